@@ -210,10 +210,12 @@ impl TryFrom<RawPreferences> for Preferences {
         let on_rule_deletion = raw.deprovision_on_rule_deletion;
         let delete = raw.enable_users_deprovision.then_some(DeleteOnly { on_rule_deletion });
         let updation = match (raw.enable_users_updation, raw.enable_users_disable) {
-            (true, true) => Updation::AttributesAndDisable(raw.enable_users_deprovision.then_some(Deprovision {
-                remove_action: raw.remove_action.unwrap_or(RemoveAction::Delete),
-                on_rule_deletion,
-            })),
+            (true, true) => {
+                Updation::AttributesAndDisable(raw.enable_users_deprovision.then_some(Deprovision {
+                    remove_action: raw.remove_action.unwrap_or(RemoveAction::Delete),
+                    on_rule_deletion,
+                }))
+            }
             (true, false) => Updation::Attributes(delete),
             (false, _) => Updation::Off(delete),
         };
@@ -268,8 +270,8 @@ mod tests {
 
     #[test]
     fn every_contradiction_names_its_option_and_a_way_out() {
-        let seen: BTreeSet<Contradiction> =
-            RawPreferences::all().chain([RawPreferences {
+        let seen: BTreeSet<Contradiction> = RawPreferences::all()
+            .chain([RawPreferences {
                 enable_users_updation: true,
                 enable_users_disable: true,
                 enable_users_deprovision: true,

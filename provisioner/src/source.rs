@@ -112,8 +112,9 @@ pub fn read(source: &SourceConfig, allow_empty: bool) -> Result<Snapshot, Source
         let valid = String::from_utf8_lossy(error.as_bytes().get(..offset).unwrap_or_default()).into_owned();
         SourceError::new(path, Some((&valid, offset)), SourceProblem::NotUtf8)
     })?;
-    parse(&text, format, allow_empty)
-        .map_err(|(offset, problem)| SourceError::new(path, offset.map(|at| (without_bom(&text), at)), problem))
+    parse(&text, format, allow_empty).map_err(|(offset, problem)| {
+        SourceError::new(path, offset.map(|at| (without_bom(&text), at)), problem)
+    })
 }
 
 /// A problem, and the byte it was met at where it has a place.

@@ -54,7 +54,9 @@ fn header<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Vec<Vec<String>>, 
         if path.iter().any(String::is_empty) {
             return Err(SourceProblem::BadColumn(columns.len() + 1));
         }
-        if let Some(clash) = columns.iter().position(|other| other.starts_with(&path) || path.starts_with(other)) {
+        if let Some(clash) =
+            columns.iter().position(|other| other.starts_with(&path) || path.starts_with(other))
+        {
             return Err(SourceProblem::ColumnClash(clash + 1, columns.len() + 1));
         }
         columns.push(path);

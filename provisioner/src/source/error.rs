@@ -160,8 +160,12 @@ impl SourceProblem {
                  the users again"
             }
             Self::NotJson(_) | Self::ArrayBroken => "correct the place, or export the users again",
-            Self::CutOff => "one user is one line in NDJSON: join the lines, or export again if the file was cut off",
-            Self::NotAnArray => "a .json source is `[ {user}, {user}, … ]`; for one user a line name the file .ndjson",
+            Self::CutOff => {
+                "one user is one line in NDJSON: join the lines, or export again if the file was cut off"
+            }
+            Self::NotAnArray => {
+                "a .json source is `[ {user}, {user}, … ]`; for one user a line name the file .ndjson"
+            }
             Self::ArrayNotClosed => "nothing is removed by half a file: export the users again",
             Self::AfterArray => "put all users into one array",
             Self::NotAnObject(_) => "write each user as `{\"id\": \"…\", \"username\": \"…\", …}`",
@@ -169,12 +173,20 @@ impl SourceProblem {
             Self::BadUsername { .. } => "give it its PingOne user name, as a text that is not empty",
             Self::BadEnabled { .. } => "write true or false; in JSON it may be left out, which means true",
             Self::DuplicateId { .. } => "an id is one user: leave one of the two out",
-            Self::MissingColumn(_) => "the first row names the columns; `id`, `username` and `enabled` must be there",
+            Self::MissingColumn(_) => {
+                "the first row names the columns; `id`, `username` and `enabled` must be there"
+            }
             Self::BadColumn(_) => "name it like the PingOne attribute: `email`, `name.given`",
-            Self::ColumnClash(..) => "have one column per attribute: either `name.given` and its like, or `name`",
-            Self::Width { .. } => "give every row as many cells as the header; a cell with a comma needs quotes",
+            Self::ColumnClash(..) => {
+                "have one column per attribute: either `name.given` and its like, or `name`"
+            }
+            Self::Width { .. } => {
+                "give every row as many cells as the header; a cell with a comma needs quotes"
+            }
             Self::StrayQuote => "put the whole cell into quotes and double the quote within",
-            Self::AfterQuote => "double a quote that belongs to the cell; otherwise a comma or the line's end follows",
+            Self::AfterQuote => {
+                "double a quote that belongs to the cell; otherwise a comma or the line's end follows"
+            }
             Self::OpenQuote => "close the quote; if the file was cut off, export the users again",
         }
     }

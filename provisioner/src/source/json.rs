@@ -68,7 +68,8 @@ fn misplaced(part: &str, start: usize, error: &serde_json::Error) -> Misplaced {
     if error.is_eof() {
         return (Some(start), SourceProblem::CutOff);
     }
-    let line_start: usize = part.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let line_start: usize =
+        part.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let mut offset = (start + line_start + error.column().saturating_sub(1)).min(start + part.len());
     while !part.is_char_boundary(offset - start) {
         offset -= 1;
