@@ -22,8 +22,10 @@ pub(super) fn inside(text: &str, literal: &Range<usize>, inner: &Range<usize>) -
             start += content.len() - line.len();
             content = line;
         }
-        let at = |wanted| written(content, escapes, wanted).map(|at| start + at);
-        Some(at(inner.start)?..at(inner.end)?)
+        let first = written(content, escapes, inner.start)?;
+        let first = if escapes { first + continuation(content.get(first..)?) } else { first };
+        let last = written(content, escapes, inner.end)?;
+        Some(start + first..start + last.max(first))
     };
     find().unwrap_or_else(|| literal.clone())
 }
@@ -47,7 +49,7 @@ fn written(content: &str, escapes: bool, wanted: usize) -> Option<usize> {
             'u' => 4,
             'U' => 8,
             ' ' | '\t' | '\r' | '\n' => {
-                at += rest.len() - rest.get(1..)?.trim_start_matches([' ', '\t', '\r', '\n']).len();
+                at += continuation(rest);
                 continue;
             }
             _ => 0,
@@ -59,6 +61,15 @@ fn written(content: &str, escapes: bool, wanted: usize) -> Option<usize> {
         at += 2 + digits;
     }
     Some(at)
+}
+
+/// The length of the backslash and the blanks by which a line is continued, 0 where none is.
+fn continuation(rest: &str) -> usize {
+    const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+    match rest.strip_prefix('\\') {
+        Some(after) if after.starts_with(BLANKS) => rest.len() - after.trim_start_matches(BLANKS).len(),
+        _ => 0,
+    }
 }
 
 #[cfg(test)]

@@ -107,7 +107,8 @@ impl Expression {
                 format!("`{name}` is neither `user` nor a function")
             }
             ExecutionError::NoSuchOverload(overload) => {
-                format!("`{}` does not take {}", overload.function(), overload.argument_types().join(" and "))
+                let types: Vec<&str> = overload.argument_types().iter().map(|name| type_name(name)).collect();
+                format!("`{}` does not take {}", overload.function(), types.join(" and "))
             }
             ExecutionError::InvalidArgumentCount { expected, actual } => {
                 format!("a function takes {expected} arguments and got {actual}")
@@ -130,6 +131,12 @@ impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Expression").field(&self.text).finish()
     }
+}
+
+/// The name of a type, unless it is a value instead: in some errors the interpreter puts one into the other's place.
+fn type_name(name: &str) -> &str {
+    let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.'));
+    if plain { name } else { "something else" }
 }
 
 fn to_cel(value: &Value) -> cel::Value {
@@ -199,9 +206,15 @@ mod tests {
         check("user[user.email]", Err("the user has no such attribute"));
         check("user.list", Err("its result is a list"));
         check("user", Err("its result is a map"));
-        check("user.email + 1", Err("does not take"));
+        check("user.email + 1", Err("does not fit"));
         check("user.list[7]", Err(""));
         check("int(user.email)", Err(""));
+        check("user.email.startsWith(user.name)", Err(""));
+        check("user.email.matches(user.list)", Err(""));
+        check("user.email ? 'a' : 'b'", Err(""));
+        check("!user.email", Err(""));
+        check("{user.email: 1, user.email: 2}", Err(""));
+        check("user.list.map(x, x + user.n)", Err(""));
         check("user.n / 0", Err("divided by zero"));
         check("user.email.matches(user.email + '(')", Err(""));
     }
