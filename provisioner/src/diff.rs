@@ -6,6 +6,7 @@ use scim::path::{get_ci, key_ci};
 use serde_json::{Map, Value, json};
 
 use crate::mapping::{Desired, TargetPath};
+use crate::state::Carried;
 use crate::target::resource::{Account, clear, set};
 
 /// The body of a POST: what is wanted, and `active: true`.
@@ -63,7 +64,7 @@ fn name_extensions(resource: &mut Map<String, Value>, wanted: &Desired) {
 pub(crate) fn patch_operations(
     paths: &[TargetPath],
     wanted: &Desired,
-    carries: &Desired,
+    carries: &Carried,
     active: Option<bool>,
 ) -> Vec<Value> {
     let mut operations = Vec::new();
@@ -76,7 +77,7 @@ pub(crate) fn patch_operations(
             operations.push(operation(path, wanted.get(path), has));
             continue;
         };
-        let carried = carries.iter().any(|(other, _)| Element::of(other).as_ref() == Some(&element));
+        let carried = carries.keys().any(|other| Element::of(other).as_ref() == Some(&element));
         let kept = wanted.iter().any(|(other, _)| Element::of(other).as_ref() == Some(&element));
         match (wanted.get(path), path.sub()) {
             (Some(value), Some(sub)) if !carried => {
@@ -134,7 +135,7 @@ fn operation(path: &TargetPath, wanted: Option<&Value>, has: bool) -> Value {
 /// Of `paths`, those that did not change to what was wanted, nor at all.
 ///
 /// A target may normalise what it is given, so any change counts; what it never returns cannot be judged.
-pub(crate) fn dropped(paths: &[TargetPath], wanted: &Desired, before: &Desired, after: &Account) -> Vec<TargetPath> {
+pub(crate) fn dropped(paths: &[TargetPath], wanted: &Desired, before: &Carried, after: &Account) -> Vec<TargetPath> {
     paths
         .iter()
         .filter(|path| {

@@ -5,9 +5,10 @@
 
 pub mod store;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::ids::{RuleName, SourceId, TargetId, UserName};
 use crate::mapping::{Desired, TargetPath};
@@ -51,11 +52,21 @@ pub struct Link {
     /// The rule that owned the user when it was last written or decided about.
     pub rule: RuleName,
     /// The mapped attributes that the account carries as far as is known: as sent, or as read when it was matched.
-    pub carries: Desired,
+    pub carries: Carried,
     /// `active` as it was last established here, which out-of-band changes do not touch.
     pub active: bool,
     /// Whether the user has left, and what became of it.
     pub mark: Mark,
+}
+
+/// What an account carries at mapped paths, as far as is known.
+pub type Carried = BTreeMap<TargetPath, Value>;
+
+impl Link {
+    /// The user name that the account carries as far as is known.
+    pub fn user_name(&self) -> Option<UserName> {
+        self.carries.get(&TargetPath::user_name())?.as_str()?.parse().ok()
+    }
 }
 
 /// Where a linked user stands with respect to the rules.
@@ -201,8 +212,8 @@ pub enum DisableKind {
 /// An attribute that is mapped but absent at the source counts only with `clear_missing`.
 pub fn differences(
     wanted: &Desired,
-    carries: &Desired,
-    mapped: &BTreeSet<TargetPath>,
+    carries: &Carried,
+    mapped: &[TargetPath],
     clear_missing: bool,
 ) -> Vec<TargetPath> {
     let mut paths: Vec<TargetPath> =
@@ -210,8 +221,7 @@ pub fn differences(
     if clear_missing {
         paths.extend(
             carries
-                .iter()
-                .map(|(path, _)| path)
+                .keys()
                 .filter(|path| mapped.contains(path) && wanted.get(path).is_none())
                 .cloned(),
         );

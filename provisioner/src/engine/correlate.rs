@@ -7,7 +7,8 @@ use super::context::Context;
 use super::pool::{Progress, in_parallel};
 use super::scope::{Scope, Standing, Subject};
 use super::task::Task;
-use crate::ids::{SourceId, UserName};
+use crate::ids::SourceId;
+use crate::mapping::{Desired, TargetPath};
 use crate::policy::Leave;
 use crate::report::Reason;
 use crate::state::{Change, Intent, Link, Mark};
@@ -90,16 +91,11 @@ async fn ask(context: &Context, subject: &Subject, full: bool) -> Found {
             Found::LookedUp(context.client.look_up(&subject.record.user_name).await)
         }
         (Need::ReadBack, Some(link)) => {
-            let carried = carried_name(link);
+            let carried = link.user_name();
             let name = carried.as_ref().unwrap_or(&subject.record.user_name);
             Found::ReadBack(context.client.read(&link.account, name).await)
         }
     }
-}
-
-/// The user name that the account carries as far as is known.
-pub(crate) fn carried_name(link: &Link) -> Option<UserName> {
-    link.carries.user_name()
 }
 
 fn decide(
@@ -131,8 +127,8 @@ fn decide(
         Found::ReadBack(Ok(Read::Found(account))) => {
             if let Some(link) = &mut subject.record.link {
                 let paths: BTreeSet<_> =
-                    link.carries.iter().chain(wanted.iter()).map(|(path, _)| path.clone()).collect();
-                link.carries = account.project(paths.iter().chain(owned.mapping.targets()));
+                    link.carries.keys().cloned().chain(wanted.iter().map(|(path, _)| path.clone())).collect();
+                link.carries = account.project(paths.iter().chain(&*owned.targets));
                 if subject.record.intent.take().is_some() {
                     // The write was cut off: what the account says is what it did.
                     link.active = account.active();
@@ -157,7 +153,7 @@ fn decide(
     Some(Task::entering(context, id, record, owned, wanted, lookup, &is_present))
 }
 
-fn linked(context: &Context, subject: Subject, wanted: crate::mapping::Desired) -> Option<Task> {
+fn linked(context: &Context, subject: Subject, wanted: Desired) -> Option<Task> {
     let Subject { id, standing, record } = subject;
     let Standing::Owned(owned) = standing else { return None };
     let link = record.link.clone()?;
@@ -187,7 +183,7 @@ fn left(
             return None;
         };
         context.hand_over(&account.id, &subject.id);
-        let carries = account.project(crate::mapping::user_name_path().iter());
+        let carries = account.project([&TargetPath::user_name()].into_iter());
         let active = account.active();
         subject.record.link = Some(Link { account: account.id, rule, carries, active, mark: Mark::Owned });
         subject.record.intent = None;

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::ids::{RuleName, SourceId, UserName};
-use crate::mapping::{Desired, Mapping, MappingError};
+use crate::mapping::{Desired, Mapping, MappingError, TargetPath};
 use crate::policy::Leave;
 use crate::report::Outcome;
 use crate::rule::Rule;
@@ -42,7 +42,8 @@ pub(crate) struct Owned {
     pub(crate) rule: RuleName,
     pub(crate) enabled: bool,
     pub(crate) wanted: Result<Desired, MappingError>,
-    pub(crate) mapping: Arc<Mapping>,
+    /// What the mapping may write.
+    pub(crate) targets: Arc<[TargetPath]>,
     /// Digest of everything the evaluation depends on.
     pub(crate) fingerprint: String,
 }
@@ -50,7 +51,8 @@ pub(crate) struct Owned {
 /// A rule with what is computed once a run.
 struct Prepared<'a> {
     rule: &'a Rule,
-    mapping: Arc<Mapping>,
+    mapping: &'a Mapping,
+    targets: Arc<[TargetPath]>,
     fingerprint: String,
 }
 
@@ -105,7 +107,8 @@ fn prepare(config: &Config) -> Vec<Prepared<'_>> {
         .iter()
         .map(|rule| Prepared {
             rule,
-            mapping: Arc::new(rule.mapping.clone()),
+            mapping: &rule.mapping,
+            targets: rule.mapping.targets().into(),
             fingerprint: format!("{} {} {settings}", rule.fingerprint(), rule.mapping.fingerprint()),
         })
         .collect()
@@ -113,7 +116,7 @@ fn prepare(config: &Config) -> Vec<Prepared<'_>> {
 
 fn excluded(config: &Config, record: Option<&Record>) -> bool {
     record.is_some_and(|record| {
-        let carried = record.link.as_ref().and_then(|link| link.carries.user_name());
+        let carried = record.link.as_ref().and_then(|link| link.user_name());
         config.options.exclude.contains(&record.user_name)
             || carried.is_some_and(|name| config.options.exclude.contains(&name))
     })
@@ -130,7 +133,7 @@ fn owned(config: &Config, user: SourceUser, record: Option<Record>, owner: &Prep
     }
     let wanted = owner.mapping.apply(&user);
     let name = match &wanted {
-        Ok(wanted) => wanted.user_name(),
+        Ok(wanted) => Some(wanted.user_name()),
         Err(_) => user.username.parse::<UserName>().ok(),
     };
     let name = name.or_else(|| record.as_ref().map(|record| record.user_name.clone()))?;
@@ -140,8 +143,8 @@ fn owned(config: &Config, user: SourceUser, record: Option<Record>, owner: &Prep
     let mut record = record.unwrap_or_else(|| Record::new(name.clone()));
     record.user_name = name;
     let rule = owner.rule.name.clone();
-    let mapping = Arc::clone(&owner.mapping);
-    let standing = Standing::Owned(Owned { rule, enabled: user.enabled, wanted, mapping, fingerprint });
+    let targets = Arc::clone(&owner.targets);
+    let standing = Standing::Owned(Owned { rule, enabled: user.enabled, wanted, targets, fingerprint });
     Some(Subject { id: user.id, standing, record })
 }
 

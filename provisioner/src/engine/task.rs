@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::context::Context;
+use super::parts::Part;
 use super::scope::{Owned, Standing, Subject};
 use crate::ids::SourceId;
-use crate::mapping::{Desired, Mapping, TargetPath};
+use crate::mapping::{Desired, TargetPath};
 use crate::policy::{self, Change, Decision, Effect, Link as LinkState, LinkAction};
 use crate::report::ChangeLabel;
 use crate::state::{Link, Mark, Record, differences};
@@ -24,6 +25,8 @@ pub(crate) struct Task {
     pub(crate) moved_from: Option<SourceId>,
     /// What the record's fingerprint becomes once the user is settled.
     pub(crate) fingerprint: Option<String>,
+    /// What was done for the user before the task was put off.
+    pub(crate) parts: Vec<Part>,
 }
 
 /// What a task does.
@@ -44,7 +47,7 @@ pub(crate) struct OwnedTask {
     pub(crate) wanted: Desired,
     pub(crate) rule: crate::ids::RuleName,
     pub(crate) enabled: bool,
-    pub(crate) mapping: Arc<Mapping>,
+    pub(crate) targets: Arc<[TargetPath]>,
     /// Attributes in which the account differs, as far as is known.
     pub(crate) differs: Vec<TargetPath>,
 }
@@ -71,7 +74,7 @@ impl Task {
             Standing::Owned(owned) => label_of_unknown(&subject.record, owned),
         };
         let Subject { id, record, .. } = subject;
-        Self { id, record, label, step: Step::Fail(trouble), moved_from: None, fingerprint: None }
+        Self { id, record, label, step: Step::Fail(trouble), moved_from: None, fingerprint: None, parts: Vec::new() }
     }
 
     /// A task for a linked user that has left.
@@ -82,13 +85,13 @@ impl Task {
         });
         let decision = policy::decide(&context.config.preferences, Change::Leaves(leave), link, false);
         let label = if matches!(decision.effect, Effect::Remove(_)) { leave_label(&record, leave) } else { leave.into() };
-        Self { id, record, label, step: Step::Left { decision, leave }, moved_from: None, fingerprint: None }
+        Self { id, record, label, step: Step::Left { decision, leave }, moved_from: None, fingerprint: None, parts: Vec::new() }
     }
 
     /// A task for an owned user that is linked.
     pub(crate) fn linked(context: &Context, id: SourceId, record: Record, link: &Link, owned: Owned, wanted: Desired) -> Self {
         let clear = context.config.options.clear_missing_attributes;
-        let differs = differences(&wanted, &link.carries, owned.mapping.targets(), clear);
+        let differs = differences(&wanted, &link.carries, &owned.targets, clear);
         let attributes = !differs.is_empty();
         let returns = link.mark != Mark::Owned;
         let change = if returns { Change::Returns { attributes } } else { Change::Stays { attributes } };
@@ -119,7 +122,7 @@ impl Task {
                 let link = link_to(&account, &owned, &wanted);
                 let active = link.active;
                 let clear = context.config.options.clear_missing_attributes;
-                differs = differences(&wanted, &link.carries, owned.mapping.targets(), clear);
+                differs = differences(&wanted, &link.carries, &owned.targets, clear);
                 if holder == id {
                     record.link = Some(link);
                     LinkState::UnlinkedMatch { active }
@@ -150,14 +153,14 @@ impl Task {
         wanted: Desired,
         differs: Vec<TargetPath>,
     ) -> Self {
-        let Owned { rule, enabled, mapping, fingerprint, .. } = owned;
-        let step = Step::Owned(OwnedTask { decision, wanted, rule, enabled, mapping, differs });
-        Self { id, record, label, step, moved_from: None, fingerprint: Some(fingerprint) }
+        let Owned { rule, enabled, targets, fingerprint, .. } = owned;
+        let step = Step::Owned(OwnedTask { decision, wanted, rule, enabled, targets, differs });
+        Self { id, record, label, step, moved_from: None, fingerprint: Some(fingerprint), parts: Vec::new() }
     }
 }
 
 fn link_to(account: &Account, owned: &Owned, wanted: &Desired) -> Link {
-    let paths = owned.mapping.targets().iter().chain(wanted.iter().map(|(path, _)| path));
+    let paths = owned.targets.iter().chain(wanted.iter().map(|(path, _)| path));
     Link {
         account: account.id.clone(),
         rule: owned.rule.clone(),

@@ -9,7 +9,7 @@ use crate::diff::{dropped, merge, patch_operations, writable};
 use crate::ids::{TargetId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::report::Reason;
-use crate::state::{DisableKind, Kind};
+use crate::state::{Carried, DisableKind, Kind};
 use crate::target::answer::Answer;
 use crate::target::client::Request;
 use crate::target::lookup::Read;
@@ -23,7 +23,7 @@ pub(crate) struct Write<'a> {
     /// The user name that the account carries as far as is known.
     pub(crate) name: &'a UserName,
     pub(crate) wanted: &'a Desired,
-    pub(crate) carries: &'a Desired,
+    pub(crate) carries: &'a Carried,
     /// The attributes to write; under PUT these are all that is wanted, if any.
     pub(crate) paths: &'a [TargetPath],
     /// The new value of `active`.
@@ -68,12 +68,12 @@ impl Write<'_> {
     }
 
     fn renames(&self) -> bool {
-        self.paths.iter().any(|path| path.to_string().eq_ignore_ascii_case("userName"))
+        self.paths.iter().any(|path| *path == TargetPath::user_name())
     }
 
     /// The name under which a look-up finds the account after the write.
     fn name_after(&self) -> UserName {
-        self.wanted.user_name().filter(|_| self.renames()).unwrap_or_else(|| self.name.clone())
+        if self.renames() { self.wanted.user_name() } else { self.name.clone() }
     }
 }
 
@@ -136,7 +136,7 @@ async fn patch(context: &Context, write: Write<'_>) -> Result<Patched, Halt> {
         if scim_type(&answer) == Some("noTarget") && !reread {
             reread = true;
             if let Read::Found(account) = context.client.read(write.account, write.name).await? {
-                carries = account.project(carries.iter().map(|(path, _)| path).chain(write.paths));
+                carries = account.project(carries.keys().chain(write.paths));
                 continue;
             }
         }
@@ -147,7 +147,7 @@ async fn patch(context: &Context, write: Write<'_>) -> Result<Patched, Halt> {
 async fn judge_patch(
     context: &Context,
     write: Write<'_>,
-    carries: &Desired,
+    carries: &Carried,
     answer: Answer,
     permit: Permit<'_>,
 ) -> Result<Patched, Halt> {
@@ -273,7 +273,7 @@ async fn put(context: &Context, write: Write<'_>) -> Result<Written, Halt> {
 async fn after_error(
     context: &Context,
     write: Write<'_>,
-    carries: &Desired,
+    carries: &Carried,
     trouble: Trouble,
 ) -> Result<Written, Halt> {
     let worth_a_look = write.disables() || trouble.reason == Reason::Rejected;
@@ -290,7 +290,7 @@ async fn after_error(
 }
 
 /// Reads the account back and compares it with what was written.
-async fn look(context: &Context, write: Write<'_>, before: &Desired) -> Result<Seen, Halt> {
+async fn look(context: &Context, write: Write<'_>, before: &Carried) -> Result<Seen, Halt> {
     let read = match context.client.read(write.account, &write.name_after()).await {
         // Nobody knows whether the write took effect.
         Err(Halt::Failed(trouble)) => return Err(Halt::Failed(Trouble { unsure: true, ..trouble })),
@@ -303,7 +303,7 @@ async fn look(context: &Context, write: Write<'_>, before: &Desired) -> Result<S
     Ok(compare(write, before, &account))
 }
 
-fn compare(write: Write<'_>, before: &Desired, account: &Account) -> Seen {
+fn compare(write: Write<'_>, before: &Carried, account: &Account) -> Seen {
     let dropped = dropped(write.paths, write.wanted, before, account);
     let active_ignored = write.active.is_some_and(|active| active != account.active());
     let took = (write.paths.len() - dropped.len()) + usize::from(write.active.is_some() && !active_ignored);

@@ -24,6 +24,12 @@ impl Desired {
         Some(Self { user_name: user_name.parse().ok()?, values })
     }
 
+    /// A user of whom nothing but the name is wanted.
+    pub(crate) fn only_user_name(name: &UserName) -> Self {
+        let values = BTreeMap::from([(TargetPath::user_name(), Value::from(name.as_str()))]);
+        Self { user_name: name.clone(), values }
+    }
+
     /// The user name at the target.
     pub fn user_name(&self) -> UserName {
         self.user_name.clone()

@@ -58,6 +58,11 @@ impl TargetPath {
         path
     }
 
+    /// `userName`.
+    pub fn user_name() -> Self {
+        Self::new(None, "userName", None, None)
+    }
+
     /// The schema of an attribute that is not in the core user.
     pub fn urn(&self) -> Option<&str> {
         self.urn.as_deref()

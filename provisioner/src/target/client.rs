@@ -142,8 +142,7 @@ impl Client {
         if self.is_stopping() {
             return Err(Halt::Stopped);
         }
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = self.exchange(request).await;
+        let sent = self.count_and_exchange(request).await;
         if let Ok(answer) = &sent
             && answer.status == StatusCode::UNAUTHORIZED
         {
@@ -161,8 +160,8 @@ impl Client {
         Ok(sent)
     }
 
-    /// Like [`Client::send_once`], without consequences: for the connection test.
-    pub(crate) async fn exchange(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
+    /// One request and its answer, whatever that is.
+    async fn exchange(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
         let mut url = self.url.resource(request.segments);
         if !request.query.is_empty() {
             // Spaces as %20: not every server reads `+` as one.
@@ -209,6 +208,18 @@ impl Client {
         self.clock.sleep(longest.mul_f64(share)).await;
     }
 
+    /// [`Client::exchange`], counted.
+    pub(crate) async fn count_and_exchange(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
+        self.wait_for_pause().await;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.exchange(request).await
+    }
+
+    /// The credentials in use.
+    pub(crate) const fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
     /// How many times one request is tried.
     pub(crate) const fn max_attempts(&self) -> u32 {
         self.max_attempts
@@ -233,9 +244,8 @@ impl Client {
         let everywhere = self
             .forbidden_everywhere
             .get_or_init(|| async {
-                self.requests.fetch_add(1, Ordering::Relaxed);
                 let request = Request { query: &[("count", "1")], ..Request::get(&["Users"]) };
-                matches!(self.exchange(request).await, Ok(answer) if matches!(answer.status.as_u16(), 401 | 403))
+                matches!(self.count_and_exchange(request).await, Ok(answer) if matches!(answer.status.as_u16(), 401 | 403))
             })
             .await;
         if *everywhere {

@@ -4,7 +4,8 @@ use scim::path::{get_ci, get_ci_mut, key_ci};
 use serde_json::{Map, Value, json};
 
 use crate::ids::{TargetId, UserName};
-use crate::mapping::{Desired, TargetPath};
+use crate::mapping::TargetPath;
+use crate::state::Carried;
 
 /// An account: a JSON object with an `id`.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +64,7 @@ impl Account {
     }
 
     /// What the account carries at `paths`.
-    pub(crate) fn project<'a>(&self, paths: impl Iterator<Item = &'a TargetPath>) -> Desired {
+    pub(crate) fn project<'a>(&self, paths: impl Iterator<Item = &'a TargetPath>) -> Carried {
         paths.filter_map(|path| Some((path.clone(), self.read(path)?.clone()))).collect()
     }
 }
