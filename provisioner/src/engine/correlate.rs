@@ -150,14 +150,14 @@ fn decide(
     };
     let Subject { id, standing, record } = subject;
     let Standing::Owned(owned) = standing else { return None };
-    Some(Task::entering(context, id, record, owned, wanted, lookup, &is_present))
+    Some(Task::entering(context, id, record, *owned, wanted, lookup, &is_present))
 }
 
 fn linked(context: &Context, subject: Subject, wanted: Desired) -> Option<Task> {
     let Subject { id, standing, record } = subject;
     let Standing::Owned(owned) = standing else { return None };
     let link = record.link.clone()?;
-    Some(Task::linked(context, id, record, &link, owned, wanted))
+    Some(Task::linked(context, id, record, &link, *owned, wanted))
 }
 
 /// A user that has left: either linked, or with a POST that was cut off and may have made an account.

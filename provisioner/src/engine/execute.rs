@@ -1,8 +1,7 @@
 //! Carrying out the decisions: users beside each other, each one's requests in order.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::Context;
 use super::pool::in_parallel;
@@ -13,6 +12,9 @@ use crate::ids::UserName;
 use crate::policy::Effect;
 use crate::report::{RunReport, UserLine};
 use crate::target::Halt;
+
+/// A task, and where its line goes.
+type Placed = (usize, Task);
 
 /// Writes what was decided, and says what became of it.
 pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunReport {
@@ -26,15 +28,14 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
     let width = context.config.options.concurrency.get();
     let mut lines = Vec::new();
     let mut deferred = Vec::new();
-    let slots: Arc<Vec<Mutex<Option<(usize, Task)>>>> =
-        Arc::new(tasks.into_iter().map(|task| Mutex::new(Some(task))).collect());
+    let slots: Arc<Vec<_>> = Arc::new(tasks.into_iter().map(|task| Mutex::new(Some(task))).collect());
     let results = {
         let (shared, slots) = (Arc::clone(&context), Arc::clone(&slots));
         in_parallel(slots.len(), width, &environment.progress, move |index| {
             let (context, slots) = (Arc::clone(&shared), Arc::clone(&slots));
             async move {
-                let task = slots[index].lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-                match task {
+                let placed = slots[index].lock().unwrap_or_else(PoisonError::into_inner).take();
+                match placed {
                     Some((position, task)) => Some((position, attempt(&context, task, false).await)),
                     None => None,
                 }
@@ -81,7 +82,7 @@ async fn finally(context: &Context, task: Task) -> Option<UserLine> {
 }
 
 /// Two users of one name must not be created beside each other: the second one goes when the first is through.
-fn separate_doubles(tasks: Vec<Task>) -> (Vec<(usize, Task)>, Vec<(usize, Task)>) {
+fn separate_doubles(tasks: Vec<Task>) -> (Vec<Placed>, Vec<Placed>) {
     let mut names: BTreeSet<UserName> = BTreeSet::new();
     tasks.into_iter().enumerate().partition(|(_, task)| match &task.step {
         Step::Owned(owned) if owned.decision.effect == Effect::Create => names.insert(owned.wanted.user_name()),
@@ -90,7 +91,7 @@ fn separate_doubles(tasks: Vec<Task>) -> (Vec<(usize, Task)>, Vec<(usize, Task)>
 }
 
 /// The next of the deferred renames: one whose new name is held by none of the others, while there is one.
-fn next(deferred: &mut Vec<(usize, Task)>) -> Option<(usize, Task)> {
+fn next(deferred: &mut Vec<Placed>) -> Option<Placed> {
     let held = |index: usize, name: &UserName| {
         deferred.iter().enumerate().any(|(other, (_, task))| {
             other != index && task.record.link.as_ref().and_then(crate::state::Link::user_name).as_ref() == Some(name)

@@ -7,7 +7,7 @@ use super::task::Task;
 use crate::config::Options;
 
 /// How far back finished removals count.
-const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+const WINDOW: Duration = Duration::from_hours(24);
 /// From how many managed accounts on the percentage counts.
 const PERCENT_FROM: u64 = 100;
 

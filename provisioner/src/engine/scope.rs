@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::config::Config;
 use crate::ids::{RuleName, SourceId, UserName};
 use crate::mapping::{Desired, Mapping, MappingError, TargetPath};
 use crate::policy::Leave;
 use crate::report::Outcome;
 use crate::rule::Rule;
-use crate::source::{Snapshot, SourceUser};
+use crate::source::{Snapshot, SourceUser, fingerprint};
 use crate::state::{Change, Intent, Link, Mark, Record};
 
 /// The users of a run.
@@ -32,7 +30,7 @@ pub(crate) struct Subject {
 /// Where a user stands with respect to the rules.
 pub(crate) enum Standing {
     /// Owned by a rule.
-    Owned(Owned),
+    Owned(Box<Owned>),
     /// Linked, and owned by nobody any longer.
     Left(Leave),
 }
@@ -116,15 +114,14 @@ fn prepare(config: &Config) -> Vec<Prepared<'_>> {
 
 fn excluded(config: &Config, record: Option<&Record>) -> bool {
     record.is_some_and(|record| {
-        let carried = record.link.as_ref().and_then(|link| link.user_name());
+        let carried = record.link.as_ref().and_then(Link::user_name);
         config.options.exclude.contains(&record.user_name)
             || carried.is_some_and(|name| config.options.exclude.contains(&name))
     })
 }
 
 fn owned(config: &Config, user: SourceUser, record: Option<Record>, owner: &Prepared<'_>, full: bool) -> Option<Subject> {
-    let digest = Sha256::digest(format!("{} {}", user.digest(), owner.fingerprint));
-    let fingerprint: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = fingerprint([user.digest().as_str(), owner.fingerprint.as_str()]);
     if !full && record.as_ref().is_some_and(|record| settled(record, &fingerprint)) {
         return None;
     }
@@ -144,7 +141,8 @@ fn owned(config: &Config, user: SourceUser, record: Option<Record>, owner: &Prep
     record.user_name = name;
     let rule = owner.rule.name.clone();
     let targets = Arc::clone(&owner.targets);
-    let standing = Standing::Owned(Owned { rule, enabled: user.enabled, wanted, targets, fingerprint });
+    let owned = Owned { rule, enabled: user.enabled, wanted, targets, fingerprint };
+    let standing = Standing::Owned(Box::new(owned));
     Some(Subject { id: user.id, standing, record })
 }
 

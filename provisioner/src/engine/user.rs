@@ -2,7 +2,6 @@
 
 use reqwest::{Method as Verb, StatusCode};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::context::Context;
 use super::parts::{Part, names, verdict};
@@ -16,6 +15,7 @@ use crate::ids::TargetId;
 use crate::mapping::TargetPath;
 use crate::policy::{Effect, LinkAction, Verdict};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
+use crate::source::fingerprint;
 use crate::state::{Change, Intent, Link, Mark, Record, Situation, differences};
 use crate::target::client::{Request, unreachable_target};
 use crate::target::lookup::Lookup;
@@ -77,7 +77,7 @@ const fn failed_operation(trouble: &Trouble) -> Operation {
     }
 }
 
-impl<'a> Work<'a> {
+impl Work<'_> {
     pub(crate) fn push(&mut self, part: Part) {
         self.task.parts.push(part);
     }
@@ -458,10 +458,9 @@ fn to_write(context: &Context, owned: &OwnedTask, record: &Record) -> Option<Str
     if paths.is_empty() {
         return None;
     }
-    let mut hash = Sha256::new();
-    for path in &paths {
-        hash.update(path.to_string());
-        hash.update(owned.wanted.get(path).map(Value::to_string).unwrap_or_default());
-    }
-    Some(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    let words: Vec<String> = paths
+        .iter()
+        .flat_map(|path| [path.to_string(), owned.wanted.get(path).map(Value::to_string).unwrap_or_default()])
+        .collect();
+    Some(fingerprint(words.iter().map(String::as_str)))
 }
