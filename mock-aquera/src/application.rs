@@ -243,32 +243,35 @@ impl Application {
         let settings = self.settings();
         let now = self.0.clock.now();
         let mut fault = None;
-        let (reply, request_body) = if auth::accepted(&settings.auth, parts.headers.get(header::AUTHORIZATION)) {
-            fault = lock(&self.0.faults).strike(&parts.method);
-            match (body, &fault) {
-                (Ok(body), Some(fault)) if fault.strikes_at() == Phase::BeforeEffect => (struck(fault), body),
-                (Ok(body), fault) => {
-                    let scene = Scene {
-                        settings: &settings,
-                        store: &self.0.store,
-                        now,
-                        method: &parts.method,
-                        path,
-                        query: parts.uri.query().unwrap_or_default(),
-                        headers: &parts.headers,
-                        body: &body,
-                    };
-                    let reply = gateway::handle(&scene);
-                    match fault {
-                        Some(fault) => (struck(fault).became(reply.downstream), body),
-                        None => (reply, body),
+        let (reply, request_body) =
+            if auth::accepted(&settings.auth, parts.headers.get(header::AUTHORIZATION)) {
+                fault = lock(&self.0.faults).strike(&parts.method);
+                match (body, &fault) {
+                    (Ok(body), Some(fault)) if fault.strikes_at() == Phase::BeforeEffect => {
+                        (struck(fault), body)
                     }
+                    (Ok(body), fault) => {
+                        let scene = Scene {
+                            settings: &settings,
+                            store: &self.0.store,
+                            now,
+                            method: &parts.method,
+                            path,
+                            query: parts.uri.query().unwrap_or_default(),
+                            headers: &parts.headers,
+                            body: &body,
+                        };
+                        let reply = gateway::handle(&scene);
+                        match fault {
+                            Some(fault) => (struck(fault).became(reply.downstream), body),
+                            None => (reply, body),
+                        }
+                    }
+                    (Err(problem), _) => (Reply::from(problem), Bytes::new()),
                 }
-                (Err(problem), _) => (Reply::from(problem), Bytes::new()),
-            }
-        } else {
-            (unauthorized(&settings.auth), body.unwrap_or_default())
-        };
+            } else {
+                (unauthorized(&settings.auth), body.unwrap_or_default())
+            };
         lock(&self.0.journal).record(Record {
             at: now,
             method: parts.method,
@@ -292,11 +295,9 @@ impl fmt::Debug for Application {
 
 /// A 401 that names what would be accepted (RFC 7644 §2).
 pub(crate) fn unauthorized(kinds: &[Auth]) -> Reply {
-    auth::challenges(kinds)
-        .into_iter()
-        .fold(Reply::from(Problem::Unauthorized), |reply, challenge| {
-            reply.header(header::WWW_AUTHENTICATE, challenge)
-        })
+    auth::challenges(kinds).into_iter().fold(Reply::from(Problem::Unauthorized), |reply, challenge| {
+        reply.header(header::WWW_AUTHENTICATE, challenge)
+    })
 }
 
 fn struck(fault: &Fault) -> Reply {

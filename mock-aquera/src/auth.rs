@@ -49,7 +49,9 @@ impl Auth {
         };
         match self {
             Self::None => true,
-            Self::Bearer { token } => credentials("bearer").is_some_and(|given| same(given.as_bytes(), token)),
+            Self::Bearer { token } => {
+                credentials("bearer").is_some_and(|given| same(given.as_bytes(), token))
+            }
             Self::Basic { user, password } => credentials("basic")
                 .and_then(|given| STANDARD.decode(given).ok())
                 .is_some_and(|given| same(&given, &format!("{user}:{password}"))),

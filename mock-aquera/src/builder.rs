@@ -54,7 +54,9 @@ pub enum StartError {
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => "; choose another one with --listen, or port 0 for a free one",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 often need rights that this program doesn't have",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 often need rights that this program doesn't have"
+        }
         io::ErrorKind::AddrNotAvailable => "; this machine doesn't have that address",
         _ => "",
     }

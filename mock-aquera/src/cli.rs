@@ -37,7 +37,9 @@ impl From<Exit> for ExitCode {
 /// Without an argument it listens at 127.0.0.1:8080 with the bearer token `mock-token` and a few demo users.
 #[derive(Debug, Parser)]
 #[command(name = "mock-aquera", version, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Exit codes: 0 done; 1 could not start, broke, or is not ready; 2 bad command line or input file.")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 could not start, broke, or is not ready; 2 bad command line or input file."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

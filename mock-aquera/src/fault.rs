@@ -103,7 +103,9 @@ impl fmt::Display for Fault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseFaultError {
     /// A word is not `key=value`.
-    #[error("`{0}` is not key=value; a rule looks like `status=503 times=2 method=POST retry-after=3 phase=after`")]
+    #[error(
+        "`{0}` is not key=value; a rule looks like `status=503 times=2 method=POST retry-after=3 phase=after`"
+    )]
     NotAPair(String),
     /// The key is unknown.
     #[error("there is no `{key}` in a fault; did you mean `{nearest}`?")]
@@ -246,11 +248,11 @@ mod tests {
             assert_eq!(fault.to_string().parse::<Fault>().as_ref(), Ok(fault), "{fault}");
         }
         check("status=503", &Fault::status(503));
+        check("  times=2 status=429 retry-after=0 ", &Fault::status(429).times(2).retry_after("0"));
         check(
-            "  times=2 status=429 retry-after=0 ",
-            &Fault::status(429).times(2).retry_after("0"),
+            "status=500 method=post phase=after",
+            &Fault::status(500).method("POST").phase(Phase::AfterEffect),
         );
-        check("status=500 method=post phase=after", &Fault::status(500).method("POST").phase(Phase::AfterEffect));
         check(
             "status=429 retry-after=\"Mon, 23 Nov 2026 10:00:00 GMT\" phase=before",
             &Fault::status(429).retry_after("Mon, 23 Nov 2026 10:00:00 GMT"),

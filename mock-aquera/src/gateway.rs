@@ -114,7 +114,10 @@ impl Scene<'_> {
     fn json(&self) -> Result<Value, Problem> {
         let kind = self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
         let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-        if !["application/scim+json", "application/json"].iter().any(|known| essence.eq_ignore_ascii_case(known)) {
+        if !["application/scim+json", "application/json"]
+            .iter()
+            .any(|known| essence.eq_ignore_ascii_case(known))
+        {
             return Err(Problem::UnsupportedMediaType);
         }
         serde_json::from_slice(self.body).map_err(|error| Problem::BadSyntax(error.to_string()))

@@ -7,12 +7,12 @@ use scim::schema::{ENTERPRISE_URN, USER_URN};
 use serde_json::{Value, json};
 
 const GIVEN: [&str; 16] = [
-    "Amara", "Bo", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hana", "Ivo", "Jun", "Katya", "Lamin", "Mirela",
-    "Nuno", "Oona", "Priya",
+    "Amara", "Bo", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hana", "Ivo", "Jun", "Katya", "Lamin",
+    "Mirela", "Nuno", "Oona", "Priya",
 ];
 const FAMILY: [&str; 16] = [
-    "Adeyemi", "Brandt", "Costa", "Dogan", "Eriksen", "Fontaine", "Gupta", "Haddad", "Ito", "Jansen", "Kowalska",
-    "Lindgren", "Moreau", "Novak", "Okafor", "Petrov",
+    "Adeyemi", "Brandt", "Costa", "Dogan", "Eriksen", "Fontaine", "Gupta", "Haddad", "Ito", "Jansen",
+    "Kowalska", "Lindgren", "Moreau", "Novak", "Okafor", "Petrov",
 ];
 const TITLES: [&str; 6] = ["Engineer", "Analyst", "Buyer", "Nurse", "Driver", "Accountant"];
 const DEPARTMENTS: [&str; 5] = ["Operations", "Finance", "Sales", "Research", "Support"];
@@ -28,8 +28,7 @@ fn user(rng: &mut StdRng, number: usize) -> Value {
     let mut pick = |list: &[&'static str]| list.choose(rng).copied().unwrap_or_default();
     let (given, family) = (pick(&GIVEN), pick(&FAMILY));
     let (title, department, locale) = (pick(&TITLES), pick(&DEPARTMENTS), pick(&LOCALES));
-    let address =
-        format!("{}.{}.{number}@example.com", given.to_lowercase(), family.to_lowercase());
+    let address = format!("{}.{}.{number}@example.com", given.to_lowercase(), family.to_lowercase());
     json!({
         "schemas": [USER_URN, ENTERPRISE_URN],
         "userName": address,

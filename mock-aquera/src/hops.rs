@@ -38,7 +38,9 @@ pub(crate) fn of_put(profile: &Profile, change: Change) -> &'static [DownstreamO
     match (profile.gateway.active_change, active) {
         (ActiveChange::Delete, false) => &[Delete],
         (ActiveChange::Replace, _) => &[Replace],
-        (ActiveChange::Delete, true) | (ActiveChange::PartialUpdate, _) if change.rest => &[PartialUpdate, Replace],
+        (ActiveChange::Delete, true) | (ActiveChange::PartialUpdate, _) if change.rest => {
+            &[PartialUpdate, Replace]
+        }
         (ActiveChange::Delete, true) | (ActiveChange::PartialUpdate, _) => &[PartialUpdate],
     }
 }
@@ -94,7 +96,13 @@ mod tests {
         }
         for active in [true, false] {
             check(ActiveChange::PartialUpdate, Some(active), false, &[PartialUpdate], &[PartialUpdate]);
-            check(ActiveChange::PartialUpdate, Some(active), true, &[PartialUpdate, Replace], &[PartialUpdate]);
+            check(
+                ActiveChange::PartialUpdate,
+                Some(active),
+                true,
+                &[PartialUpdate, Replace],
+                &[PartialUpdate],
+            );
             check(ActiveChange::Replace, Some(active), false, &[Replace], &[Replace]);
             check(ActiveChange::Replace, Some(active), true, &[Replace], &[Replace]);
         }
@@ -108,7 +116,8 @@ mod tests {
     fn a_change_is_seen_apart_from_id_and_meta() {
         #[track_caller]
         fn check(after: Value, active: Option<bool>, rest: bool) {
-            let before = json!({"id": "1", "meta": {"version": "1"}, "userName": "a", "active": true, "title": "t"});
+            let before =
+                json!({"id": "1", "meta": {"version": "1"}, "userName": "a", "active": true, "title": "t"});
             let Value::Object(after) = after else { panic!("an object") };
             assert_eq!(Change::between(&before, &after), Change { active, rest });
         }

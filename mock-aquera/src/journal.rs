@@ -92,7 +92,8 @@ impl Record {
     fn redact(mut self) -> Self {
         for name in [header::AUTHORIZATION, header::PROXY_AUTHORIZATION] {
             if let Some(value) = self.headers.get(&name) {
-                let scheme = value.to_str().ok().and_then(|text| text.split_once(' ')).map(|(scheme, _)| scheme);
+                let scheme =
+                    value.to_str().ok().and_then(|text| text.split_once(' ')).map(|(scheme, _)| scheme);
                 let redacted = format!("{} {REDACTED}", scheme.unwrap_or_default());
                 let redacted = HeaderValue::from_str(redacted.trim());
                 self.headers.insert(name, redacted.unwrap_or(HeaderValue::from_static(REDACTED)));
@@ -102,7 +103,11 @@ impl Record {
     }
 
     fn weight(&self) -> usize {
-        self.request_body.len() + self.response_body.len() + self.uri.path().len() + self.headers.len() * 64 + 256
+        self.request_body.len()
+            + self.response_body.len()
+            + self.uri.path().len()
+            + self.headers.len() * 64
+            + 256
     }
 
     fn exchange(&self, seq: u64) -> Exchange {
@@ -114,7 +119,9 @@ impl Record {
             request_headers: self
                 .headers
                 .iter()
-                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                .map(|(name, value)| {
+                    (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                })
                 .collect(),
             request_body: readable(&self.request_body),
             status: self.status.as_u16(),
@@ -178,9 +185,9 @@ fn readable(body: &Bytes) -> Option<Value> {
 fn hide_passwords(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            let on_password = members
-                .iter()
-                .any(|(name, value)| name.eq_ignore_ascii_case("path") && value.as_str().is_some_and(is_password));
+            let on_password = members.iter().any(|(name, value)| {
+                name.eq_ignore_ascii_case("path") && value.as_str().is_some_and(is_password)
+            });
             for (name, member) in members.iter_mut() {
                 if is_password(name) || (on_password && name.eq_ignore_ascii_case("value")) {
                     *member = Value::from(REDACTED);
@@ -209,7 +216,10 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             method: Method::POST,
             uri: Uri::from_static("/scim/Users?x=1"),
-            headers: HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("Bearer hunter2"))]),
+            headers: HeaderMap::from_iter([(
+                header::AUTHORIZATION,
+                HeaderValue::from_static("Bearer hunter2"),
+            )]),
             request_body: Bytes::copy_from_slice(body.as_bytes()),
             status: StatusCode::OK,
             response_body: Bytes::new(),
@@ -226,7 +236,10 @@ mod tests {
             journal.record(record(body));
             assert!(!format!("{:?}", journal.records[0].headers).contains("hunter2"));
             let exchange = journal.exchanges().remove(0);
-            assert_eq!(exchange.request_headers, [("authorization".to_owned(), "Bearer [redacted]".to_owned())]);
+            assert_eq!(
+                exchange.request_headers,
+                [("authorization".to_owned(), "Bearer [redacted]".to_owned())]
+            );
             assert_eq!(exchange.request_body.as_ref(), Some(expected));
         }
         check(r#"{"password":"hunter2","a":1}"#, &json!({"password": "[redacted]", "a": 1}));

@@ -26,8 +26,8 @@
 mod application;
 mod auth;
 mod builder;
-mod clock;
 pub mod cli;
+mod clock;
 mod fault;
 mod gateway;
 mod generate;

@@ -52,9 +52,10 @@ impl Problem {
     /// The status and the `scimType` that it is answered with.
     pub(crate) fn wire(&self) -> (StatusCode, Option<ScimType>) {
         match self {
-            Self::NoSuchUser(_) | Self::NoSuchDefinition { .. } | Self::NoSuchPath | Self::BadApplicationName => {
-                (StatusCode::NOT_FOUND, None)
-            }
+            Self::NoSuchUser(_)
+            | Self::NoSuchDefinition { .. }
+            | Self::NoSuchPath
+            | Self::BadApplicationName => (StatusCode::NOT_FOUND, None),
             Self::TooManyApplications(_) => (StatusCode::SERVICE_UNAVAILABLE, None),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, None),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, None),

@@ -293,8 +293,14 @@ mod tests {
             }
         }
         let head = "name = \"x\"\nsummary = \"y\"\nadvertises-patch = true\n";
-        check(&format!("{head}advertises-put = true\n"), &["line 4", "`advertises-put`", "did you mean `advertises-patch`?"]);
-        check(&format!("{head}[gateway]\n  patsh = \"works\"\n"), &["line 5, column 3", "did you mean `patch`?"]);
+        check(
+            &format!("{head}advertises-put = true\n"),
+            &["line 4", "`advertises-put`", "did you mean `advertises-patch`?"],
+        );
+        check(
+            &format!("{head}[gateway]\n  patsh = \"works\"\n"),
+            &["line 5, column 3", "did you mean `patch`?"],
+        );
         check(&format!("{head}[gateway]\npatch = \"ignored-20\"\n"), &["line 5", "did you mean `ignored-20"]);
         check("name = \"x\"\n", &["missing field `summary`"]);
         check("name = \n", &["line 1"]);

@@ -81,7 +81,9 @@ impl Reply {
         let (kind, body) = match self.content {
             Content::Empty => (None, Body::empty()),
             Content::Scim(body) => (Some(SCIM_JSON), Body::from(body)),
-            Content::Html(text) => (Some(HeaderValue::from_static("text/html; charset=utf-8")), Body::from(text)),
+            Content::Html(text) => {
+                (Some(HeaderValue::from_static("text/html; charset=utf-8")), Body::from(text))
+            }
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;

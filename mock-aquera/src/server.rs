@@ -59,7 +59,9 @@ pub enum ApplicationError {
     #[error("an application called `{0}` exists already")]
     Exists(String),
     /// The server is full.
-    #[error("the server holds {MAX_APPLICATIONS} applications already, and makes no more until one is removed")]
+    #[error(
+        "the server holds {MAX_APPLICATIONS} applications already, and makes no more until one is removed"
+    )]
     TooMany,
 }
 
@@ -87,7 +89,11 @@ impl Server {
         all
     }
 
-    pub(crate) fn create(&self, name: &str, config: ApplicationConfig) -> Result<Application, ApplicationError> {
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        config: ApplicationConfig,
+    ) -> Result<Application, ApplicationError> {
         let bad_name = |_| ApplicationError::BadName(name.to_owned());
         let valid = name.parse::<ApplicationName>().map_err(bad_name)?;
         let _making = lock(&self.making);
@@ -141,10 +147,7 @@ impl Server {
 
 /// All routes: administration under `/_mock`, everything else is SCIM's to answer.
 pub(crate) fn router(server: Arc<Server>) -> Router {
-    Router::new()
-        .nest("/_mock", admin::router())
-        .fallback(scim)
-        .with_state(server)
+    Router::new().nest("/_mock", admin::router()).fallback(scim).with_state(server)
 }
 
 async fn scim(State(server): State<Arc<Server>>, request: Request) -> Response {
@@ -196,7 +199,6 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
         }
     })
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -34,7 +34,10 @@ fn ask(host: &str, port: u16) -> std::io::Result<String> {
         match TcpStream::connect_timeout(&address, PATIENCE) {
             Ok(mut stream) => {
                 stream.set_read_timeout(Some(PATIENCE))?;
-                write!(stream, "GET /_mock/health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n")?;
+                write!(
+                    stream,
+                    "GET /_mock/health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+                )?;
                 let mut line = String::new();
                 BufReader::new(stream).read_line(&mut line)?;
                 let status = line.split_whitespace().nth(1).filter(|_| line.starts_with("HTTP/1."));

@@ -28,7 +28,8 @@ fn list(text: &mut String) -> fmt::Result {
 }
 
 fn show(text: &mut String, profile: &Profile) -> fmt::Result {
-    let claim = if profile.advertises_patch { "says that PATCH works" } else { "says that PATCH does not work" };
+    let claim =
+        if profile.advertises_patch { "says that PATCH works" } else { "says that PATCH does not work" };
     writeln!(text, "{}: {}\nServiceProviderConfig {claim}.", profile.name, profile.summary)?;
     for deviation in &profile.deviations {
         let profile::Deviation { deviation, spec, source } = deviation;
@@ -36,6 +37,8 @@ fn show(text: &mut String, profile: &Profile) -> fmt::Result {
     }
     match profile.deviations.is_empty() {
         true => writeln!(text, "No deviation from the RFC is intended."),
-        false => writeln!(text, "\nAn approximation from public sources, not a certified copy of any product."),
+        false => {
+            writeln!(text, "\nAn approximation from public sources, not a certified copy of any product.")
+        }
     }
 }

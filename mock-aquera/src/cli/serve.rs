@@ -143,7 +143,13 @@ fn read_users(path: &Path) -> Result<Vec<(usize, Value)>, Failure> {
     let mut users = Vec::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let user = serde_json::from_str(line).map_err(|error| {
-            Failure::usage(format!("load {}:{}:{}: {}", path.display(), at + 1, error.column(), reason(&error)))
+            Failure::usage(format!(
+                "load {}:{}:{}: {}",
+                path.display(),
+                at + 1,
+                error.column(),
+                reason(&error)
+            ))
         })?;
         users.push((at + 1, user));
     }
@@ -191,7 +197,8 @@ fn announce(
     writeln!(out, "  Seed       {seed}")?;
     writeln!(out, "  Users      {}", server.default_application().user_count())?;
     writeln!(out, "\nTry:\n  curl {header}{scim}/Users?count=2")?;
-    let user = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new.person@example.com"}"#;
+    let user =
+        r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new.person@example.com"}"#;
     let body = format!("-H 'Content-Type: application/scim+json' -d {}", quoted(user));
     writeln!(out, "  curl {header}{body} {scim}/Users")?;
     writeln!(out, "  curl {admin}/applications/default/journal")?;

@@ -130,9 +130,12 @@ fn schemes(auth: &[Auth]) -> Vec<Value> {
     for kind in auth {
         let (kind, name, description, spec) = match kind {
             Auth::None => continue,
-            Auth::Basic { .. } => {
-                ("httpbasic", "HTTP Basic", "A user name and a password.", "https://www.rfc-editor.org/rfc/rfc7617")
-            }
+            Auth::Basic { .. } => (
+                "httpbasic",
+                "HTTP Basic",
+                "A user name and a password.",
+                "https://www.rfc-editor.org/rfc/rfc7617",
+            ),
             Auth::Bearer { .. } => (
                 "oauthbearertoken",
                 "OAuth Bearer Token",

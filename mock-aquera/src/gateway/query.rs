@@ -29,7 +29,8 @@ impl ListQuery {
         let mut list = Self { filter: None, start_index: 1, count: DEFAULT_COUNT };
         for (name, value) in parameters(query) {
             if name.eq_ignore_ascii_case("filter") {
-                list.filter = Some(Filter::parse(&value).map_err(|error| Problem::BadFilter(error.to_string()))?);
+                list.filter =
+                    Some(Filter::parse(&value).map_err(|error| Problem::BadFilter(error.to_string()))?);
             } else if name.eq_ignore_ascii_case("startIndex") {
                 list.start_index = number(&name, &value, usize::MAX)?.max(1);
             } else if name.eq_ignore_ascii_case("count") {

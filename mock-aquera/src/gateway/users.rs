@@ -117,11 +117,14 @@ pub(super) fn patch(scene: &Scene<'_>, id: &str) -> Result<Reply, Refusal> {
     let request = PatchRequest::from_json(&scene.json()?).map_err(|error| bad_patch(&error))?;
     let mut store = scene.store();
     let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);
-    let refuse = |problem| {
-        if swallowed { problem.into() } else { refused(problem, DownstreamOperation::PartialUpdate, Some(id)) }
+    let refuse = |problem: Problem| -> Refusal {
+        if swallowed {
+            problem.into()
+        } else {
+            refused(problem, DownstreamOperation::PartialUpdate, Some(id))
+        }
     };
-    let current =
-        store.get(id).cloned().ok_or_else(|| refuse(Problem::NoSuchUser(id.to_owned())))?;
+    let current = store.get(id).cloned().ok_or_else(|| refuse(Problem::NoSuchUser(id.to_owned())))?;
     if !hops::has(profile, DownstreamOperation::PartialUpdate) {
         return Err(refuse(Problem::PartialUpdateUnsupported));
     }
@@ -166,7 +169,9 @@ fn carry_out(
     change: Change,
 ) -> Result<Reply, Refusal> {
     let id = current.id.as_str();
-    if let Some(&missing) = operations.iter().find(|&&operation| !hops::has(&scene.settings.profile, operation)) {
+    if let Some(&missing) =
+        operations.iter().find(|&&operation| !hops::has(&scene.settings.profile, operation))
+    {
         return Err(refused(Problem::PartialUpdateUnsupported, missing, Some(id)));
     }
     let done = done(operations, id);
@@ -180,7 +185,8 @@ fn carry_out(
         return Err(refused(Problem::UserNameTaken(name.to_owned()), writes, Some(id)));
     }
     // A write that changes nothing makes no new version (RFC 7644 §3.5.2.1).
-    let account = if change.is_nothing() { store.get(id).cloned() } else { store.update(id, next, scene.now) };
+    let account =
+        if change.is_nothing() { store.get(id).cloned() } else { store.update(id, next, scene.now) };
     let account = account.ok_or_else(|| Problem::NoSuchUser(id.to_owned()))?;
     Ok(Reply::account(StatusCode::OK, &account).became(done))
 }
@@ -216,7 +222,8 @@ fn existing(store: &Store, id: &str, operation: DownstreamOperation) -> Result<A
 }
 
 fn same_version(scene: &Scene<'_>, current: &Account, operation: DownstreamOperation) -> Result<(), Refusal> {
-    other_version(scene, current).map_or(Ok(()), |problem| Err(refused(problem, operation, Some(&current.id))))
+    other_version(scene, current)
+        .map_or(Ok(()), |problem| Err(refused(problem, operation, Some(&current.id))))
 }
 
 fn other_version(scene: &Scene<'_>, current: &Account) -> Option<Problem> {

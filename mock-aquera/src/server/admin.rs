@@ -130,7 +130,10 @@ async fn configure(
     Ok(answer(StatusCode::CREATED, &description(&application)))
 }
 
-async fn remove(State(server): State<Arc<Server>>, Path(name): Path<String>) -> Result<StatusCode, AdminError> {
+async fn remove(
+    State(server): State<Arc<Server>>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, AdminError> {
     if server.remove(&name) { Ok(StatusCode::NO_CONTENT) } else { Err(AdminError::NoSuchApplication(name)) }
 }
 
