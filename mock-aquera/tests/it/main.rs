@@ -1,0 +1,11 @@
+//! The mock over real sockets, and the program as a process.
+
+mod admin;
+mod applications;
+mod auth;
+mod client;
+mod discovery;
+mod faults_and_holds;
+mod profiles;
+mod program;
+mod users;
