@@ -1,5 +1,7 @@
 //! The mock over real sockets, and the program as a process.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
+
 mod admin;
 mod applications;
 mod auth;
