@@ -48,21 +48,16 @@ impl Edit<'_> {
             Some(Value::Object(members)) if attr.is_complex() => members,
             _ => Members::new(),
         };
-        match (self.found.sub, self.value) {
-            (Some(sub), value) => set_sub(&mut members, sub, self.given(value), &self.place)?,
-            (None, Some(given)) if self.op != PatchKind::Remove => {
-                if !attr.is_complex() {
-                    return self.checked(given).map(Some);
-                }
-                self.merge(&mut members, given)?;
-            }
-            (None, _) => return Ok(None),
+        match (self.found.sub, self.given(self.value)) {
+            (Some(sub), given) => set_sub(&mut members, sub, given, &self.place)?,
+            (None, None) => return Ok(None),
+            (None, Some(given)) if attr.is_complex() => self.merge(&mut members, given)?,
+            (None, Some(given)) => return self.checked(given).map(Some),
         }
-        Ok(Some(Value::Object(members))
-            .filter(|_| attr.is_complex())
-            .filter(|v| v.as_object().is_some_and(|m| !m.is_empty())))
+        Ok((!members.is_empty()).then_some(Value::Object(members)))
     }
 
+    /// What is to be there afterwards, which for a removal is nothing.
     fn given<'v>(&self, value: Option<&'v Value>) -> Option<&'v Value> {
         if self.op == PatchKind::Remove { None } else { value }
     }
@@ -194,18 +189,15 @@ impl List<'_, '_> {
     fn add(&mut self, value: Value) -> Result<(), PatchError> {
         let attr = self.edit.found.attribute;
         let claims = is_primary(&value);
-        let at = match self.values.iter().position(|existing| same_value(attr, existing, &value)) {
-            Some(at) => {
-                if let (Value::Object(members), Value::Object(given)) = (&mut self.values[at], &value) {
-                    complete(attr, members, given, &self.edit.place)?;
-                }
-                at
+        let known = self.values.iter().position(|existing| same_value(attr, existing, &value));
+        let at = known.unwrap_or(self.values.len());
+        match (self.values.get_mut(at), value) {
+            (Some(Value::Object(members)), Value::Object(given)) => {
+                complete(attr, members, &given, &self.edit.place)?;
             }
-            None => {
-                self.values.push(value);
-                self.values.len() - 1
-            }
-        };
+            (Some(_), _) => {}
+            (None, value) => self.values.push(value),
+        }
         if claims {
             self.claims.push(at);
         }
@@ -330,7 +322,7 @@ fn complete(attr: &Attribute, members: &mut Members, given: &Members, place: &st
     Ok(())
 }
 
-/// Whether a value is there already: by `value` and `type`, or by everything that `given` says.
+/// Whether a value is there already: by `value` and `type`, or by everything but `primary`.
 fn same_value(attr: &Attribute, existing: &Value, given: &Value) -> bool {
     let (Value::Object(old), Value::Object(new)) = (existing, given) else {
         return same(attr, existing, given);
@@ -339,10 +331,12 @@ fn same_value(attr: &Attribute, existing: &Value, given: &Value) -> bool {
         (Some(sub), Some(old), Some(new)) => Some(same(sub, old, new)),
         _ => None,
     };
-    match agree("value") {
-        Some(value) => value && agree("type") != Some(false),
-        None => get_ci(new, "value").is_none() && new.keys().all(|name| agree(name) == Some(true)),
+    if let Some(value) = agree("value") {
+        return value && agree("type") != Some(false);
     }
+    let said =
+        |members: &Members| members.keys().filter(|name| !name.eq_ignore_ascii_case("primary")).count();
+    said(old) == said(new) && new.keys().all(|name| name == "primary" || agree(name) == Some(true))
 }
 
 fn same(attr: &Attribute, a: &Value, b: &Value) -> bool {

@@ -2,7 +2,7 @@
 
 use scim::{
     error::ScimType,
-    patch::{PatchRequest, apply, diff},
+    patch::{PatchOp, PatchRequest, apply, diff},
     schema::{ENTERPRISE_URN, GROUP_URN, PATCH_URN, SchemaSet, USER_URN},
     validate::validate,
 };
@@ -387,7 +387,7 @@ fn check_diff(after: Value, expected: Value) {
         wanted[key] = value.clone();
     }
     let operations = diff(&ida(), &wanted, SchemaSet::user());
-    let json: Vec<Value> = operations.iter().map(|op| op.to_json()).collect();
+    let json: Vec<Value> = operations.iter().map(PatchOp::to_json).collect();
     assert_eq!(Value::from(json), expected);
     assert_eq!(apply(&ida(), &PatchRequest::new(operations), SchemaSet::user()), Ok(wanted));
 }
