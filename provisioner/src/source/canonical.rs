@@ -86,7 +86,10 @@ mod tests {
         }
         // A value that must never change: it is kept in people's databases.
         assert_eq!(digest([]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-        assert_eq!(digest([&json!({"id": "1", "n": 2})]), "feeef6c6367821faeb87e4fcc2d00f64c4bda5c8a78d18384e0f5a50023471d6");
+        assert_eq!(
+            digest([&json!({"id": "1", "n": 2})]),
+            "feeef6c6367821faeb87e4fcc2d00f64c4bda5c8a78d18384e0f5a50023471d6"
+        );
     }
 
     #[test]
