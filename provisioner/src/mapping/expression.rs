@@ -59,7 +59,11 @@ impl User {
 impl Expression {
     pub(crate) fn compile(text: &str) -> Result<Self, ExpressionError> {
         let program = ENVIRONMENT.compile(text).map_err(|errors| match errors.errors.into_iter().next() {
-            Some(error) => ExpressionError { offset: offset(text, error.pos), message: error.msg },
+            Some(error) => {
+                // The parser goes on to list every token that it could have taken.
+                let message = error.msg.split(" expecting ").next().unwrap_or_default().to_lowercase();
+                ExpressionError { offset: offset(text, error.pos), message }
+            }
             None => ExpressionError { message: "it does not parse".to_owned(), offset: None },
         })?;
         let expression = Self { text: text.to_owned(), program: Arc::new(program) };

@@ -90,10 +90,11 @@ fn core_attribute<'a>(schemas: &'a SchemaSet, path: &TargetPath) -> Result<&'a A
     }
     let names =
         schemas.core().attributes().iter().chain(schemas.common()).map(|attribute| attribute.name.as_str());
-    refuse(
-        format!("there is no attribute `{name}` in a target user"),
-        format!("{}; an attribute of an extension needs its URN before it", suggestion(name, names)),
-    )
+    let help = match nearest(name, names) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => "name one of RFC 7643 §4.1; an attribute of an extension needs its URN before it".to_owned(),
+    };
+    refuse(format!("there is no attribute `{name}` in a target user"), help)
 }
 
 /// The attribute or sub-attribute that the path leads to, if it is one plain value.
