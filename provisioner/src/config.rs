@@ -138,7 +138,7 @@ impl Default for Options {
             max_removals: 500,
             max_removals_percent: 20,
             max_attempts: NonZeroU32::MIN.saturating_add(4),
-            retry_after_cap: Duration::from_secs(120),
+            retry_after_cap: Duration::from_mins(2),
         }
     }
 }

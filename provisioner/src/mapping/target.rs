@@ -38,16 +38,14 @@ pub(crate) fn resolve(path: &TargetPath) -> Result<(TargetPath, Kind), TargetErr
                 return Ok((path.clone(), Kind::Any));
             };
             let urn = extension.id().as_str();
-            match extension.attribute(path.attribute()) {
-                Some(attribute) => (Some(urn), attribute),
-                None => {
-                    let names = extension.attributes().iter().map(|attribute| attribute.name.as_str());
-                    return refuse(
-                        format!("there is no attribute `{}` in {urn}", path.attribute()),
-                        suggestion(path.attribute(), names),
-                    );
-                }
-            }
+            let Some(attribute) = extension.attribute(path.attribute()) else {
+                let names = extension.attributes().iter().map(|attribute| attribute.name.as_str());
+                return refuse(
+                    format!("there is no attribute `{}` in {urn}", path.attribute()),
+                    suggestion(path.attribute(), names),
+                );
+            };
+            (Some(urn), attribute)
         }
     };
     let leaf = leaf(path, attribute)?;

@@ -1,5 +1,6 @@
 //! Configurations that hold together, and what is said about those that do not.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,7 +27,6 @@ fn env(name: &str) -> Option<String> {
 
 fn load(file: &Path) -> Result<Config, ConfigError> {
     let text = fs::read_to_string(file).unwrap();
-    // A short name keeps the snapshots free of this machine's folders; relative paths are not read for bad files.
     Config::parse_with(&text, file, &env)
 }
 
@@ -46,6 +46,7 @@ fn bad_connections_are_refused_with_place_and_way_out() {
     for file in files {
         let name = file.file_name().unwrap().to_str().unwrap();
         let text = fs::read_to_string(&file).unwrap();
+        // The bare name keeps this machine's folders out of the snapshot.
         let Err(error) = Config::parse_with(&text, Path::new(name), &env) else {
             panic!("{name} is accepted")
         };
@@ -65,7 +66,7 @@ fn bad_connections_are_refused_with_place_and_way_out() {
         for text in [&rendered, &format!("{error:?}"), &error.to_string()] {
             assert!(!text.contains("s3cret") && !text.contains("5318008"), "{name} shows a secret: {text}");
         }
-        catalogue += &format!("━━ {name}\n{rendered}\n");
+        writeln!(catalogue, "━━ {name}\n{rendered}").unwrap();
     }
     insta::assert_snapshot!(catalogue);
 }
@@ -102,7 +103,7 @@ fn a_minimal_connection_has_the_documented_defaults() {
     assert_eq!((options.max_removals, options.max_removals_percent), (500, 20));
     assert_eq!(options.max_attempts.get(), 5);
     assert_eq!(options.request_timeout, Duration::from_secs(30));
-    assert_eq!(options.retry_after_cap, Duration::from_secs(120));
+    assert_eq!(options.retry_after_cap, Duration::from_mins(2));
     assert!(options.exclude.is_empty() && !options.clear_missing_attributes);
     assert_eq!(config.source.identity, "file:users.ndjson");
     assert_eq!(config.source.path, connections("good").join("users.ndjson"));
@@ -132,7 +133,7 @@ fn every_option_is_read() {
     assert_eq!((options.max_removals, options.max_removals_percent), (0, 100));
     assert_eq!(
         (options.request_timeout, options.retry_after_cap),
-        (Duration::from_secs(5), Duration::from_secs(120))
+        (Duration::from_secs(5), Duration::from_mins(2))
     );
     assert!(options.clear_missing_attributes);
     let names: Vec<_> = config.rules.iter().map(|rule| (rule.name.as_str(), rule.enabled)).collect();

@@ -66,7 +66,7 @@ fn malformed_ndjson_is_refused_with_its_line() {
 #[test]
 fn malformed_arrays_are_refused_with_their_place() {
     let good = r#"{"id":"1","username":"a"}"#;
-    check("u.json", &format!("[{good}\n"), None.or(Some(2)), "the array is not closed");
+    check("u.json", &format!("[{good}\n"), Some(2), "the array is not closed");
     check("u.json", &format!("[{good},\n"), Some(2), "the array is not closed");
     check("u.json", &format!("[{good},\n{{\"id\":"), Some(2), "ends half-way");
     check("u.json", &format!("[{good}\n{good}]"), Some(2), "a comma or the end");
@@ -191,31 +191,27 @@ fn cell() -> impl Strategy<Value = String> {
     proptest::string::string_regex("[a-zé \",\n\r.;'\\\\{\\[]{1,8}").unwrap()
 }
 
+/// A user made of a text for id and user name, `enabled`, and given name, family name and title where it has them.
+fn user(at: usize, text: &str, enabled: bool, optional: [Option<String>; 3]) -> Value {
+    let [given, family, title] = optional;
+    let present = |members: [(&str, Option<String>); 2]| -> Map<_, _> {
+        members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), json!(value?)))).collect()
+    };
+    let mut user = present([("title", title), ("id", Some(format!("{at}{text}")))]);
+    user.insert("username".to_owned(), json!(format!("u{text}")));
+    user.insert("enabled".to_owned(), json!(enabled));
+    let name = present([("given", given), ("family", family)]);
+    if !name.is_empty() {
+        user.insert("name".to_owned(), Value::Object(name));
+    }
+    Value::Object(user)
+}
+
 fn users() -> impl Strategy<Value = Vec<Value>> {
-    let name = || proptest::option::of(cell());
-    let user = (cell(), any::<bool>(), name(), name(), name());
-    proptest::collection::vec(user, 1..8).prop_map(|users| {
-        let user = |(at, (text, enabled, given, family, title)): (
-            usize,
-            (String, bool, Option<String>, Option<String>, Option<String>),
-        )| {
-            let mut user = Map::new();
-            user.insert("id".to_owned(), json!(format!("{at}{text}")));
-            user.insert("username".to_owned(), json!(format!("u{text}")));
-            user.insert("enabled".to_owned(), json!(enabled));
-            let name: Map<_, _> = [("given", given), ("family", family)]
-                .into_iter()
-                .filter_map(|(key, value)| Some((key.to_owned(), json!(value?))))
-                .collect();
-            if !name.is_empty() {
-                user.insert("name".to_owned(), Value::Object(name));
-            }
-            if let Some(title) = title {
-                user.insert("title".to_owned(), json!(title));
-            }
-            Value::Object(user)
-        };
-        users.into_iter().enumerate().map(user).collect()
+    let optional = proptest::array::uniform3(proptest::option::of(cell()));
+    proptest::collection::vec((cell(), any::<bool>(), optional), 1..8).prop_map(|users| {
+        let users = users.into_iter().enumerate();
+        users.map(|(at, (text, enabled, optional))| user(at, &text, enabled, optional)).collect()
     })
 }
 
