@@ -48,21 +48,29 @@ fn write(value: &Value, out: &mut Vec<u8>) {
             out.push(b']');
         }
         Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(name, _)| *name);
-            out.push(b'{');
-            for (at, (name, member)) in members.into_iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                write_scalar(name, out);
-                out.push(b':');
-                write(member, out);
+            if members.keys().is_sorted() {
+                write_members(members.iter(), out);
+            } else {
+                let mut members: Vec<_> = members.iter().collect();
+                members.sort_unstable_by_key(|(name, _)| *name);
+                write_members(members.into_iter(), out);
             }
-            out.push(b'}');
         }
         scalar => write_scalar(scalar, out),
     }
+}
+
+fn write_members<'a>(members: impl Iterator<Item = (&'a String, &'a Value)>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (at, (name, member)) in members.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_scalar(name, out);
+        out.push(b':');
+        write(member, out);
+    }
+    out.push(b'}');
 }
 
 fn write_scalar(scalar: &(impl serde::Serialize + ?Sized), out: &mut Vec<u8>) {
