@@ -1,0 +1,7 @@
+//! The integration tests of the provisioner: one binary.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests panic like the tests themselves")]
+
+mod config;
+mod mapping;
+mod source;
