@@ -3,5 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests panic like the tests themselves")]
 
 mod config;
+mod crash;
 mod mapping;
+mod policy;
 mod source;
+mod support;
