@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests panic like the tests themselves")]
 
 mod config;
+mod connection;
 mod crash;
 mod mapping;
 mod policy;
+mod program;
 mod source;
 mod support;
