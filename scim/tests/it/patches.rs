@@ -150,6 +150,15 @@ fn many_values() {
                {"op": "add", "path": "addresses", "value": [address]}]),
         json!({"addresses": [address]}),
     );
+    check(
+        json!([{"op": "add", "path": "addresses", "value": [address]},
+               {"op": "add", "path": "addresses", "value": {"type": "work", "locality": "Bergen", "primary": true}}]),
+        json!({"addresses": [{"type": "work", "locality": "Bergen", "primary": true}]}),
+    );
+    check(
+        json!([{"op": "add", "path": "addresses", "value": [address, {"type": "work"}]}]),
+        json!({"addresses": [address, {"type": "work"}]}),
+    );
 }
 
 #[test]
@@ -182,6 +191,19 @@ fn selected_values() {
             {"type": "work", "value": "ida@acme.example", "primary": true, "display": "x"},
             {"type": "home", "value": "lund@home.example", "display": "x"},
         ]}),
+    );
+    check(
+        json!([{"op": "replace", "path": "emails[type eq \"work\"]", "value": [{"value": "i@acme.example"}]}]),
+        json!({"emails": [work("i@acme.example"), home()]}),
+    );
+    check(
+        json!([{"op": "replace", "path": "emails[type eq \"home\"]", "value": []}]),
+        json!({"emails": [work("ida@acme.example")]}),
+    );
+    check(
+        json!([{"op": "remove", "path": "emails[type eq \"home\"].value"},
+               {"op": "remove", "path": "emails[type eq \"home\"].type"}]),
+        json!({"emails": [work("ida@acme.example")]}),
     );
     for op in ["replace", "remove"] {
         refuse(
