@@ -468,6 +468,7 @@ fn a_schema_of_our_own() {
     check(tags, set("add", "tags[value eq \"none\"]", json!("x")), Err(ScimType::NoTarget));
 
     check(json!({}), set("add", "door", json!({"floor": 2})), Err(ScimType::InvalidValue));
+    check(json!({}), set("add", "door.floor", json!(2)), Err(ScimType::InvalidValue));
     check(json!({}), set("add", "door", json!({"code": "A"})), Ok(json!({"door": {"code": "A"}})));
     let door = json!({"door": {"code": "A", "floor": 2}});
     check(door.clone(), set("replace", "door.code", Value::Null), Err(ScimType::Mutability));
