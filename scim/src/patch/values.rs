@@ -49,19 +49,18 @@ impl Edit<'_> {
             Some(Value::Object(members)) if attr.is_complex() => members,
             _ => Members::new(),
         };
+        let new = members.is_empty();
         match (self.found.sub, self.given(self.value)) {
             (Some(sub), given) => set_sub(&mut members, sub, given, &self.place)?,
             (None, None) => return Ok(None),
-            (None, Some(given)) if attr.is_complex() => {
-                let new = members.is_empty();
-                self.merge(&mut members, given)?;
-                if new && !members.is_empty() {
-                    return self.checked(&Value::Object(members)).map(Some);
-                }
-            }
+            (None, Some(given)) if attr.is_complex() => self.merge(&mut members, given)?,
             (None, Some(given)) => return self.checked(given).map(Some),
         }
-        Ok((!members.is_empty()).then_some(Value::Object(members)))
+        if members.is_empty() {
+            return Ok(None);
+        }
+        let value = Value::Object(members);
+        if new { self.checked(&value).map(Some) } else { Ok(Some(value)) }
     }
 
     /// What is to be there afterwards, which for a removal is nothing.

@@ -150,6 +150,15 @@ fn many_values() {
                {"op": "add", "path": "addresses", "value": [address]}]),
         json!({"addresses": [address]}),
     );
+    check(
+        json!([{"op": "add", "path": "addresses", "value": [address]},
+               {"op": "add", "path": "addresses", "value": {"type": "work", "locality": "Bergen", "primary": true}}]),
+        json!({"addresses": [{"type": "work", "locality": "Bergen", "primary": true}]}),
+    );
+    check(
+        json!([{"op": "add", "path": "addresses", "value": [address, {"type": "work"}]}]),
+        json!({"addresses": [address, {"type": "work"}]}),
+    );
 }
 
 #[test]
@@ -182,6 +191,19 @@ fn selected_values() {
             {"type": "work", "value": "ida@acme.example", "primary": true, "display": "x"},
             {"type": "home", "value": "lund@home.example", "display": "x"},
         ]}),
+    );
+    check(
+        json!([{"op": "replace", "path": "emails[type eq \"work\"]", "value": [{"value": "i@acme.example"}]}]),
+        json!({"emails": [work("i@acme.example"), home()]}),
+    );
+    check(
+        json!([{"op": "replace", "path": "emails[type eq \"home\"]", "value": []}]),
+        json!({"emails": [work("ida@acme.example")]}),
+    );
+    check(
+        json!([{"op": "remove", "path": "emails[type eq \"home\"].value"},
+               {"op": "remove", "path": "emails[type eq \"home\"].type"}]),
+        json!({"emails": [work("ida@acme.example")]}),
     );
     for op in ["replace", "remove"] {
         refuse(
@@ -446,6 +468,7 @@ fn a_schema_of_our_own() {
     check(tags, set("add", "tags[value eq \"none\"]", json!("x")), Err(ScimType::NoTarget));
 
     check(json!({}), set("add", "door", json!({"floor": 2})), Err(ScimType::InvalidValue));
+    check(json!({}), set("add", "door.floor", json!(2)), Err(ScimType::InvalidValue));
     check(json!({}), set("add", "door", json!({"code": "A"})), Ok(json!({"door": {"code": "A"}})));
     let door = json!({"door": {"code": "A", "floor": 2}});
     check(door.clone(), set("replace", "door.code", Value::Null), Err(ScimType::Mutability));
