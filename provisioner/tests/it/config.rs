@@ -63,6 +63,9 @@ fn bad_connections_are_refused_with_place_and_way_out() {
                 "{name}: {expected:?} is not in {told:#?}"
             );
         }
+        if let Some(count) = text.lines().find_map(|line| line.strip_prefix("# problems: ")) {
+            assert_eq!(told.len().to_string(), count, "{name}: {told:#?}");
+        }
         for text in [&rendered, &format!("{error:?}"), &error.to_string()] {
             assert!(!text.contains("s3cret") && !text.contains("5318008"), "{name} shows a secret: {text}");
         }
