@@ -111,11 +111,11 @@ fn lines_table(lines: &[UserLine]) -> String {
             ]);
         }
     }
-    let mut text = trimmed(&table);
-    if left_out > 0 {
-        text.push_str(&format!("\n… and {left_out} more: --json lists everybody"));
+    let text = trimmed(&table);
+    if left_out == 0 {
+        return text;
     }
-    text
+    format!("{text}\n… and {left_out} more: --json lists everybody")
 }
 
 /// A table's text without blanks at the ends of its lines.

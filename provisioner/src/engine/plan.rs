@@ -211,7 +211,7 @@ pub(crate) fn entry(task: &Task, method: Method) -> Option<Entry> {
             }
         }
     }
-    if parts.is_empty() && task.label == ChangeLabel::Returns {
+    if parts.is_empty() && task.is_relieved() {
         parts.push(Part::none(Outcome::Success, Reason::Done));
     }
     let verdict = verdict(&parts)?;

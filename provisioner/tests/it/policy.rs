@@ -30,7 +30,7 @@ fn links() -> Vec<Link> {
     links
 }
 
-fn words(decision: &Decision) -> String {
+fn words(decision: Decision) -> String {
     let mut words = Vec::new();
     match decision.link {
         LinkAction::Keep => {}
@@ -67,8 +67,8 @@ fn the_whole_cross_product() {
             for enabled in FLAGS {
                 let mut by_words: BTreeMap<String, Vec<String>> = BTreeMap::new();
                 for (number, preferences) in Preferences::all().enumerate() {
-                    let decision = decide(&preferences, change, link, enabled);
-                    by_words.entry(words(&decision)).or_default().push(number.to_string());
+                    let decision = decide(preferences, change, link, enabled);
+                    by_words.entry(words(decision)).or_default().push(number.to_string());
                 }
                 let all = by_words.len() == 1;
                 for (words, settings) in by_words {
@@ -92,7 +92,7 @@ fn delete_and_disable_are_never_substituted() {
         for change in changes() {
             for link in links() {
                 for enabled in FLAGS {
-                    let decision = decide(&preferences, change, link, enabled);
+                    let decision = decide(preferences, change, link, enabled);
                     match decision.effect {
                         Effect::Remove(action) => {
                             let deprovision = preferences.deprovisions().expect("deprovision is on");

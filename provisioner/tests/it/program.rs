@@ -1,5 +1,6 @@
 //! The program as a user meets it: its messages, its exit codes, its output.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -47,7 +48,7 @@ async fn the_help_of_every_command() {
     ] {
         let output = run(command, folder.path()).await;
         assert!(output.status.success());
-        text.push_str(&format!("$ provisioner {}\n{}\n", command.join(" "), out(&output)));
+        writeln!(text, "$ provisioner {}\n{}", command.join(" "), out(&output)).unwrap();
     }
     insta::assert_snapshot!(text);
 }

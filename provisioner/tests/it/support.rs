@@ -60,7 +60,7 @@ impl Bench {
     }
 
     pub(crate) async fn with(profile: &str, settings: Settings) -> Self {
-        let profile = Profile::builtin(profile).expect("a built-in profile");
+        let profile = Profile::builtin(profile).unwrap();
         let mock = MockAquera::builder().profile(profile).auth(Auth::bearer(TOKEN)).start().await.unwrap();
         let app = mock.default_application();
         let clock = Arc::new(InstantClock::new(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000)));
