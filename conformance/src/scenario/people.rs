@@ -165,12 +165,10 @@ pub(super) fn each_way(setting: Setting) -> bool {
     setting.creation && !setting.on_rule_deletion
 }
 
-/// Everything on in both ways to remove, the children of updation off, everything off.
+/// Everything on in both ways to remove; creation with and without updation alone.
 pub(super) fn typical(setting: Setting) -> bool {
-    let only_creation = Setting::from_slug("create");
-    everything(setting)
-        || only_creation == Some(setting)
-        || Setting::from_slug("create+update") == Some(setting)
+    let plain = setting.creation && !setting.disable && !setting.deprovision;
+    everything(setting) || plain
 }
 
 /// Deprovision is on.
