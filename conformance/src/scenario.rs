@@ -98,6 +98,11 @@ pub fn basics() -> Vec<Scenario> {
     basic::scenarios()
 }
 
+/// A user, where it does not matter who.
+pub(crate) fn somebody() -> User {
+    people::mona()
+}
+
 impl World {
     /// Carries out one step; a run says what it must come to.
     pub fn step(&mut self, step: &Step) -> Option<Expectation> {

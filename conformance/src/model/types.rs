@@ -238,7 +238,7 @@ pub struct FaultRule {
 }
 
 /// Everything that a run's result depends on. Two applications, so that a connection can change its URL.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct World {
     /// The profile of both applications.
     pub profile: Behaviour,
@@ -336,6 +336,21 @@ impl World {
     /// The accounts of the application that the connection points at.
     pub fn accounts(&mut self) -> &mut Vec<Account> {
         &mut self.applications[self.url]
+    }
+
+    /// The symbol of the account that was seeded last.
+    pub(crate) fn newest_key(&self) -> Key {
+        Key(self.next_key.saturating_sub(1))
+    }
+
+    /// The account linked to a user.
+    pub(crate) fn account_of(&self, id: &str) -> Option<Key> {
+        self.links[self.url].get(id).map(|link| link.account)
+    }
+
+    /// The user name that was last written for a user.
+    pub(crate) fn last_known_name(&self, id: &str) -> Option<String> {
+        self.links[self.url].get(id).map(|link| link.sent.user_name.clone())
     }
 
     pub(crate) fn account(&self, key: Key) -> Option<&Account> {
