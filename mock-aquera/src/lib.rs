@@ -1,1 +1,62 @@
-//! Placeholder.
+//! An in-memory fake of the Aquera SCIM endpoint with switchable behaviour.
+//!
+//! A server holds many *applications*, each with accounts, credentials, a profile, faults, a journal and a seed of
+//! its own. A request to one goes through two hops: the gateway, and the application behind it; a [`Profile`] says
+//! what each of them accepts. The program `mock-aquera` runs one server; as a library it serves tests:
+//!
+//! ```
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use mock_aquera::{Auth, Fault, MockAquera, Profile};
+//!
+//! let mock = MockAquera::builder()
+//!     .auth(Auth::bearer("a-token"))
+//!     .profile(Profile::builtin("no-partial-update").ok_or("no such profile")?)
+//!     .fault(Fault::status(503).times(2))
+//!     .start()
+//!     .await?;
+//! println!("{}", mock.scim_url());
+//! let application = mock.default_application();
+//! assert!(application.journal().is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The protocol itself (filters, paths, PATCH, schemas) is the crate `scim`'s.
+
+mod application;
+mod auth;
+mod builder;
+pub mod cli;
+mod clock;
+mod fault;
+mod gateway;
+mod generate;
+mod hold;
+mod hops;
+mod journal;
+mod nearest;
+mod problem;
+mod profile;
+mod reply;
+mod server;
+mod store;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
+pub use auth::{Auth, DEFAULT_TOKEN, ParseAuthError};
+pub use builder::{MockAquera, MockAqueraBuilder, StartError};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use fault::{Fault, ParseFaultError, Phase};
+pub use hold::Hold;
+pub use journal::{Downstream, DownstreamOperation, Exchange};
+pub use profile::{
+    ActiveChange, ApplicationRules, DeleteRule, Deviation, DownstreamDelete, GatewayRules, PartialUpdateRule,
+    PatchRule, Profile, ProfileError, PutRule,
+};
+pub use server::{ApplicationError, MAX_APPLICATIONS};
+
+/// Takes a lock. What a panic left behind is used as it is: every write under our locks is whole or not begun.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

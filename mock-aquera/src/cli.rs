@@ -1,0 +1,123 @@
+//! The command line: what can be written, and which module carries it out.
+
+mod healthcheck;
+mod profiles;
+mod serve;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: what was asked for is done.
+    Done,
+    /// 1: the server couldn't start or broke, or the one asked about isn't ready.
+    Failed,
+    /// 2: the command line, or a file that it names, is not usable.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+        })
+    }
+}
+
+/// A fake Aquera SCIM endpoint, in memory, with switchable behaviour.
+///
+/// Without an argument it listens at 127.0.0.1:8080 with the bearer token `mock-token` and a few demo users.
+#[derive(Debug, Parser)]
+#[command(name = "mock-aquera", version, args_conflicts_with_subcommands = true)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 could not start, broke, or is not ready; 2 bad command line or input file."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until interrupted; the same as no command at all.
+    Serve(serve::Options),
+    /// List the built-in profiles, or show one with each deviation from the RFC and its source.
+    Profiles {
+        /// The profile to show.
+        name: Option<String>,
+    },
+    /// End with 0 when the server is ready.
+    Healthcheck {
+        /// Any URL of the server.
+        #[arg(default_value = "http://127.0.0.1:8080")]
+        url: String,
+    },
+    /// Print a completion script.
+    Completions {
+        /// The shell that it is for.
+        shell: Shell,
+    },
+}
+
+/// Why a command didn't do what it should. The exit code goes with it.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    fn usage(message: impl ToString) -> Self {
+        Self { exit: Exit::Usage, message: message.to_string() }
+    }
+
+    fn failed(message: impl ToString) -> Self {
+        Self { exit: Exit::Failed, message: message.to_string() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Only standard output is written without a message of its own.
+    fn from(error: io::Error) -> Self {
+        Self::failed(format!("write to standard output: {error}"))
+    }
+}
+
+/// Runs the program with these arguments, the first being its own name.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed terminal is the only way this fails, and there nobody reads on.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let outcome = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(options) => serve::run(options),
+        Command::Profiles { name } => profiles::run(name.as_deref()),
+        Command::Healthcheck { url } => healthcheck::run(&url),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mock-aquera", &mut script);
+            io::stdout().write_all(&script).map_err(Failure::from)
+        }
+    };
+    match outcome {
+        Ok(()) => Exit::Done,
+        Err(Failure { exit, message }) => {
+            let _ = writeln!(io::stderr(), "mock-aquera: failed to {message}");
+            exit
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The endpoints that describe the service (RFC 7644 §4), truthful for the profile save where the profile lies.
+//!
+//! Each document is made once for a configuration and then sent as it is.
+
+use std::collections::BTreeMap;
+
+use axum::body::Bytes;
+use axum::http::{Method, StatusCode};
+use scim::schema::{ENTERPRISE_URN, LIST_URN, RESOURCE_TYPE_URN, SPC_URN, SchemaSet, USER_URN};
+use serde_json::{Value, json};
+
+use super::query::{MAX_COUNT, has_filter};
+use super::{Refusal, Scene};
+use crate::auth::Auth;
+use crate::problem::Problem;
+use crate::profile::Profile;
+use crate::reply::Reply;
+
+/// The describing documents of one application.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    configuration: Bytes,
+    resource_types: Collection,
+    schemas: Collection,
+}
+
+/// A list and its members, each ready to be sent.
+#[derive(Debug)]
+struct Collection {
+    list: Bytes,
+    members: BTreeMap<String, Bytes>,
+}
+
+impl Collection {
+    /// Members are found by name or id without case.
+    fn new(members: Vec<(String, Value)>) -> Self {
+        let values: Vec<&Value> = members.iter().map(|(_, value)| value).collect();
+        let list = json!({
+            "schemas": [LIST_URN],
+            "totalResults": values.len(),
+            "startIndex": 1,
+            "itemsPerPage": values.len(),
+            "Resources": values,
+        });
+        let members = members.into_iter().map(|(name, value)| (name.to_lowercase(), text(&value))).collect();
+        Self { list: text(&list), members }
+    }
+}
+
+impl Documents {
+    pub(crate) fn new(profile: &Profile, auth: &[Auth], scim_url: &str) -> Self {
+        Self {
+            configuration: text(&service_provider_config(profile, auth, scim_url)),
+            resource_types: Collection::new(vec![("User".to_owned(), user_type(scim_url))]),
+            schemas: Collection::new(
+                SchemaSet::user()
+                    .schemas()
+                    .map(|schema| {
+                        let mut document = schema.to_json();
+                        let location = format!("{scim_url}/Schemas/{}", schema.id());
+                        document["meta"] = json!({"resourceType": "Schema", "location": location});
+                        (schema.id().to_string(), document)
+                    })
+                    .collect(),
+            ),
+        }
+    }
+}
+
+pub(super) fn configuration(scene: &Scene<'_>) -> Result<Reply, Refusal> {
+    reading(scene)?;
+    Ok(Reply::scim(StatusCode::OK, scene.settings.documents().configuration.clone()))
+}
+
+pub(super) fn resource_types(scene: &Scene<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
+    collection(scene, &scene.settings.documents().resource_types, "resource type", name)
+}
+
+pub(super) fn schemas(scene: &Scene<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
+    collection(scene, &scene.settings.documents().schemas, "schema", name)
+}
+
+fn collection(
+    scene: &Scene<'_>,
+    collection: &Collection,
+    kind: &'static str,
+    name: Option<&str>,
+) -> Result<Reply, Refusal> {
+    reading(scene)?;
+    let document = match name {
+        None => &collection.list,
+        Some(name) => collection
+            .members
+            .get(&name.to_lowercase())
+            .ok_or_else(|| Problem::NoSuchDefinition { kind, name: name.to_owned() })?,
+    };
+    Ok(Reply::scim(StatusCode::OK, document.clone()))
+}
+
+/// Describing endpoints are read, and not filtered (RFC 7644 §4).
+fn reading(scene: &Scene<'_>) -> Result<(), Refusal> {
+    match *scene.method {
+        Method::GET if has_filter(scene.query) => Err(Problem::FilterOnDiscovery.into()),
+        Method::GET => Ok(()),
+        _ => Err(scene.not_allowed("GET".to_owned())),
+    }
+}
+
+fn service_provider_config(profile: &Profile, auth: &[Auth], scim_url: &str) -> Value {
+    let supported = |supported: bool| json!({ "supported": supported });
+    json!({
+        "schemas": [SPC_URN],
+        "patch": supported(profile.advertises_patch),
+        "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+        "filter": {"supported": true, "maxResults": MAX_COUNT},
+        "changePassword": supported(false),
+        "sort": supported(false),
+        "etag": supported(true),
+        "authenticationSchemes": schemes(auth),
+        "meta": {
+            "resourceType": "ServiceProviderConfig",
+            "location": format!("{scim_url}/ServiceProviderConfig"),
+        },
+    })
+}
+
+/// Each scheme once, the first one primary.
+fn schemes(auth: &[Auth]) -> Vec<Value> {
+    let mut schemes: Vec<Value> = Vec::new();
+    for kind in auth {
+        let (kind, name, description, spec) = match kind {
+            Auth::None => continue,
+            Auth::Basic { .. } => (
+                "httpbasic",
+                "HTTP Basic",
+                "A user name and a password.",
+                "https://www.rfc-editor.org/rfc/rfc7617",
+            ),
+            Auth::Bearer { .. } => (
+                "oauthbearertoken",
+                "OAuth Bearer Token",
+                "A token that whoever holds it may use.",
+                "https://www.rfc-editor.org/rfc/rfc6750",
+            ),
+        };
+        if schemes.iter().all(|known| known["type"] != kind) {
+            let primary = schemes.is_empty();
+            schemes.push(json!({
+                "type": kind, "name": name, "description": description, "specUri": spec, "primary": primary,
+            }));
+        }
+    }
+    schemes
+}
+
+fn user_type(scim_url: &str) -> Value {
+    json!({
+        "schemas": [RESOURCE_TYPE_URN],
+        "id": "User",
+        "name": "User",
+        "description": "User Account",
+        "endpoint": "/Users",
+        "schema": USER_URN,
+        "schemaExtensions": [{"schema": ENTERPRISE_URN, "required": false}],
+        "meta": {"resourceType": "ResourceType", "location": format!("{scim_url}/ResourceTypes/User")},
+    })
+}
+
+fn text(value: &Value) -> Bytes {
+    Bytes::from(value.to_string())
+}

@@ -1,0 +1,24 @@
+//! The name that somebody probably meant.
+
+/// The candidate that looks most like `written`, if any comes near.
+pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let written = written.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&written, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_is_near_and_nothing_else() {
+        assert_eq!(nearest("no-delet", ["aquera", "no-delete", "no-put"]), Some("no-delete"));
+        assert_eq!(nearest("Aqera", ["aquera", "no-delete"]), Some("aquera"));
+        assert_eq!(nearest("zzz", ["aquera", "no-delete"]), None);
+    }
+}

@@ -1,0 +1,125 @@
+//! SCIM error bodies and the detail error keywords (RFC 7644 §3.12).
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::schema::ERROR_URN;
+
+/// The `scimType` of an error: which rule of the protocol was broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ScimType {
+    /// The filter is malformed, or compares what cannot be compared.
+    InvalidFilter,
+    /// The answer would be larger than the server is willing to make.
+    TooMany,
+    /// A value that must be unique is taken.
+    Uniqueness,
+    /// The attribute cannot be written, or not any more.
+    Mutability,
+    /// The body is not the message that was expected.
+    InvalidSyntax,
+    /// The path of a PATCH operation is malformed or names no attribute.
+    InvalidPath,
+    /// The path of a PATCH operation selects nothing.
+    NoTarget,
+    /// A value is missing or has the wrong type.
+    InvalidValue,
+    /// The protocol version is not supported.
+    InvalidVers,
+    /// The request would put confidential data into a URI.
+    Sensitive,
+}
+
+impl ScimType {
+    /// Every keyword, in the order of the RFC's table.
+    pub const ALL: [Self; 10] = [
+        Self::InvalidFilter,
+        Self::TooMany,
+        Self::Uniqueness,
+        Self::Mutability,
+        Self::InvalidSyntax,
+        Self::InvalidPath,
+        Self::NoTarget,
+        Self::InvalidValue,
+        Self::InvalidVers,
+        Self::Sensitive,
+    ];
+
+    /// The keyword as it stands in an error body.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidFilter => "invalidFilter",
+            Self::TooMany => "tooMany",
+            Self::Uniqueness => "uniqueness",
+            Self::Mutability => "mutability",
+            Self::InvalidSyntax => "invalidSyntax",
+            Self::InvalidPath => "invalidPath",
+            Self::NoTarget => "noTarget",
+            Self::InvalidValue => "invalidValue",
+            Self::InvalidVers => "invalidVers",
+            Self::Sensitive => "sensitive",
+        }
+    }
+
+    /// The HTTP status that the RFC pairs with the keyword.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Uniqueness => 409,
+            Self::Sensitive => 403,
+            Self::InvalidFilter
+            | Self::TooMany
+            | Self::Mutability
+            | Self::InvalidSyntax
+            | Self::InvalidPath
+            | Self::NoTarget
+            | Self::InvalidValue
+            | Self::InvalidVers => 400,
+        }
+    }
+}
+
+impl fmt::Display for ScimType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The body of an error answer. The status is a JSON string there, as RFC 7644 §3.12 has it.
+///
+/// ```
+/// use scim::error::{ScimType, error_body};
+///
+/// let body = error_body(409, Some(ScimType::Uniqueness), "the userName is taken");
+/// assert_eq!(body["status"], "409");
+/// assert_eq!(body["scimType"], "uniqueness");
+/// ```
+pub fn error_body(status: u16, scim_type: Option<ScimType>, detail: &str) -> Value {
+    let mut body = json!({
+        "schemas": [ERROR_URN],
+        "status": status.to_string(),
+        "detail": detail,
+    });
+    if let (Some(kind), Value::Object(members)) = (scim_type, &mut body) {
+        members.insert("scimType".to_owned(), kind.as_str().into());
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_without_a_keyword_has_no_scim_type() {
+        let body = error_body(404, None, "no such user");
+        assert_eq!(body, json!({"schemas": [ERROR_URN], "status": "404", "detail": "no such user"}));
+    }
+
+    #[test]
+    fn keywords_are_distinct_and_have_an_error_status() {
+        let words: std::collections::BTreeSet<_> = ScimType::ALL.iter().map(|t| t.as_str()).collect();
+        assert_eq!(words.len(), ScimType::ALL.len());
+        assert!(ScimType::ALL.iter().all(|t| (400..500).contains(&t.status())));
+    }
+}

@@ -1,0 +1,284 @@
+//! Filters: the tree, its textual form, and what evaluation needs to know about attributes
+//! (RFC 7644 §3.4.2.2).
+//!
+//! Parsing and evaluation live in submodules. A value path whose sub-attribute is compared, such
+//! as `emails[type eq "work"].value eq "x"`, is not in the RFC's grammar for filters but is sent
+//! by clients; it means, and is read as, `emails[type eq "work" and value eq "x"]`.
+
+mod eval;
+pub(crate) mod parse;
+
+use std::{fmt, ops::Range, str::FromStr};
+
+pub(crate) use eval::element_matches;
+pub use parse::{MAX_DEPTH, MAX_TERMS};
+
+use crate::{
+    name::{AttrName, Urn},
+    path::AttrPath,
+};
+
+/// A filter expression.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filter {
+    /// Every one of these holds.
+    And(Vec<Filter>),
+    /// At least one of these holds.
+    Or(Vec<Filter>),
+    /// This does not hold.
+    Not(Box<Filter>),
+    /// An attribute compared with a literal.
+    Compare {
+        /// What is compared.
+        path: AttrPath,
+        /// How.
+        op: CompareOp,
+        /// With what.
+        value: Literal,
+    },
+    /// The attribute has a value (`pr`).
+    Present(AttrPath),
+    /// One and the same value of a multi-valued attribute satisfies the inner filter, whose
+    /// paths are those of sub-attributes.
+    ValuePath {
+        /// The multi-valued attribute.
+        path: AttrPath,
+        /// What one of its values must satisfy.
+        filter: Box<Filter>,
+    },
+}
+
+/// A comparison operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CompareOp {
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Contains.
+    Co,
+    /// Starts with.
+    Sw,
+    /// Ends with.
+    Ew,
+    /// Greater than, or later than.
+    Gt,
+    /// Greater than or equal.
+    Ge,
+    /// Less than, or earlier than.
+    Lt,
+    /// Less than or equal.
+    Le,
+}
+
+impl CompareOp {
+    /// Every operator.
+    pub const ALL: [Self; 9] =
+        [Self::Eq, Self::Ne, Self::Co, Self::Sw, Self::Ew, Self::Gt, Self::Ge, Self::Lt, Self::Le];
+
+    /// The operator as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Eq => "eq",
+            Self::Ne => "ne",
+            Self::Co => "co",
+            Self::Sw => "sw",
+            Self::Ew => "ew",
+            Self::Gt => "gt",
+            Self::Ge => "ge",
+            Self::Lt => "lt",
+            Self::Le => "le",
+        }
+    }
+}
+
+/// The right-hand side of a comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    /// A text, or a date and time, which are both JSON strings.
+    String(String),
+    /// A number.
+    Number(serde_json::Number),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `null`: no value at all.
+    Null,
+}
+
+impl Filter {
+    /// Parses a filter.
+    ///
+    /// # Errors
+    /// The first thing in the text that does not fit the grammar, or that goes beyond
+    /// [`MAX_DEPTH`] or [`MAX_TERMS`].
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        parse::filter(text)
+    }
+
+    /// Whether a resource satisfies the filter.
+    ///
+    /// - A multi-valued attribute matches if one of its values does; the values of a complex one
+    ///   are compared by their `value` sub-attribute where the path names none.
+    /// - Text is compared without case unless the attribute is case-exact; date-times by instant.
+    /// - Values of different types are never equal, and have no order. Booleans have no order
+    ///   either: `active gt false` never matches.
+    /// - An attribute without a value equals `null` and is unequal to everything else, so `ne`
+    ///   with any other literal matches it. Empty arrays count as no value.
+    /// - An attribute that `attrs` does not know matches nothing, not even with `ne`.
+    pub fn matches(&self, resource: &serde_json::Value, attrs: &dyn AttrInfo) -> bool {
+        eval::matches(self, resource, attrs)
+    }
+
+    /// The text `v` when the whole filter is `attr eq "v"`, so that an index can answer it.
+    /// A core schema URN in front of the attribute is seen through.
+    pub fn equality_on(&self, attr: &str) -> Option<&str> {
+        const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:";
+        let Self::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } = self else {
+            return None;
+        };
+        let core =
+            |urn: &Urn| urn.as_str().get(..CORE.len()).is_some_and(|head| head.eq_ignore_ascii_case(CORE));
+        let same = match (attr.split_once('.'), &path.sub) {
+            (None, None) => path.name == *attr,
+            (Some((name, sub)), Some(found)) => path.name == *name && *found == *sub,
+            _ => false,
+        };
+        (same && path.urn.as_ref().is_none_or(core)).then_some(text.as_str())
+    }
+}
+
+impl FromStr for Filter {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let join = |f: &mut fmt::Formatter<'_>, parts: &[Self], word: &str, tight: fn(&Self) -> bool| {
+            for (i, part) in parts.iter().enumerate() {
+                if i > 0 {
+                    write!(f, " {word} ")?;
+                }
+                if tight(part) { write!(f, "{part}")? } else { write!(f, "({part})")? }
+            }
+            Ok(())
+        };
+        match self {
+            Self::And(parts) => join(f, parts, "and", |p| !matches!(p, Self::And(_) | Self::Or(_))),
+            Self::Or(parts) => join(f, parts, "or", |p| !matches!(p, Self::Or(_))),
+            Self::Not(inner) => write!(f, "not ({inner})"),
+            Self::Compare { path, op, value } => write!(f, "{path} {op} {value}"),
+            Self::Present(path) => write!(f, "{path} pr"),
+            Self::ValuePath { path, filter } => write!(f, "{path}[{filter}]"),
+        }
+    }
+}
+
+impl fmt::Display for CompareOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String(text) => write!(f, "{}", serde_json::Value::from(text.as_str())),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Null => f.write_str("null"),
+        }
+    }
+}
+
+/// What evaluation asks about an attribute.
+///
+/// A [`SchemaSet`](crate::schema::SchemaSet) answers from the schema. Something that is not SCIM
+/// but is filtered with SCIM's grammar needs to say only which attributes are case-exact.
+pub trait AttrInfo {
+    /// Whether text in this attribute is compared with case.
+    fn case_exact(&self, path: &AttrPath) -> bool;
+
+    /// Everything that evaluation asks, in one look-up.
+    fn facts<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
+        AttrFacts {
+            known: true,
+            case_exact: self.case_exact(path),
+            date_time: false,
+            extension: path.urn.as_ref(),
+        }
+    }
+}
+
+/// How an attribute is compared, and where it is found; see [`AttrInfo`].
+#[derive(Debug, Clone, Copy)]
+pub struct AttrFacts<'a> {
+    /// Whether there is such an attribute.
+    pub known: bool,
+    /// Whether its text is compared with case.
+    pub case_exact: bool,
+    /// Whether its text is a date and time, compared by instant.
+    pub date_time: bool,
+    /// The member of the resource that holds it, for an attribute of an extension.
+    pub extension: Option<&'a Urn>,
+}
+
+impl AttrFacts<'_> {
+    /// There is no such attribute.
+    pub const UNKNOWN: Self = Self { known: false, case_exact: false, date_time: false, extension: None };
+}
+
+/// Why a filter or a path does not parse, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message} (at byte {})", span.start)]
+pub struct ParseError {
+    message: String,
+    span: Range<usize>,
+}
+
+impl ParseError {
+    pub(crate) fn new(message: impl Into<String>, span: Range<usize>) -> Self {
+        Self { message: message.into(), span }
+    }
+
+    /// What is wrong, without the place.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The place, in bytes of the input.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// The input with the place marked under it.
+    ///
+    /// ```
+    /// let input = "userName is 1";
+    /// let error = scim::filter::Filter::parse(input).unwrap_err();
+    /// assert_eq!(error.pointer(input), "userName is 1\n         ^^");
+    /// ```
+    pub fn pointer(&self, input: &str) -> String {
+        let width = |part: Option<&str>| part.map_or(0, |p| p.chars().count());
+        let line: String = input.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let before = width(input.get(..self.span.start));
+        let marked = width(input.get(self.span.clone())).max(1);
+        format!("{line}\n{}{}", " ".repeat(before), "^".repeat(marked))
+    }
+}
+
+/// The plain equalities that a filter consists of, if it consists of nothing else.
+pub(crate) fn plain_equalities(filter: &Filter) -> Option<Vec<(&AttrName, &Literal)>> {
+    match filter {
+        Filter::Compare { path: AttrPath { urn: None, name, sub: None }, op: CompareOp::Eq, value } => {
+            Some(vec![(name, value)])
+        }
+        Filter::And(parts) => {
+            parts.iter().map(plain_equalities).collect::<Option<Vec<_>>>().map(|v| v.concat())
+        }
+        _ => None,
+    }
+}

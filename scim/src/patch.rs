@@ -1,0 +1,112 @@
+//! PATCH (RFC 7644 §3.5.2): requests, their application to a resource, and the operations that
+//! turn one resource into another.
+//!
+//! Where the RFC leaves room, this is what happens:
+//!
+//! - The three words of `op` are matched without case; nothing else is forgiven in the message.
+//! - `null` and the empty array mean "no value": `replace` with either removes, `add` does nothing.
+//! - Members of a value without a path are paths themselves (`name.givenName`, an extension's URN,
+//!   `urn:…:User:department`). A read-only one is let pass where it says what is so already.
+//! - A read-only sub-attribute inside a complex value is ignored, as RFC 7644 §3.5.1 has it for PUT.
+//! - `replace` of a complex value, or of values that a filter selects, sets the sub-attributes that
+//!   are given and leaves the others.
+//! - `add` with a filter that selects nothing makes the value that the filter describes, if it
+//!   consists of equalities only; otherwise, and for the other operations, that is `noTarget`.
+//! - `add` knows a value again by its `value` and `type` (either may lack the type), or, without a
+//!   `value`, by all its sub-attributes; what is there already is completed, not doubled.
+//! - `remove` with a `value` removes just those values of a multi-valued attribute. The RFC does
+//!   not give a value to `remove`; clients that send one mean this, and not "all".
+//! - Removing what is not there is fine, as long as it was not looked for with a filter.
+
+mod apply;
+mod diff;
+mod request;
+mod values;
+
+pub use apply::apply;
+pub use diff::diff;
+use serde_json::Value;
+
+use crate::{error::ScimType, filter::ParseError, path::PatchPath, validate::Problem};
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PatchKind {
+    /// Gives a value, or another one.
+    Add,
+    /// Takes values away.
+    Remove,
+    /// Puts a value in the place of another.
+    Replace,
+}
+
+impl PatchKind {
+    /// The word in a request.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+            Self::Replace => "replace",
+        }
+    }
+}
+
+/// One operation of a PATCH request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatchOp {
+    /// What is done.
+    pub op: PatchKind,
+    /// To what; without a path, to the resource.
+    pub path: Option<PatchPath>,
+    /// With what.
+    pub value: Option<Value>,
+}
+
+/// A PATCH request: operations, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatchRequest {
+    /// The operations.
+    pub operations: Vec<PatchOp>,
+}
+
+/// Why a request is not a PATCH request, or cannot be applied. Never holds a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{place} {problem}", .operation.map_or_else(String::new, |n| format!("operation {n}: ")))]
+pub struct PatchError {
+    scim_type: ScimType,
+    operation: Option<usize>,
+    place: String,
+    problem: String,
+}
+
+impl PatchError {
+    fn new(scim_type: ScimType, place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { scim_type, operation: None, place: place.into(), problem: problem.into() }
+    }
+
+    fn path(error: &ParseError) -> Self {
+        Self::new(ScimType::InvalidPath, "the path", format!("does not parse: {error}"))
+    }
+
+    fn value(problem: Problem) -> Self {
+        Self::new(ScimType::InvalidValue, problem.place, problem.kind.to_string())
+    }
+
+    fn mutability(place: &str, problem: &str) -> Self {
+        Self::new(ScimType::Mutability, place, problem)
+    }
+
+    fn in_operation(self, number: usize) -> Self {
+        Self { operation: Some(number), ..self }
+    }
+
+    /// The error keyword of RFC 7644 §3.12.
+    pub fn scim_type(&self) -> ScimType {
+        self.scim_type
+    }
+
+    /// Which operation failed, counted from one; none if the request as a whole is at fault.
+    pub fn operation(&self) -> Option<usize> {
+        self.operation
+    }
+}

@@ -1,0 +1,253 @@
+//! Where an operation leads, and what the schema lets it do there.
+
+use serde_json::{Map, Value};
+
+use super::{
+    PatchError, PatchKind, PatchRequest,
+    values::{Edit, edit},
+};
+use crate::{
+    error::ScimType,
+    filter::Filter,
+    path::{AttrPath, PatchPath, key_ci},
+    schema::{Attribute, Located, Mutability, Schema, SchemaSet},
+    validate::is_unassigned,
+};
+
+/// Applies a request to a resource and gives the new one. The input is not touched, so an error
+/// changes nothing.
+///
+/// `schemas` of the result names an extension if, and only if, the result has attributes of it.
+///
+/// # Errors
+/// The first operation that cannot be carried out, with its error keyword.
+///
+/// ```
+/// use scim::{patch::{PatchRequest, apply}, schema::{PATCH_URN, SchemaSet}};
+/// use serde_json::json;
+///
+/// let user = json!({"userName": "ida", "emails": [{"type": "work", "value": "ida@example.com"}]});
+/// let request = PatchRequest::from_json(&json!({"schemas": [PATCH_URN], "Operations": [
+///     {"op": "replace", "path": "emails[type eq \"work\"].value", "value": "ida@example.org"},
+/// ]}))?;
+/// let patched = apply(&user, &request, SchemaSet::user())?;
+/// assert_eq!(patched["emails"][0]["value"], "ida@example.org");
+/// # Ok::<(), scim::patch::PatchError>(())
+/// ```
+pub fn apply(resource: &Value, request: &PatchRequest, schemas: &SchemaSet) -> Result<Value, PatchError> {
+    let Value::Object(members) = resource.clone() else {
+        return Err(PatchError::new(ScimType::InvalidSyntax, "the resource", "is not a JSON object"));
+    };
+    let mut editor = Editor { members, schemas };
+    for (i, operation) in request.operations.iter().enumerate() {
+        operation
+            .check()
+            .and_then(|()| match (&operation.path, &operation.value) {
+                (Some(path), value) => editor.at(operation.op, path, value.as_ref(), true),
+                (None, Some(value)) => editor.members(operation.op, None, value),
+                (None, None) => Ok(()),
+            })
+            .map_err(|e| e.in_operation(i + 1))?;
+    }
+    editor.list_schemas();
+    Ok(Value::Object(editor.members))
+}
+
+struct Editor<'a> {
+    members: Map<String, Value>,
+    schemas: &'a SchemaSet,
+}
+
+impl Editor<'_> {
+    /// An operation on the resource, or on an extension, as a whole: each member is a path.
+    fn members(&mut self, op: PatchKind, schema: Option<&Schema>, value: &Value) -> Result<(), PatchError> {
+        let Value::Object(given) = value else {
+            let place = schema.map_or("the value", |schema| schema.id().as_str());
+            return Err(PatchError::new(ScimType::InvalidValue, place, "must be an object"));
+        };
+        for (key, value) in given {
+            let path = match schema {
+                Some(schema) => format!("{}:{key}", schema.id()).parse(),
+                None => key.parse(),
+            };
+            let path: PatchPath = path.map_err(|_| unknown(key))?;
+            self.at(op, &path, Some(value), false)?;
+        }
+        Ok(())
+    }
+
+    /// An operation at a path. `explicit` if the request has the path, and not just a member.
+    fn at(
+        &mut self,
+        op: PatchKind,
+        path: &PatchPath,
+        value: Option<&Value>,
+        explicit: bool,
+    ) -> Result<(), PatchError> {
+        let schemas = self.schemas;
+        let (op, value) = match value {
+            Some(value) if op == PatchKind::Replace && is_unassigned(value) => (PatchKind::Remove, None),
+            Some(value) if op == PatchKind::Add && is_unassigned(value) => return Ok(()),
+            value => (op, value),
+        };
+        let attr_path = path.attr_path();
+        if path.filter.is_none()
+            && let Some(schema) = schemas.schema_at(&attr_path)
+        {
+            return self.schema(op, schema, value);
+        }
+        let place = path.to_string();
+        let found = schemas.locate(&attr_path).ok_or_else(|| unknown(&place))?;
+        if let Some(filter) = &path.filter {
+            check_filter(filter, found.attribute, &place)?;
+        }
+        if found.attribute.name == *"schemas" {
+            return self.schemas_attribute(op, value);
+        }
+        let read_only = |attr: &Attribute| attr.mutability == Mutability::ReadOnly;
+        if read_only(found.attribute) || found.sub.is_some_and(read_only) {
+            if !explicit && self.current(found).is_some_and(|current| Some(current) == value) {
+                return Ok(());
+            }
+            return Err(PatchError::mutability(&place, "is read-only"));
+        }
+        self.write(found, &Edit { op, path, attr_path, found, value, place, schemas })
+    }
+
+    /// An operation on a bare schema URN.
+    fn schema(&mut self, op: PatchKind, schema: &Schema, value: Option<&Value>) -> Result<(), PatchError> {
+        let extension = (schema.id() != self.schemas.core().id()).then_some(schema);
+        match (op, value, extension) {
+            (PatchKind::Add | PatchKind::Replace, Some(value), _) => self.members(op, extension, value),
+            (_, _, None) => {
+                Err(PatchError::mutability(schema.id().as_str(), "is the main schema and cannot be removed"))
+            }
+            (_, _, Some(schema)) => {
+                for attr in schema.attributes() {
+                    let found = Located { extension, attribute: attr, sub: None };
+                    if self.current(found).is_some() {
+                        let urn = Some(schema.id().clone());
+                        let path = AttrPath { urn, ..AttrPath::of(attr.name.clone()) };
+                        self.at(PatchKind::Remove, &path.into(), None, true)?;
+                    }
+                }
+                if let Some(key) = key_ci(&self.members, schema.id().as_str()).map(str::to_owned) {
+                    self.members.remove(&key);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// `schemas` follows from what the resource holds; naming known schemas there changes nothing.
+    fn schemas_attribute(&self, op: PatchKind, value: Option<&Value>) -> Result<(), PatchError> {
+        if op == PatchKind::Remove {
+            return Err(PatchError::mutability("schemas", "is required"));
+        }
+        let given = match value {
+            Some(Value::Array(urns)) => urns.as_slice(),
+            Some(urn) => std::slice::from_ref(urn),
+            None => &[],
+        };
+        let known = |urn: &Value| {
+            urn.as_str().is_some_and(|urn| self.schemas.schemas().any(|schema| *schema.id() == *urn))
+        };
+        if given.iter().all(known) {
+            return Ok(());
+        }
+        Err(PatchError::new(ScimType::InvalidValue, "schemas", "names a schema that the resource type lacks"))
+    }
+
+    fn current(&self, found: Located<'_>) -> Option<&Value> {
+        let holder = match found.extension {
+            Some(schema) => crate::path::get_ci(&self.members, schema.id().as_str())?.as_object()?,
+            None => &self.members,
+        };
+        crate::path::get_ci(holder, found.attribute.name.as_str())
+    }
+
+    /// Takes the attribute out, edits it and puts it back under its canonical name.
+    fn write(&mut self, found: Located<'_>, change: &Edit<'_>) -> Result<(), PatchError> {
+        let mut extension = found.extension.map(|schema| {
+            let taken = take_ci(&mut self.members, schema.id().as_str());
+            let members = match taken {
+                Some(Value::Object(members)) => members,
+                _ => Map::new(),
+            };
+            (schema.id().to_string(), members)
+        });
+        let holder = extension.as_mut().map_or(&mut self.members, |(_, members)| members);
+        let attr = found.attribute;
+        let current = take_ci(holder, attr.name.as_str()).filter(|value| !is_unassigned(value));
+        let next = edit(change, current.clone())?.filter(|value| !is_unassigned(value));
+        if attr.mutability == Mutability::Immutable && current.is_some() && next != current {
+            return Err(PatchError::mutability(&change.place, "is immutable and has a value"));
+        }
+        match next {
+            Some(next) => {
+                holder.insert(attr.name.to_string(), next);
+            }
+            None if attr.required => return Err(PatchError::mutability(&change.place, "is required")),
+            None => {}
+        }
+        if let Some((urn, members)) = extension
+            && !members.is_empty()
+        {
+            self.members.insert(urn, Value::Object(members));
+        }
+        Ok(())
+    }
+
+    fn list_schemas(&mut self) {
+        let listed = match take_ci(&mut self.members, "schemas") {
+            Some(Value::Array(listed)) => listed,
+            _ => vec![self.schemas.core().id().as_str().into()],
+        };
+        let used = |schema: &Schema| key_ci(&self.members, schema.id().as_str()).is_some();
+        let keep = |urn: &Value| urn.as_str().and_then(|urn| self.schemas.extension(urn)).is_none_or(used);
+        let mut listed: Vec<Value> = listed.into_iter().filter(keep).collect();
+        for schema in self.schemas.extensions().iter().filter(|schema| used(schema)) {
+            if !listed.iter().filter_map(Value::as_str).any(|urn| *schema.id() == *urn) {
+                listed.push(schema.id().as_str().into());
+            }
+        }
+        self.members.insert("schemas".to_owned(), Value::Array(listed));
+    }
+}
+
+/// Removes a member, however its name is spelled.
+pub(super) fn take_ci(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    let key = key_ci(members, name)?.to_owned();
+    members.remove(&key)
+}
+
+fn unknown(place: &str) -> PatchError {
+    PatchError::new(ScimType::InvalidPath, place, "is not an attribute of the schema")
+}
+
+fn check_filter(filter: &Filter, attr: &Attribute, place: &str) -> Result<(), PatchError> {
+    if !attr.multi_valued {
+        let problem = "selects among values, but the attribute has only one";
+        return Err(PatchError::new(ScimType::InvalidPath, place, problem));
+    }
+    let known = |path: &AttrPath| {
+        let name = path.name.as_str();
+        let simple = !attr.is_complex() && path.name == *"value";
+        path.urn.is_none() && path.sub.is_none() && (simple || attr.sub(name).is_some())
+    };
+    let bad = match filter {
+        Filter::And(parts) | Filter::Or(parts) => {
+            return parts.iter().try_for_each(|part| check_filter(part, attr, place));
+        }
+        Filter::Not(inner) => return check_filter(inner, attr, place),
+        Filter::Compare { path, .. } | Filter::Present(path) => (!known(path)).then_some(path),
+        Filter::ValuePath { path, .. } => Some(path),
+    };
+    match bad {
+        Some(path) => {
+            let problem = format!("compares {path}, which is not a sub-attribute of {}", attr.name);
+            Err(PatchError::new(ScimType::InvalidPath, place, problem))
+        }
+        None => Ok(()),
+    }
+}

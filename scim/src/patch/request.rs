@@ -1,0 +1,166 @@
+//! PATCH requests from and to JSON.
+
+use serde_json::{Map, Value, json};
+
+use super::{PatchError, PatchKind, PatchOp, PatchRequest};
+use crate::{error::ScimType, path::get_ci, schema::PATCH_URN};
+
+impl PatchRequest {
+    /// A request of these operations.
+    pub fn new(operations: Vec<PatchOp>) -> Self {
+        Self { operations }
+    }
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// `invalidSyntax` where it is not a PATCH message, `invalidPath` for a path that does not
+    /// parse, `noTarget` for a removal without a path, `invalidValue` for a missing value or one
+    /// that is no object where the path is missing.
+    pub fn from_json(body: &Value) -> Result<Self, PatchError> {
+        let syntax = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "the request", problem);
+        let members = body.as_object().ok_or_else(|| syntax("is not a JSON object"))?;
+        let schemas = get_ci(members, "schemas").and_then(Value::as_array);
+        let declared = schemas.into_iter().flatten().filter_map(Value::as_str);
+        if !declared.into_iter().any(|urn| urn.eq_ignore_ascii_case(PATCH_URN)) {
+            return Err(syntax(&format!("does not name {PATCH_URN} in `schemas`")));
+        }
+        let operations = get_ci(members, "Operations")
+            .and_then(Value::as_array)
+            .filter(|operations| !operations.is_empty())
+            .ok_or_else(|| syntax("has no `Operations`"))?;
+        let read = |(i, operation)| PatchOp::from_json(operation).map_err(|e| e.in_operation(i + 1));
+        let operations = operations.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        Ok(Self { operations })
+    }
+
+    /// The request as it is sent.
+    pub fn to_json(&self) -> Value {
+        let operations: Vec<Value> = self.operations.iter().map(PatchOp::to_json).collect();
+        json!({"schemas": [PATCH_URN], "Operations": operations})
+    }
+}
+
+impl PatchOp {
+    fn from_json(operation: &Value) -> Result<Self, PatchError> {
+        let syntax = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "it", problem);
+        let members = operation.as_object().ok_or_else(|| syntax("is not a JSON object"))?;
+        let word = get_ci(members, "op").and_then(Value::as_str);
+        let word = word.ok_or_else(|| syntax("has no text `op`"))?;
+        let op = [PatchKind::Add, PatchKind::Remove, PatchKind::Replace]
+            .into_iter()
+            .find(|kind| word.eq_ignore_ascii_case(kind.as_str()))
+            .ok_or_else(|| syntax("has an `op` that is not add, remove or replace"))?;
+        let path = match get_ci(members, "path") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(path)) => Some(path.parse().map_err(|e| PatchError::path(&e))?),
+            Some(_) => return Err(PatchError::new(ScimType::InvalidPath, "the path", "is not a text")),
+        };
+        let value = get_ci(members, "value").cloned();
+        let operation = Self { op, path, value };
+        operation.check()?;
+        Ok(operation)
+    }
+
+    /// What each kind of operation needs.
+    pub(super) fn check(&self) -> Result<(), PatchError> {
+        let fail = |kind, problem: &str| Err(PatchError::new(kind, self.op.as_str(), problem));
+        match (self.op, &self.path, &self.value) {
+            (PatchKind::Remove, None, _) => fail(ScimType::NoTarget, "needs a path"),
+            (PatchKind::Remove, Some(_), _) => Ok(()),
+            (_, _, None) => fail(ScimType::InvalidValue, "needs a value"),
+            (_, None, Some(value)) if !value.is_object() => {
+                fail(ScimType::InvalidValue, "without a path needs an object as its value")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The operation as it stands in a request.
+    pub fn to_json(&self) -> Value {
+        let mut members = Map::new();
+        members.insert("op".to_owned(), self.op.as_str().into());
+        if let Some(path) = &self.path {
+            members.insert("path".to_owned(), path.to_string().into());
+        }
+        if let Some(value) = &self.value {
+            members.insert("value".to_owned(), value.clone());
+        }
+        Value::Object(members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(operations: Value, expected: Result<usize, (ScimType, &str)>) {
+        let body = json!({"schemas": [PATCH_URN], "Operations": operations});
+        let found = PatchRequest::from_json(&body);
+        match (found, expected) {
+            (Ok(request), Ok(count)) => assert_eq!(request.operations.len(), count),
+            (Err(error), Err((kind, text))) => {
+                assert_eq!((error.scim_type(), error.to_string().as_str()), (kind, text));
+            }
+            (found, _) => panic!("{found:?}"),
+        }
+    }
+
+    #[test]
+    fn operations_are_read() {
+        check(json!([{"op": "Replace", "path": "active", "value": false}]), Ok(1));
+        check(json!([{"OP": "ADD", "value": {}}, {"op": "remove", "path": "title"}]), Ok(2));
+        let syntax = |text| Err((ScimType::InvalidSyntax, text));
+        check(json!([]), syntax("the request has no `Operations`"));
+        check(json!({}), syntax("the request has no `Operations`"));
+        check(json!([1]), syntax("operation 1: it is not a JSON object"));
+        check(json!([{"path": "a"}]), syntax("operation 1: it has no text `op`"));
+        check(
+            json!([{"op": "move", "path": "a"}]),
+            syntax("operation 1: it has an `op` that is not add, remove or replace"),
+        );
+        check(
+            json!([{"op": "remove", "path": "a"}, {"op": "remove"}]),
+            Err((ScimType::NoTarget, "operation 2: remove needs a path")),
+        );
+        check(
+            json!([{"op": "add", "path": "a"}]),
+            Err((ScimType::InvalidValue, "operation 1: add needs a value")),
+        );
+        check(
+            json!([{"op": "replace", "value": 1}]),
+            Err((ScimType::InvalidValue, "operation 1: replace without a path needs an object as its value")),
+        );
+        check(
+            json!([{"op": "remove", "path": "emails[type eq]"}]),
+            Err((
+                ScimType::InvalidPath,
+                "operation 1: the path does not parse: expected a value after `eq`, found `]` (at byte 14)",
+            )),
+        );
+        check(
+            json!([{"op": "remove", "path": 3}]),
+            Err((ScimType::InvalidPath, "operation 1: the path is not a text")),
+        );
+    }
+
+    #[test]
+    fn the_message_must_say_what_it_is() {
+        let operations = json!([{"op": "remove", "path": "title"}]);
+        for schemas in [json!(null), json!([]), json!(["urn:ietf:params:scim:api:messages:2.0:Error"])] {
+            let body = json!({"schemas": schemas, "Operations": operations});
+            assert_eq!(PatchRequest::from_json(&body).unwrap_err().scim_type(), ScimType::InvalidSyntax);
+        }
+        assert_eq!(PatchRequest::from_json(&json!(3)).unwrap_err().scim_type(), ScimType::InvalidSyntax);
+    }
+
+    #[test]
+    fn requests_round_trip() {
+        let body = json!({"schemas": [PATCH_URN], "Operations": [
+            {"op": "add", "value": {"title": "Cook"}},
+            {"op": "remove", "path": "emails[type eq \"work\"].value"},
+        ]});
+        assert_eq!(PatchRequest::from_json(&body).unwrap().to_json(), body);
+    }
+}

@@ -1,0 +1,355 @@
+//! What an operation does to the value of one attribute.
+
+use serde_json::{Map, Value};
+
+use super::{PatchError, PatchKind, apply::take_ci};
+use crate::{
+    error::ScimType,
+    filter::{Filter, Literal, element_matches, plain_equalities},
+    path::{AttrPath, PatchPath, get_ci},
+    schema::{Attribute, Located, Mutability, SchemaSet},
+    validate::{canonical_value, check_attribute, check_single, is_primary, is_unassigned},
+};
+
+type Members = Map<String, Value>;
+
+/// One operation at one attribute.
+pub(super) struct Edit<'a> {
+    pub(super) op: PatchKind,
+    pub(super) path: &'a PatchPath,
+    pub(super) attr_path: AttrPath,
+    pub(super) found: Located<'a>,
+    pub(super) value: Option<&'a Value>,
+    pub(super) place: String,
+    pub(super) schemas: &'a SchemaSet,
+}
+
+/// The attribute's new value; nothing where it has none any more.
+pub(super) fn edit(edit: &Edit<'_>, current: Option<Value>) -> Result<Option<Value>, PatchError> {
+    if edit.found.attribute.multi_valued {
+        let values = match current {
+            Some(Value::Array(values)) => values,
+            Some(single) => vec![single],
+            None => Vec::new(),
+        };
+        let mut list = List { edit, values, claims: Vec::new() };
+        list.run()?;
+        list.settle_primary()?;
+        list.values.retain(|value| value.as_object().is_none_or(|members| !members.is_empty()));
+        return Ok(Some(Value::Array(list.values)));
+    }
+    edit.single(current)
+}
+
+impl Edit<'_> {
+    fn single(&self, current: Option<Value>) -> Result<Option<Value>, PatchError> {
+        let attr = self.found.attribute;
+        let mut members = match current {
+            Some(Value::Object(members)) if attr.is_complex() => members,
+            _ => Members::new(),
+        };
+        match (self.found.sub, self.value) {
+            (Some(sub), value) => set_sub(&mut members, sub, self.given(value), &self.place)?,
+            (None, Some(given)) if self.op != PatchKind::Remove => {
+                if !attr.is_complex() {
+                    return self.checked(given).map(Some);
+                }
+                self.merge(&mut members, given)?;
+            }
+            (None, _) => return Ok(None),
+        }
+        Ok(Some(Value::Object(members))
+            .filter(|_| attr.is_complex())
+            .filter(|v| v.as_object().is_some_and(|m| !m.is_empty())))
+    }
+
+    fn given<'v>(&self, value: Option<&'v Value>) -> Option<&'v Value> {
+        if self.op == PatchKind::Remove { None } else { value }
+    }
+
+    /// A value of the attribute, or one of its values, in canonical spelling.
+    fn checked(&self, value: &Value) -> Result<Value, PatchError> {
+        let attr = self.found.attribute;
+        let value = canonical_value(value, attr);
+        match check_single(attr, &value, &self.place).into_iter().next() {
+            Some(problem) => Err(PatchError::value(problem)),
+            None => Ok(value),
+        }
+    }
+
+    /// Sets the sub-attributes that a complex value gives.
+    fn merge(&self, members: &mut Members, value: &Value) -> Result<(), PatchError> {
+        let attr = self.found.attribute;
+        let Value::Object(given) = value else {
+            return Err(PatchError::new(ScimType::InvalidValue, &self.place, "must be an object"));
+        };
+        for (key, value) in given {
+            let place = format!("{}.{key}", self.place);
+            let sub = attr.sub(key).ok_or_else(|| {
+                PatchError::new(ScimType::InvalidValue, &place, "is not an attribute of the schema")
+            })?;
+            if sub.mutability != Mutability::ReadOnly {
+                set_sub(members, sub, Some(value), &place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A new value of the attribute: canonical, without what is null or read-only.
+    fn fresh(&self, value: &Value) -> Result<Value, PatchError> {
+        if !self.found.attribute.is_complex() {
+            return self.checked(value);
+        }
+        let mut members = Members::new();
+        self.merge(&mut members, value)?;
+        self.checked(&Value::Object(members))
+    }
+}
+
+fn set_sub(
+    members: &mut Members,
+    sub: &Attribute,
+    value: Option<&Value>,
+    place: &str,
+) -> Result<(), PatchError> {
+    let before = take_ci(members, sub.name.as_str()).filter(|value| !is_unassigned(value));
+    let next = value.filter(|value| !is_unassigned(value)).map(|value| canonical_value(value, sub));
+    if let Some(next) = &next
+        && let Some(problem) = check_attribute(sub, next, place).into_iter().next()
+    {
+        return Err(PatchError::value(problem));
+    }
+    if sub.mutability == Mutability::Immutable && before.is_some() && before != next {
+        return Err(PatchError::mutability(place, "is immutable and has a value"));
+    }
+    match next {
+        Some(next) => {
+            members.insert(sub.name.to_string(), next);
+        }
+        None if sub.required => return Err(PatchError::mutability(place, "is required")),
+        None => {}
+    }
+    Ok(())
+}
+
+/// The values of a multi-valued attribute while an operation changes them.
+struct List<'e, 'a> {
+    edit: &'e Edit<'a>,
+    values: Vec<Value>,
+    /// The values that the operation made primary.
+    claims: Vec<usize>,
+}
+
+impl List<'_, '_> {
+    fn run(&mut self) -> Result<(), PatchError> {
+        let edit = self.edit;
+        match (&edit.path.filter, edit.found.sub) {
+            (None, None) => self.whole(),
+            (None, Some(sub)) => {
+                if self.values.is_empty() && edit.op != PatchKind::Remove {
+                    self.values.push(Value::Object(Members::new()));
+                }
+                let all: Vec<usize> = (0..self.values.len()).collect();
+                self.set_in(&all, sub)
+            }
+            (Some(filter), sub) => {
+                let selected = self.selected(filter)?;
+                match sub {
+                    Some(sub) => self.set_in(&selected, sub),
+                    None => self.change(&selected),
+                }
+            }
+        }
+    }
+
+    /// The attribute as a whole, without a filter.
+    fn whole(&mut self) -> Result<(), PatchError> {
+        let given = match self.edit.value {
+            Some(Value::Array(values)) => values.as_slice(),
+            Some(single) => std::slice::from_ref(single),
+            None => &[],
+        };
+        let given = given.iter().filter(|value| !value.is_null());
+        match self.edit.op {
+            PatchKind::Remove if self.edit.value.is_none_or(is_unassigned) => self.values.clear(),
+            PatchKind::Remove => {
+                for value in given {
+                    let attr = self.edit.found.attribute;
+                    self.values.retain(|existing| !same_value(attr, existing, value));
+                }
+            }
+            PatchKind::Add => {
+                for value in given {
+                    self.add(self.edit.fresh(value)?)?;
+                }
+            }
+            PatchKind::Replace => {
+                self.values = given.map(|value| self.edit.fresh(value)).collect::<Result<_, _>>()?;
+                self.claims = self.primaries();
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, value: Value) -> Result<(), PatchError> {
+        let attr = self.edit.found.attribute;
+        let claims = is_primary(&value);
+        let at = match self.values.iter().position(|existing| same_value(attr, existing, &value)) {
+            Some(at) => {
+                if let (Value::Object(members), Value::Object(given)) = (&mut self.values[at], &value) {
+                    complete(attr, members, given, &self.edit.place)?;
+                }
+                at
+            }
+            None => {
+                self.values.push(value);
+                self.values.len() - 1
+            }
+        };
+        if claims {
+            self.claims.push(at);
+        }
+        Ok(())
+    }
+
+    /// The values that a filter selects; for `add`, the one it describes, made if need be.
+    fn selected(&mut self, filter: &Filter) -> Result<Vec<usize>, PatchError> {
+        let edit = self.edit;
+        let parent = AttrPath { sub: None, ..edit.attr_path.clone() };
+        let found = |value: &Value| element_matches(filter, value, &parent, edit.schemas);
+        let selected: Vec<usize> = (0..self.values.len()).filter(|i| found(&self.values[*i])).collect();
+        if !selected.is_empty() {
+            return Ok(selected);
+        }
+        let described = if edit.op == PatchKind::Add { self.described(filter) } else { None };
+        let Some(described) = described else {
+            return Err(PatchError::new(ScimType::NoTarget, &edit.place, "selects no value"));
+        };
+        let described = edit.fresh(&Value::Object(described))?;
+        let at = self.values.len();
+        if is_primary(&described) {
+            self.claims.push(at);
+        }
+        self.values.push(described);
+        Ok(vec![at])
+    }
+
+    fn described(&self, filter: &Filter) -> Option<Members> {
+        if !self.edit.found.attribute.is_complex() {
+            return None;
+        }
+        let value = |literal: &Literal| match literal {
+            Literal::String(text) => Value::from(text.as_str()),
+            Literal::Number(number) => Value::Number(number.clone()),
+            Literal::Bool(flag) => Value::Bool(*flag),
+            Literal::Null => Value::Null,
+        };
+        let equalities = plain_equalities(filter)?;
+        Some(equalities.into_iter().map(|(name, literal)| (name.to_string(), value(literal))).collect())
+    }
+
+    /// The selected values as a whole.
+    fn change(&mut self, selected: &[usize]) -> Result<(), PatchError> {
+        let edit = self.edit;
+        let Some(given) = edit.given(edit.value) else {
+            let mut at = 0..;
+            self.values.retain(|_| at.next().is_none_or(|i| !selected.contains(&i)));
+            return Ok(());
+        };
+        // Some clients send the new value as an array of one.
+        let given = match given.as_array().map(Vec::as_slice) {
+            Some([one]) => one,
+            _ => given,
+        };
+        for &i in selected {
+            match &mut self.values[i] {
+                Value::Object(members) => edit.merge(members, given)?,
+                simple => *simple = edit.checked(given)?,
+            }
+            if is_primary(given) {
+                self.claims.push(i);
+            }
+        }
+        Ok(())
+    }
+
+    /// A sub-attribute of the selected values.
+    fn set_in(&mut self, selected: &[usize], sub: &Attribute) -> Result<(), PatchError> {
+        let edit = self.edit;
+        let given = edit.given(edit.value);
+        for &i in selected {
+            if let Value::Object(members) = &mut self.values[i] {
+                set_sub(members, sub, given, &edit.place)?;
+                if sub.name == *"primary" && given == Some(&Value::Bool(true)) {
+                    self.claims.push(i);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn primaries(&self) -> Vec<usize> {
+        (0..self.values.len()).filter(|i| is_primary(&self.values[*i])).collect()
+    }
+
+    /// RFC 7644 §3.5.2: a new primary value makes the others not primary.
+    fn settle_primary(&mut self) -> Result<(), PatchError> {
+        self.claims.sort_unstable();
+        self.claims.dedup();
+        let [primary] = self.claims[..] else {
+            if self.claims.is_empty() {
+                return Ok(());
+            }
+            let problem = "would have more than one primary value";
+            return Err(PatchError::new(ScimType::InvalidValue, &self.edit.place, problem));
+        };
+        for i in self.primaries() {
+            if i != primary
+                && let Value::Object(members) = &mut self.values[i]
+                && let Some(flag) = crate::path::get_ci_mut(members, "primary")
+            {
+                *flag = Value::Bool(false);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives an existing value what it lacks of the same value as it was added. An immutable
+/// sub-attribute that it has stays.
+fn complete(attr: &Attribute, members: &mut Members, given: &Members, place: &str) -> Result<(), PatchError> {
+    for sub in &attr.sub_attributes {
+        let name = sub.name.as_str();
+        let Some(value) = given.get(name) else { continue };
+        let existing = get_ci(members, name);
+        let stays = existing.is_some_and(|e| sub.mutability == Mutability::Immutable || same(sub, e, value));
+        if !stays {
+            set_sub(members, sub, Some(value), place)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a value is there already: by `value` and `type`, or by everything that `given` says.
+fn same_value(attr: &Attribute, existing: &Value, given: &Value) -> bool {
+    let (Value::Object(old), Value::Object(new)) = (existing, given) else {
+        return same(attr, existing, given);
+    };
+    let agree = |name: &str| match (attr.sub(name), get_ci(old, name), get_ci(new, name)) {
+        (Some(sub), Some(old), Some(new)) => Some(same(sub, old, new)),
+        _ => None,
+    };
+    match agree("value") {
+        Some(value) => value && agree("type") != Some(false),
+        None => get_ci(new, "value").is_none() && new.keys().all(|name| agree(name) == Some(true)),
+    }
+}
+
+fn same(attr: &Attribute, a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) if !attr.case_exact => {
+            a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
+        }
+        _ => a == b,
+    }
+}

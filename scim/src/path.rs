@@ -1,0 +1,225 @@
+//! Attribute paths (RFC 7644 §3.10) and PATCH paths (RFC 7644 §3.5.2), and member look-up
+//! without case.
+//!
+//! The grammar is schema-agnostic. A bare schema URN, which is a PATCH path too, therefore reads
+//! as a URN and one last segment; [`PatchPath::whole`] gives it back as one URN, and a
+//! [`SchemaSet`](crate::schema::SchemaSet) tells which of the two it is.
+
+use std::{fmt, str::FromStr};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    filter::{Filter, ParseError, parse},
+    name::{AttrName, Urn, looks_like_urn},
+};
+
+/// An attribute, or a sub-attribute, of a resource: `userName`, `name.givenName`,
+/// `members.$ref`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttrPath {
+    /// The schema, where the path says it.
+    pub urn: Option<Urn>,
+    /// The attribute.
+    pub name: AttrName,
+    /// The sub-attribute, where the path goes that deep.
+    pub sub: Option<AttrName>,
+}
+
+impl AttrPath {
+    /// The path of a plain attribute.
+    pub fn of(name: AttrName) -> Self {
+        Self { urn: None, name, sub: None }
+    }
+
+    /// The same attribute's sub-attribute.
+    pub fn child(&self, sub: AttrName) -> Self {
+        Self { urn: self.urn.clone(), name: self.name.clone(), sub: Some(sub) }
+    }
+
+    /// The whole path read as one URN: what `urn:…:2.0:User` is when it names a schema.
+    pub fn whole(&self) -> Option<Urn> {
+        match (&self.urn, &self.sub) {
+            (Some(urn), None) => format!("{urn}:{}", self.name).parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Parses a path that begins at `offset` of a longer input; spans count from there.
+    pub(crate) fn parse_at(text: &str, offset: usize) -> Result<Self, ParseError> {
+        let (urn, rest_at) = match text.rfind(':') {
+            Some(colon) if looks_like_urn(text) => {
+                let urn = text[..colon].parse::<Urn>().map_err(|_| {
+                    let message = "a path that begins with a URN needs an attribute name after it";
+                    ParseError::new(message, offset..offset + text.len())
+                })?;
+                (Some(urn), colon + 1)
+            }
+            _ => (None, 0),
+        };
+        let rest = &text[rest_at..];
+        let start = offset + rest_at;
+        let name_of = |part: &str, at: usize| {
+            part.parse::<AttrName>().map_err(|e| ParseError::new(e.to_string(), at..at + part.len()))
+        };
+        let Some((name, sub)) = rest.split_once('.') else {
+            return Ok(Self { urn, name: name_of(rest, start)?, sub: None });
+        };
+        let sub_at = start + name.len() + 1;
+        if sub.contains('.') {
+            let message = "a path goes no deeper than one sub-attribute";
+            return Err(ParseError::new(message, sub_at..sub_at + sub.len()));
+        }
+        Ok(Self { urn, name: name_of(name, start)?, sub: Some(name_of(sub, sub_at)?) })
+    }
+}
+
+impl FromStr for AttrPath {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse_at(text, 0)
+    }
+}
+
+impl fmt::Display for AttrPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(urn) = &self.urn {
+            write!(f, "{urn}:")?;
+        }
+        write!(f, "{}", self.name)?;
+        if let Some(sub) = &self.sub {
+            write!(f, ".{sub}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The `path` of a PATCH operation: an attribute path, with a value filter in between where
+/// values are selected, as in `emails[type eq "work"].value`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatchPath {
+    /// The schema, where the path says it.
+    pub urn: Option<Urn>,
+    /// The attribute.
+    pub name: AttrName,
+    /// Which values of the attribute are meant.
+    pub filter: Option<Filter>,
+    /// The sub-attribute, where the path goes that deep.
+    pub sub: Option<AttrName>,
+}
+
+impl PatchPath {
+    /// The path without its value filter.
+    pub fn attr_path(&self) -> AttrPath {
+        AttrPath { urn: self.urn.clone(), name: self.name.clone(), sub: self.sub.clone() }
+    }
+
+    /// The path read as a bare schema URN, where it can be one.
+    pub fn whole(&self) -> Option<Urn> {
+        if self.filter.is_some() { None } else { self.attr_path().whole() }
+    }
+}
+
+impl From<AttrPath> for PatchPath {
+    fn from(AttrPath { urn, name, sub }: AttrPath) -> Self {
+        Self { urn, name, filter: None, sub }
+    }
+}
+
+impl FromStr for PatchPath {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        parse::patch_path(text)
+    }
+}
+
+impl fmt::Display for PatchPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(urn) = &self.urn {
+            write!(f, "{urn}:")?;
+        }
+        write!(f, "{}", self.name)?;
+        if let Some(filter) = &self.filter {
+            write!(f, "[{filter}]")?;
+        }
+        if let Some(sub) = &self.sub {
+            write!(f, ".{sub}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The member of an object, whatever the case of its name; the exact spelling wins.
+pub fn get_ci<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    object.get(name).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v))
+}
+
+/// The member of an object, to be changed; see [`get_ci`].
+pub fn get_ci_mut<'a>(object: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Value> {
+    let key = key_ci(object, name)?.to_owned();
+    object.get_mut(&key)
+}
+
+/// How an object spells a member's name.
+pub fn key_ci<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    match object.get_key_value(name) {
+        Some((key, _)) => Some(key),
+        None => object.keys().find(|k| k.eq_ignore_ascii_case(name)).map(String::as_str),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, urn: Option<&str>, name: &str, sub: Option<&str>) {
+        let path: AttrPath = text.parse().unwrap();
+        assert_eq!(path.urn.as_ref().map(Urn::as_str), urn);
+        assert_eq!(path.name.as_str(), name);
+        assert_eq!(path.sub.as_ref().map(AttrName::as_str), sub);
+        assert_eq!(path.to_string(), text);
+    }
+
+    #[test]
+    fn attribute_paths() {
+        const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        check("userName", None, "userName", None);
+        check("name.givenName", None, "name", Some("givenName"));
+        check("members.$ref", None, "members", Some("$ref"));
+        check(&format!("{ENTERPRISE}:department"), Some(ENTERPRISE), "department", None);
+        check(&format!("{ENTERPRISE}:manager.value"), Some(ENTERPRISE), "manager", Some("value"));
+        let bare: PatchPath = ENTERPRISE.parse().unwrap();
+        assert_eq!(bare.whole().unwrap().as_str(), ENTERPRISE);
+    }
+
+    #[track_caller]
+    fn refuse(text: &str, span: std::ops::Range<usize>) {
+        let error = text.parse::<AttrPath>().unwrap_err();
+        assert_eq!(error.span(), span, "{error}");
+    }
+
+    #[test]
+    fn bad_paths_name_the_place() {
+        refuse("", 0..0);
+        refuse("1st", 0..3);
+        refuse("a.b.c", 2..5);
+        refuse("name.", 5..5);
+        refuse("urn:x", 0..5);
+        refuse("urn:a:b:c d", 8..11);
+    }
+
+    #[test]
+    fn look_up_prefers_the_exact_spelling() {
+        let value = json!({"USERNAME": 1, "userName": 2, "Other": 3});
+        let object = value.as_object().unwrap();
+        assert_eq!(get_ci(object, "userName"), Some(&json!(2)));
+        assert_eq!(get_ci(object, "other"), Some(&json!(3)));
+        assert_eq!(key_ci(object, "OTHER"), Some("Other"));
+        assert_eq!(key_ci(object, "none"), None);
+    }
+}

@@ -1,0 +1,292 @@
+//! Schemas as data: attributes with every characteristic of RFC 7643 §7, and their JSON form as
+//! `/Schemas` shows it. The built-in schemas are in submodules; `meta` of a schema document is
+//! left to the server, which knows its own address.
+
+mod common;
+mod discovery;
+mod group;
+mod json;
+mod set;
+mod user;
+
+use std::fmt;
+
+pub use json::SchemaError;
+pub use set::{Located, SchemaSet};
+
+use crate::name::{AttrName, Urn, cmp_ci};
+
+/// The schema of users (RFC 7643 §4.1).
+pub const USER_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The schema of groups (RFC 7643 §4.2).
+pub const GROUP_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+/// The enterprise extension of users (RFC 7643 §4.3).
+pub const ENTERPRISE_URN: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// The service provider's configuration (RFC 7643 §5).
+pub const SPC_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+/// Resource types (RFC 7643 §6).
+pub const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
+/// Schemas themselves (RFC 7643 §7).
+pub const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+/// The answer to a query (RFC 7644 §3.4.2).
+pub const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+/// A query sent by POST (RFC 7644 §3.4.3).
+pub const SEARCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+/// A PATCH request (RFC 7644 §3.5.2).
+pub const PATCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+/// A bulk request (RFC 7644 §3.7).
+pub const BULK_REQUEST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+/// The answer to a bulk request (RFC 7644 §3.7).
+pub const BULK_RESPONSE_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
+/// An error (RFC 7644 §3.12).
+pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+macro_rules! keywords {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl $name {
+            /// The keyword in a schema document.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The variant that a keyword stands for.
+            pub(crate) fn from_keyword(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+keywords!(
+    /// The data type of an attribute (RFC 7643 §2.3).
+    AttributeType {
+        /// Text.
+        String = "string",
+        /// `true` or `false`.
+        Boolean = "boolean",
+        /// A number that may have a fraction.
+        Decimal = "decimal",
+        /// A whole number.
+        Integer = "integer",
+        /// A date and time, as text.
+        DateTime = "dateTime",
+        /// Base64 text.
+        Binary = "binary",
+        /// A URI of something.
+        Reference = "reference",
+        /// An object of sub-attributes.
+        Complex = "complex",
+    }
+);
+
+keywords!(
+    /// When an attribute may be written.
+    Mutability {
+        /// Never by a client.
+        ReadOnly = "readOnly",
+        /// At any time.
+        ReadWrite = "readWrite",
+        /// Once.
+        Immutable = "immutable",
+        /// At any time, and it is never shown.
+        WriteOnly = "writeOnly",
+    }
+);
+
+keywords!(
+    /// When an attribute is in an answer.
+    Returned {
+        /// Whatever was asked for.
+        Always = "always",
+        /// Not at all.
+        Never = "never",
+        /// Unless it was asked to be left out.
+        Default = "default",
+        /// Only when asked for by name.
+        Request = "request",
+    }
+);
+
+keywords!(
+    /// Among what a value must be unique.
+    Uniqueness {
+        /// Nothing.
+        None = "none",
+        /// The resources of this server.
+        Server = "server",
+        /// Everything.
+        Global = "global",
+    }
+);
+
+/// An attribute or a sub-attribute, with its characteristics (RFC 7643 §7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// The name in its canonical spelling.
+    pub name: AttrName,
+    /// The data type.
+    pub kind: AttributeType,
+    /// Whether it holds an array of values.
+    pub multi_valued: bool,
+    /// What it is for.
+    pub description: String,
+    /// Whether a resource must have it.
+    pub required: bool,
+    /// Values that are suggested for it.
+    pub canonical_values: Vec<String>,
+    /// Whether its text is compared with case.
+    pub case_exact: bool,
+    /// When it may be written.
+    pub mutability: Mutability,
+    /// When it is returned.
+    pub returned: Returned,
+    /// Among what its value must be unique.
+    pub uniqueness: Uniqueness,
+    /// What a reference points at.
+    pub reference_types: Vec<String>,
+    /// The parts of a complex attribute.
+    pub sub_attributes: Vec<Attribute>,
+}
+
+impl Attribute {
+    /// The sub-attribute of a name, without case.
+    pub fn sub(&self, name: &str) -> Option<&Self> {
+        self.sub_attributes.iter().find(|sub| sub.name == *name)
+    }
+
+    /// Whether its values are objects.
+    pub fn is_complex(&self) -> bool {
+        self.kind == AttributeType::Complex
+    }
+}
+
+/// A schema: a URN and the attributes that it defines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    id: Urn,
+    name: String,
+    description: String,
+    attributes: Vec<Attribute>,
+    by_name: Vec<usize>,
+}
+
+impl Schema {
+    /// A schema of these attributes.
+    pub fn new(id: Urn, name: &str, description: &str, attributes: Vec<Attribute>) -> Self {
+        let mut by_name: Vec<usize> = (0..attributes.len()).collect();
+        by_name.sort_by(|a, b| attributes[*a].name.cmp(&attributes[*b].name));
+        Self { id, name: name.to_owned(), description: description.to_owned(), attributes, by_name }
+    }
+
+    /// The URN.
+    pub fn id(&self) -> &Urn {
+        &self.id
+    }
+
+    /// The name for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the schema is for.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The attributes, in the order of the schema.
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.attributes
+    }
+
+    /// The attribute of a name, without case and without allocating.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        let found =
+            self.by_name.binary_search_by(|i| cmp_ci(self.attributes[*i].name.as_str(), name)).ok()?;
+        self.attributes.get(self.by_name[found])
+    }
+}
+
+/// How the built-in schemas are written: a plain attribute, then what is not the default.
+mod build {
+    use super::{AttrName, Attribute, AttributeType, Mutability, Returned, Uniqueness};
+
+    pub(super) fn text(name: &str, description: &str) -> Attribute {
+        Attribute {
+            name: AttrName::literal(name),
+            kind: AttributeType::String,
+            multi_valued: false,
+            description: description.to_owned(),
+            required: false,
+            canonical_values: Vec::new(),
+            case_exact: false,
+            mutability: Mutability::ReadWrite,
+            returned: Returned::Default,
+            uniqueness: Uniqueness::None,
+            reference_types: Vec::new(),
+            sub_attributes: Vec::new(),
+        }
+    }
+
+    pub(super) fn typed(name: &str, kind: AttributeType, description: &str) -> Attribute {
+        Attribute { kind, ..text(name, description) }
+    }
+
+    pub(super) fn reference(name: &str, to: &[&str], description: &str) -> Attribute {
+        let reference_types = to.iter().map(|&t| t.to_owned()).collect();
+        Attribute { reference_types, case_exact: true, ..typed(name, AttributeType::Reference, description) }
+    }
+
+    pub(super) fn complex(name: &str, description: &str, sub_attributes: Vec<Attribute>) -> Attribute {
+        Attribute { sub_attributes, ..typed(name, AttributeType::Complex, description) }
+    }
+
+    impl Attribute {
+        pub(super) fn many(self) -> Self {
+            Self { multi_valued: true, ..self }
+        }
+
+        pub(super) fn required(self) -> Self {
+            Self { required: true, ..self }
+        }
+
+        pub(super) fn exact(self) -> Self {
+            Self { case_exact: true, ..self }
+        }
+
+        pub(super) fn suggests(self, values: &[&str]) -> Self {
+            Self { canonical_values: values.iter().map(|&v| v.to_owned()).collect(), ..self }
+        }
+
+        pub(super) fn unique(self, uniqueness: Uniqueness) -> Self {
+            Self { uniqueness, ..self }
+        }
+
+        pub(super) fn returned(self, returned: Returned) -> Self {
+            Self { returned, ..self }
+        }
+
+        pub(super) fn immutable(self) -> Self {
+            Self { mutability: Mutability::Immutable, ..self }
+        }
+
+        pub(super) fn write_only(self) -> Self {
+            Self { mutability: Mutability::WriteOnly, ..self }
+        }
+
+        /// Read-only, with everything below it.
+        pub(super) fn read_only(self) -> Self {
+            let sub_attributes = self.sub_attributes.into_iter().map(Self::read_only).collect();
+            Self { mutability: Mutability::ReadOnly, sub_attributes, ..self }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The schemas of one resource type together: where a path leads.
+
+use std::sync::LazyLock;
+
+use super::{Attribute, AttributeType, Schema, common::COMMON, discovery, group, user};
+use crate::{
+    filter::{AttrFacts, AttrInfo},
+    name::Urn,
+    path::AttrPath,
+};
+
+/// A main schema with its extensions, and the attributes common to all resources.
+#[derive(Debug, Clone)]
+pub struct SchemaSet {
+    core: Schema,
+    extensions: Vec<Schema>,
+}
+
+/// Where a path leads in a [`SchemaSet`].
+#[derive(Debug, Clone, Copy)]
+pub struct Located<'a> {
+    /// The extension that defines the attribute, if one does.
+    pub extension: Option<&'a Schema>,
+    /// The attribute.
+    pub attribute: &'a Attribute,
+    /// The sub-attribute, where the path goes that deep.
+    pub sub: Option<&'a Attribute>,
+}
+
+impl<'a> Located<'a> {
+    /// What the path names in the end.
+    pub fn leaf(&self) -> &'a Attribute {
+        self.sub.unwrap_or(self.attribute)
+    }
+}
+
+macro_rules! built_in {
+    ($($(#[$doc:meta])* $name:ident = $core:expr, [$($extension:expr),*];)+) => {
+        $($(#[$doc])*
+        pub fn $name() -> &'static Self {
+            static SET: LazyLock<SchemaSet> = LazyLock::new(|| SchemaSet::new($core, vec![$($extension),*]));
+            &SET
+        })+
+    };
+}
+
+impl SchemaSet {
+    /// A main schema with its extensions.
+    pub fn new(core: Schema, extensions: Vec<Schema>) -> Self {
+        Self { core, extensions }
+    }
+
+    built_in! {
+        /// Users with the enterprise extension.
+        user = user::user(), [user::enterprise()];
+        /// Groups.
+        group = group::group(), [];
+        /// The service provider's configuration.
+        service_provider_config = discovery::service_provider_config(), [];
+        /// Resource types.
+        resource_type = discovery::resource_type(), [];
+        /// Schema documents.
+        schema_documents = discovery::schemas(), [];
+    }
+
+    /// The main schema.
+    pub fn core(&self) -> &Schema {
+        &self.core
+    }
+
+    /// The extensions.
+    pub fn extensions(&self) -> &[Schema] {
+        &self.extensions
+    }
+
+    /// The main schema, then the extensions.
+    pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
+        std::iter::once(&self.core).chain(&self.extensions)
+    }
+
+    /// The attributes that every resource has: `id`, `externalId`, `meta`, `schemas`.
+    pub fn common(&self) -> &'static [Attribute] {
+        &COMMON
+    }
+
+    /// The extension of a URN, without case.
+    pub fn extension(&self, urn: &str) -> Option<&Schema> {
+        self.extensions.iter().find(|schema| *schema.id() == *urn)
+    }
+
+    /// An attribute that stands at the top of a resource: a common one or one of the main schema.
+    pub fn top_level(&self, name: &str) -> Option<&Attribute> {
+        self.core.attribute(name).or_else(|| COMMON.iter().find(|attr| attr.name == *name))
+    }
+
+    /// Where a path leads. A path without a URN that names no attribute at the top is looked up
+    /// in the extensions too: RFC 7644 §3.10 only recommends the URN there.
+    pub fn locate(&self, path: &AttrPath) -> Option<Located<'_>> {
+        let name = path.name.as_str();
+        let in_extension = |schema| Schema::attribute(schema, name).map(|attr| (Some(schema), attr));
+        let (extension, attribute) = match &path.urn {
+            Some(urn) if urn == self.core.id() => (None, self.top_level(name)?),
+            Some(urn) => self.extension(urn.as_str()).and_then(in_extension)?,
+            None => match self.top_level(name) {
+                Some(attr) => (None, attr),
+                None => self.extensions.iter().find_map(in_extension)?,
+            },
+        };
+        let sub = match &path.sub {
+            Some(sub) => Some(attribute.sub(sub.as_str())?),
+            None => None,
+        };
+        Some(Located { extension, attribute, sub })
+    }
+
+    /// The attribute, or sub-attribute, that a path names.
+    pub fn attribute(&self, path: &AttrPath) -> Option<&Attribute> {
+        self.locate(path).map(|found| found.leaf())
+    }
+
+    /// The schema that a path names as a whole, where it is a bare URN.
+    pub fn schema_at(&self, path: &AttrPath) -> Option<&Schema> {
+        let urn: Urn = path.urn.as_ref().and_then(|_| path.whole())?;
+        self.schemas().find(|schema| *schema.id() == urn)
+    }
+}
+
+impl AttrInfo for SchemaSet {
+    fn case_exact(&self, path: &AttrPath) -> bool {
+        self.facts(path).case_exact
+    }
+
+    fn facts<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
+        let Some(found) = self.locate(path) else {
+            // A simple multi-valued attribute may be addressed as if its values had a `value`.
+            return match &path.sub {
+                Some(sub) if *sub == *"value" => self.simple_values(path),
+                _ => AttrFacts::UNKNOWN,
+            };
+        };
+        let leaf = found.leaf();
+        let compared = if leaf.is_complex() { leaf.sub("value").unwrap_or(leaf) } else { leaf };
+        facts_of(found, compared)
+    }
+}
+
+impl SchemaSet {
+    fn simple_values<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
+        let whole = AttrPath { sub: None, ..path.clone() };
+        match self.locate(&whole) {
+            Some(found) if found.attribute.multi_valued && !found.attribute.is_complex() => {
+                facts_of(found, found.attribute)
+            }
+            _ => AttrFacts::UNKNOWN,
+        }
+    }
+}
+
+fn facts_of<'a>(found: Located<'a>, compared: &Attribute) -> AttrFacts<'a> {
+    AttrFacts {
+        known: true,
+        case_exact: compared.case_exact,
+        date_time: compared.kind == AttributeType::DateTime,
+        extension: found.extension.map(Schema::id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{ENTERPRISE_URN, USER_URN};
+
+    #[track_caller]
+    fn check(path: &str, extension: bool, leaf: &str) {
+        let path = path.parse().unwrap();
+        let found = SchemaSet::user().locate(&path).unwrap();
+        assert_eq!(found.extension.is_some(), extension);
+        assert_eq!(found.leaf().name.as_str(), leaf);
+    }
+
+    #[test]
+    fn paths_lead_to_attributes_without_case() {
+        check("USERNAME", false, "userName");
+        check("name.GivenName", false, "givenName");
+        check("meta.created", false, "created");
+        check(&format!("{USER_URN}:emails.value"), false, "value");
+        check(&format!("{}:Manager.VALUE", ENTERPRISE_URN.to_uppercase()), true, "value");
+        check("department", true, "department");
+    }
+
+    #[test]
+    fn what_does_not_exist_is_not_found() {
+        let users = SchemaSet::user();
+        for path in ["nope", "userName.sub", "name.nope", "urn:example:x:userName"] {
+            assert!(users.locate(&path.parse().unwrap()).is_none(), "{path}");
+        }
+        assert!(users.locate(&format!("{ENTERPRISE_URN}:userName").parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_bare_urn_is_a_schema() {
+        let users = SchemaSet::user();
+        let path = ENTERPRISE_URN.to_lowercase().parse().unwrap();
+        assert_eq!(users.schema_at(&path).unwrap().id().as_str(), ENTERPRISE_URN);
+        assert!(users.schema_at(&"userName".parse().unwrap()).is_none());
+    }
+}
