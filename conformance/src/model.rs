@@ -17,3 +17,13 @@ pub use profile::{Behaviour, DeleteWay, PatchWay, PutWay, builtin, builtins};
 pub use sync::{Expectation, Options};
 pub use types::{Account, Attribute, FaultRule, Fields, Key, Method, Rule, User, World, Write};
 pub use words::{Change, Downstream, Line, Operation, Outcome, Reason};
+
+/// For the test that holds the model of the two hops against the mock.
+#[cfg(test)]
+pub(crate) fn desired_for_test(fields: Fields, external_id: &str) -> types::Desired {
+    types::Desired {
+        user_name: fields.user_name,
+        external_id: external_id.to_owned(),
+        attributes: fields.attributes.into_iter().map(|(name, value)| (name, Some(value))).collect(),
+    }
+}

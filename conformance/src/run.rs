@@ -1,5 +1,7 @@
 //! Running cells: the provisioner against the mock, over real sockets, each cell in an application of its own.
 
+#[cfg(test)]
+mod agreement;
 mod compare;
 mod configuration;
 mod play;

@@ -4,7 +4,7 @@ use crate::model::profile::{DeleteWay, PatchWay, PutWay};
 use crate::model::types::{Account, Desired, Fields, Key, World, Write};
 use crate::model::words::Downstream;
 
-/// An answer of the gateway; `scim` says whether the body is a SCIM error.
+/// An answer of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
     Success,
@@ -63,10 +63,13 @@ impl World {
         if let PatchWay::Refused(status) = self.profile.patch {
             return Reply::Error(status);
         }
-        let Some(account) = self.account(key) else { return Reply::Error(404) };
         if self.profile.patch == PatchWay::Swallowed {
-            return Reply::Success;
+            return if self.account(key).is_some() { Reply::Success } else { Reply::Error(404) };
         }
+        let Some(account) = self.account(key) else {
+            self.note(Some(key), Downstream::PartialUpdate, false);
+            return Reply::Error(404);
+        };
         if !self.profile.partial_update {
             self.note(Some(key), Downstream::PartialUpdate, false);
             return Reply::Error(501);
@@ -101,7 +104,10 @@ impl World {
         if self.profile.put == PutWay::HtmlNotFound {
             return Reply::Error(404);
         }
-        let Some(account) = self.account(key).cloned() else { return Reply::Error(404) };
+        let Some(account) = self.account(key).cloned() else {
+            self.note(Some(key), Downstream::Replace, false);
+            return Reply::Error(404);
+        };
         let fields =
             attributes.map_or_else(|| account.fields.clone(), |desired| desired.over(&account.fields));
         let flips = active.is_some_and(|active| active != account.active);
@@ -154,5 +160,16 @@ impl World {
         self.note(Some(key), Downstream::Delete, true);
         let url = self.url;
         self.applications[url].retain(|account| account.key != key);
+    }
+}
+
+#[cfg(test)]
+impl World {
+    /// The status of a request.
+    pub(crate) fn request_for_test(&mut self, key: Key, send: impl FnOnce(&mut Self, Key) -> Reply) -> u16 {
+        match send(self, key) {
+            Reply::Success => 200,
+            Reply::Error(status) => status,
+        }
     }
 }
