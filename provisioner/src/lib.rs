@@ -1,1 +1,29 @@
-//! Placeholder.
+//! An outbound SCIM provisioner for a PingOne-to-Aquera connection.
+//!
+//! [`Config`] says what is wanted, [`Environment`] what it runs on, and [`Provisioner`] does it. The core (rules, mapping, policy,
+//! differences) is synchronous and free of I/O; async lives in the HTTP client and the state.
+
+pub mod clock;
+pub mod config;
+mod diff;
+pub mod engine;
+pub mod exit;
+pub mod ids;
+pub mod mapping;
+pub mod policy;
+pub mod preferences;
+pub mod report;
+pub mod rule;
+pub mod source;
+pub mod state;
+mod target;
+pub mod transport;
+
+pub use clock::Clock;
+pub use config::{Config, ConfigError};
+pub use engine::{Environment, OpenError, Provisioner, SyncOptions};
+pub use exit::Exit;
+pub use report::{RunReport, Summary, UserLine};
+pub use state::store::Durability;
+pub use target::test::{ConnectionReport, TestFailure};
+pub use transport::Transport;

@@ -1,0 +1,72 @@
+//! Time as an input: what the engine asks of a clock, the system's one, and one for tests whose sleeps take no time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+/// A future that ends when a sleep is over.
+pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Where the provisioner takes the time from, and how it waits.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> SystemTime;
+
+    /// Waits for `duration` of this clock's time.
+    fn sleep(&self, duration: Duration) -> Sleep<'_>;
+}
+
+/// The operating system's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// A clock that stands still until somebody sleeps on it; a sleep returns at once and moves it on.
+#[derive(Debug)]
+pub struct InstantClock {
+    now: Mutex<SystemTime>,
+}
+
+impl InstantClock {
+    /// A clock that shows `start`.
+    pub fn new(start: SystemTime) -> Self {
+        Self { now: Mutex::new(start) }
+    }
+
+    /// Moves the clock on by `duration`.
+    pub fn advance(&self, duration: Duration) {
+        let mut now = self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *now += duration;
+    }
+}
+
+impl Clock for InstantClock {
+    fn now(&self) -> SystemTime {
+        *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
+        self.advance(duration);
+        Box::pin(tokio::task::yield_now())
+    }
+}
+
+/// `time` as an RFC 3339 timestamp in UTC, to the second.
+pub(crate) fn timestamp(time: SystemTime) -> String {
+    Timestamp::try_from(time).map_or_else(
+        |_| "1970-01-01T00:00:00Z".to_owned(),
+        |at| Timestamp::from_second(at.as_second()).unwrap_or(at).to_string(),
+    )
+}

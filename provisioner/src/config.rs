@@ -1,0 +1,193 @@
+//! The configuration file: `[connection]`, `[source]` and `[[rule]]`, in TOML.
+//!
+//! A [`Config`] is complete and free of contradictions, its secrets looked up and its relative paths resolved.
+//! Everything that is wrong with what a file means is told at once, each with its place and a way out. Whether the
+//! source can be read and the connection works is not asked here.
+
+mod check;
+mod error;
+mod mask;
+mod nearest;
+mod place;
+mod raw;
+mod secret;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+pub use error::{ConfigError, Problem};
+pub(crate) use nearest::nearest;
+
+use crate::ids::{ScimUrl, UserName};
+use crate::preferences::Preferences;
+use crate::rule::Rule;
+use crate::source::{SourceConfig, fingerprint};
+
+/// A connection with its source and its rules.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// The connection's name.
+    pub name: String,
+    /// What the connection is for.
+    pub description: Option<String>,
+    /// The toggle: off, and nothing is sent.
+    pub enabled: bool,
+    /// Where to, and as whom.
+    pub authentication: Authentication,
+    /// What is done at all.
+    pub preferences: Preferences,
+    /// How it is done.
+    pub options: Options,
+    /// Where the users come from.
+    pub source: SourceConfig,
+    /// Who is provisioned and how, in the order of the file; no two rules share a name.
+    pub rules: Vec<Rule>,
+}
+
+/// The SCIM URL and the credentials for it.
+#[derive(Debug, Clone)]
+pub struct Authentication {
+    /// The base URL of the SCIM service.
+    pub scim_url: ScimUrl,
+    /// The connection profile with its secrets.
+    pub credentials: Credentials,
+}
+
+/// The connection profile: what a request is authenticated with.
+#[derive(Clone)]
+pub enum Credentials {
+    /// Basic Auth (RFC 7617).
+    Basic {
+        /// The user, without a colon.
+        user: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// Bearer Token (RFC 6750).
+    Bearer {
+        /// The token.
+        token: SecretString,
+    },
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Basic { user, .. } => {
+                f.debug_struct("Basic").field("user", user).field("password", &"[redacted]").finish()
+            }
+            Self::Bearer { .. } => f.debug_struct("Bearer").field("token", &"[redacted]").finish(),
+        }
+    }
+}
+
+impl Authentication {
+    /// 32 hex characters that change with the URL, the profile, the user or the secret.
+    ///
+    /// Of the secret only 32 bits of a digest go in: enough to notice a change, too little to find the secret by.
+    pub fn fingerprint(&self) -> String {
+        let (profile, user, secret) = match &self.credentials {
+            Credentials::Basic { user, password } => ("basic-auth", user.as_str(), password),
+            Credentials::Bearer { token } => ("bearer-token", "", token),
+        };
+        let secret = fingerprint(["secret", secret.expose_secret()]);
+        fingerprint([self.scim_url.as_str(), profile, user, secret.get(..8).unwrap_or_default()])
+    }
+}
+
+/// The options beyond the preferences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How an existing account is written.
+    pub update_method: UpdateMethod,
+    /// Whether an attribute that is gone at the source is cleared at the target.
+    pub clear_missing_attributes: bool,
+    /// User names that are never touched.
+    pub exclude: BTreeSet<UserName>,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+    /// How many users are worked on at a time.
+    pub concurrency: NonZeroUsize,
+    /// How many removals within 24 hours the delete guard lets pass.
+    pub max_removals: u32,
+    /// What share of the managed accounts, in percent, the delete guard lets pass within 24 hours.
+    pub max_removals_percent: u8,
+    /// How many times one request is tried in all.
+    pub max_attempts: NonZeroU32,
+    /// The longest wait that a Retry-After is granted.
+    pub retry_after_cap: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            update_method: UpdateMethod::Auto,
+            clear_missing_attributes: false,
+            exclude: BTreeSet::new(),
+            request_timeout: Duration::from_secs(30),
+            concurrency: NonZeroUsize::MIN.saturating_add(7),
+            max_removals: 500,
+            max_removals_percent: 20,
+            max_attempts: NonZeroU32::MIN.saturating_add(4),
+            retry_after_cap: Duration::from_mins(2),
+        }
+    }
+}
+
+/// How an existing account is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateMethod {
+    /// Read, merge, and replace the whole user.
+    Put,
+    /// Send the differences.
+    Patch,
+    /// Find out which of the two the target can do.
+    Auto,
+}
+
+impl Config {
+    /// Reads and parses a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is no valid configuration.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let bytes = fs::read(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+        let text = String::from_utf8(bytes).map_err(|_| ConfigError::not_utf8(file))?;
+        Self::parse(&text, file)
+    }
+
+    /// Parses the text of a configuration; relative paths in it start at the folder of `file`.
+    ///
+    /// # Errors
+    ///
+    /// The text is no valid configuration, or a secret that it refers to is not there.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        Self::parse_with(text, file, &|name| std::env::var(name).ok())
+    }
+
+    /// As [`Config::parse`], with environment variables looked up by `env`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::parse`].
+    pub fn parse_with(
+        text: &str,
+        file: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let raw = raw::parse(text).map_err(|problems| ConfigError::invalid(file, text, problems))?;
+        check::config(raw, text, file, env).map_err(|problems| ConfigError::invalid(file, text, problems))
+    }
+}

@@ -1,0 +1,264 @@
+//! `[connection]`: name, authentication, preferences and options.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::Range;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use toml::Spanned;
+
+use super::super::raw::{
+    Profile, RawAuthentication, RawConnection, RawDuration, RawOptions, WrittenPreferences,
+};
+use super::super::secret::{RawSecret, look_up};
+use super::super::{Authentication, Credentials, Options, Problem};
+use super::Checker;
+use crate::ids::{ScimUrl, UserName};
+use crate::preferences::{Preferences, RawPreferences};
+
+/// `[connection]` without contradictions.
+pub(super) struct Connection {
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) enabled: bool,
+    pub(super) authentication: Authentication,
+    pub(super) preferences: Preferences,
+    pub(super) options: Options,
+}
+
+impl Checker<'_> {
+    pub(super) fn connection(&mut self, raw: Option<RawConnection>) -> Option<Connection> {
+        let Some(raw) = raw else {
+            self.report(
+                None,
+                "there is no [connection]",
+                "begin with [connection], its name, [connection.authentication] and [connection.preferences]",
+            );
+            return None;
+        };
+        let name =
+            self.text("name", raw.name, None, "give the connection a name: name = \"…\" under [connection]");
+        let authentication = self.authentication(raw.authentication);
+        let preferences = self.preferences(&raw.preferences);
+        let options = self.options(raw.options);
+        Some(Connection {
+            name: name?,
+            description: raw.description,
+            enabled: raw.enabled.unwrap_or(true),
+            authentication: authentication?,
+            preferences: preferences?,
+            options,
+        })
+    }
+
+    fn authentication(&mut self, raw: Option<Spanned<RawAuthentication>>) -> Option<Authentication> {
+        let Some(raw) = raw else {
+            self.report(
+                None,
+                "there is no [connection.authentication]",
+                "write it with scim-url, profile, and the credentials of the profile",
+            );
+            return None;
+        };
+        let span = raw.span();
+        let raw = raw.into_inner();
+        let scim_url = self.scim_url(raw.scim_url, &span);
+        let Some(profile) = raw.profile else {
+            let help = "write profile = \"bearer-token\" with oauth-access-token, or profile = \"basic-auth\" with \
+                        basic-auth-user and basic-auth-password";
+            self.report(Some(span), "`profile` is missing", help);
+            return None;
+        };
+        let credentials = match profile.into_inner() {
+            Profile::BearerToken => {
+                self.foreign(
+                    "basic-auth-user",
+                    raw.basic_auth_user.as_ref().map(Spanned::span),
+                    "bearer-token",
+                );
+                let password = raw.basic_auth_password.as_ref().map(Spanned::span);
+                self.foreign("basic-auth-password", password, "bearer-token");
+                let token = self.secret("oauth-access-token", raw.oauth_access_token, &span);
+                token.map(|token| Credentials::Bearer { token })
+            }
+            Profile::BasicAuth => {
+                let token = raw.oauth_access_token.as_ref().map(Spanned::span);
+                self.foreign("oauth-access-token", token, "basic-auth");
+                let user = self.basic_user(raw.basic_auth_user, &span);
+                let password = self.secret("basic-auth-password", raw.basic_auth_password, &span);
+                user.zip(password).map(|(user, password)| Credentials::Basic { user, password })
+            }
+        };
+        Some(Authentication { scim_url: scim_url?, credentials: credentials? })
+    }
+
+    fn scim_url(&mut self, raw: Option<Spanned<String>>, parent: &Range<usize>) -> Option<ScimUrl> {
+        let help = "write the SCIM URL of the application, as in scim-url = \"https://api.aquera.io/scim/\"";
+        let span = raw.as_ref().map(Spanned::span);
+        let url = self.text("scim-url", raw, Some(parent.clone()), help)?;
+        match url.parse() {
+            Ok(url) => Some(url),
+            Err(error) => {
+                self.report(span, format!("`scim-url` cannot be used: {error}"), help);
+                None
+            }
+        }
+    }
+
+    fn basic_user(&mut self, raw: Option<Spanned<String>>, parent: &Range<usize>) -> Option<String> {
+        let span = raw.as_ref().map(Spanned::span);
+        let help = "write the user of the application: basic-auth-user = \"…\"";
+        let user = self.text("basic-auth-user", raw, Some(parent.clone()), help)?;
+        if user.contains(':') || user.chars().any(char::is_control) {
+            let help =
+                "Basic authentication ends the user name at the first colon (RFC 7617 §2): use another user";
+            self.report(span, "`basic-auth-user` has a colon or a control character in it", help);
+            return None;
+        }
+        Some(user)
+    }
+
+    /// A credential that belongs to the other profile.
+    fn foreign(&mut self, option: &str, span: Option<Range<usize>>, profile: &str) {
+        if span.is_some() {
+            let other = if profile == "basic-auth" { "bearer-token" } else { "basic-auth" };
+            self.report(
+                span,
+                format!("`{option}` does not go with profile \"{profile}\""),
+                format!("leave it out, or write profile = \"{other}\""),
+            );
+        }
+    }
+
+    fn secret(
+        &mut self,
+        option: &str,
+        raw: Option<Spanned<RawSecret>>,
+        parent: &Range<usize>,
+    ) -> Option<SecretString> {
+        let Some(raw) = raw else {
+            self.report(
+                Some(parent.clone()),
+                format!("`{option}` is missing"),
+                format!("write {option} = {{ env = \"NAME\" }}, {{ file = \"PATH\" }}, or a string"),
+            );
+            return None;
+        };
+        let span = raw.span();
+        match look_up(raw.into_inner(), option, self.folder, self.env) {
+            // A token goes into a header as it is; a password is encoded first.
+            Ok(token)
+                if option == "oauth-access-token" && !token.bytes().all(|byte| byte.is_ascii_graphic()) =>
+            {
+                let help = "a token has letters, digits and signs of ASCII only, and no blanks: see that all of it, and \
+                            nothing else, was copied";
+                self.report(Some(span), format!("`{option}` cannot be sent in a request"), help);
+                None
+            }
+            Ok(secret) => Some(SecretString::from(secret)),
+            Err((message, help)) => {
+                self.report(Some(span), message, help);
+                None
+            }
+        }
+    }
+
+    fn preferences(&mut self, raw: &WrittenPreferences) -> Option<Preferences> {
+        let on = |flag: &Option<Spanned<bool>>| flag.as_ref().is_some_and(|flag| *flag.get_ref());
+        let settings = RawPreferences {
+            enable_users_creation: on(&raw.enable_users_creation),
+            enable_users_updation: on(&raw.enable_users_updation),
+            enable_users_disable: on(&raw.enable_users_disable),
+            enable_users_deprovision: on(&raw.enable_users_deprovision),
+            remove_action: raw.remove_action.as_ref().map(|action| *action.get_ref()),
+            deprovision_on_rule_deletion: on(&raw.deprovision_on_rule_deletion),
+        };
+        let contradictions = match Preferences::try_from(settings) {
+            Ok(preferences) => return Some(preferences),
+            Err(contradictions) => contradictions,
+        };
+        for contradiction in contradictions {
+            let span = match contradiction.option() {
+                "enable-users-disable" => raw.enable_users_disable.as_ref().map(Spanned::span),
+                "deprovision-on-rule-deletion" => {
+                    raw.deprovision_on_rule_deletion.as_ref().map(Spanned::span)
+                }
+                // A Remove Action that is missing is shown where the need for it arises.
+                _ => match &raw.remove_action {
+                    Some(action) => Some(action.span()),
+                    None => raw.enable_users_deprovision.as_ref().map(Spanned::span),
+                },
+            };
+            let problem = Problem::new(contradiction.to_string(), contradiction.help(), span);
+            self.problems.push(problem.of_option(contradiction.option()));
+        }
+        None
+    }
+
+    fn options(&mut self, raw: RawOptions) -> Options {
+        let defaults = Options::default();
+        let exclude = raw.exclude.into_iter().filter_map(|name| self.excluded(name)).collect();
+        Options {
+            update_method: raw.update_method.unwrap_or(defaults.update_method),
+            clear_missing_attributes: raw
+                .clear_missing_attributes
+                .unwrap_or(defaults.clear_missing_attributes),
+            exclude,
+            request_timeout: self.timeout(raw.request_timeout).unwrap_or(defaults.request_timeout),
+            concurrency: self
+                .number("concurrency", raw.concurrency, 1, 1_000)
+                .and_then(NonZeroUsize::new)
+                .unwrap_or(defaults.concurrency),
+            max_removals: self
+                .number("max-removals", raw.max_removals, 0, u32::MAX)
+                .unwrap_or(defaults.max_removals),
+            max_removals_percent: self
+                .number("max-removals-percent", raw.max_removals_percent, 0, 100)
+                .unwrap_or(defaults.max_removals_percent),
+            max_attempts: self
+                .number("max-attempts", raw.max_attempts, 1, 100)
+                .and_then(NonZeroU32::new)
+                .unwrap_or(defaults.max_attempts),
+            retry_after_cap: raw.retry_after_cap.map_or(defaults.retry_after_cap, |cap| cap.into_inner().0),
+        }
+    }
+
+    fn excluded(&mut self, name: Spanned<String>) -> Option<UserName> {
+        let span = name.span();
+        let parsed = name.into_inner().parse().ok();
+        if parsed.is_none() {
+            self.report(
+                Some(span),
+                "`exclude` has an empty user name in it",
+                "write the userName of an account that is never to be touched, or leave it out",
+            );
+        }
+        parsed
+    }
+
+    fn timeout(&mut self, raw: Option<Spanned<RawDuration>>) -> Option<Duration> {
+        let raw = raw?;
+        if raw.get_ref().0.is_zero() {
+            let help = "write how long a request may take, as in request-timeout = \"30s\"";
+            self.report(Some(raw.span()), "`request-timeout` is zero", help);
+        }
+        Some(raw.into_inner().0)
+    }
+
+    /// A number within bounds; the least bound is as small as it looks.
+    fn number<T>(&mut self, option: &str, raw: Option<Spanned<i64>>, least: i64, most: T) -> Option<T>
+    where
+        T: TryFrom<i64> + PartialOrd + std::fmt::Display,
+    {
+        let raw = raw?;
+        let number = *raw.get_ref();
+        if number >= least {
+            if let Some(fit) = T::try_from(number).ok().filter(|fit| *fit <= most) {
+                return Some(fit);
+            }
+        }
+        let help = format!("write a number from {least} to {most}, or leave it out for the default");
+        self.report(Some(raw.span()), format!("`{option}` cannot be {number}"), help);
+        None
+    }
+}

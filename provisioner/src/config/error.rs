@@ -1,0 +1,153 @@
+//! What is wrong with a configuration, shown with file, line and place, and never with a secret.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+
+use super::mask::masked;
+
+/// A configuration that cannot be used: everything that is wrong with it.
+#[derive(Debug)]
+pub struct ConfigError {
+    file: PathBuf,
+    source: Option<NamedSource<String>>,
+    problems: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    message: String,
+    help: String,
+    span: Option<Range<usize>>,
+    line: usize,
+    option: Option<&'static str>,
+}
+
+impl Problem {
+    pub(super) fn new(
+        message: impl Into<String>,
+        help: impl Into<String>,
+        span: Option<Range<usize>>,
+    ) -> Self {
+        Self { message: message.into(), help: help.into(), span, line: 0, option: None }
+    }
+
+    /// A contradiction of preferences, by the option at fault.
+    pub(super) fn of_option(mut self, option: &'static str) -> Self {
+        self.option = Some(option);
+        self
+    }
+
+    /// What is wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it.
+    pub fn way_out(&self) -> &str {
+        &self.help
+    }
+
+    /// The line, counted from 1, where the problem has a place.
+    pub fn line(&self) -> Option<usize> {
+        self.span.as_ref().map(|_| self.line)
+    }
+}
+
+impl ConfigError {
+    pub(super) fn unreadable(file: &Path, error: &io::Error) -> Self {
+        let (message, help) = match error.kind() {
+            ErrorKind::NotFound => ("there is no such file".to_owned(), "name the file with -c FILE"),
+            ErrorKind::IsADirectory => ("it is a directory".to_owned(), "name the file in it with -c FILE"),
+            kind => (kind.to_string(), "make the file readable for the user that runs this program"),
+        };
+        Self { file: file.to_owned(), source: None, problems: vec![Problem::new(message, help, None)] }
+    }
+
+    pub(super) fn not_utf8(file: &Path) -> Self {
+        let problem = Problem::new("it is not UTF-8", "save the file as UTF-8", None);
+        Self { file: file.to_owned(), source: None, problems: vec![problem] }
+    }
+
+    pub(super) fn invalid(file: &Path, text: &str, mut problems: Vec<Problem>) -> Self {
+        for problem in &mut problems {
+            let start = problem.span.as_ref().map_or(0, |span| span.start);
+            problem.line = text.get(..start).unwrap_or(text).matches('\n').count() + 1;
+        }
+        problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
+        let source = NamedSource::new(file.display().to_string(), masked(text));
+        Self { file: file.to_owned(), source: Some(source), problems }
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Everything that is wrong, in the order of the file.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The preferences that contradict others, by option name.
+    pub fn contradictions(&self) -> Vec<String> {
+        self.problems.iter().filter_map(|problem| problem.option).map(str::to_owned).collect()
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "load the configuration {}: ", self.file.display())?;
+        match self.problems.as_slice() {
+            [Problem { message, span: Some(_), line, .. }] => write!(f, "line {line}: {message}"),
+            [Problem { message, .. }] => f.write_str(message),
+            several => write!(f, "{} problems", several.len()),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Diagnostic for ConfigError {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        if let [only] = self.problems.as_slice() { only.help() } else { None }
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        if let [only] = self.problems.as_slice() { only.labels() } else { None }
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        if self.problems.len() < 2 {
+            return None;
+        }
+        Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic)))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Diagnostic for Problem {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(&self.help))
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let span = self.span.clone()?;
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(Some("here".to_owned()), span))))
+    }
+}

@@ -1,0 +1,200 @@
+//! The file as it is written: syntax, keys and types. What it means is checked afterwards, all at once, which is why
+//! nearly everything here may be absent.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use toml::Spanned;
+use toml::de::{DeTable, Error};
+
+use super::secret::RawSecret;
+use super::{Problem, UpdateMethod, nearest};
+use crate::preferences::RemoveAction;
+use crate::source::SourceKind;
+
+type Maybe<T> = Option<Spanned<T>>;
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the tables [connection], [source] and [[rule]]")]
+pub(super) struct RawFile {
+    pub(super) connection: Option<RawConnection>,
+    pub(super) source: Maybe<RawSource>,
+    #[serde(default)]
+    pub(super) rule: Vec<Spanned<RawRule>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the table [connection]")]
+pub(super) struct RawConnection {
+    pub(super) name: Maybe<String>,
+    pub(super) description: Option<String>,
+    pub(super) enabled: Option<bool>,
+    pub(super) authentication: Maybe<RawAuthentication>,
+    #[serde(default)]
+    pub(super) preferences: WrittenPreferences,
+    #[serde(default)]
+    pub(super) options: RawOptions,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [connection.authentication]")]
+pub(super) struct RawAuthentication {
+    pub(super) scim_url: Maybe<String>,
+    pub(super) profile: Maybe<Profile>,
+    pub(super) oauth_access_token: Maybe<RawSecret>,
+    pub(super) basic_auth_user: Maybe<String>,
+    pub(super) basic_auth_password: Maybe<RawSecret>,
+}
+
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Profile {
+    BearerToken,
+    BasicAuth,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [connection.preferences]")]
+pub(super) struct WrittenPreferences {
+    pub(super) enable_users_creation: Maybe<bool>,
+    pub(super) enable_users_updation: Maybe<bool>,
+    pub(super) enable_users_disable: Maybe<bool>,
+    pub(super) enable_users_deprovision: Maybe<bool>,
+    pub(super) remove_action: Maybe<RemoveAction>,
+    pub(super) deprovision_on_rule_deletion: Maybe<bool>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [connection.options]")]
+pub(super) struct RawOptions {
+    pub(super) update_method: Option<UpdateMethod>,
+    pub(super) clear_missing_attributes: Option<bool>,
+    #[serde(default)]
+    pub(super) exclude: Vec<Spanned<String>>,
+    pub(super) request_timeout: Maybe<RawDuration>,
+    pub(super) concurrency: Maybe<i64>,
+    pub(super) max_removals: Maybe<i64>,
+    pub(super) max_removals_percent: Maybe<i64>,
+    pub(super) max_attempts: Maybe<i64>,
+    pub(super) retry_after_cap: Maybe<RawDuration>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the table [source]")]
+pub(super) struct RawSource {
+    pub(super) kind: Option<SourceKind>,
+    pub(super) path: Maybe<String>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table [[rule]]")]
+pub(super) struct RawRule {
+    pub(super) name: Maybe<String>,
+    pub(super) enabled: Option<bool>,
+    pub(super) filter: Maybe<String>,
+    #[serde(default)]
+    pub(super) mapping: Vec<Spanned<RawMapping>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table [[rule.mapping]]")]
+pub(super) struct RawMapping {
+    pub(super) source: Maybe<String>,
+    pub(super) expression: Maybe<String>,
+    pub(super) target: Maybe<String>,
+}
+
+/// A time span: seconds, or a text such as "30s" or "2m".
+#[derive(Clone, Copy)]
+pub(super) struct RawDuration(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for RawDuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DurationVisitor).map(Self)
+    }
+}
+
+struct DurationVisitor;
+
+impl Visitor<'_> for DurationVisitor {
+    type Value = Duration;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time such as \"30s\" or \"2m\", or a number of seconds")
+    }
+
+    fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Duration, E> {
+        let found = de::Unexpected::Signed(seconds);
+        u64::try_from(seconds).map(Duration::from_secs).map_err(|_| E::invalid_value(found, &self))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+        let parsed = text.parse::<jiff::SignedDuration>().ok();
+        parsed
+            .and_then(|span| Duration::try_from(span).ok())
+            .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+    }
+}
+
+/// Parses the text, and tells either every error of syntax or the first wrong key or type.
+pub(super) fn parse(text: &str) -> Result<RawFile, Vec<Problem>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        return Err(errors.iter().map(syntax).collect());
+    }
+    RawFile::deserialize(toml::de::Deserializer::from(table)).map_err(|error| vec![wrong(&error)])
+}
+
+fn syntax(error: &Error) -> Problem {
+    let help = "this does not follow the TOML format; texts stand in quotes, as in name = \"Acme\"";
+    Problem::new(error.message(), help, error.span())
+}
+
+/// A wrong key, value or type, in better words than the deserializer's.
+fn wrong(error: &Error) -> Problem {
+    let message = error.message();
+    // Serde's messages quote what was found, then what is valid, in backticks.
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let found = quoted.next().unwrap_or_default();
+    let valid: Vec<&str> = quoted.collect();
+    let listed = || valid.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    let meant = || match nearest(found, valid.iter().copied()) {
+        Some(word) => format!("did you mean `{word}`? "),
+        None => String::new(),
+    };
+    if message.starts_with("unknown field") {
+        let help = format!("{}the keys here are {}", meant(), listed());
+        return Problem::new(format!("unknown key `{found}`"), help, error.span());
+    }
+    if message.starts_with("unknown variant") {
+        let help = format!("{}the values here are {}", meant(), listed());
+        return Problem::new(format!("unknown value `{found}`"), help, error.span());
+    }
+    if let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "))
+    {
+        let expected = match expected {
+            "i64" => "a whole number",
+            "a sequence" => "a list",
+            other => other,
+        };
+        let found = found.replace("map", "table").replace("sequence", "list");
+        return Problem::new(
+            format!("this is {}{found}", article(&found)),
+            format!("write {expected}"),
+            error.span(),
+        );
+    }
+    Problem::new(message, "correct this place", error.span())
+}
+
+fn article(noun: &str) -> &'static str {
+    match noun.chars().next() {
+        Some('a') if noun.starts_with("a ") => "",
+        Some('a' | 'e' | 'i' | 'o' | 'u') => "an ",
+        _ => "a ",
+    }
+}

@@ -1,0 +1,288 @@
+//! The engine: from a source snapshot and what is stored to requests, lines and a new state.
+//!
+//! A run goes through fixed stages: read the source ([`crate::source`]), test the connection
+//! ([`crate::target::test`]), find who has something to do ([`scope`]), look up what has to be known ([`correlate`]), decide for everybody
+//! ([`crate::policy`]), ask the delete guard ([`guard`]), and only then write ([`execute`]).
+
+mod context;
+mod correlate;
+mod execute;
+mod guard;
+mod learning;
+mod parts;
+mod pool;
+mod remove;
+mod scope;
+mod task;
+mod user;
+mod write;
+
+
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use self::context::Context;
+use self::task::Task;
+use crate::clock::{Clock, SystemClock, timestamp};
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::ids::{SourceId, TargetId};
+use crate::report::{RunReport, Stopped};
+use crate::source;
+use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
+use crate::state::{Change, Learned, RunRecord, TestRecord};
+use crate::target::client::Client;
+use crate::target::test::ConnectionReport;
+use crate::transport::{Transport, TransportError};
+
+pub use self::pool::Progress;
+
+/// What a provisioner runs on: time, network, disk and chance.
+#[derive(Clone)]
+pub struct Environment {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The connections.
+    pub transport: Transport,
+    /// The state file.
+    pub state: PathBuf,
+    /// How much a finished write survives.
+    pub durability: Durability,
+    /// The seed of the jitter between retries.
+    pub seed: u64,
+    /// Who is told how far a run is.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl Environment {
+    /// The system's clock and network, for `config`, with the state at `state`.
+    ///
+    /// # Errors
+    /// No HTTP client can be made, for instance because there are no certificates to verify an `https` target with.
+    pub fn system(config: &Config, state: PathBuf, seed: u64) -> Result<Self, TransportError> {
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            transport: Transport::for_url(&config.authentication.scim_url)?,
+            state,
+            durability: Durability::Full,
+            seed,
+            progress: Arc::new(()),
+        })
+    }
+}
+
+/// What a person asks of one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncOptions {
+    /// Evaluates everybody anew, reads every linked account, and carries out removals that wait for it.
+    pub full: bool,
+    /// Takes the users from another `[source]` than the last run.
+    pub accept_new_source: bool,
+    /// Takes a source without users as what it says.
+    pub allow_empty_source: bool,
+    /// Approves exactly that many removals, whatever the delete guard says.
+    pub approve_removals: Option<u32>,
+}
+
+/// Why the provisioner cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct OpenError(#[from] StoreError);
+
+/// A connection with its state, ready to run.
+pub struct Provisioner {
+    config: Arc<Config>,
+    environment: Environment,
+    store: Arc<Store>,
+    /// One run at a time.
+    running: tokio::sync::Mutex<()>,
+}
+
+/// A run up to the point where something would be written.
+pub(crate) struct Prepared {
+    pub(crate) context: Arc<Context>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) users: u64,
+    /// Accounts under management, those removed by Disable aside.
+    pub(crate) managed: usize,
+    /// Finished removals of late: seconds since the epoch.
+    pub(crate) removals: Vec<i64>,
+    /// Records that changed without a request, to be stored with the run.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// A run that ended before anything could be decided.
+pub(crate) struct Ended {
+    pub(crate) exit: Exit,
+    pub(crate) stopped: Stopped,
+    pub(crate) users: u64,
+    pub(crate) requests: u64,
+}
+
+impl Provisioner {
+    /// Opens the state for `config`'s SCIM URL, to be written.
+    ///
+    /// # Errors
+    /// The state is in use by another run, or unusable.
+    pub async fn open(config: Config, environment: Environment) -> Result<Self, OpenError> {
+        Self::open_as(config, environment, Access::Write).await
+    }
+
+    /// Opens the state to look at it: beside a run, and without making it.
+    ///
+    /// # Errors
+    /// The state is unusable.
+    pub async fn open_to_read(config: Config, environment: Environment) -> Result<Self, OpenError> {
+        Self::open_as(config, environment, Access::Read).await
+    }
+
+    async fn open_as(config: Config, environment: Environment, access: Access) -> Result<Self, OpenError> {
+        let url = &config.authentication.scim_url;
+        let store = Store::open(&environment.state, url, environment.durability, access).await?;
+        let under = learned_under(&config);
+        store.amend_connection(|connection| {
+            if connection.learned_under.as_ref() != Some(&under) {
+                connection.learned = Learned::default();
+                connection.learned_under = Some(under);
+            }
+        });
+        Ok(Self { config: Arc::new(config), environment, store: Arc::new(store), running: tokio::sync::Mutex::new(()) })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A copy of all that is stored for this connection's SCIM URL.
+    pub fn stored(&self) -> Loaded {
+        self.store.loaded()
+    }
+
+    /// Tests the connection as a person does: what was learned of the target's writes is forgotten.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub async fn test_connection(&self) -> Result<ConnectionReport, StoreError> {
+        let _running = self.running.lock().await;
+        let report = self.client().test().await;
+        let mut connection = self.store.loaded().connection;
+        connection.learned = Learned::default();
+        connection.last_test = Some(self.test_record(&report));
+        self.store.write(vec![Change::Connection(Box::new(connection))]).await?;
+        Ok(report)
+    }
+
+    /// One run: reads the source, tests the connection, decides, writes, and says what it did.
+    pub async fn sync(&self, options: SyncOptions) -> RunReport {
+        let _running = self.running.lock().await;
+        let prepared = self.prepare(options).await;
+        self.carry_out(prepared, options).await
+    }
+
+    /// Ends the work with the state file.
+    pub async fn close(self) {
+        if let Ok(store) = Arc::try_unwrap(self.store) {
+            store.close().await;
+        }
+    }
+
+    fn client(&self) -> Client {
+        let environment = &self.environment;
+        Client::new(&self.config, environment.transport.clone(), Arc::clone(&environment.clock), environment.seed)
+    }
+
+    fn now(&self) -> String {
+        timestamp(self.environment.clock.now())
+    }
+
+    fn test_record(&self, report: &ConnectionReport) -> TestRecord {
+        TestRecord { at: self.now(), succeeded: report.succeeded(), message: report.to_string() }
+    }
+
+    /// Everything up to the decisions; writes nothing to the target.
+    pub(crate) async fn prepare(&self, options: SyncOptions) -> Result<Prepared, Ended> {
+        let mut loaded = self.store.loaded();
+        let ended = |exit, code, message| Ended { exit, stopped: Stopped { code, message }, users: 0, requests: 0 };
+        if !self.config.enabled {
+            let message = "the connection is off: set `enabled = true` under [connection] to provision with it";
+            return Err(ended(Exit::ConnectionUnusable, "connection-off", message.to_owned()));
+        }
+        let identity = &self.config.source.identity;
+        if let Some(last) = loaded.source.filter(|last| last != identity)
+            && !options.accept_new_source
+        {
+            let message = format!(
+                "the users came from {last} in the last run and would come from {identity} now; every user that the new source \
+                 does not have would count as deleted: if that is meant, run once with --accept-new-source"
+            );
+            return Err(ended(Exit::Usage, "source-changed", message));
+        }
+        let snapshot = source::read(&self.config.source, options.allow_empty_source)
+            .map_err(|error| ended(Exit::SourceUnreadable, "source-unreadable", error.to_string()))?;
+        let users = snapshot.users.len() as u64;
+        let client = self.client();
+        let report = client.test().await;
+        let requests = client.requests();
+        self.store.amend_connection(|connection| connection.last_test = Some(self.test_record(&report)));
+        let stopped = |exit, stopped| Ended { exit, stopped, users, requests };
+        if !report.succeeded() {
+            let failed = Stopped { code: "connection-test-failed", message: report.to_string() };
+            return Err(stopped(Exit::ConnectionUnusable, failed));
+        }
+        let mut changes = vec![Change::Source(identity.clone())];
+        let links: HashMap<TargetId, SourceId> = loaded
+            .records
+            .iter()
+            .filter_map(|(id, record)| Some((record.link.as_ref()?.account.clone(), id.clone())))
+            .collect();
+        let connection = self.store.loaded().connection;
+        let config = Arc::clone(&self.config);
+        let context = Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), links);
+        let context = Arc::new(context);
+        let managed = loaded.records.values().filter(|record| record.is_managed()).count();
+        let scope = scope::subjects(&self.config, snapshot, &mut loaded.records, options.full, &mut changes);
+        let tasks = correlate::tasks(&context, scope, options.full, &self.environment.progress, &mut changes).await;
+        if let Some((exit, reason)) = context.client.stopped() {
+            return Err(Ended { exit, stopped: reason, users, requests: context.client.requests() });
+        }
+        Ok(Prepared { context, tasks, users, managed, removals: loaded.removals, changes })
+    }
+
+    /// The guard, the writes, and the report.
+    pub(crate) async fn carry_out(&self, prepared: Result<Prepared, Ended>, options: SyncOptions) -> RunReport {
+        let report = match prepared {
+            Err(Ended { exit, stopped, users, requests }) => {
+                RunReport::new(Vec::new(), users, requests, Some((exit, stopped)))
+            }
+            Ok(prepared) => {
+                let now = self.environment.clock.now();
+                match guard::check(&self.config.options, &prepared, now, options.approve_removals) {
+                    Err(message) => {
+                        let stopped = Some((Exit::DeleteGuard, Stopped { code: "delete-guard", message }));
+                        RunReport::new(Vec::new(), prepared.users, prepared.context.client.requests(), stopped)
+                    }
+                    Ok(()) => execute::run(prepared, &self.environment).await,
+                }
+            }
+        };
+        let mut connection = self.store.loaded().connection;
+        connection.last_run = Some(RunRecord {
+            at: self.now(),
+            exit: report.exit.code(),
+            impacted: report.summary.impacted,
+            failed: report.summary.failed,
+        });
+        if let Err(error) = self.store.write(vec![Change::Connection(Box::new(connection))]).await {
+            tracing::error!(%error, "cannot note the run");
+        }
+        report
+    }
+}
+
+/// What the connection's lessons depend on, besides its URL: other credentials or another method, and they are forgotten.
+fn learned_under(config: &Config) -> String {
+    format!("{} {:?}", config.authentication.fingerprint(), config.options.update_method)
+}

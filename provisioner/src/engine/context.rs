@@ -1,0 +1,104 @@
+//! What everybody in a run shares.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::learning::{Learning, Method};
+use crate::config::{Config, UpdateMethod};
+use crate::exit::Exit;
+use crate::ids::{SourceId, TargetId};
+use crate::state::store::Store;
+use crate::state::{Change, ConnectionRecord, Kind, Learned};
+use crate::target::Halt;
+use crate::target::client::Client;
+
+/// Shared by all users of a run.
+pub(crate) struct Context {
+    pub(crate) config: Arc<Config>,
+    pub(crate) client: Client,
+    pub(crate) learning: Learning,
+    store: Arc<Store>,
+    connection: Mutex<ConnectionRecord>,
+    /// What ServiceProviderConfig says of PATCH; `None` where it says nothing.
+    claims_patch: Option<bool>,
+    /// Who holds which account.
+    links: Mutex<HashMap<TargetId, SourceId>>,
+}
+
+impl Context {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        client: Client,
+        store: Arc<Store>,
+        connection: ConnectionRecord,
+        claims_patch: Option<bool>,
+        links: HashMap<TargetId, SourceId>,
+    ) -> Self {
+        let learning = Learning::new(connection.learned.clone());
+        let (connection, links) = (Mutex::new(connection), Mutex::new(links));
+        Self { config, client, learning, store, connection, claims_patch, links }
+    }
+
+    /// The method that the next write to an account uses.
+    pub(crate) fn method(&self) -> Method {
+        match self.config.options.update_method {
+            UpdateMethod::Put => Method::Put,
+            UpdateMethod::Patch => Method::Patch,
+            UpdateMethod::Auto => match (self.learning.kind(Method::Patch), self.claims_patch) {
+                (Kind::Ignored | Kind::Unusable, _) => Method::Put,
+                (Kind::Works, _) | (Kind::Unknown, Some(true) | None) => Method::Patch,
+                (Kind::Unknown, Some(false)) => Method::Put,
+            },
+        }
+    }
+
+    /// Whether another method may be tried where PATCH does not do.
+    pub(crate) fn may_switch(&self) -> bool {
+        self.config.options.update_method == UpdateMethod::Auto
+    }
+
+    /// Keeps a lesson, so that a crash does not lose it.
+    pub(crate) async fn learn(&self, lesson: impl FnOnce(&mut Learned)) -> Result<(), Halt> {
+        if !self.learning.learn(lesson) {
+            return Ok(());
+        }
+        let record = {
+            let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            connection.learned = self.learning.learned();
+            connection.clone()
+        };
+        self.save(vec![Change::Connection(Box::new(record))]).await
+    }
+
+    /// Makes `changes` durable; a state that cannot be written stops the run.
+    pub(crate) async fn save(&self, changes: Vec<Change>) -> Result<(), Halt> {
+        match self.store.write(changes).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.client.stop(Exit::Usage, "state", error.to_string());
+                Err(Halt::Stopped)
+            }
+        }
+    }
+
+    /// Who holds `account`.
+    pub(crate) fn holder(&self, account: &TargetId) -> Option<SourceId> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
+    }
+
+    /// `account` belongs to `user` from now on, unless somebody else holds it; who holds it then.
+    pub(crate) fn claim(&self, account: &TargetId, user: &SourceId) -> SourceId {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.entry(account.clone()).or_insert_with(|| user.clone()).clone()
+    }
+
+    /// `account` moves to `user`, whoever held it.
+    pub(crate) fn hand_over(&self, account: &TargetId, user: &SourceId) {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), user.clone());
+    }
+
+    /// Nobody holds `account` any longer.
+    pub(crate) fn release(&self, account: &TargetId) {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
+    }
+}

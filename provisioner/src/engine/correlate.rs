@@ -1,0 +1,193 @@
+//! Looking up what has to be known before the decisions: all of it before the first write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::context::Context;
+use super::pool::{Progress, in_parallel};
+use super::scope::{Scope, Standing, Subject};
+use super::task::Task;
+use crate::ids::SourceId;
+use crate::mapping::{Desired, TargetPath};
+use crate::policy::Leave;
+use crate::report::Reason;
+use crate::state::{Change, Intent, Link, Mark};
+use crate::target::lookup::{Lookup, Read};
+use crate::target::{Halt, Trouble};
+
+/// What a subject has to be asked about at the target.
+enum Need {
+    Nothing,
+    LookUp,
+    ReadBack,
+}
+
+/// What was found there.
+enum Found {
+    Nothing,
+    LookedUp(Result<Lookup, Halt>),
+    ReadBack(Result<Read, Halt>),
+}
+
+/// Looks up what is needed and decides for every subject, in order.
+pub(crate) async fn tasks(
+    context: &Arc<Context>,
+    scope: Scope,
+    full: bool,
+    progress: &Arc<dyn Progress>,
+    changes: &mut Vec<Change>,
+) -> Vec<Task> {
+    let Scope { subjects, present } = scope;
+    let subjects = Arc::new(subjects);
+    let asking = subjects.iter().filter(|subject| !matches!(need(subject, full), Need::Nothing)).count();
+    progress.begin("looking up", asking);
+    let concurrency = context.config.options.concurrency.get();
+    let found = {
+        let (context, subjects) = (Arc::clone(context), Arc::clone(&subjects));
+        let which: Arc<Vec<usize>> = Arc::new(
+            (0..subjects.len()).filter(|index| !matches!(need(&subjects[*index], full), Need::Nothing)).collect(),
+        );
+        let picked = Arc::clone(&which);
+        let results = in_parallel(which.len(), concurrency, progress, move |index| {
+            let (context, subjects, which) = (Arc::clone(&context), Arc::clone(&subjects), Arc::clone(&picked));
+            async move { ask(&context, &subjects[which[index]], full).await }
+        })
+        .await;
+        which.iter().copied().zip(results).collect::<BTreeMap<usize, Found>>()
+    };
+    progress.end();
+    if context.client.is_stopping() {
+        return Vec::new();
+    }
+    let Some(subjects) = Arc::into_inner(subjects) else { return Vec::new() };
+    let mut found = found;
+    let mut tasks = Vec::with_capacity(subjects.len());
+    for (index, subject) in subjects.into_iter().enumerate() {
+        let answer = found.remove(&index).unwrap_or(Found::Nothing);
+        tasks.extend(decide(context, subject, answer, &present, changes));
+    }
+    // A link that moved to a re-hired user is no longer its former holder's to lose.
+    let moved: BTreeSet<SourceId> = tasks.iter().filter_map(|task| task.moved_from.clone()).collect();
+    tasks.retain(|task| !moved.contains(&task.id));
+    tasks
+}
+
+fn need(subject: &Subject, full: bool) -> Need {
+    let record = &subject.record;
+    match (&subject.standing, &record.link) {
+        (Standing::Owned(owned), _) if owned.wanted.is_err() => Need::Nothing,
+        (Standing::Owned(_), None) => Need::LookUp,
+        (Standing::Owned(_), Some(_)) if full || record.intent.is_some() => Need::ReadBack,
+        (Standing::Owned(_), Some(_)) => Need::Nothing,
+        (Standing::Left(_), None) => Need::LookUp,
+        (Standing::Left(_), Some(_)) => Need::Nothing,
+    }
+}
+
+async fn ask(context: &Context, subject: &Subject, full: bool) -> Found {
+    match (need(subject, full), &subject.record.link) {
+        (Need::Nothing, _) => Found::Nothing,
+        (Need::LookUp, _) | (Need::ReadBack, None) => {
+            Found::LookedUp(context.client.look_up(&subject.record.user_name).await)
+        }
+        (Need::ReadBack, Some(link)) => {
+            let carried = link.user_name();
+            let name = carried.as_ref().unwrap_or(&subject.record.user_name);
+            Found::ReadBack(context.client.read(&link.account, name).await)
+        }
+    }
+}
+
+fn decide(
+    context: &Context,
+    mut subject: Subject,
+    found: Found,
+    present: &BTreeSet<SourceId>,
+    changes: &mut Vec<Change>,
+) -> Option<Task> {
+    let failed = |subject, halt| match halt {
+        Halt::Stopped => None,
+        Halt::Failed(trouble) => Some(Task::failed(subject, trouble)),
+    };
+    let is_present = |id: &SourceId| present.contains(id);
+    let owned = match subject.standing {
+        Standing::Owned(ref mut owned) => owned,
+        Standing::Left(leave) => return left(context, subject, leave, found, changes),
+    };
+    let wanted = match &owned.wanted {
+        Ok(wanted) => wanted.clone(),
+        Err(error) => {
+            let trouble = Trouble::new(Reason::InvalidUser, error.to_string());
+            return Some(Task::failed(subject, trouble));
+        }
+    };
+    let lookup = match found {
+        Found::LookedUp(Ok(lookup)) => lookup,
+        Found::LookedUp(Err(halt)) | Found::ReadBack(Err(halt)) => return failed(subject, halt),
+        Found::ReadBack(Ok(Read::Found(account))) => {
+            if let Some(link) = &mut subject.record.link {
+                let paths: BTreeSet<_> =
+                    link.carries.keys().cloned().chain(wanted.iter().map(|(path, _)| path.clone())).collect();
+                link.carries = account.project(paths.iter().chain(&*owned.targets));
+                if subject.record.intent.take().is_some() {
+                    // The write was cut off: what the account says is what it did.
+                    link.active = account.active();
+                }
+            }
+            return linked(context, subject, wanted);
+        }
+        Found::ReadBack(Ok(Read::Gone)) => {
+            if let Some(link) = subject.record.link.take() {
+                context.release(&link.account);
+            }
+            if subject.record.intent.take() == Some(Intent::Disable) {
+                let detail = "a disable was cut off, and the account is gone";
+                return Some(Task::failed(subject, Trouble::new(Reason::DeletedByTarget, detail)));
+            }
+            Lookup::None
+        }
+        Found::Nothing => return linked(context, subject, wanted),
+    };
+    let Subject { id, standing, record } = subject;
+    let Standing::Owned(owned) = standing else { return None };
+    Some(Task::entering(context, id, record, *owned, wanted, lookup, &is_present))
+}
+
+fn linked(context: &Context, subject: Subject, wanted: Desired) -> Option<Task> {
+    let Subject { id, standing, record } = subject;
+    let Standing::Owned(owned) = standing else { return None };
+    let link = record.link.clone()?;
+    Some(Task::linked(context, id, record, &link, *owned, wanted))
+}
+
+/// A user that has left: either linked, or with a POST that was cut off and may have made an account.
+fn left(
+    context: &Context,
+    mut subject: Subject,
+    leave: Leave,
+    found: Found,
+    changes: &mut Vec<Change>,
+) -> Option<Task> {
+    if subject.record.link.is_none() {
+        let account = match found {
+            Found::LookedUp(Ok(Lookup::One(account))) => Some(account),
+            Found::LookedUp(Err(Halt::Failed(trouble))) => return Some(Task::failed(subject, trouble)),
+            Found::LookedUp(Err(Halt::Stopped)) => return None,
+            Found::LookedUp(Ok(Lookup::None | Lookup::Several(_))) | Found::Nothing | Found::ReadBack(_) => None,
+        };
+        // Only an account that names this user as its origin is proved to be ours.
+        let ours = account.filter(|account| account.external_id() == Some(subject.id.as_str()));
+        let rule = context.config.rules.first().map(|rule| rule.name.clone());
+        let (Some(account), Some(rule)) = (ours, rule) else {
+            changes.push(Change::Remove(subject.id));
+            return None;
+        };
+        context.hand_over(&account.id, &subject.id);
+        let carries = account.project([&TargetPath::user_name()].into_iter());
+        let active = account.active();
+        subject.record.link = Some(Link { account: account.id, rule, carries, active, mark: Mark::Owned });
+        subject.record.intent = None;
+    }
+    let Subject { id, record, .. } = subject;
+    Some(Task::left(context, id, record, leave))
+}

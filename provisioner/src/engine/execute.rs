@@ -1,0 +1,106 @@
+//! Carrying out the decisions: users beside each other, each one's requests in order.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::context::Context;
+use super::pool::in_parallel;
+use super::task::{Step, Task};
+use super::user::{Ran, run as run_user};
+use super::{Environment, Prepared};
+use crate::ids::UserName;
+use crate::policy::Effect;
+use crate::report::{RunReport, UserLine};
+use crate::target::Halt;
+
+/// A task, and where its line goes.
+type Placed = (usize, Task);
+
+/// Writes what was decided, and says what became of it.
+pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunReport {
+    let Prepared { context, tasks, users, changes, .. } = prepared;
+    let report = |lines| RunReport::new(lines, users, context.client.requests(), context.client.stopped());
+    if context.save(changes).await.is_err() {
+        return report(Vec::new());
+    }
+    let (tasks, doubles) = separate_doubles(tasks);
+    environment.progress.begin("provisioning", tasks.len() + doubles.len());
+    let width = context.config.options.concurrency.get();
+    let mut lines = Vec::new();
+    let mut deferred = Vec::new();
+    let slots: Arc<Vec<_>> = Arc::new(tasks.into_iter().map(|task| Mutex::new(Some(task))).collect());
+    let results = {
+        let (shared, slots) = (Arc::clone(&context), Arc::clone(&slots));
+        in_parallel(slots.len(), width, &environment.progress, move |index| {
+            let (context, slots) = (Arc::clone(&shared), Arc::clone(&slots));
+            async move {
+                let placed = slots[index].lock().unwrap_or_else(PoisonError::into_inner).take();
+                match placed {
+                    Some((position, task)) => Some((position, attempt(&context, task, false).await)),
+                    None => None,
+                }
+            }
+        })
+        .await
+    };
+    for (position, ran) in results.into_iter().flatten() {
+        match ran {
+            Some(Ran::Settled(line)) => lines.extend(line.map(|line| (position, line))),
+            Some(Ran::Deferred(task)) => deferred.push((position, *task)),
+            None => {}
+        }
+    }
+    while let Some((position, task)) = next(&mut deferred) {
+        lines.extend(finally(&context, task).await.map(|line| (position, line)));
+    }
+    for (position, task) in doubles {
+        lines.extend(finally(&context, task).await.map(|line| (position, line)));
+        environment.progress.advance();
+    }
+    environment.progress.end();
+    lines.sort_by_key(|(position, _)| *position);
+    report(lines.into_iter().map(|(_, line)| line).collect())
+}
+
+async fn attempt(context: &Context, task: Task, last: bool) -> Option<Ran> {
+    match run_user(context, task, last).await {
+        Ok(ran) => Some(ran),
+        Err(Halt::Stopped) => None,
+        Err(Halt::Failed(trouble)) => {
+            // Every trouble ends in a user's line before it gets here.
+            tracing::error!(detail = trouble.detail, "a user's trouble was not told");
+            None
+        }
+    }
+}
+
+async fn finally(context: &Context, task: Task) -> Option<UserLine> {
+    match attempt(context, task, true).await {
+        Some(Ran::Settled(line)) => line,
+        Some(Ran::Deferred(_)) | None => None,
+    }
+}
+
+/// Two users of one name must not be created beside each other: the second one goes when the first is through.
+fn separate_doubles(tasks: Vec<Task>) -> (Vec<Placed>, Vec<Placed>) {
+    let mut names: BTreeSet<UserName> = BTreeSet::new();
+    tasks.into_iter().enumerate().partition(|(_, task)| match &task.step {
+        Step::Owned(owned) if owned.decision.effect == Effect::Create => names.insert(owned.wanted.user_name()),
+        Step::Owned(_) | Step::Fail(_) | Step::Left { .. } => true,
+    })
+}
+
+/// The next of the deferred renames: one whose new name is held by none of the others, while there is one.
+fn next(deferred: &mut Vec<Placed>) -> Option<Placed> {
+    let held = |index: usize, name: &UserName| {
+        deferred.iter().enumerate().any(|(other, (_, task))| {
+            other != index && task.record.link.as_ref().and_then(crate::state::Link::user_name).as_ref() == Some(name)
+        })
+    };
+    let wanted = |task: &Task| match &task.step {
+        Step::Owned(owned) => Some(owned.wanted.user_name()),
+        Step::Fail(_) | Step::Left { .. } => None,
+    };
+    let free = (0..deferred.len()).find(|index| wanted(&deferred[*index].1).is_none_or(|name| !held(*index, &name)));
+    (!deferred.is_empty()).then(|| deferred.remove(free.unwrap_or(0)))
+}

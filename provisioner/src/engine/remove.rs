@@ -1,0 +1,161 @@
+//! Carrying out the Remove Action: a read first, then Delete or Disable, never one for the other.
+
+use reqwest::{Method as Verb, StatusCode};
+
+use super::parts::Part;
+use super::user::{Work, standing};
+use super::write::{Write, Written, write};
+use crate::mapping::Desired;
+use crate::policy::{Decision, Effect, Leave, LinkAction, Verdict};
+use crate::preferences::RemoveAction;
+use crate::report::{Operation, Outcome, Reason, UserLine};
+use crate::state::{DisableKind, Intent, Link, Mark};
+use crate::target::client::Request;
+use crate::target::lookup::Read;
+use crate::target::{Halt, Trouble};
+
+/// Runs the task of a user that has left.
+pub(crate) async fn run(mut work: Work<'_>, decision: Decision, leave: Leave) -> Result<Option<UserLine>, Halt> {
+    if let Some(part) = standing(decision.verdict) {
+        work.push(part);
+        if let (Verdict::DeprovisionOff, Some(link)) = (decision.verdict, &mut work.task.record.link)
+            && !matches!(link.mark, Mark::Pending(_))
+        {
+            link.mark = Mark::Withheld(leave);
+        }
+        if decision.link == LinkAction::Drop {
+            work.unlink();
+        }
+        return work.settle(None).await;
+    }
+    let (Effect::Remove(action), Some(link)) = (decision.effect, work.task.record.link.clone()) else {
+        return work.settle(None).await;
+    };
+    let operation = match action {
+        RemoveAction::Delete => Operation::Delete,
+        RemoveAction::Disable => Operation::Disable,
+    };
+    let name = link.user_name().unwrap_or_else(|| work.task.record.user_name.clone());
+    match work.context.client.read(&link.account, &name).await {
+        Err(Halt::Stopped) => return Err(Halt::Stopped),
+        Err(Halt::Failed(trouble)) => fail(&mut work, operation, trouble, leave),
+        Ok(Read::Gone) => gone(&mut work).await?,
+        Ok(Read::Found(account)) => match action {
+            RemoveAction::Delete => delete(&mut work, &link, leave).await?,
+            RemoveAction::Disable if !account.active() => {
+                mark(&mut work, Mark::Removed);
+                work.push(Part::none(Outcome::Success, Reason::AlreadyInactive));
+            }
+            RemoveAction::Disable => disable(&mut work, &link, leave).await?,
+        },
+    }
+    work.settle(None).await
+}
+
+fn mark(work: &mut Work<'_>, mark: Mark) {
+    if let Some(link) = &mut work.task.record.link {
+        link.mark = mark;
+        link.active &= mark != Mark::Removed;
+    }
+}
+
+fn fail(work: &mut Work<'_>, operation: Operation, trouble: Trouble, leave: Leave) {
+    mark(work, Mark::Pending(leave));
+    work.failed(operation, trouble);
+}
+
+/// The account is not there. Normally that is what was wanted; after a disable that was cut off it is not.
+async fn gone(work: &mut Work<'_>) -> Result<(), Halt> {
+    let cut_off = work.task.record.intent.take();
+    work.unlink();
+    if cut_off == Some(Intent::Disable) {
+        work.context.learn(|learned| learned.disable = DisableKind::Withheld).await?;
+        let detail = "a disable was cut off, and the account is gone";
+        work.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
+    } else {
+        work.push(Part::none(Outcome::Success, Reason::AlreadyGone));
+    }
+    Ok(())
+}
+
+async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
+    work.intend(Intent::Delete).await?;
+    let client = &work.context.client;
+    let segments = ["Users", link.account.as_str()];
+    let answer = match client.send(Request::new(&Verb::DELETE, &segments)).await {
+        Ok(answer) => answer,
+        Err(Halt::Stopped) => return Err(Halt::Stopped),
+        Err(Halt::Failed(trouble)) => {
+            fail(work, Operation::Delete, trouble, leave);
+            return Ok(());
+        }
+    };
+    if answer.status.is_success() {
+        work.unlink();
+        work.push(Part::done(Operation::Delete));
+        return Ok(());
+    }
+    let mut trouble = answer.trouble();
+    if matches!(answer.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
+        trouble.reason = Reason::DeleteUnsupported;
+    } else if trouble.reason == Reason::Rejected {
+        // The account decides, not the answer.
+        let name = link.user_name().unwrap_or_else(|| work.task.record.user_name.clone());
+        match client.read(&link.account, &name).await {
+            Ok(Read::Gone) => {
+                work.unlink();
+                work.push(Part::done(Operation::Delete));
+                return Ok(());
+            }
+            Ok(Read::Found(_)) | Err(Halt::Failed(_)) => {}
+            Err(Halt::Stopped) => return Err(Halt::Stopped),
+        }
+    }
+    fail(work, Operation::Delete, trouble, leave);
+    Ok(())
+}
+
+async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
+    work.intend(Intent::Disable).await?;
+    let name = link.user_name().unwrap_or_else(|| work.task.record.user_name.clone());
+    let wanted = Desired::only_user_name(&name);
+    let request = Write {
+        account: &link.account,
+        name: &name,
+        wanted: &wanted,
+        carries: &link.carries,
+        paths: &[],
+        active: Some(false),
+    };
+    let written = match write(work.context, request).await {
+        Ok(written) => written,
+        Err(Halt::Failed(trouble)) => Written::Refused(trouble),
+        Err(Halt::Stopped) => return Err(Halt::Stopped),
+    };
+    match written {
+        Written::Done { active_ignored: false, .. } => {
+            mark(work, Mark::Removed);
+            work.push(Part::done(Operation::Disable));
+        }
+        Written::Done { active_ignored: true, .. } => {
+            let trouble = Trouble::new(Reason::IgnoredByTarget, "answered as done, and still active");
+            fail(work, Operation::Disable, trouble, leave);
+        }
+        Written::Refused(trouble) => fail(work, Operation::Disable, trouble, leave),
+        Written::Taken(detail) => fail(work, Operation::Disable, Trouble::new(Reason::Rejected, detail), leave),
+        Written::Gone => {
+            work.task.record.intent = None;
+            gone(work).await?;
+        }
+        Written::DeletedByTarget => {
+            work.unlink();
+            let detail = "the account is gone after it was to be disabled";
+            work.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
+        }
+        Written::Withheld => {
+            let detail = "an earlier disable deleted an account at this target";
+            fail(work, Operation::Disable, Trouble::new(Reason::DisableWithheld, detail), leave);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Who is concerned by a run: owned by a rule, left, or left alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::ids::{RuleName, SourceId, UserName};
+use crate::mapping::{Desired, Mapping, MappingError, TargetPath};
+use crate::policy::Leave;
+use crate::report::Outcome;
+use crate::rule::Rule;
+use crate::source::{Snapshot, SourceUser, fingerprint};
+use crate::state::{Change, Intent, Link, Mark, Record};
+
+/// The users of a run.
+pub(crate) struct Scope {
+    /// Those that may have something to do.
+    pub(crate) subjects: Vec<Subject>,
+    /// Everybody in the source.
+    pub(crate) present: BTreeSet<SourceId>,
+}
+
+/// A user that may have something to do.
+pub(crate) struct Subject {
+    pub(crate) id: SourceId,
+    pub(crate) standing: Standing,
+    pub(crate) record: Record,
+}
+
+/// Where a user stands with respect to the rules.
+pub(crate) enum Standing {
+    /// Owned by a rule.
+    Owned(Box<Owned>),
+    /// Linked, and owned by nobody any longer.
+    Left(Leave),
+}
+
+/// What the source and the rules make of a user.
+pub(crate) struct Owned {
+    pub(crate) rule: RuleName,
+    pub(crate) enabled: bool,
+    pub(crate) wanted: Result<Desired, MappingError>,
+    /// What the mapping may write.
+    pub(crate) targets: Arc<[TargetPath]>,
+    /// Digest of everything the evaluation depends on.
+    pub(crate) fingerprint: String,
+}
+
+/// A rule with what is computed once a run.
+struct Prepared<'a> {
+    rule: &'a Rule,
+    mapping: &'a Mapping,
+    targets: Arc<[TargetPath]>,
+    fingerprint: String,
+}
+
+/// The users that a run has to look at, in the source's order, then those that are gone, by id.
+///
+/// Users of whom nothing changed since they were settled are left out, unless the run is `full`. Records that serve nobody
+/// any longer go into `changes`; `records` loses those that were looked at.
+pub(crate) fn subjects(
+    config: &Config,
+    snapshot: Snapshot,
+    records: &mut BTreeMap<SourceId, Record>,
+    full: bool,
+    changes: &mut Vec<Change>,
+) -> Scope {
+    let present = snapshot.users.iter().map(|user| user.id.clone()).collect();
+    let rules = prepare(config);
+    let frozen = |name: &RuleName| config.rules.iter().any(|rule| rule.name == *name && !rule.enabled);
+    let mut subjects = Vec::new();
+    for user in snapshot.users {
+        let record = records.remove(&user.id);
+        let link = record.as_ref().and_then(|record| record.link.as_ref());
+        let owner = rules.iter().find(|prepared| prepared.rule.enabled && prepared.rule.matches(&user));
+        let Some(owner) = owner else {
+            let is_frozen = link.is_some_and(|link| frozen(&link.rule))
+                || rules.iter().any(|prepared| !prepared.rule.enabled && prepared.rule.matches(&user));
+            if is_frozen || excluded(config, record.as_ref()) {
+                continue;
+            }
+            let leave = match link {
+                Some(link) if !rules.iter().any(|prepared| prepared.rule.name == link.rule) => Leave::RuleDeleted,
+                Some(_) | None => Leave::LeftScope,
+            };
+            subjects.extend(left(user.id, record, leave, changes));
+            continue;
+        };
+        subjects.extend(owned(config, user, record, owner, full));
+    }
+    for (id, record) in std::mem::take(records) {
+        let is_frozen = record.link.as_ref().is_some_and(|link| frozen(&link.rule));
+        if !is_frozen && !excluded(config, Some(&record)) {
+            subjects.extend(left(id, Some(record), Leave::Deleted, changes));
+        }
+    }
+    subjects.retain(|subject| full || !waits_for_full(config, subject));
+    Scope { subjects, present }
+}
+
+fn prepare(config: &Config) -> Vec<Prepared<'_>> {
+    let settings = format!("{:?} {}", config.preferences, config.options.clear_missing_attributes);
+    config
+        .rules
+        .iter()
+        .map(|rule| Prepared {
+            rule,
+            mapping: &rule.mapping,
+            targets: rule.mapping.targets().into(),
+            fingerprint: format!("{} {} {settings}", rule.fingerprint(), rule.mapping.fingerprint()),
+        })
+        .collect()
+}
+
+fn excluded(config: &Config, record: Option<&Record>) -> bool {
+    record.is_some_and(|record| {
+        let carried = record.link.as_ref().and_then(Link::user_name);
+        config.options.exclude.contains(&record.user_name)
+            || carried.is_some_and(|name| config.options.exclude.contains(&name))
+    })
+}
+
+fn owned(config: &Config, user: SourceUser, record: Option<Record>, owner: &Prepared<'_>, full: bool) -> Option<Subject> {
+    let fingerprint = fingerprint([user.digest().as_str(), owner.fingerprint.as_str()]);
+    if !full && record.as_ref().is_some_and(|record| settled(record, &fingerprint)) {
+        return None;
+    }
+    if excluded(config, record.as_ref()) {
+        return None;
+    }
+    let wanted = owner.mapping.apply(&user);
+    let name = match &wanted {
+        Ok(wanted) => Some(wanted.user_name()),
+        Err(_) => user.username.parse::<UserName>().ok(),
+    };
+    let name = name.or_else(|| record.as_ref().map(|record| record.user_name.clone()))?;
+    if config.options.exclude.contains(&name) {
+        return None;
+    }
+    let mut record = record.unwrap_or_else(|| Record::new(name.clone()));
+    record.user_name = name;
+    let rule = owner.rule.name.clone();
+    let targets = Arc::clone(&owner.targets);
+    let owned = Owned { rule, enabled: user.enabled, wanted, targets, fingerprint };
+    let standing = Standing::Owned(Box::new(owned));
+    Some(Subject { id: user.id, standing, record })
+}
+
+/// Whether everything that the last evaluation depended on is as it was, and it left nothing to try again.
+fn settled(record: &Record, fingerprint: &str) -> bool {
+    let as_it_was = record.fingerprint.as_deref() == Some(fingerprint);
+    let failed = record.situation.as_ref().is_some_and(|situation| situation.outcome == Outcome::Failed);
+    let at_rest = record.link.as_ref().is_none_or(|link| link.mark == Mark::Owned);
+    as_it_was && !failed && at_rest && record.intent.is_none()
+}
+
+fn left(id: SourceId, record: Option<Record>, leave: Leave, changes: &mut Vec<Change>) -> Option<Subject> {
+    let record = record?;
+    match (&record.link, record.intent) {
+        (Some(Link { mark: Mark::Removed, .. }), None) => None,
+        (Some(_), _) | (None, Some(Intent::Create)) => Some(Subject { id, standing: Standing::Left(leave), record }),
+        // Without an account there is nothing to remove, and nothing to remember.
+        (None, _) => {
+            changes.push(Change::Remove(id));
+            None
+        }
+    }
+}
+
+/// Whether the removal of this user would be caused by nothing but a change of the preferences.
+fn waits_for_full(config: &Config, subject: &Subject) -> bool {
+    let Standing::Left(leave) = subject.standing else { return false };
+    let Some(Link { mark: Mark::Withheld(withheld), .. }) = subject.record.link else { return false };
+    let news = withheld == Leave::LeftScope && leave != Leave::LeftScope;
+    !news && config.preferences.deprovisions().is_some()
+}

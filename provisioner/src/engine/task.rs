@@ -1,0 +1,201 @@
+//! What is to be done for one user: the decision, and what it was made from.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::parts::Part;
+use super::scope::{Owned, Standing, Subject};
+use crate::ids::SourceId;
+use crate::mapping::{Desired, TargetPath};
+use crate::policy::{self, Change, Decision, Effect, Link as LinkState, LinkAction};
+use crate::report::ChangeLabel;
+use crate::state::{Link, Mark, Record, differences};
+use crate::target::Trouble;
+use crate::target::lookup::Lookup;
+use crate::target::resource::Account;
+
+/// One user with its decision.
+#[derive(Clone)]
+pub(crate) struct Task {
+    pub(crate) id: SourceId,
+    pub(crate) record: Record,
+    pub(crate) label: ChangeLabel,
+    pub(crate) step: Step,
+    /// The user that held this user's account so far.
+    pub(crate) moved_from: Option<SourceId>,
+    /// What the record's fingerprint becomes once the user is settled.
+    pub(crate) fingerprint: Option<String>,
+    /// What was done for the user before the task was put off.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What a task does.
+#[derive(Clone)]
+pub(crate) enum Step {
+    /// The user is failed before anything could be decided.
+    Fail(Trouble),
+    /// The user is owned.
+    Owned(OwnedTask),
+    /// The user has left.
+    Left { decision: Decision, leave: policy::Leave },
+}
+
+/// What is wanted of an owned user.
+#[derive(Clone)]
+pub(crate) struct OwnedTask {
+    pub(crate) decision: Decision,
+    pub(crate) wanted: Desired,
+    pub(crate) rule: crate::ids::RuleName,
+    pub(crate) enabled: bool,
+    pub(crate) targets: Arc<[TargetPath]>,
+    /// Attributes in which the account differs, as far as is known.
+    pub(crate) differs: Vec<TargetPath>,
+}
+
+impl Task {
+    /// The decision, where there is one.
+    pub(crate) const fn decision(&self) -> Option<&Decision> {
+        match &self.step {
+            Step::Fail(_) => None,
+            Step::Owned(owned) => Some(&owned.decision),
+            Step::Left { decision, .. } => Some(decision),
+        }
+    }
+
+    /// Whether the Remove Action is to be carried out.
+    pub(crate) const fn removes(&self) -> bool {
+        matches!(self.decision(), Some(Decision { effect: Effect::Remove(_), .. }))
+    }
+
+    /// A task that only says what went wrong.
+    pub(crate) fn failed(subject: Subject, trouble: Trouble) -> Self {
+        let label = match &subject.standing {
+            Standing::Left(leave) => leave_label(&subject.record, *leave),
+            Standing::Owned(owned) => label_of_unknown(&subject.record, owned),
+        };
+        let Subject { id, record, .. } = subject;
+        Self { id, record, label, step: Step::Fail(trouble), moved_from: None, fingerprint: None, parts: Vec::new() }
+    }
+
+    /// A task for a linked user that has left.
+    pub(crate) fn left(context: &Context, id: SourceId, record: Record, leave: policy::Leave) -> Self {
+        let link = record.link.as_ref().map_or(LinkState::None, |link| LinkState::Linked {
+            active: link.active,
+            deprovisioned_here: link.mark == Mark::Removed,
+        });
+        let decision = policy::decide(&context.config.preferences, Change::Leaves(leave), link, false);
+        let label = if matches!(decision.effect, Effect::Remove(_)) { leave_label(&record, leave) } else { leave.into() };
+        Self { id, record, label, step: Step::Left { decision, leave }, moved_from: None, fingerprint: None, parts: Vec::new() }
+    }
+
+    /// A task for an owned user that is linked.
+    pub(crate) fn linked(context: &Context, id: SourceId, record: Record, link: &Link, owned: Owned, wanted: Desired) -> Self {
+        let clear = context.config.options.clear_missing_attributes;
+        let differs = differences(&wanted, &link.carries, &owned.targets, clear);
+        let attributes = !differs.is_empty();
+        let returns = link.mark != Mark::Owned;
+        let change = if returns { Change::Returns { attributes } } else { Change::Stays { attributes } };
+        let state = LinkState::Linked { active: link.active, deprovisioned_here: link.mark == Mark::Removed };
+        let decision = policy::decide(&context.config.preferences, change, state, owned.enabled);
+        let label = if returns { ChangeLabel::Returns } else { stays_label(attributes, link.active, owned.enabled) };
+        Self::owned(id, record, label, decision, owned, wanted, differs)
+    }
+
+    /// A task for an owned user without a link, after the look-up; `present` says who is in the source.
+    pub(crate) fn entering(
+        context: &Context,
+        id: SourceId,
+        mut record: Record,
+        owned: Owned,
+        wanted: Desired,
+        found: Lookup,
+        present: &dyn Fn(&SourceId) -> bool,
+    ) -> Self {
+        let label = label_of_unlinked(&record, owned.enabled);
+        let mut differs = Vec::new();
+        let mut moved_from = None;
+        let state = match found {
+            Lookup::None => LinkState::None,
+            Lookup::Several(_) => LinkState::Ambiguous,
+            Lookup::One(account) => {
+                let holder = context.claim(&account.id, &id);
+                let link = link_to(&account, &owned, &wanted);
+                let active = link.active;
+                let clear = context.config.options.clear_missing_attributes;
+                differs = differences(&wanted, &link.carries, &owned.targets, clear);
+                if holder == id {
+                    record.link = Some(link);
+                    LinkState::UnlinkedMatch { active }
+                } else if present(&holder) {
+                    LinkState::LinkedElsewhere { holder_in_source: true, active }
+                } else {
+                    context.hand_over(&account.id, &id);
+                    record.link = Some(link);
+                    moved_from = Some(holder);
+                    LinkState::LinkedElsewhere { holder_in_source: false, active }
+                }
+            }
+        };
+        let change = Change::Enters { attributes: !differs.is_empty() };
+        let decision = policy::decide(&context.config.preferences, change, state, owned.enabled);
+        if decision.link != LinkAction::Adopt {
+            record.link = None;
+        }
+        Self { moved_from, ..Self::owned(id, record, label, decision, owned, wanted, differs) }
+    }
+
+    fn owned(
+        id: SourceId,
+        record: Record,
+        label: ChangeLabel,
+        decision: Decision,
+        owned: Owned,
+        wanted: Desired,
+        differs: Vec<TargetPath>,
+    ) -> Self {
+        let Owned { rule, enabled, targets, fingerprint, .. } = owned;
+        let step = Step::Owned(OwnedTask { decision, wanted, rule, enabled, targets, differs });
+        Self { id, record, label, step, moved_from: None, fingerprint: Some(fingerprint), parts: Vec::new() }
+    }
+}
+
+fn link_to(account: &Account, owned: &Owned, wanted: &Desired) -> Link {
+    let paths = owned.targets.iter().chain(wanted.iter().map(|(path, _)| path));
+    Link {
+        account: account.id.clone(),
+        rule: owned.rule.clone(),
+        carries: account.project(paths),
+        active: account.active(),
+        mark: Mark::Owned,
+    }
+}
+
+fn leave_label(record: &Record, leave: policy::Leave) -> ChangeLabel {
+    match record.link.as_ref().map(|link| link.mark) {
+        Some(Mark::Pending(_)) => ChangeLabel::Retry,
+        Some(Mark::Owned | Mark::Removed | Mark::Withheld(_)) | None => leave.into(),
+    }
+}
+
+fn label_of_unlinked(record: &Record, enabled: bool) -> ChangeLabel {
+    let was_disabled = record.situation.as_ref().is_some_and(|situation| situation.wanted_active == Some(false));
+    if was_disabled && enabled { ChangeLabel::Enabled } else { ChangeLabel::Enters }
+}
+
+fn label_of_unknown(record: &Record, owned: &Owned) -> ChangeLabel {
+    match &record.link {
+        Some(link) if link.mark != Mark::Owned => ChangeLabel::Returns,
+        Some(link) => stays_label(true, link.active, owned.enabled),
+        None => label_of_unlinked(record, owned.enabled),
+    }
+}
+
+const fn stays_label(attributes: bool, active: bool, enabled: bool) -> ChangeLabel {
+    match (attributes, active, enabled) {
+        (false, true, false) => ChangeLabel::Disabled,
+        (false, false, true) => ChangeLabel::Enabled,
+        (true, true, false) => ChangeLabel::AttributesAndDisabled,
+        (true, false, true) => ChangeLabel::AttributesAndEnabled,
+        (_, true, true) | (_, false, false) => ChangeLabel::Attributes,
+    }
+}

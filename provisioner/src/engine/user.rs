@@ -1,0 +1,466 @@
+//! One user's way through a run: its requests in order, its line, and its record.
+
+use reqwest::{Method as Verb, StatusCode};
+use serde_json::Value;
+
+use super::context::Context;
+use super::parts::{Part, names, verdict};
+use super::remove;
+use super::scope::Owned;
+use super::task::{OwnedTask, Step, Task};
+use super::write::{Write, Written, write};
+use crate::clock::timestamp;
+use crate::diff::create_body;
+use crate::ids::TargetId;
+use crate::mapping::TargetPath;
+use crate::policy::{Effect, LinkAction, Verdict};
+use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
+use crate::source::fingerprint;
+use crate::state::{Change, Intent, Link, Mark, Record, Situation, differences};
+use crate::target::client::{Request, unreachable_target};
+use crate::target::lookup::Lookup;
+use crate::target::resource::Account;
+use crate::target::{Halt, Trouble};
+
+/// How often a user may turn out to be in another situation than the one decided about.
+const ROUNDS: usize = 3;
+
+/// How a task went.
+pub(crate) enum Ran {
+    /// It is over; `None` where there is nothing to say.
+    Settled(Option<UserLine>),
+    /// The new user name is taken: to be tried again when everybody else is through.
+    Deferred(Box<Task>),
+}
+
+/// What comes after an effect.
+enum Flow {
+    Through,
+    /// The user enters (again), with this at the target.
+    Enter(ChangeLabel, Lookup),
+    /// The user name is taken.
+    Taken(String),
+}
+
+/// A task in work.
+pub(crate) struct Work<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) task: Task,
+    /// Whether a request may have had an effect that is not known.
+    pub(crate) unsure: bool,
+    /// The account that the line names where the link is gone at its end.
+    account: Option<TargetId>,
+    before: Record,
+}
+
+/// Runs `task`; `last` says that a taken user name is final.
+pub(crate) async fn run(context: &Context, task: Task, last: bool) -> Result<Ran, Halt> {
+    let account = task.record.link.as_ref().map(|link| link.account.clone());
+    let before = task.record.clone();
+    let mut work = Work { context, task, unsure: false, account, before };
+    match work.task.step.clone() {
+        Step::Fail(trouble) => {
+            work.unsure = trouble.unsure;
+            // A trouble before any decision leaves an intent as it is.
+            work.push(Part { decided: trouble.reason == Reason::DeletedByTarget, ..Part::failed(failed_operation(&trouble), trouble) });
+            work.settle(None).await.map(Ran::Settled)
+        }
+        Step::Left { decision, leave } => remove::run(work, decision, leave).await.map(Ran::Settled),
+        Step::Owned(owned) => work.owned(owned, last).await,
+    }
+}
+
+const fn failed_operation(trouble: &Trouble) -> Operation {
+    match trouble.reason {
+        Reason::DeletedByTarget => Operation::Disable,
+        _ => Operation::None,
+    }
+}
+
+impl Work<'_> {
+    pub(crate) fn push(&mut self, part: Part) {
+        self.task.parts.push(part);
+    }
+
+    pub(crate) fn failed(&mut self, operation: Operation, trouble: Trouble) {
+        self.unsure |= trouble.unsure;
+        self.push(Part::failed(operation, trouble));
+    }
+
+    /// Makes the intent durable, before the request that it announces.
+    pub(crate) async fn intend(&mut self, intent: Intent) -> Result<(), Halt> {
+        self.task.record.intent = Some(intent);
+        let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
+        changes.push(Change::Put(self.task.id.clone(), Box::new(self.task.record.clone())));
+        self.context.save(changes).await
+    }
+
+    /// The account is gone: nobody holds it any longer.
+    pub(crate) fn unlink(&mut self) {
+        if let Some(link) = self.task.record.link.take() {
+            self.context.release(&link.account);
+        }
+    }
+
+    async fn owned(mut self, mut owned: OwnedTask, last: bool) -> Result<Ran, Halt> {
+        for round in 1.. {
+            if let Some(part) = standing(owned.decision.verdict) {
+                self.push(part);
+                break;
+            }
+            if owned.decision.link == LinkAction::Adopt {
+                self.account = self.task.record.link.as_ref().map(|link| link.account.clone());
+                self.push(Part::done(Operation::Link));
+            }
+            let flow = match owned.decision.effect {
+                Effect::None | Effect::Remove(_) => Flow::Through,
+                Effect::Create => self.create(&owned).await?,
+                Effect::Write { attributes, active } => {
+                    let paths = if attributes { owned.differs.as_slice() } else { &[] };
+                    self.write(&owned, paths, active).await?
+                }
+            };
+            match flow {
+                Flow::Through => break,
+                Flow::Taken(_) if !last => {
+                    owned.decision.effect = Effect::Write { attributes: true, active: None };
+                    owned.decision.link = LinkAction::Keep;
+                    self.task.step = Step::Owned(owned);
+                    return Ok(Ran::Deferred(Box::new(self.task)));
+                }
+                Flow::Taken(detail) => {
+                    self.failed(Operation::Update, Trouble::new(Reason::UserNameTaken, detail));
+                    break;
+                }
+                Flow::Enter(..) if round >= ROUNDS => {
+                    let trouble = Trouble::new(Reason::Rejected, "the account keeps appearing and disappearing");
+                    self.failed(Operation::None, trouble);
+                    break;
+                }
+                Flow::Enter(label, lookup) => {
+                    let Some(entered) = self.enter(&owned, label, lookup) else { break };
+                    owned = entered;
+                }
+            }
+        }
+        if owned.decision.attributes_withheld {
+            let differs = names(&owned.differs);
+            self.push(Part::withheld(Operation::Update, Reason::UpdationOff).with_detail(format!("differs: {differs}")));
+        }
+        if owned.decision.active_withheld {
+            let operation = if owned.enabled { Operation::Enable } else { Operation::Disable };
+            self.push(Part::withheld(operation, Reason::DisableOff));
+        }
+        self.settle(Some(&owned)).await.map(Ran::Settled)
+    }
+
+    /// Decides anew for a user who turned out to have no link, or another account than thought.
+    fn enter(&mut self, owned: &OwnedTask, label: ChangeLabel, lookup: Lookup) -> Option<OwnedTask> {
+        let OwnedTask { wanted, rule, enabled, targets, .. } = owned.clone();
+        let fingerprint = self.task.fingerprint.clone().unwrap_or_default();
+        let again = Owned { rule, enabled, wanted: Ok(wanted.clone()), targets, fingerprint };
+        let (id, record) = (self.task.id.clone(), self.task.record.clone());
+        // Whoever took the account during this run is in the source.
+        let task = Task::entering(self.context, id, record, again, wanted, lookup, &|_| true);
+        self.task = Task { label, parts: std::mem::take(&mut self.task.parts), ..task };
+        match &self.task.step {
+            Step::Owned(owned) => Some(owned.clone()),
+            Step::Fail(_) | Step::Left { .. } => None,
+        }
+    }
+
+    async fn create(&mut self, owned: &OwnedTask) -> Result<Flow, Halt> {
+        self.intend(Intent::Create).await?;
+        let body = create_body(&owned.wanted);
+        let name = owned.wanted.user_name();
+        let client = &self.context.client;
+        let request = Request { body: Some(&body), ..Request::new(&Verb::POST, &["Users"]) };
+        let mut ambiguous = false;
+        let mut attempt = 1;
+        loop {
+            let (trouble, answer) = match client.send_once(request).await? {
+                Ok(answer) if answer.status.is_success() => {
+                    let account = answer.object().and_then(|object| Account::new(object, None)).map(|account| account.id);
+                    let located = || answer.location.as_deref()?.trim_end_matches('/').rsplit('/').next()?.parse().ok();
+                    if let Some(account) = account.or_else(located) {
+                        return Ok(self.created(owned, account));
+                    }
+                    (Trouble { unsure: true, ..Trouble::new(Reason::Rejected, "the reply to POST names no id") }, Some(answer))
+                }
+                Ok(answer) if answer.status == StatusCode::CONFLICT => {
+                    return Ok(match client.look_up(&name).await? {
+                        Lookup::None => {
+                            self.failed(Operation::Create, Trouble::new(Reason::HiddenAccount, answer.describe()));
+                            Flow::Through
+                        }
+                        Lookup::One(account) if ambiguous && self.is_ours(&account) => self.created(owned, account.id),
+                        found => Flow::Enter(self.task.label, found),
+                    });
+                }
+                Ok(answer) if !answer.is_transient() => {
+                    let answer = client.judge(answer).await?;
+                    self.failed(Operation::Create, answer.trouble());
+                    return Ok(Flow::Through);
+                }
+                Ok(answer) => (answer.trouble(), Some(answer)),
+                Err(error) => (unreachable_target(&error), None),
+            };
+            // Nobody knows what came of it. Never again blindly: look first.
+            ambiguous = true;
+            if attempt < client.max_attempts() {
+                client.back_off(attempt, answer.as_ref()).await;
+            }
+            match client.look_up(&name).await {
+                Ok(Lookup::One(account)) if self.is_ours(&account) => return Ok(self.created(owned, account.id)),
+                Ok(Lookup::None) if attempt < client.max_attempts() => {}
+                Ok(Lookup::None) => {
+                    self.failed(Operation::Create, Trouble { unsure: false, ..trouble });
+                    return Ok(Flow::Through);
+                }
+                Ok(found) => return Ok(Flow::Enter(self.task.label, found)),
+                Err(Halt::Failed(_)) => {
+                    self.failed(Operation::Create, trouble);
+                    return Ok(Flow::Through);
+                }
+                Err(Halt::Stopped) => return Err(Halt::Stopped),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Whether an account that appeared after a POST without a clear answer is the one that was posted.
+    fn is_ours(&self, account: &Account) -> bool {
+        let free = self.context.holder(&account.id).is_none_or(|holder| holder == self.task.id);
+        free && account.external_id().is_none_or(|id| id == self.task.id.as_str())
+    }
+
+    fn created(&mut self, owned: &OwnedTask, account: TargetId) -> Flow {
+        let holder = self.context.claim(&account, &self.task.id);
+        if holder != self.task.id {
+            let detail = "the target answered a create with the id of an account that is linked already";
+            self.failed(Operation::Create, Trouble::new(Reason::AccountLinkedElsewhere, detail));
+            return Flow::Through;
+        }
+        self.task.record.link = Some(Link {
+            account,
+            rule: owned.rule.clone(),
+            carries: owned.wanted.iter().map(|(path, value)| (path.clone(), value.clone())).collect(),
+            active: true,
+            mark: Mark::Owned,
+        });
+        self.push(Part::done(Operation::Create));
+        Flow::Through
+    }
+
+    async fn send(
+        &mut self,
+        owned: &OwnedTask,
+        paths: &[TargetPath],
+        active: Option<bool>,
+    ) -> Result<Written, Halt> {
+        self.intend(if active == Some(false) { Intent::Disable } else { Intent::Update }).await?;
+        let Some(link) = self.task.record.link.clone() else { return Ok(Written::Gone) };
+        let name = link.user_name().unwrap_or_else(|| self.task.record.user_name.clone());
+        let request = Write { account: &link.account, name: &name, wanted: &owned.wanted, carries: &link.carries, paths, active };
+        match write(self.context, request).await {
+            Err(Halt::Failed(trouble)) => Ok(Written::Refused(trouble)),
+            other => other,
+        }
+    }
+
+    async fn write(&mut self, owned: &OwnedTask, paths: &[TargetPath], active: Option<bool>) -> Result<Flow, Halt> {
+        let written = self.send(owned, paths, active).await?;
+        let Some(active) = active else { return self.after(owned, paths, None, written).await };
+        if paths.is_empty() {
+            return self.after(owned, paths, Some(active), written).await;
+        }
+        match written {
+            Written::Withheld => {
+                self.after(owned, &[], Some(active), Written::Withheld).await?;
+            }
+            // Only the attributes go again: the switch was what was refused, as far as anybody can tell.
+            Written::Refused(trouble) if goes_alone(&trouble) => {
+                self.after(owned, &[], Some(active), Written::Refused(trouble)).await?;
+            }
+            // A name that is taken must not keep a leaver active.
+            Written::Taken(_) => {
+                let alone = self.send(owned, &[], Some(active)).await?;
+                if let enter @ Flow::Enter(..) = self.after(owned, &[], Some(active), alone).await? {
+                    return Ok(enter);
+                }
+                if self.task.record.link.is_none() {
+                    return Ok(Flow::Through);
+                }
+            }
+            other => return self.after(owned, paths, Some(active), other).await,
+        }
+        let written = self.send(owned, paths, None).await?;
+        self.after(owned, paths, None, written).await
+    }
+
+    /// Notes what became of a write.
+    async fn after(
+        &mut self,
+        owned: &OwnedTask,
+        paths: &[TargetPath],
+        active: Option<bool>,
+        written: Written,
+    ) -> Result<Flow, Halt> {
+        let switch = active.map(|active| if active { Operation::Enable } else { Operation::Disable });
+        match written {
+            Written::Done { dropped, active_ignored } => {
+                if let Some(link) = &mut self.task.record.link {
+                    for path in paths {
+                        match owned.wanted.get(path) {
+                            Some(value) => drop(link.carries.insert(path.clone(), value.clone())),
+                            None => drop(link.carries.remove(path)),
+                        }
+                    }
+                    link.active = active.filter(|_| !active_ignored).unwrap_or(link.active);
+                }
+                match switch {
+                    Some(operation) if active_ignored => {
+                        let detail = "the write was answered as done and left active as it was";
+                        self.failed(operation, Trouble::new(Reason::IgnoredByTarget, detail));
+                    }
+                    Some(operation) => self.push(Part::done(operation)),
+                    None => {}
+                }
+                if !paths.is_empty() {
+                    let part = Part::done(Operation::Update);
+                    self.push(if dropped.is_empty() {
+                        part
+                    } else {
+                        part.with_detail(format!("not taken over by the target: {}", names(&dropped)))
+                    });
+                }
+            }
+            Written::Refused(trouble) => {
+                let operation = switch.unwrap_or(Operation::Update);
+                self.failed(operation, trouble);
+            }
+            Written::Withheld => {
+                let detail = "an earlier disable deleted an account at this target";
+                self.failed(Operation::Disable, Trouble::new(Reason::DisableWithheld, detail));
+            }
+            Written::DeletedByTarget => {
+                self.unlink();
+                let detail = "the account is gone after it was to be disabled";
+                self.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
+            }
+            Written::Taken(detail) => return Ok(Flow::Taken(detail)),
+            Written::Gone => {
+                self.unlink();
+                let lookup = self.context.client.look_up(&owned.wanted.user_name()).await;
+                return match lookup {
+                    Ok(lookup) => Ok(Flow::Enter(ChangeLabel::Enters, lookup)),
+                    Err(Halt::Failed(trouble)) => {
+                        self.failed(switch.unwrap_or(Operation::Update), trouble);
+                        Ok(Flow::Through)
+                    }
+                    Err(Halt::Stopped) => Err(Halt::Stopped),
+                };
+            }
+        }
+        Ok(Flow::Through)
+    }
+
+    /// Puts the line together, and stores how the user stands.
+    pub(crate) async fn settle(mut self, owned: Option<&OwnedTask>) -> Result<Option<UserLine>, Halt> {
+        if let (Some(owned), Some(link)) = (owned, &mut self.task.record.link) {
+            link.mark = Mark::Owned;
+            link.rule = owned.rule.clone();
+        }
+        let mut verdict = verdict(&self.task.parts);
+        if verdict.is_none() && self.task.label == ChangeLabel::Returns {
+            // A removal that is called off is news, though nothing has to be written.
+            verdict = verdict.or_else(|| super::parts::verdict(&[Part::none(Outcome::Success, Reason::Done)]));
+        }
+        let failed = verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Failed);
+        let leaves = matches!(self.task.step, Step::Left { .. });
+        let removes = self.task.removes();
+        let undecided = matches!(self.task.step, Step::Fail(_));
+        let record = &mut self.task.record;
+        if !self.unsure && !undecided {
+            record.intent = None;
+        }
+        let situation = verdict.as_ref().map(|verdict| Situation {
+            operation: if failed { verdict.operation } else { Operation::None },
+            outcome: verdict.outcome,
+            reason: verdict.reason,
+            detail: verdict.detail.clone(),
+            to_write: owned.and_then(|owned| to_write(self.context, owned, record)),
+            wanted_active: owned.map(|owned| owned.enabled),
+            failed_deprovision: failed && leaves && removes,
+            since: timestamp(self.context.client.now()),
+        });
+        let known = match (&record.situation, &situation) {
+            (Some(before), Some(now)) => before.same_as(now) && !failed,
+            (None | Some(_), _) => false,
+        };
+        let carried_out = verdict.as_ref().is_some_and(|verdict| verdict.operation != Operation::None);
+        if !known {
+            record.situation.clone_from(&situation);
+        }
+        record.fingerprint = self.task.fingerprint.take().filter(|_| !failed);
+        let line = verdict.filter(|_| !known || carried_out || self.task.label == ChangeLabel::Returns).map(|verdict| UserLine {
+            source_id: self.task.id.clone(),
+            user_name: record.user_name.clone(),
+            target_id: record.link.as_ref().map(|link| link.account.clone()).or_else(|| self.account.clone()),
+            change: self.task.label,
+            operation: verdict.operation,
+            outcome: verdict.outcome,
+            reason: verdict.reason,
+            detail: verdict.detail.map(|detail| self.context.client.redact(&detail)),
+            failed_deprovision: failed && leaves && removes,
+        });
+        let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
+        if leaves && record.link.is_none() && record.intent.is_none() {
+            changes.push(Change::Remove(self.task.id.clone()));
+        } else if *record != self.before {
+            changes.push(Change::Put(self.task.id.clone(), Box::new(record.clone())));
+        }
+        if leaves && carried_out && !failed {
+            let now = self.context.client.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            changes.push(Change::Removal(i64::try_from(now.as_secs()).unwrap_or(i64::MAX)));
+        }
+        if !changes.is_empty() {
+            self.context.save(changes).await?;
+        }
+        Ok(line)
+    }
+}
+
+/// Whether a write that was refused for this is worth a second one without its other half.
+const fn goes_alone(trouble: &Trouble) -> bool {
+    !trouble.unsure && matches!(trouble.reason, Reason::PartialUpdateUnsupported | Reason::Rejected | Reason::Forbidden)
+}
+
+/// The part that a verdict of the policy is, where that ends the matter.
+pub(crate) fn standing(verdict: Verdict) -> Option<Part> {
+    Some(match verdict {
+        Verdict::Clear => return None,
+        Verdict::CreationOff => Part::none(Outcome::Unsynced, Reason::CreationOff),
+        Verdict::DisabledAtSource => Part::none(Outcome::Unsynced, Reason::DisabledAtSource),
+        Verdict::DeprovisionOff => Part::none(Outcome::Partial, Reason::DeprovisionOff),
+        Verdict::RuleDeletionOff => Part::none(Outcome::Partial, Reason::RuleDeletionOff),
+        Verdict::AmbiguousMatch => Part::none(Outcome::Failed, Reason::AmbiguousMatch),
+        Verdict::AccountLinkedElsewhere => Part::none(Outcome::Failed, Reason::AccountLinkedElsewhere),
+        Verdict::AlreadyGone => Part::none(Outcome::Success, Reason::AlreadyGone),
+    })
+}
+
+/// Digest of the attributes that are still to be written, with their values.
+fn to_write(context: &Context, owned: &OwnedTask, record: &Record) -> Option<String> {
+    let link = record.link.as_ref()?;
+    let clear = context.config.options.clear_missing_attributes;
+    let paths = differences(&owned.wanted, &link.carries, &owned.targets, clear);
+    if paths.is_empty() {
+        return None;
+    }
+    let words: Vec<String> = paths
+        .iter()
+        .flat_map(|path| [path.to_string(), owned.wanted.get(path).map(Value::to_string).unwrap_or_default()])
+        .collect();
+    Some(fingerprint(words.iter().map(String::as_str)))
+}

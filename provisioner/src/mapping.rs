@@ -1,0 +1,258 @@
+//! The mapping: what a target user is made of, from a PingOne user.
+//!
+//! A mapping is a table of target paths, each with where its value comes from: a source attribute, or an expression.
+//! It knows nothing of what the target has already; comparing and writing are the engine's.
+
+mod desired;
+mod expression;
+mod path;
+mod target;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub use desired::Desired;
+pub(crate) use expression::Expression;
+pub use path::{TargetPath, TargetPathError};
+pub(crate) use target::{Kind, resolve};
+
+use crate::source::{SourceUser, fingerprint};
+use expression::User;
+
+/// The mappings that apply to a rule without any of its own: source attribute and target.
+const DEFAULTS: [(&str, &str); 22] = [
+    ("username", "userName"),
+    ("name.given", "name.givenName"),
+    ("name.family", "name.familyName"),
+    ("name.middle", "name.middleName"),
+    ("name.formatted", "name.formatted"),
+    ("name.honorificPrefix", "name.honorificPrefix"),
+    ("name.honorificSuffix", "name.honorificSuffix"),
+    ("nickname", "nickName"),
+    ("email", "emails[type eq \"work\"].value"),
+    ("mobilePhone", "phoneNumbers[type eq \"mobile\"].value"),
+    ("primaryPhone", "phoneNumbers[type eq \"work\"].value"),
+    ("title", "title"),
+    ("type", "userType"),
+    ("locale", "locale"),
+    ("preferredLanguage", "preferredLanguage"),
+    ("timezone", "timezone"),
+    ("photo.href", "photos[type eq \"photo\"].value"),
+    ("address.streetAddress", "addresses[type eq \"work\"].streetAddress"),
+    ("address.locality", "addresses[type eq \"work\"].locality"),
+    ("address.region", "addresses[type eq \"work\"].region"),
+    ("address.postalCode", "addresses[type eq \"work\"].postalCode"),
+    ("address.countryCode", "addresses[type eq \"work\"].country"),
+];
+
+/// Why a user cannot be mapped. Names attributes and expressions, never values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MappingError {
+    /// The source attribute is an object or an array.
+    #[error(
+        "map `{from}` to `{target}`: it is {found}, and only a text, a number or a boolean can be mapped"
+    )]
+    NotScalar {
+        /// The source attribute.
+        from: String,
+        /// The target.
+        target: TargetPath,
+        /// What it is.
+        found: &'static str,
+    },
+    /// The value cannot be read as true or false.
+    #[error("map `{from}` to `{target}`: the target takes true or false only")]
+    NotBoolean {
+        /// The source attribute or the expression.
+        from: String,
+        /// The target.
+        target: TargetPath,
+    },
+    /// An expression failed, or its result is no value.
+    #[error("compute `{target}` by `{expression}`: {why}")]
+    Expression {
+        /// The target.
+        target: TargetPath,
+        /// The expression.
+        expression: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// There is no user name.
+    #[error("make a user name: what is mapped to `userName` is absent or empty")]
+    NoUserName,
+}
+
+/// From source attributes to target paths.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    entries: Vec<Entry>,
+    maps_external_id: bool,
+}
+
+/// One line of a mapping.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) target: TargetPath,
+    pub(crate) kind: Kind,
+    pub(crate) origin: Origin,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    /// A source attribute, by its dotted path.
+    Attribute(String),
+    /// An expression over the user.
+    Expression(Expression),
+}
+
+impl Default for Mapping {
+    /// The default mappings.
+    fn default() -> Self {
+        let entry = |(source, target): (&str, &str)| {
+            // A unit test sees to it that every default resolves.
+            let path = target.parse().ok()?;
+            let (target, kind) = resolve(&path).ok()?;
+            Some(Entry { target, kind, origin: Origin::Attribute(source.to_owned()) })
+        };
+        Self::explicit(DEFAULTS.into_iter().filter_map(entry).collect())
+    }
+}
+
+impl Mapping {
+    /// A mapping of these lines only; their targets are different ones, and `userName` is among them.
+    pub(crate) fn explicit(mut entries: Vec<Entry>) -> Self {
+        entries.sort_by(|one, other| one.target.cmp(&other.target));
+        let external_id = external_id();
+        let maps_external_id = entries.iter().any(|entry| entry.target == external_id);
+        Self { entries, maps_external_id }
+    }
+
+    /// What the target should carry for a user. An absent, null or empty value is an absent attribute; `externalId`
+    /// is the source id unless it is mapped.
+    ///
+    /// # Errors
+    ///
+    /// A value that is no plain value, an expression that fails, or no user name in the end.
+    pub fn apply(&self, user: &SourceUser) -> Result<Desired, MappingError> {
+        let mut subject = None;
+        let mut values = BTreeMap::new();
+        for entry in &self.entries {
+            let value = match &entry.origin {
+                Origin::Attribute(path) => attribute(&user.attributes, path).map_err(|found| {
+                    MappingError::NotScalar { from: path.clone(), target: entry.target.clone(), found }
+                })?,
+                Origin::Expression(expression) => {
+                    let subject = subject.get_or_insert_with(|| User::new(&user.attributes));
+                    expression.evaluate(subject).map_err(|why| MappingError::Expression {
+                        target: entry.target.clone(),
+                        expression: expression.text().to_owned(),
+                        why,
+                    })?
+                }
+            };
+            if let Some(value) = entry.fit(value)? {
+                values.insert(entry.target.clone(), value);
+            }
+        }
+        if !self.maps_external_id {
+            values.insert(external_id(), Value::from(user.id.as_str()));
+        }
+        Desired::new(values).ok_or(MappingError::NoUserName)
+    }
+
+    /// 32 hex characters that stand for the mapping, the same from run to run and for the same lines in any order.
+    pub fn fingerprint(&self) -> String {
+        let lines = self.entries.iter().map(|entry| match &entry.origin {
+            Origin::Attribute(path) => format!("{} = {path}", entry.target),
+            Origin::Expression(expression) => format!("{} := {}", entry.target, expression.text()),
+        });
+        let lines: Vec<String> = lines.collect();
+        fingerprint(lines.iter().map(String::as_str))
+    }
+
+    /// Every target with where its value comes from, as a person wrote it, in the order of the targets.
+    pub fn lines(&self) -> impl Iterator<Item = (&TargetPath, &str)> {
+        self.entries.iter().map(|entry| (&entry.target, entry.origin.text()))
+    }
+
+    /// Every target that the mapping may write, `externalId` included.
+    pub fn targets(&self) -> Vec<TargetPath> {
+        let mut targets: Vec<_> = self.entries.iter().map(|entry| entry.target.clone()).collect();
+        if !self.maps_external_id {
+            targets.push(external_id());
+            targets.sort();
+        }
+        targets
+    }
+}
+
+impl Entry {
+    /// The value as the target takes it: a number that goes into a text becomes one, a text that goes into a boolean
+    /// must be `true` or `false`, as it is in CSV. `None` for no value.
+    fn fit(&self, value: Value) -> Result<Option<Value>, MappingError> {
+        match (self.kind, value) {
+            (_, Value::Null) => Ok(None),
+            (_, Value::String(text)) if text.is_empty() => Ok(None),
+            (Kind::Text, value @ (Value::Bool(_) | Value::Number(_))) => {
+                Ok(Some(Value::String(value.to_string())))
+            }
+            (Kind::Boolean, Value::String(text)) if text == "true" || text == "false" => {
+                Ok(Some(Value::Bool(text == "true")))
+            }
+            (Kind::Boolean, Value::String(_) | Value::Number(_)) => Err(MappingError::NotBoolean {
+                from: self.origin.text().to_owned(),
+                target: self.target.clone(),
+            }),
+            (_, value) => Ok(Some(value)),
+        }
+    }
+}
+
+impl Origin {
+    fn text(&self) -> &str {
+        match self {
+            Self::Attribute(path) => path,
+            Self::Expression(expression) => expression.text(),
+        }
+    }
+}
+
+fn external_id() -> TargetPath {
+    TargetPath::new(None, "externalId", None, None)
+}
+
+/// The scalar at a dotted path, null where there is none; else what stands there.
+fn attribute(user: &Value, path: &str) -> Result<Value, &'static str> {
+    let mut value = user;
+    for name in path.split('.') {
+        match value.get(name) {
+            Some(found) => value = found,
+            None => return Ok(Value::Null),
+        }
+    }
+    match value {
+        Value::Object(_) => Err("an object"),
+        Value::Array(_) => Err("an array"),
+        scalar => Ok(scalar.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_target_in_its_canonical_spelling() {
+        let mapping = Mapping::default();
+        let found: Vec<String> =
+            mapping.lines().map(|(target, source)| format!("{source}>{target}")).collect();
+        let mut expected: Vec<String> =
+            DEFAULTS.iter().map(|(source, target)| format!("{source}>{target}")).collect();
+        expected.sort_by_key(|line| line.split_once('>').map(|(_, target)| target.to_lowercase()));
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,60 @@
+//! What the target should carry for one user.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
+
+use super::TargetPath;
+use crate::ids::UserName;
+
+/// The attributes that the target should carry, `active` excluded; always with a user name.
+///
+/// In JSON it is an object from path to value: the form in which it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Desired {
+    user_name: UserName,
+    values: BTreeMap<TargetPath, Value>,
+}
+
+impl Desired {
+    /// The values, unless there is no user name among them.
+    pub(super) fn new(values: BTreeMap<TargetPath, Value>) -> Option<Self> {
+        let user_name = values.get(&TargetPath::new(None, "userName", None, None))?.as_str()?;
+        Some(Self { user_name: user_name.parse().ok()?, values })
+    }
+
+    /// A user of whom nothing but the name is wanted.
+    pub(crate) fn only_user_name(name: &UserName) -> Self {
+        let values = BTreeMap::from([(TargetPath::user_name(), Value::from(name.as_str()))]);
+        Self { user_name: name.clone(), values }
+    }
+
+    /// The user name at the target.
+    pub fn user_name(&self) -> UserName {
+        self.user_name.clone()
+    }
+
+    /// The value of one path.
+    pub fn get(&self, path: &TargetPath) -> Option<&Value> {
+        self.values.get(path)
+    }
+
+    /// Every path with its value, in the order of the paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&TargetPath, &Value)> {
+        self.values.iter()
+    }
+}
+
+impl Serialize for Desired {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.values.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Desired {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(BTreeMap::deserialize(deserializer)?)
+            .ok_or_else(|| de::Error::custom("there is no user name among the attributes"))
+    }
+}

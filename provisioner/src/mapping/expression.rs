@@ -1,0 +1,237 @@
+//! Expressions in the Common Expression Language (CEL), over the PingOne user as `user`.
+//!
+//! An expression is compiled once and has the standard functions and CEL's string functions (`lowerAscii`, `split`,
+//! `replace` …). Its result is a text, a boolean, a number, or null for "no value". What went wrong is told without
+//! the user's data.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use cel::{Context, Env, ExecutionError, Program, extensions};
+use serde_json::{Number, Value, json};
+
+/// A compiled expression.
+#[derive(Clone)]
+pub(crate) struct Expression {
+    text: String,
+    program: Arc<Program>,
+}
+
+/// Why a text is no expression, and at which byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExpressionError {
+    pub(crate) message: String,
+    pub(crate) offset: Option<usize>,
+}
+
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut env = Env::stdlib();
+    // The extension and the standard library declare different functions, so this never fails; a unit test sees to it.
+    let _ = env.add_extension(extensions::strings);
+    Arc::new(env)
+});
+
+/// A user with every attribute that PingOne documents, for a trial run of a new expression.
+static SAMPLE: LazyLock<User> = LazyLock::new(|| {
+    User::new(&json!({
+        "id": "i", "environment": {"id": "i"}, "account": {"canAuthenticate": true, "status": "s"},
+        "address": {"streetAddress": "a", "locality": "l", "region": "r", "postalCode": "p", "countryCode": "c"},
+        "createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z", "email": "e@example.com",
+        "enabled": true, "username": "u",
+        "name": {"formatted": "f", "given": "g", "family": "f", "middle": "m", "honorificPrefix": "p",
+            "honorificSuffix": "s"},
+        "population": {"id": "i"}, "lifecycle": {"status": "s"}, "mfaEnabled": false, "externalId": "x",
+        "title": "t", "type": "t", "nickname": "n", "mobilePhone": "1", "primaryPhone": "1", "locale": "l",
+        "preferredLanguage": "l", "timezone": "z", "photo": {"href": "h"}
+    }))
+});
+
+/// A user object, turned into what expressions work on.
+pub(crate) struct User(cel::Value);
+
+impl User {
+    pub(crate) fn new(attributes: &Value) -> Self {
+        Self(to_cel(attributes))
+    }
+}
+
+impl Expression {
+    pub(crate) fn compile(text: &str) -> Result<Self, ExpressionError> {
+        let program = ENVIRONMENT.compile(text).map_err(|errors| match errors.errors.into_iter().next() {
+            Some(error) => ExpressionError { offset: offset(text, error.pos), message: error.msg },
+            None => ExpressionError { message: "it does not parse".to_owned(), offset: None },
+        })?;
+        let expression = Self { text: text.to_owned(), program: Arc::new(program) };
+        // The compiler does not look names up. A trial run finds most of the wrong ones before any user fails by them.
+        if let Err(ExecutionError::UndeclaredReference(name)) = expression.run(&SAMPLE) {
+            let message = format!("`{name}` is neither `user` nor a function");
+            return Err(ExpressionError { message, offset: text.find(name.as_str()) });
+        }
+        Ok(expression)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The value for a user; `Null` where it has none.
+    pub(crate) fn evaluate(&self, user: &User) -> Result<Value, String> {
+        match self.run(user).map_err(|error| self.explain(&error))? {
+            cel::Value::Null => Ok(Value::Null),
+            cel::Value::String(text) => Ok(Value::String(text.as_str().to_owned())),
+            cel::Value::Bool(value) => Ok(Value::Bool(value)),
+            cel::Value::Int(number) => Ok(Value::from(number)),
+            cel::Value::UInt(number) => Ok(Value::from(number)),
+            cel::Value::Float(number) => Number::from_f64(number)
+                .map(Value::Number)
+                .ok_or_else(|| "its result is a number that JSON cannot hold".to_owned()),
+            other => Err(format!("its result is a {}, not a text, a boolean or a number", other.type_of())),
+        }
+    }
+
+    fn run(&self, user: &User) -> Result<cel::Value, ExecutionError> {
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        context.add_variable_from_value("user", user.0.clone());
+        self.program.execute(&context)
+    }
+
+    /// What went wrong, in words that are the author's or ours: most of the interpreter's errors quote values.
+    fn explain(&self, error: &ExecutionError) -> String {
+        match error {
+            ExecutionError::NoSuchKey(key) if self.text.contains(key.as_str()) => {
+                format!("the user has no `{key}`; ask first, as in `has(user.{key}) ? user.{key} : null`")
+            }
+            ExecutionError::NoSuchKey(_) => "the user has no such attribute; ask first with `has`".to_owned(),
+            ExecutionError::UndeclaredReference(name) if self.text.contains(name.as_str()) => {
+                format!("`{name}` is neither `user` nor a function")
+            }
+            ExecutionError::NoSuchOverload(overload) => {
+                let types: Vec<&str> = overload.argument_types().iter().map(|name| type_name(name)).collect();
+                format!("`{}` does not take {}", overload.function(), types.join(" and "))
+            }
+            ExecutionError::InvalidArgumentCount { expected, actual } => {
+                format!("a function takes {expected} arguments and got {actual}")
+            }
+            ExecutionError::UnexpectedType { got, want } => {
+                format!("a {want} was expected and there was a {got}")
+            }
+            ExecutionError::FunctionError { function, .. } => format!("the function `{function}` failed"),
+            ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
+                "a number was divided by zero".to_owned()
+            }
+            ExecutionError::Overflow(..) => "a number became too large".to_owned(),
+            ExecutionError::IndexOutOfBounds(_) => "a list is shorter than that".to_owned(),
+            _ => "an operation does not fit the types of its values".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expression").field(&self.text).finish()
+    }
+}
+
+/// The name of a type, unless it is a value instead: in some errors the interpreter puts one into the other's place.
+fn type_name(name: &str) -> &str {
+    let plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.'));
+    if plain { name } else { "something else" }
+}
+
+fn to_cel(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(value) => cel::Value::Bool(*value),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => cel::Value::Int(number),
+            (None, Some(number)) => cel::Value::UInt(number),
+            (None, None) => cel::Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => cel::Value::from(text.as_str()),
+        Value::Array(items) => cel::Value::List(Arc::new(items.iter().map(to_cel).collect())),
+        Value::Object(members) => cel::Value::from(
+            members.iter().map(|(name, value)| (name.clone(), to_cel(value))).collect::<HashMap<_, _>>(),
+        ),
+    }
+}
+
+/// The byte at a line (from 1) and a column (in characters) as the parser counts them.
+fn offset(text: &str, (line, column): (isize, isize)) -> Option<usize> {
+    let line = usize::try_from(line).ok()?.checked_sub(1)?;
+    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let rest = text.get(start..)?;
+    let column = usize::try_from(column).ok()?;
+    Some(start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<Value, &str>) {
+        let user = User::new(&json!({
+            "email": "Ada@Example.com", "n": 3, "big": 1.5, "list": ["a", "b"], "name": {"given": "Ada"}
+        }));
+        let found = Expression::compile(text).unwrap().evaluate(&user);
+        match expected {
+            Ok(value) => assert_eq!(found, Ok(value), "{text}"),
+            Err(part) => {
+                let error = found.unwrap_err();
+                assert!(error.contains(part), "{text}: {error}");
+                assert!(!error.contains("Ada"), "the user's data is in {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn results_are_scalars_or_nothing() {
+        check("user.email", Ok(json!("Ada@Example.com")));
+        check("user.email.lowerAscii()", Ok(json!("ada@example.com")));
+        check("user.email.split('@')[0]", Ok(json!("Ada")));
+        check("user.name.given + ' L.'", Ok(json!("Ada L.")));
+        check("user.n + 1", Ok(json!(4)));
+        check("user.big * 2.0", Ok(json!(3.0)));
+        check("user.n == 3 && 'a' in user.list", Ok(json!(true)));
+        check("has(user.nickname) ? user.nickname : null", Ok(Value::Null));
+        check("user.list.exists(x, x == 'b')", Ok(json!(true)));
+        check("user.email.matches('^A')", Ok(json!(true)));
+        check("'constant'", Ok(json!("constant")));
+    }
+
+    #[test]
+    fn failures_name_no_value() {
+        check("user.nickname", Err("the user has no `nickname`"));
+        check("user[user.email]", Err("the user has no such attribute"));
+        check("user.list", Err("its result is a list"));
+        check("user", Err("its result is a map"));
+        check("user.email + 1", Err("does not fit"));
+        check("user.list[7]", Err(""));
+        check("int(user.email)", Err(""));
+        check("user.email.startsWith(user.name)", Err(""));
+        check("user.email.matches(user.list)", Err(""));
+        check("user.email ? 'a' : 'b'", Err(""));
+        check("!user.email", Err(""));
+        check("{user.email: 1, user.email: 2}", Err(""));
+        check("user.list.map(x, x + user.n)", Err(""));
+        check("user.n / 0", Err("divided by zero"));
+        check("user.email.matches(user.email + '(')", Err(""));
+    }
+
+    #[track_caller]
+    fn refused(text: &str, offset: Option<usize>, message: &str) {
+        let error = Expression::compile(text).unwrap_err();
+        assert!(error.message.contains(message), "{error:?}");
+        assert_eq!(error.offset, offset, "{error:?}");
+    }
+
+    #[test]
+    fn what_does_not_compile_is_placed() {
+        refused("user.email +", Some(12), "");
+        refused("usr.email", Some(0), "`usr` is neither");
+        refused("user.email + domain", Some(13), "`domain` is neither");
+        refused("lower(user.email)", Some(0), "`lower` is neither");
+        refused("", Some(0), "");
+    }
+}

@@ -1,0 +1,272 @@
+//! What a run says: one line a user, and a summary. The JSON of these types is part of the outer face.
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::exit::Exit;
+use crate::ids::{SourceId, TargetId, UserName};
+use crate::policy::Leave;
+
+/// What was done, weakest first: a line names the strongest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// Nothing.
+    None,
+    /// An existing account was linked.
+    Link,
+    /// Attributes were written.
+    Update,
+    /// An account was made.
+    Create,
+    /// `active` became true.
+    Enable,
+    /// `active` became false.
+    Disable,
+    /// The account was deleted.
+    Delete,
+}
+
+/// How it ended, best first: a line names the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The target is as the source and the preferences want it.
+    Success,
+    /// No account, and none is made.
+    Unsynced,
+    /// The account exists and may be out of date, because the preferences say so.
+    Partial,
+    /// It should have worked.
+    Failed,
+}
+
+/// Why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "`explain` says each in words")]
+pub enum Reason {
+    Done,
+    Linked,
+    AlreadyInactive,
+    AlreadyGone,
+    CreationOff,
+    DisabledAtSource,
+    UpdationOff,
+    DisableOff,
+    DeprovisionOff,
+    RuleDeletionOff,
+    PartialUpdateUnsupported,
+    IgnoredByTarget,
+    DeletedByTarget,
+    DisableWithheld,
+    DeleteUnsupported,
+    AmbiguousMatch,
+    AccountLinkedElsewhere,
+    FilterNotHonoured,
+    HiddenAccount,
+    UserNameTaken,
+    InvalidUser,
+    Rejected,
+    Forbidden,
+    Conflict,
+    RateLimited,
+    TargetError,
+    Unreachable,
+}
+
+impl Reason {
+    /// What it means and what to do, for a person.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::Done => "carried out",
+            Self::Linked => "an existing account was linked",
+            Self::AlreadyInactive => "the account was inactive before it was to be disabled",
+            Self::AlreadyGone => "the account was gone before it was to be removed",
+            Self::CreationOff => "there is no account, and enable-users-creation is off",
+            Self::DisabledAtSource => "there is no account, and disabled users are not created",
+            Self::UpdationOff => "attributes changed, and enable-users-updation is off",
+            Self::DisableOff => "the account's active differs from the source, and enable-users-disable is off",
+            Self::DeprovisionOff => "the user left, and enable-users-deprovision is off: the account stays as it is",
+            Self::RuleDeletionOff => {
+                "the user's rule was deleted, and deprovision-on-rule-deletion is off: the account stays and is no longer managed"
+            }
+            Self::PartialUpdateUnsupported => {
+                "the application behind the endpoint has no partial update: use remove-action = \"delete\" for removals, or ask the vendor for partial update"
+            }
+            Self::IgnoredByTarget => {
+                "the target answered as if it were done and changed nothing: try another update-method, then run test-connection"
+            }
+            Self::DeletedByTarget => {
+                "the target deleted the account when it was asked to disable it: no further disable is sent until test-connection is run"
+            }
+            Self::DisableWithheld => {
+                "an earlier disable deleted an account, so none is sent: find out why, then run test-connection"
+            }
+            Self::DeleteUnsupported => "the target has no DELETE: use remove-action = \"disable\"",
+            Self::AmbiguousMatch => "several accounts at the target have this userName: leave one",
+            Self::AccountLinkedElsewhere => "the account of this userName belongs to another user of the source",
+            Self::FilterNotHonoured => "the look-up by userName was answered with something else: the target's filter does not work",
+            Self::HiddenAccount => {
+                "the target says that the userName is taken and does not show the account: restore or purge it there"
+            }
+            Self::UserNameTaken => "another account at the target has the new userName",
+            Self::InvalidUser => "the user cannot be mapped",
+            Self::Rejected => "the target refused the request",
+            Self::Forbidden => "the credentials are not allowed to do this",
+            Self::Conflict => "the account was changed by somebody else meanwhile, twice",
+            Self::RateLimited => "the target kept answering 429",
+            Self::TargetError => "the target kept failing",
+            Self::Unreachable => "the target did not answer",
+        }
+    }
+}
+
+/// What happened at the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words of the outer face, explained in the README")]
+pub enum ChangeLabel {
+    Enters,
+    Attributes,
+    Disabled,
+    Enabled,
+    AttributesAndDisabled,
+    AttributesAndEnabled,
+    Returns,
+    Deleted,
+    LeftScope,
+    RuleDeleted,
+    Retry,
+}
+
+impl From<Leave> for ChangeLabel {
+    fn from(leave: Leave) -> Self {
+        match leave {
+            Leave::Deleted => Self::Deleted,
+            Leave::LeftScope => Self::LeftScope,
+            Leave::RuleDeleted => Self::RuleDeleted,
+        }
+    }
+}
+
+/// The word of an enum of the outer face, as its JSON spells it.
+pub(crate) fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+/// One user that had something to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "user", rename_all = "camelCase")]
+pub struct UserLine {
+    /// The user's id at the source.
+    pub source_id: SourceId,
+    /// Its user name; of a deleted user the last known one.
+    pub user_name: UserName,
+    /// Its account's id at the target, while it has one.
+    pub target_id: Option<TargetId>,
+    /// What happened at the source.
+    pub change: ChangeLabel,
+    /// The strongest operation that was decided.
+    pub operation: Operation,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// More for a person: status, the target's own words, attribute names. Never values or credentials.
+    pub detail: Option<String>,
+    /// Whether it is a failed deprovision.
+    #[serde(skip)]
+    pub failed_deprovision: bool,
+}
+
+/// Why a run ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stopped {
+    /// A stable word: `connection-off`, `connection-test-failed`, `unauthorized`, `delete-guard`, `source-unreadable`, `state`.
+    pub code: &'static str,
+    /// What happened and what to do.
+    pub message: String,
+}
+
+/// The figures of one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "summary", rename_all = "camelCase")]
+pub struct Summary {
+    /// Users with a line.
+    pub impacted: u64,
+    /// Of these: as wanted.
+    pub success: u64,
+    /// Of these: no account, and none made.
+    pub unsynced: u64,
+    /// Of these: out of date by preference.
+    pub partial: u64,
+    /// Of these: failed.
+    pub failed: u64,
+    /// Of the failed: those that were to be removed.
+    pub failed_deprovisions: u64,
+    /// Users in the source.
+    pub users: u64,
+    /// Requests sent to the target, connection test included.
+    pub requests: u64,
+    /// Set where the run ended before its time.
+    pub stopped: Option<Stopped>,
+    /// The exit code.
+    #[serde(serialize_with = "exit_code")]
+    pub exit_code: ExitField,
+}
+
+/// [`Exit`] with a default, for a summary that is being filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExitField(pub Exit);
+
+impl Default for ExitField {
+    fn default() -> Self {
+        Self(Exit::Done)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn exit_code<S: Serializer>(exit: &ExitField, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(exit.0.code())
+}
+
+/// All that a run has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunReport {
+    /// One line a user that had something to do: those in the source in its order, then those that are gone.
+    pub lines: Vec<UserLine>,
+    /// The figures.
+    pub summary: Summary,
+    /// How the run ended.
+    pub exit: Exit,
+}
+
+impl RunReport {
+    /// A report over `lines`; `stopped` says why the run ended early, with the exit code that belongs to it.
+    pub(crate) fn new(lines: Vec<UserLine>, users: u64, requests: u64, stopped: Option<(Exit, Stopped)>) -> Self {
+        let mut summary = Summary { users, requests, ..Summary::default() };
+        for line in &lines {
+            summary.impacted += 1;
+            match line.outcome {
+                Outcome::Success => summary.success += 1,
+                Outcome::Unsynced => summary.unsynced += 1,
+                Outcome::Partial => summary.partial += 1,
+                Outcome::Failed => summary.failed += 1,
+            }
+            summary.failed_deprovisions += u64::from(line.failed_deprovision);
+        }
+        let exit = match &stopped {
+            Some((exit, _)) => *exit,
+            None if summary.failed > 0 => Exit::SomeFailed,
+            None => Exit::Done,
+        };
+        summary.stopped = stopped.map(|(_, stopped)| stopped);
+        summary.exit_code = ExitField(exit);
+        Self { lines, summary, exit }
+    }
+}

@@ -1,0 +1,73 @@
+//! The proof that every record is a user, and each another one.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::error::line;
+use super::{Misplaced, SourceProblem, SourceUser};
+use crate::ids::SourceId;
+
+/// A parsed record and the byte where it starts.
+pub(super) struct Record {
+    pub(super) offset: usize,
+    pub(super) value: Value,
+}
+
+/// The users that the records are, in their order.
+pub(super) fn users(text: &str, records: Vec<Record>) -> Result<Vec<SourceUser>, Misplaced> {
+    let offsets: Vec<usize> = records.iter().map(|record| record.offset).collect();
+    let users = records
+        .into_iter()
+        .map(|Record { offset, value }| user(value).map_err(|problem| (Some(offset), problem)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut seen = HashSet::with_capacity(users.len());
+    for (user, offset) in users.iter().zip(&offsets) {
+        if !seen.insert(&user.id) {
+            let first = users.iter().position(|other| other.id == user.id).unwrap_or_default();
+            let first = line(text, offsets.get(first).copied().unwrap_or_default());
+            return Err((Some(*offset), SourceProblem::DuplicateId { id: user.id.to_string(), first }));
+        }
+    }
+    Ok(users)
+}
+
+fn user(attributes: Value) -> Result<SourceUser, SourceProblem> {
+    let Value::Object(members) = &attributes else {
+        return Err(SourceProblem::NotAnObject(kind(Some(&attributes))));
+    };
+    let id = text(members.get("id")).map_err(SourceProblem::BadId)?;
+    let username = text(members.get("username"))
+        .map_err(|found| SourceProblem::BadUsername { id: id.to_owned(), found })?
+        .to_owned();
+    let enabled = match members.get("enabled") {
+        None => true,
+        Some(Value::Bool(enabled)) => *enabled,
+        Some(other) => {
+            return Err(SourceProblem::BadEnabled { id: id.to_owned(), found: kind(Some(other)) });
+        }
+    };
+    let id = SourceId::try_from(id).map_err(|_| SourceProblem::BadId("an empty text"))?;
+    Ok(SourceUser { id, username, enabled, attributes })
+}
+
+/// A text with something in it, or what stands there instead.
+fn text(value: Option<&Value>) -> Result<&str, &'static str> {
+    match value {
+        Some(Value::String(text)) if !text.trim().is_empty() => Ok(text),
+        other => Err(kind(other)),
+    }
+}
+
+fn kind(value: Option<&Value>) -> &'static str {
+    match value {
+        None => "absent",
+        Some(Value::Null) => "null",
+        Some(Value::Bool(_)) => "a boolean",
+        Some(Value::Number(_)) => "a number",
+        Some(Value::String(text)) if text.trim().is_empty() => "an empty text",
+        Some(Value::String(_)) => "a text",
+        Some(Value::Array(_)) => "an array",
+        Some(Value::Object(_)) => "an object",
+    }
+}

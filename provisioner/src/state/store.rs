@@ -1,0 +1,410 @@
+//! The SQLite file behind the state.
+//!
+//! One task owns the connection and writes what has queued up in one transaction, so that many users' intents
+//! cost one flush; a caller goes on when its own change is durable. A lock file beside the database keeps a second
+//! run out for as long as this process lives, however it ends.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::{Change, ConnectionRecord, Record};
+use crate::ids::{ScimUrl, SourceId};
+
+/// The layout this version reads and writes (`PRAGMA user_version`).
+const LAYOUT: i64 = 1;
+/// Changes written in one transaction at most.
+const BATCH: usize = 512;
+
+const CREATE: &str = "
+CREATE TABLE target (id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, record TEXT NOT NULL);
+CREATE TABLE subject (
+  target INTEGER NOT NULL REFERENCES target (id), source_id TEXT NOT NULL,
+  account TEXT, user_name TEXT NOT NULL, record TEXT NOT NULL,
+  PRIMARY KEY (target, source_id)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX subject_account ON subject (target, account) WHERE account IS NOT NULL;
+CREATE TABLE removal (target INTEGER NOT NULL REFERENCES target (id), at INTEGER NOT NULL);
+CREATE TABLE source (only INTEGER PRIMARY KEY CHECK (only = 1), identity TEXT NOT NULL);
+PRAGMA user_version = 1;
+";
+
+/// How much a finished write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A loss of power (`synchronous = FULL`).
+    #[default]
+    Full,
+    /// A crash of the process only (`synchronous = OFF`): for test harnesses.
+    Off,
+}
+
+/// Whether the file is opened to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// One process at a time.
+    Write,
+    /// To look, beside a run.
+    Read,
+}
+
+/// Why the state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another run holds it.
+    #[error("the state file {0} is in use by another run; wait for it to end, or name another with --state")]
+    InUse(PathBuf),
+    /// The folder or the file cannot be written.
+    #[error("cannot open the state file {path}: {source}; check that its folder exists and is writable, or name another with --state")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is no state file, or damaged.
+    #[error("cannot use the state file {path}: {source}; restore it from a copy, or name another with --state")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
+    /// Written by another version.
+    #[error("the state file {path} has layout {found}, this version reads {LAYOUT}: use the version that wrote it")]
+    Layout {
+        /// The file.
+        path: PathBuf,
+        /// Its layout.
+        found: i64,
+    },
+    /// A record that does not parse.
+    #[error("the state file {path} holds an unreadable record: {message}; restore it from a copy")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The writing task is gone.
+    #[error("the state file was closed while it was being written")]
+    Closed,
+}
+
+/// What was stored when the state was opened.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// Every user known at this target.
+    pub records: BTreeMap<SourceId, Record>,
+    /// The connection.
+    pub connection: ConnectionRecord,
+    /// Seconds since the epoch of the removals that were finished.
+    pub removals: Vec<i64>,
+    /// Where the users of the last run came from.
+    pub source: Option<String>,
+}
+
+impl Loaded {
+    fn apply(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Put(id, record) => drop(self.records.insert(id, *record)),
+                Change::Remove(id) => drop(self.records.remove(&id)),
+                Change::Connection(record) => self.connection = *record,
+                Change::Removal(at) => self.removals.push(at),
+                Change::Source(identity) => self.source = Some(identity),
+            }
+        }
+    }
+}
+
+type Job = (Vec<Change>, oneshot::Sender<Result<(), StoreError>>);
+
+/// An open state file.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    jobs: Option<mpsc::UnboundedSender<Job>>,
+    task: Option<JoinHandle<()>>,
+    mirror: Arc<Mutex<Loaded>>,
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// Opens (and makes, for writing) the state at `path` and reads all that is stored for `url`.
+    pub async fn open(
+        path: &Path,
+        url: &ScimUrl,
+        durability: Durability,
+        access: Access,
+    ) -> Result<Self, StoreError> {
+        let still = |loaded| Self {
+            path: path.to_owned(),
+            jobs: None,
+            task: None,
+            mirror: Arc::new(Mutex::new(loaded)),
+            _lock: None,
+        };
+        if access == Access::Read && !path.exists() {
+            return Ok(still(Loaded::default()));
+        }
+        let lock = match access {
+            Access::Write => Some(lock(path)?),
+            Access::Read => None,
+        };
+        let database = |source| StoreError::Database { path: path.to_owned(), source };
+        let mut connection = connect(path, durability, access).await.map_err(database)?;
+        prepare(&mut connection, path).await?;
+        let target = target(&mut connection, url, access).await.map_err(database)?;
+        let loaded = match target {
+            Some(id) => load(&mut connection, id, path).await?,
+            None => Loaded::default(),
+        };
+        if access == Access::Read {
+            connection.close().await.map_err(database)?;
+            return Ok(still(loaded));
+        }
+        let mirror = Arc::new(Mutex::new(loaded));
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let writer = Writer {
+            connection,
+            target: target.unwrap_or_default(),
+            path: path.to_owned(),
+            mirror: Arc::clone(&mirror),
+        };
+        let task = tokio::spawn(writer.run(queue));
+        Ok(Self { path: path.to_owned(), jobs: Some(jobs), task: Some(task), mirror, _lock: lock })
+    }
+
+    /// A copy of all that is stored.
+    pub fn loaded(&self) -> Loaded {
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes what is known of the connection until it is written the next time.
+    pub fn amend_connection(&self, change: impl FnOnce(&mut ConnectionRecord)) {
+        change(&mut self.mirror.lock().unwrap_or_else(PoisonError::into_inner).connection);
+    }
+
+    /// Writes `changes` together; they are durable when this returns.
+    ///
+    /// # Errors
+    /// The state was opened for reading, is closed, or cannot be written.
+    pub async fn write(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let (done, answer) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
+        jobs.send((changes, done)).map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Where the state is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Ends the writing task; what was written stays.
+    pub async fn close(mut self) {
+        self.jobs = None;
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::warn!(%error, "the state's writer did not end well");
+        }
+    }
+}
+
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let open = |source| StoreError::Open { path: path.to_owned(), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(open)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(open(source)),
+    }
+}
+
+async fn connect(path: &Path, durability: Durability, access: Access) -> Result<SqliteConnection, sqlx::Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(access == Access::Write)
+        .journal_mode(SqliteJournalMode::Wal)
+        .disable_statement_logging();
+    let options = match durability {
+        Durability::Full => options.synchronous(SqliteSynchronous::Full),
+        Durability::Off => options.synchronous(SqliteSynchronous::Off).locking_mode(SqliteLockingMode::Exclusive),
+    };
+    options.connect().await
+}
+
+async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let database = |source| StoreError::Database { path: path.to_owned(), source };
+    let found: i64 =
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(database)?;
+    match found {
+        LAYOUT => Ok(()),
+        0 => {
+            let mut transaction = connection.begin().await.map_err(database)?;
+            sqlx::raw_sql(CREATE).execute(&mut *transaction).await.map_err(database)?;
+            transaction.commit().await.map_err(database)
+        }
+        found => Err(StoreError::Layout { path: path.to_owned(), found }),
+    }
+}
+
+async fn target(
+    connection: &mut SqliteConnection,
+    url: &ScimUrl,
+    access: Access,
+) -> Result<Option<i64>, sqlx::Error> {
+    let url = url.to_string();
+    let found = sqlx::query_scalar("SELECT id FROM target WHERE url = ?")
+        .bind(&url)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if found.is_some() || access == Access::Read {
+        return Ok(found);
+    }
+    let made = sqlx::query("INSERT INTO target (url, record) VALUES (?, '{}')").bind(&url).execute(connection).await?;
+    Ok(Some(made.last_insert_rowid()))
+}
+
+async fn load(connection: &mut SqliteConnection, target: i64, path: &Path) -> Result<Loaded, StoreError> {
+    let database = |source| StoreError::Database { path: path.to_owned(), source };
+    let unreadable = |message: String| StoreError::Record { path: path.to_owned(), message };
+    let mut loaded = Loaded::default();
+    let rows = sqlx::query("SELECT source_id, record FROM subject WHERE target = ?")
+        .bind(target)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(database)?;
+    for row in rows {
+        let id: String = row.try_get(0).map_err(database)?;
+        let text: String = row.try_get(1).map_err(database)?;
+        let record = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+        let id = id.parse::<SourceId>().map_err(|error| unreadable(error.to_string()))?;
+        loaded.records.insert(id, record);
+    }
+    let text: String = sqlx::query_scalar("SELECT record FROM target WHERE id = ?")
+        .bind(target)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(database)?;
+    loaded.connection = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    loaded.removals = sqlx::query_scalar("SELECT at FROM removal WHERE target = ?")
+        .bind(target)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(database)?;
+    loaded.source =
+        sqlx::query_scalar("SELECT identity FROM source").fetch_optional(connection).await.map_err(database)?;
+    Ok(loaded)
+}
+
+/// The task that owns the connection.
+struct Writer {
+    connection: SqliteConnection,
+    target: i64,
+    path: PathBuf,
+    mirror: Arc<Mutex<Loaded>>,
+}
+
+impl Writer {
+    async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
+        while let Some(first) = queue.recv().await {
+            let mut jobs = vec![first];
+            while jobs.len() < BATCH
+                && let Ok(job) = queue.try_recv()
+            {
+                jobs.push(job);
+            }
+            let result = self.write(&jobs).await;
+            for (changes, done) in jobs {
+                if result.is_ok() {
+                    self.mirror.lock().unwrap_or_else(PoisonError::into_inner).apply(changes);
+                }
+                let answer = match &result {
+                    Ok(()) => Ok(()),
+                    Err(error) => Err(StoreError::Database {
+                        path: self.path.clone(),
+                        source: sqlx::Error::Io(std::io::Error::other(error.to_string())),
+                    }),
+                };
+                // Whoever asked may have been cancelled; the change is written all the same.
+                drop(done.send(answer));
+            }
+        }
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(%error, "cannot close the state file cleanly");
+        }
+    }
+
+    async fn write(&mut self, jobs: &[Job]) -> Result<(), sqlx::Error> {
+        let mut transaction = self.connection.begin().await?;
+        for change in jobs.iter().flat_map(|(changes, _)| changes) {
+            apply(&mut transaction, self.target, change).await?;
+        }
+        transaction.commit().await
+    }
+}
+
+async fn apply(connection: &mut SqliteConnection, target: i64, change: &Change) -> Result<(), sqlx::Error> {
+    let encode = |error: serde_json::Error| sqlx::Error::Encode(Box::new(error));
+    match change {
+        Change::Put(id, record) => {
+            sqlx::query(
+                "INSERT INTO subject (target, source_id, account, user_name, record) VALUES (?, ?, ?, ?, ?) \
+                 ON CONFLICT (target, source_id) DO UPDATE SET account = excluded.account, \
+                 user_name = excluded.user_name, record = excluded.record",
+            )
+            .bind(target)
+            .bind(id.as_str())
+            .bind(record.link.as_ref().map(|link| link.account.as_str()))
+            .bind(record.user_name.as_str())
+            .bind(serde_json::to_string(record).map_err(encode)?)
+            .execute(connection)
+            .await?;
+        }
+        Change::Remove(id) => {
+            sqlx::query("DELETE FROM subject WHERE target = ? AND source_id = ?")
+                .bind(target)
+                .bind(id.as_str())
+                .execute(connection)
+                .await?;
+        }
+        Change::Connection(record) => {
+            sqlx::query("UPDATE target SET record = ? WHERE id = ?")
+                .bind(serde_json::to_string(record).map_err(encode)?)
+                .bind(target)
+                .execute(connection)
+                .await?;
+        }
+        Change::Removal(at) => {
+            // The guard looks back 24 hours; older rows serve nobody.
+            sqlx::query("DELETE FROM removal WHERE target = ? AND at < ?")
+                .bind(target)
+                .bind(at - 2 * 24 * 60 * 60)
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query("INSERT INTO removal (target, at) VALUES (?, ?)")
+                .bind(target)
+                .bind(*at)
+                .execute(connection)
+                .await?;
+        }
+        Change::Source(identity) => {
+            sqlx::query("INSERT OR REPLACE INTO source (only, identity) VALUES (1, ?)")
+                .bind(identity)
+                .execute(connection)
+                .await?;
+        }
+    }
+    Ok(())
+}

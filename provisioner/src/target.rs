@@ -1,0 +1,39 @@
+//! The SCIM endpoint as the engine sees it: requests with retries, look-ups, reads, and what an answer means.
+
+pub(crate) mod answer;
+pub(crate) mod client;
+pub(crate) mod lookup;
+pub(crate) mod resource;
+pub(crate) mod test;
+
+use crate::report::Reason;
+
+/// Why one user cannot be brought further in this run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) reason: Reason,
+    pub(crate) detail: String,
+    /// Whether a request that was sent may have had an effect that is not known.
+    pub(crate) unsure: bool,
+}
+
+impl Trouble {
+    pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into(), unsure: false }
+    }
+}
+
+/// Why an operation ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// The whole run stops; nothing is said of this user.
+    Stopped,
+    /// This user is failed.
+    Failed(Trouble),
+}
+
+impl From<Trouble> for Halt {
+    fn from(trouble: Trouble) -> Self {
+        Self::Failed(trouble)
+    }
+}

@@ -1,0 +1,300 @@
+//! Sending requests: credentials, time-outs, retries with backoff, one pause for all where the target asks for it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use reqwest::header::{self, HeaderMap};
+use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use super::answer::{Answer, Body};
+use super::{Halt, Trouble};
+use crate::clock::Clock;
+use crate::config::{Config, Credentials};
+use crate::exit::Exit;
+use crate::ids::ScimUrl;
+use crate::report::{Reason, Stopped};
+use crate::transport::{NetworkError, Transport};
+
+/// The first wait before another try; doubled each time, with jitter.
+const BACKOFF: Duration = Duration::from_millis(500);
+/// The longest wait that is not asked for by the target.
+const BACKOFF_CAP: Duration = Duration::from_secs(30);
+/// The largest body that is read.
+const BODY_LIMIT: usize = 32 << 20;
+const SCIM_JSON: &str = "application/scim+json";
+
+/// One request, relative to the SCIM URL.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) segments: &'a [&'a str],
+    pub(crate) query: &'a [(&'a str, &'a str)],
+    pub(crate) body: Option<&'a Value>,
+    pub(crate) if_match: Option<&'a str>,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) const fn new(method: &'a Method, segments: &'a [&'a str]) -> Self {
+        Self { method, segments, query: &[], body: None, if_match: None }
+    }
+
+    pub(crate) const fn get(segments: &'a [&'a str]) -> Self {
+        Self::new(&Method::GET, segments)
+    }
+}
+
+/// A connection in use.
+pub(crate) struct Client {
+    transport: Transport,
+    url: ScimUrl,
+    credentials: Credentials,
+    timeout: Duration,
+    max_attempts: u32,
+    retry_after_cap: Duration,
+    clock: Arc<dyn Clock>,
+    jitter: Mutex<StdRng>,
+    pause_until: Mutex<Option<SystemTime>>,
+    requests: AtomicU64,
+    stopping: AtomicBool,
+    stopped: Mutex<Option<(Exit, Stopped)>>,
+    forbidden_everywhere: OnceCell<bool>,
+}
+
+impl Client {
+    pub(crate) fn new(config: &Config, transport: Transport, clock: Arc<dyn Clock>, seed: u64) -> Self {
+        Self {
+            transport,
+            url: config.authentication.scim_url.clone(),
+            credentials: config.authentication.credentials.clone(),
+            timeout: config.options.request_timeout,
+            max_attempts: config.options.max_attempts.get(),
+            retry_after_cap: config.options.retry_after_cap,
+            clock,
+            jitter: Mutex::new(StdRng::seed_from_u64(seed)),
+            pause_until: Mutex::new(None),
+            requests: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            stopped: Mutex::new(None),
+            forbidden_everywhere: OnceCell::new(),
+        }
+    }
+
+    /// The SCIM URL.
+    pub(crate) fn url(&self) -> &ScimUrl {
+        &self.url
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    /// How many requests were sent.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Stops the run: no further request is sent. The first reason counts.
+    pub(crate) fn stop(&self, exit: Exit, code: &'static str, message: String) {
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.get_or_insert((exit, Stopped { code, message }));
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Why the run was stopped, if it was.
+    pub(crate) fn stopped(&self) -> Option<(Exit, Stopped)> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the run was stopped.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Sends a request that may be repeated, until it is answered otherwise than by a passing fault.
+    ///
+    /// The last answer is returned, also where it is an error.
+    pub(crate) async fn send(&self, request: Request<'_>) -> Result<Answer, Halt> {
+        let mut attempt = 1;
+        loop {
+            match self.send_once(request).await? {
+                Ok(answer) if answer.is_transient() && attempt < self.max_attempts => {
+                    self.back_off(attempt, Some(&answer)).await;
+                }
+                Ok(answer) => return self.judge(answer).await,
+                Err(_) if attempt < self.max_attempts => self.back_off(attempt, None).await,
+                Err(error) => return Err(unreachable_target(&error).into()),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Sends a request once: `Ok(Err(_))` is a fault below HTTP.
+    pub(crate) async fn send_once(&self, request: Request<'_>) -> Result<Result<Answer, NetworkError>, Halt> {
+        self.wait_for_pause().await;
+        if self.is_stopping() {
+            return Err(Halt::Stopped);
+        }
+        let sent = self.count_and_exchange(request).await;
+        if let Ok(answer) = &sent
+            && answer.status == StatusCode::UNAUTHORIZED
+        {
+            self.stop(
+                Exit::ConnectionUnusable,
+                "unauthorized",
+                format!(
+                    "{} {} was answered 401: the credentials are no longer accepted; renew them, then run test-connection",
+                    request.method,
+                    self.url.resource(request.segments).path()
+                ),
+            );
+            return Err(Halt::Stopped);
+        }
+        Ok(sent)
+    }
+
+    /// One request and its answer, whatever that is.
+    async fn exchange(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
+        let mut url = self.url.resource(request.segments);
+        if !request.query.is_empty() {
+            // Spaces as %20: not every server reads `+` as one.
+            let query: Vec<String> = request
+                .query
+                .iter()
+                .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+                .collect();
+            url.set_query(Some(&query.join("&")));
+        }
+        let builder = self
+            .transport
+            .http
+            .request(request.method.clone(), url)
+            .timeout(self.timeout)
+            .header(header::ACCEPT, "application/scim+json, application/json;q=0.9");
+        let builder = match &self.credentials {
+            Credentials::Basic { user, password } => builder.basic_auth(user, Some(password.expose_secret())),
+            Credentials::Bearer { token } => builder.bearer_auth(token.expose_secret()),
+        };
+        let builder = match request.if_match {
+            Some(version) => builder.header(header::IF_MATCH, version),
+            None => builder,
+        };
+        let builder = match request.body {
+            Some(body) => builder.header(header::CONTENT_TYPE, SCIM_JSON).body(body.to_string()),
+            None => builder,
+        };
+        let response = builder.send().await.map_err(|error| NetworkError::from(&error))?;
+        read(response).await
+    }
+
+    /// Waits before try number `attempt + 1`, and makes everybody wait where the target asked for it.
+    pub(crate) async fn back_off(&self, attempt: u32, answer: Option<&Answer>) {
+        let now = self.clock.now();
+        let asked = answer.and_then(|answer| answer.wait(now, self.retry_after_cap)).filter(|wait| !wait.is_zero());
+        if let Some(wait) = asked {
+            let mut until = self.pause_until.lock().unwrap_or_else(PoisonError::into_inner);
+            *until = (*until).max(Some(now + wait));
+            return; // `send_once` waits for it
+        }
+        let longest = BACKOFF.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(BACKOFF_CAP);
+        let share = self.jitter.lock().unwrap_or_else(PoisonError::into_inner).random_range(0.5..=1.0);
+        self.clock.sleep(longest.mul_f64(share)).await;
+    }
+
+    /// [`Client::exchange`], counted.
+    pub(crate) async fn count_and_exchange(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
+        self.wait_for_pause().await;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.exchange(request).await
+    }
+
+    /// The credentials in use.
+    pub(crate) const fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// How many times one request is tried.
+    pub(crate) const fn max_attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
+    async fn wait_for_pause(&self) {
+        loop {
+            let until = *self.pause_until.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(wait) = until.and_then(|until| until.duration_since(self.clock.now()).ok()) else { return };
+            if wait.is_zero() {
+                return;
+            }
+            self.clock.sleep(wait).await;
+        }
+    }
+
+    /// A 403 concerns one user, unless the connection test gets it too: then the run stops.
+    pub(crate) async fn judge(&self, answer: Answer) -> Result<Answer, Halt> {
+        if answer.status != StatusCode::FORBIDDEN {
+            return Ok(answer);
+        }
+        let everywhere = self
+            .forbidden_everywhere
+            .get_or_init(|| async {
+                let request = Request { query: &[("count", "1")], ..Request::get(&["Users"]) };
+                matches!(self.count_and_exchange(request).await, Ok(answer) if matches!(answer.status.as_u16(), 401 | 403))
+            })
+            .await;
+        if *everywhere {
+            let message = "the target answers 403 to reading users too: the credentials have lost their rights; renew them, then run test-connection";
+            self.stop(Exit::ConnectionUnusable, "forbidden", message.to_owned());
+            return Err(Halt::Stopped);
+        }
+        Ok(answer)
+    }
+
+    /// `text` without the credentials, should a target have echoed them.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let secret = match &self.credentials {
+            Credentials::Basic { password, .. } => password.expose_secret(),
+            Credentials::Bearer { token } => token.expose_secret(),
+        };
+        if secret.is_empty() { text.to_owned() } else { text.replace(secret, "[redacted]") }
+    }
+}
+
+pub(crate) fn unreachable_target(error: &NetworkError) -> Trouble {
+    Trouble { unsure: true, ..Trouble::new(Reason::Unreachable, error.to_string()) }
+}
+
+async fn read(mut response: reqwest::Response) -> Result<Answer, NetworkError> {
+    let text = |headers: &HeaderMap, name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let mut answer = Answer {
+        status: response.status(),
+        etag: text(response.headers(), header::ETAG),
+        location: text(response.headers(), header::LOCATION),
+        retry_after: text(response.headers(), header::RETRY_AFTER),
+        challenges: response
+            .headers()
+            .get_all(header::WWW_AUTHENTICATE)
+            .iter()
+            .filter_map(|value| value.to_str().ok().map(str::to_owned))
+            .collect(),
+        content_type: text(response.headers(), header::CONTENT_TYPE),
+        body: Body::Empty,
+    };
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| NetworkError::from(&error))? {
+        if bytes.len() + chunk.len() > BODY_LIMIT {
+            return Err(NetworkError::Broken(format!("the answer is larger than {} MiB", BODY_LIMIT >> 20)));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    if !bytes.is_empty() {
+        answer.body = serde_json::from_slice(&bytes).map_or(Body::Other, Body::Json);
+    }
+    Ok(answer)
+}

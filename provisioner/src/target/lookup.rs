@@ -1,0 +1,99 @@
+//! Finding accounts: by `id`, and by `userName eq "…"`.
+
+use std::collections::BTreeMap;
+
+use reqwest::StatusCode;
+use scim::path::get_ci;
+use serde_json::Value;
+
+use super::client::{Client, Request};
+use super::resource::Account;
+use super::{Halt, Trouble};
+use crate::ids::{TargetId, UserName};
+use crate::report::Reason;
+
+/// What the target has under one user name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Lookup {
+    None,
+    One(Box<Account>),
+    Several(usize),
+}
+
+/// What the target has under one id.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Read {
+    Found(Box<Account>),
+    /// SCIM 404 by id, and no account with that id under its user name.
+    Gone,
+}
+
+impl Client {
+    /// Looks for accounts by user name.
+    ///
+    /// # Errors
+    /// The answer is an error, is not SCIM, or holds an account of another user name (`filter-not-honoured`).
+    pub(crate) async fn look_up(&self, name: &UserName) -> Result<Lookup, Halt> {
+        let literal = Value::String(name.as_str().to_owned());
+        let filter = format!("userName eq {literal}");
+        let request = Request { query: &[("filter", &filter)], ..Request::get(&["Users"]) };
+        let answer = self.send(request).await?;
+        if answer.is_scim_not_found() {
+            return Ok(Lookup::None); // some servers answer a filter without a match so
+        }
+        if answer.status != StatusCode::OK {
+            return Err(Trouble { unsure: false, ..answer.trouble() }.into());
+        }
+        let not_honoured = |what: &str| Trouble::new(Reason::FilterNotHonoured, format!("the look-up by userName was answered with {what}"));
+        let Some(list) = answer.object() else {
+            return Err(Trouble::new(Reason::Rejected, answer.describe()).into());
+        };
+        let resources = match get_ci(list, "Resources") {
+            Some(Value::Array(resources)) => resources.as_slice(),
+            Some(Value::Null) | None => &[],
+            Some(_) => return Err(not_honoured("something else than a list").into()),
+        };
+        let total = get_ci(list, "totalResults").and_then(Value::as_u64);
+        if total.is_none() && get_ci(list, "Resources").is_none() {
+            return Err(Trouble::new(Reason::Rejected, "the look-up by userName was not answered with a SCIM list").into());
+        }
+        let mut accounts = BTreeMap::new();
+        for resource in resources {
+            let account = resource.as_object().and_then(|resource| Account::new(resource, None));
+            let Some(account) = account else { return Err(not_honoured("an entry without an id").into()) };
+            if account.user_name().as_ref() != Some(name) {
+                return Err(not_honoured("another user").into());
+            }
+            accounts.insert(account.id.clone(), account);
+        }
+        let count = accounts.len().max(usize::try_from(total.unwrap_or(0)).unwrap_or(usize::MAX).min(2));
+        match (accounts.pop_first(), count) {
+            (None, 0) => Ok(Lookup::None),
+            (Some((_, account)), 1) => Ok(Lookup::One(Box::new(account))),
+            (Some(_), several) => Ok(Lookup::Several(several)),
+            (None, _) => Err(not_honoured("a total, and no user").into()),
+        }
+    }
+
+    /// Reads an account by id; a 404 counts only if it is SCIM and the look-up by `name` does not show the account either.
+    pub(crate) async fn read(&self, id: &TargetId, name: &UserName) -> Result<Read, Halt> {
+        let answer = self.send(Request::get(&["Users", id.as_str()])).await?;
+        if answer.is_scim_not_found() {
+            return Ok(match self.look_up(name).await? {
+                Lookup::One(account) if account.id == *id => Read::Found(account),
+                Lookup::None | Lookup::One(_) | Lookup::Several(_) => Read::Gone,
+            });
+        }
+        if answer.status != StatusCode::OK {
+            return Err(Trouble { unsure: false, ..answer.trouble() }.into());
+        }
+        let account = answer.object().and_then(|object| Account::new(object, answer.etag.as_deref()));
+        match account {
+            Some(account) if account.id == *id => Ok(Read::Found(Box::new(account))),
+            Some(_) | None => {
+                let detail = "reading the account was not answered with that account";
+                Err(Trouble::new(Reason::Rejected, detail).into())
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Test Connection: what exactly works or fails, and what to do next.
+
+use std::fmt;
+
+use reqwest::StatusCode;
+use scim::path::get_ci;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::answer::Answer;
+use super::client::{Client, Request};
+use crate::config::Credentials;
+use crate::transport::NetworkError;
+
+/// What the connection test found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "connection-test", rename_all = "camelCase")]
+pub struct ConnectionReport {
+    /// The SCIM URL that was tested.
+    pub scim_url: String,
+    /// What failed; `None` where the connection can be used.
+    pub failure: Option<TestFailure>,
+    /// Whether the target says that it supports PATCH; `None` where it does not say.
+    pub claims_patch: Option<bool>,
+    /// Users at the target, where it says how many.
+    pub users: Option<u64>,
+}
+
+/// Why the connection cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestFailure {
+    /// A stable word: `name-resolution`, `refused`, `tls`, `timed-out`, `broken`, `unauthorized`, `forbidden`, `not-found`, `not-scim`,
+    /// `redirected`, `rate-limited`, `target-error`, `rejected`.
+    pub code: &'static str,
+    /// What was found.
+    pub message: String,
+    /// What to do.
+    pub next: String,
+}
+
+impl ConnectionReport {
+    /// Whether the connection can be used for provisioning.
+    pub const fn succeeded(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    pub(crate) const fn claims_patch(&self) -> Option<bool> {
+        self.claims_patch
+    }
+}
+
+impl fmt::Display for ConnectionReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.failure {
+            Some(failure) => write!(f, "connection test failed: {}; {}", failure.message, failure.next),
+            None => {
+                write!(f, "connection test succeeded: {} answers as SCIM", self.scim_url)?;
+                if let Some(users) = self.users {
+                    write!(f, ", {users} users")?;
+                }
+                match self.claims_patch {
+                    Some(true) => f.write_str(", says that it supports PATCH"),
+                    Some(false) => f.write_str(", says that it has no PATCH"),
+                    None => f.write_str(", does not say whether it supports PATCH"),
+                }
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Asks for ServiceProviderConfig, which may be missing, and for one user, which decides: discovery may be public.
+    pub(crate) async fn test(&self) -> ConnectionReport {
+        let mut report =
+            ConnectionReport { scim_url: self.url().to_string(), failure: None, claims_patch: None, users: None };
+        let discovery = match self.probe(Request::get(&["ServiceProviderConfig"])).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                report.failure = Some(self.network_failure(&error));
+                return report;
+            }
+        };
+        if discovery.status == StatusCode::OK {
+            report.claims_patch = claims_patch(&discovery);
+        }
+        let request = Request { query: &[("count", "1")], ..Request::get(&["Users"]) };
+        match self.probe(request).await {
+            Err(error) => report.failure = Some(self.network_failure(&error)),
+            Ok(answer) => match self.judge_list(&answer) {
+                Ok(users) => report.users = users,
+                Err(failure) => report.failure = Some(failure),
+            },
+        }
+        report
+    }
+
+    /// Like [`Client::send`], without its consequences for a run.
+    async fn probe(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
+        let mut attempt = 1;
+        loop {
+            let sent = self.count_and_exchange(request).await;
+            let transient = match &sent {
+                Ok(answer) => answer.is_transient(),
+                Err(NetworkError::Broken(_)) => true,
+                // Nothing that a moment's wait would mend.
+                Err(
+                    NetworkError::NameResolution(_)
+                    | NetworkError::Refused
+                    | NetworkError::Tls(_)
+                    | NetworkError::TimedOut,
+                ) => false,
+            };
+            if !transient || attempt >= self.max_attempts() {
+                return sent;
+            }
+            self.back_off(attempt, sent.as_ref().ok()).await;
+            attempt += 1;
+        }
+    }
+
+    fn judge_list(&self, answer: &Answer) -> Result<Option<u64>, TestFailure> {
+        let url = self.url().resource(&["Users"]);
+        let failure = |code, message: String, next: &str| Err(TestFailure { code, message, next: next.to_owned() });
+        let status = answer.status.as_u16();
+        match status {
+            200 => {}
+            401 => return Err(self.unauthorized(answer)),
+            403 => {
+                let next = "give the account behind these credentials the right to read and write users";
+                return failure("forbidden", format!("the credentials are accepted but not allowed to read {url} (403)"), next);
+            }
+            404 => {
+                let next = "check the SCIM URL: it ends before `/Users`, often in `/scim` or `/scim/v2`";
+                return failure("not-found", format!("there is nothing at {url} (404)"), next);
+            }
+            300..=399 => {
+                let to = answer.location.as_deref().unwrap_or("an address it does not name");
+                let next = "redirects are not followed, because credentials would go along: set scim-url to the final address";
+                return failure("redirected", format!("{url} redirects to {to} ({status})"), next);
+            }
+            429 => {
+                let next = "wait, then test again; ask the vendor for the limit";
+                return failure("rate-limited", format!("{url} keeps answering 429, too many requests"), next);
+            }
+            500..=599 => {
+                let next = "the fault is at the target: test again later, and tell its operator";
+                return failure("target-error", format!("{url}: {}", self.redact(&answer.describe())), next);
+            }
+            _ => {
+                let next = "check the SCIM URL and that the application is set up in Aquera";
+                return failure("rejected", format!("{url}: {}", self.redact(&answer.describe())), next);
+            }
+        }
+        let list = answer.object().filter(|list| {
+            let says_list = get_ci(list, "schemas").and_then(Value::as_array).is_some_and(|schemas| {
+                schemas.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(scim::schema::LIST_URN)))
+            });
+            says_list || get_ci(list, "totalResults").is_some_and(Value::is_u64)
+        });
+        let Some(list) = list else {
+            let kind = answer.content_type.as_deref().unwrap_or("no content type");
+            let next = "check the SCIM URL: a web page or another API seems to live there";
+            return failure("not-scim", format!("{url} answers 200 with {kind}, which is no SCIM list"), next);
+        };
+        Ok(get_ci(list, "totalResults").and_then(Value::as_u64))
+    }
+
+    fn unauthorized(&self, answer: &Answer) -> TestFailure {
+        let offered: Vec<&str> =
+            answer.challenges.iter().filter_map(|challenge| challenge.split_whitespace().next()).collect();
+        let asks = |scheme: &str| offered.iter().any(|offer| offer.eq_ignore_ascii_case(scheme));
+        let (sent, other, profile) = match self.credentials() {
+            Credentials::Basic { .. } => ("Basic", "Bearer", "bearer-token"),
+            Credentials::Bearer { .. } => ("Bearer", "Basic", "basic-auth"),
+        };
+        let (message, next) = if offered.is_empty() {
+            (
+                "the target refuses the credentials (401) and does not say which authentication it asks for".to_owned(),
+                format!("check the credentials; or the application takes another profile: try `profile = \"{profile}\"`"),
+            )
+        } else if !asks(sent) && asks(other) {
+            (
+                format!("the target asks for {other} authentication and was sent {sent} (401)"),
+                format!("set `profile = \"{profile}\"` under [connection.authentication] with its credentials"),
+            )
+        } else if asks(sent) {
+            (
+                format!("the target takes {sent} authentication and refuses these credentials (401)"),
+                "check them for typing errors and expiry, and that they belong to this application in Aquera".to_owned(),
+            )
+        } else {
+            (
+                format!("the target asks for {} authentication (401)", offered.join(" or ")),
+                "this connection can send Basic and Bearer: ask for one of these to be set up".to_owned(),
+            )
+        };
+        TestFailure { code: "unauthorized", message: self.redact(&message), next }
+    }
+
+    fn network_failure(&self, error: &NetworkError) -> TestFailure {
+        let url = self.url();
+        let (code, next) = match error {
+            NetworkError::NameResolution(_) => {
+                ("name-resolution", "check the host name in scim-url for typing errors, and this machine's DNS".to_owned())
+            }
+            NetworkError::Refused => {
+                ("refused", "nothing listens at that host and port: check the port in scim-url, and that the service runs".to_owned())
+            }
+            NetworkError::Tls(_) => (
+                "tls",
+                "check that scim-url's port speaks TLS (https) and that its certificate is valid for the host; \
+                 a private certificate authority goes into the system's store, or into the file that SSL_CERT_FILE names"
+                    .to_owned(),
+            ),
+            NetworkError::TimedOut => {
+                ("timed-out", "check firewalls and proxies between here and there, or raise request-timeout".to_owned())
+            }
+            NetworkError::Broken(_) => {
+                ("broken", "check that scim-url's scheme (http or https) is what the port speaks, then test again".to_owned())
+            }
+        };
+        TestFailure { code, message: format!("{url}: {error}"), next }
+    }
+}
+
+fn claims_patch(answer: &Answer) -> Option<bool> {
+    get_ci(get_ci(answer.object()?, "patch")?.as_object()?, "supported")?.as_bool()
+}
