@@ -57,6 +57,9 @@ pub enum RunError {
     /// No server.
     #[error("failed to start the mock: {0}")]
     Mock(String),
+    /// No client.
+    #[error("failed to make an HTTP client: {0}")]
+    Client(String),
     /// No folder.
     #[error("failed to make a temporary folder: {0}")]
     Folder(#[from] std::io::Error),

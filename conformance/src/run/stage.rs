@@ -58,7 +58,8 @@ impl Theatre {
         }
         let bystander_users = bystanders.each_ref().map(Application::users);
         let folder = tempfile::Builder::new().prefix("conformance-").tempdir()?;
-        Ok(Self { mock, wire: Wire::new(), seed, folder, bystanders, bystander_users })
+        let wire = Wire::new().map_err(RunError::Client)?;
+        Ok(Self { mock, wire, seed, folder, bystanders, bystander_users })
     }
 
     /// Whether the applications that no cell names are as they were, and were never asked anything.

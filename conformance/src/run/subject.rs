@@ -15,15 +15,12 @@ use crate::model::Options;
 pub struct Wire(Transport);
 
 impl Wire {
-    /// A pool of connections.
-    pub fn new() -> Self {
-        Self(Transport::for_http())
-    }
-}
-
-impl Default for Wire {
-    fn default() -> Self {
-        Self::new()
+    /// A pool of connections, to this machine only.
+    ///
+    /// # Errors
+    /// In words, where no client can be made.
+    pub fn new() -> Result<Self, String> {
+        Transport::for_http(true).map(Self).map_err(|error| error.to_string())
     }
 }
 
@@ -85,6 +82,7 @@ impl Subject {
             state: folder.join("aquera.db"),
             durability: Durability::Off,
             seed,
+            progress: Arc::new(()),
         };
         Provisioner::open(config, environment).await.map(Self).map_err(|error| error.to_string())
     }
