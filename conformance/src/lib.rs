@@ -1,1 +1,16 @@
-//! Placeholder.
+//! Conformance harness: the preference matrix, and in time suites for SCIM servers and provisioners.
+//!
+//! [`scenario`] says what happens, [`model`] what must come of it, [`run`] plays the same steps with the real
+//! provisioner against the mock and compares, [`report`] tells the result. The model shares no code with what it
+//! judges; verdicts see methods, statuses and JSON.
+
+pub mod cell;
+pub mod cli;
+pub mod exit;
+pub mod identities;
+pub mod model;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod select;
+pub mod setting;

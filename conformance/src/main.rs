@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The program `conformance`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    conformance::cli::run(std::env::args_os()).into()
+}

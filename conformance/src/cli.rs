@@ -1,0 +1,89 @@
+//! The command line.
+
+mod identities;
+mod matrix;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::exit::Exit;
+
+/// Judges the provisioner, and in time SCIM servers and other provisioners.
+#[derive(Debug, Parser)]
+#[command(name = "conformance", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 nothing failed; 1 something failed; 2 usage; 3 the harness broke";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the provisioner against the mock: settings x authentication x update method x profile x scenario
+    Matrix(matrix::Matrix),
+    /// Write made-up users in the shape of PingOne's, one JSON object a line
+    Identities(identities::Identities),
+    /// Print a completion script
+    Completions {
+        /// For this shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Parses the arguments, carries the command out, and says how it ended.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too, and end well.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Passed };
+            drop(error.print());
+            return exit;
+        }
+    };
+    let result = match arguments.command {
+        Command::Matrix(matrix) => matrix.run(),
+        Command::Identities(identities) => identities.run(),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "conformance", &mut script);
+            say(&String::from_utf8_lossy(&script)).map(|()| Exit::Passed)
+        }
+    };
+    result.unwrap_or_else(|Complaint { message, exit }| {
+        eprintln!("error: {message}");
+        exit
+    })
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+struct Complaint {
+    message: String,
+    exit: Exit,
+}
+
+impl Complaint {
+    fn usage(message: impl ToString) -> Self {
+        Self { message: message.to_string(), exit: Exit::Usage }
+    }
+
+    fn broken(message: impl ToString) -> Self {
+        Self { message: message.to_string(), exit: Exit::Broken }
+    }
+}
+
+/// Writes to stdout. A reader that went away has seen enough.
+fn say(text: &str) -> Result<(), Complaint> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Complaint::broken(format!("failed to write to stdout: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

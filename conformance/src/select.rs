@@ -1,0 +1,246 @@
+//! `--select EXPR`: which cells to run.
+//!
+//! ```text
+//! expression = term, { "|", term } ;            (* or *)
+//! term       = factor, { "&", factor } ;        (* and, which binds tighter *)
+//! factor     = "!", factor | "(", expression, ")" | name, ( "=" | "!=" ), pattern ;
+//! pattern    = one or more characters other than blanks and & | ( ) ! = ; "*" stands for any characters
+//! ```
+//!
+//! A cell that has no such property (a refused setting has no profile) answers no to `=` and yes to `!=`.
+
+use std::fmt;
+
+use crate::cell::{Cell, properties};
+
+/// Parentheses and negations may be this deep.
+const MAX_DEPTH: usize = 64;
+
+/// A parsed selection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Every cell.
+    Everything,
+    /// A property and the pattern it must fit.
+    Is(&'static str, String),
+    /// Not this.
+    Not(Box<Selection>),
+    /// Each of these.
+    And(Vec<Selection>),
+    /// One of these.
+    Or(Vec<Selection>),
+}
+
+/// Why an expression is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectError {
+    expression: String,
+    /// In characters.
+    at: usize,
+    message: String,
+}
+
+impl fmt::Display for SelectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { expression, at, message } = self;
+        write!(f, "{message}\n  {expression}\n  {:at$}^", "")
+    }
+}
+
+impl std::error::Error for SelectError {}
+
+impl Selection {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// With the place and, for a word that is not known, the nearest one that is.
+    pub fn parse(expression: &str) -> Result<Self, SelectError> {
+        let mut parser = Parser { characters: expression.chars().collect(), at: 0, depth: 0 };
+        let parsed = parser.expression().and_then(|selection| {
+            parser.blanks();
+            if parser.peek().is_some() {
+                Err(parser.here("expected `&`, `|` or the end"))
+            } else {
+                Ok(selection)
+            }
+        });
+        parsed.map_err(|(at, message)| SelectError { expression: expression.to_owned(), at, message })
+    }
+
+    /// Whether the cell is meant.
+    pub fn takes(&self, cell: &Cell) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Is(name, pattern) => cell.property(name).is_some_and(|value| fits(pattern, &value)),
+            Self::Not(inner) => !inner.takes(cell),
+            Self::And(all) => all.iter().all(|one| one.takes(cell)),
+            Self::Or(any) => any.iter().any(|one| one.takes(cell)),
+        }
+    }
+}
+
+/// Whether `value` fits a pattern in which `*` stands for any characters.
+fn fits(pattern: &str, value: &str) -> bool {
+    let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == value };
+    let Some(mut value) = value.strip_prefix(head) else { return false };
+    while let Some((piece, after)) = rest.split_once('*') {
+        let Some(at) = value.find(piece) else { return false };
+        value = &value[at + piece.len()..];
+        rest = after;
+    }
+    value.ends_with(rest)
+}
+
+type Problem = (usize, String);
+
+struct Parser {
+    characters: Vec<char>,
+    at: usize,
+    depth: usize,
+}
+
+impl Parser {
+    fn peek(&self) -> Option<char> {
+        self.characters.get(self.at).copied()
+    }
+
+    fn blanks(&mut self) {
+        while self.peek().is_some_and(char::is_whitespace) {
+            self.at += 1;
+        }
+    }
+
+    fn eat(&mut self, wanted: char) -> bool {
+        self.blanks();
+        let there = self.peek() == Some(wanted);
+        self.at += usize::from(there);
+        there
+    }
+
+    fn here(&self, message: &str) -> Problem {
+        (self.at, message.to_owned())
+    }
+
+    fn expression(&mut self) -> Result<Selection, Problem> {
+        let mut any = vec![self.term()?];
+        while self.eat('|') {
+            any.push(self.term()?);
+        }
+        Ok(if any.len() == 1 { any.remove(0) } else { Selection::Or(any) })
+    }
+
+    fn term(&mut self) -> Result<Selection, Problem> {
+        let mut all = vec![self.factor()?];
+        while self.eat('&') {
+            all.push(self.factor()?);
+        }
+        Ok(if all.len() == 1 { all.remove(0) } else { Selection::And(all) })
+    }
+
+    fn factor(&mut self) -> Result<Selection, Problem> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(self.here("nested too deeply"));
+        }
+        let factor = if self.eat('!') {
+            Selection::Not(Box::new(self.factor()?))
+        } else if self.eat('(') {
+            let inner = self.expression()?;
+            if !self.eat(')') {
+                return Err(self.here("expected `)`"));
+            }
+            inner
+        } else {
+            self.comparison()?
+        };
+        self.depth -= 1;
+        Ok(factor)
+    }
+
+    fn word(&mut self) -> (usize, String) {
+        self.blanks();
+        let start = self.at;
+        while self.peek().is_some_and(|c| !c.is_whitespace() && !"&|()!=".contains(c)) {
+            self.at += 1;
+        }
+        (start, self.characters[start..self.at].iter().collect())
+    }
+
+    fn comparison(&mut self) -> Result<Selection, Problem> {
+        let known = properties();
+        let (at, name) = self.word();
+        if name.is_empty() {
+            return Err((at, "expected a name, `!` or `(`".to_owned()));
+        }
+        let Some((name, values)) = known.iter().find(|(known, _)| *known == name) else {
+            let names = known.iter().map(|(name, _)| *name);
+            return Err((at, unknown("name", &name, names)));
+        };
+        let negated = self.eat('!');
+        if !self.eat('=') {
+            return Err(self.here("expected `=` or `!=`"));
+        }
+        let (at, pattern) = self.word();
+        if pattern.is_empty() {
+            return Err((at, format!("expected a value for `{name}`")));
+        }
+        if !values.is_empty() && !values.iter().any(|value| fits(&pattern, value)) {
+            return Err((at, unknown(name, &pattern, values.iter().map(String::as_str))));
+        }
+        let is = Selection::Is(name, pattern);
+        Ok(if negated { Selection::Not(Box::new(is)) } else { is })
+    }
+}
+
+fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let nearest = known.min_by_key(|known| strsim::damerau_levenshtein(known, word)).unwrap_or_default();
+    format!("unknown {what} `{word}`; the nearest is `{nearest}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(expression: &str) -> usize {
+        let selection = Selection::parse(expression).expect("a valid expression");
+        Cell::all().iter().filter(|cell| selection.takes(cell)).count()
+    }
+
+    #[test]
+    fn an_expression_takes_the_cells_it_names() {
+        assert_eq!(count("kind=refusal"), 42);
+        assert_eq!(count("kind=matrix & scenario=created & profile=aquera & method=put & auth=basic"), 22);
+        assert_eq!(count("scenario=created & profile=patch-* & !method=put & auth!=basic"), 22 * 2 * 7);
+        assert_eq!(
+            count("(profile=no-put | profile=no-delete) & scenario=renamed & create=off"),
+            2 * 11 * 2 * 3
+        );
+        assert_eq!(count("id=matrix/none/basic/put/aquera/created"), 1);
+        assert_eq!(count("profile!=aquera & kind=refusal"), 42, "what is absent is not equal");
+    }
+
+    #[test]
+    fn patterns() {
+        assert!(fits("a*c", "abc") && fits("*", "") && fits("*b*", "abc") && fits("a*", "a"));
+        assert!(!fits("a*c", "ab") && !fits("b", "abc") && !fits("a*b*c", "acb"));
+        assert!(!fits("ab*b", "ab"), "the pieces may not overlap");
+    }
+
+    #[track_caller]
+    fn check(expression: &str, at: usize, message: &str) {
+        let error = Selection::parse(expression).expect_err("a bad expression");
+        assert_eq!((error.at, error.message.as_str()), (at, message));
+    }
+
+    #[test]
+    fn bad_expressions_are_told_with_the_place() {
+        check("", 0, "expected a name, `!` or `(`");
+        check("profle=aquera", 0, "unknown name `profle`; the nearest is `profile`");
+        check("auth=basic & profile=aqera", 21, "unknown profile `aqera`; the nearest is `aquera`");
+        check("auth basic", 5, "expected `=` or `!=`");
+        check("auth=", 5, "expected a value for `auth`");
+        check("(auth=basic", 11, "expected `)`");
+        check("auth=basic auth=bearer", 11, "expected `&`, `|` or the end");
+        check(&"!".repeat(65), 64, "nested too deeply");
+    }
+}

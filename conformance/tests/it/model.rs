@@ -1,0 +1,271 @@
+//! The model against rows written by hand from the design, and its whole table as a snapshot.
+
+use std::fmt::Write as _;
+
+use conformance::model::{Expectation, Method, Options, World, builtin};
+use conformance::scenario;
+use conformance::setting::Setting;
+
+const BY_DISABLE: &str = "create+update+disable+deprovision-by-disable+rules";
+const BY_DELETE: &str = "create+update+disable+deprovision-by-delete+rules";
+const NO_DISABLE: &str = "create+update+deprovision-by-delete+rules";
+const NO_UPDATION: &str = "create+deprovision-by-delete+rules";
+const NO_DEPROVISION: &str = "create+update+disable";
+const NO_RULES: &str = "create+update+disable+deprovision-by-delete";
+const LINK_ONLY: &str = "none";
+
+/// The expectations of all runs of a scenario, in both orders of users.
+fn play(setting: &str, profile: &str, method: Method, slug: &str) -> Vec<Expectation> {
+    let setting = Setting::from_slug(setting).expect("a setting");
+    let scenario = scenario::all().into_iter().find(|scenario| scenario.slug == slug).expect("a scenario");
+    let mut world = World::new(builtin(profile).expect("a profile"), method, setting);
+    (scenario.steps)(setting).iter().filter_map(|step| world.step(step)).collect()
+}
+
+fn spell(expectation: &Expectation) -> String {
+    let lines: Vec<String> = expectation.lines.iter().map(|(id, line)| format!("{id} {line}")).collect();
+    let writes: Vec<String> = expectation
+        .writes
+        .iter()
+        .map(|write| format!("{}{}", write.operation, if write.accepted { "" } else { "!" }))
+        .collect();
+    format!("{} | {} | {}", expectation.exit, lines.join("; "), writes.join(" "))
+}
+
+/// The last run of a scenario: exit code, lines, writes.
+#[track_caller]
+fn check(setting: &str, profile: &str, method: Method, slug: &str, expected: &str) {
+    let runs = play(setting, profile, method, slug);
+    assert_eq!(spell(runs.last().expect("a run")), expected, "{setting} {profile} {slug}");
+}
+
+#[test]
+fn rows_of_the_decision_table() {
+    let check = |setting, slug, expected| check(setting, "aquera", Method::Put, slug, expected);
+    check(BY_DISABLE, "created", "0 | u-1 enters create success done | Create");
+    check(LINK_ONLY, "created", "0 | u-1 enters none unsynced creation-off | ");
+    check(BY_DISABLE, "created-disabled", "0 | u-1 enters none unsynced disabled-at-source | ");
+    check(LINK_ONLY, "created-disabled", "0 | u-1 enters none unsynced disabled-at-source | ");
+    check(BY_DISABLE, "created-disabled-then-enabled", "0 | u-1 enabled create success done | Create");
+    check(LINK_ONLY, "created-disabled-then-enabled", "0 | u-1 enabled none unsynced creation-off | ");
+    check(BY_DISABLE, "already-there", "0 | u-1 enters update success done | Replace");
+    check(LINK_ONLY, "already-there", "0 | u-1 enters link partial updation-off | ");
+    check(LINK_ONLY, "already-there-as-wanted", "0 | u-1 enters link success linked | ");
+    check(BY_DISABLE, "already-there-inactive", "0 | u-1 enters enable success done | PartialUpdate Replace");
+    check(NO_DISABLE, "already-there-inactive", "0 | u-1 enters update partial disable-off | Replace");
+    check(BY_DISABLE, "already-there-disabled", "0 | u-1 enters disable success done | PartialUpdate");
+    check(NO_DISABLE, "already-there-disabled", "0 | u-1 enters link partial disable-off | ");
+    check(BY_DISABLE, "two-matches", "1 | u-1 enters none failed ambiguous-match | ");
+    check(BY_DISABLE, "match-linked-elsewhere", "1 | u-9 enters none failed account-linked-elsewhere | ");
+    check(BY_DISABLE, "attributes-changed", "0 | u-1 attributes update success done | Replace");
+    check(NO_UPDATION, "attributes-changed", "0 | u-1 attributes none partial updation-off | ");
+    check(BY_DISABLE, "disabled", "0 | u-1 disabled disable success done | PartialUpdate");
+    check(NO_DISABLE, "disabled", "0 | u-1 disabled none partial disable-off | ");
+    check(BY_DISABLE, "enabled-again", "0 | u-1 enabled enable success done | PartialUpdate");
+    let both = "0 | u-1 attributes-and-disabled disable success done | PartialUpdate Replace";
+    check(BY_DISABLE, "disabled-and-changed", both);
+    let one = "0 | u-1 attributes-and-disabled update partial disable-off | Replace";
+    check(NO_DISABLE, "disabled-and-changed", one);
+    let none = "0 | u-1 attributes-and-disabled none partial disable-off | ";
+    check(NO_UPDATION, "disabled-and-changed", none);
+    check(BY_DISABLE, "deleted", "0 | u-1 deleted disable success done | PartialUpdate");
+    check(BY_DELETE, "deleted", "0 | u-1 deleted delete success done | Delete");
+    check(NO_DEPROVISION, "deleted", "0 | u-1 deleted none partial deprovision-off | ");
+    check(BY_DELETE, "left-scope", "0 | u-1 left-scope delete success done | Delete");
+    check(BY_DELETE, "rule-deleted", "0 | u-1 rule-deleted delete success done | Delete");
+    check(NO_RULES, "rule-deleted", "0 | u-1 rule-deleted none partial rule-deletion-off | ");
+    check(NO_DEPROVISION, "rule-deleted", "0 | u-1 rule-deleted none partial rule-deletion-off | ");
+    check(BY_DISABLE, "came-back", "0 | u-1 returns enable success done | PartialUpdate");
+    check(BY_DELETE, "came-back", "0 | u-1 enters create success done | Create");
+    check(NO_DEPROVISION, "came-back", "0 | u-1 returns none success done | ");
+    check(BY_DISABLE, "came-back-disabled", "0 | u-1 returns none success done | ");
+    check(NO_DEPROVISION, "came-back-disabled", "0 | u-1 returns disable success done | PartialUpdate");
+    check(BY_DISABLE, "re-hired", "0 | u-9 enters update success done | Replace");
+    check(LINK_ONLY, "re-hired", "0 | u-9 enters link partial updation-off | ");
+    check(BY_DISABLE, "moved", "0 |  | ");
+    check(BY_DELETE, "rule-and-user-deleted", "0 | u-1 deleted delete success done | Delete");
+    check(NO_RULES, "rule-and-user-deleted", "0 | u-1 deleted delete success done | Delete");
+    check(BY_DISABLE, "removal-already-inactive", "0 | u-1 deleted none success already-inactive | ");
+    check(BY_DELETE, "removal-already-gone", "0 | u-1 deleted none success already-gone | ");
+    check(BY_DISABLE, "hidden-account", "0 | u-1 enters create success done | Create");
+}
+
+#[test]
+fn what_each_profile_makes_of_it() {
+    use Method::{Auto, Patch, Put};
+    let refused = "1 | u-1 deleted disable failed partial-update-unsupported | PartialUpdate!";
+    for method in Method::ALL {
+        check(BY_DISABLE, "no-partial-update", method, "deleted", refused);
+        check(
+            BY_DELETE,
+            "no-partial-update",
+            method,
+            "deleted",
+            "0 | u-1 deleted delete success done | Delete",
+        );
+    }
+    let alone =
+        "1 | u-1 attributes-and-disabled disable failed partial-update-unsupported | PartialUpdate! Replace";
+    check(BY_DISABLE, "no-partial-update", Auto, "disabled-and-changed", alone);
+    let updated = "0 | u-1 attributes update success done | Replace";
+    for profile in
+        ["patch-405", "patch-501", "patch-400", "patch-ignored-200", "patch-ignored-204", "patch-lies-200"]
+    {
+        check(BY_DISABLE, profile, Auto, "attributes-changed", updated);
+        check(BY_DISABLE, profile, Put, "attributes-changed", updated);
+    }
+    let unsupported = "1 | u-1 attributes update failed partial-update-unsupported | ";
+    check(BY_DISABLE, "patch-405", Patch, "attributes-changed", unsupported);
+    check(BY_DISABLE, "patch-501", Patch, "attributes-changed", unsupported);
+    check(
+        BY_DISABLE,
+        "patch-400",
+        Patch,
+        "attributes-changed",
+        "1 | u-1 attributes update failed rejected | ",
+    );
+    let ignored = "1 | u-1 attributes update failed ignored-by-target | ";
+    check(BY_DISABLE, "patch-lies-200", Patch, "attributes-changed", ignored);
+    let patched = "0 | u-1 attributes update success done | PartialUpdate";
+    check(BY_DISABLE, "patch-then-404", Auto, "attributes-changed", patched);
+    check(BY_DISABLE, "no-put", Auto, "attributes-changed", patched);
+    check(BY_DISABLE, "no-put", Put, "attributes-changed", "1 | u-1 attributes update failed rejected | ");
+    check(BY_DELETE, "no-delete", Auto, "deleted", "1 | u-1 deleted delete failed delete-unsupported | ");
+    let retried = "1 | u-1 retry delete failed delete-unsupported | ";
+    check(BY_DELETE, "no-delete", Auto, "failed-removal-retried", retried);
+    let back = "0 | u-1 enters enable success done | PartialUpdate";
+    check(BY_DELETE, "delete-deactivates", Put, "came-back", back);
+    let gone = "1 | u-1 disabled disable failed deleted-by-target | Delete";
+    check(BY_DISABLE, "disable-deletes", Auto, "disabled", gone);
+    let runs = play(BY_DISABLE, "disable-deletes", Auto, "disable-withheld");
+    let told: Vec<String> = runs.iter().skip(1).map(spell).collect();
+    assert_eq!(
+        told,
+        [
+            "1 | u-1 disabled disable failed deleted-by-target | Delete",
+            "1 | u-1 enters none unsynced disabled-at-source; \
+         u-2 attributes-and-disabled disable failed disable-withheld | PartialUpdate",
+            "1 | u-2 disabled disable failed disable-withheld | ",
+            "1 | u-2 disabled disable failed deleted-by-target | Delete",
+        ]
+    );
+}
+
+#[test]
+fn what_waits_and_what_is_tried_again() {
+    let told = |setting, profile, slug| -> Vec<String> {
+        play(setting, profile, Method::Put, slug).iter().skip(1).map(spell).collect()
+    };
+    assert_eq!(
+        told(BY_DELETE, "aquera", "removal-waits-for-full"),
+        [
+            "0 | u-1 deleted none partial deprovision-off | ",
+            "0 |  | ",
+            "0 | u-1 deleted delete success done | Delete",
+        ]
+    );
+    assert_eq!(
+        told(BY_DELETE, "aquera", "withheld-then-deleted"),
+        [
+            "0 | u-1 left-scope none partial deprovision-off | ",
+            "0 |  | ",
+            "0 | u-1 deleted delete success done | Delete",
+        ]
+    );
+    assert_eq!(
+        told(BY_DISABLE, "no-partial-update", "remove-action-changed"),
+        [
+            "1 | u-1 deleted disable failed partial-update-unsupported | PartialUpdate!",
+            "0 | u-1 retry delete success done | Delete",
+            "0 |  | ",
+        ]
+    );
+    assert_eq!(
+        told(BY_DISABLE, "aquera", "remove-action-changed"),
+        ["0 | u-1 deleted disable success done | PartialUpdate", "0 |  | ", "0 |  | ",]
+    );
+    assert_eq!(
+        told(BY_DELETE, "aquera", "delete-guard"),
+        [
+            "4 |  | ",
+            "0 | u-1 left-scope delete success done; u-2 left-scope delete success done | Delete Delete",
+        ]
+    );
+    assert_eq!(told(BY_DELETE, "aquera", "source-changed")[0], "2 |  | ");
+    assert_eq!(told(BY_DELETE, "aquera", "empty-source")[0], "5 |  | ");
+    assert_eq!(told(BY_DELETE, "aquera", "connection-off")[0], "3 |  | ");
+    assert_eq!(told(BY_DELETE, "aquera", "connection-invalid")[0], "3 |  | ");
+    assert_eq!(
+        told(BY_DELETE, "aquera", "name-handed-on"),
+        [
+            "1 | u-1 attributes update success done; u-9 enters none failed account-linked-elsewhere | Replace",
+            "0 | u-9 enters create success done | Create",
+        ]
+    );
+    assert_eq!(
+        told(BY_DELETE, "aquera", "frozen-rule"),
+        ["0 |  | ", "0 |  | ", "0 | u-1 deleted delete success done | Delete",]
+    );
+    assert_eq!(
+        told(BY_DELETE, "aquera", "rename-swap"),
+        ["1 | u-1 attributes update failed user-name-taken; u-2 attributes update failed user-name-taken \
+         | Replace! Replace! Replace! Replace!",]
+    );
+}
+
+/// A run can be asked for in either order of users.
+#[test]
+fn a_chain_of_renames_comes_out_the_same_in_either_order() {
+    let setting = Setting::from_slug(BY_DELETE).expect("a setting");
+    let chain =
+        scenario::all().into_iter().find(|scenario| scenario.slug == "rename-chain").expect("a chain");
+    let ends = [false, true].map(|backwards| {
+        let mut world = World::new(builtin("aquera").expect("a profile"), Method::Auto, setting);
+        let mut lines = Vec::new();
+        for step in (chain.steps)(setting) {
+            match step {
+                scenario::Step::Sync(_) => {
+                    lines.push(world.sync(Options { backwards, ..Options::default() }).lines);
+                }
+                step => drop(world.step(&step)),
+            }
+        }
+        let mut names: Vec<_> =
+            world.accounts().iter().map(|account| account.fields.user_name.clone()).collect();
+        names.sort();
+        (lines, names)
+    });
+    assert_eq!(ends[0], ends[1]);
+    assert_eq!(ends[0].1, ["nils.berg@example.com", "nils@example.com"]);
+}
+
+/// What the model expects of each scenario's last run under each setting.
+fn table(profile: &str, method: Method) -> String {
+    let mut text = String::new();
+    for scenario in scenario::basics() {
+        writeln!(text, "{}", scenario.slug).expect("a string");
+        for setting in Setting::valid() {
+            let runs = play(&setting.slug(), profile, method, scenario.slug);
+            let told = spell(runs.last().expect("a run"));
+            writeln!(text, "  {:<52} {told}", setting.slug()).expect("a string");
+        }
+    }
+    text
+}
+
+#[test]
+fn the_decision_table() {
+    insta::assert_snapshot!("decisions-aquera-put", table("aquera", Method::Put));
+    insta::assert_snapshot!("decisions-no-partial-update-auto", table("no-partial-update", Method::Auto));
+}
+
+#[test]
+fn the_64_settings() {
+    let mut text = String::new();
+    for setting in Setting::all() {
+        let contradictions = setting.contradictions();
+        let told = if contradictions.is_empty() { "valid".to_owned() } else { contradictions.join(", ") };
+        writeln!(text, "{:<52} {told}", setting.slug()).expect("a string");
+    }
+    insta::assert_snapshot!("settings", text);
+}

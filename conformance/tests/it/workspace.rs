@@ -1,0 +1,120 @@
+//! The rules of ARCHITECTURE.md about who may know whom, and the ones of the house style that a test can check.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// What a member depends on, directly; `tests_too` adds what only its tests need.
+fn dependencies(metadata: &Value, member: &str, tests_too: bool) -> BTreeSet<String> {
+    let packages = metadata["packages"].as_array().expect("packages");
+    let package = packages.iter().find(|package| package["name"] == member).expect("the member");
+    let listed = package["dependencies"].as_array().expect("dependencies");
+    listed
+        .iter()
+        .filter(|dependency| tests_too || dependency["kind"] != "dev")
+        .map(|dependency| dependency["name"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+fn metadata() -> Value {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--offline", "--no-deps", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let metadata = metadata();
+    #[track_caller]
+    fn check(metadata: &Value, member: &str, tests_too: bool, never: &[&str]) {
+        let has = dependencies(metadata, member, tests_too);
+        let found: Vec<_> = never.iter().filter(|name| has.contains(**name)).collect();
+        assert!(found.is_empty(), "{member} must not depend on {found:?}");
+    }
+    let outside = [
+        "mock-aquera",
+        "provisioner",
+        "conformance",
+        "tokio",
+        "axum",
+        "reqwest",
+        "hyper",
+        "sqlx",
+        "rand",
+        "chrono",
+        "time",
+    ];
+    check(&metadata, "scim", false, &outside);
+    check(&metadata, "mock-aquera", true, &["provisioner", "conformance"]);
+    check(&metadata, "provisioner", false, &["mock-aquera", "conformance"]);
+    check(&metadata, "provisioner", true, &["conformance"]);
+    check(&metadata, "conformance", true, &["scim"]);
+}
+
+/// Every Rust file below a folder, with its text.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("UTF-8");
+                found.push((path, text));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_protocol_knows_no_runtime_and_no_clock() {
+    let sources = sources(&root().join("scim/src"));
+    assert!(!sources.is_empty());
+    for (path, text) in sources {
+        for word in [
+            "tokio::",
+            "axum::",
+            "reqwest::",
+            "SystemTime",
+            "Instant::",
+            "::now(",
+            "rand::",
+            "async fn",
+            "std::net",
+        ] {
+            assert!(!text.contains(word), "{} names {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn fixtures_hold_no_code() {
+    assert_eq!(sources(&root().join("fixtures")), Vec::new());
+}
+
+#[test]
+fn files_are_short_and_lie_where_they_should() {
+    for member in ["scim", "mock-aquera", "provisioner", "conformance"] {
+        for (path, text) in sources(&root().join(member)) {
+            let (name, lines) = (path.file_name().expect("a name"), text.lines().count());
+            assert!(name != "mod.rs", "{} should be named after its module", path.display());
+            assert!(lines <= 600, "{} has {lines} lines", path.display());
+            assert!(name != "main.rs" || lines <= 30, "{} has {lines} lines", path.display());
+        }
+    }
+}
