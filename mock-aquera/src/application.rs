@@ -150,8 +150,8 @@ impl Application {
     }
 
     /// Adds an account as a POST would, with all its checks.
-    pub(crate) fn add_user(&self, resource: Value) -> Result<String, Problem> {
-        let resource = gateway::accept(&resource)?;
+    pub(crate) fn add_user(&self, resource: &Value) -> Result<String, Problem> {
+        let resource = gateway::accept(resource)?;
         let mut store = lock(&self.0.store);
         match resource.get("userName").and_then(Value::as_str) {
             Some(name) if store.is_taken(name, None) => Err(Problem::UserNameTaken(name.to_owned())),

@@ -118,7 +118,7 @@ impl MockAqueraBuilder {
             .map_err(|problem| StartError::User { index: 0, detail: problem.to_string() })?;
         for (index, resource) in self.users.into_iter().enumerate() {
             default
-                .add_user(resource)
+                .add_user(&resource)
                 .map_err(|problem| StartError::User { index, detail: problem.to_string() })?;
         }
         let (stop, stopped) = oneshot::channel::<()>();

@@ -77,12 +77,12 @@ struct Failure {
 }
 
 impl Failure {
-    fn usage(message: impl ToString) -> Self {
-        Self { exit: Exit::Usage, message: message.to_string() }
+    fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into() }
     }
 
-    fn failed(message: impl ToString) -> Self {
-        Self { exit: Exit::Failed, message: message.to_string() }
+    fn failed(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: message.into() }
     }
 }
 

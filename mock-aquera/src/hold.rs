@@ -15,14 +15,20 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Returns once the request is held; at once if it already is.
+    /// Returns once the request is held; at once if it already is. It never does where the application goes first.
     pub async fn reached(&mut self) {
         if let Some(reached) = &mut self.reached {
-            // An error means that the application is gone, and then nothing more will come: never return.
             if reached.await.is_err() {
                 std::future::pending::<()>().await;
             }
             self.reached = None;
+        }
+    }
+
+    /// Returns once the held request was given up by its client. Held before its effect, it then never has one.
+    pub async fn abandoned(&mut self) {
+        if let Some(release) = &mut self.release {
+            release.closed().await;
         }
     }
 
@@ -47,8 +53,9 @@ pub(crate) struct Gate {
 impl Gate {
     /// Waits for the hold's end. `false`: the connection is to be closed without an answer.
     pub(crate) async fn pass(mut self) -> bool {
-        if matches!(self.release.try_recv(), Err(oneshot::error::TryRecvError::Closed)) {
-            return true; // called off before the request came
+        // Released or called off before the request came.
+        if !matches!(self.release.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+            return true;
         }
         let _ = self.reached.send(());
         self.release.await.is_ok()

@@ -84,31 +84,31 @@ mod tests {
     #[test]
     fn every_problem_has_its_answer() {
         #[track_caller]
-        fn check(problem: Problem, status: u16, scim_type: Option<&str>) {
+        fn check(problem: &Problem, status: u16, scim_type: Option<&str>) {
             let (got, got_type) = problem.wire();
-            assert_eq!((got.as_u16(), got_type.map(|kind| kind.as_str())), (status, scim_type), "{problem}");
+            assert_eq!((got.as_u16(), got_type.map(ScimType::as_str)), (status, scim_type), "{problem}");
         }
         let text = || "x".to_owned();
-        check(Problem::NoSuchUser(text()), 404, None);
-        check(Problem::NoSuchDefinition { kind: "schema", name: text() }, 404, None);
-        check(Problem::NoSuchPath, 404, None);
-        check(Problem::BadApplicationName, 404, None);
-        check(Problem::TooManyApplications(1), 503, None);
-        check(Problem::Unauthorized, 401, None);
-        check(Problem::MethodNotAllowed { method: text(), allow: text() }, 405, None);
-        check(Problem::NotImplemented("bulk"), 501, None);
-        check(Problem::PartialUpdateUnsupported, 501, None);
-        check(Problem::UnsupportedMediaType, 415, None);
-        check(Problem::TooLarge(1), 413, None);
-        check(Problem::BadSyntax(text()), 400, Some("invalidSyntax"));
-        check(Problem::RefusedByProfile, 400, Some("invalidSyntax"));
-        check(Problem::UserNameTaken(text()), 409, Some("uniqueness"));
-        check(Problem::VersionMismatch(text()), 412, None);
-        check(Problem::BadFilter(text()), 400, Some("invalidFilter"));
-        check(Problem::BadValue(text()), 400, Some("invalidValue"));
-        check(Problem::BadPatch { scim_type: ScimType::NoTarget, detail: text() }, 400, Some("noTarget"));
-        check(Problem::FilterOnDiscovery, 403, None);
-        check(Problem::Fault(StatusCode::CONFLICT), 409, Some("uniqueness"));
-        check(Problem::Fault(StatusCode::TOO_MANY_REQUESTS), 429, None);
+        check(&Problem::NoSuchUser(text()), 404, None);
+        check(&Problem::NoSuchDefinition { kind: "schema", name: text() }, 404, None);
+        check(&Problem::NoSuchPath, 404, None);
+        check(&Problem::BadApplicationName, 404, None);
+        check(&Problem::TooManyApplications(1), 503, None);
+        check(&Problem::Unauthorized, 401, None);
+        check(&Problem::MethodNotAllowed { method: text(), allow: text() }, 405, None);
+        check(&Problem::NotImplemented("bulk"), 501, None);
+        check(&Problem::PartialUpdateUnsupported, 501, None);
+        check(&Problem::UnsupportedMediaType, 415, None);
+        check(&Problem::TooLarge(1), 413, None);
+        check(&Problem::BadSyntax(text()), 400, Some("invalidSyntax"));
+        check(&Problem::RefusedByProfile, 400, Some("invalidSyntax"));
+        check(&Problem::UserNameTaken(text()), 409, Some("uniqueness"));
+        check(&Problem::VersionMismatch(text()), 412, None);
+        check(&Problem::BadFilter(text()), 400, Some("invalidFilter"));
+        check(&Problem::BadValue(text()), 400, Some("invalidValue"));
+        check(&Problem::BadPatch { scim_type: ScimType::NoTarget, detail: text() }, 400, Some("noTarget"));
+        check(&Problem::FilterOnDiscovery, 403, None);
+        check(&Problem::Fault(StatusCode::CONFLICT), 409, Some("uniqueness"));
+        check(&Problem::Fault(StatusCode::TOO_MANY_REQUESTS), 429, None);
     }
 }

@@ -113,7 +113,9 @@ impl Server {
         let Defaults { profile, auth, seed, faults } = self.defaults.clone();
         let config = ApplicationConfig { profile, auth, seed };
         let application = self.make(valid, config).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS))?;
-        faults.into_iter().for_each(|fault| application.add_fault(fault));
+        for fault in faults {
+            application.add_fault(fault);
+        }
         Ok(application)
     }
 

@@ -17,6 +17,9 @@ mod task;
 mod user;
 mod write;
 
+pub mod explain;
+pub mod plan;
+
 
 
 use std::collections::HashMap;
@@ -178,7 +181,7 @@ impl Provisioner {
     /// One run: reads the source, tests the connection, decides, writes, and says what it did.
     pub async fn sync(&self, options: SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
-        let prepared = self.prepare(options).await;
+        let prepared = self.prepare(options, None).await;
         self.carry_out(prepared, options).await
     }
 
@@ -203,7 +206,9 @@ impl Provisioner {
     }
 
     /// Everything up to the decisions; writes nothing to the target.
-    pub(crate) async fn prepare(&self, options: SyncOptions) -> Result<Prepared, Ended> {
+    ///
+    /// `only` leaves everybody else out, for a look at one user.
+    pub(crate) async fn prepare(&self, options: SyncOptions, only: Option<&SourceId>) -> Result<Prepared, Ended> {
         let mut loaded = self.store.loaded();
         let ended = |exit, code, message| Ended { exit, stopped: Stopped { code, message }, users: 0, requests: 0 };
         if !self.config.enabled {
@@ -243,7 +248,8 @@ impl Provisioner {
         let context = Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), links);
         let context = Arc::new(context);
         let managed = loaded.records.values().filter(|record| record.is_managed()).count();
-        let scope = scope::subjects(&self.config, snapshot, &mut loaded.records, options.full, &mut changes);
+        let mut scope = scope::subjects(&self.config, snapshot, &mut loaded.records, options.full, &mut changes);
+        scope.subjects.retain(|subject| only.is_none_or(|only| subject.id == *only));
         let tasks = correlate::tasks(&context, scope, options.full, &self.environment.progress, &mut changes).await;
         if let Some((exit, reason)) = context.client.stopped() {
             return Err(Ended { exit, stopped: reason, users, requests: context.client.requests() });

@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The program `provisioner`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    provisioner::cli::main()
+}

@@ -58,7 +58,7 @@ pub enum MappingError {
         /// The source attribute.
         from: String,
         /// The target.
-        target: TargetPath,
+        target: String,
         /// What it is.
         found: &'static str,
     },
@@ -68,13 +68,13 @@ pub enum MappingError {
         /// The source attribute or the expression.
         from: String,
         /// The target.
-        target: TargetPath,
+        target: String,
     },
     /// An expression failed, or its result is no value.
     #[error("compute `{target}` by `{expression}`: {why}")]
     Expression {
         /// The target.
-        target: TargetPath,
+        target: String,
         /// The expression.
         expression: String,
         /// What went wrong.
@@ -143,12 +143,12 @@ impl Mapping {
         for entry in &self.entries {
             let value = match &entry.origin {
                 Origin::Attribute(path) => attribute(&user.attributes, path).map_err(|found| {
-                    MappingError::NotScalar { from: path.clone(), target: entry.target.clone(), found }
+                    MappingError::NotScalar { from: path.clone(), target: entry.target.to_string(), found }
                 })?,
                 Origin::Expression(expression) => {
                     let subject = subject.get_or_insert_with(|| User::new(&user.attributes));
                     expression.evaluate(subject).map_err(|why| MappingError::Expression {
-                        target: entry.target.clone(),
+                        target: entry.target.to_string(),
                         expression: expression.text().to_owned(),
                         why,
                     })?
@@ -205,7 +205,7 @@ impl Entry {
             }
             (Kind::Boolean, Value::String(_) | Value::Number(_)) => Err(MappingError::NotBoolean {
                 from: self.origin.text().to_owned(),
-                target: self.target.clone(),
+                target: self.target.to_string(),
             }),
             (_, value) => Ok(Some(value)),
         }

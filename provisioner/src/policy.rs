@@ -153,7 +153,7 @@ impl Decision {
 /// Decides what `preferences` make of `change` for a user whose account is in the state `link`.
 ///
 /// `source_enabled` is the user's `enabled` at the source; it plays no part in a leave.
-pub fn decide(preferences: &Preferences, change: Change, link: Link, source_enabled: bool) -> Decision {
+pub fn decide(preferences: Preferences, change: Change, link: Link, source_enabled: bool) -> Decision {
     match change {
         Change::Leaves(leave) => leaves(preferences, leave, link),
         Change::Enters { attributes } | Change::Stays { attributes } | Change::Returns { attributes } => {
@@ -162,7 +162,7 @@ pub fn decide(preferences: &Preferences, change: Change, link: Link, source_enab
     }
 }
 
-fn owned(preferences: &Preferences, attributes: bool, link: Link, source_enabled: bool) -> Decision {
+fn owned(preferences: Preferences, attributes: bool, link: Link, source_enabled: bool) -> Decision {
     match link {
         Link::None | Link::LinkedGone => {
             let dropped = if link == Link::LinkedGone { LinkAction::Drop } else { LinkAction::Keep };
@@ -184,7 +184,7 @@ fn owned(preferences: &Preferences, attributes: bool, link: Link, source_enabled
     }
 }
 
-fn write(preferences: &Preferences, attributes: bool, active: bool, source_enabled: bool) -> Decision {
+fn write(preferences: Preferences, attributes: bool, active: bool, source_enabled: bool) -> Decision {
     let flips = active != source_enabled;
     let writes_attributes = attributes && preferences.updates();
     let writes_active = (flips && preferences.disables()).then_some(source_enabled);
@@ -200,7 +200,7 @@ fn write(preferences: &Preferences, attributes: bool, active: bool, source_enabl
     }
 }
 
-fn leaves(preferences: &Preferences, leave: Leave, link: Link) -> Decision {
+fn leaves(preferences: Preferences, leave: Leave, link: Link) -> Decision {
     match link {
         Link::None | Link::UnlinkedMatch { .. } | Link::Ambiguous | Link::LinkedElsewhere { .. } => Decision::NOTHING,
         Link::Linked { deprovisioned_here: true, .. } => Decision::NOTHING,

@@ -13,7 +13,7 @@
 //! - `add` with a filter that selects nothing makes the value that the filter describes, if it
 //!   consists of equalities only; otherwise, and for the other operations, that is `noTarget`.
 //! - `add` knows a value again by its `value` and `type` (either may lack the type), or, without a
-//!   `value`, by all its sub-attributes; what is there already is completed, not doubled.
+//!   `value`, by all its sub-attributes but `primary`; what is there already is completed, not doubled.
 //! - `remove` with a `value` removes just those values of a multi-valued attribute. The RFC does
 //!   not give a value to `remove`; clients that send one mean this, and not "all".
 //! - Removing what is not there is fine, as long as it was not looked for with a filter.

@@ -269,6 +269,7 @@ mod tests {
     use crate::schema::{ENTERPRISE_URN, USER_URN};
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
     fn check(members: Value, expected: &[&str]) {
         let mut user = json!({"schemas": [USER_URN], "userName": "ida"});
         for (key, value) in members.as_object().unwrap() {

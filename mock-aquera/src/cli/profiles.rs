@@ -15,7 +15,7 @@ pub(super) fn run(name: Option<&str>) -> Result<(), Failure> {
             None => return Err(Failure::usage(format!("show a profile: {}", profile::unknown(name)))),
         },
     }
-    .map_err(Failure::failed)?;
+    .map_err(|error| Failure::failed(error.to_string()))?;
     Ok(io::stdout().write_all(text.as_bytes())?)
 }
 
@@ -35,10 +35,9 @@ fn show(text: &mut String, profile: &Profile) -> fmt::Result {
         let profile::Deviation { deviation, spec, source } = deviation;
         writeln!(text, "\nDeviation  {deviation}\nFrom       {spec}\nSource     {source}")?;
     }
-    match profile.deviations.is_empty() {
-        true => writeln!(text, "No deviation from the RFC is intended."),
-        false => {
-            writeln!(text, "\nAn approximation from public sources, not a certified copy of any product.")
-        }
+    if profile.deviations.is_empty() {
+        writeln!(text, "No deviation from the RFC is intended.")
+    } else {
+        writeln!(text, "\nAn approximation from public sources, not a certified copy of any product.")
     }
 }

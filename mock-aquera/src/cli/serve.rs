@@ -72,6 +72,9 @@ fn log_to_stderr() {
 }
 
 async fn serve(options: Options) -> Result<(), Failure> {
+    // Before anybody is told that the server is ready: a signal that comes right then must find its handler.
+    let interrupted =
+        interruption().map_err(|error| Failure::failed(format!("listen for signals: {error}")))?;
     let auth = credentials(&options.auth)?;
     let profile = read_profile(&options.profile)?;
     let loaded = options.load.as_deref().map(read_users).transpose()?;
@@ -93,14 +96,14 @@ async fn serve(options: Options) -> Result<(), Failure> {
         (StartError::User { index, detail }, Some(file)) if *index < lines.len() => {
             Failure::usage(format!("load {}:{}: {detail}", file.display(), lines[*index]))
         }
-        _ => Failure::failed(error),
+        _ => Failure::failed(error.to_string()),
     })?;
     if let Some(file) = &options.port_file {
         write_port(file, server.addr().port())
             .map_err(|error| Failure::failed(format!("write the port to {}: {error}", file.display())))?;
     }
     announce(&server, options.json, options.seed, &profile, &auth)?;
-    interrupted().await?;
+    interrupted.await;
     tracing::info!("stopping: no new connection is taken, answers on their way are finished");
     let applications = server.application_count();
     if tokio::time::timeout(DRAIN, server.stop()).await.is_err() {
@@ -221,20 +224,27 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Returns at Ctrl-C, and where there is one at SIGTERM.
-async fn interrupted() -> Result<(), Failure> {
-    let no_signal = |error| Failure::failed(format!("wait for a signal: {error}"));
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
+/// Listens for Ctrl-C, and where there is one for SIGTERM, from now on; the future returns at the first.
+#[cfg(unix)]
+fn interruption() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
         tokio::select! {
-            interrupt = tokio::signal::ctrl_c() => interrupt.map_err(no_signal),
-            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(no_signal)
+    })
+}
+
+/// Listens for Ctrl-C from now on; the future returns at the first.
+#[cfg(windows)]
+fn interruption() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }
 
 #[cfg(test)]

@@ -125,9 +125,6 @@ pub(super) fn patch(scene: &Scene<'_>, id: &str) -> Result<Reply, Refusal> {
         }
     };
     let current = store.get(id).cloned().ok_or_else(|| refuse(Problem::NoSuchUser(id.to_owned())))?;
-    if !hops::has(profile, DownstreamOperation::PartialUpdate) {
-        return Err(refuse(Problem::PartialUpdateUnsupported));
-    }
     if let Some(problem) = other_version(scene, &current) {
         return Err(refuse(problem));
     }
@@ -136,8 +133,11 @@ pub(super) fn patch(scene: &Scene<'_>, id: &str) -> Result<Reply, Refusal> {
         PatchRule::Ignored204 => return Ok(Reply::empty(StatusCode::NO_CONTENT)),
         _ => {}
     }
-    let patched = scim::patch::apply(&current.resource, &request, SchemaSet::user())
-        .map_err(|error| refuse(bad_patch(&error)))?;
+    let patched = scim::patch::apply(&current.resource, &request, SchemaSet::user()).map_err(|error| {
+        // An application without the operation doesn't look at what it is about.
+        let has_it = hops::has(profile, DownstreamOperation::PartialUpdate);
+        refuse(if has_it { bad_patch(&error) } else { Problem::PartialUpdateUnsupported })
+    })?;
     let next = resource::patched(patched, current.active());
     if rule == PatchRule::Lies200 {
         return Ok(Reply::value(StatusCode::OK, &shown(&current, next)));

@@ -117,8 +117,12 @@ async fn configure(
         if seed.is_some() {
             return Err(bad_body("the seed of an application that exists can't be changed; remove it first"));
         }
-        profile.into_iter().for_each(|profile| application.set_profile(profile));
-        auth.into_iter().for_each(|auth| application.set_auth(auth));
+        if let Some(profile) = profile {
+            application.set_profile(profile);
+        }
+        if let Some(auth) = auth {
+            application.set_auth(auth);
+        }
         return Ok(ok(&description(&application)));
     }
     let config = ApplicationConfig {

@@ -48,6 +48,10 @@ fn mask_line(
 ) -> Option<(&'static str, bool)> {
     let within = in_authentication
         || line.split('=').next().is_some_and(|key| key.to_lowercase().contains("authentication"));
+    if within && !line.contains('=') && !line.trim_start().starts_with('#') {
+        // A value that began on a line before.
+        cover(bytes, line_start, start..line.len());
+    }
     let mut key_start = start;
     let mut at = start;
     while let Some(equals) = line.get(at..).and_then(|rest| rest.find('=')) {
@@ -150,6 +154,7 @@ mod tests {
                 "kept = 1\n[connection]\nauthentication = {{ profile = \"p\", oauth-access-token = {value} }}\n"
             ));
             check(&format!("kept = 1\n[connection.authentication]\ntokn = {value}\n[source]\npath = 'x'\n"));
+            check(&format!("kept = 1\n[connection.authentication]\noauth-access-token = [\n{value}\n]\n"));
             check(&format!("kept = 1\noauth-access-token = {value}\n"));
             check(&format!(
                 "kept = 1\n[connection.authentication]\n\"oauth-access-token\" = {{ value = {value} }}\n"

@@ -147,7 +147,10 @@ pub(super) fn parse(text: &str) -> Result<RawFile, Vec<Problem>> {
 }
 
 fn syntax(error: &Error) -> Problem {
-    let help = "this does not follow the TOML format; texts stand in quotes, as in name = \"Acme\"";
+    let help = match error.message() {
+        "duplicate key" => "a key stands once in a table: leave one of the two out",
+        _ => "this does not follow the TOML format; texts stand in quotes, as in name = \"Acme\"",
+    };
     Problem::new(error.message(), help, error.span())
 }
 

@@ -78,7 +78,7 @@ pub(super) fn look_up(
 ) -> Result<String, (String, String)> {
     use secrecy::ExposeSecret;
     let (secret, from) = match raw {
-        RawSecret::Written(secret) => (secret.expose_secret().to_owned(), "it".to_owned()),
+        RawSecret::Written(secret) => (secret.expose_secret().to_owned(), "the quotes".to_owned()),
         RawSecret::Env(name) => {
             let secret = env(&name).ok_or_else(|| {
                 let message =
@@ -115,7 +115,7 @@ pub(super) fn look_up(
     }
     if secret.chars().any(char::is_control) {
         let message = format!("`{option}` has a line break or another control character in it");
-        return Err((message, format!("see that {from} holds the secret on one line and nothing else")));
+        return Err((message, format!("have the secret on one line and nothing else in {from}")));
     }
     Ok(secret)
 }

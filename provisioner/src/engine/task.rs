@@ -8,7 +8,7 @@ use super::scope::{Owned, Standing, Subject};
 use crate::ids::SourceId;
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::{self, Change, Decision, Effect, Link as LinkState, LinkAction};
-use crate::report::ChangeLabel;
+use crate::report::{ChangeLabel, Outcome};
 use crate::state::{Link, Mark, Record, differences};
 use crate::target::Trouble;
 use crate::target::lookup::Lookup;
@@ -67,6 +67,12 @@ impl Task {
         matches!(self.decision(), Some(Decision { effect: Effect::Remove(_), .. }))
     }
 
+    /// Whether it is news that nothing has to be written: a removal is called off, or what was told last is over.
+    pub(crate) fn is_relieved(&self) -> bool {
+        let told_of_trouble = self.record.situation.as_ref().is_some_and(|told| told.outcome != Outcome::Success);
+        self.label == ChangeLabel::Returns || (told_of_trouble && matches!(self.step, Step::Owned(_)))
+    }
+
     /// A task that only says what went wrong.
     pub(crate) fn failed(subject: Subject, trouble: Trouble) -> Self {
         let label = match &subject.standing {
@@ -83,7 +89,7 @@ impl Task {
             active: link.active,
             deprovisioned_here: link.mark == Mark::Removed,
         });
-        let decision = policy::decide(&context.config.preferences, Change::Leaves(leave), link, false);
+        let decision = policy::decide(context.config.preferences, Change::Leaves(leave), link, false);
         let label = if matches!(decision.effect, Effect::Remove(_)) { leave_label(&record, leave) } else { leave.into() };
         Self { id, record, label, step: Step::Left { decision, leave }, moved_from: None, fingerprint: None, parts: Vec::new() }
     }
@@ -96,8 +102,8 @@ impl Task {
         let returns = link.mark != Mark::Owned;
         let change = if returns { Change::Returns { attributes } } else { Change::Stays { attributes } };
         let state = LinkState::Linked { active: link.active, deprovisioned_here: link.mark == Mark::Removed };
-        let decision = policy::decide(&context.config.preferences, change, state, owned.enabled);
-        let label = if returns { ChangeLabel::Returns } else { stays_label(attributes, link.active, owned.enabled) };
+        let decision = policy::decide(context.config.preferences, change, state, owned.enabled);
+        let label = if returns { ChangeLabel::Returns } else { stays_label(&record, link, attributes, owned.enabled) };
         Self::owned(id, record, label, decision, owned, wanted, differs)
     }
 
@@ -137,7 +143,7 @@ impl Task {
             }
         };
         let change = Change::Enters { attributes: !differs.is_empty() };
-        let decision = policy::decide(&context.config.preferences, change, state, owned.enabled);
+        let decision = policy::decide(context.config.preferences, change, state, owned.enabled);
         if decision.link != LinkAction::Adopt {
             record.link = None;
         }
@@ -178,20 +184,26 @@ fn leave_label(record: &Record, leave: policy::Leave) -> ChangeLabel {
 }
 
 fn label_of_unlinked(record: &Record, enabled: bool) -> ChangeLabel {
-    let was_disabled = record.situation.as_ref().is_some_and(|situation| situation.wanted_active == Some(false));
+    let was_disabled = record
+        .situation
+        .as_ref()
+        .is_some_and(|told| told.outcome == Outcome::Unsynced && told.wanted_active == Some(false));
     if was_disabled && enabled { ChangeLabel::Enabled } else { ChangeLabel::Enters }
 }
 
 fn label_of_unknown(record: &Record, owned: &Owned) -> ChangeLabel {
     match &record.link {
         Some(link) if link.mark != Mark::Owned => ChangeLabel::Returns,
-        Some(link) => stays_label(true, link.active, owned.enabled),
+        Some(link) => stays_label(record, link, true, owned.enabled),
         None => label_of_unlinked(record, owned.enabled),
     }
 }
 
-const fn stays_label(attributes: bool, active: bool, enabled: bool) -> ChangeLabel {
-    match (attributes, active, enabled) {
+/// What happened to a user that stays: `active` against what the account has, or else against what was wanted last.
+fn stays_label(record: &Record, link: &Link, attributes: bool, enabled: bool) -> ChangeLabel {
+    let wanted_last = record.situation.as_ref().and_then(|told| told.wanted_active).unwrap_or(link.active);
+    let was = if link.active == enabled { wanted_last } else { link.active };
+    match (attributes, was, enabled) {
         (false, true, false) => ChangeLabel::Disabled,
         (false, false, true) => ChangeLabel::Enabled,
         (true, true, false) => ChangeLabel::AttributesAndDisabled,

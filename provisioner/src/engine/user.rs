@@ -372,9 +372,8 @@ impl Work<'_> {
             link.rule = owned.rule.clone();
         }
         let mut verdict = verdict(&self.task.parts);
-        if verdict.is_none() && self.task.label == ChangeLabel::Returns {
-            // A removal that is called off is news, though nothing has to be written.
-            verdict = verdict.or_else(|| super::parts::verdict(&[Part::none(Outcome::Success, Reason::Done)]));
+        if self.task.parts.is_empty() && self.task.is_relieved() {
+            verdict = super::parts::verdict(&[Part::none(Outcome::Success, Reason::Done)]);
         }
         let failed = verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Failed);
         let leaves = matches!(self.task.step, Step::Left { .. });

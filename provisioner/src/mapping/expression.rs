@@ -59,14 +59,18 @@ impl User {
 impl Expression {
     pub(crate) fn compile(text: &str) -> Result<Self, ExpressionError> {
         let program = ENVIRONMENT.compile(text).map_err(|errors| match errors.errors.into_iter().next() {
-            Some(error) => ExpressionError { offset: offset(text, error.pos), message: error.msg },
+            Some(error) => {
+                // The parser goes on to list every token that it could have taken.
+                let message = error.msg.split(" expecting ").next().unwrap_or_default().to_lowercase();
+                ExpressionError { offset: offset(text, error.pos), message }
+            }
             None => ExpressionError { message: "it does not parse".to_owned(), offset: None },
         })?;
         let expression = Self { text: text.to_owned(), program: Arc::new(program) };
         // The compiler does not look names up. A trial run finds most of the wrong ones before any user fails by them.
         if let Err(ExecutionError::UndeclaredReference(name)) = expression.run(&SAMPLE) {
             let message = format!("`{name}` is neither `user` nor a function");
-            return Err(ExpressionError { message, offset: text.find(name.as_str()) });
+            return Err(ExpressionError { message, offset: find_word(text, &name) });
         }
         Ok(expression)
     }
@@ -156,6 +160,17 @@ fn to_cel(value: &Value) -> cel::Value {
     }
 }
 
+/// The byte where a name stands by itself, and is not a part of another.
+fn find_word(text: &str, name: &str) -> Option<usize> {
+    let part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let by_itself = |at: usize| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + name.len()..).and_then(|after| after.chars().next());
+        !before.is_some_and(part) && !after.is_some_and(part)
+    };
+    text.match_indices(name).map(|(at, _)| at).find(|at| by_itself(*at))
+}
+
 /// The byte at a line (from 1) and a column (in characters) as the parser counts them.
 fn offset(text: &str, (line, column): (isize, isize)) -> Option<usize> {
     let line = usize::try_from(line).ok()?.checked_sub(1)?;
@@ -198,6 +213,9 @@ mod tests {
         check("user.list.exists(x, x == 'b')", Ok(json!(true)));
         check("user.email.matches('^A')", Ok(json!(true)));
         check("'constant'", Ok(json!("constant")));
+        check("type(user.email) == string", Ok(json!(true)));
+        check("string(user.n)", Ok(json!("3")));
+        check("user.list.map(x, x + '!').join('-')", Ok(json!("a!-b!")));
     }
 
     #[test]
@@ -232,6 +250,8 @@ mod tests {
         refused("usr.email", Some(0), "`usr` is neither");
         refused("user.email + domain", Some(13), "`domain` is neither");
         refused("lower(user.email)", Some(0), "`lower` is neither");
+        refused("user.email + em", Some(13), "`em` is neither");
+        refused("user.email.shout()", Some(11), "`shout` is neither");
         refused("", Some(0), "");
     }
 }

@@ -140,7 +140,7 @@ impl FromStr for TargetPath {
             }
         }
         if let Some((sub, at)) = sub {
-            if sub.contains('.') {
+            if sub.contains('.') && !sub.starts_with('.') {
                 return refuse("a path goes no deeper than one sub-attribute", at..at + sub.len());
             }
             check_name(sub, at)?;

@@ -38,16 +38,14 @@ pub(crate) fn resolve(path: &TargetPath) -> Result<(TargetPath, Kind), TargetErr
                 return Ok((path.clone(), Kind::Any));
             };
             let urn = extension.id().as_str();
-            match extension.attribute(path.attribute()) {
-                Some(attribute) => (Some(urn), attribute),
-                None => {
-                    let names = extension.attributes().iter().map(|attribute| attribute.name.as_str());
-                    return refuse(
-                        format!("there is no attribute `{}` in {urn}", path.attribute()),
-                        suggestion(path.attribute(), names),
-                    );
-                }
-            }
+            let Some(attribute) = extension.attribute(path.attribute()) else {
+                let names = extension.attributes().iter().map(|attribute| attribute.name.as_str());
+                return refuse(
+                    format!("there is no attribute `{}` in {urn}", path.attribute()),
+                    suggestion(path.attribute(), names),
+                );
+            };
+            (Some(urn), attribute)
         }
     };
     let leaf = leaf(path, attribute)?;
@@ -90,10 +88,11 @@ fn core_attribute<'a>(schemas: &'a SchemaSet, path: &TargetPath) -> Result<&'a A
     }
     let names =
         schemas.core().attributes().iter().chain(schemas.common()).map(|attribute| attribute.name.as_str());
-    refuse(
-        format!("there is no attribute `{name}` in a target user"),
-        format!("{}; an attribute of an extension needs its URN before it", suggestion(name, names)),
-    )
+    let help = match nearest(name, names) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => "name one of RFC 7643 §4.1; an attribute of an extension needs its URN before it".to_owned(),
+    };
+    refuse(format!("there is no attribute `{name}` in a target user"), help)
 }
 
 /// The attribute or sub-attribute that the path leads to, if it is one plain value.

@@ -48,21 +48,29 @@ fn write(value: &Value, out: &mut Vec<u8>) {
             out.push(b']');
         }
         Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(name, _)| *name);
-            out.push(b'{');
-            for (at, (name, member)) in members.into_iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                write_scalar(name, out);
-                out.push(b':');
-                write(member, out);
+            if members.keys().is_sorted() {
+                write_members(members.iter(), out);
+            } else {
+                let mut members: Vec<_> = members.iter().collect();
+                members.sort_unstable_by_key(|(name, _)| *name);
+                write_members(members.into_iter(), out);
             }
-            out.push(b'}');
         }
         scalar => write_scalar(scalar, out),
     }
+}
+
+fn write_members<'a>(members: impl Iterator<Item = (&'a String, &'a Value)>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (at, (name, member)) in members.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_scalar(name, out);
+        out.push(b':');
+        write(member, out);
+    }
+    out.push(b'}');
 }
 
 fn write_scalar(scalar: &(impl serde::Serialize + ?Sized), out: &mut Vec<u8>) {
@@ -86,7 +94,10 @@ mod tests {
         }
         // A value that must never change: it is kept in people's databases.
         assert_eq!(digest([]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-        assert_eq!(digest([&json!({"id": "1", "n": 2})]), "feeef6c6367821faeb87e4fcc2d00f64c4bda5c8a78d18384e0f5a50023471d6");
+        assert_eq!(
+            digest([&json!({"id": "1", "n": 2})]),
+            "feeef6c6367821faeb87e4fcc2d00f64c4bda5c8a78d18384e0f5a50023471d6"
+        );
     }
 
     #[test]

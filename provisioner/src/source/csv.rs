@@ -12,10 +12,9 @@ use super::{Misplaced, SourceProblem};
 pub(super) fn rows(text: &str) -> Result<Vec<Record>, Misplaced> {
     check_quotes(text)?;
     let mut reader = ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
-    let mut rows = reader.records();
     let mut columns = None;
     let mut records = Vec::new();
-    while let Some(row) = rows.next() {
+    for row in reader.records() {
         let row = row.map_err(|error| {
             let at = error.position().map(|position| row_start(text, position.byte()));
             match *error.kind() {

@@ -52,20 +52,18 @@ impl ConnectionReport {
 
 impl fmt::Display for ConnectionReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.failure {
-            Some(failure) => write!(f, "connection test failed: {}; {}", failure.message, failure.next),
-            None => {
-                write!(f, "connection test succeeded: {} answers as SCIM", self.scim_url)?;
-                if let Some(users) = self.users {
-                    write!(f, ", {users} users")?;
-                }
-                match self.claims_patch {
-                    Some(true) => f.write_str(", says that it supports PATCH"),
-                    Some(false) => f.write_str(", says that it has no PATCH"),
-                    None => f.write_str(", does not say whether it supports PATCH"),
-                }
-            }
+        if let Some(failure) = &self.failure {
+            return write!(f, "connection test failed: {}; {}", failure.message, failure.next);
         }
+        write!(f, "connection test succeeded: {} answers as SCIM", self.scim_url)?;
+        if let Some(users) = self.users {
+            write!(f, ", {users} users")?;
+        }
+        f.write_str(match self.claims_patch {
+            Some(true) => ", says that it supports PATCH",
+            Some(false) => ", says that it has no PATCH",
+            None => ", does not say whether it supports PATCH",
+        })
     }
 }
 

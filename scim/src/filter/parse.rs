@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use serde_json::Number;
+
 use super::{CompareOp, Filter, Literal, ParseError};
 use crate::{
     name::{AttrName, is_urn_byte},
@@ -219,11 +221,13 @@ impl<'a> Parser<'a> {
 
     fn number(&mut self) -> Result<Literal, ParseError> {
         let span = self.run(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'));
-        serde_json::from_str(&self.text[span.clone()]).map(Literal::Number).map_err(|_| {
-            ParseError::new(
-                format!("{:?} is not a number; a text needs double quotes", &self.text[span.clone()]),
-                span,
-            )
+        let text = &self.text[span.clone()];
+        let number = serde_json::from_str::<Number>(text).ok().and_then(|number| {
+            // serde_json reads fractions fast, the standard library exactly.
+            if number.is_f64() { Number::from_f64(text.parse().ok()?) } else { Some(number) }
+        });
+        number.map(Literal::Number).ok_or_else(|| {
+            ParseError::new(format!("{text:?} is not a number; a text needs double quotes"), span)
         })
     }
 

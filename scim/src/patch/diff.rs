@@ -43,12 +43,14 @@ impl Pair<'_> {
     fn attribute(&self, attr: &Attribute, path: &AttrPath, out: &mut Vec<PatchOp>) {
         let before = self.value(self.before, attr);
         let after = self.value(self.after, attr);
+        if attr.mutability == Mutability::ReadOnly || before == after {
+            return;
+        }
+        let nothing = json!([]);
+        let before = before.or_else(|| after.is_some_and(Value::is_array).then_some(&nothing));
         let (Some(old), Some(new)) = (before, after) else {
             return plain(attr, path, before, after, out);
         };
-        if attr.mutability == Mutability::ReadOnly || old == new {
-            return;
-        }
         match (old, new) {
             (Value::Array(old), Value::Array(new)) => {
                 let by_value = self.by_value(attr, path, old, new);

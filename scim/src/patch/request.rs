@@ -95,6 +95,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
     fn check(operations: Value, expected: Result<usize, (ScimType, &str)>) {
         let body = json!({"schemas": [PATCH_URN], "Operations": operations});
         let found = PatchRequest::from_json(&body);

@@ -32,8 +32,9 @@ pub(super) fn edit(edit: &Edit<'_>, current: Option<Value>) -> Result<Option<Val
             Some(single) => vec![single],
             None => Vec::new(),
         };
-        let mut list = List { edit, values, claims: Vec::new() };
+        let mut list = List { edit, values, claims: Vec::new(), made: None };
         list.run()?;
+        list.check_made()?;
         list.settle_primary()?;
         list.values.retain(|value| value.as_object().is_none_or(|members| !members.is_empty()));
         return Ok(Some(Value::Array(list.values)));
@@ -48,21 +49,21 @@ impl Edit<'_> {
             Some(Value::Object(members)) if attr.is_complex() => members,
             _ => Members::new(),
         };
-        match (self.found.sub, self.value) {
-            (Some(sub), value) => set_sub(&mut members, sub, self.given(value), &self.place)?,
-            (None, Some(given)) if self.op != PatchKind::Remove => {
-                if !attr.is_complex() {
-                    return self.checked(given).map(Some);
-                }
-                self.merge(&mut members, given)?;
-            }
-            (None, _) => return Ok(None),
+        let new = members.is_empty();
+        match (self.found.sub, self.given(self.value)) {
+            (Some(sub), given) => set_sub(&mut members, sub, given, &self.place)?,
+            (None, None) => return Ok(None),
+            (None, Some(given)) if attr.is_complex() => self.merge(&mut members, given)?,
+            (None, Some(given)) => return self.checked(given).map(Some),
         }
-        Ok(Some(Value::Object(members))
-            .filter(|_| attr.is_complex())
-            .filter(|v| v.as_object().is_some_and(|m| !m.is_empty())))
+        if members.is_empty() {
+            return Ok(None);
+        }
+        let value = Value::Object(members);
+        if new { self.checked(&value).map(Some) } else { Ok(Some(value)) }
     }
 
+    /// What is to be there afterwards, which for a removal is nothing.
     fn given<'v>(&self, value: Option<&'v Value>) -> Option<&'v Value> {
         if self.op == PatchKind::Remove { None } else { value }
     }
@@ -138,6 +139,8 @@ struct List<'e, 'a> {
     values: Vec<Value>,
     /// The values that the operation made primary.
     claims: Vec<usize>,
+    /// The value that a sub-attribute or a filter called for.
+    made: Option<usize>,
 }
 
 impl List<'_, '_> {
@@ -147,7 +150,7 @@ impl List<'_, '_> {
             (None, None) => self.whole(),
             (None, Some(sub)) => {
                 if self.values.is_empty() && edit.op != PatchKind::Remove {
-                    self.values.push(Value::Object(Members::new()));
+                    self.make(Members::new());
                 }
                 let all: Vec<usize> = (0..self.values.len()).collect();
                 self.set_in(&all, sub)
@@ -194,18 +197,15 @@ impl List<'_, '_> {
     fn add(&mut self, value: Value) -> Result<(), PatchError> {
         let attr = self.edit.found.attribute;
         let claims = is_primary(&value);
-        let at = match self.values.iter().position(|existing| same_value(attr, existing, &value)) {
-            Some(at) => {
-                if let (Value::Object(members), Value::Object(given)) = (&mut self.values[at], &value) {
-                    complete(attr, members, given, &self.edit.place)?;
-                }
-                at
+        let known = self.values.iter().position(|existing| same_value(attr, existing, &value));
+        let at = known.unwrap_or(self.values.len());
+        match (self.values.get_mut(at), value) {
+            (Some(Value::Object(members)), Value::Object(given)) => {
+                complete(attr, members, &given, &self.edit.place)?;
             }
-            None => {
-                self.values.push(value);
-                self.values.len() - 1
-            }
-        };
+            (Some(_), _) => {}
+            (None, value) => self.values.push(value),
+        }
         if claims {
             self.claims.push(at);
         }
@@ -225,13 +225,28 @@ impl List<'_, '_> {
         let Some(described) = described else {
             return Err(PatchError::new(ScimType::NoTarget, &edit.place, "selects no value"));
         };
-        let described = edit.fresh(&Value::Object(described))?;
+        let mut members = Members::new();
+        edit.merge(&mut members, &Value::Object(described))?;
+        Ok(vec![self.make(members)])
+    }
+
+    fn make(&mut self, members: Members) -> usize {
         let at = self.values.len();
-        if is_primary(&described) {
+        let value = Value::Object(members);
+        if is_primary(&value) {
             self.claims.push(at);
         }
-        self.values.push(described);
-        Ok(vec![at])
+        self.values.push(value);
+        self.made = Some(at);
+        at
+    }
+
+    /// A value that was made along the way must be whole in the end.
+    fn check_made(&self) -> Result<(), PatchError> {
+        match self.made.and_then(|at| self.values.get(at)) {
+            Some(made) => self.edit.checked(made).map(drop),
+            None => Ok(()),
+        }
     }
 
     fn described(&self, filter: &Filter) -> Option<Members> {
@@ -330,7 +345,7 @@ fn complete(attr: &Attribute, members: &mut Members, given: &Members, place: &st
     Ok(())
 }
 
-/// Whether a value is there already: by `value` and `type`, or by everything that `given` says.
+/// Whether a value is there already: by `value` and `type`, or by everything but `primary`.
 fn same_value(attr: &Attribute, existing: &Value, given: &Value) -> bool {
     let (Value::Object(old), Value::Object(new)) = (existing, given) else {
         return same(attr, existing, given);
@@ -339,10 +354,12 @@ fn same_value(attr: &Attribute, existing: &Value, given: &Value) -> bool {
         (Some(sub), Some(old), Some(new)) => Some(same(sub, old, new)),
         _ => None,
     };
-    match agree("value") {
-        Some(value) => value && agree("type") != Some(false),
-        None => get_ci(new, "value").is_none() && new.keys().all(|name| agree(name) == Some(true)),
+    if let Some(value) = agree("value") {
+        return value && agree("type") != Some(false);
     }
+    let said =
+        |members: &Members| members.keys().filter(|name| !name.eq_ignore_ascii_case("primary")).count();
+    said(old) == said(new) && new.keys().all(|name| name == "primary" || agree(name) == Some(true))
 }
 
 fn same(attr: &Attribute, a: &Value, b: &Value) -> bool {

@@ -169,6 +169,7 @@ mod tests {
     }
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
     fn refuse(document: Value, message: &str) {
         assert_eq!(Schema::from_json(&document).unwrap_err().to_string(), message);
     }

@@ -248,14 +248,12 @@ impl Checker<'_> {
     /// A number within bounds; the least bound is as small as it looks.
     fn number<T>(&mut self, option: &str, raw: Option<Spanned<i64>>, least: i64, most: T) -> Option<T>
     where
-        T: TryFrom<i64> + PartialOrd + std::fmt::Display,
+        T: Copy + TryFrom<i64> + PartialOrd + std::fmt::Display,
     {
         let raw = raw?;
         let number = *raw.get_ref();
-        if number >= least {
-            if let Some(fit) = T::try_from(number).ok().filter(|fit| *fit <= most) {
-                return Some(fit);
-            }
+        if let Some(fit) = T::try_from(number).ok().filter(|fit| number >= least && *fit <= most) {
+            return Some(fit);
         }
         let help = format!("write a number from {least} to {most}, or leave it out for the default");
         self.report(Some(raw.span()), format!("`{option}` cannot be {number}"), help);

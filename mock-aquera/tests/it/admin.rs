@@ -1,0 +1,96 @@
+//! Administration over HTTP.
+
+use mock_aquera::MockAquera;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client, finish, http, start, user};
+
+async fn admin(mock: &MockAquera, method: Method, path: &str, body: Option<Value>) -> Answer {
+    let request = http().request(method, format!("{}{path}", mock.admin_url()));
+    finish(match body {
+        Some(body) => request.body(body.to_string()),
+        None => request,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_application_is_configured_seeded_watched_and_removed() {
+    let mock = start().await;
+    let go = async |method: Method, path: &str, body: Option<Value>| admin(&mock, method, path, body).await;
+    let config = json!({"profile": "no-delete", "auth": ["bearer:own"], "seed": 9});
+    let made = go(Method::PUT, "/applications/hr", Some(config)).await;
+    assert_eq!((made.status, &made.json()["profile"]), (201, &json!("no-delete")));
+    let scim = Client::at(made.json()["scimUrl"].as_str().unwrap());
+    assert_eq!(scim.get("/Users").await.status, 401);
+
+    let changed = go(Method::PUT, "/applications/hr", Some(json!({"auth": ["bearer:mock-token"]}))).await;
+    assert_eq!(
+        (changed.status, &changed.json()["profile"]),
+        (200, &json!("no-delete")),
+        "what isn't said stays"
+    );
+    let twins = json!([user("twin", json!({})), user("TWIN", json!({"active": false}))]);
+    let seeded = go(Method::POST, "/applications/hr/users", Some(twins)).await;
+    assert_eq!((seeded.status, seeded.json()["ids"].as_array().unwrap().len()), (201, 2));
+    assert_eq!(go(Method::POST, "/applications/hr/users", Some(user("one", json!({})))).await.status, 201);
+    assert_eq!(scim.get("/Users").await.json()["totalResults"], json!(3));
+    assert_eq!(go(Method::GET, "/applications/hr/users", None).await.json()[1]["userName"], json!("TWIN"));
+
+    let rules =
+        go(Method::POST, "/applications/hr/faults", Some(json!({"rule": "status=503 times=2"}))).await;
+    assert_eq!((rules.status, rules.json()), (201, json!({"rules": ["status=503 times=2"]})));
+    assert_eq!(scim.get("/Users").await.status, 503);
+    assert_eq!(go(Method::DELETE, "/applications/hr/faults", None).await.status, 204);
+    assert_eq!(go(Method::GET, "/applications/hr/faults", None).await.json(), json!({"rules": []}));
+
+    let journal = go(Method::GET, "/applications/hr/journal", None).await.json();
+    let seen: Vec<_> =
+        journal.as_array().unwrap().iter().map(|exchange| exchange["status"].clone()).collect();
+    assert_eq!(seen, [401, 200, 503]);
+    assert_eq!(journal[1]["downstream"], json!([{"operation": "read", "target": null, "accepted": true}]));
+    assert_eq!(journal[1]["path"], json!("/apps/hr/scim/Users"));
+    assert_eq!(go(Method::DELETE, "/applications/hr/journal", None).await.status, 204);
+    assert_eq!(go(Method::GET, "/applications/hr/journal", None).await.json(), json!([]));
+
+    assert_eq!(go(Method::POST, "/applications/hr/reset", None).await.status, 204);
+    assert_eq!(go(Method::GET, "/applications/hr", None).await.json()["users"], json!(0));
+    let names: Vec<_> = go(Method::GET, "/applications", None).await.json()["applications"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|application| application["name"].clone())
+        .collect();
+    assert_eq!(names, [json!("default"), json!("hr")]);
+    assert_eq!(go(Method::DELETE, "/applications/hr", None).await.status, 204);
+    assert_eq!(go(Method::GET, "/health", None).await.json(), json!({"status": "ready", "applications": 1}));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_json() {
+    let mock = start().await;
+    let check = async |method: Method, path: &str, body: Value, status: u16, part: &str| {
+        let answer = admin(&mock, method, path, Some(body)).await;
+        let message = answer.json()["error"].as_str().unwrap().to_owned();
+        assert_eq!((answer.status, answer.header("content-type")), (status, "application/json"), "{message}");
+        assert!(message.contains(part), "{path}: {message}");
+        assert!(!message.contains("hunter2"), "{message}");
+    };
+    check(Method::GET, "/nowhere", Value::Null, 404, "nothing is at this path").await;
+    check(Method::POST, "/health", Value::Null, 405, "Allow").await;
+    check(Method::GET, "/applications/x/users", Value::Null, 404, "`x`").await;
+    check(Method::DELETE, "/applications/x", Value::Null, 404, "`x`").await;
+    check(Method::PUT, "/applications/a.b", json!({}), 400, "a.b").await;
+    check(Method::PUT, "/applications/x", json!({"profile": "no-delet"}), 400, "did you mean `no-delete`?")
+        .await;
+    check(Method::PUT, "/applications/x", json!({"auth": ["token:hunter2"]}), 400, "bearer:TOKEN").await;
+    check(Method::PUT, "/applications/x", json!({"profil": "aquera"}), 400, "`profil`").await;
+    check(Method::PUT, "/applications/default", json!({"seed": 1}), 400, "seed").await;
+    check(Method::POST, "/applications/default/users", json!([{}, 1]), 400, "element 2").await;
+    check(Method::POST, "/applications/default/faults", json!({"rule": "status=1"}), 400, "`1` does not fit")
+        .await;
+    let broken =
+        finish(http().post(format!("{}/applications/default/faults", mock.admin_url())).body("{")).await;
+    assert_eq!(broken.status, 400);
+}

@@ -1,0 +1,139 @@
+//! Misbehaviour on demand, and holding a request at its boundaries.
+
+use mock_aquera::{DownstreamOperation, Fault, Phase};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::client::{Client, downstream, start, user};
+
+#[tokio::test]
+async fn a_fault_strikes_as_often_as_it_says() {
+    let mock = start().await;
+    let application = mock.default_application();
+    let client = Client::of(&mock);
+    application.add_fault(Fault::status(503).times(2).method("POST").retry_after("3"));
+    assert_eq!(client.get("/Users").await.status, 200);
+    for _ in 0..2 {
+        let struck = client.post("/Users", &user("a", json!({}))).await;
+        struck.scim_error(503, None);
+        assert_eq!(struck.header("retry-after"), "3");
+        assert!(downstream(&application).is_empty());
+    }
+    assert!(application.users().is_empty());
+    assert_eq!(client.post("/Users", &user("a", json!({}))).await.status, 201);
+    let rules: Vec<_> = application.journal().into_iter().map(|exchange| exchange.fault).collect();
+    let first = "status=503 times=2 method=POST retry-after=3".to_owned();
+    assert_eq!(rules, [None, Some(first.clone()), Some(first.replace("times=2", "times=1")), None]);
+}
+
+#[tokio::test]
+async fn a_fault_after_the_effect_replaces_the_answer_only() {
+    let mock = start().await;
+    let application = mock.default_application();
+    let client = Client::of(&mock);
+    application.add_fault(Fault::status(500).phase(Phase::AfterEffect));
+    client.post("/Users", &user("a", json!({}))).await.scim_error(500, None);
+    assert_eq!(downstream(&application), [(DownstreamOperation::Create, true)]);
+    assert_eq!(application.users().len(), 1);
+    application.add_fault(Fault::status(503));
+    application.clear_faults();
+    assert_eq!(client.get("/Users").await.status, 200);
+}
+
+#[tokio::test]
+async fn wrong_credentials_use_up_no_fault() {
+    let mock = start().await;
+    mock.default_application().add_fault(Fault::status(503));
+    let anonymous = crate::client::http().get(format!("{}/Users", mock.scim_url()));
+    crate::client::finish(anonymous).await.scim_error(401, None);
+    Client::of(&mock).get("/Users").await.scim_error(503, None);
+}
+
+/// Sends a POST for this user and gives back the open connection.
+async fn posted(mock: &mock_aquera::MockAquera, name: &str) -> TcpStream {
+    let body = user(name, json!({})).to_string();
+    let mut stream = TcpStream::connect(mock.addr()).await.unwrap();
+    let head = format!(
+        "POST /scim/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer mock-token\r\n\
+         Content-Type: application/scim+json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn rest(mut stream: TcpStream) -> String {
+    let mut text = Vec::new();
+    // A reset instead of an orderly end is an end without an answer too.
+    let _ = stream.read_to_end(&mut text).await;
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_hold_before_the_effect_that_is_dropped_has_none() {
+    let mock = start().await;
+    let application = mock.default_application();
+    let mut hold = application.hold(1, Phase::BeforeEffect);
+    let stream = posted(&mock, "a").await;
+    hold.reached().await;
+    hold.reached().await;
+    assert!(application.users().is_empty());
+    drop(hold);
+    assert_eq!(rest(stream).await, "", "not one byte");
+    assert!(application.users().is_empty() && application.journal().is_empty());
+}
+
+#[tokio::test]
+async fn a_hold_after_the_effect_that_is_dropped_loses_the_reply() {
+    let mock = start().await;
+    let application = mock.default_application();
+    let mut hold = application.hold(1, Phase::AfterEffect);
+    let stream = posted(&mock, "a").await;
+    hold.reached().await;
+    assert_eq!(application.users().len(), 1);
+    drop(hold);
+    assert_eq!(rest(stream).await, "", "not one byte");
+    assert_eq!((application.users().len(), application.journal().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_released_hold_lets_the_answer_go() {
+    let mock = start().await;
+    let application = mock.default_application();
+    for (name, phase) in [("a", Phase::BeforeEffect), ("b", Phase::AfterEffect)] {
+        let mut hold = application.hold(2, phase);
+        let client = Client::of(&mock);
+        assert_eq!(client.get("/Users").await.status, 200, "the first one isn't held");
+        let body = user(name, json!({}));
+        let (answer, ()) = tokio::join!(client.post("/Users", &body), async {
+            hold.reached().await;
+            hold.release();
+        });
+        assert_eq!(answer.status, 201);
+        assert_eq!(client.get("/Users").await.status, 200, "nor the third");
+    }
+}
+
+#[tokio::test]
+async fn a_hold_that_was_called_off_holds_nothing() {
+    let mock = start().await;
+    drop(mock.default_application().hold(1, Phase::BeforeEffect));
+    mock.default_application().hold(2, Phase::AfterEffect).release();
+    let client = Client::of(&mock);
+    assert_eq!(client.get("/Users").await.status, 200);
+    assert_eq!(client.get("/Users").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_gives_up_while_held_before_the_effect_causes_none() {
+    let mock = start().await;
+    let application = mock.default_application();
+    let mut hold = application.hold(1, Phase::BeforeEffect);
+    let stream = posted(&mock, "gone").await;
+    hold.reached().await;
+    drop(stream);
+    hold.abandoned().await;
+    hold.release();
+    assert_eq!(Client::of(&mock).get("/Users").await.json()["totalResults"], json!(0));
+}

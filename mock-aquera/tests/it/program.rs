@@ -1,0 +1,229 @@
+//! The program as a process of its own.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-aquera"));
+    command
+        .args(arguments)
+        .env_remove("COLUMNS")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn finished(arguments: &[&str]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command(arguments).output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// A running server; killed at the end.
+struct Running {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self { child, out }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn ready(&mut self) -> Value {
+        let line = self.line();
+        serde_json::from_str(&line).unwrap_or_else(|_| {
+            let mut stderr = String::new();
+            self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+            panic!("not ready: {line}{stderr}")
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn written(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn it_serves_what_the_options_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = written(
+        folder.path(),
+        "users.ndjson",
+        "{\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\"],\"userName\":\"loaded\"}\n\n",
+    );
+    let profile = written(
+        folder.path(),
+        "own.toml",
+        "name = \"own\"\nsummary = \"mine\"\nadvertises-patch = false\n[gateway]\npatch = \"answers-501\"\n",
+    );
+    let port_file = folder.path().join("port");
+    let mut server = Running::start(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--json",
+        "--load",
+        &users,
+        "--users",
+        "2",
+        "--profile",
+        &profile,
+        "--auth",
+        "basic:ann:a:b",
+        "--auth",
+        "bearer:mock-token",
+        "--seed",
+        "7",
+        "--fault",
+        "status=503 times=1",
+        "--port-file",
+        port_file.to_str().unwrap(),
+    ]);
+    let ready = server.ready();
+    let port: u16 = std::fs::read_to_string(&port_file).unwrap().trim().parse().unwrap();
+    assert_eq!(
+        ready,
+        json!({"type": "ready", "scimUrl": format!("http://127.0.0.1:{port}/scim"),
+            "adminUrl": format!("http://127.0.0.1:{port}/_mock"), "seed": 7})
+    );
+    let client = Client::at(ready["scimUrl"].as_str().unwrap());
+    client.get("/Users").await.scim_error(503, None);
+    let list = client.get("/Users").await.json();
+    assert_eq!((&list["totalResults"], &list["Resources"][0]["userName"]), (&json!(3), &json!("loaded")));
+    let config = client.get("/ServiceProviderConfig").await.json();
+    assert_eq!(config["patch"]["supported"], json!(false));
+
+    let url = ready["scimUrl"].as_str().unwrap();
+    assert_eq!(finished(&["healthcheck", url]), (0, String::new(), String::new()));
+}
+
+#[tokio::test]
+async fn the_banner_has_what_one_needs() {
+    let mut server = Running::start(&["--listen", "127.0.0.1:0"]);
+    let mut banner = String::new();
+    while !banner.contains("/journal") {
+        let line = server.line();
+        assert_ne!(line, "", "{banner}");
+        banner.push_str(&line);
+    }
+    for part in ["Token      mock-token", "Profile    aquera", "Seed       0", "Users      3", "/scim\n"] {
+        assert!(banner.contains(part), "{banner}");
+    }
+    assert_eq!(banner.lines().filter(|line| line.trim_start().starts_with("curl ")).count(), 3, "{banner}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_it_in_order() {
+    let mut server = Running::start(&["--listen", "127.0.0.1:0", "--json"]);
+    server.ready();
+    let killed = Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(server.line().trim(), r#"{"applications":1,"type":"summary"}"#);
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn bad_input_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| written(folder.path(), name, text);
+    let user = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a"}"#;
+    let broken = file("broken.ndjson", &format!("{user}\n\n{{\"userName\" \"b\"}}\n"));
+    let twice = file("twice.ndjson", &format!("{user}\n\n{user}\n"));
+    let nameless = file("nameless.ndjson", r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"]}"#);
+    let profile = file("own.toml", "name = \"own\"\nsumary = \"x\"\n");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+
+    #[track_caller]
+    fn check(arguments: &[&str], code: i32, parts: &[&str]) {
+        let (status, out, err) = finished(arguments);
+        assert_eq!((status, out.as_str()), (code, ""), "{arguments:?} {err}");
+        for part in parts {
+            assert!(err.contains(part), "{arguments:?}: {err} lacks {part}");
+        }
+        assert!(!err.contains("hunter2"), "{err}");
+    }
+    let free = ["--listen", "127.0.0.1:0"];
+    let with = |more: &[&'static str]| [&free[..], more].concat();
+    check(&with(&["--auth", "token:hunter2"]), 2, &["--auth number 1", "bearer:TOKEN"]);
+    check(
+        &with(&["--auth", "bearer:fine", "--auth", "basic:hunter2"]),
+        2,
+        &["number 2", "basic:USER:PASSWORD"],
+    );
+    check(&with(&["--profile", "no-delet"]), 2, &["did you mean `no-delete`?"]);
+    check(&with(&["--profile", "missing.toml"]), 2, &["missing.toml"]);
+    check(
+        &["--listen", "127.0.0.1:0", "--profile", &profile],
+        2,
+        &["own.toml: line 2", "did you mean `summary`?"],
+    );
+    check(&with(&["--fault", "status=9"]), 2, &["--fault", "200 to 599"]);
+    check(&with(&["--listn", "x"]), 2, &["--listen"]);
+    check(&["--listen", "127.0.0.1:0", "--load", &broken], 2, &["broken.ndjson:3:13", "expected `:`"]);
+    check(&["--listen", "127.0.0.1:0", "--load", &twice], 2, &["twice.ndjson:3", "`a` is taken"]);
+    check(&["--listen", "127.0.0.1:0", "--load", &nameless], 2, &["nameless.ndjson:1", "userName"]);
+    check(&with(&["--load", "nowhere.ndjson"]), 2, &["nowhere.ndjson"]);
+    check(&["--listen", &taken], 1, &[&taken, "--listen", "port 0"]);
+    check(&["profiles", "aqera"], 2, &["did you mean `aquera`?"]);
+    check(&["healthcheck", "ftp://x"], 2, &["http://HOST:PORT"]);
+}
+
+#[test]
+fn a_healthcheck_of_nothing_fails() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (code, _, err) = finished(&["healthcheck", &format!("http://127.0.0.1:{port}")]);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains(&port.to_string()), "{err}");
+}
+
+#[test]
+fn profiles_are_listed_and_shown() {
+    insta::assert_snapshot!(finished(&["profiles"]).1);
+    let each: Vec<String> = mock_aquera::Profile::builtins()
+        .iter()
+        .map(|profile| finished(&["profiles", &profile.name]))
+        .map(|(code, out, err)| {
+            assert_eq!((code, err.as_str()), (0, ""));
+            out
+        })
+        .collect();
+    insta::assert_snapshot!("each_profile", each.join("\n----\n\n"));
+}
+
+#[test]
+fn it_says_what_it_is() {
+    let (code, out, _) = finished(&["--version"]);
+    assert_eq!((code, out.as_str()), (0, concat!("mock-aquera ", env!("CARGO_PKG_VERSION"), "\n")));
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (code, out, err) = finished(&["completions", shell]);
+        assert!(code == 0 && out.contains("mock-aquera") && err.is_empty(), "{shell}: {err}");
+    }
+    let (code, help, _) = finished(&["--help"]);
+    assert_eq!(code, 0);
+    insta::assert_snapshot!("help", help);
+}

@@ -1,0 +1,182 @@
+//! The program: its command line, one module per subcommand, and what they share.
+
+mod apply;
+mod check;
+mod explain;
+mod output;
+mod plan;
+mod progress;
+mod status;
+mod sync;
+mod test_connection;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use tracing_subscriber::EnvFilter;
+
+use self::output::Output;
+use crate::config::Config;
+use crate::engine::{Environment, Provisioner, SyncOptions};
+use crate::exit::Exit;
+
+/// Provisions PingOne users to a SCIM endpoint such as Aquera.
+///
+/// Exit codes: 0 done, 1 some users failed, 2 usage or configuration, 3 the connection cannot be used,
+/// 4 the delete guard stopped the run, 5 the source could not be read whole.
+#[derive(Debug, Parser)]
+#[command(name = "provisioner", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Reads the configuration and the source, and says what is wrong with them; sends nothing.
+    Check(Common),
+    /// Tests the connection, and forgets what was learned of the target's writes.
+    TestConnection(Common),
+    /// Says what a sync would send and why; writes nothing.
+    Plan(plan::PlanArgs),
+    /// Carries out a saved plan, unless something has changed since.
+    Apply(apply::ApplyArgs),
+    /// Brings the target in line with the source.
+    Sync(sync::SyncArgs),
+    /// Says how the users stand and what is known of the target.
+    Status(Common),
+    /// Follows one user: found, in scope, mapped, compared, decided, sent, and why.
+    Explain(explain::ExplainArgs),
+    /// Prints a completion script.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// What every subcommand takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    /// The state file; default: `aquera.db` beside the configuration.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Prints NDJSON, one object a line, the last one a summary.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a run may be allowed.
+#[derive(Debug, Args)]
+struct Allow {
+    /// Evaluates everybody anew, reads every linked account, and carries out removals that wait for it.
+    #[arg(long)]
+    full: bool,
+    /// Takes the users from another [source] than the last run.
+    #[arg(long)]
+    accept_new_source: bool,
+    /// Takes a source without users as what it says: everybody is gone.
+    #[arg(long)]
+    allow_empty_source: bool,
+}
+
+impl Allow {
+    const fn options(&self, approve_removals: Option<u32>) -> SyncOptions {
+        SyncOptions {
+            full: self.full,
+            accept_new_source: self.accept_new_source,
+            allow_empty_source: self.allow_empty_source,
+            approve_removals,
+        }
+    }
+}
+
+/// Parses the command line, runs the subcommand, and ends with its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return Exit::Usage.into();
+        }
+    };
+    runtime.block_on(run(cli.command)).into()
+}
+
+async fn run(command: Command) -> Exit {
+    match command {
+        Command::Check(common) => check::run(&common),
+        Command::TestConnection(common) => test_connection::run(&common).await,
+        Command::Plan(args) => plan::run(&args).await,
+        Command::Apply(args) => apply::run(&args).await,
+        Command::Sync(args) => sync::run(&args).await,
+        Command::Status(common) => status::run(&common).await,
+        Command::Explain(args) => explain::run(&args).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "provisioner", &mut script);
+            Output::raw(&String::from_utf8_lossy(&script));
+            Exit::Done
+        }
+    }
+}
+
+/// How a subcommand uses the state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Run,
+    Look,
+}
+
+impl Common {
+    fn output(&self) -> Output {
+        Output::new(self.json)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| {
+            self.config.parent().unwrap_or(Path::new("")).join("aquera.db")
+        })
+    }
+
+    /// The configuration; what is wrong with it goes to stderr.
+    fn load(&self) -> Result<Config, Exit> {
+        Config::load(&self.config).map_err(|error| {
+            eprintln!("{:?}", miette::Report::new(error));
+            Exit::Usage
+        })
+    }
+
+    /// The connection with its state; what stands in the way goes to stderr.
+    async fn open(&self, how: Use) -> Result<Provisioner, Exit> {
+        let config = self.load()?;
+        // The seed only spreads retries over time: any will do.
+        let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut environment = Environment::system(&config, self.state(), seed).map_err(|error| {
+            eprintln!("error: {error}");
+            Exit::ConnectionUnusable
+        })?;
+        if !self.json {
+            environment.progress = progress::on_terminal();
+        }
+        let opened = match how {
+            Use::Run => Provisioner::open(config, environment).await,
+            Use::Look => Provisioner::open_to_read(config, environment).await,
+        };
+        opened.map_err(|error| {
+            eprintln!("error: {error}");
+            Exit::Usage
+        })
+    }
+}

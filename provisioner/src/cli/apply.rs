@@ -1,0 +1,62 @@
+//! `provisioner apply`: carries out a saved plan, unless it has gone stale.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Common, Use};
+use crate::engine::SyncOptions;
+use crate::engine::plan::Plan;
+use crate::exit::Exit;
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    /// The plan, as `plan --out` wrote it.
+    plan: PathBuf,
+    #[command(flatten)]
+    common: Common,
+    /// Takes the users from another [source] than the last run.
+    #[arg(long)]
+    accept_new_source: bool,
+    /// Takes a source without users as what it says: everybody is gone.
+    #[arg(long)]
+    allow_empty_source: bool,
+    /// Approves exactly N removals, whatever the delete guard says.
+    #[arg(long, value_name = "N")]
+    approve_removals: Option<u32>,
+}
+
+pub(super) async fn run(args: &ApplyArgs) -> Exit {
+    let plan: Plan = match fs::read_to_string(&args.plan).map_err(|error| error.to_string()).and_then(|text| {
+        serde_json::from_str(&text).map_err(|error| format!("it is no plan ({error}); make one with `plan --out FILE`"))
+    }) {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("error: cannot read the plan {}: {error}", args.plan.display());
+            return Exit::Usage;
+        }
+    };
+    let provisioner = match args.common.open(Use::Run).await {
+        Ok(provisioner) => provisioner,
+        Err(exit) => return exit,
+    };
+    let options = SyncOptions {
+        full: plan.full,
+        accept_new_source: args.accept_new_source,
+        allow_empty_source: args.allow_empty_source,
+        approve_removals: args.approve_removals,
+    };
+    let applied = provisioner.apply(&plan, options).await;
+    provisioner.close().await;
+    match applied {
+        Ok(report) => {
+            args.common.output().report(&report);
+            report.exit
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            Exit::Usage
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `provisioner check`: the configuration and the source, without sending anything.
+
+use serde::Serialize;
+
+use super::Common;
+use super::output::Output;
+use crate::exit::Exit;
+use crate::report::word;
+use crate::source;
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "summary", rename_all = "camelCase")]
+struct Summary<'a> {
+    connection: &'a str,
+    scim_url: String,
+    enabled: bool,
+    rules: usize,
+    users: Option<usize>,
+    in_scope: Option<usize>,
+    source_error: Option<String>,
+    exit_code: u8,
+}
+
+pub(super) fn run(common: &Common) -> Exit {
+    let config = match common.load() {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    // Whether nobody is in the source is for a run to judge.
+    let (users, in_scope, source_error) = match source::read(&config.source, true) {
+        Ok(snapshot) => {
+            let owned = |user: &_| config.rules.iter().any(|rule| rule.enabled && rule.matches(user));
+            let in_scope = snapshot.users.iter().filter(|user| owned(user)).count();
+            (Some(snapshot.users.len()), Some(in_scope), None)
+        }
+        Err(error) => (None, None, Some(error.to_string())),
+    };
+    let exit = if source_error.is_some() { Exit::SourceUnreadable } else { Exit::Done };
+    if common.output().json {
+        Output::object(&Summary {
+            connection: &config.name,
+            scim_url: config.authentication.scim_url.to_string(),
+            enabled: config.enabled,
+            rules: config.rules.len(),
+            users,
+            in_scope,
+            source_error,
+            exit_code: exit.code(),
+        });
+        return exit;
+    }
+    let toggle = if config.enabled { "on" } else { "off: nothing is sent" };
+    Output::line(&format!("connection {:?} to {} ({toggle})", config.name, config.authentication.scim_url));
+    let preferences = config.preferences;
+    let on = |is_on: bool| if is_on { "on" } else { "off" };
+    Output::line(&format!(
+        "creation {}, updation {}, disable {}, deprovision {}",
+        on(preferences.creates()),
+        on(preferences.updates()),
+        on(preferences.disables()),
+        match preferences.deprovisions() {
+            None => "off".to_owned(),
+            Some(deprovision) => format!(
+                "on (remove action {}, on rule deletion {})",
+                word(&deprovision.remove_action),
+                on(deprovision.on_rule_deletion)
+            ),
+        }
+    ));
+    for rule in &config.rules {
+        let state = if rule.enabled { "" } else { " (off: its users are frozen)" };
+        Output::line(&format!("rule {:?}{state}", rule.name.as_str()));
+    }
+    match (users, in_scope, source_error) {
+        (Some(users), Some(in_scope), _) => {
+            Output::line(&format!("{}: {users} users, {in_scope} of them in scope", config.source.identity));
+        }
+        (_, _, error) => eprintln!("error: {}", error.unwrap_or_default()),
+    }
+    exit
+}

@@ -1,0 +1,45 @@
+//! `provisioner explain`: one user's way, and why.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::output::Output;
+use super::{Common, Use};
+use crate::exit::Exit;
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The user's id or name at the source, or its account's id at the target.
+    user: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "summary", rename_all = "camelCase")]
+struct Summary {
+    stages: usize,
+    exit_code: u8,
+}
+
+pub(super) async fn run(args: &ExplainArgs) -> Exit {
+    let provisioner = match args.common.open(Use::Look).await {
+        Ok(provisioner) => provisioner,
+        Err(exit) => return exit,
+    };
+    let explanation = provisioner.explain(&args.user, true).await;
+    for stage in &explanation.stages {
+        if args.common.json {
+            Output::object(stage);
+            continue;
+        }
+        Output::line(&stage.stage.replace('-', " "));
+        for line in &stage.lines {
+            Output::line(&format!("  {line}"));
+        }
+    }
+    if args.common.json {
+        Output::object(&Summary { stages: explanation.stages.len(), exit_code: explanation.exit.code() });
+    }
+    explanation.exit
+}

@@ -1,0 +1,156 @@
+//! `provisioner status`: how everybody stands, without asking the target.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::output::{Output, table, trimmed};
+use super::{Common, Use};
+use crate::exit::Exit;
+use crate::report::{Operation, Outcome, Reason, word};
+use crate::state::store::Loaded;
+use crate::state::{Learned, Mark, RunRecord, TestRecord};
+
+#[derive(Default, Serialize)]
+#[serde(tag = "type", rename = "summary", rename_all = "camelCase")]
+struct Standing {
+    connection: String,
+    scim_url: String,
+    enabled: bool,
+    linked: u64,
+    removed: u64,
+    withheld: u64,
+    pending_deprovisions: u64,
+    unsynced: u64,
+    partial: u64,
+    failed: u64,
+    unresolved: u64,
+    learned: Option<Learned>,
+    last_test: Option<TestRecord>,
+    last_run: Option<RunRecord>,
+    exit_code: u8,
+}
+
+/// One user that does not stand as it should.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "user", rename_all = "camelCase")]
+struct User<'a> {
+    source_id: &'a str,
+    user_name: &'a str,
+    target_id: Option<&'a str>,
+    operation: Operation,
+    outcome: Outcome,
+    reason: Reason,
+    detail: Option<&'a str>,
+    since: &'a str,
+}
+
+pub(super) async fn run(common: &Common) -> Exit {
+    let provisioner = match common.open(Use::Look).await {
+        Ok(provisioner) => provisioner,
+        Err(exit) => return exit,
+    };
+    let loaded = provisioner.stored();
+    let config = provisioner.config();
+    let standing = Standing {
+        connection: config.name.clone(),
+        scim_url: config.authentication.scim_url.to_string(),
+        enabled: config.enabled,
+        ..standing(&loaded)
+    };
+    if common.json { print_json(&loaded, &standing) } else { print(&loaded, &standing) }
+    Exit::Done
+}
+
+fn standing(loaded: &Loaded) -> Standing {
+    let mut standing = Standing {
+        learned: Some(loaded.connection.learned.clone()),
+        last_test: loaded.connection.last_test.clone(),
+        last_run: loaded.connection.last_run.clone(),
+        ..Standing::default()
+    };
+    for record in loaded.records.values() {
+        match record.link.as_ref().map(|link| link.mark) {
+            Some(Mark::Owned) => standing.linked += 1,
+            Some(Mark::Removed) => standing.removed += 1,
+            Some(Mark::Withheld(_)) => standing.withheld += 1,
+            Some(Mark::Pending(_)) => standing.pending_deprovisions += 1,
+            None => {}
+        }
+        match record.situation.as_ref().map(|situation| situation.outcome) {
+            Some(Outcome::Unsynced) => standing.unsynced += 1,
+            Some(Outcome::Partial) => standing.partial += 1,
+            Some(Outcome::Failed) => standing.failed += 1,
+            Some(Outcome::Success) | None => {}
+        }
+        standing.unresolved += u64::from(record.intent.is_some());
+    }
+    standing
+}
+
+fn print_json(loaded: &Loaded, standing: &Standing) {
+    for (id, record) in &loaded.records {
+        let Some(situation) = record.situation.as_ref().filter(|situation| situation.outcome != Outcome::Success) else {
+            continue;
+        };
+        Output::object(&User {
+            source_id: id.as_str(),
+            user_name: record.user_name.as_str(),
+            target_id: record.link.as_ref().map(|link| link.account.as_str()),
+            operation: situation.operation,
+            outcome: situation.outcome,
+            reason: situation.reason,
+            detail: situation.detail.as_deref(),
+            since: &situation.since,
+        });
+    }
+    Output::object(standing);
+}
+
+fn print(loaded: &Loaded, standing: &Standing) {
+    let toggle = if standing.enabled { "on" } else { "off" };
+    Output::line(&format!("connection {:?} to {} ({toggle})", standing.connection, standing.scim_url));
+    match &standing.last_test {
+        Some(test) => Output::line(&format!("last test {}: {}", test.at, test.message)),
+        None => Output::line("never tested"),
+    }
+    match &standing.last_run {
+        Some(run) => Output::line(&format!(
+            "last run {}: exit {}, {} impacted, {} failed",
+            run.at, run.exit, run.impacted, run.failed
+        )),
+        None => Output::line("never run"),
+    }
+    if let Some(learned) = &standing.learned {
+        Output::line(&format!(
+            "learned: PATCH {}, PUT {}, disable {} (test-connection forgets it)",
+            word(&learned.patch),
+            word(&learned.put),
+            word(&learned.disable)
+        ));
+    }
+    let mut reasons: BTreeMap<(Outcome, Reason), (usize, &str)> = BTreeMap::new();
+    for (id, record) in &loaded.records {
+        if let Some(situation) = record.situation.as_ref().filter(|situation| situation.outcome != Outcome::Success) {
+            reasons.entry((situation.outcome, situation.reason)).or_insert((0, id.as_str())).0 += 1;
+        }
+    }
+    if !reasons.is_empty() {
+        let mut table = table(&["users", "outcome", "reason", "for instance", "what it means"]);
+        for ((outcome, reason), (count, example)) in reasons.iter().rev() {
+            table.add_row([&count.to_string(), &word(outcome), &word(reason), *example, reason.explain()]);
+        }
+        Output::line(&trimmed(&table));
+    }
+    Output::line(&format!(
+        "{} linked, {} removed by disable, {} left and kept by preference, {} deprovisions pending; {} unsynced, {} partial, {} failed; {} unresolved writes",
+        standing.linked,
+        standing.removed,
+        standing.withheld,
+        standing.pending_deprovisions,
+        standing.unsynced,
+        standing.partial,
+        standing.failed,
+        standing.unresolved,
+    ));
+}

@@ -1,0 +1,28 @@
+//! `provisioner sync`: one run.
+
+use clap::Args;
+
+use super::{Allow, Common, Use};
+use crate::exit::Exit;
+
+#[derive(Debug, Args)]
+pub(super) struct SyncArgs {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    allow: Allow,
+    /// Approves exactly N removals, whatever the delete guard says.
+    #[arg(long, value_name = "N")]
+    approve_removals: Option<u32>,
+}
+
+pub(super) async fn run(args: &SyncArgs) -> Exit {
+    let provisioner = match args.common.open(Use::Run).await {
+        Ok(provisioner) => provisioner,
+        Err(exit) => return exit,
+    };
+    let report = provisioner.sync(args.allow.options(args.approve_removals)).await;
+    provisioner.close().await;
+    args.common.output().report(&report);
+    report.exit
+}

@@ -1,0 +1,44 @@
+//! `provisioner test-connection`.
+
+use serde::Serialize;
+
+use super::output::Output;
+use super::{Common, Use};
+use crate::exit::Exit;
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "summary", rename_all = "camelCase")]
+struct Summary {
+    succeeded: bool,
+    exit_code: u8,
+}
+
+pub(super) async fn run(common: &Common) -> Exit {
+    let provisioner = match common.open(Use::Run).await {
+        Ok(provisioner) => provisioner,
+        Err(exit) => return exit,
+    };
+    let report = match provisioner.test_connection().await {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Exit::Usage;
+        }
+    };
+    provisioner.close().await;
+    let exit = if report.succeeded() { Exit::Done } else { Exit::ConnectionUnusable };
+    if common.json {
+        Output::object(&report);
+        Output::object(&Summary { succeeded: report.succeeded(), exit_code: exit.code() });
+        return exit;
+    }
+    match &report.failure {
+        None => Output::line(&report.to_string()),
+        Some(failure) => {
+            Output::line(&format!("Test Connection Failed ({}): {}", failure.code, failure.message));
+            Output::line(&format!("next: {}", failure.next));
+            Output::line("the connection cannot be used for provisioning until a test succeeds");
+        }
+    }
+    exit
+}

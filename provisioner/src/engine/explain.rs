@@ -1,0 +1,207 @@
+//! One user's way through the engine, in words: found, in scope, mapped, compared, decided, sent, and why.
+
+use serde::Serialize;
+
+use super::plan::entry;
+use super::{Provisioner, SyncOptions};
+use crate::exit::Exit;
+use crate::ids::{SourceId, UserName};
+use crate::report::word;
+use crate::source::{self, SourceUser};
+use crate::state::{Mark, Record};
+
+/// One stage of the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "stage", rename_all = "camelCase")]
+pub struct Stage {
+    /// `found`, `in-scope`, `mapped`, `compared`, `decided`, `sent`.
+    pub stage: &'static str,
+    /// What is so, a line each.
+    pub lines: Vec<String>,
+}
+
+/// Everything there is to say of one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The stages in order.
+    pub stages: Vec<Stage>,
+    /// `Done`, or why the way could not be followed to its end.
+    pub exit: Exit,
+}
+
+impl Provisioner {
+    /// Follows the user with this source id, user name or target id. Reads, and writes nothing.
+    pub async fn explain(&self, user: &str, allow_empty: bool) -> Explanation {
+        let _running = self.running.lock().await;
+        let stored = self.stored();
+        let mut stages = Vec::new();
+        let snapshot = match source::read(&self.config().source, allow_empty) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                stages.push(Stage { stage: "found", lines: vec![error.to_string()] });
+                return Explanation { stages, exit: Exit::SourceUnreadable };
+            }
+        };
+        let name: Option<UserName> = user.parse().ok();
+        let named = |other: &str| name.as_ref().is_some_and(|name| other.parse::<UserName>().as_ref() == Ok(name));
+        let in_source =
+            snapshot.users.iter().find(|one| one.id.as_str() == user || named(&one.username));
+        let known = stored.records.iter().find(|(id, record)| {
+            in_source.is_some_and(|one| one.id == **id)
+                || id.as_str() == user
+                || named(record.user_name.as_str())
+                || record.link.as_ref().is_some_and(|link| link.account.as_str() == user)
+        });
+        let in_source = in_source.or_else(|| known.and_then(|(id, _)| snapshot.users.iter().find(|one| one.id == *id)));
+        let Some(id) = in_source.map(|one| &one.id).or_else(|| known.map(|(id, _)| id)).cloned() else {
+            let lines = vec![format!("nobody in the source or the state has the id or user name {user:?}")];
+            stages.push(Stage { stage: "found", lines });
+            return Explanation { stages, exit: Exit::Usage };
+        };
+        let record = known.map(|(_, record)| record);
+        stages.push(Stage { stage: "found", lines: found(&id, in_source, record) });
+        if let Some(one) = in_source {
+            stages.push(Stage { stage: "in-scope", lines: self.in_scope(one) });
+            stages.push(Stage { stage: "mapped", lines: self.mapped(one) });
+        }
+        let exit = self.decided(&id, record, &mut stages).await;
+        stages.push(Stage { stage: "sent", lines: sent(record) });
+        Explanation { stages, exit }
+    }
+
+    fn in_scope(&self, user: &SourceUser) -> Vec<String> {
+        let mut owner = None;
+        let mut lines: Vec<String> = Vec::new();
+        for rule in &self.config().rules {
+            let matches = rule.matches(user);
+            let words = match (matches, rule.enabled) {
+                (true, true) if owner.is_none() => {
+                    owner = Some(&rule.name);
+                    "matches, and owns the user"
+                }
+                (true, true) => "matches too; the first rule in the file owns",
+                (true, false) => "matches, and is turned off: its users are left alone unless another rule owns them",
+                (false, _) => "does not match",
+            };
+            lines.push(format!("rule {:?}: {words}", rule.name.as_str()));
+        }
+        if owner.is_none() {
+            lines.push("no enabled rule owns the user".to_owned());
+        }
+        lines
+    }
+
+    fn mapped(&self, user: &SourceUser) -> Vec<String> {
+        let rule = self.config().rules.iter().find(|rule| rule.enabled && rule.matches(user));
+        let Some(rule) = rule else { return vec!["not mapped: no enabled rule owns the user".to_owned()] };
+        match rule.mapping.apply(user) {
+            Err(error) => vec![format!("failed to {error}")],
+            Ok(wanted) => wanted
+                .iter()
+                .map(|(path, value)| {
+                    let secret = path.attribute().eq_ignore_ascii_case("password");
+                    if secret { format!("{path} = [redacted]") } else { format!("{path} = {value}") }
+                })
+                .collect(),
+        }
+    }
+
+    async fn decided(&self, id: &SourceId, record: Option<&Record>, stages: &mut Vec<Stage>) -> Exit {
+        let prepared = match self.prepare(SyncOptions::default(), Some(id)).await {
+            Ok(prepared) => prepared,
+            Err(ended) => {
+                stages.push(Stage { stage: "decided", lines: vec![ended.stopped.message] });
+                return ended.exit;
+            }
+        };
+        let mut compared = vec![match record.and_then(|record| record.link.as_ref()) {
+            Some(link) => format!("linked to account {} (active: {})", link.account, link.active),
+            None => "not linked to an account".to_owned(),
+        }];
+        let Some(task) = prepared.tasks.first() else {
+            let waits = record
+                .and_then(|record| record.link.as_ref())
+                .is_some_and(|link| matches!(link.mark, Mark::Withheld(_)));
+            compared.push("nothing changed since the user was settled, or nobody may touch it".to_owned());
+            stages.push(Stage { stage: "compared", lines: compared });
+            let lines = if waits {
+                vec!["nothing: its removal would be caused by a changed preference alone, and waits for sync --full".to_owned()]
+            } else {
+                vec!["nothing".to_owned()]
+            };
+            stages.push(Stage { stage: "decided", lines });
+            return Exit::Done;
+        };
+        if let super::task::Step::Owned(owned) = &task.step {
+            compared.push(if owned.differs.is_empty() {
+                "the account carries every mapped attribute, as far as is known".to_owned()
+            } else {
+                format!("differs in {}", super::parts::names(&owned.differs))
+            });
+            compared.push(format!("enabled at the source: {}", owned.enabled));
+        }
+        stages.push(Stage { stage: "compared", lines: compared });
+        let lines = match entry(task, prepared.context.method()) {
+            None => vec!["nothing".to_owned()],
+            Some(entry) => {
+                let mut lines = vec![
+                    format!("{} ({}, {})", word(&entry.operation), word(&entry.outcome), word(&entry.reason)),
+                    format!("because: {}", entry.why),
+                ];
+                lines.extend(entry.requests.iter().map(|request| format!("would send {request}")));
+                lines
+            }
+        };
+        stages.push(Stage { stage: "decided", lines });
+        Exit::Done
+    }
+}
+
+fn found(id: &SourceId, user: Option<&SourceUser>, record: Option<&Record>) -> Vec<String> {
+    let mut lines = Vec::new();
+    match user {
+        Some(user) => lines.push(format!(
+            "in the source as {:?}, id {id}, {}",
+            user.username,
+            if user.enabled { "enabled" } else { "disabled" }
+        )),
+        None => lines.push(format!("not in the source: id {id} is gone from it")),
+    }
+    match record {
+        Some(record) => lines.push(format!("in the state as {:?}", record.user_name.as_str())),
+        None => lines.push("not in the state: no run has had to do with it".to_owned()),
+    }
+    lines
+}
+
+fn sent(record: Option<&Record>) -> Vec<String> {
+    let Some(record) = record else { return vec!["nothing yet".to_owned()] };
+    let mut lines = Vec::new();
+    if let Some(intent) = record.intent {
+        lines.push(format!("a {} whose outcome is not known; the next run looks it up", word(&intent)));
+    }
+    if let Some(situation) = &record.situation {
+        lines.push(format!(
+            "since {}: {}, {}: {}",
+            situation.since,
+            word(&situation.outcome),
+            word(&situation.reason),
+            situation.reason.explain()
+        ));
+        lines.extend(situation.detail.clone());
+    }
+    if let Some(link) = &record.link {
+        let carried: Vec<String> = link.carries.keys().map(ToString::to_string).collect();
+        lines.push(format!("the account was last seen or sent with {}", carried.join(", ")));
+        match link.mark {
+            Mark::Owned => {}
+            Mark::Removed => lines.push("removed by disable; nothing more is sent until the user returns".to_owned()),
+            Mark::Withheld(leave) => lines.push(format!("left ({}), and the preferences keep the account", word(&leave))),
+            Mark::Pending(leave) => lines.push(format!("left ({}), and its removal is tried in each run", word(&leave))),
+        }
+    }
+    if lines.is_empty() {
+        lines.push("nothing".to_owned());
+    }
+    lines
+}

@@ -1,0 +1,331 @@
+//! A plan: what a run would send and why, to be looked at, kept, and carried out only if nothing has changed meanwhile.
+
+use serde::{Deserialize, Serialize};
+
+use super::learning::Method;
+use super::parts::{Part, Verdict, names, verdict};
+use super::task::{Step, Task};
+use super::user::standing;
+use super::{Ended, Provisioner, SyncOptions};
+use crate::ids::{SourceId, TargetId, UserName};
+use crate::mapping::TargetPath;
+use crate::policy::{Effect, LinkAction};
+use crate::preferences::RemoveAction;
+use crate::report::{ChangeLabel, Operation, Outcome, Reason, RunReport};
+use crate::source::fingerprint;
+
+/// What a run would do. Holds attribute names, never their values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Plan {
+    /// The layout of this document.
+    pub version: u32,
+    /// The connection's name.
+    pub connection: String,
+    /// The target.
+    pub scim_url: String,
+    /// When it was made, RFC 3339.
+    pub made_at: String,
+    /// Whether it is a full run.
+    pub full: bool,
+    /// What the plan rests on: the decisions with the attribute values behind them, digested.
+    pub preconditions: String,
+    /// One entry a user that has something to do.
+    pub entries: Vec<Entry>,
+    /// The figures.
+    pub summary: PlanSummary,
+}
+
+/// One user of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Entry {
+    /// The user's id at the source.
+    pub source_id: SourceId,
+    /// Its user name.
+    pub user_name: UserName,
+    /// Its account, if it has one.
+    pub target_id: Option<TargetId>,
+    /// What happened at the source.
+    pub change: ChangeLabel,
+    /// The strongest operation.
+    pub operation: Operation,
+    /// How it ends if the target plays along.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// The requests in order, in words.
+    pub requests: Vec<String>,
+    /// Why it comes to that.
+    pub why: String,
+}
+
+/// The figures of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PlanSummary {
+    /// Users in the source.
+    pub users: u64,
+    /// Users with something to do.
+    pub impacted: u64,
+    /// Accounts to be made.
+    pub creates: u64,
+    /// Existing accounts to be linked.
+    pub links: u64,
+    /// Accounts whose attributes are to be written.
+    pub updates: u64,
+    /// Accounts to be enabled.
+    pub enables: u64,
+    /// Accounts to be disabled, removals aside.
+    pub disables: u64,
+    /// Accounts to be removed by the Remove Action.
+    pub removals: u64,
+    /// Users that cannot be provisioned as things stand.
+    pub failed: u64,
+}
+
+/// Why there is no plan: the report that a run would have ended with.
+pub type NoPlan = RunReport;
+
+/// Why a plan is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Something changed since it was made.
+    #[error("the plan is stale: {0}; nothing was written: make a new one with `plan --out FILE`")]
+    Stale(String),
+}
+
+impl Provisioner {
+    /// What a run with `options` would do; nothing is written, here or at the target.
+    ///
+    /// # Errors
+    /// The run would end before any decision; the report says why.
+    pub async fn plan(&self, options: SyncOptions) -> Result<Plan, NoPlan> {
+        let _running = self.running.lock().await;
+        match self.prepare(options, None).await {
+            Ok(prepared) => {
+                let method = prepared.context.method();
+                Ok(self.document(&prepared.tasks, prepared.users, method, options))
+            }
+            Err(Ended { exit, stopped, users, requests }) => {
+                Err(RunReport::new(Vec::new(), users, requests, Some((exit, stopped))))
+            }
+        }
+    }
+
+    /// Carries out `plan`, if a plan made now would be the same.
+    ///
+    /// # Errors
+    /// The plan is stale.
+    pub async fn apply(&self, plan: &Plan, options: SyncOptions) -> Result<RunReport, ApplyError> {
+        let _running = self.running.lock().await;
+        let options = SyncOptions { full: plan.full, ..options };
+        let prepared = self.prepare(options, None).await;
+        if let Ok(prepared) = &prepared {
+            let now = self.document(&prepared.tasks, prepared.users, prepared.context.method(), options);
+            if let Some(difference) = difference(plan, &now) {
+                return Err(ApplyError::Stale(difference));
+            }
+        }
+        Ok(self.carry_out(prepared, options).await)
+    }
+
+    fn document(&self, tasks: &[Task], users: u64, method: Method, options: SyncOptions) -> Plan {
+        let mut summary = PlanSummary { users, ..PlanSummary::default() };
+        let mut entries = Vec::new();
+        let mut behind = Vec::new();
+        for task in tasks {
+            let Some(entry) = entry(task, method) else { continue };
+            count(&mut summary, task, &entry);
+            behind.push(format!("{} {}", entry.source_id, values(task)));
+            entries.push(entry);
+        }
+        let config = self.config();
+        let settings = format!("{:?} {:?} {:?}", config.preferences, config.options, config.authentication.fingerprint());
+        let preconditions = fingerprint(std::iter::once(settings.as_str()).chain(behind.iter().map(String::as_str)));
+        Plan {
+            version: 1,
+            connection: config.name.clone(),
+            scim_url: config.authentication.scim_url.to_string(),
+            made_at: self.now(),
+            full: options.full,
+            preconditions,
+            entries,
+            summary,
+        }
+    }
+}
+
+/// What a task would do; `None` where a run would be silent.
+pub(crate) fn entry(task: &Task, method: Method) -> Option<Entry> {
+    let mut parts = Vec::new();
+    let mut requests = Vec::new();
+    let account = task.record.link.as_ref().map_or("{id}", |link| link.account.as_str());
+    match &task.step {
+        Step::Fail(trouble) => parts.push(Part { decided: false, ..Part::failed(Operation::None, trouble.clone()) }),
+        Step::Left { decision, .. } => {
+            parts.extend(standing(decision.verdict));
+            match decision.effect {
+                Effect::Remove(RemoveAction::Delete) => {
+                    parts.push(Part::done(Operation::Delete));
+                    requests.extend([format!("GET Users/{account}"), format!("DELETE Users/{account}")]);
+                }
+                Effect::Remove(RemoveAction::Disable) => {
+                    parts.push(Part::done(Operation::Disable));
+                    requests.push(format!("GET Users/{account}"));
+                    requests.extend(writes(account, method, &[], Some(false)));
+                }
+                Effect::None | Effect::Create | Effect::Write { .. } => {}
+            }
+        }
+        Step::Owned(owned) => {
+            parts.extend(standing(owned.decision.verdict));
+            if owned.decision.link == LinkAction::Adopt {
+                parts.push(Part::done(Operation::Link));
+            }
+            match owned.decision.effect {
+                Effect::Create => {
+                    parts.push(Part::done(Operation::Create));
+                    let paths: Vec<TargetPath> = owned.wanted.iter().map(|(path, _)| path.clone()).collect();
+                    requests.push(format!("POST Users ({}, active: true)", names(&paths)));
+                }
+                Effect::Write { attributes, active } => {
+                    let paths = if attributes { owned.differs.as_slice() } else { &[] };
+                    if attributes {
+                        parts.push(Part::done(Operation::Update));
+                    }
+                    if let Some(active) = active {
+                        parts.push(Part::done(if active { Operation::Enable } else { Operation::Disable }));
+                    }
+                    requests.extend(writes(account, method, paths, active));
+                }
+                Effect::None | Effect::Remove(_) => {}
+            }
+            if owned.decision.attributes_withheld {
+                let part = Part::withheld(Operation::Update, Reason::UpdationOff);
+                parts.push(part.with_detail(format!("differs: {}", names(&owned.differs))));
+            }
+            if owned.decision.active_withheld {
+                let operation = if owned.enabled { Operation::Enable } else { Operation::Disable };
+                parts.push(Part::withheld(operation, Reason::DisableOff));
+            }
+        }
+    }
+    if parts.is_empty() && task.is_relieved() {
+        parts.push(Part::none(Outcome::Success, Reason::Done));
+    }
+    let verdict = verdict(&parts)?;
+    if is_standing(task, &verdict) {
+        return None;
+    }
+    let Verdict { operation, outcome, reason, detail } = verdict;
+    Some(Entry {
+        source_id: task.id.clone(),
+        user_name: task.record.user_name.clone(),
+        target_id: task.record.link.as_ref().map(|link| link.account.clone()),
+        change: task.label,
+        operation,
+        outcome,
+        reason,
+        requests,
+        why: why(task, reason, detail),
+    })
+}
+
+/// Whether that is how the user stands already, so that a run says nothing of it.
+fn is_standing(task: &Task, verdict: &Verdict) -> bool {
+    let told = task.record.situation.as_ref();
+    let same = told.is_some_and(|told| (told.outcome, told.reason) == (verdict.outcome, verdict.reason));
+    same && verdict.operation == Operation::None
+        && verdict.outcome != Outcome::Failed
+        && task.label != ChangeLabel::Returns
+}
+
+fn writes(account: &str, method: Method, paths: &[TargetPath], active: Option<bool>) -> Vec<String> {
+    let mut what = Vec::new();
+    if !paths.is_empty() {
+        what.push(names(paths));
+    }
+    what.extend(active.map(|active| format!("active: {active}")));
+    let what = what.join(", ");
+    let mut requests = match method {
+        Method::Patch => vec![format!("PATCH Users/{account} ({what})")],
+        Method::Put => vec![format!("GET Users/{account}"), format!("PUT Users/{account} ({what}; the rest as read)")],
+    };
+    if active == Some(false) {
+        requests.push(format!("GET Users/{account} (to see that it is inactive)"));
+    }
+    requests
+}
+
+fn why(task: &Task, reason: Reason, detail: Option<String>) -> String {
+    let change = match task.label {
+        ChangeLabel::Enters => "enters the scope",
+        ChangeLabel::Attributes => "attributes changed",
+        ChangeLabel::Disabled => "disabled at the source",
+        ChangeLabel::Enabled => "enabled at the source",
+        ChangeLabel::AttributesAndDisabled => "attributes changed, and disabled at the source",
+        ChangeLabel::AttributesAndEnabled => "attributes changed, and enabled at the source",
+        ChangeLabel::Returns => "comes back",
+        ChangeLabel::Deleted => "gone from the source",
+        ChangeLabel::LeftScope => "no rule matches any longer",
+        ChangeLabel::RuleDeleted => "its rule was deleted",
+        ChangeLabel::Retry => "its removal failed before",
+    };
+    let mut text = match reason {
+        Reason::Done => change.to_owned(),
+        other => format!("{change}; {}", other.explain()),
+    };
+    if let Some(detail) = detail {
+        text.push_str("; ");
+        text.push_str(&detail);
+    }
+    text
+}
+
+fn count(summary: &mut PlanSummary, task: &Task, entry: &Entry) {
+    summary.impacted += 1;
+    summary.failed += u64::from(entry.outcome == Outcome::Failed);
+    let Some(decision) = task.decision() else { return };
+    summary.links += u64::from(decision.link == LinkAction::Adopt);
+    match decision.effect {
+        Effect::None => {}
+        Effect::Create => summary.creates += 1,
+        Effect::Remove(_) => summary.removals += 1,
+        Effect::Write { attributes, active } => {
+            summary.updates += u64::from(attributes);
+            summary.enables += u64::from(active == Some(true));
+            summary.disables += u64::from(active == Some(false));
+        }
+    }
+}
+
+/// The attribute values behind a task, for the digest only.
+fn values(task: &Task) -> String {
+    match &task.step {
+        Step::Owned(owned) => serde_json::to_string(&owned.wanted).unwrap_or_default(),
+        Step::Fail(_) | Step::Left { .. } => String::new(),
+    }
+}
+
+/// The first thing in which two plans differ.
+fn difference(plan: &Plan, now: &Plan) -> Option<String> {
+    if plan.version != now.version {
+        return Some(format!("it has version {}, and this program reads {}", plan.version, now.version));
+    }
+    if plan.scim_url != now.scim_url {
+        return Some(format!("it was made for {}, and the connection is {}", plan.scim_url, now.scim_url));
+    }
+    for entry in &plan.entries {
+        match now.entries.iter().find(|other| other.source_id == entry.source_id) {
+            None => return Some(format!("user {} has nothing to do any longer", entry.source_id)),
+            Some(other) if other != entry => return Some(format!("what is to be done for user {} has changed", entry.source_id)),
+            Some(_) => {}
+        }
+    }
+    let new = now.entries.iter().find(|entry| plan.entries.iter().all(|other| other.source_id != entry.source_id));
+    if let Some(new) = new {
+        return Some(format!("user {} has something to do that is not in it", new.source_id));
+    }
+    (plan.preconditions != now.preconditions).then(|| "attribute values or settings have changed".to_owned())
+}

@@ -1,0 +1,12 @@
+//! The integration tests of the provisioner: one binary.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests panic like the tests themselves")]
+
+mod config;
+mod connection;
+mod crash;
+mod mapping;
+mod policy;
+mod program;
+mod source;
+mod support;

@@ -1,0 +1,232 @@
+//! The program as a user meets it: its messages, its exit codes, its output.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::support::{Bench, but, user};
+
+fn provisioner(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
+    command.args(arguments).current_dir(folder).env("COLUMNS", "140").env("NO_COLOR", "1");
+    command
+}
+
+async fn run(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = provisioner(arguments, folder);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn objects(output: &Output) -> Vec<Value> {
+    out(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_help_of_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    for command in [
+        &["--help"][..],
+        &["check", "--help"],
+        &["test-connection", "--help"],
+        &["plan", "--help"],
+        &["apply", "--help"],
+        &["sync", "--help"],
+        &["status", "--help"],
+        &["explain", "--help"],
+        &["completions", "--help"],
+    ] {
+        let output = run(command, folder.path()).await;
+        assert!(output.status.success());
+        writeln!(text, "$ provisioner {}\n{}", command.join(" "), out(&output)).unwrap();
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[tokio::test]
+async fn a_sync_prints_lines_and_a_summary_for_programs() {
+    let bench = Bench::new("aquera").await;
+    bench.users(&[user("1", "ada"), but(user("2", "brook"), json!({ "enabled": false }))]);
+    bench.write_config();
+    let output = run(&["sync", "-c", "aquera.toml", "--json"], bench.folder.path()).await;
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let mut lines = objects(&output);
+    let id = bench.app.users()[0]["id"].clone();
+    assert_eq!(lines[0]["targetId"], id);
+    lines[0]["targetId"] = "the id".into();
+    assert_eq!(
+        lines,
+        [
+            json!({ "type": "user", "sourceId": "1", "userName": "ada", "targetId": "the id", "change": "enters",
+                "operation": "create", "outcome": "success", "reason": "done", "detail": null }),
+            json!({ "type": "user", "sourceId": "2", "userName": "brook", "targetId": null, "change": "enters",
+                "operation": "none", "outcome": "unsynced", "reason": "disabled-at-source", "detail": null }),
+            json!({ "type": "summary", "impacted": 2, "success": 1, "unsynced": 1, "partial": 0, "failed": 0,
+                "failedDeprovisions": 0, "users": 2, "requests": 5, "stopped": null, "exitCode": 0 }),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn every_exit_but_2_ends_with_a_summary() {
+    let mut bench = Bench::new("aquera").await;
+    bench.settings.options = "max-removals = 0".to_owned();
+    bench.users(&[user("1", "ada"), user("2", "brook")]);
+    bench.write_config();
+    let folder = bench.folder.path().to_owned();
+    let exit = |output: &Output| (output.status.code(), objects(output).last().map(|last| last["exitCode"].clone()));
+    let sync = ["sync", "-c", "aquera.toml", "--json"];
+    let done = run(&sync, &folder).await;
+    assert_eq!(exit(&done), (Some(0), Some(json!(0))));
+
+    bench.users(&[user("1", "ada")]);
+    let guarded = run(&sync, &folder).await;
+    assert_eq!(exit(&guarded), (Some(4), Some(json!(4))));
+    assert_eq!(bench.accounts(), ["ada true", "brook true"], "before the first removal");
+    let words = objects(&guarded)[0]["stopped"]["message"].as_str().unwrap().to_owned();
+    assert!(words.contains("--approve-removals 1"), "{words}");
+
+    bench.users(&[]);
+    let empty = run(&sync, &folder).await;
+    assert_eq!(exit(&empty), (Some(5), Some(json!(5))));
+
+    bench.users(&[user("1", "ada")]);
+    let approved = run(&["sync", "-c", "aquera.toml", "--json", "--approve-removals", "1"], &folder).await;
+    assert_eq!(exit(&approved), (Some(0), Some(json!(0))));
+    assert_eq!(bench.accounts(), ["ada true", "brook false"]);
+
+    bench.settings.connection = "enabled = false";
+    bench.write_config();
+    let off = run(&sync, &folder).await;
+    assert_eq!(exit(&off), (Some(3), Some(json!(3))));
+
+    bench.settings.connection = "";
+    bench.settings.source = "people.ndjson";
+    bench.write_config();
+    std::fs::copy(bench.path("users.ndjson"), bench.path("people.ndjson")).unwrap();
+    let moved = run(&sync, &folder).await;
+    assert_eq!(moved.status.code(), Some(2));
+    let accepted = run(&["sync", "-c", "aquera.toml", "--json", "--accept-new-source"], &folder).await;
+    assert_eq!(exit(&accepted), (Some(0), Some(json!(0))), "{}", err(&accepted));
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_be_sent_and_goes_stale() {
+    let bench = Bench::new("aquera").await;
+    bench.app.seed_user(json!({ "userName": "brook", "active": true }));
+    bench.users(&[user("1", "ada"), user("2", "brook")]);
+    bench.write_config();
+    let folder = bench.folder.path().to_owned();
+    let plan = run(&["plan", "-c", "aquera.toml", "--out", "plan.json"], &folder).await;
+    assert!(out(&plan).contains("1 existing accounts to link, 1 to create, 1 to update"), "{}", out(&plan));
+    assert!(bench.writes().is_empty());
+    assert!(!bench.path("aquera.db").exists(), "a plan does not even make a state");
+    let saved = crate::support::read(&bench.path("plan.json"));
+    assert!(!saved.contains("Engineer") && !saved.contains("example.org"), "no attribute values: {saved}");
+
+    bench.users(&[user("1", "ada"), but(user("2", "brook"), json!({ "title": "Lead" }))]);
+    let stale = run(&["apply", "plan.json", "-c", "aquera.toml"], &folder).await;
+    assert_eq!(stale.status.code(), Some(2));
+    assert!(err(&stale).contains("stale"), "{}", err(&stale));
+    assert!(bench.writes().is_empty());
+
+    run(&["plan", "-c", "aquera.toml", "--out", "plan.json"], &folder).await;
+    let applied = run(&["apply", "plan.json", "-c", "aquera.toml"], &folder).await;
+    assert_eq!(applied.status.code(), Some(0), "{}", err(&applied));
+    assert_eq!(bench.accounts(), ["ada true", "brook true"]);
+    let again = run(&["apply", "plan.json", "-c", "aquera.toml"], &folder).await;
+    assert_eq!(again.status.code(), Some(2), "a plan is good for one time");
+}
+
+#[tokio::test]
+async fn explain_follows_one_user() {
+    let bench = Bench::new("aquera").await;
+    bench.users(&[user("1", "ada")]);
+    bench.write_config();
+    run(&["sync", "-c", "aquera.toml"], bench.folder.path()).await;
+    bench.users(&[but(user("1", "ada"), json!({ "title": "Lead" }))]);
+    let output = run(&["explain", "ADA", "-c", "aquera.toml", "--json"], bench.folder.path()).await;
+    let stages: Vec<Value> = objects(&output).iter().map(|stage| stage["stage"].clone()).collect();
+    assert_eq!(stages, [json!("found"), json!("in-scope"), json!("mapped"), json!("compared"), json!("decided"), json!("sent"), Value::Null]);
+    let text = out(&output);
+    for words in ["differs in title", "would send PATCH", "because: attributes changed", "owns the user"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let nobody = run(&["explain", "zoe", "-c", "aquera.toml"], bench.folder.path()).await;
+    assert_eq!(nobody.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn status_tells_the_standing_state() {
+    let bench = Bench::new("no-partial-update").await;
+    bench.users(&[user("1", "ada"), user("2", "brook")]);
+    bench.write_config();
+    run(&["sync", "-c", "aquera.toml"], bench.folder.path()).await;
+    bench.users(&[user("1", "ada")]);
+    let failed = run(&["sync", "-c", "aquera.toml"], bench.folder.path()).await;
+    assert_eq!(failed.status.code(), Some(1));
+    let output = run(&["status", "-c", "aquera.toml", "--json"], bench.folder.path()).await;
+    let lines = objects(&output);
+    assert_eq!(lines[0]["reason"], "partial-update-unsupported");
+    let summary = lines.last().unwrap();
+    assert_eq!((&summary["pendingDeprovisions"], &summary["linked"]), (&json!(1), &json!(1)));
+    assert_eq!(summary["lastRun"]["exit"], 1);
+}
+
+#[tokio::test]
+async fn an_http_target_needs_no_certificates_and_an_https_one_says_what_to_install() {
+    let mut bench = Bench::new("aquera").await;
+    bench.users(&[user("1", "ada")]);
+    bench.write_config();
+    std::fs::write(bench.path("empty.pem"), "").unwrap();
+    let folder = bench.folder.path().to_owned();
+    let without = |arguments: &'static [&'static str]| {
+        let mut command = provisioner(arguments, &folder);
+        command.env("SSL_CERT_FILE", folder.join("empty.pem")).env("SSL_CERT_DIR", folder.join("none"));
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    let http = without(&["sync", "-c", "aquera.toml"]).await.unwrap();
+    assert_eq!(http.status.code(), Some(0), "{}", err(&http));
+    if cfg!(any(target_os = "macos", target_os = "windows")) {
+        return; // there the system verifies, not a file
+    }
+    bench.settings.scim_url = Some("https://127.0.0.1:1/scim".to_owned());
+    bench.write_config();
+    let https = without(&["sync", "-c", "aquera.toml"]).await.unwrap();
+    assert_eq!(https.status.code(), Some(3));
+    assert!(err(&https).contains("ca-certificates"), "{}", err(&https));
+}
+
+#[tokio::test]
+async fn a_state_in_use_is_left_alone() {
+    let bench = Bench::new("aquera").await;
+    bench.users(&[user("1", "ada")]);
+    bench.write_config();
+    let held = bench.open().await;
+    let second = run(&["sync", "-c", "aquera.toml"], bench.folder.path()).await;
+    assert_eq!(second.status.code(), Some(2));
+    assert!(err(&second).contains("in use by another run"), "{}", err(&second));
+    held.close().await;
+}
+
+#[tokio::test]
+async fn a_damaged_state_is_named() {
+    let bench = Bench::new("aquera").await;
+    bench.users(&[user("1", "ada")]);
+    bench.write_config();
+    std::fs::write(bench.path("aquera.db"), "this is no database, and long enough to be looked at as one").unwrap();
+    let output = run(&["sync", "-c", "aquera.toml"], bench.folder.path()).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("aquera.db"), "{}", err(&output));
+    assert!(bench.app.journal().is_empty());
+}

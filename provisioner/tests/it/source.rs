@@ -1,0 +1,255 @@
+//! Source files: read whole and proved whole, or refused with the place.
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use provisioner::source::{Snapshot, SourceConfig, SourceError, SourceKind, SourceProblem, read};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+fn source(path: &Path) -> SourceConfig {
+    SourceConfig { kind: SourceKind::File, path: path.to_owned(), identity: "file:test".to_owned() }
+}
+
+fn read_bytes(name: &str, bytes: &[u8], allow_empty: bool) -> Result<Snapshot, SourceError> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    read(&source(&path), allow_empty)
+}
+
+fn read_text(name: &str, text: &str) -> Result<Snapshot, SourceError> {
+    read_bytes(name, text.as_bytes(), false)
+}
+
+#[test]
+fn the_three_formats_of_the_same_users_are_one_snapshot() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/identities");
+    let [ndjson, json, csv] = ["users.ndjson", "users.json", "users.csv"]
+        .map(|name| read(&source(&folder.join(name)), false).unwrap());
+    assert_eq!(ndjson.users.len(), 25);
+    assert_eq!(ndjson.users.iter().filter(|user| !user.enabled).count(), 3);
+    assert_eq!(ndjson, json);
+    assert_eq!(ndjson, csv);
+    assert_eq!(ndjson.digest.len(), 64);
+}
+
+#[track_caller]
+fn check(name: &str, text: &str, line: Option<usize>, expected: &str) {
+    let error = read_text(name, text).unwrap_err();
+    let shown = error.to_string();
+    assert_eq!(error.line(), line, "{shown}");
+    assert!(shown.starts_with("read the source ") && shown.contains(name), "{shown}");
+    assert!(shown.contains(expected), "{shown}");
+    assert!(!shown.contains("Okafor"), "the user's data is in {shown}");
+    assert!(!error.way_out().is_empty());
+}
+
+#[test]
+fn malformed_ndjson_is_refused_with_its_line() {
+    let good = r#"{"id":"1","username":"a"}"#;
+    check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"Okafor\","), Some(2), "ends half-way");
+    check(
+        "u.ndjson",
+        &format!("{good}\n\n{{\"id\" \"2\", \"x\":\"Okafor\"}}\n{good}"),
+        Some(3),
+        "column 7: this is not JSON",
+    );
+    check("u.ndjson", &format!("{good} {good}"), Some(1), "not JSON: trailing characters");
+    check("u.jsonl", &format!("{good}\n[\"Okafor\"]\n"), Some(2), "this is an array");
+    check("u.ndjson", "\"Okafor\"\n", Some(1), "this is a text");
+    check("u.ndjson", "{\n \"id\":\"1\"\n}", Some(1), "ends half-way");
+    check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"é Okafor\"]"), Some(2), "not JSON");
+}
+
+#[test]
+fn malformed_arrays_are_refused_with_their_place() {
+    let good = r#"{"id":"1","username":"a"}"#;
+    check("u.json", &format!("[{good}\n"), Some(2), "the array is not closed");
+    check("u.json", &format!("[{good},\n"), Some(2), "the array is not closed");
+    check("u.json", &format!("[{good},\n{{\"id\":"), Some(2), "ends half-way");
+    check("u.json", &format!("[{good}\n{good}]"), Some(2), "a comma or the end");
+    check("u.json", &format!("[{good}]\n, 1"), Some(2), "something follows");
+    check("u.json", good, Some(1), "no JSON array");
+    check("u.json", &format!("[{good},\n  ]"), Some(2), "not JSON");
+    check("u.json", &format!("[{good},\n  {{\n \"username\": \"Okafor\"}}]"), Some(2), "has no `id`");
+    check("u.json", &format!("[\n{good},\n 7]"), Some(3), "this is a number");
+}
+
+#[test]
+fn malformed_csv_is_refused_with_its_line() {
+    let head = "id,username,enabled,title";
+    check("u.csv", &format!("{head}\n1,a,true,x\n2,Okafor,true\n"), Some(3), "3 cells, and the header has 4");
+    check("u.csv", &format!("{head}\n1,a,true,\"x\ny\nz\"\n2,Okafor,true,x,y\n"), Some(5), "5 cells");
+    check("u.csv", &format!("{head}\n\n1,a,true,x\n\n\n2,Okafor,true\n"), Some(6), "3 cells");
+    check("u.csv", &format!("{head}\n1,a,true,x\n2,Okafor,true,\"x\n3,b,true,x\n"), Some(3), "never ends");
+    check("u.csv", &format!("{head}\n1,a,true,x\n2,Ok\"afor,true,x\n"), Some(3), "quote inside");
+    check("u.csv", &format!("{head}\n1,\"a\"b,true,x\n"), Some(2), "closing quote");
+    check("u.csv", &format!("{head}\n1,a,yes,x\n"), Some(2), "`enabled` of the user with id \"1\" is a text");
+    check("u.csv", &format!("{head}\n1,a,,x\n"), Some(2), "is an empty text");
+    check("u.csv", &format!("{head}\n1,,true,x\n"), Some(2), "no `username`: it is absent");
+    check("u.csv", &format!("{head}\n,Okafor,true,x\n"), Some(2), "no `id`: it is absent");
+    check("u.csv", "id,username\n1,a\n", Some(1), "no column `enabled`");
+    check("u.csv", "username,enabled\na,true\n", Some(1), "no column `id`");
+    check("u.csv", "id,enabled\na,true\n", Some(1), "no column `username`");
+    check("u.csv", "id,username,enabled,id\n1,a,true,1\n", Some(1), "columns 1 and 4");
+    check("u.csv", "id,username,enabled,name.given,name\n1,a,true,A,B\n", Some(1), "columns 4 and 5");
+    check("u.csv", "id,username,enabled,name..given\n1,a,true,A\n", Some(1), "column 4 has no proper name");
+    check("u.csv", "id,username,enabled,\n1,a,true,A\n", Some(1), "column 4 has no proper name");
+}
+
+#[test]
+fn users_that_are_none_are_refused() {
+    let line = |second: &str| format!("{{\"id\":\"1\",\"username\":\"a\"}}\n{second}\n");
+    check("u.ndjson", &line(r#"{"username":"Okafor"}"#), Some(2), "no `id`: it is absent");
+    check("u.ndjson", &line(r#"{"id":7,"username":"Okafor"}"#), Some(2), "no `id`: it is a number");
+    check("u.ndjson", &line(r#"{"id":"","username":"Okafor"}"#), Some(2), "no `id`: it is an empty text");
+    check(
+        "u.ndjson",
+        &line(r#"{"id":"2","name":"Okafor"}"#),
+        Some(2),
+        "id \"2\" has no `username`: it is absent",
+    );
+    check("u.ndjson", &line(r#"{"id":"2","username":null}"#), Some(2), "it is null");
+    check("u.ndjson", &line(r#"{"id":"2","username":"Okafor","enabled":"yes"}"#), Some(2), "is a text");
+    check("u.ndjson", &line(r#"{"id":"2","username":"Okafor","enabled":null}"#), Some(2), "is null");
+    let twice = line("{\"id\":\"2\",\"username\":\"b\"}\n\n{\"id\":\"1\",\"username\":\"Okafor\"}");
+    check("u.ndjson", &twice, Some(4), "the id \"1\" is there twice, first on line 1");
+    let twice = "id,username,enabled\n7,\"a\nb\",true\n8,c,true\n7,Okafor,true\n";
+    check("u.csv", twice, Some(5), "the id \"7\" is there twice, first on line 2");
+}
+
+#[test]
+fn files_that_cannot_be_read_have_their_own_words() {
+    let folder = TempDir::new().unwrap();
+    let refused = |name: &str| read(&source(&folder.path().join(name)), true).unwrap_err();
+    fs::create_dir(folder.path().join("d.csv")).unwrap();
+    assert_eq!(*refused("nobody.ndjson").problem(), SourceProblem::NotFound);
+    assert_eq!(*refused("d.csv").problem(), SourceProblem::Directory);
+    assert_eq!(*refused("users.xlsx").problem(), SourceProblem::UnknownFormat);
+    assert!(refused("users.xlsx").way_out().contains(".jsonl"));
+    let error = read_bytes("u.csv", b"id,username,enabled\n1,Jos\xe9,true\n", false).unwrap_err();
+    assert_eq!((error.line(), error.problem()), (Some(2), &SourceProblem::NotUtf8));
+}
+
+#[test]
+fn a_source_without_users_needs_a_word() {
+    for (name, text) in [
+        ("u.ndjson", ""),
+        ("u.ndjson", "\n \n"),
+        ("u.json", "[ ]\n"),
+        ("u.json", ""),
+        ("u.csv", "id,username,enabled\n"),
+    ] {
+        let error = read_bytes(name, text.as_bytes(), false).unwrap_err();
+        assert_eq!(*error.problem(), SourceProblem::Empty, "{name} {text:?}");
+        assert!(error.way_out().contains("--allow-empty-source"));
+        assert!(read_bytes(name, text.as_bytes(), true).unwrap().users.is_empty(), "{name} {text:?}");
+    }
+    // Nothing allows half a file.
+    assert!(read_bytes("u.json", b"[", true).is_err());
+    assert!(read_bytes("u.csv", b"id,username\n", true).is_err());
+}
+
+#[test]
+fn what_is_harmless_is_tolerated() {
+    let user = json!({"id": "1", "username": "a"});
+    for (name, text) in [
+        ("u.ndjson", format!("\u{feff}{user}\r\n")),
+        ("U.NDJSON", format!("\n{user}")),
+        ("u.jsonl", format!("{user}\n\n")),
+        ("u.json", format!("\u{feff} [ {user} ] \n")),
+    ] {
+        let snapshot = read_text(name, &text).unwrap();
+        assert_eq!(snapshot.users.len(), 1, "{name}");
+        assert!(snapshot.users[0].enabled, "{name}");
+        assert_eq!(snapshot.users[0].attributes, user, "{name}");
+    }
+    let csv = "\u{feff}id, username ,enabled\r\n1,a,false\r\n2,A,true\r\n";
+    let snapshot = read_text("u.csv", csv).unwrap();
+    assert_eq!(snapshot.users[0].attributes, json!({"id": "1", "username": "a", "enabled": false}));
+    // Two users of one user name are for the correlation to judge.
+    assert_eq!(snapshot.users.len(), 2);
+}
+
+#[test]
+fn digests_follow_content() {
+    let one =
+        read_text("u.ndjson", r#"{"id":"1","username":"a","name":{"given":"x","family":"y"}}"#).unwrap();
+    let other =
+        read_text("u.ndjson", r#"{"name":{"family":"y","given":"x"}, "username":"a","id":"1"}"#).unwrap();
+    let changed =
+        read_text("u.ndjson", r#"{"name":{"family":"y","given":"z"}, "username":"a","id":"1"}"#).unwrap();
+    assert_eq!((&one.digest, one.users[0].digest()), (&other.digest, other.users[0].digest()));
+    assert_ne!(one.digest, changed.digest);
+    assert_ne!(one.users[0].digest(), changed.users[0].digest());
+}
+
+/// What a CSV cell can hold: any text but the empty one, which means absent.
+fn cell() -> impl Strategy<Value = String> {
+    proptest::string::string_regex("[a-zé \",\n\r.;'\\\\{\\[]{1,8}").unwrap()
+}
+
+/// A user made of a text for id and user name, `enabled`, and given name, family name and title where it has them.
+fn user(at: usize, text: &str, enabled: bool, optional: [Option<String>; 3]) -> Value {
+    let [given, family, title] = optional;
+    let present = |members: [(&str, Option<String>); 2]| -> Map<_, _> {
+        members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), json!(value?)))).collect()
+    };
+    let mut user = present([("title", title), ("id", Some(format!("{at}{text}")))]);
+    user.insert("username".to_owned(), json!(format!("u{text}")));
+    user.insert("enabled".to_owned(), json!(enabled));
+    let name = present([("given", given), ("family", family)]);
+    if !name.is_empty() {
+        user.insert("name".to_owned(), Value::Object(name));
+    }
+    Value::Object(user)
+}
+
+fn users() -> impl Strategy<Value = Vec<Value>> {
+    let optional = proptest::array::uniform3(proptest::option::of(cell()));
+    proptest::collection::vec((cell(), any::<bool>(), optional), 1..8).prop_map(|users| {
+        let users = users.into_iter().enumerate();
+        users.map(|(at, (text, enabled, optional))| user(at, &text, enabled, optional)).collect()
+    })
+}
+
+/// The users as CSV, written by hand: every cell in quotes.
+fn to_csv(users: &[Value]) -> String {
+    let columns = ["id", "enabled", "username", "name.given", "title", "name.family"];
+    let row = |user: &Value| {
+        columns
+            .map(|column| match user.pointer(&format!("/{}", column.replace('.', "/"))) {
+                Some(Value::String(text)) => format!("\"{}\"", text.replace('"', "\"\"")),
+                Some(other) => other.to_string(),
+                None => String::new(),
+            })
+            .join(",")
+    };
+    let rows: Vec<String> = users.iter().map(row).collect();
+    format!("{}\n{}\n", columns.join(","), rows.join("\n"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn the_format_makes_no_difference(users in users()) {
+        let lines: Vec<String> = users.iter().map(Value::to_string).collect();
+        let ndjson = read_text("u.ndjson", &lines.join("\n")).unwrap();
+        let json = read_text("u.json", &serde_json::to_string_pretty(&users).unwrap()).unwrap();
+        let csv = read_text("u.csv", &to_csv(&users)).unwrap();
+        prop_assert_eq!(&ndjson, &json);
+        prop_assert_eq!(&ndjson, &csv);
+        let read: Vec<_> = ndjson.users.into_iter().map(|user| user.attributes).collect();
+        prop_assert_eq!(read, users);
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_never_a_smaller_one(users in users(), cut in 1_usize..40) {
+        let json = serde_json::to_string(&users).unwrap();
+        let kept: String = json.chars().take(json.chars().count().saturating_sub(cut)).collect();
+        prop_assert!(read_bytes("u.json", kept.as_bytes(), false).is_err());
+    }
+}
