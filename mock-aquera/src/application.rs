@@ -143,7 +143,7 @@ impl Application {
 
     /// Adds an account without any check, two with one `userName` if need be, and returns its id. An `id` in the
     /// resource is kept, and takes the place of the account that has it. `schemas` and `active` are filled in where
-    /// they are missing, `meta` always. What isn't an object counts as an empty one.
+    /// they are missing, `meta` always; a password is dropped. What isn't an object counts as an empty one.
     pub fn seed_user(&self, resource: Value) -> String {
         let resource = gateway::completed(resource);
         lock(&self.0.store).insert(resource, self.0.clock.now()).id.clone()
@@ -272,6 +272,13 @@ impl Application {
             } else {
                 (unauthorized(&settings.auth), body.unwrap_or_default())
             };
+        tracing::debug!(
+            application = self.name(),
+            method = %parts.method,
+            status = reply.status.as_u16(),
+            fault = fault.is_some(),
+            "answered a request"
+        );
         lock(&self.0.journal).record(Record {
             at: now,
             method: parts.method,

@@ -189,10 +189,39 @@ fn name_key(account: &Account) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn store() -> Store {
         Store::new("http://h/scim/Users".to_owned(), 7)
+    }
+
+    proptest! {
+        /// Whatever is written in whatever order, each index says what a look at every account says.
+        #[test]
+        fn an_index_agrees_with_a_scan(writes in vec((0..4_u8, 0..6_usize, "[aAbBß]{1,2}"), 0..40)) {
+            let mut store = store();
+            let mut ids: Vec<String> = Vec::new();
+            for (kind, at, name) in writes {
+                let id = ids.get(at).cloned();
+                match (kind, id) {
+                    (0 | 1, _) => ids.push(store.insert(user(&name), Timestamp::UNIX_EPOCH).id.clone()),
+                    (2, Some(id)) => drop(store.update(&id, user(&name), Timestamp::UNIX_EPOCH)),
+                    (_, Some(id)) => { store.remove(&id); }
+                    (_, None) => {}
+                }
+                let accounts: Vec<_> = store.all().cloned().collect();
+                prop_assert!(accounts.is_sorted_by_key(|account| account.order));
+                prop_assert_eq!(accounts.len(), store.by_id.len());
+                let key = name.to_lowercase();
+                let scanned = accounts.iter().filter(|account| name_key(account) == key).map(|account| &account.id);
+                let indexed: Vec<_> = store.named(&name).map(|account| &account.id).collect();
+                prop_assert_eq!(scanned.collect::<Vec<_>>(), indexed);
+                prop_assert_eq!(store.by_user_name.values().map(Vec::len).sum::<usize>(), accounts.len());
+            }
+        }
     }
 
     fn user(name: &str) -> Map<String, Value> {

@@ -199,7 +199,7 @@ fn announce(
     writeln!(out, "  Profile    {} ({})", profile.name, profile.summary)?;
     writeln!(out, "  Seed       {seed}")?;
     writeln!(out, "  Users      {}", server.default_application().user_count())?;
-    writeln!(out, "\nTry:\n  curl {header}{scim}/Users?count=2")?;
+    writeln!(out, "\nTry:\n  curl {header}{}", quoted(&format!("{scim}/Users?count=2")))?;
     let user =
         r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new.person@example.com"}"#;
     let body = format!("-H 'Content-Type: application/scim+json' -d {}", quoted(user));

@@ -75,6 +75,7 @@ pub(crate) fn completed(resource: Value) -> Map<String, Value> {
         Value::Object(resource) => resource,
         _ => Map::new(),
     };
+    drop_secrets(&mut resource);
     resource.entry("active").or_insert(Value::Bool(true));
     if !resource.contains_key("schemas") {
         list_schemas(&mut resource);
@@ -84,11 +85,13 @@ pub(crate) fn completed(resource: Value) -> Map<String, Value> {
 
 /// Drops what is never returned and names the schemas.
 fn settle(resource: &mut Map<String, Value>) {
-    let schemas = SchemaSet::user();
-    resource.retain(|name, _| {
-        schemas.top_level(name).is_none_or(|attribute| attribute.returned != Returned::Never)
-    });
+    drop_secrets(resource);
     list_schemas(resource);
+}
+
+fn drop_secrets(resource: &mut Map<String, Value>) {
+    let never = |attribute: &Attribute| attribute.returned == Returned::Never;
+    resource.retain(|name, _| !SchemaSet::user().top_level(name).is_some_and(never));
 }
 
 fn list_schemas(resource: &mut Map<String, Value>) {

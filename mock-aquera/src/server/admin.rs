@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +21,9 @@ use crate::fault::Fault;
 use crate::journal::Exchange;
 use crate::profile::Profile;
 
+/// The largest body that is read, in bytes: some hundred thousand users at once.
+const MAX_BODY: usize = 128 * 1024 * 1024;
+
 pub(super) fn router() -> Router<Arc<Server>> {
     Router::new()
         .route("/health", get(health))
@@ -29,6 +33,7 @@ pub(super) fn router() -> Router<Arc<Server>> {
         .route("/applications/{name}/journal", get(journal).delete(clear_journal))
         .route("/applications/{name}/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/applications/{name}/reset", post(reset))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .fallback(|| async { AdminError::NoSuchPath })
         .method_not_allowed_fallback(|| async { AdminError::MethodNotAllowed })
 }
@@ -46,12 +51,15 @@ enum AdminError {
     Application(#[from] ApplicationError),
     #[error("the body is not usable: {0}")]
     BadBody(String),
+    #[error("the body is larger than {MAX_BODY} bytes")]
+    TooLarge,
 }
 
 impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
         let status = match &self {
             Self::NoSuchPath | Self::NoSuchApplication(_) => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Application(ApplicationError::BadName(_)) | Self::BadBody(_) => StatusCode::BAD_REQUEST,
             Self::Application(ApplicationError::Exists(_)) => StatusCode::CONFLICT,
@@ -71,6 +79,24 @@ impl FromRequestParts<Arc<Server>> for Named {
         let Path(name): Path<String> =
             Path::from_request_parts(parts, server).await.map_err(|_| AdminError::NoSuchPath)?;
         server.application(&name).map(Self).ok_or(AdminError::NoSuchApplication(name))
+    }
+}
+
+/// A JSON body, whatever its media type.
+struct Json<T>(T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Server>> for Json<T> {
+    type Rejection = AdminError;
+
+    async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, AdminError> {
+        let body =
+            Bytes::from_request(request, server).await.map_err(
+                |rejection: BytesRejection| match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => AdminError::TooLarge,
+                    _ => bad_body(rejection.body_text()),
+                },
+            )?;
+        serde_json::from_slice(&body).map(Self).map_err(bad_body)
     }
 }
 
@@ -107,9 +133,8 @@ async fn describe(Named(application): Named) -> Response {
 async fn configure(
     State(server): State<Arc<Server>>,
     Path(name): Path<String>,
-    body: Bytes,
+    Json(Configuration { profile, auth, seed }): Json<Configuration>,
 ) -> Result<Response, AdminError> {
-    let Configuration { profile, auth, seed } = from_json(&body)?;
     let profile = profile.as_deref().map(built_in).transpose()?;
     let auth = auth.map(|kinds| kinds.iter().map(|kind| kind.parse::<Auth>()).collect::<Result<Vec<_>, _>>());
     let auth = auth.transpose().map_err(bad_body)?;
@@ -145,8 +170,8 @@ async fn users(Named(application): Named) -> Response {
     ok(&Value::from(application.users()))
 }
 
-async fn seed_users(Named(application): Named, body: Bytes) -> Result<Response, AdminError> {
-    let resources = match from_json(&body)? {
+async fn seed_users(Named(application): Named, Json(body): Json<Value>) -> Result<Response, AdminError> {
+    let resources = match body {
         Value::Array(resources) => resources,
         resource => vec![resource],
     };
@@ -171,8 +196,10 @@ async fn faults(Named(application): Named) -> Response {
     ok(&json!({ "rules": application.faults() }))
 }
 
-async fn add_fault(Named(application): Named, body: Bytes) -> Result<Response, AdminError> {
-    let FaultRule { rule } = from_json(&body)?;
+async fn add_fault(
+    Named(application): Named,
+    Json(FaultRule { rule }): Json<FaultRule>,
+) -> Result<Response, AdminError> {
     let fault: Fault = rule.parse().map_err(bad_body)?;
     application.add_fault(fault);
     Ok(answer(StatusCode::CREATED, &json!({ "rules": application.faults() })))
@@ -199,10 +226,6 @@ fn description(application: &Application) -> Value {
 
 fn built_in(name: &str) -> Result<Profile, AdminError> {
     Profile::builtin(name).ok_or_else(|| bad_body(crate::profile::unknown(name)))
-}
-
-fn from_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, AdminError> {
-    serde_json::from_slice(body).map_err(bad_body)
 }
 
 fn bad_body(reason: impl std::fmt::Display) -> AdminError {

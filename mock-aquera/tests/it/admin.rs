@@ -90,6 +90,9 @@ async fn what_is_wrong_is_said_in_json() {
     check(Method::POST, "/applications/default/users", json!([{}, 1]), 400, "element 2").await;
     check(Method::POST, "/applications/default/faults", json!({"rule": "status=1"}), 400, "`1` does not fit")
         .await;
+    let many: Vec<Value> = (0..40_000).map(|at| user(&format!("user{at}@example.com"), json!({}))).collect();
+    let seeded = admin(&mock, Method::POST, "/applications/default/users", Some(Value::from(many))).await;
+    assert_eq!(seeded.status, 201, "4 MB are not too much here");
     let broken =
         finish(http().post(format!("{}/applications/default/faults", mock.admin_url())).body("{")).await;
     assert_eq!(broken.status, 400);

@@ -96,8 +96,9 @@ async fn accounts_can_be_changed_behind_the_back() {
     let mock = start().await;
     let application = mock.default_application();
     let client = Client::of(&mock);
-    let id = application.seed_user(json!({"userName": "Twin", "id": "given"}));
+    let id = application.seed_user(json!({"userName": "Twin", "id": "given", "password": "hunter2"}));
     assert_eq!(id, "given");
+    assert_eq!(application.user("given").unwrap().get("password"), None);
     let twin = application.seed_user(user("twin", json!({"active": false})));
     assert_eq!(client.get("/Users/given").await.json()["active"], json!(true));
     client.post("/Users", &user("TWIN", json!({}))).await.scim_error(409, Some("uniqueness"));
