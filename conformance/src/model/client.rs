@@ -84,7 +84,9 @@ impl World {
             Written::Failed(Reason::Rejected) => {
                 let written = self.write_by_put(key, attributes, active);
                 self.learned.patch_unusable = written == Written::Done;
-                written
+                // A PUT that did not work either proves nothing of PATCH: what PATCH was told stands.
+                let refused = matches!(written, Written::Failed(_));
+                if refused { Written::Failed(Reason::Rejected) } else { written }
             }
             written => written,
         }
@@ -93,7 +95,9 @@ impl World {
     fn send_patch(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
         let reply = self.with_retries(|world| world.patch(key, attributes, active));
         match reply {
-            Reply::Error(405 | 501) => Written::Failed(Reason::PartialUpdateUnsupported),
+            Reply::Error(405 | 501) if active != Some(false) || self.account(key).is_some() => {
+                Written::Failed(Reason::PartialUpdateUnsupported)
+            }
             reply => self.judge(reply, key, attributes, active),
         }
     }
@@ -120,11 +124,8 @@ impl World {
     /// What an answer means, given what a GET shows afterwards.
     fn judge(&self, reply: Reply, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
         let Some(account) = self.account(key) else {
-            return if active == Some(false) && reply == Reply::Success {
-                Written::DeletedByTarget
-            } else {
-                Written::Gone
-            };
+            // Every Disable is read back, whatever the reply said.
+            return if active == Some(false) { Written::DeletedByTarget } else { Written::Gone };
         };
         let took = attributes.is_none_or(|desired| !desired.differs(&account.fields))
             && active.is_none_or(|active| active == account.active);

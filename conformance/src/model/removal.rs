@@ -10,6 +10,8 @@ use crate::setting::RemoveAction;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     Nothing,
+    /// Held back as before, if for another cause.
+    Still,
     /// Held back by a preference: this reason, and whether the link is dropped.
     Withheld(Change, Reason, bool),
     Removal(Change),
@@ -34,7 +36,8 @@ impl World {
                 Due::Withheld(Change::Retry, withheld(leave), leave == Leave::RuleDeleted)
             }
             (Left::Withheld(before), true) if before == leave && !full => Due::Nothing,
-            (Left::Withheld(before), false) if before == leave => Due::Nothing,
+            // What left scope and is then deleted has not changed its situation: `change` is no part of that.
+            (Left::Withheld(_), false) if leave != Leave::RuleDeleted => Due::Still,
             (Left::No | Left::Withheld(_), true) => Due::Removal(change_of(leave)),
             (Left::No | Left::Withheld(_), false) => {
                 Due::Withheld(change_of(leave), withheld(leave), leave == Leave::RuleDeleted)
@@ -48,6 +51,7 @@ impl World {
         let Some(link) = self.links[url].get(id).cloned() else { return Ok(()) };
         match self.due(&link, leave, run.full()) {
             Due::Nothing => {}
+            Due::Still => self.mark(id, Left::Withheld(leave)),
             Due::Withheld(change, reason, drops) => {
                 run.say(id, Line { change, operation: Operation::None, outcome: Outcome::Partial, reason });
                 if drops {

@@ -123,7 +123,9 @@ async fn scenario(
         }
         let mut differences = advance(&mut candidates, run, *options, &seen);
         let strangers_touched = (0..2).any(|application| !real.stage.stranger_untouched(application));
-        if strangers_touched || !theatre.bystanders_untouched() {
+        let bystanders =
+            if run == runs { theatre.bystanders_untouched() } else { theatre.bystanders_unasked() };
+        if strangers_touched || !bystanders {
             differences.push(Difference {
                 run,
                 what: "accounts that are none of ours".to_owned(),
@@ -189,7 +191,7 @@ impl Real<'_> {
             Step::Credentials(accepted) => self.stage.accept_credentials(*accepted),
             Step::TestConnection => {
                 if let Some(candidate) = candidates.first() {
-                    self.subject(&candidate.world).await?.test_connection().await;
+                    self.subject(&candidate.world).await?.test_connection().await?;
                 }
                 drop(self.stage.take_journal(url));
             }

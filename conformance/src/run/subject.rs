@@ -114,8 +114,11 @@ impl Subject {
     }
 
     /// What a person does with `test-connection`.
-    pub async fn test_connection(&self) {
-        self.0.test_connection().await;
+    ///
+    /// # Errors
+    /// In words, where the state cannot be written.
+    pub async fn test_connection(&self) -> Result<(), String> {
+        self.0.test_connection().await.map(drop).map_err(|error| error.to_string())
     }
 
     /// Closes the state.
