@@ -2,7 +2,7 @@
 //! without case.
 //!
 //! The grammar is schema-agnostic. A bare schema URN, which is a PATCH path too, therefore reads
-//! as a URN and one last segment; [`PatchPath::whole`] gives it back as one URN, and a
+//! as a URN and one last segment; [`AttrPath::whole`] gives it back as one URN, and a
 //! [`SchemaSet`](crate::schema::SchemaSet) tells which of the two it is.
 
 use std::{fmt, str::FromStr};
@@ -114,11 +114,6 @@ impl PatchPath {
     pub fn attr_path(&self) -> AttrPath {
         AttrPath { urn: self.urn.clone(), name: self.name.clone(), sub: self.sub.clone() }
     }
-
-    /// The path read as a bare schema URN, where it can be one.
-    pub fn whole(&self) -> Option<Urn> {
-        if self.filter.is_some() { None } else { self.attr_path().whole() }
-    }
 }
 
 impl From<AttrPath> for PatchPath {
@@ -194,7 +189,7 @@ mod tests {
         check(&format!("{ENTERPRISE}:department"), Some(ENTERPRISE), "department", None);
         check(&format!("{ENTERPRISE}:manager.value"), Some(ENTERPRISE), "manager", Some("value"));
         let bare: PatchPath = ENTERPRISE.parse().unwrap();
-        assert_eq!(bare.whole().unwrap().as_str(), ENTERPRISE);
+        assert_eq!(bare.attr_path().whole().unwrap().as_str(), ENTERPRISE);
     }
 
     #[track_caller]

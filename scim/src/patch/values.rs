@@ -32,8 +32,9 @@ pub(super) fn edit(edit: &Edit<'_>, current: Option<Value>) -> Result<Option<Val
             Some(single) => vec![single],
             None => Vec::new(),
         };
-        let mut list = List { edit, values, claims: Vec::new() };
+        let mut list = List { edit, values, claims: Vec::new(), made: None };
         list.run()?;
+        list.check_made()?;
         list.settle_primary()?;
         list.values.retain(|value| value.as_object().is_none_or(|members| !members.is_empty()));
         return Ok(Some(Value::Array(list.values)));
@@ -48,13 +49,18 @@ impl Edit<'_> {
             Some(Value::Object(members)) if attr.is_complex() => members,
             _ => Members::new(),
         };
+        let new = members.is_empty();
         match (self.found.sub, self.given(self.value)) {
             (Some(sub), given) => set_sub(&mut members, sub, given, &self.place)?,
             (None, None) => return Ok(None),
             (None, Some(given)) if attr.is_complex() => self.merge(&mut members, given)?,
             (None, Some(given)) => return self.checked(given).map(Some),
         }
-        Ok((!members.is_empty()).then_some(Value::Object(members)))
+        if members.is_empty() {
+            return Ok(None);
+        }
+        let value = Value::Object(members);
+        if new { self.checked(&value).map(Some) } else { Ok(Some(value)) }
     }
 
     /// What is to be there afterwards, which for a removal is nothing.
@@ -133,6 +139,8 @@ struct List<'e, 'a> {
     values: Vec<Value>,
     /// The values that the operation made primary.
     claims: Vec<usize>,
+    /// The value that a sub-attribute or a filter called for.
+    made: Option<usize>,
 }
 
 impl List<'_, '_> {
@@ -142,7 +150,7 @@ impl List<'_, '_> {
             (None, None) => self.whole(),
             (None, Some(sub)) => {
                 if self.values.is_empty() && edit.op != PatchKind::Remove {
-                    self.values.push(Value::Object(Members::new()));
+                    self.make(Members::new());
                 }
                 let all: Vec<usize> = (0..self.values.len()).collect();
                 self.set_in(&all, sub)
@@ -217,13 +225,28 @@ impl List<'_, '_> {
         let Some(described) = described else {
             return Err(PatchError::new(ScimType::NoTarget, &edit.place, "selects no value"));
         };
-        let described = edit.fresh(&Value::Object(described))?;
+        let mut members = Members::new();
+        edit.merge(&mut members, &Value::Object(described))?;
+        Ok(vec![self.make(members)])
+    }
+
+    fn make(&mut self, members: Members) -> usize {
         let at = self.values.len();
-        if is_primary(&described) {
+        let value = Value::Object(members);
+        if is_primary(&value) {
             self.claims.push(at);
         }
-        self.values.push(described);
-        Ok(vec![at])
+        self.values.push(value);
+        self.made = Some(at);
+        at
+    }
+
+    /// A value that was made along the way must be whole in the end.
+    fn check_made(&self) -> Result<(), PatchError> {
+        match self.made.and_then(|at| self.values.get(at)) {
+            Some(made) => self.edit.checked(made).map(drop),
+            None => Ok(()),
+        }
     }
 
     fn described(&self, filter: &Filter) -> Option<Members> {

@@ -230,6 +230,8 @@ fn limits_are_named() {
     assert_eq!(error.message(), format!("the filter nests deeper than {MAX_DEPTH} levels"));
     assert!(Filter::parse(&"(".repeat(1_000_000)).is_err());
     assert!(Filter::parse(&"not(".repeat(1_000_000)).is_err());
+    let beside = vec!["(a pr)"; MAX_DEPTH + 1].join(" and ");
+    assert!(Filter::parse(&beside).is_ok());
     let long = |terms: usize| vec!["a pr"; terms].join(" or ");
     assert!(Filter::parse(&long(MAX_TERMS)).is_ok());
     let error = Filter::parse(&long(MAX_TERMS + 1)).unwrap_err();

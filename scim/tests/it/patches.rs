@@ -3,7 +3,7 @@
 use scim::{
     error::ScimType,
     patch::{PatchOp, PatchRequest, apply, diff},
-    schema::{ENTERPRISE_URN, GROUP_URN, PATCH_URN, SchemaSet, USER_URN},
+    schema::{ENTERPRISE_URN, GROUP_URN, PATCH_URN, Schema, SchemaSet, USER_URN},
     validate::validate,
 };
 use serde_json::{Value, json};
@@ -150,6 +150,15 @@ fn many_values() {
                {"op": "add", "path": "addresses", "value": [address]}]),
         json!({"addresses": [address]}),
     );
+    check(
+        json!([{"op": "add", "path": "addresses", "value": [address]},
+               {"op": "add", "path": "addresses", "value": {"type": "work", "locality": "Bergen", "primary": true}}]),
+        json!({"addresses": [{"type": "work", "locality": "Bergen", "primary": true}]}),
+    );
+    check(
+        json!([{"op": "add", "path": "addresses", "value": [address, {"type": "work"}]}]),
+        json!({"addresses": [address, {"type": "work"}]}),
+    );
 }
 
 #[test]
@@ -182,6 +191,19 @@ fn selected_values() {
             {"type": "work", "value": "ida@acme.example", "primary": true, "display": "x"},
             {"type": "home", "value": "lund@home.example", "display": "x"},
         ]}),
+    );
+    check(
+        json!([{"op": "replace", "path": "emails[type eq \"work\"]", "value": [{"value": "i@acme.example"}]}]),
+        json!({"emails": [work("i@acme.example"), home()]}),
+    );
+    check(
+        json!([{"op": "replace", "path": "emails[type eq \"home\"]", "value": []}]),
+        json!({"emails": [work("ida@acme.example")]}),
+    );
+    check(
+        json!([{"op": "remove", "path": "emails[type eq \"home\"].value"},
+               {"op": "remove", "path": "emails[type eq \"home\"].type"}]),
+        json!({"emails": [work("ida@acme.example")]}),
     );
     for op in ["replace", "remove"] {
         refuse(
@@ -378,6 +400,97 @@ fn group_members() {
         members(json!([{"op": "replace", "path": "members", "value": [{"value": "9"}]}])),
         Ok(json!([{"value": "9"}]))
     );
+}
+
+/// A type of our own, with what users and groups have not: attributes that are immutable, required
+/// below the top, numbers, dates, and several values that are not complex.
+fn badges() -> SchemaSet {
+    let plain = |name: &str, kind: &str| json!({"name": name, "type": kind});
+    let mut serial = plain("serial", "string");
+    serial["mutability"] = "immutable".into();
+    let mut tags = plain("tags", "string");
+    tags["multiValued"] = true.into();
+    let mut code = plain("code", "string");
+    code["required"] = true.into();
+    let door = json!({"name": "door", "type": "complex", "subAttributes": [code, plain("floor", "integer")]});
+    let mut doors = door.clone();
+    doors["name"] = "doors".into();
+    doors["multiValued"] = true.into();
+    let attributes = json!([
+        serial,
+        tags,
+        door,
+        doors,
+        plain("weight", "decimal"),
+        plain("issued", "dateTime"),
+        plain("picture", "binary")
+    ]);
+    let document = json!({"id": "urn:example:schemas:Badge", "name": "Badge", "attributes": attributes});
+    SchemaSet::new(Schema::from_json(&document).unwrap(), Vec::new())
+}
+
+#[test]
+fn a_schema_of_our_own() {
+    #[track_caller]
+    fn check(before: Value, operation: Value, expected: Result<Value, ScimType>) {
+        let with = |mut badge: Value| {
+            badge["schemas"] = json!(["urn:example:schemas:Badge"]);
+            badge
+        };
+        let found = patched(&with(before), &json!([operation]), &badges());
+        assert_eq!(found.map_err(|(kind, _)| kind), expected.map(with));
+    }
+    let set = |op: &str, path: &str, value: Value| json!({"op": op, "path": path, "value": value});
+    let serial = json!({"serial": "7"});
+    check(json!({}), set("add", "serial", json!("7")), Ok(serial.clone()));
+    check(serial.clone(), set("replace", "serial", json!("7")), Ok(serial.clone()));
+    check(serial.clone(), set("replace", "serial", json!("8")), Err(ScimType::Mutability));
+    check(serial, json!({"op": "remove", "path": "serial"}), Err(ScimType::Mutability));
+
+    let tags = json!({"tags": ["red", "blue"]});
+    check(
+        tags.clone(),
+        set("add", "tags", json!(["RED", "green"])),
+        Ok(json!({"tags": ["red", "blue", "green"]})),
+    );
+    check(
+        tags.clone(),
+        json!({"op": "remove", "path": "tags[value eq \"red\"]"}),
+        Ok(json!({"tags": ["blue"]})),
+    );
+    check(
+        tags.clone(),
+        set("replace", "tags[value sw \"b\"]", json!("pink")),
+        Ok(json!({"tags": ["red", "pink"]})),
+    );
+    check(tags.clone(), set("replace", "tags[value sw \"b\"]", json!(1)), Err(ScimType::InvalidValue));
+    check(tags.clone(), set("remove", "tags", json!(["blue"])), Ok(json!({"tags": ["red"]})));
+    check(tags, set("add", "tags[value eq \"none\"]", json!("x")), Err(ScimType::NoTarget));
+
+    check(json!({}), set("add", "door", json!({"floor": 2})), Err(ScimType::InvalidValue));
+    check(json!({}), set("add", "door.floor", json!(2)), Err(ScimType::InvalidValue));
+    check(json!({}), set("add", "door", json!({"code": "A"})), Ok(json!({"door": {"code": "A"}})));
+    let door = json!({"door": {"code": "A", "floor": 2}});
+    check(door.clone(), set("replace", "door.code", Value::Null), Err(ScimType::Mutability));
+    check(door.clone(), set("replace", "door.floor", json!(2.5)), Err(ScimType::InvalidValue));
+    check(door, json!({"op": "remove", "path": "door.floor"}), Ok(json!({"door": {"code": "A"}})));
+    check(json!({}), set("add", "doors.floor", json!(1)), Err(ScimType::InvalidValue));
+    check(json!({}), set("add", "doors[floor eq 1]", json!({})), Err(ScimType::InvalidValue));
+    check(
+        json!({}),
+        set("add", "doors[floor eq 1].code", json!("B")),
+        Ok(json!({"doors": [{"code": "B", "floor": 1}]})),
+    );
+
+    check(json!({}), set("add", "weight", json!(1.5)), Ok(json!({"weight": 1.5})));
+    check(
+        json!({}),
+        set("add", "issued", json!("2025-05-05T05:05:05Z")),
+        Ok(json!({"issued": "2025-05-05T05:05:05Z"})),
+    );
+    check(json!({}), set("add", "issued", json!("May")), Err(ScimType::InvalidValue));
+    check(json!({}), set("add", "picture", json!("aGk=")), Ok(json!({"picture": "aGk="})));
+    check(json!({}), set("add", "picture", json!("no!")), Err(ScimType::InvalidValue));
 }
 
 #[track_caller]
