@@ -375,6 +375,10 @@ impl Work<'_> {
         if self.task.parts.is_empty() && self.task.is_relieved() {
             verdict = super::parts::verdict(&[Part::none(Outcome::Success, Reason::Done)]);
         }
+        if let Some(verdict) = &mut verdict {
+            // A target may have echoed the credentials.
+            verdict.detail = verdict.detail.take().map(|detail| self.context.client.redact(&detail));
+        }
         let failed = verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Failed);
         let leaves = matches!(self.task.step, Step::Left { .. });
         let removes = self.task.removes();
@@ -410,7 +414,7 @@ impl Work<'_> {
             operation: verdict.operation,
             outcome: verdict.outcome,
             reason: verdict.reason,
-            detail: verdict.detail.map(|detail| self.context.client.redact(&detail)),
+            detail: verdict.detail,
             failed_deprovision: failed && leaves && removes,
         });
         let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();

@@ -5,8 +5,10 @@
 mod config;
 mod connection;
 mod crash;
+mod engine;
 mod mapping;
 mod policy;
 mod program;
+mod scripted;
 mod source;
 mod support;

@@ -1,0 +1,380 @@
+//! What the matrix does not show: targets that no profile plays, time, and many users beside each other.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use mock_aquera::{Fault, Phase};
+use provisioner::{Clock as _, SyncOptions};
+use serde_json::{Value, json};
+
+use crate::scripted::{Answer, Asked, target};
+use crate::support::{ALL_DELETE, Bench, Settings, TOKEN, but, short, user};
+
+/// A bench over a target of a test's own making.
+async fn scripted(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Bench {
+    let url = target(script).await;
+    Bench::with("aquera", Settings { scim_url: Some(url), ..Settings::default() }).await
+}
+
+fn account(id: &str, name: &str) -> Value {
+    json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": id, "userName": name, "active": true })
+}
+
+#[tokio::test]
+async fn a_look_up_that_shows_somebody_else_fails_the_user() {
+    let bench = scripted(|asked| {
+        assert_eq!(asked.method, "GET", "nothing is written: {}", asked.path);
+        Answer::list(&[account("7", "somebody-else")])
+    })
+    .await;
+    let lines = bench.run(&[user("1", "ada")]).await;
+    assert_eq!(lines, ["ada enters none failed filter-not-honoured"]);
+}
+
+#[tokio::test]
+async fn a_user_name_cannot_break_out_of_the_filter() {
+    static ASKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let bench = scripted(|asked| {
+        if asked.method == "GET" {
+            ASKED.lock().unwrap().push(asked.path.clone());
+            return Answer::list(&[]);
+        }
+        Answer::scim(201, &account("7", asked.body["userName"].as_str().unwrap()))
+    })
+    .await;
+    let lines = bench.run(&[user("1", "a\" or userName pr or userName eq \"\\b")]).await;
+    assert!(lines[0].ends_with("enters create success done"), "{lines:?}");
+    let asked = ASKED.lock().unwrap().clone();
+    let filter = "userName eq \"a\\\" or userName pr or userName eq \\\"\\\\b\"";
+    let encoded: String = filter
+        .bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect();
+    assert_eq!(asked, [format!("/scim/Users?filter={encoded}")]);
+}
+
+#[tokio::test]
+async fn retry_after_is_obeyed_as_seconds_and_as_a_date_and_capped() {
+    for (header, least, most) in [
+        ("retry-after: 7\r\n", 7, 8),
+        // The bench's clock stands at 500,000 hours after the epoch: 2027-01-15T08:00:00Z.
+        ("retry-after: Fri, 15 Jan 2027 08:00:42 GMT\r\n", 42, 43),
+        ("retry-after: 86400\r\n", 120, 121),
+        ("retry-after: 0\r\n", 0, 1),
+        ("retry-after: soon\r\n", 0, 1),
+        ("", 0, 1),
+    ] {
+        let turns = AtomicUsize::new(0);
+        let bench = scripted(move |asked| match (asked.method.as_str(), turns.fetch_add(1, Ordering::Relaxed)) {
+            ("GET", 0) => Answer(429, header, String::new()),
+            ("GET", _) => Answer::list(&[]),
+            _ => Answer::scim(201, &account("7", "ada")),
+        })
+        .await;
+        let before = bench.clock.now();
+        let lines = bench.run(&[user("1", "ada")]).await;
+        assert_eq!(lines, ["ada enters create success done"], "{header}");
+        let waited = bench.clock.now().duration_since(before).unwrap();
+        let range = Duration::from_secs(least)..Duration::from_secs(most);
+        assert!(range.contains(&waited), "{header:?}: waited {waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn backoff_doubles_with_jitter_and_ends() {
+    let bench = scripted(|_| Answer(503, "", String::new())).await;
+    let before = bench.clock.now();
+    let lines = bench.run(&[user("1", "ada")]).await;
+    assert_eq!(lines, ["ada enters none failed target-error"]);
+    let waited = bench.clock.now().duration_since(before).unwrap();
+    // Four waits of at most 0.5, 1, 2 and 4 s, and at least half of that.
+    assert!(waited >= Duration::from_millis(3_750) && waited <= Duration::from_millis(7_500), "{waited:?}");
+}
+
+#[tokio::test]
+async fn not_implemented_is_not_tried_again() {
+    static POSTS: AtomicUsize = AtomicUsize::new(0);
+    let bench = scripted(|asked| {
+        if asked.method == "GET" {
+            return Answer::list(&[]);
+        }
+        POSTS.fetch_add(1, Ordering::Relaxed);
+        Answer::error(501, "no")
+    })
+    .await;
+    assert_eq!(bench.run(&[user("1", "ada")]).await, ["ada enters create failed target-error"]);
+    assert_eq!(POSTS.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_401_in_mid_run_stops_it_and_the_next_run_goes_on() {
+    let bench = Bench::with(
+        "aquera",
+        Settings { options: "concurrency = 1".to_owned(), ..Settings::default() },
+    )
+    .await;
+    let users: Vec<Value> = (0..6).map(|n| user(&n.to_string(), &format!("user{n}"))).collect();
+    bench.users(&users);
+    bench.app.add_fault(Fault::status(401).times(1).method("POST"));
+    let report = bench.sync().await;
+    assert_eq!(report.exit.code(), 3);
+    assert_eq!(report.lines, [], "nobody is said to have failed");
+    assert_eq!(report.summary.stopped.as_ref().unwrap().code, "unauthorized");
+    let again = bench.sync().await;
+    assert_eq!((again.exit.code(), again.summary.success), (0, 6));
+    assert_eq!(bench.app.users().len(), 6);
+}
+
+#[tokio::test]
+async fn a_403_fails_one_user_unless_nobody_may_be_read() {
+    let bench = Bench::with(
+        "aquera",
+        Settings { options: "concurrency = 1".to_owned(), ..Settings::default() },
+    )
+    .await;
+    bench.app.add_fault(Fault::status(403).times(1).method("POST"));
+    let mut lines = bench.run(&[user("1", "ada"), user("2", "brook")]).await;
+    lines.sort();
+    assert_eq!(lines, ["ada enters create failed forbidden", "brook enters create success done"]);
+
+    let bench = Bench::new("aquera").await;
+    bench.app.add_fault(Fault::status(403).times(1).method("POST"));
+    bench.users(&[user("1", "ada")]);
+    // The look-up goes through; the POST and the test after it do not.
+    let mut hold = bench.app.hold(4, Phase::BeforeEffect);
+    let provisioner = bench.open().await;
+    let run = provisioner.sync(SyncOptions::default());
+    let ban = async {
+        hold.reached().await;
+        bench.app.add_fault(Fault::status(403).times(9));
+        hold.release();
+    };
+    let (report, ()) = tokio::join!(run, ban);
+    assert_eq!(report.exit.code(), 3, "{:?}", report.lines);
+    assert_eq!(report.summary.stopped.unwrap().code, "forbidden");
+    provisioner.close().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_scim_proves_nothing() {
+    static GONE: AtomicUsize = AtomicUsize::new(0);
+    let bench = scripted(|asked| match asked.method.as_str() {
+        "POST" => {
+            let name = asked.body["userName"].as_str().unwrap();
+            Answer::scim(201, &account(&format!("id-of-{name}"), name))
+        }
+        "GET" if asked.path.contains("filter") => Answer::list(&[]),
+        "GET" => {
+            GONE.fetch_add(1, Ordering::Relaxed);
+            Answer(404, "content-type: text/html\r\n", "<h1>Not Found</h1>".to_owned())
+        }
+        method => panic!("{method} {}", asked.path),
+    })
+    .await;
+    bench.run(&[user("1", "ada"), user("2", "brook")]).await;
+    let lines = bench.run(&[user("2", "brook")]).await;
+    assert_eq!(lines.first().map(String::as_str), Some("ada deleted disable failed rejected"), "{lines:?}");
+    let lines = bench.run(&[user("2", "brook")]).await;
+    assert_eq!(lines.first().map(String::as_str), Some("ada retry disable failed rejected"), "it stays pending: {lines:?}");
+}
+
+#[tokio::test]
+async fn a_lost_reply_to_a_post_makes_no_duplicate() {
+    for profile in ["aquera", "no-partial-update"] {
+        let bench = Bench::new(profile).await;
+        bench.app.add_fault(Fault::status(504).times(1).method("POST").phase(Phase::AfterEffect));
+        let lines = bench.run(&[user("1", "ada")]).await;
+        assert_eq!(lines, ["ada enters create success done"]);
+        assert_eq!(bench.accounts(), ["ada true"]);
+        assert_eq!(bench.writes(), ["POST 504"], "looked up, not sent again");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_takes_some_attributes_is_believed_for_those() {
+    let kept = Mutex::new(account("7", "ada"));
+    let bench = scripted(move |asked| {
+        let mut kept = kept.lock().unwrap();
+        match asked.method.as_str() {
+            "POST" => Answer::scim(201, &kept),
+            "PATCH" => {
+                for operation in asked.body["Operations"].as_array().unwrap() {
+                    if operation["path"] == "title" {
+                        kept["title"] = operation["value"].clone();
+                    }
+                }
+                Answer(204, "", String::new())
+            }
+            _ if asked.path.contains("filter") => Answer::list(&[]),
+            _ => Answer::scim(200, &kept),
+        }
+    })
+    .await;
+    bench.run(&[user("1", "ada")]).await;
+    bench.users(&[but(user("1", "ada"), json!({ "title": "Lead", "nickname": "Countess" }))]);
+    let report = bench.sync().await;
+    assert_eq!(short(&report), ["ada attributes update success done"]);
+    let detail = report.lines[0].detail.clone().unwrap();
+    assert_eq!(detail, "not taken over by the target: nickName");
+}
+
+#[tokio::test]
+async fn somebody_elses_change_between_read_and_put_is_merged_once() {
+    let settings = Settings { options: "update-method = \"put\"".to_owned(), ..Settings::default() };
+    for times in [1, 2] {
+        let bench = Bench::with("aquera", settings.clone()).await;
+        bench.run(&[user("1", "ada")]).await;
+        let id = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
+        bench.users(&[but(user("1", "ada"), json!({ "title": "Lead" }))]);
+        let provisioner = bench.open().await;
+        let run = provisioner.sync(SyncOptions::default());
+        let meddle = async {
+            // The test (2), the read, the PUT; then the read and the PUT again.
+            let mut hold = bench.app.hold(4, Phase::BeforeEffect);
+            for time in 0..times {
+                hold.reached().await;
+                bench.app.edit_user(&id, |user| {
+                    user.insert("nickName".to_owned(), format!("meddled {time}").into());
+                });
+                let next = bench.app.hold(2, Phase::BeforeEffect);
+                std::mem::replace(&mut hold, next).release();
+            }
+            hold.release();
+        };
+        let (report, ()) = tokio::join!(run, meddle);
+        provisioner.close().await;
+        let account = bench.app.users().remove(0);
+        assert_eq!(account["nickName"], format!("meddled {}", times - 1), "kept: it is not mapped for this user");
+        if times == 1 {
+            assert_eq!(short(&report), ["ada attributes update success done"]);
+            assert_eq!(account["title"], "Lead");
+        } else {
+            assert_eq!(short(&report), ["ada attributes update failed conflict"]);
+            assert_eq!(account["title"], "Engineer");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_deletes_on_disable_costs_one_account_only() {
+    let bench = Bench::new("disable-deletes").await;
+    let users: Vec<Value> = (0..20).map(|n| user(&n.to_string(), &format!("user{n:02}"))).collect();
+    bench.run(&users).await;
+    let disabled: Vec<Value> = users.iter().map(|one| but(one.clone(), json!({ "enabled": false }))).collect();
+    let lines = bench.run(&disabled).await;
+    let count = |reason: &str| lines.iter().filter(|line| line.ends_with(reason)).count();
+    assert_eq!((count("deleted-by-target"), count("disable-withheld")), (1, 19));
+    assert_eq!(bench.app.users().len(), 19);
+
+    // Not in the next run either, until a person has tested the connection.
+    let lines = bench.run(&disabled).await;
+    assert_eq!(lines.iter().filter(|line| line.ends_with("failed disable-withheld")).count(), 19);
+    assert_eq!(bench.app.users().len(), 19);
+    let provisioner = bench.open().await;
+    provisioner.test_connection().await.unwrap();
+    provisioner.close().await;
+    bench.run(&disabled).await;
+    assert_eq!(bench.app.users().len(), 18);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn until_a_kind_is_learned_one_write_of_it_is_in_flight() {
+    for (method, verb) in [("patch", "PATCH"), ("put", "PUT")] {
+        static FLYING: AtomicUsize = AtomicUsize::new(0);
+        let bench = Bench::with(
+            "patch-ignored-200",
+            Settings { options: format!("update-method = \"{method}\""), ..Settings::default() },
+        )
+        .await;
+        let users: Vec<Value> = (0..20).map(|n| user(&n.to_string(), &format!("user{n:02}"))).collect();
+        bench.run(&users).await;
+        bench.app.clear_journal();
+        FLYING.store(0, Ordering::Relaxed);
+        let changed: Vec<Value> = users.iter().map(|one| but(one.clone(), json!({ "title": "Lead" }))).collect();
+        let lines = bench.run(&changed).await;
+        let sent = bench.writes().iter().filter(|write| write.starts_with(verb)).count();
+        if method == "patch" {
+            assert!(lines.iter().all(|line| line.ends_with("failed ignored-by-target")), "{lines:?}");
+            assert_eq!(sent, 1, "the others are not sent");
+        } else {
+            assert!(lines.iter().all(|line| line.ends_with("success done")), "{lines:?}");
+            assert_eq!(sent, 20);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_the_target_echoes_stays_out_of_the_report_and_the_state() {
+    let bench = scripted(|asked| match asked.method.as_str() {
+        "GET" => Answer::list(&[]),
+        _ => {
+            let header = asked.head.lines().find(|line| line.to_lowercase().starts_with("authorization")).unwrap();
+            assert!(header.ends_with(TOKEN));
+            Answer::error(400, &format!("bad request, you sent {header}"))
+        }
+    })
+    .await;
+    bench.users(&[user("1", "ada")]);
+    let report = bench.sync().await;
+    let line = serde_json::to_string(&report.lines[0]).unwrap();
+    assert!(line.contains("rejected") && line.contains("[redacted]") && !line.contains(TOKEN), "{line}");
+    let provisioner = bench.open().await;
+    let stored = format!("{:?}", provisioner.stored());
+    assert!(!stored.contains(TOKEN), "{stored}");
+}
+
+#[tokio::test]
+async fn removals_of_the_last_24_hours_count_for_the_guard() {
+    let settings = Settings {
+        preferences: ALL_DELETE,
+        options: "max-removals = 2".to_owned(),
+        ..Settings::default()
+    };
+    let bench = Bench::with("aquera", settings).await;
+    let users: Vec<Value> = (0..6).map(|n| user(&n.to_string(), &format!("user{n}"))).collect();
+    bench.run(&users).await;
+    bench.users(&users[2..]);
+    assert_eq!(bench.sync().await.exit.code(), 0);
+    bench.users(&users[3..]);
+    let guarded = bench.sync().await;
+    assert_eq!(guarded.exit.code(), 4, "a slow bleed is seen");
+    assert_eq!(bench.app.users().len(), 4);
+    bench.clock.advance(Duration::from_hours(25));
+    assert_eq!(bench.sync().await.exit.code(), 0);
+    assert_eq!(bench.app.users().len(), 3);
+}
+
+#[tokio::test]
+async fn the_share_of_removals_counts_from_a_hundred_accounts_on() {
+    let users: Vec<Value> = (0..100).map(|n| user(&n.to_string(), &format!("user{n}"))).collect();
+    let bench = Bench::new("aquera").await;
+    bench.run(&users).await;
+    bench.users(&users[21..]);
+    let report = bench.sync().await;
+    assert_eq!(report.exit.code(), 4);
+    assert!(report.summary.stopped.unwrap().message.contains("21 accounts would be removed"));
+    bench.users(&users[20..]);
+    assert_eq!(bench.sync().await.exit.code(), 0, "20 percent is allowed");
+
+    let bench = Bench::new("aquera").await;
+    bench.run(&users[..99]).await;
+    bench.users(&users[50..99]);
+    assert_eq!(bench.sync().await.exit.code(), 0, "below a hundred accounts only the count counts");
+}
+
+#[tokio::test]
+async fn a_reply_lost_for_good_is_resolved_by_the_next_run() {
+    let settings = Settings { options: "max-attempts = 1".to_owned(), ..Settings::default() };
+    let bench = Bench::with("aquera", settings).await;
+    bench.app.add_fault(Fault::status(503).times(1).method("POST").phase(Phase::AfterEffect));
+    // The look-up after the lost reply finds it, so even one attempt is enough.
+    assert_eq!(bench.run(&[user("1", "ada")]).await, ["ada enters create success done"]);
+    bench.app.add_fault(Fault::status(503).times(1).method("PATCH").phase(Phase::AfterEffect));
+    let changed = but(user("1", "ada"), json!({ "title": "Lead" }));
+    assert_eq!(bench.run(std::slice::from_ref(&changed)).await, ["ada attributes update failed target-error"]);
+    bench.app.clear_journal();
+    // The next run reads before it decides, and finds nothing left to do.
+    assert_eq!(bench.run(&[changed]).await, ["ada attributes none success done"]);
+    assert_eq!(bench.writes(), [""; 0]);
+}
