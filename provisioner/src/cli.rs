@@ -145,9 +145,7 @@ impl Common {
     }
 
     fn state(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| {
-            self.config.parent().unwrap_or(Path::new("")).join("aquera.db")
-        })
+        self.state.clone().unwrap_or_else(|| self.config.parent().unwrap_or(Path::new("")).join("aquera.db"))
     }
 
     /// The configuration; what is wrong with it goes to stderr.

@@ -22,7 +22,12 @@ pub(crate) fn create_body(wanted: &Desired) -> Value {
 }
 
 /// The body of a PUT: what was read, with `paths` as wanted and `active` as given; what is not mapped stays.
-pub(crate) fn merge(base: &Account, paths: &[TargetPath], wanted: &Desired, active: bool) -> Map<String, Value> {
+pub(crate) fn merge(
+    base: &Account,
+    paths: &[TargetPath],
+    wanted: &Desired,
+    active: bool,
+) -> Map<String, Value> {
     let mut resource = writable(&base.resource);
     for path in paths {
         match wanted.get(path) {
@@ -54,7 +59,10 @@ fn name_extensions(resource: &mut Map<String, Value>, wanted: &Desired) {
     let key = key_ci(resource, "schemas").unwrap_or("schemas").to_owned();
     let Some(Value::Array(schemas)) = resource.get_mut(&key) else { return };
     for urn in urns {
-        if !schemas.iter().any(|schema| schema.as_str().is_some_and(|schema| schema.eq_ignore_ascii_case(urn))) {
+        if !schemas
+            .iter()
+            .any(|schema| schema.as_str().is_some_and(|schema| schema.eq_ignore_ascii_case(urn)))
+        {
             schemas.push(Value::String(urn.to_owned()));
         }
     }
@@ -135,7 +143,12 @@ fn operation(path: &TargetPath, wanted: Option<&Value>, has: bool) -> Value {
 /// Of `paths`, those that did not change to what was wanted, nor at all.
 ///
 /// A target may normalise what it is given, so any change counts; what it never returns cannot be judged.
-pub(crate) fn dropped(paths: &[TargetPath], wanted: &Desired, before: &Carried, after: &Account) -> Vec<TargetPath> {
+pub(crate) fn dropped(
+    paths: &[TargetPath],
+    wanted: &Desired,
+    before: &Carried,
+    after: &Account,
+) -> Vec<TargetPath> {
     paths
         .iter()
         .filter(|path| {

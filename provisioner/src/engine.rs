@@ -6,6 +6,7 @@
 
 mod context;
 mod correlate;
+mod create;
 mod execute;
 mod guard;
 mod learning;
@@ -19,8 +20,6 @@ mod write;
 
 pub mod explain;
 pub mod plan;
-
-
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -151,7 +150,12 @@ impl Provisioner {
                 connection.learned_under = Some(under);
             }
         });
-        Ok(Self { config: Arc::new(config), environment, store: Arc::new(store), running: tokio::sync::Mutex::new(()) })
+        Ok(Self {
+            config: Arc::new(config),
+            environment,
+            store: Arc::new(store),
+            running: tokio::sync::Mutex::new(()),
+        })
     }
 
     /// The configuration.
@@ -187,14 +191,17 @@ impl Provisioner {
 
     /// Ends the work with the state file.
     pub async fn close(self) {
-        if let Ok(store) = Arc::try_unwrap(self.store) {
-            store.close().await;
-        }
+        self.store.close().await;
     }
 
     fn client(&self) -> Client {
         let environment = &self.environment;
-        Client::new(&self.config, environment.transport.clone(), Arc::clone(&environment.clock), environment.seed)
+        Client::new(
+            &self.config,
+            environment.transport.clone(),
+            Arc::clone(&environment.clock),
+            environment.seed,
+        )
     }
 
     fn now(&self) -> String {
@@ -208,11 +215,17 @@ impl Provisioner {
     /// Everything up to the decisions; writes nothing to the target.
     ///
     /// `only` leaves everybody else out, for a look at one user.
-    pub(crate) async fn prepare(&self, options: SyncOptions, only: Option<&SourceId>) -> Result<Prepared, Ended> {
+    pub(crate) async fn prepare(
+        &self,
+        options: SyncOptions,
+        only: Option<&SourceId>,
+    ) -> Result<Prepared, Ended> {
         let mut loaded = self.store.loaded();
-        let ended = |exit, code, message| Ended { exit, stopped: Stopped { code, message }, users: 0, requests: 0 };
+        let ended =
+            |exit, code, message| Ended { exit, stopped: Stopped { code, message }, users: 0, requests: 0 };
         if !self.config.enabled {
-            let message = "the connection is off: set `enabled = true` under [connection] to provision with it";
+            let message =
+                "the connection is off: set `enabled = true` under [connection] to provision with it";
             return Err(ended(Exit::ConnectionUnusable, "connection-off", message.to_owned()));
         }
         let identity = &self.config.source.identity;
@@ -248,12 +261,15 @@ impl Provisioner {
             .collect();
         let connection = self.store.loaded().connection;
         let config = Arc::clone(&self.config);
-        let context = Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), links);
+        let context =
+            Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), links);
         let context = Arc::new(context);
         let managed = loaded.records.values().filter(|record| record.is_managed()).count();
-        let mut scope = scope::subjects(&self.config, snapshot, &mut loaded.records, options.full, &mut changes);
+        let mut scope =
+            scope::subjects(&self.config, snapshot, &mut loaded.records, options.full, &mut changes);
         scope.subjects.retain(|subject| only.is_none_or(|only| subject.id == *only));
-        let tasks = correlate::tasks(&context, scope, options.full, &self.environment.progress, &mut changes).await;
+        let tasks =
+            correlate::tasks(&context, scope, options.full, &self.environment.progress, &mut changes).await;
         if let Some((exit, reason)) = context.client.stopped() {
             return Err(Ended { exit, stopped: reason, users, requests: context.client.requests() });
         }
@@ -261,7 +277,11 @@ impl Provisioner {
     }
 
     /// The guard, the writes, and the report.
-    pub(crate) async fn carry_out(&self, prepared: Result<Prepared, Ended>, options: SyncOptions) -> RunReport {
+    pub(crate) async fn carry_out(
+        &self,
+        prepared: Result<Prepared, Ended>,
+        options: SyncOptions,
+    ) -> RunReport {
         let report = match prepared {
             Err(Ended { exit, stopped, users, requests }) => {
                 RunReport::new(Vec::new(), users, requests, Some((exit, stopped)))
@@ -271,7 +291,12 @@ impl Provisioner {
                 match guard::check(&self.config.options, &prepared, now, options.approve_removals) {
                     Err(message) => {
                         let stopped = Some((Exit::DeleteGuard, Stopped { code: "delete-guard", message }));
-                        RunReport::new(Vec::new(), prepared.users, prepared.context.client.requests(), stopped)
+                        RunReport::new(
+                            Vec::new(),
+                            prepared.users,
+                            prepared.context.client.requests(),
+                            stopped,
+                        )
                     }
                     Ok(()) => execute::run(prepared, &self.environment).await,
                 }

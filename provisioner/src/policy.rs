@@ -176,11 +176,15 @@ fn owned(preferences: Preferences, attributes: bool, link: Link, source_enabled:
             Decision { link: dropped, ..decision }
         }
         Link::Ambiguous => Decision::stop(Verdict::AmbiguousMatch),
-        Link::LinkedElsewhere { holder_in_source: true, .. } => Decision::stop(Verdict::AccountLinkedElsewhere),
+        Link::LinkedElsewhere { holder_in_source: true, .. } => {
+            Decision::stop(Verdict::AccountLinkedElsewhere)
+        }
         Link::UnlinkedMatch { active } | Link::LinkedElsewhere { holder_in_source: false, active } => {
             Decision { link: LinkAction::Adopt, ..write(preferences, attributes, active, source_enabled) }
         }
-        Link::Linked { active, deprovisioned_here: _ } => write(preferences, attributes, active, source_enabled),
+        Link::Linked { active, deprovisioned_here: _ } => {
+            write(preferences, attributes, active, source_enabled)
+        }
     }
 }
 
@@ -202,7 +206,9 @@ fn write(preferences: Preferences, attributes: bool, active: bool, source_enable
 
 fn leaves(preferences: Preferences, leave: Leave, link: Link) -> Decision {
     match link {
-        Link::None | Link::UnlinkedMatch { .. } | Link::Ambiguous | Link::LinkedElsewhere { .. } => Decision::NOTHING,
+        Link::None | Link::UnlinkedMatch { .. } | Link::Ambiguous | Link::LinkedElsewhere { .. } => {
+            Decision::NOTHING
+        }
         Link::Linked { deprovisioned_here: true, .. } => Decision::NOTHING,
         Link::LinkedGone => Decision { link: LinkAction::Drop, ..Decision::stop(Verdict::AlreadyGone) },
         Link::Linked { active: _, deprovisioned_here: false } => match (preferences.deprovisions(), leave) {

@@ -85,8 +85,12 @@ impl Reason {
             Self::CreationOff => "there is no account, and enable-users-creation is off",
             Self::DisabledAtSource => "there is no account, and disabled users are not created",
             Self::UpdationOff => "attributes changed, and enable-users-updation is off",
-            Self::DisableOff => "the account's active differs from the source, and enable-users-disable is off",
-            Self::DeprovisionOff => "the user left, and enable-users-deprovision is off: the account stays as it is",
+            Self::DisableOff => {
+                "the account's active differs from the source, and enable-users-disable is off"
+            }
+            Self::DeprovisionOff => {
+                "the user left, and enable-users-deprovision is off: the account stays as it is"
+            }
             Self::RuleDeletionOff => {
                 "the user's rule was deleted, and deprovision-on-rule-deletion is off: the account stays and is no longer managed"
             }
@@ -104,8 +108,12 @@ impl Reason {
             }
             Self::DeleteUnsupported => "the target has no DELETE: use remove-action = \"disable\"",
             Self::AmbiguousMatch => "several accounts at the target have this userName: leave one",
-            Self::AccountLinkedElsewhere => "the account of this userName belongs to another user of the source",
-            Self::FilterNotHonoured => "the look-up by userName was answered with something else: the target's filter does not work",
+            Self::AccountLinkedElsewhere => {
+                "the account of this userName belongs to another user of the source"
+            }
+            Self::FilterNotHonoured => {
+                "the look-up by userName was answered with something else: the target's filter does not work"
+            }
             Self::HiddenAccount => {
                 "the target says that the userName is taken and does not show the account: restore or purge it there"
             }
@@ -248,7 +256,12 @@ pub struct RunReport {
 
 impl RunReport {
     /// A report over `lines`; `stopped` says why the run ended early, with the exit code that belongs to it.
-    pub(crate) fn new(lines: Vec<UserLine>, users: u64, requests: u64, stopped: Option<(Exit, Stopped)>) -> Self {
+    pub(crate) fn new(
+        lines: Vec<UserLine>,
+        users: u64,
+        requests: u64,
+        stopped: Option<(Exit, Stopped)>,
+    ) -> Self {
         let mut summary = Summary { users, requests, ..Summary::default() };
         for line in &lines {
             summary.impacted += 1;

@@ -216,14 +216,14 @@ pub fn differences(
     mapped: &[TargetPath],
     clear_missing: bool,
 ) -> Vec<TargetPath> {
-    let mut paths: Vec<TargetPath> =
-        wanted.iter().filter(|(path, value)| carries.get(path) != Some(value)).map(|(path, _)| path.clone()).collect();
+    let mut paths: Vec<TargetPath> = wanted
+        .iter()
+        .filter(|(path, value)| carries.get(path) != Some(value))
+        .map(|(path, _)| path.clone())
+        .collect();
     if clear_missing {
         paths.extend(
-            carries
-                .keys()
-                .filter(|path| mapped.contains(path) && wanted.get(path).is_none())
-                .cloned(),
+            carries.keys().filter(|path| mapped.contains(path) && wanted.get(path).is_none()).cloned(),
         );
     }
     paths

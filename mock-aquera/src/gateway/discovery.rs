@@ -60,7 +60,8 @@ impl Documents {
     }
 
     fn resource_types(&self) -> &Collection {
-        self.resource_types.get_or_init(|| Collection::new(vec![("User".to_owned(), user_type(&self.scim_url))]))
+        self.resource_types
+            .get_or_init(|| Collection::new(vec![("User".to_owned(), user_type(&self.scim_url))]))
     }
 
     fn schemas(&self) -> &Collection {

@@ -28,15 +28,17 @@ pub(super) struct ApplyArgs {
 }
 
 pub(super) async fn run(args: &ApplyArgs) -> Exit {
-    let plan: Plan = match fs::read_to_string(&args.plan).map_err(|error| error.to_string()).and_then(|text| {
-        serde_json::from_str(&text).map_err(|error| format!("it is no plan ({error}); make one with `plan --out FILE`"))
-    }) {
-        Ok(plan) => plan,
-        Err(error) => {
-            eprintln!("error: cannot read the plan {}: {error}", args.plan.display());
-            return Exit::Usage;
-        }
-    };
+    let plan: Plan =
+        match fs::read_to_string(&args.plan).map_err(|error| error.to_string()).and_then(|text| {
+            serde_json::from_str(&text)
+                .map_err(|error| format!("it is no plan ({error}); make one with `plan --out FILE`"))
+        }) {
+            Ok(plan) => plan,
+            Err(error) => {
+                eprintln!("error: cannot read the plan {}: {error}", args.plan.display());
+                return Exit::Usage;
+            }
+        };
     let provisioner = match args.common.open(Use::Run).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,

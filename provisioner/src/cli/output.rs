@@ -72,7 +72,11 @@ impl Output {
             summary.failed,
             summary.failed_deprovisions,
             summary.requests,
-            summary.stopped.as_ref().map(|stopped| format!("; stopped: {}", stopped.code)).unwrap_or_default(),
+            summary
+                .stopped
+                .as_ref()
+                .map(|stopped| format!("; stopped: {}", stopped.code))
+                .unwrap_or_default(),
         ));
     }
 }
@@ -80,7 +84,10 @@ impl Output {
 /// A table without borders, as wide as the terminal.
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header.to_vec());
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.to_vec());
     let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(WIDTH);
     table.set_width(width);
     table
@@ -106,7 +113,9 @@ fn lines_table(lines: &[UserLine]) -> String {
                 word(&line.reason),
                 line.detail.clone().unwrap_or_else(|| match line.outcome {
                     Outcome::Success => String::new(),
-                    Outcome::Unsynced | Outcome::Partial | Outcome::Failed => line.reason.explain().to_owned(),
+                    Outcome::Unsynced | Outcome::Partial | Outcome::Failed => {
+                        line.reason.explain().to_owned()
+                    }
                 }),
             ]);
         }

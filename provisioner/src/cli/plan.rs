@@ -43,7 +43,11 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
             return Exit::Usage;
         }
     }
-    if args.common.json { print_json(&plan) } else { print(&plan) }
+    if args.common.json {
+        print_json(&plan);
+    } else {
+        print(&plan);
+    }
     Exit::Done
 }
 

@@ -58,7 +58,11 @@ pub(super) async fn run(common: &Common) -> Exit {
         enabled: config.enabled,
         ..standing(&loaded)
     };
-    if common.json { print_json(&loaded, &standing) } else { print(&loaded, &standing) }
+    if common.json {
+        print_json(&loaded, &standing);
+    } else {
+        print(&loaded, &standing);
+    }
     Exit::Done
 }
 
@@ -90,7 +94,9 @@ fn standing(loaded: &Loaded) -> Standing {
 
 fn print_json(loaded: &Loaded, standing: &Standing) {
     for (id, record) in &loaded.records {
-        let Some(situation) = record.situation.as_ref().filter(|situation| situation.outcome != Outcome::Success) else {
+        let Some(situation) =
+            record.situation.as_ref().filter(|situation| situation.outcome != Outcome::Success)
+        else {
             continue;
         };
         Output::object(&User {
@@ -131,7 +137,9 @@ fn print(loaded: &Loaded, standing: &Standing) {
     }
     let mut reasons: BTreeMap<(Outcome, Reason), (usize, &str)> = BTreeMap::new();
     for (id, record) in &loaded.records {
-        if let Some(situation) = record.situation.as_ref().filter(|situation| situation.outcome != Outcome::Success) {
+        if let Some(situation) =
+            record.situation.as_ref().filter(|situation| situation.outcome != Outcome::Success)
+        {
             reasons.entry((situation.outcome, situation.reason)).or_insert((0, id.as_str())).0 += 1;
         }
     }

@@ -45,11 +45,14 @@ pub(crate) async fn tasks(
     let found = {
         let (context, subjects) = (Arc::clone(context), Arc::clone(&subjects));
         let which: Arc<Vec<usize>> = Arc::new(
-            (0..subjects.len()).filter(|index| !matches!(need(&subjects[*index], full), Need::Nothing)).collect(),
+            (0..subjects.len())
+                .filter(|index| !matches!(need(&subjects[*index], full), Need::Nothing))
+                .collect(),
         );
         let picked = Arc::clone(&which);
         let results = in_parallel(which.len(), concurrency, progress, move |index| {
-            let (context, subjects, which) = (Arc::clone(&context), Arc::clone(&subjects), Arc::clone(&picked));
+            let (context, subjects, which) =
+                (Arc::clone(&context), Arc::clone(&subjects), Arc::clone(&picked));
             async move { ask(&context, &subjects[which[index]], full).await }
         })
         .await;
@@ -173,7 +176,9 @@ fn left(
             Found::LookedUp(Ok(Lookup::One(account))) => Some(account),
             Found::LookedUp(Err(Halt::Failed(trouble))) => return Some(Task::failed(subject, trouble)),
             Found::LookedUp(Err(Halt::Stopped)) => return None,
-            Found::LookedUp(Ok(Lookup::None | Lookup::Several(_))) | Found::Nothing | Found::ReadBack(_) => None,
+            Found::LookedUp(Ok(Lookup::None | Lookup::Several(_))) | Found::Nothing | Found::ReadBack(_) => {
+                None
+            }
         };
         // Only an account that names this user as its origin is proved to be ours.
         let ours = account.filter(|account| account.external_id() == Some(subject.id.as_str()));

@@ -85,7 +85,9 @@ async fn finally(context: &Context, task: Task) -> Option<UserLine> {
 fn separate_doubles(tasks: Vec<Task>) -> (Vec<Placed>, Vec<Placed>) {
     let mut names: BTreeSet<UserName> = BTreeSet::new();
     tasks.into_iter().enumerate().partition(|(_, task)| match &task.step {
-        Step::Owned(owned) if owned.decision.effect == Effect::Create => names.insert(owned.wanted.user_name()),
+        Step::Owned(owned) if owned.decision.effect == Effect::Create => {
+            names.insert(owned.wanted.user_name())
+        }
         Step::Owned(_) | Step::Fail(_) | Step::Left { .. } => true,
     })
 }
@@ -94,13 +96,15 @@ fn separate_doubles(tasks: Vec<Task>) -> (Vec<Placed>, Vec<Placed>) {
 fn next(deferred: &mut Vec<Placed>) -> Option<Placed> {
     let held = |index: usize, name: &UserName| {
         deferred.iter().enumerate().any(|(other, (_, task))| {
-            other != index && task.record.link.as_ref().and_then(crate::state::Link::user_name).as_ref() == Some(name)
+            other != index
+                && task.record.link.as_ref().and_then(crate::state::Link::user_name).as_ref() == Some(name)
         })
     };
     let wanted = |task: &Task| match &task.step {
         Step::Owned(owned) => Some(owned.wanted.user_name()),
         Step::Fail(_) | Step::Left { .. } => None,
     };
-    let free = (0..deferred.len()).find(|index| wanted(&deferred[*index].1).is_none_or(|name| !held(*index, &name)));
+    let free =
+        (0..deferred.len()).find(|index| wanted(&deferred[*index].1).is_none_or(|name| !held(*index, &name)));
     (!deferred.is_empty()).then(|| deferred.remove(free.unwrap_or(0)))
 }

@@ -43,16 +43,17 @@ impl Provisioner {
             }
         };
         let name: Option<UserName> = user.parse().ok();
-        let named = |other: &str| name.as_ref().is_some_and(|name| other.parse::<UserName>().as_ref() == Ok(name));
-        let in_source =
-            snapshot.users.iter().find(|one| one.id.as_str() == user || named(&one.username));
+        let named =
+            |other: &str| name.as_ref().is_some_and(|name| other.parse::<UserName>().as_ref() == Ok(name));
+        let in_source = snapshot.users.iter().find(|one| one.id.as_str() == user || named(&one.username));
         let known = stored.records.iter().find(|(id, record)| {
             in_source.is_some_and(|one| one.id == **id)
                 || id.as_str() == user
                 || named(record.user_name.as_str())
                 || record.link.as_ref().is_some_and(|link| link.account.as_str() == user)
         });
-        let in_source = in_source.or_else(|| known.and_then(|(id, _)| snapshot.users.iter().find(|one| one.id == *id)));
+        let in_source =
+            in_source.or_else(|| known.and_then(|(id, _)| snapshot.users.iter().find(|one| one.id == *id)));
         let Some(id) = in_source.map(|one| &one.id).or_else(|| known.map(|(id, _)| id)).cloned() else {
             let lines = vec![format!("nobody in the source or the state has the id or user name {user:?}")];
             stages.push(Stage { stage: "found", lines });
@@ -80,7 +81,9 @@ impl Provisioner {
                     "matches, and owns the user"
                 }
                 (true, true) => "matches too; the first rule in the file owns",
-                (true, false) => "matches, and is turned off: its users are left alone unless another rule owns them",
+                (true, false) => {
+                    "matches, and is turned off: its users are left alone unless another rule owns them"
+                }
                 (false, _) => "does not match",
             };
             lines.push(format!("rule {:?}: {words}", rule.name.as_str()));
@@ -195,9 +198,15 @@ fn sent(record: Option<&Record>) -> Vec<String> {
         lines.push(format!("the account was last seen or sent with {}", carried.join(", ")));
         match link.mark {
             Mark::Owned => {}
-            Mark::Removed => lines.push("removed by disable; nothing more is sent until the user returns".to_owned()),
-            Mark::Withheld(leave) => lines.push(format!("left ({}), and the preferences keep the account", word(&leave))),
-            Mark::Pending(leave) => lines.push(format!("left ({}), and its removal is tried in each run", word(&leave))),
+            Mark::Removed => {
+                lines.push("removed by disable; nothing more is sent until the user returns".to_owned());
+            }
+            Mark::Withheld(leave) => {
+                lines.push(format!("left ({}), and the preferences keep the account", word(&leave)));
+            }
+            Mark::Pending(leave) => {
+                lines.push(format!("left ({}), and its removal is tried in each run", word(&leave)));
+            }
         }
     }
     if lines.is_empty() {

@@ -26,7 +26,8 @@ pub(crate) fn check(
         return Ok(());
     }
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(WINDOW).as_secs();
-    let recent = prepared.removals.iter().filter(|at| u64::try_from(**at).is_ok_and(|at| at > since)).count() as u64;
+    let recent =
+        prepared.removals.iter().filter(|at| u64::try_from(**at).is_ok_and(|at| at > since)).count() as u64;
     let managed = prepared.managed as u64 + recent;
     let way_out = format!(
         "nothing was written; look at them with `plan`, and if they are meant, run once with --approve-removals {planned}, or raise the limit"
@@ -40,7 +41,8 @@ pub(crate) fn check(
         let names = first_names(&prepared.tasks);
         return Err(format!("{removals} ({names}), and max-removals is {}: {way_out}", options.max_removals));
     }
-    if managed >= PERCENT_FROM && (planned + recent) * 100 > u64::from(options.max_removals_percent) * managed {
+    if managed >= PERCENT_FROM && (planned + recent) * 100 > u64::from(options.max_removals_percent) * managed
+    {
         let names = first_names(&prepared.tasks);
         return Err(format!(
             "{removals} ({names}) of {managed} managed ones, and max-removals-percent is {}: {way_out}",
@@ -52,7 +54,8 @@ pub(crate) fn check(
 
 /// A few of those concerned, by source id, so that the message can be acted on.
 fn first_names(tasks: &[Task]) -> String {
-    let mut ids: Vec<&str> = tasks.iter().filter(|task| task.removes()).map(|task| task.id.as_str()).take(4).collect();
+    let mut ids: Vec<&str> =
+        tasks.iter().filter(|task| task.removes()).map(|task| task.id.as_str()).take(4).collect();
     if ids.len() > 3 {
         ids.pop();
         return format!("{}, …", ids.join(", "));

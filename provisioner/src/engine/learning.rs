@@ -38,7 +38,12 @@ pub(crate) struct Learning {
 
 impl Learning {
     pub(crate) fn new(learned: Learned) -> Self {
-        Self { learned: Mutex::new(learned), disable: Permits::new(()), patch: Permits::new(()), put: Permits::new(()) }
+        Self {
+            learned: Mutex::new(learned),
+            disable: Permits::new(()),
+            patch: Permits::new(()),
+            put: Permits::new(()),
+        }
     }
 
     /// What is known now.

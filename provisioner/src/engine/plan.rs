@@ -141,8 +141,14 @@ impl Provisioner {
             entries.push(entry);
         }
         let config = self.config();
-        let settings = format!("{:?} {:?} {:?}", config.preferences, config.options, config.authentication.fingerprint());
-        let preconditions = fingerprint(std::iter::once(settings.as_str()).chain(behind.iter().map(String::as_str)));
+        let settings = format!(
+            "{:?} {:?} {:?}",
+            config.preferences,
+            config.options,
+            config.authentication.fingerprint()
+        );
+        let preconditions =
+            fingerprint(std::iter::once(settings.as_str()).chain(behind.iter().map(String::as_str)));
         Plan {
             version: 1,
             connection: config.name.clone(),
@@ -162,7 +168,9 @@ pub(crate) fn entry(task: &Task, method: Method) -> Option<Entry> {
     let mut requests = Vec::new();
     let account = task.record.link.as_ref().map_or("{id}", |link| link.account.as_str());
     match &task.step {
-        Step::Fail(trouble) => parts.push(Part { decided: false, ..Part::failed(Operation::None, trouble.clone()) }),
+        Step::Fail(trouble) => {
+            parts.push(Part { decided: false, ..Part::failed(Operation::None, trouble.clone()) });
+        }
         Step::Left { decision, .. } => {
             parts.extend(standing(decision.verdict));
             match decision.effect {
@@ -250,7 +258,9 @@ fn writes(account: &str, method: Method, paths: &[TargetPath], active: Option<bo
     let what = what.join(", ");
     let mut requests = match method {
         Method::Patch => vec![format!("PATCH Users/{account} ({what})")],
-        Method::Put => vec![format!("GET Users/{account}"), format!("PUT Users/{account} ({what}; the rest as read)")],
+        Method::Put => {
+            vec![format!("GET Users/{account}"), format!("PUT Users/{account} ({what}; the rest as read)")]
+        }
     };
     if active == Some(false) {
         requests.push(format!("GET Users/{account} (to see that it is inactive)"));
@@ -319,11 +329,14 @@ fn difference(plan: &Plan, now: &Plan) -> Option<String> {
     for entry in &plan.entries {
         match now.entries.iter().find(|other| other.source_id == entry.source_id) {
             None => return Some(format!("user {} has nothing to do any longer", entry.source_id)),
-            Some(other) if other != entry => return Some(format!("what is to be done for user {} has changed", entry.source_id)),
+            Some(other) if other != entry => {
+                return Some(format!("what is to be done for user {} has changed", entry.source_id));
+            }
             Some(_) => {}
         }
     }
-    let new = now.entries.iter().find(|entry| plan.entries.iter().all(|other| other.source_id != entry.source_id));
+    let new =
+        now.entries.iter().find(|entry| plan.entries.iter().all(|other| other.source_id != entry.source_id));
     if let Some(new) = new {
         return Some(format!("user {} has something to do that is not in it", new.source_id));
     }

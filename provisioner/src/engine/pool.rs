@@ -24,7 +24,12 @@ impl Progress for () {
 }
 
 /// Calls `work` with 0..`total`, at most `width` at a time, and returns the results in order.
-pub(crate) async fn in_parallel<T, F, Work>(total: usize, width: usize, progress: &Arc<dyn Progress>, work: Work) -> Vec<T>
+pub(crate) async fn in_parallel<T, F, Work>(
+    total: usize,
+    width: usize,
+    progress: &Arc<dyn Progress>,
+    work: Work,
+) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send,

@@ -15,7 +15,11 @@ use crate::target::lookup::Read;
 use crate::target::{Halt, Trouble};
 
 /// Runs the task of a user that has left.
-pub(crate) async fn run(mut work: Work<'_>, decision: Decision, leave: Leave) -> Result<Option<UserLine>, Halt> {
+pub(crate) async fn run(
+    mut work: Work<'_>,
+    decision: Decision,
+    leave: Leave,
+) -> Result<Option<UserLine>, Halt> {
     if let Some(part) = standing(decision.verdict) {
         work.push(part);
         if let (Verdict::DeprovisionOff, Some(link)) = (decision.verdict, &mut work.task.record.link)
@@ -142,7 +146,9 @@ async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), H
             fail(work, Operation::Disable, trouble, leave);
         }
         Written::Refused(trouble) => fail(work, Operation::Disable, trouble, leave),
-        Written::Taken(detail) => fail(work, Operation::Disable, Trouble::new(Reason::Rejected, detail), leave),
+        Written::Taken(detail) => {
+            fail(work, Operation::Disable, Trouble::new(Reason::Rejected, detail), leave);
+        }
         Written::Gone => {
             work.task.record.intent = None;
             gone(work).await?;

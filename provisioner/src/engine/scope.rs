@@ -80,7 +80,9 @@ pub(crate) fn subjects(
                 continue;
             }
             let leave = match link {
-                Some(link) if !rules.iter().any(|prepared| prepared.rule.name == link.rule) => Leave::RuleDeleted,
+                Some(link) if !rules.iter().any(|prepared| prepared.rule.name == link.rule) => {
+                    Leave::RuleDeleted
+                }
                 Some(_) | None => Leave::LeftScope,
             };
             subjects.extend(left(user.id, record, leave, changes));
@@ -120,7 +122,13 @@ fn excluded(config: &Config, record: Option<&Record>) -> bool {
     })
 }
 
-fn owned(config: &Config, user: SourceUser, record: Option<Record>, owner: &Prepared<'_>, full: bool) -> Option<Subject> {
+fn owned(
+    config: &Config,
+    user: SourceUser,
+    record: Option<Record>,
+    owner: &Prepared<'_>,
+    full: bool,
+) -> Option<Subject> {
     let fingerprint = fingerprint([user.digest().as_str(), owner.fingerprint.as_str()]);
     if !full && record.as_ref().is_some_and(|record| settled(record, &fingerprint)) {
         return None;
@@ -158,7 +166,9 @@ fn left(id: SourceId, record: Option<Record>, leave: Leave, changes: &mut Vec<Ch
     let record = record?;
     match (&record.link, record.intent) {
         (Some(Link { mark: Mark::Removed, .. }), None) => None,
-        (Some(_), _) | (None, Some(Intent::Create)) => Some(Subject { id, standing: Standing::Left(leave), record }),
+        (Some(_), _) | (None, Some(Intent::Create)) => {
+            Some(Subject { id, standing: Standing::Left(leave), record })
+        }
         // Without an account there is nothing to remove, and nothing to remember.
         (None, _) => {
             changes.push(Change::Remove(id));

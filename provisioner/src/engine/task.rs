@@ -69,7 +69,8 @@ impl Task {
 
     /// Whether it is news that nothing has to be written: a removal is called off, or what was told last is over.
     pub(crate) fn is_relieved(&self) -> bool {
-        let told_of_trouble = self.record.situation.as_ref().is_some_and(|told| told.outcome != Outcome::Success);
+        let told_of_trouble =
+            self.record.situation.as_ref().is_some_and(|told| told.outcome != Outcome::Success);
         self.label == ChangeLabel::Returns || (told_of_trouble && matches!(self.step, Step::Owned(_)))
     }
 
@@ -80,7 +81,15 @@ impl Task {
             Standing::Owned(owned) => label_of_unknown(&subject.record, owned),
         };
         let Subject { id, record, .. } = subject;
-        Self { id, record, label, step: Step::Fail(trouble), moved_from: None, fingerprint: None, parts: Vec::new() }
+        Self {
+            id,
+            record,
+            label,
+            step: Step::Fail(trouble),
+            moved_from: None,
+            fingerprint: None,
+            parts: Vec::new(),
+        }
     }
 
     /// A task for a linked user that has left.
@@ -90,12 +99,31 @@ impl Task {
             deprovisioned_here: link.mark == Mark::Removed,
         });
         let decision = policy::decide(context.config.preferences, Change::Leaves(leave), link, false);
-        let label = if matches!(decision.effect, Effect::Remove(_)) { leave_label(&record, leave) } else { leave.into() };
-        Self { id, record, label, step: Step::Left { decision, leave }, moved_from: None, fingerprint: None, parts: Vec::new() }
+        let label = if matches!(decision.effect, Effect::Remove(_)) {
+            leave_label(&record, leave)
+        } else {
+            leave.into()
+        };
+        Self {
+            id,
+            record,
+            label,
+            step: Step::Left { decision, leave },
+            moved_from: None,
+            fingerprint: None,
+            parts: Vec::new(),
+        }
     }
 
     /// A task for an owned user that is linked.
-    pub(crate) fn linked(context: &Context, id: SourceId, record: Record, link: &Link, owned: Owned, wanted: Desired) -> Self {
+    pub(crate) fn linked(
+        context: &Context,
+        id: SourceId,
+        record: Record,
+        link: &Link,
+        owned: Owned,
+        wanted: Desired,
+    ) -> Self {
         let clear = context.config.options.clear_missing_attributes;
         let differs = differences(&wanted, &link.carries, &owned.targets, clear);
         let attributes = !differs.is_empty();
@@ -103,7 +131,11 @@ impl Task {
         let change = if returns { Change::Returns { attributes } } else { Change::Stays { attributes } };
         let state = LinkState::Linked { active: link.active, deprovisioned_here: link.mark == Mark::Removed };
         let decision = policy::decide(context.config.preferences, change, state, owned.enabled);
-        let label = if returns { ChangeLabel::Returns } else { stays_label(&record, link, attributes, owned.enabled) };
+        let label = if returns {
+            ChangeLabel::Returns
+        } else {
+            stays_label(&record, link, attributes, owned.enabled)
+        };
         Self::owned(id, record, label, decision, owned, wanted, differs)
     }
 

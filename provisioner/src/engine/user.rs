@@ -1,6 +1,5 @@
 //! One user's way through a run: its requests in order, its line, and its record.
 
-use reqwest::{Method as Verb, StatusCode};
 use serde_json::Value;
 
 use super::context::Context;
@@ -10,16 +9,13 @@ use super::scope::Owned;
 use super::task::{OwnedTask, Step, Task};
 use super::write::{Write, Written, write};
 use crate::clock::timestamp;
-use crate::diff::create_body;
 use crate::ids::TargetId;
 use crate::mapping::TargetPath;
 use crate::policy::{Effect, LinkAction, Verdict};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
 use crate::source::fingerprint;
-use crate::state::{Change, Intent, Link, Mark, Record, Situation, differences};
-use crate::target::client::{Request, unreachable_target};
+use crate::state::{Change, Intent, Mark, Record, Situation, differences};
 use crate::target::lookup::Lookup;
-use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
 /// How often a user may turn out to be in another situation than the one decided about.
@@ -34,7 +30,7 @@ pub(crate) enum Ran {
 }
 
 /// What comes after an effect.
-enum Flow {
+pub(super) enum Flow {
     Through,
     /// The user enters (again), with this at the target.
     Enter(ChangeLabel, Lookup),
@@ -62,7 +58,10 @@ pub(crate) async fn run(context: &Context, task: Task, last: bool) -> Result<Ran
         Step::Fail(trouble) => {
             work.unsure = trouble.unsure;
             // A trouble before any decision leaves an intent as it is.
-            work.push(Part { decided: trouble.reason == Reason::DeletedByTarget, ..Part::failed(failed_operation(&trouble), trouble) });
+            work.push(Part {
+                decided: trouble.reason == Reason::DeletedByTarget,
+                ..Part::failed(failed_operation(&trouble), trouble)
+            });
             work.settle(None).await.map(Ran::Settled)
         }
         Step::Left { decision, leave } => remove::run(work, decision, leave).await.map(Ran::Settled),
@@ -133,7 +132,8 @@ impl Work<'_> {
                     break;
                 }
                 Flow::Enter(..) if round >= ROUNDS => {
-                    let trouble = Trouble::new(Reason::Rejected, "the account keeps appearing and disappearing");
+                    let trouble =
+                        Trouble::new(Reason::Rejected, "the account keeps appearing and disappearing");
                     self.failed(Operation::None, trouble);
                     break;
                 }
@@ -145,7 +145,10 @@ impl Work<'_> {
         }
         if owned.decision.attributes_withheld {
             let differs = names(&owned.differs);
-            self.push(Part::withheld(Operation::Update, Reason::UpdationOff).with_detail(format!("differs: {differs}")));
+            self.push(
+                Part::withheld(Operation::Update, Reason::UpdationOff)
+                    .with_detail(format!("differs: {differs}")),
+            );
         }
         if owned.decision.active_withheld {
             let operation = if owned.enabled { Operation::Enable } else { Operation::Disable };
@@ -169,89 +172,6 @@ impl Work<'_> {
         }
     }
 
-    async fn create(&mut self, owned: &OwnedTask) -> Result<Flow, Halt> {
-        self.intend(Intent::Create).await?;
-        let body = create_body(&owned.wanted);
-        let name = owned.wanted.user_name();
-        let client = &self.context.client;
-        let request = Request { body: Some(&body), ..Request::new(&Verb::POST, &["Users"]) };
-        let mut ambiguous = false;
-        let mut attempt = 1;
-        loop {
-            let (trouble, answer) = match client.send_once(request).await? {
-                Ok(answer) if answer.status.is_success() => {
-                    let account = answer.object().and_then(|object| Account::new(object, None)).map(|account| account.id);
-                    let located = || answer.location.as_deref()?.trim_end_matches('/').rsplit('/').next()?.parse().ok();
-                    if let Some(account) = account.or_else(located) {
-                        return Ok(self.created(owned, account));
-                    }
-                    (Trouble { unsure: true, ..Trouble::new(Reason::Rejected, "the reply to POST names no id") }, Some(answer))
-                }
-                Ok(answer) if answer.status == StatusCode::CONFLICT => {
-                    return Ok(match client.look_up(&name).await? {
-                        Lookup::None => {
-                            self.failed(Operation::Create, Trouble::new(Reason::HiddenAccount, answer.describe()));
-                            Flow::Through
-                        }
-                        Lookup::One(account) if ambiguous && self.is_ours(&account) => self.created(owned, account.id),
-                        found => Flow::Enter(self.task.label, found),
-                    });
-                }
-                Ok(answer) if !answer.is_transient() => {
-                    let answer = client.judge(answer).await?;
-                    self.failed(Operation::Create, answer.trouble());
-                    return Ok(Flow::Through);
-                }
-                Ok(answer) => (answer.trouble(), Some(answer)),
-                Err(error) => (unreachable_target(&error), None),
-            };
-            // Nobody knows what came of it. Never again blindly: look first.
-            ambiguous = true;
-            if attempt < client.max_attempts() {
-                client.back_off(attempt, answer.as_ref()).await;
-            }
-            match client.look_up(&name).await {
-                Ok(Lookup::One(account)) if self.is_ours(&account) => return Ok(self.created(owned, account.id)),
-                Ok(Lookup::None) if attempt < client.max_attempts() => {}
-                Ok(Lookup::None) => {
-                    self.failed(Operation::Create, Trouble { unsure: false, ..trouble });
-                    return Ok(Flow::Through);
-                }
-                Ok(found) => return Ok(Flow::Enter(self.task.label, found)),
-                Err(Halt::Failed(_)) => {
-                    self.failed(Operation::Create, trouble);
-                    return Ok(Flow::Through);
-                }
-                Err(Halt::Stopped) => return Err(Halt::Stopped),
-            }
-            attempt += 1;
-        }
-    }
-
-    /// Whether an account that appeared after a POST without a clear answer is the one that was posted.
-    fn is_ours(&self, account: &Account) -> bool {
-        let free = self.context.holder(&account.id).is_none_or(|holder| holder == self.task.id);
-        free && account.external_id().is_none_or(|id| id == self.task.id.as_str())
-    }
-
-    fn created(&mut self, owned: &OwnedTask, account: TargetId) -> Flow {
-        let holder = self.context.claim(&account, &self.task.id);
-        if holder != self.task.id {
-            let detail = "the target answered a create with the id of an account that is linked already";
-            self.failed(Operation::Create, Trouble::new(Reason::AccountLinkedElsewhere, detail));
-            return Flow::Through;
-        }
-        self.task.record.link = Some(Link {
-            account,
-            rule: owned.rule.clone(),
-            carries: owned.wanted.iter().map(|(path, value)| (path.clone(), value.clone())).collect(),
-            active: true,
-            mark: Mark::Owned,
-        });
-        self.push(Part::done(Operation::Create));
-        Flow::Through
-    }
-
     async fn send(
         &mut self,
         owned: &OwnedTask,
@@ -261,14 +181,26 @@ impl Work<'_> {
         self.intend(if active == Some(false) { Intent::Disable } else { Intent::Update }).await?;
         let Some(link) = self.task.record.link.clone() else { return Ok(Written::Gone) };
         let name = link.user_name().unwrap_or_else(|| self.task.record.user_name.clone());
-        let request = Write { account: &link.account, name: &name, wanted: &owned.wanted, carries: &link.carries, paths, active };
+        let request = Write {
+            account: &link.account,
+            name: &name,
+            wanted: &owned.wanted,
+            carries: &link.carries,
+            paths,
+            active,
+        };
         match write(self.context, request).await {
             Err(Halt::Failed(trouble)) => Ok(Written::Refused(trouble)),
             other => other,
         }
     }
 
-    async fn write(&mut self, owned: &OwnedTask, paths: &[TargetPath], active: Option<bool>) -> Result<Flow, Halt> {
+    async fn write(
+        &mut self,
+        owned: &OwnedTask,
+        paths: &[TargetPath],
+        active: Option<bool>,
+    ) -> Result<Flow, Halt> {
         let written = self.send(owned, paths, active).await?;
         let Some(active) = active else { return self.after(owned, paths, None, written).await };
         if paths.is_empty() {
@@ -375,10 +307,6 @@ impl Work<'_> {
         if self.task.parts.is_empty() && self.task.is_relieved() {
             verdict = super::parts::verdict(&[Part::none(Outcome::Success, Reason::Done)]);
         }
-        if let Some(verdict) = &mut verdict {
-            // A target may have echoed the credentials.
-            verdict.detail = verdict.detail.take().map(|detail| self.context.client.redact(&detail));
-        }
         let failed = verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Failed);
         let leaves = matches!(self.task.step, Step::Left { .. });
         let removes = self.task.removes();
@@ -406,17 +334,23 @@ impl Work<'_> {
             record.situation.clone_from(&situation);
         }
         record.fingerprint = self.task.fingerprint.take().filter(|_| !failed);
-        let line = verdict.filter(|_| !known || carried_out || self.task.label == ChangeLabel::Returns).map(|verdict| UserLine {
-            source_id: self.task.id.clone(),
-            user_name: record.user_name.clone(),
-            target_id: record.link.as_ref().map(|link| link.account.clone()).or_else(|| self.account.clone()),
-            change: self.task.label,
-            operation: verdict.operation,
-            outcome: verdict.outcome,
-            reason: verdict.reason,
-            detail: verdict.detail,
-            failed_deprovision: failed && leaves && removes,
-        });
+        let line = verdict.filter(|_| !known || carried_out || self.task.label == ChangeLabel::Returns).map(
+            |verdict| UserLine {
+                source_id: self.task.id.clone(),
+                user_name: record.user_name.clone(),
+                target_id: record
+                    .link
+                    .as_ref()
+                    .map(|link| link.account.clone())
+                    .or_else(|| self.account.clone()),
+                change: self.task.label,
+                operation: verdict.operation,
+                outcome: verdict.outcome,
+                reason: verdict.reason,
+                detail: verdict.detail,
+                failed_deprovision: failed && leaves && removes,
+            },
+        );
         let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
         if leaves && record.link.is_none() && record.intent.is_none() {
             changes.push(Change::Remove(self.task.id.clone()));
@@ -434,7 +368,8 @@ impl Work<'_> {
 
 /// Whether a write that was refused for this is worth a second one without its other half.
 const fn goes_alone(trouble: &Trouble) -> bool {
-    !trouble.unsure && matches!(trouble.reason, Reason::PartialUpdateUnsupported | Reason::Rejected | Reason::Forbidden)
+    !trouble.unsure
+        && matches!(trouble.reason, Reason::PartialUpdateUnsupported | Reason::Rejected | Reason::Forbidden)
 }
 
 /// The part that a verdict of the policy is, where that ends the matter.

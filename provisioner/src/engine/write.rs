@@ -160,7 +160,9 @@ async fn judge_patch(
             Seen::Nothing => {
                 let unknown = permit.is_first();
                 if context.may_switch() {
-                    context.learn(|learned| learned.patch = if unknown { Kind::Ignored } else { Kind::Unusable }).await?;
+                    context
+                        .learn(|learned| learned.patch = if unknown { Kind::Ignored } else { Kind::Unusable })
+                        .await?;
                     return Ok(Patched::UsePut(None));
                 }
                 if unknown {
@@ -266,7 +268,9 @@ async fn put(context: &Context, write: Write<'_>) -> Result<Written, Halt> {
         };
         return after_error(context, sent, &before, trouble).await;
     }
-    Ok(Written::Refused(conflict.unwrap_or_else(|| Trouble::new(Reason::Conflict, "changed meanwhile, twice"))))
+    Ok(Written::Refused(
+        conflict.unwrap_or_else(|| Trouble::new(Reason::Conflict, "changed meanwhile, twice")),
+    ))
 }
 
 /// After an answer that is no success, or none at all: what the account looks like decides, then the error.

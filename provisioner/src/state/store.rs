@@ -63,7 +63,9 @@ pub enum StoreError {
     #[error("the state file {0} is in use by another run; wait for it to end, or name another with --state")]
     InUse(PathBuf),
     /// The folder or the file cannot be written.
-    #[error("cannot open the state file {path}: {source}; check that its folder exists and is writable, or name another with --state")]
+    #[error(
+        "cannot open the state file {path}: {source}; check that its folder exists and is writable, or name another with --state"
+    )]
     Open {
         /// The file.
         path: PathBuf,
@@ -71,7 +73,9 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// It is no state file, or damaged.
-    #[error("cannot use the state file {path}: {source}; restore it from a copy, or name another with --state")]
+    #[error(
+        "cannot use the state file {path}: {source}; restore it from a copy, or name another with --state"
+    )]
     Database {
         /// The file.
         path: PathBuf,
@@ -79,7 +83,9 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// Written by another version.
-    #[error("the state file {path} has layout {found}, this version reads {LAYOUT}: use the version that wrote it")]
+    #[error(
+        "the state file {path} has layout {found}, this version reads {LAYOUT}: use the version that wrote it"
+    )]
     Layout {
         /// The file.
         path: PathBuf,
@@ -132,10 +138,9 @@ type Job = (Vec<Change>, oneshot::Sender<Result<(), StoreError>>);
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    jobs: Option<mpsc::UnboundedSender<Job>>,
-    task: Option<JoinHandle<()>>,
+    /// The way to the writing task, and the task; `None` where there is none, or no longer.
+    writer: Mutex<Option<(mpsc::UnboundedSender<Job>, JoinHandle<()>)>>,
     mirror: Arc<Mutex<Loaded>>,
-    _lock: Option<File>,
 }
 
 impl Store {
@@ -148,10 +153,8 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let still = |loaded| Self {
             path: path.to_owned(),
-            jobs: None,
-            task: None,
+            writer: Mutex::new(None),
             mirror: Arc::new(Mutex::new(loaded)),
-            _lock: None,
         };
         if access == Access::Read && !path.exists() {
             return Ok(still(Loaded::default()));
@@ -179,9 +182,10 @@ impl Store {
             target: target.unwrap_or_default(),
             path: path.to_owned(),
             mirror: Arc::clone(&mirror),
+            lock,
         };
         let task = tokio::spawn(writer.run(queue));
-        Ok(Self { path: path.to_owned(), jobs: Some(jobs), task: Some(task), mirror, _lock: lock })
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(Some((jobs, task))), mirror })
     }
 
     /// A copy of all that is stored.
@@ -200,8 +204,11 @@ impl Store {
     /// The state was opened for reading, is closed, or cannot be written.
     pub async fn write(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
-        let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
-        jobs.send((changes, done)).map_err(|_| StoreError::Closed)?;
+        {
+            let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let (jobs, _) = writer.as_ref().ok_or(StoreError::Closed)?;
+            jobs.send((changes, done)).map_err(|_| StoreError::Closed)?;
+        }
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -210,12 +217,12 @@ impl Store {
         &self.path
     }
 
-    /// Ends the writing task; what was written stays.
-    pub async fn close(mut self) {
-        self.jobs = None;
-        if let Some(task) = self.task.take()
-            && let Err(error) = task.await
-        {
+    /// Ends the writing task and lets go of the file; what was written stays. Whoever writes afterwards is told so.
+    pub async fn close(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((jobs, task)) = writer else { return };
+        drop(jobs);
+        if let Err(error) = task.await {
             tracing::warn!(%error, "the state's writer did not end well");
         }
     }
@@ -233,14 +240,20 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-async fn connect(path: &Path, durability: Durability, access: Access) -> Result<SqliteConnection, sqlx::Error> {
+async fn connect(
+    path: &Path,
+    durability: Durability,
+    access: Access,
+) -> Result<SqliteConnection, sqlx::Error> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(access == Access::Write)
         .disable_statement_logging();
     let options = match durability {
         Durability::Full => options.synchronous(SqliteSynchronous::Full),
-        Durability::Off => options.synchronous(SqliteSynchronous::Off).locking_mode(SqliteLockingMode::Exclusive),
+        Durability::Off => {
+            options.synchronous(SqliteSynchronous::Off).locking_mode(SqliteLockingMode::Exclusive)
+        }
     };
     let mut connection = options.connect().await?;
     // Not among the options: there it comes before `synchronous`, and flushes a new file to disk.
@@ -272,7 +285,10 @@ async fn target(
     if found.is_some() || access == Access::Read {
         return Ok(found);
     }
-    let made = sqlx::query("INSERT INTO target (url, record) VALUES (?, '{}')").bind(&url).execute(connection).await?;
+    let made = sqlx::query("INSERT INTO target (url, record) VALUES (?, '{}')")
+        .bind(&url)
+        .execute(connection)
+        .await?;
     Ok(Some(made.last_insert_rowid()))
 }
 
@@ -314,8 +330,10 @@ async fn load(
         let delete = sqlx::query("DELETE FROM removal WHERE target = ? AND at < ?").bind(target).bind(old);
         delete.execute(&mut *connection).await.map_err(database)?;
     }
-    loaded.source =
-        sqlx::query_scalar("SELECT identity FROM source").fetch_optional(connection).await.map_err(database)?;
+    loaded.source = sqlx::query_scalar("SELECT identity FROM source")
+        .fetch_optional(connection)
+        .await
+        .map_err(database)?;
     Ok(loaded)
 }
 
@@ -325,6 +343,7 @@ struct Writer {
     target: i64,
     path: PathBuf,
     mirror: Arc<Mutex<Loaded>>,
+    lock: Option<File>,
 }
 
 impl Writer {
@@ -354,6 +373,10 @@ impl Writer {
         }
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, "cannot close the state file cleanly");
+        }
+        // Said aloud, not left to the drop: a process that is being started beside this one may have inherited the handle.
+        if let Some(Err(error)) = self.lock.map(|lock| lock.unlock()) {
+            tracing::warn!(%error, "cannot unlock the state file");
         }
     }
 

@@ -44,17 +44,21 @@ impl Answer {
     /// Whether the body is a SCIM error (RFC 7644 §3.12), leniently: vendors spell `schemas` and `status` in their own ways.
     pub(crate) fn is_scim_error(&self) -> bool {
         let Some(object) = self.object() else { return false };
-        let names_error = |value: &Value| value.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(scim::schema::ERROR_URN));
-        let by_schema = ["schemas", "schema"].iter().filter_map(|name| get_ci(object, name)).any(|value| match value {
-            Value::Array(urns) => urns.iter().any(names_error),
-            other => names_error(other),
-        });
+        let names_error = |value: &Value| {
+            value.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(scim::schema::ERROR_URN))
+        };
+        let by_schema =
+            ["schemas", "schema"].iter().filter_map(|name| get_ci(object, name)).any(|value| match value {
+                Value::Array(urns) => urns.iter().any(names_error),
+                other => names_error(other),
+            });
         let by_status = get_ci(object, "status").is_some_and(|status| match status {
             Value::String(text) => text.parse() == Ok(self.status.as_u16()),
             Value::Number(number) => number.as_u64() == Some(u64::from(self.status.as_u16())),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
         });
-        by_schema || (by_status && (get_ci(object, "detail").is_some() || get_ci(object, "scimType").is_some()))
+        by_schema
+            || (by_status && (get_ci(object, "detail").is_some() || get_ci(object, "scimType").is_some()))
     }
 
     /// Whether this says, as SCIM, that there is no such resource.
@@ -81,10 +85,16 @@ impl Answer {
     pub(crate) fn describe(&self) -> String {
         let status = self.status.as_u16();
         let Some(object) = self.object() else {
-            let kind = self.content_type.as_deref().and_then(|kind| kind.split(';').next()).unwrap_or("no content type");
+            let kind = self
+                .content_type
+                .as_deref()
+                .and_then(|kind| kind.split(';').next())
+                .unwrap_or("no content type");
             return match self.body {
                 Body::Empty => format!("the target answered {status} without a body"),
-                Body::Json(_) | Body::Other => format!("the target answered {status} with {kind}, which is not SCIM"),
+                Body::Json(_) | Body::Other => {
+                    format!("the target answered {status} with {kind}, which is not SCIM")
+                }
             };
         };
         let scim_type = get_ci(object, "scimType").and_then(Value::as_str);

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -29,6 +31,7 @@ const BACKOFF_CAP: Duration = Duration::from_secs(30);
 /// The largest body that is read.
 const BODY_LIMIT: usize = 32 << 20;
 const SCIM_JSON: &str = "application/scim+json";
+const REDACTED: &str = "[redacted]";
 
 /// One request, relative to the SCIM URL.
 #[derive(Clone, Copy, Debug)]
@@ -191,13 +194,14 @@ impl Client {
             None => builder,
         };
         let response = builder.send().await.map_err(|error| NetworkError::from(&error))?;
-        read(response).await
+        self.receive(response).await
     }
 
     /// Waits before try number `attempt + 1`, and makes everybody wait where the target asked for it.
     pub(crate) async fn back_off(&self, attempt: u32, answer: Option<&Answer>) {
         let now = self.clock.now();
-        let asked = answer.and_then(|answer| answer.wait(now, self.retry_after_cap)).filter(|wait| !wait.is_zero());
+        let asked =
+            answer.and_then(|answer| answer.wait(now, self.retry_after_cap)).filter(|wait| !wait.is_zero());
         if let Some(wait) = asked {
             let mut until = self.pause_until.lock().unwrap_or_else(PoisonError::into_inner);
             *until = (*until).max(Some(now + wait));
@@ -228,7 +232,9 @@ impl Client {
     async fn wait_for_pause(&self) {
         loop {
             let until = *self.pause_until.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(wait) = until.and_then(|until| until.duration_since(self.clock.now()).ok()) else { return };
+            let Some(wait) = until.and_then(|until| until.duration_since(self.clock.now()).ok()) else {
+                return;
+            };
             if wait.is_zero() {
                 return;
             }
@@ -258,43 +264,54 @@ impl Client {
 
     /// `text` without the credentials, should a target have echoed them.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let secret = match &self.credentials {
-            Credentials::Basic { password, .. } => password.expose_secret(),
-            Credentials::Bearer { token } => token.expose_secret(),
+        match &self.credentials {
+            Credentials::Basic { user, password } => {
+                let header = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
+                text.replace(&header, REDACTED).replace(password.expose_secret(), REDACTED)
+            }
+            Credentials::Bearer { token } => text.replace(token.expose_secret(), REDACTED),
+        }
+    }
+
+    async fn receive(&self, mut response: reqwest::Response) -> Result<Answer, NetworkError> {
+        let text = |headers: &HeaderMap, name| {
+            headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
-        if secret.is_empty() { text.to_owned() } else { text.replace(secret, "[redacted]") }
+        let mut answer = Answer {
+            status: response.status(),
+            etag: text(response.headers(), header::ETAG),
+            location: text(response.headers(), header::LOCATION),
+            retry_after: text(response.headers(), header::RETRY_AFTER),
+            challenges: response
+                .headers()
+                .get_all(header::WWW_AUTHENTICATE)
+                .iter()
+                .filter_map(|value| value.to_str().ok().map(str::to_owned))
+                .collect(),
+            content_type: text(response.headers(), header::CONTENT_TYPE),
+            body: Body::Empty,
+        };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| NetworkError::from(&error))? {
+            if bytes.len() + chunk.len() > BODY_LIMIT {
+                return Err(NetworkError::Broken(format!(
+                    "the answer is larger than {} MiB",
+                    BODY_LIMIT >> 20
+                )));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        if !answer.status.is_success() {
+            // Before anything is cut off or passed on.
+            bytes = self.redact(&String::from_utf8_lossy(&bytes)).into_bytes();
+        }
+        if !bytes.is_empty() {
+            answer.body = serde_json::from_slice(&bytes).map_or(Body::Other, Body::Json);
+        }
+        Ok(answer)
     }
 }
 
 pub(crate) fn unreachable_target(error: &NetworkError) -> Trouble {
     Trouble { unsure: true, ..Trouble::new(Reason::Unreachable, error.to_string()) }
-}
-
-async fn read(mut response: reqwest::Response) -> Result<Answer, NetworkError> {
-    let text = |headers: &HeaderMap, name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let mut answer = Answer {
-        status: response.status(),
-        etag: text(response.headers(), header::ETAG),
-        location: text(response.headers(), header::LOCATION),
-        retry_after: text(response.headers(), header::RETRY_AFTER),
-        challenges: response
-            .headers()
-            .get_all(header::WWW_AUTHENTICATE)
-            .iter()
-            .filter_map(|value| value.to_str().ok().map(str::to_owned))
-            .collect(),
-        content_type: text(response.headers(), header::CONTENT_TYPE),
-        body: Body::Empty,
-    };
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| NetworkError::from(&error))? {
-        if bytes.len() + chunk.len() > BODY_LIMIT {
-            return Err(NetworkError::Broken(format!("the answer is larger than {} MiB", BODY_LIMIT >> 20)));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    if !bytes.is_empty() {
-        answer.body = serde_json::from_slice(&bytes).map_or(Body::Other, Body::Json);
-    }
-    Ok(answer)
 }

@@ -44,7 +44,12 @@ impl Client {
         if answer.status != StatusCode::OK {
             return Err(Trouble { unsure: false, ..answer.trouble() }.into());
         }
-        let not_honoured = |what: &str| Trouble::new(Reason::FilterNotHonoured, format!("the look-up by userName was answered with {what}"));
+        let not_honoured = |what: &str| {
+            Trouble::new(
+                Reason::FilterNotHonoured,
+                format!("the look-up by userName was answered with {what}"),
+            )
+        };
         let Some(list) = answer.object() else {
             return Err(Trouble::new(Reason::Rejected, answer.describe()).into());
         };
@@ -55,7 +60,11 @@ impl Client {
         };
         let total = get_ci(list, "totalResults").and_then(Value::as_u64);
         if total.is_none() && get_ci(list, "Resources").is_none() {
-            return Err(Trouble::new(Reason::Rejected, "the look-up by userName was not answered with a SCIM list").into());
+            return Err(Trouble::new(
+                Reason::Rejected,
+                "the look-up by userName was not answered with a SCIM list",
+            )
+            .into());
         }
         let mut accounts = BTreeMap::new();
         for resource in resources {

@@ -20,7 +20,8 @@ impl Account {
     /// The account in `resource`; `None` where that is not one.
     pub(crate) fn new(resource: &Map<String, Value>, etag: Option<&str>) -> Option<Self> {
         let id = get_ci(resource, "id")?.as_str()?.parse().ok()?;
-        let in_meta = || get_ci(resource, "meta")?.as_object().and_then(|meta| get_ci(meta, "version"))?.as_str();
+        let in_meta =
+            || get_ci(resource, "meta")?.as_object().and_then(|meta| get_ci(meta, "version"))?.as_str();
         let version = etag.or_else(in_meta).filter(|version| !version.is_empty()).map(str::to_owned);
         Some(Self { id, resource: resource.clone(), version })
     }
@@ -130,7 +131,9 @@ fn clear_in(object: &mut Map<String, Value>, path: &TargetPath) {
                 let (Some(element), Some(sub)) = (element.as_object_mut(), sub) else { return false };
                 remove(element, sub);
                 // What selects an element, or ranks it, is no content.
-                element.keys().any(|key| !key.eq_ignore_ascii_case(selector.0) && !key.eq_ignore_ascii_case("primary"))
+                element
+                    .keys()
+                    .any(|key| !key.eq_ignore_ascii_case(selector.0) && !key.eq_ignore_ascii_case("primary"))
             });
             elements.is_empty()
         }

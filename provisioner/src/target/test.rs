@@ -70,8 +70,12 @@ impl fmt::Display for ConnectionReport {
 impl Client {
     /// Asks for ServiceProviderConfig, which may be missing, and for one user, which decides: discovery may be public.
     pub(crate) async fn test(&self) -> ConnectionReport {
-        let mut report =
-            ConnectionReport { scim_url: self.url().to_string(), failure: None, claims_patch: None, users: None };
+        let mut report = ConnectionReport {
+            scim_url: self.url().to_string(),
+            failure: None,
+            claims_patch: None,
+            users: None,
+        };
         let discovery = match self.probe(Request::get(&["ServiceProviderConfig"])).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -119,14 +123,19 @@ impl Client {
 
     fn judge_list(&self, answer: &Answer) -> Result<Option<u64>, TestFailure> {
         let url = self.url().resource(&["Users"]);
-        let failure = |code, message: String, next: &str| Err(TestFailure { code, message, next: next.to_owned() });
+        let failure =
+            |code, message: String, next: &str| Err(TestFailure { code, message, next: next.to_owned() });
         let status = answer.status.as_u16();
         match status {
             200 => {}
             401 => return Err(self.unauthorized(answer)),
             403 => {
                 let next = "give the account behind these credentials the right to read and write users";
-                return failure("forbidden", format!("the credentials are accepted but not allowed to read {url} (403)"), next);
+                return failure(
+                    "forbidden",
+                    format!("the credentials are accepted but not allowed to read {url} (403)"),
+                    next,
+                );
             }
             404 => {
                 let next = "check the SCIM URL: it ends before `/Users`, often in `/scim` or `/scim/v2`";
@@ -139,7 +148,11 @@ impl Client {
             }
             429 => {
                 let next = "wait, then test again; ask the vendor for the limit";
-                return failure("rate-limited", format!("{url} keeps answering 429, too many requests"), next);
+                return failure(
+                    "rate-limited",
+                    format!("{url} keeps answering 429, too many requests"),
+                    next,
+                );
             }
             500..=599 => {
                 let next = "the fault is at the target: test again later, and tell its operator";
@@ -152,14 +165,20 @@ impl Client {
         }
         let list = answer.object().filter(|list| {
             let says_list = get_ci(list, "schemas").and_then(Value::as_array).is_some_and(|schemas| {
-                schemas.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(scim::schema::LIST_URN)))
+                schemas.iter().any(|urn| {
+                    urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(scim::schema::LIST_URN))
+                })
             });
             says_list || get_ci(list, "totalResults").is_some_and(Value::is_u64)
         });
         let Some(list) = list else {
             let kind = answer.content_type.as_deref().unwrap_or("no content type");
             let next = "check the SCIM URL: a web page or another API seems to live there";
-            return failure("not-scim", format!("{url} answers 200 with {kind}, which is no SCIM list"), next);
+            return failure(
+                "not-scim",
+                format!("{url} answers 200 with {kind}, which is no SCIM list"),
+                next,
+            );
         };
         Ok(get_ci(list, "totalResults").and_then(Value::as_u64))
     }
@@ -174,18 +193,24 @@ impl Client {
         };
         let (message, next) = if offered.is_empty() {
             (
-                "the target refuses the credentials (401) and does not say which authentication it asks for".to_owned(),
-                format!("check the credentials; or the application takes another profile: try `profile = \"{profile}\"`"),
+                "the target refuses the credentials (401) and does not say which authentication it asks for"
+                    .to_owned(),
+                format!(
+                    "check the credentials; or the application takes another profile: try `profile = \"{profile}\"`"
+                ),
             )
         } else if !asks(sent) && asks(other) {
             (
                 format!("the target asks for {other} authentication and was sent {sent} (401)"),
-                format!("set `profile = \"{profile}\"` under [connection.authentication] with its credentials"),
+                format!(
+                    "set `profile = \"{profile}\"` under [connection.authentication] with its credentials"
+                ),
             )
         } else if asks(sent) {
             (
                 format!("the target takes {sent} authentication and refuses these credentials (401)"),
-                "check them for typing errors and expiry, and that they belong to this application in Aquera".to_owned(),
+                "check them for typing errors and expiry, and that they belong to this application in Aquera"
+                    .to_owned(),
             )
         } else {
             (

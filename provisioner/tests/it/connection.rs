@@ -29,7 +29,10 @@ async fn failure(bench: &mut Bench, url: String) -> (String, String) {
     let provisioner = bench.open().await;
     let report = provisioner.test_connection().await.unwrap();
     assert!(!report.succeeded());
-    assert!(provisioner.stored().connection.last_test.is_some_and(|test| !test.succeeded), "a failed test is kept");
+    assert!(
+        provisioner.stored().connection.last_test.is_some_and(|test| !test.succeeded),
+        "a failed test is kept"
+    );
     // It can be saved, but not provisioned with.
     bench.users(&[user("1", "ada")]);
     let run = provisioner.sync(provisioner::SyncOptions::default()).await;
@@ -46,11 +49,16 @@ async fn each_failure_has_its_own_name() {
     bench.settings.options = "max-attempts = 2\nrequest-timeout = \"300ms\"".to_owned();
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let page = answering("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>");
-    let moved = answering("HTTP/1.1 302 Found\r\nlocation: https://elsewhere.example/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let page = answering(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>",
+    );
+    let moved = answering(
+        "HTTP/1.1 302 Found\r\nlocation: https://elsewhere.example/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    );
     let down = answering("HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let forbidden = answering("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    let limited = answering("HTTP/1.1 429 Slow\r\nretry-after: 9\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let limited =
+        answering("HTTP/1.1 429 Slow\r\nretry-after: 9\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let garbage = answering("not http at all\r\n\r\n");
     let mock = bench.mock.scim_url();
     for (code, url, words) in [
@@ -117,9 +125,15 @@ async fn a_missing_discovery_is_tolerated() {
             let mut buffer = [0; 4096];
             let read = socket.read(&mut buffer).await.unwrap_or(0);
             let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
-            let (status, body) = if request.contains("/Users?") { ("200 OK", list) } else { ("404 Not Found", "") };
-            let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/scim+json\r\nconnection: close\r\n");
-            drop(socket.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await);
+            let (status, body) =
+                if request.contains("/Users?") { ("200 OK", list) } else { ("404 Not Found", "") };
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-type: application/scim+json\r\nconnection: close\r\n");
+            drop(
+                socket
+                    .write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes())
+                    .await,
+            );
         }
     });
     let mut bench = Bench::new("aquera").await;
@@ -137,7 +151,8 @@ async fn a_test_by_a_person_forgets_what_was_learned() {
     bench.run(std::slice::from_ref(&changed)).await;
     changed["title"] = "Lead".into();
     bench.run(&[changed]).await;
-    let learned = |provisioner: &provisioner::Provisioner| format!("{:?}", provisioner.stored().connection.learned);
+    let learned =
+        |provisioner: &provisioner::Provisioner| format!("{:?}", provisioner.stored().connection.learned);
     let provisioner = bench.open().await;
     assert!(learned(&provisioner).contains("patch: Ignored, put: Works"), "{}", learned(&provisioner));
     provisioner.test_connection().await.unwrap();

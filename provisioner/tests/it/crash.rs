@@ -78,7 +78,10 @@ async fn kill_at_every_boundary(preferences: &'static str, method: &str) {
                 .kill_on_drop(true)
                 .spawn()
                 .unwrap();
-            hold.reached().await;
+            tokio::select! {
+                () = hold.reached() => {}
+                status = child.wait() => panic!("{method}: the run ended before request {nth}: {status:?}"),
+            }
             child.kill().await.unwrap();
             drop(hold);
 

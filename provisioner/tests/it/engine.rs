@@ -47,10 +47,17 @@ async fn a_user_name_cannot_break_out_of_the_filter() {
     assert!(lines[0].ends_with("enters create success done"), "{lines:?}");
     let asked = ASKED.lock().unwrap().clone();
     let filter = "userName eq \"a\\\" or userName pr or userName eq \\\"\\\\b\"";
-    let encoded: String = filter
-        .bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect();
+    let encoded: String =
+        filter
+            .bytes()
+            .map(|byte| {
+                if byte.is_ascii_alphanumeric() {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            })
+            .collect();
     assert_eq!(asked, [format!("/scim/Users?filter={encoded}")]);
 }
 
@@ -66,12 +73,13 @@ async fn retry_after_is_obeyed_as_seconds_and_as_a_date_and_capped() {
         ("", 0, 1),
     ] {
         let turns = AtomicUsize::new(0);
-        let bench = scripted(move |asked| match (asked.method.as_str(), turns.fetch_add(1, Ordering::Relaxed)) {
-            ("GET", 0) => Answer(429, header, String::new()),
-            ("GET", _) => Answer::list(&[]),
-            _ => Answer::scim(201, &account("7", "ada")),
-        })
-        .await;
+        let bench =
+            scripted(move |asked| match (asked.method.as_str(), turns.fetch_add(1, Ordering::Relaxed)) {
+                ("GET", 0) => Answer(429, header, String::new()),
+                ("GET", _) => Answer::list(&[]),
+                _ => Answer::scim(201, &account("7", "ada")),
+            })
+            .await;
         let before = bench.clock.now();
         let lines = bench.run(&[user("1", "ada")]).await;
         assert_eq!(lines, ["ada enters create success done"], "{header}");
@@ -109,11 +117,9 @@ async fn not_implemented_is_not_tried_again() {
 
 #[tokio::test]
 async fn a_401_in_mid_run_stops_it_and_the_next_run_goes_on() {
-    let bench = Bench::with(
-        "aquera",
-        Settings { options: "concurrency = 1".to_owned(), ..Settings::default() },
-    )
-    .await;
+    let bench =
+        Bench::with("aquera", Settings { options: "concurrency = 1".to_owned(), ..Settings::default() })
+            .await;
     let users: Vec<Value> = (0..6).map(|n| user(&n.to_string(), &format!("user{n}"))).collect();
     bench.users(&users);
     bench.app.add_fault(Fault::status(401).times(1).method("POST"));
@@ -128,11 +134,9 @@ async fn a_401_in_mid_run_stops_it_and_the_next_run_goes_on() {
 
 #[tokio::test]
 async fn a_403_fails_one_user_unless_nobody_may_be_read() {
-    let bench = Bench::with(
-        "aquera",
-        Settings { options: "concurrency = 1".to_owned(), ..Settings::default() },
-    )
-    .await;
+    let bench =
+        Bench::with("aquera", Settings { options: "concurrency = 1".to_owned(), ..Settings::default() })
+            .await;
     bench.app.add_fault(Fault::status(403).times(1).method("POST"));
     let mut lines = bench.run(&[user("1", "ada"), user("2", "brook")]).await;
     lines.sort();
@@ -176,7 +180,11 @@ async fn an_answer_that_is_not_scim_proves_nothing() {
     let lines = bench.run(&[user("2", "brook")]).await;
     assert_eq!(lines.first().map(String::as_str), Some("ada deleted disable failed rejected"), "{lines:?}");
     let lines = bench.run(&[user("2", "brook")]).await;
-    assert_eq!(lines.first().map(String::as_str), Some("ada retry disable failed rejected"), "it stays pending: {lines:?}");
+    assert_eq!(
+        lines.first().map(String::as_str),
+        Some("ada retry disable failed rejected"),
+        "it stays pending: {lines:?}"
+    );
 }
 
 #[tokio::test]
@@ -245,7 +253,11 @@ async fn somebody_elses_change_between_read_and_put_is_merged_once() {
         let (report, ()) = tokio::join!(run, meddle);
         provisioner.close().await;
         let account = bench.app.users().remove(0);
-        assert_eq!(account["nickName"], format!("meddled {}", times - 1), "kept: it is not mapped for this user");
+        assert_eq!(
+            account["nickName"],
+            format!("meddled {}", times - 1),
+            "kept: it is not mapped for this user"
+        );
         if times == 1 {
             assert_eq!(short(&report), ["ada attributes update success done"]);
             assert_eq!(account["title"], "Lead");
@@ -261,7 +273,8 @@ async fn a_target_that_deletes_on_disable_costs_one_account_only() {
     let bench = Bench::new("disable-deletes").await;
     let users: Vec<Value> = (0..20).map(|n| user(&n.to_string(), &format!("user{n:02}"))).collect();
     bench.run(&users).await;
-    let disabled: Vec<Value> = users.iter().map(|one| but(one.clone(), json!({ "enabled": false }))).collect();
+    let disabled: Vec<Value> =
+        users.iter().map(|one| but(one.clone(), json!({ "enabled": false }))).collect();
     let lines = bench.run(&disabled).await;
     let count = |reason: &str| lines.iter().filter(|line| line.ends_with(reason)).count();
     assert_eq!((count("deleted-by-target"), count("disable-withheld")), (1, 19));
@@ -291,7 +304,8 @@ async fn until_a_kind_is_learned_one_write_of_it_is_in_flight() {
         bench.run(&users).await;
         bench.app.clear_journal();
         FLYING.store(0, Ordering::Relaxed);
-        let changed: Vec<Value> = users.iter().map(|one| but(one.clone(), json!({ "title": "Lead" }))).collect();
+        let changed: Vec<Value> =
+            users.iter().map(|one| but(one.clone(), json!({ "title": "Lead" }))).collect();
         let lines = bench.run(&changed).await;
         let sent = bench.writes().iter().filter(|write| write.starts_with(verb)).count();
         if method == "patch" {
@@ -309,28 +323,26 @@ async fn a_token_that_the_target_echoes_stays_out_of_the_report_and_the_state() 
     let bench = scripted(|asked| match asked.method.as_str() {
         "GET" => Answer::list(&[]),
         _ => {
-            let header = asked.head.lines().find(|line| line.to_lowercase().starts_with("authorization")).unwrap();
+            let header =
+                asked.head.lines().find(|line| line.to_lowercase().starts_with("authorization")).unwrap();
             assert!(header.ends_with(TOKEN));
-            Answer::error(400, &format!("bad request, you sent {header}"))
+            Answer::error(400, &format!("{} you sent {header}", "x".repeat(180)))
         }
     })
     .await;
     bench.users(&[user("1", "ada")]);
     let report = bench.sync().await;
     let line = serde_json::to_string(&report.lines[0]).unwrap();
-    assert!(line.contains("rejected") && line.contains("[redacted]") && !line.contains(TOKEN), "{line}");
+    assert!(line.contains("rejected") && !line.contains(&TOKEN[..4]), "{line}");
     let provisioner = bench.open().await;
     let stored = format!("{:?}", provisioner.stored());
-    assert!(!stored.contains(TOKEN), "{stored}");
+    assert!(!stored.contains(&TOKEN[..4]), "{stored}");
 }
 
 #[tokio::test]
 async fn removals_of_the_last_24_hours_count_for_the_guard() {
-    let settings = Settings {
-        preferences: ALL_DELETE,
-        options: "max-removals = 2".to_owned(),
-        ..Settings::default()
-    };
+    let settings =
+        Settings { preferences: ALL_DELETE, options: "max-removals = 2".to_owned(), ..Settings::default() };
     let bench = Bench::with("aquera", settings).await;
     let users: Vec<Value> = (0..6).map(|n| user(&n.to_string(), &format!("user{n}"))).collect();
     bench.run(&users).await;
@@ -372,7 +384,10 @@ async fn a_reply_lost_for_good_is_resolved_by_the_next_run() {
     assert_eq!(bench.run(&[user("1", "ada")]).await, ["ada enters create success done"]);
     bench.app.add_fault(Fault::status(503).times(1).method("PATCH").phase(Phase::AfterEffect));
     let changed = but(user("1", "ada"), json!({ "title": "Lead" }));
-    assert_eq!(bench.run(std::slice::from_ref(&changed)).await, ["ada attributes update failed target-error"]);
+    assert_eq!(
+        bench.run(std::slice::from_ref(&changed)).await,
+        ["ada attributes update failed target-error"]
+    );
     bench.app.clear_journal();
     // The next run reads before it decides, and finds nothing left to do.
     assert_eq!(bench.run(&[changed]).await, ["ada attributes none success done"]);

@@ -12,7 +12,11 @@ const FLAGS: [bool; 2] = [false, true];
 fn changes() -> Vec<Change> {
     let mut changes = Vec::new();
     for attributes in FLAGS {
-        changes.extend([Change::Enters { attributes }, Change::Stays { attributes }, Change::Returns { attributes }]);
+        changes.extend([
+            Change::Enters { attributes },
+            Change::Stays { attributes },
+            Change::Returns { attributes },
+        ]);
     }
     changes.extend([Leave::Deleted, Leave::LeftScope, Leave::RuleDeleted].map(Change::Leaves));
     changes
@@ -74,7 +78,8 @@ fn the_whole_cross_product() {
                 for (words, settings) in by_words {
                     let settings = if all { "all".to_owned() } else { settings.join(" ") };
                     let source = if enabled { "enabled" } else { "disabled" };
-                    writeln!(table, "{change:?} | {link:?} | {source} | {words} | settings {settings}").unwrap();
+                    writeln!(table, "{change:?} | {link:?} | {source} | {words} | settings {settings}")
+                        .unwrap();
                 }
             }
         }

@@ -84,7 +84,8 @@ async fn every_exit_but_2_ends_with_a_summary() {
     bench.users(&[user("1", "ada"), user("2", "brook")]);
     bench.write_config();
     let folder = bench.folder.path().to_owned();
-    let exit = |output: &Output| (output.status.code(), objects(output).last().map(|last| last["exitCode"].clone()));
+    let exit =
+        |output: &Output| (output.status.code(), objects(output).last().map(|last| last["exitCode"].clone()));
     let sync = ["sync", "-c", "aquera.toml", "--json"];
     let done = run(&sync, &folder).await;
     assert_eq!(exit(&done), (Some(0), Some(json!(0))));
@@ -157,7 +158,18 @@ async fn explain_follows_one_user() {
     bench.users(&[but(user("1", "ada"), json!({ "title": "Lead" }))]);
     let output = run(&["explain", "ADA", "-c", "aquera.toml", "--json"], bench.folder.path()).await;
     let stages: Vec<Value> = objects(&output).iter().map(|stage| stage["stage"].clone()).collect();
-    assert_eq!(stages, [json!("found"), json!("in-scope"), json!("mapped"), json!("compared"), json!("decided"), json!("sent"), Value::Null]);
+    assert_eq!(
+        stages,
+        [
+            json!("found"),
+            json!("in-scope"),
+            json!("mapped"),
+            json!("compared"),
+            json!("decided"),
+            json!("sent"),
+            Value::Null
+        ]
+    );
     let text = out(&output);
     for words in ["differs in title", "would send PATCH", "because: attributes changed", "owns the user"] {
         assert!(text.contains(words), "{words}: {text}");
@@ -224,7 +236,8 @@ async fn a_damaged_state_is_named() {
     let bench = Bench::new("aquera").await;
     bench.users(&[user("1", "ada")]);
     bench.write_config();
-    std::fs::write(bench.path("aquera.db"), "this is no database, and long enough to be looked at as one").unwrap();
+    std::fs::write(bench.path("aquera.db"), "this is no database, and long enough to be looked at as one")
+        .unwrap();
     let output = run(&["sync", "-c", "aquera.toml"], bench.folder.path()).await;
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("aquera.db"), "{}", err(&output));

@@ -61,9 +61,10 @@ async fn serve(mut socket: TcpStream, script: &(impl Fn(&Asked) -> Answer + Send
         bytes.extend_from_slice(&buffer[..read]);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, _)) = text.split_once("\r\n\r\n") {
-            let length = head.to_lowercase().split_once("content-length: ").map_or(0, |(_, rest)| {
-                rest.split("\r\n").next().unwrap().trim().parse::<usize>().unwrap()
-            });
+            let length = head
+                .to_lowercase()
+                .split_once("content-length: ")
+                .map_or(0, |(_, rest)| rest.split("\r\n").next().unwrap().trim().parse::<usize>().unwrap());
             break (head.to_owned(), length);
         }
     };

@@ -1,0 +1,117 @@
+//! Making an account: a POST is never repeated blindly, because a lost reply looks like none.
+
+use reqwest::{Method as Verb, StatusCode};
+
+use super::task::OwnedTask;
+use super::user::{Flow, Work};
+use crate::diff::create_body;
+use crate::engine::parts::Part;
+use crate::ids::TargetId;
+use crate::report::{Operation, Reason};
+use crate::state::{Intent, Link, Mark};
+use crate::target::client::{Request, unreachable_target};
+use crate::target::lookup::Lookup;
+use crate::target::resource::Account;
+use crate::target::{Halt, Trouble};
+
+impl Work<'_> {
+    pub(super) async fn create(&mut self, owned: &OwnedTask) -> Result<Flow, Halt> {
+        self.intend(Intent::Create).await?;
+        let body = create_body(&owned.wanted);
+        let name = owned.wanted.user_name();
+        let client = &self.context.client;
+        let request = Request { body: Some(&body), ..Request::new(&Verb::POST, &["Users"]) };
+        let mut ambiguous = false;
+        let mut attempt = 1;
+        loop {
+            let (trouble, answer) = match client.send_once(request).await? {
+                Ok(answer) if answer.status.is_success() => {
+                    let account = answer
+                        .object()
+                        .and_then(|object| Account::new(object, None))
+                        .map(|account| account.id);
+                    let located =
+                        || answer.location.as_deref()?.trim_end_matches('/').rsplit('/').next()?.parse().ok();
+                    if let Some(account) = account.or_else(located) {
+                        return Ok(self.created(owned, account));
+                    }
+                    (
+                        Trouble {
+                            unsure: true,
+                            ..Trouble::new(Reason::Rejected, "the reply to POST names no id")
+                        },
+                        Some(answer),
+                    )
+                }
+                Ok(answer) if answer.status == StatusCode::CONFLICT => {
+                    return Ok(match client.look_up(&name).await? {
+                        Lookup::None => {
+                            self.failed(
+                                Operation::Create,
+                                Trouble::new(Reason::HiddenAccount, answer.describe()),
+                            );
+                            Flow::Through
+                        }
+                        Lookup::One(account) if ambiguous && self.is_ours(&account) => {
+                            self.created(owned, account.id)
+                        }
+                        found => Flow::Enter(self.task.label, found),
+                    });
+                }
+                Ok(answer) if !answer.is_transient() => {
+                    let answer = client.judge(answer).await?;
+                    self.failed(Operation::Create, answer.trouble());
+                    return Ok(Flow::Through);
+                }
+                Ok(answer) => (answer.trouble(), Some(answer)),
+                Err(error) => (unreachable_target(&error), None),
+            };
+            // Nobody knows what came of it. Never again blindly: look first.
+            ambiguous = true;
+            if attempt < client.max_attempts() {
+                client.back_off(attempt, answer.as_ref()).await;
+            }
+            match client.look_up(&name).await {
+                Ok(Lookup::One(account)) if self.is_ours(&account) => {
+                    return Ok(self.created(owned, account.id));
+                }
+                Ok(Lookup::None) if attempt < client.max_attempts() => {}
+                Ok(Lookup::None) => {
+                    self.failed(Operation::Create, Trouble { unsure: false, ..trouble });
+                    return Ok(Flow::Through);
+                }
+                Ok(found) => return Ok(Flow::Enter(self.task.label, found)),
+                Err(Halt::Failed(_)) => {
+                    self.failed(Operation::Create, trouble);
+                    return Ok(Flow::Through);
+                }
+                Err(Halt::Stopped) => return Err(Halt::Stopped),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Whether an account that appeared after a POST without a clear answer is the one that was posted.
+    fn is_ours(&self, account: &Account) -> bool {
+        let free = self.context.holder(&account.id).is_none_or(|holder| holder == self.task.id);
+        free && account.external_id().is_none_or(|id| id == self.task.id.as_str())
+    }
+
+    fn created(&mut self, owned: &OwnedTask, account: TargetId) -> Flow {
+        let holder = self.context.claim(&account, &self.task.id);
+        if holder != self.task.id {
+            let detail = "the target answered a create with the id of an account that is linked already";
+            self.failed(Operation::Create, Trouble::new(Reason::AccountLinkedElsewhere, detail));
+            return Flow::Through;
+        }
+        self.task.record.link = Some(Link {
+            account,
+            rule: owned.rule.clone(),
+            carries: owned.wanted.iter().map(|(path, value)| (path.clone(), value.clone())).collect(),
+            active: true,
+            mark: Mark::Owned,
+        });
+        self.push(Part::done(Operation::Create));
+        Flow::Through
+    }
+}
