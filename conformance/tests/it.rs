@@ -8,6 +8,8 @@ mod cli;
 mod matrix;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/sequences.rs"]
+mod sequences;
 #[path = "it/wire.rs"]
 mod wire;
 #[path = "it/workspace.rs"]

@@ -21,7 +21,7 @@ pub struct LastWord {
     pub unusable: bool,
     /// `operation`, `outcome` and `reason` of the strongest line; none where nothing was said.
     pub line: Option<[String; 3]>,
-    /// The first account at the target: active, inactive, or none.
+    /// The account of that line: active, inactive, or none.
     pub account: Option<bool>,
 }
 
@@ -310,9 +310,12 @@ impl LastWord {
         let worst = |line: &&Value| {
             ["success", "unsynced", "partial", "failed"].iter().position(|word| line["outcome"] == *word)
         };
-        self.line = seen.report.lines.iter().max_by_key(worst).map(|line| {
+        let line = seen.report.lines.iter().max_by_key(worst);
+        self.line = line.map(|line| {
             ["operation", "outcome", "reason"].map(|key| line[key].as_str().unwrap_or("?").to_owned())
         });
-        self.account = seen.accounts[0].first().map(|user| user["active"] == true);
+        let account =
+            line.and_then(|line| seen.accounts.iter().flatten().find(|user| user["id"] == line["targetId"]));
+        self.account = account.map(|user| user["active"] == true);
     }
 }
