@@ -216,7 +216,7 @@ impl Provisioner {
             return Err(ended(Exit::ConnectionUnusable, "connection-off", message.to_owned()));
         }
         let identity = &self.config.source.identity;
-        if let Some(last) = loaded.source.filter(|last| last != identity)
+        if let Some(last) = loaded.source.as_ref().filter(|last| *last != identity)
             && !options.accept_new_source
         {
             let message = format!(
@@ -237,7 +237,10 @@ impl Provisioner {
             let failed = Stopped { code: "connection-test-failed", message: report.to_string() };
             return Err(stopped(Exit::ConnectionUnusable, failed));
         }
-        let mut changes = vec![Change::Source(identity.clone())];
+        let mut changes = Vec::new();
+        if loaded.source.as_ref() != Some(identity) {
+            changes.push(Change::Source(identity.clone()));
+        }
         let links: HashMap<TargetId, SourceId> = loaded
             .records
             .iter()

@@ -1,12 +1,13 @@
 //! The endpoints that describe the service (RFC 7644 §4), truthful for the profile save where the profile lies.
 //!
-//! Each document is made once for a configuration and then sent as it is.
+//! Each document is made once for a configuration, when it is first asked for, and then sent as it is.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
-use scim::schema::{ENTERPRISE_URN, LIST_URN, RESOURCE_TYPE_URN, SPC_URN, SchemaSet, USER_URN};
+use scim::schema::{ENTERPRISE_URN, LIST_URN, RESOURCE_TYPE_URN, SPC_URN, Schema, SchemaSet, USER_URN};
 use serde_json::{Value, json};
 
 use super::query::{MAX_COUNT, has_filter};
@@ -20,8 +21,9 @@ use crate::reply::Reply;
 #[derive(Debug)]
 pub(crate) struct Documents {
     configuration: Bytes,
-    resource_types: Collection,
-    schemas: Collection,
+    scim_url: String,
+    resource_types: OnceLock<Collection>,
+    schemas: OnceLock<Collection>,
 }
 
 /// A list and its members, each ready to be sent.
@@ -51,19 +53,24 @@ impl Documents {
     pub(crate) fn new(profile: &Profile, auth: &[Auth], scim_url: &str) -> Self {
         Self {
             configuration: text(&service_provider_config(profile, auth, scim_url)),
-            resource_types: Collection::new(vec![("User".to_owned(), user_type(scim_url))]),
-            schemas: Collection::new(
-                SchemaSet::user()
-                    .schemas()
-                    .map(|schema| {
-                        let mut document = schema.to_json();
-                        let location = format!("{scim_url}/Schemas/{}", schema.id());
-                        document["meta"] = json!({"resourceType": "Schema", "location": location});
-                        (schema.id().to_string(), document)
-                    })
-                    .collect(),
-            ),
+            scim_url: scim_url.to_owned(),
+            resource_types: OnceLock::new(),
+            schemas: OnceLock::new(),
         }
+    }
+
+    fn resource_types(&self) -> &Collection {
+        self.resource_types.get_or_init(|| Collection::new(vec![("User".to_owned(), user_type(&self.scim_url))]))
+    }
+
+    fn schemas(&self) -> &Collection {
+        let document = |schema: &Schema| {
+            let mut document = schema.to_json();
+            let location = format!("{}/Schemas/{}", self.scim_url, schema.id());
+            document["meta"] = json!({"resourceType": "Schema", "location": location});
+            (schema.id().to_string(), document)
+        };
+        self.schemas.get_or_init(|| Collection::new(SchemaSet::user().schemas().map(document).collect()))
     }
 }
 
@@ -73,11 +80,11 @@ pub(super) fn configuration(scene: &Scene<'_>) -> Result<Reply, Refusal> {
 }
 
 pub(super) fn resource_types(scene: &Scene<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
-    collection(scene, &scene.settings.documents().resource_types, "resource type", name)
+    collection(scene, scene.settings.documents().resource_types(), "resource type", name)
 }
 
 pub(super) fn schemas(scene: &Scene<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
-    collection(scene, &scene.settings.documents().schemas, "schema", name)
+    collection(scene, scene.settings.documents().schemas(), "schema", name)
 }
 
 fn collection(

@@ -72,6 +72,9 @@ impl Context {
 
     /// Makes `changes` durable; a state that cannot be written stops the run.
     pub(crate) async fn save(&self, changes: Vec<Change>) -> Result<(), Halt> {
+        if changes.is_empty() {
+            return Ok(());
+        }
         match self.store.write(changes).await {
             Ok(()) => Ok(()),
             Err(error) => {

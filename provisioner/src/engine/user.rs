@@ -423,9 +423,7 @@ impl Work<'_> {
             let now = self.context.client.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
             changes.push(Change::Removal(i64::try_from(now.as_secs()).unwrap_or(i64::MAX)));
         }
-        if !changes.is_empty() {
-            self.context.save(changes).await?;
-        }
+        self.context.save(changes).await?;
         Ok(line)
     }
 }

@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -23,6 +23,7 @@ const LAYOUT: i64 = 1;
 const BATCH: usize = 512;
 
 const CREATE: &str = "
+BEGIN IMMEDIATE;
 CREATE TABLE target (id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, record TEXT NOT NULL);
 CREATE TABLE subject (
   target INTEGER NOT NULL REFERENCES target (id), source_id TEXT NOT NULL,
@@ -33,6 +34,7 @@ CREATE UNIQUE INDEX subject_account ON subject (target, account) WHERE account I
 CREATE TABLE removal (target INTEGER NOT NULL REFERENCES target (id), at INTEGER NOT NULL);
 CREATE TABLE source (only INTEGER PRIMARY KEY CHECK (only = 1), identity TEXT NOT NULL);
 PRAGMA user_version = 1;
+COMMIT;
 ";
 
 /// How much a finished write survives.
@@ -163,7 +165,7 @@ impl Store {
         prepare(&mut connection, path).await?;
         let target = target(&mut connection, url, access).await.map_err(database)?;
         let loaded = match target {
-            Some(id) => load(&mut connection, id, path).await?,
+            Some(id) => load(&mut connection, id, path, access).await?,
             None => Loaded::default(),
         };
         if access == Access::Read {
@@ -235,13 +237,15 @@ async fn connect(path: &Path, durability: Durability, access: Access) -> Result<
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(access == Access::Write)
-        .journal_mode(SqliteJournalMode::Wal)
         .disable_statement_logging();
     let options = match durability {
         Durability::Full => options.synchronous(SqliteSynchronous::Full),
         Durability::Off => options.synchronous(SqliteSynchronous::Off).locking_mode(SqliteLockingMode::Exclusive),
     };
-    options.connect().await
+    let mut connection = options.connect().await?;
+    // Not among the options: there it comes before `synchronous`, and flushes a new file to disk.
+    sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut connection).await?;
+    Ok(connection)
 }
 
 async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
@@ -250,11 +254,7 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), S
         sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(database)?;
     match found {
         LAYOUT => Ok(()),
-        0 => {
-            let mut transaction = connection.begin().await.map_err(database)?;
-            sqlx::raw_sql(CREATE).execute(&mut *transaction).await.map_err(database)?;
-            transaction.commit().await.map_err(database)
-        }
+        0 => sqlx::raw_sql(CREATE).execute(connection).await.map(drop).map_err(database),
         found => Err(StoreError::Layout { path: path.to_owned(), found }),
     }
 }
@@ -276,7 +276,12 @@ async fn target(
     Ok(Some(made.last_insert_rowid()))
 }
 
-async fn load(connection: &mut SqliteConnection, target: i64, path: &Path) -> Result<Loaded, StoreError> {
+async fn load(
+    connection: &mut SqliteConnection,
+    target: i64,
+    path: &Path,
+    access: Access,
+) -> Result<Loaded, StoreError> {
     let database = |source| StoreError::Database { path: path.to_owned(), source };
     let unreadable = |message: String| StoreError::Record { path: path.to_owned(), message };
     let mut loaded = Loaded::default();
@@ -303,6 +308,12 @@ async fn load(connection: &mut SqliteConnection, target: i64, path: &Path) -> Re
         .fetch_all(&mut *connection)
         .await
         .map_err(database)?;
+    // The guard looks back 24 hours; what is much older than the newest serves nobody.
+    let old = loaded.removals.iter().max().map_or(0, |newest| newest - 2 * 24 * 60 * 60);
+    if access == Access::Write && loaded.removals.iter().any(|at| *at < old) {
+        let delete = sqlx::query("DELETE FROM removal WHERE target = ? AND at < ?").bind(target).bind(old);
+        delete.execute(&mut *connection).await.map_err(database)?;
+    }
     loaded.source =
         sqlx::query_scalar("SELECT identity FROM source").fetch_optional(connection).await.map_err(database)?;
     Ok(loaded)
@@ -347,6 +358,11 @@ impl Writer {
     }
 
     async fn write(&mut self, jobs: &[Job]) -> Result<(), sqlx::Error> {
+        let mut changes = jobs.iter().flat_map(|(changes, _)| changes);
+        if let (Some(only), None) = (changes.next(), changes.next()) {
+            // One statement is a transaction of its own.
+            return apply(&mut self.connection, self.target, only).await;
+        }
         let mut transaction = self.connection.begin().await?;
         for change in jobs.iter().flat_map(|(changes, _)| changes) {
             apply(&mut transaction, self.target, change).await?;
@@ -387,12 +403,6 @@ async fn apply(connection: &mut SqliteConnection, target: i64, change: &Change) 
                 .await?;
         }
         Change::Removal(at) => {
-            // The guard looks back 24 hours; older rows serve nobody.
-            sqlx::query("DELETE FROM removal WHERE target = ? AND at < ?")
-                .bind(target)
-                .bind(at - 2 * 24 * 60 * 60)
-                .execute(&mut *connection)
-                .await?;
             sqlx::query("INSERT INTO removal (target, at) VALUES (?, ?)")
                 .bind(target)
                 .bind(*at)
