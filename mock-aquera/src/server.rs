@@ -207,6 +207,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn two_first_requests_meet_in_one_application() {
+        let defaults =
+            Defaults { profile: Profile::default(), auth: Vec::new(), seed: 0, faults: Vec::new() };
+        let server = Server::new(String::new(), defaults, Arc::new(crate::SystemClock));
+        let (first, second) = (server.create_default("a").unwrap(), server.create_default("a").unwrap());
+        first.seed_user(serde_json::json!({"userName": "x"}));
+        assert_eq!((second.users().len(), server.count()), (1, 1));
+    }
+
+    #[test]
     fn a_path_leads_to_an_application() {
         #[track_caller]
         fn check(path: &str, expected: Option<(&str, &str)>) {

@@ -55,7 +55,7 @@ async fn posted(mock: &mock_aquera::MockAquera, name: &str) -> TcpStream {
     let body = user(name, json!({})).to_string();
     let mut stream = TcpStream::connect(mock.addr()).await.unwrap();
     let head = format!(
-        "POST /scim/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer mock-token\r\n\
+        "POST /scim/Users HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer mock-token\r\n\
          Content-Type: application/scim+json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -243,6 +243,8 @@ async fn what_a_delete_deactivated_is_still_listed_and_keeps_its_name() {
     }
     let list = client.get("/Users?filter=userName+eq+%22ida%22").await.json();
     assert_eq!((&list["totalResults"], &list["Resources"][0]["active"]), (&json!(1), &json!(false)));
+    let version = &list["Resources"][0]["meta"]["version"];
+    assert_eq!(version, "W/\"2\"", "the second delete changed nothing");
     client.post("/Users", &user("ida", json!({}))).await.scim_error(409, Some("uniqueness"));
 }
 
