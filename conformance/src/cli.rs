@@ -68,12 +68,12 @@ struct Complaint {
 }
 
 impl Complaint {
-    fn usage(message: impl ToString) -> Self {
-        Self { message: message.to_string(), exit: Exit::Usage }
+    fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Usage }
     }
 
-    fn broken(message: impl ToString) -> Self {
-        Self { message: message.to_string(), exit: Exit::Broken }
+    fn broken(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Broken }
     }
 }
 

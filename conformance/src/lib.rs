@@ -4,6 +4,13 @@
 //! provisioner against the mock and compares, [`report`] tells the result. The model shares no code with what it
 //! judges; verdicts see methods, statuses and JSON.
 
+/// Appends formatted text to a `String`, which cannot fail.
+macro_rules! append {
+    ($text:expr, $($arguments:tt)*) => {
+        std::fmt::Write::write_fmt(&mut $text, format_args!($($arguments)*)).unwrap_or_default()
+    };
+}
+
 pub mod cell;
 pub mod cli;
 pub mod exit;

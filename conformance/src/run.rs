@@ -3,9 +3,9 @@
 #[cfg(test)]
 mod agreement;
 mod compare;
-mod configuration;
+pub mod configuration;
 mod play;
-mod stage;
+pub mod stage;
 pub mod subject;
 
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use tokio::sync::mpsc;
 
 use crate::cell::Cell;
 pub use crate::run::compare::Difference;
-pub use crate::run::play::LastWord;
+pub use crate::run::play::{LastWord, transcript};
 use crate::run::stage::Theatre;
 
 /// A cell that takes longer than this is broken.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How a cell ended.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,16 @@
 //! Integration tests of the harness.
 
+#![expect(clippy::expect_used, reason = "helpers of tests end a test as the tests themselves do")]
+
 #[path = "it/cli.rs"]
 mod cli;
+#[path = "it/matrix.rs"]
+mod matrix;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/sequences.rs"]
+mod sequences;
+#[path = "it/wire.rs"]
+mod wire;
 #[path = "it/workspace.rs"]
 mod workspace;

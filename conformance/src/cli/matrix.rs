@@ -100,7 +100,10 @@ impl Matrix {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         let cells = self.cells()?;
         if self.list {
-            let list: String = cells.iter().map(|cell| format!("{}\n", cell.id())).collect();
+            let mut list = String::new();
+            for cell in &cells {
+                append!(list, "{}\n", cell.id());
+            }
             return say(&list).map(|()| Exit::Passed);
         }
         if cells.is_empty() {
@@ -152,7 +155,9 @@ impl Matrix {
                 trouble = say(&format!("{}\n", json::line(cell, played)));
             }
         };
-        let played = runtime.block_on(run::run(cells, jobs, self.seed, told)).map_err(Complaint::broken);
+        let played = runtime
+            .block_on(run::run(cells, jobs, self.seed, told))
+            .map_err(|error| Complaint::broken(error.to_string()));
         progress.finish_and_clear();
         trouble.and(played)
     }

@@ -66,7 +66,7 @@ pub fn failures(cells: &[Cell], results: &[Played]) -> String {
         text.push_str(&failure(cell, played));
     }
     if left_out > 0 {
-        text.push_str(&format!("… and {left_out} more; `--report json=FILE` has them all\n"));
+        append!(text, "… and {left_out} more; `--report json=FILE` has them all\n");
     }
     text
 }
@@ -116,7 +116,7 @@ pub fn summary(cells: &[Cell], results: &[Played], took: Duration) -> String {
     text.push_str(&row("settings that must be refused", count(&[Kind::Refusal])));
     text.push_str(&row("wrong credentials", count(&[Kind::Credentials])));
     let seconds = took.as_secs_f64();
-    text.push_str(&format!("{} cells in {seconds:.1} s\n", cells_of.total()));
+    append!(text, "{} cells in {seconds:.1} s\n", cells_of.total());
     text
 }
 

@@ -94,7 +94,7 @@ pub fn tables(cells: &[Cell], results: &[Played]) -> String {
             text.push_str(LEGEND);
             text.push_str("Scenarios:\n");
             for (number, scenario) in basics.iter().enumerate() {
-                text.push_str(&format!("  {:>2} {:<21} {}\n", number + 1, scenario.slug, scenario.title));
+                append!(text, "  {:>2} {:<21} {}\n", number + 1, scenario.slug, scenario.title);
             }
             shown = true;
         }
@@ -114,7 +114,7 @@ fn profile_table(profile: &str, basics: &[Scenario], cells: &[(&Cell, &Played)])
     }
     let mut text = format!("\nprofile {profile}\n{:<13}", "");
     for number in 1..=basics.len() {
-        text.push_str(&format!(" {number:>3}"));
+        append!(text, " {number:>3}");
     }
     text.push('\n');
     for setting in Setting::valid() {
@@ -124,7 +124,7 @@ fn profile_table(profile: &str, basics: &[Scenario], cells: &[(&Cell, &Played)])
         let mut row = label(setting);
         for scenario in basics {
             let square = squares.get(&(setting, scenario.slug)).map_or_else(|| "-".to_owned(), square);
-            row.push_str(&format!(" {square:>3}"));
+            append!(row, " {square:>3}");
         }
         text.push_str(row.trim_end());
         text.push('\n');
@@ -152,11 +152,11 @@ fn sequence_table(cells: &[Cell], results: &[Played]) -> String {
     let mut text =
         "\nOther sequences: cells passed, or passed/run where some did not, by profile\n".to_owned();
     for (number, profile) in profiles.iter().enumerate() {
-        text.push_str(&format!("  {:>2} {profile}\n", number + 1));
+        append!(text, "  {:>2} {profile}\n", number + 1);
     }
-    text.push_str(&format!("{:<33}", ""));
+    append!(text, "{:<33}", "");
     for number in 1..=profiles.len() {
-        text.push_str(&format!(" {number:>5}"));
+        append!(text, " {number:>5}");
     }
     text.push('\n');
     for scenario in scenario::all() {
@@ -170,7 +170,7 @@ fn sequence_table(cells: &[Cell], results: &[Played]) -> String {
                 Some((run, passed)) if run == passed => run.to_string(),
                 Some((run, passed)) => format!("{passed}/{run}!"),
             };
-            row.push_str(&format!(" {square:>5}"));
+            append!(row, " {square:>5}");
         }
         text.push_str(&row);
         text.push('\n');

@@ -1,6 +1,7 @@
 //! What was expected against what was seen.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use mock_aquera::{DownstreamOperation, Exchange};
 use serde_json::Value;
@@ -39,8 +40,8 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn of(&mut self, what: impl Into<String>, expected: impl ToString, actual: impl ToString) {
-        let (expected, actual) = (expected.to_string(), actual.to_string());
+    fn of<E: Display, A: Display>(&mut self, what: impl Into<String>, expected: E, actual: A) {
+        let (expected, actual) = (format!("{expected}"), format!("{actual}"));
         if expected != actual {
             self.differences.push(Difference { run: self.run, what: what.into(), expected, actual });
         }
@@ -93,13 +94,13 @@ fn bind(expected: &[Account], seen: &[Value], bindings: &mut Bindings) {
 fn describe(fields: &Fields, active: bool, unmapped: Option<&str>) -> String {
     let mut text = format!("{} {}", fields.user_name, if active { "active" } else { "inactive" });
     if let Some(id) = &fields.external_id {
-        text.push_str(&format!(" externalId={id}"));
+        append!(text, " externalId={id}");
     }
     for (attribute, value) in &fields.attributes {
-        text.push_str(&format!(" {}={value}", attribute.target()));
+        append!(text, " {}={value}", attribute.target());
     }
     if let Some(value) = unmapped {
-        text.push_str(&format!(" displayName={value}"));
+        append!(text, " displayName={value}");
     }
     text
 }

@@ -7,11 +7,11 @@ use crate::model::{Attribute, Fields, User, World};
 use crate::setting::Setting;
 
 /// Who the provisioner says that it is.
-pub(crate) const BASIC_USER: &str = "aquera-user";
+pub const BASIC_USER: &str = "aquera-user";
 /// Its password; a colon in it must survive.
-pub(crate) const BASIC_PASSWORD: &str = "pass:word";
+pub const BASIC_PASSWORD: &str = "pass:word";
 /// Its token.
-pub(crate) const TOKEN: &str = "matrix-token";
+pub const TOKEN: &str = "matrix-token";
 
 /// The preferences as they are written. Under basic authentication `remove-action` is left out where it may be.
 fn preferences(setting: Setting, auth: Auth) -> String {
@@ -25,13 +25,13 @@ fn preferences(setting: Setting, auth: Auth) -> String {
         setting.creation, setting.updation, setting.disable, setting.deprovision, setting.on_rule_deletion
     );
     if !(auth == Auth::Basic && setting.remove_action_may_be_left_out()) {
-        text.push_str(&format!("remove-action = {:?}\n", setting.remove_action.as_str()));
+        append!(text, "remove-action = {:?}\n", setting.remove_action.as_str());
     }
     text
 }
 
 /// `aquera.toml` for the world as it is.
-pub(crate) fn aquera_toml(world: &World, auth: Auth, scim_url: &str) -> String {
+pub fn aquera_toml(world: &World, auth: Auth, scim_url: &str) -> String {
     let authentication = match auth {
         Auth::Basic => format!(
             "profile = \"basic-auth\"\nbasic-auth-user = {BASIC_USER:?}\nbasic-auth-password = {BASIC_PASSWORD:?}\n"
@@ -54,21 +54,21 @@ pub(crate) fn aquera_toml(world: &World, auth: Auth, scim_url: &str) -> String {
         source_name(world),
     );
     for rule in &world.rules {
-        text.push_str(&format!("\n[[rule]]\nname = {:?}\nenabled = {}\n", rule.name, rule.enabled));
+        append!(text, "\n[[rule]]\nname = {:?}\nenabled = {}\n", rule.name, rule.enabled);
         if let Some(population) = &rule.population {
-            text.push_str(&format!("filter = 'population.id eq \"{population}\"'\n"));
+            append!(text, "filter = 'population.id eq \"{population}\"'\n");
         }
         let Some(mapped) = &rule.mapped else { continue };
         let mapped = mapped.iter().map(|attribute| (attribute.source(), attribute.target()));
         for (source, target) in std::iter::once(("username", "userName")).chain(mapped) {
-            text.push_str(&format!("[[rule.mapping]]\nsource = {source:?}\ntarget = {target:?}\n"));
+            append!(text, "[[rule.mapping]]\nsource = {source:?}\ntarget = {target:?}\n");
         }
     }
     text
 }
 
 /// A configuration that holds nothing but this setting.
-pub(crate) fn bare_toml(setting: Setting) -> String {
+pub fn bare_toml(setting: Setting) -> String {
     format!(
         "[connection]\nname = \"A setting\"\n\n\
          [connection.authentication]\nscim-url = \"http://127.0.0.1:9/scim\"\nprofile = \"bearer-token\"\n\
@@ -79,13 +79,17 @@ pub(crate) fn bare_toml(setting: Setting) -> String {
 }
 
 /// The name of the source file that is configured.
-pub(crate) fn source_name(world: &World) -> String {
+pub fn source_name(world: &World) -> String {
     format!("users-{}.ndjson", world.source_file)
 }
 
 /// The source file.
-pub(crate) fn source_ndjson(world: &World) -> String {
-    world.source.values().map(|user| format!("{}\n", source_user(user))).collect()
+pub fn source_ndjson(world: &World) -> String {
+    let mut lines = String::new();
+    for user in world.source.values() {
+        append!(lines, "{}\n", source_user(user));
+    }
+    lines
 }
 
 fn source_user(user: &User) -> Value {
@@ -104,7 +108,7 @@ fn source_user(user: &User) -> Value {
 }
 
 /// An account that is there without our doing.
-pub(crate) fn resource(fields: &Fields, active: bool) -> Value {
+pub fn resource(fields: &Fields, active: bool) -> Value {
     let mut resource = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": fields.user_name,
@@ -125,7 +129,7 @@ pub(crate) fn resource(fields: &Fields, active: bool) -> Value {
 }
 
 /// What an account carries, of what the model knows.
-pub(crate) fn fields_of(resource: &Value) -> Fields {
+pub fn fields_of(resource: &Value) -> Fields {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let work = |entry: &&Value| entry["type"] == "work";
     let value_of = |attribute| match attribute {

@@ -1,6 +1,8 @@
 //! One cell: the same steps for the model and for the real thing, compared after each run.
 
 use mock_aquera::Exchange;
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::cell::{Auth, Cell, Target, Trial};
@@ -19,7 +21,7 @@ pub struct LastWord {
     pub unusable: bool,
     /// `operation`, `outcome` and `reason` of the strongest line; none where nothing was said.
     pub line: Option<[String; 3]>,
-    /// The first account at the target: active, inactive, or none.
+    /// The account of that line: active, inactive, or none.
     pub account: Option<bool>,
 }
 
@@ -29,7 +31,7 @@ struct Candidate {
     bindings: Bindings,
 }
 
-pub(crate) async fn play(theatre: &Theatre, index: usize, cell: Cell) -> Played {
+pub(crate) async fn play(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Played {
     let played = match cell.trial {
         Trial::Refusal => Ok(refusal(cell)),
         Trial::Credentials(target) => {
@@ -55,6 +57,26 @@ pub(crate) async fn play(theatre: &Theatre, index: usize, cell: Cell) -> Played 
     played.unwrap_or_else(Played::error)
 }
 
+/// What is on the wire in the last run of a cell's scenario: the journal of the application that is connected.
+///
+/// # Errors
+/// In words, where the cell has no scenario, does not pass, or the harness breaks.
+pub async fn transcript(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Result<Vec<Exchange>, String> {
+    let Trial::Scenario(target, played) = cell.trial else { return Err("no scenario".to_owned()) };
+    let mut steps = (played.steps)(cell.setting);
+    steps.push(Step::Sync(Options::default()));
+    let mut exchanges = Vec::new();
+    let played = watched(theatre, index, cell, target, &steps, |seen, run, runs| {
+        if run + 1 == runs {
+            exchanges = seen.exchanges.concat();
+        }
+    });
+    match played.await?.verdict {
+        Verdict::Pass => Ok(exchanges),
+        verdict => Err(format!("{}: {verdict:?}", cell.id())),
+    }
+}
+
 fn refusal(cell: Cell) -> Played {
     let mut named = contradictions(&bare_toml(cell.setting));
     named.sort();
@@ -75,9 +97,9 @@ fn refusal(cell: Cell) -> Played {
 }
 
 /// The real thing, between steps.
-struct Real<'t> {
-    stage: Stage<'t>,
-    theatre: &'t Theatre,
+struct Real {
+    stage: Stage,
+    theatre: Arc<Theatre>,
     auth: Auth,
     time: Time,
     subject: Option<Subject>,
@@ -87,17 +109,29 @@ struct Real<'t> {
 }
 
 async fn scenario(
-    theatre: &Theatre,
+    theatre: &Arc<Theatre>,
     index: usize,
     cell: Cell,
     target: Target,
     steps: &[Step],
 ) -> Result<Played, String> {
+    watched(theatre, index, cell, target, steps, |_, _, _| {}).await
+}
+
+/// Plays the steps; `watch` sees each run, its number and how many there are.
+async fn watched(
+    theatre: &Arc<Theatre>,
+    index: usize,
+    cell: Cell,
+    target: Target,
+    steps: &[Step],
+    mut watch: impl FnMut(&Seen, usize, usize) + Send,
+) -> Result<Played, String> {
     let stage = Stage::set(theatre, index, target)?;
     let seed = theatre.seed ^ index as u64;
     let mut real = Real {
         stage,
-        theatre,
+        theatre: theatre.clone(),
         auth: target.auth,
         time: Time::new(),
         subject: None,
@@ -118,6 +152,7 @@ async fn scenario(
         run += 1;
         // The last run is another process: what it knows is what is on the disk.
         let seen = real.sync(&candidates[0].world, *options, run == runs).await?;
+        watch(&seen, run, runs);
         if run < runs || runs == 1 {
             last.note(&seen);
         }
@@ -178,7 +213,7 @@ fn advance(candidates: &mut Vec<Candidate>, run: usize, options: Options, seen: 
     Vec::new()
 }
 
-impl Real<'_> {
+impl Real {
     async fn step(&mut self, step: &Step, candidates: &mut [Candidate]) -> Result<(), String> {
         let mut seeded = None;
         let url = candidates.first().map_or(0, |candidate| candidate.world.url);
@@ -240,12 +275,11 @@ impl Real<'_> {
             self.close().await;
             self.configured = text;
         }
-        let subject = match self.subject.take() {
-            Some(subject) => subject,
-            None => {
-                let (text, folder) = (&self.configured, &self.stage.folder);
-                Subject::open(text, folder, &self.theatre.wire, &self.time, self.seed).await?
-            }
+        let subject = if let Some(subject) = self.subject.take() {
+            subject
+        } else {
+            let (text, folder) = (&self.configured, &self.stage.folder);
+            Subject::open(text, folder, &self.theatre.wire, &self.time, self.seed).await?
         };
         Ok(self.subject.insert(subject))
     }
@@ -276,9 +310,12 @@ impl LastWord {
         let worst = |line: &&Value| {
             ["success", "unsynced", "partial", "failed"].iter().position(|word| line["outcome"] == *word)
         };
-        self.line = seen.report.lines.iter().max_by_key(worst).map(|line| {
+        let line = seen.report.lines.iter().max_by_key(worst);
+        self.line = line.map(|line| {
             ["operation", "outcome", "reason"].map(|key| line[key].as_str().unwrap_or("?").to_owned())
         });
-        self.account = seen.accounts[0].first().map(|user| user["active"] == true);
+        let account =
+            line.and_then(|line| seen.accounts.iter().flatten().find(|user| user["id"] == line["targetId"]));
+        self.account = account.map(|user| user["active"] == true);
     }
 }

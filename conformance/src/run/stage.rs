@@ -1,8 +1,9 @@
 //! The mock as a cell sees it: two applications of its own, and others that nobody may touch.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use mock_aquera::{Application, ApplicationConfig, Exchange, Fault, MockAquera, Phase, Profile};
+use mock_aquera::{Application, ApplicationConfig, Exchange, Fault, Hold, MockAquera, Phase, Profile};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
@@ -14,10 +15,12 @@ use crate::run::subject::Wire;
 use crate::scenario::{DECORATION, Edit};
 
 /// What all cells share: one server, one pool of connections, one folder.
-pub(crate) struct Theatre {
+pub struct Theatre {
     mock: MockAquera,
-    pub(crate) wire: Wire,
-    pub(crate) seed: u64,
+    /// The pool of connections.
+    pub wire: Wire,
+    /// For ids and jitter.
+    pub seed: u64,
     folder: TempDir,
     bystanders: [Application; 2],
     bystander_users: [Vec<Value>; 2],
@@ -41,7 +44,11 @@ fn room() -> PathBuf {
 }
 
 impl Theatre {
-    pub(crate) async fn open(seed: u64) -> Result<Self, RunError> {
+    /// Starts the server.
+    ///
+    /// # Errors
+    /// Where the server, a client or the folder cannot be had.
+    pub async fn open(seed: u64) -> Result<Self, RunError> {
         let mock_error = |error: &dyn std::fmt::Display| RunError::Mock(error.to_string());
         let mock = MockAquera::builder()
             .auth(accepted(Auth::Bearer))
@@ -69,29 +76,34 @@ impl Theatre {
     }
 
     /// Whether the applications that no cell names were never asked anything.
-    pub(crate) fn bystanders_unasked(&self) -> bool {
+    pub fn bystanders_unasked(&self) -> bool {
         self.bystanders.iter().all(|application| application.journal().is_empty())
     }
 
     /// Whether they were never asked anything, and are as they were.
-    pub(crate) fn bystanders_untouched(&self) -> bool {
+    pub fn bystanders_untouched(&self) -> bool {
         let users = self.bystanders.each_ref().map(Application::users);
         self.bystanders_unasked() && users == self.bystander_users
     }
 }
 
 /// The two applications and the folder of one cell; gone when dropped.
-pub(crate) struct Stage<'t> {
-    theatre: &'t Theatre,
+pub struct Stage {
+    theatre: Arc<Theatre>,
     names: [String; 2],
     applications: [Application; 2],
     strangers: [(String, Option<Value>); 2],
     auth: Auth,
-    pub(crate) folder: PathBuf,
+    /// Where the configuration, the source and the state lie.
+    pub folder: PathBuf,
 }
 
-impl<'t> Stage<'t> {
-    pub(crate) fn set(theatre: &'t Theatre, index: usize, target: Target) -> Result<Self, String> {
+impl Stage {
+    /// Two new applications under the target's profile and authentication, a stranger's account in each.
+    ///
+    /// # Errors
+    /// In words, where the mock or the file system refuses.
+    pub fn set(theatre: &Arc<Theatre>, index: usize, target: Target) -> Result<Self, String> {
         let names = [format!("cell-{index}"), format!("cell-{index}-other")];
         let mut applications = Vec::with_capacity(2);
         for name in &names {
@@ -118,19 +130,21 @@ impl<'t> Stage<'t> {
         });
         let folder = theatre.folder.path().join(&names[0]);
         std::fs::create_dir_all(&folder).map_err(|error| format!("failed to make a folder: {error}"))?;
-        Ok(Self { theatre, names, applications, strangers, auth: target.auth, folder })
+        Ok(Self { theatre: theatre.clone(), names, applications, strangers, auth: target.auth, folder })
     }
 
-    pub(crate) fn scim_url(&self, application: usize) -> String {
+    /// Where an application is.
+    pub fn scim_url(&self, application: usize) -> String {
         self.applications[application].scim_url()
     }
 
-    pub(crate) fn seed(&self, application: usize, fields: &Fields, active: bool) -> String {
+    /// An account that is there without our doing; its id.
+    pub fn seed(&self, application: usize, fields: &Fields, active: bool) -> String {
         self.applications[application].seed_user(resource(fields, active))
     }
 
     /// Somebody else's change to the accounts of this name.
-    pub(crate) fn edit(&self, application: usize, user_name: &str, edit: Edit) {
+    pub fn edit(&self, application: usize, user_name: &str, edit: Edit) {
         let application = &self.applications[application];
         for user in application.users().iter().filter(|user| user["userName"] == user_name) {
             let Some(id) = user["id"].as_str() else { continue };
@@ -146,7 +160,8 @@ impl<'t> Stage<'t> {
         }
     }
 
-    pub(crate) fn fault(&self, application: usize, rule: FaultRule) {
+    /// A fault from now on.
+    pub fn fault(&self, application: usize, rule: FaultRule) {
         let mut fault = Fault::status(rule.status).times(rule.times);
         if let Some(method) = rule.method {
             fault = fault.method(method);
@@ -158,7 +173,7 @@ impl<'t> Stage<'t> {
     }
 
     /// The applications take our credentials, or others only.
-    pub(crate) fn accept_credentials(&self, ours: bool) {
+    pub fn accept_credentials(&self, ours: bool) {
         let wrong = match self.auth {
             Auth::Basic => mock_aquera::Auth::basic(BASIC_USER, "another password"),
             Auth::Bearer => mock_aquera::Auth::bearer("another-token"),
@@ -168,28 +183,40 @@ impl<'t> Stage<'t> {
         }
     }
 
+    /// Holds the nth request from now, before or after its effect.
+    pub fn hold(&self, application: usize, nth: usize, after_effect: bool) -> Hold {
+        let phase = if after_effect { Phase::AfterEffect } else { Phase::BeforeEffect };
+        self.applications[application].hold(nth, phase)
+    }
+
+    /// No fault any more.
+    pub fn clear_faults(&self, application: usize) {
+        self.applications[application].clear_faults();
+    }
+
     /// The accounts of an application, the stranger's apart.
-    pub(crate) fn accounts(&self, application: usize) -> Vec<Value> {
+    pub fn accounts(&self, application: usize) -> Vec<Value> {
         let stranger = &self.strangers[application].0;
         let mut users = self.applications[application].users();
         users.retain(|user| user["id"] != stranger.as_str());
         users
     }
 
-    pub(crate) fn stranger_untouched(&self, application: usize) -> bool {
+    /// Whether the stranger's account is just as it was.
+    pub fn stranger_untouched(&self, application: usize) -> bool {
         let (id, user) = &self.strangers[application];
         self.applications[application].user(id) == *user
     }
 
     /// What was asked of an application since the last call.
-    pub(crate) fn take_journal(&self, application: usize) -> Vec<Exchange> {
+    pub fn take_journal(&self, application: usize) -> Vec<Exchange> {
         let journal = self.applications[application].journal();
         self.applications[application].clear_journal();
         journal
     }
 }
 
-impl Drop for Stage<'_> {
+impl Drop for Stage {
     fn drop(&mut self) {
         for name in &self.names {
             self.theatre.mock.remove_application(name);

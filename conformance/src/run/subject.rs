@@ -45,7 +45,7 @@ pub struct Time(Arc<InstantClock>);
 impl Time {
     /// It starts at the same moment for every cell.
     pub fn new() -> Self {
-        Self(Arc::new(InstantClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000))))
+        Self(Arc::new(InstantClock::new(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000))))
     }
 }
 
