@@ -320,14 +320,14 @@ async fn until_a_kind_is_learned_one_write_of_it_is_in_flight() {
 
 #[tokio::test]
 async fn a_token_that_the_target_echoes_stays_out_of_the_report_and_the_state() {
-    let bench = scripted(|asked| match asked.method.as_str() {
-        "GET" => Answer::list(&[]),
-        _ => {
-            let header =
-                asked.head.lines().find(|line| line.to_lowercase().starts_with("authorization")).unwrap();
-            assert!(header.ends_with(TOKEN));
-            Answer::error(400, &format!("{} you sent {header}", "x".repeat(180)))
+    let bench = scripted(|asked| {
+        if asked.method == "GET" {
+            return Answer::list(&[]);
         }
+        let header =
+            asked.head.lines().find(|line| line.to_lowercase().starts_with("authorization")).unwrap();
+        assert!(header.ends_with(TOKEN));
+        Answer::error(400, &format!("{} you sent {header}", "x".repeat(180)))
     })
     .await;
     bench.users(&[user("1", "ada")]);
