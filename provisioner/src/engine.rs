@@ -175,7 +175,7 @@ impl Provisioner {
     pub async fn test_connection(&self) -> Result<ConnectionReport, StoreError> {
         let _running = self.running.lock().await;
         let report = self.client().test().await;
-        let mut connection = self.store.loaded().connection;
+        let mut connection = self.store.connection();
         connection.learned = Learned::default();
         connection.last_test = Some(self.test_record(&report));
         self.store.write(vec![Change::Connection(Box::new(connection))]).await?;
@@ -259,7 +259,7 @@ impl Provisioner {
             .iter()
             .filter_map(|(id, record)| Some((record.link.as_ref()?.account.clone(), id.clone())))
             .collect();
-        let connection = self.store.loaded().connection;
+        let connection = self.store.connection();
         let config = Arc::clone(&self.config);
         let context =
             Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), links);
@@ -302,7 +302,7 @@ impl Provisioner {
                 }
             }
         };
-        let mut connection = self.store.loaded().connection;
+        let mut connection = self.store.connection();
         connection.last_run = Some(RunRecord {
             at: self.now(),
             exit: report.exit.code(),

@@ -6,6 +6,7 @@
 pub mod store;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -233,7 +234,7 @@ pub fn differences(
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Writes the record of a user.
-    Put(SourceId, Box<Record>),
+    Put(SourceId, Arc<Record>),
     /// Forgets a user.
     Remove(SourceId),
     /// Writes what is known of the connection.

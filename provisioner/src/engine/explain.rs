@@ -59,7 +59,7 @@ impl Provisioner {
             stages.push(Stage { stage: "found", lines });
             return Explanation { stages, exit: Exit::Usage };
         };
-        let record = known.map(|(_, record)| record);
+        let record = known.map(|(_, record)| &**record);
         stages.push(Stage { stage: "found", lines: found(&id, in_source, record) });
         if let Some(one) = in_source {
             stages.push(Stage { stage: "in-scope", lines: self.in_scope(one) });

@@ -61,7 +61,7 @@ struct Prepared<'a> {
 pub(crate) fn subjects(
     config: &Config,
     snapshot: Snapshot,
-    records: &mut BTreeMap<SourceId, Record>,
+    records: &mut BTreeMap<SourceId, Arc<Record>>,
     full: bool,
     changes: &mut Vec<Change>,
 ) -> Scope {
@@ -76,7 +76,7 @@ pub(crate) fn subjects(
         let Some(owner) = owner else {
             let is_frozen = link.is_some_and(|link| frozen(&link.rule))
                 || rules.iter().any(|prepared| !prepared.rule.enabled && prepared.rule.matches(&user));
-            if is_frozen || excluded(config, record.as_ref()) {
+            if is_frozen || excluded(config, record.as_deref()) {
                 continue;
             }
             let leave = match link {
@@ -125,7 +125,7 @@ fn excluded(config: &Config, record: Option<&Record>) -> bool {
 fn owned(
     config: &Config,
     user: SourceUser,
-    record: Option<Record>,
+    record: Option<Arc<Record>>,
     owner: &Prepared<'_>,
     full: bool,
 ) -> Option<Subject> {
@@ -133,7 +133,7 @@ fn owned(
     if !full && record.as_ref().is_some_and(|record| settled(record, &fingerprint)) {
         return None;
     }
-    if excluded(config, record.as_ref()) {
+    if excluded(config, record.as_deref()) {
         return None;
     }
     let wanted = owner.mapping.apply(&user);
@@ -145,7 +145,7 @@ fn owned(
     if config.options.exclude.contains(&name) {
         return None;
     }
-    let mut record = record.unwrap_or_else(|| Record::new(name.clone()));
+    let mut record = record.map_or_else(|| Record::new(name.clone()), Arc::unwrap_or_clone);
     record.user_name = name;
     let rule = owner.rule.name.clone();
     let targets = Arc::clone(&owner.targets);
@@ -162,11 +162,17 @@ fn settled(record: &Record, fingerprint: &str) -> bool {
     as_it_was && !failed && at_rest && record.intent.is_none()
 }
 
-fn left(id: SourceId, record: Option<Record>, leave: Leave, changes: &mut Vec<Change>) -> Option<Subject> {
+fn left(
+    id: SourceId,
+    record: Option<Arc<Record>>,
+    leave: Leave,
+    changes: &mut Vec<Change>,
+) -> Option<Subject> {
     let record = record?;
     match (&record.link, record.intent) {
         (Some(Link { mark: Mark::Removed, .. }), None) => None,
         (Some(_), _) | (None, Some(Intent::Create)) => {
+            let record = Arc::unwrap_or_clone(record);
             Some(Subject { id, standing: Standing::Left(leave), record })
         }
         // Without an account there is nothing to remove, and nothing to remember.

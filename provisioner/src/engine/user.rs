@@ -1,5 +1,7 @@
 //! One user's way through a run: its requests in order, its line, and its record.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::context::Context;
@@ -90,7 +92,7 @@ impl Work<'_> {
     pub(crate) async fn intend(&mut self, intent: Intent) -> Result<(), Halt> {
         self.task.record.intent = Some(intent);
         let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
-        changes.push(Change::Put(self.task.id.clone(), Box::new(self.task.record.clone())));
+        changes.push(Change::Put(self.task.id.clone(), Arc::new(self.task.record.clone())));
         self.context.save(changes).await
     }
 
@@ -355,7 +357,7 @@ impl Work<'_> {
         if leaves && record.link.is_none() && record.intent.is_none() {
             changes.push(Change::Remove(self.task.id.clone()));
         } else if *record != self.before {
-            changes.push(Change::Put(self.task.id.clone(), Box::new(record.clone())));
+            changes.push(Change::Put(self.task.id.clone(), Arc::new(record.clone())));
         }
         if leaves && carried_out && !failed {
             let now = self.context.client.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

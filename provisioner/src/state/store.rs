@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -109,7 +109,7 @@ pub enum StoreError {
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// Every user known at this target.
-    pub records: BTreeMap<SourceId, Record>,
+    pub records: BTreeMap<SourceId, Arc<Record>>,
     /// The connection.
     pub connection: ConnectionRecord,
     /// Seconds since the epoch of the removals that were finished.
@@ -122,7 +122,7 @@ impl Loaded {
     fn apply(&mut self, changes: Vec<Change>) {
         for change in changes {
             match change {
-                Change::Put(id, record) => drop(self.records.insert(id, *record)),
+                Change::Put(id, record) => drop(self.records.insert(id, record)),
                 Change::Remove(id) => drop(self.records.remove(&id)),
                 Change::Connection(record) => self.connection = *record,
                 Change::Removal(at) => self.removals.push(at),
@@ -191,6 +191,11 @@ impl Store {
     /// A copy of all that is stored.
     pub fn loaded(&self) -> Loaded {
         self.mirror.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is known of the connection.
+    pub fn connection(&self) -> ConnectionRecord {
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner).connection.clone()
     }
 
     /// Changes what is known of the connection until it is written the next time.
@@ -301,17 +306,16 @@ async fn load(
     let database = |source| StoreError::Database { path: path.to_owned(), source };
     let unreadable = |message: String| StoreError::Record { path: path.to_owned(), message };
     let mut loaded = Loaded::default();
-    let rows = sqlx::query("SELECT source_id, record FROM subject WHERE target = ?")
-        .bind(target)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(database)?;
-    for row in rows {
-        let id: String = row.try_get(0).map_err(database)?;
-        let text: String = row.try_get(1).map_err(database)?;
-        let record = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT source_id, record FROM subject WHERE target = ?")
+            .bind(target)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(database)?;
+    for (id, text) in rows {
+        let record: Record = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
         let id = id.parse::<SourceId>().map_err(|error| unreadable(error.to_string()))?;
-        loaded.records.insert(id, record);
+        loaded.records.insert(id, Arc::new(record));
     }
     let text: String = sqlx::query_scalar("SELECT record FROM target WHERE id = ?")
         .bind(target)
@@ -407,7 +411,7 @@ async fn apply(connection: &mut SqliteConnection, target: i64, change: &Change) 
             .bind(id.as_str())
             .bind(record.link.as_ref().map(|link| link.account.as_str()))
             .bind(record.user_name.as_str())
-            .bind(serde_json::to_string(record).map_err(encode)?)
+            .bind(serde_json::to_string(&**record).map_err(encode)?)
             .execute(connection)
             .await?;
         }
@@ -420,7 +424,7 @@ async fn apply(connection: &mut SqliteConnection, target: i64, change: &Change) 
         }
         Change::Connection(record) => {
             sqlx::query("UPDATE target SET record = ? WHERE id = ?")
-                .bind(serde_json::to_string(record).map_err(encode)?)
+                .bind(serde_json::to_string(&**record).map_err(encode)?)
                 .bind(target)
                 .execute(connection)
                 .await?;
