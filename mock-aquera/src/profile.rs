@@ -1,4 +1,4 @@
-//! Profiles: what each of the two hops accepts, as data (design.md §4).
+//! Profiles: what each of the two hops accepts, as data (ARCHITECTURE.md, "The mock's two hops").
 //!
 //! A profile is an approximation drawn from public sources, never a certified copy of a product. Every deviation
 //! from the RFC names where it was seen.
