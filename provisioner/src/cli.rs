@@ -10,6 +10,7 @@ mod status;
 mod sync;
 mod test_connection;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -158,7 +159,13 @@ impl Common {
 
     /// The connection with its state; what stands in the way goes to stderr.
     async fn open(&self, how: Use) -> Result<Provisioner, Exit> {
-        let config = self.load()?;
+        self.open_with(how, None).await
+    }
+
+    /// [`Common::open`], with `concurrency` instead of the configured one.
+    async fn open_with(&self, how: Use, concurrency: Option<NonZeroUsize>) -> Result<Provisioner, Exit> {
+        let mut config = self.load()?;
+        config.options.concurrency = concurrency.unwrap_or(config.options.concurrency);
         // The seed only spreads retries over time: any will do.
         let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut environment = Environment::system(&config, self.state(), seed).map_err(|error| {

@@ -154,8 +154,13 @@ pub(crate) fn dropped(
         .filter(|path| {
             let now = after.read(path);
             let took = now == wanted.get(path) || now != before.get(path);
-            !took && !path.attribute().eq_ignore_ascii_case("password")
+            !took && !is_never_returned(path)
         })
         .cloned()
         .collect()
+}
+
+/// Whether a target never shows what it has there (RFC 7643 §4.1.1: `password`).
+pub(crate) fn is_never_returned(path: &TargetPath) -> bool {
+    path.urn().is_none() && path.attribute().eq_ignore_ascii_case("password")
 }

@@ -238,8 +238,10 @@ impl Provisioner {
             );
             return Err(ended(Exit::Usage, "source-changed", message));
         }
-        let snapshot = source::read(&self.config.source, options.allow_empty_source)
-            .map_err(|error| ended(Exit::SourceUnreadable, "source-unreadable", error.to_string()))?;
+        let snapshot = source::read(&self.config.source, options.allow_empty_source).map_err(|error| {
+            let message = format!("cannot {error}; {}", error.way_out());
+            ended(Exit::SourceUnreadable, "source-unreadable", message)
+        })?;
         let users = snapshot.users.len() as u64;
         let client = self.client();
         let report = client.test().await;

@@ -11,10 +11,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::diff::is_never_returned;
 use crate::ids::{RuleName, SourceId, TargetId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::Leave;
 use crate::report::{Operation, Outcome, Reason};
+use crate::source::fingerprint;
 
 /// All that is known of one source user at one target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ use crate::report::{Operation, Outcome, Reason};
 pub struct Record {
     /// The user name it had when it was last seen.
     pub user_name: UserName,
+    /// The rule that owned it when it was last evaluated.
+    pub rule: Option<RuleName>,
     /// Its account, if one was created or adopted here.
     pub link: Option<Link>,
     /// A write that was about to be sent and whose outcome is not known.
@@ -35,7 +39,7 @@ pub struct Record {
 impl Record {
     /// A record of somebody of whom nothing is known yet.
     pub fn new(user_name: UserName) -> Self {
-        Self { user_name, link: None, intent: None, situation: None, fingerprint: None }
+        Self { user_name, rule: None, link: None, intent: None, situation: None, fingerprint: None }
     }
 
     /// Whether it has an account that is provisioned, and not removed by Disable.
@@ -50,8 +54,6 @@ impl Record {
 pub struct Link {
     /// The account's `id`.
     pub account: TargetId,
-    /// The rule that owned the user when it was last written or decided about.
-    pub rule: RuleName,
     /// The mapped attributes that the account carries as far as is known: as sent, or as read when it was matched.
     pub carries: Carried,
     /// `active` as it was last established here, which out-of-band changes do not touch.
@@ -62,6 +64,15 @@ pub struct Link {
 
 /// What an account carries at mapped paths, as far as is known.
 pub type Carried = BTreeMap<TargetPath, Value>;
+
+/// `value` as it is kept for comparison: of a password only a digest.
+pub(crate) fn kept(path: &TargetPath, value: &Value) -> Value {
+    if is_never_returned(path) {
+        Value::String(fingerprint([value.to_string().as_str()]))
+    } else {
+        value.clone()
+    }
+}
 
 impl Link {
     /// The user name that the account carries as far as is known.
@@ -219,7 +230,7 @@ pub fn differences(
 ) -> Vec<TargetPath> {
     let mut paths: Vec<TargetPath> = wanted
         .iter()
-        .filter(|(path, value)| carries.get(path) != Some(value))
+        .filter(|(path, value)| carries.get(path) != Some(&kept(path, value)))
         .map(|(path, _)| path.clone())
         .collect();
     if clear_missing {

@@ -103,16 +103,12 @@ impl From<&reqwest::Error> for NetworkError {
         let mut source = error.source();
         while let Some(inner) = source {
             innermost = inner.to_string();
-            if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+            if let Some(tls) = tls_error(inner) {
                 return Self::Tls(tls.to_string());
             }
-            if let Some(io) = inner.downcast_ref::<io::Error>() {
-                if io.kind() == io::ErrorKind::ConnectionRefused {
-                    return Self::Refused;
-                }
-                if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                    return Self::Tls(tls.to_string());
-                }
+            let refused = |io: &io::Error| io.kind() == io::ErrorKind::ConnectionRefused;
+            if inner.downcast_ref::<io::Error>().is_some_and(refused) {
+                return Self::Refused;
             }
             if innermost.starts_with("dns error") {
                 let cause = inner.source().map_or_else(String::new, ToString::to_string);
@@ -122,4 +118,12 @@ impl From<&reqwest::Error> for NetworkError {
         }
         if error.is_timeout() { Self::TimedOut } else { Self::Broken(innermost) }
     }
+}
+
+/// The TLS error in `error`, however many times it was wrapped.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls);
+    }
+    tls_error(error.downcast_ref::<io::Error>()?.get_ref()?)
 }

@@ -102,12 +102,24 @@ impl Matrix {
         if self.list {
             let mut list = String::new();
             for cell in &cells {
-                append!(list, "{}\n", cell.id());
+                if self.json {
+                    append!(list, "{}\n", serde_json::json!({ "type": "cell", "id": cell.id() }));
+                } else {
+                    append!(list, "{}\n", cell.id());
+                }
+            }
+            if self.json {
+                append!(list, "{}\n", serde_json::json!({ "type": "summary", "cells": cells.len() }));
             }
             return say(&list).map(|()| Exit::Passed);
         }
         if cells.is_empty() {
             return Err(Complaint::usage("no cell is selected"));
+        }
+        for ReportFile(file) in &self.report {
+            // Found out now, not when everything has been run.
+            std::fs::File::create(file)
+                .map_err(|error| Complaint::usage(format!("cannot write {}: {error}", file.display())))?;
         }
         let (results, took) = self.play(&cells)?;
         self.tell(&cells, &results, took)?;

@@ -42,8 +42,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE.ndjson")]
     load: Option<PathBuf>,
     /// Start with this many made-up users [default: 3 without --load]
-    #[arg(long, value_name = "N")]
-    users: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    users: Option<u32>,
     /// Decides ids and made-up users
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -78,7 +78,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let auth = credentials(&options.auth)?;
     let profile = read_profile(&options.profile)?;
     let loaded = options.load.as_deref().map(read_users).transpose()?;
-    let made_up = options.users.unwrap_or(if loaded.is_some() { 0 } else { DEMO_USERS });
+    let made_up = options.users.map_or(if loaded.is_some() { 0 } else { DEMO_USERS }, |users| users as usize);
     let (lines, users): (Vec<usize>, Vec<Value>) = loaded.unwrap_or_default().into_iter().unzip();
 
     let mut builder =

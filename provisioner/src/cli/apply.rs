@@ -1,6 +1,7 @@
 //! `provisioner apply`: carries out a saved plan, unless it has gone stale.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -22,6 +23,9 @@ pub(super) struct ApplyArgs {
     /// Takes a source without users as what it says: everybody is gone.
     #[arg(long)]
     allow_empty_source: bool,
+    /// Works on N users at a time, instead of the configured number.
+    #[arg(long, value_name = "N")]
+    concurrency: Option<NonZeroUsize>,
     /// Approves exactly N removals, whatever the delete guard says.
     #[arg(long, value_name = "N")]
     approve_removals: Option<u32>,
@@ -39,7 +43,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
                 return Exit::Usage;
             }
         };
-    let provisioner = match args.common.open(Use::Run).await {
+    let provisioner = match args.common.open_with(Use::Run, args.concurrency).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };

@@ -26,14 +26,13 @@ pub(super) fn run(common: &Common) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    // Whether nobody is in the source is for a run to judge.
-    let (users, in_scope, source_error) = match source::read(&config.source, true) {
+    let (users, in_scope, source_error) = match source::read(&config.source, false) {
         Ok(snapshot) => {
             let owned = |user: &_| config.rules.iter().any(|rule| rule.enabled && rule.matches(user));
             let in_scope = snapshot.users.iter().filter(|user| owned(user)).count();
             (Some(snapshot.users.len()), Some(in_scope), None)
         }
-        Err(error) => (None, None, Some(error.to_string())),
+        Err(error) => (None, None, Some(format!("cannot {error}; {}", error.way_out()))),
     };
     let exit = if source_error.is_some() { Exit::SourceUnreadable } else { Exit::Done };
     if common.output().json {
@@ -75,7 +74,10 @@ pub(super) fn run(common: &Common) -> Exit {
         (Some(users), Some(in_scope), _) => {
             Output::line(&format!("{}: {users} users, {in_scope} of them in scope", config.source.identity));
         }
-        (_, _, error) => eprintln!("error: {}", error.unwrap_or_default()),
+        (_, _, error) => {
+            eprintln!("error: {}", error.unwrap_or_default());
+            Output::line(&format!("{}: not read", config.source.identity));
+        }
     }
     exit
 }

@@ -1,5 +1,7 @@
 //! `provisioner sync`: one run.
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 
 use super::{Allow, Common, Use};
@@ -11,13 +13,16 @@ pub(super) struct SyncArgs {
     common: Common,
     #[command(flatten)]
     allow: Allow,
+    /// Works on N users at a time, instead of the configured number.
+    #[arg(long, value_name = "N")]
+    concurrency: Option<NonZeroUsize>,
     /// Approves exactly N removals, whatever the delete guard says.
     #[arg(long, value_name = "N")]
     approve_removals: Option<u32>,
 }
 
 pub(super) async fn run(args: &SyncArgs) -> Exit {
-    let provisioner = match args.common.open(Use::Run).await {
+    let provisioner = match args.common.open_with(Use::Run, args.concurrency).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };

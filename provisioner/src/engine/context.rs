@@ -59,12 +59,19 @@ impl Context {
 
     /// Keeps a lesson, so that a crash does not lose it.
     pub(crate) async fn learn(&self, lesson: impl FnOnce(&mut Learned)) -> Result<(), Halt> {
-        if !self.learning.learn(lesson) {
-            return Ok(());
-        }
+        self.learning.learn(lesson);
+        self.keep_lessons().await
+    }
+
+    /// Stores what was learned, where that is not stored yet.
+    pub(crate) async fn keep_lessons(&self) -> Result<(), Halt> {
         let record = {
             let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            connection.learned = self.learning.learned();
+            let learned = self.learning.learned();
+            if connection.learned == learned {
+                return Ok(());
+            }
+            connection.learned = learned;
             connection.clone()
         };
         self.save(vec![Change::Connection(Box::new(record))]).await

@@ -7,11 +7,11 @@ use super::context::Context;
 use super::pool::{Progress, in_parallel};
 use super::scope::{Scope, Standing, Subject};
 use super::task::Task;
-use crate::ids::SourceId;
+use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::Leave;
 use crate::report::Reason;
-use crate::state::{Change, Intent, Link, Mark};
+use crate::state::{Change, DisableKind, Intent, Link, Mark};
 use crate::target::lookup::{Lookup, Read};
 use crate::target::{Halt, Trouble};
 
@@ -27,6 +27,8 @@ enum Found {
     Nothing,
     LookedUp(Result<Lookup, Halt>),
     ReadBack(Result<Read, Halt>),
+    /// The account is gone; what bears the user's name now.
+    Gone(Result<Lookup, Halt>),
 }
 
 /// Looks up what is needed and decides for every subject, in order.
@@ -72,7 +74,21 @@ pub(crate) async fn tasks(
     // A link that moved to a re-hired user is no longer its former holder's to lose.
     let moved: BTreeSet<SourceId> = tasks.iter().filter_map(|task| task.moved_from.clone()).collect();
     tasks.retain(|task| !moved.contains(&task.id));
+    hold_back(&mut tasks);
     tasks
+}
+
+/// Where it is not known whether somebody new has the name of a user that left, the link may be about to move: no removal.
+fn hold_back(tasks: &mut Vec<Task>) {
+    let unclear: BTreeSet<UserName> =
+        tasks.iter().filter(|task| task.is_unclear()).map(|task| task.record.user_name.clone()).collect();
+    tasks.retain(|task| {
+        let carried = task.record.link.as_ref().and_then(Link::user_name);
+        let held = || {
+            carried.is_some_and(|name| unclear.contains(&name)) || unclear.contains(&task.record.user_name)
+        };
+        !(task.removes() && held())
+    });
 }
 
 fn need(subject: &Subject, full: bool) -> Need {
@@ -96,7 +112,10 @@ async fn ask(context: &Context, subject: &Subject, full: bool) -> Found {
         (Need::ReadBack, Some(link)) => {
             let carried = link.user_name();
             let name = carried.as_ref().unwrap_or(&subject.record.user_name);
-            Found::ReadBack(context.client.read(&link.account, name).await)
+            match context.client.read(&link.account, name).await {
+                Ok(Read::Gone) => Found::Gone(context.client.look_up(&subject.record.user_name).await),
+                read => Found::ReadBack(read),
+            }
         }
     }
 }
@@ -126,28 +145,35 @@ fn decide(
     };
     let lookup = match found {
         Found::LookedUp(Ok(lookup)) => lookup,
-        Found::LookedUp(Err(halt)) | Found::ReadBack(Err(halt)) => return failed(subject, halt),
+        Found::LookedUp(Err(halt)) | Found::ReadBack(Err(halt)) | Found::Gone(Err(halt)) => {
+            return failed(subject, halt);
+        }
         Found::ReadBack(Ok(Read::Found(account))) => {
             if let Some(link) = &mut subject.record.link {
                 let paths: BTreeSet<_> =
                     link.carries.keys().cloned().chain(wanted.iter().map(|(path, _)| path.clone())).collect();
                 link.carries = account.project(paths.iter().chain(&*owned.targets));
-                if subject.record.intent.take().is_some() {
-                    // The write was cut off: what the account says is what it did.
-                    link.active = account.active();
+                // The write was cut off: what the account says is what it did. A plain update never touches `active`.
+                match subject.record.intent.take() {
+                    Some(Intent::Disable) => link.active = account.active(),
+                    Some(Intent::Update) => link.active |= account.active(),
+                    Some(Intent::Create | Intent::Delete) | None => {}
                 }
             }
             return linked(context, subject, wanted);
         }
-        Found::ReadBack(Ok(Read::Gone)) => {
+        Found::ReadBack(Ok(Read::Gone)) => Lookup::None,
+        Found::Gone(Ok(lookup)) => {
             if let Some(link) = subject.record.link.take() {
                 context.release(&link.account);
             }
             if subject.record.intent.take() == Some(Intent::Disable) {
+                // Kept when the run writes: a plan only knows it.
+                context.learning.learn(|learned| learned.disable = DisableKind::Withheld);
                 let detail = "a disable was cut off, and the account is gone";
                 return Some(Task::failed(subject, Trouble::new(Reason::DeletedByTarget, detail)));
             }
-            Lookup::None
+            lookup
         }
         Found::Nothing => return linked(context, subject, wanted),
     };
@@ -176,21 +202,24 @@ fn left(
             Found::LookedUp(Ok(Lookup::One(account))) => Some(account),
             Found::LookedUp(Err(Halt::Failed(trouble))) => return Some(Task::failed(subject, trouble)),
             Found::LookedUp(Err(Halt::Stopped)) => return None,
-            Found::LookedUp(Ok(Lookup::None | Lookup::Several(_))) | Found::Nothing | Found::ReadBack(_) => {
-                None
-            }
+            Found::LookedUp(Ok(Lookup::None | Lookup::Several(_)))
+            | Found::Nothing
+            | Found::ReadBack(_)
+            | Found::Gone(_) => None,
         };
-        // Only an account that names this user as its origin is proved to be ours.
-        let ours = account.filter(|account| account.external_id() == Some(subject.id.as_str()));
-        let rule = context.config.rules.first().map(|rule| rule.name.clone());
-        let (Some(account), Some(rule)) = (ours, rule) else {
+        // Only an account that names this user as its origin, and belongs to nobody else, is proved to be ours.
+        let ours = account.filter(|account| {
+            account.external_id() == Some(subject.id.as_str()) && context.holder(&account.id).is_none()
+        });
+        let Some(account) = ours else {
+            tracing::info!(source_id = %subject.id, "a create was cut off, and no account at the target names this user: forgotten");
             changes.push(Change::Remove(subject.id));
             return None;
         };
         context.hand_over(&account.id, &subject.id);
         let carries = account.project([&TargetPath::user_name()].into_iter());
         let active = account.active();
-        subject.record.link = Some(Link { account: account.id, rule, carries, active, mark: Mark::Owned });
+        subject.record.link = Some(Link { account: account.id, carries, active, mark: Mark::Owned });
         subject.record.intent = None;
     }
     let Subject { id, record, .. } = subject;

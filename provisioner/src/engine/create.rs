@@ -8,7 +8,7 @@ use crate::diff::create_body;
 use crate::engine::parts::Part;
 use crate::ids::TargetId;
 use crate::report::{Operation, Reason};
-use crate::state::{Intent, Link, Mark};
+use crate::state::{Intent, Link, Mark, kept};
 use crate::target::client::{Request, unreachable_target};
 use crate::target::lookup::Lookup;
 use crate::target::resource::Account;
@@ -44,19 +44,24 @@ impl Work<'_> {
                     )
                 }
                 Ok(answer) if answer.status == StatusCode::CONFLICT => {
-                    return Ok(match client.look_up(&name).await? {
-                        Lookup::None => {
+                    return match client.look_up(&name).await {
+                        Ok(Lookup::None) => {
                             self.failed(
                                 Operation::Create,
                                 Trouble::new(Reason::HiddenAccount, answer.describe()),
                             );
-                            Flow::Through
+                            Ok(Flow::Through)
                         }
-                        Lookup::One(account) if ambiguous && self.is_ours(&account) => {
-                            self.created(owned, account.id)
+                        Ok(Lookup::One(account)) if ambiguous && self.is_ours(&account) => {
+                            Ok(self.created(owned, account.id))
                         }
-                        found => Flow::Enter(self.task.label, found),
-                    });
+                        Ok(found) => Ok(Flow::Enter(self.task.label, found)),
+                        Err(Halt::Failed(trouble)) => {
+                            self.failed(Operation::Create, trouble);
+                            Ok(Flow::Through)
+                        }
+                        Err(Halt::Stopped) => Err(Halt::Stopped),
+                    };
                 }
                 Ok(answer) if !answer.is_transient() => {
                     let answer = client.judge(answer).await?;
@@ -106,8 +111,7 @@ impl Work<'_> {
         }
         self.task.record.link = Some(Link {
             account,
-            rule: owned.rule.clone(),
-            carries: owned.wanted.iter().map(|(path, value)| (path.clone(), value.clone())).collect(),
+            carries: owned.wanted.iter().map(|(path, value)| (path.clone(), kept(path, value))).collect(),
             active: true,
             mark: Mark::Owned,
         });

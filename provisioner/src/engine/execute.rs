@@ -10,7 +10,7 @@ use super::user::{Ran, run as run_user};
 use super::{Environment, Prepared};
 use crate::ids::UserName;
 use crate::policy::Effect;
-use crate::report::{RunReport, UserLine};
+use crate::report::{Operation, Outcome, RunReport, UserLine};
 use crate::target::Halt;
 
 /// A task, and where its line goes.
@@ -20,7 +20,7 @@ type Placed = (usize, Task);
 pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunReport {
     let Prepared { context, tasks, users, changes, .. } = prepared;
     let report = |lines| RunReport::new(lines, users, context.client.requests(), context.client.stopped());
-    if context.save(changes).await.is_err() {
+    if context.save(changes).await.is_err() || context.keep_lessons().await.is_err() {
         return report(Vec::new());
     }
     let (tasks, doubles) = separate_doubles(tasks);
@@ -63,14 +63,22 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
 }
 
 async fn attempt(context: &Context, task: Task, last: bool) -> Option<Ran> {
+    let (id, name, label) = (task.id.clone(), task.record.user_name.clone(), task.label);
     match run_user(context, task, last).await {
         Ok(ran) => Some(ran),
         Err(Halt::Stopped) => None,
-        Err(Halt::Failed(trouble)) => {
-            // Every trouble ends in a user's line before it gets here.
-            tracing::error!(detail = trouble.detail, "a user's trouble was not told");
-            None
-        }
+        // Nobody goes untold: what no step put into words ends here, and is tried again in the next run.
+        Err(Halt::Failed(trouble)) => Some(Ran::Settled(Some(UserLine {
+            source_id: id,
+            user_name: name,
+            target_id: None,
+            change: label,
+            operation: Operation::None,
+            outcome: Outcome::Failed,
+            reason: trouble.reason,
+            detail: Some(trouble.detail),
+            failed_deprovision: false,
+        }))),
     }
 }
 

@@ -38,7 +38,10 @@ impl Provisioner {
         let snapshot = match source::read(&self.config().source, allow_empty) {
             Ok(snapshot) => snapshot,
             Err(error) => {
-                stages.push(Stage { stage: "found", lines: vec![error.to_string()] });
+                stages.push(Stage {
+                    stage: "found",
+                    lines: vec![error.to_string(), error.way_out().to_owned()],
+                });
                 return Explanation { stages, exit: Exit::SourceUnreadable };
             }
         };
@@ -144,7 +147,7 @@ impl Provisioner {
             compared.push(format!("enabled at the source: {}", owned.enabled));
         }
         stages.push(Stage { stage: "compared", lines: compared });
-        let lines = match entry(task, prepared.context.method()) {
+        let lines = match entry(&prepared.context, task) {
             None => vec!["nothing".to_owned()],
             Some(entry) => {
                 let mut lines = vec![

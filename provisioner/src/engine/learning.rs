@@ -51,12 +51,9 @@ impl Learning {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes what is known; whether that made a difference.
-    pub(crate) fn learn(&self, lesson: impl FnOnce(&mut Learned)) -> bool {
-        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = learned.clone();
-        lesson(&mut learned);
-        *learned != before
+    /// Changes what is known.
+    pub(crate) fn learn(&self, lesson: impl FnOnce(&mut Learned)) {
+        lesson(&mut self.learned.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// What is known of `method`.

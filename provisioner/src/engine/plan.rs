@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::context::Context;
 use super::learning::Method;
 use super::parts::{Part, Verdict, names, verdict};
 use super::task::{Step, Task};
-use super::user::standing;
-use super::{Ended, Provisioner, SyncOptions};
+use super::user::{standing, to_write};
+use super::{Ended, Prepared, Provisioner, SyncOptions};
 use crate::ids::{SourceId, TargetId, UserName};
 use crate::mapping::TargetPath;
 use crate::policy::{Effect, LinkAction};
@@ -103,10 +104,7 @@ impl Provisioner {
     pub async fn plan(&self, options: SyncOptions) -> Result<Plan, NoPlan> {
         let _running = self.running.lock().await;
         match self.prepare(options, None).await {
-            Ok(prepared) => {
-                let method = prepared.context.method();
-                Ok(self.document(&prepared.tasks, prepared.users, method, options))
-            }
+            Ok(prepared) => Ok(self.document(&prepared, options)),
             Err(Ended { exit, stopped, users, requests }) => {
                 Err(RunReport::new(Vec::new(), users, requests, Some((exit, stopped))))
             }
@@ -122,7 +120,7 @@ impl Provisioner {
         let options = SyncOptions { full: plan.full, ..options };
         let prepared = self.prepare(options, None).await;
         if let Ok(prepared) = &prepared {
-            let now = self.document(&prepared.tasks, prepared.users, prepared.context.method(), options);
+            let now = self.document(prepared, options);
             if let Some(difference) = difference(plan, &now) {
                 return Err(ApplyError::Stale(difference));
             }
@@ -130,21 +128,24 @@ impl Provisioner {
         Ok(self.carry_out(prepared, options).await)
     }
 
-    fn document(&self, tasks: &[Task], users: u64, method: Method, options: SyncOptions) -> Plan {
-        let mut summary = PlanSummary { users, ..PlanSummary::default() };
+    fn document(&self, prepared: &Prepared, options: SyncOptions) -> Plan {
+        let mut summary = PlanSummary { users: prepared.users, ..PlanSummary::default() };
         let mut entries = Vec::new();
         let mut behind = Vec::new();
-        for task in tasks {
-            let Some(entry) = entry(task, method) else { continue };
+        for task in &prepared.tasks {
+            let Some(entry) = entry(&prepared.context, task) else { continue };
             count(&mut summary, task, &entry);
             behind.push(format!("{} {}", entry.source_id, values(task)));
             entries.push(entry);
         }
         let config = self.config();
+        // What decides and what is sent; how fast and how patiently is no part of it.
         let settings = format!(
-            "{:?} {:?} {:?}",
+            "{:?} {:?} {} {:?} {:?}",
             config.preferences,
-            config.options,
+            config.options.update_method,
+            config.options.clear_missing_attributes,
+            config.options.exclude,
             config.authentication.fingerprint()
         );
         let preconditions =
@@ -163,7 +164,8 @@ impl Provisioner {
 }
 
 /// What a task would do; `None` where a run would be silent.
-pub(crate) fn entry(task: &Task, method: Method) -> Option<Entry> {
+pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
+    let method = context.method();
     let mut parts = Vec::new();
     let mut requests = Vec::new();
     let account = task.record.link.as_ref().map_or("{id}", |link| link.account.as_str());
@@ -223,7 +225,7 @@ pub(crate) fn entry(task: &Task, method: Method) -> Option<Entry> {
         parts.push(Part::none(Outcome::Success, Reason::Done));
     }
     let verdict = verdict(&parts)?;
-    if is_standing(task, &verdict) {
+    if is_standing(context, task, &verdict) {
         return None;
     }
     let Verdict { operation, outcome, reason, detail } = verdict;
@@ -241,10 +243,15 @@ pub(crate) fn entry(task: &Task, method: Method) -> Option<Entry> {
 }
 
 /// Whether that is how the user stands already, so that a run says nothing of it.
-fn is_standing(task: &Task, verdict: &Verdict) -> bool {
-    let told = task.record.situation.as_ref();
-    let same = told.is_some_and(|told| (told.outcome, told.reason) == (verdict.outcome, verdict.reason));
-    same && verdict.operation == Operation::None
+fn is_standing(context: &Context, task: &Task, verdict: &Verdict) -> bool {
+    let Some(told) = &task.record.situation else { return false };
+    let (to_write, wanted_active) = match &task.step {
+        Step::Owned(owned) => (to_write(context, owned, &task.record), Some(owned.enabled)),
+        Step::Fail(_) | Step::Left { .. } => (None, None),
+    };
+    (told.outcome, told.reason, &told.to_write, told.wanted_active)
+        == (verdict.outcome, verdict.reason, &to_write, wanted_active)
+        && verdict.operation == Operation::None
         && verdict.outcome != Outcome::Failed
         && task.label != ChangeLabel::Returns
 }

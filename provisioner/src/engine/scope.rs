@@ -37,7 +37,6 @@ pub(crate) enum Standing {
 
 /// What the source and the rules make of a user.
 pub(crate) struct Owned {
-    pub(crate) rule: RuleName,
     pub(crate) enabled: bool,
     pub(crate) wanted: Result<Desired, MappingError>,
     /// What the mapping may write.
@@ -71,27 +70,23 @@ pub(crate) fn subjects(
     let mut subjects = Vec::new();
     for user in snapshot.users {
         let record = records.remove(&user.id);
-        let link = record.as_ref().and_then(|record| record.link.as_ref());
         let owner = rules.iter().find(|prepared| prepared.rule.enabled && prepared.rule.matches(&user));
         let Some(owner) = owner else {
-            let is_frozen = link.is_some_and(|link| frozen(&link.rule))
+            let last = record.as_ref().and_then(|record| record.rule.as_ref());
+            let is_frozen = last.is_some_and(frozen)
                 || rules.iter().any(|prepared| !prepared.rule.enabled && prepared.rule.matches(&user));
             if is_frozen || excluded(config, record.as_deref()) {
                 continue;
             }
-            let leave = match link {
-                Some(link) if !rules.iter().any(|prepared| prepared.rule.name == link.rule) => {
-                    Leave::RuleDeleted
-                }
-                Some(_) | None => Leave::LeftScope,
-            };
+            let rule_is_there = last.is_none_or(|last| rules.iter().any(|one| one.rule.name == *last));
+            let leave = if rule_is_there { Leave::LeftScope } else { Leave::RuleDeleted };
             subjects.extend(left(user.id, record, leave, changes));
             continue;
         };
         subjects.extend(owned(config, user, record, owner, full));
     }
     for (id, record) in std::mem::take(records) {
-        let is_frozen = record.link.as_ref().is_some_and(|link| frozen(&link.rule));
+        let is_frozen = record.rule.as_ref().is_some_and(frozen);
         if !is_frozen && !excluded(config, Some(&record)) {
             subjects.extend(left(id, Some(record), Leave::Deleted, changes));
         }
@@ -147,9 +142,9 @@ fn owned(
     }
     let mut record = record.map_or_else(|| Record::new(name.clone()), Arc::unwrap_or_clone);
     record.user_name = name;
-    let rule = owner.rule.name.clone();
+    record.rule = Some(owner.rule.name.clone());
     let targets = Arc::clone(&owner.targets);
-    let owned = Owned { rule, enabled: user.enabled, wanted, targets, fingerprint };
+    let owned = Owned { enabled: user.enabled, wanted, targets, fingerprint };
     let standing = Standing::Owned(Box::new(owned));
     Some(Subject { id: user.id, standing, record })
 }
@@ -173,6 +168,11 @@ fn left(
         (Some(Link { mark: Mark::Removed, .. }), None) => None,
         (Some(_), _) | (None, Some(Intent::Create)) => {
             let record = Arc::unwrap_or_clone(record);
+            // A removal that failed goes on as what it was, whatever becomes of the rule; only a deletion overrides it.
+            let leave = match record.link.as_ref().map(|link| link.mark) {
+                Some(Mark::Pending(pending)) if leave != Leave::Deleted => pending,
+                Some(_) | None => leave,
+            };
             Some(Subject { id, standing: Standing::Left(leave), record })
         }
         // Without an account there is nothing to remove, and nothing to remember.

@@ -45,7 +45,6 @@ pub(crate) enum Step {
 pub(crate) struct OwnedTask {
     pub(crate) decision: Decision,
     pub(crate) wanted: Desired,
-    pub(crate) rule: crate::ids::RuleName,
     pub(crate) enabled: bool,
     pub(crate) targets: Arc<[TargetPath]>,
     /// Attributes in which the account differs, as far as is known.
@@ -65,6 +64,16 @@ impl Task {
     /// Whether the Remove Action is to be carried out.
     pub(crate) const fn removes(&self) -> bool {
         matches!(self.decision(), Some(Decision { effect: Effect::Remove(_), .. }))
+    }
+
+    /// Whether the user has no account as far as is known, and it could not be found out which one it should have.
+    pub(crate) fn is_unclear(&self) -> bool {
+        let undecided = match &self.step {
+            Step::Fail(_) => true,
+            Step::Owned(owned) => owned.decision.verdict == policy::Verdict::AmbiguousMatch,
+            Step::Left { .. } => false,
+        };
+        undecided && self.record.link.is_none()
     }
 
     /// Whether it is news that nothing has to be written: a removal is called off, or what was told last is over.
@@ -191,8 +200,8 @@ impl Task {
         wanted: Desired,
         differs: Vec<TargetPath>,
     ) -> Self {
-        let Owned { rule, enabled, targets, fingerprint, .. } = owned;
-        let step = Step::Owned(OwnedTask { decision, wanted, rule, enabled, targets, differs });
+        let Owned { enabled, targets, fingerprint, .. } = owned;
+        let step = Step::Owned(OwnedTask { decision, wanted, enabled, targets, differs });
         Self { id, record, label, step, moved_from: None, fingerprint: Some(fingerprint), parts: Vec::new() }
     }
 }
@@ -201,7 +210,6 @@ fn link_to(account: &Account, owned: &Owned, wanted: &Desired) -> Link {
     let paths = owned.targets.iter().chain(wanted.iter().map(|(path, _)| path));
     Link {
         account: account.id.clone(),
-        rule: owned.rule.clone(),
         carries: account.project(paths),
         active: account.active(),
         mark: Mark::Owned,

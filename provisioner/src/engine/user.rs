@@ -16,7 +16,7 @@ use crate::mapping::TargetPath;
 use crate::policy::{Effect, LinkAction, Verdict};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
 use crate::source::fingerprint;
-use crate::state::{Change, Intent, Mark, Record, Situation, differences};
+use crate::state::{Change, Intent, Mark, Record, Situation, differences, kept};
 use crate::target::lookup::Lookup;
 use crate::target::{Halt, Trouble};
 
@@ -161,9 +161,9 @@ impl Work<'_> {
 
     /// Decides anew for a user who turned out to have no link, or another account than thought.
     fn enter(&mut self, owned: &OwnedTask, label: ChangeLabel, lookup: Lookup) -> Option<OwnedTask> {
-        let OwnedTask { wanted, rule, enabled, targets, .. } = owned.clone();
+        let OwnedTask { wanted, enabled, targets, .. } = owned.clone();
         let fingerprint = self.task.fingerprint.clone().unwrap_or_default();
-        let again = Owned { rule, enabled, wanted: Ok(wanted.clone()), targets, fingerprint };
+        let again = Owned { enabled, wanted: Ok(wanted.clone()), targets, fingerprint };
         let (id, record) = (self.task.id.clone(), self.task.record.clone());
         // Whoever took the account during this run is in the source.
         let task = Task::entering(self.context, id, record, again, wanted, lookup, &|_| true);
@@ -246,7 +246,7 @@ impl Work<'_> {
                 if let Some(link) = &mut self.task.record.link {
                     for path in paths {
                         match owned.wanted.get(path) {
-                            Some(value) => drop(link.carries.insert(path.clone(), value.clone())),
+                            Some(value) => drop(link.carries.insert(path.clone(), kept(path, value))),
                             None => drop(link.carries.remove(path)),
                         }
                     }
@@ -301,9 +301,8 @@ impl Work<'_> {
 
     /// Puts the line together, and stores how the user stands.
     pub(crate) async fn settle(mut self, owned: Option<&OwnedTask>) -> Result<Option<UserLine>, Halt> {
-        if let (Some(owned), Some(link)) = (owned, &mut self.task.record.link) {
+        if let (true, Some(link)) = (owned.is_some(), &mut self.task.record.link) {
             link.mark = Mark::Owned;
-            link.rule = owned.rule.clone();
         }
         let mut verdict = verdict(&self.task.parts);
         if self.task.parts.is_empty() && self.task.is_relieved() {
@@ -389,7 +388,7 @@ pub(crate) fn standing(verdict: Verdict) -> Option<Part> {
 }
 
 /// Digest of the attributes that are still to be written, with their values.
-fn to_write(context: &Context, owned: &OwnedTask, record: &Record) -> Option<String> {
+pub(super) fn to_write(context: &Context, owned: &OwnedTask, record: &Record) -> Option<String> {
     let link = record.link.as_ref()?;
     let clear = context.config.options.clear_missing_attributes;
     let paths = differences(&owned.wanted, &link.carries, &owned.targets, clear);

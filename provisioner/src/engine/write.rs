@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::learning::{Method, Permit};
-use crate::diff::{dropped, merge, patch_operations, writable};
+use crate::diff::{dropped, is_never_returned, merge, patch_operations, writable};
 use crate::ids::{TargetId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::report::Reason;
@@ -50,7 +50,12 @@ pub(crate) enum Written {
 /// What a read after a write shows.
 enum Seen {
     All,
-    Some { dropped: Vec<TargetPath>, active_ignored: bool },
+    /// Nothing that was written can be read back: it has to be believed, and teaches nothing.
+    Unproven,
+    Some {
+        dropped: Vec<TargetPath>,
+        active_ignored: bool,
+    },
     Nothing,
     Gone,
 }
@@ -116,8 +121,22 @@ async fn patch(context: &Context, write: Write<'_>) -> Result<Patched, Halt> {
         Err(_) => return Ok(Patched::Ended(not_sent("PATCH"))),
     };
     let mut carries = write.carries.clone();
+    let (mut paths, mut active) = (write.paths.to_vec(), write.active);
     let mut reread = false;
+    // What teaches something, and every disable, is compared with what the account carries now, not with what was sent once.
+    let mut look_first = permit.is_first() || write.disables();
     loop {
+        if std::mem::take(&mut look_first) {
+            match context.client.read(write.account, write.name).await? {
+                Read::Found(account) => {
+                    carries = account.project(carries.keys().chain(write.paths));
+                    paths.retain(|path| carries.get(path) != write.wanted.get(path));
+                    active = active.filter(|active| *active != account.active());
+                }
+                Read::Gone => return Ok(Patched::Ended(Written::Gone)),
+            }
+        }
+        let write = Write { paths: &paths, active, ..write };
         let operations = patch_operations(write.paths, write.wanted, &carries, write.active);
         if operations.is_empty() {
             return Ok(Patched::Ended(done()));
@@ -128,17 +147,17 @@ async fn patch(context: &Context, write: Write<'_>) -> Result<Patched, Halt> {
         let answer = match context.client.send(request).await {
             Ok(answer) => answer,
             Err(Halt::Failed(trouble)) => {
-                return Ok(Patched::Ended(after_error(context, write, &carries, trouble).await?));
+                return Ok(Patched::Ended(
+                    after_error(context, write, &carries, trouble, Method::Patch).await?,
+                ));
             }
             Err(Halt::Stopped) => return Err(Halt::Stopped),
         };
         // A target may have lost what it was thought to carry: look, and say it in terms of what is there.
         if scim_type(&answer) == Some("noTarget") && !reread {
             reread = true;
-            if let Read::Found(account) = context.client.read(write.account, write.name).await? {
-                carries = account.project(carries.keys().chain(write.paths));
-                continue;
-            }
+            look_first = true;
+            continue;
         }
         return judge_patch(context, write, &carries, answer, permit).await;
     }
@@ -188,7 +207,7 @@ async fn judge_patch(
         answer.trouble()
     };
     if !unsupported || write.disables() {
-        match after_error(context, write, carries, trouble.clone()).await? {
+        match after_error(context, write, carries, trouble.clone(), Method::Patch).await? {
             Written::Refused(_) => {}
             other => return Ok(Patched::Ended(other)),
         }
@@ -197,8 +216,8 @@ async fn judge_patch(
         context.learn(|learned| learned.patch = Kind::Unusable).await?;
         return Ok(Patched::UsePut(None));
     }
-    // 403, 409 and 412 speak of this request, not of the method.
-    let of_the_method = status.is_client_error() && !matches!(status.as_u16(), 403 | 408 | 409 | 412 | 429);
+    // 408, 412 and 429 speak of this moment, not of the method.
+    let of_the_method = status.is_client_error() && !matches!(status.as_u16(), 408 | 412 | 429);
     if of_the_method && context.may_switch() {
         return Ok(Patched::UsePut(Some(trouble)));
     }
@@ -237,7 +256,9 @@ async fn put(context: &Context, write: Write<'_>) -> Result<Written, Halt> {
         let sent = Write { paths: &paths, active: write.active.filter(|_| active != base.active()), ..write };
         let answer = match context.client.send(request).await {
             Ok(answer) => answer,
-            Err(Halt::Failed(trouble)) => return after_error(context, sent, &before, trouble).await,
+            Err(Halt::Failed(trouble)) => {
+                return after_error(context, sent, &before, trouble, Method::Put).await;
+            }
             Err(Halt::Stopped) => return Err(Halt::Stopped),
         };
         let status = answer.status;
@@ -266,7 +287,7 @@ async fn put(context: &Context, write: Write<'_>) -> Result<Written, Halt> {
         } else {
             answer.trouble()
         };
-        return after_error(context, sent, &before, trouble).await;
+        return after_error(context, sent, &before, trouble, Method::Put).await;
     }
     Ok(Written::Refused(
         conflict.unwrap_or_else(|| Trouble::new(Reason::Conflict, "changed meanwhile, twice")),
@@ -279,15 +300,17 @@ async fn after_error(
     write: Write<'_>,
     carries: &Carried,
     trouble: Trouble,
+    method: Method,
 ) -> Result<Written, Halt> {
     let worth_a_look = write.disables() || trouble.reason == Reason::Rejected;
     if !worth_a_look {
         return Ok(Written::Refused(trouble));
     }
     match look(context, write, carries).await {
-        Ok(Seen::All) => in_effect(context, write, Seen::All, context.method()).await,
-        Ok(Seen::Gone) => in_effect(context, write, Seen::Gone, context.method()).await,
-        Ok(Seen::Some { .. } | Seen::Nothing) => Ok(Written::Refused(Trouble { unsure: false, ..trouble })),
+        Ok(seen @ (Seen::All | Seen::Gone)) => in_effect(context, write, seen, method).await,
+        Ok(Seen::Some { .. } | Seen::Nothing | Seen::Unproven) => {
+            Ok(Written::Refused(Trouble { unsure: false, ..trouble }))
+        }
         Err(Halt::Failed(_)) => Ok(Written::Refused(Trouble { unsure: true, ..trouble })),
         Err(Halt::Stopped) => Err(Halt::Stopped),
     }
@@ -310,8 +333,11 @@ async fn look(context: &Context, write: Write<'_>, before: &Carried) -> Result<S
 fn compare(write: Write<'_>, before: &Carried, account: &Account) -> Seen {
     let dropped = dropped(write.paths, write.wanted, before, account);
     let active_ignored = write.active.is_some_and(|active| active != account.active());
-    let took = (write.paths.len() - dropped.len()) + usize::from(write.active.is_some() && !active_ignored);
-    if dropped.is_empty() && !active_ignored {
+    let shown = write.paths.iter().filter(|path| !is_never_returned(path)).count();
+    let took = (shown - dropped.len()) + usize::from(write.active.is_some() && !active_ignored);
+    if shown == 0 && write.active.is_none() {
+        Seen::Unproven
+    } else if dropped.is_empty() && !active_ignored {
         Seen::All
     } else if took == 0 {
         Seen::Nothing
@@ -325,6 +351,7 @@ async fn in_effect(context: &Context, write: Write<'_>, seen: Seen, method: Meth
     let (dropped, active_ignored) = match seen {
         Seen::Gone if write.disables() => return Ok(Written::DeletedByTarget),
         Seen::Gone => return Ok(Written::Gone),
+        Seen::Unproven => return Ok(done()),
         Seen::All => (Vec::new(), false),
         Seen::Some { dropped, active_ignored } => (dropped, active_ignored),
         Seen::Nothing => return Ok(ignored("the write", StatusCode::OK)),

@@ -72,6 +72,9 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A folder has that name.
+    #[error("the state {0} is a folder: name a file with --state")]
+    Folder(PathBuf),
     /// It is no state file, or damaged.
     #[error(
         "cannot use the state file {path}: {source}; restore it from a copy, or name another with --state"
@@ -159,13 +162,21 @@ impl Store {
         if access == Access::Read && !path.exists() {
             return Ok(still(Loaded::default()));
         }
+        if path.is_dir() {
+            return Err(StoreError::Folder(path.to_owned()));
+        }
         let lock = match access {
             Access::Write => Some(lock(path)?),
             Access::Read => None,
         };
+        if access == Access::Write {
+            keep_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        }
         let database = |source| StoreError::Database { path: path.to_owned(), source };
         let mut connection = connect(path, durability, access).await.map_err(database)?;
-        prepare(&mut connection, path).await?;
+        if !prepare(&mut connection, path, access).await? {
+            return Ok(still(Loaded::default()));
+        }
         let target = target(&mut connection, url, access).await.map_err(database)?;
         let loaded = match target {
             Some(id) => load(&mut connection, id, path, access).await?,
@@ -245,15 +256,37 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
+/// Makes a new state file for its owner only: it holds what people are called and where they live.
+#[cfg(unix)]
+fn keep_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map(drop)
+}
+
+/// Elsewhere the folder's permissions decide.
+#[cfg(not(unix))]
+fn keep_private(_path: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
 async fn connect(
     path: &Path,
     durability: Durability,
     access: Access,
 ) -> Result<SqliteConnection, sqlx::Error> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(access == Access::Write)
-        .disable_statement_logging();
+    let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
+    if access == Access::Read {
+        let reading = options.clone().read_only(true);
+        if let Ok(mut connection) = reading.connect().await
+            && readable(&mut connection).await
+        {
+            return Ok(connection);
+        }
+        // In a folder that cannot be written to, nobody else writes either.
+        return reading.immutable(true).connect().await;
+    }
+    let options = options.create_if_missing(true);
     let options = match durability {
         Durability::Full => options.synchronous(SqliteSynchronous::Full),
         Durability::Off => {
@@ -266,13 +299,20 @@ async fn connect(
     Ok(connection)
 }
 
-async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+/// Whether anything can be read over `connection`, which needs a shared-memory file beside the database.
+async fn readable(connection: &mut SqliteConnection) -> bool {
+    sqlx::query("SELECT count(*) FROM sqlite_master").fetch_one(connection).await.is_ok()
+}
+
+/// Checks the layout and makes it in a new file; whether there is one to read.
+async fn prepare(connection: &mut SqliteConnection, path: &Path, access: Access) -> Result<bool, StoreError> {
     let database = |source| StoreError::Database { path: path.to_owned(), source };
     let found: i64 =
         sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(database)?;
     match found {
-        LAYOUT => Ok(()),
-        0 => sqlx::raw_sql(CREATE).execute(connection).await.map(drop).map_err(database),
+        LAYOUT => Ok(true),
+        0 if access == Access::Read => Ok(false),
+        0 => sqlx::raw_sql(CREATE).execute(connection).await.map(|_| true).map_err(database),
         found => Err(StoreError::Layout { path: path.to_owned(), found }),
     }
 }

@@ -273,6 +273,15 @@ impl Client {
         }
     }
 
+    fn redact_in(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redact(text),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.redact_in(value)),
+            Value::Object(members) => members.values_mut().for_each(|value| self.redact_in(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
     async fn receive(&self, mut response: reqwest::Response) -> Result<Answer, NetworkError> {
         let text = |headers: &HeaderMap, name| {
             headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
@@ -301,12 +310,12 @@ impl Client {
             }
             bytes.extend_from_slice(&chunk);
         }
-        if !answer.status.is_success() {
-            // Before anything is cut off or passed on.
-            bytes = self.redact(&String::from_utf8_lossy(&bytes)).into_bytes();
-        }
         if !bytes.is_empty() {
             answer.body = serde_json::from_slice(&bytes).map_or(Body::Other, Body::Json);
+        }
+        if let (false, Body::Json(value)) = (answer.status.is_success(), &mut answer.body) {
+            // Decoded, and before anything is cut off or passed on.
+            self.redact_in(value);
         }
         Ok(answer)
     }
