@@ -93,6 +93,17 @@ impl World {
     }
 
     fn send_patch(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
+        if active == Some(false) {
+            // A disable looks at the account first: one that is gone was not deleted by it.
+            match self.account(key) {
+                None => return Written::Gone,
+                Some(account) if !account.active => return self.send_patch(key, attributes, None),
+                Some(_) => {}
+            }
+        }
+        if active.is_none() && attributes.is_none() {
+            return Written::Done;
+        }
         let reply = self.with_retries(|world| world.patch(key, attributes, active));
         match reply {
             Reply::Error(405 | 501) if active != Some(false) || self.account(key).is_some() => {

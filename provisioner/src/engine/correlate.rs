@@ -164,15 +164,18 @@ fn decide(
         }
         Found::ReadBack(Ok(Read::Gone)) => Lookup::None,
         Found::Gone(Ok(lookup)) => {
-            if let Some(link) = subject.record.link.take() {
+            if let Some(link) = &subject.record.link {
                 context.release(&link.account);
             }
-            if subject.record.intent.take() == Some(Intent::Disable) {
-                // Kept when the run writes: a plan only knows it.
+            if subject.record.intent == Some(Intent::Disable) {
+                // Stored when the run writes: a plan only knows it.
                 context.learning.learn(|learned| learned.disable = DisableKind::Withheld);
                 let detail = "a disable was cut off, and the account is gone";
-                return Some(Task::failed(subject, Trouble::new(Reason::DeletedByTarget, detail)));
+                let mut task = Task::failed(subject, Trouble::new(Reason::DeletedByTarget, detail));
+                (task.record.link, task.record.intent) = (None, None);
+                return Some(task);
             }
+            (subject.record.link, subject.record.intent) = (None, None);
             lookup
         }
         Found::Nothing => return linked(context, subject, wanted),

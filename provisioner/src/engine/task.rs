@@ -234,7 +234,7 @@ fn label_of_unlinked(record: &Record, enabled: bool) -> ChangeLabel {
 fn label_of_unknown(record: &Record, owned: &Owned) -> ChangeLabel {
     match &record.link {
         Some(link) if link.mark != Mark::Owned => ChangeLabel::Returns,
-        Some(link) => stays_label(record, link, true, owned.enabled),
+        Some(link) => stays_label(record, link, false, owned.enabled),
         None => label_of_unlinked(record, owned.enabled),
     }
 }

@@ -72,6 +72,7 @@ async fn each_failure_has_its_own_name() {
         ("forbidden", forbidden.await, "403"),
         ("rate-limited", limited.await, "429"),
         ("broken", garbage.await, "broke"),
+        ("tls", mock.replace("http://", "https://"), "TLS failed"),
     ] {
         let (found, message) = failure(&mut bench, url).await;
         assert_eq!(found, code, "{message}");

@@ -393,3 +393,144 @@ async fn a_reply_lost_for_good_is_resolved_by_the_next_run() {
     assert_eq!(bench.run(&[changed]).await, ["ada attributes none success done"]);
     assert_eq!(bench.writes(), [""; 0]);
 }
+
+#[tokio::test]
+async fn a_re_hire_whose_look_up_fails_costs_nobody_the_account() {
+    static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
+    let bench = scripted(|asked| match asked.method.as_str() {
+        "POST" => Answer::scim(201, &account("7", "ada")),
+        "GET" if asked.path.contains("filter") => match LOOK_UPS.fetch_add(1, Ordering::Relaxed) {
+            0 => Answer::list(&[]),
+            1 => Answer::error(400, "no filters today"),
+            _ => Answer::list(&[account("7", "ada")]),
+        },
+        "GET" => Answer::scim(200, &account("7", "ada")),
+        method => panic!("nothing is written: {method} {}", asked.path),
+    })
+    .await;
+    bench.run(&[user("1", "ada")]).await;
+    assert_eq!(bench.run(&[user("2", "ada")]).await, ["ada enters none failed rejected"]);
+    // Nor is the account lost to one who cannot be mapped.
+    let unmapped = but(user("2", "ada"), json!({ "title": { "no": "text" } }));
+    assert_eq!(bench.run(&[unmapped]).await, ["ada enters none failed invalid-user"]);
+}
+
+#[tokio::test]
+async fn a_conflict_without_a_look_up_is_told() {
+    static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
+    let bench = scripted(|asked| match asked.method.as_str() {
+        "POST" => Answer::error(409, "taken"),
+        _ if LOOK_UPS.fetch_add(1, Ordering::Relaxed) == 0 => Answer::list(&[]),
+        _ => Answer::list(&[account("7", "somebody-else")]),
+    })
+    .await;
+    assert_eq!(bench.run(&[user("1", "ada")]).await, ["ada enters create failed filter-not-honoured"]);
+}
+
+#[tokio::test]
+async fn what_the_account_carried_already_teaches_nothing() {
+    let settings = Settings { options: "concurrency = 1".to_owned(), ..Settings::default() };
+    let bench = Bench::with("patch-ignored-200", settings).await;
+    let users = [user("1", "ada"), user("2", "brook")];
+    bench.run(&users).await;
+    let id = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
+    bench.app.edit_user(&id, |user| drop(user.insert("title".to_owned(), "Lead".into())));
+    let changed = users.map(|user| but(user, json!({ "title": "Lead" })));
+    let lines = bench.run(&changed).await;
+    assert_eq!(lines, ["ada attributes update success done", "brook attributes update success done"]);
+    let titles: Vec<Value> = bench.app.users().into_iter().map(|user| user["title"].clone()).collect();
+    assert_eq!(titles, ["Lead", "Lead"], "PATCH was found out, and PUT used");
+}
+
+#[tokio::test]
+async fn an_account_that_was_gone_before_is_not_deleted_by_the_target() {
+    for method in ["put", "patch"] {
+        let settings = Settings { options: format!("update-method = \"{method}\""), ..Settings::default() };
+        let bench = Bench::with("aquera", settings).await;
+        let users = [user("1", "ada"), user("2", "brook")];
+        bench.run(&users).await;
+        let id = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
+        bench.app.remove_user(&id);
+        let disabled = users.map(|user| but(user, json!({ "enabled": false })));
+        let lines = bench.run(&disabled).await;
+        assert_eq!(
+            lines,
+            ["ada enters none unsynced disabled-at-source", "brook disabled disable success done"],
+            "{method}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_cut_off_disable_that_deleted_costs_no_second_account() {
+    let settings =
+        Settings { options: "concurrency = 1\nmax-attempts = 1".to_owned(), ..Settings::default() };
+    let bench = Bench::with("disable-deletes", settings).await;
+    let users = [user("1", "ada"), user("2", "brook")];
+    bench.run(&users).await;
+    let ada = [but(users[0].clone(), json!({ "enabled": false })), users[1].clone()];
+    bench.users(&ada);
+    // The process ends when the disable has had its effect and nobody knows: the test (2), the read, the PATCH.
+    let mut hold = bench.app.hold(4, Phase::AfterEffect);
+    let provisioner = bench.open().await;
+    tokio::select! {
+        report = provisioner.sync(SyncOptions::default()) => panic!("held: {report:?}"),
+        () = hold.reached() => {}
+    }
+    provisioner.close().await;
+    drop(hold);
+    assert_eq!(bench.accounts(), ["brook true"]);
+    let both = users.map(|user| but(user, json!({ "enabled": false })));
+    let lines = bench.run(&both).await;
+    assert_eq!(
+        lines,
+        ["ada disabled disable failed deleted-by-target", "brook disabled disable failed disable-withheld"]
+    );
+    assert_eq!(bench.accounts(), ["brook true"]);
+}
+
+#[tokio::test]
+async fn an_account_made_anew_by_somebody_else_is_linked_by_a_full_run() {
+    let settings = Settings {
+        preferences: "enable-users-updation = true\nenable-users-disable = true",
+        ..Settings::default()
+    };
+    let bench = Bench::with("aquera", settings).await;
+    bench.app.seed_user(json!({ "userName": "ada", "active": true }));
+    bench.run(&[user("1", "ada")]).await;
+    let id = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
+    bench.app.remove_user(&id);
+    bench.app.seed_user(json!({ "userName": "ada", "active": true }));
+    let report = bench.sync_with(SyncOptions { full: true, ..SyncOptions::default() }).await;
+    assert_eq!(short(&report), ["ada enters update success done"]);
+}
+
+#[tokio::test]
+async fn a_failed_removal_outlives_its_rule() {
+    let settings = Settings { preferences: ALL_DELETE, ..Settings::default() };
+    let mut bench = Bench::with("no-delete", settings).await;
+    bench.settings.rules = "[[rule]]\nname = \"staff\"\nfilter = 'title eq \"Engineer\"'\n".to_owned();
+    bench.run(&[user("1", "ada")]).await;
+    let left = [but(user("1", "ada"), json!({ "title": "Guest" }))];
+    assert_eq!(bench.run(&left).await, ["ada left-scope delete failed delete-unsupported"]);
+    bench.settings.rules = "[[rule]]\nname = \"people\"\nfilter = 'title eq \"Engineer\"'\n".to_owned();
+    assert_eq!(bench.run(&left).await, ["ada retry delete failed delete-unsupported"]);
+}
+
+#[tokio::test]
+async fn a_password_is_not_kept_and_proves_nothing() {
+    let mut bench = Bench::new("aquera").await;
+    bench.settings.rules =
+        "[[rule]]\nname = \"everyone\"\n[[rule.mapping]]\nsource = \"username\"\ntarget = \"userName\"\n\
+        [[rule.mapping]]\nsource = \"title\"\ntarget = \"password\"\n"
+            .to_owned();
+    bench.run(&[but(user("1", "ada"), json!({ "title": "correct horse" }))]).await;
+    assert_eq!(bench.run(&[but(user("1", "ada"), json!({ "title": "correct horse" }))]).await, [""; 0]);
+    let lines = bench.run(&[but(user("1", "ada"), json!({ "title": "battery staple" }))]).await;
+    assert_eq!(lines, ["ada attributes update success done"]);
+    let provisioner = bench.open().await;
+    let stored = format!("{:?}", provisioner.stored());
+    assert!(!stored.contains("staple") && !stored.contains("horse"), "{stored}");
+    assert!(stored.contains("patch: Unknown"), "{stored}");
+    provisioner.close().await;
+}
