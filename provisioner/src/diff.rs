@@ -17,7 +17,7 @@ pub(crate) fn create_body(wanted: &Desired) -> Value {
         set(&mut resource, path, value);
     }
     resource.insert("active".to_owned(), Value::Bool(true));
-    name_extensions(&mut resource, wanted);
+    name_extensions(&mut resource, std::iter::empty());
     Value::Object(resource)
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn merge(
     }
     let key = key_ci(&resource, "active").unwrap_or("active").to_owned();
     resource.insert(key, Value::Bool(active));
-    name_extensions(&mut resource, wanted);
+    name_extensions(&mut resource, paths.iter());
     resource
 }
 
@@ -50,22 +50,33 @@ pub(crate) fn writable(resource: &Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
-fn name_extensions(resource: &mut Map<String, Value>, wanted: &Desired) {
-    let urns: BTreeSet<&str> = wanted
+/// Lists in `schemas` every extension that `resource` has, and no longer one of `written` that it has lost.
+fn name_extensions<'a>(resource: &mut Map<String, Value>, written: impl Iterator<Item = &'a TargetPath>) {
+    let is_extension = |name: &str, value: &Value| {
+        name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"))
+            && !name.eq_ignore_ascii_case(scim::schema::USER_URN)
+            && value.as_object().is_some_and(|members| !members.is_empty())
+    };
+    let used: Vec<String> = resource
         .iter()
-        .filter_map(|(path, _)| path.urn())
-        .filter(|urn| !urn.eq_ignore_ascii_case(scim::schema::USER_URN) && get_ci(resource, urn).is_some())
+        .filter(|(name, value)| is_extension(name, value))
+        .map(|(name, _)| name.clone())
         .collect();
+    let lost: BTreeSet<&str> =
+        written.filter_map(TargetPath::urn).filter(|urn| get_ci(resource, urn).is_none()).collect();
     let key = key_ci(resource, "schemas").unwrap_or("schemas").to_owned();
-    let Some(Value::Array(schemas)) = resource.get_mut(&key) else { return };
-    for urn in urns {
-        if !schemas
-            .iter()
-            .any(|schema| schema.as_str().is_some_and(|schema| schema.eq_ignore_ascii_case(urn)))
-        {
-            schemas.push(Value::String(urn.to_owned()));
+    let mut schemas = match resource.remove(&key) {
+        Some(Value::Array(schemas)) => schemas,
+        _ => vec![Value::from(scim::schema::USER_URN)],
+    };
+    let is = |schema: &Value, urn: &str| schema.as_str().is_some_and(|name| name.eq_ignore_ascii_case(urn));
+    schemas.retain(|schema| !lost.iter().any(|urn| is(schema, urn)));
+    for urn in used {
+        if !schemas.iter().any(|schema| is(schema, &urn)) {
+            schemas.push(Value::String(urn));
         }
     }
+    resource.insert(key, Value::Array(schemas));
 }
 
 /// The operations that bring an account from what it `carries` to what is `wanted` at `paths`, and `active` to its new value.
@@ -76,35 +87,45 @@ pub(crate) fn patch_operations(
     active: Option<bool>,
 ) -> Vec<Value> {
     let mut operations = Vec::new();
+    // They come last: a target may drop an element with its last value, and then has no place for a new one.
+    let mut removals = Vec::new();
     // New elements of one multi-valued attribute's kind ("the work address") go in one operation.
-    let mut elements: BTreeMap<Element, Map<String, Value>> = BTreeMap::new();
-    let mut removed: BTreeSet<Element> = BTreeSet::new();
-    for path in paths {
+    let mut elements: BTreeMap<String, (String, Map<String, Value>)> = BTreeMap::new();
+    let mut removed: BTreeSet<String> = BTreeSet::new();
+    for path in paths.iter().filter(|path| wanted.get(path) != carries.get(path)) {
         let has = carries.get(path).is_some();
         let Some(((name, literal), element)) = path.selector().zip(Element::of(path)) else {
-            operations.push(operation(path, wanted.get(path), has));
+            match wanted.get(path) {
+                Some(value) => operations.push(write(path, value, has)),
+                None => removals.push(json!({ "op": "remove", "path": path.to_string() })),
+            }
             continue;
         };
-        let carried = carries.keys().any(|other| Element::of(other).as_ref() == Some(&element));
-        let kept = wanted.iter().any(|(other, _)| Element::of(other).as_ref() == Some(&element));
+        let of_it = |other: &TargetPath| Element::of(other).is_some_and(|other| other.key == element.key);
+        let carried = carries.keys().any(of_it);
+        let kept = wanted.iter().any(|(other, _)| of_it(other))
+            || carries.keys().any(|other| of_it(other) && !paths.contains(other));
         match (wanted.get(path), path.sub()) {
             (Some(value), Some(sub)) if !carried => {
-                let new = elements.entry(element).or_insert_with(|| {
-                    Map::from_iter([(name.to_owned(), Value::String(literal.to_owned()))])
+                let (_, new) = elements.entry(element.key).or_insert_with(|| {
+                    let selector = (name.to_owned(), Value::String(literal.to_owned()));
+                    (element.attribute, Map::from_iter([selector]))
                 });
                 new.insert(sub.to_owned(), value.clone());
             }
             (None, _) if !kept => {
-                if removed.insert(element.clone()) {
-                    operations.push(json!({ "op": "remove", "path": element.path }));
+                if removed.insert(element.key) {
+                    removals.push(json!({ "op": "remove", "path": element.path }));
                 }
             }
-            (value, _) => operations.push(operation(path, value, has)),
+            (Some(value), _) => operations.push(write(path, value, has)),
+            (None, _) => removals.push(json!({ "op": "remove", "path": path.to_string() })),
         }
     }
-    for (element, value) in elements {
-        operations.push(json!({ "op": "add", "path": element.attribute, "value": [value] }));
+    for (attribute, value) in elements.into_values() {
+        operations.push(json!({ "op": "add", "path": attribute, "value": [value] }));
     }
+    operations.append(&mut removals);
     if let Some(active) = active {
         operations.push(json!({ "op": "replace", "path": "active", "value": active }));
     }
@@ -112,8 +133,9 @@ pub(crate) fn patch_operations(
 }
 
 /// One element of a multi-valued attribute: the one that a selector such as `[type eq "work"]` means.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Element {
+    /// The same for every spelling of it.
+    key: String,
     /// `emails`
     attribute: String,
     /// `emails[type eq "work"]`
@@ -128,16 +150,13 @@ impl Element {
             None => path.attribute().to_owned(),
         };
         let path = format!("{attribute}[{name} eq {}]", Value::String(literal.to_owned()));
-        Some(Self { attribute, path })
+        Some(Self { key: path.to_lowercase(), attribute, path })
     }
 }
 
-fn operation(path: &TargetPath, wanted: Option<&Value>, has: bool) -> Value {
-    match wanted {
-        Some(value) if has => json!({ "op": "replace", "path": path.to_string(), "value": value }),
-        Some(value) => json!({ "op": "add", "path": path.to_string(), "value": value }),
-        None => json!({ "op": "remove", "path": path.to_string() }),
-    }
+fn write(path: &TargetPath, value: &Value, has: bool) -> Value {
+    let op = if has { "replace" } else { "add" };
+    json!({ "op": op, "path": path.to_string(), "value": value })
 }
 
 /// Of `paths`, those that did not change to what was wanted, nor at all.
@@ -164,3 +183,6 @@ pub(crate) fn dropped(
 pub(crate) fn is_never_returned(path: &TargetPath) -> bool {
     path.urn().is_none() && path.attribute().eq_ignore_ascii_case("password")
 }
+
+#[cfg(test)]
+mod tests;

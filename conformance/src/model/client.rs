@@ -93,23 +93,27 @@ impl World {
     }
 
     fn send_patch(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
-        if active == Some(false) {
-            // A disable looks at the account first: one that is gone was not deleted by it.
-            match self.account(key) {
-                None => return Written::Gone,
-                Some(account) if !account.active => return self.send_patch(key, attributes, None),
-                Some(_) => {}
+        let (mut attributes, mut active) = (attributes, active);
+        if active == Some(false) || !self.learned.patch_works {
+            // A disable, and whatever has to teach, looks at the account first: what is gone was not deleted by it, and
+            // what is there already is not written.
+            let Some(account) = self.account(key) else { return Written::Gone };
+            active = active.filter(|active| *active != account.active);
+            attributes = attributes.filter(|desired| desired.differs(&account.fields));
+            if active.is_none() && attributes.is_none() {
+                return Written::Done;
             }
-        }
-        if active.is_none() && attributes.is_none() {
-            return Written::Done;
         }
         let reply = self.with_retries(|world| world.patch(key, attributes, active));
         match reply {
             Reply::Error(405 | 501) if active != Some(false) || self.account(key).is_some() => {
                 Written::Failed(Reason::PartialUpdateUnsupported)
             }
-            reply => self.judge(reply, key, attributes, active),
+            reply => {
+                let written = self.judge(reply, key, attributes, active);
+                self.learned.patch_works |= written == Written::Done;
+                written
+            }
         }
     }
 

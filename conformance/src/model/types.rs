@@ -182,6 +182,8 @@ pub(crate) enum Standing {
 pub(crate) struct Learned {
     /// Under `auto`: PATCH is of no use here.
     pub(crate) patch_unusable: bool,
+    /// A PATCH was seen to work: until then each looks at the account first.
+    pub(crate) patch_works: bool,
     /// Under `patch`: PATCH changes nothing here.
     pub(crate) patch_ignored: bool,
     /// A Disable made an account vanish.

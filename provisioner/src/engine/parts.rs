@@ -80,3 +80,105 @@ pub(crate) fn verdict(parts: &[Part]) -> Option<Verdict> {
 pub(crate) fn names(paths: &[TargetPath]) -> String {
     paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(operation: Operation, reason: Reason, detail: &str) -> Part {
+        Part::failed(operation, Trouble::new(reason, detail))
+    }
+
+    /// The verdict on the parts in any order.
+    #[track_caller]
+    fn check(parts: &[Part], operation: Operation, outcome: Outcome, reason: Reason, details: &[&str]) {
+        for turn in 0..parts.len() {
+            let mut parts = parts.to_vec();
+            parts.rotate_left(turn);
+            let found = verdict(&parts).unwrap();
+            assert_eq!((found.operation, found.outcome, found.reason), (operation, outcome, reason));
+            let mut told: Vec<String> =
+                found.detail.iter().flat_map(|detail| detail.split("; ")).map(str::to_owned).collect();
+            // What the main part says comes first; the others follow in their order.
+            assert_eq!(told.first().map(String::as_str), details.first().copied());
+            let mut expected = details.to_vec();
+            told.sort();
+            expected.sort_unstable();
+            assert_eq!(told, expected);
+        }
+    }
+
+    #[test]
+    fn no_part_is_no_verdict() {
+        assert_eq!(verdict(&[]), None);
+    }
+
+    #[test]
+    fn what_was_done_is_named_by_the_strongest() {
+        use Operation::{Create, Delete, Disable, Enable, Link, Update};
+        let done = Part::done;
+        check(&[done(Link)], Link, Outcome::Success, Reason::Linked, &[]);
+        check(&[done(Link), done(Update)], Update, Outcome::Success, Reason::Done, &[]);
+        check(&[done(Update), done(Create)], Create, Outcome::Success, Reason::Done, &[]);
+        check(&[done(Update), done(Enable), done(Link)], Enable, Outcome::Success, Reason::Done, &[]);
+        check(&[done(Update), done(Disable)], Disable, Outcome::Success, Reason::Done, &[]);
+        check(&[done(Disable), done(Delete)], Delete, Outcome::Success, Reason::Done, &[]);
+        let dropped = done(Update).with_detail("not taken: title");
+        check(std::slice::from_ref(&dropped), Update, Outcome::Success, Reason::Done, &["not taken: title"]);
+        check(&[dropped, done(Disable)], Disable, Outcome::Success, Reason::Done, &["not taken: title"]);
+    }
+
+    #[test]
+    fn the_worst_outcome_counts_and_of_it_the_strongest_part() {
+        use Operation::{Disable, None as Nothing, Update};
+        let (success, updation_off, disable_off) = (
+            Part::done(Update),
+            Part::withheld(Update, Reason::UpdationOff),
+            Part::withheld(Disable, Reason::DisableOff),
+        );
+        check(&[success.clone(), disable_off.clone()], Update, Outcome::Partial, Reason::DisableOff, &[]);
+        let also = format!("also updation-off: {}", Reason::UpdationOff.explain());
+        let found = verdict(&[updation_off.clone(), disable_off.clone()]).unwrap();
+        assert_eq!((found.operation, found.reason), (Nothing, Reason::DisableOff));
+        assert_eq!(found.detail, Some(also));
+        let differs = updation_off.with_detail("differs: title");
+        check(
+            &[differs, failed(Disable, Reason::IgnoredByTarget, "a PUT changed nothing")],
+            Disable,
+            Outcome::Failed,
+            Reason::IgnoredByTarget,
+            &["a PUT changed nothing", "also updation-off: differs: title"],
+        );
+        check(
+            &[success, failed(Disable, Reason::Rejected, "")],
+            Disable,
+            Outcome::Failed,
+            Reason::Rejected,
+            &[],
+        );
+        check(
+            &[failed(Update, Reason::Rejected, "u"), failed(Disable, Reason::Forbidden, "d")],
+            Disable,
+            Outcome::Failed,
+            Reason::Forbidden,
+            &["d", "also rejected: u"],
+        );
+    }
+
+    #[test]
+    fn without_a_decision_there_is_no_operation() {
+        for (outcome, reason) in [
+            (Outcome::Unsynced, Reason::CreationOff),
+            (Outcome::Failed, Reason::AmbiguousMatch),
+            (Outcome::Success, Reason::AlreadyGone),
+        ] {
+            check(&[Part::none(outcome, reason)], Operation::None, outcome, reason, &[]);
+        }
+    }
+
+    #[test]
+    fn the_same_part_twice_is_told_once() {
+        let part = failed(Operation::Update, Reason::Rejected, "no");
+        check(&[part.clone(), part], Operation::Update, Outcome::Failed, Reason::Rejected, &["no"]);
+    }
+}

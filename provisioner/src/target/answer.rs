@@ -11,6 +11,8 @@ use crate::report::Reason;
 
 /// Characters of a target's own words that are passed on.
 const WORDS: usize = 200;
+/// Characters of a keyword or a content type.
+const WORD: usize = 40;
 
 /// An HTTP answer, read whole.
 #[derive(Clone, Debug)]
@@ -74,9 +76,11 @@ impl Answer {
     /// How long the target asks to wait: seconds or an HTTP date, no longer than `cap`.
     pub(crate) fn wait(&self, now: SystemTime, cap: Duration) -> Option<Duration> {
         let text = self.retry_after.as_deref()?.trim();
-        let wait = match text.parse::<u64>() {
-            Ok(seconds) => Duration::from_secs(seconds),
-            Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+        let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            // More than fits is no less a wish to wait long.
+            text.parse().map_or(cap, Duration::from_secs)
+        } else {
+            httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()
         };
         Some(wait.min(cap))
     }
@@ -93,20 +97,19 @@ impl Answer {
             return match self.body {
                 Body::Empty => format!("the target answered {status} without a body"),
                 Body::Json(_) | Body::Other => {
-                    format!("the target answered {status} with {kind}, which is not SCIM")
+                    format!("the target answered {status} with {}, which is not SCIM", in_line(kind, WORD))
                 }
             };
         };
-        let scim_type = get_ci(object, "scimType").and_then(Value::as_str);
-        let words = get_ci(object, "detail").and_then(Value::as_str);
+        let said = |name: &str| get_ci(object, name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let mut text = format!("the target answered {status}");
-        if let Some(scim_type) = scim_type {
+        if let Some(scim_type) = said("scimType") {
             text.push(' ');
-            text.extend(scim_type.chars().take(40));
+            text.push_str(&in_line(scim_type, WORD));
         }
-        if let Some(words) = words {
+        if let Some(words) = said("detail") {
             text.push_str(": ");
-            text.extend(words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS));
+            text.push_str(&in_line(words, WORDS));
         }
         text
     }
@@ -121,5 +124,155 @@ impl Answer {
             _ => Reason::Rejected,
         };
         Trouble { unsure: self.is_transient(), ..Trouble::new(reason, self.describe()) }
+    }
+}
+
+/// The beginning of `text`, fit for one line of a terminal.
+fn in_line(text: &str, characters: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(characters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer(status: u16, body: Body) -> Answer {
+        Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            etag: None,
+            location: None,
+            retry_after: None,
+            challenges: Vec::new(),
+            content_type: None,
+            body,
+        }
+    }
+
+    #[track_caller]
+    fn check_scim_error(body: Value, expected: bool) {
+        let told = body.to_string();
+        let answer = answer(404, Body::Json(body));
+        assert_eq!(answer.is_scim_error(), expected, "{told}");
+        assert_eq!(answer.is_scim_not_found(), expected, "{told}");
+    }
+
+    #[test]
+    fn scim_errors_are_known_leniently() {
+        let urn = scim::schema::ERROR_URN;
+        check_scim_error(json!({ "schemas": [urn], "status": "404" }), true);
+        check_scim_error(json!({ "schemas": [urn.to_uppercase()] }), true);
+        check_scim_error(json!({ "Schemas": urn }), true);
+        check_scim_error(json!({ "schema": [urn] }), true);
+        check_scim_error(json!({ "schemas": ["urn:other", urn] }), true);
+        check_scim_error(json!({ "status": "404", "detail": "gone" }), true);
+        check_scim_error(json!({ "STATUS": 404, "scimType": "noTarget" }), true);
+        check_scim_error(json!({ "status": 404 }), false);
+        check_scim_error(json!({ "status": "400", "detail": "gone" }), false);
+        check_scim_error(json!({ "status": "Not Found", "detail": "gone" }), false);
+        check_scim_error(json!({ "status": null, "detail": "gone" }), false);
+        check_scim_error(json!({ "detail": "gone" }), false);
+        check_scim_error(json!({ "schemas": [scim::schema::USER_URN] }), false);
+        check_scim_error(json!({ "schemas": [404, null] }), false);
+        check_scim_error(json!([{ "schemas": [urn] }]), false);
+        check_scim_error(json!("gone"), false);
+        for body in [Body::Empty, Body::Other] {
+            assert!(!answer(404, body).is_scim_not_found());
+        }
+        assert!(!answer(410, Body::Json(json!({ "schemas": [urn] }))).is_scim_not_found());
+    }
+
+    #[track_caller]
+    fn check_wait(text: &str, seconds: Option<u64>) {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777); // 1994-11-06 08:49:37
+        let answer = Answer { retry_after: Some(text.to_owned()), ..answer(429, Body::Empty) };
+        let wait = answer.wait(now, Duration::from_mins(1));
+        assert_eq!(wait, seconds.map(Duration::from_secs), "{text}");
+    }
+
+    #[test]
+    fn waits_are_seconds_or_a_date_up_to_a_cap() {
+        check_wait("0", Some(0));
+        check_wait("7", Some(7));
+        check_wait("  7 ", Some(7));
+        check_wait("60", Some(60));
+        check_wait("61", Some(60));
+        check_wait("18446744073709551615", Some(60));
+        check_wait("99999999999999999999999999", Some(60));
+        check_wait("Sun, 06 Nov 1994 08:49:47 GMT", Some(10));
+        check_wait("Sunday, 06-Nov-94 08:49:47 GMT", Some(10));
+        check_wait("Sun Nov  6 08:49:47 1994", Some(10));
+        check_wait("Sun, 06 Nov 1994 18:49:37 GMT", Some(60));
+        check_wait("Sun, 06 Nov 1994 08:49:37 GMT", Some(0));
+        check_wait("Sat, 05 Nov 1994 08:49:37 GMT", Some(0));
+        for garbage in ["", "-5", "+5", "1.5", "5s", "soon", "1994-11-06T08:49:47Z", "Sun, 06 Nov"] {
+            check_wait(garbage, None);
+        }
+        assert_eq!(answer(429, Body::Empty).wait(SystemTime::UNIX_EPOCH, Duration::MAX), None);
+    }
+
+    #[track_caller]
+    fn check_words(body: Value, expected: &str) {
+        assert_eq!(answer(400, Body::Json(body)).describe(), format!("the target answered 400{expected}"));
+    }
+
+    #[test]
+    fn an_answer_is_described_in_one_short_line() {
+        check_words(json!({ "scimType": "invalidValue", "detail": "bad title" }), " invalidValue: bad title");
+        check_words(json!({ "SCIMTYPE": "noTarget", "DETAIL": "d" }), " noTarget: d");
+        check_words(json!({ "detail": "d" }), ": d");
+        check_words(json!({}), "");
+        check_words(json!({ "scimType": "", "detail": "" }), "");
+        check_words(json!({ "scimType": 7, "detail": { "a": 1 } }), "");
+        check_words(json!({ "detail": "a\r\nb\u{1b}[31mc\u{85}d" }), ": a  b [31mc d");
+        check_words(json!({ "scimType": "a\nb" }), " a b");
+        check_words(
+            json!({ "scimType": "é".repeat(50), "detail": "ü".repeat(300) }),
+            &format!(" {}: {}", "é".repeat(40), "ü".repeat(200)),
+        );
+    }
+
+    #[track_caller]
+    fn check_kind(body: Body, content_type: Option<&str>, expected: &str) {
+        let answer = Answer { content_type: content_type.map(str::to_owned), ..answer(502, body) };
+        assert_eq!(answer.describe(), format!("the target answered 502 {expected}"));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_scim_is_described_by_its_kind() {
+        check_kind(Body::Empty, Some("text/html"), "without a body");
+        check_kind(Body::Other, Some("text/html; charset=utf-8"), "with text/html, which is not SCIM");
+        check_kind(Body::Other, None, "with no content type, which is not SCIM");
+        check_kind(
+            Body::Json(json!([])),
+            Some("application/json"),
+            "with application/json, which is not SCIM",
+        );
+        let long = "x".repeat(5000);
+        check_kind(Body::Other, Some(&long), &format!("with {}, which is not SCIM", "x".repeat(40)));
+    }
+
+    #[track_caller]
+    fn check_trouble(status: u16, reason: Reason, unsure: bool) {
+        let trouble = answer(status, Body::Empty).trouble();
+        let detail = format!("the target answered {status} without a body");
+        assert_eq!(trouble, Trouble { reason, detail, unsure });
+    }
+
+    #[test]
+    fn an_error_has_its_reason() {
+        for status in [400, 404, 405, 409, 410, 413, 415, 422] {
+            check_trouble(status, Reason::Rejected, false);
+        }
+        check_trouble(403, Reason::Forbidden, false);
+        check_trouble(412, Reason::Conflict, false);
+        check_trouble(429, Reason::RateLimited, true);
+        for status in [408, 500, 502, 503, 504] {
+            check_trouble(status, Reason::TargetError, true);
+        }
+        for status in [501, 505, 599] {
+            check_trouble(status, Reason::TargetError, false);
+        }
     }
 }

@@ -22,7 +22,11 @@ impl Account {
         let id = get_ci(resource, "id")?.as_str()?.parse().ok()?;
         let in_meta =
             || get_ci(resource, "meta")?.as_object().and_then(|meta| get_ci(meta, "version"))?.as_str();
-        let version = etag.or_else(in_meta).filter(|version| !version.is_empty()).map(str::to_owned);
+        let version = etag
+            .filter(|version| !version.is_empty())
+            .or_else(in_meta)
+            .filter(|version| !version.is_empty())
+            .map(str::to_owned);
         Some(Self { id, resource: resource.clone(), version })
     }
 
@@ -60,13 +64,23 @@ impl Account {
             Some(sub) => get_ci(value.as_object()?, sub)?,
             None => value,
         };
-        let empty = matches!(value, Value::Null) || value.as_str() == Some("");
-        (!empty).then_some(value)
+        is_content(value).then_some(value)
     }
 
     /// What the account carries at `paths`.
     pub(crate) fn project<'a>(&self, paths: impl Iterator<Item = &'a TargetPath>) -> Carried {
         paths.filter_map(|path| Some((path.clone(), self.read(path)?.clone()))).collect()
+    }
+}
+
+/// Whether `value` says anything: null and empty are the same as absent (RFC 7643 §2.5).
+fn is_content(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(values) => !values.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
     }
 }
 
@@ -108,7 +122,7 @@ pub(crate) fn clear(resource: &mut Map<String, Value>, path: &TargetPath) {
     if let Some(urn) = path.urn() {
         if let Some(Value::Object(extension)) = get_ci_mut(resource, urn) {
             clear_in(extension, path);
-            if extension.is_empty() {
+            if !extension.values().any(is_content) {
                 remove(resource, urn);
             }
         }
@@ -121,7 +135,7 @@ fn clear_in(object: &mut Map<String, Value>, path: &TargetPath) {
     let emptied = match (get_ci_mut(object, path.attribute()), path.selector(), path.sub()) {
         (Some(Value::Object(complex)), None, Some(sub)) => {
             remove(complex, sub);
-            complex.is_empty()
+            !complex.values().any(is_content)
         }
         (Some(Value::Array(elements)), Some(selector), sub) => {
             elements.retain_mut(|element| {
@@ -131,9 +145,9 @@ fn clear_in(object: &mut Map<String, Value>, path: &TargetPath) {
                 let (Some(element), Some(sub)) = (element.as_object_mut(), sub) else { return false };
                 remove(element, sub);
                 // What selects an element, or ranks it, is no content.
-                element
-                    .keys()
-                    .any(|key| !key.eq_ignore_ascii_case(selector.0) && !key.eq_ignore_ascii_case("primary"))
+                let is_label =
+                    |key: &str| key.eq_ignore_ascii_case(selector.0) || key.eq_ignore_ascii_case("primary");
+                element.iter().any(|(key, value)| !is_label(key) && is_content(value))
             });
             elements.is_empty()
         }
@@ -181,5 +195,186 @@ fn array_at<'a>(object: &'a mut Map<String, Value>, name: &str) -> &'a mut Vec<V
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
             unreachable!("made an array above")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(value: &Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    fn path(text: &str) -> TargetPath {
+        text.parse().unwrap()
+    }
+
+    #[track_caller]
+    fn check_new(resource: &Value, etag: Option<&str>, expected: Option<(&str, Option<&str>)>) {
+        let account = Account::new(&members(resource), etag);
+        let found = account.as_ref().map(|account| (account.id.as_str(), account.version.as_deref()));
+        assert_eq!(found, expected, "{resource}");
+    }
+
+    #[test]
+    fn an_account_has_an_id_and_perhaps_a_version() {
+        check_new(&json!({ "id": "7" }), None, Some(("7", None)));
+        check_new(&json!({ "ID": "7" }), Some("W/\"2\""), Some(("7", Some("W/\"2\""))));
+        let versioned = json!({ "id": "7", "Meta": { "Version": "W/\"1\"" } });
+        check_new(&versioned, None, Some(("7", Some("W/\"1\""))));
+        check_new(&versioned, Some("W/\"2\""), Some(("7", Some("W/\"2\""))));
+        check_new(&versioned, Some(""), Some(("7", Some("W/\"1\""))));
+        check_new(&json!({ "id": "7", "meta": { "version": "" } }), None, Some(("7", None)));
+        check_new(&json!({ "id": "7", "meta": "none" }), None, Some(("7", None)));
+        for none in [json!({}), json!({ "id": "" }), json!({ "id": 7 }), json!({ "id": null })] {
+            check_new(&none, Some("W/\"2\""), None);
+        }
+    }
+
+    #[track_caller]
+    fn check_active(active: &Value, expected: bool) {
+        let account = Account::new(&members(&json!({ "id": "7", "ACTIVE": active })), None).unwrap();
+        assert_eq!(account.active(), expected, "{active}");
+    }
+
+    #[test]
+    fn an_account_is_active_unless_it_says_otherwise() {
+        for active in [json!(true), json!("true"), json!("True"), json!(null), json!(""), json!([])] {
+            check_active(&active, true);
+        }
+        for inactive in [json!(false), json!("false"), json!("False"), json!("FALSE")] {
+            check_active(&inactive, false);
+        }
+        assert!(Account::new(&members(&json!({ "id": "7" })), None).unwrap().active());
+    }
+
+    const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+
+    #[track_caller]
+    fn check_read(text: &str, expected: Option<&Value>) {
+        let resource = json!({
+            "id": "7", "USERNAME": "ida", "title": "", "nickName": null, "locale": false,
+            "name": { "GivenName": "Ida", "familyName": null },
+            "emails": [
+                "loose", { "value": "untyped" }, { "type": "home", "value": "h" },
+                { "TYPE": "Work", "Value": "w", "primary": true }, { "type": "work", "value": "second" },
+            ],
+            "photos": { "type": "photo", "value": "p" },
+            "URN:ietf:params:scim:schemas:extension:enterprise:2.0:user": { "Department": "D" },
+        });
+        let account = Account::new(&members(&resource), None).unwrap();
+        assert_eq!(account.read(&path(text)), expected, "{text}");
+        let carried = account.project(std::iter::once(&path(text)));
+        assert_eq!(carried.get(&path(text)), expected, "{text}");
+    }
+
+    #[test]
+    fn values_are_read_whatever_the_spelling() {
+        check_read("userName", Some(&json!("ida")));
+        check_read("name.givenName", Some(&json!("Ida")));
+        check_read("locale", Some(&json!(false)));
+        check_read(r#"emails[type eq "WORK"].value"#, Some(&json!("w")));
+        check_read(r#"emails[type eq "home"].value"#, Some(&json!("h")));
+        check_read(DEPARTMENT, Some(&json!("D")));
+        for absent in [
+            "title",
+            "nickName",
+            "name.familyName",
+            "name.middleName",
+            "userName.givenName",
+            r#"emails[type eq "other"].value"#,
+            r#"emails[type eq "work"].display"#,
+            r#"phoneNumbers[type eq "work"].value"#,
+            r#"photos[type eq "photo"].value"#,
+            "urn:example:other:department",
+        ] {
+            check_read(absent, None);
+        }
+    }
+
+    #[track_caller]
+    fn check_clear(before: &Value, text: &str, after: &Value) {
+        let mut resource = members(before);
+        clear(&mut resource, &path(text));
+        assert_eq!(&Value::Object(resource), after, "{text}");
+    }
+
+    const WORK: &str = r#"emails[type eq "work"].value"#;
+
+    #[test]
+    fn clearing_leaves_no_husks_and_nothing_else_out() {
+        check_clear(&json!({ "TITLE": "A", "x": 1 }), "title", &json!({ "x": 1 }));
+        check_clear(&json!({ "x": 1 }), "title", &json!({ "x": 1 }));
+        check_clear(
+            &json!({ "name": { "givenName": "A", "x": 1 } }),
+            "name.givenName",
+            &json!({ "name": { "x": 1 } }),
+        );
+        check_clear(&json!({ "Name": { "GivenName": "A" } }), "name.givenName", &json!({}));
+        let nulls = json!({ "name": { "givenName": "A", "familyName": null, "middleName": "" } });
+        check_clear(&nulls, "name.givenName", &json!({}));
+        check_clear(&json!({ "name": "Ida" }), "name.givenName", &json!({ "name": "Ida" }));
+        let home = json!({ "type": "home", "value": "h" });
+        check_clear(
+            &json!({ "emails": [home, { "type": "Work", "value": "w", "primary": true }] }),
+            WORK,
+            &json!({ "emails": [home] }),
+        );
+        check_clear(
+            &json!({ "emails": [{ "type": "work", "VALUE": "w", "display": null }] }),
+            WORK,
+            &json!({}),
+        );
+        check_clear(
+            &json!({ "emails": [{ "type": "work", "value": "w", "display": "W" }] }),
+            WORK,
+            &json!({ "emails": [{ "type": "work", "display": "W" }] }),
+        );
+        check_clear(&json!({ "emails": [home, "loose"] }), WORK, &json!({ "emails": [home, "loose"] }));
+        let urn = scim::schema::ENTERPRISE_URN;
+        check_clear(
+            &json!({ urn.to_uppercase(): { "department": "D" }, "x": 1 }),
+            DEPARTMENT,
+            &json!({ "x": 1 }),
+        );
+        check_clear(
+            &json!({ urn: { "department": "D", "division": "V" } }),
+            DEPARTMENT,
+            &json!({ urn: { "division": "V" } }),
+        );
+        let manager = format!("{urn}:manager.value");
+        check_clear(&json!({ urn: { "manager": { "value": "1" } } }), &manager, &json!({}));
+    }
+
+    #[track_caller]
+    fn check_set(before: &Value, text: &str, after: &Value) {
+        let mut resource = members(before);
+        set(&mut resource, &path(text), &json!("v"));
+        assert_eq!(&Value::Object(resource), after, "{text}");
+    }
+
+    #[test]
+    fn setting_keeps_the_spelling_and_the_neighbours() {
+        check_set(&json!({ "Title": "A" }), "title", &json!({ "Title": "v" }));
+        check_set(
+            &json!({ "NAME": { "x": 1 } }),
+            "name.givenName",
+            &json!({ "NAME": { "x": 1, "givenName": "v" } }),
+        );
+        check_set(&json!({ "name": null }), "name.givenName", &json!({ "name": { "givenName": "v" } }));
+        check_set(&json!({}), WORK, &json!({ "emails": [{ "type": "work", "value": "v" }] }));
+        check_set(&json!({ "emails": null }), WORK, &json!({ "emails": [{ "type": "work", "value": "v" }] }));
+        check_set(
+            &json!({ "EMAILS": ["loose", { "type": "home" }, { "Type": "WORK", "Value": "w", "x": 1 }] }),
+            WORK,
+            &json!({ "EMAILS": ["loose", { "type": "home" }, { "Type": "WORK", "Value": "v", "x": 1 }] }),
+        );
+        let urn = scim::schema::ENTERPRISE_URN;
+        check_set(
+            &json!({ urn.to_lowercase(): { "x": 1 } }),
+            DEPARTMENT,
+            &json!({ urn.to_lowercase(): { "x": 1, "department": "v" } }),
+        );
     }
 }

@@ -1,0 +1,326 @@
+//! What a PATCH and a PUT make of an account, checked against the protocol's own PATCH.
+
+use proptest::prelude::*;
+use scim::patch::{PatchRequest, apply};
+use scim::schema::{ENTERPRISE_URN, PATCH_URN, SchemaSet, USER_URN};
+
+use super::*;
+use crate::mapping::Mapping;
+use crate::state::differences;
+
+/// The default mapping's targets, and of each other kind of path one or two.
+fn paths() -> Vec<TargetPath> {
+    let others = [
+        format!("{ENTERPRISE_URN}:department"),
+        format!("{ENTERPRISE_URN}:manager.value"),
+        "password".to_owned(),
+        r#"emails[type eq "Work"].display"#.to_owned(),
+        r#"emails[type eq "home"].value"#.to_owned(),
+    ];
+    let mut paths = Mapping::default().targets();
+    paths.extend(others.iter().map(|path| path.parse::<TargetPath>().unwrap()));
+    paths
+}
+
+fn desired(values: &Value) -> Desired {
+    serde_json::from_value(values.clone()).unwrap()
+}
+
+fn carried(wanted: &Desired) -> Carried {
+    wanted.iter().map(|(path, value)| (path.clone(), value.clone())).collect()
+}
+
+/// Of each path nothing or one of two values; a user name always.
+fn values() -> impl Strategy<Value = Desired> {
+    let paths = paths();
+    prop::collection::vec(prop::option::of(0..2_u8), paths.len()).prop_map(move |picks| {
+        let chosen = paths.iter().zip(picks).filter_map(|(path, pick)| {
+            let pick = if *path == TargetPath::user_name() { Some(pick.unwrap_or(0)) } else { pick };
+            Some((path.to_string(), json!(format!("https://example.com/{}", pick?))))
+        });
+        desired(&Value::Object(chosen.collect()))
+    })
+}
+
+/// An account that carries `values`, and more that nobody maps.
+fn account(values: &Desired, active: bool) -> Map<String, Value> {
+    let Value::Object(mut resource) = create_body(values) else { panic!("an object") };
+    resource.insert("active".to_owned(), json!(active));
+    resource.insert("id".to_owned(), json!("1"));
+    resource.insert("meta".to_owned(), json!({ "resourceType": "User", "version": "W/\"1\"" }));
+    resource.insert("groups".to_owned(), json!([{ "value": "g" }]));
+    resource.insert("displayName".to_owned(), json!("Unmapped"));
+    resource.insert("ims".to_owned(), json!([{ "type": "xmpp", "value": "unmapped" }]));
+    for name in ["emails", "phoneNumbers", "addresses"] {
+        let elements = resource.entry(name).or_insert_with(|| json!([])).as_array_mut().unwrap();
+        let content = if name == "addresses" { "locality" } else { "value" };
+        elements.insert(0, json!({ "type": "other", "primary": true, content: "unmapped" }));
+    }
+    resource
+}
+
+/// `value` with the names of all members in capitals.
+fn shout(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(name, value)| (name.to_uppercase(), shout(value))).collect())
+        }
+        Value::Array(values) => values.iter().map(shout).collect(),
+        other => other.clone(),
+    }
+}
+
+fn read(resource: &Map<String, Value>) -> Account {
+    Account::new(resource, None).unwrap()
+}
+
+#[track_caller]
+fn keeps_the_unmapped(before: &Account, after: &Account) {
+    let part = |account: &Account, name: &str| get_ci(&account.resource, name).cloned();
+    for name in ["id", "displayName", "ims"] {
+        assert_eq!(part(after, name), part(before, name), "{name}");
+    }
+    for (name, sub) in [("emails", "value"), ("phoneNumbers", "value"), ("addresses", "locality")] {
+        let path: TargetPath = format!(r#"{name}[type eq "other"].{sub}"#).parse().unwrap();
+        assert_eq!(after.read(&path), Some(&json!("unmapped")), "{path}");
+    }
+}
+
+#[track_caller]
+fn carries_what_is_wanted(after: &Account, wanted: &Desired, carries: &Carried, clear_missing: bool) {
+    for path in paths() {
+        let kept = carries.get(&path).filter(|_| !clear_missing);
+        assert_eq!(after.read(&path), wanted.get(&path).or(kept), "{path} in {:?}", after.resource);
+    }
+}
+
+#[track_caller]
+fn has_no_husks(value: &Value) {
+    match value {
+        Value::Object(members) => {
+            let content =
+                |name: &&String| !["type", "primary"].iter().any(|husk| husk.eq_ignore_ascii_case(name));
+            assert!(members.keys().any(|name| content(&name)), "a husk: {value}");
+            members.values().for_each(has_no_husks);
+        }
+        Value::Array(values) => {
+            assert!(!values.is_empty(), "an empty array");
+            values.iter().for_each(has_no_husks);
+        }
+        other => assert!(!other.is_null() && other != "", "no value: {other}"),
+    }
+}
+
+fn names(resource: &Map<String, Value>, urn: &str) -> bool {
+    let schemas = get_ci(resource, "schemas").and_then(Value::as_array);
+    schemas.is_some_and(|schemas| schemas.iter().any(|schema| schema == urn))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_patch_makes_the_account_as_wanted(
+        wanted in values(), before in values(), clear: bool, was: bool, active: Option<bool>,
+    ) {
+        let carries = carried(&before);
+        let paths = differences(&wanted, &carries, &paths(), clear);
+        let operations = patch_operations(&paths, &wanted, &carries, active);
+        prop_assert_eq!(operations.is_empty(), paths.is_empty() && active.is_none());
+        prop_assert!(operations.len() <= paths.len() + usize::from(active.is_some()));
+        let before = read(&account(&before, was));
+        let mut after = before.clone();
+        if !operations.is_empty() {
+            let request = json!({ "schemas": [PATCH_URN], "Operations": operations });
+            let request = PatchRequest::from_json(&request).unwrap();
+            let patched = apply(&Value::Object(before.resource.clone()), &request, SchemaSet::user());
+            after = read(patched.unwrap().as_object().unwrap());
+        }
+        carries_what_is_wanted(&after, &wanted, &carries, clear);
+        keeps_the_unmapped(&before, &after);
+        has_no_husks(&Value::Object(after.resource.clone()));
+        prop_assert_eq!(after.active(), active.unwrap_or(was));
+        prop_assert!(differences(&wanted, &after.project(paths.iter().chain(carries.keys())), &paths, clear).is_empty());
+    }
+
+    #[test]
+    fn a_merge_makes_the_account_as_wanted(
+        wanted in values(), before in values(), clear: bool, was: bool, active: bool, shouted: bool,
+    ) {
+        let carries = carried(&before);
+        let paths = differences(&wanted, &carries, &paths(), clear);
+        let base = account(&before, was);
+        let base = if shouted { shout(&Value::Object(base)).as_object().unwrap().clone() } else { base };
+        let before = read(&base);
+        let merged = merge(&before, &paths, &wanted, active);
+        let after = read(&merged);
+        carries_what_is_wanted(&after, &wanted, &carries, clear);
+        keeps_the_unmapped(&before, &after);
+        has_no_husks(&Value::Object(merged.clone()));
+        prop_assert_eq!(get_ci(&merged, "active"), Some(&Value::Bool(active)));
+        prop_assert!(get_ci(&merged, "meta").is_none() && get_ci(&merged, "groups").is_none());
+        prop_assert!(names(&merged, USER_URN));
+        prop_assert_eq!(names(&merged, ENTERPRISE_URN), get_ci(&merged, ENTERPRISE_URN).is_some());
+        let mut spelled: Vec<String> = merged.keys().map(|name| name.to_lowercase()).collect();
+        spelled.sort();
+        spelled.dedup();
+        prop_assert_eq!(spelled.len(), merged.len(), "an attribute is there twice");
+    }
+
+    #[test]
+    fn nothing_is_written_where_nothing_differs(wanted in values(), clear: bool, was: bool) {
+        let paths = paths();
+        prop_assert_eq!(differences(&wanted, &carried(&wanted), &paths, clear), Vec::new());
+        prop_assert_eq!(patch_operations(&paths, &wanted, &carried(&wanted), None), Vec::<Value>::new());
+        let base = read(&account(&wanted, was));
+        prop_assert_eq!(merge(&base, &[], &wanted, was), writable(&base.resource));
+    }
+
+    #[test]
+    fn a_new_account_carries_what_is_wanted(wanted in values()) {
+        let Value::Object(mut body) = create_body(&wanted) else { panic!("an object") };
+        prop_assert_eq!(&body["active"], &json!(true));
+        prop_assert_eq!(names(&body, ENTERPRISE_URN), body.contains_key(ENTERPRISE_URN));
+        body.insert("id".to_owned(), json!("1"));
+        carries_what_is_wanted(&read(&body), &wanted, &Carried::new(), true);
+    }
+}
+
+/// The operations from `carries` to `wanted`, both besides the user name, clearing what is missing.
+#[track_caller]
+fn check(carries: &Value, wanted: &Value, expected: &Value) {
+    let full = |values: &Value| {
+        let mut values = values.clone();
+        values["userName"] = json!("ida");
+        desired(&values)
+    };
+    let (carries, wanted) = (carried(&full(carries)), full(wanted));
+    let mapped: Vec<TargetPath> = carries.keys().cloned().collect();
+    let paths = differences(&wanted, &carries, &mapped, true);
+    assert_eq!(&json!(patch_operations(&paths, &wanted, &carries, None)), expected);
+}
+
+const WORK: &str = r#"addresses[type eq "work"]"#;
+
+#[test]
+fn operations_are_as_few_as_can_be() {
+    let sub = |sub: &str| format!("{WORK}.{sub}");
+    check(&json!({}), &json!({ "title": "A" }), &json!([{ "op": "add", "path": "title", "value": "A" }]));
+    check(
+        &json!({ "title": "A" }),
+        &json!({ "title": "B" }),
+        &json!([{ "op": "replace", "path": "title", "value": "B" }]),
+    );
+    check(&json!({ "title": "A" }), &json!({}), &json!([{ "op": "remove", "path": "title" }]));
+    check(
+        &json!({}),
+        &json!({ sub("locality"): "L", sub("region"): "R" }),
+        &json!([{ "op": "add", "path": "addresses", "value": [{ "type": "work", "locality": "L", "region": "R" }] }]),
+    );
+    check(
+        &json!({ sub("locality"): "L", sub("region"): "R" }),
+        &json!({}),
+        &json!([{ "op": "remove", "path": WORK }]),
+    );
+    check(
+        &json!({ sub("locality"): "L" }),
+        &json!({ sub("locality"): "L", sub("region"): "R" }),
+        &json!([{ "op": "add", "path": sub("region"), "value": "R" }]),
+    );
+}
+
+#[test]
+fn what_is_no_longer_mapped_keeps_its_element() {
+    let (locality, region) = (format!("{WORK}.locality"), format!("{WORK}.region"));
+    let carries = carried(&desired(&json!({ "userName": "ida", &locality: "L", &region: "R" })));
+    let wanted = desired(&json!({ "userName": "ida" }));
+    let paths = differences(&wanted, &carries, &[locality.parse().unwrap()], true);
+    let operations = patch_operations(&paths, &wanted, &carries, None);
+    assert_eq!(operations, [json!({ "op": "remove", "path": locality })]);
+}
+
+#[test]
+fn what_is_taken_away_comes_last_and_active_after_it() {
+    let (locality, region) = (format!("{WORK}.locality"), format!("{WORK}.region"));
+    let carries = carried(&desired(&json!({ "userName": "ida", &locality: "L" })));
+    let wanted = desired(&json!({ "userName": "ida", &region: "R" }));
+    let paths = differences(&wanted, &carries, &[locality.parse().unwrap()], true);
+    let expected = [
+        json!({ "op": "add", "path": region, "value": "R" }),
+        json!({ "op": "remove", "path": locality }),
+        json!({ "op": "replace", "path": "active", "value": false }),
+    ];
+    assert_eq!(patch_operations(&paths, &wanted, &carries, Some(false)), expected);
+}
+
+#[track_caller]
+fn check_schemas(base: &Value, wanted: &Value, expected: &Value) {
+    let mut resource = base.as_object().unwrap().clone();
+    resource.insert("id".to_owned(), json!("1"));
+    let base = read(&resource);
+    let wanted = desired(wanted);
+    let paths = [format!("{ENTERPRISE_URN}:department").parse().unwrap()];
+    assert_eq!(merge(&base, &paths, &wanted, true).get("schemas"), Some(expected));
+}
+
+#[test]
+fn schemas_names_what_is_used() {
+    let (core, with) = (json!([USER_URN]), json!([USER_URN, ENTERPRISE_URN]));
+    let plain = json!({ "userName": "ida" });
+    let department = json!({ "userName": "ida", format!("{ENTERPRISE_URN}:department"): "D" });
+    check_schemas(&json!({ "schemas": core }), &plain, &core);
+    check_schemas(&json!({ "schemas": core }), &department, &with);
+    check_schemas(&json!({}), &department, &with);
+    check_schemas(&json!({ "schemas": null }), &plain, &core);
+    check_schemas(&json!({ "schemas": with, ENTERPRISE_URN: { "department": "D" } }), &plain, &core);
+    check_schemas(&json!({ "schemas": with, ENTERPRISE_URN: { "division": "V" } }), &plain, &with);
+    check_schemas(&json!({ "schemas": core, ENTERPRISE_URN: { "division": "V" } }), &plain, &with);
+    // Somebody else's extension stays as it was read.
+    let other = json!([USER_URN, "urn:example:other"]);
+    check_schemas(&json!({ "schemas": other }), &plain, &other);
+}
+
+#[track_caller]
+fn check_dropped(before: &Value, after: &Value, expected: &[&str]) {
+    let full = |value: &Value| {
+        let mut resource = value.as_object().unwrap().clone();
+        resource.insert("id".to_owned(), json!("1"));
+        read(&resource)
+    };
+    let wanted = desired(&json!({ "userName": "ida", "title": "New", "password": "p" }));
+    let paths = ["title", "password", "nickName"].map(|path| path.parse::<TargetPath>().unwrap());
+    let before = full(before).project(paths.iter());
+    let found: Vec<String> =
+        dropped(&paths, &wanted, &before, &full(after)).iter().map(ToString::to_string).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_did_not_change_was_dropped() {
+    let old = json!({ "title": "Old", "nickName": "N" });
+    check_dropped(&old, &old, &["title", "nickName"]);
+    check_dropped(&old, &json!({ "title": "New" }), &[]);
+    check_dropped(&old, &json!({ "title": "NEW", "nickName": "n" }), &[]);
+    check_dropped(&old, &json!({ "title": "New", "nickName": "N" }), &["nickName"]);
+    check_dropped(&json!({}), &json!({}), &["title"]);
+}
+
+#[test]
+fn one_element_in_two_spellings_is_one_element() {
+    let (value, display) = (r#"emails[type eq "work"].value"#, r#"emails[type eq "Work"].display"#);
+    check(
+        &json!({}),
+        &json!({ value: "v", display: "d" }),
+        &json!([{ "op": "add", "path": "emails", "value": [{ "type": "Work", "display": "d", "value": "v" }] }]),
+    );
+    check(
+        &json!({ value: "v", display: "d" }),
+        &json!({ value: "v" }),
+        &json!([{ "op": "remove", "path": display }]),
+    );
+    check(
+        &json!({ value: "v", display: "d" }),
+        &json!({}),
+        &json!([{ "op": "remove", "path": r#"emails[type eq "Work"]"# }]),
+    );
+}
