@@ -1,8 +1,8 @@
 //! The engine: from a source snapshot and what is stored to requests, lines and a new state.
 //!
-//! A run goes through fixed stages: read the source ([`crate::source`]), test the connection
-//! ([`crate::target::test`]), find who has something to do ([`scope`]), look up what has to be known ([`correlate`]), decide for everybody
-//! ([`crate::policy`]), ask the delete guard ([`guard`]), and only then write ([`execute`]).
+//! A run goes through fixed stages: read the source ([`crate::source`]), test the connection, find who has something to do (`scope`),
+//! look up what has to be known (`correlate`), decide for everybody ([`crate::policy`]), ask the delete guard (`guard`), and only
+//! then write (`execute`).
 
 mod context;
 mod correlate;
