@@ -312,6 +312,8 @@ impl Work<'_> {
         let leaves = matches!(self.task.step, Step::Left { .. });
         let removes = self.task.removes();
         let undecided = matches!(self.task.step, Step::Fail(_));
+        // A link that came or went with the decision is in the record already, and not yet in the store.
+        let relinked = owned.is_some_and(|owned| owned.decision.link != LinkAction::Keep) || undecided;
         let record = &mut self.task.record;
         if !self.unsure && !undecided {
             record.intent = None;
@@ -355,7 +357,7 @@ impl Work<'_> {
         let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
         if leaves && record.link.is_none() && record.intent.is_none() {
             changes.push(Change::Remove(self.task.id.clone()));
-        } else if *record != self.before {
+        } else if relinked || *record != self.before {
             changes.push(Change::Put(self.task.id.clone(), Arc::new(record.clone())));
         }
         if leaves && carried_out && !failed {

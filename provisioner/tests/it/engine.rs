@@ -534,3 +534,23 @@ async fn a_password_is_not_kept_and_proves_nothing() {
     assert!(stored.contains("patch: Unknown"), "{stored}");
     provisioner.close().await;
 }
+
+#[tokio::test]
+async fn a_link_that_moves_to_another_account_is_stored() {
+    let bench = Bench::new("aquera").await;
+    let ada = but(user("1", "ada"), json!({ "title": null, "email": null }));
+    let account = json!({ "userName": "ada", "active": true, "externalId": "1" });
+    bench.app.seed_user(account.clone());
+    assert_eq!(bench.run(std::slice::from_ref(&ada)).await, ["ada enters link success linked"]);
+    let first = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
+    bench.app.remove_user(&first);
+    let second = bench.app.seed_user(account);
+    let full = bench.sync_with(SyncOptions { full: true, ..SyncOptions::default() }).await;
+    assert_eq!(short(&full), ["ada enters link success linked"]);
+    let provisioner = bench.open().await;
+    let stored = provisioner.stored();
+    let links: Vec<&str> =
+        stored.records.values().filter_map(|record| Some(record.link.as_ref()?.account.as_str())).collect();
+    assert_eq!(links, [second.as_str()]);
+    provisioner.close().await;
+}
