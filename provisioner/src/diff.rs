@@ -6,7 +6,7 @@ use scim::path::{get_ci, key_ci};
 use serde_json::{Map, Value, json};
 
 use crate::mapping::{Desired, TargetPath};
-use crate::state::Carried;
+use crate::state::{Carried, is_carried};
 use crate::target::resource::{Account, clear, set};
 
 /// The body of a POST: what is wanted, and `active: true`.
@@ -92,7 +92,7 @@ pub(crate) fn patch_operations(
     // New elements of one multi-valued attribute's kind ("the work address") go in one operation.
     let mut elements: BTreeMap<String, (String, Map<String, Value>)> = BTreeMap::new();
     let mut removed: BTreeSet<String> = BTreeSet::new();
-    for path in paths.iter().filter(|path| wanted.get(path) != carries.get(path)) {
+    for path in paths.iter().filter(|path| !is_carried(carries, path, wanted.get(path))) {
         let has = carries.get(path).is_some();
         let Some(((name, literal), element)) = path.selector().zip(Element::of(path)) else {
             match wanted.get(path) {

@@ -219,6 +219,11 @@ pub enum DisableKind {
     Withheld,
 }
 
+/// Whether an account that `carries` this is at `path` as wanted.
+pub(crate) fn is_carried(carries: &Carried, path: &TargetPath, wanted: Option<&Value>) -> bool {
+    carries.get(path) == wanted.map(|value| kept(path, value)).as_ref()
+}
+
 /// The attributes in which `wanted` differs from what the account `carries`.
 ///
 /// An attribute that is mapped but absent at the source counts only with `clear_missing`.
@@ -230,7 +235,7 @@ pub fn differences(
 ) -> Vec<TargetPath> {
     let mut paths: Vec<TargetPath> = wanted
         .iter()
-        .filter(|(path, value)| carries.get(path) != Some(&kept(path, value)))
+        .filter(|(path, value)| !is_carried(carries, path, Some(value)))
         .map(|(path, _)| path.clone())
         .collect();
     if clear_missing {

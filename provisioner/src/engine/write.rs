@@ -9,7 +9,7 @@ use crate::diff::{dropped, is_never_returned, merge, patch_operations, writable}
 use crate::ids::{TargetId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::report::Reason;
-use crate::state::{Carried, DisableKind, Kind};
+use crate::state::{Carried, DisableKind, Kind, is_carried};
 use crate::target::answer::Answer;
 use crate::target::client::Request;
 use crate::target::lookup::Read;
@@ -130,7 +130,7 @@ async fn patch(context: &Context, write: Write<'_>) -> Result<Patched, Halt> {
             match context.client.read(write.account, write.name).await? {
                 Read::Found(account) => {
                     carries = account.project(carries.keys().chain(write.paths));
-                    paths.retain(|path| carries.get(path) != write.wanted.get(path));
+                    paths.retain(|path| !is_carried(&carries, path, write.wanted.get(path)));
                     active = active.filter(|active| *active != account.active());
                 }
                 Read::Gone => return Ok(Patched::Ended(Written::Gone)),
@@ -240,7 +240,7 @@ async fn put(context: &Context, write: Write<'_>) -> Result<Written, Halt> {
             if write.paths.is_empty() { Vec::new() } else { wanted_paths.chain(removed).collect() };
         let before = base.project(paths.iter());
         let paths: Vec<TargetPath> =
-            paths.into_iter().filter(|path| before.get(path) != write.wanted.get(path)).collect();
+            paths.into_iter().filter(|path| !is_carried(&before, path, write.wanted.get(path))).collect();
         let merged = merge(&base, &paths, write.wanted, active);
         if paths.is_empty() && active == base.active() {
             return Ok(done());

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ids::{TargetId, UserName};
 use crate::mapping::TargetPath;
-use crate::state::Carried;
+use crate::state::{Carried, kept};
 
 /// An account: a JSON object with an `id`.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +69,7 @@ impl Account {
 
     /// What the account carries at `paths`.
     pub(crate) fn project<'a>(&self, paths: impl Iterator<Item = &'a TargetPath>) -> Carried {
-        paths.filter_map(|path| Some((path.clone(), self.read(path)?.clone()))).collect()
+        paths.filter_map(|path| Some((path.clone(), kept(path, self.read(path)?)))).collect()
     }
 }
 
