@@ -42,6 +42,11 @@ impl Record {
         Self { user_name, rule: None, link: None, intent: None, situation: None, fingerprint: None }
     }
 
+    /// The user name under which a look-up finds the account of `link`, as far as is known.
+    pub(crate) fn name_at(&self, link: &Link) -> UserName {
+        link.user_name().unwrap_or_else(|| self.user_name.clone())
+    }
+
     /// Whether it has an account that is provisioned, and not removed by Disable.
     pub fn is_managed(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.mark != Mark::Removed)

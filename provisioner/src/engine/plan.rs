@@ -211,14 +211,7 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
                 }
                 Effect::None | Effect::Remove(_) => {}
             }
-            if owned.decision.attributes_withheld {
-                let part = Part::withheld(Operation::Update, Reason::UpdationOff);
-                parts.push(part.with_detail(format!("differs: {}", names(&owned.differs))));
-            }
-            if owned.decision.active_withheld {
-                let operation = if owned.enabled { Operation::Enable } else { Operation::Disable };
-                parts.push(Part::withheld(operation, Reason::DisableOff));
-            }
+            parts.extend(owned.withheld());
         }
     }
     if parts.is_empty() && task.is_relieved() {

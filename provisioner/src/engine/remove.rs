@@ -39,7 +39,7 @@ pub(crate) async fn run(
         RemoveAction::Delete => Operation::Delete,
         RemoveAction::Disable => Operation::Disable,
     };
-    let name = link.user_name().unwrap_or_else(|| work.task.record.user_name.clone());
+    let name = work.task.record.name_at(&link);
     match work.context.client.read(&link.account, &name).await {
         Err(Halt::Stopped) => return Err(Halt::Stopped),
         Err(Halt::Failed(trouble)) => fail(&mut work, operation, trouble, leave),
@@ -104,7 +104,7 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
         trouble.reason = Reason::DeleteUnsupported;
     } else if trouble.reason == Reason::Rejected {
         // The account decides, not the answer.
-        let name = link.user_name().unwrap_or_else(|| work.task.record.user_name.clone());
+        let name = work.task.record.name_at(link);
         match client.read(&link.account, &name).await {
             Ok(Read::Gone) => {
                 work.unlink();
@@ -121,7 +121,7 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
 
 async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
     work.intend(Intent::Disable).await?;
-    let name = link.user_name().unwrap_or_else(|| work.task.record.user_name.clone());
+    let name = work.task.record.name_at(link);
     let wanted = Desired::only_user_name(&name);
     let request = Write {
         account: &link.account,

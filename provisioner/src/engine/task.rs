@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use super::parts::Part;
+use super::parts::{Part, names};
 use super::scope::{Owned, Standing, Subject};
 use crate::ids::SourceId;
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::{self, Change, Decision, Effect, Link as LinkState, LinkAction};
-use crate::report::{ChangeLabel, Outcome};
+use crate::report::{ChangeLabel, Operation, Outcome, Reason};
 use crate::state::{Link, Mark, Record, differences};
 use crate::target::Trouble;
 use crate::target::lookup::Lookup;
@@ -49,6 +49,21 @@ pub(crate) struct OwnedTask {
     pub(crate) targets: Arc<[TargetPath]>,
     /// Attributes in which the account differs, as far as is known.
     pub(crate) differs: Vec<TargetPath>,
+}
+
+impl OwnedTask {
+    /// What the preferences forbid, as a run and a plan both tell it.
+    pub(crate) fn withheld(&self) -> impl Iterator<Item = Part> {
+        let attributes = self.decision.attributes_withheld.then(|| {
+            let part = Part::withheld(Operation::Update, Reason::UpdationOff);
+            part.with_detail(format!("differs: {}", names(&self.differs)))
+        });
+        let active = self.decision.active_withheld.then(|| {
+            let operation = if self.enabled { Operation::Enable } else { Operation::Disable };
+            Part::withheld(operation, Reason::DisableOff)
+        });
+        attributes.into_iter().chain(active)
+    }
 }
 
 impl Task {

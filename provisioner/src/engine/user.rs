@@ -145,17 +145,7 @@ impl Work<'_> {
                 }
             }
         }
-        if owned.decision.attributes_withheld {
-            let differs = names(&owned.differs);
-            self.push(
-                Part::withheld(Operation::Update, Reason::UpdationOff)
-                    .with_detail(format!("differs: {differs}")),
-            );
-        }
-        if owned.decision.active_withheld {
-            let operation = if owned.enabled { Operation::Enable } else { Operation::Disable };
-            self.push(Part::withheld(operation, Reason::DisableOff));
-        }
+        self.task.parts.extend(owned.withheld());
         self.settle(Some(&owned)).await.map(Ran::Settled)
     }
 
@@ -182,7 +172,7 @@ impl Work<'_> {
     ) -> Result<Written, Halt> {
         self.intend(if active == Some(false) { Intent::Disable } else { Intent::Update }).await?;
         let Some(link) = self.task.record.link.clone() else { return Ok(Written::Gone) };
-        let name = link.user_name().unwrap_or_else(|| self.task.record.user_name.clone());
+        let name = self.task.record.name_at(&link);
         let request = Write {
             account: &link.account,
             name: &name,
