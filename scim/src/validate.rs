@@ -43,6 +43,12 @@ pub enum ProblemKind {
     /// `schemas` does not name a schema that the resource uses.
     #[error("does not list {0}")]
     Unlisted(String),
+    /// `schemas` names a schema that the resource type lacks.
+    #[error("names {0}, which the resource type does not have")]
+    Foreign(String),
+    /// The value is none of those that the schema suggests, where these are enforced.
+    #[error("must be one of {0}")]
+    NotCanonical(String),
 }
 
 impl fmt::Display for Problem {
@@ -206,7 +212,7 @@ fn fits(kind: AttributeType, value: &Value) -> Result<(), &'static str> {
     if fits { Ok(()) } else { Err(expected) }
 }
 
-fn is_base64(text: &str) -> bool {
+pub(crate) fn is_base64(text: &str) -> bool {
     let data = text.trim_end_matches('=');
     text.len() - data.len() <= 2
         && data.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_'))
