@@ -128,15 +128,12 @@ fn credentials(written: &[String]) -> Result<Vec<Auth>, Failure> {
 
 /// A built-in profile by its name, or the file at a path: what ends in `.toml` or has a separator is a path.
 fn read_profile(written: &str) -> Result<Profile, Failure> {
-    let path = Path::new(written);
-    if path.extension().is_none_or(|extension| extension != "toml") && path.components().count() < 2 {
+    if !profile::is_path(written) {
         return Profile::builtin(written)
             .ok_or_else(|| Failure::usage(format!("read --profile: {}", profile::unknown(written))));
     }
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("read the profile {}: {error}", path.display())))?;
-    Profile::from_toml(&text)
-        .map_err(|error| Failure::usage(format!("read the profile {}: {error}", path.display())))
+    Profile::from_file(Path::new(written))
+        .map_err(|error| Failure::usage(format!("read the profile {written}: {error}")))
 }
 
 /// The users of an NDJSON file, each with the number of its line. Blank lines are passed over.

@@ -118,7 +118,7 @@ fn service_provider_config(profile: &Profile, auth: &[Auth], scim_url: &str) -> 
     let supported = |supported: bool| json!({ "supported": supported });
     json!({
         "schemas": [SPC_URN],
-        "patch": supported(profile.advertises_patch),
+        "patch": supported(profile.advertises_patch()),
         "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
         "filter": {"supported": true, "maxResults": MAX_COUNT},
         "changePassword": supported(false),
