@@ -44,9 +44,9 @@ mod store;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
-pub use auth::{Auth, DEFAULT_TOKEN, ParseAuthError};
+pub use auth::{Auth, AuthKind, DEFAULT_TOKEN, DEFAULT_TOKEN_LIFETIME, ParseAuthError};
 pub use builder::{MockAquera, MockAqueraBuilder, StartError};
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{AppClock, Clock, ClockState, ManualClock, SystemClock};
 pub use fault::{Fault, ParseFaultError, Phase};
 pub use hold::Hold;
 pub use journal::{Downstream, DownstreamOperation, Exchange};
