@@ -258,7 +258,7 @@ impl<'r> Pass<'r> {
             return self.problem(ProblemKind::Missing);
         }
         if self.options.enforce_canonical_values && !is_canonical(node, text) {
-            return self.problem(ProblemKind::NotCanonical(node.attribute.canonical_values.join(", ")));
+            return self.problem(ProblemKind::Canonical(node.attribute.canonical_values.clone()));
         }
         if let Some(watched) = node.watched {
             self.out.watched.push((watched, text.to_owned()));
