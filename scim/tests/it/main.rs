@@ -9,3 +9,4 @@ mod filters;
 mod fixtures;
 mod patches;
 mod properties;
+mod robust;
