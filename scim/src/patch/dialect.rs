@@ -146,7 +146,7 @@ impl Tolerance {
         taken
     }
 
-    pub(super) const fn takes(&self, dialect: Dialect) -> bool {
+    pub(super) const fn takes(self, dialect: Dialect) -> bool {
         self.taken.contains(dialect)
     }
 
