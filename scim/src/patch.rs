@@ -85,8 +85,9 @@ pub struct PatchError {
 }
 
 impl PatchError {
-    fn new(scim_type: ScimType, place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { scim_type, operation: None, place: place.into(), problem: problem.into() }
+    fn new(scim_type: ScimType, place: impl AsRef<str>, problem: impl Into<String>) -> Self {
+        let place = crate::name::shown(place.as_ref()).into_owned();
+        Self { scim_type, operation: None, place, problem: problem.into() }
     }
 
     fn path(error: &ParseError) -> Self {

@@ -301,7 +301,7 @@ mod tests {
         check(
             "userName",
             json!([
-            {"n": 2, "userName": "Émil"}, {"n": 1, "userName": "zoe"}, {"n": 0, "userName": "Bob"}]),
+            {"n": 2, "userName": "Émil"}, {"n": 1, "userName": "Zoe"}, {"n": 0, "userName": "zac"}]),
         );
         check(
             "externalId",
