@@ -21,5 +21,7 @@ pub mod filter;
 pub mod name;
 pub mod patch;
 pub mod path;
+pub mod project;
 pub mod schema;
+pub mod sort;
 pub mod validate;

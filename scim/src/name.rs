@@ -3,6 +3,7 @@
 //! Both keep the spelling that they were given for output. Cloning is cheap.
 
 use std::{
+    borrow::Cow,
     cmp::Ordering,
     fmt,
     hash::{Hash, Hasher},
@@ -14,11 +15,20 @@ use std::{
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not an attribute name.
-    #[error("{0:?} is not an attribute name: a letter, then letters, digits, `-`, `_` or `$`")]
+    #[error("{:?} is not an attribute name: a letter, then letters, digits, `-`, `_` or `$`", shown(.0))]
     Attribute(String),
     /// Not a URN.
-    #[error("{0:?} is not a URN of the form urn:namespace:name")]
+    #[error("{:?} is not a URN of the form urn:namespace:name", shown(.0))]
     Urn(String),
+}
+
+/// What a message shows of a text that somebody else wrote: its beginning, if it is long.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 200;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 pub(crate) fn cmp_ci(a: &str, b: &str) -> Ordering {
@@ -182,6 +192,14 @@ mod tests {
         for bad in ["", "1a", "a.b", "a b", "é", "-a", "a:b"] {
             assert!(bad.parse::<AttrName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn messages_show_the_beginning_of_a_long_text() {
+        assert_eq!(shown("userName"), "userName");
+        assert_eq!(shown(&"é".repeat(200)), "é".repeat(200));
+        assert_eq!(shown(&"é".repeat(201)), format!("{}…", "é".repeat(200)));
+        assert!("1".repeat(100_000).parse::<AttrName>().unwrap_err().to_string().len() < 400);
     }
 
     #[test]

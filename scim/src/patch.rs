@@ -3,7 +3,8 @@
 //!
 //! Where the RFC leaves room, this is what happens:
 //!
-//! - The three words of `op` are matched without case; nothing else is forgiven in the message.
+//! - [`PatchRequest::from_json`] matches the three words of `op` without case, and forgives nothing
+//!   else in the message; [`PatchRequest::read`] takes the [`Dialects`] that it is told to take.
 //! - `null` and the empty array mean "no value": `replace` with either removes, `add` does nothing.
 //! - Members of a value without a path are paths themselves (`name.givenName`, an extension's URN,
 //!   `urn:…:User:department`). A read-only one is let pass where it says what is so already.
@@ -19,11 +20,15 @@
 //! - Removing what is not there is fine, as long as it was not looked for with a filter.
 
 mod apply;
+mod booleans;
+mod dialect;
 mod diff;
+mod known;
 mod request;
 mod values;
 
-pub use apply::apply;
+pub use apply::{apply, apply_with};
+pub use dialect::{Dialect, Dialects};
 pub use diff::diff;
 use serde_json::Value;
 
@@ -80,8 +85,9 @@ pub struct PatchError {
 }
 
 impl PatchError {
-    fn new(scim_type: ScimType, place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { scim_type, operation: None, place: place.into(), problem: problem.into() }
+    fn new(scim_type: ScimType, place: impl AsRef<str>, problem: impl Into<String>) -> Self {
+        let place = crate::name::shown(place.as_ref()).into_owned();
+        Self { scim_type, operation: None, place, problem: problem.into() }
     }
 
     fn path(error: &ParseError) -> Self {

@@ -8,6 +8,7 @@ mod immutable;
 use std::fmt;
 
 pub use immutable::check_immutable;
+pub(crate) use immutable::immutable_change;
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use serde_json::{Map, Value};

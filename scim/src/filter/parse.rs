@@ -7,7 +7,7 @@ use serde_json::Number;
 
 use super::{CompareOp, Filter, Literal, ParseError};
 use crate::{
-    name::{AttrName, is_urn_byte},
+    name::{AttrName, is_urn_byte, shown},
     path::{AttrPath, PatchPath},
 };
 
@@ -187,7 +187,8 @@ impl<'a> Parser<'a> {
         }
         let found = CompareOp::ALL.into_iter().find(|op| word.eq_ignore_ascii_case(op.as_str()));
         found.map(Operator::Compare).ok_or_else(|| {
-            let message = format!("unknown operator {word:?}; there are eq ne co sw ew gt ge lt le pr");
+            let message =
+                format!("unknown operator {:?}; there are eq ne co sw ew gt ge lt le pr", shown(word));
             ParseError::new(message, span)
         })
     }
@@ -227,7 +228,7 @@ impl<'a> Parser<'a> {
             if number.is_f64() { Number::from_f64(text.parse().ok()?) } else { Some(number) }
         });
         number.map(Literal::Number).ok_or_else(|| {
-            ParseError::new(format!("{text:?} is not a number; a text needs double quotes"), span)
+            ParseError::new(format!("{:?} is not a number; a text needs double quotes", shown(text)), span)
         })
     }
 
@@ -244,7 +245,10 @@ impl<'a> Parser<'a> {
                 return Ok(value);
             }
         }
-        Err(ParseError::new(format!("{word:?} is not a value; a text needs double quotes"), start..self.pos))
+        Err(ParseError::new(
+            format!("{:?} is not a value; a text needs double quotes", shown(word)),
+            start..self.pos,
+        ))
     }
 
     fn path(&mut self) -> Result<AttrPath, ParseError> {

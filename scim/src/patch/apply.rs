@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    PatchError, PatchKind, PatchRequest,
+    PatchError, PatchKind, PatchRequest, booleans,
+    dialect::{Dialect, Dialects, Tolerance},
     values::{Edit, edit},
 };
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     filter::Filter,
     path::{AttrPath, PatchPath, key_ci},
     schema::{Attribute, Located, Mutability, Schema, SchemaSet},
-    validate::is_unassigned,
+    validate::{immutable_change, is_unassigned},
 };
 
 /// Applies a request to a resource and gives the new one. The input is not touched, so an error
@@ -35,10 +36,40 @@ use crate::{
 /// # Ok::<(), scim::patch::PatchError>(())
 /// ```
 pub fn apply(resource: &Value, request: &PatchRequest, schemas: &SchemaSet) -> Result<Value, PatchError> {
-    let Value::Object(members) = resource.clone() else {
+    apply_with(resource.clone(), request, schemas, Dialects::USUAL).map(|(patched, _)| patched)
+}
+
+/// Applies a request as [`apply`] does, taking these dialects in its values, and tells which of
+/// them it uses.
+///
+/// # Errors
+/// The first operation that cannot be carried out, with its error keyword: `invalidValue` for a
+/// text where a boolean belongs, `invalidPath` for a path where a name belongs, unless taken.
+///
+/// ```
+/// use scim::{patch::{Dialect, Dialects, PatchRequest, apply_with}, schema::SchemaSet};
+/// use serde_json::json;
+///
+/// let body = json!({"op": "Replace", "path": "active", "value": "False"});
+/// let (request, met) = PatchRequest::read(&body, Dialects::all())?;
+/// assert_eq!(met, [Dialect::CapitalisedOp, Dialect::SingleOperation]);
+/// let user = json!({"userName": "ida", "active": true});
+/// let (patched, met) = apply_with(user, &request, SchemaSet::user(), Dialects::all())?;
+/// assert_eq!((&patched["active"], met), (&json!(false), vec![Dialect::StringBoolean]));
+/// # Ok::<(), scim::patch::PatchError>(())
+/// ```
+pub fn apply_with(
+    resource: Value,
+    request: &PatchRequest,
+    schemas: &SchemaSet,
+    dialects: Dialects,
+) -> Result<(Value, Vec<Dialect>), PatchError> {
+    let Value::Object(members) = resource else {
         return Err(PatchError::new(ScimType::InvalidSyntax, "the resource", "is not a JSON object"));
     };
-    let mut editor = Editor { members, schemas };
+    let has = |members: &Members, schema: &Schema| key_ci(members, schema.id().as_str()).is_some();
+    let had: Vec<&Schema> = schemas.required_extensions().filter(|schema| has(&members, schema)).collect();
+    let mut editor = Editor { members, schemas, tolerance: Tolerance::of(dialects) };
     for (i, operation) in request.operations.iter().enumerate() {
         operation
             .check()
@@ -49,13 +80,19 @@ pub fn apply(resource: &Value, request: &PatchRequest, schemas: &SchemaSet) -> R
             })
             .map_err(|e| e.in_operation(i + 1))?;
     }
+    if let Some(lost) = had.into_iter().find(|schema| !has(&editor.members, schema)) {
+        return Err(PatchError::mutability(lost.id().as_str(), "is required"));
+    }
     editor.list_schemas();
-    Ok(Value::Object(editor.members))
+    Ok((Value::Object(editor.members), editor.tolerance.used()))
 }
 
+type Members = Map<String, Value>;
+
 struct Editor<'a> {
-    members: Map<String, Value>,
+    members: Members,
     schemas: &'a SchemaSet,
+    tolerance: Tolerance,
 }
 
 impl Editor<'_> {
@@ -70,10 +107,36 @@ impl Editor<'_> {
                 Some(schema) => format!("{}:{key}", schema.id()).parse(),
                 None => key.parse(),
             };
-            let path: PatchPath = path.map_err(|_| unknown(key))?;
+            let path: PatchPath = match path {
+                Ok(path) => path,
+                // A URN whose last segment is no name is no path.
+                Err(_) => match self.schemas.extension(key).filter(|_| schema.is_none()) {
+                    Some(extension) => {
+                        self.extension(op, extension, value)?;
+                        continue;
+                    }
+                    None => return Err(unknown(key)),
+                },
+            };
+            let prefixed =
+                schema.is_none() && path.urn.is_some() && self.schemas.schema_at(&path.attr_path()).is_none();
+            let dotted = path.sub.is_some() || path.filter.is_some() || prefixed;
+            if dotted && !self.tolerance.meets(Dialect::DottedKeys) {
+                let problem = "is a path where the name of an attribute belongs; it must be sent as `path`";
+                return Err(PatchError::new(ScimType::InvalidPath, key, problem));
+            }
             self.at(op, &path, Some(value), false)?;
         }
         Ok(())
+    }
+
+    /// A whole extension as a member.
+    fn extension(&mut self, op: PatchKind, schema: &Schema, value: &Value) -> Result<(), PatchError> {
+        match op {
+            PatchKind::Replace if is_unassigned(value) => self.schema(PatchKind::Remove, schema, None),
+            PatchKind::Add if is_unassigned(value) => Ok(()),
+            op => self.schema(op, schema, Some(value)),
+        }
     }
 
     /// An operation at a path. `explicit` if the request has the path, and not just a member.
@@ -101,6 +164,18 @@ impl Editor<'_> {
         if let Some(filter) = &path.filter {
             check_filter(filter, found.attribute, &place)?;
         }
+        let mut converted = None;
+        let mut converted_path = None;
+        if self.tolerance.takes(Dialect::StringBoolean) {
+            converted = value.and_then(|value| booleans::in_value(found.leaf(), value));
+            let filter = path.filter.as_ref().and_then(|f| booleans::in_filter(found.attribute, f));
+            converted_path = filter.map(|filter| PatchPath { filter: Some(filter), ..path.clone() });
+            if converted.is_some() || converted_path.is_some() {
+                self.tolerance.meets(Dialect::StringBoolean);
+            }
+        }
+        let value = converted.as_ref().or(value);
+        let path = converted_path.as_ref().unwrap_or(path);
         if found.attribute.name == *"schemas" {
             return self.schemas_attribute(op, value);
         }
@@ -179,9 +254,20 @@ impl Editor<'_> {
         let holder = extension.as_mut().map_or(&mut self.members, |(_, members)| members);
         let attr = found.attribute;
         let current = take_ci(holder, attr.name.as_str()).filter(|value| !is_unassigned(value));
-        let next = edit(change, current.clone())?.filter(|value| !is_unassigned(value));
-        if attr.mutability == Mutability::Immutable && current.is_some() && next != current {
+        // Large lists are not copied to be compared with what becomes of them.
+        let immutable = |attr: &Attribute| attr.mutability == Mutability::Immutable;
+        let guarded = immutable(attr) || (!attr.multi_valued && attr.sub_attributes.iter().any(immutable));
+        let before = if guarded { current.clone() } else { None };
+        let next = edit(change, current)?.filter(|value| !is_unassigned(value));
+        if immutable(attr) && before.is_some() && next != before {
             return Err(PatchError::mutability(&change.place, "is immutable and has a value"));
+        }
+        if guarded {
+            let place = AttrPath { sub: None, ..change.attr_path.clone() }.to_string();
+            let problems = immutable_change(attr, before.as_ref(), next.as_ref(), &place);
+            if let Some(problem) = problems.into_iter().next() {
+                return Err(PatchError::mutability(&problem.place, &problem.kind.to_string()));
+            }
         }
         match next {
             Some(next) => {

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{PatchError, PatchKind, PatchOp, PatchRequest};
-use crate::{error::ScimType, path::get_ci, schema::PATCH_URN};
+use super::{
+    PatchError, PatchKind, PatchOp, PatchRequest,
+    dialect::{Dialect, Dialects, Tolerance},
+};
+use crate::{error::ScimType, path::get_ci, schema::PATCH_URN, validate::is_unassigned};
 
 impl PatchRequest {
     /// A request of these operations.
@@ -18,20 +21,45 @@ impl PatchRequest {
     /// parse, `noTarget` for a removal without a path, `invalidValue` for a missing value or one
     /// that is no object where the path is missing.
     pub fn from_json(body: &Value) -> Result<Self, PatchError> {
-        let syntax = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "the request", problem);
+        Self::read(body, Dialects::USUAL).map(|(request, _)| request)
+    }
+
+    /// Reads a request, taking these dialects, and tells which of them it uses. What a value says
+    /// comes to light only when it is applied, by [`apply_with`](super::apply_with).
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json). A dialect that is not taken is `invalidSyntax` where it is one of
+    /// the message, `invalidValue` for a value of `remove`, and `noTarget` for `add` without a
+    /// path, as RFC 7644 §3.5.2.2 has it for `remove`.
+    pub fn read(body: &Value, dialects: Dialects) -> Result<(Self, Vec<Dialect>), PatchError> {
+        let mut tolerance = Tolerance::of(dialects);
         let members = body.as_object().ok_or_else(|| syntax("is not a JSON object"))?;
-        let schemas = get_ci(members, "schemas").and_then(Value::as_array);
-        let declared = schemas.into_iter().flatten().filter_map(Value::as_str);
-        if !declared.into_iter().any(|urn| urn.eq_ignore_ascii_case(PATCH_URN)) {
-            return Err(syntax(&format!("does not name {PATCH_URN} in `schemas`")));
-        }
-        let operations = get_ci(members, "Operations")
-            .and_then(Value::as_array)
-            .filter(|operations| !operations.is_empty())
-            .ok_or_else(|| syntax("has no `Operations`"))?;
-        let read = |(i, operation)| PatchOp::from_json(operation).map_err(|e| e.in_operation(i + 1));
-        let operations = operations.iter().enumerate().map(read).collect::<Result<_, _>>()?;
-        Ok(Self { operations })
+        let operations = match get_ci(members, "Operations") {
+            None if get_ci(members, "op").is_some() => {
+                if !tolerance.meets(Dialect::SingleOperation) {
+                    return Err(syntax("is one operation; it must be a message with an array `Operations`"));
+                }
+                std::slice::from_ref(body)
+            }
+            operations => {
+                check_schemas(members)?;
+                match operations {
+                    Some(Value::Array(operations)) if !operations.is_empty() => operations.as_slice(),
+                    Some(single @ Value::Object(_)) => {
+                        if !tolerance.meets(Dialect::SingleOperation) {
+                            return Err(syntax("has one operation as `Operations`; it must be an array"));
+                        }
+                        std::slice::from_ref(single)
+                    }
+                    _ => return Err(syntax("has no `Operations`")),
+                }
+            }
+        };
+        let mut read = |(i, operation)| {
+            PatchOp::read(operation, &mut tolerance).map_err(|e: PatchError| e.in_operation(i + 1))
+        };
+        let operations = operations.iter().enumerate().map(&mut read).collect::<Result<_, _>>()?;
+        Ok((Self { operations }, tolerance.used()))
     }
 
     /// The request as it is sent.
@@ -41,8 +69,21 @@ impl PatchRequest {
     }
 }
 
+fn syntax(problem: impl Into<String>) -> PatchError {
+    PatchError::new(ScimType::InvalidSyntax, "the request", problem)
+}
+
+fn check_schemas(members: &Map<String, Value>) -> Result<(), PatchError> {
+    let schemas = get_ci(members, "schemas").and_then(Value::as_array);
+    let mut declared = schemas.into_iter().flatten().filter_map(Value::as_str);
+    if declared.any(|urn| urn.eq_ignore_ascii_case(PATCH_URN)) {
+        return Ok(());
+    }
+    Err(syntax(format!("does not name {PATCH_URN} in `schemas`")))
+}
+
 impl PatchOp {
-    fn from_json(operation: &Value) -> Result<Self, PatchError> {
+    fn read(operation: &Value, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
         let syntax = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "it", problem);
         let members = operation.as_object().ok_or_else(|| syntax("is not a JSON object"))?;
         let word = get_ci(members, "op").and_then(Value::as_str);
@@ -51,6 +92,9 @@ impl PatchOp {
             .into_iter()
             .find(|kind| word.eq_ignore_ascii_case(kind.as_str()))
             .ok_or_else(|| syntax("has an `op` that is not add, remove or replace"))?;
+        if word != op.as_str() && !tolerance.meets(Dialect::CapitalisedOp) {
+            return Err(syntax(&format!("has the `op` {word:?}; it must be written {:?}", op.as_str())));
+        }
         let path = match get_ci(members, "path") {
             None | Some(Value::Null) => None,
             Some(Value::String(path)) => Some(path.parse().map_err(|e| PatchError::path(&e))?),
@@ -59,7 +103,23 @@ impl PatchOp {
         let value = get_ci(members, "value").cloned();
         let operation = Self { op, path, value };
         operation.check()?;
+        operation.check_dialect(tolerance)?;
         Ok(operation)
+    }
+
+    fn check_dialect(&self, tolerance: &mut Tolerance) -> Result<(), PatchError> {
+        let given = self.value.as_ref().is_some_and(|value| !is_unassigned(value));
+        match (self.op, &self.path) {
+            (PatchKind::Remove, Some(path)) if given && !tolerance.meets(Dialect::RemoveByValue) => {
+                let problem = format!("takes no value; it must select with a path such as {}[…]", path.name);
+                Err(PatchError::new(ScimType::InvalidValue, "remove", problem))
+            }
+            (PatchKind::Add, None) if !tolerance.meets(Dialect::PathlessAdd) => {
+                let problem = "needs a path here; it must name the attribute in `path`";
+                Err(PatchError::new(ScimType::NoTarget, "add", problem))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What each kind of operation needs.
@@ -114,7 +174,8 @@ mod tests {
         check(json!([{"OP": "ADD", "value": {}}, {"op": "remove", "path": "title"}]), Ok(2));
         let syntax = |text| Err((ScimType::InvalidSyntax, text));
         check(json!([]), syntax("the request has no `Operations`"));
-        check(json!({}), syntax("the request has no `Operations`"));
+        check(json!(3), syntax("the request has no `Operations`"));
+        check(json!({}), syntax("the request has one operation as `Operations`; it must be an array"));
         check(json!([1]), syntax("operation 1: it is not a JSON object"));
         check(json!([{"path": "a"}]), syntax("operation 1: it has no text `op`"));
         check(

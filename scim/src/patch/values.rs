@@ -2,12 +2,16 @@
 
 use serde_json::{Map, Value};
 
-use super::{PatchError, PatchKind, apply::take_ci};
+use super::{
+    PatchError, PatchKind,
+    apply::take_ci,
+    known::{FEW, Known, same, same_text, same_value},
+};
 use crate::{
     error::ScimType,
-    filter::{Filter, Literal, element_matches, plain_equalities},
+    filter::{CompareOp, Filter, Literal, element_matches, plain_equalities},
     path::{AttrPath, PatchPath, get_ci},
-    schema::{Attribute, Located, Mutability, SchemaSet},
+    schema::{Attribute, AttributeType, Located, Mutability, SchemaSet},
     validate::{canonical_value, check_attribute, check_single, is_primary, is_unassigned},
 };
 
@@ -107,6 +111,16 @@ impl Edit<'_> {
     }
 }
 
+/// What a filter asks for, if that is one text in one sub-attribute: a look at each of many members
+/// then asks no schema again.
+fn plain_text<'f>(filter: &'f Filter, attr: &'f Attribute) -> Option<(&'f Attribute, &'f str)> {
+    let Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } = filter else {
+        return None;
+    };
+    let sub = attr.sub(path.name.as_str()).filter(|_| path.urn.is_none() && path.sub.is_none())?;
+    matches!(sub.kind, AttributeType::String | AttributeType::Reference).then_some((sub, text.as_str()))
+}
+
 fn set_sub(
     members: &mut Members,
     sub: &Attribute,
@@ -176,14 +190,16 @@ impl List<'_, '_> {
         match self.edit.op {
             PatchKind::Remove if self.edit.value.is_none_or(is_unassigned) => self.values.clear(),
             PatchKind::Remove => {
-                for value in given {
-                    let attr = self.edit.found.attribute;
-                    self.values.retain(|existing| !same_value(attr, existing, value));
-                }
+                let attr = self.edit.found.attribute;
+                let given: Vec<Value> = given.cloned().collect();
+                let gone = Known::of(attr, &given);
+                self.values.retain(|existing| gone.find(attr, &given, existing).is_none());
             }
             PatchKind::Add => {
+                let many = given.clone().count() > FEW;
+                let mut known = many.then(|| Known::of(self.edit.found.attribute, &self.values));
                 for value in given {
-                    self.add(self.edit.fresh(value)?)?;
+                    self.add(self.edit.fresh(value)?, known.as_mut())?;
                 }
             }
             PatchKind::Replace => {
@@ -194,17 +210,25 @@ impl List<'_, '_> {
         Ok(())
     }
 
-    fn add(&mut self, value: Value) -> Result<(), PatchError> {
+    fn add(&mut self, value: Value, known: Option<&mut Known>) -> Result<(), PatchError> {
         let attr = self.edit.found.attribute;
         let claims = is_primary(&value);
-        let known = self.values.iter().position(|existing| same_value(attr, existing, &value));
-        let at = known.unwrap_or(self.values.len());
+        let found = match &known {
+            Some(known) => known.find(attr, &self.values, &value),
+            None => self.values.iter().position(|existing| same_value(attr, existing, &value)),
+        };
+        let at = found.unwrap_or(self.values.len());
         match (self.values.get_mut(at), value) {
             (Some(Value::Object(members)), Value::Object(given)) => {
                 complete(attr, members, &given, &self.edit.place)?;
             }
             (Some(_), _) => {}
-            (None, value) => self.values.push(value),
+            (None, value) => {
+                if let Some(known) = known {
+                    known.insert(attr, at, &value);
+                }
+                self.values.push(value);
+            }
         }
         if claims {
             self.claims.push(at);
@@ -216,7 +240,15 @@ impl List<'_, '_> {
     fn selected(&mut self, filter: &Filter) -> Result<Vec<usize>, PatchError> {
         let edit = self.edit;
         let parent = AttrPath { sub: None, ..edit.attr_path.clone() };
-        let found = |value: &Value| element_matches(filter, value, &parent, edit.schemas);
+        let plain = plain_text(filter, edit.found.attribute);
+        let found = |value: &Value| {
+            if let (Some((sub, text)), Value::Object(members)) = (plain, value)
+                && let Some(Value::String(found)) = get_ci(members, sub.name.as_str())
+            {
+                return same_text(sub, found, text);
+            }
+            element_matches(filter, value, &parent, edit.schemas)
+        };
         let selected: Vec<usize> = (0..self.values.len()).filter(|i| found(&self.values[*i])).collect();
         if !selected.is_empty() {
             return Ok(selected);
@@ -267,8 +299,9 @@ impl List<'_, '_> {
     fn change(&mut self, selected: &[usize]) -> Result<(), PatchError> {
         let edit = self.edit;
         let Some(given) = edit.given(edit.value) else {
-            let mut at = 0..;
-            self.values.retain(|_| at.next().is_none_or(|i| !selected.contains(&i)));
+            // The positions are in order.
+            let (mut at, mut selected) = (0.., selected.iter().copied().peekable());
+            self.values.retain(|_| at.next().is_none_or(|i| selected.next_if_eq(&i).is_none()));
             return Ok(());
         };
         // Some clients send the new value as an array of one.
@@ -343,30 +376,4 @@ fn complete(attr: &Attribute, members: &mut Members, given: &Members, place: &st
         }
     }
     Ok(())
-}
-
-/// Whether a value is there already: by `value` and `type`, or by everything but `primary`.
-fn same_value(attr: &Attribute, existing: &Value, given: &Value) -> bool {
-    let (Value::Object(old), Value::Object(new)) = (existing, given) else {
-        return same(attr, existing, given);
-    };
-    let agree = |name: &str| match (attr.sub(name), get_ci(old, name), get_ci(new, name)) {
-        (Some(sub), Some(old), Some(new)) => Some(same(sub, old, new)),
-        _ => None,
-    };
-    if let Some(value) = agree("value") {
-        return value && agree("type") != Some(false);
-    }
-    let said =
-        |members: &Members| members.keys().filter(|name| !name.eq_ignore_ascii_case("primary")).count();
-    said(old) == said(new) && new.keys().all(|name| name == "primary" || agree(name) == Some(true))
-}
-
-fn same(attr: &Attribute, a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::String(a), Value::String(b)) if !attr.case_exact => {
-            a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
-        }
-        _ => a == b,
-    }
 }

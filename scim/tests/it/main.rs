@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 #![expect(clippy::needless_pass_by_value, reason = "checks are called with json!")]
 
+mod dialects;
 mod exchanges;
 mod filters;
 mod fixtures;
 mod patches;
 mod properties;
+mod robust;

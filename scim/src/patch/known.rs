@@ -1,0 +1,126 @@
+//! Which value of a multi-valued attribute is the same as another.
+
+use std::borrow::Cow;
+
+use hashbrown::HashMap;
+use serde_json::{Map, Value};
+
+use crate::{path::get_ci, schema::Attribute};
+
+/// From more values than this on, an index costs less than a search for each.
+pub(super) const FEW: usize = 4;
+
+/// Values by their text, so that groups of many members need no search from end to end.
+pub(super) struct Known {
+    by_text: HashMap<String, Vec<usize>>,
+    others: Vec<usize>,
+}
+
+impl Known {
+    pub(super) fn of(attr: &Attribute, values: &[Value]) -> Self {
+        let mut known = Self { by_text: HashMap::new(), others: Vec::new() };
+        for (at, value) in values.iter().enumerate() {
+            known.insert(attr, at, value);
+        }
+        known
+    }
+
+    pub(super) fn insert(&mut self, attr: &Attribute, at: usize, value: &Value) {
+        match text_of(attr, value) {
+            Some(text) => self.by_text.entry_ref(text.as_ref()).or_default().push(at),
+            None => self.others.push(at),
+        }
+    }
+
+    /// The first of the values that is the same as this one. A value with a text is never the same
+    /// as one without.
+    pub(super) fn find(&self, attr: &Attribute, values: &[Value], value: &Value) -> Option<usize> {
+        let candidates = match text_of(attr, value) {
+            Some(text) => self.by_text.get(text.as_ref()).map_or(&[][..], Vec::as_slice),
+            None => self.others.as_slice(),
+        };
+        let same = |at: &usize| values.get(*at).is_some_and(|known| same_value(attr, known, value));
+        candidates.iter().copied().find(|at| same(at))
+    }
+}
+
+/// The text by which a value is known, as it is compared.
+fn text_of<'v>(attr: &Attribute, value: &'v Value) -> Option<Cow<'v, str>> {
+    let (attr, value) = match value {
+        Value::Object(members) => (attr.sub("value")?, get_ci(members, "value")?),
+        simple => (attr, simple),
+    };
+    let text = value.as_str()?;
+    Some(if attr.case_exact { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) })
+}
+
+/// Whether a value is there already: by `value` and `type`, or by everything but `primary`.
+pub(super) fn same_value(attr: &Attribute, existing: &Value, given: &Value) -> bool {
+    let (Value::Object(old), Value::Object(new)) = (existing, given) else {
+        return same(attr, existing, given);
+    };
+    let agree = |name: &str| match (attr.sub(name), get_ci(old, name), get_ci(new, name)) {
+        (Some(sub), Some(old), Some(new)) => Some(same(sub, old, new)),
+        _ => None,
+    };
+    if let Some(value) = agree("value") {
+        return value && agree("type") != Some(false);
+    }
+    let said = |members: &Map<String, Value>| {
+        members.keys().filter(|name| !name.eq_ignore_ascii_case("primary")).count()
+    };
+    said(old) == said(new)
+        && new.keys().all(|name| name.eq_ignore_ascii_case("primary") || agree(name) == Some(true))
+}
+
+pub(super) fn same(attr: &Attribute, a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => same_text(attr, a, b),
+        _ => a == b,
+    }
+}
+
+pub(super) fn same_text(attr: &Attribute, a: &str, b: &str) -> bool {
+    if attr.case_exact || (a.is_ascii() && b.is_ascii()) {
+        return if attr.case_exact { a == b } else { a.eq_ignore_ascii_case(b) };
+    }
+    a.to_lowercase() == b.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::schema::SchemaSet;
+
+    #[test]
+    fn the_index_finds_what_a_search_finds() {
+        let set = SchemaSet::user();
+        let emails = set.top_level("emails").unwrap();
+        let values = [
+            json!({"value": "A@b.c", "type": "work"}),
+            json!({"value": "a@b.c", "type": "home"}),
+            json!({"type": "other", "primary": true}),
+            json!({"value": 7}),
+            json!("loose"),
+            json!({"VALUE": "É"}),
+        ];
+        let index = Known::of(emails, &values);
+        let asked = [
+            json!({"value": "a@B.c"}),
+            json!({"value": "a@b.c", "type": "HOME"}),
+            json!({"value": "a@b.c", "type": "car"}),
+            json!({"type": "OTHER"}),
+            json!({"type": "other", "display": "x"}),
+            json!({"value": 7}),
+            json!("LOOSE"),
+            json!({"value": "é", "type": "x"}),
+            json!(null),
+        ];
+        for value in asked.iter().chain(&values) {
+            let searched = values.iter().position(|known| same_value(emails, known, value));
+            assert_eq!(index.find(emails, &values, value), searched, "{value}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! Which attributes an answer shows: `attributes` and `excludedAttributes` (RFC 7644 §3.4.2.5,
+//! §3.9) and what the schema says of `returned` (RFC 7643 §7).
+//!
+//! - `always` stays whatever was asked for, `never` is not shown, `request` only where it, or a
+//!   sub-attribute of it, was asked for by name.
+//! - The same goes for the parts of a complex value that is shown. Where only parts were asked
+//!   for, those and the `always` ones are shown.
+//! - A bare URN stands for all attributes of that schema.
+//! - Names that no schema knows ask for nothing and exclude nothing. Members of a resource that no
+//!   schema knows are shown unless `attributes` was given.
+
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
+use serde_json::{Map, Value};
+
+use crate::{
+    path::AttrPath,
+    schema::{Attribute, Returned, Schema, SchemaSet},
+};
+
+/// Why a projection cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProjectionError {
+    /// Both parameters were given.
+    #[error("`attributes` and `excludedAttributes` cannot both be given; leave one of them out")]
+    Both,
+}
+
+/// Which attributes an answer shows.
+///
+/// ```
+/// use scim::{project::Projection, schema::SchemaSet};
+/// use serde_json::json;
+///
+/// let user = json!({"schemas": [], "id": "1", "userName": "ida", "name": {"givenName": "Ida", "formatted": "Ida B"}});
+/// let projection = Projection::new(Some("name.givenName, shoe"), None, SchemaSet::user())?;
+/// assert_eq!(projection.apply(&user), json!({"schemas": [], "id": "1", "name": {"givenName": "Ida"}}));
+/// # Ok::<(), scim::project::ProjectionError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Projection {
+    top: Rules,
+    extensions: HashMap<Box<str>, Rules>,
+    needs: Option<BTreeSet<String>>,
+    default: bool,
+}
+
+impl Projection {
+    /// What the two parameters ask for: names separated by commas, with or without URN. A
+    /// parameter without any name counts as not given.
+    ///
+    /// # Errors
+    /// Both parameters given.
+    pub fn new(
+        attributes: Option<&str>,
+        excluded: Option<&str>,
+        schemas: &SchemaSet,
+    ) -> Result<Self, ProjectionError> {
+        Self::of_names(&names(attributes), &names(excluded), schemas)
+    }
+
+    /// The same from lists of names, as the body of a search has them (RFC 7644 §3.4.3).
+    ///
+    /// # Errors
+    /// Both lists with a name in them.
+    pub fn of_names(
+        attributes: &[&str],
+        excluded: &[&str],
+        schemas: &SchemaSet,
+    ) -> Result<Self, ProjectionError> {
+        match (attributes, excluded) {
+            ([], []) => Ok(Self::default_for(schemas)),
+            (_, []) => Ok(Self::build(&Asked::of(attributes, schemas), true, schemas)),
+            ([], _) => Ok(Self::build(&Asked::of(excluded, schemas), false, schemas)),
+            (_, _) => Err(ProjectionError::Both),
+        }
+    }
+
+    /// What is shown where nothing was asked for.
+    pub fn default_for(schemas: &SchemaSet) -> Self {
+        Self::build(&Asked::default(), false, schemas)
+    }
+
+    /// Whether it is what is shown where nothing was asked for.
+    pub fn is_default(&self) -> bool {
+        self.default
+    }
+
+    /// The top-level members of a resource that may be shown, in the schemas' spelling, where only
+    /// some may; extensions by their URNs.
+    pub fn needs(&self) -> Option<&BTreeSet<String>> {
+        self.needs.as_ref()
+    }
+
+    /// The resource as it is shown.
+    pub fn apply(&self, resource: &Value) -> Value {
+        let Value::Object(members) = resource else { return resource.clone() };
+        let mut shown = Map::new();
+        for (key, value) in members {
+            let value = match self.extension(key) {
+                Some(rules) => value.as_object().and_then(|inner| {
+                    let inner = rules.members(inner);
+                    (!inner.is_empty()).then_some(Value::Object(inner))
+                }),
+                None => self.top.value(key, value),
+            };
+            if let Some(value) = value {
+                shown.insert(key.clone(), value);
+            }
+        }
+        Value::Object(shown)
+    }
+
+    fn extension(&self, key: &str) -> Option<&Rules> {
+        look_up(&self.extensions, key)
+    }
+
+    fn build(asked: &Asked<'_>, include: bool, schemas: &SchemaSet) -> Self {
+        let core = asked.schemas.iter().any(|whole| std::ptr::eq(*whole, schemas.core()));
+        let common = schemas.common().iter().map(|attr| (attr, false));
+        let own = schemas.core().attributes().iter().map(|attr| (attr, core));
+        let top = Rules::new(common.chain(own), asked, include);
+        let extension = |schema: &Schema| {
+            let whole = asked.schemas.iter().any(|whole| std::ptr::eq(*whole, schema));
+            let attrs = schema.attributes().iter().map(|attr| (attr, whole));
+            (Box::from(schema.id().as_str()), Rules::new(attrs, asked, include))
+        };
+        let extensions: HashMap<Box<str>, Rules> = schemas.extensions().iter().map(extension).collect();
+        let needs = include.then(|| {
+            let top = top.known.iter().filter(|(_, show)| **show != Show::Not).map(|(name, _)| name);
+            let shown = |rules: &Rules| rules.known.values().any(|show| *show != Show::Not);
+            let urns = extensions.iter().filter(|(_, rules)| shown(rules)).map(|(urn, _)| urn);
+            top.chain(urns).map(ToString::to_string).collect()
+        });
+        let default = !include && asked.paths.is_empty() && asked.schemas.is_empty();
+        Self { top, extensions, needs, default }
+    }
+}
+
+fn names(parameter: Option<&str>) -> Vec<&str> {
+    parameter
+        .into_iter()
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// What the names lead to. Attributes are known by their address, as they live in one schema set.
+#[derive(Default)]
+struct Asked<'a> {
+    schemas: Vec<&'a Schema>,
+    paths: Vec<(&'a Attribute, Option<&'a Attribute>)>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(names: &[&str], schemas: &'a SchemaSet) -> Self {
+        let mut asked = Self::default();
+        for name in names {
+            if let Some(schema) = schemas.schemas().find(|schema| *schema.id() == **name) {
+                asked.schemas.push(schema);
+            } else if let Some(found) = name.parse::<AttrPath>().ok().and_then(|path| schemas.locate(&path)) {
+                asked.paths.push((found.attribute, found.sub));
+            }
+        }
+        asked
+    }
+
+    /// Whether the attribute was named, and which of its parts were.
+    fn about(&self, attr: &Attribute) -> (bool, Vec<&'a Attribute>) {
+        let about = |path: &&(&Attribute, Option<&Attribute>)| std::ptr::eq(path.0, attr);
+        let named = self.paths.iter().filter(about).any(|path| path.1.is_none());
+        (named, self.paths.iter().filter(about).filter_map(|path| path.1).collect())
+    }
+}
+
+/// What is shown of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Show {
+    Not,
+    /// Everything in it.
+    Whole,
+    /// These parts of its values; and parts that no schema knows, if so said.
+    Parts(Box<Rules>),
+}
+
+/// What is shown of the members of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rules {
+    known: HashMap<Box<str>, Show>,
+    unknown: bool,
+}
+
+impl Rules {
+    fn new<'a>(attrs: impl Iterator<Item = (&'a Attribute, bool)>, asked: &Asked<'_>, include: bool) -> Self {
+        let known = attrs.map(|(attr, whole)| {
+            let (named, parts) = asked.about(attr);
+            let show = if include {
+                included(attr, whole, named, &parts)
+            } else {
+                remaining(attr, whole || named, &parts)
+            };
+            (Box::from(attr.name.as_str()), show)
+        });
+        Self { known: known.collect(), unknown: !include }
+    }
+
+    fn members(&self, members: &Map<String, Value>) -> Map<String, Value> {
+        let shown = members.iter().filter_map(|(key, value)| Some((key.clone(), self.value(key, value)?)));
+        shown.collect()
+    }
+
+    fn value(&self, key: &str, value: &Value) -> Option<Value> {
+        match look_up(&self.known, key) {
+            Some(Show::Not) => None,
+            Some(Show::Whole) => Some(value.clone()),
+            Some(Show::Parts(rules)) => rules.parts(value),
+            None => self.unknown.then(|| value.clone()),
+        }
+    }
+
+    /// A complex value, or each of several; nothing where nothing is left to show.
+    fn parts(&self, value: &Value) -> Option<Value> {
+        match value {
+            Value::Array(values) => {
+                let shown: Vec<Value> = values.iter().filter_map(|value| self.parts(value)).collect();
+                (values.is_empty() || !shown.is_empty()).then_some(Value::Array(shown))
+            }
+            Value::Object(members) => {
+                let shown = self.members(members);
+                (members.is_empty() || !shown.is_empty()).then_some(Value::Object(shown))
+            }
+            simple => Some(simple.clone()),
+        }
+    }
+}
+
+/// Of an attribute where `attributes` was given.
+fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) -> Show {
+    let wanted = match attr.returned {
+        Returned::Never => false,
+        Returned::Always => true,
+        Returned::Default => whole || named || !parts.is_empty(),
+        Returned::Request => named || !parts.is_empty(),
+    };
+    if !wanted {
+        return Show::Not;
+    }
+    // An attribute that is named beside a part of it is shown as a whole, and so is one that
+    // stays without having been asked for.
+    let only_parts = !named && !whole && !parts.is_empty();
+    of_parts(
+        attr,
+        &|sub| match sub.returned {
+            Returned::Never => false,
+            Returned::Always => true,
+            Returned::Default => !only_parts || has(parts, sub),
+            Returned::Request => has(parts, sub),
+        },
+        !only_parts,
+    )
+}
+
+/// Of an attribute where `excludedAttributes` was given, or nothing.
+fn remaining(attr: &Attribute, excluded: bool, parts: &[&Attribute]) -> Show {
+    let wanted = match attr.returned {
+        Returned::Never | Returned::Request => false,
+        Returned::Always => true,
+        Returned::Default => !excluded,
+    };
+    if !wanted {
+        return Show::Not;
+    }
+    of_parts(
+        attr,
+        &|sub| match sub.returned {
+            Returned::Never | Returned::Request => false,
+            Returned::Always => true,
+            Returned::Default => !has(parts, sub),
+        },
+        true,
+    )
+}
+
+fn has(parts: &[&Attribute], sub: &Attribute) -> bool {
+    parts.iter().any(|part| std::ptr::eq(*part, sub))
+}
+
+fn of_parts(attr: &Attribute, wanted: &dyn Fn(&Attribute) -> bool, unknown: bool) -> Show {
+    if unknown && attr.sub_attributes.iter().all(wanted) {
+        return Show::Whole;
+    }
+    let show = |sub: &Attribute| if wanted(sub) { Show::Whole } else { Show::Not };
+    let known = attr.sub_attributes.iter().map(|sub| (Box::from(sub.name.as_str()), show(sub))).collect();
+    Show::Parts(Box::new(Rules { known, unknown }))
+}
+
+/// By the schema's spelling, or else without case.
+fn look_up<'m, T>(map: &'m HashMap<Box<str>, T>, key: &str) -> Option<&'m T> {
+    map.get(key)
+        .or_else(|| map.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, found)| found))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,390 @@
+//! The order of a sorted query (RFC 7644 §3.4.2.3).
+//!
+//! A server makes a [`SortKey`] of each resource once and sorts the keys: what was looked up,
+//! lowered and parsed for one is not done again at each comparison.
+//!
+//! - Of a multi-valued attribute the primary value counts, or else the first.
+//! - A complex attribute is ordered by its `value`; one without needs a sub-attribute to be named.
+//! - Text is ordered without case unless the attribute is case-exact; date-times by instant.
+//! - Resources without a value come last when ascending and first when descending.
+
+use std::{cmp::Ordering, fmt};
+
+use jiff::Timestamp;
+use serde_json::{Number, Value};
+
+use crate::{
+    error::ScimType,
+    filter::ParseError,
+    name::AttrName,
+    path::{AttrPath, get_ci},
+    schema::{Attribute, AttributeType, Returned, SchemaSet},
+    validate::{instant, is_primary},
+};
+
+/// Which way a query is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SortOrder {
+    /// The smallest first.
+    #[default]
+    Ascending,
+    /// The greatest first.
+    Descending,
+}
+
+impl SortOrder {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Ascending, Self::Descending];
+
+    /// The value of `sortOrder`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ascending => "ascending",
+            Self::Descending => "descending",
+        }
+    }
+
+    /// Reads the value of `sortOrder`, without case.
+    ///
+    /// # Errors
+    /// A word that is neither `ascending` nor `descending`.
+    pub fn parse(text: &str) -> Result<Self, SortError> {
+        let found = Self::ALL.into_iter().find(|order| text.trim().eq_ignore_ascii_case(order.as_str()));
+        found.ok_or(SortError::Order)
+    }
+
+    /// Compares two keys this way.
+    pub fn compare(self, a: &SortKey, b: &SortKey) -> Ordering {
+        match self {
+            Self::Ascending => a.cmp(b),
+            Self::Descending => b.cmp(a),
+        }
+    }
+}
+
+impl fmt::Display for SortOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a query cannot be sorted so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SortError {
+    /// `sortBy` is no attribute path.
+    #[error("`sortBy` is not an attribute: {0}")]
+    Path(#[from] ParseError),
+    /// `sortBy` leads nowhere.
+    #[error("`sortBy` names {0}, which is not an attribute of the schema")]
+    Unknown(AttrPath),
+    /// A complex attribute without a `value` has no order.
+    #[error("`sortBy` names {path}, which has parts; name one of them, such as {path}.{example}")]
+    Complex {
+        /// The attribute.
+        path: AttrPath,
+        /// One of its sub-attributes.
+        example: AttrName,
+    },
+    /// What is never shown must not show in the order either.
+    #[error("`sortBy` names {0}, which is never returned")]
+    Hidden(AttrPath),
+    /// `sortOrder` is not one of its two words.
+    #[error("`sortOrder` is neither ascending nor descending")]
+    Order,
+}
+
+impl SortError {
+    /// The error keyword for it. RFC 7644 table 9 has `invalidPath` for PATCH alone, and lets
+    /// `invalidValue` answer a query.
+    pub const fn scim_type(&self) -> ScimType {
+        ScimType::InvalidValue
+    }
+}
+
+/// What a query is sorted by: a path that leads somewhere.
+///
+/// ```
+/// use scim::{schema::SchemaSet, sort::SortBy};
+/// use serde_json::json;
+///
+/// let by = SortBy::parse("name.familyName", SchemaSet::user())?;
+/// let mut users = vec![json!({"name": {"familyName": "Zhou"}}), json!({"name": {"familyName": "adler"}})];
+/// users.sort_by_cached_key(|user| by.key(user));
+/// assert_eq!(users[0]["name"]["familyName"], "adler");
+/// # Ok::<(), scim::sort::SortError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortBy {
+    extension: Option<Box<str>>,
+    name: Box<str>,
+    sub: Option<Box<str>>,
+    kind: AttributeType,
+    case_exact: bool,
+}
+
+impl SortBy {
+    /// Reads the value of `sortBy`.
+    ///
+    /// # Errors
+    /// A path that does not parse, leads nowhere, or to something without an order.
+    pub fn parse(text: &str, schemas: &SchemaSet) -> Result<Self, SortError> {
+        Self::new(&text.trim().parse()?, schemas)
+    }
+
+    /// Sorts by what the path names.
+    ///
+    /// # Errors
+    /// A path that leads nowhere, or to something without an order.
+    pub fn new(path: &AttrPath, schemas: &SchemaSet) -> Result<Self, SortError> {
+        let found = schemas.locate(path).ok_or_else(|| SortError::Unknown(path.clone()))?;
+        let leaf = found.leaf();
+        let compared = if leaf.is_complex() { by_value(leaf, path)? } else { leaf };
+        if [found.attribute, leaf, compared].iter().any(|attr| attr.returned == Returned::Never) {
+            return Err(SortError::Hidden(path.clone()));
+        }
+        let sub = (!std::ptr::eq(compared, found.attribute)).then(|| compared.name.as_str().into());
+        Ok(Self {
+            extension: found.extension.map(|schema| schema.id().as_str().into()),
+            name: found.attribute.name.as_str().into(),
+            sub,
+            kind: compared.kind,
+            case_exact: compared.case_exact,
+        })
+    }
+
+    /// The key of a resource.
+    pub fn key(&self, resource: &Value) -> SortKey {
+        let Some(value) = self.value(resource) else { return SortKey(Key::Missing) };
+        SortKey(match value {
+            Value::Bool(flag) => Key::Bool(*flag),
+            Value::Number(number) => Key::Number(Numeric::of(number)),
+            Value::String(text) => self.text(text),
+            Value::Null | Value::Array(_) | Value::Object(_) => Key::Missing,
+        })
+    }
+
+    fn value<'v>(&self, resource: &'v Value) -> Option<&'v Value> {
+        let members = resource.as_object()?;
+        let holder = match &self.extension {
+            Some(urn) => get_ci(members, urn)?.as_object()?,
+            None => members,
+        };
+        let chosen = match get_ci(holder, &self.name)? {
+            Value::Array(values) => values.iter().find(|value| is_primary(value)).or(values.first())?,
+            single => single,
+        };
+        match (&self.sub, chosen) {
+            (Some(sub), Value::Object(members)) => get_ci(members, sub),
+            (_, simple) => Some(simple),
+        }
+    }
+
+    fn text(&self, text: &str) -> Key {
+        let by_instant = self.kind == AttributeType::DateTime;
+        match instant(text).filter(|_| by_instant) {
+            Some(instant) => Key::Instant(instant),
+            None if self.case_exact => Key::Text(text.into()),
+            None => Key::Text(text.to_lowercase().into()),
+        }
+    }
+}
+
+fn by_value<'a>(attr: &'a Attribute, path: &AttrPath) -> Result<&'a Attribute, SortError> {
+    attr.sub("value").ok_or_else(|| match attr.sub_attributes.first() {
+        Some(first) => SortError::Complex { path: path.clone(), example: first.name.clone() },
+        None => SortError::Unknown(path.clone()),
+    })
+}
+
+/// Where a resource stands in the ascending order; see [`SortBy::key`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SortKey(Key);
+
+impl SortKey {
+    /// The key of one resource. To sort many, make a [`SortBy`] once.
+    ///
+    /// # Errors
+    /// As [`SortBy::new`].
+    pub fn of(resource: &Value, path: &AttrPath, schemas: &SchemaSet) -> Result<Self, SortError> {
+        Ok(SortBy::new(path, schemas)?.key(resource))
+    }
+
+    /// Whether the resource has no value to sort by.
+    pub fn is_missing(&self) -> bool {
+        self.0 == Key::Missing
+    }
+}
+
+/// Values of different types do not belong in one attribute, and still need one order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Bool(bool),
+    Number(Numeric),
+    Instant(Timestamp),
+    Text(Box<str>),
+    Missing,
+}
+
+/// A number with a total order. Whole numbers beyond the precision of a float are near it first,
+/// and told apart by themselves then.
+#[derive(Debug, Clone, Copy)]
+struct Numeric {
+    near: f64,
+    whole: i128,
+}
+
+impl Numeric {
+    #[expect(clippy::cast_possible_truncation, reason = "a float's whole part, at the ends of the range")]
+    fn of(number: &Number) -> Self {
+        // Adding zero makes a negative zero a positive one.
+        let near = number.as_f64().unwrap_or_default() + 0.0;
+        let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+        Self { near, whole: whole.unwrap_or(near as i128) }
+    }
+}
+
+impl Ord for Numeric {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.near.total_cmp(&other.near).then(self.whole.cmp(&other.whole))
+    }
+}
+
+impl PartialOrd for Numeric {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Numeric {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Numeric {}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::schema::{ENTERPRISE_URN, Schema};
+
+    /// Sorts both ways; each resource tells its place in the ascending order in `n`.
+    #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
+    fn check_in(by: &str, resources: Value, schemas: &SchemaSet) {
+        let by = SortBy::parse(by, schemas).unwrap();
+        let mut resources = resources.as_array().unwrap().clone();
+        let places = |resources: &[Value]| -> Vec<i64> {
+            resources.iter().map(|resource| resource["n"].as_i64().unwrap()).collect()
+        };
+        for order in SortOrder::ALL {
+            resources.sort_by(|a, b| order.compare(&by.key(a), &by.key(b)));
+            let found = places(&resources);
+            let mut expected = found.clone();
+            expected.sort_unstable();
+            if order == SortOrder::Descending {
+                expected.reverse();
+            }
+            assert_eq!(found, expected, "{order}");
+        }
+    }
+
+    #[track_caller]
+    fn check(by: &str, resources: Value) {
+        check_in(by, resources, SchemaSet::user());
+    }
+
+    #[test]
+    fn text_is_ordered_as_the_schema_says() {
+        check(
+            "userName",
+            json!([
+            {"n": 2, "userName": "Émil"}, {"n": 1, "userName": "Zoe"}, {"n": 0, "userName": "zac"}]),
+        );
+        check(
+            "externalId",
+            json!([
+            {"n": 2, "externalId": "a"}, {"n": 1, "externalId": "Z"}, {"n": 0, "externalId": "B"}]),
+        );
+        check("USERNAME", json!([{"n": 1, "userName": "b"}, {"n": 0, "UserName": "A"}]));
+    }
+
+    #[test]
+    fn who_has_no_value_is_last_and_descending_first() {
+        check(
+            "title",
+            json!([
+            {"n": 3}, {"n": 0, "title": "a"}, {"n": 3, "title": null}, {"n": 1, "title": "b"}]),
+        );
+        check("emails", json!([{"n": 1, "emails": []}, {"n": 0, "emails": [{"value": "a"}]}]));
+    }
+
+    #[test]
+    fn one_value_of_several_counts() {
+        check(
+            "emails",
+            json!([
+            {"n": 1, "emails": [{"value": "a"}, {"value": "m", "primary": true}]},
+            {"n": 0, "emails": [{"value": "b"}, {"value": "a"}]},
+            {"n": 2, "emails": [{"value": "z"}, {"value": "a", "primary": false}]}]),
+        );
+        check(
+            "emails.type",
+            json!([
+            {"n": 1, "emails": [{"type": "a"}, {"type": "work", "primary": true}]},
+            {"n": 0, "emails": [{"type": "home"}]}]),
+        );
+    }
+
+    #[test]
+    fn sub_attributes_extensions_and_instants() {
+        check(
+            "name.familyName",
+            json!([{"n": 1, "name": {"familyName": "b"}}, {"n": 0, "name": {"familyName": "A"}}]),
+        );
+        check(
+            "meta.created",
+            json!([
+            {"n": 1, "meta": {"created": "2024-05-01T12:30:00+02:00"}},
+            {"n": 2, "meta": {"created": "2024-05-01T11:00:00Z"}},
+            {"n": 0, "meta": {"created": "2024-05-01T10:00:00Z"}}]),
+        );
+        let manager = |n: i64, id: &str| json!({"n": n, ENTERPRISE_URN: {"manager": {"value": id}}});
+        check(&format!("{ENTERPRISE_URN}:manager"), json!([manager(1, "b"), manager(0, "a")]));
+        check("active", json!([{"n": 1, "active": true}, {"n": 0, "active": false}, {"n": 2}]));
+    }
+
+    #[test]
+    fn numbers_have_a_total_order() {
+        let schema = json!({"id": "urn:example:thing", "attributes": [{"name": "size", "type": "decimal"}]});
+        let set = SchemaSet::new(Schema::from_json(&schema).unwrap(), Vec::new());
+        let sizes = json!([
+            {"n": 5, "size": 9_007_199_254_740_993_u64}, {"n": 4, "size": 9_007_199_254_740_992_u64},
+            {"n": 4, "size": 9_007_199_254_740_992.0}, {"n": 2, "size": 2}, {"n": 3, "size": 2.5},
+            {"n": 0, "size": -1e300}, {"n": 1, "size": -0.0}, {"n": 1, "size": 0}, {"n": 6, "size": u64::MAX}]);
+        check_in("size", sizes, &set);
+    }
+
+    #[test]
+    fn what_has_no_order_is_refused() {
+        #[track_caller]
+        fn check(by: &str, message: &str) {
+            let error = SortBy::parse(by, SchemaSet::user()).unwrap_err();
+            assert_eq!((error.scim_type(), error.to_string().as_str()), (ScimType::InvalidValue, message));
+        }
+        check("shoe", "`sortBy` names shoe, which is not an attribute of the schema");
+        check("name", "`sortBy` names name, which has parts; name one of them, such as name.formatted");
+        check("password", "`sortBy` names password, which is never returned");
+        check(
+            "",
+            "`sortBy` is not an attribute: \"\" is not an attribute name: a letter, then letters, digits, `-`, `_` or `$` (at byte 0)",
+        );
+        assert_eq!(SortOrder::parse("Descending"), Ok(SortOrder::Descending));
+        assert_eq!(
+            SortOrder::parse("up").unwrap_err().to_string(),
+            "`sortOrder` is neither ascending nor descending"
+        );
+    }
+}

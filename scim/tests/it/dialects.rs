@@ -1,0 +1,270 @@
+//! What clients write that the RFC does not: taken, and refused.
+
+use scim::{
+    patch::{Dialect, Dialects, PatchRequest, apply, apply_with},
+    schema::{ENTERPRISE_URN, GROUP_URN, PATCH_URN, Schema, SchemaSet, USER_URN},
+};
+use serde_json::{Value, json};
+
+fn user() -> Value {
+    json!({"schemas": [USER_URN], "userName": "ida", "active": true, "name": {"givenName": "Ida"},
+        "emails": [{"type": "work", "value": "w@x.example", "primary": true}, {"type": "home", "value": "h@x.example"}]})
+}
+
+fn group(members: &[&str]) -> Value {
+    let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
+    json!({"schemas": [GROUP_URN], "displayName": "Crew", "members": members})
+}
+
+fn message(operations: Value) -> Value {
+    json!({"schemas": [PATCH_URN], "Operations": operations})
+}
+
+/// What comes of a body, which dialects it met, or the keyword and the message of its refusal.
+fn run(body: &Value, resource: Value, dialects: Dialects) -> Result<(Value, Vec<Dialect>), String> {
+    let schemas = if resource.get("displayName").is_some() { SchemaSet::group() } else { SchemaSet::user() };
+    let told = |e: scim::patch::PatchError| format!("{} {e}", e.scim_type());
+    let (request, mut met) = PatchRequest::read(body, dialects).map_err(told)?;
+    let (patched, more) = apply_with(resource, &request, schemas, dialects).map_err(told)?;
+    met.extend(more);
+    Ok((patched, met))
+}
+
+/// Taken when all are; taken when it alone is; refused when it alone is not, and when none is.
+#[track_caller]
+fn check(dialect: Dialect, body: Value, resource: Value, expected: (&str, Value), refusal: &str) {
+    let (pointer, value) = expected;
+    for dialects in [Dialects::all(), Dialects::none().with(dialect)] {
+        let (patched, met) = run(&body, resource.clone(), dialects).unwrap();
+        assert_eq!(patched.pointer(pointer), Some(&value), "{patched}");
+        assert_eq!(met, [dialect]);
+    }
+    for dialects in [Dialects::none(), Dialects::all().without(dialect)] {
+        assert_eq!(run(&body, resource.clone(), dialects).unwrap_err(), refusal);
+    }
+}
+
+#[test]
+fn operations_in_capitals() {
+    check(
+        Dialect::CapitalisedOp,
+        message(json!([
+            {"op": "replace", "path": "title", "value": "a"}, {"op": "Replace", "path": "title", "value": "b"}])),
+        user(),
+        ("/title", json!("b")),
+        "invalidSyntax operation 2: it has the `op` \"Replace\"; it must be written \"replace\"",
+    );
+}
+
+#[test]
+fn booleans_as_texts() {
+    let replace =
+        |path: &str, value: Value| message(json!([{"op": "replace", "path": path, "value": value}]));
+    let refused = |place: &str| format!("invalidValue operation 1: {place} must be true or false");
+    let check = |body, at, value, place: &str| {
+        check(Dialect::StringBoolean, body, user(), (at, value), &refused(place));
+    };
+    check(replace("active", json!("False")), "/active", json!(false), "active");
+    check(replace("active", json!("true")), "/active", json!(true), "active");
+    check(
+        message(json!([{"op": "replace", "value": {"active": "FALSE"}}])),
+        "/active",
+        json!(false),
+        "active",
+    );
+    check(
+        replace("emails", json!([{"value": "n@x.example", "primary": "True"}])),
+        "/emails/0/primary",
+        json!(true),
+        "emails.primary",
+    );
+    check(
+        replace("emails[type eq \"home\"].primary", json!("True")),
+        "/emails/1/primary",
+        json!(true),
+        "emails[type eq \"home\"].primary",
+    );
+    // What means neither is refused by all.
+    let body = replace("active", json!("yes"));
+    assert_eq!(run(&body, user(), Dialects::all()).unwrap_err(), refused("active"));
+    // Text stays text.
+    let (patched, met) = run(&replace("title", json!("True")), user(), Dialects::all()).unwrap();
+    assert_eq!((&patched["title"], met), (&json!("True"), vec![]));
+}
+
+#[test]
+fn booleans_as_texts_in_a_filter() {
+    let path = "emails[primary eq \"True\" and type eq \"work\"].value";
+    check(
+        Dialect::StringBoolean,
+        message(json!([{"op": "replace", "path": path, "value": "n@x.example"}])),
+        user(),
+        ("/emails/0/value", json!("n@x.example")),
+        &format!("noTarget operation 1: {path} selects no value"),
+    );
+}
+
+#[test]
+fn paths_as_names() {
+    let check = |op: &str, key: &str, at: &str| {
+        let body = message(json!([{"op": op, "value": {key: "new"}}]));
+        let refusal = format!(
+            "invalidPath operation 1: {key} is a path where the name of an attribute belongs; it must be sent as `path`"
+        );
+        check(Dialect::DottedKeys, body, user(), (at, json!("new")), &refusal);
+    };
+    check("replace", "name.givenName", "/name/givenName");
+    check("replace", "emails[type eq \"work\"].value", "/emails/0/value");
+    check("replace", &format!("{ENTERPRISE_URN}:department"), &format!("/{ENTERPRISE_URN}/department"));
+    check("replace", &format!("{USER_URN}:title"), "/title");
+    // What the RFC has is not a dialect.
+    let plain = message(json!([{"op": "replace", "value": {
+        "title": "new", "name": {"givenName": "new"}, ENTERPRISE_URN: {"department": "new"}}}]));
+    let (patched, met) = run(&plain, user(), Dialects::none()).unwrap();
+    assert_eq!((&patched[ENTERPRISE_URN]["department"], met), (&json!("new"), vec![]));
+    // Below an extension as well.
+    let inside = message(json!([{"op": "replace", "value": {ENTERPRISE_URN: {"manager.value": "7"}}}]));
+    let (patched, met) = run(&inside, user(), Dialects::all()).unwrap();
+    assert_eq!(patched[ENTERPRISE_URN]["manager"]["value"], "7");
+    assert_eq!(met, [Dialect::DottedKeys]);
+    assert!(run(&inside, user(), Dialects::none()).is_err());
+}
+
+#[test]
+fn removals_of_values() {
+    let check = |value: Value| {
+        check(
+            Dialect::RemoveByValue,
+            message(json!([{"op": "remove", "path": "members", "value": value}])),
+            group(&["1", "2", "3"]),
+            ("/members", json!([{"value": "1"}, {"value": "3"}])),
+            "invalidValue operation 1: remove takes no value; it must select with a path such as members[…]",
+        );
+    };
+    check(json!({"value": "2"}));
+    check(json!([{"value": "2"}, {"value": "9"}]));
+    // Without a value, or with one that is none, it is the RFC's own.
+    for value in [json!(null), json!([])] {
+        let body = message(json!([{"op": "remove", "path": "members", "value": value}]));
+        let (patched, met) = run(&body, group(&["1"]), Dialects::none()).unwrap();
+        assert_eq!((patched.get("members"), met), (None, vec![]));
+    }
+}
+
+#[test]
+fn additions_without_a_path() {
+    check(
+        Dialect::PathlessAdd,
+        message(json!([{"op": "add", "value": {"title": "Cook"}}])),
+        user(),
+        ("/title", json!("Cook")),
+        "noTarget operation 1: add needs a path here; it must name the attribute in `path`",
+    );
+}
+
+#[test]
+fn one_operation_without_its_array() {
+    let operation = json!({"op": "replace", "path": "title", "value": "Cook"});
+    check(
+        Dialect::SingleOperation,
+        message(operation.clone()),
+        user(),
+        ("/title", json!("Cook")),
+        "invalidSyntax the request has one operation as `Operations`; it must be an array",
+    );
+    let mut named = operation.clone();
+    named["schemas"] = json!([PATCH_URN]);
+    for body in [operation, named] {
+        check(
+            Dialect::SingleOperation,
+            body,
+            user(),
+            ("/title", json!("Cook")),
+            "invalidSyntax the request is one operation; it must be a message with an array `Operations`",
+        );
+    }
+    // An empty list is no operation at all.
+    for dialects in [Dialects::none(), Dialects::all()] {
+        assert!(run(&message(json!([])), user(), dialects).is_err());
+    }
+}
+
+#[test]
+fn several_at_once_are_told_in_order() {
+    let body = json!({"op": "Add", "value": {"active": "False", "name.givenName": "Ada"}});
+    let (patched, met) = run(&body, user(), Dialects::all()).unwrap();
+    assert_eq!((&patched["active"], &patched["name"]["givenName"]), (&json!(false), &json!("Ada")));
+    assert_eq!(
+        met,
+        [
+            Dialect::CapitalisedOp,
+            Dialect::PathlessAdd,
+            Dialect::SingleOperation,
+            Dialect::StringBoolean,
+            Dialect::DottedKeys
+        ]
+    );
+}
+
+#[test]
+fn passwords_and_schemas_can_be_written() {
+    let write = |path: &str, value: Value| {
+        let body = message(json!([{"op": "replace", "path": path, "value": value}]));
+        run(&body, user(), Dialects::none()).map(|(patched, _)| patched)
+    };
+    assert_eq!(write("password", json!("s3cret")).unwrap()["password"], "s3cret");
+    assert_eq!(write("schemas", json!([USER_URN, ENTERPRISE_URN])).unwrap(), user());
+}
+
+/// A type with an extension that must be there, whose URN does not end in a name.
+fn device() -> SchemaSet {
+    let core = json!({"id": "urn:example:device", "attributes": [
+        {"name": "made", "type": "complex", "subAttributes": [{"name": "place", "mutability": "immutable"}]}]});
+    let more = json!({"id": "urn:example:more:1.0", "attributes": [{"name": "colour"}]});
+    let schemas: Vec<Schema> = [core, more].iter().map(|s| Schema::from_json(s).unwrap()).collect();
+    let kind = json!({"name": "Device", "endpoint": "/Devices", "schema": "urn:example:device",
+        "schemaExtensions": [{"schema": "urn:example:more:1.0", "required": true}]});
+    scim::schema::ResourceType::from_json(&kind).unwrap().schema_set(&schemas).unwrap()
+}
+
+#[test]
+fn what_must_stay_stays() {
+    let set = device();
+    let before = json!({"schemas": ["urn:example:device", "urn:example:more:1.0"],
+        "made": {"place": "x"}, "urn:example:more:1.0": {"colour": "red"}});
+    let patch = |operation: Value| {
+        let request = PatchRequest::from_json(&message(json!([operation]))).unwrap();
+        apply(&before, &request, &set).map_err(|e| format!("{} {e}", e.scim_type()))
+    };
+    let gone = "mutability urn:example:more:1.0 is required".to_owned();
+    assert_eq!(patch(json!({"op": "remove", "path": "urn:example:more:1.0:colour"})), Err(gone.clone()));
+    assert_eq!(patch(json!({"op": "replace", "value": {"urn:example:more:1.0": null}})), Err(gone));
+    let blue =
+        patch(json!({"op": "replace", "value": {"urn:example:more:1.0": {"colour": "blue"}}})).unwrap();
+    assert_eq!(blue["urn:example:more:1.0"]["colour"], "blue");
+    let place = "mutability operation 1: made.place is immutable and has a value".to_owned();
+    assert_eq!(patch(json!({"op": "remove", "path": "made"})), Err(place.clone()));
+    assert_eq!(patch(json!({"op": "replace", "path": "made", "value": {"place": "y"}})), Err(place));
+}
+
+#[test]
+fn groups_of_many_members_are_patched_in_one_pass() {
+    const COUNT: usize = 20_000;
+    let ids: Vec<String> = (0..COUNT).map(|i| format!("id-{i}")).collect();
+    let all: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let members = |range: std::ops::Range<usize>| -> Vec<Value> {
+        ids[range].iter().map(|id| json!({"value": id})).collect()
+    };
+    let patch = |operation: Value, group: Value| {
+        run(&message(json!([operation])), group, Dialects::all()).unwrap().0["members"]
+            .as_array()
+            .map_or(0, Vec::len)
+    };
+    // Each of these would compare every member with every other one: hundreds of millions of times.
+    let add = json!({"op": "add", "path": "members", "value": members(0..COUNT)});
+    assert_eq!(patch(add, group(&all[..COUNT / 2])), COUNT);
+    let remove = json!({"op": "remove", "path": "members", "value": members(1..COUNT)});
+    assert_eq!(patch(remove, group(&all)), 1);
+    let remove = json!({"op": "remove", "path": "members[not (value eq \"id-7\")]"});
+    assert_eq!(patch(remove, group(&all)), 1);
+}
