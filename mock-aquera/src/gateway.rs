@@ -1,33 +1,48 @@
 //! The SCIM endpoint of one application, without HTTP around it: a request goes in, a [`Reply`] comes out.
 //!
-//! Routing below the base URL, method checks and body checks are here; [`users`] carries out what concerns accounts,
-//! [`discovery`] the three describing endpoints, [`query`] the parameters of a list.
+//! Routing below the base URL, method checks and body checks are here; [`write`] carries out what concerns resources,
+//! [`patch`] and [`members`] partial updates, [`list`] queries, [`bulk`] many at once, [`discovery`] the describing
+//! endpoints. [`shape`] gives answers the form that a profile wants.
 
+mod bulk;
 pub(crate) mod discovery;
+mod filters;
+pub(crate) mod list;
+mod members;
+mod page;
+mod partial;
+mod patch;
 mod query;
-mod resource;
-mod users;
+mod quick;
+pub(crate) mod resource;
+pub(crate) mod shape;
+mod write;
 
-pub(crate) use resource::{accept, completed};
-
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, header};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
+use scim::project::Projection;
 use serde_json::Value;
 
 use crate::application::Settings;
+use crate::hops::Downstreams;
 use crate::lock;
 use crate::problem::Problem;
-use crate::profile::{DeleteRule, PatchRule, Profile, PutRule};
+use crate::profile::{
+    DeleteRule, Feature, GatewayRules, PatchRule, PathCase, Profile, PutRule, RequestContentType, UserAgent,
+};
 use crate::reply::Reply;
 use crate::store::Store;
+use crate::types::{Kind, Role};
+use list::List;
+use query::Query;
 
 /// One request, its application and the instant.
 pub(crate) struct Scene<'a> {
-    pub(crate) settings: &'a Settings,
+    pub(crate) settings: &'a Arc<Settings>,
     pub(crate) store: &'a Mutex<Store>,
     pub(crate) now: Timestamp,
     pub(crate) method: &'a Method,
@@ -36,69 +51,301 @@ pub(crate) struct Scene<'a> {
     pub(crate) query: &'a str,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a Bytes,
+    /// The `userName` of the account that `/Me` stands for.
+    pub(crate) me: Option<Arc<str>>,
+    /// Whether it has a header that makes it conditional.
+    pub(crate) conditional: bool,
+    /// The id that a bulk request has promised to what is created.
+    pub(crate) reserved: Option<Arc<str>>,
+    /// Whether the body was looked at as a message already.
+    pub(crate) inner: bool,
+    pub(crate) no_id: Arc<str>,
+}
+
+/// What a request comes to.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// An answer.
+    Done(Reply),
+    /// A walk over many resources, to be taken where it holds nobody up.
+    Aside(Box<List>),
 }
 
 /// Answers a request that has been let in.
-pub(crate) fn handle(scene: &Scene<'_>) -> Reply {
-    let path = scene.path.strip_suffix('/').unwrap_or(scene.path);
-    let mut segments = path.strip_prefix('/').unwrap_or_default().split('/');
-    let (first, second, more) = (segments.next().unwrap_or_default(), segments.next(), segments.next());
-    let reply = match (first, second, more) {
-        ("Users", None, None) => users_endpoint(scene),
-        ("Users", Some(".search"), None) => Err(Problem::NotImplemented("searching by POST").into()),
-        ("Users", Some(id), None) => user_endpoint(scene, &decoded(id)),
-        ("ServiceProviderConfig", None, None) => discovery::configuration(scene),
-        ("ResourceTypes", name, None) => discovery::resource_types(scene, name.map(decoded).as_deref()),
-        ("Schemas", name, None) => discovery::schemas(scene, name.map(decoded).as_deref()),
-        ("Me", _, _) => Err(Problem::NotImplemented("/Me").into()),
-        ("Bulk", None, None) => Err(Problem::NotImplemented("bulk").into()),
-        _ => Err(Problem::NoSuchPath.into()),
-    };
-    reply.unwrap_or_else(|refusal| Reply::from(refusal.problem).became(refusal.downstream))
+pub(crate) fn handle(scene: &Scene<'_>) -> Step {
+    match route(scene) {
+        Ok(step) => step,
+        Err(refusal) => Step::Done(Reply::from(refusal.problem).became(refusal.downstream)),
+    }
 }
 
-fn users_endpoint(scene: &Scene<'_>) -> Result<Reply, Refusal> {
+/// What a path below the base URL is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target<'p> {
+    Root,
+    RootSearch,
+    Collection(u16),
+    Search(u16),
+    /// The id is still percent-encoded.
+    Resource(u16, &'p str),
+    Me,
+    Bulk,
+    Configuration,
+    ResourceTypes(Option<&'p str>),
+    Schemas(Option<&'p str>),
+    Nothing,
+}
+
+/// Reads a path below the base URL.
+pub(crate) fn target<'p>(settings: &Settings, path: &'p str) -> Target<'p> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let mut segments = path.splitn(3, '/');
+    let (first, second, third) = (segments.next().unwrap_or_default(), segments.next(), segments.next());
+    let exact = settings.profile.requests.path_case == PathCase::Exact;
+    let is = |name: &str| first == name || (!exact && first.eq_ignore_ascii_case(name));
+    if third.is_some() {
+        return Target::Nothing;
+    }
+    if let Some(kind) = settings.types.at_endpoint(first, exact) {
+        return match second {
+            None => Target::Collection(kind),
+            Some(".search") => Target::Search(kind),
+            Some(id) => Target::Resource(kind, id),
+        };
+    }
+    match second {
+        None if first.is_empty() => Target::Root,
+        None if first == ".search" => Target::RootSearch,
+        None if is("Me") => Target::Me,
+        None if is("Bulk") => Target::Bulk,
+        None if is("ServiceProviderConfig") => Target::Configuration,
+        name if is("ResourceTypes") => Target::ResourceTypes(name),
+        name if is("Schemas") => Target::Schemas(name),
+        _ => Target::Nothing,
+    }
+}
+
+impl Target<'_> {
+    /// Whether it is one of the describing endpoints.
+    pub(crate) fn is_discovery(self) -> bool {
+        matches!(self, Self::Configuration | Self::ResourceTypes(_) | Self::Schemas(_))
+    }
+
+    /// The type and id that it is about.
+    pub(crate) fn resource(self) -> (Option<u16>, Option<String>) {
+        match self {
+            Self::Collection(kind) | Self::Search(kind) => (Some(kind), None),
+            Self::Resource(kind, id) => (Some(kind), Some(decoded(id))),
+            _ => (None, None),
+        }
+    }
+}
+
+fn route(scene: &Scene<'_>) -> Result<Step, Refusal> {
+    let settings = scene.settings;
+    check_head(scene)?;
+    let reply = match target(settings, scene.path) {
+        Target::Collection(kind) => return collection(scene, kind),
+        Target::Resource(kind, id) => {
+            if id.contains('%') {
+                one(scene, kind, &decoded(id))
+            } else {
+                one(scene, kind, id)
+            }
+        }
+        Target::Search(kind) => return search(scene, vec![kind]),
+        Target::RootSearch => return search(scene, all(scene)),
+        Target::Root => return root(scene),
+        Target::Me => return me(scene),
+        Target::Bulk => bulk(scene),
+        Target::Configuration => discovery::configuration(scene),
+        Target::ResourceTypes(name) => discovery::resource_types(scene, name.map(decoded).as_deref()),
+        Target::Schemas(name) => discovery::schemas(scene, name.map(decoded).as_deref()),
+        Target::Nothing => Err(Problem::NoSuchPath.into()),
+    };
+    reply.map(Step::Done)
+}
+
+/// What is asked of every request before its meaning is looked at.
+fn check_head(scene: &Scene<'_>) -> Result<(), Problem> {
+    match scene.settings.profile.requests.user_agent {
+        UserAgent::Optional => {}
+        _ if scene.inner || scene.headers.contains_key(header::USER_AGENT) => {}
+        UserAgent::Required403 => return Err(Problem::by_profile(403, None, "a User-Agent is required here")),
+        UserAgent::Required400 => return Err(Problem::by_profile(400, None, "a User-Agent is required here")),
+    }
+    let acceptable = |value: &axum::http::HeaderValue| {
+        let Ok(value) = value.to_str() else { return true };
+        value == "application/scim+json" || value == "*/*" || value.split(',').any(accepts_json)
+    };
+    let mut accepts = scene.headers.get_all(header::ACCEPT).iter().peekable();
+    if accepts.peek().is_some() && !accepts.any(acceptable) {
+        return Err(Problem::NotAcceptable);
+    }
+    Ok(())
+}
+
+/// Leniently: whatever may mean JSON, and what is no media range at all.
+fn accepts_json(range: &str) -> bool {
+    let mut parts = range.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let refused = parts.any(|part| {
+        let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
+        weight.and_then(|weight| weight.parse::<f32>().ok()).is_some_and(|weight| weight <= 0.0)
+    });
+    !refused && (kind.contains("json") || kind.ends_with("/*") || kind == "*" || !kind.contains('/'))
+}
+
+fn all(scene: &Scene<'_>) -> Vec<u16> {
+    scene.settings.types.positions().map(|(at, _)| at).collect()
+}
+
+fn collection(scene: &Scene<'_>, kind: u16) -> Result<Step, Refusal> {
     match *scene.method {
-        Method::GET => users::list(scene),
-        Method::POST => users::create(scene),
+        Method::GET | Method::HEAD => {
+            if let Some(text) = query::lone_filter(scene.query)
+                && let Some(reply) = list::quick(scene, kind, &text)
+            {
+                return Ok(Step::Done(reply));
+            }
+            list::list(scene, vec![kind], &Query::of_url(scene.query)?)
+        }
+        Method::POST => write::create(scene, kind).map(Step::Done),
         _ => Err(scene.not_allowed("GET, POST".to_owned())),
     }
 }
 
-fn user_endpoint(scene: &Scene<'_>, id: &str) -> Result<Reply, Refusal> {
-    let allow = allowed_on_user(&scene.settings.profile);
+fn root(scene: &Scene<'_>) -> Result<Step, Refusal> {
     match *scene.method {
-        Method::GET => users::read(scene, id),
-        Method::PUT => users::replace(scene, id),
-        Method::PATCH if scene.settings.profile.gateway.patch == PatchRule::Answers405 => {
-            Err(scene.not_allowed(allow))
-        }
-        Method::PATCH => users::patch(scene, id),
-        Method::DELETE if scene.settings.profile.gateway.delete == DeleteRule::Answers405 => {
-            Err(scene.not_allowed(allow))
-        }
-        Method::DELETE => users::delete(scene, id),
-        _ => Err(scene.not_allowed(allow)),
+        Method::GET | Method::HEAD => list::list(scene, all(scene), &Query::of_url(scene.query)?),
+        _ => Err(scene.not_allowed("GET".to_owned())),
     }
 }
 
-/// The value of `Allow` on one user, truthful for the profile.
-fn allowed_on_user(profile: &Profile) -> String {
+fn search(scene: &Scene<'_>, kinds: Vec<u16>) -> Result<Step, Refusal> {
+    feature(scene.settings.profile.features.search, "searching by POST")?;
+    match *scene.method {
+        Method::POST => list::list(scene, kinds, &Query::of_body(&scene.json()?)?),
+        _ => Err(scene.not_allowed("POST".to_owned())),
+    }
+}
+
+fn one(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+    let gateway = &scene.settings.profile.gateway;
+    let kind = scene.settings.types.get(kind_at);
+    let allow = || allowed_on_one(&scene.settings.profile, kind);
+    match *scene.method {
+        Method::GET | Method::HEAD => write::read(scene, kind_at, id),
+        Method::PUT if put_rule(gateway, kind) == PutRule::Answers405 => Err(scene.not_allowed(allow())),
+        Method::PUT => write::replace(scene, kind_at, id),
+        Method::PATCH if patch_rule(gateway, kind) == PatchRule::Answers405 => Err(scene.not_allowed(allow())),
+        Method::PATCH => patch::patch(scene, kind_at, id),
+        Method::DELETE if delete_rule(gateway, kind) == DeleteRule::Answers405 => {
+            Err(scene.not_allowed(allow()))
+        }
+        Method::DELETE => write::delete(scene, kind_at, id),
+        _ => Err(scene.not_allowed(allow())),
+    }
+}
+
+/// `/Me` is the account of whoever asks, treated like the account itself (RFC 7644 §3.11).
+fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
+    feature(scene.settings.profile.features.me, "/Me")?;
+    let nobody = |why: String| Refusal::from(Problem::NobodyIsMe(why));
+    let kind = scene.settings.types.of_role(Role::User).ok_or_else(|| nobody("there are no users".to_owned()))?;
+    if *scene.method == Method::POST {
+        return write::create(scene, kind).map(Step::Done);
+    }
+    let Some(name) = &scene.me else {
+        let why = "these credentials belong to no user; `--me USERNAME` says whose they are";
+        return Err(nobody(why.to_owned()));
+    };
+    let index = scene.settings.types.get(kind).watched.iter().position(|watched| watched.unique);
+    let found = {
+        let store = scene.store();
+        let slots = index.map(|index| store.equal(kind, index, name)).unwrap_or_default();
+        let at = slots.first().map(|slot| crate::store::Ref { kind, slot: *slot });
+        at.and_then(|at| store.get(at)).map(|record| (Arc::clone(&record.id), record.document.location()))
+    };
+    let Some((id, location)) = found else {
+        return Err(nobody(format!("there is no user `{name}`, whose credentials these are; create it")));
+    };
+    let mut reply = one(scene, kind, &id)?;
+    if let Ok(location) = axum::http::HeaderValue::from_maybe_shared(location) {
+        reply.headers.insert(header::LOCATION, location);
+    }
+    Ok(Step::Done(reply))
+}
+
+fn bulk(scene: &Scene<'_>) -> Result<Reply, Refusal> {
+    feature(scene.settings.profile.features.bulk, "bulk")?;
+    match *scene.method {
+        Method::POST => bulk::bulk(scene),
+        _ => Err(scene.not_allowed("POST".to_owned())),
+    }
+}
+
+fn feature(rule: Feature, what: &'static str) -> Result<(), Problem> {
+    match rule {
+        Feature::Works => Ok(()),
+        Feature::Answers404 => Err(Problem::NotHere(what)),
+        Feature::Answers501 => Err(Problem::NotImplemented(what)),
+    }
+}
+
+pub(crate) fn patch_rule(gateway: &GatewayRules, kind: &Kind) -> PatchRule {
+    if kind.role == Role::Group { gateway.patch_of_groups() } else { gateway.patch }
+}
+
+fn put_rule(gateway: &GatewayRules, kind: &Kind) -> PutRule {
+    if kind.role == Role::Group { gateway.put_of_groups() } else { gateway.put }
+}
+
+fn delete_rule(gateway: &GatewayRules, kind: &Kind) -> DeleteRule {
+    if kind.role == Role::Group { gateway.delete_of_groups() } else { gateway.delete }
+}
+
+/// The value of `Allow` on one resource, truthful for the profile.
+fn allowed_on_one(profile: &Profile, kind: &Kind) -> String {
     let mut methods = vec!["GET"];
-    if profile.gateway.put == PutRule::Works {
+    if !matches!(
+        put_rule(&profile.gateway, kind),
+        PutRule::Html404 | PutRule::Answers405 | PutRule::Answers501
+    ) {
         methods.push("PUT");
     }
-    if !matches!(profile.gateway.patch, PatchRule::Answers405 | PatchRule::Answers501) {
+    if !matches!(
+        patch_rule(&profile.gateway, kind),
+        PatchRule::Answers405 | PatchRule::Answers501 | PatchRule::Answers404Html
+    ) {
         methods.push("PATCH");
     }
-    if profile.gateway.delete == DeleteRule::Works {
+    if !matches!(delete_rule(&profile.gateway, kind), DeleteRule::Answers405 | DeleteRule::Answers501) {
         methods.push("DELETE");
     }
     methods.join(", ")
 }
 
-fn decoded(segment: &str) -> String {
+pub(crate) fn decoded(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
+}
+
+/// A representation with some of its attributes.
+fn projected(text: &[u8], projection: &Projection) -> Bytes {
+    match serde_json::from_slice::<Value>(text) {
+        Ok(tree) => Bytes::from(projection.apply(&tree).to_string()),
+        Err(_) => Bytes::copy_from_slice(text),
+    }
+}
+
+/// What a query's `attributes` and `excludedAttributes` show of a type.
+fn projection(asked: &Query, kind: &Kind) -> Result<Projection, Problem> {
+    fn names(list: &[String]) -> Vec<&str> {
+        list.iter().map(String::as_str).collect()
+    }
+    Projection::of_names(&names(&asked.attributes), &names(&asked.excluded), &kind.schemas)
+        .map_err(|error| Problem::BadValue(error.to_string()))
 }
 
 impl Scene<'_> {
@@ -110,29 +357,60 @@ impl Scene<'_> {
         Problem::MethodNotAllowed { method: self.method.to_string(), allow }.into()
     }
 
-    /// The body as JSON, once its media type is one that SCIM knows (RFC 7644 §3.1).
-    fn json(&self) -> Result<Value, Problem> {
-        let kind = self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
-        let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-        if !["application/scim+json", "application/json"]
-            .iter()
-            .any(|known| essence.eq_ignore_ascii_case(known))
-        {
-            return Err(Problem::UnsupportedMediaType);
+    /// What the parameters of the URL show of a type; `None` where they don't say.
+    fn projection(&self, kind: u16) -> Result<Option<Projection>, Problem> {
+        if self.query.is_empty() {
+            return Ok(None);
         }
-        serde_json::from_slice(self.body).map_err(|error| Problem::BadSyntax(error.to_string()))
+        let asked = Query::of_url(self.query)?;
+        if !asked.projects() {
+            return Ok(None);
+        }
+        projection(&asked, self.settings.types.get(kind)).map(Some)
+    }
+
+    /// Whether the URL asks for attributes, which an answer without a body could not show.
+    fn asks_for_attributes(&self) -> bool {
+        !self.query.is_empty() && Query::of_url(self.query).is_ok_and(|asked| write::asks(&asked))
+    }
+
+    /// The body, once its media type is one that SCIM knows (RFC 7644 §3.1).
+    fn body(&self) -> Result<&Bytes, Problem> {
+        if self.inner {
+            return Ok(self.body);
+        }
+        let kind = self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+        let kind = kind.unwrap_or_default();
+        if kind == "application/scim+json" {
+            return Ok(self.body);
+        }
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        let known: &[&str] = match self.settings.profile.requests.content_type {
+            RequestContentType::Lenient => &["application/scim+json", "application/json"],
+            RequestContentType::Strict => &["application/scim+json"],
+        };
+        if known.iter().any(|known| essence.eq_ignore_ascii_case(known)) {
+            Ok(self.body)
+        } else {
+            Err(Problem::UnsupportedMediaType)
+        }
+    }
+
+    /// The body as JSON.
+    fn json(&self) -> Result<Value, Problem> {
+        serde_json::from_slice(self.body()?).map_err(|error| Problem::BadSyntax(error.to_string()))
     }
 }
 
 /// A problem, and the downstream operations that were refused with it.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    problem: Problem,
-    downstream: Vec<crate::journal::Downstream>,
+    pub(crate) problem: Problem,
+    pub(crate) downstream: Downstreams,
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self { problem, downstream: Vec::new() }
+        Self { problem, downstream: Downstreams::None }
     }
 }

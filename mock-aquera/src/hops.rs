@@ -1,17 +1,55 @@
 //! The two hops: which downstream operations a gateway request becomes (ARCHITECTURE.md, "The mock's two hops"). Pure, over closed enums.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
+use crate::journal::Downstream;
 use crate::journal::DownstreamOperation::{self, Delete, PartialUpdate, Replace};
-use crate::profile::{ActiveChange, PartialUpdateRule, Profile};
+use crate::profile::{ActiveChange, OperationRule, PartialUpdateRule, Profile};
+
+/// The operations that a request became.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Downstreams {
+    /// Refused or swallowed at the gateway.
+    #[default]
+    None,
+    /// What one request becomes, all of it accepted or refused.
+    Few { operations: &'static [DownstreamOperation], target: Option<Arc<str>>, accepted: bool },
+    /// What the operations of a bulk request became.
+    Many(Vec<Downstream>),
+}
+
+impl Downstreams {
+    /// Accepted operations on one resource.
+    pub(crate) fn done(operations: &'static [DownstreamOperation], target: &Arc<str>) -> Self {
+        Self::Few { operations, target: Some(Arc::clone(target)), accepted: true }
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Downstream> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Few { operations, target, accepted } => {
+                let target = target.as_deref();
+                let one = |operation: &DownstreamOperation| Downstream {
+                    operation: *operation,
+                    target: target.map(str::to_owned),
+                    accepted,
+                };
+                operations.iter().map(one).collect()
+            }
+            Self::Many(list) => list,
+        }
+    }
+}
 
 /// What a write would change in an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Change {
     /// The new value of `active`, where it differs.
-    active: Option<bool>,
+    pub(crate) active: Option<bool>,
     /// Whether anything else differs.
-    rest: bool,
+    pub(crate) rest: bool,
 }
 
 impl Change {
@@ -58,12 +96,12 @@ pub(crate) fn of_patch(profile: &Profile, change: Change) -> &'static [Downstrea
 
 /// Whether the application behind the gateway has the operation at all.
 pub(crate) fn has(profile: &Profile, operation: DownstreamOperation) -> bool {
+    let accepted = |rule: OperationRule| rule == OperationRule::Accepted;
     match operation {
-        PartialUpdate => match profile.application.partial_update {
-            PartialUpdateRule::Accepted => true,
-            PartialUpdateRule::Refused501 => false,
-        },
-        DownstreamOperation::Create | Replace | Delete | DownstreamOperation::Read => true,
+        PartialUpdate => profile.application.partial_update == PartialUpdateRule::Accepted,
+        DownstreamOperation::Create => accepted(profile.application.create),
+        Replace => accepted(profile.application.replace),
+        Delete | DownstreamOperation::Read => true,
     }
 }
 

@@ -1,17 +1,13 @@
 //! An answer before it becomes HTTP: the journal reads it, a fault may replace it.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use scim::error::error_body;
 use serde_json::Value;
 
-use crate::journal::Downstream;
+use crate::hops::Downstreams;
+use crate::journal::StateChange;
 use crate::problem::Problem;
-use crate::store::Account;
 
 /// The media type of everything under a SCIM path (RFC 7644 §3.1).
 pub(crate) const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
@@ -22,107 +18,90 @@ const HTML_404: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><title>Not Foun
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
-    headers: Vec<(HeaderName, HeaderValue)>,
-    content: Content,
-    pub(crate) downstream: Vec<Downstream>,
-}
-
-#[derive(Debug)]
-enum Content {
-    Empty,
-    Scim(Bytes),
-    Html(&'static str),
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// What is wrong, where something is: its body can be written in other forms.
+    pub(crate) problem: Option<Box<Problem>>,
+    pub(crate) downstream: Downstreams,
+    pub(crate) changes: Vec<StateChange>,
+    pub(crate) dialects: Vec<&'static str>,
 }
 
 impl Reply {
+    fn new(status: StatusCode, headers: HeaderMap, body: Bytes) -> Self {
+        Self {
+            status,
+            headers,
+            body,
+            problem: None,
+            downstream: Downstreams::None,
+            changes: Vec::new(),
+            dialects: Vec::new(),
+        }
+    }
+
     pub(crate) fn scim(status: StatusCode, body: Bytes) -> Self {
-        Self { status, headers: Vec::new(), content: Content::Scim(body), downstream: Vec::new() }
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(header::CONTENT_TYPE, SCIM_JSON);
+        Self::new(status, headers, body)
     }
 
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), content: Content::Empty, downstream: Vec::new() }
+        Self::new(status, HeaderMap::new(), Bytes::new())
     }
 
-    /// An account as it is kept, with its ETag.
-    pub(crate) fn account(status: StatusCode, account: &Account) -> Self {
-        Self::scim(status, account.body()).header(header::ETAG, account.etag())
+    /// A body of another media type.
+    pub(crate) fn other(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Self {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind)]);
+        Self::new(status, headers, body.into())
     }
 
-    /// A representation that isn't kept.
     pub(crate) fn value(status: StatusCode, value: &Value) -> Self {
         Self::scim(status, Bytes::from(value.to_string()))
     }
 
     /// The answer of a web server that knows no such path.
     pub(crate) fn html_not_found() -> Self {
-        Self { content: Content::Html(HTML_404), ..Self::empty(StatusCode::NOT_FOUND) }
+        let kind = HeaderValue::from_static("text/html; charset=utf-8");
+        Self::other(StatusCode::NOT_FOUND, kind, HTML_404)
     }
 
-    pub(crate) fn became(mut self, downstream: Vec<Downstream>) -> Self {
+    pub(crate) fn became(mut self, downstream: Downstreams) -> Self {
         self.downstream = downstream;
         self
     }
 
-    /// Adds a header. A value that no header can hold is left out.
-    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
-        self.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
+    pub(crate) fn changed(mut self, change: StateChange) -> Self {
+        self.changes.push(change);
         self
     }
 
-    pub(crate) fn body(&self) -> Bytes {
-        match &self.content {
-            Content::Empty => Bytes::new(),
-            Content::Scim(body) => body.clone(),
-            Content::Html(text) => Bytes::from_static(text.as_bytes()),
+    /// Adds a header. A value that no header can hold is left out.
+    pub(crate) fn header(self, name: HeaderName, value: &str) -> Self {
+        match HeaderValue::from_str(value) {
+            Ok(value) => self.with_header(name, value),
+            Err(_) => self,
         }
     }
 
-    pub(crate) fn into_response(self) -> Response {
-        let (kind, body) = match self.content {
-            Content::Empty => (None, Body::empty()),
-            Content::Scim(body) => (Some(SCIM_JSON), Body::from(body)),
-            Content::Html(text) => {
-                (Some(HeaderValue::from_static("text/html; charset=utf-8")), Body::from(text))
-            }
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.extend(kind.map(|kind| (header::CONTENT_TYPE, kind)));
-        for (name, value) in self.headers {
-            headers.append(name, value);
-        }
-        response
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
     }
 }
 
 impl From<Problem> for Reply {
     fn from(problem: Problem) -> Self {
         let (status, scim_type) = problem.wire();
-        let reply = Self::value(status, &error_body(status.as_u16(), scim_type, &problem.to_string()));
-        match problem {
-            Problem::MethodNotAllowed { allow, .. } => reply.header(header::ALLOW, &allow),
-            _ => reply,
+        if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+            return Self::empty(status);
         }
-    }
-}
-
-/// A response that ends the connection before its first byte: the HTTP layer gives up when the body fails before
-/// the head was written out.
-pub(crate) fn cut_off() -> Response {
-    Response::new(Body::new(CutOff))
-}
-
-struct CutOff;
-
-impl HttpBody for CutOff {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        Poll::Ready(Some(Err(std::io::Error::other("the hold on this request was dropped"))))
+        let reply = Self::value(status, &error_body(status.as_u16(), scim_type, &problem.to_string()));
+        let mut reply = match &problem {
+            Problem::MethodNotAllowed { allow, .. } => reply.header(header::ALLOW, allow),
+            _ => reply,
+        };
+        reply.problem = Some(Box::new(problem));
+        reply
     }
 }

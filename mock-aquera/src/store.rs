@@ -205,7 +205,7 @@ impl Store {
         version: u64,
     ) -> Meta<'a> {
         Meta {
-            resource_type: &self.types.get(kind).name,
+            resource_type: self.types.get(kind).name(),
             created,
             modified,
             endpoint: &self.endpoints[usize::from(kind)],

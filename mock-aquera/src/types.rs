@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use scim::accept::Reader;
 use scim::path::AttrPath;
-use scim::schema::{SchemaSet, Uniqueness};
+use scim::schema::{ResourceType, SchemaSet, Uniqueness};
 
 /// What a resource type is to the server beyond its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,16 +21,13 @@ pub(crate) enum Role {
 /// One resource type.
 #[derive(Debug)]
 pub(crate) struct Kind {
-    pub(crate) name: String,
+    pub(crate) document: ResourceType,
     /// The path below the base URL, without slashes.
     pub(crate) endpoint: String,
-    pub(crate) description: String,
     pub(crate) schemas: SchemaSet,
     pub(crate) role: Role,
     pub(crate) reader: Reader,
     pub(crate) watched: Vec<Watched>,
-    /// The URNs of the extensions that each resource must have.
-    pub(crate) required_extensions: Vec<String>,
 }
 
 /// A path that has an index.
@@ -60,8 +57,8 @@ pub(crate) fn caseless(text: &str) -> Cow<'_, str> {
 }
 
 impl Kind {
-    pub(crate) fn new(name: &str, endpoint: &str, description: &str, schemas: SchemaSet) -> Self {
-        let role = match name {
+    pub(crate) fn new(document: ResourceType, schemas: SchemaSet) -> Self {
+        let role = match document.name.as_str() {
             "User" => Role::User,
             "Group" => Role::Group,
             _ => Role::Other,
@@ -70,15 +67,17 @@ impl Kind {
         let paths: Vec<&str> = watched.iter().map(|watched| watched.text.as_str()).collect();
         let captured = (role == Role::Group).then_some("members");
         Self {
-            name: name.to_owned(),
-            endpoint: endpoint.trim_matches('/').to_owned(),
-            description: description.to_owned(),
+            endpoint: document.endpoint.trim_matches('/').to_owned(),
             reader: Reader::new(&schemas, &paths, captured),
+            document,
             watched,
             schemas,
             role,
-            required_extensions: Vec::new(),
         }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.document.name
     }
 
     /// The position of the index that answers questions about a path.
@@ -132,14 +131,14 @@ pub(crate) struct Types {
     kinds: Vec<Kind>,
 }
 
-static STANDARD: LazyLock<Arc<Types>> = LazyLock::new(|| {
-    Arc::new(Types {
-        kinds: vec![
-            Kind::new("User", "/Users", "User Account", SchemaSet::user().clone()),
-            Kind::new("Group", "/Groups", "Group", SchemaSet::group().clone()),
-        ],
-    })
-});
+fn standard() -> Vec<Kind> {
+    vec![
+        Kind::new(ResourceType::user(), SchemaSet::user().clone()),
+        Kind::new(ResourceType::group(), SchemaSet::group().clone()),
+    ]
+}
+
+static STANDARD: LazyLock<Arc<Types>> = LazyLock::new(|| Arc::new(Types { kinds: standard() }));
 
 impl Types {
     /// Users with the enterprise extension, and groups.
@@ -149,12 +148,9 @@ impl Types {
 
     /// The standard ones with others: one of the same name takes the place of the standard one.
     pub(crate) fn with(kinds: Vec<Kind>) -> Arc<Self> {
-        let mut all = vec![
-            Kind::new("User", "/Users", "User Account", SchemaSet::user().clone()),
-            Kind::new("Group", "/Groups", "Group", SchemaSet::group().clone()),
-        ];
+        let mut all = standard();
         for kind in kinds {
-            match all.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&kind.name)) {
+            match all.iter_mut().find(|known| known.name().eq_ignore_ascii_case(kind.name())) {
                 Some(known) => *known = kind,
                 None => all.push(kind),
             }
@@ -187,7 +183,7 @@ impl Types {
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<u16> {
-        self.positions().find(|(_, kind)| kind.name.eq_ignore_ascii_case(name)).map(|(at, _)| at)
+        self.positions().find(|(_, kind)| kind.name().eq_ignore_ascii_case(name)).map(|(at, _)| at)
     }
 }
 

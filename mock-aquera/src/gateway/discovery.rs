@@ -7,15 +7,18 @@ use std::sync::OnceLock;
 
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
-use scim::schema::{ENTERPRISE_URN, LIST_URN, RESOURCE_TYPE_URN, SPC_URN, Schema, SchemaSet, USER_URN};
-use serde_json::{Value, json};
+use scim::schema::{LIST_URN, SPC_URN, SchemaSet};
+use serde_json::{Map, Value, json};
 
-use super::query::{MAX_COUNT, has_filter};
+use super::page::CURSOR_SECONDS;
+use super::query::has_filter;
 use super::{Refusal, Scene};
+use crate::application::Settings;
 use crate::auth::{Auth, schemes};
 use crate::problem::Problem;
-use crate::profile::Profile;
+use crate::profile::{ConfigMember, CursorRule, Endpoint, EtagRule, Feature, Profile, SortRule};
 use crate::reply::Reply;
+use crate::types::Types;
 
 /// The describing documents of one application.
 #[derive(Debug)]
@@ -59,33 +62,68 @@ impl Documents {
         }
     }
 
-    fn resource_types(&self) -> &Collection {
-        self.resource_types
-            .get_or_init(|| Collection::new(vec![("User".to_owned(), user_type(&self.scim_url))]))
+    fn resource_types(&self, types: &Types) -> &Collection {
+        self.resource_types.get_or_init(|| {
+            let document = |kind: &crate::types::Kind| {
+                let mut document = kind.document.to_json();
+                document["id"] = Value::from(kind.name());
+                let location = format!("{}/ResourceTypes/{}", self.scim_url, kind.name());
+                document["meta"] = json!({"resourceType": "ResourceType", "location": location});
+                (kind.name().to_owned(), document)
+            };
+            Collection::new(types.all().iter().map(document).collect())
+        })
     }
 
-    fn schemas(&self) -> &Collection {
-        let document = |schema: &Schema| {
-            let mut document = schema.to_json();
-            let location = format!("{}/Schemas/{}", self.scim_url, schema.id());
-            document["meta"] = json!({"resourceType": "Schema", "location": location});
-            (schema.id().to_string(), document)
-        };
-        self.schemas.get_or_init(|| Collection::new(SchemaSet::user().schemas().map(document).collect()))
+    /// Every schema of a resource type once, and those of the describing documents themselves.
+    fn schemas(&self, types: &Types) -> &Collection {
+        self.schemas.get_or_init(|| {
+            let own = [
+                SchemaSet::service_provider_config(),
+                SchemaSet::resource_type(),
+                SchemaSet::schema_documents(),
+            ];
+            let sets = types.all().iter().map(|kind| &kind.schemas).chain(own);
+            let mut documents: Vec<(String, Value)> = Vec::new();
+            for schema in sets.flat_map(SchemaSet::schemas) {
+                let id = schema.id().to_string();
+                if documents.iter().any(|(known, _)| known.eq_ignore_ascii_case(&id)) {
+                    continue;
+                }
+                let mut document = schema.to_json();
+                let location = format!("{}/Schemas/{id}", self.scim_url);
+                document["meta"] = json!({"resourceType": "Schema", "location": location});
+                documents.push((id, document));
+            }
+            Collection::new(documents)
+        })
     }
 }
 
 pub(super) fn configuration(scene: &Scene<'_>) -> Result<Reply, Refusal> {
     reading(scene)?;
+    served(scene.settings.profile.discovery.service_provider_config, "the ServiceProviderConfig")?;
     Ok(Reply::scim(StatusCode::OK, scene.settings.documents().configuration.clone()))
 }
 
 pub(super) fn resource_types(scene: &Scene<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
-    collection(scene, scene.settings.documents().resource_types(), "resource type", name)
+    served(scene.settings.profile.discovery.resource_types, "the list of resource types")?;
+    let Settings { types, .. } = &**scene.settings;
+    collection(scene, scene.settings.documents().resource_types(types), "resource type", name)
 }
 
 pub(super) fn schemas(scene: &Scene<'_>, name: Option<&str>) -> Result<Reply, Refusal> {
-    collection(scene, scene.settings.documents().schemas(), "schema", name)
+    served(scene.settings.profile.discovery.schemas, "the list of schemas")?;
+    let Settings { types, .. } = &**scene.settings;
+    collection(scene, scene.settings.documents().schemas(types), "schema", name)
+}
+
+fn served(rule: Endpoint, what: &'static str) -> Result<(), Problem> {
+    match rule {
+        Endpoint::Served => Ok(()),
+        Endpoint::Answers404 => Err(Problem::NotHere(what)),
+        Endpoint::Answers501 => Err(Problem::NotImplemented(what)),
+    }
 }
 
 fn collection(
@@ -108,41 +146,66 @@ fn collection(
 /// Describing endpoints are read, and not filtered (RFC 7644 §4).
 fn reading(scene: &Scene<'_>) -> Result<(), Refusal> {
     match *scene.method {
-        Method::GET if has_filter(scene.query) => Err(Problem::FilterOnDiscovery.into()),
-        Method::GET => Ok(()),
+        Method::GET | Method::HEAD if has_filter(scene.query) => Err(Problem::FilterOnDiscovery.into()),
+        Method::GET | Method::HEAD => Ok(()),
         _ => Err(scene.not_allowed("GET".to_owned())),
     }
 }
 
 fn service_provider_config(profile: &Profile, auth: &[Auth], scim_url: &str) -> Value {
     let supported = |supported: bool| json!({ "supported": supported });
-    json!({
+    let features = &profile.features;
+    let claims = &profile.discovery;
+    let bulk = claims.bulk.or_truth(features.bulk == Feature::Works);
+    let filter = claims.filter.or_truth(profile.filter.subset != crate::profile::FilterSubset::None);
+    let sort = claims.sort.or_truth(profile.list.sort == SortRule::Works);
+    let etag = claims.etag.or_truth(features.etag == EtagRule::Works);
+    let password = claims.change_password.or_truth(features.change_password == Feature::Works);
+    let cursor = profile.list.cursor != CursorRule::None;
+    let index = profile.list.cursor != CursorRule::Only;
+    let (operations, payload) =
+        if bulk { (features.bulk_max_operations, features.bulk_max_payload) } else { (0, 0) };
+    let mut document = json!({
         "schemas": [SPC_URN],
         "patch": supported(profile.advertises_patch()),
-        "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
-        "filter": {"supported": true, "maxResults": MAX_COUNT},
-        "changePassword": supported(false),
-        "sort": supported(false),
-        "etag": supported(true),
+        "bulk": {"supported": bulk, "maxOperations": operations, "maxPayloadSize": payload},
+        "filter": {"supported": filter, "maxResults": if filter { profile.list.max_count } else { 0 }},
+        "changePassword": supported(password),
+        "sort": supported(sort),
+        "etag": supported(etag),
+        "pagination": {
+            "cursor": cursor,
+            "index": index,
+            "defaultPaginationMethod": if index { "index" } else { "cursor" },
+            "defaultPageSize": profile.list.default_count,
+            "maxPageSize": profile.list.max_count,
+        },
         "authenticationSchemes": schemes(auth),
         "meta": {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{scim_url}/ServiceProviderConfig"),
         },
-    })
+    });
+    if cursor {
+        document["pagination"]["cursorTimeout"] = json!(CURSOR_SECONDS);
+    }
+    if let Value::Object(members) = &mut document {
+        for lacking in &claims.lacks {
+            leave_out(members, *lacking);
+        }
+    }
+    document
 }
 
-fn user_type(scim_url: &str) -> Value {
-    json!({
-        "schemas": [RESOURCE_TYPE_URN],
-        "id": "User",
-        "name": "User",
-        "description": "User Account",
-        "endpoint": "/Users",
-        "schema": USER_URN,
-        "schemaExtensions": [{"schema": ENTERPRISE_URN, "required": false}],
-        "meta": {"resourceType": "ResourceType", "location": format!("{scim_url}/ResourceTypes/User")},
-    })
+fn leave_out(members: &mut Map<String, Value>, what: ConfigMember) {
+    match what.as_str().split_once('.') {
+        None => drop(members.remove(what.as_str())),
+        Some((holder, part)) => {
+            if let Some(Value::Object(holder)) = members.get_mut(holder) {
+                holder.remove(part);
+            }
+        }
+    }
 }
 
 fn text(value: &Value) -> Bytes {

@@ -1,44 +1,95 @@
-//! The query parameters of a list (RFC 7644 §3.4.2).
+//! What a query asks for (RFC 7644 §3.4.2), from the URL or from the body of a search (RFC 7644 §3.4.3).
+
+use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
-use scim::filter::Filter;
+use scim::path::get_ci;
+use scim::schema::SEARCH_URN;
+use serde_json::{Map, Value};
 
 use crate::problem::Problem;
 
-/// How many resources a page holds when the client doesn't say.
-pub(crate) const DEFAULT_COUNT: usize = 100;
-/// How many resources a page holds at most, whatever the client says.
-pub(crate) const MAX_COUNT: usize = 1000;
-
-/// A list request.
-#[derive(Debug)]
-pub(crate) struct ListQuery {
-    pub(crate) filter: Option<Filter>,
-    /// From one.
-    pub(crate) start_index: usize,
-    pub(crate) count: usize,
+/// A query, as it was sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Query {
+    pub(crate) filter: Option<String>,
+    pub(crate) start_index: Option<i64>,
+    pub(crate) count: Option<i64>,
+    /// Present, also where it is empty: paging by cursor (RFC 9865 §2).
+    pub(crate) cursor: Option<String>,
+    pub(crate) sort_by: Option<String>,
+    pub(crate) sort_order: Option<String>,
+    pub(crate) attributes: Vec<String>,
+    pub(crate) excluded: Vec<String>,
 }
 
-impl ListQuery {
-    /// Reads what is understood and passes over the rest. A `startIndex` below one is one, a negative `count` is
-    /// zero (RFC 7644 §3.4.2.4).
+impl Query {
+    /// Reads the parameters that are understood and passes over the rest.
     ///
     /// # Errors
-    /// `invalidFilter` with the place, `invalidValue` for a number that is none.
-    pub(crate) fn parse(query: &str) -> Result<Self, Problem> {
-        let mut list = Self { filter: None, start_index: 1, count: DEFAULT_COUNT };
+    /// `invalidValue` for a number that is none.
+    pub(crate) fn of_url(query: &str) -> Result<Self, Problem> {
+        let mut asked = Self::default();
         for (name, value) in parameters(query) {
             if name.eq_ignore_ascii_case("filter") {
-                list.filter =
-                    Some(Filter::parse(&value).map_err(|error| Problem::BadFilter(error.to_string()))?);
+                asked.filter = Some(value.into_owned());
             } else if name.eq_ignore_ascii_case("startIndex") {
-                list.start_index = number(&name, &value, usize::MAX)?.max(1);
+                asked.start_index = Some(number("startIndex", &value)?);
             } else if name.eq_ignore_ascii_case("count") {
-                list.count = number(&name, &value, MAX_COUNT)?;
+                asked.count = Some(number("count", &value)?);
+            } else if name.eq_ignore_ascii_case("cursor") {
+                asked.cursor = Some(value.into_owned());
+            } else if name.eq_ignore_ascii_case("sortBy") {
+                asked.sort_by = Some(value.into_owned()).filter(|value| !value.trim().is_empty());
+            } else if name.eq_ignore_ascii_case("sortOrder") {
+                asked.sort_order = Some(value.into_owned()).filter(|value| !value.trim().is_empty());
+            } else if name.eq_ignore_ascii_case("attributes") {
+                asked.attributes.extend(names(&value));
+            } else if name.eq_ignore_ascii_case("excludedAttributes") {
+                asked.excluded.extend(names(&value));
             }
         }
-        Ok(list)
+        Ok(asked)
     }
+
+    /// Reads the body of a search.
+    ///
+    /// # Errors
+    /// `invalidSyntax` for what is no search request, `invalidValue` for a member of the wrong type.
+    pub(crate) fn of_body(body: &Value) -> Result<Self, Problem> {
+        let Value::Object(members) = body else {
+            return Err(Problem::BadSyntax("a search request is a JSON object".to_owned()));
+        };
+        let listed = get_ci(members, "schemas").and_then(Value::as_array);
+        let is_search = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_URN));
+        if !listed.is_some_and(|urns| urns.iter().any(is_search)) {
+            return Err(Problem::BadSyntax(format!("`schemas` of a search request names {SEARCH_URN}")));
+        }
+        Ok(Self {
+            filter: text(members, "filter")?,
+            start_index: whole(members, "startIndex")?,
+            count: whole(members, "count")?,
+            cursor: text(members, "cursor")?,
+            sort_by: text(members, "sortBy")?,
+            sort_order: text(members, "sortOrder")?,
+            attributes: texts(members, "attributes")?,
+            excluded: texts(members, "excludedAttributes")?,
+        })
+    }
+
+    /// Whether it asks for some attributes and not for others.
+    pub(crate) fn projects(&self) -> bool {
+        !self.attributes.is_empty() || !self.excluded.is_empty()
+    }
+}
+
+/// The text of the filter where the query is a filter and nothing else, as clients send it that look one account up.
+pub(crate) fn lone_filter(query: &str) -> Option<Cow<'_, str>> {
+    let value = query.strip_prefix("filter=")?;
+    if memchr::memchr(b'&', value.as_bytes()).is_some() {
+        return None;
+    }
+    Some(decoded(value))
 }
 
 /// Whether a filter is asked for at all.
@@ -46,54 +97,104 @@ pub(crate) fn has_filter(query: &str) -> bool {
     parameters(query).any(|(name, _)| name.eq_ignore_ascii_case("filter"))
 }
 
-fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decoded(name), decoded(value))
     })
 }
 
-fn decoded(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
+    if text.contains('+') {
+        let spaced = text.replace('+', " ");
+        return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());
+    }
+    percent_decode_str(text).decode_utf8_lossy()
 }
 
-fn number(name: &str, value: &str, most: usize) -> Result<usize, Problem> {
+fn names(list: &str) -> impl Iterator<Item = String> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// A whole number; one that is too large for us is the largest there is.
+fn number(name: &str, value: &str) -> Result<i64, Problem> {
     match value.trim().parse::<i128>() {
-        Ok(number) => Ok(usize::try_from(number.max(0)).unwrap_or(usize::MAX).min(most)),
+        Ok(number) => Ok(number.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64),
         Err(_) => Err(Problem::BadValue(format!("{name} takes a whole number, not `{value}`"))),
     }
 }
 
+fn member<T>(
+    members: &Map<String, Value>,
+    name: &str,
+    takes: &str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    match get_ci(members, name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match read(value) {
+            Some(read) => Ok(Some(read)),
+            None => Err(Problem::BadValue(format!("{name} takes {takes}"))),
+        },
+    }
+}
+
+fn text(members: &Map<String, Value>, name: &str) -> Result<Option<String>, Problem> {
+    member(members, name, "a text", |value| value.as_str().map(str::to_owned))
+}
+
+fn whole(members: &Map<String, Value>, name: &str) -> Result<Option<i64>, Problem> {
+    member(members, name, "a whole number", Value::as_i64)
+}
+
+fn texts(members: &Map<String, Value>, name: &str) -> Result<Vec<String>, Problem> {
+    let read = |value: &Value| match value {
+        Value::String(list) => Some(names(list).collect()),
+        Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    };
+    Ok(member(members, name, "an array of texts", read)?.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn numbers_follow_the_edge_rules() {
-        #[track_caller]
-        fn check(query: &str, start_index: usize, count: usize) {
-            let list = ListQuery::parse(query).unwrap();
-            assert_eq!((list.start_index, list.count), (start_index, count), "{query}");
+    fn a_url_is_read() {
+        let asked = Query::of_url("filter=userName+eq+%22a%2Bb%26c%22&startindex=-7&COUNT=%33&sortBy=title&attributes=a,+b&attributes=c&x=1");
+        let asked = asked.unwrap();
+        assert_eq!(asked.filter.as_deref(), Some("userName eq \"a+b&c\""));
+        assert_eq!((asked.start_index, asked.count), (Some(-7), Some(3)));
+        assert_eq!(asked.attributes, ["a", "b", "c"]);
+        assert_eq!(Query::of_url("cursor").unwrap().cursor.as_deref(), Some(""));
+        assert_eq!(Query::of_url("count=99999999999999999999").unwrap().count, Some(i64::MAX));
+        assert!(matches!(Query::of_url("count=ten"), Err(Problem::BadValue(_))));
+        assert!(matches!(Query::of_url("startIndex="), Err(Problem::BadValue(_))));
+    }
+
+    #[test]
+    fn a_body_says_the_same() {
+        let body = json!({"schemas": [SEARCH_URN], "FILTER": "title pr", "startIndex": 2, "count": 3, "attributes": ["a"],
+            "excludedAttributes": "b, c", "sortBy": "title", "sortOrder": "descending", "cursor": ""});
+        let asked = Query::of_body(&body).unwrap();
+        assert_eq!(asked, Query::of_url("filter=title+pr&startIndex=2&count=3&attributes=a&excludedAttributes=b,c&sortBy=title&sortOrder=descending&cursor=").unwrap());
+        for bad in [json!([]), json!({}), json!({"schemas": ["urn:x:y"]})] {
+            assert!(matches!(Query::of_body(&bad), Err(Problem::BadSyntax(_))), "{bad}");
         }
-        check("", 1, DEFAULT_COUNT);
-        check("startIndex=0&count=0", 1, 0);
-        check("startIndex=-5&count=-1", 1, 0);
-        check("startindex=7&COUNT=3&sortBy=title", 7, 3);
-        check("count=99999999999999999999", 1, MAX_COUNT);
-        check("&&count=%32", 1, 2);
+        for bad in [json!({"filter": 1}), json!({"count": "3"}), json!({"attributes": [1]})] {
+            let mut body = bad.clone();
+            body["schemas"] = json!([SEARCH_URN]);
+            assert!(matches!(Query::of_body(&body), Err(Problem::BadValue(_))), "{bad}");
+        }
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused() {
-        assert!(matches!(ListQuery::parse("count=ten"), Err(Problem::BadValue(_))));
-        assert!(matches!(ListQuery::parse("startIndex="), Err(Problem::BadValue(_))));
-        assert!(matches!(ListQuery::parse("filter=userName+eq"), Err(Problem::BadFilter(_))));
-        assert!(matches!(ListQuery::parse("filter="), Err(Problem::BadFilter(_))));
-    }
-
-    #[test]
-    fn a_filter_is_decoded() {
-        let list = ListQuery::parse("filter=userName+eq+%22a%2Bb%26c%22").unwrap();
-        assert_eq!(list.filter.unwrap().equality_on("username"), Some("a+b&c"));
+    fn a_lone_filter_is_seen() {
+        assert_eq!(lone_filter("filter=userName%20eq%20%22a%22").as_deref(), Some("userName eq \"a\""));
+        assert_eq!(lone_filter("filter=a&count=1"), None);
+        assert_eq!(lone_filter("count=1"), None);
     }
 }

@@ -1,199 +1,183 @@
-//! From what a client sends to what an account holds.
+//! From what a client sends to what is kept.
 //!
-//! Members are matched without case and kept in the schema's spelling. Left aside, as RFC 7644 §3.3 lets us: what only
-//! the server writes, what no schema knows, `null` and empty values. `schemas` is made from what is there. A password
-//! is checked like everything else and then not kept: nothing here ever asks for it.
+//! The protocol crate reads the body by the schema; here a profile's wishes are added: what is normalised, how many
+//! values an attribute may have, and who is meant by the members of a group.
 
-use scim::schema::{Attribute, Mutability, Returned, SchemaSet, USER_URN};
-use scim::validate::{ProblemKind, canonicalise, validate};
-use serde_json::{Map, Value};
+use scim::accept::{AcceptOptions, Accepted};
+use scim::schema::{ENTERPRISE_URN, SchemaSet, USER_URN};
+use serde_json::{Map, Value, json};
 
+use crate::application::Settings;
 use crate::problem::Problem;
+use crate::profile::{
+    CanonicalValues, Dialect, EmailValue, Feature, Profile, UnknownAttributes, UnknownMember, UserNameValue,
+};
+use crate::store::content::Content;
+use crate::store::{Ref, Store};
+use crate::types::{Kind, Role};
 
-/// The account that the body of a PUT describes, without `id` and `meta`. An absent `active` is for the caller to fill.
-pub(super) fn for_replacement(sent: &Value) -> Result<Map<String, Value>, Problem> {
-    let schemas = SchemaSet::user();
-    let Value::Object(mut resource) = canonicalise(sent, schemas) else {
-        return Err(Problem::BadSyntax("a user is a JSON object".to_owned()));
+/// What a body came to.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) content: Content,
+    /// The members of a group as they were sent.
+    pub(super) members: Option<Value>,
+    /// A text was taken for a boolean.
+    pub(super) string_boolean: bool,
+}
+
+/// Reads the body of a POST or a PUT.
+pub(super) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Problem> {
+    let profile = &settings.profile;
+    let mut accepted = kind.reader.read(body, options(profile))?;
+    if !accepted.secrets.is_empty() && profile.features.change_password != Feature::Works {
+        // An application that has no passwords of its own passes over them.
+        accepted.secrets.clear();
+    }
+    let string_boolean = accepted.string_boolean;
+    let members = accepted.captured.take();
+    let content = if settings.normalises {
+        normalised(profile, kind, accepted)?
+    } else {
+        Content::of_accepted(kind, accepted)
     };
-    prune(&mut resource, &|name| schemas.top_level(name), &|name| schemas.extension(name).is_some());
-    for extension in schemas.extensions() {
-        let urn = extension.id().as_str();
-        if let Some(Value::Object(members)) = resource.get_mut(urn) {
-            prune(members, &|name| extension.attribute(name), &|_| false);
-            if members.is_empty() {
-                resource.remove(urn);
+    Ok(Taken { content, members, string_boolean })
+}
+
+fn options(profile: &Profile) -> AcceptOptions {
+    AcceptOptions {
+        refuse_unknown: profile.gateway.unknown_attributes == UnknownAttributes::Refused,
+        enforce_canonical_values: profile.gateway.canonical_values == CanonicalValues::Enforced,
+        string_booleans: profile.requests.dialects.string_booleans == Dialect::Accepted,
+    }
+}
+
+/// Whether a profile changes or counts values.
+pub(crate) fn normalises(profile: &Profile) -> bool {
+    profile.application.user_name_value != UserNameValue::Kept
+        || profile.application.email_value != EmailValue::Kept
+        || !profile.application.max_values.is_empty()
+}
+
+fn normalised(profile: &Profile, kind: &Kind, accepted: Accepted) -> Result<Content, Problem> {
+    let mut tree = tree_of(&accepted.members)?;
+    normalise(profile, kind, &mut tree)?;
+    for (name, value) in accepted.secrets {
+        tree.insert(name, value);
+    }
+    Ok(Content::of_tree(kind, &tree))
+}
+
+/// The tree of members that are JSON text without the braces.
+pub(super) fn tree_of(members: &[u8]) -> Result<Map<String, Value>, Problem> {
+    let mut text = Vec::with_capacity(members.len() + 2);
+    text.push(b'{');
+    text.extend_from_slice(members);
+    text.push(b'}');
+    serde_json::from_slice(&text).map_err(|error| Problem::BadSyntax(error.to_string()))
+}
+
+/// Changes values as the application behind the gateway does, and counts them as it does.
+pub(super) fn normalise(profile: &Profile, kind: &Kind, tree: &mut Map<String, Value>) -> Result<(), Problem> {
+    if kind.role == Role::User {
+        if let Some(Value::String(name)) = tree.get_mut("userName") {
+            match profile.application.user_name_value {
+                UserNameValue::Kept => {}
+                UserNameValue::LowerCased => *name = name.to_lowercase(),
+                UserNameValue::Trimmed => *name = name.trim().to_owned(),
+            }
+        }
+        if profile.application.email_value == EmailValue::LowerCased
+            && let Some(Value::Array(emails)) = tree.get_mut("emails")
+        {
+            for email in emails {
+                if let Some(Value::String(value)) = email.get_mut("value") {
+                    *value = value.to_lowercase();
+                }
             }
         }
     }
-    let resource = Value::Object(resource);
-    let problems = validate(&resource, schemas).err().unwrap_or_default();
-    let wrong: Vec<String> = problems
-        .iter()
-        .filter(|problem| match &problem.kind {
-            ProblemKind::Unlisted(urn) => urn == USER_URN,
-            ProblemKind::Unknown
-            | ProblemKind::Spelling(_)
-            | ProblemKind::Missing
-            | ProblemKind::Type(_)
-            | ProblemKind::Primary
-            | ProblemKind::Canonical(_)
-            | ProblemKind::Immutable => true,
-        })
-        .map(ToString::to_string)
-        .collect();
-    match resource {
-        Value::Object(mut resource) if wrong.is_empty() => {
-            settle(&mut resource);
-            Ok(resource)
+    for (name, most) in &profile.application.max_values {
+        let most = most.get() as usize;
+        if let Some(Value::Array(values)) = scim::path::get_ci(tree, name)
+            && values.len() > most
+        {
+            let given = values.len();
+            return Err(Problem::BadValue(format!("{name} has {given} values, and {most} is the most here")));
         }
-        _ => Err(Problem::BadValue(wrong.join("; "))),
     }
+    Ok(())
 }
 
-/// The account that the body of a POST describes. An absent `active` means true.
-pub(crate) fn accept(sent: &Value) -> Result<Map<String, Value>, Problem> {
-    let mut resource = for_replacement(sent)?;
-    resource.entry("active").or_insert(Value::Bool(true));
-    Ok(resource)
+/// Who is meant by members as a client sends them: an array, or one of them.
+pub(super) fn resolve(settings: &Settings, store: &Store, members: &Value) -> Result<Vec<Ref>, Problem> {
+    let members = match members {
+        Value::Array(members) => members.as_slice(),
+        single => std::slice::from_ref(single),
+    };
+    let mut found = Vec::with_capacity(members.len());
+    for (at, member) in members.iter().enumerate() {
+        match resolve_one(settings, store, member, at)? {
+            Some(member) => found.push(member),
+            None if settings.profile.gateway.unknown_member == UnknownMember::Dropped => {}
+            None => {
+                let detail = format!("members[{at}]: no user or group has that id; make it first");
+                return Err(Problem::BadValue(detail));
+            }
+        }
+    }
+    Ok(found)
 }
 
-/// The outcome of a PATCH, ready to be kept. An account always says whether it is active: removing that keeps it.
-pub(super) fn patched(outcome: Value, was_active: bool) -> Map<String, Value> {
-    let mut resource = match outcome {
+/// The resource that a member is about, by `value` or by the end of `$ref`.
+fn resolve_one(settings: &Settings, store: &Store, member: &Value, at: usize) -> Result<Option<Ref>, Problem> {
+    let Value::Object(members) = member else {
+        return Err(Problem::BadValue(format!("members[{at}] must be an object with a value")));
+    };
+    let text = |name: &str| scim::path::get_ci(members, name).and_then(Value::as_str);
+    let id = match (text("value"), text("$ref")) {
+        (Some(id), _) => id.to_owned(),
+        (None, Some(address)) => {
+            let last = address.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            super::decoded(last)
+        }
+        (None, None) => return Err(Problem::BadValue(format!("members[{at}].value is required"))),
+    };
+    let found = store.find(&id).filter(|found| store.get(*found).is_some());
+    if let (Some(found), Some(said)) = (found, text("type")) {
+        let name = settings.types.get(found.kind).name();
+        if !said.eq_ignore_ascii_case(name) {
+            let detail = format!("members[{at}].type is {said}, and the resource of that id is a {name}");
+            return Err(Problem::BadValue(detail));
+        }
+    }
+    Ok(found)
+}
+
+/// An unchecked resource as the library and the administration seed it.
+pub(crate) fn completed(kind: &Kind, resource: Value) -> Content {
+    let mut tree = match resource {
         Value::Object(resource) => resource,
         _ => Map::new(),
     };
-    resource.remove("id");
-    resource.remove("meta");
-    settle(&mut resource);
-    resource.entry("active").or_insert(Value::Bool(was_active));
-    resource
+    if kind.role == Role::User {
+        tree.entry("active").or_insert(Value::Bool(true));
+    }
+    // What is never shown is not told either, and there is nothing to compare it with.
+    let mut content = Content::of_tree(kind, &tree);
+    content.secret = None;
+    content
 }
 
-/// An unchecked account with what the server adds to each.
-pub(crate) fn completed(resource: Value) -> Map<String, Value> {
-    let mut resource = match resource {
-        Value::Object(resource) => resource,
-        _ => Map::new(),
-    };
-    drop_secrets(&mut resource);
-    resource.entry("active").or_insert(Value::Bool(true));
-    if !resource.contains_key("schemas") {
-        list_schemas(&mut resource);
+/// A body as the schema of users has it, from a tree that may lack `schemas`.
+pub(crate) fn with_schemas(resource: &Value) -> Value {
+    let mut resource = resource.clone();
+    if let Value::Object(members) = &mut resource
+        && !members.contains_key("schemas")
+    {
+        let extended = SchemaSet::user().extensions().iter().any(|e| members.contains_key(e.id().as_str()));
+        let urns = if extended { json!([USER_URN, ENTERPRISE_URN]) } else { json!([USER_URN]) };
+        members.insert("schemas".to_owned(), urns);
     }
     resource
-}
-
-/// Drops what is never returned and names the schemas.
-fn settle(resource: &mut Map<String, Value>) {
-    drop_secrets(resource);
-    list_schemas(resource);
-}
-
-fn drop_secrets(resource: &mut Map<String, Value>) {
-    let never = |attribute: &Attribute| attribute.returned == Returned::Never;
-    resource.retain(|name, _| !SchemaSet::user().top_level(name).is_some_and(never));
-}
-
-fn list_schemas(resource: &mut Map<String, Value>) {
-    let schemas = SchemaSet::user();
-    let used = schemas.extensions().iter().map(|schema| schema.id().as_str());
-    let used = used.filter(|urn| resource.contains_key(*urn));
-    let listed: Vec<Value> = std::iter::once(USER_URN).chain(used).map(Value::from).collect();
-    resource.insert("schemas".to_owned(), Value::Array(listed));
-}
-
-/// Takes out what only the server writes, what is unknown (save what `keep` knows better) and what is empty.
-fn prune<'a>(
-    members: &mut Map<String, Value>,
-    look_up: &dyn Fn(&str) -> Option<&'a Attribute>,
-    keep: &dyn Fn(&str) -> bool,
-) {
-    members.retain(|name, value| match look_up(name) {
-        Some(attribute) if attribute.mutability != Mutability::ReadOnly => {
-            prune_value(value, attribute);
-            !is_nothing(value)
-        }
-        Some(_) => false,
-        None => keep(name) && !value.is_null(),
-    });
-}
-
-fn prune_value(value: &mut Value, attribute: &Attribute) {
-    match value {
-        Value::Array(values) => {
-            for value in values.iter_mut() {
-                prune_value(value, attribute);
-            }
-            values.retain(|value| !is_nothing(value));
-        }
-        Value::Object(members) if attribute.is_complex() => {
-            prune(members, &|name| attribute.sub(name), &|_| false);
-        }
-        Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn is_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(values) => values.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use scim::schema::ENTERPRISE_URN;
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn what_is_sent_becomes_an_account() {
-        #[track_caller]
-        fn check(sent: &Value, expected: &Value) {
-            assert_eq!(accept(sent).map(Value::Object).as_ref(), Ok(expected));
-        }
-        let user = |more: Value| {
-            let mut user = json!({"schemas": [USER_URN], "userName": "ida", "active": true});
-            user.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            user
-        };
-        check(&user(json!({})), &user(json!({})));
-        check(&json!({"SCHEMAS": [USER_URN], "username": "ida"}), &user(json!({})));
-        check(
-            &user(json!({"id": "mine", "meta": {"version": "9"}, "groups": [{"value": "g"}], "shoe": 44,
-                "title": null, "emails": [], "name": {}, "password": "hunter2"})),
-            &user(json!({})),
-        );
-        check(&user(json!({"active": false})), &user(json!({"active": false})));
-        check(
-            &user(json!({ENTERPRISE_URN: {"department": "Ops", "shoe": 1}})),
-            &user(json!({"schemas": [USER_URN, ENTERPRISE_URN], ENTERPRISE_URN: {"department": "Ops"}})),
-        );
-        check(&user(json!({"schemas": [USER_URN, ENTERPRISE_URN], ENTERPRISE_URN: {}})), &user(json!({})));
-    }
-
-    #[test]
-    fn what_does_not_fit_is_named() {
-        #[track_caller]
-        fn check(sent: &Value, part: &str) {
-            match accept(sent) {
-                Err(Problem::BadValue(detail)) => assert!(detail.contains(part), "{detail} lacks {part}"),
-                other => panic!("{other:?}"),
-            }
-        }
-        check(&json!({"schemas": [USER_URN]}), "userName");
-        check(&json!({"schemas": [USER_URN], "userName": ""}), "userName");
-        check(&json!({"schemas": [USER_URN], "userName": 7}), "userName");
-        check(&json!({"userName": "a"}), "schemas");
-        check(&json!({"schemas": ["urn:x:y"], "userName": "a"}), "schemas");
-        check(&json!({"schemas": [USER_URN], "userName": "a", "active": "False"}), "active");
-        check(&json!({"schemas": [USER_URN], "userName": "a", "emails": [{"value": 1}]}), "emails[0].value");
-        check(&json!({"schemas": [USER_URN], "userName": "a", "password": 1}), "password");
-        assert!(matches!(accept(&json!([])), Err(Problem::BadSyntax(_))));
-    }
 }

@@ -101,7 +101,7 @@ impl Store {
         for at in members.iter().take(limit) {
             let Some(member) = self.get(at) else { continue };
             out.extend_from_slice(if out.is_empty() { b"\"members\":[" } else { b"," });
-            self.pointer(&mut out, at, member, &self.types().get(at.kind).name);
+            self.pointer(&mut out, at, member, self.types().get(at.kind).name());
         }
         if !out.is_empty() {
             out.push(b']');

@@ -1,0 +1,440 @@
+//! Many operations in one request (RFC 7644 §3.7), with references to what others of them create.
+//!
+//! Every POST is promised its id before anything is done, so that references can be put in their places at once. What
+//! an operation refers to is carried out before it; where operations refer to each other in a circle, the members that
+//! close it are added at the end (RFC 7644 §3.7.1).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use scim::error::error_body;
+use scim::path::get_ci;
+use scim::schema::{BULK_REQUEST_URN, BULK_RESPONSE_URN};
+use serde_json::{Map, Value, json};
+
+use super::{Refusal, Scene, Step, Target, handle, target};
+use crate::hops::Downstreams;
+use crate::journal::Downstream;
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::store::Ref;
+use crate::store::members::MembersChange;
+
+const REFERENCE: &str = "bulkId:";
+
+/// One operation as it was sent.
+#[derive(Debug)]
+struct Operation {
+    method: Method,
+    bulk_id: Option<String>,
+    path: String,
+    data: Value,
+    version: Option<String>,
+    /// The operations whose results it refers to.
+    needs: Vec<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Begun,
+    Done { failed: bool },
+}
+
+pub(super) fn bulk(scene: &Scene<'_>) -> Result<Reply, Refusal> {
+    let features = &scene.settings.profile.features;
+    let most = features.bulk_max_payload as usize;
+    let body = scene.body()?;
+    if body.len() > most {
+        return Err(Problem::TooLarge { what: "the bulk request (maxPayloadSize)", most }.into());
+    }
+    let (fail_on_errors, operations) = read(&scene.json()?)?;
+    let most = features.bulk_max_operations as usize;
+    if operations.len() > most {
+        let why = format!("the request has {} operations, and {most} is the most (maxOperations)", operations.len());
+        return Err(Problem::by_profile(413, None, why).into());
+    }
+    let mut run = Run::new(scene, operations)?;
+    run.all(fail_on_errors);
+    run.close_circles();
+    Ok(run.reply())
+}
+
+fn syntax(text: impl Into<String>) -> Problem {
+    Problem::BadSyntax(text.into())
+}
+
+fn read(body: &Value) -> Result<(Option<usize>, Vec<Operation>), Problem> {
+    let Value::Object(members) = body else { return Err(syntax("a bulk request is a JSON object")) };
+    let listed = get_ci(members, "schemas").and_then(Value::as_array);
+    let is_bulk = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(BULK_REQUEST_URN));
+    if !listed.is_some_and(|urns| urns.iter().any(is_bulk)) {
+        return Err(syntax(format!("`schemas` of a bulk request names {BULK_REQUEST_URN}")));
+    }
+    let fail_on_errors = match get_ci(members, "failOnErrors") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            let number = value.as_u64().filter(|number| *number > 0);
+            let number = number.ok_or_else(|| syntax("`failOnErrors` is a whole number from 1"))?;
+            Some(usize::try_from(number).unwrap_or(usize::MAX))
+        }
+    };
+    let Some(Value::Array(list)) = get_ci(members, "Operations") else {
+        return Err(syntax("`Operations` of a bulk request is an array"));
+    };
+    let operations = list
+        .iter()
+        .enumerate()
+        .map(|(at, operation)| {
+            read_operation(operation).map_err(|why| syntax(format!("Operations[{at}]{why}")))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok((fail_on_errors, operations))
+}
+
+fn read_operation(operation: &Value) -> Result<Operation, String> {
+    let Value::Object(members) = operation else { return Err(" is not an object".to_owned()) };
+    let text = |name: &str| match get_ci(members, name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(format!(".{name} is not a text")),
+    };
+    let method = match text("method")?.map(|method| method.to_ascii_uppercase()).as_deref() {
+        Some("POST") => Method::POST,
+        Some("PUT") => Method::PUT,
+        Some("PATCH") => Method::PATCH,
+        Some("DELETE") => Method::DELETE,
+        _ => return Err(".method is one of POST, PUT, PATCH, DELETE".to_owned()),
+    };
+    let path = text("path")?.filter(|path| path.starts_with('/'));
+    let path = path.ok_or(".path is a path such as /Users or /Users/{id}")?;
+    let bulk_id = text("bulkId")?.filter(|id| !id.is_empty());
+    if method == Method::POST && bulk_id.is_none() {
+        return Err(".bulkId is required with POST".to_owned());
+    }
+    let data = get_ci(members, "data").cloned().unwrap_or_default();
+    if method != Method::DELETE && !data.is_object() {
+        return Err(".data is required, and an object".to_owned());
+    }
+    Ok(Operation { method, bulk_id, path, data, version: text("version")?, needs: Vec::new() })
+}
+
+/// What one operation came to.
+struct Outcome {
+    status: StatusCode,
+    location: Option<String>,
+    version: Option<String>,
+    response: Option<Value>,
+}
+
+struct Run<'a> {
+    scene: &'a Scene<'a>,
+    operations: Vec<Operation>,
+    states: Vec<State>,
+    outcomes: Vec<Option<Outcome>>,
+    /// The ids that POSTs were promised, by `bulkId`, with the operation.
+    promised: HashMap<String, (usize, Arc<str>)>,
+    /// Members that close a circle: the group's id and theirs.
+    late: Vec<(Arc<str>, Arc<str>)>,
+    downstream: Vec<Downstream>,
+    reply: Reply,
+}
+
+impl<'a> Run<'a> {
+    fn new(scene: &'a Scene<'a>, operations: Vec<Operation>) -> Result<Self, Problem> {
+        let mut promised: HashMap<String, (usize, Arc<str>)> = HashMap::new();
+        let mut store = scene.store();
+        for (at, operation) in operations.iter().enumerate() {
+            let Some(bulk_id) = operation.bulk_id.as_ref().filter(|_| operation.method == Method::POST) else {
+                continue;
+            };
+            if promised.insert(bulk_id.clone(), (at, store.new_id())).is_some() {
+                return Err(syntax(format!("Operations[{at}].bulkId `{bulk_id}` is used twice")));
+            }
+        }
+        drop(store);
+        let mut run = Self {
+            scene,
+            states: vec![State::Waiting; operations.len()],
+            outcomes: operations.iter().map(|_| None).collect(),
+            operations,
+            promised,
+            late: Vec::new(),
+            downstream: Vec::new(),
+            reply: Reply::empty(StatusCode::OK),
+        };
+        for at in 0..run.operations.len() {
+            let mut needs = Vec::new();
+            let mut data = std::mem::take(&mut run.operations[at].data);
+            put_in_place(&mut data, &run.promised, &mut needs);
+            run.operations[at].data = data;
+            let path = std::mem::take(&mut run.operations[at].path);
+            run.operations[at].path = match path.rsplit_once(REFERENCE) {
+                Some((before, name)) => match run.promised.get(name) {
+                    Some((other, id)) => {
+                        needs.push(*other);
+                        format!("{before}{id}")
+                    }
+                    None => path,
+                },
+                None => path,
+            };
+            needs.retain(|other| *other != at);
+            run.operations[at].needs = needs;
+        }
+        Ok(run)
+    }
+
+    fn all(&mut self, fail_on_errors: Option<usize>) {
+        for at in 0..self.operations.len() {
+            self.one(at);
+            let failed = self.states.iter().filter(|state| **state == State::Done { failed: true }).count();
+            if fail_on_errors.is_some_and(|most| failed >= most) {
+                return;
+            }
+        }
+    }
+
+    /// Carries an operation out, what it needs before it.
+    fn one(&mut self, at: usize) {
+        if self.states[at] != State::Waiting {
+            return;
+        }
+        self.states[at] = State::Begun;
+        for other in self.operations[at].needs.clone() {
+            self.one(other);
+            if self.states[other] == State::Done { failed: true } {
+                let name = self.operations[other].bulk_id.clone().unwrap_or_default();
+                let why = format!("what bulkId `{name}` was to create does not exist");
+                return self.settle(at, failure(StatusCode::CONFLICT, &why));
+            }
+        }
+        let mut data = self.operations[at].data.clone();
+        if let Some(name) = unresolved(&data).or_else(|| reference_in(&self.operations[at].path)) {
+            let why = format!("no POST of this request has the bulkId `{name}`");
+            return self.settle(at, failure(StatusCode::BAD_REQUEST, &why));
+        }
+        let begun: Vec<Arc<str>> = self.operations[at]
+            .needs
+            .iter()
+            .filter(|other| self.states[**other] == State::Begun)
+            .filter_map(|other| self.promised_of(*other))
+            .collect();
+        let late = take_members(&mut data, &begun);
+        let reserved = self.promised_of(at);
+        let group = reserved.clone().or_else(|| {
+            self.operations[at].path.rsplit('/').next().map(|id| Arc::from(super::decoded(id)))
+        });
+        let outcome = self.carry_out(at, &data, reserved);
+        if outcome.status.is_success()
+            && let Some(group) = group
+        {
+            self.late.extend(late.into_iter().map(|member| (Arc::clone(&group), member)));
+        }
+        self.settle(at, outcome);
+    }
+
+    fn promised_of(&self, at: usize) -> Option<Arc<str>> {
+        let operation = &self.operations[at];
+        if operation.method != Method::POST {
+            return None;
+        }
+        operation.bulk_id.as_ref().and_then(|name| self.promised.get(name)).map(|(_, id)| Arc::clone(id))
+    }
+
+    fn settle(&mut self, at: usize, outcome: Outcome) {
+        self.states[at] = State::Done { failed: !outcome.status.is_success() };
+        self.outcomes[at] = Some(outcome);
+    }
+
+    fn carry_out(&mut self, at: usize, data: &Value, reserved: Option<Arc<str>>) -> Outcome {
+        let operation = &self.operations[at];
+        let aim = target(self.scene.settings, &operation.path);
+        let fits = match aim {
+            Target::Collection(_) => operation.method == Method::POST,
+            Target::Resource(..) => operation.method != Method::POST,
+            _ => false,
+        };
+        if !fits {
+            let why = format!("{} {} is no operation of a bulk request", operation.method, operation.path);
+            return failure(StatusCode::BAD_REQUEST, &why);
+        }
+        let mut headers = HeaderMap::new();
+        if let Some(version) = operation.version.as_deref().and_then(|v| HeaderValue::from_str(v).ok()) {
+            headers.insert(header::IF_MATCH, version);
+        }
+        let body = if data.is_null() { Bytes::new() } else { Bytes::from(data.to_string()) };
+        let inner = Scene {
+            method: &operation.method,
+            path: &operation.path,
+            query: "",
+            conditional: !headers.is_empty(),
+            headers: &headers,
+            body: &body,
+            reserved,
+            inner: true,
+            me: None,
+            no_id: Arc::clone(&self.scene.no_id),
+            ..*self.scene
+        };
+        let reply = match handle(&inner) {
+            Step::Done(reply) => reply,
+            Step::Aside(_) => Reply::from(Problem::NoSuchPath),
+        };
+        let text = |name| reply.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_owned);
+        let location = text(header::LOCATION).or_else(|| self.location(aim));
+        let outcome = Outcome {
+            status: reply.status,
+            version: text(header::ETAG),
+            location,
+            response: (!reply.status.is_success())
+                .then(|| serde_json::from_slice(&reply.body).unwrap_or_default()),
+        };
+        self.downstream.extend(reply.downstream.into_list());
+        self.reply.changes.extend(reply.changes);
+        for dialect in reply.dialects {
+            if !self.reply.dialects.contains(&dialect) {
+                self.reply.dialects.push(dialect);
+            }
+        }
+        outcome
+    }
+
+    fn location(&self, aim: Target<'_>) -> Option<String> {
+        let (Some(kind), Some(id)) = aim.resource() else { return None };
+        let endpoint = format!("{}/{}", self.scene.settings.scim_url, self.scene.settings.types.get(kind).endpoint);
+        let mut out = Vec::new();
+        crate::store::document::write_location(&mut out, &endpoint, &id);
+        String::from_utf8(out).ok()
+    }
+
+    /// Adds the members that had to wait until everybody was there.
+    fn close_circles(&mut self) {
+        let mut store = self.scene.store();
+        for (group, member) in std::mem::take(&mut self.late) {
+            let (Some(group), Some(member)) = (store.find(&group), store.find(&member)) else { continue };
+            let _: bool = store.change_members(group, &[MembersChange::Add(vec![member])], self.scene.now);
+            if let Some(tag) = store.get(group).map(|record| store.etag(record)) {
+                let id = store.get(group).map(|record| Arc::clone(&record.id));
+                self.retag(group, id.as_ref(), &tag);
+            }
+        }
+    }
+
+    /// The version that is told is the one that stays.
+    fn retag(&mut self, _group: Ref, id: Option<&Arc<str>>, tag: &str) {
+        for at in 0..self.operations.len() {
+            if self.promised_of(at).as_ref() == id
+                && let Some(outcome) = &mut self.outcomes[at]
+            {
+                outcome.version = outcome.version.take().map(|_| tag.to_owned());
+            }
+        }
+    }
+
+    fn reply(self) -> Reply {
+        let mut list = Vec::new();
+        for (operation, outcome) in self.operations.iter().zip(self.outcomes) {
+            let Some(outcome) = outcome else { continue };
+            let mut told = Map::new();
+            told.insert("method".to_owned(), Value::from(operation.method.as_str()));
+            if let Some(bulk_id) = &operation.bulk_id {
+                told.insert("bulkId".to_owned(), Value::from(bulk_id.as_str()));
+            }
+            if let Some(location) = outcome.location {
+                told.insert("location".to_owned(), Value::from(location));
+            }
+            if let Some(version) = outcome.version {
+                told.insert("version".to_owned(), Value::from(version));
+            }
+            if let Some(response) = outcome.response {
+                told.insert("response".to_owned(), response);
+            }
+            told.insert("status".to_owned(), Value::from(outcome.status.as_str()));
+            list.push(Value::Object(told));
+        }
+        let body = json!({"schemas": [BULK_RESPONSE_URN], "Operations": list});
+        let reply = Reply::value(StatusCode::OK, &body).became(Downstreams::Many(self.downstream));
+        Reply { changes: self.reply.changes, dialects: self.reply.dialects, ..reply }
+    }
+}
+
+fn failure(status: StatusCode, why: &str) -> Outcome {
+    let scim_type = (status == StatusCode::BAD_REQUEST).then_some(scim::error::ScimType::InvalidValue);
+    Outcome {
+        status,
+        location: None,
+        version: None,
+        response: Some(error_body(status.as_u16(), scim_type, why)),
+    }
+}
+
+fn reference_in(path: &str) -> Option<String> {
+    path.rsplit_once(REFERENCE).map(|(_, name)| name.to_owned())
+}
+
+/// Puts promised ids in the place of references, and notes whose they are.
+fn put_in_place(data: &mut Value, promised: &HashMap<String, (usize, Arc<str>)>, needs: &mut Vec<usize>) {
+    match data {
+        Value::String(text) => {
+            if let Some((at, id)) = text.strip_prefix(REFERENCE).and_then(|name| promised.get(name)) {
+                needs.push(*at);
+                *text = id.to_string();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| put_in_place(item, promised, needs)),
+        Value::Object(members) => {
+            members.values_mut().for_each(|value| put_in_place(value, promised, needs));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The name in a reference that is left.
+fn unresolved(data: &Value) -> Option<String> {
+    match data {
+        Value::String(text) => text.strip_prefix(REFERENCE).map(str::to_owned),
+        Value::Array(items) => items.iter().find_map(unresolved),
+        Value::Object(members) => members.values().find_map(unresolved),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// Takes members out whose resources are still to come. Gives their ids.
+fn take_members(data: &mut Value, begun: &[Arc<str>]) -> Vec<Arc<str>> {
+    if begun.is_empty() {
+        return Vec::new();
+    }
+    let mut taken = Vec::new();
+    let mut sift = |list: &mut Value| {
+        if let Value::Array(members) = list {
+            members.retain(|member| {
+                let id = member.get("value").and_then(Value::as_str);
+                match begun.iter().find(|begun| Some(&***begun) == id) {
+                    Some(id) => {
+                        taken.push(Arc::clone(id));
+                        false
+                    }
+                    None => true,
+                }
+            });
+        }
+    };
+    if let Some(members) = data.get_mut("members") {
+        sift(members);
+    }
+    if let Some(Value::Array(operations)) = data.get_mut("Operations") {
+        for operation in operations {
+            let on_members = operation
+                .get("path")
+                .and_then(Value::as_str)
+                .is_some_and(|path| path.eq_ignore_ascii_case("members"));
+            if on_members && let Some(value) = operation.get_mut("value") {
+                sift(value);
+            }
+        }
+    }
+    taken
+}

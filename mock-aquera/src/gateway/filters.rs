@@ -1,0 +1,248 @@
+//! Which filters an application takes, and how it compares.
+
+use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, Operator};
+use scim::error::ScimType;
+use scim::path::AttrPath;
+use scim::schema::SchemaSet;
+
+use crate::problem::Problem;
+use crate::profile::{FilterCase, FilterRules, FilterSubset, UnsupportedFilter};
+use crate::types::Kind;
+
+/// What becomes of a filter.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// It selects.
+    Applied(Filter),
+    /// It is passed over: everything is listed.
+    Ignored,
+    /// Nothing is listed, whatever there is.
+    Nothing,
+}
+
+/// Reads a filter and looks whether the application has what it takes.
+pub(super) fn take(text: &str, rules: &FilterRules, kinds: &[&Kind]) -> Result<Taken, Problem> {
+    let unsupported = |why: String| match rules.unsupported {
+        UnsupportedFilter::Answers400 => Err(Problem::BadFilter(why)),
+        UnsupportedFilter::Answers501 => Err(Problem::by_profile(501, None, why)),
+        UnsupportedFilter::Answers403 => Err(Problem::by_profile(403, None, why)),
+        UnsupportedFilter::Empty200 => Ok(Taken::Nothing),
+        UnsupportedFilter::Ignored => Ok(Taken::Ignored),
+    };
+    let filter = match Filter::parse(text) {
+        Ok(filter) => filter,
+        Err(error) if rules.unsupported == UnsupportedFilter::Empty200 => {
+            tracing::debug!(%error, "a filter that is not understood selects nothing");
+            return Ok(Taken::Nothing);
+        }
+        Err(error) => return Err(Problem::BadFilter(format!("{error}: {}", marked(text, &error)))),
+    };
+    if let Some(path) = unknown(&filter, kinds) {
+        return Err(Problem::BadFilter(format!("{path} is not an attribute of {}", names(kinds))));
+    }
+    if let Some(path) = looks_at_secret(&filter, kinds) {
+        return Err(Problem::by_profile(
+            403,
+            Some(ScimType::Sensitive),
+            format!("{path} is never returned, and a filter would give it away"),
+        ));
+    }
+    match outside(&filter, rules) {
+        Some(why) => unsupported(why),
+        None => Ok(Taken::Applied(filter)),
+    }
+}
+
+/// The place in the filter, in one line.
+fn marked(text: &str, error: &scim::filter::ParseError) -> String {
+    let span = error.span();
+    let before: String = text.get(..span.start).unwrap_or(text).chars().rev().take(30).collect();
+    let before: String = before.chars().rev().collect();
+    let after: String = text.get(span.start..).unwrap_or_default().chars().take(30).collect();
+    format!("`{before}` ⟨here⟩ `{after}`")
+}
+
+fn names(kinds: &[&Kind]) -> String {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    names.join(" or ")
+}
+
+/// A path that none of the types knows.
+fn unknown(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
+    let (first, rest) = kinds.split_first()?;
+    let unknown = filter.unknown_paths(&first.schemas);
+    unknown.into_iter().find(|path| {
+        rest.iter().all(|kind| {
+            let whole = AttrPath { sub: None, ..path.clone() };
+            !kind.schemas.facts(path).known || kind.schemas.locate(&whole).is_none()
+        })
+    })
+}
+
+fn looks_at_secret(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
+    use scim::schema::Returned;
+    filter.parts().into_iter().filter_map(|part| part.path).map(std::borrow::Cow::into_owned).find(|path| {
+        kinds.iter().any(|kind| {
+            kind.schemas.locate(path).is_some_and(|found| {
+                found.attribute.returned == Returned::Never || found.leaf().returned == Returned::Never
+            })
+        })
+    })
+}
+
+/// What in a filter is beyond the rules.
+fn outside(filter: &Filter, rules: &FilterRules) -> Option<String> {
+    if let Some(most) = rules.max_terms.map(|most| most.get() as usize)
+        && filter.terms() > most
+    {
+        return Some(format!("it has {} comparisons, and {most} are the most", filter.terms()));
+    }
+    let allowed: &[Operator] = match rules.subset {
+        FilterSubset::Full => return outside_attributes(filter, rules),
+        FilterSubset::Eq => &[Operator::Compare(CompareOp::Eq)],
+        FilterSubset::EqAnd => &[Operator::Compare(CompareOp::Eq), Operator::And],
+        FilterSubset::EqSw => &[Operator::Compare(CompareOp::Eq), Operator::Compare(CompareOp::Sw)],
+        FilterSubset::None => &[],
+    };
+    let beyond = filter.parts().into_iter().map(|part| part.operator).find(|op| !allowed.contains(op));
+    match beyond {
+        Some(operator) => Some(format!("`{operator}` is not supported by this application")),
+        None => outside_attributes(filter, rules),
+    }
+}
+
+fn outside_attributes(filter: &Filter, rules: &FilterRules) -> Option<String> {
+    if rules.attributes.is_empty() {
+        return None;
+    }
+    let parts = filter.parts();
+    let path = parts.iter().filter_map(|part| part.path.as_ref()).map(ToString::to_string).find(|path| {
+        let last = path.rsplit(':').next().unwrap_or(path);
+        !rules.attributes.iter().any(|known| known.eq_ignore_ascii_case(path) || known.eq_ignore_ascii_case(last))
+    })?;
+    Some(format!("{path} cannot be filtered on; what can: {}", rules.attributes.join(", ")))
+}
+
+/// How texts are compared: as the schema says, or in one way throughout.
+pub(super) struct Comparing<'s> {
+    pub(super) schemas: &'s SchemaSet,
+    pub(super) case: FilterCase,
+}
+
+impl AttrInfo for Comparing<'_> {
+    fn case_exact(&self, path: &AttrPath) -> bool {
+        self.facts(path).case_exact
+    }
+
+    fn facts<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
+        let facts = self.schemas.facts(path);
+        match self.case {
+            FilterCase::Schema => facts,
+            FilterCase::Exact => AttrFacts { case_exact: true, ..facts },
+            FilterCase::Ignored => AttrFacts { case_exact: false, ..facts },
+        }
+    }
+}
+
+/// What an index can answer of a filter.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Indexed<'f> {
+    /// `id eq "…"`.
+    Id(&'f str),
+    /// A watched path, by its position, and the text.
+    Watched(usize, &'f str),
+}
+
+/// The part of a filter that an index answers, so that only what it finds has to be looked at.
+pub(super) fn indexed<'f>(filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>> {
+    match filter {
+        Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } => {
+            if path.sub.is_none()
+                && path.name == *"id"
+                && path.urn.as_ref().is_none_or(|urn| urn == kind.schemas.core().id())
+            {
+                return Some(Indexed::Id(text));
+            }
+            kind.index_of(path).map(|at| Indexed::Watched(at, text))
+        }
+        Filter::And(parts) => parts.iter().find_map(|part| indexed(part, kind)),
+        Filter::ValuePath { path, filter } => match &**filter {
+            Filter::Compare { path: inner, op: CompareOp::Eq, value: Literal::String(text) } => {
+                kind.index_of(&path.child(inner.name.clone())).map(|at| Indexed::Watched(at, text))
+            }
+            Filter::And(parts) => parts.iter().find_map(|part| match part {
+                Filter::Compare { path: inner, op: CompareOp::Eq, value: Literal::String(text) } => {
+                    kind.index_of(&path.child(inner.name.clone())).map(|at| Indexed::Watched(at, text))
+                }
+                _ => None,
+            }),
+            _ => None,
+        },
+        Filter::Or(_) | Filter::Not(_) | Filter::Present(_) | Filter::Compare { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Types;
+
+    #[track_caller]
+    fn check(text: &str, rules: &FilterRules, expected: Result<&str, &str>) {
+        let types = Types::standard();
+        let got = match take(text, rules, &[types.get(0)]) {
+            Ok(Taken::Applied(_)) => Ok("applied"),
+            Ok(Taken::Ignored) => Ok("ignored"),
+            Ok(Taken::Nothing) => Ok("nothing"),
+            Err(problem) => {
+                let (status, scim_type) = problem.wire();
+                Err(format!("{} {}", status.as_u16(), scim_type.map_or("-", ScimType::as_str)))
+            }
+        };
+        assert_eq!(got.as_ref().map(|s| *s).map_err(String::as_str), expected, "{text}");
+    }
+
+    #[test]
+    fn what_is_taken() {
+        let full = FilterRules::default();
+        check("userName eq \"a\"", &full, Ok("applied"));
+        check("userName eq", &full, Err("400 invalidFilter"));
+        check("shoe eq 1", &full, Err("400 invalidFilter"));
+        check("name.shoe pr", &full, Err("400 invalidFilter"));
+        check("password eq \"x\"", &full, Err("403 sensitive"));
+        let of = |subset, unsupported| FilterRules { subset, unsupported, ..FilterRules::default() };
+        let (eq, and) = ("userName eq \"a\"", "userName eq \"a\" and title eq \"b\"");
+        check(eq, &of(FilterSubset::Eq, UnsupportedFilter::Answers400), Ok("applied"));
+        check(and, &of(FilterSubset::Eq, UnsupportedFilter::Answers400), Err("400 invalidFilter"));
+        check(and, &of(FilterSubset::EqAnd, UnsupportedFilter::Answers400), Ok("applied"));
+        check("userName sw \"a\"", &of(FilterSubset::EqSw, UnsupportedFilter::Answers400), Ok("applied"));
+        check("userName co \"a\"", &of(FilterSubset::EqSw, UnsupportedFilter::Answers501), Err("501 -"));
+        check(eq, &of(FilterSubset::None, UnsupportedFilter::Answers403), Err("403 -"));
+        check(eq, &of(FilterSubset::None, UnsupportedFilter::Empty200), Ok("nothing"));
+        check(eq, &of(FilterSubset::None, UnsupportedFilter::Ignored), Ok("ignored"));
+        let two = FilterRules { max_terms: std::num::NonZeroU32::new(1), ..FilterRules::default() };
+        check(and, &two, Err("400 invalidFilter"));
+        let some = FilterRules { attributes: vec!["userName".to_owned()], ..FilterRules::default() };
+        check("USERNAME eq \"a\"", &some, Ok("applied"));
+        check("title eq \"a\"", &some, Err("400 invalidFilter"));
+    }
+
+    #[test]
+    fn what_an_index_answers() {
+        let types = Types::standard();
+        let kind = types.get(0);
+        let of = |text: &str| {
+            let filter = Filter::parse(text).unwrap();
+            indexed(&filter, kind).map(|found| match found {
+                Indexed::Id(text) => format!("id {text}"),
+                Indexed::Watched(at, text) => format!("{} {text}", kind.watched[at].text),
+            })
+        };
+        assert_eq!(of("id eq \"1\"").as_deref(), Some("id 1"));
+        assert_eq!(of("active eq true and userName eq \"a\"").as_deref(), Some("userName a"));
+        assert_eq!(of("emails[type eq \"work\" and value eq \"x\"]").as_deref(), Some("emails.value x"));
+        assert_eq!(of("emails[value eq \"x\"]").as_deref(), Some("emails.value x"));
+        assert_eq!(of("userName eq \"a\" or title pr"), None);
+        assert_eq!(of("userName sw \"a\""), None);
+    }
+}

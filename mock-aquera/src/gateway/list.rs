@@ -1,0 +1,576 @@
+//! Queries: lists, searches, and the query over all types at the root (RFC 7644 §3.4.2, §3.4.3).
+//!
+//! What the order of creation or an index answers is answered at once. Everything else is a walk over the resources
+//! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use scim::filter::Filter;
+use scim::project::Projection;
+use scim::schema::LIST_URN;
+use scim::sort::{SortBy, SortKey, SortOrder};
+
+use super::filters::{self, Comparing, Indexed, Taken};
+use super::page::{Cursor, Position, Window, query_hash};
+use super::query::Query;
+use super::{Refusal, Scene, Step, partial};
+use crate::application::Settings;
+use crate::hops::Downstreams;
+use crate::journal::DownstreamOperation;
+use crate::lock;
+use crate::problem::Problem;
+use crate::profile::{
+    FilterCase, FilterMiss, FilteredGroupsStartIndex, ItemsPerPage, ListRules, Pages, PastEnd, SortRule,
+    TotalResults, WithoutFilter,
+};
+use crate::reply::Reply;
+use crate::store::show::MembersShown;
+use crate::store::{Record, Ref, Store};
+use crate::types::{Kind, Role, Types};
+
+/// How many resources a walk looks at before it lets others at the store.
+const STRIDE: usize = 256;
+/// Stores up to this size are walked on the spot.
+const SMALL: usize = 512;
+
+/// One query, ready to be answered. It owns what it needs, so it can be answered aside.
+#[derive(Debug)]
+pub(crate) struct List {
+    settings: Arc<Settings>,
+    types: Arc<Types>,
+    kinds: Vec<u16>,
+    filter: Option<Filter>,
+    nothing: bool,
+    filtered: bool,
+    sort: Option<Sort>,
+    window: Window,
+    hash: u32,
+    projections: Option<Vec<Projection>>,
+    now: Timestamp,
+}
+
+#[derive(Debug)]
+struct Sort {
+    /// How each of the types is sorted; one that lacks the attribute has no keys.
+    by: Vec<Option<SortBy>>,
+    order: SortOrder,
+}
+
+/// What was found.
+struct Found {
+    items: Vec<Ref>,
+    total: usize,
+    start: usize,
+    next: Option<Position>,
+    previous: Option<Option<Position>>,
+}
+
+/// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.
+pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply> {
+    let settings = scene.settings;
+    if !settings.plain_lists {
+        return None;
+    }
+    let (attribute, value) = scim::filter::simple_eq(text)?;
+    let kind = settings.types.get(kind_at);
+    let store = scene.store();
+    let slots = if attribute.eq_ignore_ascii_case("id") {
+        store.find_in(kind_at, &value).map(|(at, _)| at.slot).into_iter().collect()
+    } else {
+        let index = kind.watched.iter().position(|watched| watched.text.eq_ignore_ascii_case(attribute))?;
+        store.equal(kind_at, index, &value)
+    };
+    if store.has_stale() || slots.len() > settings.profile.list.default_count as usize {
+        return None;
+    }
+    let items = slots.iter().map(|slot| Ref { kind: kind_at, slot: *slot });
+    let mut out = Vec::with_capacity(256 + slots.len() * 1024);
+    head(&mut out, Some(slots.len()), Some(1), Some(slots.len()));
+    for (at, item) in items.enumerate() {
+        let record = store.get(item)?;
+        if record.on_request {
+            return None;
+        }
+        if at > 0 {
+            out.push(b',');
+        }
+        store.show_into(&mut out, item, record, settings.members_in_lists());
+    }
+    drop(store);
+    out.extend_from_slice(b"]}");
+    Some(Reply::scim(StatusCode::OK, Bytes::from(out)).became(read()))
+}
+
+fn read() -> Downstreams {
+    Downstreams::Few { operations: &[DownstreamOperation::Read], target: None, accepted: true }
+}
+
+/// Answers a query over some types, or says how it is to be answered aside.
+pub(super) fn list(scene: &Scene<'_>, kinds: Vec<u16>, asked: &Query) -> Result<Step, Refusal> {
+    let list = List::new(scene, kinds, asked)?;
+    if list.is_direct(&scene.store()) {
+        return Ok(Step::Done(list.answer(scene.store)?));
+    }
+    Ok(Step::Aside(Box::new(list)))
+}
+
+impl List {
+    fn new(scene: &Scene<'_>, kinds: Vec<u16>, asked: &Query) -> Result<Self, Problem> {
+        let settings = Arc::clone(scene.settings);
+        let types = Arc::clone(&settings.types);
+        let rules = &settings.profile.list;
+        let looked_at: Vec<&Kind> = kinds.iter().map(|at| types.get(*at)).collect();
+        let taken = match &asked.filter {
+            Some(text) => Some(filters::take(text, &settings.profile.filter, &looked_at)?),
+            None => None,
+        };
+        let (filter, nothing) = match taken {
+            Some(Taken::Applied(filter)) => (Some(filter), false),
+            Some(Taken::Nothing) => (None, true),
+            Some(Taken::Ignored) | None => (None, false),
+        };
+        if asked.filter.is_none() {
+            match rules.without_filter {
+                WithoutFilter::All | WithoutFilter::OneSynthetic => {}
+                WithoutFilter::Answers400 => {
+                    let why = "a list needs a filter here";
+                    return Err(Problem::by_profile(400, Some(scim::error::ScimType::TooMany), why));
+                }
+                WithoutFilter::Answers403 => {
+                    return Err(Problem::by_profile(403, None, "a list needs a filter here"));
+                }
+            }
+        }
+        let groups = looked_at.iter().any(|kind| kind.role == Role::Group);
+        if rules.filtered_groups_start_index == FilteredGroupsStartIndex::Answers501
+            && groups
+            && asked.filter.is_some()
+            && asked.start_index.is_some_and(|start| start != 1)
+        {
+            return Err(Problem::by_profile(501, None, "filtered groups come in one page here"));
+        }
+        let hash = query_hash(asked, &kinds);
+        let window = Window::of(asked, rules, hash, scene.now)?;
+        let sort = sort(asked, rules, &looked_at)?;
+        let projections = projections(asked, &looked_at)?;
+        Ok(Self {
+            filtered: asked.filter.is_some(),
+            now: scene.now,
+            settings,
+            types,
+            kinds,
+            filter,
+            nothing,
+            sort,
+            window,
+            hash,
+            projections,
+        })
+    }
+
+    fn rules(&self) -> &ListRules {
+        &self.settings.profile.list
+    }
+
+    /// Whether the answer takes no walk over everything.
+    fn is_direct(&self, store: &Store) -> bool {
+        let filtered_by_index = match &self.filter {
+            None => self.sort.is_none(),
+            Some(filter) => self.kinds.iter().all(|at| self.index(filter, self.types.get(*at)).is_some()),
+        };
+        let size = self.kinds.iter().map(|at| store.count(*at)).sum::<usize>();
+        (filtered_by_index || size <= SMALL) && self.window.count() <= 2 * self.rules().max_count as usize
+    }
+
+    fn index<'f>(&self, filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>> {
+        // An index compares as the schema says.
+        if self.settings.profile.filter.case == FilterCase::Ignored {
+            return None;
+        }
+        filters::indexed(filter, kind)
+    }
+
+    /// Answers the query.
+    pub(crate) fn answer(&self, store: &Mutex<Store>) -> Result<Reply, Problem> {
+        let found = if self.nothing {
+            Found { items: Vec::new(), total: 0, start: 1, next: None, previous: None }
+        } else if self.filter.is_none() && self.sort.is_none() {
+            self.in_order(&lock(store))
+        } else {
+            self.selected(store)
+        };
+        self.check(&found)?;
+        Ok(self.render(&lock(store), &found).became(read()))
+    }
+
+    /// A page of everything, by rank or by position.
+    fn in_order(&self, store: &Store) -> Found {
+        let counts: Vec<usize> = self.kinds.iter().map(|at| store.count(*at)).collect();
+        let total = counts.iter().sum();
+        let mut items = Vec::with_capacity(self.window.count().min(total));
+        match self.window {
+            Window::Index { start, count } => {
+                let mut skip = self.first(start, count) - 1;
+                for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
+                    let left = count - items.len();
+                    items.extend(store.table(kind).order.skip(skip).take(left).map(|slot| Ref { kind, slot }));
+                    skip = skip.saturating_sub(*of_kind);
+                }
+                Found { items, total, start, next: None, previous: None }
+            }
+            Window::Cursor { after, count } => {
+                let mut last = after;
+                let mut more = false;
+                for &kind in self.kinds.iter().filter(|kind| after.is_none_or(|after| **kind >= after.kind)) {
+                    let from = after.filter(|after| after.kind == kind).map(|after| after.number);
+                    for (number, slot) in store.table(kind).order.after(from) {
+                        if items.len() == count {
+                            more = true;
+                            break;
+                        }
+                        items.push(Ref { kind, slot });
+                        last = Some(Position { kind, number });
+                    }
+                }
+                let next = last.filter(|_| more && count > 0);
+                let previous = after.and_then(|after| self.before(store, after, count));
+                Found { items, total, start: 1, next, previous }
+            }
+        }
+    }
+
+    /// Where the page before a position begins: nothing inside where that is the beginning.
+    fn before(&self, store: &Store, after: Position, count: usize) -> Option<Option<Position>> {
+        let mut earlier = self.kinds.iter().rev().filter(|kind| **kind <= after.kind).flat_map(|&kind| {
+            let limit = if kind == after.kind { after.number + 1 } else { u64::MAX / 4 };
+            store.table(kind).order.before(limit).map(move |(number, _)| Position { kind, number })
+        });
+        if count == 0 {
+            return None;
+        }
+        Some(earlier.nth(count))
+    }
+
+    /// The position in the list from which a page by index is taken.
+    fn first(&self, start: usize, count: usize) -> usize {
+        match self.rules().pages {
+            Pages::Repeated => 1,
+            Pages::Overlapping if start > 1 => start - 1,
+            Pages::EmptyBeforeEnd if start > 1 && start <= count + 1 => usize::MAX / 2,
+            Pages::TruePages | Pages::Overlapping | Pages::EmptyBeforeEnd => start,
+        }
+    }
+
+    /// What a filter selects, in order.
+    fn selected(&self, store: &Mutex<Store>) -> Found {
+        let mut chosen: Vec<(Option<SortKey>, Position, u32)> = Vec::new();
+        for (nth, &kind_at) in self.kinds.iter().enumerate() {
+            let walk = Walk::new(self, nth, kind_at);
+            match self.filter.as_ref().and_then(|filter| self.index(filter, self.types.get(kind_at))) {
+                Some(indexed) => walk.candidates(&lock(store), &indexed, &mut chosen),
+                None => walk.everything(store, &mut chosen),
+            }
+        }
+        if let Some(sort) = &self.sort {
+            chosen.sort_by(|(one, at, _), (other, other_at, _)| {
+                let keys = match (one, other) {
+                    (Some(one), Some(other)) => sort.order.compare(one, other),
+                    (one, other) => other.is_some().cmp(&one.is_some()),
+                };
+                keys.then(at.cmp(other_at))
+            });
+        }
+        let total = chosen.len();
+        let refs = |range: std::ops::Range<usize>| {
+            let part = chosen.get(range).unwrap_or_default();
+            part.iter().map(|(_, at, slot)| Ref { kind: at.kind, slot: *slot }).collect::<Vec<_>>()
+        };
+        match self.window {
+            Window::Index { start, count } => {
+                let from = (self.first(start, count) - 1).min(total);
+                let items = refs(from..from.saturating_add(count).min(total));
+                Found { items, total, start, next: None, previous: None }
+            }
+            Window::Cursor { after, count } => {
+                // A sorted walk counts; one in order of creation goes by the last one shown.
+                let sorted = self.sort.is_some();
+                let position = |shown: usize| match shown.checked_sub(1) {
+                    None => None,
+                    Some(_) if sorted => Some(Position { kind: 0, number: shown as u64 }),
+                    Some(last) => Some(chosen[last].1),
+                };
+                let from = match after {
+                    None => 0,
+                    Some(after) if sorted => usize::try_from(after.number).unwrap_or(total).min(total),
+                    Some(after) => chosen.partition_point(|(_, at, _)| *at <= after),
+                };
+                let to = from.saturating_add(count).min(total);
+                Found {
+                    items: refs(from..to),
+                    total,
+                    start: 1,
+                    next: if to < total && count > 0 { position(to) } else { None },
+                    previous: (from > 0 && count > 0).then(|| position(from.saturating_sub(count))),
+                }
+            }
+        }
+    }
+
+    /// What a profile has against an answer.
+    fn check(&self, found: &Found) -> Result<(), Problem> {
+        let rules = &self.settings.profile;
+        if self.filtered && found.total == 0 && rules.filter.miss == FilterMiss::Answers404 {
+            return Err(Problem::by_profile(404, None, "nothing satisfies the filter"));
+        }
+        if found.total > 0 && found.start > found.total {
+            let status = match rules.list.past_end {
+                PastEnd::Empty => return Ok(()),
+                PastEnd::Answers400 => 400,
+                PastEnd::Answers404 => 404,
+            };
+            let detail = format!("startIndex is {}, and there are {}", found.start, found.total);
+            return Err(Problem::by_profile(status, None, detail));
+        }
+        Ok(())
+    }
+
+    fn render(&self, store: &Store, found: &Found) -> Reply {
+        let rules = self.rules();
+        if !self.filtered && rules.without_filter == WithoutFilter::OneSynthetic {
+            return Reply::scim(StatusCode::OK, Bytes::from(synthetic()));
+        }
+        let members = self.settings.members_in_lists();
+        let mut body = Vec::with_capacity(found.items.len() * 1024 + 16);
+        let mut shown = 0;
+        for &at in &found.items {
+            let Some(record) = store.get(at) else { continue };
+            let before = body.len();
+            if shown > 0 {
+                body.push(b',');
+            }
+            if self.show(store, &mut body, at, record, members) {
+                shown += 1;
+            } else {
+                body.truncate(before);
+            }
+        }
+        let total = match rules.total_results {
+            TotalResults::TrueTotal => Some(found.total),
+            TotalResults::PageLength => Some(shown),
+            TotalResults::OneMore => Some(found.total + 1),
+            TotalResults::Missing => None,
+        };
+        let per_page = match rules.items_per_page {
+            ItemsPerPage::Length => Some(shown),
+            ItemsPerPage::Limit => Some(self.window.count()),
+            ItemsPerPage::Missing => None,
+        };
+        let start = matches!(self.window, Window::Index { .. }).then_some(found.start);
+        let mut out = Vec::with_capacity(body.len() + 512);
+        self.cursors(&mut out, found);
+        let cursors = std::mem::take(&mut out);
+        out.reserve_exact(body.len() + cursors.len() + 256);
+        head_with(&mut out, total, start, per_page, &cursors);
+        out.append(&mut body);
+        out.extend_from_slice(b"]}");
+        Reply::scim(StatusCode::OK, Bytes::from(out))
+    }
+
+    fn cursors(&self, out: &mut Vec<u8>, found: &Found) {
+        let text = |after: Option<Position>| {
+            Cursor { after, query_hash: self.hash, issued: self.now }.text()
+        };
+        if let Some(next) = found.next {
+            out.extend_from_slice(format!("\"nextCursor\":\"{}\",", text(Some(next))).as_bytes());
+        }
+        if let Some(previous) = found.previous {
+            out.extend_from_slice(format!("\"previousCursor\":\"{}\",", text(previous)).as_bytes());
+        }
+    }
+
+    /// Appends a resource. `false` where nobody can see it yet.
+    fn show(&self, store: &Store, out: &mut Vec<u8>, at: Ref, record: &Record, members: MembersShown) -> bool {
+        let stale = store.stale(&record.id, self.now);
+        if stale == Some(None) {
+            return false;
+        }
+        let projection = self.projections.as_ref().and_then(|projections| {
+            self.kinds.iter().position(|kind| *kind == at.kind).map(|nth| &projections[nth])
+        });
+        match (projection, stale.flatten()) {
+            (None, Some(text)) => out.extend_from_slice(text),
+            (None, None) if !record.on_request => store.show_into(out, at, record, members),
+            (projection, stale) => {
+                let text = match stale {
+                    Some(text) => text.clone(),
+                    None => store.shown(at, record, members),
+                };
+                let default;
+                let projection = match projection {
+                    Some(projection) => projection,
+                    None => {
+                        default = Projection::default_for(&self.types.get(at.kind).schemas);
+                        &default
+                    }
+                };
+                out.extend_from_slice(&super::projected(&text, projection));
+            }
+        }
+        true
+    }
+}
+
+fn sort(asked: &Query, rules: &ListRules, kinds: &[&Kind]) -> Result<Option<Sort>, Problem> {
+    let Some(text) = &asked.sort_by else { return Ok(None) };
+    match rules.sort {
+        SortRule::Works => {}
+        SortRule::Ignored => return Ok(None),
+        SortRule::Answers400 => {
+            let why = "sorting is not supported by this application";
+            return Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why));
+        }
+        SortRule::Answers501 => return Err(Problem::NotImplemented("sorting")),
+    }
+    let order = asked.sort_order.as_deref().map(SortOrder::parse).transpose()?.unwrap_or_default();
+    let by: Vec<_> = kinds.iter().map(|kind| SortBy::parse(text, &kind.schemas)).collect();
+    if let [Err(error), ..] = by.as_slice()
+        && by.iter().all(Result::is_err)
+    {
+        return Err(error.clone().into());
+    }
+    Ok(Some(Sort { by: by.into_iter().map(Result::ok).collect(), order }))
+}
+
+fn projections(asked: &Query, kinds: &[&Kind]) -> Result<Option<Vec<Projection>>, Problem> {
+    if !asked.projects() {
+        return Ok(None);
+    }
+    kinds.iter().map(|kind| super::projection(asked, kind)).collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+/// A walk over the resources of one type.
+struct Walk<'l> {
+    list: &'l List,
+    kind_at: u16,
+    comparing: Comparing<'l>,
+    /// What the filter and the order look at.
+    needed: Vec<String>,
+    /// Whether that is worked out when somebody reads.
+    computed: bool,
+    sort: Option<&'l SortBy>,
+}
+
+impl<'l> Walk<'l> {
+    fn new(list: &'l List, nth: usize, kind_at: u16) -> Self {
+        let kind = list.types.get(kind_at);
+        let mut needed: Vec<String> =
+            list.filter.iter().flat_map(|filter| filter.top_level_members(&kind.schemas)).collect();
+        let sort = list.sort.as_ref().and_then(|sort| sort.by[nth].as_ref());
+        if let Some(sort) = sort {
+            needed.push(sort.member().to_owned());
+        }
+        Self {
+            comparing: Comparing { schemas: &kind.schemas, case: list.settings.profile.filter.case },
+            computed: needed.iter().any(|name| name == "members" || name == "groups" || name == "meta"),
+            list,
+            kind_at,
+            needed,
+            sort,
+        }
+    }
+
+    /// The resource's sort key where it satisfies the filter.
+    fn judge(&self, text: &[u8]) -> Option<Option<SortKey>> {
+        let tree = partial::members(text, &self.needed);
+        let holds = self.list.filter.as_ref().is_none_or(|filter| filter.matches(&tree, &self.comparing));
+        holds.then(|| self.sort.map(|by| by.key(&tree)))
+    }
+
+    fn text(&self, store: &Store, slot: u32, record: &Record) -> Bytes {
+        if self.computed {
+            store.shown(Ref { kind: self.kind_at, slot }, record, MembersShown::Whole)
+        } else {
+            record.document.text().clone()
+        }
+    }
+
+    fn candidates(
+        &self,
+        store: &Store,
+        indexed: &Indexed<'_>,
+        chosen: &mut Vec<(Option<SortKey>, Position, u32)>,
+    ) {
+        let kind = self.kind_at;
+        let slots = match indexed {
+            Indexed::Id(id) => store.find_in(kind, id).map(|(at, _)| at.slot).into_iter().collect(),
+            Indexed::Watched(index, text) => store.equal(kind, *index, text),
+        };
+        for slot in slots {
+            let Some(record) = store.get(Ref { kind, slot }) else { continue };
+            if let Some(key) = self.judge(&self.text(store, slot, record)) {
+                chosen.push((key, Position { kind, number: record.order }, slot));
+            }
+        }
+    }
+
+    fn everything(&self, store: &Mutex<Store>, chosen: &mut Vec<(Option<SortKey>, Position, u32)>) {
+        let kind = self.kind_at;
+        let mut after = None;
+        loop {
+            let some: Vec<(u64, u32, Bytes)> = {
+                let store = lock(store);
+                let order = store.table(kind).order.after(after).take(STRIDE);
+                order
+                    .filter_map(|(number, slot)| {
+                        let record = store.get(Ref { kind, slot })?;
+                        Some((number, slot, self.text(&store, slot, record)))
+                    })
+                    .collect()
+            };
+            let Some((last, ..)) = some.last() else { return };
+            after = Some(*last);
+            for (number, slot, text) in some {
+                if let Some(key) = self.judge(&text) {
+                    chosen.push((key, Position { kind, number }, slot));
+                }
+            }
+        }
+    }
+}
+
+/// Begins a list response, up to the opened list of resources.
+fn head(out: &mut Vec<u8>, total: Option<usize>, start: Option<usize>, per_page: Option<usize>) {
+    head_with(out, total, start, per_page, b"");
+}
+
+fn head_with(
+    out: &mut Vec<u8>,
+    total: Option<usize>,
+    start: Option<usize>,
+    per_page: Option<usize>,
+    cursors: &[u8],
+) {
+    let mut text = format!("{{\"schemas\":[\"{LIST_URN}\"],");
+    for (name, number) in [("totalResults", total), ("startIndex", start), ("itemsPerPage", per_page)] {
+        if let Some(number) = number {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\"{name}\":{number},");
+        }
+    }
+    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(cursors);
+    out.extend_from_slice(b"\"Resources\":[");
+}
+
+/// One user that nobody made, as some applications list where no filter is given.
+fn synthetic() -> String {
+    format!(
+        "{{\"schemas\":[\"{LIST_URN}\"],\"totalResults\":1,\"startIndex\":1,\"itemsPerPage\":1,\"Resources\":[{{\
+         \"schemas\":[\"{}\"],\"id\":\"synthetic\",\"userName\":\"synthetic\",\"active\":true}}]}}",
+        scim::schema::USER_URN
+    )
+}

@@ -1,0 +1,336 @@
+//! PATCH of a group's members, done on the membership itself: a group of 100,000 is not written out and read back to
+//! add one.
+
+use std::collections::HashMap;
+
+use scim::filter::{CompareOp, Filter, Literal};
+use scim::patch::{Dialect, PatchKind, PatchOp, PatchRequest};
+use scim::path::PatchPath;
+use serde_json::{Map, Value};
+
+use super::write::check_members;
+use super::{Scene, resource};
+use crate::problem::Problem;
+use crate::profile::{GatewayRules, Support};
+use crate::store::members::{Members, MembersChange};
+use crate::store::{Ref, Store};
+
+/// A request, taken apart.
+pub(super) struct Split {
+    /// What is not about members.
+    pub(super) rest: PatchRequest,
+    pub(super) changes: Vec<MembersChange>,
+    pub(super) dialects: Vec<Dialect>,
+    /// The members, where they had to be worked out one by one.
+    pub(super) result: Option<Vec<Ref>>,
+}
+
+/// Whether all members may be put in the place of those that are there, or taken out.
+pub(super) fn may_replace_all(gateway: &GatewayRules, _next: &[Ref]) -> Result<(), Problem> {
+    if gateway.replace_all_members == Support::Answers400 {
+        let why = "all members at once can be neither replaced nor removed in this application";
+        return Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why));
+    }
+    Ok(())
+}
+
+/// The members after some changes.
+pub(super) fn outcome(store: &Store, group: Ref, changes: &[MembersChange]) -> Vec<Ref> {
+    let mut view = View::new(store, group);
+    for change in changes {
+        view.apply(change);
+    }
+    view.members()
+}
+
+/// The members as they would be, without touching the store.
+struct View<'s> {
+    members: Option<&'s Members>,
+    /// What differs from the store.
+    differs: HashMap<Ref, bool>,
+    joined: Vec<Ref>,
+    /// Nobody of those in the store is left unless they joined anew.
+    cleared: bool,
+}
+
+impl<'s> View<'s> {
+    fn new(store: &'s Store, group: Ref) -> Self {
+        Self { members: store.members_of(group), differs: HashMap::new(), joined: Vec::new(), cleared: false }
+    }
+
+    fn contains(&self, member: Ref) -> bool {
+        self.differs
+            .get(&member)
+            .copied()
+            .unwrap_or_else(|| !self.cleared && self.members.is_some_and(|members| members.contains(member)))
+    }
+
+    fn apply(&mut self, change: &MembersChange) {
+        match change {
+            MembersChange::Add(members) => members.iter().for_each(|member| self.add(*member)),
+            MembersChange::Remove(members) => {
+                for member in members {
+                    self.differs.insert(*member, false);
+                }
+            }
+            MembersChange::Set(members) => {
+                self.differs.clear();
+                self.joined.clear();
+                self.cleared = true;
+                members.iter().for_each(|member| self.add(*member));
+            }
+        }
+    }
+
+    fn add(&mut self, member: Ref) {
+        if !self.contains(member) {
+            self.differs.insert(member, true);
+            self.joined.push(member);
+        }
+    }
+
+    fn count(&self) -> usize {
+        let base = if self.cleared { 0 } else { self.members.map_or(0, Members::len) };
+        self.differs.iter().fold(base, |count, (member, there)| {
+            let was = !self.cleared && self.members.is_some_and(|members| members.contains(*member));
+            match (was, there) {
+                (false, true) => count + 1,
+                (true, false) => count - 1,
+                _ => count,
+            }
+        })
+    }
+
+    fn members(&self) -> Vec<Ref> {
+        let base = self.members.into_iter().filter(|_| !self.cleared).flat_map(Members::iter);
+        let mut all: Vec<Ref> = base.filter(|member| self.contains(*member)).collect();
+        let known: std::collections::HashSet<Ref> = all.iter().copied().collect();
+        let mut joined = known;
+        all.extend(self.joined.iter().copied().filter(|m| self.contains(*m) && joined.insert(*m)));
+        all
+    }
+}
+
+/// Takes the operations on members out of a request and works out what they change.
+pub(super) fn split(
+    scene: &Scene<'_>,
+    store: &Store,
+    group: Ref,
+    request: &PatchRequest,
+) -> Result<Split, Problem> {
+    let mut taken = Taken {
+        scene,
+        store,
+        group,
+        view: View::new(store, group),
+        changes: Vec::new(),
+        dialects: Vec::new(),
+        one_by_one: false,
+    };
+    let mut rest = Vec::new();
+    for (at, operation) in request.operations.iter().enumerate() {
+        let number = at + 1;
+        match &operation.path {
+            Some(path) if is_members(scene, group, path) => {
+                taken.operation(operation, path, number).map_err(|problem| numbered(problem, number))?;
+            }
+            None if operation.value.as_ref().is_some_and(has_members) => {
+                let mut others = operation.value.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+                if let Some(key) = scim::path::key_ci(&others, "members").map(str::to_owned) {
+                    let value = others.remove(&key);
+                    let path: PatchPath = members_path();
+                    let inner = PatchOp { op: operation.op, path: Some(path.clone()), value };
+                    taken.operation(&inner, &path, number).map_err(|problem| numbered(problem, number))?;
+                }
+                rest.push(PatchOp { value: Some(Value::Object(others)), ..operation.clone() });
+            }
+            _ => rest.push(operation.clone()),
+        }
+    }
+    check_members(scene, taken.view.count())?;
+    let result = taken.one_by_one.then(|| taken.view.members());
+    let changes = if result.is_some() { Vec::new() } else { taken.changes };
+    Ok(Split { rest: PatchRequest::new(rest), changes, dialects: taken.dialects, result })
+}
+
+fn numbered(problem: Problem, number: usize) -> Problem {
+    let with = |detail: String| {
+        if detail.starts_with("operation ") { detail } else { format!("operation {number}: {detail}") }
+    };
+    match problem {
+        Problem::BadValue(detail) => Problem::BadValue(with(detail)),
+        Problem::BadPatch { scim_type, detail } => Problem::BadPatch { scim_type, detail: with(detail) },
+        other => other,
+    }
+}
+
+fn members_path() -> PatchPath {
+    PatchPath { urn: None, name: members_name(), filter: None, sub: None }
+}
+
+fn members_name() -> scim::name::AttrName {
+    scim::schema::SchemaSet::group()
+        .core()
+        .attributes()
+        .iter()
+        .find(|attribute| attribute.name == *"members")
+        .map_or_else(|| scim::schema::SchemaSet::group().core().attributes()[0].name.clone(), |a| a.name.clone())
+}
+
+fn has_members(value: &Value) -> bool {
+    value.as_object().is_some_and(|members| scim::path::key_ci(members, "members").is_some())
+}
+
+fn is_members(scene: &Scene<'_>, group: Ref, path: &PatchPath) -> bool {
+    let core = scene.settings.types.get(group.kind).schemas.core().id();
+    path.name == *"members" && path.urn.as_ref().is_none_or(|urn| urn == core)
+}
+
+struct Taken<'a, 's> {
+    scene: &'a Scene<'a>,
+    store: &'s Store,
+    group: Ref,
+    view: View<'s>,
+    changes: Vec<MembersChange>,
+    dialects: Vec<Dialect>,
+    one_by_one: bool,
+}
+
+impl Taken<'_, '_> {
+    fn operation(&mut self, operation: &PatchOp, path: &PatchPath, number: usize) -> Result<(), Problem> {
+        let value = operation.value.as_ref().filter(|value| !is_nothing(value));
+        match (&path.filter, &path.sub, operation.op, value) {
+            (None, None, PatchKind::Add, Some(members)) => {
+                let members = self.resolved(members)?;
+                self.check_changes(members.len())?;
+                self.push(MembersChange::Add(members));
+            }
+            (None, None, PatchKind::Add, None) => {}
+            (None, None, PatchKind::Replace, Some(members)) => {
+                self.may_replace_all()?;
+                let members = self.resolved(members)?;
+                self.check_changes(members.len())?;
+                self.push(MembersChange::Set(members));
+            }
+            (None, None, PatchKind::Remove | PatchKind::Replace, None) => {
+                self.may_replace_all()?;
+                self.push(MembersChange::Set(Vec::new()));
+            }
+            (None, None, PatchKind::Remove, Some(members)) => self.remove_by_value(members, number)?,
+            (Some(filter), None, PatchKind::Remove, _) if by_value(filter).is_some() => {
+                let id = by_value(filter).unwrap_or_default();
+                let member = self.store.find(id).filter(|member| self.view.contains(*member));
+                let Some(member) = member else {
+                    let detail = format!("members[value eq \"{id}\"] selects no value");
+                    return Err(Problem::BadPatch { scim_type: scim::error::ScimType::NoTarget, detail });
+                };
+                self.check_changes(1)?;
+                self.push(MembersChange::Remove(vec![member]));
+            }
+            _ => self.at_large(operation)?,
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, change: MembersChange) {
+        self.view.apply(&change);
+        self.changes.push(change);
+    }
+
+    fn resolved(&self, members: &Value) -> Result<Vec<Ref>, Problem> {
+        resource::resolve(self.scene.settings, self.store, members)
+    }
+
+    fn may_replace_all(&self) -> Result<(), Problem> {
+        if self.view.count() == 0 {
+            return Ok(());
+        }
+        may_replace_all(&self.scene.settings.profile.gateway, &[])
+    }
+
+    fn check_changes(&self, count: usize) -> Result<(), Problem> {
+        match self.scene.settings.profile.gateway.max_member_changes.map(|most| most.get() as usize) {
+            Some(most) if count > most => {
+                let why = format!("{count} members are changed at once, and {most} is the most here");
+                Err(Problem::by_profile(400, Some(scim::error::ScimType::TooMany), why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `remove` with the members that are meant, which the RFC does not know and Entra sends.
+    fn remove_by_value(&mut self, members: &Value, number: usize) -> Result<(), Problem> {
+        let accepted = self.scene.settings.profile.requests.dialects.remove_by_value;
+        if accepted != crate::profile::Dialect::Accepted {
+            let detail = format!(
+                "operation {number}: remove takes no value; name the member as members[value eq \"…\"]"
+            );
+            return Err(Problem::BadPatch { scim_type: scim::error::ScimType::InvalidValue, detail });
+        }
+        self.dialects.push(Dialect::RemoveByValue);
+        let list = match members {
+            Value::Array(list) => list.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        self.check_changes(list.len())?;
+        let ids = list.iter().filter_map(|member| match member {
+            Value::String(id) => Some(id.as_str()),
+            Value::Object(parts) => scim::path::get_ci(parts, "value").and_then(Value::as_str),
+            _ => None,
+        });
+        // Removing who is not there is fine where nobody was looked for.
+        let gone: Vec<Ref> = ids.filter_map(|id| self.store.find(id)).filter(|m| self.view.contains(*m)).collect();
+        self.push(MembersChange::Remove(gone));
+        Ok(())
+    }
+
+    /// Any other operation: on the members written out, by the rules for every attribute.
+    fn at_large(&mut self, operation: &PatchOp) -> Result<(), Problem> {
+        let kind = self.scene.settings.types.get(self.group.kind);
+        let Some(record) = self.store.get(self.group) else { return Ok(()) };
+        let mut tree = self.store.tree(self.group, record);
+        let there: Vec<Ref> = self.view.members();
+        let written: Vec<Value> = there.iter().filter_map(|member| self.pointer(*member)).collect();
+        if let Value::Object(members) = &mut tree {
+            members.insert("members".to_owned(), Value::Array(written));
+        }
+        let request = PatchRequest::new(vec![operation.clone()]);
+        let after = scim::patch::apply(&tree, &request, &kind.schemas).map_err(Problem::from)?;
+        let none = Value::Array(Vec::new());
+        let members = self.resolved(after.get("members").unwrap_or(&none))?;
+        self.check_changes(there.len().abs_diff(members.len()))?;
+        self.view.apply(&MembersChange::Set(members));
+        self.one_by_one = true;
+        Ok(())
+    }
+
+    fn pointer(&self, member: Ref) -> Option<Value> {
+        let record = self.store.get(member)?;
+        let kind = self.scene.settings.types.get(member.kind);
+        let mut parts = Map::new();
+        parts.insert("value".to_owned(), Value::from(&*record.id));
+        parts.insert("$ref".to_owned(), Value::from(String::from_utf8_lossy(&record.document.location())));
+        parts.insert("type".to_owned(), Value::from(kind.name()));
+        let display = ["displayName", "userName"].iter().find_map(|name| record.document.member(name));
+        if let Some(display) = display.and_then(|display| serde_json::from_slice::<String>(display).ok()) {
+            parts.insert("display".to_owned(), Value::from(display));
+        }
+        Some(Value::Object(parts))
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
+}
+
+/// The id in `value eq "…"`.
+fn by_value(filter: &Filter) -> Option<&str> {
+    match filter {
+        Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(id) }
+            if path.name == *"value" && path.sub.is_none() && path.urn.is_none() =>
+        {
+            Some(id)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,83 @@
+//! Some members of a representation as a tree, without making one of the others: what a filter or an order looks at.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// The named top-level members of a JSON object.
+pub(super) fn members(text: &[u8], names: &[String]) -> Value {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    Wanted(names).deserialize(&mut deserializer).unwrap_or_default()
+}
+
+struct Wanted<'n>(&'n [String]);
+
+impl<'de> DeserializeSeed<'de> for Wanted<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Wanted<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut found = Map::new();
+        while let Some(name) = map.next_key_seed(Name(self.0))? {
+            match name {
+                Some(name) => {
+                    found.insert(name.to_owned(), map.next_value()?);
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(Value::Object(found))
+    }
+}
+
+/// A member's name, where it is wanted.
+struct Name<'n>(&'n [String]);
+
+impl<'de, 'n> DeserializeSeed<'de> for Name<'n> {
+    type Value = Option<&'n str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'n> Visitor<'_> for Name<'n> {
+    type Value = Option<&'n str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().map(String::as_str).find(|wanted| wanted.eq_ignore_ascii_case(name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_wanted_is_read() {
+        let text = br#"{"a":[{"b":1}],"title":"x","urn:q:w":{"c":2}}"#;
+        let names = ["title".to_owned(), "urn:q:w".to_owned()];
+        assert_eq!(members(text, &names), json!({"title": "x", "urn:q:w": {"c": 2}}));
+        assert_eq!(members(b"[]", &names), Value::Null);
+    }
+}

@@ -1,0 +1,333 @@
+//! Partial updates (RFC 7644 §3.5.2).
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::{StatusCode, header};
+use scim::path::get_ci;
+use scim::patch::{Dialect, Dialects, PatchRequest};
+use serde_json::{Map, Value};
+
+use super::members::{self, Split};
+use super::write::{self, Next, carry_out, refused};
+use super::{Refusal, Scene, patch_rule, quick, resource};
+use crate::hops::{self, Change, Downstreams};
+use crate::journal::{ChangeKind, DownstreamOperation};
+use crate::problem::Problem;
+use crate::profile::{
+    CanonicalValues, DisableRule, EtagRule, Feature, GatewayRules, PatchReply, PatchRule, Profile, Support,
+};
+use crate::reply::Reply;
+use crate::store::content::Content;
+use crate::store::{Ref, Store};
+use crate::types::Role;
+
+const OPERATIONS: &[DownstreamOperation] = &[DownstreamOperation::PartialUpdate];
+
+pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+    let settings = scene.settings;
+    let profile = &settings.profile;
+    let kind = settings.types.get(kind_at);
+    let rule = patch_rule(&profile.gateway, kind);
+    if let Some(answer) = whatever_it_says(rule) {
+        return answer;
+    }
+    let body = scene.body()?;
+    if settings.plain_patches
+        && rule == PatchRule::Works
+        && let Some(setting) = quick::read(kind, body)
+    {
+        return set(scene, kind_at, id, &setting);
+    }
+    let (request, mut dialects) = PatchRequest::read(&scene.json()?, accepted_dialects(profile))
+        .map_err(Problem::from)?;
+    check(&profile.gateway, &request)?;
+    let mut store = scene.store();
+    let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);
+    let refuse = |problem: Problem| -> Refusal {
+        if swallowed { problem.into() } else { refused(problem, OPERATIONS, Some(id)) }
+    };
+    let found = store.find_in(kind_at, id);
+    let (at, record) = found.ok_or_else(|| refuse(write::no_such(scene, kind_at, id)))?;
+    if let Some(problem) = write::other_version(scene, &store, record) {
+        return Err(refuse(problem));
+    }
+    match rule {
+        PatchRule::Ignored200 => return write::represented(scene, &store, at),
+        PatchRule::Ignored204 => return Ok(Reply::empty(StatusCode::NO_CONTENT)),
+        _ => {}
+    }
+    let patched = patched(scene, &store, at, &request).map_err(|problem| {
+        // An application without the operation doesn't look at what it is about.
+        let has_it = hops::has(profile, DownstreamOperation::PartialUpdate);
+        refuse(if has_it { problem } else { Problem::PartialUpdateUnsupported })
+    })?;
+    dialects.extend(patched.dialects);
+    if rule == PatchRule::Lies200 {
+        let body = write::would_be(scene, &store, at, &patched.next.content)?;
+        return Ok(Reply::scim(StatusCode::OK, body));
+    }
+    let was_active = record.active;
+    let next = write::allowed(scene, kind, patched.next, &patched.tree, was_active).map_err(&refuse)?;
+    let becomes = hops::of_patch(profile, next.change);
+    let mut reply = if patched.only_members {
+        change_members(scene, &mut store, at, &patched.members, becomes)?
+    } else {
+        carry_out(scene, &mut store, at, next, becomes)?
+    };
+    drop(store);
+    note(&mut reply, &dialects);
+    Ok(answered(scene, rule, kind_at, id, reply))
+}
+
+fn note(reply: &mut Reply, dialects: &[Dialect]) {
+    for dialect in dialects {
+        if !reply.dialects.contains(&dialect.as_str()) {
+            reply.dialects.push(dialect.as_str());
+        }
+    }
+}
+
+/// What a profile answers without a look at the request.
+fn whatever_it_says(rule: PatchRule) -> Option<Result<Reply, Refusal>> {
+    let why = "PATCH is refused by the profile of this application, whatever it says";
+    let refused = |status, scim_type| Some(Err(Problem::by_profile(status, scim_type, why).into()));
+    match rule {
+        PatchRule::Answers400 => refused(400, Some(scim::error::ScimType::InvalidSyntax)),
+        PatchRule::Answers403 => refused(403, None),
+        PatchRule::Answers404Html => Some(Ok(Reply::html_not_found())),
+        PatchRule::Answers501 => Some(Err(Problem::NotImplemented("PATCH").into())),
+        PatchRule::Works
+        | PatchRule::Answers405
+        | PatchRule::Ignored200
+        | PatchRule::Ignored204
+        | PatchRule::Lies200
+        | PatchRule::AppliedThen404
+        | PatchRule::AppliedThen500 => None,
+    }
+}
+
+/// The answer that a profile gives to a PATCH that was carried out.
+fn answered(scene: &Scene<'_>, rule: PatchRule, kind_at: u16, id: &str, mut reply: Reply) -> Reply {
+    let problem = match rule {
+        PatchRule::AppliedThen404 => Some(write::no_such(scene, kind_at, id)),
+        PatchRule::AppliedThen500 => {
+            Some(Problem::by_profile(500, None, "an internal error came after the change was made"))
+        }
+        _ => None,
+    };
+    let other = match problem {
+        Some(problem) => Reply::from(problem),
+        // RFC 7644 §3.5.2: a body is owed where attributes were asked for.
+        None if scene.settings.profile.gateway.patch_reply == PatchReply::NoContent
+            && !scene.asks_for_attributes() =>
+        {
+            let mut empty = Reply::empty(StatusCode::NO_CONTENT);
+            if let Some(tag) = reply.headers.remove(header::ETAG) {
+                empty.headers.insert(header::ETAG, tag);
+            }
+            empty
+        }
+        None => return reply,
+    };
+    Reply { downstream: reply.downstream, changes: reply.changes, dialects: reply.dialects, ..other }
+}
+
+fn accepted_dialects(profile: &Profile) -> Dialects {
+    use crate::profile::Dialect::Accepted;
+    let rules = &profile.requests.dialects;
+    [
+        (Dialect::CapitalisedOp, rules.capitalised_op),
+        (Dialect::StringBoolean, rules.string_booleans),
+        (Dialect::DottedKeys, rules.dotted_keys),
+        (Dialect::RemoveByValue, rules.remove_by_value),
+        (Dialect::PathlessAdd, rules.pathless_add),
+        (Dialect::SingleOperation, rules.single_operation),
+    ]
+    .into_iter()
+    .filter(|(_, rule)| *rule == Accepted)
+    .fold(Dialects::none(), |all, (dialect, _)| all.with(dialect))
+}
+
+/// What a gateway has against a request by its form.
+fn check(gateway: &GatewayRules, request: &PatchRequest) -> Result<(), Problem> {
+    use scim::error::ScimType;
+    let operations = &request.operations;
+    if let Some(most) = gateway.max_patch_operations.map(|most| most.get() as usize)
+        && operations.len() > most
+    {
+        let why = format!("the request has {} operations, and {most} is the most here", operations.len());
+        return Err(Problem::by_profile(400, Some(ScimType::TooMany), why));
+    }
+    for (at, operation) in operations.iter().enumerate() {
+        let Some(path) = &operation.path else { continue };
+        if gateway.patch_paths == Support::Answers400 {
+            let why = format!("operation {}: paths are not supported by this application", at + 1);
+            return Err(Problem::by_profile(400, Some(ScimType::InvalidPath), why));
+        }
+        if gateway.patch_value_filters == Support::Answers400 && path.filter.is_some() {
+            let why = format!("operation {}: filters in paths are not supported by this application", at + 1);
+            return Err(Problem::by_profile(400, Some(ScimType::InvalidPath), why));
+        }
+    }
+    Ok(())
+}
+
+/// What a request makes of a resource.
+struct Patched {
+    next: Next,
+    tree: Map<String, Value>,
+    members: Vec<crate::store::members::MembersChange>,
+    only_members: bool,
+    dialects: Vec<Dialect>,
+}
+
+fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) -> Result<Patched, Problem> {
+    let settings = scene.settings;
+    let profile = &settings.profile;
+    let kind = settings.types.get(at.kind);
+    let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath) };
+    let split = match kind.role {
+        Role::Group => members::split(scene, store, at, request)?,
+        Role::User | Role::Other => {
+            Split { rest: request.clone(), changes: Vec::new(), dialects: Vec::new(), result: None }
+        }
+    };
+    let mut dialects = split.dialects;
+    // A user's tree has its groups, so that a write to them is refused and not lost.
+    let before = match kind.role {
+        Role::User => store.tree(at, record),
+        Role::Group | Role::Other => record.document.value(),
+    };
+    let (after, used) = scim::patch::apply_with(
+        &before,
+        &split.rest,
+        &kind.schemas,
+        accepted_dialects(profile),
+    )
+    .map_err(Problem::from)?;
+    dialects.extend(used);
+    if profile.gateway.canonical_values == CanonicalValues::Enforced {
+        suggested(kind, &after)?;
+    }
+    let mut tree = match after {
+        Value::Object(tree) => tree,
+        _ => Map::new(),
+    };
+    for name in ["id", "meta", "groups", "members"] {
+        if name != "members" || kind.role == Role::Group {
+            tree.remove(name);
+        }
+    }
+    if settings.normalises {
+        resource::normalise(profile, kind, &mut tree)?;
+    }
+    if profile.features.change_password != Feature::Works
+        && let Some(password) = scim::path::key_ci(&tree, "password").map(str::to_owned)
+    {
+        tree.remove(&password);
+    }
+    if kind.role == Role::User && get_ci(&tree, "active").and_then(Value::as_bool).is_none() {
+        // An account always says whether it is active: removing that keeps it.
+        tree.insert("active".to_owned(), Value::Bool(record.active));
+    }
+    let mut content = Content::of_tree(kind, &tree);
+    content.refs = split.result;
+    let kept = if kind.role == Role::User { record.document.value() } else { before };
+    let mut change = write::difference(store, at, &kept, &tree, &content, record.active);
+    let only_members = !change.rest && change.active.is_none() && content.refs.is_none();
+    change.rest |= !split.changes.is_empty();
+    if !split.changes.is_empty() && !only_members {
+        // Attributes and members together: one write.
+        content.refs = Some(members::outcome(store, at, &split.changes));
+    }
+    let only_members = only_members && !split.changes.is_empty();
+    Ok(Patched { next: Next { content, change }, tree, members: split.changes, only_members, dialects })
+}
+
+fn suggested(kind: &crate::types::Kind, after: &Value) -> Result<(), Problem> {
+    use scim::validate::{ProblemKind, ValidateOptions, validate_with};
+    let options = ValidateOptions { canonical_values: true };
+    let problems = validate_with(after, &kind.schemas, options).err().unwrap_or_default();
+    let wrong: Vec<String> = problems
+        .iter()
+        .filter(|problem| matches!(problem.kind, ProblemKind::Canonical(_)))
+        .map(ToString::to_string)
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Problem::BadValue(wrong.join("; "))) }
+}
+
+/// Changes who is in a group, and nothing else.
+fn change_members(
+    scene: &Scene<'_>,
+    store: &mut Store,
+    at: Ref,
+    changes: &[crate::store::members::MembersChange],
+    operations: &'static [DownstreamOperation],
+) -> Result<Reply, Refusal> {
+    let kind = scene.settings.types.get(at.kind);
+    let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
+    let (id, before) = (Arc::clone(&record.id), record.document.text().clone());
+    write::may(scene, operations, &id)?;
+    let stale = (!scene.settings.profile.application.stale_reads.is_zero())
+        .then(|| store.shown(at, record, crate::store::show::MembersShown::Whole));
+    let changed = store.change_members(at, changes, scene.now);
+    if changed {
+        write::keep_stale(scene, store, at, stale);
+    }
+    let mut reply = if scene.settings.profile.gateway.patch_reply == PatchReply::NoContent
+        && !scene.asks_for_attributes()
+    {
+        // Nobody looks at the members: they need not be written out.
+        let mut reply = Reply::scim(StatusCode::OK, Bytes::new());
+        if let Some(record) = store.get(at) {
+            write::tag(scene, store, record, &mut reply);
+        }
+        reply
+    } else {
+        write::represented(scene, store, at)?
+    };
+    reply.downstream = Downstreams::done(operations, &id);
+    if changed {
+        let after = store.get(at).map(|record| record.document.text().clone());
+        reply.changes.push(write::change(kind, &id, ChangeKind::Updated, Some(before), after));
+    }
+    Ok(reply)
+}
+
+/// Sets one plain member in the text.
+fn set(scene: &Scene<'_>, kind_at: u16, id: &str, setting: &quick::Setting<'_>) -> Result<Reply, Refusal> {
+    let settings = scene.settings;
+    let kind = settings.types.get(kind_at);
+    let mut store = scene.store();
+    let (at, record) = write::existing(scene, &store, kind_at, id, OPERATIONS)?;
+    write::same_version(scene, &store, record, OPERATIONS)?;
+    let same = record.document.member(setting.name) == Some(setting.json.as_slice());
+    let active = setting.active.filter(|active| kind.role == Role::User && *active != record.active);
+    let change = Change { active, rest: !same && active.is_none() };
+    let (id, before) = (Arc::clone(&record.id), record.document.text().clone());
+    let operations = hops::of_patch(&settings.profile, change);
+    write::may(scene, operations, &id)?;
+    let mut changed = None;
+    if !same {
+        store.set_member(at, setting.name, &setting.json, setting.active, scene.now);
+        let after = store.get(at).map(|record| record.document.text().clone());
+        changed = Some(write::change(kind, &id, ChangeKind::Updated, Some(before), after));
+    }
+    let mut reply = write::represented(scene, &store, at)?.became(Downstreams::done(operations, &id));
+    drop(store);
+    reply.changes.extend(changed);
+    Ok(answered(scene, PatchRule::Works, kind_at, &id, reply))
+}
+
+/// Whether a PATCH of one plain member may be done in the text: nothing in the profile looks closer.
+pub(crate) fn are_plain(profile: &Profile) -> bool {
+    let gateway = &profile.gateway;
+    gateway.enable == Support::Works
+        && gateway.disable == DisableRule::Works
+        && gateway.patch_paths == Support::Works
+        && gateway.active_change != crate::profile::ActiveChange::Delete
+        && profile.application.stale_reads.is_zero()
+        && profile.application.max_values.is_empty()
+        && profile.features.etag == EtagRule::Works
+}

@@ -1,0 +1,595 @@
+//! Create, read, replace and delete.
+//!
+//! What can be said from the request alone is refused at the gateway and reaches no application. What depends on the
+//! resources (no such id, a taken `userName`, another version, a PATCH that doesn't fit) is refused by the application
+//! behind it, and the journal shows the refused operation.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+
+use super::query::Query;
+use super::{Refusal, Scene, resource};
+use crate::hops::{self, Change, Downstreams};
+use crate::journal::{ChangeKind, DownstreamOperation, StateChange};
+use crate::problem::Problem;
+use crate::profile::{
+    CreateDisabled, DeactivatedUsers, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids,
+    PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody, Support,
+};
+use crate::reply::Reply;
+use crate::store::content::Content;
+use crate::store::show::MembersShown;
+use crate::store::{Record, Ref, Store};
+use crate::types::{Kind, Role};
+
+pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> {
+    let settings = scene.settings;
+    let profile = &settings.profile;
+    let kind = settings.types.get(kind_at);
+    let resource::Taken { mut content, members, string_boolean } = resource::take(settings, kind, scene.body()?)?;
+    if kind.role == Role::User {
+        let active = content.active;
+        match (active, profile.gateway.create_disabled) {
+            (Some(false), CreateDisabled::Answers400) => {
+                let why = "a user cannot be created disabled in this application";
+                return Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why).into());
+            }
+            (Some(false), CreateDisabled::CreatesEnabled) => {
+                let mut tree = resource::tree_of(&content.members)?;
+                tree.insert("active".to_owned(), Value::Bool(true));
+                content = Content { secret: content.secret, ..Content::of_tree(kind, &tree) };
+            }
+            (None, _) => {
+                content.add_flag("active", true);
+                content.active = Some(true);
+            }
+            (Some(_), _) => {}
+        }
+    }
+    let refuse = |problem| refused(problem, &[DownstreamOperation::Create], None);
+    if !hops::has(profile, DownstreamOperation::Create) {
+        return Err(refuse(Problem::OperationUnsupported("Create")));
+    }
+    let mut store = scene.store();
+    if let Some((path, _)) = store.taken(kind_at, &content.keys, None) {
+        let problem = taken(path, kind, &content);
+        return Err(refuse(problem));
+    }
+    if let Some(members) = &members {
+        let refs = resource::resolve(settings, &store, members).map_err(&refuse)?;
+        check_members(scene, refs.len()).map_err(&refuse)?;
+        content.refs = Some(refs);
+    }
+    let id = match profile.application.ids {
+        _ if scene.reserved.is_some() => Arc::clone(scene.reserved.as_ref().unwrap_or(&scene.no_id)),
+        Ids::Fresh => store.new_id(),
+        Ids::Reused => store.reused_id().unwrap_or_else(|| store.new_id()),
+        Ids::UserName => match user_name_id(kind, &content) {
+            Some(id) if store.find(&id).is_none() => id,
+            _ => store.new_id(),
+        },
+    };
+    let at = store.insert(kind_at, id, content, scene.now);
+    keep_stale(scene, &mut store, at, None);
+    let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
+    let whole = profile.replies.create_body == ReplyBody::Whole || scene.asks_for_attributes();
+    let body = if whole { represent(scene, &store, at, record)? } else { Bytes::new() };
+    let location = record.document.location();
+    let change = change(kind, &record.id, ChangeKind::Created, None, Some(record.document.text().clone()));
+    let mut reply = Reply::scim(StatusCode::CREATED, body);
+    if !whole {
+        reply.headers.remove(header::CONTENT_TYPE);
+    }
+    tag(scene, &store, record, &mut reply);
+    let downstream = Downstreams::done(&[DownstreamOperation::Create], &record.id);
+    drop(store);
+    if let Ok(location) = HeaderValue::from_maybe_shared(location) {
+        reply.headers.insert(header::LOCATION, location);
+    }
+    note_boolean(&mut reply, string_boolean);
+    Ok(reply.became(downstream).changed(change))
+}
+
+/// A dialect is noted where it was made use of.
+pub(super) fn note_boolean(reply: &mut Reply, string_boolean: bool) {
+    if string_boolean {
+        reply.dialects.push("string-booleans");
+    }
+}
+
+fn user_name_id(kind: &Kind, content: &Content) -> Option<Arc<str>> {
+    let at = kind.watched.iter().position(|watched| watched.unique)?;
+    let tree = resource::tree_of(&content.members).ok()?;
+    let name = tree.get(kind.watched[at].path.name.as_str())?.as_str()?;
+    Some(name.into())
+}
+
+/// Says which text is taken, in the spelling of the request where it is at hand.
+pub(super) fn taken(path: &str, kind: &Kind, content: &Content) -> Problem {
+    let index = kind.watched.iter().position(|watched| watched.text == path);
+    let key = content.keys.iter().find(|key| Some(usize::from(key.index)) == index);
+    let spelled = resource::tree_of(&content.members)
+        .ok()
+        .and_then(|tree| tree.get(path).and_then(Value::as_str).map(str::to_owned));
+    let value = spelled.or(key.map(|key| key.text.to_string())).unwrap_or_default();
+    Problem::Taken { path: path.to_owned(), value }
+}
+
+pub(super) fn check_members(scene: &Scene<'_>, count: usize) -> Result<(), Problem> {
+    match scene.settings.profile.gateway.max_members.map(|most| most.get() as usize) {
+        Some(most) if count > most => {
+            let why = format!("the group would have {count} members, and {most} is the most here");
+            Err(Problem::by_profile(413, None, why))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+    let operations = &[DownstreamOperation::Read];
+    let store = scene.store();
+    match store.stale(id, scene.now) {
+        Some(None) => return Err(refused(no_such(scene, kind_at, id), operations, Some(id))),
+        Some(Some(text)) => {
+            let text = text.clone();
+            drop(store);
+            let text = match scene.projection(kind_at)? {
+                Some(projection) => super::projected(&text, &projection),
+                None => text,
+            };
+            return Ok(Reply::scim(StatusCode::OK, text).became(Downstreams::done(operations, &id.into())));
+        }
+        None => {}
+    }
+    let (at, record) = existing(scene, &store, kind_at, id, operations)?;
+    if record.document.text().is_empty()
+        || (scene.settings.profile.application.deactivated_users == DeactivatedUsers::Answer404
+            && !record.active)
+    {
+        return Err(refused(no_such(scene, kind_at, id), operations, Some(id)));
+    }
+    let downstream = Downstreams::done(operations, &record.id);
+    if scene.conditional && names_version(scene, &header::IF_NONE_MATCH, &store, record) == Some(true) {
+        let mut reply = Reply::empty(StatusCode::NOT_MODIFIED);
+        tag(scene, &store, record, &mut reply);
+        return Ok(reply.became(downstream));
+    }
+    let mut reply = Reply::scim(StatusCode::OK, represent(scene, &store, at, record)?);
+    tag(scene, &store, record, &mut reply);
+    Ok(reply.became(downstream))
+}
+
+/// The representation that a request asks for.
+pub(super) fn represent(
+    scene: &Scene<'_>,
+    store: &Store,
+    at: Ref,
+    record: &Record,
+) -> Result<Bytes, Problem> {
+    let shown = store.shown(at, record, scene.settings.members_in_reads());
+    match scene.projection(at.kind)? {
+        Some(projection) => Ok(super::projected(&shown, &projection)),
+        None if record.on_request => {
+            let schemas = &scene.settings.types.get(at.kind).schemas;
+            Ok(super::projected(&shown, &scim::project::Projection::default_for(schemas)))
+        }
+        None => Ok(shown),
+    }
+}
+
+/// Adds the entity tag.
+pub(super) fn tag(scene: &Scene<'_>, store: &Store, record: &Record, reply: &mut Reply) {
+    if scene.settings.profile.features.etag == EtagRule::Works
+        && let Ok(tag) = HeaderValue::try_from(store.etag(record))
+    {
+        reply.headers.insert(header::ETAG, tag);
+    }
+}
+
+pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+    let settings = scene.settings;
+    let gateway = &settings.profile.gateway;
+    let kind = settings.types.get(kind_at);
+    let rule = if kind.role == Role::Group { gateway.put_of_groups() } else { gateway.put };
+    match rule {
+        PutRule::Works | PutRule::Ignored200 | PutRule::Answers405 => {}
+        PutRule::Html404 => return Ok(Reply::html_not_found()),
+        PutRule::Answers400 => {
+            let why = "PUT is refused by the profile of this application, whatever it says";
+            return Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidSyntax), why).into());
+        }
+        PutRule::Answers501 => return Err(Problem::NotImplemented("PUT").into()),
+    }
+    let taken = resource::take(settings, kind, scene.body()?)?;
+    let string_boolean = taken.string_boolean;
+    let mut store = scene.store();
+    let operations = &[DownstreamOperation::Replace];
+    let (at, record) = existing(scene, &store, kind_at, id, operations)?;
+    same_version(scene, &store, record, operations)?;
+    if rule == PutRule::Ignored200 {
+        let body = represent(scene, &store, at, record)?;
+        return Ok(Reply::scim(StatusCode::OK, body));
+    }
+    let refuse = |problem| refused(problem, operations, Some(id));
+    let before = record.document.value();
+    let was_active = record.active;
+    let next = replacement(scene, &store, at, record, taken, &before).map_err(&refuse)?;
+    let after = resource::tree_of(&next.members).map_err(&refuse)?;
+    let schemas = &kind.schemas;
+    if let Err(problems) = scim::validate::check_immutable(&before, &Value::Object(after.clone()), schemas) {
+        let detail: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        return Err(refuse(Problem::Immutable(detail.join("; "))));
+    }
+    let next = Next { change: difference(&store, at, &before, &after, &next, was_active), content: next };
+    let next = allowed(scene, kind, next, &after, was_active).map_err(&refuse)?;
+    let becomes = hops::of_put(&settings.profile, next.change);
+    let mut reply = carry_out(scene, &mut store, at, next, becomes)?;
+    if settings.profile.replies.put_body == ReplyBody::Empty && !scene.asks_for_attributes() {
+        let mut empty = Reply::empty(StatusCode::NO_CONTENT);
+        empty.headers = std::mem::take(&mut reply.headers);
+        empty.headers.remove(header::CONTENT_TYPE);
+        reply = Reply { downstream: reply.downstream, changes: reply.changes, ..empty };
+    }
+    note_boolean(&mut reply, string_boolean);
+    Ok(reply)
+}
+
+/// The content that a PUT asks for.
+fn replacement(
+    scene: &Scene<'_>,
+    store: &Store,
+    at: Ref,
+    record: &Record,
+    taken: resource::Taken,
+    before: &Value,
+) -> Result<Content, Problem> {
+    let settings = scene.settings;
+    let gateway = &settings.profile.gateway;
+    let kind = settings.types.get(at.kind);
+    let mut content = taken.content;
+    if gateway.put_missing_attributes == PutMissingAttributes::Keeps {
+        let given = resource::tree_of(&content.members)?;
+        let mut tree = before.as_object().cloned().unwrap_or_default();
+        tree.extend(given);
+        content = Content { secret: content.secret, ..Content::of_tree(kind, &tree) };
+    }
+    if kind.role == Role::User && content.active.is_none() {
+        let active = match gateway.put_without_active {
+            // An absent `active` says nothing about it (RFC 7643 §4.1.1 gives no default).
+            PutWithoutActive::Keeps => record.active,
+            PutWithoutActive::Activates => true,
+            PutWithoutActive::Deactivates => false,
+        };
+        content.add_flag("active", active);
+        content.active = Some(active);
+    }
+    if kind.role == Role::Group {
+        let none = Value::Array(Vec::new());
+        content.refs = match (&taken.members, gateway.put_missing_attributes) {
+            (Some(members), _) => Some(resource::resolve(settings, store, members)?),
+            (None, PutMissingAttributes::Removes) => Some(resource::resolve(settings, store, &none)?),
+            (None, PutMissingAttributes::Keeps) => None,
+        };
+        let refs = content.refs.as_deref().unwrap_or_default();
+        check_members(scene, refs.len())?;
+        let had = store.members_of(at).map_or(0, crate::store::members::Members::len);
+        if content.refs.is_some() && had > 0 {
+            super::members::may_replace_all(gateway, refs)?;
+        }
+    }
+    Ok(content)
+}
+
+/// What a write comes to.
+pub(super) struct Next {
+    pub(super) content: Content,
+    pub(super) change: Change,
+}
+
+pub(super) fn difference(
+    store: &Store,
+    at: Ref,
+    before: &Value,
+    after: &Map<String, Value>,
+    content: &Content,
+    was_active: bool,
+) -> Change {
+    let mut change = Change::between(before, after);
+    change.active = content.active.filter(|active| *active != was_active);
+    let record = store.get(at);
+    let secret = content.secret.is_some()
+        && record.is_some_and(|record| record.secret.as_deref() != content.secret.as_ref());
+    let members = content.refs.as_ref().is_some_and(|refs| {
+        store.members_of(at).is_none_or(|members| {
+            let distinct: std::collections::HashSet<_> = refs.iter().collect();
+            members.len() != distinct.len() || !refs.iter().all(|member| members.contains(*member))
+        })
+    });
+    change.rest |= secret || members;
+    change
+}
+
+/// What a profile lets a change of `active` do.
+pub(super) fn allowed(
+    scene: &Scene<'_>,
+    kind: &Kind,
+    next: Next,
+    after: &Map<String, Value>,
+    was_active: bool,
+) -> Result<Next, Problem> {
+    let gateway = &scene.settings.profile.gateway;
+    let refused = |why: &str| {
+        Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why))
+    };
+    match next.change.active {
+        Some(true) if gateway.enable == Support::Answers400 => {
+            refused("a user cannot be enabled again in this application")
+        }
+        Some(false) if gateway.disable == DisableRule::Answers400 => {
+            refused("a user cannot be disabled in this application")
+        }
+        Some(false) if gateway.disable == DisableRule::Ignored200 => {
+            let mut tree = after.clone();
+            tree.insert("active".to_owned(), Value::Bool(was_active));
+            let content = Content {
+                secret: next.content.secret,
+                refs: next.content.refs,
+                ..Content::of_tree(kind, &tree)
+            };
+            Ok(Next { content, change: Change { active: None, ..next.change } })
+        }
+        _ => Ok(next),
+    }
+}
+
+pub(super) fn delete(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+    let gateway = &scene.settings.profile.gateway;
+    let kind = scene.settings.types.get(kind_at);
+    let rule = if kind.role == Role::Group { gateway.delete_of_groups() } else { gateway.delete };
+    match rule {
+        DeleteRule::Works | DeleteRule::Answers405 | DeleteRule::Ignored204 => {}
+        DeleteRule::Answers403 => {
+            return Err(Problem::by_profile(403, None, "nothing may be deleted in this application").into());
+        }
+        DeleteRule::Answers501 => return Err(Problem::NotImplemented("DELETE").into()),
+    }
+    let operations = &[DownstreamOperation::Delete];
+    let mut store = scene.store();
+    let (at, record) = existing(scene, &store, kind_at, id, operations)?;
+    same_version(scene, &store, record, operations)?;
+    if rule == DeleteRule::Ignored204 {
+        return Ok(Reply::empty(StatusCode::NO_CONTENT));
+    }
+    let downstream = Downstreams::done(operations, &record.id);
+    let changes = remove(scene, &mut store, at);
+    let mut reply = Reply::empty(StatusCode::NO_CONTENT).became(downstream);
+    reply.changes.extend(changes);
+    Ok(reply)
+}
+
+/// Does what a write came to, all or nothing.
+pub(super) fn carry_out(
+    scene: &Scene<'_>,
+    store: &mut Store,
+    at: Ref,
+    next: Next,
+    operations: &'static [DownstreamOperation],
+) -> Result<Reply, Refusal> {
+    let kind = scene.settings.types.get(at.kind);
+    let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
+    let (id, before) = (Arc::clone(&record.id), record.document.text().clone());
+    may(scene, operations, &id)?;
+    let done = Downstreams::done(operations, &id);
+    if operations == [DownstreamOperation::Delete] {
+        let shown = would_be(scene, store, at, &next.content)?;
+        let changes = remove(scene, store, at);
+        let mut reply = Reply::scim(StatusCode::OK, shown).became(done);
+        reply.changes.extend(changes);
+        return Ok(reply);
+    }
+    if let Some((path, _)) = store.taken(at.kind, &next.content.keys, Some(at.slot)) {
+        let problem = taken(path, kind, &next.content);
+        return Err(refused(problem, last_of(operations), Some(&id)));
+    }
+    let mut changed = None;
+    // A write that changes nothing makes no new version (RFC 7644 §3.5.2.1).
+    if !next.change.is_nothing() {
+        let stale = scene.is_stale_for().then(|| store.get(at).map(|record| shown(store, at, record)));
+        store.replace(at, next.content, scene.now);
+        keep_stale(scene, store, at, stale.flatten());
+        let after = store.get(at).map(|record| record.document.text().clone());
+        changed = Some(change(kind, &id, ChangeKind::Updated, Some(before), after));
+    }
+    let mut reply = represented(scene, store, at)?.became(done);
+    reply.changes.extend(changed);
+    Ok(reply)
+}
+
+/// A 200 with the resource.
+pub(super) fn represented(scene: &Scene<'_>, store: &Store, at: Ref) -> Result<Reply, Refusal> {
+    let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
+    let mut reply = Reply::scim(StatusCode::OK, represent(scene, store, at, record)?);
+    tag(scene, store, record, &mut reply);
+    Ok(reply)
+}
+
+/// Refuses what the application behind the gateway has no operation for.
+pub(super) fn may(
+    scene: &Scene<'_>,
+    operations: &'static [DownstreamOperation],
+    id: &str,
+) -> Result<(), Refusal> {
+    let profile = &scene.settings.profile;
+    let Some(missing) = operations.iter().position(|operation| !hops::has(profile, *operation)) else {
+        return Ok(());
+    };
+    let missing = &operations[missing..=missing];
+    let problem = match missing {
+        [DownstreamOperation::PartialUpdate] => Problem::PartialUpdateUnsupported,
+        [DownstreamOperation::Replace] => Problem::OperationUnsupported("Replace"),
+        _ => Problem::OperationUnsupported("of that kind"),
+    };
+    Err(refused(problem, missing, Some(id)))
+}
+
+fn last_of(operations: &'static [DownstreamOperation]) -> &'static [DownstreamOperation] {
+    &operations[operations.len().saturating_sub(1)..]
+}
+
+/// The representation of content that is not kept, under the id and meta of the resource that it is about.
+pub(super) fn would_be(
+    scene: &Scene<'_>,
+    store: &Store,
+    at: Ref,
+    content: &Content,
+) -> Result<Bytes, Problem> {
+    let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath) };
+    let mut tree = resource::tree_of(&content.members)?;
+    let before = store.tree(at, record);
+    for name in ["schemas", "id", "meta", "groups", "members"] {
+        if let Some(value) = before.get(name) {
+            tree.insert(name.to_owned(), value.clone());
+        }
+    }
+    let text = Bytes::from(Value::Object(tree).to_string());
+    Ok(match scene.projection(at.kind)? {
+        Some(projection) => super::projected(&text, &projection),
+        None => text,
+    })
+}
+
+fn shown(store: &Store, at: Ref, record: &Record) -> Bytes {
+    store.shown(at, record, MembersShown::Whole)
+}
+
+/// Removes a resource the way the application behind the gateway does.
+fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> {
+    let kind = scene.settings.types.get(at.kind);
+    let record = store.get(at)?;
+    let (id, before, active) = (Arc::clone(&record.id), record.document.text().clone(), record.active);
+    let stale = scene.is_stale_for().then(|| shown(store, at, record));
+    let rule = match (scene.settings.profile.application.delete, kind.role) {
+        (DownstreamDelete::Deactivates, Role::User) => DownstreamDelete::Deactivates,
+        (DownstreamDelete::Hides, _) => DownstreamDelete::Hides,
+        (DownstreamDelete::Removes | DownstreamDelete::Deactivates, _) => DownstreamDelete::Removes,
+    };
+    let after = match rule {
+        DownstreamDelete::Removes => {
+            store.remove_at(at, scene.now);
+            None
+        }
+        DownstreamDelete::Hides => {
+            store.hide(at, scene.now);
+            None
+        }
+        DownstreamDelete::Deactivates if !active => return None,
+        DownstreamDelete::Deactivates => {
+            store.set_member(at, "active", b"false", Some(false), scene.now);
+            store.get(at).map(|record| record.document.text().clone())
+        }
+    };
+    if let Some(until) = scene.stale_until() {
+        store.keep_stale(&id, until, scene.now, stale);
+    }
+    let what = if after.is_some() { ChangeKind::Updated } else { ChangeKind::Deleted };
+    Some(change(kind, &id, what, Some(before), after))
+}
+
+/// Lets reads go on showing what was, where the profile has it so.
+pub(super) fn keep_stale(scene: &Scene<'_>, store: &mut Store, at: Ref, before: Option<Bytes>) {
+    if let Some(until) = scene.stale_until()
+        && let Some(id) = store.get(at).map(|record| Arc::clone(&record.id))
+    {
+        store.keep_stale(&id, until, scene.now, before);
+    }
+}
+
+impl Scene<'_> {
+    fn is_stale_for(&self) -> bool {
+        !self.settings.profile.application.stale_reads.is_zero()
+    }
+
+    fn stale_until(&self) -> Option<Timestamp> {
+        let period = self.settings.profile.application.stale_reads;
+        if period.is_zero() {
+            return None;
+        }
+        let period = SignedDuration::try_from(period.duration()).ok()?;
+        self.now.checked_add(period).ok()
+    }
+}
+
+pub(super) fn change(
+    kind: &Kind,
+    id: &Arc<str>,
+    what: ChangeKind,
+    before: Option<Bytes>,
+    after: Option<Bytes>,
+) -> StateChange {
+    StateChange { resource_type: Arc::clone(&kind.shared_name), id: Arc::clone(id), kind: what, before, after }
+}
+
+pub(super) fn no_such(scene: &Scene<'_>, kind_at: u16, id: &str) -> Problem {
+    Problem::NoSuchResource { kind: scene.settings.types.get(kind_at).name().to_owned(), id: id.to_owned() }
+}
+
+pub(super) fn existing<'s>(
+    scene: &Scene<'_>,
+    store: &'s Store,
+    kind_at: u16,
+    id: &str,
+    operations: &'static [DownstreamOperation],
+) -> Result<(Ref, &'s Record), Refusal> {
+    store.find_in(kind_at, id).ok_or_else(|| refused(no_such(scene, kind_at, id), operations, Some(id)))
+}
+
+pub(super) fn same_version(
+    scene: &Scene<'_>,
+    store: &Store,
+    record: &Record,
+    operations: &'static [DownstreamOperation],
+) -> Result<(), Refusal> {
+    match other_version(scene, store, record) {
+        Some(problem) => Err(refused(problem, operations, Some(&record.id))),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn other_version(scene: &Scene<'_>, store: &Store, record: &Record) -> Option<Problem> {
+    if !scene.conditional {
+        return None;
+    }
+    (names_version(scene, &header::IF_MATCH, store, record) == Some(false))
+        .then(|| Problem::VersionMismatch(store.etag(record)))
+}
+
+/// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,
+/// since all of ours are weak (RFC 7644 §3.14).
+fn names_version(scene: &Scene<'_>, name: &HeaderName, store: &Store, record: &Record) -> Option<bool> {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let mut values = scene.headers.get_all(name).iter().peekable();
+    values.peek()?;
+    let own = opaque(&store.etag(record));
+    Some(values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|tag| {
+        let tag = opaque(tag);
+        tag == "*" || tag == own
+    }))
+}
+
+pub(super) fn refused(
+    problem: Problem,
+    operations: &'static [DownstreamOperation],
+    id: Option<&str>,
+) -> Refusal {
+    let downstream = Downstreams::Few { operations, target: id.map(Arc::from), accepted: false };
+    Refusal { problem, downstream }
+}
+
+/// Whether a query asks for attributes, which a 204 could not show.
+pub(super) fn asks(query: &Query) -> bool {
+    query.projects()
+}
