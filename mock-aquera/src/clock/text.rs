@@ -106,7 +106,7 @@ mod tests {
         #[test]
         fn any_instant_is_what_jiff_writes(
             second in Timestamp::MIN.as_second()..Timestamp::MAX.as_second(),
-            nanosecond in 0..1_000_000_000,
+            nanosecond in 0..1_000_000_000_i64,
         ) {
             let instant = Timestamp::new(second, 0).unwrap();
             let instant = instant.checked_add(SignedDuration::from_nanos(nanosecond)).unwrap();
