@@ -225,10 +225,10 @@ mod tests {
         check("none", &Auth::none());
         check("basic:ann:s3:cret", &Auth::basic("ann", "s3:cret"));
         check("bearer:a:b", &Auth::bearer("a:b"));
-        check("oauth:id:secret", &Auth::oauth("id", "secret").token_lifetime(Duration::from_secs(3600)));
+        check("oauth:id:secret", &Auth::oauth("id", "secret").token_lifetime(Duration::from_hours(1)));
         check("oauth:id:secret:90s", &Auth::oauth("id", "secret").token_lifetime(Duration::from_secs(90)));
-        check("oauth:id:secret:2m", &Auth::oauth("id", "secret").token_lifetime(Duration::from_secs(120)));
-        check("oauth:id:secret:2h", &Auth::oauth("id", "secret").token_lifetime(Duration::from_secs(7200)));
+        check("oauth:id:secret:2m", &Auth::oauth("id", "secret").token_lifetime(Duration::from_mins(2)));
+        check("oauth:id:secret:2h", &Auth::oauth("id", "secret").token_lifetime(Duration::from_hours(2)));
     }
 
     #[test]

@@ -280,3 +280,234 @@ fn presented(headers: &HeaderMap) -> Result<Option<(Scheme, &str)>, Refusal> {
     };
     Ok(Some((scheme, credentials.trim())))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn keeper(kinds: &[&str]) -> Gatekeeper {
+        Gatekeeper::new(kinds.iter().map(|kind| kind.parse().unwrap()).collect(), 7)
+    }
+
+    fn with(authorization: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap())])
+    }
+
+    fn basic(text: &str) -> String {
+        format!("Basic {}", STANDARD.encode(text))
+    }
+
+    fn bearer(token: &str) -> HeaderMap {
+        with(&format!("Bearer {token}"))
+    }
+
+    fn later(seconds: i64) -> Timestamp {
+        NOW.checked_add(SignedDuration::from_secs(seconds)).unwrap()
+    }
+
+    /// A token for the client `id`, `pw`.
+    fn token(keeper: &Gatekeeper, now: Timestamp) -> String {
+        let body = b"grant_type=client_credentials&client_id=id&client_secret=pw";
+        let reply = keeper.issue(&HeaderMap::new(), body, now);
+        assert_eq!(reply.status, 200);
+        let body: Value = serde_json::from_slice(&reply.body).unwrap();
+        body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn any_accepted_kind_lets_in() {
+        #[track_caller]
+        fn check(
+            kinds: &[&str],
+            authorization: Option<&str>,
+            expected: Result<PrincipalKind, Option<Refusal>>,
+        ) {
+            let headers = authorization.map(with).unwrap_or_default();
+            let access = match keeper(kinds).check(&headers, NOW) {
+                Access::Granted(principal) => Ok(principal.kind),
+                Access::Missing => Err(None),
+                Access::Refused(refusal) => Err(Some(refusal)),
+            };
+            assert_eq!(access, expected, "{kinds:?} {authorization:?}");
+        }
+        use PrincipalKind::{Anonymous, Basic, Bearer};
+        let refused = |refusal| Err(Some(refusal));
+        let ann = basic("ann:s3:cret");
+        check(&["none"], None, Ok(Anonymous));
+        check(&["none"], Some("Bearer whatever"), Ok(Anonymous));
+        check(&["none", "bearer:t"], Some("Bearer t"), Ok(Bearer));
+        check(&["none", "bearer:t"], Some("Bearer u"), Ok(Anonymous));
+        check(&["bearer:t"], Some("Bearer t"), Ok(Bearer));
+        check(&["bearer:t"], Some("bearer   t "), Ok(Bearer));
+        check(&["bearer:t"], Some("Bearer u"), refused(Refusal::UnknownToken));
+        check(&["bearer:t"], Some("Bearer tt"), refused(Refusal::UnknownToken));
+        check(&["bearer:t"], Some("Bearer"), refused(Refusal::UnknownToken));
+        check(&["bearer:t"], Some("Basic t"), refused(Refusal::WrongScheme));
+        check(&["bearer:t"], Some("t"), refused(Refusal::WrongScheme));
+        check(&["bearer:t"], Some("Digest t"), refused(Refusal::WrongScheme));
+        check(&["bearer:t"], Some(""), refused(Refusal::WrongScheme));
+        check(&["bearer:t"], None, Err(None));
+        check(&["basic:ann:s3:cret"], Some(&ann), Ok(Basic));
+        check(&["basic:ann:other"], Some(&ann), refused(Refusal::WrongPassword));
+        check(&["basic:ann:s3:cret"], Some("Basic !!!"), refused(Refusal::WrongPassword));
+        check(&["basic:ann:s3:cret"], Some("Bearer t"), refused(Refusal::WrongScheme));
+        check(&["basic:ann:other", "bearer:t"], Some("Bearer t"), Ok(Bearer));
+        check(&["bearer:a", "bearer:b", "bearer:c"], Some("Bearer b"), Ok(Bearer));
+        check(&["oauth:id:pw"], Some("Bearer t"), refused(Refusal::UnknownToken));
+        check(&["oauth:id:pw", "bearer:t"], Some("Bearer t"), Ok(Bearer));
+        check(&[], Some("Bearer t"), refused(Refusal::WrongScheme));
+        check(&[], None, Err(None));
+        // What one scheme accepts is nothing to the other.
+        let sent = STANDARD.encode("ann:pw");
+        check(&["basic:ann:pw", "bearer:t"], Some(&format!("Bearer {sent}")), refused(Refusal::UnknownToken));
+        check(&["bearer:t", "basic:ann:pw"], Some("Basic t"), refused(Refusal::WrongPassword));
+    }
+
+    #[test]
+    fn headers_that_cannot_be_read_are_refused() {
+        let keeper = keeper(&["bearer:t"]);
+        let mut twice = bearer("t");
+        twice.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer t"));
+        assert_eq!(keeper.check(&twice, NOW), Access::Refused(Refusal::Unreadable));
+        let bytes = HeaderValue::from_bytes(b"Bearer \xff").unwrap();
+        let bytes = HeaderMap::from_iter([(header::AUTHORIZATION, bytes)]);
+        assert_eq!(keeper.check(&bytes, NOW), Access::Refused(Refusal::Unreadable));
+    }
+
+    #[test]
+    fn a_principal_knows_whose_it_is() {
+        let keeper = Gatekeeper::new(
+            vec![
+                Auth::basic("ann", "pw"),
+                Auth::bearer("t"),
+                Auth::bearer("u").as_user("bob"),
+                Auth::oauth("id", "pw"),
+            ],
+            0,
+        );
+        let issued = token(&keeper, NOW);
+        let who = |authorization: &str| keeper.check(&with(authorization), NOW).principal().cloned().unwrap();
+        let (ann, t, u) = (who(&basic("ann:pw")), who("Bearer t"), who("Bearer u"));
+        let client = who(&format!("Bearer {issued}"));
+        assert_eq!((ann.me.as_deref(), t.me.as_deref()), (Some("ann"), None));
+        assert_eq!((u.me.as_deref(), client.me.as_deref()), (Some("bob"), Some("id")));
+        assert_eq!(client.kind, PrincipalKind::OAuth);
+        let mut keys = vec![0, ann.key, t.key, u.key, client.key];
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), 5);
+        assert_eq!(
+            who("Bearer t").key,
+            Gatekeeper::new(vec![Auth::bearer("t")], 9).check(&bearer("t"), NOW).principal().unwrap().key
+        );
+        let everybody = Gatekeeper::new(vec![Auth::none().as_user("zoe")], 0);
+        let Access::Granted(anybody) = everybody.check(&HeaderMap::new(), NOW) else { panic!("not let in") };
+        assert_eq!((anybody.me.as_deref(), anybody.key), (Some("zoe"), 0));
+    }
+
+    #[test]
+    fn an_issued_token_is_good_until_its_time_is_over() {
+        let keeper = keeper(&["oauth:id:pw:60s"]);
+        let token = token(&keeper, NOW);
+        let access = |now| keeper.check(&bearer(&token), now);
+        assert!(access(later(59)).principal().is_some());
+        assert_eq!(access(later(60)), Access::Refused(Refusal::ExpiredToken));
+        // The clock may be set back.
+        assert!(access(NOW).principal().is_some());
+    }
+
+    #[test]
+    fn tokens_can_be_taken_back_and_given_back() {
+        let keeper = keeper(&["basic:ann:pw", "bearer:t", "oauth:id:pw:60s"]);
+        let issued = token(&keeper, NOW);
+        let access = |headers: &HeaderMap| keeper.check(headers, NOW);
+        let (ann, t, issued) = (with(&basic("ann:pw")), bearer("t"), bearer(&issued));
+        let open = || [&ann, &t, &issued].map(|headers| access(headers).principal().is_some());
+
+        assert!(keeper.expire_token(&t) && keeper.expire_token(&issued));
+        assert!(!keeper.expire_token(&ann) && !keeper.expire_token(&bearer("x")));
+        assert!(!keeper.expire_token(&HeaderMap::new()));
+        assert_eq!(open(), [true, false, false]);
+        assert_eq!(access(&t), Access::Refused(Refusal::ExpiredToken));
+        assert_eq!(access(&issued), Access::Refused(Refusal::ExpiredToken));
+
+        keeper.restore();
+        assert_eq!(open(), [true, true, true]);
+
+        keeper.revoke_all();
+        assert_eq!(access(&ann), Access::Refused(Refusal::LockedOut));
+        assert_eq!(access(&t), Access::Refused(Refusal::RevokedToken));
+        assert_eq!(access(&issued), Access::Refused(Refusal::RevokedToken));
+        let another = bearer(&token(&keeper, NOW));
+        assert!(access(&another).principal().is_some());
+
+        keeper.restore();
+        assert_eq!(open(), [true, true, true]);
+        assert_eq!(keeper.check(&issued, later(60)), Access::Refused(Refusal::ExpiredToken));
+    }
+
+    #[test]
+    fn other_credentials_keep_the_tokens_of_clients_that_stay() {
+        let before = keeper(&["oauth:id:pw", "bearer:t"]);
+        let token_before = token(&before, NOW);
+        before.revoke_all();
+        before.restore();
+        let after = before.accepting(vec![Auth::oauth("id", "pw"), Auth::basic("ann", "pw")]);
+        assert!(after.check(&bearer(&token_before), NOW).principal().is_some());
+        assert_eq!(after.check(&bearer("t"), NOW), Access::Refused(Refusal::UnknownToken));
+        assert_ne!(token(&after, NOW), token_before);
+        let gone = after.accepting(vec![Auth::oauth("id", "another")]);
+        assert_eq!(gone.check(&bearer(&token_before), NOW), Access::Refused(Refusal::UnknownToken));
+        assert!(gone.has_clients() && !gone.accepting(vec![Auth::bearer("t")]).has_clients());
+    }
+
+    #[test]
+    fn a_reset_forgets_tokens_and_starts_over_from_the_seed() {
+        let keeper = keeper(&["oauth:id:pw", "bearer:t"]);
+        let first = token(&keeper, NOW);
+        let second = token(&keeper, NOW);
+        keeper.revoke_all();
+        keeper.reset();
+        assert_eq!(keeper.check(&bearer(&second), NOW), Access::Refused(Refusal::UnknownToken));
+        assert!(keeper.check(&bearer("t"), NOW).principal().is_some());
+        assert_eq!(token(&keeper, NOW), first);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let keeper = keeper(&["basic:ann:hunter2", "bearer:hunter2", "oauth:ann:hunter2"]);
+        let granted = keeper.check(&bearer("hunter2"), NOW);
+        let key = granted.principal().unwrap().key.to_string();
+        let body = b"grant_type=client_credentials&client_id=ann&client_secret=hunter2";
+        let reply = keeper.issue(&HeaderMap::new(), body, NOW);
+        let issued: Value = serde_json::from_slice(&reply.body).unwrap();
+        let shown = format!("{keeper:?} {granted:?} {reply:?}");
+        for secret in ["hunter2", "ann", &key, issued["access_token"].as_str().unwrap()] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_but_the_credential_lets_in(scheme in "(?i)basic|bearer|[a-z]{0,8}", rest in "[ -~]{0,40}") {
+            let keeper = keeper(&["basic:ann:long password", "bearer:a-long-token", "oauth:id:pw"]);
+            let value = format!("{scheme} {rest}");
+            prop_assert!(keeper.check(&with(value.trim()), NOW).principal().is_none());
+        }
+
+        #[test]
+        fn every_credential_lets_in(user in "[^:\\x00-\\x1f]{1,20}", password in "\\PC{1,20}", token in "[!-~]{1,40}") {
+            let all = vec![Auth::basic(user.clone(), password.clone()), Auth::bearer(token.clone())];
+            let keeper = Gatekeeper::new(all, 0);
+            let pair = basic(&format!("{user}:{password}"));
+            prop_assert!(keeper.check(&with(&pair), NOW).principal().is_some());
+            prop_assert!(keeper.check(&bearer(&token), NOW).principal().is_some());
+        }
+    }
+}

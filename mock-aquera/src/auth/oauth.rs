@@ -149,3 +149,159 @@ fn decoded(text: &[u8]) -> Vec<u8> {
     };
     percent_encoding::percent_decode(&spaced).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::super::{Access, Auth, Gatekeeper};
+    use super::*;
+
+    const FORM: &str = "application/x-www-form-urlencoded";
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn keeper() -> Gatekeeper {
+        let clients = [("id", "pw"), ("a:b", "p w+%41é")];
+        let clients =
+            clients.map(|(id, secret)| Auth::oauth(id, secret).token_lifetime(Duration::from_secs(90)));
+        Gatekeeper::new(clients.into(), 1)
+    }
+
+    fn headers(content_type: &'static str, authorization: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if !content_type.is_empty() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        if !authorization.is_empty() {
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap());
+        }
+        headers
+    }
+
+    fn basic(text: &str) -> String {
+        format!("Basic {}", STANDARD.encode(text))
+    }
+
+    fn header_of(reply: &TokenReply, name: &HeaderName) -> Option<String> {
+        let found = reply.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.to_str().unwrap().to_owned())
+    }
+
+    #[track_caller]
+    fn given(headers: &HeaderMap, body: &str) {
+        let keeper = keeper();
+        let reply = keeper.issue(headers, body.as_bytes(), NOW);
+        let told: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(reply.status, 200, "{told}");
+        let token = told["access_token"].as_str().unwrap();
+        assert_eq!(told, json!({"access_token": token, "token_type": "Bearer", "expires_in": 90}));
+        assert_eq!(header_of(&reply, &header::CONTENT_TYPE).as_deref(), Some("application/json"));
+        assert_eq!(header_of(&reply, &header::CACHE_CONTROL).as_deref(), Some("no-store"));
+        assert_eq!(header_of(&reply, &header::PRAGMA).as_deref(), Some("no-cache"));
+        let bearer = self::headers("", &format!("Bearer {token}"));
+        assert!(matches!(keeper.check(&bearer, NOW), Access::Granted(_)));
+        assert!(keeper.would_issue(headers, body.as_bytes()));
+    }
+
+    #[track_caller]
+    fn refused(headers: &HeaderMap, body: &str, status: u16, error: &str) {
+        let keeper = keeper();
+        let reply = keeper.issue(headers, body.as_bytes(), NOW);
+        let told: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!((reply.status.as_u16(), told["error"].as_str()), (status, Some(error)), "{told}");
+        // The characters that a description may have (RFC 6749 §5.2).
+        let description = told["error_description"].as_str().unwrap();
+        assert!(description.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')));
+        assert_eq!(header_of(&reply, &header::CACHE_CONTROL).as_deref(), Some("no-store"));
+        let challenge = header_of(&reply, &header::WWW_AUTHENTICATE);
+        assert_eq!(challenge.is_some_and(|text| text.starts_with("Basic ")), status == 401);
+        assert!(!keeper.would_issue(headers, body.as_bytes()));
+    }
+
+    #[test]
+    fn a_client_that_names_itself_gets_a_token() {
+        let grant = "grant_type=client_credentials";
+        given(&headers(FORM, &basic("id:pw")), grant);
+        given(&headers("", &basic("id:pw")), grant);
+        given(&headers("Application/X-WWW-Form-URLencoded; charset=UTF-8", &basic("id:pw")), grant);
+        given(
+            &headers(FORM, &basic("id:pw")),
+            "grant_type=client_credentials&scope=a+b&client_id=id&client_secret=",
+        );
+        given(&headers(FORM, ""), &format!("client_id=id&client_secret=pw&{grant}"));
+        given(
+            &headers(FORM, ""),
+            "grant%5Ftype=client%5Fcredentials&&client_id=id&client_secret=p%77&resource=x&resource=y",
+        );
+        // A name with a colon has to be encoded, also in the header.
+        given(&headers(FORM, ""), &format!("{grant}&client_id=a:b&client_secret=p+w%2B%2541%C3%A9"));
+        given(&headers(FORM, &basic("a%3Ab:p+w%2B%2541%C3%A9")), grant);
+    }
+
+    #[test]
+    fn others_are_told_why_not() {
+        let grant = "grant_type=client_credentials";
+        let (form, right) = (headers(FORM, ""), headers(FORM, &basic("id:pw")));
+        refused(&form, grant, 401, "invalid_client");
+        refused(&form, &format!("{grant}&client_id=id"), 401, "invalid_client");
+        refused(&form, &format!("{grant}&client_id=id&client_secret=x"), 401, "invalid_client");
+        refused(&form, &format!("{grant}&client_id=x&client_secret=pw"), 401, "invalid_client");
+        for wrong in [&basic("id:x"), &basic("x:pw"), &basic("id"), "Basic !!!", "Basic", "Bearer id:pw"] {
+            refused(&headers(FORM, wrong), grant, 401, "invalid_client");
+        }
+        refused(&right, "grant_type=password", 400, "unsupported_grant_type");
+        refused(&right, "grant_type=CLIENT_CREDENTIALS", 400, "unsupported_grant_type");
+        refused(&headers(FORM, &basic("id:x")), "grant_type=password", 401, "invalid_client");
+        refused(&right, "", 400, "invalid_request");
+        refused(&right, "grant_type=", 400, "invalid_request");
+        refused(&right, "grant_type", 400, "invalid_request");
+        refused(&right, &format!("{grant}&{grant}"), 400, "invalid_request");
+        refused(&right, &format!("{grant}&client_id=id&client_secret=pw"), 400, "invalid_request");
+        refused(
+            &form,
+            &format!("{grant}&client_id=id&client_id=id&client_secret=pw"),
+            400,
+            "invalid_request",
+        );
+        refused(&headers("application/json", &basic("id:pw")), grant, 400, "invalid_request");
+    }
+
+    #[test]
+    fn each_request_gets_a_token_of_its_own() {
+        let keeper = keeper();
+        let ask =
+            || keeper.issue(&headers(FORM, &basic("id:pw")), b"grant_type=client_credentials", NOW).body;
+        assert_ne!(ask(), ask());
+    }
+
+    fn encoded(text: &str) -> String {
+        text.bytes().map(|byte| if byte == b' ' { "+".to_owned() } else { format!("%{byte:02X}") }).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_and_secret_come_through_both_ways(id in ".{1,20}", secret in ".{1,20}") {
+            let keeper = Gatekeeper::new(vec![Auth::oauth(id.clone(), secret.clone())], 0);
+            let (id, secret) = (encoded(&id), encoded(&secret));
+            let grant = "grant_type=client_credentials";
+            let form = format!("{grant}&client_id={id}&client_secret={secret}");
+            prop_assert!(keeper.would_issue(&headers(FORM, ""), form.as_bytes()));
+            let pair = basic(&format!("{id}:{secret}"));
+            prop_assert!(keeper.would_issue(&headers(FORM, &pair), grant.as_bytes()));
+        }
+
+        #[test]
+        fn nothing_that_is_sent_is_too_much(
+            body in proptest::collection::vec(any::<u8>(), 0..200),
+            authorization in "Basic [A-Za-z0-9+/=]{0,40}",
+        ) {
+            let keeper = keeper();
+            prop_assert!(keeper.issue(&headers(FORM, &authorization), &body, NOW).status.is_client_error());
+            let mut asked = b"grant_type=client_credentials&".to_vec();
+            asked.extend(body);
+            prop_assert!(keeper.issue(&headers("", ""), &asked, NOW).status.is_client_error());
+        }
+    }
+}

@@ -104,7 +104,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn issue(tokens: &mut Tokens) -> Fingerprint {
-        let token = tokens.issue(Fingerprint::of(b"client"), Duration::from_secs(60), NOW);
+        let token = tokens.issue(Fingerprint::of(b"client"), Duration::from_mins(1), NOW);
         Fingerprint::of(token.as_bytes())
     }
 

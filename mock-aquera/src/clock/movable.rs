@@ -199,3 +199,126 @@ fn as_text<S: Serializer>(instant: &Timestamp, serializer: S) -> Result<S::Ok, S
 fn as_milliseconds<S: Serializer>(offset: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(i64::try_from(offset.as_millis()).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::ManualClock;
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn clocks() -> (Arc<ManualClock>, AppClock) {
+        let base = Arc::new(ManualClock::new(at("2026-01-01T00:00:00.123456789Z")));
+        (Arc::clone(&base), AppClock::new(base))
+    }
+
+    #[test]
+    fn it_follows_the_base_until_it_is_told_otherwise() {
+        let (base, clock) = clocks();
+        assert_eq!(clock.now(), base.now());
+        base.advance(SignedDuration::from_secs(1));
+        assert_eq!(clock.now(), base.now());
+    }
+
+    #[test]
+    fn frozen_it_stands_and_moves_only_when_told() {
+        let (base, clock) = clocks();
+        clock.freeze();
+        base.advance(SignedDuration::from_hours(1));
+        assert_eq!(clock.now(), at("2026-01-01T00:00:00.123456Z"));
+        clock.advance(SignedDuration::from_secs(5));
+        assert_eq!(clock.now(), at("2026-01-01T00:00:05.123456Z"));
+        clock.advance(SignedDuration::from_secs(-6));
+        assert_eq!(clock.now(), at("2025-12-31T23:59:59.123456Z"));
+        clock.set(at("2030-01-01T00:00:00Z"));
+        base.advance(SignedDuration::from_hours(1));
+        assert_eq!(clock.now(), at("2030-01-01T00:00:00Z"));
+        clock.freeze_at(at("2031-01-01T00:00:00Z"));
+        assert_eq!(clock.now(), at("2031-01-01T00:00:00Z"));
+        clock.unfreeze();
+        clock.unfreeze();
+        base.advance(SignedDuration::from_secs(1));
+        assert_eq!(clock.now(), at("2031-01-01T00:00:01Z"));
+        clock.reset();
+        assert_eq!(clock.now(), base.now());
+    }
+
+    #[test]
+    fn running_it_moves_and_goes_on() {
+        let (base, clock) = clocks();
+        clock.advance(SignedDuration::from_hours(1));
+        base.advance(SignedDuration::from_secs(1));
+        assert_eq!(clock.now(), at("2026-01-01T01:00:01.123456Z"));
+        clock.set(at("2000-01-01T00:00:00Z"));
+        base.advance(SignedDuration::from_secs(1));
+        assert_eq!(clock.now(), at("2000-01-01T00:00:01Z"));
+    }
+
+    #[test]
+    fn the_state_says_how_far_it_is_off() {
+        let (base, clock) = clocks();
+        let told = |clock: &AppClock| serde_json::to_value(clock.state()).unwrap();
+        assert_eq!(told(&clock), json!({"now": "2026-01-01T00:00:00.123Z", "frozen": false, "offsetMs": 0}));
+        clock.advance(SignedDuration::from_secs(-2));
+        let moved = json!({"now": "2025-12-31T23:59:58.123Z", "frozen": false, "offsetMs": -2000});
+        assert_eq!(told(&clock), moved);
+        clock.freeze_at(at("2026-01-01T00:00:01.123456Z"));
+        base.advance(SignedDuration::from_nanos(999_999_211));
+        let frozen = json!({"now": "2026-01-01T00:00:01.123Z", "frozen": true, "offsetMs": 0});
+        assert_eq!(told(&clock), frozen);
+        assert!(format!("{clock:?}").contains("frozen: true"));
+    }
+
+    #[test]
+    fn it_stays_at_the_ends_of_time() {
+        for frozen in [true, false] {
+            let (base, clock) = clocks();
+            if frozen {
+                clock.freeze();
+            }
+            clock.advance(SignedDuration::MAX);
+            clock.advance(SignedDuration::MAX);
+            base.advance(SignedDuration::from_hours(1));
+            assert_eq!(clock.now().as_microsecond(), Timestamp::MAX.as_microsecond());
+            clock.advance(SignedDuration::MIN);
+            clock.advance(SignedDuration::MIN);
+            let shown = clock.now().duration_since(Timestamp::MIN);
+            assert!(shown <= SignedDuration::from_micros(1), "{shown:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_instant_can_be_set_and_is_shown_to_the_microsecond(
+            second in Timestamp::MIN.as_second()..=Timestamp::MAX.as_second() - 1,
+            microsecond in 0..1_000_000_i64,
+            frozen: bool,
+        ) {
+            let to = Timestamp::new(second, 0).unwrap();
+            let to = to.checked_add(SignedDuration::from_micros(microsecond)).unwrap();
+            let (_, clock) = clocks();
+            if frozen {
+                clock.freeze();
+            }
+            clock.set(to);
+            prop_assert_eq!(clock.now().as_microsecond(), to.as_microsecond());
+            prop_assert_eq!(clock.state().frozen, frozen);
+        }
+    }
+
+    #[test]
+    fn moves_made_at_once_all_count() {
+        let (base, clock) = clocks();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1000).for_each(|_| clock.advance(SignedDuration::from_micros(1))));
+            }
+        });
+        assert_eq!(clock.now().as_microsecond() - base.now().as_microsecond(), 4000);
+    }
+}

@@ -57,6 +57,27 @@ async fn any_of_the_accepted_credentials_opens() {
 }
 
 #[tokio::test]
+async fn an_error_is_told_only_about_a_token_that_was_sent() {
+    let mock = crate::client::start().await;
+    let without = ask(&mock, "/Users", |request| request).await;
+    assert_eq!(without.header("www-authenticate"), r#"Bearer realm="mock-aquera""#);
+    let wrong = ask(&mock, "/Users", |request| request.bearer_auth("wrong")).await;
+    wrong.scim_error(401, None);
+    assert!(wrong.header("www-authenticate").contains(r#"error="invalid_token""#));
+}
+
+#[tokio::test]
+async fn the_clock_of_an_application_dates_its_accounts() {
+    let mock = crate::client::start().await;
+    let application = mock.default_application();
+    application.clock().freeze_at("2031-02-03T04:05:06.789Z".parse().unwrap());
+    let id = application.seed_user(user("a", json!({})));
+    assert_eq!(application.user(&id).unwrap()["meta"]["created"], json!("2031-02-03T04:05:06.789Z"));
+    application.reset();
+    assert!(!application.clock().state().frozen);
+}
+
+#[tokio::test]
 async fn credentials_can_change_and_may_be_needless() {
     let mock = MockAquera::builder().auth(Auth::none()).start().await.unwrap();
     assert_eq!(ask(&mock, "/Users", |request| request).await.status, 200);
