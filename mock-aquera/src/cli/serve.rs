@@ -12,12 +12,12 @@ use clap::Args;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
-use super::Failure;
+use super::{Failure, profiles};
 use crate::auth::{Auth, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
 use crate::generate::generated_users;
-use crate::profile::{self, Profile};
+use crate::profile::Profile;
 
 /// How many users are made up when nobody says what to start with.
 const DEMO_USERS: usize = 3;
@@ -76,7 +76,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let interrupted =
         interruption().map_err(|error| Failure::failed(format!("listen for signals: {error}")))?;
     let auth = credentials(&options.auth)?;
-    let profile = read_profile(&options.profile)?;
+    let profile = profiles::read(&options.profile)?;
     let loaded = options.load.as_deref().map(read_users).transpose()?;
     let made_up = options.users.map_or(if loaded.is_some() { 0 } else { DEMO_USERS }, |users| users as usize);
     let (lines, users): (Vec<usize>, Vec<Value>) = loaded.unwrap_or_default().into_iter().unzip();
@@ -124,16 +124,6 @@ fn credentials(written: &[String]) -> Result<Vec<Auth>, Failure> {
         text.parse().map_err(|error| Failure::usage(format!("read --auth number {}: {error}", at + 1)))
     };
     written.iter().enumerate().map(parse).collect()
-}
-
-/// A built-in profile by its name, or the file at a path: what ends in `.toml` or has a separator is a path.
-fn read_profile(written: &str) -> Result<Profile, Failure> {
-    if !profile::is_path(written) {
-        return Profile::builtin(written)
-            .ok_or_else(|| Failure::usage(format!("read --profile: {}", profile::unknown(written))));
-    }
-    Profile::from_file(Path::new(written))
-        .map_err(|error| Failure::usage(format!("read the profile {written}: {error}")))
 }
 
 /// The users of an NDJSON file, each with the number of its line. Blank lines are passed over.

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::Profile;
 
-/// What a file says of itself and not of the behaviour.
-const ABOUT: [&str; 6] = ["name", "summary", "extends", "source", "date", "deviation"];
+/// What a file says of itself and not of the behaviour, and rate limits, which are told one by one.
+const APART: [&str; 7] = ["name", "summary", "extends", "source", "date", "deviation", "rate-limit"];
 
 /// A switch that isn't where the RFC has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,15 +38,15 @@ impl Profile {
     pub fn differences(&self) -> Vec<Difference> {
         let mut differences = Vec::new();
         let mut own = serialised(self);
-        own.retain(|key, _| !ABOUT.contains(&key.as_str()));
+        own.retain(|key, _| !APART.contains(&key.as_str()));
         compare(&mut Vec::new(), &own, &RFC, &mut differences);
-        for difference in &mut differences {
-            difference.meaning = match difference.key.as_str() {
-                "rate-limit" => {
-                    self.rate_limits.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-                }
-                key => meaning(key, &difference.value),
-            };
+        for limit in &self.rate_limits {
+            differences.push(Difference {
+                key: "rate-limit".to_owned(),
+                value: serde_json::to_value(limit).unwrap_or_default(),
+                rfc: Value::Null,
+                meaning: limit.to_string(),
+            });
         }
         differences
     }
@@ -77,7 +77,7 @@ fn compare(
     let empty = Map::new();
     let keys: BTreeSet<&String> = own.keys().chain(rfc.keys()).collect();
     for key in keys {
-        if path.is_empty() && ABOUT.contains(&key.as_str()) {
+        if path.is_empty() && APART.contains(&key.as_str()) {
             continue;
         }
         let (value, other) = (own.get(key).unwrap_or(&Value::Null), rfc.get(key).unwrap_or(&Value::Null));
@@ -88,9 +88,9 @@ fn compare(
         } else if value != other {
             differences.push(Difference {
                 key: path.join("."),
+                meaning: meaning(path, value),
                 value: value.clone(),
                 rfc: other.clone(),
-                meaning: String::new(),
             });
         }
         path.pop();
@@ -98,9 +98,9 @@ fn compare(
 }
 
 /// What the schema says of a key, and of the word it is set to.
-fn meaning(key: &str, value: &Value) -> String {
+fn meaning(path: &[String], value: &Value) -> String {
     let mut at = &*SCHEMA;
-    for name in key.split('.') {
+    for name in path {
         let next = &target(at)["properties"][name];
         // A table of free names, such as `max-values`, is described as a whole.
         if next.is_null() {
@@ -110,11 +110,10 @@ fn meaning(key: &str, value: &Value) -> String {
     }
     let about = at["description"].as_str().unwrap_or_default().replace('\n', " ");
     let about = about.split(" Absent:").next().unwrap_or_default().trim_end_matches('.');
-    let words = match value {
-        Value::Array(_) => Vec::new(),
-        value => word(target(at), value).into_iter().collect(),
-    };
-    if words.is_empty() { format!("{about}.") } else { format!("{about}: {}", words.join(", ")) }
+    match word(target(at), value) {
+        Some(word) => format!("{about}: {word}"),
+        None => format!("{about}."),
+    }
 }
 
 /// What the schema of a switch says of one of its words.
