@@ -217,7 +217,7 @@ mod tests {
         Asked { token, route, resource_type: Some("User"), method, search: false }
     }
 
-    fn get<'a>(token: &'a str) -> Asked<'a> {
+    fn get(token: &str) -> Asked<'_> {
         asked(token, "/Users", &Method::GET)
     }
 
