@@ -383,6 +383,19 @@ mod tests {
     }
 
     #[test]
+    fn the_meaning_of_a_word_goes_on_after_a_colon() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            let switch = json!({"oneOf": [{"const": "x", "description": text}]});
+            assert_eq!(word(&switch, &json!("x")).as_deref(), Some(expected));
+        }
+        check("Answers 405.", "answers 405.");
+        check("A page in HTML.", "a page in HTML.");
+        check("PUT works.", "PUT works.");
+        check("`text/html`.", "`text/html`.");
+    }
+
+    #[test]
     fn a_difference_says_what_follows() {
         #[track_caller]
         fn check(text: &str, key: &str, value: Value, rfc: Value, meaning: &str) {
