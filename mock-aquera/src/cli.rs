@@ -51,11 +51,8 @@ struct Cli {
 enum Command {
     /// Serve until interrupted; the same as no command at all.
     Serve(serve::Options),
-    /// List the built-in profiles, or show one with each deviation from the RFC and its source.
-    Profiles {
-        /// The profile to show.
-        name: Option<String>,
-    },
+    /// List the built-in profiles, or show what one does otherwise than the RFC, with its sources.
+    Profiles(profiles::Options),
     /// End with 0 when the server is ready.
     Healthcheck {
         /// Any URL of the server.
@@ -105,7 +102,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     };
     let outcome = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve::run(options),
-        Command::Profiles { name } => profiles::run(name.as_deref()),
+        Command::Profiles(options) => profiles::run(&options),
         Command::Healthcheck { url } => healthcheck::run(&url),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -12,12 +12,12 @@ use clap::Args;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
-use super::Failure;
-use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
+use super::{Failure, profiles};
+use crate::auth::{Auth, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
 use crate::generate::generated_users;
-use crate::profile::{self, Profile};
+use crate::profile::Profile;
 
 /// How many users are made up when nobody says what to start with.
 const DEMO_USERS: usize = 3;
@@ -76,7 +76,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let interrupted =
         interruption().map_err(|error| Failure::failed(format!("listen for signals: {error}")))?;
     let auth = credentials(&options.auth)?;
-    let profile = read_profile(&options.profile)?;
+    let profile = profiles::read(&options.profile)?;
     let loaded = options.load.as_deref().map(read_users).transpose()?;
     let made_up = options.users.map_or(if loaded.is_some() { 0 } else { DEMO_USERS }, |users| users as usize);
     let (lines, users): (Vec<usize>, Vec<Value>) = loaded.unwrap_or_default().into_iter().unzip();
@@ -124,16 +124,6 @@ fn credentials(written: &[String]) -> Result<Vec<Auth>, Failure> {
         text.parse().map_err(|error| Failure::usage(format!("read --auth number {}: {error}", at + 1)))
     };
     written.iter().enumerate().map(parse).collect()
-}
-
-/// A built-in profile by its name, or the file at a path: what ends in `.toml` or has a separator is a path.
-fn read_profile(written: &str) -> Result<Profile, Failure> {
-    if !profile::is_path(written) {
-        return Profile::builtin(written)
-            .ok_or_else(|| Failure::usage(format!("read --profile: {}", profile::unknown(written))));
-    }
-    Profile::from_file(Path::new(written))
-        .map_err(|error| Failure::usage(format!("read the profile {written}: {error}")))
 }
 
 /// The users of an NDJSON file, each with the number of its line. Blank lines are passed over.
@@ -187,15 +177,10 @@ fn announce(
     writeln!(out, "mock-aquera {} is ready\n", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "  SCIM URL   {scim}")?;
     for kind in auth {
-        match kind.kind() {
-            AuthKind::None => writeln!(out, "  Auth       none needed")?,
-            AuthKind::Basic { user, password } => {
-                writeln!(out, "  Basic      user {user}, password {password}")?;
-            }
-            AuthKind::Bearer { token } => writeln!(out, "  Token      {token}")?,
-            AuthKind::OAuth { client_id, client_secret, .. } => {
-                writeln!(out, "  Client     {client_id}, secret {client_secret}")?;
-            }
+        match kind {
+            Auth::None => writeln!(out, "  Auth       none needed")?,
+            Auth::Basic { user, password } => writeln!(out, "  Basic      user {user}, password {password}")?,
+            Auth::Bearer { token } => writeln!(out, "  Token      {token}")?,
         }
     }
     writeln!(out, "  Profile    {} ({})", profile.name, profile.summary)?;
@@ -212,12 +197,12 @@ fn announce(
 
 /// The header that the first kind of credentials asks for.
 fn authorization(auth: &[Auth]) -> Option<String> {
-    match auth.first()?.kind() {
-        AuthKind::None | AuthKind::OAuth { .. } => None,
-        AuthKind::Basic { user, password } => {
+    match auth.first()? {
+        Auth::None => None,
+        Auth::Basic { user, password } => {
             Some(format!("Authorization: Basic {}", STANDARD.encode(format!("{user}:{password}"))))
         }
-        AuthKind::Bearer { token } => Some(format!("Authorization: Bearer {token}")),
+        Auth::Bearer { token } => Some(format!("Authorization: Bearer {token}")),
     }
 }
 

@@ -209,11 +209,11 @@ switches! {
         Refused = "refused",
     }
 
-    /// What canonical values are.
+    /// What becomes of a value outside the canonical values of its attribute.
     CanonicalValues {
-        /// Advice: any other value is taken too.
+        /// It is taken too.
         Suggested = "suggested",
-        /// All there is: another value answers 400 `invalidValue`.
+        /// The request answers 400 `invalidValue`.
         Enforced = "enforced",
     }
 

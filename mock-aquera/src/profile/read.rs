@@ -251,3 +251,165 @@ fn explained(message: &str) -> String {
     }
     message.replacen("unknown field", "unknown key", 1).replacen("unknown variant", "unknown word", 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::profile::{PatchRule, PutRule, Support};
+
+    const HEAD: &str = "name = \"x\"\nsummary = \"y\"\n";
+
+    #[test]
+    fn what_is_wrong_gets_its_place_and_the_nearest_name() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            assert_eq!(Profile::from_toml(&format!("{HEAD}{text}")).unwrap_err().to_string(), expected);
+        }
+        check("sumary = \"z\"", "line 3, column 1: unknown key `sumary`; did you mean `summary`?");
+        check("[gatway]", "line 3, column 2: unknown key `gatway`; did you mean `gateway`?");
+        check(
+            "[gateway]\n  patsh = \"works\"",
+            "line 4, column 3: unknown key `patsh`; did you mean `patch`?",
+        );
+        check(
+            "[gateway]\npatch = \"aplied-then-404\"",
+            "line 4, column 9: unknown word `aplied-then-404`; did you mean `applied-then-404`?",
+        );
+        check(
+            "[requests.dialects]\npathless = \"refused\"",
+            "line 4, column 1: unknown key `pathless`; did you mean `pathless-add`?",
+        );
+        check(
+            "[filter]\nstale-reads = \"5s\"",
+            "line 4, column 1: unknown key `stale-reads` here; it belongs in [application]",
+        );
+        check(
+            "[errors]\nbody = \"qqq\"",
+            "line 4, column 8: unknown word `qqq`, expected one of `scim`, `numeric-status`, `scim-1-1`, \
+             `schema-for-schemas`, `html`, `problem-json`, `plain-text`, `empty`",
+        );
+        check(
+            "[application]\nstale-reads = \"5 s\"",
+            "line 4, column 15: a length of time is a whole number and its unit, ms, s, m or h, such as \"30s\"",
+        );
+        check(
+            "[[rate-limit]]\nrequests = 5\n[[rate-limit]]\nper = \"route\"",
+            "line 5, column 1: a rate limit needs `requests` or `max-concurrent`",
+        );
+        check(
+            "[[rate-limit]]\nmax-concurrent = 1\nburst = 2",
+            "line 3, column 1: a `burst` needs `requests`",
+        );
+        check(
+            "[[rate-limit]]\nrequests = 1\nwindow = \"0s\"",
+            "line 3, column 1: the `window` of a rate limit can't be empty",
+        );
+        check(
+            "[[rate-limit]]\nrequests = 1\nstatus = 200",
+            "line 3, column 1: the `status` of a rate limit is from 400 to 599",
+        );
+        check(
+            "[[rate-limit]]\nrequests = 0",
+            "line 4, column 12: invalid value: integer `0`, expected a nonzero u32",
+        );
+        check(
+            "extends = \"no-delet\"",
+            "`extends`: no profile is called `no-delet`; did you mean `no-delete`?",
+        );
+        check(
+            "extends = \"base.toml\"",
+            "`extends`: `base.toml` is a file, and this profile was not read from one; give the name of a \
+             built-in profile",
+        );
+        let nameless = Profile::from_toml("name = \"x\"").unwrap_err().to_string();
+        assert_eq!(nameless, "line 1, column 1: missing field `summary`");
+        assert!(Profile::from_toml("name = ").unwrap_err().to_string().starts_with("line 1, column "));
+    }
+
+    #[test]
+    fn only_what_is_written_overrides() {
+        let text = format!(
+            "{HEAD}extends = \"aws-identity-center\"\n\
+             [gateway]\nput = \"answers-501\"\n\
+             [application.max-values]\nemails = 2\nroles = 3\n\
+             [[deviation]]\ndeviation = \"d\"\nspec = \"s\"\nsource = \"o\"\n"
+        );
+        let (base, own) =
+            (Profile::builtin("aws-identity-center").unwrap(), Profile::from_toml(&text).unwrap());
+        assert_eq!((own.name.as_str(), own.extends.as_deref()), ("x", Some("aws-identity-center")));
+        assert_eq!(
+            (own.gateway.put, own.gateway.max_member_changes),
+            (PutRule::Answers501, base.gateway.max_member_changes)
+        );
+        assert_eq!((&own.errors, &own.source), (&base.errors, &base.source));
+        let most = |name: &str| own.application.max_values.get(name).map(|most| most.get());
+        assert_eq!((most("emails"), most("roles"), most("addresses")), (Some(2), Some(3), Some(1)));
+        assert_eq!(own.deviations.len(), base.deviations.len() + 1);
+        assert_eq!(own.deviations.last().unwrap().deviation, "d");
+
+        let limits = |more: &str| {
+            Profile::from_toml(&format!("{HEAD}extends = \"slack\"\n{more}")).unwrap().rate_limits
+        };
+        assert_eq!(limits(""), Profile::builtin("slack").unwrap().rate_limits);
+        assert_eq!(limits("[[rate-limit]]\nrequests = 7\n").len(), 1);
+        assert_eq!(limits("[[rate-limit]]\nrequests = 7\n")[0].burst, None);
+        // Back to what the RFC says.
+        let back = format!("{HEAD}extends = \"no-put\"\n[gateway]\nput = \"works\"\n");
+        assert_eq!(Profile::from_toml(&back).unwrap().gateway, Profile::default().gateway);
+    }
+
+    #[test]
+    fn files_extend_files_beside_them() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("deep")).unwrap();
+        let file = |name: &str, extends: &str, more: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("{HEAD}extends = \"{extends}\"\n{more}\n")).unwrap();
+            path
+        };
+        file("base.toml", "no-delete", "[gateway]\npatch = \"answers-400\"\nenable = \"answers-400\"");
+        file("deep/middle.toml", "../base.toml", "[gateway]\npatch = \"answers-501\"");
+        let top = file("top.toml", "deep/middle.toml", "[gateway]\nput = \"ignored-200\"");
+        let gateway = Profile::from_file(&top).unwrap().gateway;
+        assert_eq!((gateway.patch, gateway.put), (PatchRule::Answers501, PutRule::Ignored200));
+        assert_eq!(gateway.enable, Support::Answers400);
+        assert_eq!(gateway.delete, Profile::builtin("no-delete").unwrap().gateway.delete);
+
+        let refused = |path: &Path| Profile::from_file(path).unwrap_err().to_string();
+        file("one.toml", "two.toml", "");
+        let two = file("two.toml", "deep/../one.toml", "");
+        let message = refused(&two);
+        assert!(message.starts_with("`extends` goes in a circle: "), "{message}");
+        assert_eq!(message.matches(" extends ").count(), 2, "{message}");
+        let own = file("own.toml", "own.toml", "");
+        assert!(refused(&own).contains("circle"));
+
+        file("bad.toml", "rfc", "[gateway]\nptach = \"works\"");
+        let over = file("over.toml", "bad.toml", "");
+        assert_eq!(
+            refused(&over),
+            "`extends`: in bad.toml: line 5, column 1: unknown key `ptach`; did you mean `patch`?"
+        );
+        let lost = file("lost.toml", "nowhere.toml", "");
+        assert!(refused(&lost).starts_with("`extends`: in nowhere.toml: "));
+    }
+
+    #[test]
+    fn json_is_as_good_as_a_file() {
+        let own =
+            json!({"name": "x", "summary": "y", "extends": "no-put", "gateway": {"patch": "answers-400"}});
+        let profile = Profile::from_json(&own).unwrap();
+        assert_eq!((profile.gateway.put, profile.gateway.patch), (PutRule::Html404, PatchRule::Answers400));
+        let refused = |value: &Value| Profile::from_json(value).unwrap_err().to_string();
+        let wrong = json!({"name": "x", "summary": "y", "gateway": {"patsh": "works"}});
+        assert_eq!(refused(&wrong), "unknown key `patsh`; did you mean `patch`?");
+        let wrong = json!({"name": "x", "summary": "y", "rate-limit": [{}]});
+        assert_eq!(refused(&wrong), "a rate limit needs `requests` or `max-concurrent`");
+        assert!(refused(&json!("x")).contains("invalid type"));
+        let absent = json!({"name": "x", "summary": "y", "extends": "aws-identity-center",
+            "gateway": {"max-member-changes": null}});
+        assert_eq!(Profile::from_json(&absent).unwrap().gateway.max_member_changes, None);
+    }
+}

@@ -29,9 +29,9 @@ pub struct ReplyRules {
     pub location: Location,
     /// The attribute `meta.location`.
     pub meta_location: Location,
-    /// The body of the answer to a create.
+    /// The body of the answer to a create, which is 201 either way.
     pub create_body: ReplyBody,
-    /// The body of the answer to a PUT.
+    /// The body of the answer to a PUT; without one it is 204.
     pub put_body: ReplyBody,
 }
 
@@ -102,7 +102,7 @@ switches! {
         Scim = "scim",
         /// The same with `status` as a number.
         NumericStatus = "numeric-status",
-        /// That of SCIM 1.1: an array `Errors` with `description` and `code`.
+        /// An array `Errors` with `description` and `code`, as SCIM 1.1 had it.
         Scim11 = "scim-1-1",
         /// `schema` instead of `schemas`, and an `exceptionRequestId`.
         SchemaForSchemas = "schema-for-schemas",

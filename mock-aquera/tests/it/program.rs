@@ -77,7 +77,7 @@ async fn it_serves_what_the_options_say() {
     let profile = written(
         folder.path(),
         "own.toml",
-        "name = \"own\"\nsummary = \"mine\"\nadvertises-patch = false\n[gateway]\npatch = \"answers-501\"\n",
+        "name = \"own\"\nsummary = \"mine\"\nextends = \"no-delete\"\n[gateway]\npatch = \"answers-501\"\n",
     );
     let port_file = folder.path().join("port");
     let mut server = Running::start(&[
@@ -213,6 +213,61 @@ fn profiles_are_listed_and_shown() {
         })
         .collect();
     insta::assert_snapshot!("each_profile", each.join("\n----\n\n"));
+}
+
+#[test]
+fn a_profile_is_printed_as_a_file_that_can_be_used_again() {
+    let (code, text, err) = finished(&["profiles", "--toml", "miro"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(folder.path(), "own.toml", &text);
+    let of = |name: &str| finished(&["profiles", name]);
+    assert_eq!(of(&file), of("miro"));
+    assert_ne!(of(&file), of("slack"));
+    assert_eq!(finished(&["profiles", "--toml", &file]).1, text);
+
+    let bad = written(
+        folder.path(),
+        "bad.toml",
+        "name = \"x\"\nsummary = \"y\"\nextends = \"own.toml\"\n[lists]\n",
+    );
+    let (code, out, err) = of(&bad);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("bad.toml: line 4, column 2: unknown key `lists`; did you mean `list`?"), "{err}");
+}
+
+#[test]
+fn profiles_are_told_to_programs() {
+    let lines = |arguments: &[&str]| -> Vec<Value> {
+        let (code, out, err) = finished(arguments);
+        assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}");
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let all = lines(&["profiles", "--json"]);
+    let (summary, profiles) = all.split_last().unwrap();
+    assert_eq!(summary, &json!({"type": "summary", "profiles": profiles.len()}));
+    assert_eq!((&profiles[0]["type"], &profiles[0]["name"]), (&json!("profile"), &json!("aquera")));
+
+    let one = lines(&["profiles", "--json", "no-put"]);
+    assert_eq!(one[0]["name"], json!("no-put"));
+    assert_eq!(
+        one[1],
+        json!({"type": "difference", "key": "gateway.put", "value": "html-404", "rfc": "works",
+            "meaning": "What becomes of a PUT: answers a 404 in HTML, as for a path that doesn't exist."})
+    );
+    assert_eq!(one[2]["type"], json!("deviation"));
+    assert_eq!(one[3], json!({"type": "summary", "differences": 1, "deviations": 1}));
+
+    let (code, schema, _) = finished(&["profiles", "--schema"]);
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!((code, &schema), (0, &mock_aquera::Profile::schema()));
+    for arguments in [
+        &["profiles", "--toml"][..],
+        &["profiles", "--schema", "rfc"],
+        &["profiles", "--toml", "--json", "rfc"],
+    ] {
+        assert_eq!(finished(arguments).0, 2, "{arguments:?}");
+    }
 }
 
 #[test]
