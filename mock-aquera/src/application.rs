@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::auth::{self, Auth};
 use crate::clock::Clock;
-use crate::fault::{Fault, Faults, Phase};
+use crate::fault::{self, Fault, FaultId, FaultKind, FaultState, Faults, Phase, Struck, Subject};
 use crate::gateway::{self, Scene, discovery::Documents};
 use crate::hold::{Gate, Gates, Hold};
 use crate::journal::{Exchange, Journal, Record};
@@ -184,14 +185,26 @@ impl Application {
         lock(&self.0.journal).clear();
     }
 
-    /// Adds a fault behind those that are there. The first one that concerns a request strikes.
-    pub fn add_fault(&self, fault: Fault) {
-        lock(&self.0.faults).add(fault);
+    /// Adds a fault behind those that are there. Latencies add up; of the others the first one that is ready
+    /// strikes.
+    pub fn add_fault(&self, fault: Fault) -> FaultId {
+        lock(&self.0.faults).add(fault, self.0.clock.now())
     }
 
-    /// The rules of the faults that have strikes left, with how many.
+    /// Takes one fault away. `false` where it is gone already.
+    pub fn remove_fault(&self, id: FaultId) -> bool {
+        lock(&self.0.faults).remove(id)
+    }
+
+    /// The rules of the faults that can still strike.
     pub fn faults(&self) -> Vec<String> {
-        lock(&self.0.faults).rules()
+        let states = self.fault_states();
+        states.into_iter().filter(|state| !state.spent).map(|state| state.rule).collect()
+    }
+
+    /// What has become of the faults, those included that have struck for the last time.
+    pub fn fault_states(&self) -> Vec<FaultState> {
+        lock(&self.0.faults).list()
     }
 
     /// Takes all faults away.
@@ -245,10 +258,10 @@ impl Application {
         let mut fault = None;
         let (reply, request_body) =
             if auth::accepted(&settings.auth, parts.headers.get(header::AUTHORIZATION)) {
-                fault = lock(&self.0.faults).strike(&parts.method);
+                fault = self.strike(&parts.method, path, body.as_deref().unwrap_or_default(), now);
                 match (body, &fault) {
-                    (Ok(body), Some(fault)) if fault.strikes_at() == Phase::BeforeEffect => {
-                        (struck(fault), body)
+                    (Ok(body), Some(fault)) if fault.phase == Phase::BeforeEffect => {
+                        (struck(fault, &settings.auth), body)
                     }
                     (Ok(body), fault) => {
                         let scene = Scene {
@@ -263,7 +276,7 @@ impl Application {
                         };
                         let reply = gateway::handle(&scene);
                         match fault {
-                            Some(fault) => (struck(fault).became(reply.downstream), body),
+                            Some(fault) => (struck(fault, &settings.auth).became(reply.downstream), body),
                             None => (reply, body),
                         }
                     }
@@ -288,9 +301,39 @@ impl Application {
             status: reply.status,
             response_body: reply.body(),
             downstream: reply.downstream.clone(),
-            fault: fault.map(|fault| fault.to_string()),
+            fault: fault.map(|fault| fault.rule.to_string()),
         });
         reply
+    }
+
+    /// The fault that strikes this request, of the kinds that are an answer.
+    fn strike(&self, method: &Method, path: &str, body: &[u8], now: Timestamp) -> Option<Struck> {
+        let mut faults = lock(&self.0.faults);
+        if faults.is_empty() {
+            return None;
+        }
+        let mut segments = path.trim_start_matches('/').split('/');
+        let resource_type = segments.next().filter(|segment| *segment == "Users").map(|_| "User");
+        let id = segments.next().filter(|_| resource_type.is_some()).map(gateway::decoded);
+        let user_name = || match &id {
+            Some(id) => {
+                let account = lock(&self.0.store).get(id).cloned()?;
+                account.resource.get("userName").and_then(Value::as_str).map(str::to_owned)
+            }
+            None => fault::user_name(body),
+        };
+        let subject = Subject {
+            method,
+            path,
+            resource_type,
+            id: id.as_deref(),
+            user_name: &user_name,
+            patch_paths: &|| fault::patch_paths(body),
+        };
+        let strikes = faults.strike(&subject, now, own_seed(self.0.seed, &self.0.name));
+        strikes.main.filter(|struck| {
+            matches!(struck.kind, FaultKind::Status { .. } | FaultKind::Unauthorized | FaultKind::Revoke)
+        })
     }
 }
 
@@ -307,21 +350,25 @@ pub(crate) fn unauthorized(kinds: &[Auth]) -> Reply {
     })
 }
 
-fn struck(fault: &Fault) -> Reply {
-    let reply = match fault.status_code() {
+fn struck(fault: &Struck, auth: &[Auth]) -> Reply {
+    let FaultKind::Status { status, retry_after, .. } = &fault.kind else { return unauthorized(auth) };
+    let reply = match StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR) {
         status @ (StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => Reply::empty(status),
         status => Reply::from(Problem::Fault(status)),
     };
-    match fault.retry_after_header().as_ref().and_then(|value| value.to_str().ok()) {
+    match retry_after {
         Some(value) => reply.header(header::RETRY_AFTER, value),
         None => reply,
     }
 }
 
-/// Applications of one seed still differ in their ids: the name is mixed in (FNV-1a, which stays the same).
-fn new_store(scim_url: &str, seed: u64, name: &ApplicationName) -> Store {
-    let mixed = name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
+/// Applications of one seed still differ in their ids and draws: the name is mixed in (FNV-1a, which stays the same).
+fn own_seed(seed: u64, name: &ApplicationName) -> u64 {
+    name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    Store::new(format!("{scim_url}/Users"), mixed)
+    })
+}
+
+fn new_store(scim_url: &str, seed: u64, name: &ApplicationName) -> Store {
+    Store::new(format!("{scim_url}/Users"), own_seed(seed, name))
 }

@@ -97,7 +97,7 @@ fn allowed_on_user(profile: &Profile) -> String {
     methods.join(", ")
 }
 
-fn decoded(segment: &str) -> String {
+pub(crate) fn decoded(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 

@@ -23,8 +23,12 @@ async fn a_fault_strikes_as_often_as_it_says() {
     assert!(application.users().is_empty());
     assert_eq!(client.post("/Users", &user("a", json!({}))).await.status, 201);
     let rules: Vec<_> = application.journal().into_iter().map(|exchange| exchange.fault).collect();
-    let first = "status=503 times=2 method=POST retry-after=3".to_owned();
-    assert_eq!(rules, [None, Some(first.clone()), Some(first.replace("times=2", "times=1")), None]);
+    let rule = "status=503 retry-after=3 method=POST times=2".to_owned();
+    assert_eq!(rules, [None, Some(rule.clone()), Some(rule), None]);
+    let states = application.fault_states();
+    assert_eq!((states.len(), states[0].matched, states[0].struck, states[0].spent), (1, 2, 2, true));
+    assert!(application.remove_fault(states[0].id) && !application.remove_fault(states[0].id));
+    assert!(application.fault_states().is_empty());
 }
 
 #[tokio::test]
