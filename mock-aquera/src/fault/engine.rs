@@ -248,3 +248,6 @@ impl Rule {
         trigger.is_over(self.added, now) || (!self.revoking && (self.is_used_up() || behind))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,10 +76,11 @@ impl fmt::Display for Glob {
     }
 }
 
+/// Without slashes at the end, unless it is nothing else.
 fn trimmed(path: &str) -> &str {
-    match path.strip_suffix('/') {
-        Some("") | None => path,
-        Some(shorter) => shorter,
+    match path.trim_end_matches('/') {
+        "" => &path[..path.len().min(1)],
+        shorter => shorter,
     }
 }
 

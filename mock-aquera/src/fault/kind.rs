@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 
 use super::draw::Draw;
 use super::words::quoted;
@@ -264,11 +264,16 @@ pub(super) fn is_status(status: u16) -> bool {
 
 /// What of the text can be sent as the value of a header.
 fn header_text(mut text: String) -> String {
-    text.retain(|c| c == ' ' || c.is_ascii_graphic());
+    text.retain(is_header_letter);
     text
 }
 
 /// Whether the text can be sent as the value of a header as it is.
 pub(super) fn is_header_text(text: &str) -> bool {
-    HeaderValue::from_str(text).is_ok() && !text.contains('\t')
+    text.chars().all(is_header_letter)
+}
+
+/// RFC 9110 §5.5, without what only old senders use.
+fn is_header_letter(letter: char) -> bool {
+    letter == ' ' || letter.is_ascii_graphic()
 }
