@@ -189,8 +189,7 @@ impl Faults {
             }
             rule.matched += 1;
             let mut draw = Draw::of(seed, &rule.text, rule.copy, rule.matched);
-            let ready = rule.fault.trigger.pulls(rule.matched, rule.added, now, &mut draw);
-            if !ready || rule.is_used_up() {
+            if !rule.fault.trigger.pulls(rule.matched, rule.added, now, &mut draw) {
                 continue;
             }
             let phase = rule.fault.phase;
