@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::auth::{Access, Auth, Gatekeeper};
-use crate::clock::{AppClock, Clock};
-use crate::fault::{Fault, Faults, Phase};
+use crate::auth::{self, Auth};
+use crate::clock::Clock;
+use crate::fault::{self, Fault, FaultId, FaultKind, FaultState, Faults, Phase, Struck, Subject};
 use crate::gateway::{self, Scene, discovery::Documents};
 use crate::hold::{Gate, Gates, Hold};
 use crate::journal::{Exchange, Journal, Record};
@@ -63,20 +64,19 @@ impl FromStr for ApplicationName {
 /// What may be changed while the application lives.
 pub(crate) struct Settings {
     pub(crate) profile: Profile,
-    pub(crate) gatekeeper: Arc<Gatekeeper>,
+    pub(crate) auth: Vec<Auth>,
     pub(crate) scim_url: String,
     documents: OnceLock<Documents>,
 }
 
 impl Settings {
-    pub(crate) fn new(profile: Profile, gatekeeper: Arc<Gatekeeper>, scim_url: String) -> Self {
-        Self { profile, gatekeeper, scim_url, documents: OnceLock::new() }
+    pub(crate) fn new(profile: Profile, auth: Vec<Auth>, scim_url: String) -> Self {
+        Self { profile, auth, scim_url, documents: OnceLock::new() }
     }
 
     /// What the describing endpoints answer, made when first asked for.
     pub(crate) fn documents(&self) -> &Documents {
-        self.documents
-            .get_or_init(|| Documents::new(&self.profile, self.gatekeeper.accepted(), &self.scim_url))
+        self.documents.get_or_init(|| Documents::new(&self.profile, &self.auth, &self.scim_url))
     }
 }
 
@@ -87,7 +87,7 @@ pub struct Application(Arc<Inner>);
 struct Inner {
     name: ApplicationName,
     seed: u64,
-    clock: AppClock,
+    clock: Arc<dyn Clock>,
     settings: RwLock<Arc<Settings>>,
     store: Mutex<Store>,
     journal: Mutex<Journal>,
@@ -101,7 +101,7 @@ impl Application {
         Self(Arc::new(Inner {
             name,
             seed,
-            clock: AppClock::new(clock),
+            clock,
             settings: RwLock::new(Arc::new(settings)),
             store: Mutex::new(store),
             journal: Mutex::default(),
@@ -185,14 +185,26 @@ impl Application {
         lock(&self.0.journal).clear();
     }
 
-    /// Adds a fault behind those that are there. The first one that concerns a request strikes.
-    pub fn add_fault(&self, fault: Fault) {
-        lock(&self.0.faults).add(fault);
+    /// Adds a fault behind those that are there. Latencies add up; of the others the first one that is ready
+    /// strikes.
+    pub fn add_fault(&self, fault: Fault) -> FaultId {
+        lock(&self.0.faults).add(fault, self.0.clock.now())
     }
 
-    /// The rules of the faults that have strikes left, with how many.
+    /// Takes one fault away. `false` where it is gone already.
+    pub fn remove_fault(&self, id: FaultId) -> bool {
+        lock(&self.0.faults).remove(id)
+    }
+
+    /// The rules of the faults that can still strike.
     pub fn faults(&self) -> Vec<String> {
-        lock(&self.0.faults).rules()
+        let states = self.fault_states();
+        states.into_iter().filter(|state| !state.spent).map(|state| state.rule).collect()
+    }
+
+    /// What has become of the faults, those included that have struck for the last time.
+    pub fn fault_states(&self) -> Vec<FaultState> {
+        lock(&self.0.faults).list()
     }
 
     /// Takes all faults away.
@@ -202,17 +214,12 @@ impl Application {
 
     /// Follows another profile from the next request on.
     pub fn set_profile(&self, profile: Profile) {
-        self.reconfigure(|old| (profile, Arc::clone(&old.gatekeeper)));
+        self.reconfigure(|old| (profile, old.auth.clone()));
     }
 
     /// Accepts other credentials from the next request on: any of these; none at all where the list is empty.
     pub fn set_auth(&self, auth: Vec<Auth>) {
-        self.reconfigure(|old| (old.profile.clone(), Arc::new(old.gatekeeper.accepting(auth))));
-    }
-
-    /// Its clock, which can be stopped and moved.
-    pub fn clock(&self) -> &AppClock {
-        &self.0.clock
+        self.reconfigure(|old| (old.profile.clone(), auth));
     }
 
     /// Holds the `nth` request from now, counted from one as requests have been received whole. Requests with wrong
@@ -221,20 +228,17 @@ impl Application {
         lock(&self.0.gates).add(nth, phase)
     }
 
-    /// Forgets accounts, journal, faults and issued tokens. Ids and tokens start over from the seed, the clock follows
-    /// the server's again.
+    /// Forgets accounts, journal and faults. Ids start over from the seed.
     pub fn reset(&self) {
         *lock(&self.0.store) = new_store(&self.scim_url(), self.0.seed, &self.0.name);
-        self.settings().gatekeeper.reset();
-        self.0.clock.reset();
         self.clear_journal();
         self.clear_faults();
     }
 
-    fn reconfigure(&self, change: impl FnOnce(&Settings) -> (Profile, Arc<Gatekeeper>)) {
+    fn reconfigure(&self, change: impl FnOnce(&Settings) -> (Profile, Vec<Auth>)) {
         let mut settings = self.0.settings.write().unwrap_or_else(PoisonError::into_inner);
-        let (profile, gatekeeper) = change(&settings);
-        *settings = Arc::new(Settings::new(profile, gatekeeper, settings.scim_url.clone()));
+        let (profile, auth) = change(&settings);
+        *settings = Arc::new(Settings::new(profile, auth, settings.scim_url.clone()));
     }
 
     pub(crate) fn settings(&self) -> Arc<Settings> {
@@ -252,33 +256,35 @@ impl Application {
         let settings = self.settings();
         let now = self.0.clock.now();
         let mut fault = None;
-        let access = settings.gatekeeper.check(&parts.headers, now);
-        let (reply, request_body) = if access.principal().is_some() {
-            fault = lock(&self.0.faults).strike(&parts.method);
-            match (body, &fault) {
-                (Ok(body), Some(fault)) if fault.strikes_at() == Phase::BeforeEffect => (struck(fault), body),
-                (Ok(body), fault) => {
-                    let scene = Scene {
-                        settings: &settings,
-                        store: &self.0.store,
-                        now,
-                        method: &parts.method,
-                        path,
-                        query: parts.uri.query().unwrap_or_default(),
-                        headers: &parts.headers,
-                        body: &body,
-                    };
-                    let reply = gateway::handle(&scene);
-                    match fault {
-                        Some(fault) => (struck(fault).became(reply.downstream), body),
-                        None => (reply, body),
+        let (reply, request_body) =
+            if auth::accepted(&settings.auth, parts.headers.get(header::AUTHORIZATION)) {
+                fault = self.strike(&parts.method, path, body.as_deref().unwrap_or_default(), now);
+                match (body, &fault) {
+                    (Ok(body), Some(fault)) if fault.phase == Phase::BeforeEffect => {
+                        (struck(fault, &settings.auth), body)
                     }
+                    (Ok(body), fault) => {
+                        let scene = Scene {
+                            settings: &settings,
+                            store: &self.0.store,
+                            now,
+                            method: &parts.method,
+                            path,
+                            query: parts.uri.query().unwrap_or_default(),
+                            headers: &parts.headers,
+                            body: &body,
+                        };
+                        let reply = gateway::handle(&scene);
+                        match fault {
+                            Some(fault) => (struck(fault, &settings.auth).became(reply.downstream), body),
+                            None => (reply, body),
+                        }
+                    }
+                    (Err(problem), _) => (Reply::from(problem), Bytes::new()),
                 }
-                (Err(problem), _) => (Reply::from(problem), Bytes::new()),
-            }
-        } else {
-            (unauthorized(&settings.gatekeeper, &access), body.unwrap_or_default())
-        };
+            } else {
+                (unauthorized(&settings.auth), body.unwrap_or_default())
+            };
         tracing::debug!(
             application = self.name(),
             method = %parts.method,
@@ -295,9 +301,39 @@ impl Application {
             status: reply.status,
             response_body: reply.body(),
             downstream: reply.downstream.clone(),
-            fault: fault.map(|fault| fault.to_string()),
+            fault: fault.map(|fault| fault.rule.to_string()),
         });
         reply
+    }
+
+    /// The fault that strikes this request, of the kinds that are an answer.
+    fn strike(&self, method: &Method, path: &str, body: &[u8], now: Timestamp) -> Option<Struck> {
+        let mut faults = lock(&self.0.faults);
+        if faults.is_empty() {
+            return None;
+        }
+        let mut segments = path.trim_start_matches('/').split('/');
+        let resource_type = segments.next().filter(|segment| *segment == "Users").map(|_| "User");
+        let id = segments.next().filter(|_| resource_type.is_some()).map(gateway::decoded);
+        let user_name = || match &id {
+            Some(id) => {
+                let account = lock(&self.0.store).get(id).cloned()?;
+                account.resource.get("userName").and_then(Value::as_str).map(str::to_owned)
+            }
+            None => fault::user_name(body),
+        };
+        let subject = Subject {
+            method,
+            path,
+            resource_type,
+            id: id.as_deref(),
+            user_name: &user_name,
+            patch_paths: &|| fault::patch_paths(body),
+        };
+        let strikes = faults.strike(&subject, now, own_seed(self.0.seed, &self.0.name));
+        strikes.main.filter(|struck| {
+            matches!(struck.kind, FaultKind::Status { .. } | FaultKind::Unauthorized | FaultKind::Revoke)
+        })
     }
 }
 
@@ -308,32 +344,31 @@ impl fmt::Debug for Application {
 }
 
 /// A 401 that names what would be accepted (RFC 7644 §2).
-pub(crate) fn unauthorized(gatekeeper: &Gatekeeper, access: &Access) -> Reply {
-    let challenges = gatekeeper.challenges(access);
-    let told = challenges.iter().filter_map(|challenge| HeaderValue::to_str(challenge).ok());
-    told.fold(Reply::from(Problem::Unauthorized), |reply, challenge| {
+pub(crate) fn unauthorized(kinds: &[Auth]) -> Reply {
+    auth::challenges(kinds).into_iter().fold(Reply::from(Problem::Unauthorized), |reply, challenge| {
         reply.header(header::WWW_AUTHENTICATE, challenge)
     })
 }
 
-fn struck(fault: &Fault) -> Reply {
-    let reply = match fault.status_code() {
+fn struck(fault: &Struck, auth: &[Auth]) -> Reply {
+    let FaultKind::Status { status, retry_after, .. } = &fault.kind else { return unauthorized(auth) };
+    let reply = match StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR) {
         status @ (StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => Reply::empty(status),
         status => Reply::from(Problem::Fault(status)),
     };
-    match fault.retry_after_header().as_ref().and_then(|value| value.to_str().ok()) {
+    match retry_after {
         Some(value) => reply.header(header::RETRY_AFTER, value),
         None => reply,
     }
 }
 
-fn new_store(scim_url: &str, seed: u64, name: &ApplicationName) -> Store {
-    Store::new(format!("{scim_url}/Users"), mixed(seed, name))
-}
-
-/// Applications of one seed still differ in their ids and tokens: the name is mixed in (FNV-1a, which stays the same).
-pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
+/// Applications of one seed still differ in their ids and draws: the name is mixed in (FNV-1a, which stays the same).
+fn own_seed(seed: u64, name: &ApplicationName) -> u64 {
     name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+fn new_store(scim_url: &str, seed: u64, name: &ApplicationName) -> Store {
+    Store::new(format!("{scim_url}/Users"), own_seed(seed, name))
 }

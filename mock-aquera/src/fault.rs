@@ -1,11 +1,36 @@
-//! Faults: a status instead of the true answer, a number of times.
+//! Faults: rules that make requests go wrong, and what has become of them.
+//!
+//! A rule says which requests it concerns, which of those it strikes, before or after their effect, and what happens
+//! then; one grammar serves the command line, files, administration and the library. Everything here is pure:
+//! it decides. The server carries out.
 
-use std::fmt;
-use std::str::FromStr;
+mod draw;
+mod engine;
+mod error;
+mod glob;
+mod grammar;
+mod kind;
+mod matching;
+mod preset;
+mod span;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod trigger;
+mod words;
 
-use axum::http::{HeaderValue, Method, StatusCode};
+use std::time::Duration;
 
-use crate::nearest::nearest;
+pub use engine::{FaultId, FaultState};
+pub(crate) use engine::{Faults, Struck};
+pub use error::{ParseFaultError, ParseFaultsError};
+use glob::Glob;
+pub use kind::{FaultKind, Latency};
+use matching::Matching;
+pub(crate) use matching::Subject;
+pub(crate) use subject::{patch_paths, user_name};
+pub use trigger::Moment;
+use trigger::{Times, Trigger};
 
 /// When a fault or a [`Hold`](crate::Hold) strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,275 +41,198 @@ pub enum Phase {
     AfterEffect,
 }
 
-/// A rule that answers matching requests with a status of its own.
+/// A rule that makes matching requests go wrong.
 ///
-/// Written `status=503 times=2 method=POST retry-after=3 phase=after`; all but `status` may be left out. A fault
-/// strikes once unless `times` says more. A value with spaces stands in double quotes.
+/// As text it is words with white space between them, values with spaces in double quotes:
+/// - one thing that happens: `status=503` (with `scim-type`, `detail`, `retry-after` if wanted), `latency=200ms` (or
+///   `uniform(50ms,200ms)`, `lognormal(120ms,0.5)`), `hang` or `hang=30s`, `reset`, `empty-reply`,
+///   `malformed-chunk`, `truncate=0.5`, `garbage=64`, `dribble=10ms` or `dribble=16/10ms`, `wrong-length=+10`,
+///   `wrong-type=text/html`, `close-after`, `refuse=2s`, `expire-token`, `unauthorized`, `revoke`;
+/// - which requests: `method=PUT,PATCH`, `path=/Users/*` (`*` within a segment, `**` across), `type=User`, `id=…`,
+///   `user-name=…`, `patch-path=active`; `nth=3` means the third of those alone;
+/// - when: `times=2` (at most) or `times=always`, `every=10`, `after=5` (not the first five), `probability=0.2`,
+///   `from=+10s`, `until=2026-11-23T10:00:00Z`, `ttl=30s` (the rule goes so long after it was added);
+/// - `phase=before` or `phase=after` the effect of the request.
+///
+/// A rule that doesn't say when strikes once; one that says it otherwise than by `times`, without end.
 ///
 /// ```
-/// let fault: mock_aquera::Fault = "status=503 times=2 method=POST".parse()?;
-/// assert_eq!(fault, mock_aquera::Fault::status(503).times(2).method("POST"));
+/// use mock_aquera::Fault;
+///
+/// let fault: Fault = "status=503 times=2 method=POST".parse()?;
+/// assert_eq!(fault, Fault::status(503).times(2).method("POST"));
+/// assert_eq!(fault.to_string(), "status=503 method=POST times=2");
 /// # Ok::<(), mock_aquera::ParseFaultError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    status: u16,
-    times: u32,
-    method: Option<String>,
-    retry_after: Option<String>,
+    kind: FaultKind,
+    matching: Matching,
+    trigger: Trigger,
     phase: Phase,
 }
 
 impl Fault {
-    /// Answers `status` once. A number that is no HTTP status from 200 to 599 is answered as 500.
+    /// Does this to any request, once. Numbers that can't be carried out are replaced by the nearest that can.
+    pub fn new(kind: FaultKind) -> Self {
+        let kind = kind.sane();
+        let phase = kind.usual_phase();
+        Self { kind, matching: Matching::default(), trigger: Trigger::default(), phase }
+    }
+
+    /// Answers `status`. A number that is no HTTP status from 200 to 599 is answered as 500.
     pub fn status(status: u16) -> Self {
-        Self { status, times: 1, method: None, retry_after: None, phase: Phase::BeforeEffect }
+        Self::new(FaultKind::status(status))
     }
 
-    /// How many requests it strikes.
-    pub fn times(self, times: u32) -> Self {
-        Self { times, ..self }
+    /// Makes the reply wait.
+    pub fn latency(span: Duration) -> Self {
+        Self::new(FaultKind::Latency(Latency::Fixed(span)))
     }
 
-    /// Strikes requests with this method only.
-    pub fn method(self, method: impl Into<String>) -> Self {
-        Self { method: Some(method.into()), ..self }
+    /// Never replies.
+    pub fn hang() -> Self {
+        Self::new(FaultKind::Hang(None))
     }
 
-    /// Sends this `Retry-After`: seconds or an HTTP date, unchecked.
+    /// Resets the connection.
+    pub fn reset() -> Self {
+        Self::new(FaultKind::Reset)
+    }
+
+    /// What happens to a request that it strikes.
+    pub fn kind(&self) -> &FaultKind {
+        &self.kind
+    }
+
+    /// Strikes so many requests at most.
+    pub fn times(mut self, times: u32) -> Self {
+        self.trigger.times = Some(Times::UpTo(times));
+        self
+    }
+
+    /// Strikes without end.
+    pub fn always(mut self) -> Self {
+        self.trigger.times = Some(Times::Always);
+        self
+    }
+
+    /// Strikes only the match of this number since it was added, counted from one.
+    pub fn nth(mut self, nth: u32) -> Self {
+        self.trigger.nth = Some(nth.max(1));
+        self
+    }
+
+    /// Strikes every so manieth match.
+    pub fn every(mut self, every: u32) -> Self {
+        self.trigger.every = Some(every.max(1));
+        self
+    }
+
+    /// Leaves the first matches alone, so many of them.
+    pub fn after(mut self, after: u32) -> Self {
+        self.trigger.after = Some(after);
+        self
+    }
+
+    /// Strikes a match with this probability, from 0 to 1.
+    pub fn probability(mut self, probability: f64) -> Self {
+        let sane = if probability.is_nan() { 0.0 } else { probability.clamp(0.0, 1.0) };
+        self.trigger.probability = Some(sane);
+        self
+    }
+
+    /// Strikes from this instant on.
+    pub fn from(mut self, moment: impl Into<Moment>) -> Self {
+        self.trigger.from = Some(moment.into());
+        self
+    }
+
+    /// Strikes before this instant only.
+    pub fn until(mut self, moment: impl Into<Moment>) -> Self {
+        self.trigger.until = Some(moment.into());
+        self
+    }
+
+    /// Goes so long after it was added.
+    pub fn ttl(mut self, span: Duration) -> Self {
+        self.trigger.ttl = Some(span);
+        self
+    }
+
+    /// Strikes requests with this method only, or with one of several that have commas between them. Unchecked:
+    /// what isn't a method matches nothing.
+    pub fn method(mut self, method: impl Into<String>) -> Self {
+        let methods = method.into();
+        self.matching.methods =
+            Some(methods.split(',').map(|name| name.trim().to_ascii_uppercase()).collect());
+        self
+    }
+
+    /// Strikes requests with such a path only, below the base URL: `*` stands for anything within a segment, `**`
+    /// for anything.
+    pub fn path(mut self, glob: impl AsRef<str>) -> Self {
+        self.matching.path = Some(Glob::new(glob.as_ref()));
+        self
+    }
+
+    /// Strikes requests about resources of this type only.
+    pub fn resource_type(mut self, name: impl Into<String>) -> Self {
+        self.matching.resource_type = Some(name.into());
+        self
+    }
+
+    /// Strikes requests about the resource with this id only.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.matching.id = Some(id.into());
+        self
+    }
+
+    /// Strikes requests about the user of this name only, compared without case.
+    pub fn user_name(mut self, name: impl Into<String>) -> Self {
+        self.matching.user_name = Some(name.into());
+        self
+    }
+
+    /// Strikes PATCH requests only that have an operation on this path, compared without case.
+    pub fn patch_path(mut self, path: impl Into<String>) -> Self {
+        self.matching.patch_path = Some(path.into());
+        self
+    }
+
+    /// Strikes before the effect (mostly the default) or after it. A fault that spoils the true reply always strikes
+    /// after it.
+    pub fn phase(mut self, phase: Phase) -> Self {
+        if !self.kind.needs_reply() {
+            self.phase = phase;
+        }
+        self
+    }
+
+    /// Sends this `Retry-After` with a status: seconds, an HTTP date, or something else that makes no sense.
+    /// Characters that no header can carry are left out.
     pub fn retry_after(self, value: impl Into<String>) -> Self {
-        Self { retry_after: Some(value.into()), ..self }
+        self.with_status(|_, _, retry_after| *retry_after = Some(value.into()))
     }
 
-    /// Strikes before the effect (the default) or after it.
-    pub fn phase(self, phase: Phase) -> Self {
-        Self { phase, ..self }
+    /// Sends this `scimType` with a status.
+    pub fn scim_type(self, value: impl Into<String>) -> Self {
+        self.with_status(|scim_type, _, _| *scim_type = Some(value.into()))
     }
 
-    pub(crate) fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.status)
-            .ok()
-            .filter(|status| (200..600).contains(&status.as_u16()))
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    /// Sends this `detail` with a status.
+    pub fn detail(self, value: impl Into<String>) -> Self {
+        self.with_status(|_, detail, _| *detail = Some(value.into()))
     }
 
-    pub(crate) fn strikes_at(&self) -> Phase {
-        self.phase
-    }
-
-    pub(crate) fn retry_after_header(&self) -> Option<HeaderValue> {
-        self.retry_after.as_deref().and_then(|value| HeaderValue::from_str(value).ok())
-    }
-
-    fn concerns(&self, method: &Method) -> bool {
-        self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method.as_str()))
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "status={} times={}", self.status, self.times)?;
-        if let Some(method) = &self.method {
-            write!(f, " method={method}")?;
+    fn with_status(
+        mut self,
+        change: impl FnOnce(&mut Option<String>, &mut Option<String>, &mut Option<String>),
+    ) -> Self {
+        if let FaultKind::Status { scim_type, detail, retry_after, .. } = &mut self.kind {
+            change(scim_type, detail, retry_after);
+            self.kind = self.kind.sane();
         }
-        match &self.retry_after {
-            Some(value) if value.contains(char::is_whitespace) => write!(f, " retry-after=\"{value}\"")?,
-            Some(value) => write!(f, " retry-after={value}")?,
-            None => {}
-        }
-        match self.phase {
-            Phase::BeforeEffect => Ok(()),
-            Phase::AfterEffect => f.write_str(" phase=after"),
-        }
-    }
-}
-
-/// Why a text is no [`Fault`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ParseFaultError {
-    /// A word is not `key=value`.
-    #[error(
-        "`{0}` is not key=value; a rule looks like `status=503 times=2 method=POST retry-after=3 phase=after`"
-    )]
-    NotAPair(String),
-    /// The key is unknown.
-    #[error("there is no `{key}` in a fault; did you mean `{nearest}`?")]
-    UnknownKey {
-        /// What was written.
-        key: String,
-        /// The key that looks most like it.
-        nearest: &'static str,
-    },
-    /// The value doesn't fit the key.
-    #[error("`{value}` does not fit `{key}`, which takes {takes}")]
-    BadValue {
-        /// The key.
-        key: &'static str,
-        /// What was written.
-        value: String,
-        /// What it takes.
-        takes: &'static str,
-    },
-    /// A quotation mark has no partner.
-    #[error("a quoted value is not closed")]
-    OpenQuote,
-    /// No `status`.
-    #[error("a fault needs `status=NUMBER`")]
-    NoStatus,
-}
-
-const KEYS: [&str; 5] = ["status", "times", "method", "retry-after", "phase"];
-
-impl FromStr for Fault {
-    type Err = ParseFaultError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut status = None;
-        let mut fault = Self::status(500);
-        for word in words(text)? {
-            let (key, value) =
-                word.split_once('=').ok_or_else(|| ParseFaultError::NotAPair(word.to_owned()))?;
-            let value = value.trim_matches('"');
-            let bad = |key, takes| ParseFaultError::BadValue { key, value: value.to_owned(), takes };
-            match key {
-                "status" => {
-                    let number = value.parse().ok().filter(|number| (200..600).contains(number));
-                    status = Some(number.ok_or_else(|| bad("status", "an HTTP status from 200 to 599"))?);
-                }
-                "times" => {
-                    let times = value.parse().ok().filter(|times| *times > 0);
-                    fault.times = times.ok_or_else(|| bad("times", "a number from 1"))?;
-                }
-                "method" => {
-                    let name = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphabetic());
-                    fault.method = Some(
-                        name.then(|| value.to_ascii_uppercase())
-                            .ok_or_else(|| bad("method", "an HTTP method such as POST"))?,
-                    );
-                }
-                "retry-after" => {
-                    let header = !value.is_empty() && HeaderValue::from_str(value).is_ok();
-                    fault.retry_after = Some(
-                        header
-                            .then(|| value.to_owned())
-                            .ok_or_else(|| bad("retry-after", "seconds or an HTTP date"))?,
-                    );
-                }
-                "phase" => {
-                    fault.phase = match value {
-                        "before" => Phase::BeforeEffect,
-                        "after" => Phase::AfterEffect,
-                        _ => return Err(bad("phase", "`before` or `after`")),
-                    }
-                }
-                _ => {
-                    return Err(ParseFaultError::UnknownKey {
-                        key: key.to_owned(),
-                        nearest: nearest(key, KEYS).unwrap_or("status"),
-                    });
-                }
-            }
-        }
-        fault.status = status.ok_or(ParseFaultError::NoStatus)?;
-        Ok(fault)
-    }
-}
-
-/// Splits at white space outside quotation marks.
-fn words(text: &str) -> Result<impl Iterator<Item = &str>, ParseFaultError> {
-    if text.matches('"').count() % 2 == 1 {
-        return Err(ParseFaultError::OpenQuote);
-    }
-    let mut quoted = false;
-    Ok(text
-        .split(move |c: char| {
-            quoted ^= c == '"';
-            !quoted && c.is_whitespace()
-        })
-        .filter(|word| !word.is_empty()))
-}
-
-/// The faults of one application that still have strikes left.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Faults(Vec<Fault>);
-
-impl Faults {
-    pub(crate) fn add(&mut self, fault: Fault) {
-        self.0.push(fault);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// The rules with the strikes that are left to them.
-    pub(crate) fn rules(&self) -> Vec<String> {
-        self.0.iter().filter(|fault| fault.times > 0).map(Fault::to_string).collect()
-    }
-
-    /// The first fault that concerns this request, with one strike used up. The copy tells the rule as it was
-    /// before.
-    pub(crate) fn strike(&mut self, method: &Method) -> Option<Fault> {
-        let at = self.0.iter().position(|fault| fault.times > 0 && fault.concerns(method))?;
-        let struck = self.0[at].clone();
-        if struck.times == 1 {
-            self.0.remove(at);
-        } else {
-            self.0[at].times -= 1;
-        }
-        Some(struck)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rule_reads_back_as_it_was_written() {
-        #[track_caller]
-        fn check(text: &str, fault: &Fault) {
-            assert_eq!(text.parse::<Fault>().as_ref(), Ok(fault), "{text}");
-            assert_eq!(fault.to_string().parse::<Fault>().as_ref(), Ok(fault), "{fault}");
-        }
-        check("status=503", &Fault::status(503));
-        check("  times=2 status=429 retry-after=0 ", &Fault::status(429).times(2).retry_after("0"));
-        check(
-            "status=500 method=post phase=after",
-            &Fault::status(500).method("POST").phase(Phase::AfterEffect),
-        );
-        check(
-            "status=429 retry-after=\"Mon, 23 Nov 2026 10:00:00 GMT\" phase=before",
-            &Fault::status(429).retry_after("Mon, 23 Nov 2026 10:00:00 GMT"),
-        );
-    }
-
-    #[test]
-    fn a_bad_rule_says_where() {
-        #[track_caller]
-        fn check(text: &str, part: &str) {
-            let error = text.parse::<Fault>().unwrap_err().to_string();
-            assert!(error.contains(part), "{text}: {error}");
-        }
-        check("", "needs `status=NUMBER`");
-        check("503", "`503` is not key=value");
-        check("status=99", "`99` does not fit `status`");
-        check("status=503 times=0", "`0` does not fit `times`");
-        check("statsu=503", "did you mean `status`?");
-        check("status=503 phase=later", "`before` or `after`");
-        check("status=503 method=P0ST", "an HTTP method");
-        check("status=503 retry-after=\"3", "not closed");
-    }
-
-    #[test]
-    fn strikes_are_counted() {
-        let mut faults = Faults::default();
-        faults.add(Fault::status(503).times(2).method("POST"));
-        assert!(faults.strike(&Method::GET).is_none());
-        assert!(faults.strike(&Method::POST).is_some());
-        assert_eq!(faults.rules(), ["status=503 times=1 method=POST"]);
-        assert!(faults.strike(&Method::POST).is_some());
-        assert!(faults.strike(&Method::POST).is_none());
-        assert!(faults.rules().is_empty());
+        self
     }
 }

@@ -47,7 +47,9 @@ pub use application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
 pub use auth::{Auth, AuthKind, DEFAULT_TOKEN, DEFAULT_TOKEN_LIFETIME, ParseAuthError};
 pub use builder::{MockAquera, MockAqueraBuilder, StartError};
 pub use clock::{AppClock, Clock, ClockState, ManualClock, SystemClock};
-pub use fault::{Fault, ParseFaultError, Phase};
+pub use fault::{
+    Fault, FaultId, FaultKind, FaultState, Latency, Moment, ParseFaultError, ParseFaultsError, Phase,
+};
 pub use hold::Hold;
 pub use journal::{Downstream, DownstreamOperation, Exchange};
 pub use profile::{

@@ -47,9 +47,10 @@ pub(super) struct Options {
     /// Decides ids and made-up users
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Misbehave, e.g. 'status=503 times=2 method=POST retry-after=3 phase=after' (repeatable)
-    #[arg(long, value_name = "RULE")]
-    fault: Vec<Fault>,
+    /// Misbehave, e.g. 'status=503 times=2 method=POST retry-after=3 phase=after', or mild, rough or hostile
+    /// (repeatable)
+    #[arg(long, value_name = "RULE", value_parser = Fault::parse_all)]
+    fault: Vec<Vec<Fault>>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -86,7 +87,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     for kind in &auth {
         builder = builder.auth(kind.clone());
     }
-    for fault in options.fault {
+    for fault in options.fault.into_iter().flatten() {
         builder = builder.fault(fault);
     }
     for user in users.into_iter().chain(generated_users(options.seed, made_up)) {

@@ -200,8 +200,9 @@ async fn add_fault(
     Named(application): Named,
     Json(FaultRule { rule }): Json<FaultRule>,
 ) -> Result<Response, AdminError> {
-    let fault: Fault = rule.parse().map_err(bad_body)?;
-    application.add_fault(fault);
+    for fault in Fault::parse_all(&rule).map_err(bad_body)? {
+        application.add_fault(fault);
+    }
     Ok(answer(StatusCode::CREATED, &json!({ "rules": application.faults() })))
 }
 

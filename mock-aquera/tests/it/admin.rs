@@ -42,6 +42,9 @@ async fn an_application_is_configured_seeded_watched_and_removed() {
         go(Method::POST, "/applications/hr/faults", Some(json!({"rule": "status=503 times=2"}))).await;
     assert_eq!((rules.status, rules.json()), (201, json!({"rules": ["status=503 times=2"]})));
     assert_eq!(scim.get("/Users").await.status, 503);
+    let preset = go(Method::POST, "/applications/hr/faults", Some(json!({"rule": "mild"}))).await;
+    let rules = preset.json()["rules"].as_array().unwrap().len();
+    assert_eq!((preset.status, rules), (201, 1 + mock_aquera::Fault::preset("mild").unwrap().len()));
     assert_eq!(go(Method::DELETE, "/applications/hr/faults", None).await.status, 204);
     assert_eq!(go(Method::GET, "/applications/hr/faults", None).await.json(), json!({"rules": []}));
 

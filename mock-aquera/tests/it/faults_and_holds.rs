@@ -23,8 +23,12 @@ async fn a_fault_strikes_as_often_as_it_says() {
     assert!(application.users().is_empty());
     assert_eq!(client.post("/Users", &user("a", json!({}))).await.status, 201);
     let rules: Vec<_> = application.journal().into_iter().map(|exchange| exchange.fault).collect();
-    let first = "status=503 times=2 method=POST retry-after=3".to_owned();
-    assert_eq!(rules, [None, Some(first.clone()), Some(first.replace("times=2", "times=1")), None]);
+    let rule = "status=503 retry-after=3 method=POST times=2".to_owned();
+    assert_eq!(rules, [None, Some(rule.clone()), Some(rule), None]);
+    let states = application.fault_states();
+    assert_eq!((states.len(), states[0].matched, states[0].struck, states[0].spent), (1, 2, 2, true));
+    assert!(application.remove_fault(states[0].id) && !application.remove_fault(states[0].id));
+    assert!(application.fault_states().is_empty());
 }
 
 #[tokio::test]
@@ -48,6 +52,38 @@ async fn wrong_credentials_use_up_no_fault() {
     let anonymous = crate::client::http().get(format!("{}/Users", mock.scim_url()));
     crate::client::finish(anonymous).await.scim_error(401, None);
     Client::of(&mock).get("/Users").await.scim_error(503, None);
+}
+
+#[tokio::test]
+async fn a_fault_looks_into_the_request_and_at_the_account() {
+    let mock = start().await;
+    let application = mock.default_application();
+    let client = Client::of(&mock);
+    let created = client.post("/Users", &user("Ana", json!({}))).await.json();
+    let path = format!("/Users/{}", created["id"].as_str().unwrap());
+    application.add_fault(Fault::status(500).user_name("ana").patch_path("active"));
+    application.add_fault(Fault::status(502).user_name("BO").resource_type("User").path("/Users"));
+    application.add_fault(Fault::status(503).path("/Users/*").method("PUT,GET").nth(2));
+    let patch = |path: &str| json!([{"op": "replace", "path": path, "value": false}]);
+    let patched = async |attribute: &str| client.patch(&path, &patch(attribute)).await.status;
+    assert_eq!(patched("title").await, 400, "`false` is no title; the fault leaves it alone");
+    assert_eq!(patched("Active").await, 500);
+    assert_eq!(patched("active").await, 200);
+    assert_eq!(client.post("/Users", &user("cleo", json!({}))).await.status, 201);
+    assert_eq!(client.post("/Users", &user("bo", json!({}))).await.status, 502);
+    assert_eq!([client.get(&path).await.status, client.get(&path).await.status], [200, 503]);
+}
+
+#[tokio::test]
+async fn revoked_credentials_are_refused_until_the_rule_goes() {
+    let mock = start().await;
+    let application = mock.default_application();
+    let client = Client::of(&mock);
+    let revoked = application.add_fault("revoke after=1".parse().unwrap());
+    let statuses = async || [client.get("/Users").await.status, client.get("/Schemas").await.status];
+    assert_eq!((statuses().await, statuses().await), ([200, 401], [401, 401]));
+    assert!(application.remove_fault(revoked));
+    assert_eq!(statuses().await, [200, 200]);
 }
 
 /// Sends a POST for this user and gives back the open connection.
