@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::fault::{Fault, Faults, Phase};
 use crate::gateway::{self, Scene, discovery::Documents};
 use crate::hold::{Gate, Gates, Hold};
-use crate::journal::{Exchange, Journal, Record};
+use crate::journal::{Journal, Record};
 use crate::lock;
 use crate::problem::Problem;
 use crate::profile::Profile;
@@ -89,7 +89,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: RwLock<Arc<Settings>>,
     store: Mutex<Store>,
-    journal: Mutex<Journal>,
+    journal: Journal,
     faults: Mutex<Faults>,
     gates: Mutex<Gates>,
 }
@@ -97,13 +97,14 @@ struct Inner {
 impl Application {
     pub(crate) fn new(name: ApplicationName, settings: Settings, seed: u64, clock: Arc<dyn Clock>) -> Self {
         let store = new_store(&settings.scim_url, seed, &name);
+        let journal = Journal::of(name.as_str());
         Self(Arc::new(Inner {
             name,
             seed,
             clock,
             settings: RwLock::new(Arc::new(settings)),
             store: Mutex::new(store),
-            journal: Mutex::default(),
+            journal,
             faults: Mutex::default(),
             gates: Mutex::default(),
         }))
@@ -174,16 +175,6 @@ impl Application {
         lock(&self.0.store).remove(id)
     }
 
-    /// What the journal remembers, oldest first.
-    pub fn journal(&self) -> Vec<Exchange> {
-        lock(&self.0.journal).exchanges()
-    }
-
-    /// Empties the journal; `seq` goes on counting.
-    pub fn clear_journal(&self) {
-        lock(&self.0.journal).clear();
-    }
-
     /// Adds a fault behind those that are there. The first one that concerns a request strikes.
     pub fn add_fault(&self, fault: Fault) {
         lock(&self.0.faults).add(fault);
@@ -226,6 +217,11 @@ impl Application {
         let mut settings = self.0.settings.write().unwrap_or_else(PoisonError::into_inner);
         let (profile, auth) = change(&settings);
         *settings = Arc::new(Settings::new(profile, auth, settings.scim_url.clone()));
+    }
+
+    /// The journal, behind which `journal::handle` puts what the handle shows of it.
+    pub(crate) fn journal_ring(&self) -> &Journal {
+        &self.0.journal
     }
 
     pub(crate) fn settings(&self) -> Arc<Settings> {
@@ -279,16 +275,22 @@ impl Application {
             fault = fault.is_some(),
             "answered a request"
         );
-        lock(&self.0.journal).record(Record {
+        let took = self.0.clock.now().duration_since(now);
+        self.0.journal.record(Record {
             at: now,
+            took: took.try_into().unwrap_or_default(),
             method: parts.method,
             uri: parts.uri,
             headers: parts.headers,
             request_body,
-            status: reply.status,
+            status: Some(reply.status),
+            response_headers: reply.all_headers(),
             response_body: reply.body(),
             downstream: reply.downstream.clone(),
-            fault: fault.map(|fault| fault.to_string()),
+            faults: fault.map(|fault| Arc::from(fault.to_string())).into_iter().collect(),
+            dialects: Vec::new(),
+            changes: Vec::new(),
+            scim: Vec::new(),
         });
         reply
     }

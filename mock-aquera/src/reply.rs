@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use scim::error::error_body;
 use serde_json::Value;
@@ -77,21 +77,29 @@ impl Reply {
         }
     }
 
-    pub(crate) fn into_response(self) -> Response {
-        let (kind, body) = match self.content {
-            Content::Empty => (None, Body::empty()),
-            Content::Scim(body) => (Some(SCIM_JSON), Body::from(body)),
-            Content::Html(text) => {
-                (Some(HeaderValue::from_static("text/html; charset=utf-8")), Body::from(text))
-            }
+    /// The headers as they are sent, apart from what the HTTP layer adds.
+    pub(crate) fn all_headers(&self) -> HeaderMap {
+        let kind = match &self.content {
+            Content::Empty => None,
+            Content::Scim(_) => Some(SCIM_JSON),
+            Content::Html(_) => Some(HeaderValue::from_static("text/html; charset=utf-8")),
         };
-        let mut response = Response::new(body);
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.extend(kind.map(|kind| (header::CONTENT_TYPE, kind)));
-        for (name, value) in self.headers {
-            headers.append(name, value);
+        let mut headers: HeaderMap = kind.map(|kind| (header::CONTENT_TYPE, kind)).into_iter().collect();
+        for (name, value) in &self.headers {
+            headers.append(name.clone(), value.clone());
         }
+        headers
+    }
+
+    pub(crate) fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.all_headers();
+        *response.body_mut() = match self.content {
+            Content::Empty => Body::empty(),
+            Content::Scim(body) => Body::from(body),
+            Content::Html(text) => Body::from(text),
+        };
         response
     }
 }
