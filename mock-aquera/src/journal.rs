@@ -13,7 +13,7 @@ mod live;
 mod operations;
 mod query;
 mod record;
-mod redact;
+pub(crate) mod redact;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -26,7 +26,7 @@ use utoipa::ToSchema;
 
 pub use times::Times;
 
-use crate::journal::{Exchange, JournalQuery, OperationKind, StatusMatch};
+use crate::journal::{Exchange, JournalQuery, OperationKind, StatusMatch, redact};
 
 /// Another name of [`Expectation`], for `Expect::request()`.
 pub type Expect = Expectation;
@@ -37,9 +37,9 @@ pub type Expect = Expectation;
 pub struct Expectation {
     /// Which requests; `limit` and `order` don't count.
     pub request: JournalQuery,
-    /// Values of request headers.
+    /// Values of request headers. Of credentials only the scheme is compared.
     pub headers: BTreeMap<String, String>,
-    /// Values in the request's body, by JSON pointer.
+    /// Values in the request's body, by JSON pointer. Of a password only that it is there.
     pub body_at: BTreeMap<String, Value>,
     /// What the request's body contains: each member that is given, in an array each element in any order.
     pub body_includes: Option<Value>,
@@ -267,6 +267,7 @@ impl Expectation {
     fn more_differences(&self, exchange: &Exchange) -> Vec<String> {
         let mut differences = Vec::new();
         for (name, wanted) in &self.headers {
+            let wanted = &redact::expected_header(name, wanted);
             let mut values =
                 exchange.request_headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
             match values.clone().next() {
@@ -306,10 +307,18 @@ impl fmt::Display for Expectation {
             query.fault.map(|struck| if struck { "a fault" } else { "no fault" }.to_owned()),
             text("the text", &query.contains),
         ];
-        let headers = self.headers.iter().map(|(name, value)| format!("header {name} \"{value}\""));
-        let values = self.body_at.iter().map(|(at, value)| format!("body {at} {}", body::short(value)));
-        let part =
-            self.body_includes.iter().map(|part| format!("a body that includes {}", body::short(part)));
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| format!("header {name} \"{}\"", redact::expected_header(name, value)));
+        let values = self
+            .body_at
+            .iter()
+            .map(|(at, value)| format!("body {at} {}", body::short(&redact::expected_at(at, value))));
+        let part = self
+            .body_includes
+            .iter()
+            .map(|part| format!("a body that includes {}", body::short(&redact::expected_at("", part))));
         let all: Vec<String> =
             criteria.into_iter().flatten().chain(headers).chain(values).chain(part).collect();
         if !all.is_empty() {

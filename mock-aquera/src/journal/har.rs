@@ -79,7 +79,10 @@ fn response(exchange: &Exchange) -> Value {
     let body = exchange.response_body.as_ref();
     let status = StatusCode::from_u16(exchange.status).ok();
     let mut content = json!({
-        "size": size(exchange.response_header("content-length"), body).max(0),
+        "size": match size(exchange.response_header("content-length"), body) {
+            -1 => body.map_or(0, |body| text(body).len() as u64),
+            known => known.unsigned_abs(),
+        },
         "mimeType": exchange.response_header("content-type").unwrap_or_default(),
     });
     if let Some(body) = body {

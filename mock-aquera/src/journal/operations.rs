@@ -274,7 +274,7 @@ fn described(
             operation.filter = member(body, "filter").and_then(Value::as_str).map(str::to_owned);
         }
         (OperationKind::Me, Some(body)) if member(body, "Operations").is_some() => {
-            patch(&mut operation, body)
+            patch(&mut operation, body);
         }
         (OperationKind::Me, Some(body)) => resource(&mut operation, body),
         _ => {}

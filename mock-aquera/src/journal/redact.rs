@@ -70,6 +70,26 @@ pub(super) fn header(name: &HeaderName, value: &HeaderValue) -> String {
     if looks_secret { REDACTED.to_owned() } else { String::from_utf8_lossy(value.as_bytes()).into_owned() }
 }
 
+/// A header that somebody expects, as it would be shown: so it can be compared, and told, without a secret.
+pub(crate) fn expected_header(name: &str, value: &str) -> String {
+    let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) else {
+        return value.to_owned();
+    };
+    let mut headers = HeaderMap::from_iter([(name.clone(), value)]);
+    request_headers(&mut headers);
+    headers.get(&name).map_or_else(String::new, |value| header(&name, value))
+}
+
+/// A value that somebody expects at a JSON pointer, as it would be shown.
+pub(crate) fn expected_at(pointer: &str, value: &Value) -> Value {
+    if pointer.rsplit('/').next().is_some_and(is_secret) {
+        return Value::from(REDACTED);
+    }
+    let mut value = value.clone();
+    json(&mut value);
+    value
+}
+
 /// Clears the query, and forgets credentials in front of the host.
 pub(super) fn uri(uri: &mut Uri) {
     if let Some(query) = uri.query().filter(|query| query.split('&').any(is_secret_pair)) {
@@ -149,7 +169,7 @@ pub(super) fn json(value: &mut Value) {
                 } else if let Value::String(text) = member
                     && compares_password(name, text)
                 {
-                    *text = REDACTED.to_owned();
+                    REDACTED.clone_into(text);
                 } else {
                     json(member);
                 }
@@ -163,11 +183,11 @@ pub(super) fn json(value: &mut Value) {
 /// Clears an operation that was read out of a request before its query was, or given by the application.
 pub(super) fn operation(operation: &mut ScimOperation) {
     if let Some(filter) = operation.filter.as_mut().filter(|filter| compares_password("filter", filter)) {
-        *filter = REDACTED.to_owned();
+        REDACTED.clone_into(filter);
     }
     for path in operation.patch.iter_mut().filter_map(|patched| patched.path.as_mut()) {
         if compares_password("path", path) {
-            *path = REDACTED.to_owned();
+            REDACTED.clone_into(path);
         }
     }
 }
@@ -178,6 +198,7 @@ fn compares_password(member: &str, text: &str) -> bool {
         || (member.eq_ignore_ascii_case("path") && text.contains('"') && mentions_password(text))
 }
 
+/// Whether the value of such a member is a secret; a URN in front doesn't count.
 fn is_secret(name: &str) -> bool {
     let last = name.rsplit(':').next().unwrap_or_default();
     SECRETS.iter().any(|secret| last.eq_ignore_ascii_case(secret))

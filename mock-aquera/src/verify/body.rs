@@ -2,13 +2,17 @@
 
 use serde_json::Value;
 
+use crate::journal::redact::{self, REDACTED};
+
 /// What is wrong at a JSON pointer.
 pub(super) fn at(body: Option<&Value>, pointer: &str, wanted: &Value) -> Option<String> {
+    let wanted = &redact::expected_at(pointer, wanted);
     let Some(body) = body else {
         return Some(format!("there is no body, expected {} at {pointer}", short(wanted)));
     };
     match body.pointer(pointer) {
         Some(is) if equal(is, wanted) => None,
+        Some(is) if is == REDACTED => Some(hidden(pointer)),
         Some(is) => Some(format!("body {} is {}, expected {}", place(pointer), short(is), short(wanted))),
         None => Some(format!("body has no {}, expected {}", place(pointer), short(wanted))),
     }
@@ -18,8 +22,11 @@ pub(super) fn at(body: Option<&Value>, pointer: &str, wanted: &Value) -> Option<
 pub(super) fn includes(body: Option<&Value>, part: &Value) -> Vec<String> {
     let mut differences = Vec::new();
     match body {
-        Some(body) => compare(body, part, "", &mut differences),
-        None => differences.push(format!("there is no body, expected one that includes {}", short(part))),
+        Some(body) => compare(body, &redact::expected_at("", part), "", &mut differences),
+        None => differences.push(format!(
+            "there is no body, expected one that includes {}",
+            short(&redact::expected_at("", part))
+        )),
     }
     differences
 }
@@ -53,10 +60,16 @@ fn compare(is: &Value, wanted: &Value, pointer: &str, differences: &mut Vec<Stri
             }
         }
         (is, wanted) if equal(is, wanted) => {}
+        (is, _) if is == REDACTED => differences.push(hidden(pointer)),
         (is, wanted) => {
             differences.push(format!("body {} is {}, expected {}", place(pointer), short(is), short(wanted)));
         }
     }
+}
+
+/// What isn't kept can't be compared, and what was expected of it isn't told either.
+fn hidden(pointer: &str) -> String {
+    format!("body {} is redacted and can't be compared", place(pointer))
 }
 
 fn holds(is: &Value, wanted: &Value) -> bool {
