@@ -8,16 +8,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, header};
-use jiff::Timestamp;
+use axum::http::{StatusCode, header};
 use serde_json::{Map, Value};
 
 use crate::auth::{self, Auth};
 use crate::clock::Clock;
-use crate::fault::{self, Fault, FaultId, FaultKind, FaultState, Faults, Phase, Struck, Subject};
+use crate::fault::{Fault, Faults, Phase};
 use crate::gateway::{self, Scene, discovery::Documents};
 use crate::hold::{Gate, Gates, Hold};
-use crate::journal::{Exchange, Journal, Record};
+use crate::journal::{Journal, Record};
 use crate::lock;
 use crate::problem::Problem;
 use crate::profile::Profile;
@@ -90,7 +89,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: RwLock<Arc<Settings>>,
     store: Mutex<Store>,
-    journal: Mutex<Journal>,
+    journal: Journal,
     faults: Mutex<Faults>,
     gates: Mutex<Gates>,
 }
@@ -98,13 +97,14 @@ struct Inner {
 impl Application {
     pub(crate) fn new(name: ApplicationName, settings: Settings, seed: u64, clock: Arc<dyn Clock>) -> Self {
         let store = new_store(&settings.scim_url, seed, &name);
+        let journal = Journal::of(name.as_str());
         Self(Arc::new(Inner {
             name,
             seed,
             clock,
             settings: RwLock::new(Arc::new(settings)),
             store: Mutex::new(store),
-            journal: Mutex::default(),
+            journal,
             faults: Mutex::default(),
             gates: Mutex::default(),
         }))
@@ -175,36 +175,14 @@ impl Application {
         lock(&self.0.store).remove(id)
     }
 
-    /// What the journal remembers, oldest first.
-    pub fn journal(&self) -> Vec<Exchange> {
-        lock(&self.0.journal).exchanges()
+    /// Adds a fault behind those that are there. The first one that concerns a request strikes.
+    pub fn add_fault(&self, fault: Fault) {
+        lock(&self.0.faults).add(fault);
     }
 
-    /// Empties the journal; `seq` goes on counting.
-    pub fn clear_journal(&self) {
-        lock(&self.0.journal).clear();
-    }
-
-    /// Adds a fault behind those that are there. Latencies add up; of the others the first one that is ready
-    /// strikes.
-    pub fn add_fault(&self, fault: Fault) -> FaultId {
-        lock(&self.0.faults).add(fault, self.0.clock.now())
-    }
-
-    /// Takes one fault away. `false` where it is gone already.
-    pub fn remove_fault(&self, id: FaultId) -> bool {
-        lock(&self.0.faults).remove(id)
-    }
-
-    /// The rules of the faults that can still strike.
+    /// The rules of the faults that have strikes left, with how many.
     pub fn faults(&self) -> Vec<String> {
-        let states = self.fault_states();
-        states.into_iter().filter(|state| !state.spent).map(|state| state.rule).collect()
-    }
-
-    /// What has become of the faults, those included that have struck for the last time.
-    pub fn fault_states(&self) -> Vec<FaultState> {
-        lock(&self.0.faults).list()
+        lock(&self.0.faults).rules()
     }
 
     /// Takes all faults away.
@@ -241,6 +219,11 @@ impl Application {
         *settings = Arc::new(Settings::new(profile, auth, settings.scim_url.clone()));
     }
 
+    /// The journal, behind which `journal::handle` puts what the handle shows of it.
+    pub(crate) fn journal_ring(&self) -> &Journal {
+        &self.0.journal
+    }
+
     pub(crate) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.0.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -258,10 +241,10 @@ impl Application {
         let mut fault = None;
         let (reply, request_body) =
             if auth::accepted(&settings.auth, parts.headers.get(header::AUTHORIZATION)) {
-                fault = self.strike(&parts.method, path, body.as_deref().unwrap_or_default(), now);
+                fault = lock(&self.0.faults).strike(&parts.method);
                 match (body, &fault) {
-                    (Ok(body), Some(fault)) if fault.phase == Phase::BeforeEffect => {
-                        (struck(fault, &settings.auth), body)
+                    (Ok(body), Some(fault)) if fault.strikes_at() == Phase::BeforeEffect => {
+                        (struck(fault), body)
                     }
                     (Ok(body), fault) => {
                         let scene = Scene {
@@ -276,7 +259,7 @@ impl Application {
                         };
                         let reply = gateway::handle(&scene);
                         match fault {
-                            Some(fault) => (struck(fault, &settings.auth).became(reply.downstream), body),
+                            Some(fault) => (struck(fault).became(reply.downstream), body),
                             None => (reply, body),
                         }
                     }
@@ -292,48 +275,24 @@ impl Application {
             fault = fault.is_some(),
             "answered a request"
         );
-        lock(&self.0.journal).record(Record {
+        let took = self.0.clock.now().duration_since(now);
+        self.0.journal.record(Record {
             at: now,
+            took: took.try_into().unwrap_or_default(),
             method: parts.method,
             uri: parts.uri,
             headers: parts.headers,
             request_body,
-            status: reply.status,
+            status: Some(reply.status),
+            response_headers: reply.all_headers(),
             response_body: reply.body(),
             downstream: reply.downstream.clone(),
-            fault: fault.map(|fault| fault.rule.to_string()),
+            faults: fault.map(|fault| Arc::from(fault.to_string())).into_iter().collect(),
+            dialects: Vec::new(),
+            changes: Vec::new(),
+            scim: Vec::new(),
         });
         reply
-    }
-
-    /// The fault that strikes this request, of the kinds that are an answer.
-    fn strike(&self, method: &Method, path: &str, body: &[u8], now: Timestamp) -> Option<Struck> {
-        let mut faults = lock(&self.0.faults);
-        if faults.is_empty() {
-            return None;
-        }
-        let mut segments = path.trim_start_matches('/').split('/');
-        let resource_type = segments.next().filter(|segment| *segment == "Users").map(|_| "User");
-        let id = segments.next().filter(|_| resource_type.is_some()).map(gateway::decoded);
-        let user_name = || match &id {
-            Some(id) => {
-                let account = lock(&self.0.store).get(id).cloned()?;
-                account.resource.get("userName").and_then(Value::as_str).map(str::to_owned)
-            }
-            None => fault::user_name(body),
-        };
-        let subject = Subject {
-            method,
-            path,
-            resource_type,
-            id: id.as_deref(),
-            user_name: &user_name,
-            patch_paths: &|| fault::patch_paths(body),
-        };
-        let strikes = faults.strike(&subject, now, own_seed(self.0.seed, &self.0.name));
-        strikes.main.filter(|struck| {
-            matches!(struck.kind, FaultKind::Status { .. } | FaultKind::Unauthorized | FaultKind::Revoke)
-        })
     }
 }
 
@@ -350,25 +309,21 @@ pub(crate) fn unauthorized(kinds: &[Auth]) -> Reply {
     })
 }
 
-fn struck(fault: &Struck, auth: &[Auth]) -> Reply {
-    let FaultKind::Status { status, retry_after, .. } = &fault.kind else { return unauthorized(auth) };
-    let reply = match StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR) {
+fn struck(fault: &Fault) -> Reply {
+    let reply = match fault.status_code() {
         status @ (StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => Reply::empty(status),
         status => Reply::from(Problem::Fault(status)),
     };
-    match retry_after {
+    match fault.retry_after_header().as_ref().and_then(|value| value.to_str().ok()) {
         Some(value) => reply.header(header::RETRY_AFTER, value),
         None => reply,
     }
 }
 
-/// Applications of one seed still differ in their ids and draws: the name is mixed in (FNV-1a, which stays the same).
-fn own_seed(seed: u64, name: &ApplicationName) -> u64 {
-    name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
+/// Applications of one seed still differ in their ids: the name is mixed in (FNV-1a, which stays the same).
 fn new_store(scim_url: &str, seed: u64, name: &ApplicationName) -> Store {
-    Store::new(format!("{scim_url}/Users"), own_seed(seed, name))
+    let mixed = name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    Store::new(format!("{scim_url}/Users"), mixed)
 }

@@ -40,6 +40,7 @@ mod profile;
 mod reply;
 mod server;
 mod store;
+mod verify;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -51,7 +52,11 @@ pub use fault::{
     Fault, FaultId, FaultKind, FaultState, Latency, Moment, ParseFaultError, ParseFaultsError, Phase,
 };
 pub use hold::Hold;
-pub use journal::{Downstream, DownstreamOperation, Exchange};
+pub use journal::{
+    AttributeChange, Change, ChangeKind, Counters, Downstream, DownstreamOperation, Exchange, HarCreator,
+    JournalLimits, JournalQuery, JournalSize, Live, OperationKind, Order, PatchedPath, QueryError,
+    ScimOperation, Scrape, StatusMatch, Subscription, WaitError, har, render_prometheus,
+};
 pub use profile::{
     ActiveChange, ApplicationRules, CanonicalValues, Claim, ConfigMember, CreateDisabled, CursorRule,
     DeactivatedUsers, DeleteRule, Deviation, Dialect, Dialects, Difference, DisableRule, DiscoveryAccess,
@@ -65,6 +70,7 @@ pub use profile::{
     UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
 pub use server::{ApplicationError, MAX_APPLICATIONS};
+pub use verify::{Expect, Expectation, Miss, Seen, Times, Verification};
 
 /// Takes a lock. What a panic left behind is used as it is: every write under our locks is whole or not begun.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,0 +1,193 @@
+//! An exchange as it is shown: readable, and free of secrets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+use hyper::body::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::operations::{self, ScimOperation, user_name_of};
+use super::record::{ChangeKind, Downstream, Record, StateChange};
+use super::redact;
+use crate::clock::date_time;
+
+/// One request to an application and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Exchange {
+    /// Counts up from one in each application, also over what the ring has forgotten.
+    pub seq: u64,
+    /// The application that answered, where it has a name.
+    pub application: Option<String>,
+    /// When the request was taken up.
+    pub at: String,
+    /// Microseconds from there until the answer was ready.
+    pub took: u64,
+    /// The method.
+    pub method: String,
+    /// The path with its query, as sent; secrets in the query are redacted.
+    pub path: String,
+    /// The headers in the order they came in; of `Authorization` only the scheme is kept.
+    pub request_headers: Vec<(String, String)>,
+    /// The body; a string where it wasn't JSON. Passwords, client secrets and tokens are redacted.
+    pub request_body: Option<Value>,
+    /// The status of the answer; 0 where the connection was cut or refused without one.
+    pub status: u16,
+    /// The headers of the answer.
+    pub response_headers: Vec<(String, String)>,
+    /// The body of the answer; a string where it isn't JSON. Redacted like the request's.
+    pub response_body: Option<Value>,
+    /// What the request asked for in SCIM's terms; those inside a bulk request follow it.
+    pub operations: Vec<ScimOperation>,
+    /// What the gateway asked of the application behind it, in order.
+    pub downstream: Vec<Downstream>,
+    /// What became of resources.
+    pub changes: Vec<Change>,
+    /// The rule of the fault that decided the answer: the first of `faults`.
+    pub fault: Option<String>,
+    /// The rules of all faults that struck.
+    pub faults: Vec<String>,
+    /// What was let pass although the RFC has it otherwise.
+    pub dialects: Vec<String>,
+}
+
+/// What became of one resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// `User`, `Group` or the name of another resource type.
+    pub resource_type: String,
+    /// Its id.
+    pub id: String,
+    /// Its `userName`: the new one, or the last one where it is gone.
+    pub user_name: Option<String>,
+    /// What happened to it.
+    pub kind: ChangeKind,
+    /// The top-level members that differ, apart from `meta`. Empty too where a representation was too large to keep.
+    pub attributes: BTreeMap<String, AttributeChange>,
+}
+
+/// A member of a resource, before and after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AttributeChange {
+    /// None: it wasn't there.
+    pub before: Option<Value>,
+    /// None: it is gone.
+    pub after: Option<Value>,
+}
+
+impl Exchange {
+    /// Makes a record readable.
+    pub(super) fn of(record: &Record, seq: u64, application: Option<&Arc<str>>) -> Self {
+        let request_body = redact::body(&record.request_body, &record.headers);
+        let response_body = redact::body(&record.response_body, &record.response_headers);
+        let mut operations = if record.scim.is_empty() {
+            let bodies = (request_body.as_ref(), response_body.as_ref());
+            operations::read(&record.method, &record.uri, bodies.0, bodies.1)
+        } else {
+            record.scim.clone()
+        };
+        operations.iter_mut().for_each(redact::operation);
+        let faults: Vec<String> = record.faults.iter().map(ToString::to_string).collect();
+        Self {
+            seq,
+            application: application.map(ToString::to_string),
+            at: date_time(record.at),
+            took: u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX),
+            method: record.method.to_string(),
+            path: record.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+            request_headers: headers(&record.headers),
+            request_body,
+            status: record.status.map_or(0, |status| status.as_u16()),
+            response_headers: headers(&record.response_headers),
+            response_body,
+            operations,
+            downstream: record.downstream.clone(),
+            changes: record.changes.iter().map(Change::of).collect(),
+            fault: faults.first().cloned(),
+            faults,
+            dialects: record.dialects.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// The path without its query.
+    pub(crate) fn path_only(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+
+    /// The value of a request header, the first where there are several.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        find(&self.request_headers, name)
+    }
+
+    /// The value of a header of the answer, the first where there are several.
+    pub fn response_header(&self, name: &str) -> Option<&str> {
+        find(&self.response_headers, name)
+    }
+}
+
+impl Change {
+    fn of(change: &StateChange) -> Self {
+        let parsed = |state: &Option<Bytes>| state.as_ref().and_then(object);
+        let (before, after) = (parsed(&change.before), parsed(&change.after));
+        let user_name =
+            after.as_ref().and_then(user_name_of).or_else(|| before.as_ref().and_then(user_name_of));
+        let complete = match change.kind {
+            ChangeKind::Created => after.is_some(),
+            ChangeKind::Updated => before.is_some() && after.is_some(),
+            ChangeKind::Deleted => before.is_some(),
+        };
+        Self {
+            resource_type: change.resource_type.to_string(),
+            id: change.id.clone(),
+            user_name: user_name.map(str::to_owned),
+            kind: change.kind,
+            attributes: if complete {
+                differing(before.unwrap_or_default(), after.unwrap_or_default())
+            } else {
+                BTreeMap::new()
+            },
+        }
+    }
+}
+
+fn object(state: &Bytes) -> Option<Map<String, Value>> {
+    let mut value: Value = serde_json::from_slice(state).ok()?;
+    redact::json(&mut value);
+    match value {
+        Value::Object(members) => Some(members),
+        _ => None,
+    }
+}
+
+/// `meta` is left out: it differs each time and says nothing of what was asked for.
+fn differing(before: Map<String, Value>, mut after: Map<String, Value>) -> BTreeMap<String, AttributeChange> {
+    let mut changes = BTreeMap::new();
+    for (name, was) in before {
+        let is = after.remove(&name);
+        if name != "meta" && is.as_ref() != Some(&was) {
+            changes.insert(name, AttributeChange { before: Some(was), after: is });
+        }
+    }
+    let added = after.into_iter().filter(|(name, _)| name != "meta");
+    changes.extend(added.map(|(name, is)| (name, AttributeChange { before: None, after: Some(is) })));
+    changes
+}
+
+fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = redact::header(name, value);
+            (name.to_string(), value)
+        })
+        .collect()
+}
+
+fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}

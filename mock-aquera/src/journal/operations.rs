@@ -1,0 +1,358 @@
+//! The SCIM operations that a request asks for, read out of its method, path and body.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use hyper::{Method, Uri};
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum OperationKind {
+    /// POST of a resource.
+    Create,
+    /// GET of one resource.
+    Read,
+    /// GET of several.
+    List,
+    /// POST to `/.search`.
+    Search,
+    /// PUT.
+    Replace,
+    /// PATCH.
+    Patch,
+    /// DELETE.
+    Delete,
+    /// A bulk request; what is in it follows.
+    Bulk,
+    /// The describing endpoints.
+    Discovery,
+    /// Anything under `/Me`.
+    Me,
+    /// The token endpoint.
+    Token,
+    /// Nothing that SCIM knows.
+    Other,
+}
+
+impl OperationKind {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Create,
+        Self::Read,
+        Self::List,
+        Self::Search,
+        Self::Replace,
+        Self::Patch,
+        Self::Delete,
+        Self::Bulk,
+        Self::Discovery,
+        Self::Me,
+        Self::Token,
+        Self::Other,
+    ];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Read => "read",
+            Self::List => "list",
+            Self::Search => "search",
+            Self::Replace => "replace",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+            Self::Bulk => "bulk",
+            Self::Discovery => "discovery",
+            Self::Me => "me",
+            Self::Token => "token",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for OperationKind {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text)).ok_or(())
+    }
+}
+
+/// One operation in SCIM's terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScimOperation {
+    /// What is asked for.
+    pub kind: OperationKind,
+    /// `User`, `Group`, or the endpoint of another resource type. None where it is about no single one.
+    pub resource_type: Option<String>,
+    /// The id in the path; of what was created, the one in the answer.
+    pub id: Option<String>,
+    /// The `userName` that the request writes or looks for.
+    pub user_name: Option<String>,
+    /// The filter of a list or a search.
+    pub filter: Option<String>,
+    /// The operations of a PATCH.
+    #[serde(default)]
+    pub patch: Vec<PatchedPath>,
+    /// The attributes that are written, as the request names them; those of a PATCH only where it has no path.
+    #[serde(default)]
+    pub attributes: Vec<String>,
+}
+
+/// One operation of a PATCH.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PatchedPath {
+    /// `add`, `remove` or `replace`, as sent.
+    pub op: String,
+    /// The path as sent, if there is one.
+    pub path: Option<String>,
+}
+
+impl ScimOperation {
+    /// An operation of which no more is known.
+    pub(crate) fn of_kind(kind: OperationKind) -> Self {
+        Self {
+            kind,
+            resource_type: None,
+            id: None,
+            user_name: None,
+            filter: None,
+            patch: Vec::new(),
+            attributes: Vec::new(),
+        }
+    }
+
+    /// Whether a PATCH names this path, or writes it as a member without one.
+    pub(crate) fn patches(&self, path: &str) -> bool {
+        self.patch
+            .iter()
+            .any(|patched| patched.path.as_deref().is_some_and(|named| named.eq_ignore_ascii_case(path)))
+            || (!self.patch.is_empty()
+                && self.attributes.iter().any(|attribute| attribute.eq_ignore_ascii_case(path)))
+    }
+}
+
+/// Where a path leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Area<'a> {
+    /// SCIM, with what follows the base.
+    Scim(&'a str),
+    Token,
+    Outside,
+}
+
+fn area(path: &str) -> Area<'_> {
+    let inner = match path.strip_prefix("/apps/") {
+        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
+        None => path,
+    };
+    match inner.strip_prefix("/scim") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => Area::Scim(rest),
+        _ if inner.starts_with("/oauth") => Area::Token,
+        _ => Area::Outside,
+    }
+}
+
+/// The path below the base URL of its application; as it is where it isn't below one.
+pub(crate) fn below_base(path: &str) -> &str {
+    match area(path) {
+        Area::Scim(rest) => rest,
+        Area::Token | Area::Outside => path,
+    }
+}
+
+struct Route<'a> {
+    kind: OperationKind,
+    endpoint: Option<&'a str>,
+    id: Option<&'a str>,
+}
+
+fn route<'a>(method: &Method, below: &'a str) -> Route<'a> {
+    let mut segments = below.strip_prefix('/').unwrap_or(below).trim_end_matches('/').split('/');
+    let (first, second) = (segments.next().unwrap_or_default(), segments.next());
+    let is = |name: &str| first.eq_ignore_ascii_case(name);
+    let whole = |kind| Route { kind, endpoint: None, id: None };
+    if first.is_empty() {
+        return whole(if method == Method::GET { OperationKind::List } else { OperationKind::Other });
+    }
+    if is("Me") {
+        return whole(OperationKind::Me);
+    }
+    if is("Bulk") {
+        return whole(OperationKind::Bulk);
+    }
+    if is("ServiceProviderConfig") || is("ResourceTypes") || is("Schemas") {
+        return Route { kind: OperationKind::Discovery, endpoint: Some(first), id: second };
+    }
+    if first == ".search" {
+        return whole(OperationKind::Search);
+    }
+    let kind = match (second, method) {
+        (None, &Method::GET) => OperationKind::List,
+        (None, &Method::POST) => OperationKind::Create,
+        (Some(".search"), _) => OperationKind::Search,
+        (Some(_), &Method::GET) => OperationKind::Read,
+        (Some(_), &Method::PUT) => OperationKind::Replace,
+        (Some(_), &Method::PATCH) => OperationKind::Patch,
+        (Some(_), &Method::DELETE) => OperationKind::Delete,
+        _ => OperationKind::Other,
+    };
+    Route { kind, endpoint: Some(first), id: second.filter(|second| *second != ".search") }
+}
+
+/// What a request asks for, by method and path alone. Allocates nothing.
+pub(super) fn kind_of(method: &Method, path: &str) -> OperationKind {
+    match area(path) {
+        Area::Scim(below) => route(method, below).kind,
+        Area::Token => OperationKind::Token,
+        Area::Outside => OperationKind::Other,
+    }
+}
+
+/// What a request asks for, from all that is known of it.
+pub(super) fn read(
+    method: &Method,
+    uri: &Uri,
+    request: Option<&Value>,
+    response: Option<&Value>,
+) -> Vec<ScimOperation> {
+    let below = match area(uri.path()) {
+        Area::Scim(below) => below,
+        Area::Token => return vec![ScimOperation::of_kind(OperationKind::Token)],
+        Area::Outside => return vec![ScimOperation::of_kind(OperationKind::Other)],
+    };
+    let route = route(method, below);
+    let filter = uri.query().and_then(|query| parameter(query, "filter"));
+    let operation = described(&route, filter, request, response);
+    let mut operations = vec![operation];
+    if route.kind == OperationKind::Bulk {
+        let inner = request.and_then(Value::as_object).and_then(|body| member(body, "Operations"));
+        operations.extend(inner.and_then(Value::as_array).into_iter().flatten().filter_map(bulk_operation));
+    }
+    operations
+}
+
+fn bulk_operation(operation: &Value) -> Option<ScimOperation> {
+    let operation = operation.as_object()?;
+    let method = member(operation, "method")?.as_str()?.to_ascii_uppercase().parse().ok()?;
+    let path = member(operation, "path")?.as_str()?;
+    let route = route(&method, path.split('?').next().unwrap_or_default());
+    Some(described(&route, None, member(operation, "data"), None))
+}
+
+fn described(
+    route: &Route<'_>,
+    filter: Option<String>,
+    request: Option<&Value>,
+    response: Option<&Value>,
+) -> ScimOperation {
+    let request = request.and_then(Value::as_object);
+    let mut operation = ScimOperation {
+        resource_type: route.endpoint.map(resource_type),
+        id: route.id.map(|id| decoded(id).into_owned()),
+        filter,
+        ..ScimOperation::of_kind(route.kind)
+    };
+    match (route.kind, request) {
+        (OperationKind::Create | OperationKind::Replace, Some(body)) => resource(&mut operation, body),
+        (OperationKind::Patch, Some(body)) => patch(&mut operation, body),
+        (OperationKind::Search, Some(body)) => {
+            operation.filter = member(body, "filter").and_then(Value::as_str).map(str::to_owned);
+        }
+        (OperationKind::Me, Some(body)) if member(body, "Operations").is_some() => {
+            patch(&mut operation, body);
+        }
+        (OperationKind::Me, Some(body)) => resource(&mut operation, body),
+        _ => {}
+    }
+    if operation.user_name.is_none() {
+        operation.user_name = operation.filter.as_deref().and_then(looked_for);
+    }
+    if route.kind == OperationKind::Create {
+        let created = response.and_then(Value::as_object).and_then(|body| body.get("id"));
+        operation.id = created.and_then(Value::as_str).map(str::to_owned);
+    }
+    operation
+}
+
+fn resource(operation: &mut ScimOperation, body: &Map<String, Value>) {
+    operation.user_name = user_name_of(body).map(str::to_owned);
+    let counts = |name: &&String| !["schemas", "id", "meta"].iter().any(|not| name.eq_ignore_ascii_case(not));
+    operation.attributes = body.keys().filter(counts).cloned().collect();
+}
+
+fn patch(operation: &mut ScimOperation, body: &Map<String, Value>) {
+    let several = member(body, "Operations").and_then(Value::as_array);
+    // Some clients send one operation without the array around it.
+    let single = several.is_none().then_some(body);
+    let all = several.into_iter().flatten().filter_map(Value::as_object).chain(single);
+    for one in all {
+        let path = member(one, "path").and_then(Value::as_str).filter(|path| !path.is_empty());
+        let value = member(one, "value");
+        let op = member(one, "op").and_then(Value::as_str).unwrap_or_default();
+        match (path, value.and_then(Value::as_object)) {
+            (Some(path), _) if path.eq_ignore_ascii_case("userName") => {
+                operation.user_name = value.and_then(Value::as_str).map(str::to_owned);
+            }
+            (None, Some(members)) => {
+                operation.attributes.extend(members.keys().cloned());
+                operation.user_name =
+                    user_name_of(members).map(str::to_owned).or_else(|| operation.user_name.take());
+            }
+            _ => {}
+        }
+        operation.patch.push(PatchedPath { op: op.to_owned(), path: path.map(str::to_owned) });
+    }
+}
+
+/// The `userName` of a resource.
+pub(super) fn user_name_of(resource: &Map<String, Value>) -> Option<&str> {
+    member(resource, "userName").and_then(Value::as_str)
+}
+
+fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    object
+        .get(name)
+        .or_else(|| object.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+}
+
+fn resource_type(endpoint: &str) -> String {
+    match endpoint {
+        "Users" => "User".to_owned(),
+        "Groups" => "Group".to_owned(),
+        other => decoded(other).into_owned(),
+    }
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let (_, value) = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(known, _)| decoded(known).eq_ignore_ascii_case(name))?;
+    Some(decoded(&value.replace('+', " ")).into_owned())
+}
+
+/// The name in `userName eq "name"`, wherever that stands in a filter.
+fn looked_for(filter: &str) -> Option<String> {
+    let at = filter.to_ascii_lowercase().find("username eq \"")?;
+    let literal = &filter[at + "username eq ".len()..];
+    serde_json::Deserializer::from_str(literal).into_iter::<String>().next()?.ok()
+}

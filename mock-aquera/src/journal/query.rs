@@ -1,0 +1,529 @@
+//! Questions to the journal: which exchanges, in which order, how many.
+//!
+//! One closed list of criteria serves asking and explaining: what an exchange fails is what a miss tells.
+
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::{IntoParams, ToSchema};
+
+use super::exchange::Exchange;
+use super::glob;
+use super::operations::{OperationKind, below_base};
+use super::record::Record;
+use crate::nearest::nearest;
+
+/// Which exchanges are asked for. What isn't said doesn't matter; the empty query is all of them, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct JournalQuery {
+    /// The method.
+    pub method: Option<String>,
+    /// The path, whole or below the base URL, without the query. `*` is anything in a segment, `**` any segments.
+    pub path: Option<String>,
+    /// What is asked for in SCIM's terms, inside a bulk request too.
+    pub operation: Option<OperationKind>,
+    /// `User`, `Group` or the name of another resource type.
+    pub resource_type: Option<String>,
+    /// The id of a resource that is asked for or changed.
+    pub id: Option<String>,
+    /// The `userName` that is written, looked for, answered or changed; without case.
+    pub user_name: Option<String>,
+    /// The path of a PATCH operation, or a member that is written without a path; without case.
+    pub patch_path: Option<String>,
+    /// The status: `404`, a class like `4xx`, or `none` where there was no reply.
+    #[schema(value_type = Option<String>)]
+    #[param(value_type = Option<String>)]
+    pub status: Option<StatusMatch>,
+    /// Whether a fault struck.
+    pub fault: Option<bool>,
+    /// Only what came after this one.
+    pub since_seq: Option<u64>,
+    /// A text in the path or one of the bodies; without case.
+    pub contains: Option<String>,
+    /// How many at most.
+    pub limit: Option<usize>,
+    /// Which first.
+    pub order: Order,
+}
+
+/// Which exchanges come first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Order {
+    /// As they came.
+    #[default]
+    Oldest,
+    /// The latest first.
+    Newest,
+}
+
+/// A status, or a class of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StatusMatch {
+    /// This one.
+    Exactly(u16),
+    /// All that begin with this digit.
+    Class(u8),
+    /// No reply at all.
+    None,
+}
+
+/// A question that the journal doesn't understand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// No criterion has this name.
+    #[error("`{key}` is nothing that the journal can be asked for{}; what is: {}", meant(.key), KEYS.join(", "))]
+    UnknownKey {
+        /// What was written.
+        key: String,
+    },
+    /// The same criterion twice.
+    #[error("`{key}` is there twice, once is enough")]
+    DoubledKey {
+        /// What was written.
+        key: String,
+    },
+    /// A value that the criterion can't have.
+    #[error("`{value}` doesn't fit `{key}`, which takes {expected}")]
+    BadValue {
+        /// The criterion.
+        key: &'static str,
+        /// What was written.
+        value: String,
+        /// What would fit.
+        expected: String,
+    },
+}
+
+const KEYS: [&str; 13] = [
+    "method",
+    "path",
+    "operation",
+    "resourceType",
+    "id",
+    "userName",
+    "patchPath",
+    "status",
+    "fault",
+    "sinceSeq",
+    "contains",
+    "limit",
+    "order",
+];
+
+fn meant(key: &str) -> String {
+    nearest(key, KEYS).map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
+}
+
+impl JournalQuery {
+    /// All exchanges.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a question from the pairs of a URL's query, decoded. Names are matched without case and hyphens.
+    ///
+    /// # Errors
+    ///
+    /// A name that isn't known or there twice, or a value that doesn't fit.
+    pub fn from_pairs<K: AsRef<str>, V: AsRef<str>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, QueryError> {
+        let mut query = Self::default();
+        let mut seen: Vec<&'static str> = Vec::new();
+        for (written, value) in pairs {
+            let (written, value) = (written.as_ref(), value.as_ref());
+            let plain: String = written.chars().filter(|c| !matches!(c, '-' | '_')).collect();
+            let key = KEYS
+                .into_iter()
+                .find(|key| key.eq_ignore_ascii_case(&plain))
+                .ok_or_else(|| QueryError::UnknownKey { key: written.to_owned() })?;
+            if seen.contains(&key) {
+                return Err(QueryError::DoubledKey { key: written.to_owned() });
+            }
+            seen.push(key);
+            query.set(key, value)?;
+        }
+        Ok(query)
+    }
+
+    fn set(&mut self, key: &'static str, value: &str) -> Result<(), QueryError> {
+        let bad = |expected: &str| QueryError::BadValue {
+            key,
+            value: value.to_owned(),
+            expected: expected.to_owned(),
+        };
+        let text = Some(value.to_owned());
+        match key {
+            "method" => self.method = text,
+            "path" => self.path = text,
+            "operation" => {
+                let words = || OperationKind::ALL.map(OperationKind::as_str).join(", ");
+                self.operation = Some(value.parse().map_err(|()| bad(&words()))?);
+            }
+            "resourceType" => self.resource_type = text,
+            "id" => self.id = text,
+            "userName" => self.user_name = text,
+            "patchPath" => self.patch_path = text,
+            "status" => self.status = Some(value.parse().map_err(|()| bad(STATUS_FORMS))?),
+            "fault" => self.fault = Some(value.parse().map_err(|_| bad("true or false"))?),
+            "sinceSeq" => self.since_seq = Some(value.parse().map_err(|_| bad("a number"))?),
+            "contains" => self.contains = text,
+            "limit" => self.limit = Some(value.parse().map_err(|_| bad("a number"))?),
+            _ => {
+                self.order = match value {
+                    "oldest" => Order::Oldest,
+                    "newest" => Order::Newest,
+                    _ => return Err(bad("oldest or newest")),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Only this method.
+    pub fn method(mut self, method: impl Into<String>) -> Self {
+        self.method = Some(method.into());
+        self
+    }
+
+    /// Only this path, whole or below the base URL; `*` is anything in a segment, `**` any segments.
+    pub fn path(mut self, glob: impl Into<String>) -> Self {
+        self.path = Some(glob.into());
+        self
+    }
+
+    /// Only what asks for this.
+    pub fn operation(mut self, kind: OperationKind) -> Self {
+        self.operation = Some(kind);
+        self
+    }
+
+    /// Only what concerns this resource type.
+    pub fn resource_type(mut self, name: impl Into<String>) -> Self {
+        self.resource_type = Some(name.into());
+        self
+    }
+
+    /// Only what concerns this resource.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Only what concerns this user.
+    pub fn user_name(mut self, name: impl Into<String>) -> Self {
+        self.user_name = Some(name.into());
+        self
+    }
+
+    /// Only PATCH requests that write this.
+    pub fn patch_path(mut self, path: impl Into<String>) -> Self {
+        self.patch_path = Some(path.into());
+        self
+    }
+
+    /// Only this status.
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = Some(StatusMatch::Exactly(status));
+        self
+    }
+
+    /// Only the statuses of a class: 4 for 400 to 499.
+    pub fn status_class(mut self, class: u8) -> Self {
+        self.status = Some(StatusMatch::Class(class));
+        self
+    }
+
+    /// Only what a fault struck, or what none did.
+    pub fn fault(mut self, struck: bool) -> Self {
+        self.fault = Some(struck);
+        self
+    }
+
+    /// Only what came after this one.
+    pub fn since(mut self, seq: u64) -> Self {
+        self.since_seq = Some(seq);
+        self
+    }
+
+    /// Only where this text is in the path or a body.
+    pub fn contains(mut self, text: impl Into<String>) -> Self {
+        self.contains = Some(text.into());
+        self
+    }
+
+    /// So many at most.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// The latest first.
+    pub fn newest_first(mut self) -> Self {
+        self.order = Order::Newest;
+        self
+    }
+
+    /// Whether an exchange is among those that are asked for, `limit` aside.
+    pub fn matches(&self, exchange: &Exchange) -> bool {
+        Criterion::ALL.iter().all(|criterion| criterion.holds(self, exchange))
+    }
+
+    /// What an exchange lacks to be among them, in plain words.
+    pub(crate) fn differences(&self, exchange: &Exchange) -> Vec<String> {
+        Criterion::ALL
+            .iter()
+            .filter(|criterion| !criterion.holds(self, exchange))
+            .map(|criterion| criterion.explain(self, exchange))
+            .collect()
+    }
+
+    /// Whether it is worth while to make the record readable: what can be told without.
+    pub(super) fn may_match(&self, record: &Record, seq: u64) -> bool {
+        self.since_seq.is_none_or(|since| seq > since)
+            && self.method.as_deref().is_none_or(|method| record.method.as_str().eq_ignore_ascii_case(method))
+            && self.status.is_none_or(|status| status.fits(record.status.map_or(0, |status| status.as_u16())))
+            && self.fault.is_none_or(|struck| struck != record.faults.is_empty())
+            && self.path.as_deref().is_none_or(|path| path_fits(path, record.uri.path()))
+    }
+}
+
+impl FromStr for JournalQuery {
+    type Err = QueryError;
+
+    /// Reads the query of a URL: `method=PATCH&userName=a%40b`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let decoded =
+            |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(key), decoded(value))
+        });
+        Self::from_pairs(pairs)
+    }
+}
+
+/// What can be asked of an exchange.
+#[derive(Debug, Clone, Copy)]
+enum Criterion {
+    Since,
+    Method,
+    Path,
+    Status,
+    Fault,
+    Operation,
+    ResourceType,
+    Id,
+    UserName,
+    PatchPath,
+    Contains,
+}
+
+impl Criterion {
+    const ALL: [Self; 11] = [
+        Self::Since,
+        Self::Method,
+        Self::Path,
+        Self::Status,
+        Self::Fault,
+        Self::Operation,
+        Self::ResourceType,
+        Self::Id,
+        Self::UserName,
+        Self::PatchPath,
+        Self::Contains,
+    ];
+
+    fn holds(self, query: &JournalQuery, exchange: &Exchange) -> bool {
+        let same = |wanted: &str, is: Option<&str>| is.is_some_and(|is| is.eq_ignore_ascii_case(wanted));
+        match self {
+            Self::Since => query.since_seq.is_none_or(|since| exchange.seq > since),
+            Self::Method => query.method.as_deref().is_none_or(|wanted| same(wanted, Some(&exchange.method))),
+            Self::Path => query.path.as_deref().is_none_or(|glob| path_fits(glob, exchange.path_only())),
+            Self::Status => query.status.is_none_or(|status| status.fits(exchange.status)),
+            Self::Fault => query.fault.is_none_or(|struck| struck != exchange.faults.is_empty()),
+            Self::Operation => {
+                query.operation.is_none_or(|kind| exchange.operations.iter().any(|one| one.kind == kind))
+            }
+            Self::ResourceType => query.resource_type.as_deref().is_none_or(|wanted| {
+                exchange.operations.iter().any(|one| same(wanted, one.resource_type.as_deref()))
+                    || exchange.changes.iter().any(|change| same(wanted, Some(&change.resource_type)))
+            }),
+            Self::Id => query.id.as_deref().is_none_or(|wanted| {
+                exchange.operations.iter().any(|one| one.id.as_deref() == Some(wanted))
+                    || exchange.changes.iter().any(|change| change.id == wanted)
+            }),
+            Self::UserName => query.user_name.as_deref().is_none_or(|wanted| {
+                user_names(exchange).any(|name| name.to_lowercase() == wanted.to_lowercase())
+            }),
+            Self::PatchPath => query
+                .patch_path
+                .as_deref()
+                .is_none_or(|path| exchange.operations.iter().any(|one| one.patches(path))),
+            Self::Contains => query.contains.as_deref().is_none_or(|text| contains(exchange, text)),
+        }
+    }
+
+    fn explain(self, query: &JournalQuery, exchange: &Exchange) -> String {
+        let words = |text: &Option<String>| text.clone().unwrap_or_default();
+        let listed =
+            |all: Vec<String>, none: &str| if all.is_empty() { none.to_owned() } else { all.join(", ") };
+        let each = |read: &dyn Fn(&super::ScimOperation) -> Option<String>| {
+            let mut all: Vec<String> = exchange.operations.iter().filter_map(read).collect();
+            all.dedup();
+            all
+        };
+        match self {
+            Self::Since => {
+                let since = query.since_seq.unwrap_or_default();
+                format!("it is number {}, expected one after {since}", exchange.seq)
+            }
+            Self::Method => format!("method is {}, expected {}", exchange.method, words(&query.method)),
+            Self::Path => {
+                let path = below_base(exchange.path_only());
+                format!("path is {path}, expected {}", words(&query.path))
+            }
+            Self::Status => {
+                let wanted = query.status.map(|status| status.to_string()).unwrap_or_default();
+                let is = StatusMatch::of(exchange.status);
+                format!("status is {is}, expected {wanted}")
+            }
+            Self::Fault if exchange.faults.is_empty() => "no fault struck, expected one".to_owned(),
+            Self::Fault => format!("the fault `{}` struck, expected none", exchange.faults.join("`, `")),
+            Self::Operation => {
+                let wanted = query.operation.map_or("", OperationKind::as_str);
+                let is = listed(each(&|one| Some(one.kind.to_string())), "none");
+                format!("operation is {is}, expected {wanted}")
+            }
+            Self::ResourceType => {
+                let is = listed(each(&|one| one.resource_type.clone()), "none");
+                format!("resource type is {is}, expected {}", words(&query.resource_type))
+            }
+            Self::Id => {
+                let is = listed(each(&|one| one.id.as_ref().map(|id| quoted(id))), "none");
+                format!("id is {is}, expected {}", quoted(&words(&query.id)))
+            }
+            Self::UserName => {
+                let mut all: Vec<String> = user_names(exchange).map(quoted).collect();
+                all.dedup();
+                format!("userName is {}, expected {}", listed(all, "none"), quoted(&words(&query.user_name)))
+            }
+            Self::PatchPath => {
+                let mut all = Vec::new();
+                for one in &exchange.operations {
+                    all.extend(one.patch.iter().filter_map(|patched| patched.path.as_deref()).map(quoted));
+                    all.extend(
+                        one.attributes.iter().filter(|_| !one.patch.is_empty()).map(|name| quoted(name)),
+                    );
+                }
+                let is = listed(all, "nothing");
+                format!("it patches {is}, expected {}", quoted(&words(&query.patch_path)))
+            }
+            Self::Contains => format!("{} is nowhere in it", quoted(&words(&query.contains))),
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}
+
+fn path_fits(pattern: &str, path: &str) -> bool {
+    let pattern = pattern.split('?').next().unwrap_or_default();
+    glob::fits(pattern, path) || glob::fits(pattern, below_base(path))
+}
+
+/// The names of the users that an exchange is about. A list that happens to show a user isn't about that one.
+fn user_names(exchange: &Exchange) -> impl Iterator<Item = &str> {
+    let answered = exchange.response_body.as_ref().and_then(|body| body.get("userName")?.as_str());
+    let asked = exchange.operations.iter().filter_map(|one| one.user_name.as_deref());
+    let changed = exchange.changes.iter().filter_map(|change| change.user_name.as_deref());
+    asked.chain(answered).chain(changed)
+}
+
+fn contains(exchange: &Exchange, text: &str) -> bool {
+    let wanted = text.to_lowercase();
+    let bodies = exchange.request_body.iter().chain(&exchange.response_body);
+    exchange.path.to_lowercase().contains(&wanted)
+        || bodies.into_iter().any(|body| match body {
+            serde_json::Value::String(text) => text.to_lowercase().contains(&wanted),
+            other => other.to_string().to_lowercase().contains(&wanted),
+        })
+}
+
+const STATUS_FORMS: &str = "a status like 404, a class like 4xx, or none";
+
+impl StatusMatch {
+    fn of(status: u16) -> Self {
+        if status == 0 { Self::None } else { Self::Exactly(status) }
+    }
+
+    fn fits(self, status: u16) -> bool {
+        match self {
+            Self::Exactly(wanted) => status == wanted,
+            Self::Class(class) => status / 100 == u16::from(class),
+            Self::None => status == 0,
+        }
+    }
+}
+
+impl fmt::Display for StatusMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(status) => write!(f, "{status}"),
+            Self::Class(class) => write!(f, "{class}xx"),
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
+impl FromStr for StatusMatch {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" || text == "0" {
+            return Ok(Self::None);
+        }
+        match text.as_bytes() {
+            [class @ b'1'..=b'9', b'x' | b'X', b'x' | b'X'] => Ok(Self::Class(class - b'0')),
+            [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'] => text.parse().map(Self::Exactly).map_err(|_| ()),
+            _ => Err(()),
+        }
+    }
+}
+
+impl Serialize for StatusMatch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A text or a number.
+impl<'de> Deserialize<'de> for StatusMatch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = StatusMatch;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(STATUS_FORMS)
+            }
+
+            fn visit_u64<E: de::Error>(self, status: u64) -> Result<StatusMatch, E> {
+                self.visit_str(&status.to_string())
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<StatusMatch, E> {
+                text.parse().map_err(|()| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}

@@ -1,0 +1,144 @@
+//! An exchange as it comes to the journal: moved in whole, read only when somebody asks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use hyper::{HeaderMap, Method, StatusCode, Uri};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::operations::ScimOperation;
+
+/// Bodies of state changes above this size are not kept.
+pub(crate) const MAX_STATE_BYTES: usize = 64 * 1024;
+
+/// One operation on the second hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Downstream {
+    /// What was asked for.
+    pub operation: DownstreamOperation,
+    /// The id of the account; none for a list and for a refused Create.
+    pub target: Option<String>,
+    /// Whether the application did it.
+    pub accepted: bool,
+}
+
+/// What a gateway can ask of the application behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DownstreamOperation {
+    /// Make an account.
+    Create,
+    /// Write an account whole.
+    Replace,
+    /// Write parts of an account.
+    PartialUpdate,
+    /// Remove an account.
+    Delete,
+    /// Read one account or a list.
+    Read,
+}
+
+/// What became of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ChangeKind {
+    /// It wasn't there before.
+    Created,
+    /// It is another one now.
+    Updated,
+    /// It is gone.
+    Deleted,
+}
+
+/// A change of one resource, with both of its representations as far as they are small.
+#[derive(Clone)]
+pub(crate) struct StateChange {
+    pub(crate) resource_type: Arc<str>,
+    pub(crate) id: String,
+    pub(crate) kind: ChangeKind,
+    pub(crate) before: Option<Bytes>,
+    pub(crate) after: Option<Bytes>,
+}
+
+/// An exchange as the application hands it over.
+pub(crate) struct Record {
+    /// When the request was taken up.
+    pub(crate) at: Timestamp,
+    /// From there until the answer was ready.
+    pub(crate) took: Duration,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) request_body: Bytes,
+    /// None: the connection was cut or refused without a reply.
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) response_headers: HeaderMap,
+    pub(crate) response_body: Bytes,
+    pub(crate) downstream: Vec<Downstream>,
+    /// The rules that struck, the one that decided first.
+    pub(crate) faults: Vec<Arc<str>>,
+    /// What was let pass although the RFC has it otherwise.
+    pub(crate) dialects: Vec<&'static str>,
+    pub(crate) changes: Vec<StateChange>,
+    /// Where it is empty, it is read out of method, path and body.
+    pub(crate) scim: Vec<ScimOperation>,
+}
+
+impl Record {
+    /// Takes out what is over the bound for state changes, and bodies where the whole is over `limit`.
+    pub(super) fn trim(&mut self, limit: usize) {
+        for change in &mut self.changes {
+            for state in [&mut change.before, &mut change.after] {
+                if state.as_ref().is_some_and(|state| state.len() > MAX_STATE_BYTES) {
+                    *state = None;
+                }
+            }
+        }
+        if self.weight() > limit {
+            for body in [&mut self.request_body, &mut self.response_body] {
+                if body.len() > 64 {
+                    *body = Bytes::from(format!("[left out: {} bytes]", body.len()));
+                }
+            }
+            self.changes.iter_mut().for_each(|change| (change.before, change.after) = (None, None));
+        }
+    }
+
+    /// About how many bytes it takes up, the shared ones included.
+    pub(super) fn weight(&self) -> usize {
+        let state = |state: &Option<Bytes>| state.as_ref().map_or(0, Bytes::len);
+        size_of::<Self>()
+            + self.request_body.len()
+            + self.response_body.len()
+            + self.uri.path_and_query().map_or(0, |path| path.as_str().len())
+            + (self.headers.len() + self.response_headers.len()) * 128
+            + self
+                .changes
+                .iter()
+                .map(|change| 128 + state(&change.before) + state(&change.after))
+                .sum::<usize>()
+            + (self.downstream.len() + self.scim.len()) * 128
+    }
+}
+
+/// Nothing of what came in or went out: there may be secrets in it.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("method", &self.method)
+            .field("path", &self.uri.path())
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for StateChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {} {}", self.kind, self.resource_type, self.id)
+    }
+}

@@ -1,0 +1,371 @@
+//! Expectations about what came in, and the explanation where it didn't.
+//!
+//! ```
+//! use mock_aquera::Expect;
+//!
+//! let expectation = Expect::request()
+//!     .method("PATCH")
+//!     .user_name("bjensen")
+//!     .body_at("/Operations/0/path", "active")
+//!     .times(1);
+//! assert_eq!(expectation.times.to_string(), "exactly once");
+//! ```
+//!
+//! [`Application::verify`](crate::Application::verify) judges one against the journal. The request that fails the
+//! fewest of the criteria is the nearest miss, and the verification says what it lacks.
+
+mod body;
+mod times;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+pub use times::Times;
+
+use crate::journal::{Exchange, JournalQuery, OperationKind, StatusMatch, redact};
+
+/// Another name of [`Expectation`], for `Expect::request()`.
+pub type Expect = Expectation;
+
+/// How many requests of which kind are to come.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Expectation {
+    /// Which requests; `limit` and `order` don't count.
+    pub request: JournalQuery,
+    /// Values of request headers. Of credentials only the scheme is compared.
+    pub headers: BTreeMap<String, String>,
+    /// Values in the request's body, by JSON pointer. Of a password only that it is there.
+    pub body_at: BTreeMap<String, Value>,
+    /// What the request's body contains: each member that is given, in an array each element in any order.
+    pub body_includes: Option<Value>,
+    /// How many; at least one unless said otherwise.
+    pub times: Times,
+}
+
+/// What became of an expectation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verification {
+    /// Whether so many came as were expected.
+    pub satisfied: bool,
+    /// How many fit.
+    pub matched: u64,
+    /// How many were expected, in words.
+    pub expected: String,
+    /// Which requests were expected, in words.
+    pub request: String,
+    /// The first of those that fit.
+    pub matches: Vec<Seen>,
+    /// How many requests were looked at.
+    pub looked_at: u64,
+    /// Where too few fit: the request that fails the fewest criteria, the latest of several.
+    pub nearest_miss: Option<Miss>,
+}
+
+/// A request that fits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// Its number in the journal.
+    pub seq: u64,
+    /// Its method.
+    pub method: String,
+    /// Its path and query.
+    pub path: String,
+    /// What it was answered; 0 where it wasn't.
+    pub status: u16,
+}
+
+/// A request that nearly fits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Miss {
+    /// Its number in the journal.
+    pub seq: u64,
+    /// Its method.
+    pub method: String,
+    /// Its path and query.
+    pub path: String,
+    /// What it lacks, in plain words, one criterion each.
+    pub differences: Vec<String>,
+}
+
+/// So many of the requests that fit are named.
+const MAX_NAMED: usize = 10;
+
+impl Expectation {
+    /// Any request, at least once.
+    pub fn request() -> Self {
+        Self::default()
+    }
+
+    /// Requests that a query asks for.
+    pub fn of(request: JournalQuery) -> Self {
+        Self { request, ..Self::default() }
+    }
+
+    /// With this method.
+    pub fn method(self, method: impl Into<String>) -> Self {
+        self.asking(|request| request.method(method))
+    }
+
+    /// At this path, whole or below the base URL; `*` is anything in a segment, `**` any segments.
+    pub fn path(self, glob: impl Into<String>) -> Self {
+        self.asking(|request| request.path(glob))
+    }
+
+    /// That ask for this.
+    pub fn operation(self, kind: OperationKind) -> Self {
+        self.asking(|request| request.operation(kind))
+    }
+
+    /// About this resource type.
+    pub fn resource_type(self, name: impl Into<String>) -> Self {
+        self.asking(|request| request.resource_type(name))
+    }
+
+    /// About this resource.
+    pub fn id(self, id: impl Into<String>) -> Self {
+        self.asking(|request| request.id(id))
+    }
+
+    /// About this user.
+    pub fn user_name(self, name: impl Into<String>) -> Self {
+        self.asking(|request| request.user_name(name))
+    }
+
+    /// That patch this.
+    pub fn patch_path(self, path: impl Into<String>) -> Self {
+        self.asking(|request| request.patch_path(path))
+    }
+
+    /// Answered with this.
+    pub fn status(self, status: u16) -> Self {
+        self.asking(|request| request.status(status))
+    }
+
+    /// Answered with a status of this class: 4 for 400 to 499.
+    pub fn status_class(self, class: u8) -> Self {
+        self.asking(|request| request.status_class(class))
+    }
+
+    /// Cut or refused without an answer.
+    pub fn unanswered(self) -> Self {
+        self.asking(|request| JournalQuery { status: Some(StatusMatch::None), ..request })
+    }
+
+    /// That a fault struck, or that none did.
+    pub fn fault(self, struck: bool) -> Self {
+        self.asking(|request| request.fault(struck))
+    }
+
+    /// After this one.
+    pub fn since(self, seq: u64) -> Self {
+        self.asking(|request| request.since(seq))
+    }
+
+    /// With this text in the path or a body.
+    pub fn contains(self, text: impl Into<String>) -> Self {
+        self.asking(|request| request.contains(text))
+    }
+
+    /// With this header.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+
+    /// With this value at a JSON pointer of the body.
+    pub fn body_at(mut self, pointer: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.body_at.insert(pointer.into(), value.into());
+        self
+    }
+
+    /// With a body that contains this.
+    pub fn body_includes(mut self, part: impl Into<Value>) -> Self {
+        self.body_includes = Some(part.into());
+        self
+    }
+
+    /// So many times: a number, or a range like `1..`, `..=3` or `1..=3`.
+    pub fn times(mut self, times: impl Into<Times>) -> Self {
+        self.times = times.into();
+        self
+    }
+
+    /// Not at all.
+    pub fn never(self) -> Self {
+        self.times(Times::Never)
+    }
+
+    fn asking(mut self, change: impl FnOnce(JournalQuery) -> JournalQuery) -> Self {
+        self.request = change(self.request);
+        self
+    }
+
+    /// Whether an exchange is one of those that are expected.
+    pub fn matches(&self, exchange: &Exchange) -> bool {
+        self.request.matches(exchange) && self.more_differences(exchange).is_empty()
+    }
+
+    /// Judges exchanges, given in the order in which they came.
+    pub fn verify(&self, exchanges: &[Exchange]) -> Verification {
+        self.judge(exchanges)
+    }
+
+    pub(crate) fn judge<E: std::borrow::Borrow<Exchange>>(
+        &self,
+        exchanges: impl IntoIterator<Item = E>,
+    ) -> Verification {
+        let (mut matched, mut looked_at) = (0, 0);
+        let mut matches = Vec::new();
+        let mut nearest: Option<Miss> = None;
+        for exchange in exchanges {
+            let exchange = exchange.borrow();
+            if self.request.since_seq.is_some_and(|since| exchange.seq <= since) {
+                continue;
+            }
+            looked_at += 1;
+            let mut differences = self.request.differences(exchange);
+            differences.extend(self.more_differences(exchange));
+            if differences.is_empty() {
+                matched += 1;
+                if matches.len() < MAX_NAMED {
+                    matches.push(Seen {
+                        seq: exchange.seq,
+                        method: exchange.method.clone(),
+                        path: exchange.path.clone(),
+                        status: exchange.status,
+                    });
+                }
+            } else if nearest.as_ref().is_none_or(|nearest| differences.len() <= nearest.differences.len()) {
+                nearest = Some(Miss {
+                    seq: exchange.seq,
+                    method: exchange.method.clone(),
+                    path: exchange.path.clone(),
+                    differences,
+                });
+            }
+        }
+        Verification {
+            satisfied: self.times.allows(matched),
+            matched,
+            expected: self.times.to_string(),
+            request: self.to_string(),
+            matches,
+            looked_at,
+            nearest_miss: nearest.filter(|_| self.times.wants_more_than(matched)),
+        }
+    }
+
+    /// What is checked beyond the query.
+    fn more_differences(&self, exchange: &Exchange) -> Vec<String> {
+        let mut differences = Vec::new();
+        for (name, wanted) in &self.headers {
+            let wanted = &redact::expected_header(name, wanted);
+            let mut values =
+                exchange.request_headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+            match values.clone().next() {
+                None => differences.push(format!("it has no header {name}, expected \"{wanted}\"")),
+                Some((_, is)) if values.all(|(_, is)| is != wanted) => {
+                    differences.push(format!("header {name} is \"{is}\", expected \"{wanted}\""));
+                }
+                Some(_) => {}
+            }
+        }
+        let sent = exchange.request_body.as_ref();
+        differences.extend(self.body_at.iter().filter_map(|(at, wanted)| body::at(sent, at, wanted)));
+        if let Some(part) = &self.body_includes {
+            differences.extend(body::includes(sent, part));
+        }
+        differences
+    }
+}
+
+/// Which requests are expected, in words: `PATCH with userName "bjensen"`.
+impl fmt::Display for Expectation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let query = &self.request;
+        f.write_str(query.method.as_deref().unwrap_or("a request"))?;
+        if let Some(path) = &query.path {
+            write!(f, " {path}")?;
+        }
+        let text =
+            |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} \"{value}\""));
+        let criteria = [
+            query.operation.map(|kind| format!("operation {kind}")),
+            text("resource type", &query.resource_type),
+            text("id", &query.id),
+            text("userName", &query.user_name),
+            text("PATCH path", &query.patch_path),
+            query.status.map(|status| format!("status {status}")),
+            query.fault.map(|struck| if struck { "a fault" } else { "no fault" }.to_owned()),
+            text("the text", &query.contains),
+        ];
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| format!("header {name} \"{}\"", redact::expected_header(name, value)));
+        let values = self
+            .body_at
+            .iter()
+            .map(|(at, value)| format!("body {at} {}", body::short(&redact::expected_at(at, value))));
+        let part = self
+            .body_includes
+            .iter()
+            .map(|part| format!("a body that includes {}", body::short(&redact::expected_at("", part))));
+        let all: Vec<String> =
+            criteria.into_iter().flatten().chain(headers).chain(values).chain(part).collect();
+        if !all.is_empty() {
+            write!(f, " with {}", all.join(", "))?;
+        }
+        match query.since_seq {
+            Some(since) => write!(f, " after number {since}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Several lines that say what was expected, what came, and what the nearest request lacks.
+impl fmt::Display for Verification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let came = match self.matched {
+            0 => "it never came".to_owned(),
+            1 => "it came once".to_owned(),
+            n => format!("it came {n} times"),
+        };
+        let but = if self.satisfied { "and" } else { "but" };
+        write!(f, "expected {} {}, {but} {came}", self.request, self.expected)?;
+        for seen in &self.matches {
+            let status = match seen.status {
+                0 => "no reply".to_owned(),
+                status => status.to_string(),
+            };
+            write!(f, "\n  number {}: {} {} -> {status}", seen.seq, seen.method, seen.path)?;
+        }
+        let more = self.matched.saturating_sub(self.matches.len() as u64);
+        if more > 0 {
+            write!(f, "\n  and {more} more")?;
+        }
+        match &self.nearest_miss {
+            Some(miss) => {
+                write!(
+                    f,
+                    "\nnearest of {} looked at: number {}, {} {}",
+                    self.looked_at, miss.seq, miss.method, miss.path
+                )?;
+                miss.differences.iter().try_for_each(|difference| write!(f, "\n  {difference}"))
+            }
+            None if !self.satisfied && self.looked_at == 0 => f.write_str("\nno request came at all"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
