@@ -20,8 +20,8 @@ use super::refusal::Refusal;
 use super::script::{Ending, Script};
 use super::service;
 use super::socket::{Socket, Stream};
-use super::stage::{Follow, Stage};
-use super::wire::Line;
+use super::stage::{Follow, Stage, elapsed};
+use super::wire::{Line, Phase};
 
 /// What a client of HTTP/2 sends first (RFC 9113 §3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -68,23 +68,19 @@ impl<H: Handler> Connection<H> {
             opened = timeout(patience, open(stream, acceptor, &line)) => opened,
             () = self.stage.reached(Stage::Drain) => return,
         };
-        let (mut socket, is_http2) = match opened {
-            Ok(Some(opened)) => opened,
-            // No handshake, no byte.
-            Ok(None) | Err(_) => return,
-        };
+        // No handshake, no byte.
+        let Ok(Some((mut socket, is_http2))) = opened else { return };
         let rest = if is_http2 {
             self.http2(&mut socket, &line).await
         } else {
             self.http1(&mut socket, &line).await
         };
-        match rest {
-            Rest::Nothing => {}
-            Rest::Close => {
-                end(&mut socket, &Script::just(Ending::Close), self.door.limits().linger, &self.stage).await
-            }
-            Rest::Play(script) => end(&mut socket, &script, self.door.limits().linger, &self.stage).await,
-        }
+        let script = match rest {
+            Rest::Nothing => return,
+            Rest::Close => Script::just(Ending::Close),
+            Rest::Play(script) => script,
+        };
+        end(&mut socket, &script, self.door.limits().linger, &self.stage).await;
     }
 
     async fn http1(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
@@ -116,7 +112,7 @@ impl<H: Handler> Connection<H> {
                     is_draining = true;
                     served.as_mut().graceful_shutdown();
                     context.waker().wake_by_ref();
-                } else if is_draining && line.is(super::wire::Phase::Idle) {
+                } else if is_draining && line.is(Phase::Idle) {
                     return Poll::Ready(Ok(Some(Script::just(Ending::Close))));
                 }
                 Poll::Pending
@@ -138,7 +134,9 @@ impl<H: Handler> Connection<H> {
 
     async fn http2(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
         line.begin();
-        let service = service_fn(|request| service::http2(self.handler.clone(), Arc::clone(line), request));
+        let service = service_fn(|request| {
+            service::http2(self.handler.clone(), Arc::clone(line), self.stage.clone(), request)
+        });
         let served = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
@@ -203,15 +201,9 @@ async fn end(socket: &mut Socket, script: &Script, linger: Duration, stage: &Fol
         Ending::Reset => return socket.stream.reset_on_drop(),
         Ending::Close => {}
         Ending::Silence(time) => {
-            let over = async {
-                match time {
-                    Some(time) => sleep(time).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = socket.drain() => {}
-                () = over => {}
+                () = elapsed(time) => {}
                 () = stage.reached(Stage::Drain) => {}
             }
         }

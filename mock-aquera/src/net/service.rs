@@ -18,6 +18,7 @@ use super::Handler;
 use super::body::{Outgoing, ReplyBody};
 use super::caught::caught;
 use super::script::{Asked, Ending, Script, off, part};
+use super::stage::{Follow, Stage, elapsed};
 use super::wire::{Line, Sabotage, Wire};
 
 /// An HTTP/1 exchange. Never ends if the connection is taken from hyper, which drops it with everything else.
@@ -55,6 +56,7 @@ pub(super) struct ResetStream;
 pub(super) async fn http2<H: Handler>(
     handler: H,
     line: Arc<Line>,
+    stage: Follow,
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, ResetStream> {
     let wire = Wire::stream(&line);
@@ -65,7 +67,7 @@ pub(super) async fn http2<H: Handler>(
     };
     let reply = match wire.sabotaged() {
         None => reply,
-        Some(sabotage) => sabotaged(sabotage, reply, &line).await?,
+        Some(sabotage) => sabotaged(sabotage, reply, &line, &stage).await?,
     };
     Ok(if has_body { reply } else { without_body(reply) }.map(|body| Outgoing::new(body, None)))
 }
@@ -87,6 +89,7 @@ async fn sabotaged(
     sabotage: Sabotage,
     reply: Response<ReplyBody>,
     line: &Line,
+    stage: &Follow,
 ) -> Result<Response<ReplyBody>, ResetStream> {
     let abort = |script| async {
         line.take_over(script);
@@ -96,9 +99,11 @@ async fn sabotaged(
         Sabotage::Reset => abort(Script::just(Ending::Reset)).await,
         Sabotage::Garbage(bytes) => abort(Script::closing(bytes)).await,
         Sabotage::EmptyReply => Err(ResetStream),
-        Sabotage::Hang(None) => pending().await,
-        Sabotage::Hang(Some(time)) => {
-            sleep(time).await;
+        Sabotage::Hang(time) => {
+            tokio::select! {
+                () = stage.reached(Stage::Drain) => {}
+                () = elapsed(time) => {}
+            }
             Err(ResetStream)
         }
         Sabotage::CloseAfter => {
@@ -132,22 +137,37 @@ async fn announced(reply: Response<ReplyBody>, length: impl FnOnce(usize) -> u64
     Response::from_parts(head, body)
 }
 
-fn broken_after(bytes: Bytes) -> ReplyBody {
-    ReplyBody::Stream(AxumBody::new(Broken(Some(bytes))))
+fn broken_after(rest: Bytes) -> ReplyBody {
+    ReplyBody::Stream(AxumBody::new(Broken { rest, settling: None }))
 }
 
+/// How long a stream waits before it is reset. A reset overtakes all of its frames that are still queued here, and
+/// nothing tells when they have left.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// How much of a body is queued at once: hyper asks for more only when the client's window has room.
+const FRAME: usize = 16 * 1024;
+
 /// A body that fails after these bytes.
-struct Broken(Option<Bytes>);
+struct Broken {
+    rest: Bytes,
+    settling: Option<Pin<Box<Sleep>>>,
+}
 
 impl Body for Broken {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Ready(Some(match self.get_mut().0.take() {
-            Some(bytes) => Ok(Frame::data(bytes)),
-            None => Err(ResetStream.into()),
-        }))
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        if this.rest.is_empty() {
+            ready!(this.settling.get_or_insert_with(|| Box::pin(sleep(SETTLE))).as_mut().poll(context));
+            return Poll::Ready(Some(Err(ResetStream.into())));
+        }
+        Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(FRAME.min(this.rest.len()))))))
     }
 }
 

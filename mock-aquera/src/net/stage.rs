@@ -1,5 +1,7 @@
 //! How far a server is on its way to the end.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,5 +45,13 @@ pub(super) struct Alarm<'a> {
 impl Alarm<'_> {
     pub(super) fn due(&mut self) -> bool {
         !std::mem::replace(&mut self.armed, true) || self.follow.0.has_changed().unwrap_or(true)
+    }
+}
+
+/// Is over after this time; without one, never.
+pub(super) async fn elapsed(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
