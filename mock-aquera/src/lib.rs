@@ -35,6 +35,11 @@ mod hold;
 mod hops;
 mod journal;
 mod nearest;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the server does not stand on this layer yet")
+)]
+mod net;
 mod problem;
 mod profile;
 mod reply;

@@ -1,0 +1,252 @@
+//! One connection, from the first byte to the last.
+
+use std::future::{Future as _, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::Handler;
+use super::door::Door;
+use super::refusal::Refusal;
+use super::script::{Ending, Script};
+use super::service;
+use super::socket::{Socket, Stream};
+use super::stage::{Follow, Stage, elapsed};
+use super::wire::{Line, Phase};
+
+/// What a client of HTTP/2 sends first (RFC 9113 §3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How many requests one HTTP/2 connection may have in flight.
+const MAX_STREAMS: u32 = 1000;
+
+pub(super) struct Connection<H> {
+    pub(super) peer: SocketAddr,
+    pub(super) door: Arc<Door>,
+    pub(super) stage: Follow,
+    pub(super) handler: H,
+}
+
+/// What is left to do once hyper has gone.
+enum Rest {
+    /// There is nobody to be told anything.
+    Nothing,
+    /// All is written.
+    Close,
+    Play(Script),
+}
+
+impl<H: Handler> Connection<H> {
+    /// Serves it until it ends, in one way or another.
+    pub(super) async fn run(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+        let stage = self.stage.clone();
+        let mut work = pin!(self.serve(stream, acceptor));
+        let mut alarm = stage.alarm();
+        let mut abort = pin!(stage.reached(Stage::Abort));
+        poll_fn(|context| {
+            if work.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            if alarm.due() { abort.as_mut().poll(context) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    async fn serve(&self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+        let line = Arc::new(Line::new(self.peer, Arc::clone(&self.door)));
+        let patience = self.door.limits().header_timeout;
+        let opened = tokio::select! {
+            opened = timeout(patience, open(stream, acceptor, &line)) => opened,
+            () = self.stage.reached(Stage::Drain) => return,
+        };
+        // No handshake, no byte.
+        let Ok(Some((mut socket, is_http2))) = opened else { return };
+        let rest = if is_http2 {
+            self.http2(&mut socket, &line).await
+        } else {
+            self.http1(&mut socket, &line).await
+        };
+        let script = match rest {
+            Rest::Nothing => return,
+            Rest::Close => Script::just(Ending::Close),
+            Rest::Play(script) => script,
+        };
+        end(&mut socket, &script, self.door.limits().linger, &self.stage).await;
+    }
+
+    async fn http1(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
+        let outcome = {
+            let service = service_fn(|request| {
+                line.begin();
+                service::http1(&self.handler, line, request)
+            });
+            let mut served = http1::Builder::new()
+                // hyper's would end connections that are merely idle.
+                .header_read_timeout(None)
+                .serve_connection(TokioIo::new(&mut *socket), service);
+            let mut served = Pin::new(&mut served);
+            let mut head = HeadTimer::new(self.door.limits().header_timeout);
+            let mut alarm = self.stage.alarm();
+            let mut drain = pin!(self.stage.reached(Stage::Drain));
+            let mut is_draining = false;
+            poll_fn(|context| {
+                if let Poll::Ready(outcome) = served.as_mut().poll(context) {
+                    return Poll::Ready(outcome.map(|()| None));
+                }
+                if let Some(script) = line.script_to_play() {
+                    return Poll::Ready(Ok(Some(script)));
+                }
+                if let Poll::Ready(refusal) = head.poll(line, context) {
+                    return Poll::Ready(Ok(Some(refusal.script())));
+                }
+                if !is_draining && alarm.due() && drain.as_mut().poll(context).is_ready() {
+                    is_draining = true;
+                    served.as_mut().graceful_shutdown();
+                    context.waker().wake_by_ref();
+                } else if is_draining && line.is(Phase::Idle) {
+                    return Poll::Ready(Ok(Some(Script::just(Ending::Close))));
+                }
+                Poll::Pending
+            })
+            .await
+        };
+        if let Some(refusal) = Refusal::of(&socket.withheld) {
+            return Rest::Play(refusal.script());
+        }
+        match outcome {
+            Ok(Some(script)) => Rest::Play(script),
+            Ok(None) => Rest::Close,
+            Err(error) => {
+                tracing::debug!(%error, peer = %self.peer, "a connection broke");
+                Rest::Nothing
+            }
+        }
+    }
+
+    async fn http2(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
+        line.begin();
+        let service = service_fn(|request| {
+            service::http2(self.handler.clone(), Arc::clone(line), self.stage.clone(), request)
+        });
+        let served = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .serve_connection(TokioIo::new(&mut *socket), service);
+        let mut served = pin!(served);
+        let mut is_draining = false;
+        loop {
+            tokio::select! {
+                outcome = served.as_mut() => {
+                    if let Err(error) = outcome {
+                        tracing::debug!(%error, peer = %self.peer, "a connection broke");
+                    }
+                    return Rest::Close;
+                }
+                () = line.changed.notified() => {
+                    if let Some(script) = line.script() {
+                        return Rest::Play(script);
+                    }
+                    if line.ends() && !is_draining {
+                        is_draining = true;
+                        served.as_mut().graceful_shutdown();
+                    }
+                }
+                () = self.stage.reached(Stage::Drain), if !is_draining => {
+                    is_draining = true;
+                    served.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+/// The handshake, if there is one, and the protocol. Nothing for a client that goes before that is settled.
+async fn open(stream: TcpStream, acceptor: Option<TlsAcceptor>, line: &Arc<Line>) -> Option<(Socket, bool)> {
+    let (stream, agreed) = match acceptor {
+        None => (Stream::Plain(stream), None),
+        Some(acceptor) => match acceptor.accept(stream).await {
+            Ok(tls) => {
+                let agreed = tls.get_ref().1.alpn_protocol().map(|protocol| protocol == b"h2");
+                (Stream::Tls(Box::new(tls)), agreed)
+            }
+            Err(error) => {
+                tracing::debug!(%error, peer = %line.peer, "a TLS handshake failed");
+                return None;
+            }
+        },
+    };
+    let mut socket = Socket::new(stream, Arc::clone(line));
+    let is_http2 = match agreed {
+        Some(agreed) => agreed,
+        None => socket.begins_with(HTTP2_PREFACE).await.ok()?,
+    };
+    Some((socket, is_http2))
+}
+
+/// Plays the end of a connection.
+async fn end(socket: &mut Socket, script: &Script, linger: Duration, stage: &Follow) {
+    if socket.write(&script.bytes).await.is_err() {
+        return;
+    }
+    match script.then {
+        Ending::Reset => return socket.stream.reset_on_drop(),
+        Ending::Close => {}
+        Ending::Silence(time) => {
+            tokio::select! {
+                () = socket.drain() => {}
+                () = elapsed(time) => {}
+                () = stage.reached(Stage::Drain) => {}
+            }
+        }
+    }
+    if socket.finish().await.is_err() {
+        return;
+    }
+    // Bytes that nobody reads would make the kernel reset the connection, and the client lose the reply.
+    let _ = timeout(linger, socket.drain()).await;
+}
+
+/// Tells a client that there are too many.
+pub(super) async fn turn_away(stream: TcpStream, peer: SocketAddr, door: &Arc<Door>, stage: &Follow) {
+    let limits = door.limits();
+    let line = Arc::new(Line::new(peer, Arc::clone(door)));
+    let mut socket = Socket::new(Stream::Plain(stream), line);
+    let script = Refusal::TooManyConnections(limits.max_connections).script();
+    tokio::select! {
+        () = end(&mut socket, &script, limits.linger, stage) => {}
+        () = stage.reached(Stage::Drain) => {}
+    }
+}
+
+/// Measures how long the head of a request takes. A timer is set only for one that doesn't arrive in one go.
+struct HeadTimer {
+    patience: Duration,
+    running: Option<(usize, Pin<Box<Sleep>>)>,
+}
+
+impl HeadTimer {
+    fn new(patience: Duration) -> Self {
+        Self { patience, running: None }
+    }
+
+    fn poll(&mut self, line: &Line, context: &mut std::task::Context<'_>) -> Poll<Refusal> {
+        let Some(request) = line.awaited_head() else {
+            self.running = None;
+            return Poll::Pending;
+        };
+        let timer = match &mut self.running {
+            Some((timed, timer)) if *timed == request => timer,
+            running => &mut running.insert((request, Box::pin(sleep(self.patience)))).1,
+        };
+        timer.as_mut().poll(context).map(|()| Refusal::Slow(self.patience))
+    }
+}

@@ -1,0 +1,65 @@
+//! Replies to what never became a request: no HTTP, too large a head, one that did not come, one connection too many.
+
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Response, StatusCode, Version};
+use scim::error::error_body;
+
+use super::script::{Asked, Script, write_reply};
+use crate::reply::SCIM_JSON;
+
+/// What is wrong with a connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("the head of the request did not arrive within {0:?}")]
+    Slow(Duration),
+    #[error("the server holds {0} connections already; close some")]
+    TooManyConnections(usize),
+    #[error("this is no HTTP/1.1 request: its first line or one of its header lines is malformed")]
+    Malformed,
+    #[error("the target of the request is longer than 65,534 bytes")]
+    TargetTooLong,
+    #[error("the head of the request is too large, or has more than 100 header lines")]
+    HeadTooLarge,
+}
+
+impl Refusal {
+    /// What hyper meant by a reply of its own, which says no more than a status. Nothing if it is no such reply.
+    pub(super) fn of(withheld: &[u8]) -> Option<Self> {
+        let status = withheld.strip_prefix(b"HTTP/1.1 ").or_else(|| withheld.strip_prefix(b"HTTP/1.0 "))?;
+        Some(match status.get(..3)? {
+            b"431" => Self::HeadTooLarge,
+            b"414" => Self::TargetTooLong,
+            _ => Self::Malformed,
+        })
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::TooManyConnections(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        }
+    }
+
+    /// The reply, and the end of the connection.
+    pub(super) fn script(&self) -> Script {
+        let status = self.status();
+        let body = error_body(status.as_u16(), None, &self.to_string()).to_string();
+        let mut reply = Response::new(Bytes::from(body));
+        *reply.status_mut() = status;
+        let headers = reply.headers_mut();
+        headers.insert(CONTENT_TYPE, SCIM_JSON);
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        if matches!(self, Self::TooManyConnections(_)) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        // Whatever was asked: it isn't known.
+        let asked = Asked { method: Method::GET, version: Version::HTTP_11 };
+        Script::closing(write_reply(&asked, &reply))
+    }
+}

@@ -1,0 +1,208 @@
+//! From a request to what hyper sends: the handler's reply, or what its sabotage makes of it.
+
+use std::convert::Infallible;
+use std::future::{Future as _, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::BoxError;
+use axum::body::Body as AxumBody;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_LENGTH, HeaderValue};
+use hyper::{Method, Request, Response};
+use tokio::time::{Sleep, sleep};
+
+use super::Handler;
+use super::body::{Outgoing, ReplyBody};
+use super::caught::caught;
+use super::script::{Asked, Ending, Script, off, part};
+use super::stage::{Follow, Stage, elapsed};
+use super::wire::{Line, Sabotage, Wire};
+
+/// An HTTP/1 exchange. Never ends if the connection is taken from hyper, which drops it with everything else.
+pub(super) async fn http1<H: Handler>(
+    handler: &H,
+    line: &Arc<Line>,
+    request: Request<Incoming>,
+) -> Result<Response<Outgoing>, Infallible> {
+    let wire = Wire::connection(line);
+    let asked = Asked { method: request.method().clone(), version: request.version() };
+    let Ok(reply) = caught(handler.call(request, wire.clone())).await else {
+        tell_of_panic();
+        line.take_over(Script::just(Ending::Close));
+        return pending().await;
+    };
+    let Some(sabotage) = wire.sabotaged() else {
+        return Ok(reply.map(|body| Outgoing::new(body, Some(Arc::clone(line)))));
+    };
+    if let Sabotage::Dribble { chunk, pause } = sabotage {
+        line.start_dribble((chunk, pause));
+        return Ok(reply.map(|body| Outgoing::new(body, Some(Arc::clone(line)))));
+    }
+    let (head, body) = reply.into_parts();
+    let reply = Response::from_parts(head, body.whole().await);
+    line.take_over(Script::new(sabotage, &asked, &reply));
+    pending().await
+}
+
+/// Resets the stream.
+#[derive(Debug, thiserror::Error)]
+#[error("the stream is reset on purpose")]
+pub(super) struct ResetStream;
+
+/// An HTTP/2 exchange.
+pub(super) async fn http2<H: Handler>(
+    handler: H,
+    line: Arc<Line>,
+    stage: Follow,
+    request: Request<Incoming>,
+) -> Result<Response<Outgoing>, ResetStream> {
+    let wire = Wire::stream(&line);
+    let has_body = request.method() != Method::HEAD;
+    let Ok(reply) = caught(handler.call(request, wire.clone())).await else {
+        tell_of_panic();
+        return Err(ResetStream);
+    };
+    let reply = match wire.sabotaged() {
+        None => reply,
+        Some(sabotage) => sabotaged(sabotage, reply, &line, &stage).await?,
+    };
+    Ok(if has_body { reply } else { without_body(reply) }.map(|body| Outgoing::new(body, None)))
+}
+
+fn tell_of_panic() {
+    tracing::error!("a request handler panicked; its client gets no answer");
+}
+
+/// hyper leaves it to the server to send no body after HEAD.
+fn without_body(mut reply: Response<ReplyBody>) -> Response<ReplyBody> {
+    if let Some(length) = reply.body().size_hint().exact() {
+        reply.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    reply.map(|_| ReplyBody::Empty)
+}
+
+/// What [`Sabotage`] says comes nearest under HTTP/2.
+async fn sabotaged(
+    sabotage: Sabotage,
+    reply: Response<ReplyBody>,
+    line: &Line,
+    stage: &Follow,
+) -> Result<Response<ReplyBody>, ResetStream> {
+    let abort = |script| async {
+        line.take_over(script);
+        pending().await
+    };
+    match sabotage {
+        Sabotage::Reset => abort(Script::just(Ending::Reset)).await,
+        Sabotage::Garbage(bytes) => abort(Script::closing(bytes)).await,
+        Sabotage::EmptyReply => Err(ResetStream),
+        Sabotage::Hang(time) => {
+            tokio::select! {
+                () = stage.reached(Stage::Drain) => {}
+                () = elapsed(time) => {}
+            }
+            Err(ResetStream)
+        }
+        Sabotage::CloseAfter => {
+            line.end();
+            Ok(reply)
+        }
+        Sabotage::WrongLength(by) => {
+            Ok(announced(reply, |length| off(length, by)).await.map(ReplyBody::from))
+        }
+        Sabotage::MalformedChunk => Ok(announced(reply, length_of).await.map(|_| broken_after(Bytes::new()))),
+        Sabotage::Truncate(fraction) => Ok(announced(reply, length_of).await.map(|mut body| {
+            body.truncate(part(body.len(), fraction));
+            broken_after(body)
+        })),
+        Sabotage::Dribble { chunk, pause } => Ok(announced(reply, length_of).await.map(|rest| {
+            let pieces = Pieces { rest, chunk: chunk.max(1), pause, waiting: None };
+            ReplyBody::Stream(AxumBody::new(pieces))
+        })),
+    }
+}
+
+fn length_of(length: usize) -> u64 {
+    length as u64
+}
+
+/// The whole body, under a `Content-Length` made from its own.
+async fn announced(reply: Response<ReplyBody>, length: impl FnOnce(usize) -> u64) -> Response<Bytes> {
+    let (mut head, body) = reply.into_parts();
+    let body = body.whole().await;
+    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length(body.len())));
+    Response::from_parts(head, body)
+}
+
+fn broken_after(rest: Bytes) -> ReplyBody {
+    ReplyBody::Stream(AxumBody::new(Broken { rest, settling: None }))
+}
+
+/// How long a stream waits before it is reset. A reset overtakes all of its frames that are still queued here, and
+/// nothing tells when they have left.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// How much of a body is queued at once: hyper asks for more only when the client's window has room.
+const FRAME: usize = 16 * 1024;
+
+/// A body that fails after these bytes.
+struct Broken {
+    rest: Bytes,
+    settling: Option<Pin<Box<Sleep>>>,
+}
+
+impl Body for Broken {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        if this.rest.is_empty() {
+            ready!(this.settling.get_or_insert_with(|| Box::pin(sleep(SETTLE))).as_mut().poll(context));
+            return Poll::Ready(Some(Err(ResetStream.into())));
+        }
+        Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(FRAME.min(this.rest.len()))))))
+    }
+}
+
+/// A body in pieces with pauses between them.
+struct Pieces {
+    rest: Bytes,
+    chunk: usize,
+    pause: Duration,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        if let Some(waiting) = &mut this.waiting {
+            ready!(waiting.as_mut().poll(context));
+        }
+        if this.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        this.waiting = Some(Box::pin(sleep(this.pause)));
+        Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(this.chunk.min(this.rest.len()))))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
+    }
+}
