@@ -1,27 +1,32 @@
-//! One application: its accounts, settings, journal, faults and holds, and the handle on it.
+//! One application: its resources, settings, journal, faults and holds, and the handle on it.
 //!
-//! All accounts with all their indexes are behind one lock, which is never held across an await: a write is atomic.
+//! All resources with all their indexes are behind one lock, which is never held across an await: a write is atomic.
+//! [`settings`] is what may be changed while it lives, [`serve`] the way of a request through it.
+
+mod serve;
+mod settings;
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use axum::body::Bytes;
-use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::auth::{self, Auth};
-use crate::clock::Clock;
-use crate::fault::{Fault, Faults, Phase};
-use crate::gateway::{self, Scene, discovery::Documents};
-use crate::hold::{Gate, Gates, Hold};
-use crate::journal::{Journal, Record};
+use crate::auth::Auth;
+use crate::clock::{AppClock, Clock as _};
+use crate::fault::{Fault, FaultId, FaultState, Faults, Phase};
+use crate::gateway::resource;
+use crate::hold::{Gates, Hold};
+use crate::journal::Journal;
 use crate::lock;
 use crate::problem::Problem;
 use crate::profile::Profile;
-use crate::reply::Reply;
-use crate::store::Store;
+use crate::store::content::Content;
+use crate::store::{Ref, Store};
+use crate::types::{Kind, Role};
+pub(crate) use serve::{Incoming, Served, unauthorized};
+pub(crate) use settings::Settings;
 
 /// The name of the application at `/scim`.
 pub const DEFAULT_APPLICATION: &str = "default";
@@ -60,25 +65,6 @@ impl FromStr for ApplicationName {
     }
 }
 
-/// What may be changed while the application lives.
-pub(crate) struct Settings {
-    pub(crate) profile: Profile,
-    pub(crate) auth: Vec<Auth>,
-    pub(crate) scim_url: String,
-    documents: OnceLock<Documents>,
-}
-
-impl Settings {
-    pub(crate) fn new(profile: Profile, auth: Vec<Auth>, scim_url: String) -> Self {
-        Self { profile, auth, scim_url, documents: OnceLock::new() }
-    }
-
-    /// What the describing endpoints answer, made when first asked for.
-    pub(crate) fn documents(&self) -> &Documents {
-        self.documents.get_or_init(|| Documents::new(&self.profile, &self.auth, &self.scim_url))
-    }
-}
-
 /// A handle on one application. Clones are handles on the same one.
 #[derive(Clone)]
 pub struct Application(Arc<Inner>);
@@ -86,27 +72,35 @@ pub struct Application(Arc<Inner>);
 struct Inner {
     name: ApplicationName,
     seed: u64,
-    clock: Arc<dyn Clock>,
+    clock: Arc<AppClock>,
     settings: RwLock<Arc<Settings>>,
     store: Mutex<Store>,
     journal: Journal,
     faults: Mutex<Faults>,
     gates: Mutex<Gates>,
+    /// Whether there is any fault, so that requests need not ask.
+    faulty: AtomicBool,
+    /// Whether there is any hold.
+    gated: AtomicBool,
+    no_id: Arc<str>,
 }
 
 impl Application {
-    pub(crate) fn new(name: ApplicationName, settings: Settings, seed: u64, clock: Arc<dyn Clock>) -> Self {
-        let store = new_store(&settings.scim_url, seed, &name);
+    pub(crate) fn new(name: ApplicationName, settings: Settings, seed: u64, clock: AppClock) -> Self {
+        let store = new_store(&settings, seed, &name);
         let journal = Journal::of(name.as_str());
         Self(Arc::new(Inner {
             name,
             seed,
-            clock,
+            clock: Arc::new(clock),
             settings: RwLock::new(Arc::new(settings)),
             store: Mutex::new(store),
             journal,
             faults: Mutex::default(),
             gates: Mutex::default(),
+            faulty: AtomicBool::new(false),
+            gated: AtomicBool::new(false),
+            no_id: Arc::from(""),
         }))
     }
 
@@ -125,98 +119,230 @@ impl Application {
         self.settings().profile.clone()
     }
 
-    /// Every account that exists, in order of creation, in full representation.
+    /// Its clock, which can be stopped and moved.
+    pub fn clock(&self) -> &AppClock {
+        &self.0.clock
+    }
+
+    /// Every user that exists, in order of creation, in full representation.
     pub fn users(&self) -> Vec<Value> {
-        let accounts: Vec<_> = lock(&self.0.store).all().cloned().collect();
-        accounts.iter().map(|account| account.resource.clone()).collect()
+        self.resources("User")
     }
 
-    /// How many accounts exist.
+    /// Every group that exists, in order of creation, in full representation.
+    pub fn groups(&self) -> Vec<Value> {
+        self.resources("Group")
+    }
+
+    /// Every resource of a type, by the type's name, in order of creation, in full representation.
+    pub fn resources(&self, resource_type: &str) -> Vec<Value> {
+        let store = lock(&self.0.store);
+        let Some(kind) = store.types().named(resource_type) else { return Vec::new() };
+        let all = store.table(kind).order.after(None);
+        all.filter_map(|(_, slot)| {
+            let at = Ref { kind, slot };
+            store.get(at).map(|record| store.tree(at, record))
+        })
+        .collect()
+    }
+
+    /// How many users exist.
     pub fn user_count(&self) -> usize {
-        lock(&self.0.store).all().len()
+        self.count("User")
     }
 
-    /// One account in full representation.
+    /// How many resources of a type exist.
+    pub fn count(&self, resource_type: &str) -> usize {
+        let store = lock(&self.0.store);
+        store.types().named(resource_type).map_or(0, |kind| store.count(kind))
+    }
+
+    /// One user in full representation.
     pub fn user(&self, id: &str) -> Option<Value> {
-        let account = lock(&self.0.store).get(id).cloned();
-        account.map(|account| account.resource.clone())
+        self.resource("User", id)
     }
 
-    /// Adds an account without any check, two with one `userName` if need be, and returns its id. An `id` in the
-    /// resource is kept, and takes the place of the account that has it. `schemas` and `active` are filled in where
+    /// One resource in full representation.
+    pub fn resource(&self, resource_type: &str, id: &str) -> Option<Value> {
+        let store = lock(&self.0.store);
+        let kind = store.types().named(resource_type)?;
+        store.find_in(kind, id).map(|(at, record)| store.tree(at, record))
+    }
+
+    /// Adds a user without any check, two with one `userName` if need be, and returns its id. An `id` in the
+    /// resource is kept, and takes the place of the resource that has it. `schemas` and `active` are filled in where
     /// they are missing, `meta` always; a password is dropped. What isn't an object counts as an empty one.
     pub fn seed_user(&self, resource: Value) -> String {
-        let resource = gateway::completed(resource);
-        lock(&self.0.store).insert(resource, self.0.clock.now()).id.clone()
+        self.seed("User", resource).unwrap_or_default()
     }
 
-    /// Adds an account as a POST would, with all its checks.
-    pub(crate) fn add_user(&self, resource: &Value) -> Result<String, Problem> {
-        let resource = gateway::accept(resource)?;
+    /// Adds a resource of a type without any check, as [`seed_user`](Self::seed_user) does. The members of a group
+    /// that exist become its members; the others are passed over. Nothing where there is no such type.
+    pub fn seed(&self, resource_type: &str, resource: Value) -> Option<String> {
+        let settings = self.settings();
         let mut store = lock(&self.0.store);
-        match resource.get("userName").and_then(Value::as_str) {
-            Some(name) if store.is_taken(name, None) => Err(Problem::UserNameTaken(name.to_owned())),
-            _ => Ok(store.insert(resource, self.0.clock.now()).id.clone()),
+        let kind_at = store.types().named(resource_type)?;
+        let id = resource.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(Arc::from);
+        let id: Arc<str> = id.unwrap_or_else(|| store.new_id());
+        let members = resource.get("members").cloned();
+        let mut content = resource::completed(settings.types.get(kind_at), resource);
+        content.refs = members.map(|members| known_members(&store, &members));
+        store.insert(kind_at, Arc::clone(&id), content, self.0.clock.now());
+        Some(id.to_string())
+    }
+
+    /// Adds a user as a POST would, with all its checks.
+    pub(crate) fn add(&self, kind_at: u16, body: &[u8]) -> Result<(), Problem> {
+        let settings = self.settings();
+        let kind = settings.types.get(kind_at);
+        let taken = resource::take(&settings, kind, body)?;
+        let mut content = taken.content;
+        if kind.role == Role::User && content.active.is_none() {
+            content.add_flag("active", true);
         }
-    }
-
-    /// Changes an account behind the endpoint's back, unchecked, as a new version; its `id` and `meta` stay the
-    /// server's. `false` where there is no such account, and then `change` isn't called.
-    pub fn edit_user(&self, id: &str, change: impl FnOnce(&mut Map<String, Value>)) -> bool {
         let mut store = lock(&self.0.store);
-        let Some(current) = store.get(id) else { return false };
-        let mut resource = current.resource.as_object().cloned().unwrap_or_default();
-        change(&mut resource);
-        store.update(id, resource, self.0.clock.now()).is_some()
+        if let Some((path, _)) = store.taken(kind_at, &content.keys, None) {
+            let path = path.to_owned();
+            let value = content.keys.iter().find_map(|key| {
+                let watched = kind.watched.get(usize::from(key.index))?;
+                (watched.text == path).then(|| key.text.to_string())
+            });
+            return Err(Problem::Taken { path, value: value.unwrap_or_default() });
+        }
+        if let Some(members) = &taken.members {
+            content.refs = Some(resource::resolve(&settings, &store, members)?);
+        }
+        let id = store.new_id();
+        store.insert(kind_at, id, content, self.0.clock.now());
+        Ok(())
     }
 
-    /// Removes an account behind the endpoint's back. `false` where there was none.
+    /// Changes a user behind the endpoint's back, unchecked, as a new version; its `id` and `meta` stay the
+    /// server's. `false` where there is no such user, and then `change` isn't called.
+    pub fn edit_user(&self, id: &str, change: impl FnOnce(&mut Map<String, Value>)) -> bool {
+        self.edit("User", id, change)
+    }
+
+    /// Changes a resource behind the endpoint's back, as [`edit_user`](Self::edit_user) does.
+    pub fn edit(&self, resource_type: &str, id: &str, change: impl FnOnce(&mut Map<String, Value>)) -> bool {
+        let settings = self.settings();
+        let mut store = lock(&self.0.store);
+        let Some(kind_at) = store.types().named(resource_type) else { return false };
+        let Some((at, record)) = store.find_in(kind_at, id) else { return false };
+        let mut tree = store.tree(at, record).as_object().cloned().unwrap_or_default();
+        change(&mut tree);
+        let mut content = Content::of_tree(settings.types.get(kind_at), &tree);
+        content.refs = tree.get("members").map(|members| known_members(&store, members));
+        store.replace(at, content, self.0.clock.now());
+        true
+    }
+
+    /// Removes a user behind the endpoint's back. `false` where there was none.
     pub fn remove_user(&self, id: &str) -> bool {
-        lock(&self.0.store).remove(id)
+        self.remove("User", id)
     }
 
-    /// Adds a fault behind those that are there. The first one that concerns a request strikes.
-    pub fn add_fault(&self, fault: Fault) {
-        lock(&self.0.faults).add(fault);
+    /// Removes a resource behind the endpoint's back. `false` where there was none.
+    pub fn remove(&self, resource_type: &str, id: &str) -> bool {
+        let now = self.0.clock.now();
+        let mut store = lock(&self.0.store);
+        let Some(kind) = store.types().named(resource_type) else { return false };
+        let Some((at, _)) = store.find_in(kind, id) else { return false };
+        store.remove_at(at, now).is_some()
     }
 
-    /// The rules of the faults that have strikes left, with how many.
+    /// Whether indexes, totals and memberships agree with the resources. Takes its time; for tests.
+    ///
+    /// # Errors
+    /// The first thing that doesn't agree.
+    pub fn check_consistency(&self) -> Result<(), String> {
+        lock(&self.0.store).check()
+    }
+
+    /// Adds a fault behind those that are there. Latencies add up; of the others the first one that is ready
+    /// strikes.
+    pub fn add_fault(&self, fault: Fault) -> FaultId {
+        let mut faults = lock(&self.0.faults);
+        self.0.faulty.store(true, Ordering::Release);
+        faults.add(fault, self.0.clock.now())
+    }
+
+    /// Takes one fault away. `false` where it is gone already.
+    pub fn remove_fault(&self, id: FaultId) -> bool {
+        let mut faults = lock(&self.0.faults);
+        let removed = faults.remove(id);
+        self.restore_if_nothing_revokes(&faults);
+        self.0.faulty.store(!faults.is_empty(), Ordering::Release);
+        removed
+    }
+
+    /// The rules of the faults that can still strike.
     pub fn faults(&self) -> Vec<String> {
-        lock(&self.0.faults).rules()
+        let states = self.fault_states();
+        states.into_iter().filter(|state| !state.spent).map(|state| state.rule).collect()
+    }
+
+    /// What has become of the faults, those included that have struck for the last time.
+    pub fn fault_states(&self) -> Vec<FaultState> {
+        lock(&self.0.faults).list()
     }
 
     /// Takes all faults away.
     pub fn clear_faults(&self) {
-        lock(&self.0.faults).clear();
+        let mut faults = lock(&self.0.faults);
+        faults.clear();
+        self.0.faulty.store(false, Ordering::Release);
+        self.restore_if_nothing_revokes(&faults);
+    }
+
+    fn restore_if_nothing_revokes(&self, faults: &Faults) {
+        if faults.is_empty() {
+            self.settings().gatekeeper.restore();
+        }
     }
 
     /// Follows another profile from the next request on.
     pub fn set_profile(&self, profile: Profile) {
-        self.reconfigure(|old| (profile, old.auth.clone()));
+        self.reconfigure(|old| old.with_profile(profile));
     }
 
     /// Accepts other credentials from the next request on: any of these; none at all where the list is empty.
     pub fn set_auth(&self, auth: Vec<Auth>) {
-        self.reconfigure(|old| (old.profile.clone(), auth));
+        self.reconfigure(|old| old.with_auth(auth));
     }
 
     /// Holds the `nth` request from now, counted from one as requests have been received whole. Requests with wrong
     /// credentials count, as long as the application exists.
     pub fn hold(&self, nth: usize, phase: Phase) -> Hold {
-        lock(&self.0.gates).add(nth, phase)
+        let mut gates = lock(&self.0.gates);
+        self.0.gated.store(true, Ordering::Release);
+        gates.add(nth, phase)
     }
 
-    /// Forgets accounts, journal and faults. Ids start over from the seed.
+    /// Forgets everything: resources, journal, counters, faults, tokens and rate limits; the clock runs on time
+    /// again. Ids start over from the seed.
     pub fn reset(&self) {
-        *lock(&self.0.store) = new_store(&self.scim_url(), self.0.seed, &self.0.name);
+        self.reset_data();
         self.clear_journal();
+        self.reset_counters();
         self.clear_faults();
+        self.0.clock.reset();
+        let settings = self.settings();
+        settings.gatekeeper.reset();
+        settings.buckets.refill();
     }
 
-    fn reconfigure(&self, change: impl FnOnce(&Settings) -> (Profile, Vec<Auth>)) {
+    /// Forgets the resources. Ids start over from the seed.
+    pub fn reset_data(&self) {
+        let settings = self.settings();
+        let store = new_store(&settings, self.0.seed, &self.0.name);
+        *lock(&self.0.store) = store;
+    }
+
+    fn reconfigure(&self, change: impl FnOnce(&Settings) -> Settings) {
         let mut settings = self.0.settings.write().unwrap_or_else(PoisonError::into_inner);
-        let (profile, auth) = change(&settings);
-        *settings = Arc::new(Settings::new(profile, auth, settings.scim_url.clone()));
+        let next = change(&settings);
+        *settings = Arc::new(next);
     }
 
     /// The journal, behind which `journal::handle` puts what the handle shows of it.
@@ -228,71 +354,9 @@ impl Application {
         Arc::clone(&self.0.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Counts a request that has come, and hands out the gates that it has to pass.
-    pub(crate) fn arrive(&self) -> Vec<Gate> {
-        lock(&self.0.gates).arrive()
-    }
-
-    /// Carries out one request from its credentials to its journal entry. `path` is what follows the base URL;
-    /// `body` may be a problem already.
-    pub(crate) fn answer(&self, parts: Parts, path: &str, body: Result<Bytes, Problem>) -> Reply {
-        let settings = self.settings();
-        let now = self.0.clock.now();
-        let mut fault = None;
-        let (reply, request_body) =
-            if auth::accepted(&settings.auth, parts.headers.get(header::AUTHORIZATION)) {
-                fault = lock(&self.0.faults).strike(&parts.method);
-                match (body, &fault) {
-                    (Ok(body), Some(fault)) if fault.strikes_at() == Phase::BeforeEffect => {
-                        (struck(fault), body)
-                    }
-                    (Ok(body), fault) => {
-                        let scene = Scene {
-                            settings: &settings,
-                            store: &self.0.store,
-                            now,
-                            method: &parts.method,
-                            path,
-                            query: parts.uri.query().unwrap_or_default(),
-                            headers: &parts.headers,
-                            body: &body,
-                        };
-                        let reply = gateway::handle(&scene);
-                        match fault {
-                            Some(fault) => (struck(fault).became(reply.downstream), body),
-                            None => (reply, body),
-                        }
-                    }
-                    (Err(problem), _) => (Reply::from(problem), Bytes::new()),
-                }
-            } else {
-                (unauthorized(&settings.auth), body.unwrap_or_default())
-            };
-        tracing::debug!(
-            application = self.name(),
-            method = %parts.method,
-            status = reply.status.as_u16(),
-            fault = fault.is_some(),
-            "answered a request"
-        );
-        let took = self.0.clock.now().duration_since(now);
-        self.0.journal.record(Record {
-            at: now,
-            took: took.try_into().unwrap_or_default(),
-            method: parts.method,
-            uri: parts.uri,
-            headers: parts.headers,
-            request_body,
-            status: Some(reply.status),
-            response_headers: reply.all_headers(),
-            response_body: reply.body(),
-            downstream: reply.downstream.clone(),
-            faults: fault.map(|fault| Arc::from(fault.to_string())).into_iter().collect(),
-            dialects: Vec::new(),
-            changes: Vec::new(),
-            scim: Vec::new(),
-        });
-        reply
+    /// The store, for those who take everything out or put it in.
+    pub(crate) fn store(&self) -> &Mutex<Store> {
+        &self.0.store
     }
 }
 
@@ -302,28 +366,24 @@ impl fmt::Debug for Application {
     }
 }
 
-/// A 401 that names what would be accepted (RFC 7644 §2).
-pub(crate) fn unauthorized(kinds: &[Auth]) -> Reply {
-    auth::challenges(kinds).into_iter().fold(Reply::from(Problem::Unauthorized), |reply, challenge| {
-        reply.header(header::WWW_AUTHENTICATE, challenge)
+/// The members that exist, whatever else is said of them.
+fn known_members(store: &Store, members: &Value) -> Vec<Ref> {
+    let ids = members.as_array().into_iter().flatten().filter_map(|m| m.get("value").and_then(Value::as_str));
+    ids.filter_map(|id| store.find(id)).collect()
+}
+
+/// Applications of one seed still differ in their ids and draws: the name is mixed in (FNV-1a, which stays the same).
+pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
+    name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-fn struck(fault: &Fault) -> Reply {
-    let reply = match fault.status_code() {
-        status @ (StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => Reply::empty(status),
-        status => Reply::from(Problem::Fault(status)),
-    };
-    match fault.retry_after_header().as_ref().and_then(|value| value.to_str().ok()) {
-        Some(value) => reply.header(header::RETRY_AFTER, value),
-        None => reply,
-    }
+fn new_store(settings: &Settings, seed: u64, name: &ApplicationName) -> Store {
+    Store::new(Arc::clone(&settings.types), &settings.scim_url, mixed(seed, name))
 }
 
-/// Applications of one seed still differ in their ids: the name is mixed in (FNV-1a, which stays the same).
-fn new_store(scim_url: &str, seed: u64, name: &ApplicationName) -> Store {
-    let mixed = name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    Store::new(format!("{scim_url}/Users"), mixed)
+/// Used by those who only need to know a kind by its name.
+pub(crate) fn kind_named<'s>(settings: &'s Settings, name: &str) -> Option<(u16, &'s Kind)> {
+    settings.types.named(name).map(|at| (at, settings.types.get(at)))
 }

@@ -13,7 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-pub(crate) use access::Access;
+pub(crate) use access::{Access, Principal, PrincipalKind, Refusal};
 pub(crate) use gatekeeper::Gatekeeper;
 pub(crate) use scheme::schemes;
 

@@ -22,7 +22,7 @@ mod words;
 use std::time::Duration;
 
 pub use engine::{FaultId, FaultState};
-pub(crate) use engine::{Faults, Struck};
+pub(crate) use engine::{Faults, Strikes, Struck};
 pub use error::{ParseFaultError, ParseFaultsError};
 use glob::Glob;
 pub use kind::{FaultKind, Latency};

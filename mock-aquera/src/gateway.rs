@@ -38,6 +38,7 @@ use crate::reply::Reply;
 use crate::store::Store;
 use crate::types::{Kind, Role};
 use list::List;
+pub(crate) use patch::are_plain as patches_are_plain;
 use query::Query;
 
 /// One request, its application and the instant.

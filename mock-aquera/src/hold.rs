@@ -80,6 +80,10 @@ impl Gates {
         Hold { reached: Some(on_reached), release: Some(release) }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.gates.is_empty()
+    }
+
     /// Counts a request and hands out the gates it has to pass, in order.
     pub(crate) fn arrive(&mut self) -> Vec<Gate> {
         self.arrivals += 1;

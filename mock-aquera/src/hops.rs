@@ -26,19 +26,19 @@ impl Downstreams {
         Self::Few { operations, target: Some(Arc::clone(target)), accepted: true }
     }
 
-    pub(crate) fn into_list(self) -> Vec<Downstream> {
+    /// The operations one by one, as they are told.
+    pub(crate) fn to_list(&self) -> Vec<Downstream> {
         match self {
             Self::None => Vec::new(),
             Self::Few { operations, target, accepted } => {
-                let target = target.as_deref();
                 let one = |operation: &DownstreamOperation| Downstream {
                     operation: *operation,
-                    target: target.map(str::to_owned),
-                    accepted,
+                    target: target.as_deref().map(str::to_owned),
+                    accepted: *accepted,
                 };
                 operations.iter().map(one).collect()
             }
-            Self::Many(list) => list,
+            Self::Many(list) => list.clone(),
         }
     }
 }

@@ -29,7 +29,6 @@ pub use live::{Live, Subscription, WaitError};
 pub use operations::{OperationKind, PatchedPath, ScimOperation};
 pub use query::{JournalQuery, Order, QueryError, StatusMatch};
 pub(crate) use record::Record;
-#[cfg_attr(not(test), expect(unused_imports, reason = "the store doesn't tell its changes yet"))]
 pub(crate) use record::StateChange;
 pub use record::{ChangeKind, Downstream, DownstreamOperation};
 

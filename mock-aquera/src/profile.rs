@@ -12,8 +12,7 @@ mod difference;
 mod gateway;
 mod period;
 mod query;
-#[cfg_attr(not(test), expect(dead_code, reason = "the gateway has yet to ask"))]
-mod rate;
+pub(crate) mod rate;
 mod rate_limit;
 mod read;
 mod service;

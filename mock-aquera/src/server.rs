@@ -2,31 +2,35 @@
 
 mod admin;
 
-use std::error::Error as _;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::http::{Method, StatusCode, header};
 use dashmap::DashMap;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming as Coming;
+use hyper::{Request, Response};
+use tower::ServiceExt as _;
 
 use crate::application::{
-    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Settings, mixed, unauthorized,
+    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Incoming, Served, Settings, mixed,
+    unauthorized,
 };
 use crate::auth::{Auth, Gatekeeper};
-use crate::clock::Clock;
-use crate::fault::{Fault, Phase};
+use crate::clock::{AppClock, Clock};
+use crate::fault::Fault;
 use crate::lock;
+use crate::net::{Handler, ReplyBody, Wire};
 use crate::problem::Problem;
 use crate::profile::Profile;
-use crate::reply::{Reply, cut_off};
+use crate::reply::Reply;
+use crate::types::Types;
+pub(crate) use admin::{AdminAccess, AdminFront};
 
 /// How many applications one server holds at most.
 pub const MAX_APPLICATIONS: usize = 10_000;
-
-/// The largest request body that is read, in bytes.
-pub(crate) const MAX_BODY: usize = 1024 * 1024;
+/// The largest body of a token request that is read, in bytes.
+const MAX_TOKEN_REQUEST: usize = 64 * 1024;
 
 /// What the applications that nobody configured have in common.
 #[derive(Debug, Clone)]
@@ -35,6 +39,7 @@ pub(crate) struct Defaults {
     pub(crate) auth: Vec<Auth>,
     pub(crate) seed: u64,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) types: Arc<Types>,
 }
 
 /// Everything that the handlers share.
@@ -42,7 +47,7 @@ pub(crate) struct Defaults {
 pub(crate) struct Server {
     origin: String,
     defaults: Defaults,
-    /// Guards the applications that don't exist yet.
+    /// Lets in those who ask for an application that doesn't exist yet.
     gatekeeper: Gatekeeper,
     clock: Arc<dyn Clock>,
     applications: DashMap<String, Application>,
@@ -112,7 +117,7 @@ impl Server {
         if let Some(made_meanwhile) = self.application(name) {
             return Ok(made_meanwhile);
         }
-        let Defaults { profile, auth, seed, faults } = self.defaults.clone();
+        let Defaults { profile, auth, seed, faults, .. } = self.defaults.clone();
         let config = ApplicationConfig { profile, auth, seed };
         let application = self.make(valid, config).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS))?;
         for fault in faults {
@@ -131,80 +136,167 @@ impl Server {
         };
         let auth = if config.auth.is_empty() { self.defaults.auth.clone() } else { config.auth };
         let gatekeeper = Gatekeeper::new(auth, mixed(config.seed, &name));
-        let settings = Settings::new(config.profile, Arc::new(gatekeeper), scim_url);
+        let types = Arc::clone(&self.defaults.types);
+        let settings = Settings::new(config.profile, Arc::new(gatekeeper), scim_url, types);
         let key = name.as_str().to_owned();
-        let application = Application::new(name, settings, config.seed, Arc::clone(&self.clock));
+        let clock = AppClock::new(Arc::clone(&self.clock));
+        let application = Application::new(name, settings, config.seed, clock);
         self.applications.insert(key, application.clone());
         Some(application)
     }
 
     /// The application that a request is for; one that doesn't exist is made if the request is let in.
-    fn application_for(&self, name: &str, request: &Request) -> Result<Application, Reply> {
+    fn application_for(
+        &self,
+        name: &str,
+        headers: &axum::http::HeaderMap,
+    ) -> Result<Application, Reply> {
         if let Some(application) = self.application(name) {
             return Ok(application);
         }
-        let access = self.gatekeeper.check(request.headers(), self.clock.now());
+        let access = self.gatekeeper.check(headers, self.clock.now());
         if access.principal().is_none() {
             return Err(unauthorized(&self.gatekeeper, &access));
         }
         self.create_default(name).map_err(Reply::from)
     }
+
+    async fn scim(&self, name: &str, path_at: usize, request: Request<Coming>) -> Served {
+        let (parts, body) = request.into_parts();
+        let application = match self.application_for(name, &parts.headers) {
+            Ok(application) => application,
+            Err(reply) => return Served::of(reply),
+        };
+        let body = read(body, "the body", application.body_limit()).await;
+        application.serve(Incoming { parts, path_at, body }).await
+    }
+
+    /// The token endpoint of an application (RFC 6749 §3.2).
+    async fn token(&self, name: &str, request: Request<Coming>) -> Served {
+        let (parts, body) = request.into_parts();
+        if parts.method != Method::POST {
+            let problem =
+                Problem::MethodNotAllowed { method: parts.method.to_string(), allow: "POST".to_owned() };
+            return Served::of(Reply::from(problem));
+        }
+        let body = match read(body, "the token request", MAX_TOKEN_REQUEST).await {
+            Ok(body) => body,
+            Err(problem) => return Served::of(Reply::from(problem)),
+        };
+        let application = match self.application(name) {
+            Some(application) => application,
+            None if self.gatekeeper.would_issue(&parts.headers, &body) => match self.create_default(name) {
+                Ok(application) => application,
+                Err(problem) => return Served::of(Reply::from(problem)),
+            },
+            None => {
+                let reply = self.gatekeeper.issue(&parts.headers, &body, self.clock.now());
+                return token_reply(reply);
+            }
+        };
+        application.issue_token(parts, body)
+    }
 }
 
-/// All routes: administration under `/_mock`, everything else is SCIM's to answer.
-pub(crate) fn router(server: Arc<Server>) -> Router {
-    Router::new().nest("/_mock", admin::router()).fallback(scim).with_state(server)
+/// A token reply as it goes over the wire.
+pub(crate) fn token_reply(reply: crate::auth::TokenReply) -> Served {
+    let mut served = Served::of(Reply::empty(reply.status));
+    served.headers.extend(reply.headers);
+    served.body = reply.body;
+    served
 }
 
-async fn scim(State(server): State<Arc<Server>>, request: Request) -> Response {
-    let path = request.uri().path().to_owned();
-    let Some((name, rest)) = destination(&path) else {
-        return Reply::from(Problem::NoSuchPath).into_response();
-    };
-    let application = match server.application_for(name, &request) {
-        Ok(application) => application,
-        Err(reply) => return reply.into_response(),
-    };
-    let (parts, body) = request.into_parts();
-    let body = read(body).await;
-    let (before, after): (Vec<_>, Vec<_>) =
-        application.arrive().into_iter().partition(|gate| gate.phase == Phase::BeforeEffect);
-    for gate in before {
-        if !gate.pass().await {
-            return cut_off();
+/// Everything that listens on the main port.
+#[derive(Clone)]
+pub(crate) struct Front {
+    pub(crate) server: Arc<Server>,
+    /// Administration, unless it has a port of its own.
+    pub(crate) admin: Option<AdminFront>,
+}
+
+impl Handler for Front {
+    async fn call(&self, request: Request<Coming>, wire: Wire) -> Response<ReplyBody> {
+        let path = request.uri().path();
+        if let Some(rest) = path.strip_prefix("/scim")
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            let path_at = "/scim".len();
+            return respond(self.server.scim(DEFAULT_APPLICATION, path_at, request).await, &wire);
+        }
+        if let Some((name, path_at)) = application_path(path, "/scim") {
+            let name = name.to_owned();
+            return respond(self.server.scim(&name, path_at, request).await, &wire);
+        }
+        if path == "/oauth/token" {
+            return respond(self.server.token(DEFAULT_APPLICATION, request).await, &wire);
+        }
+        if let Some((name, path_at)) = application_path(path, "/oauth/token")
+            && path.len() == path_at
+        {
+            let name = name.to_owned();
+            return respond(self.server.token(&name, request).await, &wire);
+        }
+        match &self.admin {
+            Some(admin) if path == "/_mock" || path.starts_with("/_mock/") => admin.answer(request).await,
+            _ => respond(Served::of(Reply::from(Problem::NoSuchPath)), &wire),
         }
     }
-    let reply = application.answer(parts, rest, body);
-    for gate in after {
-        if !gate.pass().await {
-            return cut_off();
-        }
+}
+
+impl AdminFront {
+    async fn answer(&self, request: Request<Coming>) -> Response<ReplyBody> {
+        let answered = self.router.clone().oneshot(request.map(Body::new)).await;
+        answered.unwrap_or_else(|never| match never {}).map(ReplyBody::Stream)
     }
-    reply.into_response()
 }
 
-/// The name of the application and what follows its base URL.
-fn destination(path: &str) -> Option<(&str, &str)> {
-    let (name, rest) = match path.strip_prefix("/apps/") {
-        Some(rest) => {
-            let (name, rest) = rest.split_once('/')?;
-            (name, rest.strip_prefix("scim")?)
+/// Administration on a port of its own.
+impl Handler for AdminFront {
+    async fn call(&self, request: Request<Coming>, wire: Wire) -> Response<ReplyBody> {
+        if request.uri().path().starts_with("/_mock") {
+            return self.answer(request).await;
         }
-        None => (DEFAULT_APPLICATION, path.strip_prefix("/scim")?),
-    };
-    (rest.is_empty() || rest.starts_with('/')).then_some((name, rest))
+        respond(Served::of(Reply::from(Problem::NoSuchPath)), &wire)
+    }
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
-    to_bytes(body, MAX_BODY).await.map_err(|error| {
-        let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-        if reason.contains("length limit") {
-            Problem::TooLarge(MAX_BODY)
-        } else {
-            Problem::BadSyntax(format!("it could not be read whole: {reason}"))
-        }
-    })
+fn respond(served: Served, wire: &Wire) -> Response<ReplyBody> {
+    if let Some(time) = served.refuse {
+        wire.refuse_connections(time);
+    }
+    if let Some(sabotage) = served.sabotage {
+        wire.sabotage(sabotage);
+    }
+    let body = if served.body.is_empty() { ReplyBody::Empty } else { ReplyBody::Full(served.body) };
+    let mut response = Response::new(body);
+    *response.status_mut() = served.status;
+    *response.headers_mut() = served.headers;
+    response
 }
+
+/// The name of the application in a path under `/apps`, and where what follows `below` begins.
+fn application_path<'p>(path: &'p str, below: &str) -> Option<(&'p str, usize)> {
+    let rest = path.strip_prefix("/apps/")?;
+    let name_end = rest.find('/')?;
+    let after = rest[name_end..].strip_prefix(below)?;
+    let path_at = path.len() - after.len();
+    (after.is_empty() || after.starts_with('/')).then_some((&rest[..name_end], path_at))
+}
+
+async fn read(body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    if body.size_hint().lower() > most as u64 {
+        return Err(Problem::TooLarge { what, most });
+    }
+    match Limited::new(body, most).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::TooLarge { what, most }),
+        Err(error) => Err(Problem::BadSyntax(format!("it could not be read whole: {error}"))),
+    }
+}
+
 
 #[cfg(test)]
 mod tests {
@@ -212,8 +304,13 @@ mod tests {
 
     #[test]
     fn two_first_requests_meet_in_one_application() {
-        let defaults =
-            Defaults { profile: Profile::default(), auth: Vec::new(), seed: 0, faults: Vec::new() };
+        let defaults = Defaults {
+            profile: Profile::default(),
+            auth: Vec::new(),
+            seed: 0,
+            faults: Vec::new(),
+            types: Types::standard(),
+        };
         let server = Server::new(String::new(), defaults, Arc::new(crate::SystemClock));
         let (first, second) = (server.create_default("a").unwrap(), server.create_default("a").unwrap());
         first.seed_user(serde_json::json!({"userName": "x"}));
@@ -224,16 +321,15 @@ mod tests {
     fn a_path_leads_to_an_application() {
         #[track_caller]
         fn check(path: &str, expected: Option<(&str, &str)>) {
-            assert_eq!(destination(path), expected, "{path}");
+            let found = application_path(path, "/scim").map(|(name, at)| (name, &path[at..]));
+            assert_eq!(found, expected, "{path}");
         }
-        check("/scim", Some(("default", "")));
-        check("/scim/", Some(("default", "/")));
-        check("/scim/Users/1", Some(("default", "/Users/1")));
         check("/apps/a-1/scim/Users", Some(("a-1", "/Users")));
+        check("/apps/a/scim", Some(("a", "")));
         check("/apps//scim", Some(("", "")));
         check("/apps/a", None);
         check("/apps/a/scimx", None);
-        check("/scimitar", None);
+        check("/scim", None);
         check("/", None);
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Role {
 #[derive(Debug)]
 pub(crate) struct Kind {
     pub(crate) document: ResourceType,
+    /// The name, for those who keep it.
+    pub(crate) shared_name: Arc<str>,
     /// The path below the base URL, without slashes.
     pub(crate) endpoint: String,
     pub(crate) schemas: SchemaSet,
@@ -69,6 +71,7 @@ impl Kind {
         Self {
             endpoint: document.endpoint.trim_matches('/').to_owned(),
             reader: Reader::new(&schemas, &paths, captured),
+            shared_name: Arc::from(document.name.as_str()),
             document,
             watched,
             schemas,

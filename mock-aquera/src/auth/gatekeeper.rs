@@ -174,7 +174,6 @@ impl Gatekeeper {
 }
 
 /// The token endpoint.
-#[cfg_attr(not(test), expect(dead_code, reason = "the server calls it once it has a token endpoint"))]
 impl Gatekeeper {
     /// Whether there are clients that a token endpoint could serve.
     pub(crate) fn has_clients(&self) -> bool {
@@ -209,7 +208,6 @@ impl Gatekeeper {
 
 /// What faults and administration do. A password, a fixed token and a token of the token endpoint can be taken back;
 /// a client keeps its secret, so that it can fetch another token, and who needs no credentials can't lose any.
-#[cfg_attr(not(test), expect(dead_code, reason = "the server calls it once it has the faults"))]
 impl Gatekeeper {
     /// Lets the token that this request carries count as expired. `false` where it carries none that is known.
     pub(crate) fn expire_token(&self, headers: &HeaderMap) -> bool {

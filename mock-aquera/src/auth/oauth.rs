@@ -16,7 +16,6 @@ use super::scheme::BASIC;
 use super::secret::Fingerprint;
 
 /// What the token endpoint answers. `Debug` shows the status alone.
-#[cfg_attr(not(test), expect(dead_code, reason = "the server sends it once it has a token endpoint"))]
 pub(crate) struct TokenReply {
     /// The status.
     pub(crate) status: StatusCode,

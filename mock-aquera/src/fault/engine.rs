@@ -64,7 +64,6 @@ pub(crate) struct Struck {
     pub(crate) bytes_seed: u64,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the server, once it carries out every kind"))]
 impl Struck {
     /// So many random bytes, the same ones for the same strike.
     pub(crate) fn random_bytes(&self, count: usize) -> Vec<u8> {
@@ -89,7 +88,6 @@ pub(crate) struct Strikes {
     pub(crate) main: Option<Struck>,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the server, once it carries out every kind"))]
 impl Strikes {
     /// How long the request waits in this phase.
     pub(crate) fn delay(&self, phase: Phase) -> Duration {

@@ -292,7 +292,7 @@ impl<'a> Run<'a> {
             response: (!reply.status.is_success())
                 .then(|| serde_json::from_slice(&reply.body).unwrap_or_default()),
         };
-        self.downstream.extend(reply.downstream.into_list());
+        self.downstream.extend(reply.downstream.to_list());
         self.reply.changes.extend(reply.changes);
         for dialect in reply.dialects {
             if !self.reply.dialects.contains(&dialect) {

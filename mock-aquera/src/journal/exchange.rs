@@ -106,7 +106,7 @@ impl Exchange {
             response_headers: headers(&record.response_headers),
             response_body,
             operations,
-            downstream: record.downstream.clone(),
+            downstream: record.downstream.to_list(),
             changes: record.changes.iter().map(Change::of).collect(),
             fault: faults.first().cloned(),
             faults,
@@ -143,7 +143,7 @@ impl Change {
         };
         Self {
             resource_type: change.resource_type.to_string(),
-            id: change.id.clone(),
+            id: change.id.to_string(),
             user_name: user_name.map(str::to_owned),
             kind: change.kind,
             attributes: if complete {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::operations::ScimOperation;
+use crate::hops::Downstreams;
 
 /// Bodies of state changes above this size are not kept.
 pub(crate) const MAX_STATE_BYTES: usize = 64 * 1024;
@@ -59,7 +60,7 @@ pub enum ChangeKind {
 #[derive(Clone)]
 pub(crate) struct StateChange {
     pub(crate) resource_type: Arc<str>,
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) kind: ChangeKind,
     pub(crate) before: Option<Bytes>,
     pub(crate) after: Option<Bytes>,
@@ -79,7 +80,7 @@ pub(crate) struct Record {
     pub(crate) status: Option<StatusCode>,
     pub(crate) response_headers: HeaderMap,
     pub(crate) response_body: Bytes,
-    pub(crate) downstream: Vec<Downstream>,
+    pub(crate) downstream: Downstreams,
     /// The rules that struck, the one that decided first.
     pub(crate) faults: Vec<Arc<str>>,
     /// What was let pass although the RFC has it otherwise.

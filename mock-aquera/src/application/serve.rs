@@ -1,0 +1,423 @@
+//! The way of a request through an application: holds, credentials, limits, faults, the gateway, the journal.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+
+use super::{Application, Settings, mixed};
+use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal};
+use crate::clock::Clock as _;
+use crate::fault::{self, FaultKind, Phase, Strikes, Struck, Subject};
+use crate::gateway::{self, Scene, Step, Target, shape};
+use crate::hold::Gate;
+use crate::journal::Record;
+use crate::lock;
+use crate::net::Sabotage;
+use crate::problem::Problem;
+use crate::profile::rate::{Admission, Asked};
+use crate::profile::DiscoveryAccess;
+use crate::reply::Reply;
+use crate::store::Ref;
+
+/// One request as it came from the wire.
+pub(crate) struct Incoming {
+    pub(crate) parts: Parts,
+    /// Where in the path the part below the base URL begins.
+    pub(crate) path_at: usize,
+    /// The body, or what was wrong with it.
+    pub(crate) body: Result<Bytes, Problem>,
+}
+
+/// What becomes of a request on the wire.
+pub(crate) struct Served {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: Bytes,
+    /// What happens to the answer on its way.
+    pub(crate) sabotage: Option<Sabotage>,
+    /// How long no new connection is taken.
+    pub(crate) refuse: Option<Duration>,
+}
+
+impl Served {
+    fn cut_off() -> Self {
+        let mut served = Self::of(Reply::empty(StatusCode::SERVICE_UNAVAILABLE));
+        served.sabotage = Some(Sabotage::EmptyReply);
+        served
+    }
+
+    pub(crate) fn of(reply: Reply) -> Self {
+        Self { status: reply.status, headers: reply.headers, body: reply.body, sabotage: None, refuse: None }
+    }
+}
+
+/// What the faults have decided for a request.
+#[derive(Default)]
+struct Verdict {
+    strikes: Option<Box<Strikes>>,
+}
+
+impl Verdict {
+    fn main(&self) -> Option<&Struck> {
+        self.strikes.as_ref().and_then(|strikes| strikes.main.as_ref())
+    }
+
+    fn before(&self) -> Option<&Struck> {
+        self.main().filter(|struck| struck.phase == Phase::BeforeEffect && !goes_on(&struck.kind))
+    }
+
+    async fn delay(&self, phase: Phase) {
+        if let Some(strikes) = &self.strikes {
+            let delay = strikes.delay(phase);
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
+        }
+    }
+
+    fn rules(&self) -> Vec<Arc<str>> {
+        let Some(strikes) = &self.strikes else { return Vec::new() };
+        let mut rules: Vec<Arc<str>> = strikes.rules().map(Arc::clone).collect();
+        // The one that decided comes first.
+        if let Some(main) = &strikes.main
+            && let Some(at) = rules.iter().position(|rule| *rule == main.rule)
+        {
+            rules.swap(0, at);
+        }
+        rules
+    }
+}
+
+/// Whether a request that is struck is carried out all the same.
+fn goes_on(kind: &FaultKind) -> bool {
+    matches!(kind, FaultKind::Refuse(_))
+}
+
+impl Application {
+    /// Whether a body as large as this would be read.
+    pub(crate) fn body_limit(&self) -> usize {
+        self.settings().profile.requests.max_body.get() as usize
+    }
+
+    /// Carries out one request from its holds to its journal entry.
+    pub(crate) async fn serve(&self, incoming: Incoming) -> Served {
+        let gates = self.arrive();
+        let (before, after): (Vec<Gate>, Vec<Gate>) =
+            gates.into_iter().partition(|gate| gate.phase == Phase::BeforeEffect);
+        for gate in before {
+            if !gate.pass().await {
+                return Served::cut_off();
+            }
+        }
+        let served = self.answer(incoming).await;
+        for gate in after {
+            if !gate.pass().await {
+                return Served::cut_off();
+            }
+        }
+        served
+    }
+
+    /// Counts a request that has come, and hands out the gates that it has to pass.
+    fn arrive(&self) -> Vec<Gate> {
+        if !self.0.gated.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut gates = lock(&self.0.gates);
+        let passing = gates.arrive();
+        self.0.gated.store(!gates.is_empty(), Ordering::Release);
+        passing
+    }
+
+    async fn answer(&self, incoming: Incoming) -> Served {
+        let Incoming { parts, path_at, body } = incoming;
+        let settings = self.settings();
+        let now = self.0.clock.now();
+        let path = parts.uri.path().get(path_at..).unwrap_or_default();
+        let query = parts.uri.query().unwrap_or_default();
+        let mut verdict = Verdict::default();
+        let mut admission = Admission::default();
+
+        let access = settings.gatekeeper.check(&parts.headers, now);
+        let access = match access {
+            Access::Missing | Access::Refused(_)
+                if settings.profile.discovery.access == DiscoveryAccess::Public
+                    && gateway::target(&settings, path).is_discovery() =>
+            {
+                Access::Granted(Principal { kind: PrincipalKind::Anonymous, me: None, key: 0 })
+            }
+            access => access,
+        };
+        let (mut reply, body) = match (&access, body) {
+            (Access::Granted(_), body) => {
+                let shown = body.as_ref().map(Bytes::as_ref).unwrap_or_default();
+                verdict = self.strike(&settings, &parts.method, path, shown, now);
+                verdict.delay(Phase::BeforeEffect).await;
+                match (self.head_problem(&settings, &parts), body, verdict.before()) {
+                    (_, body, Some(struck)) => {
+                        (self.struck(&settings, struck, &parts), body.unwrap_or_default())
+                    }
+                    (Some(problem), body, None) => (Reply::from(problem), body.unwrap_or_default()),
+                    (None, Err(problem), None) => (Reply::from(problem), Bytes::new()),
+                    (None, Ok(body), None) => match self.admit(&settings, &parts, path, now) {
+                        Ok(admitted) => {
+                            admission = admitted;
+                            let scene = Scene {
+                                settings: &settings,
+                                store: &self.0.store,
+                                now,
+                                method: &parts.method,
+                                path,
+                                query,
+                                conditional: parts.headers.contains_key(header::IF_MATCH)
+                                    || parts.headers.contains_key(header::IF_NONE_MATCH),
+                                headers: &parts.headers,
+                                body: &body,
+                                me: access.principal().and_then(|principal| principal.me.clone()),
+                                reserved: None,
+                                inner: false,
+                                no_id: Arc::clone(&self.0.no_id),
+                            };
+                            let step = gateway::handle(&scene);
+                            (self.finish(step).await, body)
+                        }
+                        Err(reply) => (reply, body),
+                    },
+                }
+            }
+            (refused, body) => (unauthorized(&settings.gatekeeper, refused), body.unwrap_or_default()),
+        };
+
+        verdict.delay(Phase::AfterEffect).await;
+        let mut sabotage = None;
+        let mut refuse = None;
+        if let Some(struck) = verdict.main() {
+            if struck.phase == Phase::AfterEffect && replaces(&struck.kind) {
+                let other = self.struck(&settings, struck, &parts);
+                reply = Reply {
+                    downstream: reply.downstream,
+                    changes: reply.changes,
+                    dialects: reply.dialects,
+                    ..other
+                };
+            }
+            if let FaultKind::WrongType(kind) = &struck.kind
+                && let Ok(kind) = HeaderValue::from_str(kind)
+            {
+                reply.headers.insert(header::CONTENT_TYPE, kind);
+            }
+            if let FaultKind::Refuse(time) = &struck.kind {
+                refuse = Some(*time);
+            }
+            sabotage = sabotage_of(struck);
+        }
+        drop(admission);
+        if !settings.plain_replies {
+            reply = shape::shape(&settings.profile, &settings.scim_url, reply);
+        }
+        let took = self.0.clock.now().duration_since(now);
+        tracing::debug!(
+            application = self.name(),
+            method = %parts.method,
+            status = reply.status.as_u16(),
+            "answered a request"
+        );
+        let lost = sabotage.as_ref().is_some_and(is_lost);
+        self.0.journal.record(Record {
+            at: now,
+            took: took.try_into().unwrap_or_default(),
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+            request_body: body,
+            status: (!lost).then_some(reply.status),
+            response_headers: if lost { axum::http::HeaderMap::new() } else { reply.headers.clone() },
+            response_body: if lost { Bytes::new() } else { reply.body.clone() },
+            downstream: std::mem::take(&mut reply.downstream),
+            faults: verdict.rules(),
+            dialects: std::mem::take(&mut reply.dialects),
+            changes: std::mem::take(&mut reply.changes),
+            scim: Vec::new(),
+        });
+        Served { sabotage, refuse, ..Served::of(reply) }
+    }
+
+    /// Takes a walk over many resources aside, so that it holds nobody up.
+    async fn finish(&self, step: Step) -> Reply {
+        match step {
+            Step::Done(reply) => reply,
+            Step::Aside(list) => {
+                let application = self.clone();
+                let walked =
+                    tokio::task::spawn_blocking(move || list.answer(application.store())).await;
+                match walked {
+                    Ok(Ok(reply)) => reply,
+                    Ok(Err(problem)) => Reply::from(problem),
+                    Err(_) => Reply::from(Problem::by_profile(500, None, "the query could not be answered")),
+                }
+            }
+        }
+    }
+
+    /// What is wrong with the head of a request.
+    fn head_problem(&self, settings: &Settings, parts: &Parts) -> Option<Problem> {
+        let rules = &settings.profile.requests;
+        let uri = parts.uri.path().len() + parts.uri.query().map_or(0, |query| query.len() + 1);
+        let most = rules.max_uri.get() as usize;
+        if uri > most {
+            return Some(Problem::UriTooLong(most));
+        }
+        let headers: usize =
+            parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        let most = rules.max_headers.get() as usize;
+        (headers > most).then_some(Problem::HeadersTooLarge(most))
+    }
+
+    fn admit(
+        &self,
+        settings: &Settings,
+        parts: &Parts,
+        path: &str,
+        now: Timestamp,
+    ) -> Result<Admission, Reply> {
+        if settings.profile.rate_limits.is_empty() {
+            return Ok(Admission::default());
+        }
+        let target = gateway::target(settings, path);
+        let kind = target.resource().0.map(|kind| settings.types.get(kind));
+        let route = match target {
+            Target::Resource(kind, _) => format!("/{}/{{id}}", settings.types.get(kind).endpoint),
+            _ => path.to_owned(),
+        };
+        let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let asked = Asked {
+            token: token.unwrap_or_default(),
+            route: &route,
+            resource_type: kind.map(|kind| kind.name()),
+            method: &parts.method,
+            search: matches!(target, Target::RootSearch | Target::Search(_)),
+        };
+        settings.buckets.check(now, &asked).map_err(|limited| {
+            let status = StatusCode::from_u16(limited.status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
+            let why = "the limit of this application's profile is reached".to_owned();
+            let reply = Reply::from(Problem::Limited(status, why));
+            match limited.retry_after {
+                Some(value) => reply.header(header::RETRY_AFTER, &value),
+                None => reply,
+            }
+        })
+    }
+
+    fn strike(
+        &self,
+        settings: &Settings,
+        method: &Method,
+        path: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Verdict {
+        if !self.0.faulty.load(Ordering::Acquire) {
+            return Verdict::default();
+        }
+        let (kind, id) = gateway::target(settings, path).resource();
+        let user_name = || match (&kind, &id) {
+            (Some(kind), Some(id)) => {
+                let store = lock(&self.0.store);
+                let (_, record): (Ref, _) = store.find_in(*kind, id)?;
+                serde_json::from_slice(record.document.member("userName")?).ok()
+            }
+            _ => fault::user_name(body),
+        };
+        let subject = Subject {
+            method,
+            path,
+            resource_type: kind.map(|kind| settings.types.get(kind).name()),
+            id: id.as_deref(),
+            user_name: &user_name,
+            patch_paths: &|| fault::patch_paths(body),
+        };
+        let strikes = lock(&self.0.faults).strike(&subject, now, mixed(self.0.seed, &self.0.name));
+        let struck = strikes.main.is_some() || !strikes.delays.is_empty();
+        Verdict { strikes: struck.then(|| Box::new(strikes)) }
+    }
+
+    /// The answer that a fault gives in the place of the true one.
+    fn struck(&self, settings: &Settings, struck: &Struck, parts: &Parts) -> Reply {
+        let gatekeeper = &settings.gatekeeper;
+        match &struck.kind {
+            FaultKind::Status { status, scim_type, detail, retry_after } => {
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let (scim_type, detail) = (*scim_type, detail.clone());
+                let reply = Reply::from(Problem::Fault { status, scim_type, detail });
+                match retry_after {
+                    Some(value) => reply.header(header::RETRY_AFTER, value),
+                    None => reply,
+                }
+            }
+            FaultKind::ExpireToken => {
+                gatekeeper.expire_token(&parts.headers);
+                unauthorized(gatekeeper, &Access::Refused(Refusal::ExpiredToken))
+            }
+            FaultKind::Revoke => unauthorized(gatekeeper, &Access::Refused(Refusal::RevokedToken)),
+            FaultKind::Unauthorized => unauthorized(gatekeeper, &Access::Refused(Refusal::UnknownToken)),
+            _ => Reply::empty(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+}
+
+/// Whether a fault puts an answer of its own in the place of the true one.
+fn replaces(kind: &FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::Status { .. } | FaultKind::ExpireToken | FaultKind::Revoke | FaultKind::Unauthorized
+    )
+}
+
+fn sabotage_of(struck: &Struck) -> Option<Sabotage> {
+    Some(match &struck.kind {
+        FaultKind::Hang(time) => Sabotage::Hang(*time),
+        FaultKind::Reset => Sabotage::Reset,
+        FaultKind::EmptyReply => Sabotage::EmptyReply,
+        FaultKind::MalformedChunk => Sabotage::MalformedChunk,
+        FaultKind::Truncate(fraction) => Sabotage::Truncate(*fraction),
+        FaultKind::Garbage(count) => Sabotage::Garbage(struck.random_bytes(*count)),
+        FaultKind::Dribble { chunk, pause } => Sabotage::Dribble { chunk: *chunk, pause: *pause },
+        FaultKind::WrongLength(by) => Sabotage::WrongLength(*by),
+        FaultKind::CloseAfter => Sabotage::CloseAfter,
+        FaultKind::Status { .. }
+        | FaultKind::Latency(_)
+        | FaultKind::WrongType(_)
+        | FaultKind::Refuse(_)
+        | FaultKind::ExpireToken
+        | FaultKind::Unauthorized
+        | FaultKind::Revoke => return None,
+    })
+}
+
+/// Whether the client never sees a status.
+fn is_lost(sabotage: &Sabotage) -> bool {
+    matches!(
+        sabotage,
+        Sabotage::Hang(_) | Sabotage::Reset | Sabotage::EmptyReply | Sabotage::Garbage(_)
+    )
+}
+
+/// A 401 that names what would be accepted (RFC 7644 §2).
+pub(crate) fn unauthorized(gatekeeper: &Gatekeeper, access: &Access) -> Reply {
+    let why = match access {
+        Access::Granted(_) | Access::Missing => "credentials are needed, and none were sent".to_owned(),
+        Access::Refused(refusal) => refusal.to_string(),
+    };
+    let challenges = gatekeeper.challenges(access);
+    challenges
+        .into_iter()
+        .fold(Reply::from(Problem::Unauthorized(why)), |reply, challenge| {
+            reply.with_header(header::WWW_AUTHENTICATE, challenge)
+        })
+}
+

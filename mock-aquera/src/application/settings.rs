@@ -1,0 +1,89 @@
+//! What may be changed while an application lives, and what follows from it, worked out once.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::auth::{Auth, Gatekeeper};
+use crate::gateway::discovery::Documents;
+use crate::gateway::{patches_are_plain, resource, shape};
+use crate::profile::rate::Buckets;
+use crate::profile::{self, FilterRules, ListRules, Profile};
+use crate::store::show::MembersShown;
+use crate::types::Types;
+
+/// The settings of an application. Another set takes their place; they are never changed.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) profile: Profile,
+    pub(crate) gatekeeper: Arc<Gatekeeper>,
+    pub(crate) scim_url: String,
+    pub(crate) types: Arc<Types>,
+    pub(crate) buckets: Buckets,
+    /// Whether lists and filters are as the RFC has them, so that the quick way may be taken.
+    pub(crate) plain_lists: bool,
+    /// Whether nothing in the profile looks closer at a PATCH of one plain attribute.
+    pub(crate) plain_patches: bool,
+    /// Whether answers leave as they are.
+    pub(crate) plain_replies: bool,
+    /// Whether values are changed or counted when they come in.
+    pub(crate) normalises: bool,
+    documents: OnceLock<Documents>,
+}
+
+impl Settings {
+    pub(crate) fn new(
+        profile: Profile,
+        gatekeeper: Arc<Gatekeeper>,
+        scim_url: String,
+        types: Arc<Types>,
+    ) -> Self {
+        Self {
+            plain_lists: profile.filter == FilterRules::default() && profile.list == ListRules::default(),
+            plain_patches: patches_are_plain(&profile),
+            plain_replies: shape::is_plain(&profile),
+            normalises: resource::normalises(&profile),
+            buckets: Buckets::new(profile.rate_limits.clone()),
+            documents: OnceLock::new(),
+            profile,
+            gatekeeper,
+            scim_url,
+            types,
+        }
+    }
+
+    pub(super) fn with_profile(&self, profile: Profile) -> Self {
+        Self::new(profile, Arc::clone(&self.gatekeeper), self.scim_url.clone(), Arc::clone(&self.types))
+    }
+
+    pub(super) fn with_auth(&self, auth: Vec<Auth>) -> Self {
+        let gatekeeper = Arc::new(self.gatekeeper.accepting(auth));
+        Self::new(self.profile.clone(), gatekeeper, self.scim_url.clone(), Arc::clone(&self.types))
+    }
+
+    /// What the describing endpoints answer, made when first asked for.
+    pub(crate) fn documents(&self) -> &Documents {
+        self.documents
+            .get_or_init(|| Documents::new(&self.profile, self.gatekeeper.accepted(), &self.scim_url))
+    }
+
+    /// How one group shows its members.
+    pub(crate) fn members_in_reads(&self) -> MembersShown {
+        let list = &self.profile.list;
+        match list.members {
+            profile::MembersShown::Missing => MembersShown::Missing,
+            profile::MembersShown::Empty => MembersShown::Empty,
+            profile::MembersShown::Whole if list.members_cut > 0 => {
+                MembersShown::First(list.members_cut as usize)
+            }
+            profile::MembersShown::Whole => MembersShown::Whole,
+        }
+    }
+
+    /// How groups in a list show their members.
+    pub(crate) fn members_in_lists(&self) -> MembersShown {
+        match self.profile.list.group_members_in_lists {
+            profile::MembersInLists::AsRead => self.members_in_reads(),
+            profile::MembersInLists::Missing => MembersShown::Missing,
+            profile::MembersInLists::Empty => MembersShown::Empty,
+        }
+    }
+}
