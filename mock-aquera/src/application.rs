@@ -201,7 +201,7 @@ impl Application {
             content.add_flag("active", true);
         }
         let mut store = lock(&self.0.store);
-        if let Some((path, _)) = store.taken(kind_at, &content.keys, None) {
+        if let Some(path) = store.taken(kind_at, &content.keys, None) {
             let path = path.to_owned();
             let value = content.keys.iter().find_map(|key| {
                 let watched = kind.watched.get(usize::from(key.index))?;

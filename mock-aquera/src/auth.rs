@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub(crate) use access::{Access, Principal, PrincipalKind, Refusal};
 pub(crate) use gatekeeper::Gatekeeper;
+pub(crate) use oauth::TokenReply;
 pub(crate) use scheme::schemes;
 
 /// The token that a server accepts when nothing else was asked for.

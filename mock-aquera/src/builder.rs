@@ -4,18 +4,18 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::serve::ListenerExt as _;
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use crate::application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
 use crate::auth::{Auth, DEFAULT_TOKEN};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
+use crate::gateway::resource::with_schemas;
 use crate::profile::Profile;
-use crate::server::{ApplicationError, Defaults, Server, router};
+use crate::generate::write_users;
+use crate::net::{self, ListenError, NetConfig, Running};
+use crate::server::{AdminFront, ApplicationError, Defaults, Front, Server};
+use crate::types::{Role, Types};
 
 /// A server to be. What isn't said: loopback on a free port, the bearer token `mock-token`, the profile `aquera`,
 /// seed 0, the computer's clock.
@@ -26,6 +26,7 @@ pub struct MockAqueraBuilder {
     profile: Profile,
     seed: u64,
     users: Vec<Value>,
+    made_up: usize,
     faults: Vec<Fault>,
     clock: Arc<dyn Clock>,
 }
@@ -101,42 +102,53 @@ impl MockAqueraBuilder {
         Self { clock, ..self }
     }
 
+    /// So many made-up users that the default application starts with, after those given one by one.
+    pub fn users(self, made_up: usize) -> Self {
+        Self { made_up, ..self }
+    }
+
     /// Listens and serves in the background of the present tokio runtime.
     ///
     /// # Errors
     /// The address is not to be had, or a user to start with doesn't pass the checks.
     pub async fn start(self) -> Result<MockAquera, StartError> {
-        let listen_error = |source| StartError::Listen { address: self.listen, source };
-        let listener = TcpListener::bind(self.listen).await.map_err(listen_error)?;
-        let addr = listener.local_addr().map_err(listen_error)?;
+        let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
+        let bound = net::bind(NetConfig::new(self.listen)).map_err(listen)?;
+        let addr = bound.addr();
         let auth = if self.auth.is_empty() { vec![Auth::bearer(DEFAULT_TOKEN)] } else { self.auth };
-        let defaults = Defaults { profile: self.profile, auth, seed: self.seed, faults: self.faults };
+        let defaults = Defaults {
+            profile: self.profile,
+            auth,
+            seed: self.seed,
+            faults: self.faults,
+            types: Types::standard(),
+        };
+        let types = Arc::clone(&defaults.types);
         let server = Arc::new(Server::new(format!("http://{}", reachable(addr)), defaults, self.clock));
         // A name that is valid and a server that is empty: this can't be refused.
         let default = server
             .create_default(DEFAULT_APPLICATION)
             .map_err(|problem| StartError::User { index: 0, detail: problem.to_string() })?;
-        for (index, resource) in self.users.into_iter().enumerate() {
+        let user_kind = types.of_role(Role::User).unwrap_or_default();
+        for (index, resource) in self.users.iter().enumerate() {
+            let body = with_schemas(resource).to_string();
             default
-                .add_user(&resource)
+                .add(user_kind, body.as_bytes())
                 .map_err(|problem| StartError::User { index, detail: problem.to_string() })?;
         }
-        let (stop, stopped) = oneshot::channel::<()>();
-        let routes = router(Arc::clone(&server));
-        // Small answers leave at once: without this a client waits for the delayed acknowledgement.
-        let listener = listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
-        let task = tokio::spawn(async move {
-            let drained = axum::serve(listener, routes).with_graceful_shutdown(async {
-                // Asked to stop, or the handle is gone: either way.
-                let _ = stopped.await;
-            });
-            if let Err(error) = drained.await {
-                tracing::error!(%error, "the server stopped");
+        let given = self.users.len();
+        let mut failed = None;
+        write_users(self.seed, self.made_up, |index, body| {
+            if let Err(problem) = default.add(user_kind, body) {
+                failed.get_or_insert((given + index, problem.to_string()));
             }
         });
-        Ok(MockAquera { addr, server, default, stop: Some(stop), task })
+        if let Some((index, detail)) = failed {
+            return Err(StartError::User { index, detail });
+        }
+        let admin = AdminFront::new(Arc::clone(&server));
+        let running = bound.serve(Front { server: Arc::clone(&server), admin: Some(admin) });
+        Ok(MockAquera { addr, server, default, running: Some(running) })
     }
 }
 
@@ -157,8 +169,7 @@ pub struct MockAquera {
     addr: SocketAddr,
     server: Arc<Server>,
     default: Application,
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
+    running: Option<Running>,
 }
 
 impl MockAquera {
@@ -170,6 +181,7 @@ impl MockAquera {
             profile: Profile::default(),
             seed: 0,
             users: Vec::new(),
+            made_up: 0,
             faults: Vec::new(),
             clock: Arc::new(SystemClock),
         }
@@ -225,8 +237,8 @@ impl MockAquera {
 
     /// Stops and returns once every answer that was on its way has left.
     pub async fn stop(mut self) {
-        self.stop.take();
-        // A task that panicked has nothing left to wait for.
-        let _ = (&mut self.task).await;
+        if let Some(running) = self.running.take() {
+            running.stop().await;
+        }
     }
 }

@@ -35,16 +35,13 @@ mod hold;
 mod hops;
 mod journal;
 mod nearest;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the server does not stand on this layer yet")
-)]
 mod net;
 mod problem;
 mod profile;
 mod reply;
 mod server;
 mod store;
+mod types;
 mod verify;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

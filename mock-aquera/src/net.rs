@@ -108,20 +108,48 @@ pub(crate) enum ListenError {
     },
 }
 
-/// Begins to listen, and answers in the background from then on.
+/// An address that is listened at, though nobody answers yet: a client that connects waits.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    door: Arc<Door>,
+    tls: Option<TlsConfig>,
+}
+
+/// Begins to listen.
 ///
 /// # Errors
 /// The address can't be listened at.
 ///
 /// # Panics
 /// Outside a tokio runtime.
-pub(crate) fn serve<H: Handler>(config: NetConfig, handler: H) -> Result<Running, ListenError> {
+pub(crate) fn bind(config: NetConfig) -> Result<Bound, ListenError> {
     let NetConfig { listen, tls, limits } = config;
     let door = Door::open(listen, limits).map_err(|source| ListenError::Bind { addr: listen, source })?;
-    let door = Arc::new(door);
-    let (stage, follow) = watch::channel(Stage::Serve);
-    tokio::spawn(Arc::clone(&door).accept(handler, tls, stage::Follow::new(follow)));
-    Ok(Running { door, stage })
+    Ok(Bound { door: Arc::new(door), tls })
+}
+
+impl Bound {
+    /// The address that it listens at.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.door.addr()
+    }
+
+    /// Answers in the background from now on.
+    pub(crate) fn serve<H: Handler>(self, handler: H) -> Running {
+        let Self { door, tls } = self;
+        let (stage, follow) = watch::channel(Stage::Serve);
+        tokio::spawn(Arc::clone(&door).accept(handler, tls, stage::Follow::new(follow)));
+        Running { door, stage }
+    }
+}
+
+/// Begins to listen, and answers in the background from then on.
+///
+/// # Errors
+/// The address can't be listened at.
+#[cfg(test)]
+pub(crate) fn serve<H: Handler>(config: NetConfig, handler: H) -> Result<Running, ListenError> {
+    Ok(bind(config)?.serve(handler))
 }
 
 /// A server that answers. Dropping it stops it like [`Running::stop`], but waits for nothing.

@@ -5,7 +5,7 @@ mod admin;
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::http::{Method, StatusCode, header};
+use axum::http::Method;
 use dashmap::DashMap;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming as Coming;
@@ -25,7 +25,7 @@ use crate::problem::Problem;
 use crate::profile::Profile;
 use crate::reply::Reply;
 use crate::types::Types;
-pub(crate) use admin::{AdminAccess, AdminFront};
+pub(crate) use admin::AdminFront;
 
 /// How many applications one server holds at most.
 pub const MAX_APPLICATIONS: usize = 10_000;

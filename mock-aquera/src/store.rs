@@ -116,14 +116,14 @@ impl Store {
     }
 
     /// The path of the first unique text that another resource of the type has, also one that is hidden.
-    pub(crate) fn taken(&self, kind: u16, keys: &[Key], except: Option<u32>) -> Option<(&str, &str)> {
+    pub(crate) fn taken<'s>(&'s self, kind: u16, keys: &[Key], except: Option<u32>) -> Option<&'s str> {
         let watched = &self.types.get(kind).watched;
         let table = self.table(kind);
         let unique = keys.iter().filter(|key| watched.get(usize::from(key.index)).is_some_and(|w| w.unique));
         unique.into_iter().find_map(|key| {
             let mut others = table.having(usize::from(key.index), &key.text);
-            let other = others.find(|(slot, _)| Some(*slot) != except)?;
-            Some((watched[usize::from(key.index)].text.as_str(), &*other.1.id))
+            others.find(|(slot, _)| Some(*slot) != except)?;
+            Some(watched[usize::from(key.index)].text.as_str())
         })
     }
 

@@ -152,6 +152,11 @@ impl SortBy {
         })
     }
 
+    /// The top-level member of a resource that it looks at; of an extension, its URN.
+    pub fn member(&self) -> &str {
+        self.extension.as_deref().unwrap_or(&self.name)
+    }
+
     /// The key of a resource.
     pub fn key(&self, resource: &Value) -> SortKey {
         let Some(value) = self.value(resource) else { return SortKey(Key::Missing) };

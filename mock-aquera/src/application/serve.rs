@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
+use scim::error::ScimType;
 
 use super::{Application, Settings, mixed};
 use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal};
@@ -15,6 +16,7 @@ use crate::clock::Clock as _;
 use crate::fault::{self, FaultKind, Phase, Strikes, Struck, Subject};
 use crate::gateway::{self, Scene, Step, Target, shape};
 use crate::hold::Gate;
+use crate::hops::Downstreams;
 use crate::journal::Record;
 use crate::lock;
 use crate::net::Sabotage;
@@ -36,7 +38,7 @@ pub(crate) struct Incoming {
 /// What becomes of a request on the wire.
 pub(crate) struct Served {
     pub(crate) status: StatusCode,
-    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// What happens to the answer on its way.
     pub(crate) sabotage: Option<Sabotage>,
@@ -236,7 +238,7 @@ impl Application {
             headers: parts.headers,
             request_body: body,
             status: (!lost).then_some(reply.status),
-            response_headers: if lost { axum::http::HeaderMap::new() } else { reply.headers.clone() },
+            response_headers: if lost { HeaderMap::new() } else { reply.headers.clone() },
             response_body: if lost { Bytes::new() } else { reply.body.clone() },
             downstream: std::mem::take(&mut reply.downstream),
             faults: verdict.rules(),
@@ -352,7 +354,8 @@ impl Application {
         match &struck.kind {
             FaultKind::Status { status, scim_type, detail, retry_after } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                let (scim_type, detail) = (*scim_type, detail.clone());
+                let known = |word: &String| ScimType::ALL.into_iter().find(|t| t.as_str() == word);
+                let (scim_type, detail) = (scim_type.as_ref().and_then(known), detail.clone());
                 let reply = Reply::from(Problem::Fault { status, scim_type, detail });
                 match retry_after {
                     Some(value) => reply.header(header::RETRY_AFTER, value),
@@ -367,6 +370,38 @@ impl Application {
             FaultKind::Unauthorized => unauthorized(gatekeeper, &Access::Refused(Refusal::UnknownToken)),
             _ => Reply::empty(StatusCode::SERVICE_UNAVAILABLE),
         }
+    }
+}
+
+impl Application {
+    /// Answers a request to the token endpoint, and journals it.
+    pub(crate) fn issue_token(&self, parts: Parts, body: Bytes) -> Served {
+        let settings = self.settings();
+        let now = self.0.clock.now();
+        if !settings.gatekeeper.has_clients() {
+            let problem = Problem::NotHere("a token endpoint (start with --auth oauth:CLIENT:SECRET)");
+            return Served::of(Reply::from(problem));
+        }
+        let token = settings.gatekeeper.issue(&parts.headers, &body, now);
+        let mut headers = HeaderMap::new();
+        headers.extend(token.headers);
+        self.0.journal.record(Record {
+            at: now,
+            took: Duration::ZERO,
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+            request_body: body,
+            status: Some(token.status),
+            response_headers: headers.clone(),
+            response_body: token.body.clone(),
+            downstream: Downstreams::None,
+            faults: Vec::new(),
+            dialects: Vec::new(),
+            changes: Vec::new(),
+            scim: Vec::new(),
+        });
+        Served { headers, body: token.body, ..Served::of(Reply::empty(token.status)) }
     }
 }
 

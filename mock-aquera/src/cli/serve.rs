@@ -13,10 +13,9 @@ use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, profiles};
-use crate::auth::{Auth, DEFAULT_TOKEN};
+use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
-use crate::generate::generated_users;
 use crate::profile::Profile;
 
 /// How many users are made up when nobody says what to start with.
@@ -90,9 +89,10 @@ async fn serve(options: Options) -> Result<(), Failure> {
     for fault in options.fault.into_iter().flatten() {
         builder = builder.fault(fault);
     }
-    for user in users.into_iter().chain(generated_users(options.seed, made_up)) {
+    for user in users {
         builder = builder.user(user);
     }
+    builder = builder.users(made_up);
     let server = builder.start().await.map_err(|error| match (&error, &options.load) {
         (StartError::User { index, detail }, Some(file)) if *index < lines.len() => {
             Failure::usage(format!("load {}:{}: {detail}", file.display(), lines[*index]))
@@ -178,10 +178,11 @@ fn announce(
     writeln!(out, "mock-aquera {} is ready\n", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "  SCIM URL   {scim}")?;
     for kind in auth {
-        match kind {
-            Auth::None => writeln!(out, "  Auth       none needed")?,
-            Auth::Basic { user, password } => writeln!(out, "  Basic      user {user}, password {password}")?,
-            Auth::Bearer { token } => writeln!(out, "  Token      {token}")?,
+        match kind.kind() {
+            AuthKind::None => writeln!(out, "  Auth       none needed")?,
+            AuthKind::Basic { user, password } => writeln!(out, "  Basic      user {user}, password {password}")?,
+            AuthKind::Bearer { token } => writeln!(out, "  Token      {token}")?,
+            AuthKind::OAuth { client_id, .. } => writeln!(out, "  OAuth      client {client_id}")?,
         }
     }
     writeln!(out, "  Profile    {} ({})", profile.name, profile.summary)?;
@@ -198,12 +199,12 @@ fn announce(
 
 /// The header that the first kind of credentials asks for.
 fn authorization(auth: &[Auth]) -> Option<String> {
-    match auth.first()? {
-        Auth::None => None,
-        Auth::Basic { user, password } => {
+    match auth.first()?.kind() {
+        AuthKind::None | AuthKind::OAuth { .. } => None,
+        AuthKind::Basic { user, password } => {
             Some(format!("Authorization: Basic {}", STANDARD.encode(format!("{user}:{password}"))))
         }
-        Auth::Bearer { token } => Some(format!("Authorization: Bearer {token}")),
+        AuthKind::Bearer { token } => Some(format!("Authorization: Bearer {token}")),
     }
 }
 

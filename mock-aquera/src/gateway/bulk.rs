@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
         self.states[at] = State::Begun;
         for other in self.operations[at].needs.clone() {
             self.one(other);
-            if self.states[other] == State::Done { failed: true } {
+            if self.states[other] == (State::Done { failed: true }) {
                 let name = self.operations[other].bulk_id.clone().unwrap_or_default();
                 let why = format!("what bulkId `{name}` was to create does not exist");
                 return self.settle(at, failure(StatusCode::CONFLICT, &why));

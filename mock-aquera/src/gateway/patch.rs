@@ -200,7 +200,7 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
         Role::Group | Role::Other => record.document.value(),
     };
     let (after, used) = scim::patch::apply_with(
-        &before,
+        before.clone(),
         &split.rest,
         &kind.schemas,
         accepted_dialects(profile),
@@ -247,7 +247,7 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
 
 fn suggested(kind: &crate::types::Kind, after: &Value) -> Result<(), Problem> {
     use scim::validate::{ProblemKind, ValidateOptions, validate_with};
-    let options = ValidateOptions { canonical_values: true };
+    let options = ValidateOptions { canonical_values: true, without_read_only: true };
     let problems = validate_with(after, &kind.schemas, options).err().unwrap_or_default();
     let wrong: Vec<String> = problems
         .iter()

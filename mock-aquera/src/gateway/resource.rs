@@ -18,16 +18,16 @@ use crate::types::{Kind, Role};
 
 /// What a body came to.
 #[derive(Debug)]
-pub(super) struct Taken {
-    pub(super) content: Content,
+pub(crate) struct Taken {
+    pub(crate) content: Content,
     /// The members of a group as they were sent.
-    pub(super) members: Option<Value>,
+    pub(crate) members: Option<Value>,
     /// A text was taken for a boolean.
-    pub(super) string_boolean: bool,
+    pub(crate) string_boolean: bool,
 }
 
 /// Reads the body of a POST or a PUT.
-pub(super) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Problem> {
+pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Problem> {
     let profile = &settings.profile;
     let mut accepted = kind.reader.read(body, options(profile))?;
     if !accepted.secrets.is_empty() && profile.features.change_password != Feature::Works {
@@ -110,7 +110,7 @@ pub(super) fn normalise(profile: &Profile, kind: &Kind, tree: &mut Map<String, V
 }
 
 /// Who is meant by members as a client sends them: an array, or one of them.
-pub(super) fn resolve(settings: &Settings, store: &Store, members: &Value) -> Result<Vec<Ref>, Problem> {
+pub(crate) fn resolve(settings: &Settings, store: &Store, members: &Value) -> Result<Vec<Ref>, Problem> {
     let members = match members {
         Value::Array(members) => members.as_slice(),
         single => std::slice::from_ref(single),

@@ -55,7 +55,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         return Err(refuse(Problem::OperationUnsupported("Create")));
     }
     let mut store = scene.store();
-    if let Some((path, _)) = store.taken(kind_at, &content.keys, None) {
+    if let Some(path) = store.taken(kind_at, &content.keys, None) {
         let problem = taken(path, kind, &content);
         return Err(refuse(problem));
     }
@@ -391,7 +391,7 @@ pub(super) fn carry_out(
         reply.changes.extend(changes);
         return Ok(reply);
     }
-    if let Some((path, _)) = store.taken(at.kind, &next.content.keys, Some(at.slot)) {
+    if let Some(path) = store.taken(at.kind, &next.content.keys, Some(at.slot)) {
         let problem = taken(path, kind, &next.content);
         return Err(refused(problem, last_of(operations), Some(&id)));
     }

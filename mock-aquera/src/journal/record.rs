@@ -123,7 +123,7 @@ impl Record {
                 .iter()
                 .map(|change| 128 + state(&change.before) + state(&change.after))
                 .sum::<usize>()
-            + (self.downstream.len() + self.scim.len()) * 128
+            + (self.downstream.count() + self.scim.len()) * 128
     }
 }
 

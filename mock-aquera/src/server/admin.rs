@@ -24,7 +24,19 @@ use crate::profile::Profile;
 /// The largest body that is read, in bytes: some hundred thousand users at once.
 const MAX_BODY: usize = 128 * 1024 * 1024;
 
-pub(super) fn router() -> Router<Arc<Server>> {
+/// Administration as something that answers requests.
+#[derive(Debug, Clone)]
+pub(crate) struct AdminFront {
+    pub(super) router: Router,
+}
+
+impl AdminFront {
+    pub(crate) fn new(server: Arc<Server>) -> Self {
+        Self { router: Router::new().nest("/_mock", router()).with_state(server) }
+    }
+}
+
+fn router() -> Router<Arc<Server>> {
     Router::new()
         .route("/health", get(health))
         .route("/applications", get(applications))
