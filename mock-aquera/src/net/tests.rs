@@ -233,6 +233,19 @@ async fn stopping_lets_the_reply_on_its_way_arrive() {
 }
 
 #[tokio::test]
+async fn stopping_waits_for_no_idle_client_to_notice() {
+    let mut config = config();
+    config.limits.linger = Duration::MAX;
+    config.limits.drain = Duration::MAX;
+    let server = serve(config, Paths::default()).unwrap();
+    let mut idle = Client::connect(&server).await;
+    idle.get("/").await;
+    idle.reply().await;
+    patiently(server.stop()).await;
+    idle.rest().await.1.unwrap();
+}
+
+#[tokio::test]
 async fn stopping_waits_no_longer_than_it_may() {
     let handler = Paths::default();
     let mut config = config();
