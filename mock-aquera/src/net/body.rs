@@ -31,7 +31,7 @@ impl fmt::Debug for ReplyBody {
 }
 
 impl ReplyBody {
-    /// The whole body. A stream that fails ends there.
+    /// The whole body. A stream that fails ends there; one without an end must not be spoiled.
     pub(super) async fn whole(self) -> Bytes {
         match self {
             Self::Empty => Bytes::new(),
@@ -52,6 +52,12 @@ impl ReplyBody {
 impl From<Bytes> for ReplyBody {
     fn from(bytes: Bytes) -> Self {
         if bytes.is_empty() { Self::Empty } else { Self::Full(bytes) }
+    }
+}
+
+impl From<AxumBody> for ReplyBody {
+    fn from(body: AxumBody) -> Self {
+        Self::Stream(body)
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Connection<H> {
 enum Rest {
     /// There is nobody to be told anything.
     Nothing,
+    /// Nothing was being said: the end is a farewell to nobody in particular.
+    Leave,
     /// All is written.
     Close,
     Play(Script),
@@ -77,6 +79,10 @@ impl<H: Handler> Connection<H> {
         };
         let script = match rest {
             Rest::Nothing => return,
+            Rest::Leave => {
+                let _ = socket.finish().await;
+                return;
+            }
             Rest::Close => Script::just(Ending::Close),
             Rest::Play(script) => script,
         };
@@ -84,6 +90,7 @@ impl<H: Handler> Connection<H> {
     }
 
     async fn http1(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
+        let mut idle_at_drain = None;
         let outcome = {
             let service = service_fn(|request| {
                 line.begin();
@@ -110,10 +117,12 @@ impl<H: Handler> Connection<H> {
                 }
                 if !is_draining && alarm.due() && drain.as_mut().poll(context).is_ready() {
                     is_draining = true;
+                    idle_at_drain = line.is(Phase::Idle).then(|| line.requests());
                     served.as_mut().graceful_shutdown();
+                    // A request that has arrived meanwhile is still answered.
                     context.waker().wake_by_ref();
                 } else if is_draining && line.is(Phase::Idle) {
-                    return Poll::Ready(Ok(Some(Script::just(Ending::Close))));
+                    return Poll::Ready(Ok(None));
                 }
                 Poll::Pending
             })
@@ -124,6 +133,7 @@ impl<H: Handler> Connection<H> {
         }
         match outcome {
             Ok(Some(script)) => Rest::Play(script),
+            Ok(None) if idle_at_drain == Some(line.requests()) => Rest::Leave,
             Ok(None) => Rest::Close,
             Err(error) => {
                 tracing::debug!(%error, peer = %self.peer, "a connection broke");

@@ -204,9 +204,14 @@ impl Line {
         }
     }
 
+    /// How many requests there were.
+    pub(super) fn requests(&self) -> usize {
+        self.requests.load(Relaxed)
+    }
+
     /// The number of the request whose head has begun and is not there whole.
     pub(super) fn awaited_head(&self) -> Option<usize> {
-        (self.partial.load(Relaxed) && self.is(Phase::Idle)).then(|| self.requests.load(Relaxed))
+        (self.partial.load(Relaxed) && self.is(Phase::Idle)).then(|| self.requests())
     }
 
     fn sabotage(&self, sabotage: Sabotage) {
