@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::auth::{self, Auth};
-use crate::clock::Clock;
+use crate::auth::{Access, Auth, Gatekeeper};
+use crate::clock::{AppClock, Clock};
 use crate::fault::{Fault, Faults, Phase};
 use crate::gateway::{self, Scene, discovery::Documents};
 use crate::hold::{Gate, Gates, Hold};
@@ -63,19 +63,20 @@ impl FromStr for ApplicationName {
 /// What may be changed while the application lives.
 pub(crate) struct Settings {
     pub(crate) profile: Profile,
-    pub(crate) auth: Vec<Auth>,
+    pub(crate) gatekeeper: Arc<Gatekeeper>,
     pub(crate) scim_url: String,
     documents: OnceLock<Documents>,
 }
 
 impl Settings {
-    pub(crate) fn new(profile: Profile, auth: Vec<Auth>, scim_url: String) -> Self {
-        Self { profile, auth, scim_url, documents: OnceLock::new() }
+    pub(crate) fn new(profile: Profile, gatekeeper: Arc<Gatekeeper>, scim_url: String) -> Self {
+        Self { profile, gatekeeper, scim_url, documents: OnceLock::new() }
     }
 
     /// What the describing endpoints answer, made when first asked for.
     pub(crate) fn documents(&self) -> &Documents {
-        self.documents.get_or_init(|| Documents::new(&self.profile, &self.auth, &self.scim_url))
+        self.documents
+            .get_or_init(|| Documents::new(&self.profile, self.gatekeeper.accepted(), &self.scim_url))
     }
 }
 
@@ -86,7 +87,7 @@ pub struct Application(Arc<Inner>);
 struct Inner {
     name: ApplicationName,
     seed: u64,
-    clock: Arc<dyn Clock>,
+    clock: AppClock,
     settings: RwLock<Arc<Settings>>,
     store: Mutex<Store>,
     journal: Mutex<Journal>,
@@ -100,7 +101,7 @@ impl Application {
         Self(Arc::new(Inner {
             name,
             seed,
-            clock,
+            clock: AppClock::new(clock),
             settings: RwLock::new(Arc::new(settings)),
             store: Mutex::new(store),
             journal: Mutex::default(),
@@ -201,12 +202,17 @@ impl Application {
 
     /// Follows another profile from the next request on.
     pub fn set_profile(&self, profile: Profile) {
-        self.reconfigure(|old| (profile, old.auth.clone()));
+        self.reconfigure(|old| (profile, Arc::clone(&old.gatekeeper)));
     }
 
     /// Accepts other credentials from the next request on: any of these; none at all where the list is empty.
     pub fn set_auth(&self, auth: Vec<Auth>) {
-        self.reconfigure(|old| (old.profile.clone(), auth));
+        self.reconfigure(|old| (old.profile.clone(), Arc::new(old.gatekeeper.accepting(auth))));
+    }
+
+    /// Its clock, which can be stopped and moved.
+    pub fn clock(&self) -> &AppClock {
+        &self.0.clock
     }
 
     /// Holds the `nth` request from now, counted from one as requests have been received whole. Requests with wrong
@@ -215,17 +221,20 @@ impl Application {
         lock(&self.0.gates).add(nth, phase)
     }
 
-    /// Forgets accounts, journal and faults. Ids start over from the seed.
+    /// Forgets accounts, journal, faults and issued tokens. Ids and tokens start over from the seed, the clock follows
+    /// the server's again.
     pub fn reset(&self) {
         *lock(&self.0.store) = new_store(&self.scim_url(), self.0.seed, &self.0.name);
+        self.settings().gatekeeper.reset();
+        self.0.clock.reset();
         self.clear_journal();
         self.clear_faults();
     }
 
-    fn reconfigure(&self, change: impl FnOnce(&Settings) -> (Profile, Vec<Auth>)) {
+    fn reconfigure(&self, change: impl FnOnce(&Settings) -> (Profile, Arc<Gatekeeper>)) {
         let mut settings = self.0.settings.write().unwrap_or_else(PoisonError::into_inner);
-        let (profile, auth) = change(&settings);
-        *settings = Arc::new(Settings::new(profile, auth, settings.scim_url.clone()));
+        let (profile, gatekeeper) = change(&settings);
+        *settings = Arc::new(Settings::new(profile, gatekeeper, settings.scim_url.clone()));
     }
 
     pub(crate) fn settings(&self) -> Arc<Settings> {
@@ -243,35 +252,33 @@ impl Application {
         let settings = self.settings();
         let now = self.0.clock.now();
         let mut fault = None;
-        let (reply, request_body) =
-            if auth::accepted(&settings.auth, parts.headers.get(header::AUTHORIZATION)) {
-                fault = lock(&self.0.faults).strike(&parts.method);
-                match (body, &fault) {
-                    (Ok(body), Some(fault)) if fault.strikes_at() == Phase::BeforeEffect => {
-                        (struck(fault), body)
+        let access = settings.gatekeeper.check(&parts.headers, now);
+        let (reply, request_body) = if access.principal().is_some() {
+            fault = lock(&self.0.faults).strike(&parts.method);
+            match (body, &fault) {
+                (Ok(body), Some(fault)) if fault.strikes_at() == Phase::BeforeEffect => (struck(fault), body),
+                (Ok(body), fault) => {
+                    let scene = Scene {
+                        settings: &settings,
+                        store: &self.0.store,
+                        now,
+                        method: &parts.method,
+                        path,
+                        query: parts.uri.query().unwrap_or_default(),
+                        headers: &parts.headers,
+                        body: &body,
+                    };
+                    let reply = gateway::handle(&scene);
+                    match fault {
+                        Some(fault) => (struck(fault).became(reply.downstream), body),
+                        None => (reply, body),
                     }
-                    (Ok(body), fault) => {
-                        let scene = Scene {
-                            settings: &settings,
-                            store: &self.0.store,
-                            now,
-                            method: &parts.method,
-                            path,
-                            query: parts.uri.query().unwrap_or_default(),
-                            headers: &parts.headers,
-                            body: &body,
-                        };
-                        let reply = gateway::handle(&scene);
-                        match fault {
-                            Some(fault) => (struck(fault).became(reply.downstream), body),
-                            None => (reply, body),
-                        }
-                    }
-                    (Err(problem), _) => (Reply::from(problem), Bytes::new()),
                 }
-            } else {
-                (unauthorized(&settings.auth), body.unwrap_or_default())
-            };
+                (Err(problem), _) => (Reply::from(problem), Bytes::new()),
+            }
+        } else {
+            (unauthorized(&settings.gatekeeper, &access), body.unwrap_or_default())
+        };
         tracing::debug!(
             application = self.name(),
             method = %parts.method,
@@ -301,8 +308,10 @@ impl fmt::Debug for Application {
 }
 
 /// A 401 that names what would be accepted (RFC 7644 §2).
-pub(crate) fn unauthorized(kinds: &[Auth]) -> Reply {
-    auth::challenges(kinds).into_iter().fold(Reply::from(Problem::Unauthorized), |reply, challenge| {
+pub(crate) fn unauthorized(gatekeeper: &Gatekeeper, access: &Access) -> Reply {
+    let challenges = gatekeeper.challenges(access);
+    let told = challenges.iter().filter_map(|challenge| HeaderValue::to_str(challenge).ok());
+    told.fold(Reply::from(Problem::Unauthorized), |reply, challenge| {
         reply.header(header::WWW_AUTHENTICATE, challenge)
     })
 }
@@ -318,10 +327,13 @@ fn struck(fault: &Fault) -> Reply {
     }
 }
 
-/// Applications of one seed still differ in their ids: the name is mixed in (FNV-1a, which stays the same).
 fn new_store(scim_url: &str, seed: u64, name: &ApplicationName) -> Store {
-    let mixed = name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
+    Store::new(format!("{scim_url}/Users"), mixed(seed, name))
+}
+
+/// Applications of one seed still differ in their ids and tokens: the name is mixed in (FNV-1a, which stays the same).
+pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
+    name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    Store::new(format!("{scim_url}/Users"), mixed)
+    })
 }

@@ -1,97 +1,138 @@
-//! The credentials that an application accepts (RFC 7644 §2), compared in constant time.
+//! The credentials that an application accepts (RFC 7644 §2): what they are and how they are written.
+//!
+//! [`gatekeeper`] decides with them who is let in, [`oauth`] hands out tokens, [`scheme`] tells clients about them.
+
+mod access;
+mod gatekeeper;
+mod oauth;
+mod scheme;
+mod secret;
+mod tokens;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-use axum::http::HeaderValue;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use subtle::ConstantTimeEq as _;
+pub(crate) use access::Access;
+pub(crate) use gatekeeper::Gatekeeper;
+pub(crate) use scheme::schemes;
 
 /// The token that a server accepts when nothing else was asked for.
 pub const DEFAULT_TOKEN: &str = "mock-token";
 
-/// One kind of credentials that is accepted. `Debug` never shows a secret.
+/// How long a token from the token endpoint is good for when nothing else was asked for.
+pub const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_hours(1);
+
+/// Credentials that are accepted, and whose they are. `Debug` shows neither.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Auth {
+pub struct Auth {
+    kind: AuthKind,
+    me: Option<String>,
+}
+
+/// The kinds of credentials. `Debug` never shows a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub enum AuthKind {
     /// Everybody is let in.
     None,
-    /// HTTP Basic.
+    /// HTTP Basic (RFC 7617).
     Basic {
         /// The user name; it holds no colon.
         user: String,
         /// The password.
         password: String,
     },
-    /// A bearer token.
+    /// A bearer token (RFC 6750).
     Bearer {
         /// The token.
         token: String,
     },
+    /// A client that fetches bearer tokens with its own credentials (RFC 6749 §4.4).
+    OAuth {
+        /// The client's name.
+        client_id: String,
+        /// The client's secret.
+        client_secret: String,
+        /// How long each token is good for; whole seconds count.
+        lifetime: Duration,
+    },
 }
 
 impl Auth {
+    /// Everybody is let in.
+    pub fn none() -> Self {
+        AuthKind::None.into()
+    }
+
     /// HTTP Basic with this user and password.
     pub fn basic(user: impl Into<String>, password: impl Into<String>) -> Self {
-        Self::Basic { user: user.into(), password: password.into() }
+        AuthKind::Basic { user: user.into(), password: password.into() }.into()
     }
 
     /// A bearer token.
     pub fn bearer(token: impl Into<String>) -> Self {
-        Self::Bearer { token: token.into() }
+        AuthKind::Bearer { token: token.into() }.into()
     }
 
-    /// Whether the value of an `Authorization` header is good enough for this kind.
-    fn accepts(&self, authorization: Option<&str>) -> bool {
-        let credentials = |scheme: &str| {
-            let (given, rest) = authorization?.trim().split_once(' ')?;
-            given.eq_ignore_ascii_case(scheme).then(|| rest.trim())
-        };
-        match self {
-            Self::None => true,
-            Self::Bearer { token } => {
-                credentials("bearer").is_some_and(|given| same(given.as_bytes(), token))
-            }
-            Self::Basic { user, password } => credentials("basic")
-                .and_then(|given| STANDARD.decode(given).ok())
-                .is_some_and(|given| same(&given, &format!("{user}:{password}"))),
+    /// A client of the token endpoint, whose tokens are good for an hour.
+    pub fn oauth(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
+        AuthKind::OAuth {
+            client_id: client_id.into(),
+            client_secret: client_secret.into(),
+            lifetime: DEFAULT_TOKEN_LIFETIME,
         }
+        .into()
     }
 
-    /// What `WWW-Authenticate` says for this kind (RFC 7617 §2, RFC 6750 §3).
-    fn challenge(&self) -> Option<&'static str> {
-        match self {
-            Self::None => None,
-            Self::Basic { .. } => Some(r#"Basic realm="mock-aquera", charset="UTF-8""#),
-            Self::Bearer { .. } => Some(r#"Bearer realm="mock-aquera""#),
+    /// Tokens from the token endpoint are good for this long, in whole seconds. Without effect on other kinds.
+    pub fn token_lifetime(mut self, good_for: Duration) -> Self {
+        if let AuthKind::OAuth { lifetime, .. } = &mut self.kind {
+            *lifetime = good_for;
         }
+        self
+    }
+
+    /// Names the account that `/Me` stands for (RFC 7644 §3.11) with these credentials.
+    pub fn as_user(mut self, user_name: impl Into<String>) -> Self {
+        self.me = Some(user_name.into());
+        self
+    }
+
+    /// Which kind they are.
+    pub fn kind(&self) -> &AuthKind {
+        &self.kind
+    }
+
+    /// The `userName` of the account that `/Me` stands for: the one named by [`as_user`](Self::as_user), else the
+    /// user of HTTP Basic or the client of the token endpoint. A bearer token says nothing by itself.
+    pub fn me(&self) -> Option<&str> {
+        self.me.as_deref().or(match &self.kind {
+            AuthKind::None | AuthKind::Bearer { .. } => None,
+            AuthKind::Basic { user, .. } => Some(user),
+            AuthKind::OAuth { client_id, .. } => Some(client_id),
+        })
     }
 }
 
-fn same(given: &[u8], expected: &str) -> bool {
-    given.ct_eq(expected.as_bytes()).into()
-}
-
-/// Whether any of the accepted kinds is satisfied. All are looked at, so the time taken tells nothing.
-pub(crate) fn accepted(kinds: &[Auth], authorization: Option<&HeaderValue>) -> bool {
-    let authorization = authorization.and_then(|value| value.to_str().ok());
-    kinds.iter().fold(false, |so_far, kind| kind.accepts(authorization) | so_far)
-}
-
-/// The challenges of a 401, one for each scheme that is accepted.
-pub(crate) fn challenges(kinds: &[Auth]) -> Vec<&'static str> {
-    let mut challenges: Vec<_> = kinds.iter().filter_map(Auth::challenge).collect();
-    challenges.sort_unstable();
-    challenges.dedup();
-    challenges
+impl From<AuthKind> for Auth {
+    fn from(kind: AuthKind) -> Self {
+        Self { kind, me: None }
+    }
 }
 
 impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl fmt::Debug for AuthKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::None => "none",
             Self::Basic { .. } => "basic:[redacted]",
             Self::Bearer { .. } => "bearer:[redacted]",
+            Self::OAuth { .. } => "oauth:[redacted]",
         })
     }
 }
@@ -99,8 +140,10 @@ impl fmt::Debug for Auth {
 /// Why a text is no [`Auth`]. The text itself is never repeated: it may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseAuthError {
-    /// The kind is not one of the three.
-    #[error("the kind of authentication is one of none, basic:USER:PASSWORD, bearer:TOKEN")]
+    /// The kind is not one of the four.
+    #[error(
+        "the kind of authentication is one of none, basic:USER:PASSWORD, bearer:TOKEN, oauth:CLIENT:SECRET"
+    )]
     UnknownKind,
     /// `basic` without its two parts.
     #[error("basic authentication is written basic:USER:PASSWORD, with neither part empty")]
@@ -108,6 +151,15 @@ pub enum ParseAuthError {
     /// `bearer` without a token that fits in a header.
     #[error("bearer authentication is written bearer:TOKEN, and the token is visible ASCII without spaces")]
     UnusableToken,
+    /// `oauth` without its two or three parts.
+    #[error(
+        "OAuth 2 authentication is written oauth:CLIENT:SECRET or oauth:CLIENT:SECRET:LIFETIME, \
+         with no part empty and no colon inside one"
+    )]
+    IncompleteOAuth,
+    /// `oauth` with a third part that is no span of time.
+    #[error("the lifetime of a token is a whole number above zero with its unit, such as 3600s, 60m or 1h")]
+    BadLifetime,
 }
 
 impl FromStr for Auth {
@@ -116,7 +168,7 @@ impl FromStr for Auth {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         match kind {
-            "none" if text == "none" => Ok(Self::None),
+            "none" if text == "none" => Ok(Self::none()),
             "basic" => match rest.split_once(':') {
                 Some((user, password)) if !user.is_empty() && !password.is_empty() => {
                     Ok(Self::basic(user, password))
@@ -127,39 +179,56 @@ impl FromStr for Auth {
                 Ok(Self::bearer(rest))
             }
             "bearer" => Err(ParseAuthError::UnusableToken),
+            "oauth" => client(rest),
             _ => Err(ParseAuthError::UnknownKind),
         }
     }
+}
+
+/// A colon inside the secret is refused and not guessed at: a lifetime without its unit would become a part of it.
+fn client(text: &str) -> Result<Auth, ParseAuthError> {
+    let parts: Vec<&str> = text.split(':').collect();
+    if parts.iter().any(|part| part.is_empty()) {
+        return Err(ParseAuthError::IncompleteOAuth);
+    }
+    match *parts {
+        [id, secret] => Ok(Auth::oauth(id, secret)),
+        [id, secret, lifetime] => {
+            Ok(Auth::oauth(id, secret).token_lifetime(span(lifetime).ok_or(ParseAuthError::BadLifetime)?))
+        }
+        _ => Err(ParseAuthError::IncompleteOAuth),
+    }
+}
+
+fn span(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
+    number.checked_mul(seconds).map(Duration::from_secs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(kinds: &[&str], header: Option<&str>, expected: bool) {
-        let kinds: Vec<Auth> = kinds.iter().map(|kind| kind.parse().unwrap()).collect();
-        let header = header.map(|value| HeaderValue::from_str(value).unwrap());
-        assert_eq!(accepted(&kinds, header.as_ref()), expected, "{kinds:?} {header:?}");
-    }
-
     #[test]
-    fn any_accepted_kind_lets_in() {
-        let basic = format!("Basic {}", STANDARD.encode("ann:s3:cret"));
-        check(&["none"], None, true);
-        check(&["none"], Some("Bearer whatever"), true);
-        check(&["bearer:t"], Some("Bearer t"), true);
-        check(&["bearer:t"], Some("bearer t"), true);
-        check(&["bearer:t"], Some("Bearer u"), false);
-        check(&["bearer:t"], Some("Bearer tt"), false);
-        check(&["bearer:t"], Some("Basic t"), false);
-        check(&["bearer:t"], Some("t"), false);
-        check(&["bearer:t"], None, false);
-        check(&["basic:ann:s3:cret"], Some(&basic), true);
-        check(&["basic:ann:other"], Some(&basic), false);
-        check(&["basic:ann:s3:cret"], Some("Basic !!!"), false);
-        check(&["basic:ann:other", "bearer:t"], Some("Bearer t"), true);
-        check(&[], Some("Bearer t"), false);
+    fn what_is_written_right_is_understood() {
+        #[track_caller]
+        fn check(text: &str, expected: &Auth) {
+            assert!(text.parse::<Auth>().unwrap() == *expected, "{text}");
+        }
+        check("none", &Auth::none());
+        check("basic:ann:s3:cret", &Auth::basic("ann", "s3:cret"));
+        check("bearer:a:b", &Auth::bearer("a:b"));
+        check("oauth:id:secret", &Auth::oauth("id", "secret").token_lifetime(Duration::from_secs(3600)));
+        check("oauth:id:secret:90s", &Auth::oauth("id", "secret").token_lifetime(Duration::from_secs(90)));
+        check("oauth:id:secret:2m", &Auth::oauth("id", "secret").token_lifetime(Duration::from_secs(120)));
+        check("oauth:id:secret:2h", &Auth::oauth("id", "secret").token_lifetime(Duration::from_secs(7200)));
     }
 
     #[test]
@@ -175,20 +244,32 @@ mod tests {
         refused("basic::pw", &ParseAuthError::IncompleteBasic);
         refused("bearer:", &ParseAuthError::UnusableToken);
         refused("bearer:a b", &ParseAuthError::UnusableToken);
+        for text in ["oauth", "oauth:id", "oauth:id:", "oauth::secret", "oauth:id:secret:", "oauth:a:b:1s:c"]
+        {
+            refused(text, &ParseAuthError::IncompleteOAuth);
+        }
+        for lifetime in
+            ["3600", "s", "0s", "-1s", "1.5h", "1d", "1é", "99999999999999999999s", "9999999999999999999h"]
+        {
+            refused(&format!("oauth:id:hunter2:{lifetime}"), &ParseAuthError::BadLifetime);
+        }
+    }
+
+    #[test]
+    fn credentials_know_whose_they_are() {
+        assert_eq!(Auth::basic("ann", "pw").me(), Some("ann"));
+        assert_eq!(Auth::oauth("client", "pw").me(), Some("client"));
+        assert_eq!(Auth::bearer("t").me(), None);
+        assert_eq!(Auth::none().me(), None);
+        for auth in [Auth::none(), Auth::basic("ann", "pw"), Auth::bearer("t"), Auth::oauth("c", "pw")] {
+            assert_eq!(auth.as_user("zoe").me(), Some("zoe"));
+        }
     }
 
     #[test]
     fn debug_shows_no_secret() {
-        let shown = format!("{:?}", [Auth::basic("ann", "hunter2"), Auth::bearer("hunter2")]);
+        let all = [Auth::basic("ann", "hunter2"), Auth::bearer("hunter2"), Auth::oauth("ann", "hunter2")];
+        let shown = format!("{all:?} {:?}", all.each_ref().map(|auth| auth.clone().as_user("ann")));
         assert!(!shown.contains("hunter2") && !shown.contains("ann"), "{shown}");
-    }
-
-    #[test]
-    fn each_scheme_is_challenged_once() {
-        let kinds = [Auth::bearer("a"), Auth::basic("u", "p"), Auth::bearer("b"), Auth::None];
-        assert_eq!(
-            challenges(&kinds),
-            [r#"Basic realm="mock-aquera", charset="UTF-8""#, r#"Bearer realm="mock-aquera""#]
-        );
     }
 }

@@ -1,9 +1,15 @@
 //! Where the mock reads the time: an input, so that a run can be repeated.
 
+mod movable;
+mod text;
+
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+
+pub use movable::{AppClock, ClockState};
+pub(crate) use text::date_time;
 
 /// Tells the time of one server: `meta.created`, `meta.lastModified` and the journal use it.
 pub trait Clock: fmt::Debug + Send + Sync {
@@ -42,11 +48,6 @@ impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How SCIM writes an instant here: UTC, to the millisecond.
-pub(crate) fn date_time(instant: Timestamp) -> String {
-    format!("{instant:.3}")
 }
 
 #[cfg(test)]

@@ -44,15 +44,23 @@ mod store;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
-pub use auth::{Auth, DEFAULT_TOKEN, ParseAuthError};
+pub use auth::{Auth, AuthKind, DEFAULT_TOKEN, DEFAULT_TOKEN_LIFETIME, ParseAuthError};
 pub use builder::{MockAquera, MockAqueraBuilder, StartError};
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{AppClock, Clock, ClockState, ManualClock, SystemClock};
 pub use fault::{Fault, ParseFaultError, Phase};
 pub use hold::Hold;
 pub use journal::{Downstream, DownstreamOperation, Exchange};
 pub use profile::{
-    ActiveChange, ApplicationRules, DeleteRule, Deviation, DownstreamDelete, GatewayRules, PartialUpdateRule,
-    PatchRule, Profile, ProfileError, PutRule,
+    ActiveChange, ApplicationRules, CanonicalValues, Claim, ConfigMember, CreateDisabled, CursorRule,
+    DeactivatedUsers, DeleteRule, Deviation, Dialect, Dialects, Difference, DisableRule, DiscoveryAccess,
+    DiscoveryRules, DownstreamDelete, EmailValue, Endpoint, ErrorBody, ErrorContentType, ErrorRules,
+    EtagRule, Feature, FeatureRules, FilterCase, FilterMiss, FilterRules, FilterSubset,
+    FilteredGroupsStartIndex, GatewayRules, Ids, ItemsPerPage, ListRules, Location, MembersInLists,
+    MembersShown, OperationRule, Pages, ParsePeriodError, PartialUpdateRule, PastEnd, PatchReply, PatchRule,
+    PathCase, Period, Presence, Profile, ProfileError, PutMissingAttributes, PutRule, PutWithoutActive,
+    RateLimit, RateMethods, RatePer, ReplyBody, ReplyContentType, ReplyRules, RequestContentType,
+    RequestRules, RetryAfter, SortRule, StartIndex, Support, TotalResults, UnknownAttributes, UnknownMember,
+    UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
 pub use server::{ApplicationError, MAX_APPLICATIONS};
 

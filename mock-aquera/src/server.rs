@@ -8,14 +8,13 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::response::Response;
 use dashmap::DashMap;
 
 use crate::application::{
-    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Settings, unauthorized,
+    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Settings, mixed, unauthorized,
 };
-use crate::auth::{self, Auth};
+use crate::auth::{Auth, Gatekeeper};
 use crate::clock::Clock;
 use crate::fault::{Fault, Phase};
 use crate::lock;
@@ -43,6 +42,8 @@ pub(crate) struct Defaults {
 pub(crate) struct Server {
     origin: String,
     defaults: Defaults,
+    /// Guards the applications that don't exist yet.
+    gatekeeper: Gatekeeper,
     clock: Arc<dyn Clock>,
     applications: DashMap<String, Application>,
     /// Held while an application is made, so that the limit is kept.
@@ -67,7 +68,8 @@ pub enum ApplicationError {
 
 impl Server {
     pub(crate) fn new(origin: String, defaults: Defaults, clock: Arc<dyn Clock>) -> Self {
-        Self { origin, defaults, clock, applications: DashMap::new(), making: Mutex::new(()) }
+        let gatekeeper = Gatekeeper::new(defaults.auth.clone(), defaults.seed);
+        Self { origin, defaults, gatekeeper, clock, applications: DashMap::new(), making: Mutex::new(()) }
     }
 
     pub(crate) fn application(&self, name: &str) -> Option<Application> {
@@ -128,7 +130,8 @@ impl Server {
             other => format!("{}/apps/{other}/scim", self.origin),
         };
         let auth = if config.auth.is_empty() { self.defaults.auth.clone() } else { config.auth };
-        let settings = Settings::new(config.profile, auth, scim_url);
+        let gatekeeper = Gatekeeper::new(auth, mixed(config.seed, &name));
+        let settings = Settings::new(config.profile, Arc::new(gatekeeper), scim_url);
         let key = name.as_str().to_owned();
         let application = Application::new(name, settings, config.seed, Arc::clone(&self.clock));
         self.applications.insert(key, application.clone());
@@ -140,8 +143,9 @@ impl Server {
         if let Some(application) = self.application(name) {
             return Ok(application);
         }
-        if !auth::accepted(&self.defaults.auth, request.headers().get(header::AUTHORIZATION)) {
-            return Err(unauthorized(&self.defaults.auth));
+        let access = self.gatekeeper.check(request.headers(), self.clock.now());
+        if access.principal().is_none() {
+            return Err(unauthorized(&self.gatekeeper, &access));
         }
         self.create_default(name).map_err(Reply::from)
     }

@@ -1,276 +1,344 @@
-//! The accounts of one application and all their indexes. A write keeps the indexes true; it knows no protocol rule
-//! save what a representation holds (RFC 7643 §3.1).
+//! The resources of one application and all their indexes. A write keeps the indexes, and what groups and users say of
+//! each other, true; it knows no other protocol rule.
+//!
+//! A resource is kept as the text that goes over the wire ([`document`]). Everything is behind the application's one
+//! lock, so a write is atomic. What users and groups say of each other (`groups`, `members`) is worked out when
+//! somebody reads ([`show`]), so it cannot become stale.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, OnceLock};
+pub(crate) mod content;
+pub(crate) mod document;
+mod index;
+pub(crate) mod members;
+mod order;
+pub(crate) mod show;
+mod table;
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use jiff::Timestamp;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use serde_json::{Map, Value, json};
 
-use crate::clock::date_time;
+use crate::types::{Kind, Role, Types};
+use content::{Content, Key};
+use document::{Document, Meta};
+use index::Index;
+use members::Members;
+pub(crate) use table::{Record, Table};
 
-/// What stands for itself in a path segment (RFC 3986 §2.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// One account with its full representation.
-#[derive(Debug)]
-pub(crate) struct Account {
-    order: u64,
-    version: u64,
-    created: String,
-    pub(crate) id: String,
-    pub(crate) resource: Value,
-    body: OnceLock<Bytes>,
+/// Where a resource is: its type and its place there. A place is used again once its resource is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Ref {
+    pub(crate) kind: u16,
+    pub(crate) slot: u32,
 }
 
-impl Account {
-    /// The representation as it goes over the wire, made once.
-    pub(crate) fn body(&self) -> Bytes {
-        self.body.get_or_init(|| Bytes::from(self.resource.to_string())).clone()
-    }
-
-    /// The weak entity tag (RFC 7644 §3.14).
-    pub(crate) fn etag(&self) -> &str {
-        self.resource["meta"]["version"].as_str().unwrap_or_default()
-    }
-
-    pub(crate) fn location(&self) -> &str {
-        self.resource["meta"]["location"].as_str().unwrap_or_default()
-    }
-
-    /// Whether the account is in use. An account that doesn't say is.
-    pub(crate) fn active(&self) -> bool {
-        self.resource["active"].as_bool().unwrap_or(true)
-    }
-}
-
-/// All accounts of one application.
+/// All resources of one application.
 #[derive(Debug)]
 pub(crate) struct Store {
-    users_url: String,
-    ids: StdRng,
-    next_order: u64,
-    by_id: HashMap<String, Arc<Account>>,
-    by_user_name: HashMap<String, Vec<u64>>,
-    in_order: BTreeMap<u64, Arc<Account>>,
+    types: Arc<Types>,
+    endpoints: Vec<String>,
+    tables: Vec<Table>,
+    ids: Index<Ref>,
+    random: StdRng,
+    freed_ids: Vec<Arc<str>>,
+    /// What reads still show, by id: until when, and nothing where the resource was not there.
+    stale: HashMap<Arc<str>, (Timestamp, Option<Bytes>)>,
 }
 
 impl Store {
-    /// `users_url` is the URL that ids are appended to; `seed` decides all ids.
-    pub(crate) fn new(users_url: String, seed: u64) -> Self {
+    /// `base_url` is the address of the application, without a slash at the end; `seed` decides all ids.
+    pub(crate) fn new(types: Arc<Types>, base_url: &str, seed: u64) -> Self {
         Self {
-            users_url,
-            ids: StdRng::seed_from_u64(seed),
-            next_order: 0,
-            by_id: HashMap::new(),
-            by_user_name: HashMap::new(),
-            in_order: BTreeMap::new(),
+            endpoints: types.all().iter().map(|kind| format!("{base_url}/{}", kind.endpoint)).collect(),
+            tables: types.all().iter().map(|kind| Table::new(kind.watched.len())).collect(),
+            types,
+            ids: Index::default(),
+            random: StdRng::seed_from_u64(seed),
+            freed_ids: Vec::new(),
+            stale: HashMap::new(),
         }
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<&Arc<Account>> {
-        self.by_id.get(id)
+    pub(crate) fn types(&self) -> &Arc<Types> {
+        &self.types
     }
 
-    /// All accounts in order of creation.
-    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = &Arc<Account>> {
-        self.in_order.values()
+    fn kind(&self, at: Ref) -> &Kind {
+        self.types.get(at.kind)
     }
 
-    /// The accounts with this `userName`, whatever its case, in order of creation.
-    pub(crate) fn named(&self, user_name: &str) -> impl Iterator<Item = &Arc<Account>> {
-        self.by_user_name
-            .get(&user_name.to_lowercase())
-            .into_iter()
-            .flatten()
-            .filter_map(|order| self.in_order.get(order))
+    pub(crate) fn table(&self, kind: u16) -> &Table {
+        &self.tables[usize::from(kind)]
     }
 
-    /// Whether an account other than `except` has this `userName`.
-    pub(crate) fn is_taken(&self, user_name: &str, except: Option<&str>) -> bool {
-        self.named(user_name).any(|account| Some(account.id.as_str()) != except)
+    fn table_mut(&mut self, kind: u16) -> &mut Table {
+        &mut self.tables[usize::from(kind)]
     }
 
-    /// Adds an account. An `id` that the resource brings is kept, and takes the place of whoever has it; a `meta` is
-    /// made anew.
-    pub(crate) fn insert(&mut self, mut resource: Map<String, Value>, now: Timestamp) -> Arc<Account> {
-        let id = match resource.get("id").and_then(Value::as_str) {
-            Some(id) if !id.is_empty() => id.to_owned(),
-            _ => self.new_id(),
-        };
-        self.remove(&id);
-        let order = self.next_order;
-        self.next_order += 1;
-        resource.insert("id".to_owned(), Value::from(id.as_str()));
-        self.put(order, 1, date_time(now), id, resource, now)
+    /// How many resources of a type there are.
+    pub(crate) fn count(&self, kind: u16) -> usize {
+        self.table(kind).order.len()
     }
 
-    /// Writes an account anew under its id and its place in the order: a new version. `None` where there is none.
-    pub(crate) fn update(
-        &mut self,
-        id: &str,
-        mut resource: Map<String, Value>,
-        now: Timestamp,
-    ) -> Option<Arc<Account>> {
-        let old = self.take(id)?;
-        resource.insert("id".to_owned(), Value::from(id));
-        Some(self.put(old.order, old.version + 1, old.created.clone(), old.id.clone(), resource, now))
+    /// The resource at a place, hidden ones excepted.
+    pub(crate) fn get(&self, at: Ref) -> Option<&Record> {
+        self.table(at.kind).get(at.slot).filter(|record| !record.hidden)
     }
 
-    pub(crate) fn remove(&mut self, id: &str) -> bool {
-        self.take(id).is_some()
+    /// The resource of an id, of whatever type.
+    pub(crate) fn find(&self, id: &str) -> Option<Ref> {
+        self.ids.candidates(id).find(|at| self.table(at.kind).get(at.slot).is_some_and(|record| &*record.id == id))
     }
 
-    fn new_id(&mut self) -> String {
+    /// The resource of a type and id.
+    pub(crate) fn find_in(&self, kind: u16, id: &str) -> Option<(Ref, &Record)> {
+        let at = self.find(id).filter(|at| at.kind == kind)?;
+        self.get(at).map(|record| (at, record))
+    }
+
+    /// The places whose watched text is this one, in order of creation.
+    pub(crate) fn equal(&self, kind: u16, index: usize, text: &str) -> Vec<u32> {
+        let folded = self.types.get(kind).watched[index].fold(text);
+        let table = self.table(kind);
+        let mut found: Vec<(u64, u32)> = table
+            .having(index, &folded)
+            .filter(|(_, record)| !record.hidden)
+            .map(|(slot, record)| (record.order, slot))
+            .collect();
+        if found.len() > 1 {
+            found.sort_unstable();
+            found.dedup();
+        }
+        found.into_iter().map(|(_, slot)| slot).collect()
+    }
+
+    /// The path of the first unique text that another resource of the type has, also one that is hidden.
+    pub(crate) fn taken(&self, kind: u16, keys: &[Key], except: Option<u32>) -> Option<(&str, &str)> {
+        let watched = &self.types.get(kind).watched;
+        let table = self.table(kind);
+        let unique = keys.iter().filter(|key| watched.get(usize::from(key.index)).is_some_and(|w| w.unique));
+        unique.into_iter().find_map(|key| {
+            let mut others = table.having(usize::from(key.index), &key.text);
+            let other = others.find(|(slot, _)| Some(*slot) != except)?;
+            Some((watched[usize::from(key.index)].text.as_str(), &*other.1.id))
+        })
+    }
+
+    /// A new id, which nobody has.
+    pub(crate) fn new_id(&mut self) -> Arc<str> {
         loop {
-            let id = uuid::Builder::from_random_bytes(self.ids.random()).into_uuid().to_string();
-            if !self.by_id.contains_key(&id) {
-                return id;
+            let mut buffer = uuid::Uuid::encode_buffer();
+            let id = uuid::Builder::from_random_bytes(self.random.random()).into_uuid();
+            let id: &str = id.hyphenated().encode_lower(&mut buffer);
+            if self.find(id).is_none() {
+                return id.into();
             }
         }
     }
 
-    fn put(
-        &mut self,
-        order: u64,
+    /// The id that was given up last, which is given again.
+    pub(crate) fn reused_id(&mut self) -> Option<Arc<str>> {
+        while let Some(id) = self.freed_ids.pop() {
+            if self.find(&id).is_none() {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Adds a resource; whoever has the id already goes.
+    pub(crate) fn insert(&mut self, kind: u16, id: Arc<str>, content: Content, now: Timestamp) -> Ref {
+        if let Some(before) = self.find(&id) {
+            self.remove(before);
+        }
+        let document = self.document(kind, &content, &id, now, now, 1);
+        let Content { keys, active, refs, secret, on_request, .. } = content;
+        let group = self.types.get(kind).role == Role::Group;
+        let record = Record {
+            id: Arc::clone(&id),
+            document,
+            keys: keys.into(),
+            order: 0,
+            version: 1,
+            created: now,
+            modified: now,
+            active: active.unwrap_or(true),
+            on_request,
+            hidden: false,
+            member_of: Vec::new(),
+            members: group.then(Box::<Members>::default),
+            secret: secret.map(Box::new),
+        };
+        let slot = self.table_mut(kind).insert(record);
+        let at = Ref { kind, slot };
+        self.ids.insert(&id, at);
+        if let Some(refs) = refs {
+            self.link(at, &refs);
+        }
+        at
+    }
+
+    fn document(
+        &self,
+        kind: u16,
+        content: &Content,
+        id: &str,
+        created: Timestamp,
+        modified: Timestamp,
         version: u64,
-        created: String,
-        id: String,
-        mut resource: Map<String, Value>,
-        now: Timestamp,
-    ) -> Arc<Account> {
-        resource.insert(
-            "meta".to_owned(),
-            json!({
-                "resourceType": "User",
-                "created": created,
-                "lastModified": date_time(now),
-                "version": format!("W/\"{version}\""),
-                "location": format!("{}/{}", self.users_url, utf8_percent_encode(&id, SEGMENT)),
-            }),
-        );
-        let account = Arc::new(Account {
-            order,
-            version,
-            created,
-            id: id.clone(),
-            resource: Value::Object(resource),
-            body: OnceLock::new(),
-        });
-        let orders = self.by_user_name.entry(name_key(&account)).or_default();
-        let at = orders.partition_point(|other| *other < order);
-        orders.insert(at, order);
-        self.in_order.insert(order, Arc::clone(&account));
-        self.by_id.insert(id, Arc::clone(&account));
-        account
+    ) -> Document {
+        let schemas = &self.types.get(kind).schemas;
+        let used = content.extensions.iter().filter_map(|at| schemas.extensions().get(*at));
+        let urns = std::iter::once(schemas.core()).chain(used).map(|schema| schema.id().as_str());
+        Document::new(urns, &content.members, &self.meta(kind, id, created, modified, version))
     }
 
-    fn take(&mut self, id: &str) -> Option<Arc<Account>> {
-        let account = self.by_id.remove(id)?;
-        self.in_order.remove(&account.order);
-        let key = name_key(&account);
-        if let Some(orders) = self.by_user_name.get_mut(&key) {
-            orders.retain(|order| *order != account.order);
-            if orders.is_empty() {
-                self.by_user_name.remove(&key);
+    fn meta<'a>(
+        &'a self,
+        kind: u16,
+        id: &'a str,
+        created: Timestamp,
+        modified: Timestamp,
+        version: u64,
+    ) -> Meta<'a> {
+        Meta {
+            resource_type: &self.types.get(kind).name,
+            created,
+            modified,
+            endpoint: &self.endpoints[usize::from(kind)],
+            id,
+            version,
+        }
+    }
+
+    /// Writes a resource anew under its id and its place in the order: a new version.
+    pub(crate) fn replace(&mut self, at: Ref, content: Content, now: Timestamp) {
+        let Some(record) = self.get(at) else { return };
+        let (id, created, version) = (Arc::clone(&record.id), record.created, record.version + 1);
+        let document = self.document(at.kind, &content, &id, created, now, version);
+        let Content { keys, active, refs, secret, on_request, .. } = content;
+        let table = self.table_mut(at.kind);
+        table.reindex(at.slot, keys.into());
+        if let Some(record) = table.get_mut(at.slot) {
+            record.document = document;
+            record.version = version;
+            record.modified = now;
+            record.active = active.unwrap_or(record.active);
+            record.on_request = on_request;
+            // What nobody can read is not taken away by leaving it out.
+            record.secret = secret.map(Box::new).or(record.secret.take());
+        }
+        if let Some(refs) = refs {
+            self.relink(at, &refs);
+        }
+    }
+
+    /// Sets one top-level member that no index is about, given as JSON text: a new version.
+    pub(crate) fn set_member(&mut self, at: Ref, name: &str, json: &[u8], active: Option<bool>, now: Timestamp) {
+        let Some(record) = self.get(at) else { return };
+        let version = record.version + 1;
+        let meta = self.meta(at.kind, &record.id, record.created, now, version);
+        let document = record.document.with_member(name, json, &meta);
+        if let Some(record) = self.table_mut(at.kind).get_mut(at.slot) {
+            record.document = document;
+            record.version = version;
+            record.modified = now;
+            record.active = active.unwrap_or(record.active);
+        }
+    }
+
+    /// A new version of the same content: something that it is read with has changed.
+    fn touch(&mut self, at: Ref, now: Timestamp) {
+        let Some(record) = self.table(at.kind).get(at.slot) else { return };
+        let version = record.version + 1;
+        let document = record.document.touched(&self.meta(at.kind, &record.id, record.created, now, version));
+        if let Some(record) = self.table_mut(at.kind).get_mut(at.slot) {
+            record.document = document;
+            record.version = version;
+            record.modified = now;
+        }
+    }
+
+    /// Removes a resource, also from the groups that it is a member of, which are changed by that.
+    pub(crate) fn remove_at(&mut self, at: Ref, now: Timestamp) -> Option<Record> {
+        let groups = self.table(at.kind).get(at.slot)?.member_of.clone();
+        let record = self.remove(at)?;
+        if let Some(kind) = self.types.of_role(Role::Group) {
+            for slot in groups {
+                self.touch(Ref { kind, slot }, now);
             }
         }
-        Some(account)
+        Some(record)
     }
-}
 
-fn name_key(account: &Account) -> String {
-    account.resource["userName"].as_str().unwrap_or_default().to_lowercase()
+    fn remove(&mut self, at: Ref) -> Option<Record> {
+        self.unlink(at);
+        let record = self.table_mut(at.kind).remove(at.slot)?;
+        self.ids.remove(&record.id, at);
+        self.freed_ids.push(Arc::clone(&record.id));
+        if self.freed_ids.len() > 1024 {
+            self.freed_ids.remove(0);
+        }
+        Some(record)
+    }
+
+    /// Takes a resource out of sight: nobody can read it any more, but its unique texts stay taken.
+    pub(crate) fn hide(&mut self, at: Ref, now: Timestamp) {
+        let groups = self.table(at.kind).get(at.slot).map(|record| record.member_of.clone()).unwrap_or_default();
+        self.unlink(at);
+        if let Some(id) = self.table_mut(at.kind).hide(at.slot) {
+            self.ids.remove(&id, at);
+        }
+        if let Some(kind) = self.types.of_role(Role::Group) {
+            for slot in groups {
+                self.touch(Ref { kind, slot }, now);
+            }
+        }
+    }
+
+    /// Lets reads of a resource show what it was, until an instant. The first of several writes counts.
+    pub(crate) fn keep_stale(&mut self, id: &Arc<str>, until: Timestamp, now: Timestamp, shown: Option<Bytes>) {
+        self.stale.retain(|_, (until, _)| *until > now);
+        self.stale.entry(Arc::clone(id)).or_insert((until, shown));
+    }
+
+    /// What reads of an id still show: `Some(None)` where it was not there.
+    pub(crate) fn stale(&self, id: &str, now: Timestamp) -> Option<Option<&Bytes>> {
+        if self.stale.is_empty() {
+            return None;
+        }
+        self.stale.get(id).filter(|(until, _)| *until > now).map(|(_, shown)| shown.as_ref())
+    }
+
+    /// Whether some read may show what was.
+    pub(crate) fn has_stale(&self) -> bool {
+        !self.stale.is_empty()
+    }
+
+    /// Whether indexes, order, totals and memberships agree with the resources. For tests; takes its time.
+    ///
+    /// # Errors
+    /// The first thing that does not agree.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let mut visible = 0;
+        for (kind, _) in self.types.positions() {
+            let table = self.table(kind);
+            table.check()?;
+            for (slot, record) in table.records().filter(|(_, record)| !record.hidden) {
+                visible += 1;
+                let at = Ref { kind, slot };
+                if self.find(&record.id) != Some(at) {
+                    return Err(format!("{} is not found by its id", record.id));
+                }
+                self.check_links(at, record)?;
+            }
+        }
+        if self.ids.len() == visible { Ok(()) } else { Err("an id leads nowhere".to_owned()) }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn store() -> Store {
-        Store::new("http://h/scim/Users".to_owned(), 7)
-    }
-
-    proptest! {
-        /// Whatever is written in whatever order, each index says what a look at every account says.
-        #[test]
-        fn an_index_agrees_with_a_scan(writes in vec((0..4_u8, 0..6_usize, "[aAbBß]{1,2}"), 0..40)) {
-            let mut store = store();
-            let mut ids: Vec<String> = Vec::new();
-            for (kind, at, name) in writes {
-                let id = ids.get(at).cloned();
-                match (kind, id) {
-                    (0 | 1, _) => ids.push(store.insert(user(&name), Timestamp::UNIX_EPOCH).id.clone()),
-                    (2, Some(id)) => drop(store.update(&id, user(&name), Timestamp::UNIX_EPOCH)),
-                    (_, Some(id)) => { store.remove(&id); }
-                    (_, None) => {}
-                }
-                let accounts: Vec<_> = store.all().cloned().collect();
-                prop_assert!(accounts.is_sorted_by_key(|account| account.order));
-                prop_assert_eq!(accounts.len(), store.by_id.len());
-                let key = name.to_lowercase();
-                let scanned = accounts.iter().filter(|account| name_key(account) == key).map(|account| &account.id);
-                let indexed: Vec<_> = store.named(&name).map(|account| &account.id).collect();
-                prop_assert_eq!(scanned.collect::<Vec<_>>(), indexed);
-                prop_assert_eq!(store.by_user_name.values().map(Vec::len).sum::<usize>(), accounts.len());
-            }
-        }
-    }
-
-    fn user(name: &str) -> Map<String, Value> {
-        Map::from_iter([("userName".to_owned(), Value::from(name))])
-    }
-
-    fn names(store: &Store) -> Vec<&str> {
-        store.all().filter_map(|account| account.resource["userName"].as_str()).collect()
-    }
-
-    #[test]
-    fn ids_come_from_the_seed() {
-        let ids = |seed| {
-            let mut store = Store::new(String::new(), seed);
-            [1, 2].map(|_| store.insert(user("a"), Timestamp::UNIX_EPOCH).id.clone())
-        };
-        assert_eq!(ids(1), ids(1));
-        assert_ne!(ids(1), ids(2));
-    }
-
-    #[test]
-    fn the_indexes_follow_every_write() {
-        let mut store = store();
-        let ann = store.insert(user("Ann"), Timestamp::UNIX_EPOCH);
-        let bob = store.insert(user("bob"), Timestamp::UNIX_EPOCH);
-        let twin = store.insert(user("ANN"), Timestamp::UNIX_EPOCH);
-        assert_eq!(names(&store), ["Ann", "bob", "ANN"]);
-        assert_eq!(store.named("ann").map(|account| &account.id).collect::<Vec<_>>(), [&ann.id, &twin.id]);
-        assert!(store.is_taken("aNN", Some(&ann.id)));
-
-        let renamed = store.update(&ann.id, user("carol"), Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(names(&store), ["carol", "bob", "ANN"]);
-        assert!(!store.is_taken("ann", Some(&twin.id)));
-        assert_eq!((renamed.etag(), ann.etag()), ("W/\"2\"", "W/\"1\""));
-
-        assert!(store.remove(&bob.id) && !store.remove(&bob.id));
-        assert!(!store.is_taken("bob", None));
-        assert_eq!(names(&store), ["carol", "ANN"]);
-        assert!(store.update(&bob.id, user("x"), Timestamp::UNIX_EPOCH).is_none());
-    }
-
-    #[test]
-    fn a_given_id_is_kept_and_escaped_in_the_location() {
-        let mut store = store();
-        let mut resource = user("a");
-        resource.insert("id".to_owned(), Value::from("a/b c"));
-        let account = store.insert(resource.clone(), Timestamp::UNIX_EPOCH);
-        assert_eq!(account.location(), "http://h/scim/Users/a%2Fb%20c");
-        store.insert(resource, Timestamp::UNIX_EPOCH);
-        assert_eq!(store.all().len(), 1);
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! SCIM error bodies and the detail error keywords (RFC 7644 §3.12).
+//! SCIM error bodies and the detail error keywords (RFC 7644 §3.12, RFC 9865).
 
 use std::fmt;
 
@@ -29,11 +29,17 @@ pub enum ScimType {
     InvalidVers,
     /// The request would put confidential data into a URI.
     Sensitive,
+    /// The cursor is not one that the server gave out (RFC 9865).
+    InvalidCursor,
+    /// The cursor is too old; the client starts anew (RFC 9865).
+    ExpiredCursor,
+    /// The page size is not the one that the cursor was made for, or no size at all (RFC 9865).
+    InvalidCount,
 }
 
 impl ScimType {
-    /// Every keyword, in the order of the RFC's table.
-    pub const ALL: [Self; 10] = [
+    /// Every keyword, in the order of the tables of RFC 7644 and RFC 9865.
+    pub const ALL: [Self; 13] = [
         Self::InvalidFilter,
         Self::TooMany,
         Self::Uniqueness,
@@ -44,6 +50,9 @@ impl ScimType {
         Self::InvalidValue,
         Self::InvalidVers,
         Self::Sensitive,
+        Self::InvalidCursor,
+        Self::ExpiredCursor,
+        Self::InvalidCount,
     ];
 
     /// The keyword as it stands in an error body.
@@ -59,6 +68,9 @@ impl ScimType {
             Self::InvalidValue => "invalidValue",
             Self::InvalidVers => "invalidVers",
             Self::Sensitive => "sensitive",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 
@@ -74,7 +86,10 @@ impl ScimType {
             | Self::InvalidPath
             | Self::NoTarget
             | Self::InvalidValue
-            | Self::InvalidVers => 400,
+            | Self::InvalidVers
+            | Self::InvalidCursor
+            | Self::ExpiredCursor
+            | Self::InvalidCount => 400,
         }
     }
 }
@@ -121,5 +136,8 @@ mod tests {
         let words: std::collections::BTreeSet<_> = ScimType::ALL.iter().map(|t| t.as_str()).collect();
         assert_eq!(words.len(), ScimType::ALL.len());
         assert!(ScimType::ALL.iter().all(|t| (400..500).contains(&t.status())));
+        for cursor in [ScimType::InvalidCursor, ScimType::ExpiredCursor, ScimType::InvalidCount] {
+            assert_eq!(cursor.status(), 400);
+        }
     }
 }

@@ -6,12 +6,16 @@
 //! by clients; it means, and is read as, `emails[type eq "work" and value eq "x"]`.
 
 mod eval;
+mod inspect;
 pub(crate) mod parse;
+mod simple;
 
 use std::{fmt, ops::Range, str::FromStr};
 
 pub(crate) use eval::element_matches;
+pub use inspect::{Operator, Part};
 pub use parse::{MAX_DEPTH, MAX_TERMS};
+pub use simple::simple_eq;
 
 use crate::{
     name::{AttrName, Urn},

@@ -15,6 +15,7 @@
 //! # Ok::<(), scim::filter::ParseError>(())
 //! ```
 
+pub mod accept;
 pub mod error;
 pub mod filter;
 pub mod name;

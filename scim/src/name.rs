@@ -133,7 +133,7 @@ caseless!(
     NameError::Urn
 );
 
-fn is_attr_name(text: &str) -> bool {
+pub(crate) fn is_attr_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'$' || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'$' | b'-' | b'_'))

@@ -6,12 +6,15 @@ mod common;
 mod discovery;
 mod group;
 mod json;
+mod resource_type;
 mod set;
 mod user;
 
 use std::fmt;
 
+use hashbrown::HashMap;
 pub use json::SchemaError;
+pub use resource_type::{ResourceType, SetError};
 pub use set::{Located, SchemaSet};
 
 use crate::name::{AttrName, Urn, cmp_ci};
@@ -177,6 +180,9 @@ pub struct Schema {
     name: String,
     description: String,
     attributes: Vec<Attribute>,
+    /// Positions by the exact spelling, which is what nearly every resource uses.
+    by_spelling: HashMap<Box<str>, usize>,
+    /// Positions in the order of the names without case, for every other spelling.
     by_name: Vec<usize>,
 }
 
@@ -185,7 +191,10 @@ impl Schema {
     pub fn new(id: Urn, name: &str, description: &str, attributes: Vec<Attribute>) -> Self {
         let mut by_name: Vec<usize> = (0..attributes.len()).collect();
         by_name.sort_by(|a, b| attributes[*a].name.cmp(&attributes[*b].name));
-        Self { id, name: name.to_owned(), description: description.to_owned(), attributes, by_name }
+        let by_spelling =
+            attributes.iter().enumerate().map(|(i, attr)| (Box::from(attr.name.as_str()), i)).collect();
+        let (name, description) = (name.to_owned(), description.to_owned());
+        Self { id, name, description, attributes, by_spelling, by_name }
     }
 
     /// The URN.
@@ -208,8 +217,18 @@ impl Schema {
         &self.attributes
     }
 
-    /// The attribute of a name, without case and without allocating.
+    /// The attribute of a name, without case and without allocating. The schema's own spelling is
+    /// found fastest.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.spelled(name).or_else(|| self.caseless(name))
+    }
+
+    /// The attribute that is spelled just so.
+    pub(crate) fn spelled(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.get(*self.by_spelling.get(name)?)
+    }
+
+    fn caseless(&self, name: &str) -> Option<&Attribute> {
         let found =
             self.by_name.binary_search_by(|i| cmp_ci(self.attributes[*i].name.as_str(), name)).ok()?;
         self.attributes.get(self.by_name[found])

@@ -1,16 +1,21 @@
 //! Does a resource fit its schemas (RFC 7643 §2, §3)? And the canonical spelling of its members.
 //!
 //! `null` and empty arrays are no value at all (RFC 7643 §2.5). Suggested values (`canonicalValues`)
-//! are suggestions and not enforced.
+//! are suggestions and not enforced, unless [`ValidateOptions`] say so.
+
+mod immutable;
 
 use std::fmt;
+
+pub use immutable::check_immutable;
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use crate::{
+    error::ScimType,
     path::{get_ci, key_ci},
-    schema::{Attribute, AttributeType, Schema, SchemaSet},
+    schema::{Attribute, AttributeType, Mutability, Schema, SchemaSet},
 };
 
 /// One thing in a resource that does not fit its schemas.
@@ -43,6 +48,32 @@ pub enum ProblemKind {
     /// `schemas` does not name a schema that the resource uses.
     #[error("does not list {0}")]
     Unlisted(String),
+    /// `schemas` names a schema that the resource type lacks.
+    #[error("names {0}, which the resource type does not have")]
+    Foreign(String),
+    /// Its value is not one of those that the schema names.
+    #[error("must be one of {}", .0.join(", "))]
+    Canonical(Vec<String>),
+    /// It has another value already, and may be given one only once.
+    #[error("is immutable and has a value")]
+    Immutable,
+}
+
+impl ProblemKind {
+    /// The error keyword of RFC 7644 §3.12 for it.
+    pub const fn scim_type(&self) -> ScimType {
+        match self {
+            Self::Immutable => ScimType::Mutability,
+            Self::Unknown
+            | Self::Spelling(_)
+            | Self::Missing
+            | Self::Type(_)
+            | Self::Primary
+            | Self::Unlisted(_)
+            | Self::Foreign(_)
+            | Self::Canonical(_) => ScimType::InvalidValue,
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -51,16 +82,37 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Checks a resource against its schemas: types, required attributes, unknown ones, spelling,
-/// a single primary value, `schemas`. Attributes that only the server writes may be missing.
+/// How strict [`validate_with`] is; the default is what [`validate`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ValidateOptions {
+    /// Whether a value must be one of the `canonicalValues`, where an attribute has any.
+    pub canonical_values: bool,
+    /// Whether required attributes that only the server writes may be missing, as in a request.
+    pub without_read_only: bool,
+}
+
+/// Checks a resource against its schemas: types, required attributes and extensions, unknown
+/// ones, spelling, a single primary value, `schemas`.
 ///
 /// # Errors
 /// Every problem, in the order of the resource.
 pub fn validate(resource: &Value, schemas: &SchemaSet) -> Result<(), Vec<Problem>> {
-    let mut problems = Problems(Vec::new());
+    validate_with(resource, schemas, ValidateOptions::default())
+}
+
+/// Checks a resource as [`validate`] does, as strictly as the options say.
+///
+/// # Errors
+/// Every problem, in the order of the resource.
+pub fn validate_with(
+    resource: &Value,
+    schemas: &SchemaSet,
+    options: ValidateOptions,
+) -> Result<(), Vec<Problem>> {
+    let mut problems = Problems { found: Vec::new(), options };
     let Value::Object(members) = resource else {
         problems.add("the resource", ProblemKind::Type("an object"));
-        return Err(problems.0);
+        return Err(problems.found);
     };
     for (key, value) in members {
         if let Some(schema) = schemas.extension(key) {
@@ -72,29 +124,39 @@ pub fn validate(resource: &Value, schemas: &SchemaSet) -> Result<(), Vec<Problem
     }
     let required = schemas.core().attributes().iter().chain(schemas.common());
     problems.required("", members, required);
+    for schema in schemas.required_extensions() {
+        let urn = schema.id().as_str();
+        if get_ci(members, urn).is_none_or(Value::is_null) {
+            problems.add(urn, ProblemKind::Missing);
+        }
+    }
     problems.listed(members, schemas);
-    if problems.0.is_empty() { Ok(()) } else { Err(problems.0) }
+    if problems.found.is_empty() { Ok(()) } else { Err(problems.found) }
 }
 
 /// Checks one value of an attribute; `place` is how problems name it.
 pub(crate) fn check_attribute(attr: &Attribute, value: &Value, place: &str) -> Vec<Problem> {
-    let mut problems = Problems(Vec::new());
+    let mut problems = Problems::default();
     problems.attribute(place, value, attr);
-    problems.0
+    problems.found
 }
 
 /// Checks one of the values of a multi-valued attribute.
 pub(crate) fn check_single(attr: &Attribute, value: &Value, place: &str) -> Vec<Problem> {
-    let mut problems = Problems(Vec::new());
+    let mut problems = Problems::default();
     problems.single(place, value, attr);
-    problems.0
+    problems.found
 }
 
-struct Problems(Vec<Problem>);
+#[derive(Default)]
+struct Problems {
+    found: Vec<Problem>,
+    options: ValidateOptions,
+}
 
 impl Problems {
     fn add(&mut self, place: impl Into<String>, kind: ProblemKind) {
-        self.0.push(Problem { place: place.into(), kind });
+        self.found.push(Problem { place: place.into(), kind });
     }
 
     fn spelling(&mut self, found: &str, canonical: &str) {
@@ -154,6 +216,8 @@ impl Problems {
             self.add(place, ProblemKind::Type(expected));
         } else if attr.required && value.as_str() == Some("") {
             self.add(place, ProblemKind::Missing);
+        } else if self.options.canonical_values && !is_canonical(attr, value) {
+            self.add(place, ProblemKind::Canonical(attr.canonical_values.clone()));
         }
     }
 
@@ -163,7 +227,10 @@ impl Problems {
         members: &Map<String, Value>,
         attrs: impl Iterator<Item = &'a Attribute>,
     ) {
-        for attr in attrs.filter(|attr| attr.required) {
+        let excused =
+            |attr: &Attribute| self.options.without_read_only && attr.mutability == Mutability::ReadOnly;
+        let missing: Vec<&Attribute> = attrs.filter(|attr| attr.required && !excused(attr)).collect();
+        for attr in missing {
             if get_ci(members, attr.name.as_str()).is_none_or(is_unassigned) {
                 self.add(format!("{prefix}{}", attr.name), ProblemKind::Missing);
             }
@@ -180,6 +247,18 @@ impl Problems {
                 self.add("schemas", ProblemKind::Unlisted(schema.id().to_string()));
             }
         }
+    }
+}
+
+fn is_canonical(attr: &Attribute, value: &Value) -> bool {
+    let same = |known: &String, text: &str| {
+        if attr.case_exact { known == text } else { known.eq_ignore_ascii_case(text) }
+    };
+    match value.as_str() {
+        Some(text) if !attr.canonical_values.is_empty() => {
+            attr.canonical_values.iter().any(|known| same(known, text))
+        }
+        _ => true,
     }
 }
 
@@ -206,7 +285,7 @@ fn fits(kind: AttributeType, value: &Value) -> Result<(), &'static str> {
     if fits { Ok(()) } else { Err(expected) }
 }
 
-fn is_base64(text: &str) -> bool {
+pub(crate) fn is_base64(text: &str) -> bool {
     let data = text.trim_end_matches('=');
     text.len() - data.len() <= 2
         && data.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_'))
@@ -301,6 +380,42 @@ mod tests {
         check(json!({ENTERPRISE_URN: {"department": "Ops"}}), &[&unlisted]);
         let typed = format!("{ENTERPRISE_URN}:department must be a text");
         check(json!({"schemas": [USER_URN, ENTERPRISE_URN], ENTERPRISE_URN: {"department": 4}}), &[&typed]);
+    }
+
+    #[test]
+    fn suggested_values_bind_where_the_options_say_so() {
+        let options = ValidateOptions { canonical_values: true, ..ValidateOptions::default() };
+        #[track_caller]
+        fn check(kind: &str, options: ValidateOptions, expected: &[&str]) {
+            let user = json!({"schemas": [USER_URN], "userName": "ida", "emails": [
+                {"type": "WORK", "value": "a"}, {"type": kind, "value": "b"}]});
+            let found = validate_with(&user, SchemaSet::user(), options).err().unwrap_or_default();
+            assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        }
+        check("summer", ValidateOptions::default(), &[]);
+        check("home", options, &[]);
+        check("summer", options, &["emails[1].type must be one of work, home, other"]);
+        // Entitlements have no suggestions, so anything goes.
+        let user =
+            json!({"schemas": [USER_URN], "userName": "a", "entitlements": [{"type": "x", "value": "y"}]});
+        assert_eq!(validate_with(&user, SchemaSet::user(), options), Ok(()));
+    }
+
+    #[test]
+    fn a_request_may_lack_what_the_server_writes() {
+        let schema = json!({"id": "urn:example:thing", "attributes": [
+            {"name": "serial", "required": true, "mutability": "readOnly"},
+            {"name": "colour", "required": true}]});
+        let set = SchemaSet::new(Schema::from_json(&schema).unwrap(), Vec::new());
+        let thing = json!({"schemas": ["urn:example:thing"]});
+        let places = |options| -> Vec<String> {
+            validate_with(&thing, &set, options).unwrap_err().into_iter().map(|p| p.place).collect()
+        };
+        assert_eq!(places(ValidateOptions::default()), ["serial", "colour"]);
+        assert_eq!(
+            places(ValidateOptions { without_read_only: true, ..ValidateOptions::default() }),
+            ["colour"]
+        );
     }
 
     #[test]

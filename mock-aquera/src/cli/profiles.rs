@@ -29,7 +29,7 @@ fn list(text: &mut String) -> fmt::Result {
 
 fn show(text: &mut String, profile: &Profile) -> fmt::Result {
     let claim =
-        if profile.advertises_patch { "says that PATCH works" } else { "says that PATCH does not work" };
+        if profile.advertises_patch() { "says that PATCH works" } else { "says that PATCH does not work" };
     writeln!(text, "{}: {}\nServiceProviderConfig {claim}.", profile.name, profile.summary)?;
     for deviation in &profile.deviations {
         let profile::Deviation { deviation, spec, source } = deviation;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
-use crate::auth::{Auth, DEFAULT_TOKEN};
+use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
 use crate::generate::generated_users;
@@ -128,15 +128,12 @@ fn credentials(written: &[String]) -> Result<Vec<Auth>, Failure> {
 
 /// A built-in profile by its name, or the file at a path: what ends in `.toml` or has a separator is a path.
 fn read_profile(written: &str) -> Result<Profile, Failure> {
-    let path = Path::new(written);
-    if path.extension().is_none_or(|extension| extension != "toml") && path.components().count() < 2 {
+    if !profile::is_path(written) {
         return Profile::builtin(written)
             .ok_or_else(|| Failure::usage(format!("read --profile: {}", profile::unknown(written))));
     }
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("read the profile {}: {error}", path.display())))?;
-    Profile::from_toml(&text)
-        .map_err(|error| Failure::usage(format!("read the profile {}: {error}", path.display())))
+    Profile::from_file(Path::new(written))
+        .map_err(|error| Failure::usage(format!("read the profile {written}: {error}")))
 }
 
 /// The users of an NDJSON file, each with the number of its line. Blank lines are passed over.
@@ -190,10 +187,15 @@ fn announce(
     writeln!(out, "mock-aquera {} is ready\n", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "  SCIM URL   {scim}")?;
     for kind in auth {
-        match kind {
-            Auth::None => writeln!(out, "  Auth       none needed")?,
-            Auth::Basic { user, password } => writeln!(out, "  Basic      user {user}, password {password}")?,
-            Auth::Bearer { token } => writeln!(out, "  Token      {token}")?,
+        match kind.kind() {
+            AuthKind::None => writeln!(out, "  Auth       none needed")?,
+            AuthKind::Basic { user, password } => {
+                writeln!(out, "  Basic      user {user}, password {password}")?;
+            }
+            AuthKind::Bearer { token } => writeln!(out, "  Token      {token}")?,
+            AuthKind::OAuth { client_id, client_secret, .. } => {
+                writeln!(out, "  Client     {client_id}, secret {client_secret}")?;
+            }
         }
     }
     writeln!(out, "  Profile    {} ({})", profile.name, profile.summary)?;
@@ -210,12 +212,12 @@ fn announce(
 
 /// The header that the first kind of credentials asks for.
 fn authorization(auth: &[Auth]) -> Option<String> {
-    match auth.first()? {
-        Auth::None => None,
-        Auth::Basic { user, password } => {
+    match auth.first()?.kind() {
+        AuthKind::None | AuthKind::OAuth { .. } => None,
+        AuthKind::Basic { user, password } => {
             Some(format!("Authorization: Basic {}", STANDARD.encode(format!("{user}:{password}"))))
         }
-        Auth::Bearer { token } => Some(format!("Authorization: Bearer {token}")),
+        AuthKind::Bearer { token } => Some(format!("Authorization: Bearer {token}")),
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::query::{MAX_COUNT, has_filter};
 use super::{Refusal, Scene};
-use crate::auth::Auth;
+use crate::auth::{Auth, schemes};
 use crate::problem::Problem;
 use crate::profile::Profile;
 use crate::reply::Reply;
@@ -118,7 +118,7 @@ fn service_provider_config(profile: &Profile, auth: &[Auth], scim_url: &str) -> 
     let supported = |supported: bool| json!({ "supported": supported });
     json!({
         "schemas": [SPC_URN],
-        "patch": supported(profile.advertises_patch),
+        "patch": supported(profile.advertises_patch()),
         "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
         "filter": {"supported": true, "maxResults": MAX_COUNT},
         "changePassword": supported(false),
@@ -130,35 +130,6 @@ fn service_provider_config(profile: &Profile, auth: &[Auth], scim_url: &str) -> 
             "location": format!("{scim_url}/ServiceProviderConfig"),
         },
     })
-}
-
-/// Each scheme once, the first one primary.
-fn schemes(auth: &[Auth]) -> Vec<Value> {
-    let mut schemes: Vec<Value> = Vec::new();
-    for kind in auth {
-        let (kind, name, description, spec) = match kind {
-            Auth::None => continue,
-            Auth::Basic { .. } => (
-                "httpbasic",
-                "HTTP Basic",
-                "A user name and a password.",
-                "https://www.rfc-editor.org/rfc/rfc7617",
-            ),
-            Auth::Bearer { .. } => (
-                "oauthbearertoken",
-                "OAuth Bearer Token",
-                "A token that whoever holds it may use.",
-                "https://www.rfc-editor.org/rfc/rfc6750",
-            ),
-        };
-        if schemes.iter().all(|known| known["type"] != kind) {
-            let primary = schemes.is_empty();
-            schemes.push(json!({
-                "type": kind, "name": name, "description": description, "specUri": spec, "primary": primary,
-            }));
-        }
-    }
-    schemes
 }
 
 fn user_type(scim_url: &str) -> Value {

@@ -36,7 +36,9 @@ pub(super) fn for_replacement(sent: &Value) -> Result<Map<String, Value>, Proble
             | ProblemKind::Spelling(_)
             | ProblemKind::Missing
             | ProblemKind::Type(_)
-            | ProblemKind::Primary => true,
+            | ProblemKind::Primary
+            | ProblemKind::Canonical(_)
+            | ProblemKind::Immutable => true,
         })
         .map(ToString::to_string)
         .collect();

@@ -89,6 +89,15 @@ pub(super) fn replace(scene: &Scene<'_>, id: &str) -> Result<Reply, Refusal> {
     match scene.settings.profile.gateway.put {
         PutRule::Works => {}
         PutRule::Html404 => return Ok(Reply::html_not_found()),
+        PutRule::Answers400 => return Err(Problem::RefusedByProfile.into()),
+        PutRule::Answers405 => {
+            return Err(scene.not_allowed(super::allowed_on_user(&scene.settings.profile)));
+        }
+        PutRule::Answers501 => return Err(Problem::NotImplemented("PUT").into()),
+        PutRule::Ignored200 => {
+            let current = existing(&scene.store(), id, DownstreamOperation::Replace)?;
+            return Ok(Reply::account(StatusCode::OK, &current));
+        }
     }
     let mut next = resource::for_replacement(&scene.json()?)?;
     let mut store = scene.store();
@@ -105,14 +114,16 @@ pub(super) fn patch(scene: &Scene<'_>, id: &str) -> Result<Reply, Refusal> {
     let profile = &scene.settings.profile;
     let rule = profile.gateway.patch;
     match rule {
-        PatchRule::Answers400 => return Err(Problem::RefusedByProfile.into()),
+        PatchRule::Answers400 | PatchRule::Answers403 => return Err(Problem::RefusedByProfile.into()),
+        PatchRule::Answers404Html => return Ok(Reply::html_not_found()),
         PatchRule::Answers501 => return Err(Problem::NotImplemented("PATCH").into()),
         PatchRule::Answers405
         | PatchRule::Works
         | PatchRule::Ignored200
         | PatchRule::Ignored204
         | PatchRule::Lies200
-        | PatchRule::AppliedThen404 => {}
+        | PatchRule::AppliedThen404
+        | PatchRule::AppliedThen500 => {}
     }
     let request = PatchRequest::from_json(&scene.json()?).map_err(|error| bad_patch(&error))?;
     let mut store = scene.store();
@@ -193,7 +204,7 @@ fn carry_out(
 
 fn remove(scene: &Scene<'_>, store: &mut Store, current: &Account) {
     match scene.settings.profile.application.delete {
-        DownstreamDelete::Removes => {
+        DownstreamDelete::Removes | DownstreamDelete::Hides => {
             store.remove(&current.id);
         }
         DownstreamDelete::Deactivates if !current.active() => {}

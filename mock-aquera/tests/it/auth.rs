@@ -58,7 +58,7 @@ async fn any_of_the_accepted_credentials_opens() {
 
 #[tokio::test]
 async fn credentials_can_change_and_may_be_needless() {
-    let mock = MockAquera::builder().auth(Auth::None).start().await.unwrap();
+    let mock = MockAquera::builder().auth(Auth::none()).start().await.unwrap();
     assert_eq!(ask(&mock, "/Users", |request| request).await.status, 200);
     mock.default_application().set_auth(vec![Auth::basic("u", "p")]);
     let refused = ask(&mock, "/Users", |request| request).await;

@@ -209,7 +209,13 @@ fn compare_text(value: &str, op: CompareOp, literal: &str, facts: AttrFacts<'_>)
     compare_text(&value, op, &literal, AttrFacts { case_exact: true, date_time: false, ..facts })
 }
 
+/// From this length on, copies in lower case are compared by a search that is linear in the worst case.
+const LONG: usize = 32;
+
 fn caseless_ascii(value: &str, op: CompareOp, literal: &str) -> bool {
+    if op == CompareOp::Co && literal.len() > LONG && value.len() >= literal.len() {
+        return value.to_ascii_lowercase().contains(&literal.to_ascii_lowercase());
+    }
     let (v, l) = (value.as_bytes(), literal.as_bytes());
     match op {
         CompareOp::Eq => v.eq_ignore_ascii_case(l),

@@ -46,6 +46,7 @@ pub(super) fn service_provider_config() -> Schema {
         feature("changePassword", "Changing a password.", vec![]),
         feature("sort", "Sorted queries.", vec![]),
         feature("etag", "Entity tags.", vec![]),
+        pagination(),
         complex(
             "authenticationSchemes",
             "How a client may authenticate.",
@@ -68,6 +69,24 @@ pub(super) fn service_provider_config() -> Schema {
         .required(),
     ];
     schema(SPC_URN, "Service Provider Configuration", "What a service provider can do.", attributes)
+}
+
+/// RFC 9865: which ways of paging there are.
+fn pagination() -> Attribute {
+    let limit = |name, description| typed(name, AttributeType::Integer, description);
+    complex(
+        "pagination",
+        "Paging through the answers to a query.",
+        vec![
+            flag("cursor", "Whether a client may page by cursor."),
+            flag("index", "Whether a client may page by index."),
+            text("defaultPaginationMethod", "What a query without either means.")
+                .suggests(&["cursor", "index"]),
+            limit("defaultPageSize", "How many resources a page holds unless a count is given."),
+            limit("maxPageSize", "How many resources a page holds at most."),
+            limit("cursorTimeout", "How many seconds a cursor is good for."),
+        ],
+    )
 }
 
 pub(super) fn resource_type() -> Schema {

@@ -3,12 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use super::{Attribute, AttributeType, Mutability, Returned, SCHEMA_URN, Schema, Uniqueness};
-use crate::{name::AttrName, path::get_ci};
+use crate::{
+    name::{AttrName, Urn},
+    path::get_ci,
+};
 
-/// Why a document is not a schema.
+/// Why a document is not a schema, or not a resource type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("schema document, {place}: {problem}")]
+#[error("{document}, {place}: {problem}")]
 pub struct SchemaError {
+    document: &'static str,
     place: String,
     problem: String,
 }
@@ -31,9 +35,8 @@ impl Schema {
     /// # Errors
     /// The first member that is missing or has the wrong type or an unknown keyword.
     pub fn from_json(document: &Value) -> Result<Self, SchemaError> {
-        let reader = Reader::new(document, "the document")?;
-        let id = reader.text("id")?.ok_or_else(|| reader.error("`id` is missing"))?;
-        let id = id.parse().map_err(|e| reader.error(format!("`id`: {e}")))?;
+        let reader = Reader::new(document, "schema document", "the document")?;
+        let id = reader.urn("id")?;
         Ok(Self::new(
             id,
             reader.text("name")?.unwrap_or_default(),
@@ -70,22 +73,41 @@ impl Attribute {
     }
 }
 
-struct Reader<'a> {
+/// Reads members of one object, and says where it is when one does not fit.
+pub(super) struct Reader<'a> {
     members: &'a Map<String, Value>,
+    document: &'static str,
     place: String,
 }
 
 impl<'a> Reader<'a> {
-    fn new(value: &'a Value, place: &str) -> Result<Self, SchemaError> {
+    pub(super) fn new(value: &'a Value, document: &'static str, place: &str) -> Result<Self, SchemaError> {
         let place = place.to_owned();
         match value {
-            Value::Object(members) => Ok(Self { members, place }),
-            _ => Err(SchemaError { place, problem: "not an object".to_owned() }),
+            Value::Object(members) => Ok(Self { members, document, place }),
+            _ => Err(SchemaError { document, place, problem: "not an object".to_owned() }),
         }
     }
 
-    fn error(&self, problem: impl Into<String>) -> SchemaError {
-        SchemaError { place: self.place.clone(), problem: problem.into() }
+    pub(super) fn error(&self, problem: impl Into<String>) -> SchemaError {
+        SchemaError { document: self.document, place: self.place.clone(), problem: problem.into() }
+    }
+
+    /// A text that must be there.
+    pub(super) fn needed(&self, name: &str) -> Result<&'a str, SchemaError> {
+        self.text(name)?.ok_or_else(|| self.error(format!("`{name}` is missing")))
+    }
+
+    /// A URN that must be there.
+    pub(super) fn urn(&self, name: &str) -> Result<Urn, SchemaError> {
+        self.needed(name)?.parse().map_err(|e| self.error(format!("`{name}`: {e}")))
+    }
+
+    /// The objects of an array, each with its place.
+    pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, SchemaError> {
+        let list = self.member(name, "an array", Value::as_array)?;
+        let read = |(i, value)| Self::new(value, self.document, &format!("{name}[{i}]"));
+        list.into_iter().flatten().enumerate().map(read).collect()
     }
 
     fn member<T>(
@@ -100,11 +122,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&self, name: &str) -> Result<Option<&'a str>, SchemaError> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, SchemaError> {
         self.member(name, "a text", Value::as_str)
     }
 
-    fn flag(&self, name: &str) -> Result<bool, SchemaError> {
+    pub(super) fn flag(&self, name: &str) -> Result<bool, SchemaError> {
         Ok(self.member(name, "a boolean", Value::as_bool)?.unwrap_or(false))
     }
 
@@ -124,13 +146,24 @@ impl<'a> Reader<'a> {
 
     fn attributes(&self, name: &str) -> Result<Vec<Attribute>, SchemaError> {
         let list = self.member(name, "an array", Value::as_array)?;
-        list.into_iter().flatten().map(|value| self.attribute(value)).collect()
+        let mut found: Vec<Attribute> = Vec::new();
+        for value in list.into_iter().flatten() {
+            let attribute = self.attribute(value)?;
+            if found.iter().any(|other| other.name == attribute.name) {
+                return Err(self.error(format!("attribute {} is there twice", attribute.name)));
+            }
+            found.push(attribute);
+        }
+        Ok(found)
     }
 
     fn attribute(&self, value: &Value) -> Result<Attribute, SchemaError> {
-        let mut reader = Reader::new(value, &self.place)?;
+        let mut reader = Reader::new(value, self.document, &self.place)?;
         let name = reader.text("name")?.ok_or_else(|| reader.error("an attribute has no `name`"))?;
-        reader.place = format!("attribute {name}");
+        reader.place = match self.place.as_str() {
+            "the document" => format!("attribute {name}"),
+            parent => format!("{parent}.{name}"),
+        };
         let name: AttrName = name.parse().map_err(|e| reader.error(format!("`name`: {e}")))?;
         Ok(Attribute {
             name,
@@ -187,6 +220,14 @@ mod tests {
         refuse(
             with(json!({"name": "x", "required": "no"})),
             "schema document, attribute x: `required` is not a boolean",
+        );
+        refuse(
+            with(json!({"name": "x", "subAttributes": [{"name": "y", "returned": "maybe"}]})),
+            "schema document, attribute x.y: `returned` cannot be \"maybe\"",
+        );
+        refuse(
+            json!({"id": "urn:example:thing", "attributes": [{"name": "x"}, {"name": "X"}]}),
+            "schema document, the document: attribute X is there twice",
         );
     }
 }

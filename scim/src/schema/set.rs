@@ -14,6 +14,7 @@ use crate::{
 pub struct SchemaSet {
     core: Schema,
     extensions: Vec<Schema>,
+    required: Vec<Urn>,
 }
 
 /// Where a path leads in a [`SchemaSet`].
@@ -47,7 +48,12 @@ macro_rules! built_in {
 impl SchemaSet {
     /// A main schema with its extensions.
     pub fn new(core: Schema, extensions: Vec<Schema>) -> Self {
-        Self { core, extensions }
+        Self { core, extensions, required: Vec::new() }
+    }
+
+    /// The same, with these of its extensions required in every resource (RFC 7643 §6).
+    pub(crate) fn requiring(self, required: Vec<Urn>) -> Self {
+        Self { required, ..self }
     }
 
     built_in! {
@@ -73,6 +79,11 @@ impl SchemaSet {
         &self.extensions
     }
 
+    /// The extensions that every resource must have.
+    pub fn required_extensions(&self) -> impl Iterator<Item = &Schema> {
+        self.extensions.iter().filter(|schema| self.required.contains(schema.id()))
+    }
+
     /// The main schema, then the extensions.
     pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
         std::iter::once(&self.core).chain(&self.extensions)
@@ -90,7 +101,10 @@ impl SchemaSet {
 
     /// An attribute that stands at the top of a resource: a common one or one of the main schema.
     pub fn top_level(&self, name: &str) -> Option<&Attribute> {
-        self.core.attribute(name).or_else(|| COMMON.iter().find(|attr| attr.name == *name))
+        let common = |name: &str| COMMON.iter().find(|attr| attr.name.as_str() == name);
+        let exact = self.core.spelled(name).or_else(|| common(name));
+        let exact = exact.or_else(|| self.core.attribute(name));
+        exact.or_else(|| COMMON.iter().find(|attr| attr.name == *name))
     }
 
     /// Where a path leads. A path without a URN that names no attribute at the top is looked up

@@ -1,0 +1,202 @@
+//! `[errors]`, `[replies]` and `[requests]`: the shape of what goes over the wire.
+
+use std::num::NonZeroU32;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::switch::switches;
+
+/// How errors look.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ErrorRules {
+    /// The body of an error.
+    pub body: ErrorBody,
+    /// The `Content-Type` of an error.
+    pub content_type: ErrorContentType,
+    /// Whether an error has its `scimType`.
+    pub scim_type: Presence,
+}
+
+/// How answers look that are no errors.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ReplyRules {
+    /// The `Content-Type`.
+    pub content_type: ReplyContentType,
+    /// The header `Location` after a create.
+    pub location: Location,
+    /// The attribute `meta.location`.
+    pub meta_location: Location,
+    /// The body of the answer to a create.
+    pub create_body: ReplyBody,
+    /// The body of the answer to a PUT.
+    pub put_body: ReplyBody,
+}
+
+/// What is asked of a request before its meaning is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct RequestRules {
+    /// Whether a request needs the header `User-Agent`.
+    pub user_agent: UserAgent,
+    /// Whether case counts in the names of endpoints.
+    pub path_case: PathCase,
+    /// Which media types of a body are taken.
+    pub content_type: RequestContentType,
+    /// How many bytes a body may have; more answers 413.
+    pub max_body: NonZeroU32,
+    /// How many bytes path and query may have; more answers 414.
+    pub max_uri: NonZeroU32,
+    /// How many bytes all headers may have; more answers 431.
+    pub max_headers: NonZeroU32,
+    /// Which habits of other clients are taken.
+    pub dialects: Dialects,
+}
+
+/// 10 MiB of body, 16 KiB of address, 64 KiB of headers.
+const SIZES: [NonZeroU32; 3] = [
+    NonZeroU32::MIN.saturating_add(10_485_759),
+    NonZeroU32::MIN.saturating_add(16_383),
+    NonZeroU32::MIN.saturating_add(65_535),
+];
+
+impl Default for RequestRules {
+    fn default() -> Self {
+        let [max_body, max_uri, max_headers] = SIZES;
+        Self {
+            user_agent: UserAgent::default(),
+            path_case: PathCase::default(),
+            content_type: RequestContentType::default(),
+            max_body,
+            max_uri,
+            max_headers,
+            dialects: Dialects::default(),
+        }
+    }
+}
+
+/// Habits of widespread clients that depart from the letter of RFC 7644 §3.5.2.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Dialects {
+    /// A PATCH `op` in another case than lower case.
+    pub capitalised_op: Dialect,
+    /// A boolean written as a string, `"False"`.
+    pub string_booleans: Dialect,
+    /// A value without a path whose keys are paths, `"name.givenName"`.
+    pub dotted_keys: Dialect,
+    /// A remove with a path and a value that lists what to remove.
+    pub remove_by_value: Dialect,
+    /// An add without a path.
+    pub pathless_add: Dialect,
+    /// One operation as the whole body, or outside an array.
+    pub single_operation: Dialect,
+}
+
+switches! {
+    /// The body of an error.
+    ErrorBody {
+        /// As RFC 7644 §3.12 has it.
+        Scim = "scim",
+        /// The same with `status` as a number.
+        NumericStatus = "numeric-status",
+        /// That of SCIM 1.1: an array `Errors` with `description` and `code`.
+        Scim11 = "scim-1-1",
+        /// `schema` instead of `schemas`, and an `exceptionRequestId`.
+        SchemaForSchemas = "schema-for-schemas",
+        /// A page in HTML.
+        Html = "html",
+        /// Problem details (RFC 9457).
+        ProblemJson = "problem-json",
+        /// The message alone.
+        PlainText = "plain-text",
+        /// Nothing.
+        Empty = "empty",
+    }
+
+    /// The `Content-Type` of an error.
+    ErrorContentType {
+        /// The one that fits the body.
+        Fitting = "fitting",
+        /// `application/scim+json`, whatever the body is.
+        Scim = "scim",
+        /// `application/json`, whatever the body is.
+        Json = "json",
+        /// `text/html`, whatever the body is.
+        Html = "html",
+        /// None.
+        Missing = "missing",
+    }
+
+    /// Whether something is there.
+    Presence {
+        /// It is there.
+        Present = "present",
+        /// It is left out.
+        Missing = "missing",
+    }
+
+    /// The `Content-Type` of an answer that is no error.
+    ReplyContentType {
+        /// `application/scim+json`.
+        Scim = "scim",
+        /// `application/json`.
+        Json = "json",
+        /// `application/json; charset=utf-8`.
+        JsonCharset = "json-charset",
+    }
+
+    /// How the address of a resource is given.
+    Location {
+        /// Whole.
+        Absolute = "absolute",
+        /// From the base URL on, as in `/Users/ID`.
+        Relative = "relative",
+        /// Not at all.
+        Missing = "missing",
+    }
+
+    /// The body of an answer to a write.
+    ReplyBody {
+        /// The resource.
+        Whole = "whole",
+        /// Nothing.
+        Empty = "empty",
+    }
+
+    /// Whether a request needs the header `User-Agent`.
+    UserAgent {
+        /// It needs none.
+        Optional = "optional",
+        /// Without it the answer is 403.
+        Required403 = "required-403",
+        /// Without it the answer is 400.
+        Required400 = "required-400",
+    }
+
+    /// Whether case counts in the names of endpoints.
+    PathCase {
+        /// It counts: `/users` answers 404.
+        Exact = "exact",
+        /// It doesn't: `/users` is `/Users`.
+        Ignored = "ignored",
+    }
+
+    /// Which media types of a body are taken.
+    RequestContentType {
+        /// `application/scim+json` and `application/json`.
+        Lenient = "lenient",
+        /// `application/scim+json`; another answers 415.
+        Strict = "strict",
+    }
+
+    /// What becomes of a habit of other clients.
+    Dialect {
+        /// It is understood, and the journal notes it.
+        Accepted = "accepted",
+        /// It answers 400.
+        Refused = "refused",
+    }
+}

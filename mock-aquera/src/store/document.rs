@@ -1,0 +1,297 @@
+//! A representation as the text that goes over the wire. Changes are spliced in: the tree is built only where
+//! somebody has to look inside.
+//!
+//! The layout is always `{"schemas":[…],"id":"…",…,"meta":{…,"version":"W/\"N\""}}`: what changes with every write
+//! stands at the end, and what is worked out when somebody reads goes in front of it.
+
+use std::ops::Range;
+
+use axum::body::Bytes;
+use jiff::Timestamp;
+use memchr::{memchr2, memmem};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use scim::accept::write_text;
+use serde_json::Value;
+
+use crate::clock::date_time;
+
+/// What stands for itself in a path segment (RFC 3986 §2.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The end of every document: the end of the version, and of the objects around it.
+const END: &[u8] = b"\\\"\"}}";
+
+/// What `meta` says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meta<'a> {
+    pub(crate) resource_type: &'a str,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    /// The address of the type's endpoint.
+    pub(crate) endpoint: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) version: u64,
+}
+
+/// One representation. Clones share the text.
+#[derive(Debug, Clone)]
+pub(crate) struct Document {
+    text: Bytes,
+    /// Where `,"meta":` begins.
+    meta_at: u32,
+}
+
+impl Document {
+    /// A document of these schemas and members (`"a":1,"b":2`, without `schemas`, `id` and `meta`).
+    pub(crate) fn new<'a>(
+        schemas: impl Iterator<Item = &'a str>,
+        members: &[u8],
+        meta: &Meta<'_>,
+    ) -> Self {
+        let mut text = Vec::with_capacity(members.len() + meta.endpoint.len() + 2 * meta.id.len() + 384);
+        text.extend_from_slice(b"{\"schemas\":[");
+        for (at, urn) in schemas.enumerate() {
+            if at > 0 {
+                text.push(b',');
+            }
+            write_text(&mut text, urn);
+        }
+        text.extend_from_slice(b"],\"id\":");
+        write_text(&mut text, meta.id);
+        if !members.is_empty() {
+            text.push(b',');
+            text.extend_from_slice(members);
+        }
+        Self::finished(text, meta)
+    }
+
+    fn finished(mut text: Vec<u8>, meta: &Meta<'_>) -> Self {
+        let meta_at = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        text.extend_from_slice(b",\"meta\":{\"resourceType\":");
+        write_text(&mut text, meta.resource_type);
+        text.extend_from_slice(b",\"created\":\"");
+        text.extend_from_slice(date_time(meta.created).as_bytes());
+        text.extend_from_slice(b"\",\"lastModified\":\"");
+        text.extend_from_slice(date_time(meta.modified).as_bytes());
+        text.extend_from_slice(b"\",\"location\":\"");
+        write_location(&mut text, meta.endpoint, meta.id);
+        text.extend_from_slice(b"\",\"version\":\"W/\\\"");
+        text.extend_from_slice(meta.version.to_string().as_bytes());
+        text.extend_from_slice(END);
+        text.shrink_to_fit();
+        Self { text: Bytes::from(text), meta_at }
+    }
+
+    /// The text as it is kept.
+    pub(crate) fn text(&self) -> &Bytes {
+        &self.text
+    }
+
+    /// The value of `meta.location`.
+    pub(crate) fn location(&self) -> Bytes {
+        const MARK: &[u8] = b"\"location\":\"";
+        let tail = &self.text[self.meta_at as usize..];
+        let from = memmem::find(tail, MARK).map_or(tail.len(), |at| at + MARK.len());
+        let length = memchr::memchr(b'"', &tail[from..]).unwrap_or_default();
+        let from = self.meta_at as usize + from;
+        self.text.slice(from..from + length)
+    }
+
+    /// The text with more members in front of `meta`, and an addition to the version.
+    pub(crate) fn with_extras(&self, extras: &[u8], version: &str) -> Vec<u8> {
+        let meta_at = self.meta_at as usize;
+        let end = self.text.len() - END.len();
+        let mut text = Vec::with_capacity(self.text.len() + extras.len() + version.len() + 1);
+        text.extend_from_slice(&self.text[..meta_at]);
+        if !extras.is_empty() {
+            text.push(b',');
+            text.extend_from_slice(extras);
+        }
+        text.extend_from_slice(&self.text[meta_at..end]);
+        text.extend_from_slice(version.as_bytes());
+        text.extend_from_slice(END);
+        text
+    }
+
+    /// The text of a top-level member's value, `meta` excepted. The name is in its canonical spelling.
+    pub(crate) fn member(&self, name: &str) -> Option<&[u8]> {
+        self.find(name).map(|found| &self.text[found.value])
+    }
+
+    /// The document with a member set to a value given as JSON text, under a new `meta`.
+    pub(crate) fn with_member(&self, name: &str, value: &[u8], meta: &Meta<'_>) -> Self {
+        let mut text = Vec::with_capacity(self.text.len() + name.len() + value.len() + 16);
+        let meta_at = self.meta_at as usize;
+        if let Some(found) = self.find(name) {
+            text.extend_from_slice(&self.text[..found.value.start]);
+            text.extend_from_slice(value);
+            text.extend_from_slice(&self.text[found.value.end..meta_at]);
+        } else {
+            text.extend_from_slice(&self.text[..meta_at]);
+            text.push(b',');
+            write_text(&mut text, name);
+            text.push(b':');
+            text.extend_from_slice(value);
+        }
+        Self::finished(text, meta)
+    }
+
+    /// The same content under a new `meta`.
+    pub(crate) fn touched(&self, meta: &Meta<'_>) -> Self {
+        let meta_at = self.meta_at as usize;
+        let mut text = Vec::with_capacity(self.text.len() + 16);
+        text.extend_from_slice(&self.text[..meta_at]);
+        Self::finished(text, meta)
+    }
+
+    /// The whole representation as a tree.
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_slice(&self.text).unwrap_or_default()
+    }
+
+    fn find(&self, name: &str) -> Option<Found> {
+        let text = &self.text[..self.meta_at as usize];
+        let mut at = 1;
+        while text.get(at) == Some(&b'"') {
+            let key_end = skip_text(text, at);
+            let value_end = skip_value(text, key_end + 1);
+            if &text[at + 1..key_end - 1] == name.as_bytes() {
+                return Some(Found { value: key_end + 1..value_end });
+            }
+            at = value_end + 1;
+        }
+        None
+    }
+}
+
+struct Found {
+    value: Range<usize>,
+}
+
+/// Appends the address of a resource.
+pub(crate) fn write_location(out: &mut Vec<u8>, endpoint: &str, id: &str) {
+    out.extend_from_slice(endpoint.as_bytes());
+    out.push(b'/');
+    if id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        out.extend_from_slice(id.as_bytes());
+    } else {
+        for piece in utf8_percent_encode(id, SEGMENT) {
+            out.extend_from_slice(piece.as_bytes());
+        }
+    }
+}
+
+/// The position behind a JSON text that begins at `at`. The input is our own: well formed, without white space.
+fn skip_text(text: &[u8], at: usize) -> usize {
+    let mut at = at + 1;
+    while let Some(found) = text.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        if text[at + found] == b'"' {
+            return at + found + 1;
+        }
+        at += found + 2;
+    }
+    text.len()
+}
+
+/// The position behind a JSON value that begins at `at`.
+fn skip_value(text: &[u8], at: usize) -> usize {
+    match text.get(at) {
+        Some(b'"') => skip_text(text, at),
+        Some(b'{' | b'[') => {
+            let mut depth = 0_usize;
+            let mut at = at;
+            while let Some(byte) = text.get(at) {
+                match byte {
+                    b'"' => {
+                        at = skip_text(text, at);
+                        continue;
+                    }
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' => {
+                        depth -= 1;
+                        if depth == 0 {
+                            return at + 1;
+                        }
+                    }
+                    _ => {}
+                }
+                at += 1;
+            }
+            text.len()
+        }
+        _ => text[at.min(text.len())..]
+            .iter()
+            .position(|byte| matches!(byte, b',' | b'}' | b']'))
+            .map_or(text.len(), |length| at + length),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn meta(id: &str, version: u64) -> Meta<'_> {
+        Meta {
+            resource_type: "User",
+            created: Timestamp::UNIX_EPOCH,
+            modified: Timestamp::UNIX_EPOCH,
+            endpoint: "http://h/scim/Users",
+            id,
+            version,
+        }
+    }
+
+    fn members() -> impl Strategy<Value = Vec<(String, Value)>> {
+        let value = prop_oneof![
+            Just(json!(true)),
+            any::<i32>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            Just(json!([])),
+            any::<String>().prop_map(|text| json!([{"a": text, "b": [1, {"c": null}]}, "x]"])),
+            any::<String>().prop_map(|text| json!({text: "}\"{"})),
+        ];
+        proptest::collection::btree_map("[a-f\"]{1,3}", value, 0..6).prop_map(|map| map.into_iter().collect())
+    }
+
+    proptest! {
+        /// What is spliced in the text is what a tree would show.
+        #[test]
+        fn splicing_is_setting_a_member(members in members(), name in "[a-f]{1,3}", id in ".{1,8}", flag in any::<bool>()) {
+            let mut text = Vec::new();
+            for (name, value) in &members {
+                if !text.is_empty() {
+                    text.push(b',');
+                }
+                write_text(&mut text, name);
+                text.push(b':');
+                text.extend_from_slice(value.to_string().as_bytes());
+            }
+            let before = Document::new(["urn:a:b"].into_iter(), &text, &meta(&id, 1));
+            let mut expected = before.value();
+            prop_assert_eq!(&expected["id"], &json!(id));
+            for (name, value) in members.iter().filter(|(name, _)| !name.contains('"')) {
+                let kept = before.member(name).map(|raw| serde_json::from_slice::<Value>(raw).unwrap());
+                prop_assert_eq!(kept.as_ref(), Some(value));
+            }
+            let after = before.with_member(&name, flag.to_string().as_bytes(), &meta(&id, 2));
+            expected[&name] = json!(flag);
+            expected["meta"]["version"] = json!("W/\"2\"");
+            prop_assert_eq!(after.value(), expected.clone());
+            prop_assert_eq!(after.touched(&meta(&id, 2)).value(), expected.clone());
+            let more: Value = serde_json::from_slice(&after.with_extras(b"\"zz\":[1]", ".ab")).unwrap();
+            expected["zz"] = json!([1]);
+            expected["meta"]["version"] = json!("W/\"2.ab\"");
+            prop_assert_eq!(&more, &expected);
+            prop_assert_eq!(after.location(), more["meta"]["location"].as_str().unwrap().as_bytes());
+        }
+    }
+
+    #[test]
+    fn an_id_is_escaped_in_the_location() {
+        let document = Document::new([].into_iter(), b"", &meta("a/b c", 1));
+        assert_eq!(document.location(), "http://h/scim/Users/a%2Fb%20c");
+        assert_eq!(document.value()["meta"]["version"], "W/\"1\"");
+    }
+}

@@ -1,0 +1,172 @@
+//! Who is a member of which group: kept at both ends, so that each can be read off without a search.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Ref, Store};
+use crate::types::Role;
+use jiff::Timestamp;
+
+use super::table::Record;
+
+/// The members of one group in the order in which they joined.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    in_order: BTreeMap<u64, Ref>,
+    places: HashMap<Ref, u64>,
+    next: u64,
+}
+
+impl Members {
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Ref> {
+        self.in_order.values().copied()
+    }
+
+    pub(crate) fn contains(&self, member: Ref) -> bool {
+        self.places.contains_key(&member)
+    }
+
+    fn insert(&mut self, member: Ref) -> bool {
+        if self.places.contains_key(&member) {
+            return false;
+        }
+        self.places.insert(member, self.next);
+        self.in_order.insert(self.next, member);
+        self.next += 1;
+        true
+    }
+
+    fn remove(&mut self, member: Ref) -> bool {
+        let Some(place) = self.places.remove(&member) else { return false };
+        self.in_order.remove(&place);
+        true
+    }
+}
+
+/// A change of who is in a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum MembersChange {
+    Add(Vec<Ref>),
+    Remove(Vec<Ref>),
+    Set(Vec<Ref>),
+}
+
+impl Store {
+    /// Changes who is in a group: a new version if anything changed. Gives whether it did.
+    pub(crate) fn change_members(&mut self, group: Ref, changes: &[MembersChange], now: Timestamp) -> bool {
+        let mut changed = false;
+        for change in changes {
+            changed |= match change {
+                MembersChange::Add(members) => self.link(group, members),
+                MembersChange::Remove(members) => {
+                    members.iter().fold(false, |changed, member| self.unlink_one(group, *member) | changed)
+                }
+                MembersChange::Set(members) => self.relink(group, members),
+            };
+        }
+        if changed {
+            self.touch(group, now);
+        }
+        changed
+    }
+
+    /// Adds members. Gives whether any was new.
+    pub(super) fn link(&mut self, group: Ref, members: &[Ref]) -> bool {
+        let mut changed = false;
+        for &member in members {
+            let joined = self
+                .table_mut(group.kind)
+                .get_mut(group.slot)
+                .and_then(|record| record.members.as_mut())
+                .is_some_and(|list| list.insert(member));
+            if joined {
+                changed = true;
+                if let Some(record) = self.table_mut(member.kind).get_mut(member.slot) {
+                    record.member_of.push(group.slot);
+                }
+            }
+        }
+        changed
+    }
+
+    /// Makes these the members. Gives whether that changed anything.
+    pub(super) fn relink(&mut self, group: Ref, members: &[Ref]) -> bool {
+        let wanted: HashSet<Ref> = members.iter().copied().collect();
+        let gone: Vec<Ref> =
+            self.members_of(group).into_iter().flat_map(Members::iter).filter(|m| !wanted.contains(m)).collect();
+        for member in &gone {
+            self.unlink_one(group, *member);
+        }
+        self.link(group, members) || !gone.is_empty()
+    }
+
+    fn unlink_one(&mut self, group: Ref, member: Ref) -> bool {
+        let left = self
+            .table_mut(group.kind)
+            .get_mut(group.slot)
+            .and_then(|record| record.members.as_mut())
+            .is_some_and(|list| list.remove(member));
+        if left
+            && let Some(record) = self.table_mut(member.kind).get_mut(member.slot)
+            && let Some(at) = record.member_of.iter().position(|slot| *slot == group.slot)
+        {
+            record.member_of.remove(at);
+        }
+        left
+    }
+
+    /// Takes a resource out of every group, and every member out of it.
+    pub(super) fn unlink(&mut self, at: Ref) {
+        let Some(record) = self.table(at.kind).get(at.slot) else { return };
+        let members: Vec<Ref> = record.members.iter().flat_map(|members| members.iter()).collect();
+        let groups = record.member_of.clone();
+        for member in members {
+            self.unlink_one(at, member);
+        }
+        if let Some(kind) = self.types().of_role(Role::Group) {
+            for slot in groups {
+                self.unlink_one(Ref { kind, slot }, at);
+            }
+        }
+    }
+
+    /// The members of a group.
+    pub(crate) fn members_of(&self, group: Ref) -> Option<&Members> {
+        self.table(group.kind).get(group.slot)?.members.as_deref()
+    }
+
+    /// The groups that somebody is in, each with whether directly, the direct ones first.
+    pub(crate) fn groups_of(&self, record: &Record) -> Vec<(u32, bool)> {
+        let Some(kind) = self.types().of_role(Role::Group) else { return Vec::new() };
+        let mut groups: Vec<(u32, bool)> = record.member_of.iter().map(|slot| (*slot, true)).collect();
+        let mut known: HashSet<u32> = record.member_of.iter().copied().collect();
+        let mut at = 0;
+        while let Some((slot, _)) = groups.get(at).copied() {
+            at += 1;
+            let above = self.table(kind).get(slot).map(|group| group.member_of.as_slice()).unwrap_or_default();
+            groups.extend(above.iter().filter(|slot| known.insert(**slot)).map(|slot| (*slot, false)));
+        }
+        groups
+    }
+
+    pub(super) fn check_links(&self, at: Ref, record: &Record) -> Result<(), String> {
+        for member in record.members.iter().flat_map(|members| members.iter()) {
+            let there = self.get(member).ok_or_else(|| format!("{} has a member that is gone", record.id))?;
+            if there.member_of.iter().filter(|slot| **slot == at.slot).count() != 1 {
+                return Err(format!("{} does not know that it is in {}", there.id, record.id));
+            }
+        }
+        let Some(kind) = self.types().of_role(Role::Group) else { return Ok(()) };
+        for slot in &record.member_of {
+            let group = self.get(Ref { kind, slot: *slot });
+            let knows = group.and_then(|group| group.members.as_ref()).is_some_and(|members| members.contains(at));
+            if !knows {
+                return Err(format!("{} is in a group that does not know", record.id));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! The order of creation: which resource is the n-th, without walking there.
+//!
+//! Places are kept in blocks of 1,024 that know how many of them are in use, so the n-th is found by adding up one
+//! number a block. A place that was given up stays empty; blocks that are empty throughout give their memory back.
+
+/// Places in a block.
+const BLOCK: usize = 1024;
+/// A place that is empty.
+const EMPTY: u32 = u32::MAX;
+
+#[derive(Debug, Default)]
+struct Block {
+    live: usize,
+    slots: Vec<u32>,
+}
+
+/// Slots in order of creation.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    blocks: Vec<Block>,
+    next: u64,
+    live: usize,
+}
+
+impl Order {
+    pub(crate) fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Puts a slot at the end. Gives its number, which grows with each call.
+    pub(crate) fn push(&mut self, slot: u32) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        let (block, _) = position(number);
+        if block == self.blocks.len() {
+            self.blocks.push(Block::default());
+        }
+        let block = &mut self.blocks[block];
+        block.slots.push(slot);
+        block.live += 1;
+        self.live += 1;
+        number
+    }
+
+    /// Empties the place of a number.
+    pub(crate) fn remove(&mut self, number: u64) {
+        let (at, within) = position(number);
+        let full = at + 1 < self.blocks.len();
+        let Some(block) = self.blocks.get_mut(at) else { return };
+        let Some(place) = block.slots.get_mut(within).filter(|slot| **slot != EMPTY) else { return };
+        *place = EMPTY;
+        block.live -= 1;
+        self.live -= 1;
+        if block.live == 0 && full {
+            block.slots = Vec::new();
+        }
+    }
+
+    /// The slots from the `skip`-th on, counted from zero.
+    pub(crate) fn skip(&self, skip: usize) -> impl Iterator<Item = u32> {
+        let mut left = skip;
+        let mut first = self.blocks.len();
+        for (at, block) in self.blocks.iter().enumerate() {
+            if block.live > left {
+                first = at;
+                break;
+            }
+            left -= block.live;
+        }
+        self.slots(first, 0).map(|(_, slot)| slot).skip(left)
+    }
+
+    /// The numbers and slots after a number; all of them after `None`.
+    pub(crate) fn after(&self, number: Option<u64>) -> impl DoubleEndedIterator<Item = (u64, u32)> {
+        let (block, within) = position(number.map_or(0, |number| number + 1));
+        self.slots(block, within)
+    }
+
+    /// The numbers and slots before a number, the last one first.
+    pub(crate) fn before(&self, number: u64) -> impl Iterator<Item = (u64, u32)> {
+        let (block, _) = position(number);
+        let end = self.blocks.len().min(block + 1);
+        numbered(&self.blocks[..end], 0).rev().filter(move |(other, _)| *other < number)
+    }
+
+    fn slots(&self, block: usize, within: usize) -> impl DoubleEndedIterator<Item = (u64, u32)> {
+        let block = block.min(self.blocks.len());
+        let from = number(block, within);
+        numbered(&self.blocks[block..], block).filter(move |(number, _)| *number >= from)
+    }
+}
+
+fn numbered(blocks: &[Block], first: usize) -> impl DoubleEndedIterator<Item = (u64, u32)> {
+    blocks.iter().enumerate().flat_map(move |(at, block)| {
+        let places = block.slots.iter().enumerate();
+        places
+            .filter(|(_, slot)| **slot != EMPTY)
+            .map(move |(within, slot)| (number(first + at, within), *slot))
+    })
+}
+
+fn position(number: u64) -> (usize, usize) {
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    (number / BLOCK, number % BLOCK)
+}
+
+fn number(block: usize, within: usize) -> u64 {
+    (block * BLOCK + within) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever is removed, ranks and neighbours are those of a sorted map.
+        #[test]
+        fn it_agrees_with_a_map(count in 0..3000_u32, gone in vec(0..3000_u64, 0..400), at in 0..3000_usize) {
+            let mut order = Order::default();
+            let mut map: BTreeMap<u64, u32> = (0..count).map(|slot| (order.push(slot), slot)).collect();
+            let sweep = if at % 2 == 0 { 900..2300 } else { 0..0 };
+            for number in gone.into_iter().chain(sweep) {
+                order.remove(number);
+                order.remove(number);
+                map.remove(&number);
+            }
+            map.insert(order.push(7), 7);
+            prop_assert_eq!(order.len(), map.len());
+            let expected: Vec<u32> = map.values().copied().skip(at).take(50).collect();
+            prop_assert_eq!(order.skip(at).take(50).collect::<Vec<_>>(), expected);
+            let number = at as u64;
+            let after: Vec<(u64, u32)> = map.range(number + 1..).map(|(n, s)| (*n, *s)).take(50).collect();
+            prop_assert_eq!(order.after(Some(number)).take(50).collect::<Vec<_>>(), after);
+            let before: Vec<(u64, u32)> = map.range(..number).rev().map(|(n, s)| (*n, *s)).take(50).collect();
+            prop_assert_eq!(order.before(number).take(50).collect::<Vec<_>>(), before);
+        }
+    }
+}

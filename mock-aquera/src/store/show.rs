@@ -1,0 +1,138 @@
+//! A resource as somebody reads it: the text that is kept, with what users and groups say of each other.
+
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+
+use axum::body::Bytes;
+use scim::accept::write_text;
+use serde_json::Value;
+
+use super::document::write_location;
+use super::{Record, Ref, Store};
+use crate::types::Role;
+
+/// How the members of a group are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum MembersShown {
+    /// All of them; the attribute is left out where there are none (RFC 7643 §2.5).
+    #[default]
+    Whole,
+    /// Not at all.
+    Missing,
+    /// As an empty list, whoever is in it.
+    Empty,
+    /// The first ones only.
+    First(usize),
+}
+
+impl Store {
+    /// The representation of a resource, shared with the store where nothing has to be worked out.
+    pub(crate) fn shown(&self, at: Ref, record: &Record, members: MembersShown) -> Bytes {
+        if record.members.is_none() && record.member_of.is_empty() {
+            return record.document.text().clone();
+        }
+        let (extras, version) = self.extras(at, record, members);
+        if extras.is_empty() && version.is_empty() {
+            return record.document.text().clone();
+        }
+        Bytes::from(record.document.with_extras(&extras, &version))
+    }
+
+    /// Appends the representation of a resource.
+    pub(crate) fn show_into(&self, out: &mut Vec<u8>, at: Ref, record: &Record, members: MembersShown) {
+        if record.members.is_none() && record.member_of.is_empty() {
+            out.extend_from_slice(record.document.text());
+        } else {
+            out.extend_from_slice(&self.shown(at, record, members));
+        }
+    }
+
+    /// The representation as a tree.
+    pub(crate) fn tree(&self, at: Ref, record: &Record) -> Value {
+        serde_json::from_slice(&self.shown(at, record, MembersShown::Whole)).unwrap_or_default()
+    }
+
+    /// The entity tag of a representation (RFC 7644 §3.14), weak like all of ours.
+    pub(crate) fn etag(&self, record: &Record) -> String {
+        let groups = if self.types_have_groups(record) { self.groups_text(record) } else { Vec::new() };
+        format!("W/\"{}{}\"", record.version, version_suffix(&groups))
+    }
+
+    fn types_have_groups(&self, record: &Record) -> bool {
+        record.members.is_none() && !record.member_of.is_empty()
+    }
+
+    /// The members that are worked out, as JSON text, and what they add to the version.
+    fn extras(&self, at: Ref, record: &Record, shown: MembersShown) -> (Vec<u8>, String) {
+        match self.types().get(at.kind).role {
+            Role::User => {
+                let groups = self.groups_text(record);
+                let version = version_suffix(&groups);
+                (groups, version)
+            }
+            Role::Group => (self.members_text(record, shown), String::new()),
+            Role::Other => (Vec::new(), String::new()),
+        }
+    }
+
+    fn groups_text(&self, record: &Record) -> Vec<u8> {
+        let Some(kind) = self.types().of_role(Role::Group) else { return Vec::new() };
+        let mut out = Vec::new();
+        for (slot, direct) in self.groups_of(record) {
+            let at = Ref { kind, slot };
+            let Some(group) = self.get(at) else { continue };
+            out.extend_from_slice(if out.is_empty() { b"\"groups\":[" } else { b"," });
+            self.pointer(&mut out, at, group, if direct { "direct" } else { "indirect" });
+        }
+        if !out.is_empty() {
+            out.push(b']');
+        }
+        out
+    }
+
+    fn members_text(&self, record: &Record, shown: MembersShown) -> Vec<u8> {
+        let Some(members) = record.members.as_deref() else { return Vec::new() };
+        let limit = match shown {
+            MembersShown::Whole => usize::MAX,
+            MembersShown::Missing => return Vec::new(),
+            MembersShown::Empty => return b"\"members\":[]".to_vec(),
+            MembersShown::First(limit) => limit,
+        };
+        let mut out = Vec::with_capacity(members.len().min(limit) * 192);
+        for at in members.iter().take(limit) {
+            let Some(member) = self.get(at) else { continue };
+            out.extend_from_slice(if out.is_empty() { b"\"members\":[" } else { b"," });
+            self.pointer(&mut out, at, member, &self.types().get(at.kind).name);
+        }
+        if !out.is_empty() {
+            out.push(b']');
+        }
+        out
+    }
+
+    /// `{"value":…,"$ref":…,"display":…,"type":…}`.
+    fn pointer(&self, out: &mut Vec<u8>, at: Ref, record: &Record, of_type: &str) {
+        out.extend_from_slice(b"{\"value\":");
+        write_text(out, &record.id);
+        out.extend_from_slice(b",\"$ref\":\"");
+        write_location(out, &self.endpoints[usize::from(at.kind)], &record.id);
+        out.push(b'"');
+        let display = ["displayName", "userName"].iter().find_map(|name| record.document.member(name));
+        if let Some(display) = display.filter(|display| display.first() == Some(&b'"')) {
+            out.extend_from_slice(b",\"display\":");
+            out.extend_from_slice(display);
+        }
+        out.extend_from_slice(b",\"type\":");
+        write_text(out, of_type);
+        out.push(b'}');
+    }
+}
+
+/// A user's version changes with its groups too, though its attributes do not.
+fn version_suffix(groups: &[u8]) -> String {
+    if groups.is_empty() {
+        return String::new();
+    }
+    // Fixed keys: the same groups give the same tag in every process.
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(groups);
+    format!(".{:08x}", hash & 0xffff_ffff)
+}

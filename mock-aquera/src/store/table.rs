@@ -1,0 +1,189 @@
+//! The resources of one type: their places, their order, and an index for each watched path.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::content::{Key, Secret};
+use super::document::Document;
+use super::index::Index;
+use super::members::Members;
+use super::order::Order;
+
+/// Places in a block of memory, so that growing moves no resource.
+const BLOCK: usize = 1024;
+
+/// One resource.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) id: Arc<str>,
+    pub(crate) document: Document,
+    pub(crate) keys: Box<[Key]>,
+    pub(crate) order: u64,
+    pub(crate) version: u64,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    /// Whether the account is in use. One that doesn't say is.
+    pub(crate) active: bool,
+    /// Whether the document has values that are shown only when they are asked for.
+    pub(crate) on_request: bool,
+    /// Deleted as far as anybody can see.
+    pub(crate) hidden: bool,
+    /// The places of the groups that it is a direct member of.
+    pub(crate) member_of: Vec<u32>,
+    /// The members, where it is a group.
+    pub(crate) members: Option<Box<Members>>,
+    pub(crate) secret: Option<Box<Secret>>,
+}
+
+/// All resources of a type.
+#[derive(Debug)]
+pub(crate) struct Table {
+    blocks: Vec<Vec<Option<Record>>>,
+    free: Vec<u32>,
+    pub(crate) order: Order,
+    indexes: Vec<Index<u32>>,
+}
+
+impl Table {
+    pub(crate) fn new(indexes: usize) -> Self {
+        Self {
+            blocks: Vec::new(),
+            free: Vec::new(),
+            order: Order::default(),
+            indexes: (0..indexes).map(|_| Index::default()).collect(),
+        }
+    }
+
+    pub(crate) fn get(&self, slot: u32) -> Option<&Record> {
+        let slot = slot as usize;
+        self.blocks.get(slot / BLOCK)?.get(slot % BLOCK)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Record> {
+        let slot = slot as usize;
+        self.blocks.get_mut(slot / BLOCK)?.get_mut(slot % BLOCK)?.as_mut()
+    }
+
+    /// Every resource with its place, hidden ones too, in no order.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (u32, &Record)> {
+        (0..).zip(self.blocks.iter().flatten()).filter_map(|(slot, record)| record.as_ref().map(|r| (slot, r)))
+    }
+
+    /// The resources with a text at a watched path.
+    pub(crate) fn having<'a>(
+        &'a self,
+        index: usize,
+        text: &'a str,
+    ) -> impl Iterator<Item = (u32, &'a Record)> {
+        let wanted = move |key: &Key| usize::from(key.index) == index && &*key.text == text;
+        self.indexes.get(index).into_iter().flat_map(move |index| index.candidates(text)).filter_map(
+            move |slot| self.get(slot).filter(|record| record.keys.iter().any(wanted)).map(|record| (slot, record)),
+        )
+    }
+
+    /// Takes a resource in, at the end of the order.
+    pub(crate) fn insert(&mut self, mut record: Record) -> u32 {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
+                    self.blocks.push(Vec::with_capacity(BLOCK));
+                }
+                let full = (self.blocks.len() - 1) * BLOCK;
+                let block = self.blocks.last_mut();
+                let within = block.map_or(0, |block| {
+                    block.push(None);
+                    block.len() - 1
+                });
+                u32::try_from(full + within).unwrap_or(u32::MAX)
+            }
+        };
+        record.order = self.order.push(slot);
+        self.index(slot, &record.keys);
+        let at = slot as usize;
+        if let Some(place) = self.blocks.get_mut(at / BLOCK).and_then(|block| block.get_mut(at % BLOCK)) {
+            *place = Some(record);
+        }
+        slot
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Record> {
+        let at = slot as usize;
+        let record = self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)?.take()?;
+        self.free.push(slot);
+        self.order.remove(record.order);
+        self.unindex(slot, &record.keys);
+        Some(record)
+    }
+
+    /// Takes a resource out of the order; its indexed texts stay.
+    pub(crate) fn hide(&mut self, slot: u32) -> Option<Arc<str>> {
+        let record = self.get_mut(slot)?;
+        record.hidden = true;
+        let (order, id) = (record.order, Arc::clone(&record.id));
+        self.order.remove(order);
+        Some(id)
+    }
+
+    /// Gives a resource other indexed texts.
+    pub(crate) fn reindex(&mut self, slot: u32, keys: Box<[Key]>) {
+        let Some(record) = self.get_mut(slot) else { return };
+        if record.keys == keys {
+            return;
+        }
+        let before = std::mem::take(&mut record.keys);
+        self.unindex(slot, &before);
+        self.index(slot, &keys);
+        if let Some(record) = self.get_mut(slot) {
+            record.keys = keys;
+        }
+    }
+
+    fn index(&mut self, slot: u32, keys: &[Key]) {
+        for key in distinct(keys) {
+            if let Some(index) = self.indexes.get_mut(usize::from(key.index)) {
+                index.insert(&key.text, slot);
+            }
+        }
+    }
+
+    fn unindex(&mut self, slot: u32, keys: &[Key]) {
+        for key in distinct(keys) {
+            if let Some(index) = self.indexes.get_mut(usize::from(key.index)) {
+                index.remove(&key.text, slot);
+            }
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (mut visible, mut keys) = (0, vec![0; self.indexes.len()]);
+        for (slot, record) in self.records() {
+            visible += usize::from(!record.hidden);
+            for key in distinct(&record.keys) {
+                keys[usize::from(key.index)] += 1;
+                if !self.having(usize::from(key.index), &key.text).any(|(other, _)| other == slot) {
+                    return Err(format!("{} is not found by {}", record.id, key.text));
+                }
+            }
+        }
+        let ordered: Vec<(u64, u32)> = self.order.after(None).collect();
+        for (number, slot) in &ordered {
+            if self.get(*slot).is_none_or(|record| record.order != *number || record.hidden) {
+                return Err(format!("place {number} of the order is about nobody"));
+            }
+        }
+        if ordered.len() != visible || self.order.len() != visible {
+            return Err(format!("{visible} resources, {} in order, {} counted", ordered.len(), self.order.len()));
+        }
+        match self.indexes.iter().zip(&keys).find(|(index, keys)| index.len() != **keys) {
+            Some((index, keys)) => Err(format!("an index of {} entries for {keys} texts", index.len())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A text that stands twice in a resource is indexed once.
+fn distinct(keys: &[Key]) -> impl Iterator<Item = &Key> {
+    keys.iter().enumerate().filter(|(at, key)| !keys[..*at].contains(key)).map(|(_, key)| key)
+}

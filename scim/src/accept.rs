@@ -1,0 +1,130 @@
+//! The body of a POST or a PUT, read in one pass straight into the JSON that is kept (RFC 7644 §3.3, §3.5.1).
+//!
+//! No tree is built: while the text is parsed, each member is looked up in the schema, checked, put into its canonical
+//! spelling and written out again. Left aside, as RFC 7644 §3.3 lets a server do: what only the server writes, what no
+//! schema knows (unless that is refused), `null` and empty values. What must never be returned is checked, handed over
+//! in [`Accepted::secrets`] and not written. The texts that a server keeps indexes of are picked up on the way.
+
+mod plan;
+mod read;
+
+use serde_json::Value;
+
+use crate::schema::SchemaSet;
+use crate::validate::Problem;
+use plan::{Extension, Members};
+
+/// What a reader lets pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AcceptOptions {
+    /// A member that no schema knows is a problem, and not dropped.
+    pub refuse_unknown: bool,
+    /// A text that is none of the attribute's `canonicalValues` is a problem.
+    pub enforce_canonical_values: bool,
+    /// `"True"` and `"false"` are taken for booleans, as some clients send them.
+    pub string_booleans: bool,
+}
+
+/// A reader for the resources of one type. Made once for a schema set, used for each body.
+#[derive(Debug)]
+pub struct Reader {
+    top: Members,
+    extensions: Vec<Extension>,
+    core: Box<str>,
+}
+
+/// A body that fits its schemas.
+#[derive(Debug, Default, PartialEq)]
+pub struct Accepted {
+    /// The members of the JSON object without the braces: `"userName":"ida","active":true`. Without `schemas`, `id`
+    /// and `meta`, which the server writes.
+    pub members: Vec<u8>,
+    /// The texts at the watched paths, each with the position of its path in the list given to [`Reader::new`].
+    pub watched: Vec<(usize, String)>,
+    /// The value of the top-level boolean `active`.
+    pub active: Option<bool>,
+    /// The extensions that have a value, by their position in the schema set.
+    pub extensions: Vec<usize>,
+    /// Values of attributes that are never returned, under their names.
+    pub secrets: Vec<(String, Value)>,
+    /// The values of the captured attribute, where it was given.
+    pub captured: Option<Value>,
+    /// Whether some value is one that is returned only when it is asked for.
+    pub on_request: bool,
+    /// Whether a text was taken for a boolean.
+    pub string_boolean: bool,
+}
+
+/// Why a body is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// It is not JSON.
+    #[error("{0}")]
+    Syntax(serde_json::Error),
+    /// It is JSON, but not an object.
+    #[error("a resource is a JSON object")]
+    NotAnObject,
+    /// It does not fit the schemas; every problem in the order of the text.
+    #[error("{}", join(.0))]
+    Problems(Vec<Problem>),
+}
+
+fn join(problems: &[Problem]) -> String {
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+impl Reader {
+    /// A reader for resources of these schemas. `watched` are paths such as `userName` or `emails.value`; `captured`
+    /// is the top-level attribute whose values are handed over in [`Accepted::captured`] instead of being written.
+    pub fn new(schemas: &SchemaSet, watched: &[&str], captured: Option<&str>) -> Self {
+        let common = schemas.common().iter().chain(schemas.core().attributes());
+        Self {
+            top: Members::new(common, "", watched, captured),
+            extensions: schemas.extensions().iter().map(|schema| Extension::new(schema, watched)).collect(),
+            core: schemas.core().id().as_str().into(),
+        }
+    }
+
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// That it is no JSON object, or everything in it that does not fit.
+    pub fn read(&self, body: &[u8], options: AcceptOptions) -> Result<Accepted, AcceptError> {
+        read::read(self, body, options)
+    }
+}
+
+/// Appends a JSON string.
+pub fn write_text(out: &mut Vec<u8>, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(&bytes[from..at]);
+        from = at + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            other => {
+                out.extend_from_slice(b"\\u00");
+                out.push(HEX[usize::from(other >> 4)]);
+                out.push(HEX[usize::from(other & 15)]);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[from..]);
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests;

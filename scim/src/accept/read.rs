@@ -1,0 +1,712 @@
+//! The pass over the text.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize as _;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value};
+
+use super::plan::{Members, Node, Role};
+use super::{AcceptError, AcceptOptions, Accepted, Reader, write_text};
+use crate::schema::AttributeType;
+use crate::validate::{Problem, ProblemKind, check_attribute, instant, is_base64, is_unassigned};
+
+pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Result<Accepted, AcceptError> {
+    let mut pass = Pass {
+        reader,
+        options,
+        out: Accepted { members: Vec::with_capacity(body.len() + 16), ..Accepted::default() },
+        place: Vec::new(),
+        problems: Vec::new(),
+        primaries: 0,
+        lists_core: None,
+        not_an_object: false,
+    };
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let parsed = Root(&mut pass).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    if pass.not_an_object && parsed.is_ok() {
+        return Err(AcceptError::NotAnObject);
+    }
+    parsed.map_err(AcceptError::Syntax)?;
+    match pass.lists_core {
+        None => pass.problems.push(Problem { place: "schemas".to_owned(), kind: ProblemKind::Missing }),
+        Some(false) => {
+            let kind = ProblemKind::Unlisted(reader.core.to_string());
+            pass.problems.push(Problem { place: "schemas".to_owned(), kind });
+        }
+        Some(true) => {}
+    }
+    if pass.problems.is_empty() { Ok(pass.out) } else { Err(AcceptError::Problems(pass.problems)) }
+}
+
+/// Where the pass is, for messages.
+#[derive(Clone, Copy)]
+enum Step<'r> {
+    Name(&'r str),
+    /// A schema URN, which is followed by a colon.
+    Urn(&'r str),
+    Index(usize),
+}
+
+struct Pass<'r> {
+    reader: &'r Reader,
+    options: AcceptOptions,
+    out: Accepted,
+    place: Vec<Step<'r>>,
+    problems: Vec<Problem>,
+    primaries: usize,
+    /// Whether `schemas` names the main schema; nothing where it is absent or empty.
+    lists_core: Option<bool>,
+    not_an_object: bool,
+}
+
+/// Which attributes of an object were given.
+#[derive(Default)]
+struct Seen {
+    first: u128,
+    more: Vec<usize>,
+}
+
+impl Seen {
+    /// Whether it was there already.
+    fn insert(&mut self, at: usize) -> bool {
+        if at < 128 {
+            let bit = 1 << at;
+            let before = self.first & bit != 0;
+            self.first |= bit;
+            return before;
+        }
+        let before = self.more.contains(&at);
+        self.more.push(at);
+        before
+    }
+
+    fn remove(&mut self, at: usize) {
+        if at < 128 {
+            self.first &= !(1 << at);
+        }
+        self.more.retain(|other| *other != at);
+    }
+
+    fn has(&self, at: usize) -> bool {
+        if at < 128 { self.first & (1 << at) != 0 } else { self.more.contains(&at) }
+    }
+}
+
+impl<'r> Pass<'r> {
+    fn place(&self, last: Option<&str>) -> String {
+        let mut text = String::new();
+        for step in &self.place {
+            match step {
+                Step::Name(name) => {
+                    if !text.is_empty() && !text.ends_with(':') {
+                        text.push('.');
+                    }
+                    text.push_str(name);
+                }
+                Step::Urn(urn) => {
+                    text.push_str(urn);
+                    text.push(':');
+                }
+                Step::Index(at) => {
+                    text.push('[');
+                    text.push_str(&at.to_string());
+                    text.push(']');
+                }
+            }
+        }
+        if let Some(last) = last {
+            if !text.is_empty() && !text.ends_with(':') {
+                text.push('.');
+            }
+            text.push_str(last);
+        }
+        text.strip_suffix(':').map(str::to_owned).unwrap_or(text)
+    }
+
+    fn problem(&mut self, kind: ProblemKind) {
+        let place = self.place(None);
+        self.problems.push(Problem { place, kind });
+    }
+
+    fn unknown(&mut self, name: &str) {
+        if self.options.refuse_unknown {
+            let place = self.place(Some(name));
+            self.problems.push(Problem { place, kind: ProblemKind::Unknown });
+        }
+    }
+
+    /// Notes which required attributes of an object are missing.
+    fn require(&mut self, members: &Members, seen: &Seen) {
+        for (at, node) in members.nodes.iter().enumerate() {
+            let required = node.attribute.required && !node.read_only && node.role != Role::Schemas;
+            if required && !seen.has(at) {
+                let place = self.place(Some(node.attribute.name.as_str()));
+                self.problems.push(Problem { place, kind: ProblemKind::Missing });
+            }
+        }
+    }
+
+    /// Begins a member: a comma where one is due, and the key. Gives the length to cut back to where nothing follows.
+    fn begin(&mut self, key: &[u8]) -> (usize, usize) {
+        let out = &mut self.out.members;
+        let before = out.len();
+        if !matches!(out.last(), None | Some(b'{' | b'[')) {
+            out.push(b',');
+        }
+        out.extend_from_slice(key);
+        (before, out.len())
+    }
+
+    /// Reads the members of an object into the output. Gives whether anything was written.
+    fn object<'de, A: MapAccess<'de>>(
+        &mut self,
+        members: &'r Members,
+        map: &mut A,
+    ) -> Result<bool, A::Error> {
+        let mut seen = Seen::default();
+        let start = self.out.members.len();
+        while let Some(key) = map.next_key_seed(Key)? {
+            match members.find(&key) {
+                Some(at) => self.member(members, at, &mut seen, map)?,
+                None => {
+                    self.unknown(&key);
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let wrote = self.out.members.len() > start;
+        if wrote {
+            self.require(members, &seen);
+        }
+        Ok(wrote)
+    }
+
+    fn member<'de, A: MapAccess<'de>>(
+        &mut self,
+        members: &'r Members,
+        at: usize,
+        seen: &mut Seen,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        let node = &members.nodes[at];
+        self.place.push(Step::Name(node.attribute.name.as_str()));
+        if seen.insert(at) {
+            let place = self.place(None);
+            return Err(A::Error::custom(format_args!("{place} is given twice")));
+        }
+        let given = if node.role == Role::Schemas {
+            map.next_value_seed(Listed(self))?;
+            true
+        } else if node.read_only {
+            map.next_value::<IgnoredAny>()?;
+            true
+        } else if node.captured || node.never_shown {
+            let value = map.next_value_seed(Whole)?;
+            self.whole(node, value)
+        } else {
+            let problems = self.problems.len();
+            let (before, after) = self.begin(&node.key);
+            map.next_value_seed(Of { pass: self, node })?;
+            let wrote = self.out.members.len() > after;
+            if !wrote {
+                self.out.members.truncate(before);
+            }
+            self.out.on_request |= wrote && node.on_request;
+            // What was told to be wrong is not told to be missing too.
+            wrote || self.problems.len() > problems
+        };
+        if !given {
+            // As if it had not been there: the check for what is required comes later.
+            seen.remove(at);
+        }
+        self.place.pop();
+        Ok(())
+    }
+
+    /// A value that is handed over and not written.
+    fn whole(&mut self, node: &Node, value: Value) -> bool {
+        if is_unassigned(&value) {
+            // An empty list of captured values is a statement of its own: there are none.
+            if node.captured && value.is_array() {
+                self.out.captured = Some(value);
+            }
+            return false;
+        }
+        self.problems.extend(check_attribute(&node.attribute, &value, &self.place(None)));
+        if node.captured {
+            self.out.captured = Some(value);
+        } else {
+            self.out.secrets.push((node.attribute.name.to_string(), value));
+        }
+        true
+    }
+
+    fn text(&mut self, node: &Node, text: &str) {
+        let fits = match node.attribute.kind {
+            AttributeType::String | AttributeType::Reference => true,
+            AttributeType::DateTime => instant(text).is_some(),
+            AttributeType::Binary => is_base64(text),
+            AttributeType::Boolean => return self.text_as_boolean(node, text),
+            AttributeType::Decimal | AttributeType::Integer | AttributeType::Complex => false,
+        };
+        if !fits {
+            return self.problem(ProblemKind::Type(expected(node.attribute.kind)));
+        }
+        if text.is_empty() && node.attribute.required {
+            return self.problem(ProblemKind::Missing);
+        }
+        if self.options.enforce_canonical_values && !is_canonical(node, text) {
+            return self.problem(ProblemKind::Canonical(node.attribute.canonical_values.clone()));
+        }
+        if let Some(watched) = node.watched {
+            self.out.watched.push((watched, text.to_owned()));
+        }
+        write_text(&mut self.out.members, text);
+    }
+
+    fn text_as_boolean(&mut self, node: &Node, text: &str) {
+        let value = match text {
+            _ if !self.options.string_booleans => None,
+            _ if text.eq_ignore_ascii_case("true") => Some(true),
+            _ if text.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
+        };
+        match value {
+            Some(value) => {
+                self.out.string_boolean = true;
+                self.flag(node, value);
+            }
+            None => self.problem(ProblemKind::Type(expected(AttributeType::Boolean))),
+        }
+    }
+
+    fn flag(&mut self, node: &Node, value: bool) {
+        if node.attribute.kind != AttributeType::Boolean {
+            return self.problem(ProblemKind::Type(expected(node.attribute.kind)));
+        }
+        match node.role {
+            Role::Active => self.out.active = Some(value),
+            Role::Primary if value => self.primaries += 1,
+            Role::Primary | Role::Plain | Role::Schemas => {}
+        }
+        self.out.members.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    fn number(&mut self, node: &Node, number: &Number) {
+        let fits = match node.attribute.kind {
+            AttributeType::Decimal => true,
+            AttributeType::Integer => number.is_i64() || number.is_u64(),
+            _ => false,
+        };
+        if fits {
+            self.out.members.extend_from_slice(number.to_string().as_bytes());
+        } else {
+            self.problem(ProblemKind::Type(expected(node.attribute.kind)));
+        }
+    }
+}
+
+fn is_canonical(node: &Node, text: &str) -> bool {
+    let exact = node.attribute.case_exact;
+    let known = &node.attribute.canonical_values;
+    known.is_empty() || known.iter().any(|k| k == text || (!exact && k.eq_ignore_ascii_case(text)))
+}
+
+fn expected(kind: AttributeType) -> &'static str {
+    match kind {
+        AttributeType::String => "a text",
+        AttributeType::Reference => "a URI as text",
+        AttributeType::Boolean => "true or false",
+        AttributeType::Integer => "a whole number",
+        AttributeType::Decimal => "a number",
+        AttributeType::DateTime => "a date and time",
+        AttributeType::Binary => "Base64 text",
+        AttributeType::Complex => "an object",
+    }
+}
+
+/// A member's name, copied only where it has escapes.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// A value as a tree.
+struct Whole;
+
+impl<'de> DeserializeSeed<'de> for Whole {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Value::deserialize(deserializer)
+    }
+}
+
+/// The visitors take every kind of JSON value and note what does not fit: only bad syntax is an error to serde.
+macro_rules! scalars {
+    ($value:ty, $text:expr, $flag:expr, $number:expr, $null:expr) => {
+        fn visit_str<E>(self, text: &str) -> Result<$value, E> {
+            Ok($text(self, text))
+        }
+
+        fn visit_bool<E>(self, flag: bool) -> Result<$value, E> {
+            Ok($flag(self, flag))
+        }
+
+        fn visit_i64<E>(self, number: i64) -> Result<$value, E> {
+            Ok($number(self, Number::from(number)))
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<$value, E> {
+            Ok($number(self, Number::from(number)))
+        }
+
+        fn visit_f64<E>(self, number: f64) -> Result<$value, E> {
+            Ok($number(self, Number::from_f64(number).unwrap_or_else(|| Number::from(0))))
+        }
+
+        fn visit_unit<E>(self) -> Result<$value, E> {
+            Ok($null(self))
+        }
+    };
+}
+
+/// The resource.
+struct Root<'p, 'r>(&'p mut Pass<'r>);
+
+impl<'de> DeserializeSeed<'de> for Root<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Root<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a resource")
+    }
+
+    scalars!(
+        (),
+        |this: Self, _| this.0.not_an_object = true,
+        |this: Self, _| this.0.not_an_object = true,
+        |this: Self, _| this.0.not_an_object = true,
+        |this: Self| this.0.not_an_object = true
+    );
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.0.not_an_object = true;
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let pass = self.0;
+        let reader = pass.reader;
+        let mut seen = Seen::default();
+        while let Some(key) = map.next_key_seed(Key)? {
+            if let Some(at) = reader.top.find(&key) {
+                pass.member(&reader.top, at, &mut seen, &mut map)?;
+            } else if let Some(at) =
+                reader.extensions.iter().position(|extension| extension.urn.eq_ignore_ascii_case(&key))
+            {
+                let extension = &reader.extensions[at];
+                if pass.out.extensions.contains(&at) {
+                    return Err(A::Error::custom(format_args!("{} is given twice", extension.urn)));
+                }
+                let (before, _) = pass.begin(&extension.key);
+                pass.out.members.push(b'{');
+                pass.place.push(Step::Urn(&extension.urn));
+                let wrote = map.next_value_seed(Object { pass: &mut *pass, members: &extension.members })?;
+                pass.place.pop();
+                if wrote {
+                    pass.out.members.push(b'}');
+                    pass.out.extensions.push(at);
+                } else {
+                    pass.out.members.truncate(before);
+                }
+            } else {
+                pass.unknown(&key);
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        pass.require(&reader.top, &seen);
+        Ok(())
+    }
+}
+
+/// `schemas`.
+struct Listed<'p, 'r>(&'p mut Pass<'r>);
+
+impl<'de> DeserializeSeed<'de> for Listed<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Listed<'_, '_> {
+    fn wrong(self) {
+        self.0.lists_core = Some(true);
+        self.0.problem(ProblemKind::Type("an array"));
+    }
+}
+
+impl<'de> Visitor<'de> for Listed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("schema URNs")
+    }
+
+    scalars!(
+        (),
+        |this: Self, _| this.wrong(),
+        |this: Self, _| this.wrong(),
+        |this: Self, _| this.wrong(),
+        |_| ()
+    );
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(urn) = seq.next_element::<Value>()? {
+            let pass = &mut *self.0;
+            let Some(urn) = urn.as_str() else {
+                pass.problem(ProblemKind::Type("an array of texts"));
+                continue;
+            };
+            let core = urn.eq_ignore_ascii_case(&pass.reader.core);
+            let known = core || pass.reader.extensions.iter().any(|e| e.urn.eq_ignore_ascii_case(urn));
+            if !known && pass.options.refuse_unknown {
+                pass.problem(ProblemKind::Foreign(urn.to_owned()));
+            }
+            pass.lists_core = Some(pass.lists_core == Some(true) || core);
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        self.wrong();
+        Ok(())
+    }
+}
+
+/// An object whose braces the caller writes.
+struct Object<'p, 'r> {
+    pass: &'p mut Pass<'r>,
+    members: &'r Members,
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_, '_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Object<'_, '_> {
+    fn wrong(self) -> bool {
+        self.pass.problem(ProblemKind::Type("an object"));
+        false
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_, '_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    scalars!(
+        bool,
+        |this: Self, _| this.wrong(),
+        |this: Self, _| this.wrong(),
+        |this: Self, _| this.wrong(),
+        |_| false
+    );
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(self.wrong())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        self.pass.object(self.members, &mut map)
+    }
+}
+
+/// The value, or all values, of an attribute.
+struct Of<'p, 'r> {
+    pass: &'p mut Pass<'r>,
+    node: &'r Node,
+}
+
+impl<'de> DeserializeSeed<'de> for Of<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Of<'_, '_> {
+    fn scalar(self, write: impl FnOnce(&mut Pass<'_>, &Node)) {
+        if self.node.attribute.multi_valued {
+            self.pass.problem(ProblemKind::Type("an array"));
+        } else {
+            write(self.pass, self.node);
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Of<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    scalars!(
+        (),
+        |this: Self, text| this.scalar(|pass, node| pass.text(node, text)),
+        |this: Self, flag| this.scalar(|pass, node| pass.flag(node, flag)),
+        |this: Self, number| this.scalar(|pass, node| pass.number(node, &number)),
+        |_| ()
+    );
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self { pass, node } = self;
+        if !node.attribute.multi_valued {
+            pass.problem(ProblemKind::Type(expected(node.attribute.kind)));
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        pass.out.members.push(b'[');
+        let open = pass.out.members.len();
+        let primaries = pass.primaries;
+        for at in 0.. {
+            pass.place.push(Step::Index(at));
+            let more = seq.next_element_seed(One { pass: &mut *pass, node })?;
+            pass.place.pop();
+            if more.is_none() {
+                break;
+            }
+        }
+        if pass.primaries > primaries + 1 {
+            pass.problem(ProblemKind::Primary);
+        }
+        if pass.out.members.len() == open {
+            pass.out.members.truncate(open - 1);
+        } else {
+            pass.out.members.push(b']');
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        if self.node.attribute.multi_valued {
+            let mut map = map;
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            self.pass.problem(ProblemKind::Type("an array"));
+            return Ok(());
+        }
+        One { pass: self.pass, node: self.node }.visit_map(map)
+    }
+}
+
+/// One value of an attribute.
+struct One<'p, 'r> {
+    pass: &'p mut Pass<'r>,
+    node: &'r Node,
+}
+
+impl<'de> DeserializeSeed<'de> for One<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl One<'_, '_> {
+    /// Writes one of several values, with the comma before it.
+    fn scalar(self, write: impl FnOnce(&mut Pass<'_>, &Node)) {
+        let (before, after) = self.pass.begin(b"");
+        write(self.pass, self.node);
+        if self.pass.out.members.len() == after {
+            self.pass.out.members.truncate(before);
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for One<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    scalars!(
+        (),
+        |this: Self, text| this.scalar(|pass, node| pass.text(node, text)),
+        |this: Self, flag| this.scalar(|pass, node| pass.flag(node, flag)),
+        |this: Self, number| this.scalar(|pass, node| pass.number(node, &number)),
+        |_| ()
+    );
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.pass.problem(ProblemKind::Type(expected(self.node.attribute.kind)));
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { pass, node } = self;
+        if node.attribute.kind != AttributeType::Complex {
+            pass.problem(ProblemKind::Type(expected(node.attribute.kind)));
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        // After a key no comma is due; between the values of an array one is.
+        let before = pass.out.members.len();
+        if matches!(pass.out.members.last(), Some(b'}')) {
+            pass.out.members.push(b',');
+        }
+        pass.out.members.push(b'{');
+        if pass.object(&node.subs, &mut map)? {
+            pass.out.members.push(b'}');
+        } else {
+            pass.out.members.truncate(before);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! What a filter consists of, for a caller that restricts, routes or plans it.
+
+use std::{borrow::Cow, collections::BTreeSet, fmt};
+
+use super::{AttrInfo, CompareOp, Filter, Literal};
+use crate::{
+    path::AttrPath,
+    schema::{Schema, SchemaSet},
+};
+
+/// A building block of filters, whatever it is applied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operator {
+    /// A comparison with a literal.
+    Compare(CompareOp),
+    /// `pr`.
+    Present,
+    /// `and`.
+    And,
+    /// `or`.
+    Or,
+    /// `not`.
+    Not,
+    /// A value filter in brackets.
+    ValuePath,
+}
+
+impl Operator {
+    /// The word in a filter; `[]` for a value filter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Compare(op) => op.as_str(),
+            Self::Present => "pr",
+            Self::And => "and",
+            Self::Or => "or",
+            Self::Not => "not",
+            Self::ValuePath => "[]",
+        }
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One use of an operator in a filter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part<'a> {
+    /// The operator.
+    pub operator: Operator,
+    /// What it looks at; inside a value filter the whole path, such as `emails.type`. Nothing for
+    /// `and`, `or` and `not`.
+    pub path: Option<Cow<'a, AttrPath>>,
+    /// What a comparison compares with.
+    pub value: Option<&'a Literal>,
+    /// Whether a value filter looks at something that is no sub-attribute's name, and so leads nowhere.
+    astray: bool,
+}
+
+impl Filter {
+    /// Every operator that the filter uses, outer ones first, in the order of the text.
+    ///
+    /// ```
+    /// use scim::filter::Filter;
+    ///
+    /// let filter = Filter::parse(r#"title pr and emails[type eq "work"]"#)?;
+    /// let parts: Vec<String> = filter
+    ///     .parts()
+    ///     .iter()
+    ///     .map(|part| match &part.path {
+    ///         Some(path) => format!("{path} {}", part.operator),
+    ///         None => part.operator.to_string(),
+    ///     })
+    ///     .collect();
+    /// assert_eq!(parts, ["and", "title pr", "emails []", "emails.type eq"]);
+    /// # Ok::<(), scim::filter::ParseError>(())
+    /// ```
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        let mut parts = Vec::new();
+        self.visit(None, &mut |part| parts.push(part));
+        parts
+    }
+
+    /// How many comparisons there are, `pr` among them.
+    pub fn terms(&self) -> usize {
+        let mut terms = 0;
+        self.visit(None, &mut |part| {
+            terms += usize::from(matches!(part.operator, Operator::Compare(_) | Operator::Present));
+        });
+        terms
+    }
+
+    /// The members of a resource that the filter looks at, in the schemas' spelling; for an
+    /// attribute of an extension that is the extension's URN. Paths that lead nowhere add nothing,
+    /// as they match nothing.
+    pub fn top_level_members(&self, schemas: &SchemaSet) -> BTreeSet<String> {
+        let mut members = BTreeSet::new();
+        self.visit(None, &mut |part| {
+            let Some(path) = part.path.filter(|_| !part.astray) else { return };
+            // `value` of a simple multi-valued attribute is no path of its schema.
+            let whole = AttrPath { sub: None, ..path.into_owned() };
+            if let Some(found) = schemas.locate(&whole) {
+                let urn = found.extension.map(Schema::id);
+                members.insert(urn.map_or_else(|| found.attribute.name.to_string(), ToString::to_string));
+            }
+        });
+        members
+    }
+
+    /// The paths that no schema knows, in the order of the text: they match nothing, and a server
+    /// may refuse them.
+    pub fn unknown_paths(&self, schemas: &SchemaSet) -> Vec<AttrPath> {
+        let mut unknown: Vec<AttrPath> = Vec::new();
+        self.visit(None, &mut |part| {
+            if let Some(path) = part.path
+                && (part.astray || !schemas.facts(&path).known)
+                && !unknown.contains(&path)
+            {
+                unknown.push(path.into_owned());
+            }
+        });
+        unknown
+    }
+
+    fn visit<'a>(&'a self, parent: Option<&AttrPath>, see: &mut dyn FnMut(Part<'a>)) {
+        let at = |operator, path: &'a AttrPath, value| {
+            let astray = parent.is_some() && (path.urn.is_some() || path.sub.is_some());
+            let path = match parent {
+                Some(parent) if !astray => Cow::Owned(parent.child(path.name.clone())),
+                _ => Cow::Borrowed(path),
+            };
+            Part { operator, path: Some(path), value, astray }
+        };
+        let logic = |operator| Part { operator, path: None, value: None, astray: false };
+        match self {
+            Self::And(inner) | Self::Or(inner) => {
+                see(logic(if matches!(self, Self::And(_)) { Operator::And } else { Operator::Or }));
+                for part in inner {
+                    part.visit(parent, see);
+                }
+            }
+            Self::Not(inner) => {
+                see(logic(Operator::Not));
+                inner.visit(parent, see);
+            }
+            Self::Compare { path, op, value } => see(at(Operator::Compare(*op), path, Some(value))),
+            Self::Present(path) => see(at(Operator::Present, path, None)),
+            Self::ValuePath { path, filter } => {
+                see(at(Operator::ValuePath, path, None));
+                filter.visit(Some(path), see);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::ENTERPRISE_URN;
+
+    fn parse(text: &str) -> Filter {
+        Filter::parse(text).unwrap()
+    }
+
+    #[test]
+    fn operators_are_told_with_their_paths() {
+        #[track_caller]
+        fn check(text: &str, expected: &[&str]) {
+            let filter = parse(text);
+            let said = |part: &Part<'_>| {
+                let path = part.path.as_ref().map_or(String::new(), |path| format!("{path} "));
+                let value = part.value.map_or(String::new(), |value| format!(" {value}"));
+                format!("{path}{}{value}", part.operator)
+            };
+            assert_eq!(filter.parts().iter().map(said).collect::<Vec<_>>(), expected);
+        }
+        check("userName eq \"a\"", &["userName eq \"a\""]);
+        check("not (a pr) or b gt 1", &["or", "not", "a pr", "b gt 1"]);
+        check(
+            "emails[type eq \"work\" and not (value co \"@\")] and a pr",
+            &["and", "emails []", "and", "emails.type eq \"work\"", "not", "emails.value co \"@\"", "a pr"],
+        );
+    }
+
+    #[test]
+    fn comparisons_are_counted() {
+        assert_eq!(parse("a pr").terms(), 1);
+        assert_eq!(parse("a pr and not (b eq 1 or c[d pr and e eq 2])").terms(), 4);
+    }
+
+    #[test]
+    fn members_have_the_schemas_spelling() {
+        #[track_caller]
+        fn check(text: &str, expected: &[&str]) {
+            let members = parse(text).top_level_members(SchemaSet::user());
+            assert_eq!(members.into_iter().collect::<Vec<_>>(), expected);
+        }
+        check("USERNAME eq \"a\" or name.givenname pr", &["name", "userName"]);
+        check("Emails[TYPE eq \"work\"] and id pr", &["emails", "id"]);
+        check("department pr", &[ENTERPRISE_URN]);
+        check(&format!("{}:manager.value pr", ENTERPRISE_URN.to_uppercase()), &[ENTERPRISE_URN]);
+        check("shoe eq 44 or meta.created pr", &["meta"]);
+        check("schemas.value eq \"x\"", &["schemas"]);
+    }
+
+    #[test]
+    fn what_no_schema_knows_is_found() {
+        #[track_caller]
+        fn check(text: &str, expected: &[&str]) {
+            let unknown = parse(text).unknown_paths(SchemaSet::user());
+            assert_eq!(unknown.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        }
+        check("userName pr and department pr and schemas.value pr", &[]);
+        check("shoe eq 44 or name.nick pr or shoe pr", &["shoe", "name.nick"]);
+        check("emails[size eq 1 or type pr]", &["emails.size"]);
+        check("shoes[type pr]", &["shoes", "shoes.type"]);
+        check("emails[urn:x:y:type pr or name.givenName pr]", &["urn:x:y:type", "name.givenName"]);
+        check(&format!("{ENTERPRISE_URN}:userName pr"), &[&format!("{ENTERPRISE_URN}:userName")]);
+    }
+}

@@ -1,0 +1,105 @@
+//! The one filter that nearly every client sends, read by hand.
+
+use std::borrow::Cow;
+
+/// The attribute and the text, if the whole filter is `attr eq "text"`; nothing for every other
+/// filter, be it good or bad, which is for [`Filter::parse`](super::Filter::parse) to tell.
+///
+/// The attribute may have a sub-attribute and no URN. Allocates only where the text has an escape.
+///
+/// ```
+/// use scim::filter::simple_eq;
+///
+/// assert_eq!(simple_eq(r#"userName eq "mara""#), Some(("userName", "mara".into())));
+/// assert_eq!(simple_eq(r#"userName eq "mara" and active eq true"#), None);
+/// ```
+pub fn simple_eq(text: &str) -> Option<(&str, Cow<'_, str>)> {
+    let (attr, rest) = text.split_at(text.find(' ')?);
+    if !is_path(attr) {
+        return None;
+    }
+    let rest = rest.trim_start_matches(' ');
+    let (operator, rest) = rest.split_at_checked(2)?;
+    let quoted = rest.trim_start_matches(' ');
+    if !operator.eq_ignore_ascii_case("eq") || quoted.len() == rest.len() {
+        return None;
+    }
+    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.bytes().any(|b| matches!(b, b'"' | b'\\') || b < 0x20) {
+        return Some((attr, Cow::Borrowed(inner)));
+    }
+    // A JSON string and nothing after it: an inner quote that is not escaped fails here.
+    serde_json::from_str::<String>(quoted).ok().map(|value| (attr, Cow::Owned(value)))
+}
+
+fn is_path(text: &str) -> bool {
+    match text.split_once('.') {
+        Some((name, sub)) => is_name(name) && is_name(sub),
+        None => is_name(text),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    crate::name::is_attr_name(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<(&str, &str)>) {
+        let found = simple_eq(text);
+        assert_eq!(found.as_ref().map(|(attr, value)| (*attr, &**value)), expected, "{text}");
+    }
+
+    #[test]
+    fn the_plain_equality_is_read() {
+        check(r#"userName eq "a""#, Some(("userName", "a")));
+        check(r#"userName   EQ  "a b""#, Some(("userName", "a b")));
+        check(r#"emails.value Eq "a@b.c""#, Some(("emails.value", "a@b.c")));
+        check(r#"x eq """#, Some(("x", "")));
+        check(r#"x eq "日本""#, Some(("x", "日本")));
+        check(r#"x eq "a\"b\\""#, Some(("x", "a\"b\\")));
+        check(r#"x eq "\u00e9""#, Some(("x", "é")));
+        check(r#"not eq "a""#, Some(("not", "a")));
+    }
+
+    #[test]
+    fn everything_else_is_left_to_the_parser() {
+        for text in [
+            "",
+            " ",
+            "userName",
+            "userName eq",
+            "userName eq \"",
+            "userName eq a",
+            "userName eq 1",
+            "userName eq\"a\"",
+            "userName ne \"a\"",
+            "userName eqx \"a\"",
+            " userName eq \"a\"",
+            "userName eq \"a\" ",
+            "userName\teq \"a\"",
+            "userName eq \"a\" or x eq \"b\"",
+            "userName eq \"a\\\"",
+            "userName eq \"a\\x\"",
+            "userName eq \"a\nb\"",
+            "a.b.c eq \"a\"",
+            ".a eq \"a\"",
+            "1a eq \"a\"",
+            "urn:a:b:c eq \"a\"",
+            "emails[type eq \"a\"]",
+            "x é \"a\"",
+            "x eé \"a\"",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn no_copy_is_made_without_an_escape() {
+        let found = simple_eq(r#"userName eq "mara""#).map(|(_, value)| value);
+        assert!(matches!(found, Some(Cow::Borrowed("mara"))));
+    }
+}

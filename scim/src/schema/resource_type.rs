@@ -1,0 +1,250 @@
+//! Resource types as data (RFC 7643 §6), and the schemas of one put together.
+
+use serde_json::{Value, json};
+
+use super::{
+    ENTERPRISE_URN, GROUP_URN, RESOURCE_TYPE_URN, Schema, SchemaError, SchemaSet, USER_URN, common::COMMON,
+    json::Reader,
+};
+use crate::name::Urn;
+
+/// A kind of resource: where it is, and which schemas it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceType {
+    /// The name, such as `User`; it is also the document's `id`.
+    pub name: String,
+    /// What the type is for.
+    pub description: String,
+    /// Where the resources are, below the base URL: `/Users`.
+    pub endpoint: String,
+    /// The main schema.
+    pub schema: Urn,
+    /// The extensions, and whether each must be in every resource.
+    pub extensions: Vec<(Urn, bool)>,
+}
+
+impl ResourceType {
+    /// Users, with the enterprise extension as an option.
+    pub fn user() -> Self {
+        Self {
+            name: "User".to_owned(),
+            description: "A user account.".to_owned(),
+            endpoint: "/Users".to_owned(),
+            schema: Urn::literal(USER_URN),
+            extensions: vec![(Urn::literal(ENTERPRISE_URN), false)],
+        }
+    }
+
+    /// Groups.
+    pub fn group() -> Self {
+        Self {
+            name: "Group".to_owned(),
+            description: "A group of users.".to_owned(),
+            endpoint: "/Groups".to_owned(),
+            schema: Urn::literal(GROUP_URN),
+            extensions: Vec::new(),
+        }
+    }
+
+    /// The type as `/ResourceTypes` shows it, without `meta`.
+    pub fn to_json(&self) -> Value {
+        let extension = |(urn, required): &(Urn, bool)| json!({"schema": urn.as_str(), "required": required});
+        let mut document = json!({
+            "schemas": [RESOURCE_TYPE_URN],
+            "id": self.name,
+            "name": self.name,
+            "description": self.description,
+            "endpoint": self.endpoint,
+            "schema": self.schema.as_str(),
+        });
+        if !self.extensions.is_empty() {
+            document["schemaExtensions"] = self.extensions.iter().map(extension).collect();
+        }
+        document
+    }
+
+    /// Reads a resource type. `id` is not looked at: the name is what tells types apart.
+    ///
+    /// # Errors
+    /// The first member that is missing or does not fit, and an extension that is listed twice.
+    pub fn from_json(document: &Value) -> Result<Self, SchemaError> {
+        let reader = Reader::new(document, "resource type document", "the document")?;
+        let name = reader.needed("name")?;
+        if name.trim().is_empty() {
+            return Err(reader.error("`name` is empty"));
+        }
+        let schema = reader.urn("schema")?;
+        let mut extensions: Vec<(Urn, bool)> = Vec::new();
+        for extension in reader.objects("schemaExtensions")? {
+            let urn = extension.urn("schema")?;
+            if urn == schema {
+                return Err(extension.error("`schema` is the main schema of the type"));
+            }
+            if extensions.iter().any(|(other, _)| *other == urn) {
+                return Err(extension.error(format!("{urn} is an extension twice")));
+            }
+            extensions.push((urn, extension.flag("required")?));
+        }
+        let endpoint = reader.needed("endpoint")?;
+        if !is_endpoint(endpoint) {
+            return Err(reader.error("`endpoint` is not a path below the base URL, such as /Users"));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            description: reader.text("description")?.unwrap_or_default().to_owned(),
+            endpoint: endpoint.to_owned(),
+            schema,
+            extensions,
+        })
+    }
+
+    /// The schemas of the type, out of those that there are.
+    ///
+    /// # Errors
+    /// A schema that is not among them, an extension named twice, and an attribute of the main
+    /// schema that has the name of one that every resource has.
+    pub fn schema_set(&self, schemas: &[Schema]) -> Result<SchemaSet, SetError> {
+        let fail = |problem| SetError { resource_type: self.name.clone(), problem };
+        let find = |urn: &Urn| {
+            let found = schemas.iter().find(|schema| schema.id() == urn);
+            found.cloned().ok_or_else(|| fail(format!("there is no schema {urn}; give its document too")))
+        };
+        let core = find(&self.schema)?;
+        if let Some(own) = core.attributes().iter().find(|own| COMMON.iter().any(|c| c.name == own.name)) {
+            let problem = format!(
+                "attribute {} of {} shadows the one that every resource has; rename it",
+                own.name, self.schema
+            );
+            return Err(fail(problem));
+        }
+        let mut extensions: Vec<Schema> = Vec::new();
+        for (urn, _) in &self.extensions {
+            if *urn == self.schema || extensions.iter().any(|other| other.id() == urn) {
+                return Err(fail(format!("schema {urn} is named twice")));
+            }
+            extensions.push(find(urn)?);
+        }
+        let required = self.extensions.iter().filter(|(_, required)| *required);
+        let required = required.map(|(urn, _)| urn.clone()).collect();
+        Ok(SchemaSet::new(core, extensions).requiring(required))
+    }
+}
+
+/// Why the schemas of a resource type do not go together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("resource type {resource_type}: {problem}")]
+pub struct SetError {
+    resource_type: String,
+    problem: String,
+}
+
+fn is_endpoint(text: &str) -> bool {
+    let segment = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~'))
+    };
+    text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate::validate;
+
+    const DEVICE: &str = "urn:example:device";
+    const EXTRA: &str = "urn:example:extra:1.0";
+
+    fn schema(urn: &str, attribute: &str) -> Schema {
+        Schema::from_json(&json!({"id": urn, "attributes": [{"name": attribute}]})).unwrap()
+    }
+
+    fn device(extensions: &[(&str, bool)]) -> ResourceType {
+        ResourceType {
+            name: "Device".to_owned(),
+            description: String::new(),
+            endpoint: "/Devices".to_owned(),
+            schema: DEVICE.parse().unwrap(),
+            extensions: extensions.iter().map(|(urn, need)| (urn.parse().unwrap(), *need)).collect(),
+        }
+    }
+
+    #[test]
+    fn documents_round_trip_and_fit_their_schema() {
+        for kind in [ResourceType::user(), ResourceType::group(), device(&[(EXTRA, true)])] {
+            let document = kind.to_json();
+            assert_eq!(ResourceType::from_json(&document), Ok(kind));
+            assert_eq!(validate(&document, SchemaSet::resource_type()), Ok(()));
+        }
+    }
+
+    #[test]
+    fn bad_documents_name_the_place() {
+        #[track_caller]
+        fn check(change: (&str, Value), message: &str) {
+            let mut document = ResourceType::user().to_json();
+            document[change.0] = change.1;
+            let found = ResourceType::from_json(&document).unwrap_err().to_string();
+            assert_eq!(found, format!("resource type document, {message}"));
+        }
+        check(("name", json!(null)), "the document: `name` is missing");
+        check(("name", json!(" ")), "the document: `name` is empty");
+        check(("name", json!(4)), "the document: `name` is not a text");
+        let endpoint = "the document: `endpoint` is not a path below the base URL, such as /Users";
+        for bad in ["Users", "/", "/Us ers", "/a//b", "/Users?x"] {
+            check(("endpoint", json!(bad)), endpoint);
+        }
+        check(
+            ("schema", json!("User")),
+            "the document: `schema`: \"User\" is not a URN of the form urn:namespace:name",
+        );
+        check(("schemaExtensions", json!({})), "the document: `schemaExtensions` is not an array");
+        check(("schemaExtensions", json!([7])), "schemaExtensions[0]: not an object");
+        let twice = json!([{"schema": EXTRA}, {"schema": EXTRA.to_uppercase()}]);
+        let message = format!("schemaExtensions[1]: {} is an extension twice", EXTRA.to_uppercase());
+        check(("schemaExtensions", twice), &message);
+        let main = json!([{"schema": USER_URN, "required": true}]);
+        check(("schemaExtensions", main), "schemaExtensions[0]: `schema` is the main schema of the type");
+        let word = json!([{"schema": EXTRA, "required": "yes"}]);
+        check(("schemaExtensions", word), "schemaExtensions[0]: `required` is not a boolean");
+    }
+
+    #[test]
+    fn schemas_that_do_not_go_together_are_refused() {
+        #[track_caller]
+        fn check(kind: &ResourceType, schemas: &[Schema], message: &str) {
+            let found = kind.schema_set(schemas).unwrap_err().to_string();
+            assert_eq!(found, format!("resource type Device: {message}"));
+        }
+        let own = schema(DEVICE, "serial");
+        check(&device(&[]), &[], "there is no schema urn:example:device; give its document too");
+        check(
+            &device(&[(EXTRA, false)]),
+            std::slice::from_ref(&own),
+            "there is no schema urn:example:extra:1.0; give its document too",
+        );
+        let twice = device(&[(EXTRA, false), (EXTRA, true)]);
+        check(&twice, &[own.clone(), schema(EXTRA, "x")], "schema urn:example:extra:1.0 is named twice");
+        check(&device(&[(DEVICE, false)]), &[own], "schema urn:example:device is named twice");
+        check(
+            &device(&[]),
+            &[schema(DEVICE, "ExternalID")],
+            "attribute ExternalID of urn:example:device shadows the one that every resource has; rename it",
+        );
+    }
+
+    #[test]
+    fn a_required_extension_must_be_there() {
+        let schemas = [schema(DEVICE, "serial"), schema(EXTRA, "colour")];
+        let set = device(&[(EXTRA, true)]).schema_set(&schemas).unwrap();
+        assert_eq!(set.required_extensions().map(|s| s.id().as_str()).collect::<Vec<_>>(), [EXTRA]);
+        let whole = json!({"schemas": [DEVICE, EXTRA], "serial": "1", EXTRA: {"colour": "red"}});
+        assert_eq!(validate(&whole, &set), Ok(()));
+        for lacks in [json!({"schemas": [DEVICE]}), json!({"schemas": [DEVICE, EXTRA], EXTRA: null})] {
+            let problems = validate(&lacks, &set).unwrap_err();
+            let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(found, [format!("{EXTRA} is required")]);
+        }
+        let optional = device(&[(EXTRA, false)]).schema_set(&schemas).unwrap();
+        assert_eq!(validate(&json!({"schemas": [DEVICE]}), &optional), Ok(()));
+    }
+}
