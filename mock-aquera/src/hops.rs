@@ -61,14 +61,16 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Compares two representations; `meta` and `id` don't count.
+    /// Compares two representations; what the server writes (`schemas`, `id`, `meta`) doesn't count.
     pub(crate) fn between(before: &Value, after: &Map<String, Value>) -> Self {
         let active = |value: Option<&Value>| value.and_then(Value::as_bool).unwrap_or(true);
         let wanted = active(after.get("active"));
-        let counts = |name: &str| !matches!(name, "active" | "meta" | "id");
+        let counts = |name: &str| !matches!(name, "active" | "schemas" | "meta" | "id");
         let empty = Map::new();
         let before_members = before.as_object().unwrap_or(&empty);
-        let rest = after.iter().any(|(name, value)| counts(name) && before_members.get(name) != Some(value))
+        let said = before_members.contains_key("active") != after.contains_key("active");
+        let rest = said
+            || after.iter().any(|(name, value)| counts(name) && before_members.get(name) != Some(value))
             || before_members.keys().any(|name| counts(name) && !after.contains_key(name));
         Self { active: (wanted != active(before.get("active"))).then_some(wanted), rest }
     }
@@ -168,7 +170,7 @@ mod tests {
             assert_eq!(Change::between(&before, &after), Change { active, rest });
         }
         check(json!({"userName": "a", "active": true, "title": "t"}), None, false);
-        check(json!({"userName": "a", "title": "t"}), None, false);
+        check(json!({"userName": "a", "title": "t"}), None, true);
         check(json!({"userName": "a", "active": false, "title": "t"}), Some(false), false);
         check(json!({"userName": "b", "active": false, "title": "t"}), Some(false), true);
         check(json!({"userName": "a", "active": true}), None, true);

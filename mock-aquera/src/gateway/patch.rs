@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
-use scim::path::get_ci;
 use scim::patch::{Dialect, Dialects, PatchRequest};
 use serde_json::{Map, Value};
 
@@ -227,12 +226,12 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
     {
         tree.remove(&password);
     }
-    if kind.role == Role::User && get_ci(&tree, "active").and_then(Value::as_bool).is_none() {
-        // An account always says whether it is active: removing that keeps it.
-        tree.insert("active".to_owned(), Value::Bool(record.active));
-    }
     let mut content = Content::of_tree(kind, &tree);
     content.refs = split.result;
+    if kind.role == Role::User {
+        // An account that does not say whether it is active is.
+        content.active = content.active.or(Some(true));
+    }
     let kept = if kind.role == Role::User { record.document.value() } else { before };
     let mut change = write::difference(store, at, &kept, &tree, &content, record.active);
     let only_members = !change.rest && change.active.is_none() && content.refs.is_none();

@@ -23,7 +23,7 @@ pub(crate) fn record(method: Method, uri: &str, body: &str) -> Record {
         status: Some(StatusCode::OK),
         response_headers: HeaderMap::new(),
         response_body: Bytes::new(),
-        downstream: Vec::new(),
+        downstream: crate::hops::Downstreams::None,
         faults: Vec::new(),
         dialects: Vec::new(),
         changes: Vec::new(),
@@ -160,7 +160,7 @@ mod redaction {
         record.response_body = record.request_body.clone();
         record.changes.push(StateChange {
             resource_type: "User".into(),
-            id: "1".to_owned(),
+            id: "1".into(),
             kind: ChangeKind::Created,
             before: None,
             after: Some(record.request_body.clone()),
@@ -230,7 +230,7 @@ mod ring {
         let large = format!(r#"{{"userName":"a","x":"{}"}}"#, "x".repeat(70_000));
         record.changes.push(StateChange {
             resource_type: "User".into(),
-            id: "1".to_owned(),
+            id: "1".into(),
             kind: ChangeKind::Deleted,
             before: Some(large.into()),
             after: None,
@@ -363,7 +363,7 @@ mod reading {
         let mut record = record(Method::PUT, "/scim/Users/1", "");
         record.changes.push(StateChange {
             resource_type: "User".into(),
-            id: "1".to_owned(),
+            id: "1".into(),
             kind: ChangeKind::Updated,
             before: Some(r#"{"userName":"a","title":"t","same":[1],"meta":{"version":"1"}}"#.into()),
             after: Some(r#"{"userName":"b","same":[1],"active":true,"meta":{"version":"2"}}"#.into()),
@@ -412,7 +412,7 @@ mod asking {
         delete.status = None;
         delete.changes.push(StateChange {
             resource_type: "User".into(),
-            id: "7".to_owned(),
+            id: "7".into(),
             kind: ChangeKind::Deleted,
             before: Some(r#"{"userName":"bjensen"}"#.into()),
             after: None,

@@ -62,7 +62,7 @@ async fn types_and_schemas_are_listed_and_found_by_name() {
     let mock = start().await;
     let client = Client::of(&mock);
     let types = client.get("/ResourceTypes").await.json();
-    assert_eq!((&types["totalResults"], &types["Resources"][0]["schema"]), (&json!(1), &json!(USER)));
+    assert_eq!((&types["totalResults"], &types["Resources"][0]["schema"]), (&json!(2), &json!(USER)));
     assert_eq!(client.get("/ResourceTypes/User").await.json(), types["Resources"][0]);
 
     let schemas = client.get("/Schemas").await.json();
