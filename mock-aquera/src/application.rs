@@ -114,6 +114,11 @@ impl Application {
         self.settings().scim_url.clone()
     }
 
+    /// What decides its ids, together with its name.
+    pub(crate) fn seed_number(&self) -> u64 {
+        self.0.seed
+    }
+
     /// The profile that it follows now.
     pub fn profile(&self) -> Profile {
         self.settings().profile.clone()
@@ -191,8 +196,9 @@ impl Application {
         Some(id.to_string())
     }
 
-    /// Adds a user as a POST would, with all its checks.
-    pub(crate) fn add(&self, kind_at: u16, body: &[u8]) -> Result<(), Problem> {
+    /// Adds a resource as a POST would, with all its checks, save that it may bring an id. The members of a group are
+    /// handed back: they may not be there yet.
+    pub(crate) fn add(&self, kind_at: u16, body: &[u8], id: Option<&str>) -> Result<Added, Problem> {
         let settings = self.settings();
         let kind = settings.types.get(kind_at);
         let taken = resource::take(&settings, kind, body)?;
@@ -209,11 +215,23 @@ impl Application {
             });
             return Err(Problem::Taken { path, value: value.unwrap_or_default() });
         }
-        if let Some(members) = &taken.members {
-            content.refs = Some(resource::resolve(&settings, &store, members)?);
-        }
-        let id = store.new_id();
-        store.insert(kind_at, id, content, self.0.clock.now());
+        let id = match id {
+            Some(id) if store.find(id).is_some() => {
+                return Err(Problem::Taken { path: "id".to_owned(), value: id.to_owned() });
+            }
+            Some(id) => Arc::from(id),
+            None => store.new_id(),
+        };
+        let at = store.insert(kind_at, id, content, self.0.clock.now());
+        Ok(Added { at, members: taken.members })
+    }
+
+    /// Puts the members into a group that was just added.
+    pub(crate) fn join(&self, group: Ref, members: &Value) -> Result<(), Problem> {
+        let settings = self.settings();
+        let mut store = lock(&self.0.store);
+        let members = resource::resolve(&settings, &store, members)?;
+        store.restore_members(group, &members);
         Ok(())
     }
 
@@ -358,6 +376,13 @@ impl Application {
     pub(crate) fn store(&self) -> &Mutex<Store> {
         &self.0.store
     }
+}
+
+/// A resource that was added.
+pub(crate) struct Added {
+    pub(crate) at: Ref,
+    /// The members of a group, as they were sent.
+    pub(crate) members: Option<Value>,
 }
 
 impl fmt::Debug for Application {

@@ -2,19 +2,26 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::task::AbortHandle;
 
 use crate::application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
 use crate::auth::{Auth, DEFAULT_TOKEN};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
-use crate::gateway::resource::with_schemas;
+use crate::journal::JournalLimits;
+use crate::lock;
+use crate::load::{self, Beginning, LoadProblem};
 use crate::profile::Profile;
 use crate::generate::write_users;
 use crate::net::{self, ListenError, NetConfig, Running};
 use crate::server::{AdminFront, ApplicationError, Defaults, Front, Server};
+use crate::snapshot::{Keeper, SnapshotError};
+use crate::tls::Tls;
 use crate::types::{Role, Types};
 
 /// A server to be. What isn't said: loopback on a free port, the bearer token `mock-token`, the profile `aquera`,
@@ -25,10 +32,14 @@ pub struct MockAqueraBuilder {
     auth: Vec<Auth>,
     profile: Profile,
     seed: u64,
-    users: Vec<Value>,
+    beginnings: Vec<Beginning>,
     made_up: usize,
     faults: Vec<Fault>,
     clock: Arc<dyn Clock>,
+    tls: Option<Tls>,
+    snapshot: Option<PathBuf>,
+    snapshot_every: Option<Duration>,
+    journal: JournalLimits,
 }
 
 /// Why a server didn't start.
@@ -42,14 +53,23 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// A user to start with would be refused by the endpoint itself.
-    #[error("take user {} of those to start with: {detail}", index + 1)]
-    User {
-        /// Its position, from zero.
+    /// A resource to start with would be refused by the endpoint itself.
+    #[error("take resource {} of those to start with: {detail}", index + 1)]
+    Resource {
+        /// Its position among those given, from zero.
         index: usize,
         /// What is wrong with it.
         detail: String,
     },
+    /// There is no thread for the blocking variant.
+    #[error("start the server's thread: {source}")]
+    Thread {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The data of an earlier run can't be taken in.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
 }
 
 fn advice(error: &io::Error) -> &'static str {
@@ -60,6 +80,12 @@ fn advice(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::AddrNotAvailable => "; this machine doesn't have that address",
         _ => "",
+    }
+}
+
+impl From<LoadProblem> for StartError {
+    fn from(LoadProblem { index, detail }: LoadProblem) -> Self {
+        Self::Resource { index, detail }
     }
 }
 
@@ -85,9 +111,21 @@ impl MockAqueraBuilder {
         Self { seed, ..self }
     }
 
-    /// A user that the default application starts with, checked like a POST when the server starts.
-    pub fn user(mut self, resource: Value) -> Self {
-        self.users.push(resource);
+    /// A user that the default application starts with, checked like a POST when the server starts. An `id` is kept.
+    pub fn user(self, resource: Value) -> Self {
+        self.resource("User", resource)
+    }
+
+    /// A resource of this type that the default application starts with, checked like a POST when the server starts.
+    /// An `id` is kept, so that groups can name their members, which may be given later.
+    pub fn resource(mut self, resource_type: impl Into<String>, resource: Value) -> Self {
+        self.beginnings.push(Beginning { resource_type: Some(resource_type.into()), resource });
+        self
+    }
+
+    /// A resource to start with that says itself what it is, by `meta.resourceType` or by `schemas`.
+    pub(crate) fn any_resource(mut self, resource: Value) -> Self {
+        self.beginnings.push(Beginning { resource_type: None, resource });
         self
     }
 
@@ -107,13 +145,37 @@ impl MockAqueraBuilder {
         Self { made_up, ..self }
     }
 
+    /// Speaks TLS, and nothing but TLS.
+    pub fn tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Keeps the data of all applications in this file: taken in when the server starts, if it is there, and written
+    /// when it stops. Resources to start with are only for a start without the file.
+    pub fn snapshot(self, file: impl Into<PathBuf>) -> Self {
+        Self { snapshot: Some(file.into()), ..self }
+    }
+
+    /// Writes the file of [`snapshot`](Self::snapshot) in between too, each time after this span of real time, if
+    /// anything has changed.
+    pub fn snapshot_every(self, span: Duration) -> Self {
+        Self { snapshot_every: Some(span), ..self }
+    }
+
+    /// How much the journal of each application may hold.
+    pub fn journal_limits(self, journal: JournalLimits) -> Self {
+        Self { journal, ..self }
+    }
+
     /// Listens and serves in the background of the present tokio runtime.
     ///
     /// # Errors
-    /// The address is not to be had, or a user to start with doesn't pass the checks.
+    /// The address is not to be had, the snapshot is damaged, or a resource to start with doesn't pass the checks.
     pub async fn start(self) -> Result<MockAquera, StartError> {
         let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
-        let bound = net::bind(NetConfig::new(self.listen)).map_err(listen)?;
+        let config =
+            NetConfig { tls: self.tls.as_ref().map(Tls::config), ..NetConfig::new(self.listen) };
+        let bound = net::bind(config).map_err(listen)?;
         let addr = bound.addr();
         let auth = if self.auth.is_empty() { vec![Auth::bearer(DEFAULT_TOKEN)] } else { self.auth };
         let defaults = Defaults {
@@ -122,33 +184,63 @@ impl MockAqueraBuilder {
             seed: self.seed,
             faults: self.faults,
             types: Types::standard(),
+            journal: self.journal,
         };
         let types = Arc::clone(&defaults.types);
-        let server = Arc::new(Server::new(format!("http://{}", reachable(addr)), defaults, self.clock));
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let origin = format!("{scheme}://{}", reachable(addr));
+        let server = Arc::new(Server::new(origin, defaults, self.clock));
         // A name that is valid and a server that is empty: this can't be refused.
         let default = server
             .create_default(DEFAULT_APPLICATION)
-            .map_err(|problem| StartError::User { index: 0, detail: problem.to_string() })?;
-        let user_kind = types.of_role(Role::User).unwrap_or_default();
-        for (index, resource) in self.users.iter().enumerate() {
-            let body = with_schemas(resource).to_string();
-            default
-                .add(user_kind, body.as_bytes())
-                .map_err(|problem| StartError::User { index, detail: problem.to_string() })?;
+            .map_err(|problem| StartError::Resource { index: 0, detail: problem.to_string() })?;
+        let keeper = self.snapshot.map(|file| Keeper::open(file, Arc::clone(&server))).transpose()?;
+        if !keeper.as_ref().is_some_and(|(_, found)| *found) {
+            load::load(&default, &self.beginnings)?;
+            let user_kind = types.of_role(Role::User).unwrap_or_default();
+            make_up(&default, user_kind, self.seed, self.made_up, self.beginnings.len())?;
         }
-        let given = self.users.len();
-        let mut failed = None;
-        write_users(self.seed, self.made_up, |index, body| {
-            if let Err(problem) = default.add(user_kind, body) {
-                failed.get_or_insert((given + index, problem.to_string()));
-            }
+        let keeper = keeper.map(|(keeper, _)| Arc::new(keeper));
+        let saving = keeper.as_ref().zip(self.snapshot_every).map(|(keeper, span)| {
+            tokio::spawn(save_every(Arc::clone(keeper), span)).abort_handle()
         });
-        if let Some((index, detail)) = failed {
-            return Err(StartError::User { index, detail });
-        }
         let admin = AdminFront::new(Arc::clone(&server));
         let running = bound.serve(Front { server: Arc::clone(&server), admin: Some(admin) });
-        Ok(MockAquera { addr, server, default, running: Some(running) })
+        let running = Mutex::new(Some(running));
+        Ok(MockAquera { addr, server, default, tls: self.tls, running, keeper, saving })
+    }
+}
+
+/// So many made-up users, behind those that were given.
+fn make_up(
+    default: &Application,
+    kind: u16,
+    seed: u64,
+    count: usize,
+    given: usize,
+) -> Result<(), StartError> {
+    let mut failed = None;
+    write_users(seed, count, |index, body| {
+        if let Err(problem) = default.add(kind, body, None) {
+            failed.get_or_insert((given + index, problem.to_string()));
+        }
+    });
+    match failed {
+        Some((index, detail)) => Err(StartError::Resource { index, detail }),
+        None => Ok(()),
+    }
+}
+
+/// A write that fails is told; the next one may work.
+async fn save_every(keeper: Arc<Keeper>, span: Duration) {
+    loop {
+        tokio::time::sleep(span.max(Duration::from_millis(1))).await;
+        let keeper = Arc::clone(&keeper);
+        match tokio::task::spawn_blocking(move || keeper.save()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("failed to {error}"),
+            Err(error) => tracing::error!("failed to write the snapshot: {error}"),
+        }
     }
 }
 
@@ -163,13 +255,16 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
 }
 
 /// A running server. Dropping it stops it: no new connection is taken, and the open ones end with the answer that
-/// they are waiting for.
+/// they are waiting for. A snapshot is written then as well.
 #[derive(Debug)]
 pub struct MockAquera {
     addr: SocketAddr,
     server: Arc<Server>,
     default: Application,
-    running: Option<Running>,
+    tls: Option<Tls>,
+    running: Mutex<Option<Running>>,
+    keeper: Option<Arc<Keeper>>,
+    saving: Option<AbortHandle>,
 }
 
 impl MockAquera {
@@ -180,10 +275,14 @@ impl MockAquera {
             auth: Vec::new(),
             profile: Profile::default(),
             seed: 0,
-            users: Vec::new(),
+            beginnings: Vec::new(),
             made_up: 0,
             faults: Vec::new(),
             clock: Arc::new(SystemClock),
+            tls: None,
+            snapshot: None,
+            snapshot_every: None,
+            journal: JournalLimits::default(),
         }
     }
 
@@ -199,7 +298,30 @@ impl MockAquera {
 
     /// The URL of the administration API, `http://127.0.0.1:PORT/_mock`.
     pub fn admin_url(&self) -> String {
-        format!("http://{}/_mock", reachable(self.addr))
+        format!("{}/_mock", self.origin())
+    }
+
+    /// Where clients of OAuth 2 fetch their tokens for the default application.
+    pub fn token_url(&self) -> String {
+        format!("{}/oauth/token", self.origin())
+    }
+
+    fn origin(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", reachable(self.addr))
+    }
+
+    /// The PEM of the authority that a client has to trust; none without TLS or with a certificate of one's own.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.tls.as_ref()?.ca_pem()
+    }
+
+    /// Writes the file of [`MockAqueraBuilder::snapshot`] now, if there is one and anything has changed.
+    ///
+    /// # Errors
+    /// The file can't be written; the one before is still there.
+    pub fn save(&self) -> Result<(), SnapshotError> {
+        self.keeper.as_ref().map_or(Ok(()), |keeper| keeper.save())
     }
 
     /// The application at `/scim`.
@@ -235,10 +357,28 @@ impl MockAquera {
         self.server.remove(name);
     }
 
-    /// Stops and returns once every answer that was on its way has left.
-    pub async fn stop(mut self) {
-        if let Some(running) = self.running.take() {
+    /// Stops and returns once every answer that was on its way has left, and the snapshot is written.
+    pub async fn stop(self) {
+        self.drain().await;
+    }
+
+    /// Stops as [`stop`](Self::stop) does, but doesn't write the snapshot yet: dropping the handle does.
+    pub(crate) async fn drain(&self) {
+        let running = lock(&self.running).take();
+        if let Some(running) = running {
             running.stop().await;
+        }
+    }
+}
+
+impl Drop for MockAquera {
+    fn drop(&mut self) {
+        drop(lock(&self.running).take());
+        if let Some(saving) = self.saving.take() {
+            saving.abort();
+        }
+        if let Err(error) = self.save() {
+            tracing::error!("failed to {error}");
         }
     }
 }

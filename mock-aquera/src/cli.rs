@@ -54,11 +54,7 @@ enum Command {
     /// List the built-in profiles, or show what one does otherwise than the RFC, with its sources.
     Profiles(profiles::Options),
     /// End with 0 when the server is ready.
-    Healthcheck {
-        /// Any URL of the server.
-        #[arg(default_value = "http://127.0.0.1:8080")]
-        url: String,
-    },
+    Healthcheck(healthcheck::Options),
     /// Print a completion script.
     Completions {
         /// The shell that it is for.
@@ -103,7 +99,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let outcome = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve::run(options),
         Command::Profiles(options) => profiles::run(&options),
-        Command::Healthcheck { url } => healthcheck::run(&url),
+        Command::Healthcheck(options) => healthcheck::run(&options),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mock-aquera", &mut script);

@@ -25,6 +25,7 @@
 
 mod application;
 mod auth;
+pub mod blocking;
 mod builder;
 pub mod cli;
 mod clock;
@@ -34,13 +35,16 @@ mod generate;
 mod hold;
 mod hops;
 mod journal;
+mod load;
 mod nearest;
 mod net;
 mod problem;
 mod profile;
 mod reply;
 mod server;
+mod snapshot;
 mod store;
+mod tls;
 mod types;
 mod verify;
 
@@ -71,7 +75,10 @@ pub use profile::{
     RequestRules, RetryAfter, SortRule, StartIndex, Support, TotalResults, UnknownAttributes, UnknownMember,
     UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
+pub use net::TlsError;
 pub use server::{ApplicationError, MAX_APPLICATIONS};
+pub use snapshot::SnapshotError;
+pub use tls::Tls;
 pub use verify::{Expect, Expectation, Miss, Seen, Times, Verification};
 
 /// Takes a lock. What a panic left behind is used as it is: every write under our locks is whole or not begun.

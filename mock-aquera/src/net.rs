@@ -33,7 +33,8 @@ use hyper::{Request, Response};
 use tokio::sync::watch;
 
 pub(crate) use body::ReplyBody;
-pub(crate) use tls::{TlsConfig, TlsError};
+pub(crate) use tls::TlsConfig;
+pub use tls::TlsError;
 pub(crate) use wire::{Sabotage, Wire};
 
 use door::Door;

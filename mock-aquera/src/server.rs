@@ -19,6 +19,7 @@ use crate::application::{
 use crate::auth::{Auth, Gatekeeper};
 use crate::clock::{AppClock, Clock};
 use crate::fault::Fault;
+use crate::journal::JournalLimits;
 use crate::lock;
 use crate::net::{Handler, ReplyBody, Wire};
 use crate::problem::Problem;
@@ -40,6 +41,7 @@ pub(crate) struct Defaults {
     pub(crate) seed: u64,
     pub(crate) faults: Vec<Fault>,
     pub(crate) types: Arc<Types>,
+    pub(crate) journal: JournalLimits,
 }
 
 /// Everything that the handlers share.
@@ -126,6 +128,22 @@ impl Server {
         Ok(application)
     }
 
+    /// The application that data was kept of: one that is there already, or else one as the command line describes it
+    /// save for its seed.
+    pub(crate) fn restore(&self, name: &str, seed: u64) -> Result<Application, Problem> {
+        if let Some(there) = self.application(name) {
+            return Ok(there);
+        }
+        let valid = name.parse::<ApplicationName>()?;
+        let Defaults { profile, auth, faults, .. } = self.defaults.clone();
+        let config = ApplicationConfig { profile, auth, seed };
+        let application = self.make(valid, config).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS))?;
+        for fault in faults {
+            application.add_fault(fault);
+        }
+        Ok(application)
+    }
+
     fn make(&self, name: ApplicationName, config: ApplicationConfig) -> Option<Application> {
         if self.applications.len() >= MAX_APPLICATIONS {
             return None;
@@ -141,6 +159,7 @@ impl Server {
         let key = name.as_str().to_owned();
         let clock = AppClock::new(Arc::clone(&self.clock));
         let application = Application::new(name, settings, config.seed, clock);
+        application.set_journal_limits(self.defaults.journal);
         self.applications.insert(key, application.clone());
         Some(application)
     }
@@ -310,6 +329,7 @@ mod tests {
             seed: 0,
             faults: Vec::new(),
             types: Types::standard(),
+            journal: JournalLimits::default(),
         };
         let server = Server::new(String::new(), defaults, Arc::new(crate::SystemClock));
         let (first, second) = (server.create_default("a").unwrap(), server.create_default("a").unwrap());

@@ -10,6 +10,7 @@ pub(crate) mod document;
 mod index;
 pub(crate) mod members;
 mod order;
+pub(crate) mod restore;
 pub(crate) mod show;
 mod table;
 
@@ -43,6 +44,8 @@ pub(crate) struct Store {
     tables: Vec<Table>,
     ids: Index<Ref>,
     random: StdRng,
+    /// How often an id was drawn.
+    drawn: u64,
     freed_ids: Vec<Arc<str>>,
     /// What reads still show, by id: until when, and nothing where the resource was not there.
     stale: HashMap<Arc<str>, (Timestamp, Option<Bytes>)>,
@@ -57,6 +60,7 @@ impl Store {
             types,
             ids: Index::default(),
             random: StdRng::seed_from_u64(seed),
+            drawn: 0,
             freed_ids: Vec::new(),
             stale: HashMap::new(),
         }
@@ -131,12 +135,17 @@ impl Store {
     pub(crate) fn new_id(&mut self) -> Arc<str> {
         loop {
             let mut buffer = uuid::Uuid::encode_buffer();
-            let id = uuid::Builder::from_random_bytes(self.random.random()).into_uuid();
+            let id = uuid::Builder::from_random_bytes(self.draw()).into_uuid();
             let id: &str = id.hyphenated().encode_lower(&mut buffer);
             if self.find(id).is_none() {
                 return id.into();
             }
         }
+    }
+
+    fn draw(&mut self) -> [u8; 16] {
+        self.drawn += 1;
+        self.random.random()
     }
 
     /// The id that was given up last, which is given again.
@@ -151,10 +160,21 @@ impl Store {
 
     /// Adds a resource; whoever has the id already goes.
     pub(crate) fn insert(&mut self, kind: u16, id: Arc<str>, content: Content, now: Timestamp) -> Ref {
+        self.put(kind, id, content, (now, now), 1)
+    }
+
+    fn put(
+        &mut self,
+        kind: u16,
+        id: Arc<str>,
+        content: Content,
+        (created, modified): (Timestamp, Timestamp),
+        version: u64,
+    ) -> Ref {
         if let Some(before) = self.find(&id) {
             self.remove(before);
         }
-        let document = self.document(kind, &content, &id, now, now, 1);
+        let document = self.document(kind, &content, &id, created, modified, version);
         let Content { keys, active, refs, secret, on_request, .. } = content;
         let group = self.types.get(kind).role == Role::Group;
         let record = Record {
@@ -162,9 +182,9 @@ impl Store {
             document,
             keys: keys.into(),
             order: 0,
-            version: 1,
-            created: now,
-            modified: now,
+            version,
+            created,
+            modified,
             active: active.unwrap_or(true),
             on_request,
             hidden: false,

@@ -1,57 +1,97 @@
 //! `mock-aquera serve`: options to a running server, until it is interrupted.
 
+mod banner;
+mod data;
+mod tls;
+
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, profiles};
 use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
-use crate::profile::Profile;
+use crate::journal::JournalLimits;
+use crate::profile::Period;
+pub(super) use tls::CA_FILE;
 
 /// How many users are made up when nobody says what to start with.
 const DEMO_USERS: usize = 3;
 /// How long answers that are on their way may take once the program was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
+const LISTENING: &str = "Listening";
+const CREDENTIALS: &str = "Credentials";
+const BEHAVIOUR: &str = "Behaviour";
+const DATA: &str = "Data";
+const OUTPUT: &str = "Output";
+
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", help_heading = LISTENING)]
     listen: SocketAddr,
     /// Write the port to this file once it listens
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = LISTENING)]
     port_file: Option<PathBuf>,
-    /// Accept these credentials: none, basic:USER:PASSWORD or bearer:TOKEN (repeatable) [default: bearer:mock-token]
-    #[arg(long, value_name = "KIND")]
+    #[command(flatten)]
+    tls: tls::Options,
+
+    /// Accept these credentials: none, basic:USER:PASSWORD, bearer:TOKEN or oauth:CLIENT:SECRET[:LIFETIME]
+    /// (repeatable: any of them) [default: bearer:mock-token]
+    #[arg(long, value_name = "KIND", help_heading = CREDENTIALS)]
     auth: Vec<String>,
-    /// How to behave: a built-in profile or a file
-    #[arg(long, value_name = "NAME|FILE.toml", default_value = "aquera")]
+    /// Whom /Me stands for [default: the user of basic, the client of oauth, nobody with a bearer token]
+    #[arg(long, value_name = "USERNAME", help_heading = CREDENTIALS)]
+    me: Option<String>,
+    /// How long a token of an oauth client is good for, such as 90s, 10m or 1h [default: 1h]
+    #[arg(long, value_name = "TIME", help_heading = CREDENTIALS)]
+    token_lifetime: Option<Period>,
+
+    /// How to behave: a built-in profile (`mock-aquera profiles` lists them) or a file
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "aquera", help_heading = BEHAVIOUR)]
     profile: String,
-    /// Start with the users in this file, one JSON object a line
-    #[arg(long, value_name = "FILE.ndjson")]
-    load: Option<PathBuf>,
-    /// Start with this many made-up users [default: 3 without --load]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
-    users: Option<u32>,
-    /// Decides ids and made-up users
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
     /// Misbehave, e.g. 'status=503 times=2 method=POST retry-after=3 phase=after', or mild, rough or hostile
     /// (repeatable)
-    #[arg(long, value_name = "RULE", value_parser = Fault::parse_all)]
+    #[arg(long, value_name = "RULE", value_parser = Fault::parse_all, help_heading = BEHAVIOUR)]
     fault: Vec<Vec<Fault>>,
+    /// Misbehave by the rules in this file, one a line (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = BEHAVIOUR)]
+    faults: Vec<PathBuf>,
+    /// Decides ids, made-up users, tokens and the draws of faults
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = BEHAVIOUR)]
+    seed: u64,
+
+    /// Start with the resources in this file, one JSON object a line: users, or what `schemas` or `meta.resourceType`
+    /// says. An `id` is kept; whoever a group has for members may come later (repeatable)
+    #[arg(long, value_name = "FILE.ndjson", help_heading = DATA)]
+    load: Vec<PathBuf>,
+    /// Start with this many made-up users [default: 3 without --load]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000), help_heading = DATA)]
+    users: Option<u32>,
+    /// Keep the data of all applications in this file over restarts: taken in at the start, where --load and --users
+    /// count for nothing once it is there, and written at the end
+    #[arg(long, value_name = "FILE", help_heading = DATA)]
+    snapshot: Option<PathBuf>,
+    /// Write the snapshot this often as well, such as 30s or 5m
+    #[arg(long, value_name = "TIME", requires = "snapshot", help_heading = DATA)]
+    snapshot_every: Option<Period>,
+
+    /// Remember this many exchanges in each application's journal
+    #[arg(long, value_name = "N", default_value_t = JournalLimits::default().exchanges, help_heading = OUTPUT)]
+    journal_limit: usize,
+    /// Remember about so many bytes in each application's journal, such as 500000, 64KiB or 32MiB
+    #[arg(long, value_name = "SIZE", default_value = "32MiB", value_parser = bytes, help_heading = OUTPUT)]
+    journal_bytes: usize,
     /// Print one JSON object a line
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     json: bool,
 }
 
@@ -75,142 +115,132 @@ async fn serve(options: Options) -> Result<(), Failure> {
     // Before anybody is told that the server is ready: a signal that comes right then must find its handler.
     let interrupted =
         interruption().map_err(|error| Failure::failed(format!("listen for signals: {error}")))?;
-    let auth = credentials(&options.auth)?;
+    let auth = credentials(&options)?;
     let profile = profiles::read(&options.profile)?;
-    let loaded = options.load.as_deref().map(read_users).transpose()?;
-    let made_up = options.users.map_or(if loaded.is_some() { 0 } else { DEMO_USERS }, |users| users as usize);
-    let (lines, users): (Vec<usize>, Vec<Value>) = loaded.unwrap_or_default().into_iter().unzip();
+    let tls = options.tls.read()?;
+    let (places, resources): (Vec<data::Place>, Vec<_>) = data::read(&options.load)?.into_iter().unzip();
+    let demo = if options.load.is_empty() { DEMO_USERS } else { 0 };
+    let limits = JournalLimits { exchanges: options.journal_limit, bytes: options.journal_bytes };
 
-    let mut builder =
-        MockAquera::builder().listen(options.listen).profile(profile.clone()).seed(options.seed);
+    let mut builder = MockAquera::builder()
+        .listen(options.listen)
+        .profile(profile)
+        .seed(options.seed)
+        .journal_limits(limits)
+        .users(options.users.map_or(demo, |users| users as usize));
     for kind in &auth {
         builder = builder.auth(kind.clone());
     }
-    for fault in options.fault.into_iter().flatten() {
+    for fault in options.fault.iter().flatten().cloned().chain(faults(&options.faults)?) {
         builder = builder.fault(fault);
     }
-    for user in users {
-        builder = builder.user(user);
+    for resource in resources {
+        builder = builder.any_resource(resource);
     }
-    builder = builder.users(made_up);
-    let server = builder.start().await.map_err(|error| match (&error, &options.load) {
-        (StartError::User { index, detail }, Some(file)) if *index < lines.len() => {
-            Failure::usage(format!("load {}:{}: {detail}", file.display(), lines[*index]))
+    if let Some(tls) = &tls {
+        builder = builder.tls(tls.tls.clone());
+    }
+    if let Some(file) = &options.snapshot {
+        builder = builder.snapshot(file);
+    }
+    if let Some(span) = options.snapshot_every {
+        builder = builder.snapshot_every(span.duration());
+    }
+    let server = builder.start().await.map_err(|error| match &error {
+        StartError::Resource { index, detail } if *index < places.len() => {
+            Failure::usage(format!("load {}: {detail}", places[*index]))
         }
+        StartError::Snapshot(_) => Failure::usage(error.to_string()),
         _ => Failure::failed(error.to_string()),
     })?;
     if let Some(file) = &options.port_file {
-        write_port(file, server.addr().port())
+        write_aside(file, &format!("{}\n", server.addr().port()))
             .map_err(|error| Failure::failed(format!("write the port to {}: {error}", file.display())))?;
     }
-    announce(&server, options.json, options.seed, &profile, &auth)?;
+    let about = banner::About {
+        server: &server,
+        auth: &auth,
+        seed: options.seed,
+        tls: tls.as_ref(),
+        snapshot: options.snapshot.as_deref(),
+    };
+    about.announce(options.json)?;
     interrupted.await;
+    stop(server, options.json).await
+}
+
+async fn stop(server: MockAquera, as_json: bool) -> Result<(), Failure> {
     tracing::info!("stopping: no new connection is taken, answers on their way are finished");
     let applications = server.application_count();
-    if tokio::time::timeout(DRAIN, server.stop()).await.is_err() {
+    if tokio::time::timeout(DRAIN, server.drain()).await.is_err() {
         tracing::warn!("some answers were not finished in {} s and are dropped", DRAIN.as_secs());
     }
-    if options.json {
+    server.save().map_err(|error| Failure::failed(error.to_string()))?;
+    if as_json {
         writeln!(io::stdout(), "{}", json!({"type": "summary", "applications": applications}))?;
     }
     Ok(())
 }
 
-/// What `--auth` says. Clap would repeat the value in its message, and the value holds a secret.
-fn credentials(written: &[String]) -> Result<Vec<Auth>, Failure> {
-    if written.is_empty() {
-        return Ok(vec![Auth::bearer(DEFAULT_TOKEN)]);
-    }
+/// What `--auth` and what goes with it say. Clap would repeat the value in its message, and the value holds a secret.
+fn credentials(options: &Options) -> Result<Vec<Auth>, Failure> {
     let parse = |(at, text): (usize, &String)| {
-        text.parse().map_err(|error| Failure::usage(format!("read --auth number {}: {error}", at + 1)))
+        let parsed = text.parse::<Auth>();
+        parsed.map_err(|error| Failure::usage(format!("read --auth number {}: {error}", at + 1)))
     };
-    written.iter().enumerate().map(parse).collect()
-}
-
-/// The users of an NDJSON file, each with the number of its line. Blank lines are passed over.
-fn read_users(path: &Path) -> Result<Vec<(usize, Value)>, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("load {}: {error}", path.display())))?;
-    let mut users = Vec::new();
-    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let user = serde_json::from_str(line).map_err(|error| {
-            Failure::usage(format!(
-                "load {}:{}:{}: {}",
-                path.display(),
-                at + 1,
-                error.column(),
-                reason(&error)
-            ))
-        })?;
-        users.push((at + 1, user));
+    let mut all = options.auth.iter().enumerate().map(parse).collect::<Result<Vec<_>, _>>()?;
+    if all.is_empty() {
+        all.push(Auth::bearer(DEFAULT_TOKEN));
     }
-    Ok(users)
+    if let Some(lifetime) = options.token_lifetime {
+        if !all.iter().any(|auth| matches!(auth.kind(), AuthKind::OAuth { .. })) {
+            let advice = "it is about clients that fetch tokens; give one with --auth oauth:CLIENT:SECRET";
+            return Err(Failure::usage(format!("use --token-lifetime: {advice}")));
+        }
+        if lifetime.duration() < Duration::from_secs(1) {
+            return Err(Failure::usage("use --token-lifetime: it is one second at least"));
+        }
+        all = all.into_iter().map(|auth| auth.token_lifetime(lifetime.duration())).collect();
+    }
+    if let Some(me) = &options.me {
+        all = all.into_iter().map(|auth| auth.as_user(me)).collect();
+    }
+    Ok(all)
 }
 
-/// The message of a JSON error without the place, which counts from the line and not from the file.
-fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ").next().unwrap_or_default().to_owned()
+fn faults(files: &[PathBuf]) -> Result<Vec<Fault>, Failure> {
+    let mut all = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(file)
+            .map_err(|error| Failure::usage(format!("read --faults {}: {error}", file.display())))?;
+        let rules = Fault::parse_all(&text)
+            .map_err(|error| Failure::usage(format!("read --faults {}: {error}", file.display())))?;
+        all.extend(rules);
+    }
+    Ok(all)
+}
+
+/// A number of bytes, maybe with its unit.
+fn bytes(text: &str) -> Result<usize, &'static str> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit {
+        "" | "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let size = unit.zip(number.parse::<usize>().ok()).and_then(|(unit, number)| number.checked_mul(unit));
+    size.ok_or("a size is a whole number of bytes, or one with its unit, KiB, MiB or GiB")
 }
 
 /// Whoever waits for the file never sees half of it.
-fn write_port(file: &Path, port: u16) -> io::Result<()> {
+fn write_aside(file: &Path, text: &str) -> io::Result<()> {
     let mut aside = file.as_os_str().to_owned();
     aside.push(".new");
-    fs::write(&aside, format!("{port}\n"))?;
+    fs::write(&aside, text)?;
     fs::rename(&aside, file)
-}
-
-fn announce(
-    server: &MockAquera,
-    as_json: bool,
-    seed: u64,
-    profile: &Profile,
-    auth: &[Auth],
-) -> Result<(), Failure> {
-    let (scim, admin) = (server.scim_url(), server.admin_url());
-    let mut out = io::stdout().lock();
-    if as_json {
-        writeln!(out, "{}", json!({"type": "ready", "scimUrl": scim, "adminUrl": admin, "seed": seed}))?;
-        return Ok(out.flush()?);
-    }
-    let header = authorization(auth).map_or_else(String::new, |value| format!("-H {} ", quoted(&value)));
-    writeln!(out, "mock-aquera {} is ready\n", env!("CARGO_PKG_VERSION"))?;
-    writeln!(out, "  SCIM URL   {scim}")?;
-    for kind in auth {
-        match kind.kind() {
-            AuthKind::None => writeln!(out, "  Auth       none needed")?,
-            AuthKind::Basic { user, password } => writeln!(out, "  Basic      user {user}, password {password}")?,
-            AuthKind::Bearer { token } => writeln!(out, "  Token      {token}")?,
-            AuthKind::OAuth { client_id, .. } => writeln!(out, "  OAuth      client {client_id}")?,
-        }
-    }
-    writeln!(out, "  Profile    {} ({})", profile.name, profile.summary)?;
-    writeln!(out, "  Seed       {seed}")?;
-    writeln!(out, "  Users      {}", server.default_application().user_count())?;
-    writeln!(out, "\nTry:\n  curl {header}{}", quoted(&format!("{scim}/Users?count=2")))?;
-    let user =
-        r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new.person@example.com"}"#;
-    let body = format!("-H 'Content-Type: application/scim+json' -d {}", quoted(user));
-    writeln!(out, "  curl {header}{body} {scim}/Users")?;
-    writeln!(out, "  curl {admin}/applications/default/journal")?;
-    Ok(out.flush()?)
-}
-
-/// The header that the first kind of credentials asks for.
-fn authorization(auth: &[Auth]) -> Option<String> {
-    match auth.first()?.kind() {
-        AuthKind::None | AuthKind::OAuth { .. } => None,
-        AuthKind::Basic { user, password } => {
-            Some(format!("Authorization: Basic {}", STANDARD.encode(format!("{user}:{password}"))))
-        }
-        AuthKind::Bearer { token } => Some(format!("Authorization: Bearer {token}")),
-    }
-}
-
-/// One word for a POSIX shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Listens for Ctrl-C, and where there is one for SIGTERM, from now on; the future returns at the first.
@@ -238,18 +268,50 @@ fn interruption() -> io::Result<impl Future<Output = ()>> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
-    #[test]
-    fn a_word_survives_the_shell() {
-        assert_eq!(quoted("it's"), r"'it'\''s'");
+    #[derive(Debug, clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn options(arguments: &[&str]) -> Options {
+        Program::try_parse_from([&["program"], arguments].concat()).unwrap().options
     }
 
     #[test]
     fn bad_credentials_are_refused_without_repeating_them() {
-        let written = ["bearer:fine".to_owned(), "token:hunter2".to_owned()];
-        let failure = credentials(&written).unwrap_err();
+        let failure = credentials(&options(&["--auth", "bearer:fine", "--auth", "token:hunter2"])).unwrap_err();
         assert!(failure.message.contains("number 2") && !failure.message.contains("hunter2"), "{failure:?}");
         assert_eq!(failure.exit, super::super::Exit::Usage);
+    }
+
+    #[test]
+    fn what_goes_with_credentials_is_laid_over_them() {
+        let all = credentials(&options(&[
+            "--auth", "oauth:c:s", "--auth", "bearer:t", "--me", "ida", "--token-lifetime", "90s",
+        ]))
+        .unwrap();
+        let expected = Auth::oauth("c", "s").token_lifetime(Duration::from_secs(90)).as_user("ida");
+        assert!(all == [expected, Auth::bearer("t").as_user("ida")]);
+        for lifetime in ["90s", "10ms"] {
+            let alone = options(&["--auth", "bearer:t", "--token-lifetime", lifetime]);
+            assert!(credentials(&alone).unwrap_err().message.contains("oauth:CLIENT:SECRET"));
+        }
+        let short = options(&["--auth", "oauth:c:s", "--token-lifetime", "10ms"]);
+        assert!(credentials(&short).unwrap_err().message.contains("one second"));
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, size) in [("0", Ok(0)), ("500", Ok(500)), ("64KiB", Ok(65_536)), ("1GiB", Ok(1 << 30))] {
+            assert_eq!(bytes(text), size, "{text}");
+        }
+        for text in ["", "KiB", "1kb", "-1", "99999999999999999999", "99999999999999999GiB"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
     }
 }

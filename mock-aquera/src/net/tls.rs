@@ -27,7 +27,8 @@ impl fmt::Debug for TlsConfig {
 
 /// Why a certificate and a key can't be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsError {
+#[non_exhaustive]
+pub enum TlsError {
     /// The chain holds none.
     #[error("use the certificate chain: it holds no PEM block `CERTIFICATE`; the server's own comes first")]
     NoCertificate,
@@ -43,12 +44,27 @@ pub(crate) enum TlsError {
     /// They don't belong together.
     #[error("use the private key: it is not that of the first certificate in the chain")]
     Mismatch,
-    /// What rustls says.
+    /// What the TLS library says.
     #[error("use the certificate and its key: {0}")]
-    Refused(rustls::Error),
+    Refused(String),
     /// A name that no certificate can hold, or no randomness.
-    #[error("make a certificate: {0}")]
-    Generate(#[from] rcgen::Error),
+    #[error("make a certificate: {0}; a name is a host name or an address, such as scim.test or 192.0.2.1")]
+    Generate(String),
+}
+
+impl From<rcgen::Error> for TlsError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Generate(error.to_string())
+    }
+}
+
+impl From<rustls::Error> for TlsError {
+    fn from(error: rustls::Error) -> Self {
+        match error {
+            rustls::Error::InconsistentKeys(_) => Self::Mismatch,
+            other => Self::Refused(other.to_string()),
+        }
+    }
 }
 
 impl TlsConfig {
@@ -107,14 +123,9 @@ impl TlsConfig {
 
     fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, TlsError> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Refused)?
+            .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(|error| match error {
-                rustls::Error::InconsistentKeys(_) => TlsError::Mismatch,
-                other => TlsError::Refused(other),
-            })?;
+            .with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self(Arc::new(config)))
     }

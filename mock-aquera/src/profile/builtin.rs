@@ -64,7 +64,8 @@ static BUILTINS: LazyLock<Vec<Profile>> = LazyLock::new(|| {
 impl Profile {
     /// The profile with this name that comes with the program.
     pub fn builtin(name: &str) -> Option<Self> {
-        Self::builtins().iter().find(|profile| profile.name == name).cloned()
+        // Parsed alone: a program that starts needs one of them.
+        super::read::profile(text(name)?, &mut Place::default()).ok()
     }
 
     /// All that come with the program, the well-behaved ones first.

@@ -1,0 +1,147 @@
+//! What is said once the server is ready.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::super::Failure;
+use super::tls::Chosen;
+use crate::auth::{Auth, AuthKind};
+use crate::builder::MockAquera;
+
+/// What is to be said.
+pub(super) struct About<'a> {
+    pub(super) server: &'a MockAquera,
+    pub(super) auth: &'a [Auth],
+    pub(super) seed: u64,
+    pub(super) tls: Option<&'a Chosen>,
+    pub(super) snapshot: Option<&'a Path>,
+}
+
+impl About<'_> {
+    /// Says it in words, or as one JSON object.
+    pub(super) fn announce(&self, as_json: bool) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        if as_json { writeln!(out, "{}", self.ready())? } else { out.write_all(self.banner().as_bytes())? }
+        Ok(out.flush()?)
+    }
+
+    fn ready(&self) -> serde_json::Value {
+        let server = self.server;
+        let mut ready = json!({
+            "type": "ready", "scimUrl": server.scim_url(), "adminUrl": server.admin_url(), "seed": self.seed,
+            "profile": server.default_application().profile().name,
+        });
+        if self.auth.iter().any(|auth| matches!(auth.kind(), AuthKind::OAuth { .. })) {
+            ready["tokenUrl"] = server.token_url().into();
+        }
+        if let Some(file) = self.ca_file() {
+            ready["caFile"] = file.display().to_string().into();
+        }
+        ready
+    }
+
+    fn ca_file(&self) -> Option<&Path> {
+        self.tls?.ca_file.as_deref()
+    }
+
+    fn banner(&self) -> String {
+        let application = self.server.default_application();
+        let mut lines = vec![("SCIM URL", self.server.scim_url())];
+        for auth in self.auth {
+            lines.push(match auth.kind() {
+                AuthKind::None => ("Auth", "none needed".to_owned()),
+                AuthKind::Basic { user, password } => ("Basic", format!("user {user}, password {password}")),
+                AuthKind::Bearer { token } => ("Token", token.clone()),
+                AuthKind::OAuth { client_id, client_secret, lifetime } => {
+                    let good_for = format!("tokens are good for {} s", lifetime.as_secs());
+                    ("OAuth", format!("client {client_id}, secret {client_secret}, {good_for}"))
+                }
+            });
+            if matches!(auth.kind(), AuthKind::OAuth { .. }) {
+                lines.push(("Token URL", self.server.token_url()));
+            }
+        }
+        if let Some(file) = self.ca_file() {
+            lines.push(("CA file", format!("{}, for clients to trust", file.display())));
+        }
+        let profile = application.profile();
+        lines.push(("Profile", format!("{} ({})", profile.name, profile.summary)));
+        let faults = application.faults();
+        if faults.is_empty() {
+            lines.push(("Faults", "none".to_owned()));
+        }
+        for (at, rule) in faults.into_iter().enumerate() {
+            lines.push((if at == 0 { "Faults" } else { "" }, rule));
+        }
+        lines.push(("Seed", self.seed.to_string()));
+        lines.push(("Users", application.user_count().to_string()));
+        if let Some(file) = self.snapshot {
+            lines.push(("Snapshot", file.display().to_string()));
+        }
+        lines.push(("Admin URL", self.server.admin_url()));
+
+        let mut text = format!("mock-aquera {} is ready\n\n", env!("CARGO_PKG_VERSION"));
+        for (name, value) in lines {
+            text.push_str(&format!("  {name:<9}  {value}\n"));
+        }
+        text.push_str("\nTry:\n");
+        for line in self.examples() {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text
+    }
+
+    /// Three lines for a shell, behind the one that fetches a token where that is needed.
+    fn examples(&self) -> Vec<String> {
+        let (scim, admin) = (self.server.scim_url(), self.server.admin_url());
+        let curl = match (self.tls, self.ca_file()) {
+            (None, _) => "curl".to_owned(),
+            (Some(_), Some(file)) => format!("curl --cacert {}", quoted(&file.display().to_string())),
+            // One's own certificate need not be good for the address that is printed here.
+            (Some(_), None) => "curl --insecure".to_owned(),
+        };
+        let mut lines = Vec::new();
+        let login = match self.auth.first().map(Auth::kind) {
+            None | Some(AuthKind::None) => String::new(),
+            Some(AuthKind::Basic { user, password }) => format!(" -u {}", quoted(&format!("{user}:{password}"))),
+            Some(AuthKind::Bearer { token }) => {
+                format!(" -H {}", quoted(&format!("Authorization: Bearer {token}")))
+            }
+            Some(AuthKind::OAuth { client_id, client_secret, .. }) => {
+                let client = quoted(&format!("{client_id}:{client_secret}"));
+                let url = self.server.token_url();
+                let pick = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
+                lines.push(format!(
+                    "TOKEN=$({curl} -s -u {client} -d grant_type=client_credentials {url} | {pick})"
+                ));
+                r#" -H "Authorization: Bearer $TOKEN""#.to_owned()
+            }
+        };
+        let user =
+            r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new.person@example.com"}"#;
+        lines.push(format!("{curl}{login} {}", quoted(&format!("{scim}/Users?count=2"))));
+        lines.push(format!(
+            "{curl}{login} -H 'Content-Type: application/scim+json' -d {} {scim}/Users",
+            quoted(user)
+        ));
+        lines.push(format!("{curl} {admin}/applications/default/journal"));
+        lines
+    }
+}
+
+/// One word for a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_survives_the_shell() {
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

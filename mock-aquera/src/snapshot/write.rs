@@ -1,0 +1,124 @@
+//! From the stores to the file. A store is locked only while its resources are counted up, not while they are written.
+
+use std::fs::{self, File};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use scim::accept::write_text;
+use serde_json::json;
+
+use super::{VERSION, beside};
+use crate::lock;
+use crate::server::Server;
+use crate::store::restore::Kept;
+use crate::types::Types;
+
+/// The data of one application.
+pub(super) struct Stock {
+    name: String,
+    seed: u64,
+    ids_drawn: u64,
+    freed_ids: Vec<Arc<str>>,
+    types: Arc<Types>,
+    resources: Vec<Kept>,
+}
+
+/// What all applications hold at this moment, each by itself.
+pub(super) fn take_stock(server: &Server) -> Vec<Stock> {
+    let all = server.applications();
+    let stock = all.iter().map(|application| {
+        let store = lock(application.store());
+        let (ids_drawn, freed_ids) = store.id_state();
+        Stock {
+            name: application.name().to_owned(),
+            seed: application.seed_number(),
+            ids_drawn,
+            freed_ids,
+            types: Arc::clone(store.types()),
+            resources: store.take_stock(),
+        }
+    });
+    stock.collect()
+}
+
+/// A number that is another one once anything has changed: each change of a resource makes a new text.
+pub(super) fn mark(stock: &[Stock]) -> u64 {
+    let parts = stock.iter().map(|stock| {
+        let texts: Vec<(usize, usize)> =
+            stock.resources.iter().map(|kept| (kept.text.as_ptr() as usize, kept.text.len())).collect();
+        let tails: Vec<&[u8]> =
+            stock.resources.iter().map(|kept| &kept.text[kept.text.len().saturating_sub(192)..]).collect();
+        let ties: Vec<_> =
+            stock.resources.iter().map(|kept| (&kept.members, &kept.member_of, kept.hidden, kept.secret)).collect();
+        BuildHasherDefault::<DefaultHasher>::default()
+            .hash_one((&stock.name, stock.seed, stock.ids_drawn, texts, tails, ties))
+    });
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(parts.collect::<Vec<_>>())
+}
+
+/// Whoever reads the file sees the one before or the whole new one, whenever the machine stops.
+pub(super) fn write(file: &Path, stock: &[Stock]) -> io::Result<()> {
+    let (new, old) = (beside(file, ".new"), beside(file, ".bak"));
+    let mut out = BufWriter::with_capacity(1 << 18, File::create(&new)?);
+    lines(&mut out, stock)?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    if file.exists() {
+        match fs::remove_file(&old) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Not every file system has links.
+        fs::hard_link(file, &old).or_else(|_| fs::copy(file, &old).map(drop))?;
+    }
+    fs::rename(&new, file)
+}
+
+fn lines(out: &mut impl Write, stock: &[Stock]) -> io::Result<()> {
+    writeln!(out, "{}", json!({"mock-aquera-snapshot": {"version": VERSION}}))?;
+    let mut line = Vec::new();
+    let mut resources = 0_u64;
+    for Stock { name, seed, ids_drawn, freed_ids, types, resources: all } in stock {
+        let freed: Vec<&str> = freed_ids.iter().map(|id| &**id).collect();
+        let about = json!({"name": name, "seed": seed, "idsDrawn": ids_drawn, "freedIds": freed});
+        writeln!(out, "{}", json!({ "application": about }))?;
+        for kept in all {
+            line.clear();
+            resource(&mut line, types.get(kept.kind).name(), kept);
+            out.write_all(&line)?;
+            resources += 1;
+        }
+    }
+    writeln!(out, "{}", json!({"end": {"resources": resources}}))
+}
+
+fn resource(line: &mut Vec<u8>, of_type: &str, kept: &Kept) {
+    line.extend_from_slice(b"{\"resource\":{\"type\":");
+    write_text(line, of_type);
+    if kept.hidden {
+        line.extend_from_slice(b",\"hidden\":true");
+    }
+    if let Some(secret) = &kept.secret {
+        line.extend_from_slice(b",\"secret\":\"");
+        for byte in secret {
+            line.extend_from_slice(format!("{byte:02x}").as_bytes());
+        }
+        line.push(b'"');
+    }
+    ids(line, b",\"members\":[", &kept.members);
+    ids(line, b",\"memberOf\":[", &kept.member_of);
+    line.extend_from_slice(b",\"document\":");
+    line.extend_from_slice(&kept.text);
+    line.extend_from_slice(b"}}\n");
+}
+
+fn ids(line: &mut Vec<u8>, opening: &[u8], ids: &[Arc<str>]) {
+    for (at, id) in ids.iter().enumerate() {
+        line.extend_from_slice(if at == 0 { opening } else { b"," });
+        write_text(line, id);
+    }
+    if !ids.is_empty() {
+        line.push(b']');
+    }
+}

@@ -1,0 +1,103 @@
+//! Taking everything out of a store, and putting it back as it was: ids, versions, times, order and memberships.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use jiff::Timestamp;
+
+use super::content::{Content, Secret};
+use super::{Record, Ref, Store};
+use crate::types::Role;
+
+/// One resource as it is taken out.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) kind: u16,
+    /// The representation without what is worked out when somebody reads.
+    pub(crate) text: Bytes,
+    pub(crate) hidden: bool,
+    pub(crate) secret: Option<Secret>,
+    /// The ids of the members, in the order in which they joined.
+    pub(crate) members: Vec<Arc<str>>,
+    /// The ids of the groups in the order in which they were joined; empty where there is one at most.
+    pub(crate) member_of: Vec<Arc<str>>,
+}
+
+/// One resource as it is put back.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    pub(crate) id: Arc<str>,
+    pub(crate) content: Content,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    pub(crate) version: u64,
+    pub(crate) hidden: bool,
+}
+
+impl Store {
+    /// Everything that is kept, in the order in which it is to be put back: hidden resources first, since their ids
+    /// may be in use again, then each type in order of creation.
+    pub(crate) fn take_stock(&self) -> Vec<Kept> {
+        let mut stock = Vec::with_capacity(self.ids.len());
+        for (kind, _) in self.types.positions() {
+            let hidden = self.table(kind).records().filter(|(_, record)| record.hidden);
+            stock.extend(hidden.map(|(_, record)| self.kept(kind, record)));
+        }
+        for (kind, _) in self.types.positions() {
+            let table = self.table(kind);
+            let shown = table.order.after(None).filter_map(|(_, slot)| table.get(slot));
+            stock.extend(shown.map(|record| self.kept(kind, record)));
+        }
+        stock
+    }
+
+    fn kept(&self, kind: u16, record: &Record) -> Kept {
+        let id_of = |at: Ref| self.get(at).map(|record| Arc::clone(&record.id));
+        let groups = self.types.of_role(Role::Group).filter(|_| record.member_of.len() > 1);
+        let above = groups.map(|kind| record.member_of.iter().map(move |slot| Ref { kind, slot: *slot }));
+        Kept {
+            kind,
+            text: record.document.text().clone(),
+            hidden: record.hidden,
+            secret: record.secret.as_deref().copied(),
+            members: record.members.iter().flat_map(|members| members.iter()).filter_map(id_of).collect(),
+            member_of: above.into_iter().flatten().filter_map(id_of).collect(),
+        }
+    }
+
+    /// Puts a resource back, at the end of the order and a member of nothing.
+    pub(crate) fn restore(&mut self, kind: u16, resource: Restored) -> Ref {
+        let Restored { id, content, created, modified, version, hidden } = resource;
+        let at = self.put(kind, id, content, (created, modified), version);
+        if hidden {
+            self.hide(at, modified);
+        }
+        at
+    }
+
+    /// Puts members into a group without making a new version of it.
+    pub(crate) fn restore_members(&mut self, group: Ref, members: &[Ref]) {
+        self.link(group, members);
+    }
+
+    /// Puts the groups of a resource in this order. Those that it is not in are passed over.
+    pub(crate) fn restore_order_of_groups(&mut self, at: Ref, groups: &[Ref]) {
+        if let Some(record) = self.table_mut(at.kind).get_mut(at.slot) {
+            let place = |slot: &u32| groups.iter().position(|group| group.slot == *slot).unwrap_or(usize::MAX);
+            record.member_of.sort_by_key(place);
+        }
+    }
+
+    /// How many ids were drawn so far, and the ids that may be given again.
+    pub(crate) fn id_state(&self) -> (u64, Vec<Arc<str>>) {
+        (self.drawn, self.freed_ids.clone())
+    }
+
+    /// Goes on drawing ids where another store of the same seed was.
+    pub(crate) fn restore_id_state(&mut self, drawn: u64, freed: Vec<Arc<str>>) {
+        for _ in self.drawn..drawn {
+            self.draw();
+        }
+        self.freed_ids = freed;
+    }
+}
