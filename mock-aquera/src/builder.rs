@@ -13,12 +13,12 @@ use crate::application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
 use crate::auth::{Auth, DEFAULT_TOKEN};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
-use crate::journal::JournalLimits;
-use crate::lock;
-use crate::load::{self, Beginning, LoadProblem};
-use crate::profile::Profile;
 use crate::generate::write_users;
+use crate::journal::JournalLimits;
+use crate::load::{self, Beginning, LoadProblem};
+use crate::lock;
 use crate::net::{self, ListenError, NetConfig, Running};
+use crate::profile::Profile;
 use crate::server::{AdminFront, ApplicationError, Defaults, Front, Server};
 use crate::snapshot::{Keeper, SnapshotError};
 use crate::tls::Tls;
@@ -173,8 +173,7 @@ impl MockAqueraBuilder {
     /// The address is not to be had, the snapshot is damaged, or a resource to start with doesn't pass the checks.
     pub async fn start(self) -> Result<MockAquera, StartError> {
         let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
-        let config =
-            NetConfig { tls: self.tls.as_ref().map(Tls::config), ..NetConfig::new(self.listen) };
+        let config = NetConfig { tls: self.tls.as_ref().map(Tls::config), ..NetConfig::new(self.listen) };
         let bound = net::bind(config).map_err(listen)?;
         let addr = bound.addr();
         let auth = if self.auth.is_empty() { vec![Auth::bearer(DEFAULT_TOKEN)] } else { self.auth };
@@ -201,9 +200,10 @@ impl MockAqueraBuilder {
             make_up(&default, user_kind, self.seed, self.made_up, self.beginnings.len())?;
         }
         let keeper = keeper.map(|(keeper, _)| Arc::new(keeper));
-        let saving = keeper.as_ref().zip(self.snapshot_every).map(|(keeper, span)| {
-            tokio::spawn(save_every(Arc::clone(keeper), span)).abort_handle()
-        });
+        let saving = keeper
+            .as_ref()
+            .zip(self.snapshot_every)
+            .map(|(keeper, span)| tokio::spawn(save_every(Arc::clone(keeper), span)).abort_handle());
         let admin = AdminFront::new(Arc::clone(&server));
         let running = bound.serve(Front { server: Arc::clone(&server), admin: Some(admin) });
         let running = Mutex::new(Some(running));

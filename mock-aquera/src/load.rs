@@ -86,7 +86,10 @@ mod tests {
     #[tokio::test]
     async fn whoever_is_referred_to_may_come_later() {
         let builder = MockAquera::builder()
-            .resource("Group", json!({"displayName": "outer", "members": [{"value": "g-2"}, {"value": "u-1"}]}))
+            .resource(
+                "Group",
+                json!({"displayName": "outer", "members": [{"value": "g-2"}, {"value": "u-1"}]}),
+            )
             .resource("group", json!({"id": "g-2", "displayName": "inner", "members": [{"value": "u-1"}]}))
             .user(json!({"id": "u-1", "userName": "ida"}));
         let mock = builder.start().await.unwrap();

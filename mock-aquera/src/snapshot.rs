@@ -31,8 +31,8 @@ pub enum SnapshotError {
     },
     /// The file isn't what was written.
     #[error(
-        "take in the snapshot {file}:{line}: {detail}; the file is left as it is: put {file}.bak in its place, which \
-         is the one before, or move it away to start without it",
+        "take in the snapshot {file}:{line}: {detail}; the file is left as it is: put {file}.bak in its place, the one \
+         before it, or move it away to start without it",
         file = file.display()
     )]
     Damaged {

@@ -37,7 +37,8 @@ pub(super) fn run(Options { url, ca }: &Options) -> Result<(), Failure> {
         _ => return Err(bad_url(url)),
     };
     let authority = uri.authority().ok_or_else(|| bad_url(url))?;
-    let (host, port) = (authority.host(), authority.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 }));
+    let (host, port) =
+        (authority.host(), authority.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 }));
     let status =
         ask(host, port, tls).map_err(|error| Failure::failed(format!("reach {host}:{port}: {error}")))?;
     if status == "200" {

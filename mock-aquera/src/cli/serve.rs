@@ -42,7 +42,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE", help_heading = LISTENING)]
     port_file: Option<PathBuf>,
     #[command(flatten)]
-    tls: tls::Options,
+    tls: tls::TlsOptions,
 
     /// Accept these credentials: none, basic:USER:PASSWORD, bearer:TOKEN or oauth:CLIENT:SECRET[:LIFETIME]
     /// (repeatable: any of them) [default: bearer:mock-token]
@@ -284,7 +284,8 @@ mod tests {
 
     #[test]
     fn bad_credentials_are_refused_without_repeating_them() {
-        let failure = credentials(&options(&["--auth", "bearer:fine", "--auth", "token:hunter2"])).unwrap_err();
+        let failure =
+            credentials(&options(&["--auth", "bearer:fine", "--auth", "token:hunter2"])).unwrap_err();
         assert!(failure.message.contains("number 2") && !failure.message.contains("hunter2"), "{failure:?}");
         assert_eq!(failure.exit, super::super::Exit::Usage);
     }
@@ -292,7 +293,14 @@ mod tests {
     #[test]
     fn what_goes_with_credentials_is_laid_over_them() {
         let all = credentials(&options(&[
-            "--auth", "oauth:c:s", "--auth", "bearer:t", "--me", "ida", "--token-lifetime", "90s",
+            "--auth",
+            "oauth:c:s",
+            "--auth",
+            "bearer:t",
+            "--me",
+            "ida",
+            "--token-lifetime",
+            "90s",
         ]))
         .unwrap();
         let expected = Auth::oauth("c", "s").token_lifetime(Duration::from_secs(90)).as_user("ida");

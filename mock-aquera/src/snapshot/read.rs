@@ -154,7 +154,9 @@ impl Reader<'_> {
         let application = self.application.as_ref().ok_or("no application stands before this resource")?;
         let settings = application.settings();
         let kind_at = settings.types.named(&of_type).ok_or_else(|| {
-            format!("there is no resource type `{of_type}`; give the --resource-type that it was written with")
+            format!(
+                "there is no resource type `{of_type}`; give the --resource-type that it was written with"
+            )
         })?;
         let mut restored = restored(settings.types.get(kind_at), &document)?;
         restored.hidden = hidden;

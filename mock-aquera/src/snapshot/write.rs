@@ -50,10 +50,19 @@ pub(super) fn mark(stock: &[Stock]) -> u64 {
             stock.resources.iter().map(|kept| (kept.text.as_ptr() as usize, kept.text.len())).collect();
         let tails: Vec<&[u8]> =
             stock.resources.iter().map(|kept| &kept.text[kept.text.len().saturating_sub(192)..]).collect();
-        let ties: Vec<_> =
-            stock.resources.iter().map(|kept| (&kept.members, &kept.member_of, kept.hidden, kept.secret)).collect();
-        BuildHasherDefault::<DefaultHasher>::default()
-            .hash_one((&stock.name, stock.seed, stock.ids_drawn, texts, tails, ties))
+        let ties: Vec<_> = stock
+            .resources
+            .iter()
+            .map(|kept| (&kept.members, &kept.member_of, kept.hidden, kept.secret))
+            .collect();
+        BuildHasherDefault::<DefaultHasher>::default().hash_one((
+            &stock.name,
+            stock.seed,
+            stock.ids_drawn,
+            texts,
+            tails,
+            ties,
+        ))
     });
     BuildHasherDefault::<DefaultHasher>::default().hash_one(parts.collect::<Vec<_>>())
 }

@@ -83,7 +83,8 @@ impl Store {
     /// Puts the groups of a resource in this order. Those that it is not in are passed over.
     pub(crate) fn restore_order_of_groups(&mut self, at: Ref, groups: &[Ref]) {
         if let Some(record) = self.table_mut(at.kind).get_mut(at.slot) {
-            let place = |slot: &u32| groups.iter().position(|group| group.slot == *slot).unwrap_or(usize::MAX);
+            let place =
+                |slot: &u32| groups.iter().position(|group| group.slot == *slot).unwrap_or(usize::MAX);
             record.member_of.sort_by_key(place);
         }
     }

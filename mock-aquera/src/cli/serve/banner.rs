@@ -23,7 +23,11 @@ impl About<'_> {
     /// Says it in words, or as one JSON object.
     pub(super) fn announce(&self, as_json: bool) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
-        if as_json { writeln!(out, "{}", self.ready())? } else { out.write_all(self.banner().as_bytes())? }
+        if as_json {
+            writeln!(out, "{}", self.ready())?
+        } else {
+            out.write_all(self.banner().as_bytes())?
+        }
         Ok(out.flush()?)
     }
 
@@ -105,7 +109,9 @@ impl About<'_> {
         let mut lines = Vec::new();
         let login = match self.auth.first().map(Auth::kind) {
             None | Some(AuthKind::None) => String::new(),
-            Some(AuthKind::Basic { user, password }) => format!(" -u {}", quoted(&format!("{user}:{password}"))),
+            Some(AuthKind::Basic { user, password }) => {
+                format!(" -u {}", quoted(&format!("{user}:{password}")))
+            }
             Some(AuthKind::Bearer { token }) => {
                 format!(" -H {}", quoted(&format!("Authorization: Bearer {token}")))
             }
@@ -119,8 +125,7 @@ impl About<'_> {
                 r#" -H "Authorization: Bearer $TOKEN""#.to_owned()
             }
         };
-        let user =
-            r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new.person@example.com"}"#;
+        let user = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new.person@example.com"}"#;
         lines.push(format!("{curl}{login} {}", quoted(&format!("{scim}/Users?count=2"))));
         lines.push(format!(
             "{curl}{login} -H 'Content-Type: application/scim+json' -d {} {scim}/Users",

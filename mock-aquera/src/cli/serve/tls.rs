@@ -19,7 +19,7 @@ enum Kind {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(super) struct TlsOptions {
     /// Speak TLS with a certificate made now for localhost, 127.0.0.1 and ::1
     #[arg(long, value_name = "KIND", conflicts_with = "tls_cert", help_heading = LISTENING)]
     tls: Option<Kind>,
@@ -44,7 +44,7 @@ pub(super) struct Chosen {
     pub(super) ca_file: Option<PathBuf>,
 }
 
-impl Options {
+impl TlsOptions {
     /// The certificate, made or read; the authority is written down.
     pub(super) fn read(&self) -> Result<Option<Chosen>, Failure> {
         if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
