@@ -5,9 +5,12 @@
 mod admin;
 mod applications;
 mod auth;
+mod banner;
 mod client;
 mod discovery;
 mod faults_and_holds;
+mod kept;
 mod profiles;
 mod program;
+mod tls;
 mod users;

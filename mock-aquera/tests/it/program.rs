@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 
-fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mock-aquera"));
     command
         .args(arguments)
@@ -19,31 +19,35 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-fn finished(arguments: &[&str]) -> (i32, String, String) {
+pub(crate) fn finished(arguments: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command(arguments).output().unwrap();
     (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 /// A running server; killed at the end.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     out: BufReader<std::process::ChildStdout>,
 }
 
 impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments).spawn().unwrap();
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::of(&mut command(arguments))
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         Self { child, out }
     }
 
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.out.read_line(&mut line).unwrap();
         line
     }
 
-    fn ready(&mut self) -> Value {
+    pub(crate) fn ready(&mut self) -> Value {
         let line = self.line();
         serde_json::from_str(&line).unwrap_or_else(|_| {
             let mut stderr = String::new();
@@ -60,7 +64,7 @@ impl Drop for Running {
     }
 }
 
-fn written(folder: &Path, name: &str, text: &str) -> String {
+pub(crate) fn written(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
@@ -107,7 +111,7 @@ async fn it_serves_what_the_options_say() {
     assert_eq!(
         ready,
         json!({"type": "ready", "scimUrl": format!("http://127.0.0.1:{port}/scim"),
-            "adminUrl": format!("http://127.0.0.1:{port}/_mock"), "seed": 7})
+            "adminUrl": format!("http://127.0.0.1:{port}/_mock"), "seed": 7, "profile": "own"})
     );
     let client = Client::at(ready["scimUrl"].as_str().unwrap());
     client.get("/Users").await.scim_error(503, None);
@@ -118,21 +122,6 @@ async fn it_serves_what_the_options_say() {
 
     let url = ready["scimUrl"].as_str().unwrap();
     assert_eq!(finished(&["healthcheck", url]), (0, String::new(), String::new()));
-}
-
-#[tokio::test]
-async fn the_banner_has_what_one_needs() {
-    let mut server = Running::start(&["--listen", "127.0.0.1:0"]);
-    let mut banner = String::new();
-    while !banner.contains("/journal") {
-        let line = server.line();
-        assert_ne!(line, "", "{banner}");
-        banner.push_str(&line);
-    }
-    for part in ["Token      mock-token", "Profile    aquera", "Seed       0", "Users      3", "/scim\n"] {
-        assert!(banner.contains(part), "{banner}");
-    }
-    assert_eq!(banner.lines().filter(|line| line.trim_start().starts_with("curl ")).count(), 3, "{banner}");
 }
 
 #[cfg(unix)]
@@ -154,6 +143,11 @@ fn bad_input_is_refused_with_its_place() {
     let broken = file("broken.ndjson", &format!("{user}\n\n{{\"userName\" \"b\"}}\n"));
     let twice = file("twice.ndjson", &format!("{user}\n\n{user}\n"));
     let nameless = file("nameless.ndjson", r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"]}"#);
+    let strange = file("strange.ndjson", &format!("{user}\n{}", r#"{"schemas":["urn:x"],"userName":"b"}"#));
+    let list = file("list.ndjson", &format!("[{user}]"));
+    let group = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g","members":[{"value":"x"}]}"#;
+    let lost = file("lost.ndjson", &format!("{group}\n{user}"));
+    let rules = file("rules.txt", "status=503\nstatuss=503\n");
     let profile = file("own.toml", "name = \"own\"\nsumary = \"x\"\n");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
@@ -186,6 +180,16 @@ fn bad_input_is_refused_with_its_place() {
     check(&with(&["--listn", "x"]), 2, &["--listen"]);
     check(&["--listen", "127.0.0.1:0", "--load", &broken], 2, &["broken.ndjson:3:13", "expected `:`"]);
     check(&["--listen", "127.0.0.1:0", "--load", &twice], 2, &["twice.ndjson:3", "`a` is taken"]);
+    check(&["--listen", "127.0.0.1:0", "--load", &strange], 2, &["strange.ndjson:2", "no resource type"]);
+    check(&["--listen", "127.0.0.1:0", "--load", &list], 2, &["list.ndjson:1", "a JSON object"]);
+    check(&["--listen", "127.0.0.1:0", "--load", &lost], 2, &["lost.ndjson:1", "members[0]"]);
+    check(&["--listen", "127.0.0.1:0", "--faults", &rules], 2, &["rules.txt: line 2", "`status`"]);
+    check(&with(&["--faults", "nowhere.txt"]), 2, &["--faults nowhere.txt"]);
+    check(&with(&["--token-lifetime", "5m"]), 2, &["--token-lifetime", "oauth:CLIENT:SECRET"]);
+    check(&with(&["--auth", "oauth:c:hunter2", "--token-lifetime", "5"]), 2, &["--token-lifetime", "ms, s, m or h"]);
+    check(&with(&["--journal-bytes", "1kb"]), 2, &["--journal-bytes", "KiB"]);
+    check(&with(&["--snapshot-every", "5s"]), 2, &["--snapshot"]);
+    check(&["--listen", "127.0.0.1:0", "--snapshot", &rules], 2, &["rules.txt:1", "no snapshot", "move it away"]);
     check(&["--listen", "127.0.0.1:0", "--load", &nameless], 2, &["nameless.ndjson:1", "userName"]);
     check(&with(&["--load", "nowhere.ndjson"]), 2, &["nowhere.ndjson"]);
     check(&["--listen", &taken], 1, &[&taken, "--listen", "port 0"]);

@@ -1,0 +1,127 @@
+//! What the program starts with, and what it keeps.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::program::{Running, finished, written};
+
+fn lines(values: &[Value]) -> String {
+    values.iter().map(|value| format!("{value}\n")).collect()
+}
+
+#[cfg(unix)]
+fn ended(mut server: Running) {
+    let told = Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn users_groups_and_faults_come_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let group = "urn:ietf:params:scim:schemas:core:2.0:Group";
+    let groups = written(
+        folder.path(),
+        "groups.ndjson",
+        &lines(&[
+            json!({"schemas": [group], "displayName": "all", "members": [{"value": "u-2"}, {"value": "g-1"}]}),
+            json!({"id": "g-1", "meta": {"resourceType": "Group"}, "displayName": "one", "members": [{"value": "u-1"}]}),
+        ]),
+    );
+    let users = written(
+        folder.path(),
+        "users.ndjson",
+        &lines(&[json!({"id": "u-1", "userName": "ida"}), json!({"id": "u-2", "userName": "ben"})]),
+    );
+    let rules = written(
+        folder.path(),
+        "rules.txt",
+        "# a comment\nstatus=503 path=/Groups/*\n\nstatus=429 method=DELETE\n",
+    );
+    let mut server = Running::start(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--json",
+        "--load",
+        &groups,
+        "--load",
+        &users,
+        "--faults",
+        &rules,
+        "--me",
+        "ben",
+        "--journal-limit",
+        "2",
+    ]);
+    let ready = server.ready();
+    let client = Client::at(ready["scimUrl"].as_str().unwrap());
+    client.get("/Groups/g-1").await.scim_error(503, None);
+    client.delete("/Users/u-1").await.scim_error(429, None);
+    assert_eq!(client.get("/Groups/g-1").await.json()["members"][0]["value"], json!("u-1"));
+    let me = client.get("/Me").await.json();
+    assert_eq!((&me["userName"], &me["groups"][0]["display"]), (&json!("ben"), &json!("all")));
+    assert_eq!(client.get("/Users").await.json()["totalResults"], json!(2));
+
+    let admin = Client::at(ready["adminUrl"].as_str().unwrap());
+    let journal = admin.get("/applications/default/journal").await.json();
+    assert_eq!(journal.as_array().map(Vec::len), Some(2), "{journal}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn data_outlives_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.ndjson").to_str().unwrap().to_owned();
+    let start = || {
+        let mut server =
+            Running::start(&["--listen", "127.0.0.1:0", "--json", "--snapshot", &file, "--seed", "5"]);
+        let ready = server.ready();
+        let url = ready["scimUrl"].as_str().unwrap().to_owned();
+        (server, Client::at(url.clone()), url)
+    };
+    let (server, client, url) = start();
+    let made = client
+        .post("/Users", &json!({"schemas": [crate::client::USER], "userName": "kept", "password": "hunter2"}))
+        .await;
+    let id = made.id();
+    client.patch(&format!("/Users/{id}"), &json!([{"op": "add", "path": "title", "value": "Boss"}])).await;
+    let group = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "g",
+        "members": [{"value": id}]});
+    client.post("/Groups", &group).await;
+    let other = Client::at(url.replace("/scim", "/apps/other/scim"));
+    other.post("/Users", &json!({"schemas": [crate::client::USER], "userName": "elsewhere"})).await;
+    let plain = |text: &str, url: &str| text.replace(url.trim_end_matches("/scim"), "");
+    let before = plain(&client.get("/Groups").await.text, &url);
+    let user = client.get(&format!("/Users/{id}")).await.json();
+    ended(server);
+    assert!(!std::fs::read_to_string(&file).unwrap().contains("hunter2"));
+
+    let (server, client, url) = start();
+    assert_eq!(client.get("/Users").await.json()["totalResults"], json!(4));
+    assert_eq!(plain(&client.get("/Groups").await.text, &url), before);
+    let again = client.get(&format!("/Users/{id}")).await.json();
+    for name in ["created", "lastModified"] {
+        assert_eq!(again["meta"][name], user["meta"][name]);
+    }
+    assert_eq!((&again["title"], &again["groups"][0]["display"]), (&json!("Boss"), &json!("g")));
+    let other = Client::at(url.replace("/scim", "/apps/other/scim"));
+    assert_eq!(other.get("/Users").await.json()["Resources"][0]["userName"], json!("elsewhere"));
+    // Nobody gets the id that the made-up users have, or one that was given before.
+    let next = client.post("/Users", &json!({"schemas": [crate::client::USER], "userName": "next"})).await;
+    assert_eq!(next.status, 201);
+    ended(server);
+
+    let (server, client, _) = start();
+    assert_eq!(client.get("/Users").await.json()["totalResults"], json!(5));
+    drop(server);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, &text[..text.len() - 40]).unwrap();
+    let (code, _, err) = finished(&["--listen", "127.0.0.1:0", "--snapshot", &file]);
+    assert_eq!(code, 2, "{err}");
+    assert!(
+        err.contains("data.ndjson:") && err.contains("data.ndjson.bak") && err.contains("column"),
+        "{err}"
+    );
+}
