@@ -262,7 +262,7 @@ fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
         let why = "these credentials belong to no user; `--me USERNAME` says whose they are";
         return Err(nobody(why.to_owned()));
     };
-    let index = scene.settings.types.get(kind).watched.iter().position(|watched| watched.unique);
+    let index = scene.settings.types.get(kind).watched.iter().position(|watched| watched.text == "userName");
     let found = {
         let store = scene.store();
         let slots = index.map(|index| store.equal(kind, index, name)).unwrap_or_default();

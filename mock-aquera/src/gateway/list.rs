@@ -30,7 +30,7 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
-use crate::types::{Kind, Role, Types};
+use crate::types::{Kind, Role, Types, Watched};
 
 /// How many resources a walk looks at before it lets others at the store.
 const STRIDE: usize = 256;
@@ -81,7 +81,8 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
     let slots = if attribute.eq_ignore_ascii_case("id") {
         store.find_in(kind_at, &value).map(|(at, _)| at.slot).into_iter().collect()
     } else {
-        let index = kind.watched.iter().position(|watched| watched.text.eq_ignore_ascii_case(attribute))?;
+        let asked = |watched: &Watched| watched.answers() && watched.text.eq_ignore_ascii_case(attribute);
+        let index = kind.watched.iter().position(asked)?;
         store.equal(kind_at, index, &value)
     };
     if store.has_stale() || slots.len() > settings.profile.list.default_count as usize {

@@ -102,10 +102,11 @@ pub(super) fn note_boolean(reply: &mut Reply, string_boolean: bool) {
 }
 
 fn user_name_id(kind: &Kind, content: &Content) -> Option<Arc<str>> {
-    let at = kind.watched.iter().position(|watched| watched.unique)?;
+    if kind.role != Role::User {
+        return None;
+    }
     let tree = resource::tree_of(&content.members).ok()?;
-    let name = tree.get(kind.watched[at].path.name.as_str())?.as_str()?;
-    Some(name.into())
+    Some(tree.get("userName")?.as_str()?.into())
 }
 
 /// Says which text is taken, in the spelling of the request where it is at hand.

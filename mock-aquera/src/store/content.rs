@@ -140,12 +140,16 @@ fn keys_of(kind: &Kind, tree: &Map<String, Value>) -> Vec<Key> {
             single => std::slice::from_ref(single),
         };
         for value in values {
-            let text = match (&watched.path.sub, value) {
-                (Some(sub), Value::Object(members)) => get_ci(members, sub.as_str()).and_then(Value::as_str),
-                (None, Value::String(text)) => Some(text.as_str()),
-                _ => None,
+            let found = match (&watched.path.sub, value) {
+                (Some(sub), Value::Object(members)) => get_ci(members, sub.as_str()),
+                (None, simple) => Some(simple),
+                (Some(_), _) => None,
             };
-            keys.extend(text.map(|text| key(kind, at, text)));
+            match found {
+                Some(Value::String(text)) => keys.push(key(kind, at, text)),
+                Some(Value::Number(number)) => keys.push(key(kind, at, &number.to_string())),
+                _ => {}
+            }
         }
     }
     keys

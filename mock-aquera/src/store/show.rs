@@ -58,12 +58,15 @@ impl Store {
     }
 
     fn types_have_groups(&self, record: &Record) -> bool {
-        record.members.is_none() && !record.member_of.is_empty()
+        record.members.is_none()
+            && !record.member_of.is_empty()
+            && self.find(&record.id).is_some_and(|at| self.types().get(at.kind).shows_groups)
     }
 
     /// The members that are worked out, as JSON text, and what they add to the version.
     fn extras(&self, at: Ref, record: &Record, shown: MembersShown) -> (Vec<u8>, String) {
         match self.types().get(at.kind).role {
+            Role::User if !self.types().get(at.kind).shows_groups => (Vec::new(), String::new()),
             Role::User => {
                 let groups = self.groups_text(record);
                 let version = version_suffix(&groups);
