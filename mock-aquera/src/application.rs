@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::auth::Auth;
 use crate::clock::{AppClock, Clock as _};
 use crate::fault::{Fault, FaultId, FaultState, Faults, Phase};
-use crate::gateway::resource;
+use crate::gateway::resource::{self, Joining};
 use crate::hold::{Gates, Hold};
 use crate::journal::Journal;
 use crate::lock;
@@ -186,7 +186,7 @@ impl Application {
         let id: Arc<str> = id.unwrap_or_else(|| store.new_id());
         let members = resource.get("members").cloned();
         let mut content = resource::completed(settings.types.get(kind_at), resource);
-        content.refs = members.map(|members| known_members(&store, &members));
+        join(&mut content, members.map(|members| Joining::known(&store, &members)));
         store.insert(kind_at, Arc::clone(&id), content, self.0.clock.now());
         Some(id.to_string())
     }
@@ -210,7 +210,7 @@ impl Application {
             return Err(Problem::Taken { path, value: value.unwrap_or_default() });
         }
         if let Some(members) = &taken.members {
-            content.refs = Some(resource::resolve(&settings, &store, members)?);
+            join(&mut content, Some(resource::resolve(&settings, &store, members)?));
         }
         let id = store.new_id();
         store.insert(kind_at, id, content, self.0.clock.now());
@@ -232,7 +232,7 @@ impl Application {
         let mut tree = store.tree(at, record).as_object().cloned().unwrap_or_default();
         change(&mut tree);
         let mut content = Content::of_tree(settings.types.get(kind_at), &tree);
-        content.refs = tree.get("members").map(|members| known_members(&store, members));
+        join(&mut content, tree.get("members").map(|members| Joining::known(&store, members)));
         store.replace(at, content, self.0.clock.now());
         true
     }
@@ -367,9 +367,11 @@ impl fmt::Debug for Application {
 }
 
 /// The members that exist, whatever else is said of them.
-fn known_members(store: &Store, members: &Value) -> Vec<Ref> {
-    let ids = members.as_array().into_iter().flatten().filter_map(|m| m.get("value").and_then(Value::as_str));
-    ids.filter_map(|id| store.find(id)).collect()
+fn join(content: &mut Content, joining: Option<Joining>) {
+    if let Some(Joining { refs, names }) = joining {
+        content.refs = Some(refs);
+        content.names = names;
+    }
 }
 
 /// Applications of one seed still differ in their ids and draws: the name is mixed in (FNV-1a, which stays the same).

@@ -60,9 +60,9 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         return Err(refuse(problem));
     }
     if let Some(members) = &members {
-        let refs = resource::resolve(settings, &store, members).map_err(&refuse)?;
-        check_members(scene, refs.len()).map_err(&refuse)?;
-        content.refs = Some(refs);
+        let joining = resource::resolve(settings, &store, members).map_err(&refuse)?;
+        check_members(scene, joining.refs.len()).map_err(&refuse)?;
+        (content.refs, content.names) = (Some(joining.refs), joining.names);
     }
     let id = match profile.application.ids {
         _ if scene.reserved.is_some() => Arc::clone(scene.reserved.as_ref().unwrap_or(&scene.no_id)),
@@ -269,11 +269,13 @@ fn replacement(
         content.active = Some(active);
     }
     if kind.role == Role::Group {
-        let none = Value::Array(Vec::new());
-        content.refs = match (&taken.members, gateway.put_missing_attributes) {
-            (Some(members), _) => Some(resource::resolve(settings, store, members)?),
-            (None, PutMissingAttributes::Removes) => Some(resource::resolve(settings, store, &none)?),
-            (None, PutMissingAttributes::Keeps) => None,
+        (content.refs, content.names) = match (&taken.members, gateway.put_missing_attributes) {
+            (Some(members), _) => {
+                let joining = resource::resolve(settings, store, members)?;
+                (Some(joining.refs), joining.names)
+            }
+            (None, PutMissingAttributes::Removes) => (Some(Vec::new()), Vec::new()),
+            (None, PutMissingAttributes::Keeps) => (None, Vec::new()),
         };
         let refs = content.refs.as_deref().unwrap_or_default();
         check_members(scene, refs.len())?;
@@ -307,7 +309,9 @@ pub(super) fn difference(
     let members = content.refs.as_ref().is_some_and(|refs| {
         store.members_of(at).is_none_or(|members| {
             let distinct: std::collections::HashSet<_> = refs.iter().collect();
-            members.len() != distinct.len() || !refs.iter().all(|member| members.contains(*member))
+            members.len() != distinct.len()
+                || !refs.iter().all(|member| members.contains(*member))
+                || !members.has_names(&content.names)
         })
     });
     change.rest |= secret || members;
@@ -339,6 +343,7 @@ pub(super) fn allowed(
             let content = Content {
                 secret: next.content.secret,
                 refs: next.content.refs,
+                names: next.content.names,
                 ..Content::of_tree(kind, &tree)
             };
             Ok(Next { content, change: Change { active: None, ..next.change } })

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::Ref;
+use super::members::Names;
 use crate::types::{Kind, Role};
 
 /// A text that is indexed, in the form in which it is compared.
@@ -33,6 +34,8 @@ pub(crate) struct Content {
     pub(crate) active: Option<bool>,
     /// The members of a group; `None` leaves those that are there.
     pub(crate) refs: Option<Vec<Ref>>,
+    /// What the members are called.
+    pub(crate) names: Names,
     pub(crate) secret: Option<Secret>,
     /// Whether some value is shown only when it is asked for.
     pub(crate) on_request: bool,
@@ -50,6 +53,7 @@ impl Content {
             keys,
             active: accepted.active,
             refs: None,
+            names: Names::new(),
             secret: secret(accepted.secrets.iter().map(|(name, value)| (name.as_str(), value))),
             on_request: accepted.on_request,
         }
