@@ -272,7 +272,13 @@ fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
     let Some((id, location)) = found else {
         return Err(nobody(format!("there is no user `{name}`, whose credentials these are; create it")));
     };
-    let mut reply = one(scene, kind, &id)?;
+    let mut reply = one(scene, kind, &id).map_err(|mut refusal| {
+        if let Problem::MethodNotAllowed { allow, .. } = &mut refusal.problem {
+            // Whoever asks may also make its account here.
+            *allow = allow.replacen("GET", "GET, POST", 1);
+        }
+        refusal
+    })?;
     if let Ok(location) = axum::http::HeaderValue::from_maybe_shared(location) {
         reply.headers.insert(header::LOCATION, location);
     }

@@ -569,8 +569,12 @@ pub(super) fn other_version(scene: &Scene<'_>, store: &Store, record: &Record) -
     if !scene.conditional {
         return None;
     }
-    (names_version(scene, &header::IF_MATCH, store, record) == Some(false))
-        .then(|| Problem::VersionMismatch(store.etag(record)))
+    if names_version(scene, &header::IF_MATCH, store, record) == Some(false) {
+        return Some(Problem::VersionMismatch { header: "If-Match", etag: store.etag(record) });
+    }
+    // RFC 9110 §13.1.2: what would spare a read an answer keeps a write from happening.
+    (names_version(scene, &header::IF_NONE_MATCH, store, record) == Some(true))
+        .then(|| Problem::VersionMismatch { header: "If-None-Match", etag: store.etag(record) })
 }
 
 /// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,

@@ -1,6 +1,8 @@
 //! What is kept of a resource, however it came: the text of its members, the texts that are indexed, and what the
 //! store keeps apart from the text.
 
+use std::borrow::Cow;
+
 use scim::accept::{Accepted, write_text};
 use scim::filter::AttrInfo as _;
 use scim::path::get_ci;
@@ -69,26 +71,19 @@ impl Content {
                 || (kind.role == Role::Group && name == "members")
                 || (kind.role == Role::User && name == "groups")
         };
-        let mut secrets: Vec<(&str, &Value)> = Vec::new();
+        let mut secrets: Vec<(&str, Cow<'_, Value>)> = Vec::new();
         for attribute in schemas.common().iter().chain(schemas.core().attributes()) {
             let name = attribute.name.as_str();
             let Some(value) = get_ci(tree, name).filter(|_| !computed(name)) else { continue };
-            if attribute.returned == Returned::Never || attribute.mutability == Mutability::WriteOnly {
-                secrets.push((name, value));
-            } else {
-                content.on_request |= asks_to_be_asked(attribute);
-                write_member(&mut content.members, name, value, Some(attribute));
-            }
+            content.take(None, attribute, value, &mut secrets);
         }
         for (at, extension) in schemas.extensions().iter().enumerate() {
             let urn = extension.id().as_str();
             let Some(Value::Object(members)) = get_ci(tree, urn) else { continue };
             let mut inner = Vec::new();
             for attribute in extension.attributes() {
-                let name = attribute.name.as_str();
-                if let Some(value) = get_ci(members, name) {
-                    content.on_request |= asks_to_be_asked(attribute);
-                    write_member(&mut inner, name, value, Some(attribute));
+                if let Some(value) = get_ci(members, attribute.name.as_str()) {
+                    content.take(Some(&mut inner), attribute, value, &mut secrets);
                 }
             }
             for (name, value) in members.iter().filter(|(name, _)| extension.attribute(name).is_none()) {
@@ -110,14 +105,64 @@ impl Content {
         }
         content.keys = keys_of(kind, tree);
         content.active = get_ci(tree, "active").and_then(Value::as_bool);
-        content.secret = secret(secrets.into_iter());
+        content.secret = secret(secrets.iter().map(|(name, value)| (*name, &**value)));
         content
+    }
+
+    /// Writes an attribute, or keeps it apart where it must never be seen.
+    fn take<'v>(
+        &mut self,
+        inner: Option<&mut Vec<u8>>,
+        attribute: &'v Attribute,
+        value: &'v Value,
+        secrets: &mut Vec<(&'v str, Cow<'v, Value>)>,
+    ) {
+        let name = attribute.name.as_str();
+        if is_secret(attribute) {
+            secrets.push((name, Cow::Borrowed(value)));
+            return;
+        }
+        let value = without_secrets(attribute, value, secrets);
+        if matches!(&*value, Value::Object(members) if members.is_empty()) {
+            return;
+        }
+        self.on_request |= asks_to_be_asked(attribute);
+        write_member(inner.unwrap_or(&mut self.members), name, &value, Some(attribute));
     }
 
     /// Adds a top-level member that is not there yet.
     pub(crate) fn add_flag(&mut self, name: &str, flag: bool) {
         write_member(&mut self.members, name, &Value::Bool(flag), None);
     }
+}
+
+fn is_secret(attribute: &Attribute) -> bool {
+    attribute.returned == Returned::Never || attribute.mutability == Mutability::WriteOnly
+}
+
+/// A complex value without the parts that must never be seen.
+fn without_secrets<'v>(
+    attribute: &'v Attribute,
+    value: &'v Value,
+    secrets: &mut Vec<(&'v str, Cow<'v, Value>)>,
+) -> Cow<'v, Value> {
+    if !attribute.sub_attributes.iter().any(is_secret) {
+        return Cow::Borrowed(value);
+    }
+    let mut value = value.clone();
+    let values = match &mut value {
+        Value::Array(values) => values.as_mut_slice(),
+        single => std::slice::from_mut(single),
+    };
+    for members in values.iter_mut().filter_map(Value::as_object_mut) {
+        for sub in attribute.sub_attributes.iter().filter(|sub| is_secret(sub)) {
+            let key = scim::path::key_ci(members, sub.name.as_str()).map(str::to_owned);
+            if let Some(secret) = key.and_then(|key| members.remove(&key)) {
+                secrets.push((sub.name.as_str(), Cow::Owned(secret)));
+            }
+        }
+    }
+    Cow::Owned(value)
 }
 
 fn asks_to_be_asked(attribute: &Attribute) -> bool {
@@ -162,7 +207,10 @@ fn keys_of(kind: &Kind, tree: &Map<String, Value>) -> Vec<Key> {
 fn secret<'a>(secrets: impl Iterator<Item = (&'a str, &'a Value)>) -> Option<Secret> {
     let mut digest = Sha256::new();
     let mut any = false;
-    for (name, value) in secrets.filter(|(_, value)| !value.is_null()) {
+    let mut secrets: Vec<(&str, &Value)> = secrets.filter(|(_, value)| !value.is_null()).collect();
+    // However the body was ordered.
+    secrets.sort_by_key(|(name, _)| *name);
+    for (name, value) in secrets {
         any = true;
         digest.update(name);
         digest.update([0]);
