@@ -173,7 +173,7 @@ impl MockAqueraBuilder {
             .map_err(|problem| StartError::User { index: 0, detail: problem.to_string() })?;
         let user_kind = types.of_role(Role::User).unwrap_or_default();
         for (index, resource) in self.users.iter().enumerate() {
-            let body = with_schemas(resource).to_string();
+            let body = with_schemas(resource, &types.get(user_kind).schemas).to_string();
             default
                 .add(user_kind, body.as_bytes())
                 .map_err(|problem| StartError::User { index, detail: problem.to_string() })?;

@@ -149,7 +149,8 @@ fn watched(schemas: &SchemaSet, role: Role) -> Vec<Watched> {
         let Some(found) = schemas.locate(&path) else { continue };
         let leaf = found.leaf();
         let hidden = [found.attribute, leaf].iter().any(|a| a.returned == Returned::Never);
-        let keyed = !matches!(leaf.kind, AttributeType::Complex | AttributeType::Boolean | AttributeType::Decimal);
+        let keyed =
+            !matches!(leaf.kind, AttributeType::Complex | AttributeType::Boolean | AttributeType::Decimal);
         if hidden || !keyed || watched.iter().any(|known| known.text == text) {
             continue;
         }
@@ -206,9 +207,8 @@ impl Types {
 
     /// The type at an endpoint. RFC 7644 §3.2 spells them; `exact` says whether case counts.
     pub(crate) fn at_endpoint(&self, segment: &str, exact: bool) -> Option<u16> {
-        let same = |kind: &Kind| {
-            kind.endpoint == segment || (!exact && kind.endpoint.eq_ignore_ascii_case(segment))
-        };
+        let same =
+            |kind: &Kind| kind.endpoint == segment || (!exact && kind.endpoint.eq_ignore_ascii_case(segment));
         self.positions().find(|(_, kind)| same(kind)).map(|(at, _)| at)
     }
 

@@ -4,8 +4,8 @@
 //! values an attribute may have, and who is meant by the members of a group.
 
 use scim::accept::{AcceptOptions, Accepted};
-use scim::schema::{ENTERPRISE_URN, SchemaSet, USER_URN};
-use serde_json::{Map, Value, json};
+use scim::schema::SchemaSet;
+use serde_json::{Map, Value};
 
 use crate::application::Settings;
 use crate::problem::Problem;
@@ -205,15 +205,16 @@ pub(crate) fn completed(kind: &Kind, resource: Value) -> Content {
     content
 }
 
-/// A body as the schema of users has it, from a tree that may lack `schemas`.
-pub(crate) fn with_schemas(resource: &Value) -> Value {
+/// A body as the schemas have it, from a tree that may lack `schemas`.
+pub(crate) fn with_schemas(resource: &Value, schemas: &SchemaSet) -> Value {
     let mut resource = resource.clone();
     if let Value::Object(members) = &mut resource
         && !members.contains_key("schemas")
     {
-        let extended = SchemaSet::user().extensions().iter().any(|e| members.contains_key(e.id().as_str()));
-        let urns = if extended { json!([USER_URN, ENTERPRISE_URN]) } else { json!([USER_URN]) };
-        members.insert("schemas".to_owned(), urns);
+        let used = schemas.extensions().iter().filter(|e| members.contains_key(e.id().as_str()));
+        let urns = std::iter::once(schemas.core()).chain(used).map(|schema| schema.id().as_str());
+        let urns: Vec<&str> = urns.collect();
+        members.insert("schemas".to_owned(), Value::from(urns));
     }
     resource
 }

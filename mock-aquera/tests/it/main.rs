@@ -6,6 +6,7 @@ mod admin;
 mod applications;
 mod auth;
 mod client;
+mod custom_types;
 mod discovery;
 mod faults_and_holds;
 mod profiles;
