@@ -223,9 +223,7 @@ impl SortKey {
         };
         match &self.0 {
             Key::Bool(flag) => with(b'b', &[&[u8::from(*flag)]]),
-            Key::Number(number) => {
-                with(b'n', &[&number.near.to_be_bytes(), &number.whole.to_be_bytes()])
-            }
+            Key::Number(number) => with(b'n', &[&number.near.to_be_bytes(), &number.whole.to_be_bytes()]),
             Key::Instant(instant) => with(b'i', &[&instant.as_nanosecond().to_be_bytes()]),
             Key::Text(text) => with(b't', &[text.as_bytes()]),
             Key::Missing => with(b'-', &[]),

@@ -238,7 +238,8 @@ impl List {
                 let mut skip = self.first(start, count) - 1;
                 for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
                     let left = count - items.len();
-                    items.extend(store.table(kind).order.skip(skip).take(left).map(|slot| Ref { kind, slot }));
+                    items
+                        .extend(store.table(kind).order.skip(skip).take(left).map(|slot| Ref { kind, slot }));
                     skip = skip.saturating_sub(*of_kind);
                 }
                 Found { items, total, start, next: None, previous: None }
@@ -410,7 +411,14 @@ impl List {
     }
 
     /// Appends a resource. `false` where nobody can see it yet.
-    fn show(&self, store: &Store, out: &mut Vec<u8>, at: Ref, record: &Record, members: MembersShown) -> bool {
+    fn show(
+        &self,
+        store: &Store,
+        out: &mut Vec<u8>,
+        at: Ref,
+        record: &Record,
+        members: MembersShown,
+    ) -> bool {
         let stale = store.stale(&record.id, self.now);
         if stale == Some(None) {
             return false;
@@ -515,12 +523,7 @@ impl<'l> Walk<'l> {
         }
     }
 
-    fn candidates(
-        &self,
-        store: &Store,
-        indexed: &Indexed<'_>,
-        chosen: &mut Vec<Chosen>,
-    ) {
+    fn candidates(&self, store: &Store, indexed: &Indexed<'_>, chosen: &mut Vec<Chosen>) {
         let kind = self.kind_at;
         let slots = match indexed {
             Indexed::Id(id) => store.find_in(kind, id).map(|(at, _)| at.slot).into_iter().collect(),

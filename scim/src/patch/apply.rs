@@ -121,7 +121,9 @@ impl Editor<'_> {
         };
         for (key, value) in given {
             // Some clients repeat `schemas` inside an extension; it has no meaning there.
-            if schema.is_some_and(|schema| schema.attribute(key).is_none()) && key.eq_ignore_ascii_case("schemas") {
+            if schema.is_some_and(|schema| schema.attribute(key).is_none())
+                && key.eq_ignore_ascii_case("schemas")
+            {
                 continue;
             }
             let path = match schema {
