@@ -36,6 +36,7 @@ use crate::profile::{
 };
 use crate::reply::Reply;
 use crate::store::Store;
+use crate::store::show::MembersShown;
 use crate::types::{Kind, Role};
 use list::List;
 pub(crate) use patch::are_plain as patches_are_plain;
@@ -349,6 +350,14 @@ fn projected(text: &[u8], projection: &Projection) -> Bytes {
     match serde_json::from_slice::<Value>(text) {
         Ok(tree) => Bytes::from(projection.apply(&tree).to_string()),
         Err(_) => Bytes::copy_from_slice(text),
+    }
+}
+
+/// Members that nobody will see need not be written out, of which there may be many.
+fn members_shown(projection: Option<&Projection>, members: MembersShown) -> MembersShown {
+    match projection {
+        Some(projection) if !projection.shows("members") => MembersShown::Missing,
+        _ => members,
     }
 }
 

@@ -432,7 +432,7 @@ impl List {
             (projection, stale) => {
                 let text = match stale {
                     Some(text) => text.clone(),
-                    None => store.shown(at, record, members),
+                    None => store.shown(at, record, super::members_shown(projection, members)),
                 };
                 let default;
                 let projection = match projection {

@@ -172,8 +172,10 @@ pub(super) fn represent(
     at: Ref,
     record: &Record,
 ) -> Result<Bytes, Problem> {
-    let shown = store.shown(at, record, scene.settings.members_in_reads());
-    match scene.projection(at.kind)? {
+    let projection = scene.projection(at.kind)?;
+    let members = super::members_shown(projection.as_ref(), scene.settings.members_in_reads());
+    let shown = store.shown(at, record, members);
+    match projection {
         Some(projection) => Ok(super::projected(&shown, &projection)),
         None if record.on_request => {
             let schemas = &scene.settings.types.get(at.kind).schemas;
