@@ -13,4 +13,5 @@ mod faults_and_holds;
 mod groups;
 mod profiles;
 mod program;
+mod queries;
 mod users;
