@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::auth::Auth;
 use crate::clock::{AppClock, Clock as _};
 use crate::fault::{Fault, FaultId, FaultState, Faults, Phase};
-use crate::gateway::resource;
+use crate::gateway::resource::{self, Joining};
 use crate::hold::{Gates, Hold};
 use crate::journal::Journal;
 use crate::lock;
@@ -24,7 +24,7 @@ use crate::problem::Problem;
 use crate::profile::Profile;
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
-use crate::types::{Kind, Role};
+use crate::types::Role;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
 
@@ -82,7 +82,6 @@ struct Inner {
     faulty: AtomicBool,
     /// Whether there is any hold.
     gated: AtomicBool,
-    no_id: Arc<str>,
 }
 
 impl Application {
@@ -100,7 +99,6 @@ impl Application {
             gates: Mutex::default(),
             faulty: AtomicBool::new(false),
             gated: AtomicBool::new(false),
-            no_id: Arc::from(""),
         }))
     }
 
@@ -191,7 +189,7 @@ impl Application {
         let id: Arc<str> = id.unwrap_or_else(|| store.new_id());
         let members = resource.get("members").cloned();
         let mut content = resource::completed(settings.types.get(kind_at), resource);
-        content.refs = members.map(|members| known_members(&store, &members));
+        join(&mut content, members.map(|members| Joining::known(&store, &members)));
         store.insert(kind_at, Arc::clone(&id), content, self.0.clock.now());
         Some(id.to_string())
     }
@@ -230,8 +228,8 @@ impl Application {
     pub(crate) fn join(&self, group: Ref, members: &Value) -> Result<(), Problem> {
         let settings = self.settings();
         let mut store = lock(&self.0.store);
-        let members = resource::resolve(&settings, &store, members)?;
-        store.restore_members(group, &members);
+        let Joining { refs, names } = resource::resolve(&settings, &store, members)?;
+        store.restore_members(group, &refs, &names);
         Ok(())
     }
 
@@ -250,7 +248,7 @@ impl Application {
         let mut tree = store.tree(at, record).as_object().cloned().unwrap_or_default();
         change(&mut tree);
         let mut content = Content::of_tree(settings.types.get(kind_at), &tree);
-        content.refs = tree.get("members").map(|members| known_members(&store, members));
+        join(&mut content, tree.get("members").map(|members| Joining::known(&store, members)));
         store.replace(at, content, self.0.clock.now());
         true
     }
@@ -392,9 +390,11 @@ impl fmt::Debug for Application {
 }
 
 /// The members that exist, whatever else is said of them.
-fn known_members(store: &Store, members: &Value) -> Vec<Ref> {
-    let ids = members.as_array().into_iter().flatten().filter_map(|m| m.get("value").and_then(Value::as_str));
-    ids.filter_map(|id| store.find(id)).collect()
+fn join(content: &mut Content, joining: Option<Joining>) {
+    if let Some(Joining { refs, names }) = joining {
+        content.refs = Some(refs);
+        content.names = names;
+    }
 }
 
 /// Applications of one seed still differ in their ids and draws: the name is mixed in (FNV-1a, which stays the same).
@@ -406,9 +406,4 @@ pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
 
 fn new_store(settings: &Settings, seed: u64, name: &ApplicationName) -> Store {
     Store::new(Arc::clone(&settings.types), &settings.scim_url, mixed(seed, name))
-}
-
-/// Used by those who only need to know a kind by its name.
-pub(crate) fn kind_named<'s>(settings: &'s Settings, name: &str) -> Option<(u16, &'s Kind)> {
-    settings.types.named(name).map(|at| (at, settings.types.get(at)))
 }

@@ -22,7 +22,7 @@ use crate::profile::Profile;
 use crate::server::{AdminFront, ApplicationError, Defaults, Front, Server};
 use crate::snapshot::{Keeper, SnapshotError};
 use crate::tls::Tls;
-use crate::types::{Role, Types};
+use crate::types::{DocumentError, DocumentKind, Role, Types};
 
 /// A server to be. What isn't said: loopback on a free port, the bearer token `mock-token`, the profile `aquera`,
 /// seed 0, the computer's clock.
@@ -40,6 +40,8 @@ pub struct MockAqueraBuilder {
     snapshot: Option<PathBuf>,
     snapshot_every: Option<Duration>,
     journal: JournalLimits,
+    schemas: Vec<Value>,
+    resource_types: Vec<Value>,
 }
 
 /// Why a server didn't start.
@@ -70,6 +72,32 @@ pub enum StartError {
     /// The data of an earlier run can't be taken in.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// A schema document is of no use.
+    #[error("take schema document {}: {detail}", index + 1)]
+    Schema {
+        /// Its position, from zero.
+        index: usize,
+        /// What is wrong with it, and where.
+        detail: String,
+    },
+    /// A resource type document is of no use.
+    #[error("take resource type document {}: {detail}", index + 1)]
+    ResourceType {
+        /// Its position, from zero.
+        index: usize,
+        /// What is wrong with it, and where.
+        detail: String,
+    },
+}
+
+impl From<DocumentError> for StartError {
+    fn from(error: DocumentError) -> Self {
+        let DocumentError { kind, index, detail } = error;
+        match kind {
+            DocumentKind::Schema => Self::Schema { index, detail },
+            DocumentKind::ResourceType => Self::ResourceType { index, detail },
+        }
+    }
 }
 
 fn advice(error: &io::Error) -> &'static str {
@@ -135,6 +163,19 @@ impl MockAqueraBuilder {
         self
     }
 
+    /// A schema document (RFC 7643 §7) for a resource type to use. One of a standard schema takes its place.
+    pub fn schema(mut self, document: Value) -> Self {
+        self.schemas.push(document);
+        self
+    }
+
+    /// A resource type document (RFC 7643 §6) that is served beside users and groups. One called User or Group takes
+    /// the place of the standard one.
+    pub fn resource_type(mut self, document: Value) -> Self {
+        self.resource_types.push(document);
+        self
+    }
+
     /// Where the time is read.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
@@ -170,8 +211,10 @@ impl MockAqueraBuilder {
     /// Listens and serves in the background of the present tokio runtime.
     ///
     /// # Errors
-    /// The address is not to be had, the snapshot is damaged, or a resource to start with doesn't pass the checks.
+    /// The address is not to be had, a schema or resource type is of no use, the snapshot is damaged, or a resource to
+    /// start with doesn't pass the checks.
     pub async fn start(self) -> Result<MockAquera, StartError> {
+        let types = Types::of_documents(&self.schemas, &self.resource_types)?;
         let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
         let config = NetConfig { tls: self.tls.as_ref().map(Tls::config), ..NetConfig::new(self.listen) };
         let bound = net::bind(config).map_err(listen)?;
@@ -182,10 +225,9 @@ impl MockAqueraBuilder {
             auth,
             seed: self.seed,
             faults: self.faults,
-            types: Types::standard(),
+            types: Arc::clone(&types),
             journal: self.journal,
         };
-        let types = Arc::clone(&defaults.types);
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let origin = format!("{scheme}://{}", reachable(addr));
         let server = Arc::new(Server::new(origin, defaults, self.clock));
@@ -283,6 +325,8 @@ impl MockAquera {
             snapshot: None,
             snapshot_every: None,
             journal: JournalLimits::default(),
+            schemas: Vec::new(),
+            resource_types: Vec::new(),
         }
     }
 

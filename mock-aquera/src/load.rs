@@ -38,7 +38,7 @@ pub(crate) fn load(application: &Application, beginnings: &[Beginning]) -> Resul
                 continue;
             }
             let id = resource.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
-            let body = with_schemas(kind, resource).to_string();
+            let body = with_schemas(resource, &kind.schemas).to_string();
             let added = application
                 .add(kind_at, body.as_bytes(), id)
                 .map_err(|problem| LoadProblem { index, detail: problem.to_string() })?;
@@ -78,7 +78,6 @@ fn kind_of(types: &Types, Beginning { resource_type, resource }: &Beginning) -> 
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use crate::MockAquera;
 
     const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";

@@ -69,11 +69,8 @@ impl Keeper {
     /// The file is there and of no use.
     pub(crate) fn open(file: PathBuf, server: Arc<Server>) -> Result<(Self, bool), SnapshotError> {
         let found = read::read(&file, &server)?;
-        Ok((Self { file, server, written: Mutex::new(None) }, found))
-    }
-
-    pub(crate) fn file(&self) -> &Path {
-        &self.file
+        let written = Mutex::new(found.then(|| write::mark(&write::take_stock(&server))));
+        Ok((Self { file, server, written }, found))
     }
 
     /// Writes the file if anything has changed. The one before is kept beside it as `.bak`.

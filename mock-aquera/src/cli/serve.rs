@@ -14,12 +14,14 @@ use clap::Args;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
+use super::documents::Documents;
 use super::{Failure, profiles};
 use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
 use crate::journal::JournalLimits;
 use crate::profile::Period;
+pub(super) use data::reason;
 pub(super) use tls::CA_FILE;
 
 /// How many users are made up when nobody says what to start with.
@@ -30,7 +32,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 const LISTENING: &str = "Listening";
 const CREDENTIALS: &str = "Credentials";
 const BEHAVIOUR: &str = "Behaviour";
-const DATA: &str = "Data";
+pub(super) const DATA: &str = "Data";
 const OUTPUT: &str = "Output";
 
 #[derive(Debug, Args)]
@@ -73,7 +75,9 @@ pub(super) struct Options {
     /// says. An `id` is kept; whoever a group has for members may come later (repeatable)
     #[arg(long, value_name = "FILE.ndjson", help_heading = DATA)]
     load: Vec<PathBuf>,
-    /// Start with this many made-up users [default: 3 without --load]
+    #[command(flatten)]
+    documents: Documents,
+    /// Start with this many made-up users [default: 3 without --load, --schema and --resource-type]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000), help_heading = DATA)]
     users: Option<u32>,
     /// Keep the data of all applications in this file over restarts: taken in at the start, where --load and --users
@@ -119,7 +123,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let profile = profiles::read(&options.profile)?;
     let tls = options.tls.read()?;
     let (places, resources): (Vec<data::Place>, Vec<_>) = data::read(&options.load)?.into_iter().unzip();
-    let demo = if options.load.is_empty() { DEMO_USERS } else { 0 };
+    // Made-up users know nothing of what other schemas require.
+    let demo = if options.load.is_empty() && options.documents.is_empty() { DEMO_USERS } else { 0 };
     let limits = JournalLimits { exchanges: options.journal_limit, bytes: options.journal_bytes };
 
     let mut builder = MockAquera::builder()
@@ -144,9 +149,14 @@ async fn serve(options: Options) -> Result<(), Failure> {
         builder = builder.snapshot(file);
     }
     if let Some(span) = options.snapshot_every {
+        if span.is_zero() {
+            return Err(Failure::usage("use --snapshot-every: it is more than no time at all"));
+        }
         builder = builder.snapshot_every(span.duration());
     }
+    builder = options.documents.add_to(builder)?;
     let server = builder.start().await.map_err(|error| match &error {
+        _ if let Some(failure) = options.documents.failure(&error) => failure,
         StartError::Resource { index, detail } if *index < places.len() => {
             Failure::usage(format!("load {}: {detail}", places[*index]))
         }

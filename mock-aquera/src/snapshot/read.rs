@@ -1,5 +1,6 @@
 //! From the file to the stores. All of it is looked at, and nothing is believed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
@@ -15,6 +16,7 @@ use crate::lock;
 use crate::server::Server;
 use crate::store::Ref;
 use crate::store::content::{Content, Secret};
+use crate::store::members::Names;
 use crate::store::restore::Restored;
 use crate::types::Kind;
 
@@ -57,6 +59,8 @@ struct ResourceLine {
     #[serde(default)]
     members: Vec<String>,
     #[serde(default)]
+    names: BTreeMap<String, Box<str>>,
+    #[serde(default)]
     member_of: Vec<String>,
     document: Map<String, Value>,
 }
@@ -72,6 +76,7 @@ struct Ties {
     line: usize,
     at: Ref,
     members: Vec<String>,
+    names: BTreeMap<String, Box<str>>,
     member_of: Vec<String>,
 }
 
@@ -150,7 +155,7 @@ impl Reader<'_> {
     }
 
     fn resource(&mut self, line: usize, resource: ResourceLine) -> Result<(), String> {
-        let ResourceLine { of_type, hidden, secret, members, member_of, document } = resource;
+        let ResourceLine { of_type, hidden, secret, members, names, member_of, document } = resource;
         let application = self.application.as_ref().ok_or("no application stands before this resource")?;
         let settings = application.settings();
         let kind_at = settings.types.named(&of_type).ok_or_else(|| {
@@ -169,7 +174,7 @@ impl Reader<'_> {
         let at = store.restore(kind_at, restored);
         self.resources += 1;
         if !members.is_empty() || !member_of.is_empty() {
-            self.ties.push(Ties { line, at, members, member_of });
+            self.ties.push(Ties { line, at, members, names, member_of });
         }
         Ok(())
     }
@@ -179,12 +184,14 @@ impl Reader<'_> {
         let Some(application) = self.application.take() else { return Ok(()) };
         let mut store = lock(application.store());
         let ties = std::mem::take(&mut self.ties);
-        for Ties { line, at, members, .. } in &ties {
+        for Ties { line, at, members, names, .. } in &ties {
             let found = members.iter().map(|id| {
                 store.find(id).ok_or_else(|| (*line, format!("its member {id} is not in this file")))
             });
             let found = found.collect::<Result<Vec<Ref>, _>>()?;
-            store.restore_members(*at, &found);
+            let named = names.iter().filter_map(|(id, name)| Some((store.find(id)?, name.clone())));
+            let named: Names = named.collect();
+            store.restore_members(*at, &found, &named);
         }
         for Ties { at, member_of, .. } in ties.iter().filter(|ties| !ties.member_of.is_empty()) {
             let groups: Vec<Ref> = member_of.iter().filter_map(|id| store.find(id)).collect();

@@ -33,8 +33,9 @@ async fn filled(folder: &tempfile::TempDir) -> MockAquera {
     let users = application.users();
     let id = |at: usize| users[at]["id"].as_str().unwrap().to_owned();
     let of = |ids: &[String]| ids.iter().map(|id| json!({"value": id})).collect::<Vec<_>>();
-    let first =
-        application.seed("Group", json!({"displayName": "a", "members": of(&[id(3), id(1)])})).unwrap();
+    let mut called = of(&[id(3), id(1)]);
+    called[1]["display"] = json!("The First");
+    let first = application.seed("Group", json!({"displayName": "a", "members": called})).unwrap();
     let second =
         application.seed("Group", json!({"displayName": "b", "members": of(&[first, id(1)])})).unwrap();
     assert!(
@@ -140,6 +141,12 @@ async fn the_file_before_is_kept_and_nothing_is_written_twice() {
     assert_eq!(fs::read(&old).unwrap(), first);
     assert_ne!(fs::read(&file).unwrap(), first);
     assert!(!folder.path().join("data.ndjson.new").exists());
+    // What was taken in and not changed isn't written.
+    drop(mock);
+    let written = fs::metadata(&file).unwrap().modified().unwrap();
+    keeping(&folder).start().await.unwrap().stop().await;
+    assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written);
+    assert_eq!(fs::read(&old).unwrap(), first);
 }
 
 #[tokio::test]

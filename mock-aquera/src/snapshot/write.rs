@@ -53,7 +53,7 @@ pub(super) fn mark(stock: &[Stock]) -> u64 {
         let ties: Vec<_> = stock
             .resources
             .iter()
-            .map(|kept| (&kept.members, &kept.member_of, kept.hidden, kept.secret))
+            .map(|kept| (&kept.members, &kept.names, &kept.member_of, kept.hidden, kept.secret))
             .collect();
         BuildHasherDefault::<DefaultHasher>::default().hash_one((
             &stock.name,
@@ -116,6 +116,15 @@ fn resource(line: &mut Vec<u8>, of_type: &str, kept: &Kept) {
         line.push(b'"');
     }
     ids(line, b",\"members\":[", &kept.members);
+    for (at, (id, name)) in kept.names.iter().enumerate() {
+        line.extend_from_slice(if at == 0 { b",\"names\":{" } else { b"," });
+        write_text(line, id);
+        line.push(b':');
+        write_text(line, name);
+    }
+    if !kept.names.is_empty() {
+        line.push(b'}');
+    }
     ids(line, b",\"memberOf\":[", &kept.member_of);
     line.extend_from_slice(b",\"document\":");
     line.extend_from_slice(&kept.text);

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 
 use super::content::{Content, Secret};
+use super::members::Names;
 use super::{Record, Ref, Store};
 use crate::types::Role;
 
@@ -19,6 +20,8 @@ pub(crate) struct Kept {
     pub(crate) secret: Option<Secret>,
     /// The ids of the members, in the order in which they joined.
     pub(crate) members: Vec<Arc<str>>,
+    /// The ids of members that were given another name than their own, and that name.
+    pub(crate) names: Vec<(Arc<str>, Box<str>)>,
     /// The ids of the groups in the order in which they were joined; empty where there is one at most.
     pub(crate) member_of: Vec<Arc<str>>,
 }
@@ -55,12 +58,17 @@ impl Store {
         let id_of = |at: Ref| self.get(at).map(|record| Arc::clone(&record.id));
         let groups = self.types.of_role(Role::Group).filter(|_| record.member_of.len() > 1);
         let above = groups.map(|kind| record.member_of.iter().map(move |slot| Ref { kind, slot: *slot }));
+        let named = record.members.iter().flat_map(|members| {
+            let named = members.iter().filter_map(|at| Some((at, members.name(at)?)));
+            named.filter_map(|(at, name)| Some((id_of(at)?, Box::from(name))))
+        });
         Kept {
             kind,
             text: record.document.text().clone(),
             hidden: record.hidden,
             secret: record.secret.as_deref().copied(),
             members: record.members.iter().flat_map(|members| members.iter()).filter_map(id_of).collect(),
+            names: named.collect(),
             member_of: above.into_iter().flatten().filter_map(id_of).collect(),
         }
     }
@@ -76,8 +84,8 @@ impl Store {
     }
 
     /// Puts members into a group without making a new version of it.
-    pub(crate) fn restore_members(&mut self, group: Ref, members: &[Ref]) {
-        self.link(group, members);
+    pub(crate) fn restore_members(&mut self, group: Ref, members: &[Ref], names: &Names) {
+        self.set_members(group, members, names);
     }
 
     /// Puts the groups of a resource in this order. Those that it is not in are passed over.

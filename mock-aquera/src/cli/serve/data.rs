@@ -46,7 +46,7 @@ pub(super) fn read(files: &[PathBuf]) -> Result<Vec<(Place, Value)>, Failure> {
 }
 
 /// The message of a JSON error without the place, which counts from the line and not from the file.
-fn reason(error: &serde_json::Error) -> String {
+pub(in crate::cli) fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.split(" at line ").next().unwrap_or_default().to_owned()
 }
