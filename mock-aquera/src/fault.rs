@@ -100,6 +100,11 @@ impl Fault {
         Self::new(FaultKind::Reset)
     }
 
+    /// Refuses all credentials from the first request on that it strikes, until it is removed or its time is over.
+    pub fn revoke() -> Self {
+        Self::new(FaultKind::Revoke)
+    }
+
     /// What happens to a request that it strikes.
     pub fn kind(&self) -> &FaultKind {
         &self.kind

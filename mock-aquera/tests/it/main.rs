@@ -8,6 +8,7 @@ mod auth;
 mod client;
 mod discovery;
 mod faults_and_holds;
+mod guards;
 mod profiles;
 mod program;
 mod users;
