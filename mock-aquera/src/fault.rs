@@ -21,6 +21,8 @@ mod words;
 
 use std::time::Duration;
 
+use scim::error::ScimType;
+
 pub use engine::{FaultId, FaultState};
 pub(crate) use engine::{Faults, Strikes, Struck};
 pub use error::{ParseFaultError, ParseFaultsError};
@@ -221,8 +223,8 @@ impl Fault {
     }
 
     /// Sends this `scimType` with a status.
-    pub fn scim_type(self, value: impl Into<String>) -> Self {
-        self.with_status(|scim_type, _, _| *scim_type = Some(value.into()))
+    pub fn scim_type(self, keyword: ScimType) -> Self {
+        self.with_status(|scim_type, _, _| *scim_type = Some(keyword))
     }
 
     /// Sends this `detail` with a status.
@@ -232,7 +234,7 @@ impl Fault {
 
     fn with_status(
         mut self,
-        change: impl FnOnce(&mut Option<String>, &mut Option<String>, &mut Option<String>),
+        change: impl FnOnce(&mut Option<ScimType>, &mut Option<String>, &mut Option<String>),
     ) -> Self {
         if let FaultKind::Status { scim_type, detail, retry_after, .. } = &mut self.kind {
             change(scim_type, detail, retry_after);

@@ -73,6 +73,7 @@ pub use profile::{
     RequestRules, RetryAfter, SortRule, StartIndex, Support, TotalResults, UnknownAttributes, UnknownMember,
     UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
+pub use scim::error::ScimType;
 pub use server::{ApplicationError, MAX_APPLICATIONS};
 pub use verify::{Expect, Expectation, Miss, Seen, Times, Verification};
 

@@ -8,8 +8,8 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
-use scim::error::ScimType;
 
+use super::waiting::Waiting;
 use super::{Application, Settings, mixed};
 use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal};
 use crate::clock::Clock as _;
@@ -71,15 +71,6 @@ impl Verdict {
 
     fn before(&self) -> Option<&Struck> {
         self.main().filter(|struck| struck.phase == Phase::BeforeEffect && !goes_on(&struck.kind))
-    }
-
-    async fn delay(&self, phase: Phase) {
-        if let Some(strikes) = &self.strikes {
-            let delay = strikes.delay(phase);
-            if !delay.is_zero() {
-                tokio::time::sleep(delay).await;
-            }
-        }
     }
 
     fn rules(&self) -> Vec<Arc<str>> {
@@ -159,7 +150,11 @@ impl Application {
             (Access::Granted(_), body) => {
                 let shown = body.as_ref().map(Bytes::as_ref).unwrap_or_default();
                 verdict = self.strike(&settings, &parts.method, path, shown, now);
-                verdict.delay(Phase::BeforeEffect).await;
+                if let Some(strikes) = &verdict.strikes {
+                    let body = &body.as_ref().map(Bytes::clone).unwrap_or_default();
+                    let (application, at, parts) = (self, now, &parts);
+                    Waiting { application, at, parts, body, strikes, reply: None }.pass(Phase::BeforeEffect).await;
+                }
                 match (self.head_problem(&settings, &parts), body, verdict.before()) {
                     (_, body, Some(struck)) => {
                         (self.struck(&settings, struck, &parts), body.unwrap_or_default())
@@ -195,7 +190,11 @@ impl Application {
             (refused, body) => (unauthorized(&settings.gatekeeper, refused), body.unwrap_or_default()),
         };
 
-        verdict.delay(Phase::AfterEffect).await;
+        if let Some(strikes) = &verdict.strikes {
+            let (application, at, parts, body) = (self, now, &parts, &body);
+            let reply = Some(&reply);
+            Waiting { application, at, parts, body, strikes, reply }.pass(Phase::AfterEffect).await;
+        }
         let mut sabotage = None;
         let mut refuse = None;
         if let Some(struck) = verdict.main() {
@@ -208,11 +207,6 @@ impl Application {
                     ..other
                 };
             }
-            if let FaultKind::WrongType(kind) = &struck.kind
-                && let Ok(kind) = HeaderValue::from_str(kind)
-            {
-                reply.headers.insert(header::CONTENT_TYPE, kind);
-            }
             if let FaultKind::Refuse(time) = &struck.kind {
                 refuse = Some(*time);
             }
@@ -221,6 +215,11 @@ impl Application {
         drop(admission);
         if !settings.plain_replies {
             reply = shape::shape(&settings.profile, &settings.scim_url, reply);
+        }
+        if let Some(FaultKind::WrongType(kind)) = verdict.main().map(|struck| &struck.kind)
+            && let Ok(kind) = HeaderValue::from_str(kind)
+        {
+            reply.headers.insert(header::CONTENT_TYPE, kind);
         }
         let took = self.0.clock.now().duration_since(now);
         tracing::debug!(
@@ -354,8 +353,7 @@ impl Application {
         match &struck.kind {
             FaultKind::Status { status, scim_type, detail, retry_after } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                let known = |word: &String| ScimType::ALL.into_iter().find(|t| t.as_str() == word);
-                let (scim_type, detail) = (scim_type.as_ref().and_then(known), detail.clone());
+                let (scim_type, detail) = (*scim_type, detail.clone());
                 let reply = Reply::from(Problem::Fault { status, scim_type, detail });
                 match retry_after {
                     Some(value) => reply.header(header::RETRY_AFTER, value),
