@@ -32,6 +32,9 @@ pub const MAX_APPLICATIONS: usize = 10_000;
 /// The largest body of a token request that is read, in bytes.
 const MAX_TOKEN_REQUEST: usize = 64 * 1024;
 
+/// The largest body of a request that is refused anyway, in bytes, for which its connection goes on.
+const MAX_UNREAD: usize = 64 * 1024;
+
 /// What the applications that nobody configured have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Defaults {
@@ -165,10 +168,12 @@ impl Server {
         let (parts, body) = request.into_parts();
         let application = match self.application_for(name, &parts.headers) {
             Ok(application) => application,
-            Err(reply) => return Served::of(reply),
+            Err(reply) => return unread(reply, body).await,
         };
         let body = read(body, "the body", application.body_limit()).await;
-        application.serve(Incoming { parts, path_at, body }).await
+        let left = matches!(body, Err(Problem::TooLarge { .. }));
+        let served = application.serve(Incoming { parts, path_at, body }).await;
+        if left { served.closing() } else { served }
     }
 
     /// The token endpoint of an application (RFC 6749 §3.2).
@@ -177,11 +182,11 @@ impl Server {
         if parts.method != Method::POST {
             let problem =
                 Problem::MethodNotAllowed { method: parts.method.to_string(), allow: "POST".to_owned() };
-            return Served::of(Reply::from(problem));
+            return unread(Reply::from(problem), body).await;
         }
         let body = match read(body, "the token request", MAX_TOKEN_REQUEST).await {
             Ok(body) => body,
-            Err(problem) => return Served::of(Reply::from(problem)),
+            Err(problem) => return Served::of(Reply::from(problem)).closing(),
         };
         let application = match self.application(name) {
             Some(application) => application,
@@ -238,7 +243,7 @@ impl Handler for Front {
         }
         match &self.admin {
             Some(admin) if path == "/_mock" || path.starts_with("/_mock/") => admin.answer(request).await,
-            _ => respond(Served::of(Reply::from(Problem::NoSuchPath)), &wire),
+            _ => respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire),
         }
     }
 }
@@ -256,7 +261,7 @@ impl Handler for AdminFront {
         if request.uri().path().starts_with("/_mock") {
             return self.answer(request).await;
         }
-        respond(Served::of(Reply::from(Problem::NoSuchPath)), &wire)
+        respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire)
     }
 }
 
@@ -281,6 +286,16 @@ fn application_path<'p>(path: &'p str, below: &str) -> Option<(&'p str, usize)> 
     let after = rest[name_end..].strip_prefix(below)?;
     let path_at = path.len() - after.len();
     (after.is_empty() || after.starts_with('/')).then_some((&rest[..name_end], path_at))
+}
+
+/// The answer to a request whose body nobody looks at. It is read all the same where it is small: a connection with a
+/// body left on it has to end.
+async fn unread(reply: Reply, body: Coming) -> Served {
+    let served = Served::of(reply);
+    match read(body, "the body", MAX_UNREAD).await {
+        Ok(_) => served,
+        Err(_) => served.closing(),
+    }
 }
 
 async fn read(body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {

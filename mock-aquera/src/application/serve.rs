@@ -53,6 +53,12 @@ impl Served {
         served
     }
 
+    /// Says that the connection ends, because what the client is still sending is left on it (RFC 9112 §9.6).
+    pub(crate) fn closing(mut self) -> Self {
+        self.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        self
+    }
+
     pub(crate) fn of(reply: Reply) -> Self {
         Self { status: reply.status, headers: reply.headers, body: reply.body, sabotage: None, refuse: None }
     }

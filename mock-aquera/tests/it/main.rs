@@ -15,4 +15,5 @@ mod guards;
 mod profiles;
 mod program;
 mod raw;
+mod robust;
 mod users;

@@ -49,6 +49,13 @@ impl Came {
         }
     }
 
+    pub(crate) fn as_reply(&self) -> Option<&RawReply> {
+        match self {
+            Self::Reply(reply) => Some(reply),
+            Self::Closed(_) | Self::Reset(_) => None,
+        }
+    }
+
     /// What came before the connection ended in an orderly way.
     #[track_caller]
     pub(crate) fn closed(self) -> Vec<u8> {
@@ -82,8 +89,16 @@ impl Raw {
 
     /// The next reply, or what comes in its place.
     pub(crate) async fn read(&mut self) -> Came {
+        self.read_answer(false).await
+    }
+
+    /// The same, where the reply may have no body whatever its head says. Interim replies are passed over.
+    pub(crate) async fn read_answer(&mut self, to_head: bool) -> Came {
         loop {
-            if let Some(reply) = self.take_reply() {
+            if let Some(reply) = self.take_reply(to_head) {
+                if (100..200).contains(&reply.status) {
+                    continue;
+                }
                 return Came::Reply(reply);
             }
             let mut chunk = [0; 64 * 1024];
@@ -103,14 +118,15 @@ impl Raw {
         self.buffer.is_empty() && timeout(span, self.stream.readable()).await.is_err()
     }
 
-    fn take_reply(&mut self) -> Option<RawReply> {
+    fn take_reply(&mut self, to_head: bool) -> Option<RawReply> {
         let end = self.buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
         let head = std::str::from_utf8(&self.buffer[..end]).ok()?.to_owned();
         let status = head.split(' ').nth(1)?.parse().ok()?;
         if header(&head, "transfer-encoding").is_some() {
             return None;
         }
-        let length: usize = header(&head, "content-length").unwrap_or("0").parse().ok()?;
+        let length = if to_head { "0" } else { header(&head, "content-length").unwrap_or("0") };
+        let length: usize = length.parse().ok()?;
         if self.buffer.len() < end + length {
             return None;
         }
