@@ -5,6 +5,7 @@
 mod admin;
 mod applications;
 mod auth;
+mod bad_clients;
 mod client;
 mod discovery;
 mod fault_http2;
