@@ -25,7 +25,7 @@ use crate::problem::Problem;
 use crate::profile::Profile;
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
-use crate::types::{Kind, Role};
+use crate::types::Role;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
 
@@ -83,7 +83,6 @@ struct Inner {
     faulty: AtomicBool,
     /// Whether there is any hold.
     gated: AtomicBool,
-    no_id: Arc<str>,
 }
 
 impl Application {
@@ -101,7 +100,6 @@ impl Application {
             gates: Mutex::default(),
             faulty: AtomicBool::new(false),
             gated: AtomicBool::new(false),
-            no_id: Arc::from(""),
         }))
     }
 
@@ -380,9 +378,4 @@ pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
 
 fn new_store(settings: &Settings, seed: u64, name: &ApplicationName) -> Store {
     Store::new(Arc::clone(&settings.types), &settings.scim_url, mixed(seed, name))
-}
-
-/// Used by those who only need to know a kind by its name.
-pub(crate) fn kind_named<'s>(settings: &'s Settings, name: &str) -> Option<(u16, &'s Kind)> {
-    settings.types.named(name).map(|at| (at, settings.types.get(at)))
 }

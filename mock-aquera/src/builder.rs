@@ -11,9 +11,9 @@ use crate::auth::{Auth, DEFAULT_TOKEN};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
 use crate::gateway::resource::with_schemas;
-use crate::profile::Profile;
 use crate::generate::write_users;
 use crate::net::{self, ListenError, NetConfig, Running};
+use crate::profile::Profile;
 use crate::server::{AdminFront, ApplicationError, Defaults, Front, Server};
 use crate::types::{Role, Types};
 

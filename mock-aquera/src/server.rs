@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::Method;
+use bytes::BytesMut;
 use dashmap::DashMap;
+use hashbrown::DefaultHashBuilder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming as Coming;
 use hyper::{Request, Response};
@@ -35,6 +37,9 @@ const MAX_TOKEN_REQUEST: usize = 64 * 1024;
 /// The largest body of a request that is refused anyway, in bytes, for which its connection goes on.
 const MAX_UNREAD: usize = 64 * 1024;
 
+/// How much room a body is given before it is there, in bytes: what a client announces costs nothing.
+const MAX_TRUSTED: usize = 1024 * 1024;
+
 /// What the applications that nobody configured have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Defaults {
@@ -53,7 +58,7 @@ pub(crate) struct Server {
     /// Lets in those who ask for an application that doesn't exist yet.
     gatekeeper: Gatekeeper,
     clock: Arc<dyn Clock>,
-    applications: DashMap<String, Application>,
+    applications: DashMap<String, Application, DefaultHashBuilder>,
     /// Held while an application is made, so that the limit is kept.
     making: Mutex<()>,
 }
@@ -77,7 +82,14 @@ pub enum ApplicationError {
 impl Server {
     pub(crate) fn new(origin: String, defaults: Defaults, clock: Arc<dyn Clock>) -> Self {
         let gatekeeper = Gatekeeper::new(defaults.auth.clone(), defaults.seed);
-        Self { origin, defaults, gatekeeper, clock, applications: DashMap::new(), making: Mutex::new(()) }
+        Self {
+            origin,
+            defaults,
+            gatekeeper,
+            clock,
+            applications: DashMap::with_hasher(DefaultHashBuilder::default()),
+            making: Mutex::new(()),
+        }
     }
 
     pub(crate) fn application(&self, name: &str) -> Option<Application> {
@@ -149,11 +161,7 @@ impl Server {
     }
 
     /// The application that a request is for; one that doesn't exist is made if the request is let in.
-    fn application_for(
-        &self,
-        name: &str,
-        headers: &axum::http::HeaderMap,
-    ) -> Result<Application, Reply> {
+    fn application_for(&self, name: &str, headers: &axum::http::HeaderMap) -> Result<Application, Reply> {
         if let Some(application) = self.application(name) {
             return Ok(application);
         }
@@ -170,10 +178,19 @@ impl Server {
             Ok(application) => application,
             Err(reply) => return unread(reply, body).await,
         };
-        let body = read(body, "the body", application.body_limit()).await;
-        let left = matches!(body, Err(Problem::TooLarge { .. }));
-        let served = application.serve(Incoming { parts, path_at, body }).await;
-        if left { served.closing() } else { served }
+        let body = if body.is_end_stream() {
+            Ok(Bytes::new())
+        } else {
+            read(body, "the body", application.body_limit()).await
+        };
+        match application.answer_now(Incoming { parts, path_at, body }) {
+            Ok(served) => served,
+            Err(incoming) => {
+                let left = matches!(incoming.body, Err(Problem::TooLarge { .. }));
+                let served = Box::pin(application.serve(*incoming)).await;
+                if left { served.closing() } else { served }
+            }
+        }
     }
 
     /// The token endpoint of an application (RFC 6749 §3.2).
@@ -199,7 +216,7 @@ impl Server {
                 return token_reply(reply);
             }
         };
-        application.issue_token(parts, body)
+        application.issue_token(&parts, &body)
     }
 }
 
@@ -298,20 +315,42 @@ async fn unread(reply: Reply, body: Coming) -> Served {
     }
 }
 
-async fn read(body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
+async fn read(mut body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > most as u64 {
         return Err(Problem::TooLarge { what, most });
+    }
+    if let Some(length) = body.size_hint().exact().filter(|length| *length <= most as u64) {
+        // Mostly the whole body is there already, in one piece.
+        match body.frame().await {
+            None => return Ok(Bytes::new()),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(first) if first.len() as u64 == length => return Ok(first),
+                Ok(first) => {
+                    let mut whole = BytesMut::with_capacity(usize::try_from(length).unwrap_or(most).min(MAX_TRUSTED));
+                    whole.extend_from_slice(&first);
+                    while let Some(frame) = body.frame().await {
+                        let frame = frame.map_err(|error| unreadable(&error))?;
+                        if let Ok(data) = frame.into_data() {
+                            whole.extend_from_slice(&data);
+                        }
+                    }
+                    return Ok(whole.freeze());
+                }
+                Err(_) => return Ok(Bytes::new()),
+            },
+            Some(Err(error)) => return Err(unreadable(&error)),
+        }
     }
     match Limited::new(body, most).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::TooLarge { what, most }),
-        Err(error) => Err(Problem::BadSyntax(format!("it could not be read whole: {error}"))),
+        Err(error) => Err(unreadable(&error)),
     }
 }
 
+fn unreadable(error: &dyn std::fmt::Display) -> Problem {
+    Problem::BadSyntax(format!("it could not be read whole: {error}"))
+}
 
 #[cfg(test)]
 mod tests {

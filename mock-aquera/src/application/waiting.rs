@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::Application;
 use crate::clock::Clock as _;
 use crate::fault::{Phase, Strikes};
-use crate::journal::Record;
+use crate::journal::{Known, Seen};
 use crate::reply::Reply;
 
 /// What is known of a request while it waits.
@@ -44,21 +44,24 @@ impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         let Some(Waiting { application, at, parts, body, strikes, reply }) = self.0.take() else { return };
         let took: Option<Duration> = application.clock().now().duration_since(at).try_into().ok();
-        application.journal_ring().record(Record {
+        let seen = Seen {
             at,
             took: took.unwrap_or_default(),
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            headers: parts.headers.clone(),
-            request_body: body.clone(),
+            method: &parts.method,
+            uri: &parts.uri,
+            headers: &parts.headers,
+            request_body: body,
             status: None,
-            response_headers: HeaderMap::new(),
-            response_body: Bytes::new(),
+            response_headers: &HeaderMap::new(),
+            response_body: &Bytes::new(),
+        };
+        let known = Known {
             downstream: reply.map(|reply| reply.downstream.clone()).unwrap_or_default(),
             faults: strikes.rules().cloned().collect(),
             dialects: reply.map(|reply| reply.dialects.clone()).unwrap_or_default(),
             changes: reply.map(|reply| reply.changes.clone()).unwrap_or_default(),
             scim: Vec::new(),
-        });
+        };
+        application.journal_ring().record(&seen, known);
     }
 }
