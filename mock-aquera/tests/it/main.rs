@@ -13,6 +13,7 @@ mod fault_kinds;
 mod fault_rules;
 mod faults_and_holds;
 mod guards;
+mod hammer;
 mod profiles;
 mod program;
 mod raw;
