@@ -32,6 +32,7 @@ mod clock;
 mod fault;
 mod gateway;
 mod generate;
+mod guard;
 mod hold;
 mod hops;
 mod journal;
@@ -57,6 +58,7 @@ pub use clock::{AppClock, Clock, ClockState, ManualClock, SystemClock};
 pub use fault::{
     Fault, FaultId, FaultKind, FaultState, Latency, Moment, ParseFaultError, ParseFaultsError, Phase,
 };
+pub use guard::{ExpectGuard, FaultGuard};
 pub use hold::Hold;
 pub use journal::{
     AttributeChange, Change, ChangeKind, Counters, Downstream, DownstreamOperation, Exchange, HarCreator,
@@ -76,6 +78,7 @@ pub use profile::{
     UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
 pub use net::TlsError;
+pub use scim::error::ScimType;
 pub use server::{ApplicationError, MAX_APPLICATIONS};
 pub use snapshot::SnapshotError;
 pub use tls::Tls;
