@@ -73,8 +73,22 @@ impl Store {
         changed
     }
 
-    /// Adds members. Gives whether any was new.
-    pub(super) fn link(&mut self, group: Ref, members: &[Ref]) -> bool {
+    /// Puts the groups that a resource is directly in into the order of places, by id; those without one come last.
+    pub(crate) fn sort_groups(&mut self, member: Ref, place: impl Fn(&str) -> Option<usize>) {
+        let Some(kind) = self.types().of_role(Role::Group) else { return };
+        let Some(record) = self.table(member.kind).get(member.slot) else { return };
+        let mut groups = record.member_of.clone();
+        groups.sort_by_key(|slot| {
+            let group = self.table(kind).get(*slot);
+            group.and_then(|group| place(&group.id)).unwrap_or(usize::MAX)
+        });
+        if let Some(record) = self.table_mut(member.kind).get_mut(member.slot) {
+            record.member_of = groups;
+        }
+    }
+
+    /// Adds members. Gives whether any was new. No new version: for what nobody has seen yet.
+    pub(crate) fn link(&mut self, group: Ref, members: &[Ref]) -> bool {
         let mut changed = false;
         for &member in members {
             let joined = self
