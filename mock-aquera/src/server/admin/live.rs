@@ -22,7 +22,7 @@ use crate::journal::{Exchange, JournalQuery, Live};
 /// How long is waited unless somebody says how long.
 const USUAL_WAIT: Duration = Duration::from_secs(10);
 /// How long is waited at most.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// How often a line goes to a follower of a journal where nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 

@@ -8,8 +8,10 @@ use super::answer::{AdminError, Named, Pairs, bad_query};
 use crate::application::Application;
 use crate::nearest::nearest;
 
+type Reset = fn(&Application);
+
 /// What can be reset, and how.
-const PARTS: [(&str, fn(&Application)); 7] = [
+const PARTS: [(&str, Reset); 7] = [
     ("data", Application::reset_data),
     ("faults", Application::clear_faults),
     ("journal", Application::clear_journal),
@@ -48,13 +50,13 @@ pub(super) async fn reset_all(State(admin): State<Shared>, query: Pairs) -> Resu
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn apply(parts: &[fn(&Application)], application: &Application) {
+fn apply(parts: &[Reset], application: &Application) {
     for part in parts {
         part(application);
     }
 }
 
-fn parts(mut query: Pairs) -> Result<Vec<fn(&Application)>, AdminError> {
+fn parts(mut query: Pairs) -> Result<Vec<Reset>, AdminError> {
     let what = query.take("what")?;
     query.end(&["what"])?;
     let Some(what) = what else { return Ok(PARTS.iter().map(|(_, part)| *part).collect()) };
