@@ -25,7 +25,7 @@ use crate::problem::Problem;
 use crate::profile::Profile;
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
-use crate::types::{Kind, Role};
+use crate::types::Role;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
 pub(crate) use transfer::no_type;
@@ -85,7 +85,6 @@ struct Inner {
     faulty: AtomicBool,
     /// Whether there is any hold.
     gated: AtomicBool,
-    no_id: Arc<str>,
 }
 
 impl Application {
@@ -103,7 +102,6 @@ impl Application {
             gates: Mutex::default(),
             faulty: AtomicBool::new(false),
             gated: AtomicBool::new(false),
-            no_id: Arc::from(""),
         }))
     }
 
@@ -414,9 +412,4 @@ pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
 
 fn new_store(settings: &Settings, seed: u64, name: &ApplicationName) -> Store {
     Store::new(Arc::clone(&settings.types), &settings.scim_url, mixed(seed, name))
-}
-
-/// Used by those who only need to know a kind by its name.
-pub(crate) fn kind_named<'s>(settings: &'s Settings, name: &str) -> Option<(u16, &'s Kind)> {
-    settings.types.named(name).map(|at| (at, settings.types.get(at)))
 }

@@ -12,9 +12,9 @@ use crate::auth::{Auth, DEFAULT_TOKEN, Fingerprint};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
 use crate::gateway::resource::with_schemas;
-use crate::profile::Profile;
 use crate::generate::write_users;
 use crate::net::{self, Bound, ListenError, NetConfig, Running};
+use crate::profile::Profile;
 use crate::server::{AdminFront, ApplicationError, Defaults, Front, Server};
 use crate::types::{Role, Types};
 

@@ -60,7 +60,6 @@ pub(crate) struct Scene<'a> {
     pub(crate) reserved: Option<Arc<str>>,
     /// Whether the body was looked at as a message already.
     pub(crate) inner: bool,
-    pub(crate) no_id: Arc<str>,
 }
 
 /// What a request comes to.
@@ -173,8 +172,12 @@ fn check_head(scene: &Scene<'_>) -> Result<(), Problem> {
     match scene.settings.profile.requests.user_agent {
         UserAgent::Optional => {}
         _ if scene.inner || scene.headers.contains_key(header::USER_AGENT) => {}
-        UserAgent::Required403 => return Err(Problem::by_profile(403, None, "a User-Agent is required here")),
-        UserAgent::Required400 => return Err(Problem::by_profile(400, None, "a User-Agent is required here")),
+        UserAgent::Required403 => {
+            return Err(Problem::by_profile(403, None, "a User-Agent is required here"));
+        }
+        UserAgent::Required400 => {
+            return Err(Problem::by_profile(400, None, "a User-Agent is required here"));
+        }
     }
     let acceptable = |value: &axum::http::HeaderValue| {
         let Ok(value) = value.to_str() else { return true };
@@ -240,7 +243,9 @@ fn one(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
         Method::GET | Method::HEAD => write::read(scene, kind_at, id),
         Method::PUT if put_rule(gateway, kind) == PutRule::Answers405 => Err(scene.not_allowed(allow())),
         Method::PUT => write::replace(scene, kind_at, id),
-        Method::PATCH if patch_rule(gateway, kind) == PatchRule::Answers405 => Err(scene.not_allowed(allow())),
+        Method::PATCH if patch_rule(gateway, kind) == PatchRule::Answers405 => {
+            Err(scene.not_allowed(allow()))
+        }
         Method::PATCH => patch::patch(scene, kind_at, id),
         Method::DELETE if delete_rule(gateway, kind) == DeleteRule::Answers405 => {
             Err(scene.not_allowed(allow()))
@@ -254,7 +259,8 @@ fn one(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
 fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
     feature(scene.settings.profile.features.me, "/Me")?;
     let nobody = |why: String| Refusal::from(Problem::NobodyIsMe(why));
-    let kind = scene.settings.types.of_role(Role::User).ok_or_else(|| nobody("there are no users".to_owned()))?;
+    let kind =
+        scene.settings.types.of_role(Role::User).ok_or_else(|| nobody("there are no users".to_owned()))?;
     if *scene.method == Method::POST {
         return write::create(scene, kind).map(Step::Done);
     }

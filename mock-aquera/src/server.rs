@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Bytes, HttpBody as _};
 use axum::http::Method;
+use bytes::BytesMut;
 use dashmap::DashMap;
+use hashbrown::DefaultHashBuilder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming as Coming;
 use hyper::{Request, Response};
@@ -49,7 +51,7 @@ pub(crate) struct Server {
     /// Lets in those who ask for an application that doesn't exist yet.
     gatekeeper: Gatekeeper,
     clock: Arc<dyn Clock>,
-    applications: DashMap<String, Application>,
+    applications: DashMap<String, Application, DefaultHashBuilder>,
     /// Held while an application is made, so that the limit is kept.
     making: Mutex<()>,
 }
@@ -73,7 +75,14 @@ pub enum ApplicationError {
 impl Server {
     pub(crate) fn new(origin: String, defaults: Defaults, clock: Arc<dyn Clock>) -> Self {
         let gatekeeper = Gatekeeper::new(defaults.auth.clone(), defaults.seed);
-        Self { origin, defaults, gatekeeper, clock, applications: DashMap::new(), making: Mutex::new(()) }
+        Self {
+            origin,
+            defaults,
+            gatekeeper,
+            clock,
+            applications: DashMap::with_hasher(DefaultHashBuilder::default()),
+            making: Mutex::new(()),
+        }
     }
 
     pub(crate) fn application(&self, name: &str) -> Option<Application> {
@@ -145,11 +154,7 @@ impl Server {
     }
 
     /// The application that a request is for; one that doesn't exist is made if the request is let in.
-    fn application_for(
-        &self,
-        name: &str,
-        headers: &axum::http::HeaderMap,
-    ) -> Result<Application, Reply> {
+    fn application_for(&self, name: &str, headers: &axum::http::HeaderMap) -> Result<Application, Reply> {
         if let Some(application) = self.application(name) {
             return Ok(application);
         }
@@ -166,8 +171,15 @@ impl Server {
             Ok(application) => application,
             Err(reply) => return Served::of(reply),
         };
-        let body = read(body, "the body", application.body_limit()).await;
-        application.serve(Incoming { parts, path_at, body }).await
+        let body = if body.is_end_stream() {
+            Ok(Bytes::new())
+        } else {
+            read(body, "the body", application.body_limit()).await
+        };
+        match application.answer_now(Incoming { parts, path_at, body }) {
+            Ok(served) => served,
+            Err(incoming) => Box::pin(application.serve(*incoming)).await,
+        }
     }
 
     /// The token endpoint of an application (RFC 6749 §3.2).
@@ -193,7 +205,7 @@ impl Server {
                 return token_reply(reply);
             }
         };
-        application.issue_token(parts, body)
+        application.issue_token(&parts, &body)
     }
 }
 
@@ -275,20 +287,42 @@ fn application_path<'p>(path: &'p str, below: &str) -> Option<(&'p str, usize)> 
     (after.is_empty() || after.starts_with('/')).then_some((&rest[..name_end], path_at))
 }
 
-async fn read(body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
+async fn read(mut body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > most as u64 {
         return Err(Problem::TooLarge { what, most });
+    }
+    if let Some(length) = body.size_hint().exact().filter(|length| *length <= most as u64) {
+        // Mostly the whole body is there already, in one piece.
+        match body.frame().await {
+            None => return Ok(Bytes::new()),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(first) if first.len() as u64 == length => return Ok(first),
+                Ok(first) => {
+                    let mut whole = BytesMut::with_capacity(usize::try_from(length).unwrap_or(most));
+                    whole.extend_from_slice(&first);
+                    while let Some(frame) = body.frame().await {
+                        let frame = frame.map_err(|error| unreadable(&error))?;
+                        if let Ok(data) = frame.into_data() {
+                            whole.extend_from_slice(&data);
+                        }
+                    }
+                    return Ok(whole.freeze());
+                }
+                Err(_) => return Ok(Bytes::new()),
+            },
+            Some(Err(error)) => return Err(unreadable(&error)),
+        }
     }
     match Limited::new(body, most).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::TooLarge { what, most }),
-        Err(error) => Err(Problem::BadSyntax(format!("it could not be read whole: {error}"))),
+        Err(error) => Err(unreadable(&error)),
     }
 }
 
+fn unreadable(error: &dyn std::fmt::Display) -> Problem {
+    Problem::BadSyntax(format!("it could not be read whole: {error}"))
+}
 
 #[cfg(test)]
 mod tests {

@@ -98,7 +98,9 @@ impl Store {
 
     /// The resource of an id, of whatever type.
     pub(crate) fn find(&self, id: &str) -> Option<Ref> {
-        self.ids.candidates(id).find(|at| self.table(at.kind).get(at.slot).is_some_and(|record| &*record.id == id))
+        self.ids
+            .candidates(id)
+            .find(|at| self.table(at.kind).get(at.slot).is_some_and(|record| &*record.id == id))
     }
 
     /// The resource of a type and id.
@@ -251,7 +253,14 @@ impl Store {
     }
 
     /// Sets one top-level member that no index is about, given as JSON text: a new version.
-    pub(crate) fn set_member(&mut self, at: Ref, name: &str, json: &[u8], active: Option<bool>, now: Timestamp) {
+    pub(crate) fn set_member(
+        &mut self,
+        at: Ref,
+        name: &str,
+        json: &[u8],
+        active: Option<bool>,
+        now: Timestamp,
+    ) {
         let Some(record) = self.get(at) else { return };
         let version = record.version + 1;
         let meta = self.meta(at.kind, &record.id, record.created, now, version);
@@ -310,7 +319,8 @@ impl Store {
 
     /// Takes a resource out of sight: nobody can read it any more, but its unique texts stay taken.
     pub(crate) fn hide(&mut self, at: Ref, now: Timestamp) {
-        let groups = self.table(at.kind).get(at.slot).map(|record| record.member_of.clone()).unwrap_or_default();
+        let groups =
+            self.table(at.kind).get(at.slot).map(|record| record.member_of.clone()).unwrap_or_default();
         self.unlink(at);
         if let Some(id) = self.table_mut(at.kind).hide(at.slot) {
             self.ids.remove(&id, at);
@@ -323,7 +333,13 @@ impl Store {
     }
 
     /// Lets reads of a resource show what it was, until an instant. The first of several writes counts.
-    pub(crate) fn keep_stale(&mut self, id: &Arc<str>, until: Timestamp, now: Timestamp, shown: Option<Bytes>) {
+    pub(crate) fn keep_stale(
+        &mut self,
+        id: &Arc<str>,
+        until: Timestamp,
+        now: Timestamp,
+        shown: Option<Bytes>,
+    ) {
         self.stale.retain(|_, (until, _)| *until > now);
         self.stale.entry(Arc::clone(id)).or_insert((until, shown));
     }

@@ -175,9 +175,8 @@ impl Types {
 
     /// The type at an endpoint. RFC 7644 §3.2 spells them; `exact` says whether case counts.
     pub(crate) fn at_endpoint(&self, segment: &str, exact: bool) -> Option<u16> {
-        let same = |kind: &Kind| {
-            kind.endpoint == segment || (!exact && kind.endpoint.eq_ignore_ascii_case(segment))
-        };
+        let same =
+            |kind: &Kind| kind.endpoint == segment || (!exact && kind.endpoint.eq_ignore_ascii_case(segment));
         self.positions().find(|(_, kind)| same(kind)).map(|(at, _)| at)
     }
 

@@ -127,7 +127,13 @@ struct Arrival {
 }
 
 impl Arrival {
-    fn read(settings: &Settings, line: usize, text: &[u8], how: Load, now: Timestamp) -> Result<Self, String> {
+    fn read(
+        settings: &Settings,
+        line: usize,
+        text: &[u8],
+        how: Load,
+        now: Timestamp,
+    ) -> Result<Self, String> {
         let tree: Value = serde_json::from_slice(text).map_err(|error| reason(&error))?;
         let Value::Object(mut tree) = tree else { return Err("a resource is a JSON object".to_owned()) };
         let kind_at = kind_of(settings, &tree)?;
@@ -146,7 +152,8 @@ impl Arrival {
             let taken = if get_ci(&tree, "schemas").is_some() {
                 resource::take(settings, kind, text)
             } else {
-                let used = kind.schemas.extensions().iter().filter(|e| get_ci(&tree, e.id().as_str()).is_some());
+                let used =
+                    kind.schemas.extensions().iter().filter(|e| get_ci(&tree, e.id().as_str()).is_some());
                 let urns = std::iter::once(kind.schemas.core()).chain(used);
                 let urns: Vec<Value> = urns.map(|schema| schema.id().as_str().into()).collect();
                 tree.insert("schemas".to_owned(), Value::from(urns));
@@ -196,8 +203,10 @@ fn take_in(
             .map_err(|problem| problems.push(LoadProblem { line, detail: problem.to_string() }))
             .ok(),
     };
-    let joins: Vec<_> =
-        joins.into_iter().map(|(line, id, members, groups)| (id, refs_of(store, line, members), groups)).collect();
+    let joins: Vec<_> = joins
+        .into_iter()
+        .map(|(line, id, members, groups)| (id, refs_of(store, line, members), groups))
+        .collect();
     let nameless: Vec<_> = nameless
         .into_iter()
         .map(|mut arrival| {
@@ -242,7 +251,9 @@ fn clashes(store: &Store, arrivals: &[Arrival]) -> Vec<LoadProblem> {
         let mut wrong = |detail| problems.push(LoadProblem { line: *line, detail });
         if let Some(id) = id {
             if store.find(id).is_some() {
-                wrong(format!("there is a resource with the id {id:?} already; replace=true loads in its place"));
+                wrong(format!(
+                    "there is a resource with the id {id:?} already; replace=true loads in its place"
+                ));
             } else if !ids.insert(id) {
                 wrong(format!("the id {id:?} is there twice"));
             }
@@ -252,7 +263,9 @@ fn clashes(store: &Store, arrivals: &[Arrival]) -> Vec<LoadProblem> {
         if let Some(taken) = store.taken(*kind, &content.keys, None) {
             let key = content.keys.iter().find(|key| path(key.index) == taken);
             let text = key.map_or("", |key| &*key.text);
-            wrong(format!("{taken} {text:?} belongs to a resource that is there; replace=true loads in its place"));
+            wrong(format!(
+                "{taken} {text:?} belongs to a resource that is there; replace=true loads in its place"
+            ));
         }
         let unique = |at: u8| watched.get(usize::from(at)).is_some_and(|watched| watched.unique);
         for key in content.keys.iter().filter(|key| unique(key.index)) {
@@ -270,12 +283,13 @@ fn kind_of(settings: &Settings, tree: &Map<String, Value>) -> Result<u16, String
         return settings.types.named(name).ok_or_else(|| no_type(settings, name));
     }
     let urns = get_ci(tree, "schemas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let has = |urn: &str| urns.iter().any(|listed| listed.as_str().is_some_and(|l| l.eq_ignore_ascii_case(urn)));
+    let has =
+        |urn: &str| urns.iter().any(|listed| listed.as_str().is_some_and(|l| l.eq_ignore_ascii_case(urn)));
     let mut kinds = settings.types.positions();
     let found = kinds.find(|(_, kind)| has(kind.schemas.core().id().as_str()));
-    found.map(|(at, _)| at).ok_or_else(|| {
-        "its type can't be told: write `schemas`, or `meta` with a `resourceType`".to_owned()
-    })
+    found
+        .map(|(at, _)| at)
+        .ok_or_else(|| "its type can't be told: write `schemas`, or `meta` with a `resourceType`".to_owned())
 }
 
 /// What is wrong with the name of a type, and which ones there are.
@@ -385,7 +399,8 @@ mod tests {
         #[track_caller]
         fn check(text: &str, expected: &[(usize, &str)]) {
             let found = pieces(text.as_bytes()).unwrap();
-            let found: Vec<_> = found.iter().map(|(line, text)| (*line, std::str::from_utf8(text).unwrap().trim())).collect();
+            let found: Vec<_> =
+                found.iter().map(|(line, text)| (*line, std::str::from_utf8(text).unwrap().trim())).collect();
             assert_eq!(found, expected, "{text}");
         }
         check("", &[]);
@@ -394,7 +409,10 @@ mod tests {
         check("{}\n\n{\"a\":1}\n", &[(1, "{}"), (3, "{\"a\":1}")]);
         check("\n{\n\"a\":\n1}\n", &[(2, "{\n\"a\":\n1}")]);
         check("{}\n{", &[(1, "{}"), (2, "{")]);
-        check("[\n{\"a\":[1,{\"b\":\"],\\\"\"}]},\n\n{}, 7\n,\"x\\\\\"]", &[(2, "{\"a\":[1,{\"b\":\"],\\\"\"}]}"), (4, "{}"), (4, "7"), (5, "\"x\\\\\"")]);
+        check(
+            "[\n{\"a\":[1,{\"b\":\"],\\\"\"}]},\n\n{}, 7\n,\"x\\\\\"]",
+            &[(2, "{\"a\":[1,{\"b\":\"],\\\"\"}]}"), (4, "{}"), (4, "7"), (5, "\"x\\\\\"")],
+        );
         assert_eq!(pieces(b"[\n{},\n{]").unwrap_err().line, 3);
     }
 }

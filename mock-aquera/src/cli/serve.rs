@@ -199,7 +199,9 @@ fn announce(
     for kind in auth {
         match kind.kind() {
             AuthKind::None => writeln!(out, "  Auth       none needed")?,
-            AuthKind::Basic { user, password } => writeln!(out, "  Basic      user {user}, password {password}")?,
+            AuthKind::Basic { user, password } => {
+                writeln!(out, "  Basic      user {user}, password {password}")?
+            }
             AuthKind::Bearer { token } => writeln!(out, "  Token      {token}")?,
             AuthKind::OAuth { client_id, .. } => writeln!(out, "  OAuth      client {client_id}")?,
         }

@@ -217,7 +217,8 @@ impl List {
                 let mut skip = self.first(start, count) - 1;
                 for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
                     let left = count - items.len();
-                    items.extend(store.table(kind).order.skip(skip).take(left).map(|slot| Ref { kind, slot }));
+                    items
+                        .extend(store.table(kind).order.skip(skip).take(left).map(|slot| Ref { kind, slot }));
                     skip = skip.saturating_sub(*of_kind);
                 }
                 Found { items, total, start, next: None, previous: None }
@@ -381,9 +382,7 @@ impl List {
     }
 
     fn cursors(&self, out: &mut Vec<u8>, found: &Found) {
-        let text = |after: Option<Position>| {
-            Cursor { after, query_hash: self.hash, issued: self.now }.text()
-        };
+        let text = |after: Option<Position>| Cursor { after, query_hash: self.hash, issued: self.now }.text();
         if let Some(next) = found.next {
             out.extend_from_slice(format!("\"nextCursor\":\"{}\",", text(Some(next))).as_bytes());
         }
@@ -393,7 +392,14 @@ impl List {
     }
 
     /// Appends a resource. `false` where nobody can see it yet.
-    fn show(&self, store: &Store, out: &mut Vec<u8>, at: Ref, record: &Record, members: MembersShown) -> bool {
+    fn show(
+        &self,
+        store: &Store,
+        out: &mut Vec<u8>,
+        at: Ref,
+        record: &Record,
+        members: MembersShown,
+    ) -> bool {
         let stale = store.stale(&record.id, self.now);
         if stale == Some(None) {
             return false;

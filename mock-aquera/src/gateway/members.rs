@@ -135,7 +135,8 @@ pub(super) fn split(
                 taken.operation(operation, path, number).map_err(|problem| numbered(problem, number))?;
             }
             None if operation.value.as_ref().is_some_and(has_members) => {
-                let mut others = operation.value.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+                let mut others =
+                    operation.value.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
                 if let Some(key) = scim::path::key_ci(&others, "members").map(str::to_owned) {
                     let value = others.remove(&key);
                     let path: PatchPath = members_path();
@@ -174,7 +175,10 @@ fn members_name() -> scim::name::AttrName {
         .attributes()
         .iter()
         .find(|attribute| attribute.name == *"members")
-        .map_or_else(|| scim::schema::SchemaSet::group().core().attributes()[0].name.clone(), |a| a.name.clone())
+        .map_or_else(
+            || scim::schema::SchemaSet::group().core().attributes()[0].name.clone(),
+            |a| a.name.clone(),
+        )
 }
 
 fn has_members(value: &Value) -> bool {
@@ -279,7 +283,8 @@ impl Taken<'_, '_> {
             _ => None,
         });
         // Removing who is not there is fine where nobody was looked for.
-        let gone: Vec<Ref> = ids.filter_map(|id| self.store.find(id)).filter(|m| self.view.contains(*m)).collect();
+        let gone: Vec<Ref> =
+            ids.filter_map(|id| self.store.find(id)).filter(|m| self.view.contains(*m)).collect();
         self.push(MembersChange::Remove(gone));
         Ok(())
     }

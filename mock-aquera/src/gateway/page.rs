@@ -176,7 +176,10 @@ mod tests {
         }
         let rfc = ListRules::default();
         assert_eq!(window("cursor", &rfc), Ok(Window::Cursor { after: None, count: 100 }));
-        assert_eq!(window(&format!("cursor={text}&count=2"), &rfc), Ok(Window::Cursor { after: at, count: 2 }));
+        assert_eq!(
+            window(&format!("cursor={text}&count=2"), &rfc),
+            Ok(Window::Cursor { after: at, count: 2 })
+        );
         assert!(matches!(window("cursor=&count=-1", &rfc), Err(Problem::BadCount(_))));
         assert!(matches!(window("cursor=&startIndex=2", &rfc), Err(Problem::BadValue(_))));
         let none = ListRules { cursor: CursorRule::None, ..ListRules::default() };

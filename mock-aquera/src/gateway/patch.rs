@@ -38,8 +38,8 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     {
         return set(scene, kind_at, id, &setting);
     }
-    let (request, mut dialects) = PatchRequest::read(&scene.json()?, accepted_dialects(profile))
-        .map_err(Problem::from)?;
+    let (request, mut dialects) =
+        PatchRequest::read(&scene.json()?, accepted_dialects(profile)).map_err(Problem::from)?;
     check(&profile.gateway, &request)?;
     let mut store = scene.store();
     let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);
@@ -198,13 +198,9 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
         Role::User => store.tree(at, record),
         Role::Group | Role::Other => record.document.value(),
     };
-    let (after, used) = scim::patch::apply_with(
-        before.clone(),
-        &split.rest,
-        &kind.schemas,
-        accepted_dialects(profile),
-    )
-    .map_err(Problem::from)?;
+    let (after, used) =
+        scim::patch::apply_with(before.clone(), &split.rest, &kind.schemas, accepted_dialects(profile))
+            .map_err(Problem::from)?;
     dialects.extend(used);
     if profile.gateway.canonical_values == CanonicalValues::Enforced {
         suggested(kind, &after)?;

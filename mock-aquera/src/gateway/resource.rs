@@ -78,7 +78,11 @@ pub(super) fn tree_of(members: &[u8]) -> Result<Map<String, Value>, Problem> {
 }
 
 /// Changes values as the application behind the gateway does, and counts them as it does.
-pub(super) fn normalise(profile: &Profile, kind: &Kind, tree: &mut Map<String, Value>) -> Result<(), Problem> {
+pub(super) fn normalise(
+    profile: &Profile,
+    kind: &Kind,
+    tree: &mut Map<String, Value>,
+) -> Result<(), Problem> {
     if kind.role == Role::User {
         if let Some(Value::String(name)) = tree.get_mut("userName") {
             match profile.application.user_name_value {
@@ -130,7 +134,12 @@ pub(crate) fn resolve(settings: &Settings, store: &Store, members: &Value) -> Re
 }
 
 /// The resource that a member is about, by `value` or by the end of `$ref`.
-fn resolve_one(settings: &Settings, store: &Store, member: &Value, at: usize) -> Result<Option<Ref>, Problem> {
+fn resolve_one(
+    settings: &Settings,
+    store: &Store,
+    member: &Value,
+    at: usize,
+) -> Result<Option<Ref>, Problem> {
     let Value::Object(members) = member else {
         return Err(Problem::BadValue(format!("members[{at}] must be an object with a value")));
     };

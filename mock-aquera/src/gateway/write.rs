@@ -30,7 +30,8 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
-    let resource::Taken { mut content, members, string_boolean } = resource::take(settings, kind, scene.body()?)?;
+    let resource::Taken { mut content, members, string_boolean } =
+        resource::take(settings, kind, scene.body()?)?;
     if kind.role == Role::User {
         let active = content.active;
         match (active, profile.gateway.create_disabled) {
@@ -64,11 +65,11 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         check_members(scene, refs.len()).map_err(&refuse)?;
         content.refs = Some(refs);
     }
-    let id = match profile.application.ids {
-        _ if scene.reserved.is_some() => Arc::clone(scene.reserved.as_ref().unwrap_or(&scene.no_id)),
-        Ids::Fresh => store.new_id(),
-        Ids::Reused => store.reused_id().unwrap_or_else(|| store.new_id()),
-        Ids::UserName => match user_name_id(kind, &content) {
+    let id = match (&scene.reserved, profile.application.ids) {
+        (Some(id), _) => Arc::clone(id),
+        (None, Ids::Fresh) => store.new_id(),
+        (None, Ids::Reused) => store.reused_id().unwrap_or_else(|| store.new_id()),
+        (None, Ids::UserName) => match user_name_id(kind, &content) {
             Some(id) if store.find(&id).is_none() => id,
             _ => store.new_id(),
         },
@@ -322,9 +323,7 @@ pub(super) fn allowed(
     was_active: bool,
 ) -> Result<Next, Problem> {
     let gateway = &scene.settings.profile.gateway;
-    let refused = |why: &str| {
-        Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why))
-    };
+    let refused = |why: &str| Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why));
     match next.change.active {
         Some(true) if gateway.enable == Support::Answers400 => {
             refused("a user cannot be enabled again in this application")
@@ -530,7 +529,13 @@ pub(super) fn change(
     before: Option<Bytes>,
     after: Option<Bytes>,
 ) -> StateChange {
-    StateChange { resource_type: Arc::clone(&kind.shared_name), id: Arc::clone(id), kind: what, before, after }
+    StateChange {
+        resource_type: Arc::clone(&kind.shared_name),
+        id: Arc::clone(id),
+        kind: what,
+        before,
+        after,
+    }
 }
 
 pub(super) fn no_such(scene: &Scene<'_>, kind_at: u16, id: &str) -> Problem {

@@ -63,11 +63,7 @@ impl Admin {
 type Shared = Arc<Admin>;
 
 impl AdminFront {
-    pub(crate) fn new(
-        server: Arc<Server>,
-        token: Option<Fingerprint>,
-        ending: watch::Receiver<()>,
-    ) -> Self {
+    pub(crate) fn new(server: Arc<Server>, token: Option<Fingerprint>, ending: watch::Receiver<()>) -> Self {
         let admin = Arc::new(Admin { server, ending });
         let with_slash = Router::new().route(&format!("{BASE}/"), get(index::index));
         let router = routes()
@@ -122,7 +118,10 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ),
         ("/applications/{name}/profile", get(applications::profile).put(applications::set_profile)),
         ("/applications/{name}/auth", get(applications::auth).put(applications::set_auth)),
-        ("/applications/{name}/users", get(resources::users).post(resources::seed_users).delete(resources::remove_users)),
+        (
+            "/applications/{name}/users",
+            get(resources::users).post(resources::seed_users).delete(resources::remove_users),
+        ),
         (
             "/applications/{name}/groups",
             get(resources::groups).post(resources::seed_groups).delete(resources::remove_groups),
@@ -146,10 +145,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/applications/{name}/journal/stream", get(live::stream)),
         ("/applications/{name}/verify", post(verify::verify)),
         ("/applications/{name}/dump", get(transfer::dump)),
-        (
-            "/applications/{name}/load",
-            post(transfer::load).layer(DefaultBodyLimit::max(transfer::MAX_LOAD)),
-        ),
+        ("/applications/{name}/load", post(transfer::load).layer(DefaultBodyLimit::max(transfer::MAX_LOAD))),
         ("/applications/{name}/consistency", get(transfer::consistency)),
     ]
 }
@@ -160,7 +156,9 @@ mod tests {
 
     #[test]
     fn what_is_below_administration() {
-        for (path, below) in [("/_mock", true), ("/_mock/", true), ("/_mock/x", true), ("/_mocks", false), ("/", false)] {
+        for (path, below) in
+            [("/_mock", true), ("/_mock/", true), ("/_mock/x", true), ("/_mocks", false), ("/", false)]
+        {
             assert_eq!(AdminFront::is_below(path), below, "{path}");
         }
     }

@@ -134,7 +134,9 @@ fn keys_of(kind: &Kind, tree: &Map<String, Value>) -> Vec<Key> {
             Some(urn) => get_ci(tree, urn.as_str()).and_then(Value::as_object),
             None => Some(tree),
         };
-        let Some(value) = holder.and_then(|holder| get_ci(holder, watched.path.name.as_str())) else { continue };
+        let Some(value) = holder.and_then(|holder| get_ci(holder, watched.path.name.as_str())) else {
+            continue;
+        };
         let values = match value {
             Value::Array(values) => values.as_slice(),
             single => std::slice::from_ref(single),
@@ -232,7 +234,8 @@ mod tests {
         let one = Content::of_accepted(kind, accepted);
         let other = Content::of_tree(kind, body.as_object().unwrap());
         let tree = |content: &Content| {
-            serde_json::from_str::<Value>(&format!("{{{}}}", String::from_utf8_lossy(&content.members))).unwrap()
+            serde_json::from_str::<Value>(&format!("{{{}}}", String::from_utf8_lossy(&content.members)))
+                .unwrap()
         };
         assert_eq!(tree(&one), tree(&other));
         assert!(!String::from_utf8_lossy(&one.members).contains("hunter2"));
@@ -246,7 +249,10 @@ mod tests {
             sorted(&one).iter().map(|key| &*key.text).collect::<Vec<_>>(),
             ["E-1", "ida@x", "b@x", "ida@x"]
         );
-        assert_eq!((one.active, one.extensions.clone(), one.secret), (other.active, other.extensions.clone(), other.secret));
+        assert_eq!(
+            (one.active, one.extensions.clone(), one.secret),
+            (other.active, other.extensions.clone(), other.secret)
+        );
         assert!(one.secret.is_some());
     }
 }

@@ -109,8 +109,12 @@ impl Store {
     /// Makes these the members. Gives whether that changed anything.
     pub(super) fn relink(&mut self, group: Ref, members: &[Ref]) -> bool {
         let wanted: HashSet<Ref> = members.iter().copied().collect();
-        let gone: Vec<Ref> =
-            self.members_of(group).into_iter().flat_map(Members::iter).filter(|m| !wanted.contains(m)).collect();
+        let gone: Vec<Ref> = self
+            .members_of(group)
+            .into_iter()
+            .flat_map(Members::iter)
+            .filter(|m| !wanted.contains(m))
+            .collect();
         for member in &gone {
             self.unlink_one(group, *member);
         }
@@ -160,7 +164,8 @@ impl Store {
         let mut at = 0;
         while let Some((slot, _)) = groups.get(at).copied() {
             at += 1;
-            let above = self.table(kind).get(slot).map(|group| group.member_of.as_slice()).unwrap_or_default();
+            let above =
+                self.table(kind).get(slot).map(|group| group.member_of.as_slice()).unwrap_or_default();
             groups.extend(above.iter().filter(|slot| known.insert(**slot)).map(|slot| (*slot, false)));
         }
         groups
@@ -176,7 +181,8 @@ impl Store {
         let Some(kind) = self.types().of_role(Role::Group) else { return Ok(()) };
         for slot in &record.member_of {
             let group = self.get(Ref { kind, slot: *slot });
-            let knows = group.and_then(|group| group.members.as_ref()).is_some_and(|members| members.contains(at));
+            let knows =
+                group.and_then(|group| group.members.as_ref()).is_some_and(|members| members.contains(at));
             if !knows {
                 return Err(format!("{} is in a group that does not know", record.id));
             }

@@ -71,11 +71,12 @@ fn what_got_no_reply_says_so() {
 #[test]
 fn metrics_are_in_prometheus_words() {
     let journal = Journal::of("acme");
-    journal.record(record(Method::GET, "/scim/Users/1", ""));
+    journal.record_whole(record(Method::GET, "/scim/Users/1", ""));
     let mut cut = record(Method::PATCH, "/scim/Users/1", "12345");
     cut.status = None;
+    cut.took = Duration::from_micros(30);
     cut.faults.push("reset path=\"/Users/*\"".into());
-    journal.record(cut);
+    journal.record_whole(cut);
     let scrape = |name| Scrape {
         application: name,
         resources: vec![("User".to_owned(), 3)],
@@ -90,10 +91,10 @@ fn metrics_are_in_prometheus_words() {
         r#"mock_aquera_scim_operations_total{application="other",operation="read"} 1"#,
         r#"mock_aquera_faults_struck_total{application="acme",rule="reset path=\"/Users/*\""} 1"#,
         r#"mock_aquera_body_bytes_total{application="acme",direction="in"} 5"#,
-        r#"mock_aquera_request_duration_seconds_bucket{application="acme",le="0.001"} 0"#,
+        r#"mock_aquera_request_duration_seconds_bucket{application="acme",le="0.001"} 1"#,
         r#"mock_aquera_request_duration_seconds_bucket{application="acme",le="0.005"} 2"#,
         r#"mock_aquera_request_duration_seconds_bucket{application="acme",le="+Inf"} 2"#,
-        r#"mock_aquera_request_duration_seconds_sum{application="acme"} 0.003000"#,
+        r#"mock_aquera_request_duration_seconds_sum{application="acme"} 0.001530"#,
         r#"mock_aquera_request_duration_seconds_count{application="acme"} 2"#,
         r#"mock_aquera_resources{application="acme",type="User"} 3"#,
         r#"mock_aquera_faults{application="acme"} 1"#,

@@ -194,7 +194,8 @@ impl FromRequest<Shared> for Raw {
     type Rejection = AdminError;
 
     async fn from_request(request: Request, admin: &Shared) -> Result<Self, AdminError> {
-        let limit = if request.uri().path().ends_with("/load") { super::transfer::MAX_LOAD } else { MAX_BODY };
+        let limit =
+            if request.uri().path().ends_with("/load") { super::transfer::MAX_LOAD } else { MAX_BODY };
         let refused = |rejection: BytesRejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => AdminError::TooLarge(limit),
             _ => bad_body(rejection.body_text()),
@@ -241,7 +242,8 @@ impl FromRequestParts<Shared> for Pairs {
 
 impl Pairs {
     fn of(query: &str) -> Self {
-        let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+        let decoded =
+            |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
         let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             (decoded(key), decoded(value))
@@ -251,7 +253,8 @@ impl Pairs {
 
     /// Takes out the value of a key that may be there once.
     pub(super) fn take(&mut self, key: &str) -> Result<Option<String>, AdminError> {
-        let found: Vec<String> = self.0.extract_if(.., |(known, _)| known == key).map(|(_, value)| value).collect();
+        let found: Vec<String> =
+            self.0.extract_if(.., |(known, _)| known == key).map(|(_, value)| value).collect();
         match found.as_slice() {
             [] => Ok(None),
             [value] => Ok(Some(value.clone())),
@@ -293,7 +296,8 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = text.parse::<f64>().ok().and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok());
+        let number =
+            text.parse::<f64>().ok().and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok());
         number.or_else(|| text.parse().ok()).map(Self).ok_or_else(|| {
             format!("`{text}` is no length of time; write it like 500ms, 30s, 1h 30m or PT30S")
         })

@@ -137,11 +137,12 @@ pub(super) async fn configure(
 /// The next authenticated request to it makes it anew, as the server was started.
 #[utoipa::path(delete, path = "/applications/{name}", tag = "applications",
     responses((status = 204, description = "It is gone.")))]
-pub(super) async fn remove(
-    State(admin): State<Shared>,
-    Name(name): Name,
-) -> Result<StatusCode, AdminError> {
-    if admin.server.remove(&name) { Ok(StatusCode::NO_CONTENT) } else { Err(AdminError::NoSuchApplication(name)) }
+pub(super) async fn remove(State(admin): State<Shared>, Name(name): Name) -> Result<StatusCode, AdminError> {
+    if admin.server.remove(&name) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(AdminError::NoSuchApplication(name))
+    }
 }
 
 /// Show the profile that an application follows, as its file would have it.

@@ -130,7 +130,8 @@ pub(super) async fn stream(
     query: Pairs,
 ) -> Result<Response, AdminError> {
     let mut query = asked(query)?;
-    let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let last_seen =
+        headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     query.since_seq = query.since_seq.or(last_seen);
     let events = application.follow_journal(query).map(|live| Ok::<_, Infallible>(event(&live)));
     let ending = Box::pin(async move { admin.ended().await });

@@ -27,7 +27,10 @@ pub(super) async fn users(Named(application): Named) -> Result<Response, AdminEr
 /// has it.
 #[utoipa::path(post, path = "/applications/{name}/users", tag = "resources", request_body = Value,
     responses((status = 201, description = "They are there.", body = Ids)))]
-pub(super) async fn seed_users(Named(application): Named, Json(body): Json<Value>) -> Result<Response, AdminError> {
+pub(super) async fn seed_users(
+    Named(application): Named,
+    Json(body): Json<Value>,
+) -> Result<Response, AdminError> {
     add(application, "User".to_owned(), body).await
 }
 
@@ -48,7 +51,10 @@ pub(super) async fn groups(Named(application): Named) -> Result<Response, AdminE
 /// Add groups without any check. Members that don't exist are passed over.
 #[utoipa::path(post, path = "/applications/{name}/groups", tag = "resources", request_body = Value,
     responses((status = 201, description = "They are there.", body = Ids)))]
-pub(super) async fn seed_groups(Named(application): Named, Json(body): Json<Value>) -> Result<Response, AdminError> {
+pub(super) async fn seed_groups(
+    Named(application): Named,
+    Json(body): Json<Value>,
+) -> Result<Response, AdminError> {
     add(application, "Group".to_owned(), body).await
 }
 
@@ -131,7 +137,8 @@ async fn add(application: Application, kind: String, body: Value) -> Result<Resp
     if let Some(at) = resources.iter().position(|resource| !resource.is_object()) {
         return Err(bad_body(format!("element {} is not an object", at + 1)));
     }
-    let seeded = move || resources.into_iter().filter_map(|resource| application.seed(&kind, resource)).collect();
+    let seeded =
+        move || resources.into_iter().filter_map(|resource| application.seed(&kind, resource)).collect();
     Ok(answer(StatusCode::CREATED, &Ids { ids: aside(seeded).await? }))
 }
 

@@ -39,6 +39,7 @@ pub(super) async fn verify(
 ) -> Result<Response, AdminError> {
     let verification = aside(move || application.verify(&expectation)).await?;
     let explanation = verification.to_string();
-    let Verification { satisfied, matched, expected, request, matches, looked_at, nearest_miss } = verification;
+    let Verification { satisfied, matched, expected, request, matches, looked_at, nearest_miss } =
+        verification;
     Ok(ok(&Verified { satisfied, matched, expected, request, matches, looked_at, nearest_miss, explanation }))
 }

@@ -42,7 +42,10 @@ fn the_document_is_well_formed() {
         if let Some(other) = ids.insert(id.clone(), place.clone()) {
             panic!("{id} is {place} and {other}");
         }
-        assert!(operation["tags"].as_array().unwrap().iter().all(|tag| tags.contains(tag.as_str().unwrap())), "{place}");
+        assert!(
+            operation["tags"].as_array().unwrap().iter().all(|tag| tags.contains(tag.as_str().unwrap())),
+            "{place}"
+        );
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.keys().any(|status| status.starts_with('2')), "{place}");
         for (status, response) in responses {
@@ -52,10 +55,14 @@ fn the_document_is_well_formed() {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let (name, place_of) = (parameter["name"].as_str().unwrap(), parameter["in"].as_str().unwrap());
             assert!(named.insert((place_of, name)), "{place}: {name} twice");
-            assert!(["path", "query"].contains(&place_of) && parameter["schema"].is_object(), "{place}: {name}");
+            assert!(
+                ["path", "query"].contains(&place_of) && parameter["schema"].is_object(),
+                "{place}: {name}"
+            );
             assert!(parameter["description"].is_string(), "{place}: {name}");
         }
-        let in_path: BTreeSet<&str> = named.iter().filter(|(place, _)| *place == "path").map(|(_, name)| *name).collect();
+        let in_path: BTreeSet<&str> =
+            named.iter().filter(|(place, _)| *place == "path").map(|(_, name)| *name).collect();
         let written: BTreeSet<&str> =
             path.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()).collect();
         assert_eq!(in_path, written, "{place}");
