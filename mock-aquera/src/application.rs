@@ -5,6 +5,7 @@
 
 mod serve;
 mod settings;
+mod transfer;
 mod waiting;
 
 use std::fmt;
@@ -28,6 +29,8 @@ use crate::store::{Ref, Store};
 use crate::types::Role;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
+pub(crate) use transfer::no_type;
+pub use transfer::{Load, LoadError, LoadProblem};
 
 /// The name of the application at `/scim`.
 pub const DEFAULT_APPLICATION: &str = "default";
@@ -108,14 +111,14 @@ impl Application {
         self.0.name.as_str()
     }
 
+    /// What its ids and draws come from, together with its name.
+    pub fn seed_number(&self) -> u64 {
+        self.0.seed
+    }
+
     /// The base URL of its SCIM endpoint, without a slash at the end.
     pub fn scim_url(&self) -> String {
         self.settings().scim_url.clone()
-    }
-
-    /// What decides its ids, together with its name.
-    pub(crate) fn seed_number(&self) -> u64 {
-        self.0.seed
     }
 
     /// The profile that it follows now.
@@ -195,13 +198,11 @@ impl Application {
         Some(id.to_string())
     }
 
-    /// Adds a resource as a POST would, with all its checks, save that it may bring an id. The members of a group are
-    /// handed back: they may not be there yet.
-    pub(crate) fn add(&self, kind_at: u16, body: &[u8], id: Option<&str>) -> Result<Added, Problem> {
+    /// Adds a user as a POST would, with all its checks.
+    pub(crate) fn add(&self, kind_at: u16, body: &[u8]) -> Result<(), Problem> {
         let settings = self.settings();
         let kind = settings.types.get(kind_at);
-        let taken = resource::take(&settings, kind, body)?;
-        let mut content = taken.content;
+        let mut content = resource::take(&settings, kind, body)?.content;
         if kind.role == Role::User && content.active.is_none() {
             content.add_flag("active", true);
         }
@@ -214,23 +215,8 @@ impl Application {
             });
             return Err(Problem::Taken { path, value: value.unwrap_or_default() });
         }
-        let id = match id {
-            Some(id) if store.find(id).is_some() => {
-                return Err(Problem::Taken { path: "id".to_owned(), value: id.to_owned() });
-            }
-            Some(id) => Arc::from(id),
-            None => store.new_id(),
-        };
-        let at = store.insert(kind_at, id, content, self.0.clock.now());
-        Ok(Added { at, members: taken.members })
-    }
-
-    /// Puts the members into a group that was just added.
-    pub(crate) fn join(&self, group: Ref, members: &Value) -> Result<(), Problem> {
-        let settings = self.settings();
-        let mut store = lock(&self.0.store);
-        let Joining { refs, names } = resource::resolve(&settings, &store, members)?;
-        store.restore_members(group, &refs, &names);
+        let id = store.new_id();
+        store.insert(kind_at, id, content, self.0.clock.now());
         Ok(())
     }
 
@@ -266,6 +252,22 @@ impl Application {
         let Some(kind) = store.types().named(resource_type) else { return false };
         let Some((at, _)) = store.find_in(kind, id) else { return false };
         store.remove_at(at, now).is_some()
+    }
+
+    /// Removes all resources of a type behind the endpoint's back. Gives how many there were.
+    pub fn remove_all(&self, resource_type: &str) -> usize {
+        let now = self.0.clock.now();
+        let mut store = lock(&self.0.store);
+        let Some(kind) = store.types().named(resource_type) else { return 0 };
+        let all: Vec<Ref> = store.table(kind).order.after(None).map(|(_, slot)| Ref { kind, slot }).collect();
+        all.into_iter().filter(|at| store.remove_at(*at, now).is_some()).count()
+    }
+
+    /// How many resources there are, by the name of their type, in the order in which the types are listed.
+    pub fn counts(&self) -> Vec<(String, usize)> {
+        let store = lock(&self.0.store);
+        let types = Arc::clone(store.types());
+        types.positions().map(|(at, kind)| (kind.name().to_owned(), store.count(at))).collect()
     }
 
     /// Whether indexes, totals and memberships agree with the resources. Takes its time; for tests.
@@ -342,9 +344,18 @@ impl Application {
         self.reset_counters();
         self.clear_faults();
         self.0.clock.reset();
-        let settings = self.settings();
-        settings.gatekeeper.reset();
-        settings.buckets.refill();
+        self.reset_tokens();
+        self.reset_limits();
+    }
+
+    /// Forgets the tokens that were issued, and what was revoked or expired before its time.
+    pub fn reset_tokens(&self) {
+        self.settings().gatekeeper.reset();
+    }
+
+    /// Lets rate limits count from the beginning.
+    pub fn reset_limits(&self) {
+        self.settings().buckets.refill();
     }
 
     /// Forgets the resources. Ids start over from the seed.
@@ -373,13 +384,6 @@ impl Application {
     pub(crate) fn store(&self) -> &Mutex<Store> {
         &self.0.store
     }
-}
-
-/// A resource that was added.
-pub(crate) struct Added {
-    pub(crate) at: Ref,
-    /// The members of a group, as they were sent.
-    pub(crate) members: Option<Value>,
 }
 
 impl fmt::Debug for Application {

@@ -7,17 +7,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
-use crate::auth::{Auth, DEFAULT_TOKEN};
+use crate::application::{Application, ApplicationConfig, DEFAULT_APPLICATION, Load, LoadError};
+use crate::auth::{Auth, DEFAULT_TOKEN, Fingerprint};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
 use crate::generate::write_users;
 use crate::journal::JournalLimits;
-use crate::load::{self, Beginning, LoadProblem};
+use crate::load::{self, Beginning};
 use crate::lock;
-use crate::net::{self, ListenError, NetConfig, Running};
+use crate::net::{self, Bound, ListenError, NetConfig, Running};
 use crate::profile::Profile;
 use crate::server::{AdminFront, ApplicationError, Defaults, Front, Server};
 use crate::snapshot::{Keeper, SnapshotError};
@@ -42,6 +43,8 @@ pub struct MockAqueraBuilder {
     journal: JournalLimits,
     schemas: Vec<Value>,
     resource_types: Vec<Value>,
+    admin_listen: Option<SocketAddr>,
+    admin_token: Option<Fingerprint>,
 }
 
 /// Why a server didn't start.
@@ -111,8 +114,12 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-impl From<LoadProblem> for StartError {
-    fn from(LoadProblem { index, detail }: LoadProblem) -> Self {
+impl From<LoadError> for StartError {
+    fn from(LoadError { problems }: LoadError) -> Self {
+        // Each resource was a line.
+        let first = problems.into_iter().next();
+        let (index, detail) =
+            first.map(|first| (first.line.saturating_sub(1), first.detail)).unwrap_or_default();
         Self::Resource { index, detail }
     }
 }
@@ -208,6 +215,16 @@ impl MockAqueraBuilder {
         Self { journal, ..self }
     }
 
+    /// Where administration listens, instead of beside the SCIM endpoints; port 0 picks a free one.
+    pub fn admin_listen(self, listen: SocketAddr) -> Self {
+        Self { admin_listen: Some(listen), ..self }
+    }
+
+    /// Lets only those into administration who show this bearer token. Without, anybody who reaches it.
+    pub fn admin_token(self, token: impl AsRef<str>) -> Self {
+        Self { admin_token: Some(Fingerprint::of(token.as_ref().as_bytes())), ..self }
+    }
+
     /// Listens and serves in the background of the present tokio runtime.
     ///
     /// # Errors
@@ -216,9 +233,12 @@ impl MockAqueraBuilder {
     pub async fn start(self) -> Result<MockAquera, StartError> {
         let types = Types::of_documents(&self.schemas, &self.resource_types)?;
         let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
-        let config = NetConfig { tls: self.tls.as_ref().map(Tls::config), ..NetConfig::new(self.listen) };
-        let bound = net::bind(config).map_err(listen)?;
+        let tls = self.tls.as_ref().map(Tls::config);
+        let config = |at| NetConfig { tls: tls.clone(), ..NetConfig::new(at) };
+        let bound = net::bind(config(self.listen)).map_err(listen)?;
         let addr = bound.addr();
+        let admin_bound = self.admin_listen.map(|at| net::bind(config(at)).map_err(listen)).transpose()?;
+        let admin_addr = admin_bound.as_ref().map_or(addr, Bound::addr);
         let auth = if self.auth.is_empty() { vec![Auth::bearer(DEFAULT_TOKEN)] } else { self.auth };
         let defaults = Defaults {
             profile: self.profile,
@@ -237,7 +257,7 @@ impl MockAqueraBuilder {
             .map_err(|problem| StartError::Resource { index: 0, detail: problem.to_string() })?;
         let keeper = self.snapshot.map(|file| Keeper::open(file, Arc::clone(&server))).transpose()?;
         if !keeper.as_ref().is_some_and(|(_, found)| *found) {
-            load::load(&default, &self.beginnings)?;
+            default.load(&load::text(&self.beginnings), Load::default())?;
             let user_kind = types.of_role(Role::User).unwrap_or_default();
             make_up(&default, user_kind, self.seed, self.made_up, self.beginnings.len())?;
         }
@@ -246,10 +266,15 @@ impl MockAqueraBuilder {
             .as_ref()
             .zip(self.snapshot_every)
             .map(|(keeper, span)| tokio::spawn(save_every(Arc::clone(keeper), span)).abort_handle());
-        let admin = AdminFront::new(Arc::clone(&server));
-        let running = bound.serve(Front { server: Arc::clone(&server), admin: Some(admin) });
-        let running = Mutex::new(Some(running));
-        Ok(MockAquera { addr, server, default, tls: self.tls, running, keeper, saving })
+        let (ending, ended) = watch::channel(());
+        let admin = AdminFront::new(Arc::clone(&server), self.admin_token, ended);
+        let (admin_running, admin) = match admin_bound {
+            Some(bound) => (Some(bound.serve(admin)), None),
+            None => (None, Some(admin)),
+        };
+        let main = bound.serve(Front { server: Arc::clone(&server), admin });
+        let running = Mutex::new(Some(Ports { ending, main, admin: admin_running }));
+        Ok(MockAquera { addr, admin_addr, server, default, tls: self.tls, running, keeper, saving })
     }
 }
 
@@ -263,7 +288,7 @@ fn make_up(
 ) -> Result<(), StartError> {
     let mut failed = None;
     write_users(seed, count, |index, body| {
-        if let Err(problem) = default.add(kind, body, None) {
+        if let Err(problem) = default.add(kind, body) {
             failed.get_or_insert((given + index, problem.to_string()));
         }
     });
@@ -301,12 +326,24 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
 #[derive(Debug)]
 pub struct MockAquera {
     addr: SocketAddr,
+    /// Where administration is.
+    admin_addr: SocketAddr,
     server: Arc<Server>,
     default: Application,
     tls: Option<Tls>,
-    running: Mutex<Option<Running>>,
+    running: Mutex<Option<Ports>>,
     keeper: Option<Arc<Keeper>>,
     saving: Option<AbortHandle>,
+}
+
+/// What listens.
+#[derive(Debug)]
+struct Ports {
+    /// Gone, it ends what would never end by itself: whoever follows a journal.
+    ending: watch::Sender<()>,
+    main: Running,
+    /// Administration, where it has a port of its own.
+    admin: Option<Running>,
 }
 
 impl MockAquera {
@@ -327,6 +364,8 @@ impl MockAquera {
             journal: JournalLimits::default(),
             schemas: Vec::new(),
             resource_types: Vec::new(),
+            admin_listen: None,
+            admin_token: None,
         }
     }
 
@@ -342,17 +381,17 @@ impl MockAquera {
 
     /// The URL of the administration API, `http://127.0.0.1:PORT/_mock`.
     pub fn admin_url(&self) -> String {
-        format!("{}/_mock", self.origin())
+        format!("{}/_mock", self.origin(self.admin_addr))
     }
 
     /// Where clients of OAuth 2 fetch their tokens for the default application.
     pub fn token_url(&self) -> String {
-        format!("{}/oauth/token", self.origin())
+        format!("{}/oauth/token", self.origin(self.addr))
     }
 
-    fn origin(&self) -> String {
+    fn origin(&self, addr: SocketAddr) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", reachable(self.addr))
+        format!("{scheme}://{}", reachable(addr))
     }
 
     /// The PEM of the authority that a client has to trust; none without TLS or with a certificate of one's own.
@@ -408,9 +447,14 @@ impl MockAquera {
 
     /// Stops as [`stop`](Self::stop) does, but doesn't write the snapshot yet: dropping the handle does.
     pub(crate) async fn drain(&self) {
-        let running = lock(&self.running).take();
-        if let Some(running) = running {
-            running.stop().await;
+        let ports = lock(&self.running).take();
+        if let Some(Ports { ending, main, admin }) = ports {
+            drop(ending);
+            // Administration last: a test may want to see how the other port drains.
+            main.stop().await;
+            if let Some(admin) = admin {
+                admin.stop().await;
+            }
         }
     }
 }

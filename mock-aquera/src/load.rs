@@ -1,10 +1,6 @@
-//! Resources to start with: checked like POSTs, in an order in which each finds those that it refers to.
+//! Resources to start with, as the text that an application takes in.
 
-use serde_json::Value;
-
-use crate::application::Application;
-use crate::gateway::resource::with_schemas;
-use crate::types::{Role, Types};
+use serde_json::{Map, Value};
 
 /// A resource to start with.
 #[derive(Debug, Clone)]
@@ -14,64 +10,29 @@ pub(crate) struct Beginning {
     pub(crate) resource: Value,
 }
 
-/// Which of the resources can't be taken, and why.
-#[derive(Debug)]
-pub(crate) struct LoadProblem {
-    pub(crate) index: usize,
-    pub(crate) detail: String,
-}
-
-/// Adds them all: users first, groups last, and members once everybody is there. An `id` is kept, so that what was
-/// written out somewhere can be read in again with its references.
-pub(crate) fn load(application: &Application, beginnings: &[Beginning]) -> Result<(), LoadProblem> {
-    let settings = application.settings();
-    let types = &settings.types;
-    let mut kinds = Vec::with_capacity(beginnings.len());
-    for (index, beginning) in beginnings.iter().enumerate() {
-        kinds.push(kind_of(types, beginning).map_err(|detail| LoadProblem { index, detail })?);
-    }
-    let mut groups = Vec::new();
-    for role in [Role::User, Role::Other, Role::Group] {
-        for (index, (&kind_at, Beginning { resource, .. })) in kinds.iter().zip(beginnings).enumerate() {
-            let kind = types.get(kind_at);
-            if kind.role != role {
-                continue;
-            }
-            let id = resource.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
-            let body = with_schemas(resource, &kind.schemas).to_string();
-            let added = application
-                .add(kind_at, body.as_bytes(), id)
-                .map_err(|problem| LoadProblem { index, detail: problem.to_string() })?;
-            if let Some(members) = added.members {
-                groups.push((index, added.at, members));
+/// One line for each of them, which says what it is of. Whoever doesn't say is a user.
+pub(crate) fn text(beginnings: &[Beginning]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for Beginning { resource_type, resource } in beginnings {
+        let mut resource = resource.clone();
+        if let Value::Object(members) = &mut resource {
+            let says = members.get("meta").is_some_and(|meta| meta.get("resourceType").is_some());
+            let of_type = match resource_type {
+                None if says || members.contains_key("schemas") => None,
+                given => Some(given.as_deref().unwrap_or("User")),
+            };
+            if let Some(name) = of_type {
+                let meta = members.entry("meta").or_insert(Value::Null);
+                if !meta.is_object() {
+                    *meta = Value::Object(Map::new());
+                }
+                meta["resourceType"] = name.into();
             }
         }
+        text.extend_from_slice(resource.to_string().as_bytes());
+        text.push(b'\n');
     }
-    for (index, group, members) in groups {
-        application
-            .join(group, &members)
-            .map_err(|problem| LoadProblem { index, detail: problem.to_string() })?;
-    }
-    Ok(())
-}
-
-/// The type that a resource says it is of; a user where it says nothing.
-fn kind_of(types: &Types, Beginning { resource_type, resource }: &Beginning) -> Result<u16, String> {
-    let said = resource_type.as_deref().or_else(|| resource.pointer("/meta/resourceType")?.as_str());
-    if let Some(name) = said {
-        return types.named(name).ok_or_else(|| {
-            let known: Vec<&str> = types.all().iter().map(crate::types::Kind::name).collect();
-            format!("there is no resource type `{name}`; there are {}", known.join(", "))
-        });
-    }
-    let Some(urns) = resource.get("schemas").and_then(Value::as_array) else {
-        return types.of_role(Role::User).ok_or_else(|| "it has no `schemas`".to_owned());
-    };
-    let among = |core: &str| urns.iter().filter_map(Value::as_str).any(|urn| urn.eq_ignore_ascii_case(core));
-    let found = types.positions().find(|(_, kind)| among(kind.schemas.core().id().as_str()));
-    found.map(|(at, _)| at).ok_or_else(|| {
-        "no resource type has the schema that `schemas` names; `meta.resourceType` may name the type instead".to_owned()
-    })
+    text
 }
 
 #[cfg(test)]
@@ -112,7 +73,7 @@ mod tests {
         let error = of(json!({"id": "u-1", "displayName": "g"})).await;
         assert!(error.contains("u-1"), "{error}");
         let error = refused(one().resource("Printer", json!({}))).await;
-        assert!(error.contains("`Printer`; there are User, Group"), "{error}");
+        assert!(error.contains("`Printer`, only User, Group"), "{error}");
         let error = refused(one().user(json!({"schemas": [GROUP], "displayName": "g"}))).await;
         assert!(error.contains("resource 2"), "{error}");
     }

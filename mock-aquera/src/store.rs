@@ -36,6 +36,14 @@ pub(crate) struct Ref {
     pub(crate) slot: u32,
 }
 
+/// What `meta` says of a resource that comes back from somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Past {
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    pub(crate) version: u64,
+}
+
 /// All resources of one application.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -162,20 +170,15 @@ impl Store {
 
     /// Adds a resource; whoever has the id already goes.
     pub(crate) fn insert(&mut self, kind: u16, id: Arc<str>, content: Content, now: Timestamp) -> Ref {
-        self.put(kind, id, content, (now, now), 1)
+        self.restore(kind, id, content, &Past { created: now, modified: now, version: 1 })
     }
 
-    fn put(
-        &mut self,
-        kind: u16,
-        id: Arc<str>,
-        content: Content,
-        (created, modified): (Timestamp, Timestamp),
-        version: u64,
-    ) -> Ref {
+    /// Adds a resource that has been somewhere before; whoever has the id already goes.
+    pub(crate) fn restore(&mut self, kind: u16, id: Arc<str>, content: Content, past: &Past) -> Ref {
         if let Some(before) = self.find(&id) {
             self.remove(before);
         }
+        let Past { created, modified, version } = *past;
         let document = self.document(kind, &content, &id, created, modified, version);
         let Content { keys, active, refs, names, secret, on_request, .. } = content;
         let group = self.types.get(kind).role == Role::Group;
@@ -312,6 +315,15 @@ impl Store {
             self.freed_ids.remove(0);
         }
         Some(record)
+    }
+
+    /// Takes out again what was just added and nobody has seen.
+    pub(crate) fn withdraw(&mut self, added: &[Ref]) {
+        for at in added.iter().rev() {
+            if let Some(record) = self.remove(*at) {
+                self.freed_ids.retain(|id| *id != record.id);
+            }
+        }
     }
 
     /// Takes a resource out of sight: nobody can read it any more, but its unique texts stay taken.

@@ -33,6 +33,7 @@ const LISTENING: &str = "Listening";
 const CREDENTIALS: &str = "Credentials";
 const BEHAVIOUR: &str = "Behaviour";
 pub(super) const DATA: &str = "Data";
+const ADMINISTRATION: &str = "Administration";
 const OUTPUT: &str = "Output";
 
 #[derive(Debug, Args)]
@@ -88,6 +89,19 @@ pub(super) struct Options {
     #[arg(long, value_name = "TIME", requires = "snapshot", help_heading = DATA)]
     snapshot_every: Option<Period>,
 
+    /// Serve administration here and not beside the SCIM endpoints; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", help_heading = ADMINISTRATION)]
+    admin_listen: Option<SocketAddr>,
+    /// Let only those into administration who show this bearer token
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "MOCK_AQUERA_ADMIN_TOKEN",
+        hide_env_values = true,
+        help_heading = ADMINISTRATION
+    )]
+    admin_token: Option<String>,
+
     /// Remember this many exchanges in each application's journal
     #[arg(long, value_name = "N", default_value_t = JournalLimits::default().exchanges, help_heading = OUTPUT)]
     journal_limit: usize,
@@ -142,6 +156,17 @@ async fn serve(options: Options) -> Result<(), Failure> {
     for resource in resources {
         builder = builder.any_resource(resource);
     }
+    if let Some(listen) = options.admin_listen {
+        builder = builder.admin_listen(listen);
+    }
+    if let Some(token) = &options.admin_token {
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Failure::usage(
+                "read --admin-token (or MOCK_AQUERA_ADMIN_TOKEN): a token is visible ASCII without spaces",
+            ));
+        }
+        builder = builder.admin_token(token);
+    }
     if let Some(tls) = &tls {
         builder = builder.tls(tls.tls.clone());
     }
@@ -172,6 +197,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         auth: &auth,
         seed: options.seed,
         tls: tls.as_ref(),
+        admin_token: options.admin_token.as_deref(),
         snapshot: options.snapshot.as_deref(),
     };
     about.announce(options.json)?;

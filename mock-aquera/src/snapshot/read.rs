@@ -1,6 +1,6 @@
 //! From the file to the stores. All of it is looked at, and nothing is believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
@@ -14,10 +14,10 @@ use super::{SnapshotError, VERSION};
 use crate::application::Application;
 use crate::lock;
 use crate::server::Server;
-use crate::store::Ref;
 use crate::store::content::{Content, Secret};
 use crate::store::members::Names;
 use crate::store::restore::Restored;
+use crate::store::{Past, Ref};
 use crate::types::Kind;
 
 #[derive(Debug, Deserialize)]
@@ -171,7 +171,7 @@ impl Reader<'_> {
         if !hidden && store.find(&restored.id).is_some() {
             return Err(format!("the id {} stands here a second time", restored.id));
         }
-        let at = store.restore(kind_at, restored);
+        let at = store.put_back(kind_at, restored);
         self.resources += 1;
         if !members.is_empty() || !member_of.is_empty() {
             self.ties.push(Ties { line, at, members, names, member_of });
@@ -191,11 +191,11 @@ impl Reader<'_> {
             let found = found.collect::<Result<Vec<Ref>, _>>()?;
             let named = names.iter().filter_map(|(id, name)| Some((store.find(id)?, name.clone())));
             let named: Names = named.collect();
-            store.restore_members(*at, &found, &named);
+            store.set_members(*at, &found, &named);
         }
         for Ties { at, member_of, .. } in ties.iter().filter(|ties| !ties.member_of.is_empty()) {
-            let groups: Vec<Ref> = member_of.iter().filter_map(|id| store.find(id)).collect();
-            store.restore_order_of_groups(*at, &groups);
+            let places: HashMap<&str, usize> = member_of.iter().map(String::as_str).zip(0..).collect();
+            store.sort_groups(*at, |id| places.get(id).copied());
         }
         Ok(())
     }
@@ -233,9 +233,11 @@ fn restored(kind: &Kind, document: &Map<String, Value>) -> Result<Restored, Stri
     Ok(Restored {
         id: Arc::from(id.ok_or("`document.id` is missing")?),
         content: Content::of_tree(kind, document),
-        created: time("created")?,
-        modified: time("lastModified")?,
-        version: number.map_err(|_| format!("`document.meta.version` is none of ours: {version}"))?,
+        past: Past {
+            created: time("created")?,
+            modified: time("lastModified")?,
+            version: number.map_err(|_| format!("`document.meta.version` is none of ours: {version}"))?,
+        },
         hidden: false,
     })
 }

@@ -88,7 +88,7 @@ async fn what_is_hidden_stays_taken() {
     let application = again.default_application();
     assert_eq!(application.user_count(), 0);
     let body = json!({"schemas": [scim::schema::USER_URN], "userName": "GONE"}).to_string();
-    assert!(application.add(0, body.as_bytes(), None).is_err());
+    assert!(application.add(0, body.as_bytes()).is_err());
     application.check_consistency().unwrap();
 }
 

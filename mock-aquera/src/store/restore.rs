@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use jiff::Timestamp;
 
 use super::content::{Content, Secret};
-use super::members::Names;
-use super::{Record, Ref, Store};
+use super::{Past, Record, Ref, Store};
 use crate::types::Role;
 
 /// One resource as it is taken out.
@@ -31,9 +29,7 @@ pub(crate) struct Kept {
 pub(crate) struct Restored {
     pub(crate) id: Arc<str>,
     pub(crate) content: Content,
-    pub(crate) created: Timestamp,
-    pub(crate) modified: Timestamp,
-    pub(crate) version: u64,
+    pub(crate) past: Past,
     pub(crate) hidden: bool,
 }
 
@@ -74,27 +70,13 @@ impl Store {
     }
 
     /// Puts a resource back, at the end of the order and a member of nothing.
-    pub(crate) fn restore(&mut self, kind: u16, resource: Restored) -> Ref {
-        let Restored { id, content, created, modified, version, hidden } = resource;
-        let at = self.put(kind, id, content, (created, modified), version);
+    pub(crate) fn put_back(&mut self, kind: u16, resource: Restored) -> Ref {
+        let Restored { id, content, past, hidden } = resource;
+        let at = self.restore(kind, id, content, &past);
         if hidden {
-            self.hide(at, modified);
+            self.hide(at, past.modified);
         }
         at
-    }
-
-    /// Puts members into a group without making a new version of it.
-    pub(crate) fn restore_members(&mut self, group: Ref, members: &[Ref], names: &Names) {
-        self.set_members(group, members, names);
-    }
-
-    /// Puts the groups of a resource in this order. Those that it is not in are passed over.
-    pub(crate) fn restore_order_of_groups(&mut self, at: Ref, groups: &[Ref]) {
-        if let Some(record) = self.table_mut(at.kind).get_mut(at.slot) {
-            let place =
-                |slot: &u32| groups.iter().position(|group| group.slot == *slot).unwrap_or(usize::MAX);
-            record.member_of.sort_by_key(place);
-        }
     }
 
     /// How many ids were drawn so far, and the ids that may be given again.

@@ -10,7 +10,7 @@ use crate::program::{Running, command};
 fn started(arguments: &[&str]) -> (Running, tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
-    let mut server = Running::of(command(&arguments).current_dir(folder.path()));
+    let mut server = Running::of(command(&arguments).current_dir(folder.path()).spawn().unwrap());
     let mut banner = String::new();
     while !banner.contains("/journal") {
         let line = server.line();
@@ -97,6 +97,7 @@ fn its_lines_work_when_pasted() {
         &["--auth", "oauth:crm:s3'cret"],
         &["--tls", "self-signed", "--auth", "oauth:crm:s3cret"],
         &["--tls", "self-signed", "--tls-ca", "the ca.pem"],
+        &["--admin-listen", "127.0.0.1:0", "--admin-token", "top-s3cret"],
     ] {
         let (_server, folder, banner) = started(arguments);
         let script = examples(&banner).join("\n");

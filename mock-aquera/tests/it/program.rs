@@ -13,6 +13,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_remove("COLUMNS")
+        .env_remove("MOCK_AQUERA_ADMIN_TOKEN")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -32,11 +33,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self::of(&mut command(arguments))
+        Self::of(command(arguments).spawn().unwrap())
     }
 
-    pub(crate) fn of(command: &mut Command) -> Self {
-        let mut child = command.spawn().unwrap();
+    pub(crate) fn of(mut child: Child) -> Self {
         let out = BufReader::new(child.stdout.take().unwrap());
         Self { child, out }
     }
@@ -179,8 +179,8 @@ fn bad_input_is_refused_with_its_place() {
     check(&with(&["--fault", "status=9"]), 2, &["--fault", "200 to 599"]);
     check(&with(&["--listn", "x"]), 2, &["--listen"]);
     check(&["--listen", "127.0.0.1:0", "--load", &broken], 2, &["broken.ndjson:3:13", "expected `:`"]);
-    check(&["--listen", "127.0.0.1:0", "--load", &twice], 2, &["twice.ndjson:3", "`a` is taken"]);
-    check(&["--listen", "127.0.0.1:0", "--load", &strange], 2, &["strange.ndjson:2", "no resource type"]);
+    check(&["--listen", "127.0.0.1:0", "--load", &twice], 2, &["twice.ndjson:3", "there twice"]);
+    check(&["--listen", "127.0.0.1:0", "--load", &strange], 2, &["strange.ndjson:2", "write `schemas`"]);
     check(&["--listen", "127.0.0.1:0", "--load", &list], 2, &["list.ndjson:1", "a JSON object"]);
     check(&["--listen", "127.0.0.1:0", "--load", &lost], 2, &["lost.ndjson:1", "members[0]"]);
     check(&["--listen", "127.0.0.1:0", "--faults", &rules], 2, &["rules.txt: line 2", "`status`"]);

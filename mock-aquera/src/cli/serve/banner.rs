@@ -16,6 +16,7 @@ pub(super) struct About<'a> {
     pub(super) auth: &'a [Auth],
     pub(super) seed: u64,
     pub(super) tls: Option<&'a Chosen>,
+    pub(super) admin_token: Option<&'a str>,
     pub(super) snapshot: Option<&'a Path>,
 }
 
@@ -85,6 +86,7 @@ impl About<'_> {
             lines.push(("Snapshot", file.display().to_string()));
         }
         lines.push(("Admin URL", self.server.admin_url()));
+        lines.extend(self.admin_token.map(|token| ("", format!("with the token {token}"))));
 
         let mut text = format!("mock-aquera {} is ready\n\n", env!("CARGO_PKG_VERSION"));
         for (name, value) in lines {
@@ -131,7 +133,10 @@ impl About<'_> {
             "{curl}{login} -H 'Content-Type: application/scim+json' -d {} {scim}/Users",
             quoted(user)
         ));
-        lines.push(format!("{curl} {admin}/applications/default/journal"));
+        let shown = self
+            .admin_token
+            .map(|token| format!(" -H {}", quoted(&format!("Authorization: Bearer {token}"))));
+        lines.push(format!("{curl}{} {admin}/applications/default/journal", shown.unwrap_or_default()));
         lines
     }
 }
