@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::{Fault, Phase};
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     fn ask(mock: &MockAquera, path: &str) -> String {
         let mut stream = TcpStream::connect(mock.addr()).unwrap();

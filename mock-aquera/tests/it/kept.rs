@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::program::{Running, finished, written};
 
 fn lines(values: &[Value]) -> String {
-    values.iter().map(|value| format!("{value}\n")).collect()
+    values.iter().flat_map(|value| [value.to_string(), "\n".to_owned()]).collect()
 }
 
 #[cfg(unix)]

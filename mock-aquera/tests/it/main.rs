@@ -24,6 +24,7 @@ mod groups;
 mod guards;
 mod hammer;
 mod kept;
+mod library;
 mod profiles;
 mod program;
 mod queries;
