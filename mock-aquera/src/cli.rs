@@ -51,7 +51,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve until interrupted; the same as no command at all.
-    Serve(serve::Options),
+    Serve(Box<serve::Options>),
     /// List the built-in profiles, or show what one does otherwise than the RFC, with its sources.
     Profiles(profiles::Options),
     /// End with 0 when the server is ready.
@@ -97,8 +97,8 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    let outcome = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(options) => serve::run(options),
+    let outcome = match cli.command.unwrap_or(Command::Serve(Box::new(cli.serve))) {
+        Command::Serve(options) => serve::run(*options),
         Command::Profiles(options) => profiles::run(&options),
         Command::Healthcheck(options) => healthcheck::run(&options),
         Command::Completions { shell } => {

@@ -24,11 +24,8 @@ impl About<'_> {
     /// Says it in words, or as one JSON object.
     pub(super) fn announce(&self, as_json: bool) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
-        if as_json {
-            writeln!(out, "{}", self.ready())?
-        } else {
-            out.write_all(self.banner().as_bytes())?
-        }
+        let text = if as_json { format!("{}\n", self.ready()) } else { self.banner() };
+        out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
     }
 
@@ -88,15 +85,11 @@ impl About<'_> {
         lines.push(("Admin URL", self.server.admin_url()));
         lines.extend(self.admin_token.map(|token| ("", format!("with the token {token}"))));
 
-        let mut text = format!("mock-aquera {} is ready\n\n", env!("CARGO_PKG_VERSION"));
-        for (name, value) in lines {
-            text.push_str(&format!("  {name:<9}  {value}\n"));
-        }
-        text.push_str("\nTry:\n");
-        for line in self.examples() {
-            text.push_str(&format!("  {line}\n"));
-        }
-        text
+        let lines: Vec<String> =
+            lines.iter().map(|(name, value)| format!("  {name:<9}  {value}\n")).collect();
+        let examples: Vec<String> = self.examples().iter().map(|line| format!("  {line}\n")).collect();
+        let version = env!("CARGO_PKG_VERSION");
+        format!("mock-aquera {version} is ready\n\n{}\nTry:\n{}", lines.concat(), examples.concat())
     }
 
     /// Three lines for a shell, behind the one that fetches a token where that is needed.
