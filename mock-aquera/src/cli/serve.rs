@@ -135,7 +135,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         interruption().map_err(|error| Failure::failed(format!("listen for signals: {error}")))?;
     let auth = credentials(&options)?;
     let profile = profiles::read(&options.profile)?;
-    let tls = options.tls.read()?;
+    let tls = options.tls.read(options.listen.ip())?;
     let (places, resources): (Vec<data::Place>, Vec<_>) = data::read(&options.load)?.into_iter().unzip();
     // Made-up users know nothing of what other schemas require.
     let demo = if options.load.is_empty() && options.documents.is_empty() { DEMO_USERS } else { 0 };

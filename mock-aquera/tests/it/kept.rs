@@ -125,3 +125,26 @@ async fn data_outlives_the_program() {
         "{err}"
     );
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_answer_on_its_way_arrives_though_the_program_was_told_to_stop() {
+    let mut server =
+        Running::start(&["--listen", "127.0.0.1:0", "--json", "--fault", "latency=700ms method=POST"]);
+    let ready = server.ready();
+    let url = ready["scimUrl"].as_str().unwrap().to_owned();
+    let admin = Client::at(ready["adminUrl"].as_str().unwrap());
+    let slow = tokio::spawn(async move {
+        let body = json!({"schemas": [crate::client::USER], "userName": "late"});
+        Client::at(url).post("/Users", &body).await
+    });
+    loop {
+        let faults = admin.get("/applications/default/faults").await.json();
+        if faults["faults"][0]["struck"] == json!(1) {
+            break;
+        }
+        assert!(faults["faults"][0].is_object(), "{faults}");
+    }
+    ended(server);
+    assert_eq!(slow.await.unwrap().status, 201);
+}

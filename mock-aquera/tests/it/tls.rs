@@ -154,3 +154,18 @@ async fn a_certificate_of_ones_own_is_used() {
     let nowhere = folder.path().join("no/ca.pem").to_str().unwrap().to_owned();
     refused(&["--tls", "self-signed", "--tls-ca", &nowhere], 1, &["no/ca.pem", "--tls-ca"]);
 }
+
+/// Loopback has many addresses on Linux.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_made_certificate_is_good_for_the_address_that_is_listened_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem").to_str().unwrap().to_owned();
+    let mut server =
+        Running::start(&["--listen", "127.0.0.7:0", "--json", "--tls", "self-signed", "--tls-ca", &ca]);
+    let ready = server.ready();
+    let url = ready["scimUrl"].as_str().unwrap();
+    assert_eq!(finished(&["healthcheck", url, "--ca", &ca]), (0, String::new(), String::new()));
+    let elsewhere = url.replace("127.0.0.7", "127.0.0.8");
+    assert_eq!(finished(&["healthcheck", &elsewhere, "--ca", &ca]).0, 1);
+}

@@ -1,6 +1,7 @@
 //! What the command line says about TLS.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -45,8 +46,9 @@ pub(super) struct Chosen {
 }
 
 impl TlsOptions {
-    /// The certificate, made or read; the authority is written down.
-    pub(super) fn read(&self) -> Result<Option<Chosen>, Failure> {
+    /// The certificate, made or read; the authority is written down. A made one is good for the address that is
+    /// listened at, too.
+    pub(super) fn read(&self, listen: IpAddr) -> Result<Option<Chosen>, Failure> {
         if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
             let tls = Tls::from_pem(&file("--tls-cert", chain)?, &file("--tls-key", key)?);
             let files = format!("{} and {}", chain.display(), key.display());
@@ -54,7 +56,8 @@ impl TlsOptions {
             return Ok(Some(Chosen { tls, ca_file: None }));
         }
         let Some(Kind::SelfSigned) = self.tls else { return Ok(None) };
-        let names: Vec<&str> = self.tls_name.iter().map(String::as_str).collect();
+        let address = (!listen.is_unspecified()).then(|| listen.to_string());
+        let names: Vec<&str> = self.tls_name.iter().chain(&address).map(String::as_str).collect();
         let tls = Tls::self_signed(&names).map_err(|error| Failure::usage(error.to_string()))?;
         let pem = tls.ca_pem().unwrap_or_default();
         write_aside(&self.tls_ca, pem).map_err(|error| {
