@@ -305,12 +305,13 @@ fn past(tree: &Map<String, Value>, now: Timestamp) -> Past {
     let text = |name: &str| get_ci(meta, name).and_then(Value::as_str);
     let instant = |name: &str| text(name).and_then(|text| text.parse::<Timestamp>().ok());
     let created = instant("created").or_else(|| instant("lastModified")).unwrap_or(now);
-    // Behind the point stands what the groups of a user add.
-    let version = text("version").and_then(|tag| {
+    // Behind the point stands what the groups of a user add. There has to be room for later ones.
+    let version: Option<u64> = text("version").and_then(|tag| {
         let number = tag.trim_start_matches("W/").trim_matches('"');
         number.split('.').next().and_then(|number| number.parse().ok())
     });
-    Past { created, modified: instant("lastModified").unwrap_or(created), version: version.unwrap_or(1) }
+    let version = version.unwrap_or(1).clamp(1, u64::MAX / 2);
+    Past { created, modified: instant("lastModified").unwrap_or(created), version }
 }
 
 fn groups(kind: &Kind, tree: &Map<String, Value>) -> Vec<String> {
@@ -414,5 +415,23 @@ mod tests {
             &[(2, "{\"a\":[1,{\"b\":\"],\\\"\"}]}"), (4, "{}"), (4, "7"), (5, "\"x\\\\\"")],
         );
         assert_eq!(pieces(b"[\n{},\n{]").unwrap_err().line, 3);
+    }
+
+    #[test]
+    fn what_meta_says_counts_as_far_as_it_can_be_meant() {
+        let (now, then) = (Timestamp::UNIX_EPOCH, "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
+        #[track_caller]
+        fn check(meta: Value, now: Timestamp, created: Timestamp, modified: Timestamp, version: u64) {
+            let tree = serde_json::json!({ "META": meta });
+            let found = past(tree.as_object().unwrap(), now);
+            assert_eq!(found, Past { created, modified, version }, "{tree}");
+        }
+        use serde_json::json;
+        check(json!(null), now, now, now, 1);
+        check(json!({"created": "2026-01-01T00:00:00.000Z", "version": "W/\"7\""}), now, then, then, 7);
+        check(json!({"lastModified": "2026-01-01T00:00:00Z", "version": "W/\"7.0f\""}), now, then, then, 7);
+        check(json!({"created": "soon", "lastModified": 7, "version": "x"}), now, now, now, 1);
+        check(json!({"version": "0"}), now, now, now, 1);
+        check(json!({"version": u64::MAX.to_string()}), now, now, now, u64::MAX / 2);
     }
 }
