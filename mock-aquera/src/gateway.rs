@@ -36,6 +36,7 @@ use crate::profile::{
 };
 use crate::reply::Reply;
 use crate::store::Store;
+use crate::store::show::MembersShown;
 use crate::types::{Kind, Role};
 use list::List;
 pub(crate) use patch::are_plain as patches_are_plain;
@@ -56,6 +57,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) me: Option<Arc<str>>,
     /// Whether it has a header that makes it conditional.
     pub(crate) conditional: bool,
+    /// Whether its `Accept` headers, if it has any, leave room for our answer.
+    pub(crate) acceptable: bool,
     /// The id that a bulk request has promised to what is created.
     pub(crate) reserved: Option<Arc<str>>,
     /// Whether the body was looked at as a message already.
@@ -179,15 +182,13 @@ fn check_head(scene: &Scene<'_>) -> Result<(), Problem> {
             return Err(Problem::by_profile(400, None, "a User-Agent is required here"));
         }
     }
-    let acceptable = |value: &axum::http::HeaderValue| {
-        let Ok(value) = value.to_str() else { return true };
-        value == "application/scim+json" || value == "*/*" || value.split(',').any(accepts_json)
-    };
-    let mut accepts = scene.headers.get_all(header::ACCEPT).iter().peekable();
-    if accepts.peek().is_some() && !accepts.any(acceptable) {
-        return Err(Problem::NotAcceptable);
-    }
-    Ok(())
+    if scene.acceptable { Ok(()) } else { Err(Problem::NotAcceptable) }
+}
+
+/// Whether one `Accept` header lets us answer.
+pub(crate) fn accepts(value: &axum::http::HeaderValue) -> bool {
+    let Ok(value) = value.to_str() else { return true };
+    value == "application/scim+json" || value == "*/*" || value.split(',').any(accepts_json)
 }
 
 /// Leniently: whatever may mean JSON, and what is no media range at all.
@@ -268,7 +269,7 @@ fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
         let why = "these credentials belong to no user; `--me USERNAME` says whose they are";
         return Err(nobody(why.to_owned()));
     };
-    let index = scene.settings.types.get(kind).watched.iter().position(|watched| watched.unique);
+    let index = scene.settings.types.get(kind).watched.iter().position(|watched| watched.text == "userName");
     let found = {
         let store = scene.store();
         let slots = index.map(|index| store.equal(kind, index, name)).unwrap_or_default();
@@ -278,7 +279,13 @@ fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
     let Some((id, location)) = found else {
         return Err(nobody(format!("there is no user `{name}`, whose credentials these are; create it")));
     };
-    let mut reply = one(scene, kind, &id)?;
+    let mut reply = one(scene, kind, &id).map_err(|mut refusal| {
+        if let Problem::MethodNotAllowed { allow, .. } = &mut refusal.problem {
+            // Whoever asks may also make its account here.
+            *allow = allow.replacen("GET", "GET, POST", 1);
+        }
+        refusal
+    })?;
     if let Ok(location) = axum::http::HeaderValue::from_maybe_shared(location) {
         reply.headers.insert(header::LOCATION, location);
     }
@@ -343,6 +350,14 @@ fn projected(text: &[u8], projection: &Projection) -> Bytes {
     match serde_json::from_slice::<Value>(text) {
         Ok(tree) => Bytes::from(projection.apply(&tree).to_string()),
         Err(_) => Bytes::copy_from_slice(text),
+    }
+}
+
+/// Members that nobody will see need not be written out, of which there may be many.
+fn members_shown(projection: Option<&Projection>, members: MembersShown) -> MembersShown {
+    match projection {
+        Some(projection) if !projection.shows("members") => MembersShown::Missing,
+        _ => members,
     }
 }
 

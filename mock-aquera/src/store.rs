@@ -171,7 +171,7 @@ impl Store {
         }
         let Past { created, modified, version } = *past;
         let document = self.document(kind, &content, &id, created, modified, version);
-        let Content { keys, active, refs, secret, on_request, .. } = content;
+        let Content { keys, active, refs, names, secret, on_request, .. } = content;
         let group = self.types.get(kind).role == Role::Group;
         let record = Record {
             id: Arc::clone(&id),
@@ -192,7 +192,7 @@ impl Store {
         let at = Ref { kind, slot };
         self.ids.insert(&id, at);
         if let Some(refs) = refs {
-            self.link(at, &refs);
+            self.set_members(at, &refs, &names);
         }
         at
     }
@@ -235,7 +235,7 @@ impl Store {
         let Some(record) = self.get(at) else { return };
         let (id, created, version) = (Arc::clone(&record.id), record.created, record.version + 1);
         let document = self.document(at.kind, &content, &id, created, now, version);
-        let Content { keys, active, refs, secret, on_request, .. } = content;
+        let Content { keys, active, refs, names, secret, on_request, .. } = content;
         let table = self.table_mut(at.kind);
         table.reindex(at.slot, keys.into());
         if let Some(record) = table.get_mut(at.slot) {
@@ -248,7 +248,7 @@ impl Store {
             record.secret = secret.map(Box::new).or(record.secret.take());
         }
         if let Some(refs) = refs {
-            self.relink(at, &refs);
+            self.set_members(at, &refs, &names);
         }
     }
 

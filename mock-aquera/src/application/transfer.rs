@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{Application, Settings, new_store};
 use crate::clock::Clock as _;
-use crate::gateway::resource;
+use crate::gateway::resource::{self, Joining};
 use crate::lock;
 use crate::store::content::Content;
 use crate::store::show::MembersShown;
@@ -135,7 +135,7 @@ impl Arrival {
         now: Timestamp,
     ) -> Result<Self, String> {
         let tree: Value = serde_json::from_slice(text).map_err(|error| reason(&error))?;
-        let Value::Object(mut tree) = tree else { return Err("a resource is a JSON object".to_owned()) };
+        let Value::Object(tree) = tree else { return Err("a resource is a JSON object".to_owned()) };
         let kind_at = kind_of(settings, &tree)?;
         let kind = settings.types.get(kind_at);
         let id = match get_ci(&tree, "id") {
@@ -144,24 +144,27 @@ impl Arrival {
             Some(_) => return Err("`id` is a text that is not empty; leave it out for a new one".to_owned()),
         };
         let past = past(&tree, now);
+        // Who was here before may have lost `active` since.
+        let is_new = get_ci(&tree, "meta").is_none();
         let groups = groups(kind, &tree);
         let (content, members) = if how.unchecked {
             let members = get_ci(&tree, "members").cloned();
-            (resource::completed(kind, Value::Object(tree)), members)
+            let content = if is_new {
+                resource::completed(kind, Value::Object(tree))
+            } else {
+                Content { secret: None, ..Content::of_tree(kind, &tree) }
+            };
+            (content, members)
         } else {
             let taken = if get_ci(&tree, "schemas").is_some() {
                 resource::take(settings, kind, text)
             } else {
-                let used =
-                    kind.schemas.extensions().iter().filter(|e| get_ci(&tree, e.id().as_str()).is_some());
-                let urns = std::iter::once(kind.schemas.core()).chain(used);
-                let urns: Vec<Value> = urns.map(|schema| schema.id().as_str().into()).collect();
-                tree.insert("schemas".to_owned(), Value::from(urns));
-                resource::take(settings, kind, Value::Object(tree).to_string().as_bytes())
+                let whole = resource::with_schemas(&Value::Object(tree), &kind.schemas);
+                resource::take(settings, kind, whole.to_string().as_bytes())
             };
             let taken = taken.map_err(|problem| problem.to_string())?;
             let mut content = taken.content;
-            if kind.role == Role::User && content.active.is_none() {
+            if is_new && kind.role == Role::User && content.active.is_none() {
                 content.add_flag("active", true);
             }
             (content, taken.members)
@@ -196,21 +199,22 @@ fn take_in(
             joins.push((line, id, members, groups));
         }
     }
-    let mut refs_of = |store: &Store, line, members: Option<Value>| match members {
+    let mut joining = |store: &Store, line, members: Option<Value>| match members {
         None => None,
-        Some(members) if how.unchecked => Some(super::known_members(store, &members)),
+        Some(members) if how.unchecked => Some(Joining::known(store, &members)),
         Some(members) => resource::resolve(settings, store, &members)
             .map_err(|problem| problems.push(LoadProblem { line, detail: problem.to_string() }))
             .ok(),
     };
     let joins: Vec<_> = joins
         .into_iter()
-        .map(|(line, id, members, groups)| (id, refs_of(store, line, members), groups))
+        .map(|(line, id, members, groups)| (id, joining(store, line, members), groups))
         .collect();
     let nameless: Vec<_> = nameless
         .into_iter()
         .map(|mut arrival| {
-            arrival.content.refs = refs_of(store, arrival.line, arrival.members.take());
+            let joined = joining(store, arrival.line, arrival.members.take());
+            super::join(&mut arrival.content, joined);
             arrival
         })
         .collect();
@@ -223,9 +227,9 @@ fn take_in(
         store.restore(kind, id, content, &past);
     }
     // Of two with one id the later is there by now.
-    for (id, refs, _) in &joins {
-        if let (Some(at), Some(refs)) = (store.find(id), refs) {
-            store.link(at, refs);
+    for (id, joining, _) in &joins {
+        if let (Some(at), Some(Joining { refs, names })) = (store.find(id), joining) {
+            store.set_members(at, refs, names);
         }
     }
     for (id, _, groups) in &joins {

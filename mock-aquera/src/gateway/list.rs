@@ -3,7 +3,7 @@
 //! What the order of creation or an index answers is answered at once. Everything else is a walk over the resources
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
-use std::fmt::Write as _;
+use std::cmp::Ordering;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
@@ -15,7 +15,7 @@ use scim::schema::LIST_URN;
 use scim::sort::{SortBy, SortKey, SortOrder};
 
 use super::filters::{self, Comparing, Indexed, Taken};
-use super::page::{Cursor, Position, Window, query_hash};
+use super::page::{Cursor, Place, Position, Rank, Window, query_hash};
 use super::query::Query;
 use super::{Refusal, Scene, Step, partial};
 use crate::application::Settings;
@@ -28,9 +28,10 @@ use crate::profile::{
     TotalResults, WithoutFilter,
 };
 use crate::reply::Reply;
+use crate::store::document::write_number;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
-use crate::types::{Kind, Role, Types};
+use crate::types::{Kind, Role, Types, Watched};
 
 /// How many resources a walk looks at before it lets others at the store.
 const STRIDE: usize = 256;
@@ -60,13 +61,27 @@ struct Sort {
     order: SortOrder,
 }
 
+impl Sort {
+    /// Types without the attribute come last; equals in order of creation.
+    fn compare(&self, (one, at): (&Rank, Position), (other, other_at): (&Rank, Position)) -> Ordering {
+        let keys = match (one, other) {
+            (Some(one), Some(other)) => self.order.compare(one, other),
+            (one, other) => other.is_some().cmp(&one.is_some()),
+        };
+        keys.then(at.cmp(&other_at))
+    }
+}
+
+/// A resource that a query selects: its rank, its number, its place in the store.
+type Chosen = (Rank, Position, u32);
+
 /// What was found.
 struct Found {
     items: Vec<Ref>,
     total: usize,
     start: usize,
-    next: Option<Position>,
-    previous: Option<Option<Position>>,
+    next: Option<Place>,
+    previous: Option<Option<Place>>,
 }
 
 /// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.
@@ -81,7 +96,8 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
     let slots = if attribute.eq_ignore_ascii_case("id") {
         store.find_in(kind_at, &value).map(|(at, _)| at.slot).into_iter().collect()
     } else {
-        let index = kind.watched.iter().position(|watched| watched.text.eq_ignore_ascii_case(attribute))?;
+        let asked = |watched: &Watched| watched.answers() && watched.text.eq_ignore_ascii_case(attribute);
+        let index = kind.watched.iter().position(asked)?;
         store.equal(kind_at, index, &value)
     };
     if store.has_stale() || slots.len() > settings.profile.list.default_count as usize {
@@ -89,7 +105,7 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
     }
     let items = slots.iter().map(|slot| Ref { kind: kind_at, slot: *slot });
     let mut out = Vec::with_capacity(256 + slots.len() * 1024);
-    head(&mut out, Some(slots.len()), Some(1), Some(slots.len()));
+    head(&mut out, Some(slots.len()), Some(1), Some(slots.len()), b"");
     for (at, item) in items.enumerate() {
         let record = store.get(item)?;
         if record.on_request {
@@ -156,6 +172,11 @@ impl List {
         let hash = query_hash(asked, &kinds);
         let window = Window::of(asked, rules, hash, scene.now)?;
         let sort = sort(asked, rules, &looked_at)?;
+        if let Window::Cursor { after: Some(after), .. } = &window
+            && after.key.is_some() != sort.is_some()
+        {
+            return Err(Problem::BadCursor);
+        }
         let projections = projections(asked, &looked_at)?;
         Ok(Self {
             filtered: asked.filter.is_some(),
@@ -212,8 +233,8 @@ impl List {
         let counts: Vec<usize> = self.kinds.iter().map(|at| store.count(*at)).collect();
         let total = counts.iter().sum();
         let mut items = Vec::with_capacity(self.window.count().min(total));
-        match self.window {
-            Window::Index { start, count } => {
+        match &self.window {
+            &Window::Index { start, count } => {
                 let mut skip = self.first(start, count) - 1;
                 for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
                     let left = count - items.len();
@@ -224,6 +245,7 @@ impl List {
                 Found { items, total, start, next: None, previous: None }
             }
             Window::Cursor { after, count } => {
+                let (after, count) = (after.as_ref().map(|after| after.position), *count);
                 let mut last = after;
                 let mut more = false;
                 for &kind in self.kinds.iter().filter(|kind| after.is_none_or(|after| **kind >= after.kind)) {
@@ -237,8 +259,10 @@ impl List {
                         last = Some(Position { kind, number });
                     }
                 }
-                let next = last.filter(|_| more && count > 0);
+                let place = |position| Place { position, key: None };
+                let next = last.filter(|_| more && count > 0).map(place);
                 let previous = after.and_then(|after| self.before(store, after, count));
+                let previous = previous.map(|before| before.map(place));
                 Found { items, total, start: 1, next, previous }
             }
         }
@@ -268,7 +292,7 @@ impl List {
 
     /// What a filter selects, in order.
     fn selected(&self, store: &Mutex<Store>) -> Found {
-        let mut chosen: Vec<(Option<SortKey>, Position, u32)> = Vec::new();
+        let mut chosen: Vec<Chosen> = Vec::new();
         for (nth, &kind_at) in self.kinds.iter().enumerate() {
             let walk = Walk::new(self, nth, kind_at);
             match self.filter.as_ref().and_then(|filter| self.index(filter, self.types.get(kind_at))) {
@@ -277,45 +301,40 @@ impl List {
             }
         }
         if let Some(sort) = &self.sort {
-            chosen.sort_by(|(one, at, _), (other, other_at, _)| {
-                let keys = match (one, other) {
-                    (Some(one), Some(other)) => sort.order.compare(one, other),
-                    (one, other) => other.is_some().cmp(&one.is_some()),
-                };
-                keys.then(at.cmp(other_at))
-            });
+            chosen.sort_by(|(one, at, _), (other, other_at, _)| sort.compare((one, *at), (other, *other_at)));
         }
         let total = chosen.len();
         let refs = |range: std::ops::Range<usize>| {
             let part = chosen.get(range).unwrap_or_default();
             part.iter().map(|(_, at, slot)| Ref { kind: at.kind, slot: *slot }).collect::<Vec<_>>()
         };
-        match self.window {
-            Window::Index { start, count } => {
+        match &self.window {
+            &Window::Index { start, count } => {
                 let from = (self.first(start, count) - 1).min(total);
                 let items = refs(from..from.saturating_add(count).min(total));
                 Found { items, total, start, next: None, previous: None }
             }
             Window::Cursor { after, count } => {
-                // A sorted walk counts; one in order of creation goes by the last one shown.
-                let sorted = self.sort.is_some();
-                let position = |shown: usize| match shown.checked_sub(1) {
-                    None => None,
-                    Some(_) if sorted => Some(Position { kind: 0, number: shown as u64 }),
-                    Some(last) => Some(chosen[last].1),
+                let count = *count;
+                let place = |shown: usize| {
+                    let (key, position, _) = chosen.get(shown.checked_sub(1)?)?;
+                    Some(Place { position: *position, key: self.sort.as_ref().map(|_| key.clone()) })
+                };
+                let shown = |(key, at, _): &Chosen, after: &Place| match (&self.sort, &after.key) {
+                    (Some(sort), Some(rank)) => sort.compare((key, *at), (rank, after.position)).is_le(),
+                    _ => *at <= after.position,
                 };
                 let from = match after {
                     None => 0,
-                    Some(after) if sorted => usize::try_from(after.number).unwrap_or(total).min(total),
-                    Some(after) => chosen.partition_point(|(_, at, _)| *at <= after),
+                    Some(after) => chosen.partition_point(|one| shown(one, after)),
                 };
                 let to = from.saturating_add(count).min(total);
                 Found {
                     items: refs(from..to),
                     total,
                     start: 1,
-                    next: if to < total && count > 0 { position(to) } else { None },
-                    previous: (from > 0 && count > 0).then(|| position(from.saturating_sub(count))),
+                    next: if to < total && count > 0 { place(to) } else { None },
+                    previous: (from > 0 && count > 0).then(|| place(from.saturating_sub(count))),
                 }
             }
         }
@@ -345,48 +364,62 @@ impl List {
             return Reply::scim(StatusCode::OK, Bytes::from(synthetic()));
         }
         let members = self.settings.members_in_lists();
-        let mut body = Vec::with_capacity(found.items.len() * 1024 + 16);
-        let mut shown = 0;
-        for &at in &found.items {
-            let Some(record) = store.get(at) else { continue };
-            let before = body.len();
-            if shown > 0 {
-                body.push(b',');
+        let mut cursors = Vec::new();
+        self.cursors(&mut cursors, found);
+        let start = matches!(self.window, Window::Index { .. }).then_some(found.start);
+        let begin = |out: &mut Vec<u8>, shown: usize| {
+            let total = match rules.total_results {
+                TotalResults::TrueTotal => Some(found.total),
+                TotalResults::PageLength => Some(shown),
+                TotalResults::OneMore => Some(found.total + 1),
+                TotalResults::Missing => None,
+            };
+            let per_page = match rules.items_per_page {
+                ItemsPerPage::Length => Some(shown),
+                ItemsPerPage::Limit => Some(self.window.count()),
+                ItemsPerPage::Missing => None,
+            };
+            head(out, total, start, per_page, &cursors);
+        };
+        let records = || found.items.iter().filter_map(|at| store.get(*at).map(|record| (*at, record)));
+        let length: usize = records().map(|(_, record)| record.document.text().len() + 1).sum();
+        let mut out = Vec::with_capacity(length + cursors.len() + 192);
+        if store.has_stale() {
+            // Who is shown is known only at the end.
+            let mut body = Vec::with_capacity(length);
+            let mut shown = 0;
+            for (at, record) in records() {
+                let before = body.len();
+                if shown > 0 {
+                    body.push(b',');
+                }
+                if self.show(store, &mut body, at, record, members) {
+                    shown += 1;
+                } else {
+                    body.truncate(before);
+                }
             }
-            if self.show(store, &mut body, at, record, members) {
-                shown += 1;
-            } else {
-                body.truncate(before);
+            begin(&mut out, shown);
+            out.append(&mut body);
+        } else {
+            begin(&mut out, records().count());
+            for (nth, (at, record)) in records().enumerate() {
+                if nth > 0 {
+                    out.push(b',');
+                }
+                self.show(store, &mut out, at, record, members);
             }
         }
-        let total = match rules.total_results {
-            TotalResults::TrueTotal => Some(found.total),
-            TotalResults::PageLength => Some(shown),
-            TotalResults::OneMore => Some(found.total + 1),
-            TotalResults::Missing => None,
-        };
-        let per_page = match rules.items_per_page {
-            ItemsPerPage::Length => Some(shown),
-            ItemsPerPage::Limit => Some(self.window.count()),
-            ItemsPerPage::Missing => None,
-        };
-        let start = matches!(self.window, Window::Index { .. }).then_some(found.start);
-        let mut out = Vec::with_capacity(body.len() + 512);
-        self.cursors(&mut out, found);
-        let cursors = std::mem::take(&mut out);
-        out.reserve_exact(body.len() + cursors.len() + 256);
-        head_with(&mut out, total, start, per_page, &cursors);
-        out.append(&mut body);
         out.extend_from_slice(b"]}");
         Reply::scim(StatusCode::OK, Bytes::from(out))
     }
 
     fn cursors(&self, out: &mut Vec<u8>, found: &Found) {
-        let text = |after: Option<Position>| Cursor { after, query_hash: self.hash, issued: self.now }.text();
-        if let Some(next) = found.next {
+        let text = |after: Option<Place>| Cursor { after, query_hash: self.hash, issued: self.now }.text();
+        if let Some(next) = found.next.clone() {
             out.extend_from_slice(format!("\"nextCursor\":\"{}\",", text(Some(next))).as_bytes());
         }
-        if let Some(previous) = found.previous {
+        if let Some(previous) = found.previous.clone() {
             out.extend_from_slice(format!("\"previousCursor\":\"{}\",", text(previous)).as_bytes());
         }
     }
@@ -413,7 +446,7 @@ impl List {
             (projection, stale) => {
                 let text = match stale {
                     Some(text) => text.clone(),
-                    None => store.shown(at, record, members),
+                    None => store.shown(at, record, super::members_shown(projection, members)),
                 };
                 let default;
                 let projection = match projection {
@@ -504,12 +537,7 @@ impl<'l> Walk<'l> {
         }
     }
 
-    fn candidates(
-        &self,
-        store: &Store,
-        indexed: &Indexed<'_>,
-        chosen: &mut Vec<(Option<SortKey>, Position, u32)>,
-    ) {
+    fn candidates(&self, store: &Store, indexed: &Indexed<'_>, chosen: &mut Vec<Chosen>) {
         let kind = self.kind_at;
         let slots = match indexed {
             Indexed::Id(id) => store.find_in(kind, id).map(|(at, _)| at.slot).into_iter().collect(),
@@ -523,7 +551,7 @@ impl<'l> Walk<'l> {
         }
     }
 
-    fn everything(&self, store: &Mutex<Store>, chosen: &mut Vec<(Option<SortKey>, Position, u32)>) {
+    fn everything(&self, store: &Mutex<Store>, chosen: &mut Vec<Chosen>) {
         let kind = self.kind_at;
         let mut after = None;
         loop {
@@ -549,25 +577,25 @@ impl<'l> Walk<'l> {
 }
 
 /// Begins a list response, up to the opened list of resources.
-fn head(out: &mut Vec<u8>, total: Option<usize>, start: Option<usize>, per_page: Option<usize>) {
-    head_with(out, total, start, per_page, b"");
-}
-
-fn head_with(
+fn head(
     out: &mut Vec<u8>,
     total: Option<usize>,
     start: Option<usize>,
     per_page: Option<usize>,
     cursors: &[u8],
 ) {
-    let mut text = format!("{{\"schemas\":[\"{LIST_URN}\"],");
-    for (name, number) in [("totalResults", total), ("startIndex", start), ("itemsPerPage", per_page)] {
+    out.extend_from_slice(b"{\"schemas\":[\"");
+    out.extend_from_slice(LIST_URN.as_bytes());
+    out.extend_from_slice(b"\"],");
+    let numbers: [(&[u8], Option<usize>); 3] =
+        [(b"\"totalResults\":", total), (b"\"startIndex\":", start), (b"\"itemsPerPage\":", per_page)];
+    for (name, number) in numbers {
         if let Some(number) = number {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "\"{name}\":{number},");
+            out.extend_from_slice(name);
+            write_number(out, number as u64);
+            out.push(b',');
         }
     }
-    out.extend_from_slice(text.as_bytes());
     out.extend_from_slice(cursors);
     out.extend_from_slice(b"\"Resources\":[");
 }

@@ -223,7 +223,9 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
         tree.remove(&password);
     }
     let mut content = Content::of_tree(kind, &tree);
-    content.refs = split.result;
+    if let Some((refs, names)) = split.result {
+        (content.refs, content.names) = (Some(refs), names);
+    }
     if kind.role == Role::User {
         // An account that does not say whether it is active is.
         content.active = content.active.or(Some(true));
@@ -234,7 +236,8 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
     change.rest |= !split.changes.is_empty();
     if !split.changes.is_empty() && !only_members {
         // Attributes and members together: one write.
-        content.refs = Some(members::outcome(store, at, &split.changes));
+        let (refs, names) = members::outcome(store, at, &split.changes);
+        (content.refs, content.names) = (Some(refs), names);
     }
     let only_members = only_members && !split.changes.is_empty();
     Ok(Patched { next: Next { content, change }, tree, members: split.changes, only_members, dialects })

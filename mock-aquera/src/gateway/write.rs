@@ -61,9 +61,9 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         return Err(refuse(problem));
     }
     if let Some(members) = &members {
-        let refs = resource::resolve(settings, &store, members).map_err(&refuse)?;
-        check_members(scene, refs.len()).map_err(&refuse)?;
-        content.refs = Some(refs);
+        let joining = resource::resolve(settings, &store, members).map_err(&refuse)?;
+        check_members(scene, joining.refs.len()).map_err(&refuse)?;
+        (content.refs, content.names) = (Some(joining.refs), joining.names);
     }
     let id = match (&scene.reserved, profile.application.ids) {
         (Some(id), _) => Arc::clone(id),
@@ -103,10 +103,11 @@ pub(super) fn note_boolean(reply: &mut Reply, string_boolean: bool) {
 }
 
 fn user_name_id(kind: &Kind, content: &Content) -> Option<Arc<str>> {
-    let at = kind.watched.iter().position(|watched| watched.unique)?;
+    if kind.role != Role::User {
+        return None;
+    }
     let tree = resource::tree_of(&content.members).ok()?;
-    let name = tree.get(kind.watched[at].path.name.as_str())?.as_str()?;
-    Some(name.into())
+    Some(tree.get("userName")?.as_str()?.into())
 }
 
 /// Says which text is taken, in the spelling of the request where it is at hand.
@@ -171,8 +172,10 @@ pub(super) fn represent(
     at: Ref,
     record: &Record,
 ) -> Result<Bytes, Problem> {
-    let shown = store.shown(at, record, scene.settings.members_in_reads());
-    match scene.projection(at.kind)? {
+    let projection = scene.projection(at.kind)?;
+    let members = super::members_shown(projection.as_ref(), scene.settings.members_in_reads());
+    let shown = store.shown(at, record, members);
+    match projection {
         Some(projection) => Ok(super::projected(&shown, &projection)),
         None if record.on_request => {
             let schemas = &scene.settings.types.get(at.kind).schemas;
@@ -269,11 +272,13 @@ fn replacement(
         content.active = Some(active);
     }
     if kind.role == Role::Group {
-        let none = Value::Array(Vec::new());
-        content.refs = match (&taken.members, gateway.put_missing_attributes) {
-            (Some(members), _) => Some(resource::resolve(settings, store, members)?),
-            (None, PutMissingAttributes::Removes) => Some(resource::resolve(settings, store, &none)?),
-            (None, PutMissingAttributes::Keeps) => None,
+        (content.refs, content.names) = match (&taken.members, gateway.put_missing_attributes) {
+            (Some(members), _) => {
+                let joining = resource::resolve(settings, store, members)?;
+                (Some(joining.refs), joining.names)
+            }
+            (None, PutMissingAttributes::Removes) => (Some(Vec::new()), Vec::new()),
+            (None, PutMissingAttributes::Keeps) => (None, Vec::new()),
         };
         let refs = content.refs.as_deref().unwrap_or_default();
         check_members(scene, refs.len())?;
@@ -307,7 +312,9 @@ pub(super) fn difference(
     let members = content.refs.as_ref().is_some_and(|refs| {
         store.members_of(at).is_none_or(|members| {
             let distinct: std::collections::HashSet<_> = refs.iter().collect();
-            members.len() != distinct.len() || !refs.iter().all(|member| members.contains(*member))
+            members.len() != distinct.len()
+                || !refs.iter().all(|member| members.contains(*member))
+                || !members.has_names(&content.names)
         })
     });
     change.rest |= secret || members;
@@ -337,6 +344,7 @@ pub(super) fn allowed(
             let content = Content {
                 secret: next.content.secret,
                 refs: next.content.refs,
+                names: next.content.names,
                 ..Content::of_tree(kind, &tree)
             };
             Ok(Next { content, change: Change { active: None, ..next.change } })
@@ -568,13 +576,20 @@ pub(super) fn other_version(scene: &Scene<'_>, store: &Store, record: &Record) -
     if !scene.conditional {
         return None;
     }
-    (names_version(scene, &header::IF_MATCH, store, record) == Some(false))
-        .then(|| Problem::VersionMismatch(store.etag(record)))
+    if names_version(scene, &header::IF_MATCH, store, record) == Some(false) {
+        return Some(Problem::VersionMismatch { header: "If-Match", etag: store.etag(record) });
+    }
+    // RFC 9110 §13.1.2: what would spare a read an answer keeps a write from happening.
+    (names_version(scene, &header::IF_NONE_MATCH, store, record) == Some(true))
+        .then(|| Problem::VersionMismatch { header: "If-None-Match", etag: store.etag(record) })
 }
 
 /// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,
 /// since all of ours are weak (RFC 7644 §3.14).
 fn names_version(scene: &Scene<'_>, name: &HeaderName, store: &Store, record: &Record) -> Option<bool> {
+    if scene.settings.profile.features.etag != EtagRule::Works {
+        return None;
+    }
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let mut values = scene.headers.get_all(name).iter().peekable();
     values.peek()?;
