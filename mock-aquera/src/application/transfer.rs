@@ -425,17 +425,17 @@ mod tests {
     fn what_meta_says_counts_as_far_as_it_can_be_meant() {
         let (now, then) = (Timestamp::UNIX_EPOCH, "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
         #[track_caller]
-        fn check(meta: Value, now: Timestamp, created: Timestamp, modified: Timestamp, version: u64) {
+        fn check(meta: &Value, now: Timestamp, created: Timestamp, modified: Timestamp, version: u64) {
             let tree = serde_json::json!({ "META": meta });
             let found = past(tree.as_object().unwrap(), now);
             assert_eq!(found, Past { created, modified, version }, "{tree}");
         }
         use serde_json::json;
-        check(json!(null), now, now, now, 1);
-        check(json!({"created": "2026-01-01T00:00:00.000Z", "version": "W/\"7\""}), now, then, then, 7);
-        check(json!({"lastModified": "2026-01-01T00:00:00Z", "version": "W/\"7.0f\""}), now, then, then, 7);
-        check(json!({"created": "soon", "lastModified": 7, "version": "x"}), now, now, now, 1);
-        check(json!({"version": "0"}), now, now, now, 1);
-        check(json!({"version": u64::MAX.to_string()}), now, now, now, u64::MAX / 2);
+        check(&json!(null), now, now, now, 1);
+        check(&json!({"created": "2026-01-01T00:00:00.000Z", "version": "W/\"7\""}), now, then, then, 7);
+        check(&json!({"lastModified": "2026-01-01T00:00:00Z", "version": "W/\"7.0f\""}), now, then, then, 7);
+        check(&json!({"created": "soon", "lastModified": 7, "version": "x"}), now, now, now, 1);
+        check(&json!({"version": "0"}), now, now, now, 1);
+        check(&json!({"version": u64::MAX.to_string()}), now, now, now, u64::MAX / 2);
     }
 }
