@@ -182,8 +182,9 @@ impl Store {
         let document = self.document(kind, &content, &id, created, modified, version);
         let Content { keys, active, refs, names, secret, on_request, .. } = content;
         let group = self.types.get(kind).role == Role::Group;
+        let key = Arc::clone(&id);
         let record = Record {
-            id: Arc::clone(&id),
+            id,
             document,
             keys: keys.into(),
             order: 0,
@@ -199,7 +200,7 @@ impl Store {
         };
         let slot = self.table_mut(kind).insert(record);
         let at = Ref { kind, slot };
-        self.ids.insert(&id, at);
+        self.ids.insert(&key, at);
         if let Some(refs) = refs {
             self.set_members(at, &refs, &names);
         }

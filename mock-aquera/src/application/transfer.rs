@@ -135,7 +135,7 @@ impl Arrival {
         now: Timestamp,
     ) -> Result<Self, String> {
         let tree: Value = serde_json::from_slice(text).map_err(|error| reason(&error))?;
-        let Value::Object(mut tree) = tree else { return Err("a resource is a JSON object".to_owned()) };
+        let Value::Object(tree) = tree else { return Err("a resource is a JSON object".to_owned()) };
         let kind_at = kind_of(settings, &tree)?;
         let kind = settings.types.get(kind_at);
         let id = match get_ci(&tree, "id") {
@@ -144,24 +144,28 @@ impl Arrival {
             Some(_) => return Err("`id` is a text that is not empty; leave it out for a new one".to_owned()),
         };
         let past = past(&tree, now);
+        // Who was here before, as `meta.created` tells, may have lost `active` since.
+        let meta = get_ci(&tree, "meta").and_then(Value::as_object);
+        let is_new = meta.is_none_or(|meta| get_ci(meta, "created").is_none());
         let groups = groups(kind, &tree);
         let (content, members) = if how.unchecked {
             let members = get_ci(&tree, "members").cloned();
-            (resource::completed(kind, Value::Object(tree)), members)
+            let content = if is_new {
+                resource::completed(kind, Value::Object(tree))
+            } else {
+                Content { secret: None, ..Content::of_tree(kind, &tree) }
+            };
+            (content, members)
         } else {
             let taken = if get_ci(&tree, "schemas").is_some() {
                 resource::take(settings, kind, text)
             } else {
-                let used =
-                    kind.schemas.extensions().iter().filter(|e| get_ci(&tree, e.id().as_str()).is_some());
-                let urns = std::iter::once(kind.schemas.core()).chain(used);
-                let urns: Vec<Value> = urns.map(|schema| schema.id().as_str().into()).collect();
-                tree.insert("schemas".to_owned(), Value::from(urns));
-                resource::take(settings, kind, Value::Object(tree).to_string().as_bytes())
+                let whole = resource::with_schemas(&Value::Object(tree), &kind.schemas);
+                resource::take(settings, kind, whole.to_string().as_bytes())
             };
             let taken = taken.map_err(|problem| problem.to_string())?;
             let mut content = taken.content;
-            if kind.role == Role::User && content.active.is_none() {
+            if is_new && kind.role == Role::User && content.active.is_none() {
                 content.add_flag("active", true);
             }
             (content, taken.members)
@@ -196,7 +200,7 @@ fn take_in(
             joins.push((line, id, members, groups));
         }
     }
-    let mut refs_of = |store: &Store, line, members: Option<Value>| match members {
+    let mut joining = |store: &Store, line, members: Option<Value>| match members {
         None => None,
         Some(members) if how.unchecked => Some(Joining::known(store, &members)),
         Some(members) => resource::resolve(settings, store, &members)
@@ -205,13 +209,13 @@ fn take_in(
     };
     let joins: Vec<_> = joins
         .into_iter()
-        .map(|(line, id, members, groups)| (id, refs_of(store, line, members), groups))
+        .map(|(line, id, members, groups)| (id, joining(store, line, members), groups))
         .collect();
     let nameless: Vec<_> = nameless
         .into_iter()
         .map(|mut arrival| {
-            let joining = refs_of(store, arrival.line, arrival.members.take());
-            super::join(&mut arrival.content, joining);
+            let joined = joining(store, arrival.line, arrival.members.take());
+            super::join(&mut arrival.content, joined);
             arrival
         })
         .collect();
@@ -306,12 +310,13 @@ fn past(tree: &Map<String, Value>, now: Timestamp) -> Past {
     let text = |name: &str| get_ci(meta, name).and_then(Value::as_str);
     let instant = |name: &str| text(name).and_then(|text| text.parse::<Timestamp>().ok());
     let created = instant("created").or_else(|| instant("lastModified")).unwrap_or(now);
-    // Behind the point stands what the groups of a user add.
-    let version = text("version").and_then(|tag| {
+    // Behind the point stands what the groups of a user add. There has to be room for later ones.
+    let version: Option<u64> = text("version").and_then(|tag| {
         let number = tag.trim_start_matches("W/").trim_matches('"');
         number.split('.').next().and_then(|number| number.parse().ok())
     });
-    Past { created, modified: instant("lastModified").unwrap_or(created), version: version.unwrap_or(1) }
+    let version = version.unwrap_or(1).clamp(1, u64::MAX / 2);
+    Past { created, modified: instant("lastModified").unwrap_or(created), version }
 }
 
 fn groups(kind: &Kind, tree: &Map<String, Value>) -> Vec<String> {
@@ -415,5 +420,23 @@ mod tests {
             &[(2, "{\"a\":[1,{\"b\":\"],\\\"\"}]}"), (4, "{}"), (4, "7"), (5, "\"x\\\\\"")],
         );
         assert_eq!(pieces(b"[\n{},\n{]").unwrap_err().line, 3);
+    }
+
+    #[test]
+    fn what_meta_says_counts_as_far_as_it_can_be_meant() {
+        let (now, then) = (Timestamp::UNIX_EPOCH, "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
+        #[track_caller]
+        fn check(meta: &Value, now: Timestamp, created: Timestamp, modified: Timestamp, version: u64) {
+            let tree = serde_json::json!({ "META": meta });
+            let found = past(tree.as_object().unwrap(), now);
+            assert_eq!(found, Past { created, modified, version }, "{tree}");
+        }
+        use serde_json::json;
+        check(&json!(null), now, now, now, 1);
+        check(&json!({"created": "2026-01-01T00:00:00.000Z", "version": "W/\"7\""}), now, then, then, 7);
+        check(&json!({"lastModified": "2026-01-01T00:00:00Z", "version": "W/\"7.0f\""}), now, then, then, 7);
+        check(&json!({"created": "soon", "lastModified": 7, "version": "x"}), now, now, now, 1);
+        check(&json!({"version": "0"}), now, now, now, 1);
+        check(&json!({"version": u64::MAX.to_string()}), now, now, now, u64::MAX / 2);
     }
 }

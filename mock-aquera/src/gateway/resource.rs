@@ -4,6 +4,7 @@
 //! values an attribute may have, and who is meant by the members of a group.
 
 use scim::accept::{AcceptOptions, Accepted};
+use scim::schema::SchemaSet;
 use serde_json::{Map, Value};
 
 use crate::application::Settings;
@@ -211,4 +212,18 @@ pub(crate) fn completed(kind: &Kind, resource: Value) -> Content {
     let mut content = Content::of_tree(kind, &tree);
     content.secret = None;
     content
+}
+
+/// A body as the schemas have it, from a tree that may lack `schemas`.
+pub(crate) fn with_schemas(resource: &Value, schemas: &SchemaSet) -> Value {
+    let mut resource = resource.clone();
+    if let Value::Object(members) = &mut resource
+        && !members.contains_key("schemas")
+    {
+        let used = schemas.extensions().iter().filter(|e| members.contains_key(e.id().as_str()));
+        let urns = std::iter::once(schemas.core()).chain(used).map(|schema| schema.id().as_str());
+        let urns: Vec<&str> = urns.collect();
+        members.insert("schemas".to_owned(), Value::from(urns));
+    }
+    resource
 }

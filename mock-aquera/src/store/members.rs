@@ -105,27 +105,6 @@ impl Store {
         changed
     }
 
-    fn members_mut(&mut self, group: Ref) -> Option<&mut Members> {
-        self.table_mut(group.kind).get_mut(group.slot)?.members.as_deref_mut()
-    }
-
-    fn name_members(&mut self, group: Ref, names: &Names) {
-        if let Some(list) = self.members_mut(group) {
-            let names = names.iter().filter(|(member, _)| list.places.contains_key(member)).cloned();
-            let names: Vec<_> = names.collect();
-            list.names.extend(names);
-        }
-    }
-
-    /// Makes these the members, called so. No new version: for what nobody has seen yet.
-    pub(crate) fn set_members(&mut self, group: Ref, members: &[Ref], names: &Names) {
-        if let Some(list) = self.members_mut(group) {
-            list.names.clear();
-        }
-        self.relink(group, members);
-        self.name_members(group, names);
-    }
-
     /// Puts the groups that a resource is directly in into the order of places, by id; those without one come last.
     pub(crate) fn sort_groups(&mut self, member: Ref, place: impl Fn(&str) -> Option<usize>) {
         let Some(kind) = self.types().of_role(Role::Group) else { return };
@@ -138,6 +117,27 @@ impl Store {
         if let Some(record) = self.table_mut(member.kind).get_mut(member.slot) {
             record.member_of = groups;
         }
+    }
+
+    fn members_mut(&mut self, group: Ref) -> Option<&mut Members> {
+        self.table_mut(group.kind).get_mut(group.slot)?.members.as_deref_mut()
+    }
+
+    fn name_members(&mut self, group: Ref, names: &Names) {
+        if let Some(list) = self.members_mut(group) {
+            let names = names.iter().filter(|(member, _)| list.places.contains_key(member)).cloned();
+            let names: Vec<_> = names.collect();
+            list.names.extend(names);
+        }
+    }
+
+    /// Makes these the members, called so. No new version: for what nobody has seen yet, or what has one already.
+    pub(crate) fn set_members(&mut self, group: Ref, members: &[Ref], names: &Names) {
+        if let Some(list) = self.members_mut(group) {
+            list.names.clear();
+        }
+        self.relink(group, members);
+        self.name_members(group, names);
     }
 
     /// Adds members. Gives whether any was new.

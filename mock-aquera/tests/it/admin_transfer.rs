@@ -26,9 +26,11 @@ async fn fill(mock: &MockAquera) {
         made.id()
     };
     let outer = group("outer", json!([])).await;
-    let inner = group("inner", json!([{"value": bob}, {"value": ida}])).await;
+    let inner = group("inner", json!([{"value": bob, "display": "Robert"}, {"value": ida}])).await;
     let last = group("last", json!([{"value": ida}, {"value": outer}])).await;
     admin.post(&format!("{APP}/clock"), json!({"advance": "1h"})).await;
+    let no_active = json!([{"op": "remove", "path": "active"}]);
+    assert_eq!(scim.patch(&format!("/Users/{bob}"), &no_active).await.status, 200);
     let title = json!([{"op": "replace", "path": "title", "value": "Nurse"}]);
     assert_eq!(scim.patch(&format!("/Users/{ida}"), &title).await.status, 200);
     // In the order in which they joined, and not in that of the groups.
