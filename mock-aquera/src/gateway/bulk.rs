@@ -226,8 +226,10 @@ impl<'a> Run<'a> {
             .filter(|other| self.states[**other] == State::Begun)
             .filter_map(|other| self.promised_of(*other))
             .collect();
-        let late = take_members(&mut data, &begun);
         let reserved = self.promised_of(at);
+        // A group may be its own member.
+        let begun: Vec<Arc<str>> = begun.into_iter().chain(reserved.clone()).collect();
+        let late = take_members(&mut data, &begun);
         let group = reserved
             .clone()
             .or_else(|| self.operations[at].path.rsplit('/').next().map(|id| Arc::from(super::decoded(id))));
@@ -391,10 +393,33 @@ fn put_in_place(data: &mut Value, promised: &HashMap<String, (usize, Arc<str>)>,
         }
         Value::Array(items) => items.iter_mut().for_each(|item| put_in_place(item, promised, needs)),
         Value::Object(members) => {
-            members.values_mut().for_each(|value| put_in_place(value, promised, needs));
+            for (name, value) in members {
+                match value {
+                    Value::String(path) if name == "path" => put_in_path(path, promised, needs),
+                    value => put_in_place(value, promised, needs),
+                }
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// The same for the references that a path compares with: `members[value eq "bulkId:ann"]`.
+fn put_in_path(path: &mut String, promised: &HashMap<String, (usize, Arc<str>)>, needs: &mut Vec<usize>) {
+    if !path.contains(REFERENCE) {
+        return;
+    }
+    let parts = path.split('"').map(|part| {
+        match part.strip_prefix(REFERENCE).and_then(|name| promised.get(name)) {
+            Some((at, id)) => {
+                needs.push(*at);
+                &**id
+            }
+            None => part,
+        }
+    });
+    let put: Vec<&str> = parts.collect();
+    *path = put.join("\"");
 }
 
 /// The name in a reference that is left.

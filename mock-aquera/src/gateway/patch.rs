@@ -223,6 +223,8 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
         tree.remove(&password);
     }
     let mut content = Content::of_tree(kind, &tree);
+    // What is kept apart is compared apart.
+    let tree = resource::tree_of(&content.members)?;
     if let Some((refs, names)) = split.result {
         (content.refs, content.names) = (Some(refs), names);
     }

@@ -5,6 +5,7 @@
 mod admin;
 mod applications;
 mod auth;
+mod bulk;
 mod client;
 mod custom_types;
 mod dialects;
@@ -13,5 +14,6 @@ mod faults_and_holds;
 mod groups;
 mod profiles;
 mod program;
+mod protocol;
 mod queries;
 mod users;
