@@ -409,15 +409,14 @@ fn put_in_path(path: &mut String, promised: &HashMap<String, (usize, Arc<str>)>,
     if !path.contains(REFERENCE) {
         return;
     }
-    let parts = path.split('"').map(|part| {
-        match part.strip_prefix(REFERENCE).and_then(|name| promised.get(name)) {
+    let parts =
+        path.split('"').map(|part| match part.strip_prefix(REFERENCE).and_then(|name| promised.get(name)) {
             Some((at, id)) => {
                 needs.push(*at);
                 &**id
             }
             None => part,
-        }
-    });
+        });
     let put: Vec<&str> = parts.collect();
     *path = put.join("\"");
 }
