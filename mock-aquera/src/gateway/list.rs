@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use scim::filter::Filter;
 use scim::project::Projection;
 use scim::schema::LIST_URN;
-use scim::sort::{SortBy, SortKey, SortOrder};
+use scim::sort::{SortBy, SortOrder};
 
 use super::filters::{self, Comparing, Indexed, Taken};
 use super::page::{Cursor, Place, Position, Rank, Window, query_hash};
@@ -75,13 +75,16 @@ impl Sort {
 /// A resource that a query selects: its rank, its number, its place in the store.
 type Chosen = (Rank, Position, u32);
 
+/// What a page begins behind; nothing where it is the first.
+type Start<T> = Option<T>;
+
 /// What was found.
 struct Found {
     items: Vec<Ref>,
     total: usize,
     start: usize,
     next: Option<Place>,
-    previous: Option<Option<Place>>,
+    previous: Option<Start<Place>>,
 }
 
 /// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.
@@ -269,7 +272,7 @@ impl List {
     }
 
     /// Where the page before a position begins: nothing inside where that is the beginning.
-    fn before(&self, store: &Store, after: Position, count: usize) -> Option<Option<Position>> {
+    fn before(&self, store: &Store, after: Position, count: usize) -> Option<Start<Position>> {
         let mut earlier = self.kinds.iter().rev().filter(|kind| **kind <= after.kind).flat_map(|&kind| {
             let limit = if kind == after.kind { after.number + 1 } else { u64::MAX / 4 };
             store.table(kind).order.before(limit).map(move |(number, _)| Position { kind, number })
@@ -435,12 +438,11 @@ impl List {
                     None => store.shown(at, record, super::members_shown(projection, members)),
                 };
                 let default;
-                let projection = match projection {
-                    Some(projection) => projection,
-                    None => {
-                        default = Projection::default_for(&self.types.get(at.kind).schemas);
-                        &default
-                    }
+                let projection = if let Some(projection) = projection {
+                    projection
+                } else {
+                    default = Projection::default_for(&self.types.get(at.kind).schemas);
+                    &default
                 };
                 out.extend_from_slice(&super::projected(&text, projection));
             }
@@ -509,7 +511,7 @@ impl<'l> Walk<'l> {
     }
 
     /// The resource's sort key where it satisfies the filter.
-    fn judge(&self, text: &[u8]) -> Option<Option<SortKey>> {
+    fn judge(&self, text: &[u8]) -> Option<Rank> {
         let tree = partial::members(text, &self.needed);
         let holds = self.list.filter.as_ref().is_none_or(|filter| filter.matches(&tree, &self.comparing));
         holds.then(|| self.sort.map(|by| by.key(&tree)))

@@ -89,7 +89,9 @@ impl<'s> View<'s> {
                 self.joined.clear();
                 self.names.clear();
                 self.cleared = true;
-                members.iter().for_each(|member| self.add(*member));
+                for member in members {
+                    self.add(*member);
+                }
             }
         }
     }

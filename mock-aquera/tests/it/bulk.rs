@@ -9,10 +9,12 @@ const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 
+#[expect(clippy::needless_pass_by_value, reason = "called with json!")]
 fn post(path: &str, bulk_id: &str, data: Value) -> Value {
     json!({"method": "POST", "path": path, "bulkId": bulk_id, "data": data})
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called with json!")]
 fn group(name: &str, members: Value) -> Value {
     json!({"schemas": [GROUP], "displayName": name, "members": members})
 }
@@ -122,7 +124,7 @@ async fn references_lead_to_what_others_make() {
     .await;
     assert_eq!(statuses(&done), ["201", "201", "201", "200", "200", "201", "204"], "{done:?}");
     let (crew, ann, bob) = (id_of(&done[0]), id_of(&done[1]), id_of(&done[2]));
-    assert_eq!(members(&mock, &crew), [bob.clone()]);
+    assert_eq!(members(&mock, &crew), std::slice::from_ref(&bob));
     let application = mock.default_application();
     assert_eq!(application.user(&bob).unwrap()[enterprise]["manager"]["value"], json!(ann));
     assert_eq!(application.user(&ann).unwrap()["title"], json!("Boss"));

@@ -70,6 +70,7 @@ async fn start_with_badges(required: bool) -> (MockAquera, Client) {
     (mock, client)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called with json!")]
 fn device(serial: &str, more: Value) -> Value {
     let mut device = json!({"schemas": [DEVICE], "serial": serial});
     device.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -171,12 +171,11 @@ impl<'r> Pass<'r> {
         let mut seen = Seen::default();
         let (start, secrets) = (self.out.members.len(), self.out.secrets.len());
         while let Some(key) = map.next_key_seed(Key)? {
-            match members.find(&key) {
-                Some(at) => self.member(members, at, &mut seen, map)?,
-                None => {
-                    self.unknown(&key);
-                    map.next_value::<IgnoredAny>()?;
-                }
+            if let Some(at) = members.find(&key) {
+                self.member(members, at, &mut seen, map)?;
+            } else {
+                self.unknown(&key);
+                map.next_value::<IgnoredAny>()?;
             }
         }
         let wrote = self.out.members.len() > start;
