@@ -5,6 +5,7 @@
 
 mod serve;
 mod settings;
+mod waiting;
 
 use std::fmt;
 use std::str::FromStr;
@@ -265,11 +266,15 @@ impl Application {
         faults.add(fault, self.0.clock.now())
     }
 
-    /// Takes one fault away. `false` where it is gone already.
+    /// Takes one fault away, and gives back what it took: credentials that it refused are good again, and so are
+    /// tokens that it let expire once no other fault has. `false` where it is gone already.
     pub fn remove_fault(&self, id: FaultId) -> bool {
         let mut faults = lock(&self.0.faults);
+        let had_expired = faults.has_expired_tokens();
         let removed = faults.remove(id);
-        self.restore_if_nothing_revokes(&faults);
+        if had_expired && !faults.has_expired_tokens() {
+            self.settings().gatekeeper.restore();
+        }
         self.0.faulty.store(!faults.is_empty(), Ordering::Release);
         removed
     }
@@ -290,13 +295,7 @@ impl Application {
         let mut faults = lock(&self.0.faults);
         faults.clear();
         self.0.faulty.store(false, Ordering::Release);
-        self.restore_if_nothing_revokes(&faults);
-    }
-
-    fn restore_if_nothing_revokes(&self, faults: &Faults) {
-        if faults.is_empty() {
-            self.settings().gatekeeper.restore();
-        }
+        self.settings().gatekeeper.restore();
     }
 
     /// Follows another profile from the next request on.

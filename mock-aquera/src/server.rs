@@ -34,6 +34,12 @@ pub const MAX_APPLICATIONS: usize = 10_000;
 /// The largest body of a token request that is read, in bytes.
 const MAX_TOKEN_REQUEST: usize = 64 * 1024;
 
+/// The largest body of a request that is refused anyway, in bytes, for which its connection goes on.
+const MAX_UNREAD: usize = 64 * 1024;
+
+/// How much room a body is given before it is there, in bytes: what a client announces costs nothing.
+const MAX_TRUSTED: usize = 1024 * 1024;
+
 /// What the applications that nobody configured have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Defaults {
@@ -170,7 +176,7 @@ impl Server {
         let (parts, body) = request.into_parts();
         let application = match self.application_for(name, &parts.headers) {
             Ok(application) => application,
-            Err(reply) => return Served::of(reply),
+            Err(reply) => return unread(reply, body).await,
         };
         let body = if body.is_end_stream() {
             Ok(Bytes::new())
@@ -179,7 +185,11 @@ impl Server {
         };
         match application.answer_now(Incoming { parts, path_at, body }) {
             Ok(served) => served,
-            Err(incoming) => Box::pin(application.serve(*incoming)).await,
+            Err(incoming) => {
+                let left = matches!(incoming.body, Err(Problem::TooLarge { .. }));
+                let served = Box::pin(application.serve(*incoming)).await;
+                if left { served.closing() } else { served }
+            }
         }
     }
 
@@ -189,11 +199,11 @@ impl Server {
         if parts.method != Method::POST {
             let problem =
                 Problem::MethodNotAllowed { method: parts.method.to_string(), allow: "POST".to_owned() };
-            return Served::of(Reply::from(problem));
+            return unread(Reply::from(problem), body).await;
         }
         let body = match read(body, "the token request", MAX_TOKEN_REQUEST).await {
             Ok(body) => body,
-            Err(problem) => return Served::of(Reply::from(problem)),
+            Err(problem) => return Served::of(Reply::from(problem)).closing(),
         };
         let application = match self.application(name) {
             Some(application) => application,
@@ -250,7 +260,7 @@ impl Handler for Front {
         }
         match &self.admin {
             Some(admin) if path == "/_mock" || path.starts_with("/_mock/") => admin.answer(request).await,
-            _ => respond(Served::of(Reply::from(Problem::NoSuchPath)), &wire),
+            _ => respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire),
         }
     }
 }
@@ -268,7 +278,7 @@ impl Handler for AdminFront {
         if request.uri().path().starts_with("/_mock") {
             return self.answer(request).await;
         }
-        respond(Served::of(Reply::from(Problem::NoSuchPath)), &wire)
+        respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire)
     }
 }
 
@@ -295,6 +305,16 @@ fn application_path<'p>(path: &'p str, below: &str) -> Option<(&'p str, usize)> 
     (after.is_empty() || after.starts_with('/')).then_some((&rest[..name_end], path_at))
 }
 
+/// The answer to a request whose body nobody looks at. It is read all the same where it is small: a connection with a
+/// body left on it has to end.
+async fn unread(reply: Reply, body: Coming) -> Served {
+    let served = Served::of(reply);
+    match read(body, "the body", MAX_UNREAD).await {
+        Ok(_) => served,
+        Err(_) => served.closing(),
+    }
+}
+
 async fn read(mut body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > most as u64 {
         return Err(Problem::TooLarge { what, most });
@@ -306,7 +326,8 @@ async fn read(mut body: Coming, what: &'static str, most: usize) -> Result<Bytes
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(first) if first.len() as u64 == length => return Ok(first),
                 Ok(first) => {
-                    let mut whole = BytesMut::with_capacity(usize::try_from(length).unwrap_or(most));
+                    let mut whole =
+                        BytesMut::with_capacity(usize::try_from(length).unwrap_or(most).min(MAX_TRUSTED));
                     whole.extend_from_slice(&first);
                     while let Some(frame) = body.frame().await {
                         let frame = frame.map_err(|error| unreadable(&error))?;

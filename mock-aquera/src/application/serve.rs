@@ -8,8 +8,8 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
-use scim::error::ScimType;
 
+use super::waiting::Waiting;
 use super::{Application, Settings, mixed};
 use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal};
 use crate::clock::Clock as _;
@@ -52,6 +52,12 @@ impl Served {
         served
     }
 
+    /// Says that the connection ends, because what the client is still sending is left on it (RFC 9112 §9.6).
+    pub(crate) fn closing(mut self) -> Self {
+        self.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        self
+    }
+
     pub(crate) fn of(reply: Reply) -> Self {
         Self { status: reply.status, headers: reply.headers, body: reply.body, sabotage: None, refuse: None }
     }
@@ -70,15 +76,6 @@ impl Verdict {
 
     fn before(&self) -> Option<&Struck> {
         self.main().filter(|struck| struck.phase == Phase::BeforeEffect && !goes_on(&struck.kind))
-    }
-
-    async fn delay(&self, phase: Phase) {
-        if let Some(strikes) = &self.strikes {
-            let delay = strikes.delay(phase);
-            if !delay.is_zero() {
-                tokio::time::sleep(delay).await;
-            }
-        }
     }
 
     fn rules(&self) -> Vec<Arc<str>> {
@@ -161,7 +158,7 @@ impl Application {
                 }
             }
         };
-        Ok(self.leave(&settings, &incoming.parts, body, now, reply, Vec::new(), None))
+        Ok(self.leave(&settings, &incoming.parts, body, now, reply, &Verdict::default(), None))
     }
 
     fn scene<'a>(
@@ -182,6 +179,7 @@ impl Application {
             path: parts.uri.path().get(incoming.path_at..).unwrap_or_default(),
             query: parts.uri.query().unwrap_or_default(),
             conditional: glance.conditional,
+            acceptable: glance.acceptable,
             headers: &parts.headers,
             body,
             me,
@@ -198,11 +196,16 @@ impl Application {
         body: &Bytes,
         now: Timestamp,
         mut reply: Reply,
-        faults: Vec<Arc<str>>,
+        verdict: &Verdict,
         sabotage: Option<Sabotage>,
     ) -> Served {
         if !settings.plain_replies {
             reply = shape::shape(&settings.profile, &settings.scim_url, reply);
+        }
+        if let Some(FaultKind::WrongType(kind)) = verdict.main().map(|struck| &struck.kind)
+            && let Ok(kind) = HeaderValue::from_str(kind)
+        {
+            reply.headers.insert(header::CONTENT_TYPE, kind);
         }
         tracing::debug!(
             application = self.name(),
@@ -225,7 +228,7 @@ impl Application {
         };
         let known = Known {
             downstream: std::mem::take(&mut reply.downstream),
-            faults,
+            faults: verdict.rules(),
             dialects: std::mem::take(&mut reply.dialects),
             changes: std::mem::take(&mut reply.changes),
             scim: Vec::new(),
@@ -246,10 +249,22 @@ impl Application {
         let access = self.access(&settings, parts, path, now);
         let Access::Granted(principal) = access else {
             let reply = unauthorized(&settings.gatekeeper, &access);
-            return self.leave(&settings, parts, body, now, reply, Vec::new(), None);
+            return self.leave(&settings, parts, body, now, reply, &Verdict::default(), None);
         };
         let verdict = self.strike(&settings, &parts.method, path, body, now);
-        verdict.delay(Phase::BeforeEffect).await;
+        let waiting = |reply| {
+            verdict.strikes.as_ref().map(|strikes| Waiting {
+                application: self,
+                at: now,
+                parts,
+                body,
+                strikes,
+                reply,
+            })
+        };
+        if let Some(waiting) = waiting(None) {
+            waiting.pass(Phase::BeforeEffect).await;
+        }
         let mut admission = Admission::default();
         let mut reply = if let Some(struck) = verdict.before() {
             self.struck(&settings, struck, parts)
@@ -270,7 +285,9 @@ impl Application {
                 Err(reply) => reply,
             }
         };
-        verdict.delay(Phase::AfterEffect).await;
+        if let Some(waiting) = waiting(Some(&reply)) {
+            waiting.pass(Phase::AfterEffect).await;
+        }
         drop(admission);
         let mut refuse = None;
         let mut sabotage = None;
@@ -284,18 +301,12 @@ impl Application {
                     ..other
                 };
             }
-            match &struck.kind {
-                FaultKind::WrongType(kind) => {
-                    if let Ok(kind) = HeaderValue::from_str(kind) {
-                        reply.headers.insert(header::CONTENT_TYPE, kind);
-                    }
-                }
-                FaultKind::Refuse(time) => refuse = Some(*time),
-                _ => {}
+            if let FaultKind::Refuse(time) = &struck.kind {
+                refuse = Some(*time);
             }
             sabotage = sabotage_of(struck);
         }
-        let served = self.leave(&settings, parts, body, now, reply, verdict.rules(), sabotage);
+        let served = self.leave(&settings, parts, body, now, reply, &verdict, sabotage);
         Served { refuse, ..served }
     }
 
@@ -399,8 +410,7 @@ impl Application {
         match &struck.kind {
             FaultKind::Status { status, scim_type, detail, retry_after } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                let known = |word: &String| ScimType::ALL.into_iter().find(|t| t.as_str() == word);
-                let (scim_type, detail) = (scim_type.as_ref().and_then(known), detail.clone());
+                let (scim_type, detail) = (*scim_type, detail.clone());
                 let reply = Reply::from(Problem::Fault { status, scim_type, detail });
                 match retry_after {
                     Some(value) => reply.header(header::RETRY_AFTER, value),
@@ -450,16 +460,23 @@ impl Application {
 struct Glance {
     length: usize,
     conditional: bool,
+    acceptable: bool,
 }
 
 impl Glance {
     fn at(parts: &Parts) -> Self {
-        let mut glance = Self { length: 0, conditional: false };
+        let (mut length, mut conditional) = (0, false);
+        let (mut accepts, mut acceptable) = (false, false);
         for (name, value) in &parts.headers {
-            glance.length += name.as_str().len() + value.len() + 4;
-            glance.conditional |= *name == header::IF_MATCH || *name == header::IF_NONE_MATCH;
+            length += name.as_str().len() + value.len() + 4;
+            if *name == header::ACCEPT {
+                accepts = true;
+                acceptable |= gateway::accepts(value);
+            } else {
+                conditional |= *name == header::IF_MATCH || *name == header::IF_NONE_MATCH;
+            }
         }
-        glance
+        Self { length, conditional, acceptable: acceptable || !accepts }
     }
 }
 

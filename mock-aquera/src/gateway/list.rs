@@ -4,7 +4,6 @@
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
 use std::cmp::Ordering;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
@@ -29,6 +28,7 @@ use crate::profile::{
     TotalResults, WithoutFilter,
 };
 use crate::reply::Reply;
+use crate::store::document::write_number;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
 use crate::types::{Kind, Role, Types, Watched};
@@ -108,7 +108,7 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
     }
     let items = slots.iter().map(|slot| Ref { kind: kind_at, slot: *slot });
     let mut out = Vec::with_capacity(256 + slots.len() * 1024);
-    head(&mut out, Some(slots.len()), Some(1), Some(slots.len()));
+    head(&mut out, Some(slots.len()), Some(1), Some(slots.len()), b"");
     for (at, item) in items.enumerate() {
         let record = store.get(item)?;
         if record.on_request {
@@ -367,38 +367,52 @@ impl List {
             return Reply::scim(StatusCode::OK, Bytes::from(synthetic()));
         }
         let members = self.settings.members_in_lists();
-        let mut body = Vec::with_capacity(found.items.len() * 1024 + 16);
-        let mut shown = 0;
-        for &at in &found.items {
-            let Some(record) = store.get(at) else { continue };
-            let before = body.len();
-            if shown > 0 {
-                body.push(b',');
+        let mut cursors = Vec::new();
+        self.cursors(&mut cursors, found);
+        let start = matches!(self.window, Window::Index { .. }).then_some(found.start);
+        let begin = |out: &mut Vec<u8>, shown: usize| {
+            let total = match rules.total_results {
+                TotalResults::TrueTotal => Some(found.total),
+                TotalResults::PageLength => Some(shown),
+                TotalResults::OneMore => Some(found.total + 1),
+                TotalResults::Missing => None,
+            };
+            let per_page = match rules.items_per_page {
+                ItemsPerPage::Length => Some(shown),
+                ItemsPerPage::Limit => Some(self.window.count()),
+                ItemsPerPage::Missing => None,
+            };
+            head(out, total, start, per_page, &cursors);
+        };
+        let records = || found.items.iter().filter_map(|at| store.get(*at).map(|record| (*at, record)));
+        let length: usize = records().map(|(_, record)| record.document.text().len() + 1).sum();
+        let mut out = Vec::with_capacity(length + cursors.len() + 192);
+        if store.has_stale() {
+            // Who is shown is known only at the end.
+            let mut body = Vec::with_capacity(length);
+            let mut shown = 0;
+            for (at, record) in records() {
+                let before = body.len();
+                if shown > 0 {
+                    body.push(b',');
+                }
+                if self.show(store, &mut body, at, record, members) {
+                    shown += 1;
+                } else {
+                    body.truncate(before);
+                }
             }
-            if self.show(store, &mut body, at, record, members) {
-                shown += 1;
-            } else {
-                body.truncate(before);
+            begin(&mut out, shown);
+            out.append(&mut body);
+        } else {
+            begin(&mut out, records().count());
+            for (nth, (at, record)) in records().enumerate() {
+                if nth > 0 {
+                    out.push(b',');
+                }
+                self.show(store, &mut out, at, record, members);
             }
         }
-        let total = match rules.total_results {
-            TotalResults::TrueTotal => Some(found.total),
-            TotalResults::PageLength => Some(shown),
-            TotalResults::OneMore => Some(found.total + 1),
-            TotalResults::Missing => None,
-        };
-        let per_page = match rules.items_per_page {
-            ItemsPerPage::Length => Some(shown),
-            ItemsPerPage::Limit => Some(self.window.count()),
-            ItemsPerPage::Missing => None,
-        };
-        let start = matches!(self.window, Window::Index { .. }).then_some(found.start);
-        let mut out = Vec::with_capacity(body.len() + 512);
-        self.cursors(&mut out, found);
-        let cursors = std::mem::take(&mut out);
-        out.reserve_exact(body.len() + cursors.len() + 256);
-        head_with(&mut out, total, start, per_page, &cursors);
-        out.append(&mut body);
         out.extend_from_slice(b"]}");
         Reply::scim(StatusCode::OK, Bytes::from(out))
     }
@@ -565,25 +579,25 @@ impl<'l> Walk<'l> {
 }
 
 /// Begins a list response, up to the opened list of resources.
-fn head(out: &mut Vec<u8>, total: Option<usize>, start: Option<usize>, per_page: Option<usize>) {
-    head_with(out, total, start, per_page, b"");
-}
-
-fn head_with(
+fn head(
     out: &mut Vec<u8>,
     total: Option<usize>,
     start: Option<usize>,
     per_page: Option<usize>,
     cursors: &[u8],
 ) {
-    let mut text = format!("{{\"schemas\":[\"{LIST_URN}\"],");
-    for (name, number) in [("totalResults", total), ("startIndex", start), ("itemsPerPage", per_page)] {
+    out.extend_from_slice(b"{\"schemas\":[\"");
+    out.extend_from_slice(LIST_URN.as_bytes());
+    out.extend_from_slice(b"\"],");
+    let numbers: [(&[u8], Option<usize>); 3] =
+        [(b"\"totalResults\":", total), (b"\"startIndex\":", start), (b"\"itemsPerPage\":", per_page)];
+    for (name, number) in numbers {
         if let Some(number) = number {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "\"{name}\":{number},");
+            out.extend_from_slice(name);
+            write_number(out, number as u64);
+            out.push(b',');
         }
     }
-    out.extend_from_slice(text.as_bytes());
     out.extend_from_slice(cursors);
     out.extend_from_slice(b"\"Resources\":[");
 }
