@@ -15,6 +15,7 @@ use crate::journal::{ChangeKind, DownstreamOperation};
 use crate::problem::Problem;
 use crate::profile::{
     CanonicalValues, DisableRule, EtagRule, Feature, GatewayRules, PatchReply, PatchRule, Profile, Support,
+    UnknownAttributes,
 };
 use crate::reply::Reply;
 use crate::store::content::Content;
@@ -38,8 +39,11 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     {
         return set(scene, kind_at, id, &setting);
     }
-    let (request, mut dialects) =
+    let (mut request, mut dialects) =
         PatchRequest::read(&scene.json()?, accepted_dialects(profile)).map_err(Problem::from)?;
+    if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
+        scim::patch::drop_unknown(&mut request, &kind.schemas);
+    }
     check(&profile.gateway, &request)?;
     let mut store = scene.store();
     let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);

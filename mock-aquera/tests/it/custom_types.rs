@@ -259,6 +259,16 @@ async fn canonical_values_and_unknown_attributes_go_by_a_switch() {
         (created.status, &created.json()["colour"], created.json().get("shoe")),
         (201, &json!("green"), None)
     );
+    let path = format!("/Devices/{}", created.id());
+    let unknown =
+        json!([{"op": "replace", "value": {"shoe": 1, "label": "l", "ports": [{"value": "usb", "hat": 1}]}}]);
+    let patched = client.patch(&path, &unknown).await;
+    assert_eq!(
+        (patched.status, &patched.json()["label"], patched.text.contains("hat")),
+        (200, &json!("l"), false)
+    );
+    let nowhere = json!([{"op": "replace", "path": "shoe", "value": 1}]);
+    client.patch(&path, &nowhere).await.scim_error(400, Some("invalidPath"));
     let mut profile = Profile::builtin("rfc").unwrap();
     profile.gateway.canonical_values = CanonicalValues::Enforced;
     profile.gateway.unknown_attributes = UnknownAttributes::Refused;
@@ -268,7 +278,7 @@ async fn canonical_values_and_unknown_attributes_go_by_a_switch() {
         .await
         .scim_error(400, Some("invalidValue"));
     assert_eq!(detail, "colour must be one of red, blue");
-    let path = format!("/Devices/{}", created.id());
+    assert_eq!(client.patch(&path, &unknown).await.status, 400);
     let detail = client
         .patch(&path, &json!([{"op": "replace", "path": "colour", "value": "pink"}]))
         .await
