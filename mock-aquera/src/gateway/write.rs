@@ -4,10 +4,12 @@
 //! resources (no such id, a taken `userName`, another version, a PATCH that doesn't fit) is refused by the application
 //! behind it, and the journal shows the refused operation.
 
+mod condition;
+
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
@@ -25,6 +27,8 @@ use crate::store::content::Content;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
 use crate::types::{Kind, Role};
+use condition::names_version;
+pub(super) use condition::{other_version, same_version};
 
 pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> {
     let settings = scene.settings;
@@ -558,46 +562,6 @@ pub(super) fn existing<'s>(
     operations: &'static [DownstreamOperation],
 ) -> Result<(Ref, &'s Record), Refusal> {
     store.find_in(kind_at, id).ok_or_else(|| refused(no_such(scene, kind_at, id), operations, Some(id)))
-}
-
-pub(super) fn same_version(
-    scene: &Scene<'_>,
-    store: &Store,
-    record: &Record,
-    operations: &'static [DownstreamOperation],
-) -> Result<(), Refusal> {
-    match other_version(scene, store, record) {
-        Some(problem) => Err(refused(problem, operations, Some(&record.id))),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn other_version(scene: &Scene<'_>, store: &Store, record: &Record) -> Option<Problem> {
-    if !scene.conditional {
-        return None;
-    }
-    if names_version(scene, &header::IF_MATCH, store, record) == Some(false) {
-        return Some(Problem::VersionMismatch { header: "If-Match", etag: store.etag(record) });
-    }
-    // RFC 9110 §13.1.2: what would spare a read an answer keeps a write from happening.
-    (names_version(scene, &header::IF_NONE_MATCH, store, record) == Some(true))
-        .then(|| Problem::VersionMismatch { header: "If-None-Match", etag: store.etag(record) })
-}
-
-/// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,
-/// since all of ours are weak (RFC 7644 §3.14).
-fn names_version(scene: &Scene<'_>, name: &HeaderName, store: &Store, record: &Record) -> Option<bool> {
-    if scene.settings.profile.features.etag != EtagRule::Works {
-        return None;
-    }
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let mut values = scene.headers.get_all(name).iter().peekable();
-    values.peek()?;
-    let own = opaque(&store.etag(record));
-    Some(values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|tag| {
-        let tag = opaque(tag);
-        tag == "*" || tag == own
-    }))
 }
 
 pub(super) fn refused(
