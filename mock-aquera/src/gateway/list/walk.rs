@@ -67,6 +67,7 @@ impl<'l> Walk<'l> {
         let slots = match indexed {
             Indexed::Id(id) => store.find_in(kind, id).map(|(at, _)| at.slot).into_iter().collect(),
             Indexed::Watched(index, text) => store.equal(kind, *index, text),
+            Indexed::MemberOf(id) => store.direct_groups(id),
         };
         for slot in slots {
             let Some(record) = store.get(Ref { kind, slot }) else { continue };
