@@ -158,7 +158,9 @@ fn rewrite_locations(tree: &mut Value, rule: Location, base: &str) {
                 }
             }
             if let Some(Value::Array(resources)) = members.get_mut("Resources") {
-                resources.iter_mut().for_each(|resource| rewrite_locations(resource, rule, base));
+                for resource in resources {
+                    rewrite_locations(resource, rule, base);
+                }
             }
         }
         Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
