@@ -22,4 +22,5 @@ mod program;
 mod queries;
 mod raw;
 mod robust;
+mod robust_admin;
 mod users;
