@@ -15,32 +15,107 @@ use crate::client::{finish, http, user};
 use crate::raw::PATIENCE;
 
 const PATHS: &[&str] = &[
-    "", "/", "/health", "/metrics", "/openapi.json", "/reset", "/applications", "/applications/default",
-    "/applications/new", "/applications/%00", "/applications/default/users", "/applications/default/groups",
-    "/applications/default/resources/User", "/applications/default/resources/Nothing",
-    "/applications/default/users/u1", "/applications/default/faults", "/applications/default/faults/1",
-    "/applications/default/faults/x", "/applications/default/clock", "/applications/default/reset",
-    "/applications/default/profile", "/applications/default/auth", "/applications/default/journal",
-    "/applications/default/journal/har", "/applications/default/journal/limits", "/applications/default/verify",
-    "/applications/default/dump", "/applications/default/load", "/applications/default/consistency",
+    "",
+    "/",
+    "/health",
+    "/metrics",
+    "/openapi.json",
+    "/reset",
+    "/applications",
+    "/applications/default",
+    "/applications/new",
+    "/applications/%00",
+    "/applications/default/users",
+    "/applications/default/groups",
+    "/applications/default/resources/User",
+    "/applications/default/resources/Nothing",
+    "/applications/default/users/u1",
+    "/applications/default/faults",
+    "/applications/default/faults/1",
+    "/applications/default/faults/x",
+    "/applications/default/clock",
+    "/applications/default/reset",
+    "/applications/default/profile",
+    "/applications/default/auth",
+    "/applications/default/journal",
+    "/applications/default/journal/har",
+    "/applications/default/journal/limits",
+    "/applications/default/verify",
+    "/applications/default/dump",
+    "/applications/default/load",
+    "/applications/default/consistency",
     "/applications/nobody/journal",
 ];
 
 const QUERIES: &[&str] = &[
-    "", "", "", "?what=data", "?what=clock,faults", "?what=nothing", "?limit=1", "?limit=-1", "?status=4xx",
-    "?status=none", "?order=newest", "?sinceSeq=99999999999", "?userName=%ff", "?path=/**", "?x=1", "?unchecked=true",
+    "",
+    "",
+    "",
+    "?what=data",
+    "?what=clock,faults",
+    "?what=nothing",
+    "?limit=1",
+    "?limit=-1",
+    "?status=4xx",
+    "?status=none",
+    "?order=newest",
+    "?sinceSeq=99999999999",
+    "?userName=%ff",
+    "?path=/**",
+    "?x=1",
+    "?unchecked=true",
 ];
 
 const WORDS: &[&str] = &[
-    "rule", "now", "advance", "freeze", "unfreeze", "reset", "profile", "auth", "seed", "request", "times", "exactly",
-    "between", "from", "to", "bodyAt", "exchanges", "bytes", "name", "summary", "userName", "id", "members",
+    "rule",
+    "now",
+    "advance",
+    "freeze",
+    "unfreeze",
+    "reset",
+    "profile",
+    "auth",
+    "seed",
+    "request",
+    "times",
+    "exactly",
+    "between",
+    "from",
+    "to",
+    "bodyAt",
+    "exchanges",
+    "bytes",
+    "name",
+    "summary",
+    "userName",
+    "id",
+    "members",
 ];
 
 const TEXTS: &[&str] = &[
-    "", "mild", "hostile", "status=503", "status=503 ttl=99999999999999h", "reset from=+99999999999h", "latency=-1s",
-    "status=503 until=9999-12-30T00:00:00Z", "refuse", "30s", "PT1H", "-PT99999999999H", "99999999999999999999s",
-    "9999-12-31T23:59:59Z", "-009999-01-01T00:00:00Z", "2026-11-23T10:00:00Z", "aquera", "no-such-profile", "none",
-    "bearer:x", "oauth:a:b", "never", "u1",
+    "",
+    "mild",
+    "hostile",
+    "status=503",
+    "status=503 ttl=99999999999999h",
+    "reset from=+99999999999h",
+    "latency=-1s",
+    "status=503 until=9999-12-30T00:00:00Z",
+    "refuse",
+    "30s",
+    "PT1H",
+    "-PT99999999999H",
+    "99999999999999999999s",
+    "9999-12-31T23:59:59Z",
+    "-009999-01-01T00:00:00Z",
+    "2026-11-23T10:00:00Z",
+    "aquera",
+    "no-such-profile",
+    "none",
+    "bearer:x",
+    "oauth:a:b",
+    "never",
+    "u1",
 ];
 
 fn body() -> impl Strategy<Value = String> {
@@ -73,7 +148,8 @@ fn body() -> impl Strategy<Value = String> {
 }
 
 fn asked() -> impl Strategy<Value = (Method, String, String)> {
-    let method = select(vec![Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::HEAD]);
+    let method =
+        select(vec![Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::HEAD]);
     (method, select(PATHS), select(QUERIES), body())
         .prop_map(|(method, path, query, body)| (method, format!("{path}{query}"), body))
 }
@@ -90,11 +166,25 @@ async fn all_answered(asked: &[(Method, String, String)]) -> Result<(), TestCase
         let Ok(answer) = timeout(PATIENCE, finish(request)).await else {
             return Err(TestCaseError::fail(format!("no answer to {method} {path} {body}")));
         };
-        prop_assert!(answer.status < 600 && answer.status != 500, "{} {} {}\n-> {:?}", method, path, body, answer);
+        prop_assert!(
+            answer.status < 600 && answer.status != 500,
+            "{} {} {}\n-> {:?}",
+            method,
+            path,
+            body,
+            answer
+        );
         if answer.status >= 400 && *method != Method::HEAD {
             let told: Option<Value> = serde_json::from_str(&answer.text).ok();
             let error = told.as_ref().and_then(|told| told["error"].as_str());
-            prop_assert!(error.is_some_and(|text| !text.is_empty()), "{} {} {}\n-> {:?}", method, path, body, answer);
+            prop_assert!(
+                error.is_some_and(|text| !text.is_empty()),
+                "{} {} {}\n-> {:?}",
+                method,
+                path,
+                body,
+                answer
+            );
         }
     }
     // Whatever was configured, the server is there.
