@@ -419,10 +419,14 @@ impl Application {
             }
             FaultKind::ExpireToken => {
                 gatekeeper.expire_token(&parts.headers);
-                unauthorized(gatekeeper, &Access::Refused(Refusal::ExpiredToken))
+                unauthorized(gatekeeper, &refused(parts, Refusal::LockedOut, Refusal::ExpiredToken))
             }
-            FaultKind::Revoke => unauthorized(gatekeeper, &Access::Refused(Refusal::RevokedToken)),
-            FaultKind::Unauthorized => unauthorized(gatekeeper, &Access::Refused(Refusal::UnknownToken)),
+            FaultKind::Revoke => {
+                unauthorized(gatekeeper, &refused(parts, Refusal::LockedOut, Refusal::RevokedToken))
+            }
+            FaultKind::Unauthorized => {
+                unauthorized(gatekeeper, &refused(parts, Refusal::WrongPassword, Refusal::UnknownToken))
+            }
             _ => Reply::empty(StatusCode::SERVICE_UNAVAILABLE),
         }
     }
@@ -490,6 +494,17 @@ fn head_problem(settings: &Settings, parts: &Parts, glance: &Glance) -> Option<P
     }
     let most = rules.max_headers.get() as usize;
     (glance.length > most).then_some(Problem::HeadersTooLarge(most))
+}
+
+/// What is said of credentials that a fault refuses, a password or a token.
+fn refused(parts: &Parts, password: Refusal, token: Refusal) -> Access {
+    match parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes) {
+        None => Access::Missing,
+        Some(sent) if sent.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic ")) => {
+            Access::Refused(password)
+        }
+        Some(_) => Access::Refused(token),
+    }
 }
 
 /// Whether a fault puts an answer of its own in the place of the true one.

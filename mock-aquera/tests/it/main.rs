@@ -24,4 +24,5 @@ mod protocol;
 mod queries;
 mod raw;
 mod robust;
+mod robust_admin;
 mod users;
