@@ -5,6 +5,7 @@
 
 mod serve;
 mod settings;
+mod transfer;
 mod waiting;
 
 use std::fmt;
@@ -28,6 +29,8 @@ use crate::store::{Ref, Store};
 use crate::types::Role;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
+pub(crate) use transfer::no_type;
+pub use transfer::{Load, LoadError, LoadProblem};
 
 /// The name of the application at `/scim`.
 pub const DEFAULT_APPLICATION: &str = "default";
@@ -106,6 +109,11 @@ impl Application {
     /// The name; `default` for the one at `/scim`.
     pub fn name(&self) -> &str {
         self.0.name.as_str()
+    }
+
+    /// What its ids and draws come from, together with its name.
+    pub fn seed_number(&self) -> u64 {
+        self.0.seed
     }
 
     /// The base URL of its SCIM endpoint, without a slash at the end.
@@ -250,6 +258,22 @@ impl Application {
         store.remove_at(at, now).is_some()
     }
 
+    /// Removes all resources of a type behind the endpoint's back. Gives how many there were.
+    pub fn remove_all(&self, resource_type: &str) -> usize {
+        let now = self.0.clock.now();
+        let mut store = lock(&self.0.store);
+        let Some(kind) = store.types().named(resource_type) else { return 0 };
+        let all: Vec<Ref> = store.table(kind).order.after(None).map(|(_, slot)| Ref { kind, slot }).collect();
+        all.into_iter().filter(|at| store.remove_at(*at, now).is_some()).count()
+    }
+
+    /// How many resources there are, by the name of their type, in the order in which the types are listed.
+    pub fn counts(&self) -> Vec<(String, usize)> {
+        let store = lock(&self.0.store);
+        let types = Arc::clone(store.types());
+        types.positions().map(|(at, kind)| (kind.name().to_owned(), store.count(at))).collect()
+    }
+
     /// Whether indexes, totals and memberships agree with the resources. Takes its time; for tests.
     ///
     /// # Errors
@@ -324,9 +348,18 @@ impl Application {
         self.reset_counters();
         self.clear_faults();
         self.0.clock.reset();
-        let settings = self.settings();
-        settings.gatekeeper.reset();
-        settings.buckets.refill();
+        self.reset_tokens();
+        self.reset_limits();
+    }
+
+    /// Forgets the tokens that were issued, and what was revoked or expired before its time.
+    pub fn reset_tokens(&self) {
+        self.settings().gatekeeper.reset();
+    }
+
+    /// Lets rate limits count from the beginning.
+    pub fn reset_limits(&self) {
+        self.settings().buckets.refill();
     }
 
     /// Forgets the resources. Ids start over from the seed.

@@ -17,6 +17,7 @@ pub(crate) use access::{Access, Principal, PrincipalKind, Refusal};
 pub(crate) use gatekeeper::Gatekeeper;
 pub(crate) use oauth::TokenReply;
 pub(crate) use scheme::schemes;
+pub(crate) use secret::Fingerprint;
 
 /// The token that a server accepts when nothing else was asked for.
 pub const DEFAULT_TOKEN: &str = "mock-token";

@@ -5,14 +5,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
-use crate::auth::{Auth, DEFAULT_TOKEN};
+use crate::auth::{Auth, DEFAULT_TOKEN, Fingerprint};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
 use crate::gateway::resource::with_schemas;
 use crate::generate::write_users;
-use crate::net::{self, ListenError, NetConfig, Running};
+use crate::net::{self, Bound, ListenError, NetConfig, Running};
 use crate::profile::Profile;
 use crate::server::{AdminFront, ApplicationError, Defaults, Front, Server};
 use crate::types::{DocumentError, DocumentKind, Role, Types};
@@ -29,6 +30,8 @@ pub struct MockAqueraBuilder {
     made_up: usize,
     faults: Vec<Fault>,
     clock: Arc<dyn Clock>,
+    admin_listen: Option<SocketAddr>,
+    admin_token: Option<Fingerprint>,
     schemas: Vec<Value>,
     resource_types: Vec<Value>,
 }
@@ -148,6 +151,16 @@ impl MockAqueraBuilder {
         Self { made_up, ..self }
     }
 
+    /// Where administration listens, instead of beside the SCIM endpoints; port 0 picks a free one.
+    pub fn admin_listen(self, listen: SocketAddr) -> Self {
+        Self { admin_listen: Some(listen), ..self }
+    }
+
+    /// Lets only those into administration who show this bearer token. Without, anybody who reaches it.
+    pub fn admin_token(self, token: impl AsRef<str>) -> Self {
+        Self { admin_token: Some(Fingerprint::of(token.as_ref().as_bytes())), ..self }
+    }
+
     /// Listens and serves in the background of the present tokio runtime.
     ///
     /// # Errors
@@ -158,6 +171,9 @@ impl MockAqueraBuilder {
         let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
         let bound = net::bind(NetConfig::new(self.listen)).map_err(listen)?;
         let addr = bound.addr();
+        let admin_bound =
+            self.admin_listen.map(|at| net::bind(NetConfig::new(at)).map_err(listen)).transpose()?;
+        let admin_addr = admin_bound.as_ref().map_or(addr, Bound::addr);
         let auth = if self.auth.is_empty() { vec![Auth::bearer(DEFAULT_TOKEN)] } else { self.auth };
         let defaults = Defaults {
             profile: self.profile,
@@ -188,9 +204,14 @@ impl MockAqueraBuilder {
         if let Some((index, detail)) = failed {
             return Err(StartError::User { index, detail });
         }
-        let admin = AdminFront::new(Arc::clone(&server));
-        let running = bound.serve(Front { server: Arc::clone(&server), admin: Some(admin) });
-        Ok(MockAquera { addr, server, default, running: Some(running) })
+        let (ending, ended) = watch::channel(());
+        let admin = AdminFront::new(Arc::clone(&server), self.admin_token, ended);
+        let (admin_running, admin) = match admin_bound {
+            Some(bound) => (Some(bound.serve(admin)), None),
+            None => (None, Some(admin)),
+        };
+        let running = bound.serve(Front { server: Arc::clone(&server), admin });
+        Ok(MockAquera { addr, admin_addr, server, default, ending, running, admin_running })
     }
 }
 
@@ -209,9 +230,14 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
 #[derive(Debug)]
 pub struct MockAquera {
     addr: SocketAddr,
+    /// Where administration is.
+    admin_addr: SocketAddr,
     server: Arc<Server>,
     default: Application,
-    running: Option<Running>,
+    /// Gone, it ends what would never end by itself: whoever follows a journal.
+    ending: watch::Sender<()>,
+    running: Running,
+    admin_running: Option<Running>,
 }
 
 impl MockAquera {
@@ -226,6 +252,8 @@ impl MockAquera {
             made_up: 0,
             faults: Vec::new(),
             clock: Arc::new(SystemClock),
+            admin_listen: None,
+            admin_token: None,
             schemas: Vec::new(),
             resource_types: Vec::new(),
         }
@@ -243,7 +271,7 @@ impl MockAquera {
 
     /// The URL of the administration API, `http://127.0.0.1:PORT/_mock`.
     pub fn admin_url(&self) -> String {
-        format!("http://{}/_mock", reachable(self.addr))
+        format!("http://{}/_mock", reachable(self.admin_addr))
     }
 
     /// The application at `/scim`.
@@ -280,9 +308,13 @@ impl MockAquera {
     }
 
     /// Stops and returns once every answer that was on its way has left.
-    pub async fn stop(mut self) {
-        if let Some(running) = self.running.take() {
-            running.stop().await;
+    pub async fn stop(self) {
+        let Self { ending, running, admin_running, .. } = self;
+        drop(ending);
+        // Administration last: a test may want to see how the other port drains.
+        running.stop().await;
+        if let Some(admin) = admin_running {
+            admin.stop().await;
         }
     }
 }

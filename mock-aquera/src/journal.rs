@@ -150,6 +150,10 @@ impl Journal {
         JournalSize { exchanges: ring.records.len(), bytes: ring.bytes, last_seq: ring.last }
     }
 
+    pub(crate) fn limits(&self) -> JournalLimits {
+        lock(&self.0.ring).limits
+    }
+
     pub(crate) fn set_limits(&self, limits: JournalLimits) {
         let mut ring = lock(&self.0.ring);
         ring.limits = limits;

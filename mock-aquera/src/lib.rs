@@ -47,7 +47,7 @@ mod verify;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
+pub use application::{Application, ApplicationConfig, DEFAULT_APPLICATION, Load, LoadError, LoadProblem};
 pub use auth::{Auth, AuthKind, DEFAULT_TOKEN, DEFAULT_TOKEN_LIFETIME, ParseAuthError};
 pub use builder::{MockAquera, MockAqueraBuilder, StartError};
 pub use clock::{AppClock, Clock, ClockState, ManualClock, SystemClock};

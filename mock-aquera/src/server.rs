@@ -4,7 +4,7 @@ mod admin;
 
 use std::sync::{Arc, Mutex};
 
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Bytes, HttpBody as _};
 use axum::http::Method;
 use bytes::BytesMut;
 use dashmap::DashMap;
@@ -12,7 +12,6 @@ use hashbrown::DefaultHashBuilder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming as Coming;
 use hyper::{Request, Response};
-use tower::ServiceExt as _;
 
 use crate::application::{
     Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Incoming, Served, Settings, mixed,
@@ -259,24 +258,17 @@ impl Handler for Front {
             return respond(self.server.token(&name, request).await, &wire);
         }
         match &self.admin {
-            Some(admin) if path == "/_mock" || path.starts_with("/_mock/") => admin.answer(request).await,
+            Some(admin) if AdminFront::is_below(path) => admin.answer(request).await.map(ReplyBody::Stream),
             _ => respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire),
         }
-    }
-}
-
-impl AdminFront {
-    async fn answer(&self, request: Request<Coming>) -> Response<ReplyBody> {
-        let answered = self.router.clone().oneshot(request.map(Body::new)).await;
-        answered.unwrap_or_else(|never| match never {}).map(ReplyBody::Stream)
     }
 }
 
 /// Administration on a port of its own.
 impl Handler for AdminFront {
     async fn call(&self, request: Request<Coming>, wire: Wire) -> Response<ReplyBody> {
-        if request.uri().path().starts_with("/_mock") {
-            return self.answer(request).await;
+        if Self::is_below(request.uri().path()) {
+            return self.answer(request).await.map(ReplyBody::Stream);
         }
         respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire)
     }

@@ -35,6 +35,14 @@ pub(crate) struct Ref {
     pub(crate) slot: u32,
 }
 
+/// What `meta` says of a resource that comes back from somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Past {
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    pub(crate) version: u64,
+}
+
 /// All resources of one application.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -153,20 +161,27 @@ impl Store {
 
     /// Adds a resource; whoever has the id already goes.
     pub(crate) fn insert(&mut self, kind: u16, id: Arc<str>, content: Content, now: Timestamp) -> Ref {
+        self.restore(kind, id, content, &Past { created: now, modified: now, version: 1 })
+    }
+
+    /// Adds a resource that has been somewhere before; whoever has the id already goes.
+    pub(crate) fn restore(&mut self, kind: u16, id: Arc<str>, content: Content, past: &Past) -> Ref {
         if let Some(before) = self.find(&id) {
             self.remove(before);
         }
-        let document = self.document(kind, &content, &id, now, now, 1);
+        let Past { created, modified, version } = *past;
+        let document = self.document(kind, &content, &id, created, modified, version);
         let Content { keys, active, refs, names, secret, on_request, .. } = content;
         let group = self.types.get(kind).role == Role::Group;
+        let key = Arc::clone(&id);
         let record = Record {
-            id: Arc::clone(&id),
+            id,
             document,
             keys: keys.into(),
             order: 0,
-            version: 1,
-            created: now,
-            modified: now,
+            version,
+            created,
+            modified,
             active: active.unwrap_or(true),
             on_request,
             hidden: false,
@@ -176,7 +191,7 @@ impl Store {
         };
         let slot = self.table_mut(kind).insert(record);
         let at = Ref { kind, slot };
-        self.ids.insert(&id, at);
+        self.ids.insert(&key, at);
         if let Some(refs) = refs {
             self.set_members(at, &refs, &names);
         }
@@ -292,6 +307,15 @@ impl Store {
             self.freed_ids.remove(0);
         }
         Some(record)
+    }
+
+    /// Takes out again what was just added and nobody has seen.
+    pub(crate) fn withdraw(&mut self, added: &[Ref]) {
+        for at in added.iter().rev() {
+            if let Some(record) = self.remove(*at) {
+                self.freed_ids.retain(|id| *id != record.id);
+            }
+        }
     }
 
     /// Takes a resource out of sight: nobody can read it any more, but its unique texts stay taken.

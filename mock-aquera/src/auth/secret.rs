@@ -7,10 +7,10 @@ use subtle::{Choice, ConstantTimeEq};
 
 /// The digest of a secret. `Debug` shows nothing: a short secret can be found from its digest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint([u8; 32]);
+pub(crate) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    pub(super) fn of(secret: &[u8]) -> Self {
+    pub(crate) fn of(secret: &[u8]) -> Self {
         Self(Sha256::digest(secret).into())
     }
 

@@ -53,6 +53,12 @@ pub(super) struct Options {
     /// (repeatable)
     #[arg(long, value_name = "RULE", value_parser = Fault::parse_all)]
     fault: Vec<Vec<Fault>>,
+    /// Serve administration here and not beside the SCIM endpoints; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT")]
+    admin_listen: Option<SocketAddr>,
+    /// Let only those into administration who show this bearer token
+    #[arg(long, value_name = "TOKEN", env = "MOCK_AQUERA_ADMIN_TOKEN", hide_env_values = true)]
+    admin_token: Option<String>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -98,6 +104,17 @@ async fn serve(options: Options) -> Result<(), Failure> {
         builder = builder.user(user);
     }
     builder = options.documents.add_to(builder.users(made_up))?;
+    if let Some(listen) = options.admin_listen {
+        builder = builder.admin_listen(listen);
+    }
+    if let Some(token) = &options.admin_token {
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Failure::usage(
+                "read --admin-token (or MOCK_AQUERA_ADMIN_TOKEN): a token is visible ASCII without spaces",
+            ));
+        }
+        builder = builder.admin_token(token);
+    }
     let server = builder.start().await.map_err(|error| match (&error, &options.load) {
         _ if let Some(failure) = options.documents.failure(&error) => failure,
         (StartError::User { index, detail }, Some(file)) if *index < lines.len() => {
@@ -109,7 +126,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
         write_port(file, server.addr().port())
             .map_err(|error| Failure::failed(format!("write the port to {}: {error}", file.display())))?;
     }
-    announce(&server, options.json, options.seed, &profile, &auth)?;
+    let admin_token = options.admin_token.as_deref();
+    announce(&server, options.json, options.seed, &profile, &auth, admin_token)?;
     interrupted.await;
     tracing::info!("stopping: no new connection is taken, answers on their way are finished");
     let applications = server.application_count();
@@ -173,6 +191,7 @@ fn announce(
     seed: u64,
     profile: &Profile,
     auth: &[Auth],
+    admin_token: Option<&str>,
 ) -> Result<(), Failure> {
     let (scim, admin) = (server.scim_url(), server.admin_url());
     let mut out = io::stdout().lock();
@@ -201,7 +220,8 @@ fn announce(
         r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"new.person@example.com"}"#;
     let body = format!("-H 'Content-Type: application/scim+json' -d {}", quoted(user));
     writeln!(out, "  curl {header}{body} {scim}/Users")?;
-    writeln!(out, "  curl {admin}/applications/default/journal")?;
+    let shown = admin_token.map(|token| format!("-H {} ", quoted(&format!("Authorization: Bearer {token}"))));
+    writeln!(out, "  curl {}{admin}/applications/default/journal", shown.unwrap_or_default())?;
     Ok(out.flush()?)
 }
 

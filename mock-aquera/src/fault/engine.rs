@@ -36,11 +36,12 @@ impl FromStr for FaultId {
 }
 
 /// What has become of a fault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FaultState {
     /// Its name, by which it can be removed.
+    #[schema(value_type = u64)]
     pub id: FaultId,
     /// The rule in its canonical form.
     pub rule: String,

@@ -36,6 +36,11 @@ impl Application {
         self.journal_ring().set_limits(limits);
     }
 
+    /// How much the journal may hold.
+    pub fn journal_limits(&self) -> JournalLimits {
+        self.journal_ring().limits()
+    }
+
     /// How much the journal holds.
     pub fn journal_size(&self) -> JournalSize {
         self.journal_ring().size()

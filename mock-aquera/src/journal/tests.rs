@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio_stream::StreamExt as _;
 
 use super::*;
+use crate::hops::Downstreams;
 
 /// Stands in every place where a secret can be.
 const SECRET: &str = "hunter2";
@@ -72,7 +73,7 @@ pub(crate) fn record(method: Method, uri: &str, body: &str) -> Record {
         status: Some(StatusCode::OK),
         response_headers: HeaderMap::new(),
         response_body: Bytes::new(),
-        downstream: crate::hops::Downstreams::None,
+        downstream: Downstreams::None,
         faults: Vec::new(),
         dialects: Vec::new(),
         changes: Vec::new(),

@@ -15,7 +15,7 @@ use super::members::Names;
 use crate::types::{Kind, Role};
 
 /// A text that is indexed, in the form in which it is compared.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
     /// The position of its path among the watched ones.
     pub(crate) index: u8,

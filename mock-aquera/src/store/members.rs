@@ -105,6 +105,20 @@ impl Store {
         changed
     }
 
+    /// Puts the groups that a resource is directly in into the order of places, by id; those without one come last.
+    pub(crate) fn sort_groups(&mut self, member: Ref, place: impl Fn(&str) -> Option<usize>) {
+        let Some(kind) = self.types().of_role(Role::Group) else { return };
+        let Some(record) = self.table(member.kind).get(member.slot) else { return };
+        let mut groups = record.member_of.clone();
+        groups.sort_by_key(|slot| {
+            let group = self.table(kind).get(*slot);
+            group.and_then(|group| place(&group.id)).unwrap_or(usize::MAX)
+        });
+        if let Some(record) = self.table_mut(member.kind).get_mut(member.slot) {
+            record.member_of = groups;
+        }
+    }
+
     fn members_mut(&mut self, group: Ref) -> Option<&mut Members> {
         self.table_mut(group.kind).get_mut(group.slot)?.members.as_deref_mut()
     }
@@ -117,8 +131,8 @@ impl Store {
         }
     }
 
-    /// Makes these the members, called so.
-    pub(super) fn set_members(&mut self, group: Ref, members: &[Ref], names: &Names) {
+    /// Makes these the members, called so. No new version: for what nobody has seen yet, or what has one already.
+    pub(crate) fn set_members(&mut self, group: Ref, members: &[Ref], names: &Names) {
         if let Some(list) = self.members_mut(group) {
             list.names.clear();
         }

@@ -15,6 +15,59 @@ async fn admin(mock: &MockAquera, method: Method, path: &str, body: Option<Value
     .await
 }
 
+/// Whoever administrates a mock.
+pub(crate) struct Admin {
+    http: reqwest::Client,
+    pub(crate) base: String,
+}
+
+impl Admin {
+    pub(crate) fn of(mock: &MockAquera) -> Self {
+        Self { http: http(), base: mock.admin_url() }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        finish(self.request(Method::GET, path)).await
+    }
+
+    /// What a GET that succeeds says.
+    pub(crate) async fn read(&self, path: &str) -> Value {
+        let answer = self.get(path).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{answer:?}");
+        answer.json()
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        finish(self.request(method, path).body(body)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, body.to_string()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, body.to_string()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        finish(self.request(Method::DELETE, path)).await
+    }
+
+    /// Something that can't be done: checks the shape of the answer, its status, and a part of what it says.
+    pub(crate) async fn refused(&self, method: Method, path: &str, body: &str, status: u16, part: &str) {
+        let answer = self.send(method.clone(), path, body.to_owned()).await;
+        let told = format!("{method} {path} {body}: {answer:?}");
+        assert_eq!((answer.status, answer.header("content-type")), (status, "application/json"), "{told}");
+        let message = answer.json()["error"].as_str().unwrap().to_owned();
+        assert!(message.contains(part), "{told}");
+        assert!(!answer.text.contains("hunter2"), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn an_application_is_configured_seeded_watched_and_removed() {
     let mock = start().await;
@@ -40,13 +93,14 @@ async fn an_application_is_configured_seeded_watched_and_removed() {
 
     let rules =
         go(Method::POST, "/applications/hr/faults", Some(json!({"rule": "status=503 times=2"}))).await;
-    assert_eq!((rules.status, rules.json()), (201, json!({"rules": ["status=503 times=2"]})));
+    assert_eq!((rules.status, &rules.json()["rules"]), (201, &json!(["status=503 times=2"])));
     assert_eq!(scim.get("/Users").await.status, 503);
     let preset = go(Method::POST, "/applications/hr/faults", Some(json!({"rule": "mild"}))).await;
     let rules = preset.json()["rules"].as_array().unwrap().len();
     assert_eq!((preset.status, rules), (201, 1 + mock_aquera::Fault::preset("mild").unwrap().len()));
     assert_eq!(go(Method::DELETE, "/applications/hr/faults", None).await.status, 204);
-    assert_eq!(go(Method::GET, "/applications/hr/faults", None).await.json(), json!({"rules": []}));
+    let none = json!({"rules": [], "faults": []});
+    assert_eq!(go(Method::GET, "/applications/hr/faults", None).await.json(), none);
 
     let journal = go(Method::GET, "/applications/hr/journal", None).await.json();
     let seen: Vec<_> =

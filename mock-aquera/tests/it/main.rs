@@ -3,6 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
 
 mod admin;
+mod admin_applications;
+mod admin_door;
+mod admin_journal;
+mod admin_program;
+mod admin_transfer;
 mod applications;
 mod auth;
 mod bad_clients;

@@ -1,0 +1,441 @@
+//! All resources of an application out of it as NDJSON, and in again.
+//!
+//! What comes in is looked at as a whole before anything is kept: a load that fails leaves everything as it was.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use scim::path::get_ci;
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use super::{Application, Settings, new_store};
+use crate::clock::Clock as _;
+use crate::gateway::resource::{self, Joining};
+use crate::lock;
+use crate::store::content::Content;
+use crate::store::show::MembersShown;
+use crate::store::{Past, Ref, Store};
+use crate::types::{Kind, Role};
+
+/// How resources are taken in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Takes what a POST would refuse: two users with one `userName`, values of the wrong type, members that don't
+    /// exist (which are passed over). An `id` that is in use takes the place of the resource that has it.
+    pub unchecked: bool,
+    /// Takes them in the place of all resources that are there.
+    pub replace: bool,
+}
+
+/// Why nothing was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadError {
+    /// What is wrong, in the order of the lines.
+    pub problems: Vec<LoadProblem>,
+}
+
+/// What is wrong with one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct LoadProblem {
+    /// The line on which the resource begins, or the mistake is, from one.
+    pub line: usize,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+impl std::error::Error for LoadError {}
+
+/// At most so many problems are named.
+const MAX_NAMED: usize = 5;
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("load the resources, so none was kept")?;
+        for problem in self.problems.iter().take(MAX_NAMED) {
+            write!(f, "; line {}: {}", problem.line, problem.detail)?;
+        }
+        match self.problems.len().saturating_sub(MAX_NAMED) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+impl Application {
+    /// All resources in full representation, one JSON object a line, type by type in order of creation.
+    pub fn dump(&self) -> Vec<u8> {
+        let store = lock(&self.0.store);
+        let mut out = Vec::new();
+        for (kind, _) in store.types().positions() {
+            for (_, slot) in store.table(kind).order.after(None) {
+                let at = Ref { kind, slot };
+                if let Some(record) = store.get(at) {
+                    store.show_into(&mut out, at, record, MembersShown::Whole);
+                    out.push(b'\n');
+                }
+            }
+        }
+        out
+    }
+
+    /// Takes in resources of all types, one JSON object a line or an array of them, and gives how many. Their type is
+    /// what `meta.resourceType` says, or else whose schema they have. `id` and `meta` are kept where they are there; the
+    /// members of a group may come after it; whoever has no `id` comes behind all others. So what [`dump`](Self::dump) gave comes back as it was, save passwords.
+    ///
+    /// # Errors
+    /// What is wrong, with its line. Nothing has changed then.
+    pub fn load(&self, text: &[u8], how: Load) -> Result<usize, LoadError> {
+        let settings = self.settings();
+        let now = self.0.clock.now();
+        let mut problems = Vec::new();
+        let arrivals: Vec<Arrival> = pieces(text)
+            .map_err(|problem| LoadError { problems: vec![problem] })?
+            .into_iter()
+            .filter_map(|(line, piece)| match Arrival::read(&settings, line, piece, how, now) {
+                Ok(arrival) => Some(arrival),
+                Err(detail) => {
+                    problems.push(LoadProblem { line, detail });
+                    None
+                }
+            })
+            .collect();
+        let mut there = lock(&self.0.store);
+        if how.replace {
+            let mut store = new_store(&settings, self.0.seed, &self.0.name);
+            let count = take_in(&settings, &mut store, arrivals, how, problems)?;
+            *there = store;
+            return Ok(count);
+        }
+        take_in(&settings, &mut there, arrivals, how, problems)
+    }
+}
+
+/// One resource on its way in.
+struct Arrival {
+    line: usize,
+    kind: u16,
+    id: Option<Arc<str>>,
+    past: Past,
+    content: Content,
+    members: Option<Value>,
+    /// The ids of the groups that it was in, in their order.
+    groups: Vec<String>,
+}
+
+impl Arrival {
+    fn read(
+        settings: &Settings,
+        line: usize,
+        text: &[u8],
+        how: Load,
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        let tree: Value = serde_json::from_slice(text).map_err(|error| reason(&error))?;
+        let Value::Object(tree) = tree else { return Err("a resource is a JSON object".to_owned()) };
+        let kind_at = kind_of(settings, &tree)?;
+        let kind = settings.types.get(kind_at);
+        let id = match get_ci(&tree, "id") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(id)) if !id.is_empty() => Some(Arc::from(id.as_str())),
+            Some(_) => return Err("`id` is a text that is not empty; leave it out for a new one".to_owned()),
+        };
+        let past = past(&tree, now);
+        // Who was here before may have lost `active` since.
+        let is_new = get_ci(&tree, "meta").is_none();
+        let groups = groups(kind, &tree);
+        let (content, members) = if how.unchecked {
+            let members = get_ci(&tree, "members").cloned();
+            let content = if is_new {
+                resource::completed(kind, Value::Object(tree))
+            } else {
+                Content { secret: None, ..Content::of_tree(kind, &tree) }
+            };
+            (content, members)
+        } else {
+            let taken = if get_ci(&tree, "schemas").is_some() {
+                resource::take(settings, kind, text)
+            } else {
+                let whole = resource::with_schemas(&Value::Object(tree), &kind.schemas);
+                resource::take(settings, kind, whole.to_string().as_bytes())
+            };
+            let taken = taken.map_err(|problem| problem.to_string())?;
+            let mut content = taken.content;
+            if is_new && kind.role == Role::User && content.active.is_none() {
+                content.add_flag("active", true);
+            }
+            (content, taken.members)
+        };
+        Ok(Self { line, kind: kind_at, id, past, content, members, groups })
+    }
+}
+
+/// Checks what can be checked before anything is in, puts everything in, and joins the groups.
+fn take_in(
+    settings: &Settings,
+    store: &mut Store,
+    arrivals: Vec<Arrival>,
+    how: Load,
+    mut problems: Vec<LoadProblem>,
+) -> Result<usize, LoadError> {
+    if !how.unchecked {
+        problems.extend(clashes(store, &arrivals));
+    }
+    if !problems.is_empty() {
+        return Err(failed(problems));
+    }
+    let count = arrivals.len();
+    // Nobody can be a member who has no id yet. And an id that is drawn is gone, so the others come last.
+    let (named, nameless): (Vec<_>, Vec<_>) = arrivals.into_iter().partition(|arrival| arrival.id.is_some());
+    let mut added = Vec::with_capacity(count);
+    let mut joins = Vec::new();
+    for Arrival { line, kind, id, past, content, members, groups } in named {
+        let Some(id) = id else { continue };
+        added.push(store.restore(kind, Arc::clone(&id), content, &past));
+        if members.is_some() || groups.len() > 1 {
+            joins.push((line, id, members, groups));
+        }
+    }
+    let mut joining = |store: &Store, line, members: Option<Value>| match members {
+        None => None,
+        Some(members) if how.unchecked => Some(Joining::known(store, &members)),
+        Some(members) => resource::resolve(settings, store, &members)
+            .map_err(|problem| problems.push(LoadProblem { line, detail: problem.to_string() }))
+            .ok(),
+    };
+    let joins: Vec<_> = joins
+        .into_iter()
+        .map(|(line, id, members, groups)| (id, joining(store, line, members), groups))
+        .collect();
+    let nameless: Vec<_> = nameless
+        .into_iter()
+        .map(|mut arrival| {
+            let joined = joining(store, arrival.line, arrival.members.take());
+            super::join(&mut arrival.content, joined);
+            arrival
+        })
+        .collect();
+    if !problems.is_empty() {
+        store.withdraw(&added);
+        return Err(failed(problems));
+    }
+    for Arrival { kind, past, content, .. } in nameless {
+        let id = store.new_id();
+        store.restore(kind, id, content, &past);
+    }
+    // Of two with one id the later is there by now.
+    for (id, joining, _) in &joins {
+        if let (Some(at), Some(Joining { refs, names })) = (store.find(id), joining) {
+            store.set_members(at, refs, names);
+        }
+    }
+    for (id, _, groups) in &joins {
+        if let (Some(at), [_, _, ..]) = (store.find(id), groups.as_slice()) {
+            let places: HashMap<&str, usize> = groups.iter().map(String::as_str).zip(0..).collect();
+            store.sort_groups(at, |id| places.get(id).copied());
+        }
+    }
+    Ok(count)
+}
+
+fn failed(mut problems: Vec<LoadProblem>) -> LoadError {
+    problems.sort_by_key(|problem| problem.line);
+    LoadError { problems }
+}
+
+/// What can't be beside what is there, or beside each other.
+fn clashes(store: &Store, arrivals: &[Arrival]) -> Vec<LoadProblem> {
+    let mut problems = Vec::new();
+    let mut ids = HashSet::new();
+    let mut texts = HashSet::new();
+    for Arrival { line, kind, id, content, .. } in arrivals {
+        let mut wrong = |detail| problems.push(LoadProblem { line: *line, detail });
+        if let Some(id) = id {
+            if store.find(id).is_some() {
+                wrong(format!(
+                    "there is a resource with the id {id:?} already; replace=true loads in its place"
+                ));
+            } else if !ids.insert(id) {
+                wrong(format!("the id {id:?} is there twice"));
+            }
+        }
+        let watched = &store.types().get(*kind).watched;
+        let path = |at: u8| watched.get(usize::from(at)).map_or("", |watched| watched.text.as_str());
+        if let Some(taken) = store.taken(*kind, &content.keys, None) {
+            let key = content.keys.iter().find(|key| path(key.index) == taken);
+            let text = key.map_or("", |key| &*key.text);
+            wrong(format!(
+                "{taken} {text:?} belongs to a resource that is there; replace=true loads in its place"
+            ));
+        }
+        let unique = |at: u8| watched.get(usize::from(at)).is_some_and(|watched| watched.unique);
+        for key in content.keys.iter().filter(|key| unique(key.index)) {
+            if !texts.insert((*kind, key)) {
+                wrong(format!("{} {:?} is there twice", path(key.index), key.text));
+            }
+        }
+    }
+    problems
+}
+
+fn kind_of(settings: &Settings, tree: &Map<String, Value>) -> Result<u16, String> {
+    let said = get_ci(tree, "meta").and_then(Value::as_object).and_then(|meta| get_ci(meta, "resourceType"));
+    if let Some(Value::String(name)) = said {
+        return settings.types.named(name).ok_or_else(|| no_type(settings, name));
+    }
+    let urns = get_ci(tree, "schemas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let has =
+        |urn: &str| urns.iter().any(|listed| listed.as_str().is_some_and(|l| l.eq_ignore_ascii_case(urn)));
+    let mut kinds = settings.types.positions();
+    let found = kinds.find(|(_, kind)| has(kind.schemas.core().id().as_str()));
+    found
+        .map(|(at, _)| at)
+        .ok_or_else(|| "its type can't be told: write `schemas`, or `meta` with a `resourceType`".to_owned())
+}
+
+/// What is wrong with the name of a type, and which ones there are.
+pub(crate) fn no_type(settings: &Settings, name: &str) -> String {
+    let names: Vec<&str> = settings.types.all().iter().map(Kind::name).collect();
+    format!("there is no resource type `{name}`, only {}", names.join(", "))
+}
+
+/// What `meta` says, as far as it can be meant.
+fn past(tree: &Map<String, Value>, now: Timestamp) -> Past {
+    let empty = Map::new();
+    let meta = get_ci(tree, "meta").and_then(Value::as_object).unwrap_or(&empty);
+    let text = |name: &str| get_ci(meta, name).and_then(Value::as_str);
+    let instant = |name: &str| text(name).and_then(|text| text.parse::<Timestamp>().ok());
+    let created = instant("created").or_else(|| instant("lastModified")).unwrap_or(now);
+    // Behind the point stands what the groups of a user add. There has to be room for later ones.
+    let version: Option<u64> = text("version").and_then(|tag| {
+        let number = tag.trim_start_matches("W/").trim_matches('"');
+        number.split('.').next().and_then(|number| number.parse().ok())
+    });
+    let version = version.unwrap_or(1).clamp(1, u64::MAX / 2);
+    Past { created, modified: instant("lastModified").unwrap_or(created), version }
+}
+
+fn groups(kind: &Kind, tree: &Map<String, Value>) -> Vec<String> {
+    if kind.role != Role::User {
+        return Vec::new();
+    }
+    let listed = get_ci(tree, "groups").and_then(Value::as_array).into_iter().flatten();
+    listed.filter_map(|group| group.get("value")?.as_str().map(str::to_owned)).collect()
+}
+
+/// The message of a JSON error without the place, which counts from the resource and not from the text.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or_default();
+    format!("{what} (column {})", error.column())
+}
+
+/// The resources in a text, each with the number of its first line: an array's elements, or the lines.
+fn pieces(text: &[u8]) -> Result<Vec<(usize, &[u8])>, LoadProblem> {
+    let start = text.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(text.len());
+    let whole = serde_json::from_slice::<IgnoredAny>(text);
+    match (text.get(start), whole) {
+        (None, _) => Ok(Vec::new()),
+        (Some(b'['), Ok(_)) => Ok(elements(text, start)),
+        (Some(b'['), Err(error)) => Err(LoadProblem { line: error.line(), detail: reason(&error) }),
+        (_, Ok(_)) => Ok(vec![(1 + newlines(&text[..start]), &text[start..])]),
+        (_, Err(_)) => {
+            let lines = (1..).zip(text.split(|byte| *byte == b'\n'));
+            Ok(lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect())
+        }
+    }
+}
+
+fn newlines(text: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', text).count()
+}
+
+/// The elements of an array that is known to be well-formed and begins at `start`.
+fn elements(text: &[u8], start: usize) -> Vec<(usize, &[u8])> {
+    let mut found = Vec::new();
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    let (mut line, mut from) = (1 + newlines(&text[..start]), None);
+    for (at, byte) in text.iter().enumerate().skip(start) {
+        if quoted {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => quoted = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'\n' => line += 1,
+            b',' | b']' if depth == 1 => {
+                found.extend(from.take().map(|(line, from): (usize, usize)| (line, &text[from..at])));
+                if *byte == b']' {
+                    break;
+                }
+            }
+            b'[' | b'{' => {
+                if depth == 1 && from.is_none() {
+                    from = Some((line, at));
+                }
+                depth += 1;
+            }
+            b']' | b'}' => depth -= 1,
+            _ if byte.is_ascii_whitespace() => {}
+            _ => {
+                quoted = *byte == b'"';
+                if depth == 1 && from.is_none() {
+                    from = Some((line, at));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_into_resources() {
+        #[track_caller]
+        fn check(text: &str, expected: &[(usize, &str)]) {
+            let found = pieces(text.as_bytes()).unwrap();
+            let found: Vec<_> =
+                found.iter().map(|(line, text)| (*line, std::str::from_utf8(text).unwrap().trim())).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+        check("", &[]);
+        check(" \n ", &[]);
+        check("[]", &[]);
+        check("{}\n\n{\"a\":1}\n", &[(1, "{}"), (3, "{\"a\":1}")]);
+        check("\n{\n\"a\":\n1}\n", &[(2, "{\n\"a\":\n1}")]);
+        check("{}\n{", &[(1, "{}"), (2, "{")]);
+        check(
+            "[\n{\"a\":[1,{\"b\":\"],\\\"\"}]},\n\n{}, 7\n,\"x\\\\\"]",
+            &[(2, "{\"a\":[1,{\"b\":\"],\\\"\"}]}"), (4, "{}"), (4, "7"), (5, "\"x\\\\\"")],
+        );
+        assert_eq!(pieces(b"[\n{},\n{]").unwrap_err().line, 3);
+    }
+
+    #[test]
+    fn what_meta_says_counts_as_far_as_it_can_be_meant() {
+        let (now, then) = (Timestamp::UNIX_EPOCH, "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
+        #[track_caller]
+        fn check(meta: &Value, now: Timestamp, created: Timestamp, modified: Timestamp, version: u64) {
+            let tree = serde_json::json!({ "META": meta });
+            let found = past(tree.as_object().unwrap(), now);
+            assert_eq!(found, Past { created, modified, version }, "{tree}");
+        }
+        use serde_json::json;
+        check(&json!(null), now, now, now, 1);
+        check(&json!({"created": "2026-01-01T00:00:00.000Z", "version": "W/\"7\""}), now, then, then, 7);
+        check(&json!({"lastModified": "2026-01-01T00:00:00Z", "version": "W/\"7.0f\""}), now, then, then, 7);
+        check(&json!({"created": "soon", "lastModified": 7, "version": "x"}), now, now, now, 1);
+        check(&json!({"version": "0"}), now, now, now, 1);
+        check(&json!({"version": u64::MAX.to_string()}), now, now, now, u64::MAX / 2);
+    }
+}

@@ -1,0 +1,363 @@
+//! What administration takes and gives: errors, bodies, queries, and the application that a path names.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::SignedDuration;
+use percent_encoding::percent_decode_str;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Shared;
+use crate::application::{Application, LoadError, LoadProblem, no_type};
+use crate::nearest::nearest;
+use crate::server::ApplicationError;
+
+/// The largest body that is read, in bytes: some hundred thousand users at once.
+pub(super) const MAX_BODY: usize = 128 * 1024 * 1024;
+
+/// What administration can answer with instead of doing what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AdminError {
+    #[error("nothing is at this path of the administration API; GET /_mock lists what there is")]
+    NoSuchPath,
+    #[error("this method is not possible here; the Allow header says which are")]
+    MethodNotAllowed,
+    #[error("administration needs its token here: send `Authorization: Bearer TOKEN`, as --admin-token says")]
+    Unauthorized,
+    #[error(
+        "there is no application called `{0}`; GET /_mock/applications lists those that there are, and PUT makes one"
+    )]
+    NoSuchApplication(String),
+    #[error("{0}")]
+    NoSuchType(String),
+    #[error("there is no {resource_type} with the id `{id}`")]
+    NoSuchResource { resource_type: String, id: String },
+    #[error("there is no fault `{0}`; GET on the faults lists them with their ids")]
+    NoSuchFault(String),
+    #[error(transparent)]
+    Application(#[from] ApplicationError),
+    #[error("the body is not usable: {0}")]
+    BadBody(String),
+    #[error("the query is not usable: {0}")]
+    BadQuery(String),
+    #[error("failed to {0}")]
+    Load(#[from] LoadError),
+    #[error("the body is larger than {0} bytes; send it in parts")]
+    TooLarge(usize),
+    #[error("the server is about to stop")]
+    Ending,
+    #[error("this could not be carried out; the log says why")]
+    Broken,
+}
+
+/// An answer to what can't be done.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct ErrorBody {
+    /// What is wrong, and the way out.
+    error: String,
+    /// Of a load: everything that is wrong with it, each with its line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problems: Option<Vec<LoadProblem>>,
+}
+
+impl IntoResponse for AdminError {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::NoSuchPath
+            | Self::NoSuchApplication(_)
+            | Self::NoSuchType(_)
+            | Self::NoSuchResource { .. }
+            | Self::NoSuchFault(_) => StatusCode::NOT_FOUND,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Application(ApplicationError::BadName(_))
+            | Self::BadBody(_)
+            | Self::BadQuery(_)
+            | Self::Load(_) => StatusCode::BAD_REQUEST,
+            Self::Application(ApplicationError::Exists(_)) => StatusCode::CONFLICT,
+            Self::Application(ApplicationError::TooMany) | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let error = self.to_string();
+        let problems = if let Self::Load(LoadError { problems }) = self { Some(problems) } else { None };
+        let mut response = answer(status, &ErrorBody { error, problems });
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static(r#"Bearer realm="mock-aquera administration""#);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+pub(super) fn bad_body(reason: impl std::fmt::Display) -> AdminError {
+    AdminError::BadBody(reason.to_string())
+}
+
+pub(super) fn bad_query(reason: impl std::fmt::Display) -> AdminError {
+    AdminError::BadQuery(reason.to_string())
+}
+
+pub(super) fn ok(value: &impl Serialize) -> Response {
+    answer(StatusCode::OK, value)
+}
+
+pub(super) fn answer(status: StatusCode, value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(text) => (status, [(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "an answer of administration could not be written as JSON");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Does what takes its time where it holds nobody up.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, AdminError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| AdminError::Broken)
+}
+
+/// The application that the path names.
+pub(super) struct Named(pub(super) Application);
+
+impl FromRequestParts<Shared> for Named {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, admin: &Shared) -> Result<Self, AdminError> {
+        let name = parameter(parts, admin, "name").await?;
+        admin.server.application(&name).map(Self).ok_or(AdminError::NoSuchApplication(name))
+    }
+}
+
+/// The resource type that the path names, and its application.
+pub(super) struct OfType(pub(super) Application, pub(super) String);
+
+impl FromRequestParts<Shared> for OfType {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, admin: &Shared) -> Result<Self, AdminError> {
+        let Named(application) = Named::from_request_parts(parts, admin).await?;
+        let written = parameter(parts, admin, "type").await?;
+        let settings = application.settings();
+        match settings.types.named(&written) {
+            Some(at) => {
+                let name = settings.types.get(at).name().to_owned();
+                Ok(Self(application, name))
+            }
+            None => Err(AdminError::NoSuchType(no_type(&settings, &written))),
+        }
+    }
+}
+
+/// The id at the end of a path.
+pub(super) struct Id(pub(super) String);
+
+impl FromRequestParts<Shared> for Id {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, admin: &Shared) -> Result<Self, AdminError> {
+        parameter(parts, admin, "id").await.map(Self)
+    }
+}
+
+/// The application's name in a path, whether or not there is one.
+pub(super) struct Name(pub(super) String);
+
+impl FromRequestParts<Shared> for Name {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, admin: &Shared) -> Result<Self, AdminError> {
+        parameter(parts, admin, "name").await.map(Self)
+    }
+}
+
+async fn parameter(parts: &mut Parts, admin: &Shared, name: &str) -> Result<String, AdminError> {
+    let all = RawPathParams::from_request_parts(parts, admin).await.map_err(|_| AdminError::NoSuchPath)?;
+    let mut all = all.iter();
+    all.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).ok_or(AdminError::NoSuchPath)
+}
+
+/// The body as it came, whatever its media type.
+pub(super) struct Raw(pub(super) Bytes);
+
+impl FromRequest<Shared> for Raw {
+    type Rejection = AdminError;
+
+    async fn from_request(request: Request, admin: &Shared) -> Result<Self, AdminError> {
+        let limit =
+            if request.uri().path().ends_with("/load") { super::transfer::MAX_LOAD } else { MAX_BODY };
+        let refused = |rejection: BytesRejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => AdminError::TooLarge(limit),
+            _ => bad_body(rejection.body_text()),
+        };
+        Bytes::from_request(request, admin).await.map(Self).map_err(refused)
+    }
+}
+
+/// A JSON body, whatever its media type.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
+    type Rejection = AdminError;
+
+    async fn from_request(request: Request, admin: &Shared) -> Result<Self, AdminError> {
+        let Raw(body) = Raw::from_request(request, admin).await?;
+        parsed(&body).map(Self)
+    }
+}
+
+/// What a body says as JSON.
+pub(super) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, AdminError> {
+    serde_json::from_slice(body).map_err(|error| match body.trim_ascii().first() {
+        None => bad_body("it is empty, and a JSON text is needed"),
+        // A text that stands alone may be a secret, and the message would repeat it.
+        Some(first) if !b"{[".contains(first) && serde_json::from_slice::<IgnoredAny>(body).is_ok() => {
+            bad_body("it is a single value, and a JSON object is needed")
+        }
+        Some(_) => bad_body(error),
+    })
+}
+
+/// The pairs of the query, decoded, in order.
+#[derive(Debug)]
+pub(super) struct Pairs(Vec<(String, String)>);
+
+impl FromRequestParts<Shared> for Pairs {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, AdminError> {
+        Ok(Self::of(parts.uri.query().unwrap_or_default()))
+    }
+}
+
+impl Pairs {
+    fn of(query: &str) -> Self {
+        let decoded =
+            |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(key), decoded(value))
+        });
+        Self(pairs.collect())
+    }
+
+    /// Takes out the value of a key that may be there once.
+    pub(super) fn take(&mut self, key: &str) -> Result<Option<String>, AdminError> {
+        let found: Vec<String> =
+            self.0.extract_if(.., |(known, _)| known == key).map(|(_, value)| value).collect();
+        match found.as_slice() {
+            [] => Ok(None),
+            [value] => Ok(Some(value.clone())),
+            _ => Err(bad_query(format!("`{key}` is there twice, once is enough"))),
+        }
+    }
+
+    /// Takes out a key that is `true` or `false`; without a value it is true.
+    pub(super) fn take_flag(&mut self, key: &str) -> Result<bool, AdminError> {
+        match self.take(key)?.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true" | "") => Ok(true),
+            Some(other) => Err(bad_query(format!("`{key}` is true or false, not `{other}`"))),
+        }
+    }
+
+    /// The pairs that nobody has taken.
+    pub(super) fn rest(self) -> Vec<(String, String)> {
+        self.0
+    }
+
+    /// Makes sure that nothing is left.
+    pub(super) fn end(self, known: &'static [&'static str]) -> Result<(), AdminError> {
+        let Some((key, _)) = self.0.first() else { return Ok(()) };
+        let meant = nearest(key, known.iter().copied());
+        Err(bad_query(match (meant, known) {
+            (Some(meant), _) => format!("`{key}` is nothing here; did you mean `{meant}`?"),
+            (None, []) => format!("`{key}` is nothing here, and neither is anything else"),
+            (None, known) => format!("`{key}` is nothing here; what is: {}", known.join(", ")),
+        }))
+    }
+}
+
+/// A length of time: `30s`, `1h 30m`, `PT30S`; a number alone is seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span(pub(super) SignedDuration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number =
+            text.parse::<f64>().ok().and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok());
+        number.or_else(|| text.parse().ok()).map(Self).ok_or_else(|| {
+            format!("`{text}` is no length of time; write it like 500ms, 30s, 1h 30m or PT30S")
+        })
+    }
+}
+
+impl Span {
+    /// As what may be waited for.
+    pub(super) fn waiting(self) -> Result<Duration, String> {
+        Duration::try_from(self.0).map_err(|_| "a wait can't last less than no time".to_owned())
+    }
+
+    /// A text or a number of seconds.
+    pub(super) fn of_json(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::String(text) => text.parse(),
+            Value::Number(seconds) => seconds.to_string().parse(),
+            _ => Err("a length of time is a text like 30s or PT30S, or a number of seconds".to_owned()),
+        }
+    }
+}
+
+/// Ids of what was made.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub(super) struct Ids {
+    /// In the order of what was sent.
+    pub(super) ids: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read() {
+        #[track_caller]
+        fn check(text: &str, milliseconds: i64) {
+            assert_eq!(text.parse(), Ok(Span(SignedDuration::from_millis(milliseconds))), "{text}");
+        }
+        check("30s", 30_000);
+        check("500ms", 500);
+        check("1h 30m", 5_400_000);
+        check("PT1H", 3_600_000);
+        check("-5s", -5_000);
+        check("2.5", 2_500);
+        for text in ["", "soon", "P1Y", "NaN", "inf"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+        assert!(Span(SignedDuration::from_secs(-1)).waiting().is_err());
+    }
+
+    #[test]
+    fn pairs_are_taken_out() {
+        let mut pairs = Pairs::of("a=1&b=x+y%26&c&d=no&d=yes&e=maybe");
+        assert_eq!(pairs.take("a").unwrap().as_deref(), Some("1"));
+        assert_eq!(pairs.take("b").unwrap().as_deref(), Some("x y&"));
+        assert!(pairs.take_flag("c").unwrap() && !pairs.take_flag("c").unwrap());
+        assert!(pairs.take("d").is_err() && pairs.take_flag("e").is_err());
+        assert!(pairs.rest().is_empty());
+        let message = Pairs::of("wat=1").end(&["what"]).unwrap_err().to_string();
+        assert!(message.contains("did you mean `what`?"), "{message}");
+    }
+}

@@ -1,0 +1,92 @@
+//! The faults of an application.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::answer::{AdminError, Id, Named, Raw, answer, bad_body, ok, parsed};
+use crate::application::Application;
+use crate::fault::{Fault, FaultId, FaultState};
+
+/// The faults of an application.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct FaultList {
+    /// The rules that can still strike.
+    rules: Vec<String>,
+    /// What has become of each, the last of those included that can strike no more.
+    faults: Vec<FaultState>,
+}
+
+/// Faults that were added, and all that there are.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct FaultsAdded {
+    /// The ids of the new ones, in the order of their rules.
+    #[schema(value_type = Vec<u64>)]
+    ids: Vec<FaultId>,
+    /// The rules that can still strike.
+    rules: Vec<String>,
+    /// What has become of each, the last of those included that can strike no more.
+    faults: Vec<FaultState>,
+}
+
+/// Rules to add.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FaultRules {
+    /// Rules, one a line, or the presets `mild`, `rough` and `hostile`: `status=503 method=POST times=2`.
+    #[schema(examples("status=503 method=POST times=2", "mild"))]
+    rule: String,
+}
+
+/// List the faults with what has become of them.
+#[utoipa::path(get, path = "/applications/{name}/faults", tag = "faults",
+    responses((status = 200, description = "Those that can strike, and the last of the others.", body = FaultList)))]
+pub(super) async fn list(Named(application): Named) -> Response {
+    let (rules, faults) = both(&application);
+    ok(&FaultList { rules, faults })
+}
+
+/// Add faults behind those that are there.
+///
+/// The body is an object with a `rule`, or the rules themselves as plain text. All of them are added, or none.
+#[utoipa::path(post, path = "/applications/{name}/faults", tag = "faults",
+    request_body(content((FaultRules = "application/json"), (String = "text/plain"))),
+    responses((status = 201, description = "They are added.", body = FaultsAdded)))]
+pub(super) async fn add(Named(application): Named, Raw(body): Raw) -> Result<Response, AdminError> {
+    let rules = if body.trim_ascii_start().starts_with(b"{") {
+        parsed::<FaultRules>(&body)?.rule
+    } else {
+        String::from_utf8(body.to_vec()).map_err(|_| bad_body("rules are UTF-8 text"))?
+    };
+    let faults = Fault::parse_all(&rules).map_err(bad_body)?;
+    if faults.is_empty() {
+        return Err(bad_body("there is no rule in it; one looks like `status=503 method=POST times=2`"));
+    }
+    let ids = faults.into_iter().map(|fault| application.add_fault(fault)).collect();
+    let (rules, faults) = both(&application);
+    Ok(answer(StatusCode::CREATED, &FaultsAdded { ids, rules, faults }))
+}
+
+/// Take all faults away.
+#[utoipa::path(delete, path = "/applications/{name}/faults", tag = "faults",
+    responses((status = 204, description = "There is none any more.")))]
+pub(super) async fn clear(Named(application): Named) -> StatusCode {
+    application.clear_faults();
+    StatusCode::NO_CONTENT
+}
+
+/// Take one fault away.
+#[utoipa::path(delete, path = "/applications/{name}/faults/{id}", tag = "faults",
+    responses((status = 204, description = "It is gone.")))]
+pub(super) async fn remove(Named(application): Named, Id(id): Id) -> Result<StatusCode, AdminError> {
+    match id.parse() {
+        Ok(fault) if application.remove_fault(fault) => Ok(StatusCode::NO_CONTENT),
+        _ => Err(AdminError::NoSuchFault(id)),
+    }
+}
+
+fn both(application: &Application) -> (Vec<String>, Vec<FaultState>) {
+    let faults = application.fault_states();
+    let rules = faults.iter().filter(|state| !state.spent).map(|state| state.rule.clone()).collect();
+    (rules, faults)
+}

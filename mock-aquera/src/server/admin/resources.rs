@@ -1,0 +1,148 @@
+//! The resources of an application behind its endpoint's back: nothing is checked.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::answer::{AdminError, Id, Ids, Json, Named, OfType, answer, aside, bad_body, ok};
+use crate::application::Application;
+
+/// How many resources went.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Removed {
+    removed: usize,
+}
+
+/// List the users in full representation, in order of creation.
+#[utoipa::path(get, path = "/applications/{name}/users", tag = "resources",
+    responses((status = 200, description = "All of them.", body = Vec<Object>)))]
+pub(super) async fn users(Named(application): Named) -> Result<Response, AdminError> {
+    all(application, "User".to_owned()).await
+}
+
+/// Add users without any check.
+///
+/// One object or an array: two users of one `userName` if need be. An `id` is kept, and takes the place of whoever
+/// has it.
+#[utoipa::path(post, path = "/applications/{name}/users", tag = "resources", request_body = Value,
+    responses((status = 201, description = "They are there.", body = Ids)))]
+pub(super) async fn seed_users(
+    Named(application): Named,
+    Json(body): Json<Value>,
+) -> Result<Response, AdminError> {
+    add(application, "User".to_owned(), body).await
+}
+
+/// Remove all users.
+#[utoipa::path(delete, path = "/applications/{name}/users", tag = "resources",
+    responses((status = 200, description = "They are gone.", body = Removed)))]
+pub(super) async fn remove_users(Named(application): Named) -> Result<Response, AdminError> {
+    clear(application, "User".to_owned()).await
+}
+
+/// List the groups in full representation, in order of creation.
+#[utoipa::path(get, path = "/applications/{name}/groups", tag = "resources",
+    responses((status = 200, description = "All of them.", body = Vec<Object>)))]
+pub(super) async fn groups(Named(application): Named) -> Result<Response, AdminError> {
+    all(application, "Group".to_owned()).await
+}
+
+/// Add groups without any check. Members that don't exist are passed over.
+#[utoipa::path(post, path = "/applications/{name}/groups", tag = "resources", request_body = Value,
+    responses((status = 201, description = "They are there.", body = Ids)))]
+pub(super) async fn seed_groups(
+    Named(application): Named,
+    Json(body): Json<Value>,
+) -> Result<Response, AdminError> {
+    add(application, "Group".to_owned(), body).await
+}
+
+/// Remove all groups.
+#[utoipa::path(delete, path = "/applications/{name}/groups", tag = "resources",
+    responses((status = 200, description = "They are gone.", body = Removed)))]
+pub(super) async fn remove_groups(Named(application): Named) -> Result<Response, AdminError> {
+    clear(application, "Group".to_owned()).await
+}
+
+/// List the resources of a type in full representation, in order of creation.
+#[utoipa::path(get, path = "/applications/{name}/resources/{type}", tag = "resources",
+    responses((status = 200, description = "All of them.", body = Vec<Object>)))]
+pub(super) async fn list(OfType(application, kind): OfType) -> Result<Response, AdminError> {
+    all(application, kind).await
+}
+
+/// Add resources of a type without any check.
+#[utoipa::path(post, path = "/applications/{name}/resources/{type}", tag = "resources", request_body = Value,
+    responses((status = 201, description = "They are there.", body = Ids)))]
+pub(super) async fn seed(
+    OfType(application, kind): OfType,
+    Json(body): Json<Value>,
+) -> Result<Response, AdminError> {
+    add(application, kind, body).await
+}
+
+/// Remove all resources of a type.
+#[utoipa::path(delete, path = "/applications/{name}/resources/{type}", tag = "resources",
+    responses((status = 200, description = "They are gone.", body = Removed)))]
+pub(super) async fn remove_all(OfType(application, kind): OfType) -> Result<Response, AdminError> {
+    clear(application, kind).await
+}
+
+/// Show one resource.
+#[utoipa::path(get, path = "/applications/{name}/resources/{type}/{id}", tag = "resources",
+    responses((status = 200, description = "Its full representation.", body = Object)))]
+pub(super) async fn show(OfType(application, kind): OfType, Id(id): Id) -> Result<Response, AdminError> {
+    match application.resource(&kind, &id) {
+        Some(resource) => Ok(ok(&resource)),
+        None => Err(AdminError::NoSuchResource { resource_type: kind, id }),
+    }
+}
+
+/// Write one resource anew without any check, as a new version.
+#[utoipa::path(put, path = "/applications/{name}/resources/{type}/{id}", tag = "resources", request_body = Object,
+    responses((status = 200, description = "Its full representation.", body = Object)))]
+pub(super) async fn write(
+    OfType(application, kind): OfType,
+    Id(id): Id,
+    Json(body): Json<Map<String, Value>>,
+) -> Result<Response, AdminError> {
+    let written = application.edit(&kind, &id, |members| *members = body);
+    match application.resource(&kind, &id) {
+        Some(resource) if written => Ok(ok(&resource)),
+        _ => Err(AdminError::NoSuchResource { resource_type: kind, id }),
+    }
+}
+
+/// Remove one resource, also from the groups that it is in.
+#[utoipa::path(delete, path = "/applications/{name}/resources/{type}/{id}", tag = "resources",
+    responses((status = 204, description = "It is gone.")))]
+pub(super) async fn remove(OfType(application, kind): OfType, Id(id): Id) -> Result<StatusCode, AdminError> {
+    if application.remove(&kind, &id) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(AdminError::NoSuchResource { resource_type: kind, id })
+    }
+}
+
+async fn all(application: Application, kind: String) -> Result<Response, AdminError> {
+    aside(move || ok(&application.resources(&kind))).await
+}
+
+async fn add(application: Application, kind: String, body: Value) -> Result<Response, AdminError> {
+    let resources = match body {
+        Value::Array(resources) => resources,
+        resource => vec![resource],
+    };
+    if let Some(at) = resources.iter().position(|resource| !resource.is_object()) {
+        return Err(bad_body(format!("element {} is not an object", at + 1)));
+    }
+    let seeded =
+        move || resources.into_iter().filter_map(|resource| application.seed(&kind, resource)).collect();
+    Ok(answer(StatusCode::CREATED, &Ids { ids: aside(seeded).await? }))
+}
+
+async fn clear(application: Application, kind: String) -> Result<Response, AdminError> {
+    let removed = aside(move || application.remove_all(&kind)).await?;
+    Ok(ok(&Removed { removed }))
+}

@@ -1,0 +1,104 @@
+//! All resources of an application out and in, and whether they agree with each other.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+
+use super::answer::{AdminError, Named, Pairs, Raw, answer, aside, bad_query, ok};
+use crate::application::Load;
+
+/// The largest body of a load, in bytes: a million users.
+pub(super) const MAX_LOAD: usize = 2 * 1024 * 1024 * 1024;
+
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it only describes the query")]
+pub(super) struct DumpQuery {
+    /// `json` for an array, or `ndjson` for one object a line; `json` unless said otherwise.
+    format: Option<String>,
+}
+
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it only describes the query")]
+pub(super) struct LoadQuery {
+    /// Takes what a POST to the endpoint would refuse.
+    unchecked: Option<bool>,
+    /// Takes them in the place of all resources that are there.
+    replace: Option<bool>,
+}
+
+/// How many resources were loaded.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Loaded {
+    loaded: usize,
+}
+
+/// Whether everything agrees.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Consistency {
+    consistent: bool,
+    /// The first thing that doesn't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+/// Dump all resources of an application in full representation, type by type in order of creation.
+///
+/// `load` takes them in again as they were. Passwords are never told.
+#[utoipa::path(get, path = "/applications/{name}/dump", tag = "resources", params(DumpQuery),
+    responses((status = 200, description = "All of them.",
+        content((Vec<Object> = "application/json"), (String = "application/x-ndjson")))))]
+pub(super) async fn dump(Named(application): Named, mut query: Pairs) -> Result<Response, AdminError> {
+    let format = query.take("format")?;
+    query.end(&["format"])?;
+    let lines = match format.as_deref() {
+        None | Some("json") => false,
+        Some("ndjson") => true,
+        Some(other) => return Err(bad_query(format!("`format` is json or ndjson, not `{other}`"))),
+    };
+    let text = aside(move || if lines { application.dump() } else { array(application.dump()) }).await?;
+    let kind = if lines { "application/x-ndjson" } else { "application/json" };
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// Load resources of all types, one JSON object a line or an array of them.
+///
+/// Their type is what `meta.resourceType` says, or else whose schema they have. `id` and `meta` are kept. Each is checked
+/// as a POST would check it, unless `unchecked`. All are taken or none, and each problem is told with its line.
+#[utoipa::path(post, path = "/applications/{name}/load", tag = "resources", params(LoadQuery),
+    request_body(content((Vec<Object> = "application/json"), (String = "application/x-ndjson"))),
+    responses((status = 201, description = "They are there.", body = Loaded)))]
+pub(super) async fn load(
+    Named(application): Named,
+    mut query: Pairs,
+    Raw(body): Raw,
+) -> Result<Response, AdminError> {
+    let how = Load { unchecked: query.take_flag("unchecked")?, replace: query.take_flag("replace")? };
+    query.end(&["unchecked", "replace"])?;
+    let loaded = aside(move || application.load(&body, how)).await??;
+    Ok(answer(StatusCode::CREATED, &Loaded { loaded }))
+}
+
+/// Check whether indexes, totals and memberships agree with the resources.
+#[utoipa::path(get, path = "/applications/{name}/consistency", tag = "resources",
+    responses((status = 200, description = "Consistent or not.", body = Consistency)))]
+pub(super) async fn consistency(Named(application): Named) -> Result<Response, AdminError> {
+    let problem = aside(move || application.check_consistency()).await?.err();
+    Ok(ok(&Consistency { consistent: problem.is_none(), problem }))
+}
+
+/// Lines as the elements of an array. A line feed within an element would be written `\n` in JSON.
+fn array(mut lines: Vec<u8>) -> Vec<u8> {
+    while lines.last() == Some(&b'\n') {
+        lines.pop();
+    }
+    let mut text = Vec::with_capacity(lines.len() + 8);
+    text.push(b'[');
+    for (at, line) in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
+        text.extend_from_slice(if at > 0 { b",\n" } else { b"\n" });
+        text.extend_from_slice(line);
+    }
+    text.extend_from_slice(b"\n]\n");
+    text
+}
