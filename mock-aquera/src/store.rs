@@ -44,6 +44,8 @@ pub(crate) struct Store {
     ids: Index<Ref>,
     random: StdRng,
     freed_ids: Vec<Arc<str>>,
+    /// How many resources are out of sight.
+    hidden: usize,
     /// What reads still show, by id: until when, and nothing where the resource was not there.
     stale: HashMap<Arc<str>, (Timestamp, Option<Bytes>)>,
 }
@@ -58,6 +60,7 @@ impl Store {
             ids: Index::default(),
             random: StdRng::seed_from_u64(seed),
             freed_ids: Vec::new(),
+            hidden: 0,
             stale: HashMap::new(),
         }
     }
@@ -119,11 +122,15 @@ impl Store {
     pub(crate) fn taken<'s>(&'s self, kind: u16, keys: &[Key], except: Option<u32>) -> Option<&'s str> {
         let watched = &self.types.get(kind).watched;
         let table = self.table(kind);
-        let unique = keys.iter().filter(|key| watched.get(usize::from(key.index)).is_some_and(|w| w.unique));
-        unique.into_iter().find_map(|key| {
+        keys.iter().find_map(|key| {
+            let index = watched.get(usize::from(key.index))?;
+            // Nothing says that two accounts may not share an `externalId`; one that was deleted softly keeps it.
+            if !index.unique && (self.hidden == 0 || index.text != "externalId") {
+                return None;
+            }
             let mut others = table.having(usize::from(key.index), &key.text);
-            others.find(|(slot, _)| Some(*slot) != except)?;
-            Some(watched[usize::from(key.index)].text.as_str())
+            others.find(|(slot, record)| Some(*slot) != except && (index.unique || record.hidden))?;
+            Some(index.text.as_str())
         })
     }
 
@@ -291,6 +298,7 @@ impl Store {
         self.unlink(at);
         if let Some(id) = self.table_mut(at.kind).hide(at.slot) {
             self.ids.remove(&id, at);
+            self.hidden += 1;
         }
         if let Some(kind) = self.types.of_role(Role::Group) {
             for slot in groups {

@@ -25,7 +25,7 @@ use crate::lock;
 use crate::problem::Problem;
 use crate::profile::{
     FilterCase, FilterMiss, FilteredGroupsStartIndex, ItemsPerPage, ListRules, Pages, PastEnd, SortRule,
-    TotalResults, WithoutFilter,
+    StartIndex, TotalResults, WithoutFilter,
 };
 use crate::reply::Reply;
 use crate::store::show::MembersShown;
@@ -133,7 +133,8 @@ impl List {
             Some(Taken::Nothing) => (None, true),
             Some(Taken::Ignored) | None => (None, false),
         };
-        if asked.filter.is_none() {
+        let users = looked_at.iter().any(|kind| kind.role == Role::User);
+        if asked.filter.is_none() && users {
             match rules.without_filter {
                 WithoutFilter::All | WithoutFilter::OneSynthetic => {}
                 WithoutFilter::Answers400 => {
@@ -340,7 +341,8 @@ impl List {
 
     fn render(&self, store: &Store, found: &Found) -> Reply {
         let rules = self.rules();
-        if !self.filtered && rules.without_filter == WithoutFilter::OneSynthetic {
+        let users = self.kinds.iter().any(|at| self.types.get(*at).role == Role::User);
+        if !self.filtered && users && rules.without_filter == WithoutFilter::OneSynthetic {
             return Reply::scim(StatusCode::OK, Bytes::from(synthetic()));
         }
         let members = self.settings.members_in_lists();
@@ -369,7 +371,11 @@ impl List {
             ItemsPerPage::Limit => Some(self.window.count()),
             ItemsPerPage::Missing => None,
         };
-        let start = matches!(self.window, Window::Index { .. }).then_some(found.start);
+        let told = match rules.start_index {
+            StartIndex::FromZero => found.start.saturating_sub(1),
+            StartIndex::Honoured | StartIndex::Ignored => found.start,
+        };
+        let start = matches!(self.window, Window::Index { .. }).then_some(told);
         let mut out = Vec::with_capacity(body.len() + 512);
         self.cursors(&mut out, found);
         let cursors = std::mem::take(&mut out);

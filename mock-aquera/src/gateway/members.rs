@@ -34,6 +34,17 @@ pub(super) fn may_replace_all(gateway: &GatewayRules, _next: &[Ref]) -> Result<(
     Ok(())
 }
 
+/// Whether one request may change so many members.
+pub(super) fn check_changes(gateway: &GatewayRules, count: usize) -> Result<(), Problem> {
+    match gateway.max_member_changes.map(|most| most.get() as usize) {
+        Some(most) if count > most => {
+            let why = format!("{count} members are changed at once, and {most} is the most here");
+            Err(Problem::by_profile(400, Some(scim::error::ScimType::TooMany), why))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The members after some changes.
 pub(super) fn outcome(store: &Store, group: Ref, changes: &[MembersChange]) -> Vec<Ref> {
     let mut view = View::new(store, group);
@@ -126,6 +137,7 @@ pub(super) fn split(
         changes: Vec::new(),
         dialects: Vec::new(),
         one_by_one: false,
+        changed: 0,
     };
     let mut rest = Vec::new();
     for (at, operation) in request.operations.iter().enumerate() {
@@ -194,6 +206,8 @@ struct Taken<'a, 's> {
     changes: Vec<MembersChange>,
     dialects: Vec<Dialect>,
     one_by_one: bool,
+    /// How many members were added and removed so far.
+    changed: usize,
 }
 
 impl Taken<'_, '_> {
@@ -248,14 +262,9 @@ impl Taken<'_, '_> {
         may_replace_all(&self.scene.settings.profile.gateway, &[])
     }
 
-    fn check_changes(&self, count: usize) -> Result<(), Problem> {
-        match self.scene.settings.profile.gateway.max_member_changes.map(|most| most.get() as usize) {
-            Some(most) if count > most => {
-                let why = format!("{count} members are changed at once, and {most} is the most here");
-                Err(Problem::by_profile(400, Some(scim::error::ScimType::TooMany), why))
-            }
-            _ => Ok(()),
-        }
+    fn check_changes(&mut self, count: usize) -> Result<(), Problem> {
+        self.changed += count;
+        check_changes(&self.scene.settings.profile.gateway, self.changed)
     }
 
     /// `remove` with the members that are meant, which the RFC does not know and Entra sends.

@@ -61,6 +61,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     }
     if let Some(members) = &members {
         let refs = resource::resolve(settings, &store, members).map_err(&refuse)?;
+        super::members::check_changes(&profile.gateway, refs.len()).map_err(&refuse)?;
         check_members(scene, refs.len()).map_err(&refuse)?;
         content.refs = Some(refs);
     }
@@ -97,7 +98,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
 /// A dialect is noted where it was made use of.
 pub(super) fn note_boolean(reply: &mut Reply, string_boolean: bool) {
     if string_boolean {
-        reply.dialects.push("string-booleans");
+        reply.dialects.push(scim::patch::Dialect::StringBoolean.as_str());
     }
 }
 
@@ -254,7 +255,15 @@ fn replacement(
     if gateway.put_missing_attributes == PutMissingAttributes::Keeps {
         let given = resource::tree_of(&content.members)?;
         let mut tree = before.as_object().cloned().unwrap_or_default();
-        tree.extend(given);
+        // Of `active`, another switch speaks.
+        tree.remove("active");
+        for (name, value) in given {
+            match (tree.get_mut(&name), value) {
+                // An extension is a set of attributes, and only those given are named.
+                (Some(Value::Object(kept)), Value::Object(given)) if name.contains(':') => kept.extend(given),
+                (_, value) => drop(tree.insert(name, value)),
+            }
+        }
         content = Content { secret: content.secret, ..Content::of_tree(kind, &tree) };
     }
     if kind.role == Role::User && content.active.is_none() {
@@ -274,11 +283,15 @@ fn replacement(
             (None, PutMissingAttributes::Removes) => Some(resource::resolve(settings, store, &none)?),
             (None, PutMissingAttributes::Keeps) => None,
         };
-        let refs = content.refs.as_deref().unwrap_or_default();
-        check_members(scene, refs.len())?;
-        let had = store.members_of(at).map_or(0, crate::store::members::Members::len);
-        if content.refs.is_some() && had > 0 {
-            super::members::may_replace_all(gateway, refs)?;
+        if let Some(refs) = &content.refs {
+            check_members(scene, refs.len())?;
+            let members = store.members_of(at);
+            let had = members.map_or(0, crate::store::members::Members::len);
+            let stay = refs.iter().filter(|member| members.is_some_and(|all| all.contains(**member))).count();
+            super::members::check_changes(gateway, refs.len() + had - 2 * stay.min(had))?;
+            if had > 0 {
+                super::members::may_replace_all(gateway, refs)?;
+            }
         }
     }
     Ok(content)

@@ -18,7 +18,7 @@ pub struct FilterRules {
     pub attributes: Vec<String>,
     /// What a filter gets that is well formed and not understood.
     pub unsupported: UnsupportedFilter,
-    /// How many terms and connectives a filter may have; more answers 400 `invalidFilter`. Absent: any number.
+    /// How many comparisons a filter may have; more answers 400 `invalidFilter`. Absent: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_terms: Option<NonZeroU32>,
     /// What a filter gets that nothing matches.
@@ -44,7 +44,7 @@ pub struct ListRules {
     pub past_end: PastEnd,
     /// What `totalResults` says.
     pub total_results: TotalResults,
-    /// What is on the pages.
+    /// What is on the pages, where they go by index.
     pub pages: Pages,
     /// What `itemsPerPage` says.
     pub items_per_page: ItemsPerPage,

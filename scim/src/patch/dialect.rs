@@ -35,7 +35,7 @@ impl Dialect {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CapitalisedOp => "capitalised-op",
-            Self::StringBoolean => "string-boolean",
+            Self::StringBoolean => "string-booleans",
             Self::DottedKeys => "dotted-keys",
             Self::RemoveByValue => "remove-by-value",
             Self::PathlessAdd => "pathless-add",
