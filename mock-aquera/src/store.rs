@@ -26,6 +26,7 @@ use content::{Content, Key};
 use document::{Document, Meta};
 use index::Index;
 use members::Members;
+use show::MembersShown;
 pub(crate) use table::{Record, Table};
 
 /// Where a resource is: its type and its place there. A place is used again once its resource is gone.
@@ -33,6 +34,13 @@ pub(crate) use table::{Record, Table};
 pub(crate) struct Ref {
     pub(crate) kind: u16,
     pub(crate) slot: u32,
+}
+
+impl Stale {
+    /// Whether it was a resource of this type.
+    pub(crate) fn is_of(&self, kind: u16) -> bool {
+        self.kind == kind
+    }
 }
 
 /// All resources of one application.
@@ -46,8 +54,20 @@ pub(crate) struct Store {
     freed_ids: Vec<Arc<str>>,
     /// How many resources are out of sight.
     hidden: usize,
-    /// What reads still show, by id: until when, and nothing where the resource was not there.
-    stale: HashMap<Arc<str>, (Timestamp, Option<Bytes>)>,
+    /// What reads still show, by id, the oldest first.
+    stale: HashMap<Arc<str>, Vec<Stale>>,
+}
+
+/// What reads of an id show until an instant.
+#[derive(Debug)]
+pub(crate) struct Stale {
+    until: Timestamp,
+    kind: u16,
+    /// The place in the order of creation.
+    pub(crate) order: u64,
+    pub(crate) etag: String,
+    /// Nothing where the resource was not there.
+    pub(crate) shown: Option<Bytes>,
 }
 
 impl Store {
@@ -307,23 +327,39 @@ impl Store {
         }
     }
 
-    /// Lets reads of a resource show what it was, until an instant. The first of several writes counts.
-    pub(crate) fn keep_stale(&mut self, id: &Arc<str>, until: Timestamp, now: Timestamp, shown: Option<Bytes>) {
-        self.stale.retain(|_, (until, _)| *until > now);
-        self.stale.entry(Arc::clone(id)).or_insert((until, shown));
+    /// Lets reads show until an instant what a resource is now: `members` says how, and nothing that it isn't there.
+    pub(crate) fn keep_stale(&mut self, at: Ref, until: Timestamp, now: Timestamp, members: Option<MembersShown>) {
+        let Some(record) = self.get(at) else { return };
+        let id = Arc::clone(&record.id);
+        let shown = members.map(|members| self.shown(at, record, members));
+        let stale = Stale { until, kind: at.kind, order: record.order, etag: self.etag(record), shown };
+        self.stale.retain(|_, kept| {
+            kept.retain(|stale| stale.until > now);
+            !kept.is_empty()
+        });
+        self.stale.entry(id).or_default().push(stale);
     }
 
-    /// What reads of an id still show: `Some(None)` where it was not there.
-    pub(crate) fn stale(&self, id: &str, now: Timestamp) -> Option<Option<&Bytes>> {
+    /// What reads of an id still show.
+    pub(crate) fn stale(&self, id: &str, now: Timestamp) -> Option<&Stale> {
         if self.stale.is_empty() {
             return None;
         }
-        self.stale.get(id).filter(|(until, _)| *until > now).map(|(_, shown)| shown.as_ref())
+        self.stale.get(id)?.iter().find(|stale| stale.until > now)
     }
 
-    /// Whether some read may show what was.
-    pub(crate) fn has_stale(&self) -> bool {
-        !self.stale.is_empty()
+    /// Whether some read shows what was.
+    pub(crate) fn has_stale(&self, now: Timestamp) -> bool {
+        self.stale.values().flatten().any(|stale| stale.until > now)
+    }
+
+    /// What lists of a type still show though it is gone: its place in the order, and the text.
+    pub(crate) fn gone(&self, kind: u16, now: Timestamp) -> Vec<(u64, Bytes)> {
+        let shown = self.stale.iter().filter_map(|(id, _)| Some((id, self.stale(id, now)?)));
+        let gone = shown.filter(|(id, stale)| {
+            stale.kind == kind && self.find_in(kind, id).is_none_or(|(_, record)| record.order != stale.order)
+        });
+        gone.filter_map(|(_, stale)| Some((stale.order, stale.shown.clone()?))).collect()
     }
 
     /// Whether indexes, order, totals and memberships agree with the resources. For tests; takes its time.

@@ -62,11 +62,26 @@ struct Sort {
 
 /// What was found.
 struct Found {
-    items: Vec<Ref>,
+    items: Vec<Item>,
     total: usize,
     start: usize,
     next: Option<Position>,
     previous: Option<Option<Position>>,
+}
+
+/// A resource that is listed.
+struct Item {
+    at: Ref,
+    /// What it was before a write that reads don't show yet.
+    stale: Option<Bytes>,
+}
+
+/// A resource that a walk has chosen.
+struct Chosen {
+    key: Option<SortKey>,
+    at: Position,
+    slot: u32,
+    stale: Option<Bytes>,
 }
 
 /// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.
@@ -84,7 +99,7 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
         let index = kind.watched.iter().position(|watched| watched.text.eq_ignore_ascii_case(attribute))?;
         store.equal(kind_at, index, &value)
     };
-    if store.has_stale() || slots.len() > settings.profile.list.default_count as usize {
+    if store.has_stale(scene.now) || slots.len() > settings.profile.list.default_count as usize {
         return None;
     }
     let items = slots.iter().map(|slot| Ref { kind: kind_at, slot: *slot });
@@ -180,7 +195,8 @@ impl List {
     /// Whether the answer takes no walk over everything.
     fn is_direct(&self, store: &Store) -> bool {
         let filtered_by_index = match &self.filter {
-            None => self.sort.is_none(),
+            _ if store.has_stale(self.now) => false,
+            None => self.sort.is_none() && !self.hides_some(),
             Some(filter) => self.kinds.iter().all(|at| self.index(filter, self.types.get(*at)).is_some()),
         };
         let size = self.kinds.iter().map(|at| store.count(*at)).sum::<usize>();
@@ -195,12 +211,23 @@ impl List {
         filters::indexed(filter, kind)
     }
 
+    /// Whether there may be resources that lists leave out.
+    fn hides_some(&self) -> bool {
+        self.kinds.iter().any(|kind| self.settings.hides_inactive(*kind))
+    }
+
     /// Answers the query.
     pub(crate) fn answer(&self, store: &Mutex<Store>) -> Result<Reply, Problem> {
         let found = if self.nothing {
             Found { items: Vec::new(), total: 0, start: 1, next: None, previous: None }
-        } else if self.filter.is_none() && self.sort.is_none() {
-            self.in_order(&lock(store))
+        } else if self.filter.is_none() && self.sort.is_none() && !self.hides_some() {
+            let store_now = lock(store);
+            if store_now.has_stale(self.now) {
+                drop(store_now);
+                self.selected(store)
+            } else {
+                self.in_order(&store_now)
+            }
         } else {
             self.selected(store)
         };
@@ -218,7 +245,8 @@ impl List {
                 let mut skip = self.first(start, count) - 1;
                 for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
                     let left = count - items.len();
-                    items.extend(store.table(kind).order.skip(skip).take(left).map(|slot| Ref { kind, slot }));
+                    let some = store.table(kind).order.skip(skip).take(left);
+                    items.extend(some.map(|slot| Item { at: Ref { kind, slot }, stale: None }));
                     skip = skip.saturating_sub(*of_kind);
                 }
                 Found { items, total, start, next: None, previous: None }
@@ -233,7 +261,7 @@ impl List {
                             more = true;
                             break;
                         }
-                        items.push(Ref { kind, slot });
+                        items.push(Item { at: Ref { kind, slot }, stale: None });
                         last = Some(Position { kind, number });
                     }
                 }
@@ -268,27 +296,38 @@ impl List {
 
     /// What a filter selects, in order.
     fn selected(&self, store: &Mutex<Store>) -> Found {
-        let mut chosen: Vec<(Option<SortKey>, Position, u32)> = Vec::new();
+        let mut chosen: Vec<Chosen> = Vec::new();
+        let stale = lock(store).has_stale(self.now);
         for (nth, &kind_at) in self.kinds.iter().enumerate() {
             let walk = Walk::new(self, nth, kind_at);
-            match self.filter.as_ref().and_then(|filter| self.index(filter, self.types.get(kind_at))) {
+            let indexed = self.filter.as_ref().filter(|_| !stale);
+            match indexed.and_then(|filter| self.index(filter, self.types.get(kind_at))) {
                 Some(indexed) => walk.candidates(&lock(store), &indexed, &mut chosen),
                 None => walk.everything(store, &mut chosen),
             }
+            if stale {
+                walk.gone(&lock(store), &mut chosen);
+            }
         }
         if let Some(sort) = &self.sort {
-            chosen.sort_by(|(one, at, _), (other, other_at, _)| {
-                let keys = match (one, other) {
+            chosen.sort_by(|one, other| {
+                let keys = match (&one.key, &other.key) {
                     (Some(one), Some(other)) => sort.order.compare(one, other),
                     (one, other) => other.is_some().cmp(&one.is_some()),
                 };
-                keys.then(at.cmp(other_at))
+                keys.then(one.at.cmp(&other.at))
             });
+        } else if stale {
+            chosen.sort_by_key(|chosen| chosen.at);
         }
         let total = chosen.len();
         let refs = |range: std::ops::Range<usize>| {
             let part = chosen.get(range).unwrap_or_default();
-            part.iter().map(|(_, at, slot)| Ref { kind: at.kind, slot: *slot }).collect::<Vec<_>>()
+            let item = |chosen: &Chosen| Item {
+                at: Ref { kind: chosen.at.kind, slot: chosen.slot },
+                stale: chosen.stale.clone(),
+            };
+            part.iter().map(item).collect::<Vec<_>>()
         };
         match self.window {
             Window::Index { start, count } => {
@@ -302,12 +341,12 @@ impl List {
                 let position = |shown: usize| match shown.checked_sub(1) {
                     None => None,
                     Some(_) if sorted => Some(Position { kind: 0, number: shown as u64 }),
-                    Some(last) => Some(chosen[last].1),
+                    Some(last) => Some(chosen[last].at),
                 };
                 let from = match after {
                     None => 0,
                     Some(after) if sorted => usize::try_from(after.number).unwrap_or(total).min(total),
-                    Some(after) => chosen.partition_point(|(_, at, _)| *at <= after),
+                    Some(after) => chosen.partition_point(|chosen| chosen.at <= after),
                 };
                 let to = from.saturating_add(count).min(total);
                 Found {
@@ -348,17 +387,16 @@ impl List {
         let members = self.settings.members_in_lists();
         let mut body = Vec::with_capacity(found.items.len() * 1024 + 16);
         let mut shown = 0;
-        for &at in &found.items {
-            let Some(record) = store.get(at) else { continue };
-            let before = body.len();
+        for Item { at, stale } in &found.items {
+            let record = store.get(*at);
+            if record.is_none() && stale.is_none() {
+                continue;
+            }
             if shown > 0 {
                 body.push(b',');
             }
-            if self.show(store, &mut body, at, record, members) {
-                shown += 1;
-            } else {
-                body.truncate(before);
-            }
+            self.show(store, &mut body, *at, (record, stale.as_ref()), members);
+            shown += 1;
         }
         let total = match rules.total_results {
             TotalResults::TrueTotal => Some(found.total),
@@ -398,22 +436,26 @@ impl List {
         }
     }
 
-    /// Appends a resource. `false` where nobody can see it yet.
-    fn show(&self, store: &Store, out: &mut Vec<u8>, at: Ref, record: &Record, members: MembersShown) -> bool {
-        let stale = store.stale(&record.id, self.now);
-        if stale == Some(None) {
-            return false;
-        }
+    /// Appends a resource, or what it was before.
+    fn show(
+        &self,
+        store: &Store,
+        out: &mut Vec<u8>,
+        at: Ref,
+        (record, stale): (Option<&Record>, Option<&Bytes>),
+        members: MembersShown,
+    ) {
         let projection = self.projections.as_ref().and_then(|projections| {
             self.kinds.iter().position(|kind| *kind == at.kind).map(|nth| &projections[nth])
         });
-        match (projection, stale.flatten()) {
-            (None, Some(text)) => out.extend_from_slice(text),
-            (None, None) if !record.on_request => store.show_into(out, at, record, members),
-            (projection, stale) => {
-                let text = match stale {
-                    Some(text) => text.clone(),
-                    None => store.shown(at, record, members),
+        match (projection, record, stale) {
+            (None, _, Some(text)) => out.extend_from_slice(text),
+            (None, Some(record), None) if !record.on_request => store.show_into(out, at, record, members),
+            (projection, record, stale) => {
+                let text = match (stale, record) {
+                    (Some(text), _) => text.clone(),
+                    (None, Some(record)) => store.shown(at, record, members),
+                    (None, None) => return,
                 };
                 let default;
                 let projection = match projection {
@@ -426,7 +468,6 @@ impl List {
                 out.extend_from_slice(&super::projected(&text, projection));
             }
         }
-        true
     }
 }
 
@@ -468,6 +509,7 @@ struct Walk<'l> {
     /// Whether that is worked out when somebody reads.
     computed: bool,
     sort: Option<&'l SortBy>,
+    hides_inactive: bool,
 }
 
 impl<'l> Walk<'l> {
@@ -486,6 +528,7 @@ impl<'l> Walk<'l> {
             kind_at,
             needed,
             sort,
+            hides_inactive: list.settings.hides_inactive(kind_at),
         }
     }
 
@@ -504,12 +547,22 @@ impl<'l> Walk<'l> {
         }
     }
 
-    fn candidates(
-        &self,
-        store: &Store,
-        indexed: &Indexed<'_>,
-        chosen: &mut Vec<(Option<SortKey>, Position, u32)>,
-    ) {
+    /// What is looked at of a resource, and whether that is what it was before; nothing where nobody sees it.
+    fn looked_at(&self, store: &Store, slot: u32, record: &Record) -> Option<(Bytes, bool)> {
+        match store.stale(&record.id, self.list.now) {
+            None if self.hides_inactive && !record.active => None,
+            None => Some((self.text(store, slot, record), false)),
+            // What was there before has another place in the order where the id is used again.
+            Some(stale) if stale.order != record.order => None,
+            Some(stale) => stale.shown.clone().filter(|text| self.sees(text)).map(|text| (text, true)),
+        }
+    }
+
+    fn sees(&self, text: &[u8]) -> bool {
+        !self.hides_inactive || partial::is_active(text)
+    }
+
+    fn candidates(&self, store: &Store, indexed: &Indexed<'_>, chosen: &mut Vec<Chosen>) {
         let kind = self.kind_at;
         let slots = match indexed {
             Indexed::Id(id) => store.find_in(kind, id).map(|(at, _)| at.slot).into_iter().collect(),
@@ -517,32 +570,49 @@ impl<'l> Walk<'l> {
         };
         for slot in slots {
             let Some(record) = store.get(Ref { kind, slot }) else { continue };
-            if let Some(key) = self.judge(&self.text(store, slot, record)) {
-                chosen.push((key, Position { kind, number: record.order }, slot));
+            let looked_at = self.looked_at(store, slot, record);
+            if let Some(key) = looked_at.and_then(|(text, _)| self.judge(&text)) {
+                chosen.push(Chosen { key, at: Position { kind, number: record.order }, slot, stale: None });
             }
         }
     }
 
-    fn everything(&self, store: &Mutex<Store>, chosen: &mut Vec<(Option<SortKey>, Position, u32)>) {
+    fn everything(&self, store: &Mutex<Store>, chosen: &mut Vec<Chosen>) {
         let kind = self.kind_at;
         let mut after = None;
         loop {
-            let some: Vec<(u64, u32, Bytes)> = {
+            let mut last = None;
+            let some: Vec<(u64, u32, Bytes, bool)> = {
                 let store = lock(store);
                 let order = store.table(kind).order.after(after).take(STRIDE);
                 order
+                    .inspect(|(number, _)| last = Some(*number))
                     .filter_map(|(number, slot)| {
                         let record = store.get(Ref { kind, slot })?;
-                        Some((number, slot, self.text(&store, slot, record)))
+                        let (text, stale) = self.looked_at(&store, slot, record)?;
+                        Some((number, slot, text, stale))
                     })
                     .collect()
             };
-            let Some((last, ..)) = some.last() else { return };
-            after = Some(*last);
-            for (number, slot, text) in some {
+            if last.is_none() {
+                return;
+            }
+            after = last;
+            for (number, slot, text, stale) in some {
                 if let Some(key) = self.judge(&text) {
-                    chosen.push((key, Position { kind, number }, slot));
+                    let stale = stale.then_some(text);
+                    chosen.push(Chosen { key, at: Position { kind, number }, slot, stale });
                 }
+            }
+        }
+    }
+
+    /// What is gone, and was there before a write that reads don't show yet.
+    fn gone(&self, store: &Store, chosen: &mut Vec<Chosen>) {
+        let kind = self.kind_at;
+        for (number, text) in store.gone(kind, self.list.now) {
+            if let Some(key) = self.judge(&text).filter(|_| self.sees(&text)) {
+                chosen.push(Chosen { key, at: Position { kind, number }, slot: u32::MAX, stale: Some(text) });
             }
         }
     }

@@ -17,13 +17,12 @@ use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation, StateChange};
 use crate::problem::Problem;
 use crate::profile::{
-    CreateDisabled, DeactivatedUsers, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids,
+    CreateDisabled, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids,
     PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody, Support,
 };
 use crate::reply::Reply;
 use crate::store::content::Content;
-use crate::store::show::MembersShown;
-use crate::store::{Record, Ref, Store};
+use crate::store::{Record, Ref, Stale, Store};
 use crate::types::{Kind, Role};
 
 pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> {
@@ -75,7 +74,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         },
     };
     let at = store.insert(kind_at, id, content, scene.now);
-    keep_stale(scene, &mut store, at, None);
+    keep_stale(scene, &mut store, at, false);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let whole = profile.replies.create_body == ReplyBody::Whole || scene.asks_for_attributes();
     let body = if whole { represent(scene, &store, at, record)? } else { Bytes::new() };
@@ -133,28 +132,12 @@ pub(super) fn check_members(scene: &Scene<'_>, count: usize) -> Result<(), Probl
 pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
     let operations = &[DownstreamOperation::Read];
     let store = scene.store();
-    match store.stale(id, scene.now) {
-        Some(None) => return Err(refused(no_such(scene, kind_at, id), operations, Some(id))),
-        Some(Some(text)) => {
-            let text = text.clone();
-            drop(store);
-            let text = match scene.projection(kind_at)? {
-                Some(projection) => super::projected(&text, &projection),
-                None => text,
-            };
-            return Ok(Reply::scim(StatusCode::OK, text).became(Downstreams::done(operations, &id.into())));
-        }
-        None => {}
+    if let Some(stale) = store.stale(id, scene.now).filter(|stale| stale.is_of(kind_at)) {
+        return read_stale(scene, kind_at, id, stale);
     }
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
-    if record.document.text().is_empty()
-        || (scene.settings.profile.application.deactivated_users == DeactivatedUsers::Answer404
-            && !record.active)
-    {
-        return Err(refused(no_such(scene, kind_at, id), operations, Some(id)));
-    }
     let downstream = Downstreams::done(operations, &record.id);
-    if scene.conditional && names_version(scene, &header::IF_NONE_MATCH, &store, record) == Some(true) {
+    if scene.conditional && names_version(scene, &header::IF_NONE_MATCH, &store.etag(record)) == Some(true) {
         let mut reply = Reply::empty(StatusCode::NOT_MODIFIED);
         tag(scene, &store, record, &mut reply);
         return Ok(reply.became(downstream));
@@ -162,6 +145,29 @@ pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, R
     let mut reply = Reply::scim(StatusCode::OK, represent(scene, &store, at, record)?);
     tag(scene, &store, record, &mut reply);
     Ok(reply.became(downstream))
+}
+
+/// Reads what was there before a write.
+fn read_stale(scene: &Scene<'_>, kind_at: u16, id: &str, stale: &Stale) -> Result<Reply, Refusal> {
+    let operations = &[DownstreamOperation::Read];
+    let inactive = |text: &Bytes| scene.settings.hides_inactive(kind_at) && !super::partial::is_active(text);
+    let Some(text) = stale.shown.as_ref().filter(|text| !inactive(text)) else {
+        return Err(refused(no_such(scene, kind_at, id), operations, Some(id)));
+    };
+    let named = || names_version(scene, &header::IF_NONE_MATCH, &stale.etag) == Some(true);
+    let mut reply = if scene.conditional && named() {
+        Reply::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        let text = match scene.projection(kind_at)? {
+            Some(projection) => super::projected(text, &projection),
+            None => text.clone(),
+        };
+        Reply::scim(StatusCode::OK, text)
+    };
+    if scene.settings.profile.features.etag == EtagRule::Works {
+        reply = reply.header(header::ETAG, &stale.etag);
+    }
+    Ok(reply.became(Downstreams::done(operations, &id.into())))
 }
 
 /// The representation that a request asks for.
@@ -206,6 +212,9 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
         PutRule::Answers501 => return Err(Problem::NotImplemented("PUT").into()),
     }
     let taken = resource::take(settings, kind, scene.body()?)?;
+    if taken.content.secret.is_some() {
+        super::feature(settings.profile.features.change_password, "changing a password")?;
+    }
     let string_boolean = taken.string_boolean;
     let mut store = scene.store();
     let operations = &[DownstreamOperation::Replace];
@@ -411,9 +420,8 @@ pub(super) fn carry_out(
     let mut changed = None;
     // A write that changes nothing makes no new version (RFC 7644 §3.5.2.1).
     if !next.change.is_nothing() {
-        let stale = scene.is_stale_for().then(|| store.get(at).map(|record| shown(store, at, record)));
+        keep_stale(scene, store, at, true);
         store.replace(at, next.content, scene.now);
-        keep_stale(scene, store, at, stale.flatten());
         let after = store.get(at).map(|record| record.document.text().clone());
         changed = Some(change(kind, &id, ChangeKind::Updated, Some(before), after));
     }
@@ -475,21 +483,19 @@ pub(super) fn would_be(
     })
 }
 
-fn shown(store: &Store, at: Ref, record: &Record) -> Bytes {
-    store.shown(at, record, MembersShown::Whole)
-}
-
 /// Removes a resource the way the application behind the gateway does.
 fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> {
     let kind = scene.settings.types.get(at.kind);
     let record = store.get(at)?;
     let (id, before, active) = (Arc::clone(&record.id), record.document.text().clone(), record.active);
-    let stale = scene.is_stale_for().then(|| shown(store, at, record));
     let rule = match (scene.settings.profile.application.delete, kind.role) {
         (DownstreamDelete::Deactivates, Role::User) => DownstreamDelete::Deactivates,
         (DownstreamDelete::Hides, _) => DownstreamDelete::Hides,
         (DownstreamDelete::Removes | DownstreamDelete::Deactivates, _) => DownstreamDelete::Removes,
     };
+    if rule != DownstreamDelete::Deactivates || active {
+        keep_stale(scene, store, at, true);
+    }
     let after = match rule {
         DownstreamDelete::Removes => {
             store.remove_at(at, scene.now);
@@ -505,27 +511,18 @@ fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> 
             store.get(at).map(|record| record.document.text().clone())
         }
     };
-    if let Some(until) = scene.stale_until() {
-        store.keep_stale(&id, until, scene.now, stale);
-    }
     let what = if after.is_some() { ChangeKind::Updated } else { ChangeKind::Deleted };
     Some(change(kind, &id, what, Some(before), after))
 }
 
-/// Lets reads go on showing what was, where the profile has it so.
-pub(super) fn keep_stale(scene: &Scene<'_>, store: &mut Store, at: Ref, before: Option<Bytes>) {
-    if let Some(until) = scene.stale_until()
-        && let Some(id) = store.get(at).map(|record| Arc::clone(&record.id))
-    {
-        store.keep_stale(&id, until, scene.now, before);
+/// Lets reads go on showing what is now, where the profile has it so: the resource, or that it isn't there.
+pub(super) fn keep_stale(scene: &Scene<'_>, store: &mut Store, at: Ref, there: bool) {
+    if let Some(until) = scene.stale_until() {
+        store.keep_stale(at, until, scene.now, there.then(|| scene.settings.members_in_reads()));
     }
 }
 
 impl Scene<'_> {
-    fn is_stale_for(&self) -> bool {
-        !self.settings.profile.application.stale_reads.is_zero()
-    }
-
     fn stale_until(&self) -> Option<Timestamp> {
         let period = self.settings.profile.application.stale_reads;
         if period.is_zero() {
@@ -557,7 +554,18 @@ pub(super) fn existing<'s>(
     id: &str,
     operations: &'static [DownstreamOperation],
 ) -> Result<(Ref, &'s Record), Refusal> {
-    store.find_in(kind_at, id).ok_or_else(|| refused(no_such(scene, kind_at, id), operations, Some(id)))
+    visible(scene, store, kind_at, id)
+        .ok_or_else(|| refused(no_such(scene, kind_at, id), operations, Some(id)))
+}
+
+/// The resource, where the application behind the gateway lets anybody see it.
+pub(super) fn visible<'s>(
+    scene: &Scene<'_>,
+    store: &'s Store,
+    kind_at: u16,
+    id: &str,
+) -> Option<(Ref, &'s Record)> {
+    store.find_in(kind_at, id).filter(|(_, record)| record.active || !scene.settings.hides_inactive(kind_at))
 }
 
 pub(super) fn same_version(
@@ -576,17 +584,17 @@ pub(super) fn other_version(scene: &Scene<'_>, store: &Store, record: &Record) -
     if !scene.conditional {
         return None;
     }
-    (names_version(scene, &header::IF_MATCH, store, record) == Some(false))
+    (names_version(scene, &header::IF_MATCH, &store.etag(record)) == Some(false))
         .then(|| Problem::VersionMismatch(store.etag(record)))
 }
 
 /// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,
 /// since all of ours are weak (RFC 7644 §3.14).
-fn names_version(scene: &Scene<'_>, name: &HeaderName, store: &Store, record: &Record) -> Option<bool> {
+fn names_version(scene: &Scene<'_>, name: &HeaderName, own: &str) -> Option<bool> {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let mut values = scene.headers.get_all(name).iter().peekable();
     values.peek()?;
-    let own = opaque(&store.etag(record));
+    let own = opaque(own);
     Some(values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|tag| {
         let tag = opaque(tag);
         tag == "*" || tag == own
