@@ -19,6 +19,7 @@ use crate::application::{
 use crate::auth::{Auth, Gatekeeper};
 use crate::clock::{AppClock, Clock};
 use crate::fault::Fault;
+use crate::gateway::shape;
 use crate::lock;
 use crate::net::{Handler, ReplyBody, Wire};
 use crate::problem::Problem;
@@ -165,7 +166,8 @@ impl Server {
         let (parts, body) = request.into_parts();
         let application = match self.application_for(name, &parts.headers) {
             Ok(application) => application,
-            Err(reply) => return Served::of(reply),
+            // Nobody but the command line says how what doesn't exist yet behaves.
+            Err(reply) => return Served::of(shape::shape(&self.defaults.profile, "", reply)),
         };
         let body = read(body, "the body", application.body_limit()).await;
         application.serve(Incoming { parts, path_at, body }).await

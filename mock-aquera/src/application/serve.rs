@@ -156,7 +156,11 @@ impl Application {
             access => access,
         };
         let (mut reply, body) = match (&access, body) {
-            (Access::Granted(_), body) => {
+            (Access::Granted(_), body) => match self.admit(&settings, &parts, path, now) {
+              Err(reply) => (reply, body.unwrap_or_default()),
+              // What waits on account of a fault is one of those on their way.
+              Ok(admitted) => {
+                admission = admitted;
                 let shown = body.as_ref().map(Bytes::as_ref).unwrap_or_default();
                 verdict = self.strike(&settings, &parts.method, path, shown, now);
                 verdict.delay(Phase::BeforeEffect).await;
@@ -166,9 +170,7 @@ impl Application {
                     }
                     (Some(problem), body, None) => (Reply::from(problem), body.unwrap_or_default()),
                     (None, Err(problem), None) => (Reply::from(problem), Bytes::new()),
-                    (None, Ok(body), None) => match self.admit(&settings, &parts, path, now) {
-                        Ok(admitted) => {
-                            admission = admitted;
+                    (None, Ok(body), None) => {
                             let scene = Scene {
                                 settings: &settings,
                                 store: &self.0.store,
@@ -187,11 +189,10 @@ impl Application {
                             };
                             let step = gateway::handle(&scene);
                             (self.finish(step).await, body)
-                        }
-                        Err(reply) => (reply, body),
-                    },
+                    }
                 }
-            }
+              }
+            },
             (refused, body) => (unauthorized(&settings.gatekeeper, refused), body.unwrap_or_default()),
         };
 
@@ -208,11 +209,6 @@ impl Application {
                     ..other
                 };
             }
-            if let FaultKind::WrongType(kind) = &struck.kind
-                && let Ok(kind) = HeaderValue::from_str(kind)
-            {
-                reply.headers.insert(header::CONTENT_TYPE, kind);
-            }
             if let FaultKind::Refuse(time) = &struck.kind {
                 refuse = Some(*time);
             }
@@ -221,6 +217,11 @@ impl Application {
         drop(admission);
         if !settings.plain_replies {
             reply = shape::shape(&settings.profile, &settings.scim_url, reply);
+        }
+        if let Some(FaultKind::WrongType(kind)) = verdict.main().map(|struck| &struck.kind)
+            && let Ok(kind) = HeaderValue::from_str(kind)
+        {
+            reply.headers.insert(header::CONTENT_TYPE, kind);
         }
         let took = self.0.clock.now().duration_since(now);
         tracing::debug!(
@@ -294,7 +295,8 @@ impl Application {
         let kind = target.resource().0.map(|kind| settings.types.get(kind));
         let route = match target {
             Target::Resource(kind, _) => format!("/{}/{{id}}", settings.types.get(kind).endpoint),
-            _ => path.to_owned(),
+            Target::Collection(kind) => format!("/{}", settings.types.get(kind).endpoint),
+            _ => path.trim_end_matches('/').to_owned(),
         };
         let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let asked = Asked {

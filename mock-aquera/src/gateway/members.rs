@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::write::check_members;
 use super::{Scene, resource};
 use crate::problem::Problem;
-use crate::profile::{GatewayRules, Support};
+use crate::profile::{GatewayRules, MembersPastCut, Support};
 use crate::store::members::{Members, MembersChange};
 use crate::store::{Ref, Store};
 
@@ -139,6 +139,7 @@ pub(super) fn split(
         one_by_one: false,
         changed: 0,
     };
+    taken.cut();
     let mut rest = Vec::new();
     for (at, operation) in request.operations.iter().enumerate() {
         let number = at + 1;
@@ -244,6 +245,16 @@ impl Taken<'_, '_> {
             _ => self.at_large(operation)?,
         }
         Ok(())
+    }
+
+    /// Leaves only the members that a read shows, where a profile writes back what it reads.
+    fn cut(&mut self) {
+        let list = &self.scene.settings.profile.list;
+        let most = list.members_cut as usize;
+        if list.members_past_cut == MembersPastCut::Dropped && most > 0 && self.view.count() > most {
+            let shown = self.store.members_of(self.group).into_iter().flat_map(Members::iter).take(most);
+            self.push(MembersChange::Set(shown.collect()));
+        }
     }
 
     fn push(&mut self, change: MembersChange) {

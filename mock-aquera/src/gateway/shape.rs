@@ -2,10 +2,10 @@
 //! differ from the RFC come here.
 
 use axum::body::Bytes;
-use axum::http::{HeaderValue, StatusCode, header};
-use scim::error::{ScimType, error_body};
+use axum::http::{HeaderValue, header};
 use serde_json::{Value, json};
 
+use crate::problem::Problem;
 use crate::profile::{
     ErrorBody, ErrorContentType, ErrorRules, Location, Presence, Profile, ReplyContentType, ReplyRules,
 };
@@ -26,25 +26,21 @@ pub(crate) fn is_plain(profile: &Profile) -> bool {
 pub(crate) fn shape(profile: &Profile, base: &str, reply: Reply) -> Reply {
     match &reply.problem {
         Some(problem) => {
-            let (status, scim_type) = problem.wire();
-            let detail = problem.to_string();
-            error(&profile.errors, reply, status, scim_type, &detail)
+            let (body, fitting) = error_body(&profile.errors, problem);
+            error(&profile.errors, reply, body, fitting)
         }
         None => success(&profile.replies, base, reply),
     }
 }
 
-fn error(
-    rules: &ErrorRules,
-    mut reply: Reply,
-    status: StatusCode,
-    scim_type: Option<ScimType>,
-    detail: &str,
-) -> Reply {
+/// The body of an error, and the media type that fits it.
+pub(super) fn error_body(rules: &ErrorRules, problem: &Problem) -> (String, HeaderValue) {
+    let (status, scim_type) = problem.wire();
+    let detail = problem.to_string();
     let scim_type = scim_type.filter(|_| rules.scim_type == Presence::Present);
     let number = status.as_u16();
-    let mut body = error_body(number, scim_type, detail);
-    let (body, fitting) = match rules.body {
+    let mut body = scim::error::error_body(number, scim_type, &detail);
+    match rules.body {
         ErrorBody::Scim => (body.to_string(), SCIM_JSON),
         ErrorBody::NumericStatus => {
             body["status"] = json!(number);
@@ -58,7 +54,7 @@ fn error(
             if let Value::Object(members) = &mut body {
                 let schemas = members.remove("schemas").unwrap_or_default();
                 members.insert("schema".to_owned(), schemas);
-                members.insert("exceptionRequestId".to_owned(), json!(request_id(detail)));
+                members.insert("exceptionRequestId".to_owned(), json!(request_id(&detail)));
             }
             (body.to_string(), SCIM_JSON)
         }
@@ -77,7 +73,10 @@ fn error(
         }
         ErrorBody::PlainText => (format!("{detail}\n"), TEXT),
         ErrorBody::Empty => (String::new(), SCIM_JSON),
-    };
+    }
+}
+
+fn error(rules: &ErrorRules, mut reply: Reply, body: String, fitting: HeaderValue) -> Reply {
     let kind = match rules.content_type {
         ErrorContentType::Fitting if body.is_empty() => None,
         ErrorContentType::Fitting => Some(fitting),
@@ -165,8 +164,9 @@ fn rewrite_locations(tree: &mut Value, rule: Location, base: &str) {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+
     use super::*;
-    use crate::problem::Problem;
 
     fn error_with(body: ErrorBody, content_type: ErrorContentType) -> (Option<String>, String) {
         let profile = Profile {

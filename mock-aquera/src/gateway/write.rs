@@ -66,12 +66,8 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     }
     let id = match profile.application.ids {
         _ if scene.reserved.is_some() => Arc::clone(scene.reserved.as_ref().unwrap_or(&scene.no_id)),
-        Ids::Fresh => store.new_id(),
-        Ids::Reused => store.reused_id().unwrap_or_else(|| store.new_id()),
-        Ids::UserName => match user_name_id(kind, &content) {
-            Some(id) if store.find(&id).is_none() => id,
-            _ => store.new_id(),
-        },
+        Ids::UserName => new_id(scene, &mut store, user_name_id(kind, &content)),
+        Ids::Fresh | Ids::Reused => new_id(scene, &mut store, None),
     };
     let at = store.insert(kind_at, id, content, scene.now);
     keep_stale(scene, &mut store, at, false);
@@ -92,6 +88,15 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     }
     note_boolean(&mut reply, string_boolean);
     Ok(reply.became(downstream).changed(change))
+}
+
+/// The id of a resource that is about to be made.
+pub(super) fn new_id(scene: &Scene<'_>, store: &mut Store, user_name: Option<Arc<str>>) -> Arc<str> {
+    match (scene.settings.profile.application.ids, user_name) {
+        (Ids::UserName, Some(id)) if store.find(&id).is_none() => id,
+        (Ids::Reused, _) => store.reused_id().unwrap_or_else(|| store.new_id()),
+        (Ids::Fresh | Ids::UserName, _) => store.new_id(),
+    }
 }
 
 /// A dialect is noted where it was made use of.
