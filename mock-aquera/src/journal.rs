@@ -1,14 +1,16 @@
 //! The journal: what came in, what went out, what it did, and the downstream operations in between.
 //!
-//! It is a ring, bounded by count and by bytes. Recording moves what is there anyway (header maps, bodies) under the
-//! journal's own lock; the readable form is made when somebody asks, outside of it. Credentials in headers and
+//! It is a ring, bounded by count and by bytes. Recording copies the heads into one block and shares the bodies; the
+//! readable form is made when somebody asks. Both happen outside the journal's lock. Credentials in headers and
 //! queries are redacted before anything is kept, secrets in bodies before anything is shown.
 
 mod counters;
+mod criteria;
 mod exchange;
 mod glob;
 mod handle;
 mod har;
+mod kept;
 mod live;
 mod operations;
 mod query;
@@ -16,6 +18,8 @@ mod record;
 pub(crate) mod redact;
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +35,9 @@ pub use query::{JournalQuery, Order, QueryError, StatusMatch};
 pub(crate) use record::Record;
 pub(crate) use record::StateChange;
 pub use record::{ChangeKind, Downstream, DownstreamOperation};
+
+use counters::Counted;
+use kept::Kept;
 
 use crate::lock;
 use crate::verify::{Expectation, Verification};
@@ -64,12 +71,14 @@ pub struct JournalSize {
 }
 
 /// The journal of one application. Clones are handles on the same one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Journal(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    application: Option<Arc<str>>,
+    application: Arc<str>,
+    /// `limits.bytes` of the ring, to be read without its lock.
+    max_bytes: AtomicUsize,
     ring: Mutex<Ring>,
     /// The number of the latest record, told only while somebody listens.
     last: watch::Sender<u64>,
@@ -78,7 +87,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Ring {
     limits: JournalLimits,
-    records: VecDeque<Arc<Record>>,
+    records: VecDeque<Arc<Kept>>,
     bytes: usize,
     last: u64,
     counters: Counters,
@@ -87,15 +96,20 @@ struct Ring {
 impl Journal {
     /// An empty journal; its exchanges name the application.
     pub(crate) fn of(application: &str) -> Self {
-        Self(Arc::new(Shared { application: Some(Arc::from(application)), ..Shared::default() }))
+        let ring = Ring::default();
+        Self(Arc::new(Shared {
+            application: Arc::from(application),
+            max_bytes: AtomicUsize::new(ring.limits.bytes),
+            ring: Mutex::new(ring),
+            last: watch::Sender::new(0),
+        }))
     }
 
     /// Keeps an exchange and returns its number.
-    pub(crate) fn record(&self, mut record: Record) -> u64 {
-        redact::request_headers(&mut record.headers);
-        redact::response_headers(&mut record.response_headers);
-        redact::uri(&mut record.uri);
-        let (seq, forgotten) = lock(&self.0.ring).push(record);
+    pub(crate) fn record(&self, record: Record) -> u64 {
+        let counted = Counted::of(&record);
+        let kept = Arc::new(Kept::of(record, self.0.max_bytes.load(Relaxed)));
+        let (seq, forgotten) = lock(&self.0.ring).push(kept, &counted);
         // Freed outside the lock.
         drop(forgotten);
         if self.0.last.receiver_count() > 0 {
@@ -108,7 +122,7 @@ impl Journal {
     pub(crate) fn query(&self, query: &JournalQuery) -> Vec<Exchange> {
         let limit = query.limit.unwrap_or(usize::MAX);
         let records = self.records(query.since_seq.unwrap_or(0));
-        let readable = |(seq, record): (u64, Arc<Record>)| {
+        let readable = |(seq, record): (u64, Arc<Kept>)| {
             query.may_match(&record, seq).then(|| self.readable(&record, seq))
         };
         let wanted = |exchange: &Exchange| query.matches(exchange);
@@ -139,6 +153,7 @@ impl Journal {
     pub(crate) fn set_limits(&self, limits: JournalLimits) {
         let mut ring = lock(&self.0.ring);
         ring.limits = limits;
+        self.0.max_bytes.store(limits.bytes, Relaxed);
         let forgotten = ring.shrink();
         drop(ring);
         drop(forgotten);
@@ -161,34 +176,33 @@ impl Journal {
     }
 
     /// All records after a number, oldest first. Only their handles are copied under the lock.
-    fn records(&self, since: u64) -> Vec<(u64, Arc<Record>)> {
+    fn records(&self, since: u64) -> Vec<(u64, Arc<Kept>)> {
         self.after(since, usize::MAX).1
     }
 
     /// How many records after a number are forgotten, and up to `limit` of the others.
-    fn after(&self, since: u64, limit: usize) -> (u64, Vec<(u64, Arc<Record>)>) {
+    fn after(&self, since: u64, limit: usize) -> (u64, Vec<(u64, Arc<Kept>)>) {
         let ring = lock(&self.0.ring);
         // The number before the oldest that is there.
         let before = ring.last - ring.records.len() as u64;
         let missed = before.saturating_sub(since);
         let skip = usize::try_from(since.saturating_sub(before)).unwrap_or(usize::MAX);
         let numbered = (before + 1..).zip(&ring.records).skip(skip).take(limit);
-        (missed, numbered.map(|(seq, record)| (seq, Arc::clone(record))).collect())
+        (missed, numbered.map(|(seq, kept)| (seq, Arc::clone(kept))).collect())
     }
 
-    fn readable(&self, record: &Record, seq: u64) -> Exchange {
-        Exchange::of(record, seq, self.0.application.as_ref())
+    fn readable(&self, record: &Kept, seq: u64) -> Exchange {
+        Exchange::of(record, seq, &self.0.application)
     }
 }
 
 impl Ring {
     /// Returns the number of the record, and what had to make room for it.
-    fn push(&mut self, mut record: Record) -> (u64, Forgotten) {
+    fn push(&mut self, record: Arc<Kept>, counted: &Counted) -> (u64, Forgotten) {
         self.last += 1;
-        self.counters.count(&record);
-        record.trim(self.limits.bytes);
-        self.bytes += record.weight();
-        self.records.push_back(Arc::new(record));
+        self.counters.count(counted, &record.faults, &record.scim);
+        self.bytes += record.weight;
+        self.records.push_back(record);
         (self.last, self.shrink())
     }
 
@@ -196,7 +210,7 @@ impl Ring {
         let mut forgotten = Forgotten::default();
         while self.records.len() > self.limits.exchanges || self.bytes > self.limits.bytes {
             let Some(oldest) = self.records.pop_front() else { break };
-            self.bytes -= oldest.weight();
+            self.bytes -= oldest.weight;
             forgotten.add(oldest);
         }
         forgotten
@@ -206,12 +220,12 @@ impl Ring {
 /// Mostly it is one record: no list is made for that.
 #[derive(Default)]
 struct Forgotten {
-    first: Option<Arc<Record>>,
-    rest: Vec<Arc<Record>>,
+    first: Option<Arc<Kept>>,
+    rest: Vec<Arc<Kept>>,
 }
 
 impl Forgotten {
-    fn add(&mut self, record: Arc<Record>) {
+    fn add(&mut self, record: Arc<Kept>) {
         match self.first {
             None => self.first = Some(record),
             Some(_) => self.rest.push(record),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hyper::Method;
 
-use super::operations::{OperationKind, kind_of};
+use super::operations::{OperationKind, ScimOperation, kind_of};
 use super::record::Record;
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "other"];
@@ -61,27 +61,50 @@ impl Counters {
         self.operations[kind as usize]
     }
 
-    pub(super) fn count(&mut self, record: &Record) {
-        let class = record.status.map_or(0, |status| usize::from(status.as_u16() / 100).min(5));
-        self.requests[method_index(&record.method)][class] += 1;
-        if record.scim.is_empty() {
-            self.operations[kind_of(&record.method, record.uri.path()) as usize] += 1;
+    pub(super) fn count(&mut self, counted: &Counted, faults: &[Arc<str>], operations: &[ScimOperation]) {
+        self.requests[counted.method][counted.class] += 1;
+        if operations.is_empty() {
+            self.operations[counted.kind as usize] += 1;
         }
-        for operation in &record.scim {
+        for operation in operations {
             self.operations[operation.kind as usize] += 1;
         }
-        self.bytes_in += record.request_body.len() as u64;
-        self.bytes_out += record.response_body.len() as u64;
-        let took = u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX);
-        let bucket = BUCKETS.iter().position(|bound| took <= *bound).unwrap_or(BUCKETS.len());
-        self.durations[bucket] += 1;
-        self.microseconds = self.microseconds.saturating_add(took);
-        for rule in &record.faults {
+        self.bytes_in += counted.bytes_in;
+        self.bytes_out += counted.bytes_out;
+        self.durations[counted.bucket] += 1;
+        self.microseconds = self.microseconds.saturating_add(counted.took);
+        for rule in faults {
             if self.faults.len() < MAX_RULES || self.faults.contains_key(rule) {
                 *self.faults.entry(Arc::clone(rule)).or_default() += 1;
             } else {
                 *self.faults.entry(Arc::from("other")).or_default() += 1;
             }
+        }
+    }
+}
+
+/// Where a record counts, found out before the lock is taken.
+pub(super) struct Counted {
+    method: usize,
+    class: usize,
+    kind: OperationKind,
+    bytes_in: u64,
+    bytes_out: u64,
+    bucket: usize,
+    took: u64,
+}
+
+impl Counted {
+    pub(super) fn of(record: &Record) -> Self {
+        let took = u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            method: method_index(&record.method),
+            class: record.status.map_or(0, |status| usize::from(status.as_u16() / 100).min(5)),
+            kind: kind_of(&record.method, record.uri.path()),
+            bytes_in: record.request_body.len() as u64,
+            bytes_out: record.response_body.len() as u64,
+            bucket: BUCKETS.iter().position(|bound| took <= *bound).unwrap_or(BUCKETS.len()),
+            took,
         }
     }
 }

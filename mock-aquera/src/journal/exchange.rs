@@ -1,16 +1,15 @@
 //! An exchange as it is shown: readable, and free of secrets.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use hyper::HeaderMap;
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::kept::Kept;
 use super::operations::{self, ScimOperation, user_name_of};
-use super::record::{ChangeKind, Downstream, Record, StateChange};
+use super::record::{ChangeKind, Downstream, StateChange};
 use super::redact;
 use crate::clock::date_time;
 
@@ -82,12 +81,17 @@ pub struct AttributeChange {
 
 impl Exchange {
     /// Makes a record readable.
-    pub(super) fn of(record: &Record, seq: u64, application: Option<&Arc<str>>) -> Self {
-        let request_body = redact::body(&record.request_body, &record.headers);
-        let response_body = redact::body(&record.response_body, &record.response_headers);
+    pub(super) fn of(record: &Kept, seq: u64, application: &str) -> Self {
+        let (mut request_headers, mut response_headers) =
+            (record.request_headers(), record.response_headers());
+        redact::headers(&mut request_headers);
+        redact::headers(&mut response_headers);
+        let request_body = redact::body(record.request_body(), find(&request_headers, "content-type"));
+        let response_body = redact::body(&record.response_body, find(&response_headers, "content-type"));
+        let path = record.path_and_query().into_owned();
         let mut operations = if record.scim.is_empty() {
             let bodies = (request_body.as_ref(), response_body.as_ref());
-            operations::read(&record.method, &record.uri, bodies.0, bodies.1)
+            operations::read(&record.method, &path, bodies.0, bodies.1)
         } else {
             record.scim.clone()
         };
@@ -95,15 +99,15 @@ impl Exchange {
         let faults: Vec<String> = record.faults.iter().map(ToString::to_string).collect();
         Self {
             seq,
-            application: application.map(ToString::to_string),
+            application: Some(application.to_owned()),
             at: date_time(record.at),
             took: u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX),
             method: record.method.to_string(),
-            path: record.uri.path_and_query().map_or_else(String::new, ToString::to_string),
-            request_headers: headers(&record.headers),
+            path,
+            request_headers,
             request_body,
             status: record.status.map_or(0, |status| status.as_u16()),
-            response_headers: headers(&record.response_headers),
+            response_headers,
             response_body,
             operations,
             downstream: record.downstream.to_list(),
@@ -176,16 +180,6 @@ fn differing(before: Map<String, Value>, mut after: Map<String, Value>) -> BTree
     let added = after.into_iter().filter(|(name, _)| name != "meta");
     changes.extend(added.map(|(name, is)| (name, AttributeChange { before: None, after: Some(is) })));
     changes
-}
-
-fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| {
-            let value = redact::header(name, value);
-            (name.to_string(), value)
-        })
-        .collect()
 }
 
 fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {

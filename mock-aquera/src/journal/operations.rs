@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use hyper::{Method, Uri};
+use hyper::Method;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -226,17 +226,18 @@ pub(super) fn kind_of(method: &Method, path: &str) -> OperationKind {
 /// What a request asks for, from all that is known of it.
 pub(super) fn read(
     method: &Method,
-    uri: &Uri,
+    path_and_query: &str,
     request: Option<&Value>,
     response: Option<&Value>,
 ) -> Vec<ScimOperation> {
-    let below = match area(uri.path()) {
+    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+    let below = match area(path) {
         Area::Scim(below) => below,
         Area::Token => return vec![ScimOperation::of_kind(OperationKind::Token)],
         Area::Outside => return vec![ScimOperation::of_kind(OperationKind::Other)],
     };
     let route = route(method, below);
-    let filter = uri.query().and_then(|query| parameter(query, "filter"));
+    let filter = parameter(query, "filter");
     let operation = described(&route, filter, request, response);
     let mut operations = vec![operation];
     if route.kind == OperationKind::Bulk {

@@ -14,7 +14,7 @@ use super::operations::ScimOperation;
 use crate::hops::Downstreams;
 
 /// Bodies of state changes above this size are not kept.
-pub(crate) const MAX_STATE_BYTES: usize = 64 * 1024;
+pub(super) const MAX_STATE_BYTES: usize = 64 * 1024;
 
 /// One operation on the second hop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -88,43 +88,6 @@ pub(crate) struct Record {
     pub(crate) changes: Vec<StateChange>,
     /// Where it is empty, it is read out of method, path and body.
     pub(crate) scim: Vec<ScimOperation>,
-}
-
-impl Record {
-    /// Takes out what is over the bound for state changes, and bodies where the whole is over `limit`.
-    pub(super) fn trim(&mut self, limit: usize) {
-        for change in &mut self.changes {
-            for state in [&mut change.before, &mut change.after] {
-                if state.as_ref().is_some_and(|state| state.len() > MAX_STATE_BYTES) {
-                    *state = None;
-                }
-            }
-        }
-        if self.weight() > limit {
-            for body in [&mut self.request_body, &mut self.response_body] {
-                if body.len() > 64 {
-                    *body = Bytes::from(format!("[left out: {} bytes]", body.len()));
-                }
-            }
-            self.changes.iter_mut().for_each(|change| (change.before, change.after) = (None, None));
-        }
-    }
-
-    /// About how many bytes it takes up, the shared ones included.
-    pub(super) fn weight(&self) -> usize {
-        let state = |state: &Option<Bytes>| state.as_ref().map_or(0, Bytes::len);
-        size_of::<Self>()
-            + self.request_body.len()
-            + self.response_body.len()
-            + self.uri.path_and_query().map_or(0, |path| path.as_str().len())
-            + (self.headers.len() + self.response_headers.len()) * 128
-            + self
-                .changes
-                .iter()
-                .map(|change| 128 + state(&change.before) + state(&change.after))
-                .sum::<usize>()
-            + (self.downstream.count() + self.scim.len()) * 128
-    }
 }
 
 /// Nothing of what came in or went out: there may be secrets in it.

@@ -5,8 +5,7 @@
 use std::borrow::Cow;
 
 use hyper::Uri;
-use hyper::body::Bytes;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderName};
 use hyper::http::uri::PathAndQuery;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -29,55 +28,35 @@ const SECRETS: [&str; 9] = [
     "api_key",
 ];
 
-/// Clears the headers of a request. Allocates for no scheme but unusual ones.
-pub(super) fn request_headers(headers: &mut HeaderMap) {
-    for name in [header::AUTHORIZATION, header::PROXY_AUTHORIZATION] {
-        if let Some(value) = headers.get(&name) {
-            let kept = scheme_alone(value);
-            headers.insert(name, kept);
-        }
+/// For a header with credentials, what of its value stays in front of [`REDACTED`]; None for any other.
+pub(super) fn scheme<'a>(name: &HeaderName, value: &'a [u8]) -> Option<&'a [u8]> {
+    if *name == header::AUTHORIZATION || *name == header::PROXY_AUTHORIZATION {
+        let end = memchr::memchr(b' ', value).unwrap_or(0);
+        let is_scheme = value[..end].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-');
+        return Some(if is_scheme && end > 0 { &value[..=end] } else { &[] });
     }
-    if headers.contains_key(header::COOKIE) {
-        headers.insert(header::COOKIE, HeaderValue::from_static(REDACTED));
+    (*name == header::COOKIE || *name == header::SET_COOKIE).then_some(&[])
+}
+
+/// Clears, among those that are shown, the headers that only look as if they held a secret.
+pub(super) fn headers(headers: &mut [(String, String)]) {
+    for (_, value) in headers.iter_mut().filter(|(name, _)| looks_secret(name)) {
+        REDACTED.clone_into(value);
     }
 }
 
-/// Clears the headers of an answer.
-pub(super) fn response_headers(headers: &mut HeaderMap) {
-    if !headers.is_empty() && headers.contains_key(header::SET_COOKIE) {
-        headers.insert(header::SET_COOKIE, HeaderValue::from_static(REDACTED));
-    }
-}
-
-fn scheme_alone(value: &HeaderValue) -> HeaderValue {
-    let bytes = value.as_bytes();
-    let Some(end) = memchr::memchr(b' ', bytes) else { return HeaderValue::from_static(REDACTED) };
-    match &bytes[..end] {
-        b"Bearer" => HeaderValue::from_static("Bearer [redacted]"),
-        b"Basic" => HeaderValue::from_static("Basic [redacted]"),
-        scheme if scheme.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-') => {
-            let kept = [scheme, b" ", REDACTED.as_bytes()].concat();
-            HeaderValue::from_bytes(&kept).unwrap_or(HeaderValue::from_static(REDACTED))
-        }
-        _ => HeaderValue::from_static(REDACTED),
-    }
-}
-
-/// One header as it is shown: also those that only look as if they held a secret are cleared.
-pub(super) fn header(name: &HeaderName, value: &HeaderValue) -> String {
-    let looks_secret =
-        ["api-key", "apikey", "secret", "password", "-token"].iter().any(|part| name.as_str().contains(part));
-    if looks_secret { REDACTED.to_owned() } else { String::from_utf8_lossy(value.as_bytes()).into_owned() }
+fn looks_secret(name: &str) -> bool {
+    ["api-key", "apikey", "secret", "password", "-token"].iter().any(|part| contains_word(name, part))
 }
 
 /// A header that somebody expects, as it would be shown: so it can be compared, and told, without a secret.
 pub(crate) fn expected_header(name: &str, value: &str) -> String {
-    let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) else {
-        return value.to_owned();
-    };
-    let mut headers = HeaderMap::from_iter([(name.clone(), value)]);
-    request_headers(&mut headers);
-    headers.get(&name).map_or_else(String::new, |value| header(&name, value))
+    let scheme = name.parse::<HeaderName>().ok().and_then(|name| scheme(&name, value.as_bytes()));
+    match scheme {
+        Some(scheme) => format!("{}{REDACTED}", String::from_utf8_lossy(scheme)),
+        None if looks_secret(name) => REDACTED.to_owned(),
+        None => value.to_owned(),
+    }
 }
 
 /// A value that somebody expects at a JSON pointer, as it would be shown.
@@ -90,15 +69,13 @@ pub(crate) fn expected_at(pointer: &str, value: &Value) -> Value {
     value
 }
 
-/// Clears the query, and forgets credentials in front of the host.
-pub(super) fn uri(uri: &mut Uri) {
-    if let Some(query) = uri.query().filter(|query| query.split('&').any(is_secret_pair)) {
-        let cleared = format!("{}?{}", uri.path(), pairs(query));
-        let cleared = cleared.parse().unwrap_or(PathAndQuery::from_static("/?[redacted]"));
-        *uri = Uri::from(cleared);
-    }
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        *uri = uri.path_and_query().cloned().map(Uri::from).unwrap_or_default();
+/// The path and the query, cleared; what is in front of them is not kept.
+pub(super) fn path(uri: &Uri) -> Cow<'_, str> {
+    match uri.query() {
+        Some(query) if query.split('&').any(is_secret_pair) => {
+            Cow::from(format!("{}?{}", uri.path(), pairs(query)))
+        }
+        _ => Cow::from(uri.path_and_query().map_or("", PathAndQuery::as_str)),
     }
 }
 
@@ -135,7 +112,7 @@ fn encodes_letters(text: &str) -> bool {
 }
 
 /// Reads a body. None where there is none.
-pub(super) fn body(body: &Bytes, headers: &HeaderMap) -> Option<Value> {
+pub(super) fn body(body: &[u8], kind: Option<&str>) -> Option<Value> {
     if body.is_empty() {
         return None;
     }
@@ -144,8 +121,7 @@ pub(super) fn body(body: &Bytes, headers: &HeaderMap) -> Option<Value> {
         return Some(value);
     }
     let text = String::from_utf8_lossy(body);
-    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    Some(if kind.starts_with(b"application/x-www-form-urlencoded") {
+    Some(if kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
         Value::from(pairs(&text))
     } else if SECRETS.iter().any(|name| contains_word(&text, name)) {
         // What isn't JSON can't be searched for a member.
