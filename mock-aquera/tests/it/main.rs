@@ -10,4 +10,5 @@ mod discovery;
 mod faults_and_holds;
 mod profiles;
 mod program;
+mod switches;
 mod users;
