@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use scim::patch::{Dialect, Dialects, PatchRequest};
+use scim::path::PatchPath;
 use serde_json::{Map, Value};
 
 use super::members::{self, Split};
@@ -15,11 +16,12 @@ use crate::journal::{ChangeKind, DownstreamOperation};
 use crate::problem::Problem;
 use crate::profile::{
     CanonicalValues, DisableRule, EtagRule, GatewayRules, PatchReply, PatchRule, Profile, Support,
+    UnknownAttributes,
 };
 use crate::reply::Reply;
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
-use crate::types::Role;
+use crate::types::{Kind, Role};
 
 const OPERATIONS: &[DownstreamOperation] = &[DownstreamOperation::PartialUpdate];
 
@@ -186,10 +188,14 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
     let profile = &settings.profile;
     let kind = settings.types.get(at.kind);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath) };
+    let mut request = request.clone();
+    if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
+        drop_unknown(&mut request, kind);
+    }
     let split = match kind.role {
-        Role::Group => members::split(scene, store, at, request)?,
+        Role::Group => members::split(scene, store, at, &request)?,
         Role::User | Role::Other => {
-            Split { rest: request.clone(), changes: Vec::new(), dialects: Vec::new(), result: None }
+            Split { rest: request, changes: Vec::new(), dialects: Vec::new(), result: None }
         }
     };
     let mut dialects = split.dialects;
@@ -240,6 +246,25 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
     }
     let only_members = only_members && !split.changes.is_empty();
     Ok(Patched { next: Next { content, change }, tree, members: split.changes, only_members, dialects })
+}
+
+/// Leaves out what no schema knows of the values without a path, as in a POST. A path that leads nowhere stays: it is
+/// what its operation is about.
+fn drop_unknown(request: &mut PatchRequest, kind: &Kind) {
+    let schemas = &kind.schemas;
+    let known = |key: &String| match key.parse::<PatchPath>() {
+        Ok(path) => {
+            let path = path.attr_path();
+            schemas.locate(&path).is_some() || schemas.schema_at(&path).is_some()
+        }
+        // A URN that is no path is an extension, and everything else is for the one who applies it to refuse.
+        Err(_) => !key.contains(':') || key.contains('[') || schemas.extension(key).is_some(),
+    };
+    for operation in request.operations.iter_mut().filter(|operation| operation.path.is_none()) {
+        if let Some(Value::Object(members)) = &mut operation.value {
+            members.retain(|key, _| known(key));
+        }
+    }
 }
 
 fn suggested(kind: &crate::types::Kind, after: &Value) -> Result<(), Problem> {
