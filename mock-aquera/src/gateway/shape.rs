@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::problem::Problem;
 use crate::profile::{
-    ErrorBody, ErrorContentType, ErrorRules, Location, Presence, Profile, ReplyContentType, ReplyRules,
+    ErrorBody, ErrorContentType, ErrorRules, EtagRule, Location, Presence, Profile, ReplyContentType, ReplyRules,
 };
 use crate::reply::{Reply, SCIM_JSON};
 
@@ -19,7 +19,9 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Whether a profile leaves answers as they are.
 pub(crate) fn is_plain(profile: &Profile) -> bool {
-    profile.errors == ErrorRules::default() && profile.replies == ReplyRules::default()
+    profile.errors == ErrorRules::default()
+        && profile.replies == ReplyRules::default()
+        && profile.features.etag == EtagRule::Works
 }
 
 /// Gives an answer the form that a profile wants. `base` is the address of the application.
@@ -29,7 +31,7 @@ pub(crate) fn shape(profile: &Profile, base: &str, reply: Reply) -> Reply {
             let (body, fitting) = error_body(&profile.errors, problem);
             error(&profile.errors, reply, body, fitting)
         }
-        None => success(&profile.replies, base, reply),
+        None => success(profile, base, reply),
     }
 }
 
@@ -103,7 +105,10 @@ fn request_id(detail: &str) -> String {
         .to_string()
 }
 
-fn success(rules: &ReplyRules, base: &str, mut reply: Reply) -> Reply {
+fn success(profile: &Profile, base: &str, mut reply: Reply) -> Reply {
+    let rules = &profile.replies;
+    // A version is the entity tag (RFC 7643 §3.1).
+    let versions = profile.features.etag == EtagRule::Works;
     if reply.headers.get(header::CONTENT_TYPE) == Some(&SCIM_JSON) {
         match rules.content_type {
             ReplyContentType::Scim => {}
@@ -122,10 +127,10 @@ fn success(rules: &ReplyRules, base: &str, mut reply: Reply) -> Reply {
             }
         }
     }
-    if rules.meta_location != Location::Absolute
+    if (rules.meta_location != Location::Absolute || !versions)
         && let Ok(mut tree) = serde_json::from_slice::<Value>(&reply.body)
     {
-        rewrite_locations(&mut tree, rules.meta_location, base);
+        rewrite_meta(&mut tree, rules.meta_location, versions, base);
         reply.body = Bytes::from(tree.to_string());
     }
     reply
@@ -139,13 +144,17 @@ fn relative_to<'v>(base: &str, value: &'v str) -> Option<&'v str> {
     value.strip_prefix(origin)
 }
 
-fn rewrite_locations(tree: &mut Value, rule: Location, base: &str) {
+fn rewrite_meta(tree: &mut Value, rule: Location, versions: bool, base: &str) {
     match tree {
         Value::Object(members) => {
             if let Some(Value::Object(meta)) = members.get_mut("meta") {
+                if !versions {
+                    meta.remove("version");
+                }
                 match rule {
                     Location::Missing => drop(meta.remove("location")),
-                    Location::Absolute | Location::Relative => {
+                    Location::Absolute => {}
+                    Location::Relative => {
                         if let Some(Value::String(location)) = meta.get_mut("location")
                             && let Some(relative) = relative_to(base, location).map(str::to_owned)
                         {
@@ -155,7 +164,7 @@ fn rewrite_locations(tree: &mut Value, rule: Location, base: &str) {
                 }
             }
             if let Some(Value::Array(resources)) = members.get_mut("Resources") {
-                resources.iter_mut().for_each(|resource| rewrite_locations(resource, rule, base));
+                resources.iter_mut().for_each(|resource| rewrite_meta(resource, rule, versions, base));
             }
         }
         Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

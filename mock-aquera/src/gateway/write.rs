@@ -596,6 +596,9 @@ pub(super) fn other_version(scene: &Scene<'_>, store: &Store, record: &Record) -
 /// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,
 /// since all of ours are weak (RFC 7644 §3.14).
 fn names_version(scene: &Scene<'_>, name: &HeaderName, own: &str) -> Option<bool> {
+    if scene.settings.profile.features.etag == EtagRule::None {
+        return None;
+    }
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let mut values = scene.headers.get_all(name).iter().peekable();
     values.peek()?;
