@@ -5,6 +5,7 @@
 
 mod serve;
 mod settings;
+mod waiting;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::auth::Auth;
 use crate::clock::{AppClock, Clock as _};
 use crate::fault::{Fault, FaultId, FaultState, Faults, Phase};
-use crate::gateway::resource;
+use crate::gateway::resource::{self, Joining};
 use crate::hold::{Gates, Hold};
 use crate::journal::Journal;
 use crate::lock;
@@ -24,7 +25,7 @@ use crate::problem::Problem;
 use crate::profile::Profile;
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
-use crate::types::{Kind, Role};
+use crate::types::Role;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
 
@@ -82,7 +83,6 @@ struct Inner {
     faulty: AtomicBool,
     /// Whether there is any hold.
     gated: AtomicBool,
-    no_id: Arc<str>,
 }
 
 impl Application {
@@ -100,7 +100,6 @@ impl Application {
             gates: Mutex::default(),
             faulty: AtomicBool::new(false),
             gated: AtomicBool::new(false),
-            no_id: Arc::from(""),
         }))
     }
 
@@ -186,7 +185,7 @@ impl Application {
         let id: Arc<str> = id.unwrap_or_else(|| store.new_id());
         let members = resource.get("members").cloned();
         let mut content = resource::completed(settings.types.get(kind_at), resource);
-        content.refs = members.map(|members| known_members(&store, &members));
+        join(&mut content, members.map(|members| Joining::known(&store, &members)));
         store.insert(kind_at, Arc::clone(&id), content, self.0.clock.now());
         Some(id.to_string())
     }
@@ -210,7 +209,7 @@ impl Application {
             return Err(Problem::Taken { path, value: value.unwrap_or_default() });
         }
         if let Some(members) = &taken.members {
-            content.refs = Some(resource::resolve(&settings, &store, members)?);
+            join(&mut content, Some(resource::resolve(&settings, &store, members)?));
         }
         let id = store.new_id();
         store.insert(kind_at, id, content, self.0.clock.now());
@@ -232,7 +231,7 @@ impl Application {
         let mut tree = store.tree(at, record).as_object().cloned().unwrap_or_default();
         change(&mut tree);
         let mut content = Content::of_tree(settings.types.get(kind_at), &tree);
-        content.refs = tree.get("members").map(|members| known_members(&store, members));
+        join(&mut content, tree.get("members").map(|members| Joining::known(&store, members)));
         store.replace(at, content, self.0.clock.now());
         true
     }
@@ -267,11 +266,15 @@ impl Application {
         faults.add(fault, self.0.clock.now())
     }
 
-    /// Takes one fault away. `false` where it is gone already.
+    /// Takes one fault away, and gives back what it took: credentials that it refused are good again, and so are
+    /// tokens that it let expire once no other fault has. `false` where it is gone already.
     pub fn remove_fault(&self, id: FaultId) -> bool {
         let mut faults = lock(&self.0.faults);
+        let had_expired = faults.has_expired_tokens();
         let removed = faults.remove(id);
-        self.restore_if_nothing_revokes(&faults);
+        if had_expired && !faults.has_expired_tokens() {
+            self.settings().gatekeeper.restore();
+        }
         self.0.faulty.store(!faults.is_empty(), Ordering::Release);
         removed
     }
@@ -292,13 +295,7 @@ impl Application {
         let mut faults = lock(&self.0.faults);
         faults.clear();
         self.0.faulty.store(false, Ordering::Release);
-        self.restore_if_nothing_revokes(&faults);
-    }
-
-    fn restore_if_nothing_revokes(&self, faults: &Faults) {
-        if faults.is_empty() {
-            self.settings().gatekeeper.restore();
-        }
+        self.settings().gatekeeper.restore();
     }
 
     /// Follows another profile from the next request on.
@@ -367,9 +364,11 @@ impl fmt::Debug for Application {
 }
 
 /// The members that exist, whatever else is said of them.
-fn known_members(store: &Store, members: &Value) -> Vec<Ref> {
-    let ids = members.as_array().into_iter().flatten().filter_map(|m| m.get("value").and_then(Value::as_str));
-    ids.filter_map(|id| store.find(id)).collect()
+fn join(content: &mut Content, joining: Option<Joining>) {
+    if let Some(Joining { refs, names }) = joining {
+        content.refs = Some(refs);
+        content.names = names;
+    }
 }
 
 /// Applications of one seed still differ in their ids and draws: the name is mixed in (FNV-1a, which stays the same).
@@ -381,9 +380,4 @@ pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
 
 fn new_store(settings: &Settings, seed: u64, name: &ApplicationName) -> Store {
     Store::new(Arc::clone(&settings.types), &settings.scim_url, mixed(seed, name))
-}
-
-/// Used by those who only need to know a kind by its name.
-pub(crate) fn kind_named<'s>(settings: &'s Settings, name: &str) -> Option<(u16, &'s Kind)> {
-    settings.types.named(name).map(|at| (at, settings.types.get(at)))
 }

@@ -11,11 +11,11 @@ use crate::auth::{Auth, DEFAULT_TOKEN};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
 use crate::gateway::resource::with_schemas;
-use crate::profile::Profile;
 use crate::generate::write_users;
 use crate::net::{self, ListenError, NetConfig, Running};
+use crate::profile::Profile;
 use crate::server::{AdminFront, ApplicationError, Defaults, Front, Server};
-use crate::types::{Role, Types};
+use crate::types::{DocumentError, DocumentKind, Role, Types};
 
 /// A server to be. What isn't said: loopback on a free port, the bearer token `mock-token`, the profile `aquera`,
 /// seed 0, the computer's clock.
@@ -29,6 +29,8 @@ pub struct MockAqueraBuilder {
     made_up: usize,
     faults: Vec<Fault>,
     clock: Arc<dyn Clock>,
+    schemas: Vec<Value>,
+    resource_types: Vec<Value>,
 }
 
 /// Why a server didn't start.
@@ -50,6 +52,32 @@ pub enum StartError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A schema document is of no use.
+    #[error("take schema document {}: {detail}", index + 1)]
+    Schema {
+        /// Its position, from zero.
+        index: usize,
+        /// What is wrong with it, and where.
+        detail: String,
+    },
+    /// A resource type document is of no use.
+    #[error("take resource type document {}: {detail}", index + 1)]
+    ResourceType {
+        /// Its position, from zero.
+        index: usize,
+        /// What is wrong with it, and where.
+        detail: String,
+    },
+}
+
+impl From<DocumentError> for StartError {
+    fn from(error: DocumentError) -> Self {
+        let DocumentError { kind, index, detail } = error;
+        match kind {
+            DocumentKind::Schema => Self::Schema { index, detail },
+            DocumentKind::ResourceType => Self::ResourceType { index, detail },
+        }
+    }
 }
 
 fn advice(error: &io::Error) -> &'static str {
@@ -97,6 +125,19 @@ impl MockAqueraBuilder {
         self
     }
 
+    /// A schema document (RFC 7643 §7) for a resource type to use. One of a standard schema takes its place.
+    pub fn schema(mut self, document: Value) -> Self {
+        self.schemas.push(document);
+        self
+    }
+
+    /// A resource type document (RFC 7643 §6) that is served beside users and groups. One called User or Group takes
+    /// the place of the standard one.
+    pub fn resource_type(mut self, document: Value) -> Self {
+        self.resource_types.push(document);
+        self
+    }
+
     /// Where the time is read.
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
@@ -110,8 +151,10 @@ impl MockAqueraBuilder {
     /// Listens and serves in the background of the present tokio runtime.
     ///
     /// # Errors
-    /// The address is not to be had, or a user to start with doesn't pass the checks.
+    /// The address is not to be had, a schema or resource type is of no use, or a user to start with doesn't pass the
+    /// checks.
     pub async fn start(self) -> Result<MockAquera, StartError> {
+        let types = Types::of_documents(&self.schemas, &self.resource_types)?;
         let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
         let bound = net::bind(NetConfig::new(self.listen)).map_err(listen)?;
         let addr = bound.addr();
@@ -121,9 +164,8 @@ impl MockAqueraBuilder {
             auth,
             seed: self.seed,
             faults: self.faults,
-            types: Types::standard(),
+            types: Arc::clone(&types),
         };
-        let types = Arc::clone(&defaults.types);
         let server = Arc::new(Server::new(format!("http://{}", reachable(addr)), defaults, self.clock));
         // A name that is valid and a server that is empty: this can't be refused.
         let default = server
@@ -131,7 +173,7 @@ impl MockAqueraBuilder {
             .map_err(|problem| StartError::User { index: 0, detail: problem.to_string() })?;
         let user_kind = types.of_role(Role::User).unwrap_or_default();
         for (index, resource) in self.users.iter().enumerate() {
-            let body = with_schemas(resource).to_string();
+            let body = with_schemas(resource, &types.get(user_kind).schemas).to_string();
             default
                 .add(user_kind, body.as_bytes())
                 .map_err(|problem| StartError::User { index, detail: problem.to_string() })?;
@@ -184,6 +226,8 @@ impl MockAquera {
             made_up: 0,
             faults: Vec::new(),
             clock: Arc::new(SystemClock),
+            schemas: Vec::new(),
+            resource_types: Vec::new(),
         }
     }
 

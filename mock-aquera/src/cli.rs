@@ -1,5 +1,6 @@
 //! The command line: what can be written, and which module carries it out.
 
+mod documents;
 mod healthcheck;
 mod profiles;
 mod serve;

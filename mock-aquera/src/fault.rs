@@ -21,6 +21,8 @@ mod words;
 
 use std::time::Duration;
 
+use scim::error::ScimType;
+
 pub use engine::{FaultId, FaultState};
 pub(crate) use engine::{Faults, Strikes, Struck};
 pub use error::{ParseFaultError, ParseFaultsError};
@@ -98,6 +100,11 @@ impl Fault {
     /// Resets the connection.
     pub fn reset() -> Self {
         Self::new(FaultKind::Reset)
+    }
+
+    /// Refuses all credentials from the first request on that it strikes, until it is removed or its time is over.
+    pub fn revoke() -> Self {
+        Self::new(FaultKind::Revoke)
     }
 
     /// What happens to a request that it strikes.
@@ -216,8 +223,8 @@ impl Fault {
     }
 
     /// Sends this `scimType` with a status.
-    pub fn scim_type(self, value: impl Into<String>) -> Self {
-        self.with_status(|scim_type, _, _| *scim_type = Some(value.into()))
+    pub fn scim_type(self, keyword: ScimType) -> Self {
+        self.with_status(|scim_type, _, _| *scim_type = Some(keyword))
     }
 
     /// Sends this `detail` with a status.
@@ -227,7 +234,7 @@ impl Fault {
 
     fn with_status(
         mut self,
-        change: impl FnOnce(&mut Option<String>, &mut Option<String>, &mut Option<String>),
+        change: impl FnOnce(&mut Option<ScimType>, &mut Option<String>, &mut Option<String>),
     ) -> Self {
         if let FaultKind::Status { scim_type, detail, retry_after, .. } = &mut self.kind {
             change(scim_type, detail, retry_after);

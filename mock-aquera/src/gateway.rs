@@ -36,6 +36,7 @@ use crate::profile::{
 };
 use crate::reply::Reply;
 use crate::store::Store;
+use crate::store::show::MembersShown;
 use crate::types::{Kind, Role};
 use list::List;
 pub(crate) use patch::are_plain as patches_are_plain;
@@ -60,7 +61,6 @@ pub(crate) struct Scene<'a> {
     pub(crate) reserved: Option<Arc<str>>,
     /// Whether the body was looked at as a message already.
     pub(crate) inner: bool,
-    pub(crate) no_id: Arc<str>,
 }
 
 /// What a request comes to.
@@ -174,8 +174,12 @@ fn check_head(scene: &Scene<'_>) -> Result<(), Problem> {
     match scene.settings.profile.requests.user_agent {
         UserAgent::Optional => {}
         _ if scene.inner || scene.headers.contains_key(header::USER_AGENT) => {}
-        UserAgent::Required403 => return Err(Problem::by_profile(403, None, "a User-Agent is required here")),
-        UserAgent::Required400 => return Err(Problem::by_profile(400, None, "a User-Agent is required here")),
+        UserAgent::Required403 => {
+            return Err(Problem::by_profile(403, None, "a User-Agent is required here"));
+        }
+        UserAgent::Required400 => {
+            return Err(Problem::by_profile(400, None, "a User-Agent is required here"));
+        }
     }
     let acceptable = |value: &axum::http::HeaderValue| {
         let Ok(value) = value.to_str() else { return true };
@@ -241,7 +245,9 @@ fn one(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
         Method::GET | Method::HEAD => write::read(scene, kind_at, id),
         Method::PUT if put_rule(gateway, kind) == PutRule::Answers405 => Err(scene.not_allowed(allow())),
         Method::PUT => write::replace(scene, kind_at, id),
-        Method::PATCH if patch_rule(gateway, kind) == PatchRule::Answers405 => Err(scene.not_allowed(allow())),
+        Method::PATCH if patch_rule(gateway, kind) == PatchRule::Answers405 => {
+            Err(scene.not_allowed(allow()))
+        }
         Method::PATCH => patch::patch(scene, kind_at, id),
         Method::DELETE if delete_rule(gateway, kind) == DeleteRule::Answers405 => {
             Err(scene.not_allowed(allow()))
@@ -255,7 +261,8 @@ fn one(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
 fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
     feature(scene.settings.profile.features.me, "/Me")?;
     let nobody = |why: String| Refusal::from(Problem::NobodyIsMe(why));
-    let kind = scene.settings.types.of_role(Role::User).ok_or_else(|| nobody("there are no users".to_owned()))?;
+    let kind =
+        scene.settings.types.of_role(Role::User).ok_or_else(|| nobody("there are no users".to_owned()))?;
     if *scene.method == Method::POST {
         return write::create(scene, kind).map(Step::Done);
     }
@@ -263,7 +270,7 @@ fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
         let why = "these credentials belong to no user; `--me USERNAME` says whose they are";
         return Err(nobody(why.to_owned()));
     };
-    let index = scene.settings.types.get(kind).watched.iter().position(|watched| watched.unique);
+    let index = scene.settings.types.get(kind).watched.iter().position(|watched| watched.text == "userName");
     let found = {
         let store = scene.store();
         let slots = index.map(|index| store.equal(kind, index, name)).unwrap_or_default();
@@ -273,7 +280,13 @@ fn me(scene: &Scene<'_>) -> Result<Step, Refusal> {
     let Some((id, location)) = found else {
         return Err(nobody(format!("there is no user `{name}`, whose credentials these are; create it")));
     };
-    let mut reply = one(scene, kind, &id)?;
+    let mut reply = one(scene, kind, &id).map_err(|mut refusal| {
+        if let Problem::MethodNotAllowed { allow, .. } = &mut refusal.problem {
+            // Whoever asks may also make its account here.
+            *allow = allow.replacen("GET", "GET, POST", 1);
+        }
+        refusal
+    })?;
     if let Ok(location) = axum::http::HeaderValue::from_maybe_shared(location) {
         reply.headers.insert(header::LOCATION, location);
     }
@@ -338,6 +351,14 @@ fn projected(text: &[u8], projection: &Projection) -> Bytes {
     match serde_json::from_slice::<Value>(text) {
         Ok(tree) => Bytes::from(projection.apply(&tree).to_string()),
         Err(_) => Bytes::copy_from_slice(text),
+    }
+}
+
+/// Members that nobody will see need not be written out, of which there may be many.
+fn members_shown(projection: Option<&Projection>, members: MembersShown) -> MembersShown {
+    match projection {
+        Some(projection) if !projection.shows("members") => MembersShown::Missing,
+        _ => members,
     }
 }
 

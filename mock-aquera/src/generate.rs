@@ -6,8 +6,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use scim::schema::{ENTERPRISE_URN, USER_URN};
 
 const GIVEN: [&str; 16] = [
-    "Ada", "Bruno", "Chiara", "Deniz", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kaja", "Luis", "Mara",
-    "Nils", "Oona", "Pavel",
+    "Ada", "Bruno", "Chiara", "Deniz", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kaja", "Luis",
+    "Mara", "Nils", "Oona", "Pavel",
 ];
 const FAMILY: [&str; 16] = [
     "Adeyemi", "Brandt", "Costa", "Dogan", "Eriksen", "Fontaine", "Gupta", "Haddad", "Ito", "Jansen",

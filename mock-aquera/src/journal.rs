@@ -32,9 +32,9 @@ pub use har::{HarCreator, har};
 pub use live::{Live, Subscription, WaitError};
 pub use operations::{OperationKind, PatchedPath, ScimOperation};
 pub use query::{JournalQuery, Order, QueryError, StatusMatch};
-pub(crate) use record::Record;
 pub(crate) use record::StateChange;
 pub use record::{ChangeKind, Downstream, DownstreamOperation};
+pub(crate) use record::{Known, Seen};
 
 use counters::Counted;
 use kept::Kept;
@@ -106,9 +106,9 @@ impl Journal {
     }
 
     /// Keeps an exchange and returns its number.
-    pub(crate) fn record(&self, record: Record) -> u64 {
-        let counted = Counted::of(&record);
-        let kept = Arc::new(Kept::of(record, self.0.max_bytes.load(Relaxed)));
+    pub(crate) fn record(&self, seen: &Seen<'_>, known: Known) -> u64 {
+        let counted = Counted::of(seen);
+        let kept = Arc::new(Kept::of(seen, known, self.0.max_bytes.load(Relaxed)));
         let (seq, forgotten) = lock(&self.0.ring).push(kept, &counted);
         // Freed outside the lock.
         drop(forgotten);

@@ -31,6 +31,7 @@ mod clock;
 mod fault;
 mod gateway;
 mod generate;
+mod guard;
 mod hold;
 mod hops;
 mod journal;
@@ -53,6 +54,7 @@ pub use clock::{AppClock, Clock, ClockState, ManualClock, SystemClock};
 pub use fault::{
     Fault, FaultId, FaultKind, FaultState, Latency, Moment, ParseFaultError, ParseFaultsError, Phase,
 };
+pub use guard::{ExpectGuard, FaultGuard};
 pub use hold::Hold;
 pub use journal::{
     AttributeChange, Change, ChangeKind, Counters, Downstream, DownstreamOperation, Exchange, HarCreator,
@@ -71,6 +73,7 @@ pub use profile::{
     RequestRules, RetryAfter, SortRule, StartIndex, Support, TotalResults, UnknownAttributes, UnknownMember,
     UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
+pub use scim::error::ScimType;
 pub use server::{ApplicationError, MAX_APPLICATIONS};
 pub use verify::{Expect, Expectation, Miss, Seen, Times, Verification};
 

@@ -5,7 +5,7 @@ pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
     let written = written.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&written, candidate), candidate))
+        .map(|candidate| (strsim::jaro_winkler(&written, &candidate.to_lowercase()), candidate))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, candidate)| candidate)
@@ -19,6 +19,7 @@ mod tests {
     fn finds_what_is_near_and_nothing_else() {
         assert_eq!(nearest("no-delet", ["aquera", "no-delete", "no-put"]), Some("no-delete"));
         assert_eq!(nearest("Aqera", ["aquera", "no-delete"]), Some("aquera"));
+        assert_eq!(nearest("toomany", ["tooMany", "noTarget"]), Some("tooMany"));
         assert_eq!(nearest("zzz", ["aquera", "no-delete"]), None);
     }
 }

@@ -47,8 +47,8 @@ pub(crate) enum Problem {
     BadSyntax(String),
     #[error("the {path} `{value}` is taken")]
     Taken { path: String, value: String },
-    #[error("the resource is not at the version that If-Match names; it is at {0}")]
-    VersionMismatch(String),
+    #[error("the resource is at {etag}, which is not what {header} asks for")]
+    VersionMismatch { header: &'static str, etag: String },
     #[error("the filter is not understood: {0}")]
     BadFilter(String),
     #[error("{0}")]
@@ -102,7 +102,7 @@ impl Problem {
             Self::HeadersTooLarge(_) => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, None),
             Self::BadSyntax(_) => (StatusCode::BAD_REQUEST, Some(ScimType::InvalidSyntax)),
             Self::Taken { .. } => (StatusCode::CONFLICT, Some(ScimType::Uniqueness)),
-            Self::VersionMismatch(_) => (StatusCode::PRECONDITION_FAILED, None),
+            Self::VersionMismatch { .. } => (StatusCode::PRECONDITION_FAILED, None),
             Self::BadFilter(_) => (StatusCode::BAD_REQUEST, Some(ScimType::InvalidFilter)),
             Self::BadValue(_) => (StatusCode::BAD_REQUEST, Some(ScimType::InvalidValue)),
             Self::Immutable(_) => (StatusCode::BAD_REQUEST, Some(ScimType::Mutability)),
@@ -174,7 +174,7 @@ mod tests {
         check(&Problem::HeadersTooLarge(1), 431, None);
         check(&Problem::BadSyntax(text()), 400, Some("invalidSyntax"));
         check(&Problem::Taken { path: text(), value: text() }, 409, Some("uniqueness"));
-        check(&Problem::VersionMismatch(text()), 412, None);
+        check(&Problem::VersionMismatch { header: "If-Match", etag: text() }, 412, None);
         check(&Problem::BadFilter(text()), 400, Some("invalidFilter"));
         check(&Problem::BadValue(text()), 400, Some("invalidValue"));
         check(&Problem::Immutable(text()), 400, Some("mutability"));

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::Method;
+use bytes::BytesMut;
 use dashmap::DashMap;
+use hashbrown::DefaultHashBuilder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming as Coming;
 use hyper::{Request, Response};
@@ -33,6 +35,12 @@ pub const MAX_APPLICATIONS: usize = 10_000;
 /// The largest body of a token request that is read, in bytes.
 const MAX_TOKEN_REQUEST: usize = 64 * 1024;
 
+/// The largest body of a request that is refused anyway, in bytes, for which its connection goes on.
+const MAX_UNREAD: usize = 64 * 1024;
+
+/// How much room a body is given before it is there, in bytes: what a client announces costs nothing.
+const MAX_TRUSTED: usize = 1024 * 1024;
+
 /// What the applications that nobody configured have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Defaults {
@@ -51,7 +59,7 @@ pub(crate) struct Server {
     /// Lets in those who ask for an application that doesn't exist yet.
     gatekeeper: Gatekeeper,
     clock: Arc<dyn Clock>,
-    applications: DashMap<String, Application>,
+    applications: DashMap<String, Application, DefaultHashBuilder>,
     /// Held while an application is made, so that the limit is kept.
     making: Mutex<()>,
 }
@@ -75,7 +83,14 @@ pub enum ApplicationError {
 impl Server {
     pub(crate) fn new(origin: String, defaults: Defaults, clock: Arc<dyn Clock>) -> Self {
         let gatekeeper = Gatekeeper::new(defaults.auth.clone(), defaults.seed);
-        Self { origin, defaults, gatekeeper, clock, applications: DashMap::new(), making: Mutex::new(()) }
+        Self {
+            origin,
+            defaults,
+            gatekeeper,
+            clock,
+            applications: DashMap::with_hasher(DefaultHashBuilder::default()),
+            making: Mutex::new(()),
+        }
     }
 
     pub(crate) fn application(&self, name: &str) -> Option<Application> {
@@ -147,11 +162,7 @@ impl Server {
     }
 
     /// The application that a request is for; one that doesn't exist is made if the request is let in.
-    fn application_for(
-        &self,
-        name: &str,
-        headers: &axum::http::HeaderMap,
-    ) -> Result<Application, Reply> {
+    fn application_for(&self, name: &str, headers: &axum::http::HeaderMap) -> Result<Application, Reply> {
         if let Some(application) = self.application(name) {
             return Ok(application);
         }
@@ -166,11 +177,22 @@ impl Server {
         let (parts, body) = request.into_parts();
         let application = match self.application_for(name, &parts.headers) {
             Ok(application) => application,
-            // Nobody but the command line says how what doesn't exist yet behaves.
-            Err(reply) => return Served::of(shape::shape(&self.defaults.profile, "", reply)),
+            // Only the command line says how what doesn't exist yet behaves.
+            Err(reply) => return unread(shape::shape(&self.defaults.profile, "", reply), body).await,
         };
-        let body = read(body, "the body", application.body_limit()).await;
-        application.serve(Incoming { parts, path_at, body }).await
+        let body = if body.is_end_stream() {
+            Ok(Bytes::new())
+        } else {
+            read(body, "the body", application.body_limit()).await
+        };
+        match application.answer_now(Incoming { parts, path_at, body }) {
+            Ok(served) => served,
+            Err(incoming) => {
+                let left = matches!(incoming.body, Err(Problem::TooLarge { .. }));
+                let served = Box::pin(application.serve(*incoming)).await;
+                if left { served.closing() } else { served }
+            }
+        }
     }
 
     /// The token endpoint of an application (RFC 6749 §3.2).
@@ -179,11 +201,11 @@ impl Server {
         if parts.method != Method::POST {
             let problem =
                 Problem::MethodNotAllowed { method: parts.method.to_string(), allow: "POST".to_owned() };
-            return Served::of(Reply::from(problem));
+            return unread(Reply::from(problem), body).await;
         }
         let body = match read(body, "the token request", MAX_TOKEN_REQUEST).await {
             Ok(body) => body,
-            Err(problem) => return Served::of(Reply::from(problem)),
+            Err(problem) => return Served::of(Reply::from(problem)).closing(),
         };
         let application = match self.application(name) {
             Some(application) => application,
@@ -196,7 +218,7 @@ impl Server {
                 return token_reply(reply);
             }
         };
-        application.issue_token(parts, body)
+        application.issue_token(&parts, &body)
     }
 }
 
@@ -240,7 +262,7 @@ impl Handler for Front {
         }
         match &self.admin {
             Some(admin) if path == "/_mock" || path.starts_with("/_mock/") => admin.answer(request).await,
-            _ => respond(Served::of(Reply::from(Problem::NoSuchPath)), &wire),
+            _ => respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire),
         }
     }
 }
@@ -258,7 +280,7 @@ impl Handler for AdminFront {
         if request.uri().path().starts_with("/_mock") {
             return self.answer(request).await;
         }
-        respond(Served::of(Reply::from(Problem::NoSuchPath)), &wire)
+        respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire)
     }
 }
 
@@ -285,20 +307,52 @@ fn application_path<'p>(path: &'p str, below: &str) -> Option<(&'p str, usize)> 
     (after.is_empty() || after.starts_with('/')).then_some((&rest[..name_end], path_at))
 }
 
-async fn read(body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
+/// The answer to a request whose body nobody looks at. It is read all the same where it is small: a connection with a
+/// body left on it has to end.
+async fn unread(reply: Reply, body: Coming) -> Served {
+    let served = Served::of(reply);
+    match read(body, "the body", MAX_UNREAD).await {
+        Ok(_) => served,
+        Err(_) => served.closing(),
     }
+}
+
+async fn read(mut body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > most as u64 {
         return Err(Problem::TooLarge { what, most });
+    }
+    if let Some(length) = body.size_hint().exact().filter(|length| *length <= most as u64) {
+        // Mostly the whole body is there already, in one piece.
+        match body.frame().await {
+            None => return Ok(Bytes::new()),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(first) if first.len() as u64 == length => return Ok(first),
+                Ok(first) => {
+                    let mut whole = BytesMut::with_capacity(usize::try_from(length).unwrap_or(most).min(MAX_TRUSTED));
+                    whole.extend_from_slice(&first);
+                    while let Some(frame) = body.frame().await {
+                        let frame = frame.map_err(|error| unreadable(&error))?;
+                        if let Ok(data) = frame.into_data() {
+                            whole.extend_from_slice(&data);
+                        }
+                    }
+                    return Ok(whole.freeze());
+                }
+                Err(_) => return Ok(Bytes::new()),
+            },
+            Some(Err(error)) => return Err(unreadable(&error)),
+        }
     }
     match Limited::new(body, most).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::TooLarge { what, most }),
-        Err(error) => Err(Problem::BadSyntax(format!("it could not be read whole: {error}"))),
+        Err(error) => Err(unreadable(&error)),
     }
 }
 
+fn unreadable(error: &dyn std::fmt::Display) -> Problem {
+    Problem::BadSyntax(format!("it could not be read whole: {error}"))
+}
 
 #[cfg(test)]
 mod tests {

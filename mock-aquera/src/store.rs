@@ -113,7 +113,9 @@ impl Store {
 
     /// The resource of an id, of whatever type.
     pub(crate) fn find(&self, id: &str) -> Option<Ref> {
-        self.ids.candidates(id).find(|at| self.table(at.kind).get(at.slot).is_some_and(|record| &*record.id == id))
+        self.ids
+            .candidates(id)
+            .find(|at| self.table(at.kind).get(at.slot).is_some_and(|record| &*record.id == id))
     }
 
     /// The resource of a type and id.
@@ -182,7 +184,7 @@ impl Store {
             self.remove(before);
         }
         let document = self.document(kind, &content, &id, now, now, 1);
-        let Content { keys, active, refs, secret, on_request, .. } = content;
+        let Content { keys, active, refs, names, secret, on_request, .. } = content;
         let group = self.types.get(kind).role == Role::Group;
         let record = Record {
             id: Arc::clone(&id),
@@ -203,7 +205,7 @@ impl Store {
         let at = Ref { kind, slot };
         self.ids.insert(&id, at);
         if let Some(refs) = refs {
-            self.link(at, &refs);
+            self.set_members(at, &refs, &names);
         }
         at
     }
@@ -246,7 +248,7 @@ impl Store {
         let Some(record) = self.get(at) else { return };
         let (id, created, version) = (Arc::clone(&record.id), record.created, record.version + 1);
         let document = self.document(at.kind, &content, &id, created, now, version);
-        let Content { keys, active, refs, secret, on_request, .. } = content;
+        let Content { keys, active, refs, names, secret, on_request, .. } = content;
         let table = self.table_mut(at.kind);
         table.reindex(at.slot, keys.into());
         if let Some(record) = table.get_mut(at.slot) {
@@ -259,12 +261,19 @@ impl Store {
             record.secret = secret.map(Box::new).or(record.secret.take());
         }
         if let Some(refs) = refs {
-            self.relink(at, &refs);
+            self.set_members(at, &refs, &names);
         }
     }
 
     /// Sets one top-level member that no index is about, given as JSON text: a new version.
-    pub(crate) fn set_member(&mut self, at: Ref, name: &str, json: &[u8], active: Option<bool>, now: Timestamp) {
+    pub(crate) fn set_member(
+        &mut self,
+        at: Ref,
+        name: &str,
+        json: &[u8],
+        active: Option<bool>,
+        now: Timestamp,
+    ) {
         let Some(record) = self.get(at) else { return };
         let version = record.version + 1;
         let meta = self.meta(at.kind, &record.id, record.created, now, version);
@@ -314,7 +323,8 @@ impl Store {
 
     /// Takes a resource out of sight: nobody can read it any more, but its unique texts stay taken.
     pub(crate) fn hide(&mut self, at: Ref, now: Timestamp) {
-        let groups = self.table(at.kind).get(at.slot).map(|record| record.member_of.clone()).unwrap_or_default();
+        let groups =
+            self.table(at.kind).get(at.slot).map(|record| record.member_of.clone()).unwrap_or_default();
         self.unlink(at);
         if let Some(id) = self.table_mut(at.kind).hide(at.slot) {
             self.ids.remove(&id, at);

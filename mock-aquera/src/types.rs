@@ -1,11 +1,17 @@
 //! The resource types of a server: their schemas, laid out for reading bodies, and what is indexed of them.
+//! [`documents`] makes them of what somebody wrote.
+
+mod documents;
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
+use jiff::Timestamp;
 use scim::accept::Reader;
 use scim::path::AttrPath;
-use scim::schema::{ResourceType, SchemaSet, Uniqueness};
+use scim::schema::{Attribute, AttributeType, ResourceType, Returned, SchemaSet, Uniqueness};
+
+pub(crate) use documents::{DocumentError, DocumentKind};
 
 /// What a resource type is to the server beyond its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub(crate) struct Kind {
     pub(crate) endpoint: String,
     pub(crate) schemas: SchemaSet,
     pub(crate) role: Role,
+    /// Whether the groups of a resource are shown with it.
+    pub(crate) shows_groups: bool,
     pub(crate) reader: Reader,
     pub(crate) watched: Vec<Watched>,
 }
@@ -38,6 +46,7 @@ pub(crate) struct Watched {
     pub(crate) path: AttrPath,
     /// The path in canonical spelling.
     pub(crate) text: String,
+    pub(crate) kind: AttributeType,
     pub(crate) case_exact: bool,
     pub(crate) unique: bool,
 }
@@ -45,7 +54,19 @@ pub(crate) struct Watched {
 impl Watched {
     /// The form in which texts are compared.
     pub(crate) fn fold<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.case_exact { Cow::Borrowed(text) } else { caseless(text) }
+        match self.kind {
+            AttributeType::DateTime => match text.parse::<Timestamp>() {
+                Ok(instant) => Cow::Owned(instant.to_string()),
+                Err(_) => Cow::Borrowed(text),
+            },
+            _ if self.case_exact => Cow::Borrowed(text),
+            _ => caseless(text),
+        }
+    }
+
+    /// Whether the index answers a filter: only texts are compared like their keys.
+    pub(crate) fn answers(&self) -> bool {
+        matches!(self.kind, AttributeType::String | AttributeType::Reference | AttributeType::Binary)
     }
 }
 
@@ -60,11 +81,7 @@ pub(crate) fn caseless(text: &str) -> Cow<'_, str> {
 
 impl Kind {
     pub(crate) fn new(document: ResourceType, schemas: SchemaSet) -> Self {
-        let role = match document.name.as_str() {
-            "User" => Role::User,
-            "Group" => Role::Group,
-            _ => Role::Other,
-        };
+        let role = role(&document.name, &schemas);
         let watched = watched(&schemas, role);
         let paths: Vec<&str> = watched.iter().map(|watched| watched.text.as_str()).collect();
         let captured = (role == Role::Group).then_some("members");
@@ -72,6 +89,7 @@ impl Kind {
             endpoint: document.endpoint.trim_matches('/').to_owned(),
             reader: Reader::new(&schemas, &paths, captured),
             shared_name: Arc::from(document.name.as_str()),
+            shows_groups: role == Role::User && schemas.core().attribute("groups").is_some(),
             document,
             watched,
             schemas,
@@ -86,7 +104,8 @@ impl Kind {
     /// The position of the index that answers questions about a path.
     pub(crate) fn index_of(&self, path: &AttrPath) -> Option<usize> {
         self.watched.iter().position(|watched| {
-            watched.path.name == path.name
+            watched.answers()
+                && watched.path.name == path.name
                 && watched.path.sub == path.sub
                 && match (&watched.path.urn, &path.urn) {
                     (Some(one), Some(other)) => one == other,
@@ -98,19 +117,29 @@ impl Kind {
     }
 }
 
+/// A type called User or Group is one only where its schema has what makes it one.
+fn role(name: &str, schemas: &SchemaSet) -> Role {
+    let has = |name: &str, fits: fn(&Attribute) -> bool| schemas.core().attribute(name).is_some_and(fits);
+    let text = |attribute: &Attribute| attribute.kind == AttributeType::String && !attribute.multi_valued;
+    let flag = |attribute: &Attribute| attribute.kind == AttributeType::Boolean && !attribute.multi_valued;
+    if name.eq_ignore_ascii_case("User") && has("userName", text) && has("active", flag) {
+        Role::User
+    } else if name.eq_ignore_ascii_case("Group") && has("members", |a| a.is_complex() && a.multi_valued) {
+        Role::Group
+    } else {
+        Role::Other
+    }
+}
+
 /// `externalId`, whatever must be unique, and what clients look up by habit.
 fn watched(schemas: &SchemaSet, role: Role) -> Vec<Watched> {
     let mut texts = vec!["externalId".to_owned()];
-    for attribute in schemas.core().attributes().iter().filter(|a| a.uniqueness != Uniqueness::None) {
-        texts.push(attribute.name.to_string());
-    }
+    unique_paths(&mut texts, "", schemas.core().attributes());
     for extension in schemas.extensions() {
-        for attribute in extension.attributes().iter().filter(|a| a.uniqueness != Uniqueness::None) {
-            texts.push(format!("{}:{}", extension.id(), attribute.name));
-        }
+        unique_paths(&mut texts, &format!("{}:", extension.id()), extension.attributes());
     }
     match role {
-        Role::User => texts.push("emails.value".to_owned()),
+        Role::User => texts.extend(["userName".to_owned(), "emails.value".to_owned()]),
         Role::Group => texts.push("displayName".to_owned()),
         Role::Other => {}
     }
@@ -119,13 +148,28 @@ fn watched(schemas: &SchemaSet, role: Role) -> Vec<Watched> {
         let Ok(path) = text.parse::<AttrPath>() else { continue };
         let Some(found) = schemas.locate(&path) else { continue };
         let leaf = found.leaf();
-        if leaf.is_complex() || watched.iter().any(|known| known.text == text) {
+        let hidden = [found.attribute, leaf].iter().any(|a| a.returned == Returned::Never);
+        let keyed =
+            !matches!(leaf.kind, AttributeType::Complex | AttributeType::Boolean | AttributeType::Decimal);
+        if hidden || !keyed || watched.iter().any(|known| known.text == text) {
             continue;
         }
-        let unique = leaf.uniqueness != Uniqueness::None && found.sub.is_none();
-        watched.push(Watched { case_exact: leaf.case_exact, unique, text, path });
+        let unique = leaf.uniqueness != Uniqueness::None;
+        watched.push(Watched { kind: leaf.kind, case_exact: leaf.case_exact, unique, text, path });
     }
     watched
+}
+
+/// The paths of what must be unique, parts of complex attributes too. In a group, members are told apart by the store.
+fn unique_paths(texts: &mut Vec<String>, prefix: &str, attributes: &[Attribute]) {
+    for attribute in attributes {
+        let path = format!("{prefix}{}", attribute.name);
+        let parts = attribute.sub_attributes.iter().filter(|sub| sub.uniqueness != Uniqueness::None);
+        texts.extend(parts.map(|sub| format!("{path}.{}", sub.name)));
+        if attribute.uniqueness != Uniqueness::None {
+            texts.push(path);
+        }
+    }
 }
 
 /// The resource types of a server, in the order in which they are listed.
@@ -149,18 +193,6 @@ impl Types {
         Arc::clone(&STANDARD)
     }
 
-    /// The standard ones with others: one of the same name takes the place of the standard one.
-    pub(crate) fn with(kinds: Vec<Kind>) -> Arc<Self> {
-        let mut all = standard();
-        for kind in kinds {
-            match all.iter_mut().find(|known| known.name().eq_ignore_ascii_case(kind.name())) {
-                Some(known) => *known = kind,
-                None => all.push(kind),
-            }
-        }
-        Arc::new(Self { kinds: all })
-    }
-
     pub(crate) fn all(&self) -> &[Kind] {
         &self.kinds
     }
@@ -175,9 +207,8 @@ impl Types {
 
     /// The type at an endpoint. RFC 7644 §3.2 spells them; `exact` says whether case counts.
     pub(crate) fn at_endpoint(&self, segment: &str, exact: bool) -> Option<u16> {
-        let same = |kind: &Kind| {
-            kind.endpoint == segment || (!exact && kind.endpoint.eq_ignore_ascii_case(segment))
-        };
+        let same =
+            |kind: &Kind| kind.endpoint == segment || (!exact && kind.endpoint.eq_ignore_ascii_case(segment));
         self.positions().find(|(_, kind)| same(kind)).map(|(at, _)| at)
     }
 

@@ -10,7 +10,7 @@ mod read;
 
 use serde_json::Value;
 
-use crate::schema::SchemaSet;
+use crate::schema::{Schema, SchemaSet};
 use crate::validate::Problem;
 use plan::{Extension, Members};
 
@@ -79,9 +79,13 @@ impl Reader {
     /// is the top-level attribute whose values are handed over in [`Accepted::captured`] instead of being written.
     pub fn new(schemas: &SchemaSet, watched: &[&str], captured: Option<&str>) -> Self {
         let common = schemas.common().iter().chain(schemas.core().attributes());
+        let extension = |schema: &Schema| {
+            let required = schemas.required_extensions().any(|other| std::ptr::eq(other, schema));
+            Extension::new(schema, required, watched)
+        };
         Self {
             top: Members::new(common, "", watched, captured),
-            extensions: schemas.extensions().iter().map(|schema| Extension::new(schema, watched)).collect(),
+            extensions: schemas.extensions().iter().map(extension).collect(),
             core: schemas.core().id().as_str().into(),
         }
     }

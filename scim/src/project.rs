@@ -93,6 +93,11 @@ impl Projection {
         self.needs.as_ref()
     }
 
+    /// Whether anything of a top-level member may be shown, so that it need not be made otherwise.
+    pub fn shows(&self, name: &str) -> bool {
+        look_up(&self.top.known, name).map_or(self.top.unknown, |show| *show != Show::Not)
+    }
+
     /// The resource as it is shown.
     pub fn apply(&self, resource: &Value) -> Value {
         let Value::Object(members) = resource else { return resource.clone() };

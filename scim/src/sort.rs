@@ -214,6 +214,43 @@ impl SortKey {
         Ok(SortBy::new(path, schemas)?.key(resource))
     }
 
+    /// The key as bytes, from which [`from_bytes`](Self::from_bytes) makes it again: for a place in a sorted walk.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let with = |tag: u8, parts: &[&[u8]]| {
+            let mut bytes = vec![tag];
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            bytes
+        };
+        match &self.0 {
+            Key::Bool(flag) => with(b'b', &[&[u8::from(*flag)]]),
+            Key::Number(number) => with(b'n', &[&number.near.to_be_bytes(), &number.whole.to_be_bytes()]),
+            Key::Instant(instant) => with(b'i', &[&instant.as_nanosecond().to_be_bytes()]),
+            Key::Text(text) => with(b't', &[text.as_bytes()]),
+            Key::Missing => with(b'-', &[]),
+        }
+    }
+
+    /// The key that was written so; nothing where the bytes are of no key.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (tag, rest) = bytes.split_first()?;
+        let key = match (tag, rest) {
+            (b'b', [flag @ (0 | 1)]) => Key::Bool(*flag == 1),
+            (b'n', rest) => {
+                let (near, whole) = rest.split_first_chunk()?;
+                let near = f64::from_be_bytes(*near);
+                Key::Number(Numeric { near, whole: i128::from_be_bytes(whole.try_into().ok()?) })
+            }
+            (b'i', rest) => {
+                let nanoseconds = i128::from_be_bytes(rest.try_into().ok()?);
+                Key::Instant(Timestamp::from_nanosecond(nanoseconds).ok()?)
+            }
+            (b't', rest) => Key::Text(std::str::from_utf8(rest).ok()?.into()),
+            (b'-', []) => Key::Missing,
+            _ => return None,
+        };
+        Some(Self(key))
+    }
+
     /// Whether the resource has no value to sort by.
     pub fn is_missing(&self) -> bool {
         self.0 == Key::Missing
@@ -370,6 +407,24 @@ mod tests {
             {"n": 4, "size": 9_007_199_254_740_992.0}, {"n": 2, "size": 2}, {"n": 3, "size": 2.5},
             {"n": 0, "size": -1e300}, {"n": 1, "size": -0.0}, {"n": 1, "size": 0}, {"n": 6, "size": u64::MAX}]);
         check_in("size", sizes, &set);
+    }
+
+    #[test]
+    fn a_key_survives_as_bytes() {
+        let key = |by: &str, user: Value| SortBy::parse(by, SchemaSet::user()).unwrap().key(&user);
+        for key in [
+            key("userName", json!({"userName": "Émil"})),
+            key("userName", json!({"userName": ""})),
+            key("title", json!({})),
+            key("active", json!({"active": true})),
+            key("meta.created", json!({"meta": {"created": "2024-05-01T12:30:00.5+02:00"}})),
+            SortKey(Key::Number(Numeric::of(&Number::from(u64::MAX)))),
+        ] {
+            assert_eq!(SortKey::from_bytes(&key.to_bytes()), Some(key));
+        }
+        for bad in [&b""[..], b"x", b"b\x02", b"n1", b"i", b"t\xff", b"-1"] {
+            assert_eq!(SortKey::from_bytes(bad), None, "{bad:?}");
+        }
     }
 
     #[test]

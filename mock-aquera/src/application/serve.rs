@@ -8,21 +8,20 @@ use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
-use scim::error::ScimType;
 
+use super::waiting::Waiting;
 use super::{Application, Settings, mixed};
 use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal};
 use crate::clock::Clock as _;
 use crate::fault::{self, FaultKind, Phase, Strikes, Struck, Subject};
 use crate::gateway::{self, Scene, Step, Target, shape};
 use crate::hold::Gate;
-use crate::hops::Downstreams;
-use crate::journal::Record;
+use crate::journal::{Known, Seen};
 use crate::lock;
 use crate::net::Sabotage;
 use crate::problem::Problem;
-use crate::profile::rate::{Admission, Asked};
 use crate::profile::DiscoveryAccess;
+use crate::profile::rate::{Admission, Asked};
 use crate::reply::Reply;
 use crate::store::Ref;
 
@@ -53,6 +52,12 @@ impl Served {
         served
     }
 
+    /// Says that the connection ends, because what the client is still sending is left on it (RFC 9112 §9.6).
+    pub(crate) fn closing(mut self) -> Self {
+        self.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        self
+    }
+
     pub(crate) fn of(reply: Reply) -> Self {
         Self { status: reply.status, headers: reply.headers, body: reply.body, sabotage: None, refuse: None }
     }
@@ -71,15 +76,6 @@ impl Verdict {
 
     fn before(&self) -> Option<&Struck> {
         self.main().filter(|struck| struck.phase == Phase::BeforeEffect && !goes_on(&struck.kind))
-    }
-
-    async fn delay(&self, phase: Phase) {
-        if let Some(strikes) = &self.strikes {
-            let delay = strikes.delay(phase);
-            if !delay.is_zero() {
-                tokio::time::sleep(delay).await;
-            }
-        }
     }
 
     fn rules(&self) -> Vec<Arc<str>> {
@@ -136,72 +132,156 @@ impl Application {
         passing
     }
 
+    /// Answers a request that nothing holds up, on the spot. Everything else is given back.
+    pub(crate) fn answer_now(&self, incoming: Incoming) -> Result<Served, Box<Incoming>> {
+        let settings = self.settings();
+        let untouched = !self.0.gated.load(Ordering::Acquire)
+            && !self.0.faulty.load(Ordering::Acquire)
+            && settings.profile.rate_limits.is_empty();
+        let Ok(body) = &incoming.body else { return Err(Box::new(incoming)) };
+        if !untouched {
+            return Err(Box::new(incoming));
+        }
+        let parts = &incoming.parts;
+        let now = self.0.clock.now();
+        let glance = Glance::at(parts);
+        let Access::Granted(principal) = settings.gatekeeper.check(&parts.headers, now) else {
+            return Err(Box::new(incoming));
+        };
+        let reply = match head_problem(&settings, parts, &glance) {
+            Some(problem) => Reply::from(problem),
+            None => {
+                let scene = self.scene(&settings, &incoming, &glance, body, now, principal.me);
+                match gateway::handle(&scene) {
+                    Step::Done(reply) => reply,
+                    Step::Aside(_) => return Err(Box::new(incoming)),
+                }
+            }
+        };
+        Ok(self.leave(&settings, &incoming.parts, body, now, reply, &Verdict::default(), None))
+    }
+
+    fn scene<'a>(
+        &'a self,
+        settings: &'a Arc<Settings>,
+        incoming: &'a Incoming,
+        glance: &Glance,
+        body: &'a Bytes,
+        now: Timestamp,
+        me: Option<Arc<str>>,
+    ) -> Scene<'a> {
+        let parts = &incoming.parts;
+        Scene {
+            settings,
+            store: &self.0.store,
+            now,
+            method: &parts.method,
+            path: parts.uri.path().get(incoming.path_at..).unwrap_or_default(),
+            query: parts.uri.query().unwrap_or_default(),
+            conditional: glance.conditional,
+            headers: &parts.headers,
+            body,
+            me,
+            reserved: None,
+            inner: false,
+        }
+    }
+
+    /// Gives an answer its last form, journals the exchange and lets it go.
+    fn leave(
+        &self,
+        settings: &Settings,
+        parts: &Parts,
+        body: &Bytes,
+        now: Timestamp,
+        mut reply: Reply,
+        verdict: &Verdict,
+        sabotage: Option<Sabotage>,
+    ) -> Served {
+        if !settings.plain_replies {
+            reply = shape::shape(&settings.profile, &settings.scim_url, reply);
+        }
+        if let Some(FaultKind::WrongType(kind)) = verdict.main().map(|struck| &struck.kind)
+            && let Ok(kind) = HeaderValue::from_str(kind)
+        {
+            reply.headers.insert(header::CONTENT_TYPE, kind);
+        }
+        tracing::debug!(
+            application = self.name(),
+            method = %parts.method,
+            status = reply.status.as_u16(),
+            "answered a request"
+        );
+        let lost = sabotage.as_ref().is_some_and(is_lost);
+        let (no_headers, no_body) = (HeaderMap::new(), Bytes::new());
+        let seen = Seen {
+            at: now,
+            took: self.0.clock.now().duration_since(now).try_into().unwrap_or_default(),
+            method: &parts.method,
+            uri: &parts.uri,
+            headers: &parts.headers,
+            request_body: body,
+            status: (!lost).then_some(reply.status),
+            response_headers: if lost { &no_headers } else { &reply.headers },
+            response_body: if lost { &no_body } else { &reply.body },
+        };
+        let known = Known {
+            downstream: std::mem::take(&mut reply.downstream),
+            faults: verdict.rules(),
+            dialects: std::mem::take(&mut reply.dialects),
+            changes: std::mem::take(&mut reply.changes),
+            scim: Vec::new(),
+        };
+        self.0.journal.record(&seen, known);
+        Served { sabotage, ..Served::of(reply) }
+    }
+
     async fn answer(&self, incoming: Incoming) -> Served {
-        let Incoming { parts, path_at, body } = incoming;
         let settings = self.settings();
         let now = self.0.clock.now();
-        let path = parts.uri.path().get(path_at..).unwrap_or_default();
-        let query = parts.uri.query().unwrap_or_default();
-        let mut verdict = Verdict::default();
-        let mut admission = Admission::default();
+        let parts = &incoming.parts;
+        let path = parts.uri.path().get(incoming.path_at..).unwrap_or_default();
+        let glance = Glance::at(parts);
+        let empty = Bytes::new();
+        let body = incoming.body.as_ref().unwrap_or(&empty);
 
-        let access = settings.gatekeeper.check(&parts.headers, now);
-        let access = match access {
-            Access::Missing | Access::Refused(_)
-                if settings.profile.discovery.access == DiscoveryAccess::Public
-                    && gateway::target(&settings, path).is_discovery() =>
-            {
-                Access::Granted(Principal { kind: PrincipalKind::Anonymous, me: None, key: 0 })
-            }
-            access => access,
+        let access = self.access(&settings, parts, path, now);
+        let Access::Granted(principal) = access else {
+            let reply = unauthorized(&settings.gatekeeper, &access);
+            return self.leave(&settings, parts, body, now, reply, &Verdict::default(), None);
         };
-        let (mut reply, body) = match (&access, body) {
-            (Access::Granted(_), body) => match self.admit(&settings, &parts, path, now) {
-              Err(reply) => (reply, body.unwrap_or_default()),
-              // What waits on account of a fault is one of those on their way.
-              Ok(admitted) => {
-                admission = admitted;
-                let shown = body.as_ref().map(Bytes::as_ref).unwrap_or_default();
-                verdict = self.strike(&settings, &parts.method, path, shown, now);
-                verdict.delay(Phase::BeforeEffect).await;
-                match (self.head_problem(&settings, &parts), body, verdict.before()) {
-                    (_, body, Some(struck)) => {
-                        (self.struck(&settings, struck, &parts), body.unwrap_or_default())
-                    }
-                    (Some(problem), body, None) => (Reply::from(problem), body.unwrap_or_default()),
-                    (None, Err(problem), None) => (Reply::from(problem), Bytes::new()),
-                    (None, Ok(body), None) => {
-                            let scene = Scene {
-                                settings: &settings,
-                                store: &self.0.store,
-                                now,
-                                method: &parts.method,
-                                path,
-                                query,
-                                conditional: parts.headers.contains_key(header::IF_MATCH)
-                                    || parts.headers.contains_key(header::IF_NONE_MATCH),
-                                headers: &parts.headers,
-                                body: &body,
-                                me: access.principal().and_then(|principal| principal.me.clone()),
-                                reserved: None,
-                                inner: false,
-                                no_id: Arc::clone(&self.0.no_id),
-                            };
-                            let step = gateway::handle(&scene);
-                            (self.finish(step).await, body)
-                    }
-                }
-              }
-            },
-            (refused, body) => (unauthorized(&settings.gatekeeper, refused), body.unwrap_or_default()),
+        // Before the faults: what waits on account of one is among those that are on their way.
+        let admission = match self.admit(&settings, parts, path, now) {
+            Ok(admission) => admission,
+            Err(reply) => return self.leave(&settings, parts, body, now, reply, &Verdict::default(), None),
         };
-
-        verdict.delay(Phase::AfterEffect).await;
-        let mut sabotage = None;
+        let verdict = self.strike(&settings, &parts.method, path, body, now);
+        let waiting = |reply| verdict.strikes.as_ref().map(|strikes| Waiting { application: self, at: now, parts, body, strikes, reply });
+        if let Some(waiting) = waiting(None) {
+            waiting.pass(Phase::BeforeEffect).await;
+        }
+        let mut reply = if let Some(struck) = verdict.before() {
+            self.struck(&settings, struck, parts)
+        } else if let Some(problem) = head_problem(&settings, parts, &glance) {
+            Reply::from(problem)
+        } else if let Err(problem) = &incoming.body {
+            Reply::from(problem.clone())
+        } else {
+            let step = {
+                let scene = self.scene(&settings, &incoming, &glance, body, now, principal.me);
+                gateway::handle(&scene)
+            };
+            self.finish(step).await
+        };
+        if let Some(waiting) = waiting(Some(&reply)) {
+            waiting.pass(Phase::AfterEffect).await;
+        }
+        drop(admission);
         let mut refuse = None;
+        let mut sabotage = None;
         if let Some(struck) = verdict.main() {
             if struck.phase == Phase::AfterEffect && replaces(&struck.kind) {
-                let other = self.struck(&settings, struck, &parts);
+                let other = self.struck(&settings, struck, parts);
                 reply = Reply {
                     downstream: reply.downstream,
                     changes: reply.changes,
@@ -214,40 +294,18 @@ impl Application {
             }
             sabotage = sabotage_of(struck);
         }
-        drop(admission);
-        if !settings.plain_replies {
-            reply = shape::shape(&settings.profile, &settings.scim_url, reply);
+        let served = self.leave(&settings, parts, body, now, reply, &verdict, sabotage);
+        Served { refuse, ..served }
+    }
+
+    /// Who is let in. The describing endpoints may be open to everybody.
+    fn access(&self, settings: &Settings, parts: &Parts, path: &str, now: Timestamp) -> Access {
+        let access = settings.gatekeeper.check(&parts.headers, now);
+        let open = settings.profile.discovery.access == DiscoveryAccess::Public;
+        if access.principal().is_none() && open && gateway::target(settings, path).is_discovery() {
+            return Access::Granted(Principal { kind: PrincipalKind::Anonymous, me: None, key: 0 });
         }
-        if let Some(FaultKind::WrongType(kind)) = verdict.main().map(|struck| &struck.kind)
-            && let Ok(kind) = HeaderValue::from_str(kind)
-        {
-            reply.headers.insert(header::CONTENT_TYPE, kind);
-        }
-        let took = self.0.clock.now().duration_since(now);
-        tracing::debug!(
-            application = self.name(),
-            method = %parts.method,
-            status = reply.status.as_u16(),
-            "answered a request"
-        );
-        let lost = sabotage.as_ref().is_some_and(is_lost);
-        self.0.journal.record(Record {
-            at: now,
-            took: took.try_into().unwrap_or_default(),
-            method: parts.method,
-            uri: parts.uri,
-            headers: parts.headers,
-            request_body: body,
-            status: (!lost).then_some(reply.status),
-            response_headers: if lost { HeaderMap::new() } else { reply.headers.clone() },
-            response_body: if lost { Bytes::new() } else { reply.body.clone() },
-            downstream: std::mem::take(&mut reply.downstream),
-            faults: verdict.rules(),
-            dialects: std::mem::take(&mut reply.dialects),
-            changes: std::mem::take(&mut reply.changes),
-            scim: Vec::new(),
-        });
-        Served { sabotage, refuse, ..Served::of(reply) }
+        access
     }
 
     /// Takes a walk over many resources aside, so that it holds nobody up.
@@ -256,8 +314,7 @@ impl Application {
             Step::Done(reply) => reply,
             Step::Aside(list) => {
                 let application = self.clone();
-                let walked =
-                    tokio::task::spawn_blocking(move || list.answer(application.store())).await;
+                let walked = tokio::task::spawn_blocking(move || list.answer(application.store())).await;
                 match walked {
                     Ok(Ok(reply)) => reply,
                     Ok(Err(problem)) => Reply::from(problem),
@@ -265,20 +322,6 @@ impl Application {
                 }
             }
         }
-    }
-
-    /// What is wrong with the head of a request.
-    fn head_problem(&self, settings: &Settings, parts: &Parts) -> Option<Problem> {
-        let rules = &settings.profile.requests;
-        let uri = parts.uri.path().len() + parts.uri.query().map_or(0, |query| query.len() + 1);
-        let most = rules.max_uri.get() as usize;
-        if uri > most {
-            return Some(Problem::UriTooLong(most));
-        }
-        let headers: usize =
-            parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-        let most = rules.max_headers.get() as usize;
-        (headers > most).then_some(Problem::HeadersTooLarge(most))
     }
 
     fn admit(
@@ -356,8 +399,7 @@ impl Application {
         match &struck.kind {
             FaultKind::Status { status, scim_type, detail, retry_after } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                let known = |word: &String| ScimType::ALL.into_iter().find(|t| t.as_str() == word);
-                let (scim_type, detail) = (scim_type.as_ref().and_then(known), detail.clone());
+                let (scim_type, detail) = (*scim_type, detail.clone());
                 let reply = Reply::from(Problem::Fault { status, scim_type, detail });
                 match retry_after {
                     Some(value) => reply.header(header::RETRY_AFTER, value),
@@ -377,34 +419,59 @@ impl Application {
 
 impl Application {
     /// Answers a request to the token endpoint, and journals it.
-    pub(crate) fn issue_token(&self, parts: Parts, body: Bytes) -> Served {
+    pub(crate) fn issue_token(&self, parts: &Parts, body: &Bytes) -> Served {
         let settings = self.settings();
         let now = self.0.clock.now();
         if !settings.gatekeeper.has_clients() {
             let problem = Problem::NotHere("a token endpoint (start with --auth oauth:CLIENT:SECRET)");
             return Served::of(Reply::from(problem));
         }
-        let token = settings.gatekeeper.issue(&parts.headers, &body, now);
+        let token = settings.gatekeeper.issue(&parts.headers, body, now);
         let mut headers = HeaderMap::new();
         headers.extend(token.headers);
-        self.0.journal.record(Record {
+        let seen = Seen {
             at: now,
             took: Duration::ZERO,
-            method: parts.method,
-            uri: parts.uri,
-            headers: parts.headers,
+            method: &parts.method,
+            uri: &parts.uri,
+            headers: &parts.headers,
             request_body: body,
             status: Some(token.status),
-            response_headers: headers.clone(),
-            response_body: token.body.clone(),
-            downstream: Downstreams::None,
-            faults: Vec::new(),
-            dialects: Vec::new(),
-            changes: Vec::new(),
-            scim: Vec::new(),
-        });
+            response_headers: &headers,
+            response_body: &token.body,
+        };
+        self.0.journal.record(&seen, Known::default());
         Served { headers, body: token.body, ..Served::of(Reply::empty(token.status)) }
     }
+}
+
+/// What one look at the headers tells.
+struct Glance {
+    length: usize,
+    conditional: bool,
+}
+
+impl Glance {
+    fn at(parts: &Parts) -> Self {
+        let mut glance = Self { length: 0, conditional: false };
+        for (name, value) in &parts.headers {
+            glance.length += name.as_str().len() + value.len() + 4;
+            glance.conditional |= *name == header::IF_MATCH || *name == header::IF_NONE_MATCH;
+        }
+        glance
+    }
+}
+
+/// What is wrong with the head of a request.
+fn head_problem(settings: &Settings, parts: &Parts, glance: &Glance) -> Option<Problem> {
+    let rules = &settings.profile.requests;
+    let uri = parts.uri.path().len() + parts.uri.query().map_or(0, |query| query.len() + 1);
+    let most = rules.max_uri.get() as usize;
+    if uri > most {
+        return Some(Problem::UriTooLong(most));
+    }
+    let most = rules.max_headers.get() as usize;
+    (glance.length > most).then_some(Problem::HeadersTooLarge(most))
 }
 
 /// Whether a fault puts an answer of its own in the place of the true one.
@@ -438,10 +505,7 @@ fn sabotage_of(struck: &Struck) -> Option<Sabotage> {
 
 /// Whether the client never sees a status.
 fn is_lost(sabotage: &Sabotage) -> bool {
-    matches!(
-        sabotage,
-        Sabotage::Hang(_) | Sabotage::Reset | Sabotage::EmptyReply | Sabotage::Garbage(_)
-    )
+    matches!(sabotage, Sabotage::Hang(_) | Sabotage::Reset | Sabotage::EmptyReply | Sabotage::Garbage(_))
 }
 
 /// A 401 that names what would be accepted (RFC 7644 §2).
@@ -451,10 +515,7 @@ pub(crate) fn unauthorized(gatekeeper: &Gatekeeper, access: &Access) -> Reply {
         Access::Refused(refusal) => refusal.to_string(),
     };
     let challenges = gatekeeper.challenges(access);
-    challenges
-        .into_iter()
-        .fold(Reply::from(Problem::Unauthorized(why)), |reply, challenge| {
-            reply.with_header(header::WWW_AUTHENTICATE, challenge)
-        })
+    challenges.into_iter().fold(Reply::from(Problem::Unauthorized(why)), |reply, challenge| {
+        reply.with_header(header::WWW_AUTHENTICATE, challenge)
+    })
 }
-

@@ -46,7 +46,8 @@ pub(crate) fn schemes(accepted: &[Auth]) -> Vec<Value> {
     schemes
 }
 
-/// The challenges of a 401, one for each scheme that is accepted. An error code stands only where a token was sent.
+/// The challenges of a 401, one for each scheme that is accepted; where none is needed and a fault refuses all the
+/// same, that of bearer tokens, because a 401 has one (RFC 9110 §15.5.2). An error code stands only where a token was sent.
 pub(super) fn challenges(accepted: &[Auth], access: &Access) -> Vec<HeaderValue> {
     if matches!(access, Access::Granted(_)) {
         return Vec::new();
@@ -54,6 +55,7 @@ pub(super) fn challenges(accepted: &[Auth], access: &Access) -> Vec<HeaderValue>
     let any = |wanted: fn(&AuthKind) -> bool| accepted.iter().any(|auth| wanted(auth.kind()));
     let basic = any(|kind| matches!(kind, AuthKind::Basic { .. }));
     let bearer = any(|kind| matches!(kind, AuthKind::Bearer { .. } | AuthKind::OAuth { .. }));
+    let bearer = bearer || !basic;
     basic.then_some(BASIC).into_iter().chain(bearer.then(|| bearer_challenge(access))).collect()
 }
 
@@ -126,7 +128,7 @@ mod tests {
             check(&all(), &access, &[BASIC, BEARER]);
             check(&[Auth::oauth("c", "s")], &access, &[BEARER]);
             check(&[Auth::basic("u", "p")], &access, &[BASIC]);
-            check(&[], &access, &[]);
+            check(&[Auth::none()], &access, &[BEARER]);
         }
         check(&all(), &refused(Refusal::UnknownToken), &[BASIC, &wrong("the access token is unknown")]);
         check(&all(), &refused(Refusal::ExpiredToken), &[BASIC, &wrong("the access token expired")]);

@@ -12,6 +12,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
+use super::documents::Documents;
 use super::{Failure, profiles};
 use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
@@ -40,7 +41,9 @@ pub(super) struct Options {
     /// Start with the users in this file, one JSON object a line
     #[arg(long, value_name = "FILE.ndjson")]
     load: Option<PathBuf>,
-    /// Start with this many made-up users [default: 3 without --load]
+    #[command(flatten)]
+    documents: Documents,
+    /// Start with this many made-up users [default: 3 without --load, --schema and --resource-type]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     users: Option<u32>,
     /// Decides ids and made-up users
@@ -78,7 +81,9 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let auth = credentials(&options.auth)?;
     let profile = profiles::read(&options.profile)?;
     let loaded = options.load.as_deref().map(read_users).transpose()?;
-    let made_up = options.users.map_or(if loaded.is_some() { 0 } else { DEMO_USERS }, |users| users as usize);
+    // Made-up users know nothing of what other schemas require.
+    let demo = if loaded.is_none() && options.documents.is_empty() { DEMO_USERS } else { 0 };
+    let made_up = options.users.map_or(demo, |users| users as usize);
     let (lines, users): (Vec<usize>, Vec<Value>) = loaded.unwrap_or_default().into_iter().unzip();
 
     let mut builder =
@@ -92,8 +97,9 @@ async fn serve(options: Options) -> Result<(), Failure> {
     for user in users {
         builder = builder.user(user);
     }
-    builder = builder.users(made_up);
+    builder = options.documents.add_to(builder.users(made_up))?;
     let server = builder.start().await.map_err(|error| match (&error, &options.load) {
+        _ if let Some(failure) = options.documents.failure(&error) => failure,
         (StartError::User { index, detail }, Some(file)) if *index < lines.len() => {
             Failure::usage(format!("load {}:{}: {detail}", file.display(), lines[*index]))
         }
@@ -148,7 +154,7 @@ fn read_users(path: &Path) -> Result<Vec<(usize, Value)>, Failure> {
 }
 
 /// The message of a JSON error without the place, which counts from the line and not from the file.
-fn reason(error: &serde_json::Error) -> String {
+pub(super) fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.split(" at line ").next().unwrap_or_default().to_owned()
 }
@@ -180,7 +186,9 @@ fn announce(
     for kind in auth {
         match kind.kind() {
             AuthKind::None => writeln!(out, "  Auth       none needed")?,
-            AuthKind::Basic { user, password } => writeln!(out, "  Basic      user {user}, password {password}")?,
+            AuthKind::Basic { user, password } => {
+                writeln!(out, "  Basic      user {user}, password {password}")?
+            }
             AuthKind::Bearer { token } => writeln!(out, "  Token      {token}")?,
             AuthKind::OAuth { client_id, .. } => writeln!(out, "  OAuth      client {client_id}")?,
         }

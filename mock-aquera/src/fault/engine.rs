@@ -1,6 +1,6 @@
 //! The faults of one application, and which of them strike a request.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
@@ -107,6 +107,8 @@ pub(crate) struct Faults {
     live: Vec<Rule>,
     spent: VecDeque<FaultState>,
     last_id: u64,
+    /// Those that have let a token expire and are not removed.
+    expired: BTreeSet<FaultId>,
     /// How many rules of one text there have been: each of them draws for itself.
     copies: HashMap<Arc<str>, u64>,
 }
@@ -143,11 +145,17 @@ impl Faults {
         id
     }
 
+    /// Whether some rule has let a token expire, and is still there to answer for it.
+    pub(crate) fn has_expired_tokens(&self) -> bool {
+        !self.expired.is_empty()
+    }
+
     /// Takes one away. `false` where there is none of that name.
     pub(crate) fn remove(&mut self, id: FaultId) -> bool {
         let before = self.live.len() + self.spent.len();
         self.live.retain(|rule| rule.id != id);
         self.spent.retain(|state| state.id != id);
+        self.expired.remove(&id);
         before > self.live.len() + self.spent.len()
     }
 
@@ -199,6 +207,10 @@ impl Faults {
                 _ if strikes.main.is_some() => continue,
                 FaultKind::Revoke => {
                     rule.revoking = true;
+                    strikes.main = Some(rule.strike(phase, draw.bits()));
+                }
+                FaultKind::ExpireToken => {
+                    self.expired.insert(rule.id);
                     strikes.main = Some(rule.strike(phase, draw.bits()));
                 }
                 _ => strikes.main = Some(rule.strike(phase, draw.bits())),

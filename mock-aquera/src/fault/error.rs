@@ -1,5 +1,7 @@
 //! What can be wrong with a rule.
 
+use scim::error::ScimType;
+
 /// Why a text is no [`Fault`](crate::Fault).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseFaultError {
@@ -37,6 +39,14 @@ pub enum ParseFaultError {
         value: String,
         /// What it takes.
         takes: &'static str,
+    },
+    /// A `scimType` that neither RFC 7644 nor RFC 9865 knows.
+    #[error("there is no scimType `{written}`; {}", keywords(*.nearest))]
+    UnknownScimType {
+        /// What was written.
+        written: String,
+        /// The keyword that looks most like it.
+        nearest: Option<&'static str>,
     },
     /// A quotation mark has no partner.
     #[error("the quoted value of `{0}` is not closed")]
@@ -79,6 +89,13 @@ fn hint(nearest: Option<&str>) -> String {
         || "a rule looks like `status=503 method=POST times=2`".to_owned(),
         |nearest| format!("did you mean `{nearest}`?"),
     )
+}
+
+fn keywords(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("there are {}", ScimType::ALL.map(ScimType::as_str).join(", ")),
+    }
 }
 
 /// Why a text of several rules can't be used.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use scim::error::ScimType;
+
 use super::glob::Glob;
 use super::kind::{FaultKind, Latency, MOST_GARBAGE, is_header_text, is_status};
 use super::matching::Matching;
@@ -31,7 +33,7 @@ const WORDS: [(&str, Option<&str>); 34] = [
     ("expire-token", None),
     ("unauthorized", None),
     ("revoke", None),
-    ("scim-type", Some("the `scimType` of an error")),
+    ("scim-type", Some("the `scimType` of an error such as `uniqueness`")),
     ("detail", Some("a text")),
     ("retry-after", Some("seconds or an HTTP date")),
     ("method", Some("an HTTP method such as POST, or several: `PUT,PATCH`")),
@@ -96,7 +98,7 @@ impl Value {
 #[derive(Default)]
 struct Said {
     kind: Option<FaultKind>,
-    scim_type: Option<String>,
+    scim_type: Option<ScimType>,
     detail: Option<String>,
     retry_after: Option<String>,
     matching: Matching,
@@ -140,7 +142,7 @@ impl Said {
     fn condition(&mut self, value: Value) -> Result<(), ParseFaultError> {
         let Self { matching, trigger, .. } = self;
         match value.key {
-            "scim-type" => self.scim_type = Some(value.text),
+            "scim-type" => self.scim_type = Some(scim_type(value.text)?),
             "detail" => self.detail = Some(value.text),
             "retry-after" => self.retry_after = Some(value.read(header)?),
             "method" => matching.methods = Some(value.read(methods)?),
@@ -201,6 +203,13 @@ fn unknown(key: &str) -> ParseFaultError {
     }
     let known = WORDS.iter().map(|(word, _)| *word).chain(PRESETS.iter().map(|(name, _)| *name));
     ParseFaultError::UnknownKey { key: key.to_owned(), nearest: nearest(key, known) }
+}
+
+fn scim_type(text: String) -> Result<ScimType, ParseFaultError> {
+    ScimType::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(&text)).ok_or_else(|| {
+        let nearest = nearest(&text, ScimType::ALL.map(ScimType::as_str));
+        ParseFaultError::UnknownScimType { written: text, nearest }
+    })
 }
 
 fn bare(key: &str) -> FaultKind {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use scim::error::ScimType;
 
 use super::draw::Draw;
 use super::words::quoted;
@@ -24,13 +25,15 @@ pub enum FaultKind {
         /// From 200 to 599; any other is answered as 500.
         status: u16,
         /// The `scimType` of the error.
-        scim_type: Option<String>,
+        scim_type: Option<ScimType>,
         /// The `detail` of the error.
         detail: Option<String>,
         /// The value of `Retry-After`, whatever it says.
         retry_after: Option<String>,
     },
-    /// The reply comes later (`latency=200ms`). It adds to other latencies, and to whatever else strikes.
+    /// The reply comes later (`latency=200ms`). It adds to other latencies, and to whatever else strikes. A client
+    /// that gives up while it waits before the effect causes none; after it, the effect stays. The journal shows both
+    /// without a status.
     Latency(Latency),
     /// No reply for so long, or until the client gives up (`hang`); then the connection ends.
     Hang(Option<Duration>),
@@ -57,9 +60,11 @@ pub enum FaultKind {
     WrongType(String),
     /// A whole reply, and then the connection ends, which nothing announced (`close-after`).
     CloseAfter,
-    /// New connections are refused for so long (`refuse=2s`). The request that set it off is answered as always.
+    /// New connections are refused for so long (`refuse=2s`), whatever they are for: administration on the same port
+    /// too. The request that set it off is answered as always, and connections that are open stay.
     Refuse(Duration),
-    /// The OAuth token of the request expires now, and the request is answered 401 (`expire-token`).
+    /// The bearer token of the request expires now, and the request is answered 401 (`expire-token`). A client of the
+    /// token endpoint fetches another one; a fixed token is good again once the rule is removed.
     ExpireToken,
     /// 401 although the credentials are right (`unauthorized`).
     Unauthorized,
@@ -229,9 +234,10 @@ impl fmt::Display for FaultKind {
         match self {
             Self::Status { status, scim_type, detail, retry_after } => {
                 write!(f, "={status}")?;
-                for (key, value) in
-                    [("scim-type", scim_type), ("detail", detail), ("retry-after", retry_after)]
-                {
+                if let Some(scim_type) = scim_type {
+                    write!(f, " scim-type={scim_type}")?;
+                }
+                for (key, value) in [("detail", detail), ("retry-after", retry_after)] {
                     if let Some(value) = value {
                         write!(f, " {key}={}", quoted(value))?;
                     }

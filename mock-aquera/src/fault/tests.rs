@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
+use scim::error::ScimType;
 
 use super::{Fault, FaultKind, Latency, Moment, Phase};
 
@@ -21,9 +22,13 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-zA-Z0-9.=#*/-]{0,8}", "[a-z\"\\\\\n\r\t =]{0,8}", any::<String>()]
 }
 
+fn scim_type() -> impl Strategy<Value = ScimType> {
+    prop::sample::select(ScimType::ALL.to_vec())
+}
+
 /// Any kind, also those that need correction.
 fn kind() -> impl Strategy<Value = FaultKind> {
-    let status = (any::<u16>(), of(text()), of(text()), of(text()));
+    let status = (any::<u16>(), of(scim_type()), of(text()), of(text()));
     prop_oneof![
         status.prop_map(|(status, scim_type, detail, retry_after)| FaultKind::Status {
             status,
@@ -96,7 +101,7 @@ enum Step {
     Phase(Phase),
     RetryAfter(String),
     Detail(String),
-    ScimType(String),
+    ScimType(ScimType),
 }
 
 impl Step {
@@ -114,7 +119,7 @@ impl Step {
             Self::Phase(phase) => fault.phase(phase),
             Self::RetryAfter(text) => fault.retry_after(text),
             Self::Detail(text) => fault.detail(text),
-            Self::ScimType(text) => fault.scim_type(text),
+            Self::ScimType(keyword) => fault.scim_type(keyword),
         }
     }
 }
@@ -133,7 +138,7 @@ fn step() -> impl Strategy<Value = Step> {
         prop::sample::select(vec![Phase::BeforeEffect, Phase::AfterEffect]).prop_map(Step::Phase),
         text().prop_map(Step::RetryAfter),
         text().prop_map(Step::Detail),
-        text().prop_map(Step::ScimType),
+        scim_type().prop_map(Step::ScimType),
     ]
 }
 
@@ -200,7 +205,7 @@ fn each_word_means_what_it_says() {
 
     check(
         "  times=2 retry-after=0\tscim-type=tooMany status=429 ",
-        &Fault::status(429).times(2).retry_after("0").scim_type("tooMany"),
+        &Fault::status(429).times(2).retry_after("0").scim_type(ScimType::TooMany),
         "status=429 scim-type=tooMany retry-after=0 times=2",
     );
     check(
@@ -285,6 +290,10 @@ fn a_bad_rule_says_which_word_and_what_fits() {
         "`mild` is a preset, which stands for whole rules; write it alone, where several rules may stand",
     );
     check("status= times=2", "nothing stands behind `status=`; an empty value is written `status=\"\"`");
+    check("status=400 scim-type=invalidValues", "there is no scimType `invalidValues`; did you mean `invalidValue`?");
+    let all = "there is no scimType `zzz`; there are invalidFilter, tooMany, uniqueness, mutability, invalidSyntax, \
+               invalidPath, noTarget, invalidValue, invalidVers, sensitive, invalidCursor, expiredCursor, invalidCount";
+    check("status=400 scim-type=zzz", all);
     check("status=503 detail=\"open", "the quoted value of `detail` is not closed");
     check(
         "status=503 patch-path=emails[type eq \"work\"]",

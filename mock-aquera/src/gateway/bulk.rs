@@ -53,7 +53,10 @@ pub(super) fn bulk(scene: &Scene<'_>) -> Result<Reply, Refusal> {
     let (fail_on_errors, operations) = read(&scene.json()?)?;
     let most = features.bulk_max_operations as usize;
     if operations.len() > most {
-        let why = format!("the request has {} operations, and {most} is the most (maxOperations)", operations.len());
+        let why = format!(
+            "the request has {} operations, and {most} is the most (maxOperations)",
+            operations.len()
+        );
         return Err(Problem::by_profile(413, None, why).into());
     }
     let mut run = Run::new(scene, operations)?;
@@ -147,7 +150,8 @@ impl<'a> Run<'a> {
         let mut promised: HashMap<String, (usize, Arc<str>)> = HashMap::new();
         let mut store = scene.store();
         for (at, operation) in operations.iter().enumerate() {
-            let Some(bulk_id) = operation.bulk_id.as_ref().filter(|_| operation.method == Method::POST) else {
+            let Some(bulk_id) = operation.bulk_id.as_ref().filter(|_| operation.method == Method::POST)
+            else {
                 continue;
             };
             let name = get_ci_text(&operation.data, "userName");
@@ -229,9 +233,9 @@ impl<'a> Run<'a> {
             .collect();
         let late = take_members(&mut data, &begun);
         let reserved = self.promised_of(at);
-        let group = reserved.clone().or_else(|| {
-            self.operations[at].path.rsplit('/').next().map(|id| Arc::from(super::decoded(id)))
-        });
+        let group = reserved
+            .clone()
+            .or_else(|| self.operations[at].path.rsplit('/').next().map(|id| Arc::from(super::decoded(id))));
         let outcome = self.carry_out(at, &data, reserved);
         if outcome.status.is_success()
             && let Some(group) = group
@@ -281,14 +285,14 @@ impl<'a> Run<'a> {
             reserved,
             inner: true,
             me: None,
-            no_id: Arc::clone(&self.scene.no_id),
             ..*self.scene
         };
         let reply = match handle(&inner) {
             Step::Done(reply) => reply,
             Step::Aside(_) => Reply::from(Problem::NoSuchPath),
         };
-        let text = |name| reply.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_owned);
+        let text =
+            |name| reply.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_owned);
         let location = text(header::LOCATION).or_else(|| self.location(aim));
         let outcome = Outcome {
             status: reply.status,
@@ -323,7 +327,8 @@ impl<'a> Run<'a> {
 
     fn location(&self, aim: Target<'_>) -> Option<String> {
         let (Some(kind), Some(id)) = aim.resource() else { return None };
-        let endpoint = format!("{}/{}", self.scene.settings.scim_url, self.scene.settings.types.get(kind).endpoint);
+        let endpoint =
+            format!("{}/{}", self.scene.settings.scim_url, self.scene.settings.types.get(kind).endpoint);
         let mut out = Vec::new();
         crate::store::document::write_location(&mut out, &endpoint, &id);
         String::from_utf8(out).ok()

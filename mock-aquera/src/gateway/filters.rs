@@ -1,7 +1,7 @@
 //! Which filters an application takes, and how it compares.
 
-use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, Operator};
 use scim::error::ScimType;
+use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, Operator};
 use scim::path::AttrPath;
 use scim::schema::SchemaSet;
 
@@ -122,7 +122,10 @@ fn outside_attributes(filter: &Filter, rules: &FilterRules) -> Option<String> {
     let parts = filter.parts();
     let path = parts.iter().filter_map(|part| part.path.as_ref()).map(ToString::to_string).find(|path| {
         let last = path.rsplit(':').next().unwrap_or(path);
-        !rules.attributes.iter().any(|known| known.eq_ignore_ascii_case(path) || known.eq_ignore_ascii_case(last))
+        !rules
+            .attributes
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(path) || known.eq_ignore_ascii_case(last))
     })?;
     Some(format!("{path} cannot be filtered on; what can: {}", rules.attributes.join(", ")))
 }

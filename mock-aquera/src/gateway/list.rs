@@ -3,6 +3,7 @@
 //! What the order of creation or an index answers is answered at once. Everything else is a walk over the resources
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +16,7 @@ use scim::schema::LIST_URN;
 use scim::sort::{SortBy, SortKey, SortOrder};
 
 use super::filters::{self, Comparing, Indexed, Taken};
-use super::page::{Cursor, Position, Window, query_hash};
+use super::page::{Cursor, Place, Position, Rank, Window, query_hash};
 use super::query::Query;
 use super::{Refusal, Scene, Step, partial};
 use crate::application::Settings;
@@ -30,7 +31,7 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
-use crate::types::{Kind, Role, Types};
+use crate::types::{Kind, Role, Types, Watched};
 
 /// How many resources a walk looks at before it lets others at the store.
 const STRIDE: usize = 256;
@@ -60,13 +61,24 @@ struct Sort {
     order: SortOrder,
 }
 
+impl Sort {
+    /// Types without the attribute come last; equals in order of creation.
+    fn compare(&self, (one, at): (&Rank, Position), (other, other_at): (&Rank, Position)) -> Ordering {
+        let keys = match (one, other) {
+            (Some(one), Some(other)) => self.order.compare(one, other),
+            (one, other) => other.is_some().cmp(&one.is_some()),
+        };
+        keys.then(at.cmp(&other_at))
+    }
+}
+
 /// What was found.
 struct Found {
     items: Vec<Item>,
     total: usize,
     start: usize,
-    next: Option<Position>,
-    previous: Option<Option<Position>>,
+    next: Option<Place>,
+    previous: Option<Option<Place>>,
 }
 
 /// A resource that is listed.
@@ -76,9 +88,9 @@ struct Item {
     stale: Option<Bytes>,
 }
 
-/// A resource that a walk has chosen.
+/// A resource that a query selects.
 struct Chosen {
-    key: Option<SortKey>,
+    key: Rank,
     at: Position,
     slot: u32,
     stale: Option<Bytes>,
@@ -96,7 +108,8 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
     let slots = if attribute.eq_ignore_ascii_case("id") {
         store.find_in(kind_at, &value).map(|(at, _)| at.slot).into_iter().collect()
     } else {
-        let index = kind.watched.iter().position(|watched| watched.text.eq_ignore_ascii_case(attribute))?;
+        let asked = |watched: &Watched| watched.answers() && watched.text.eq_ignore_ascii_case(attribute);
+        let index = kind.watched.iter().position(asked)?;
         store.equal(kind_at, index, &value)
     };
     if store.has_stale(scene.now) || slots.len() > settings.profile.list.default_count as usize {
@@ -172,6 +185,11 @@ impl List {
         let hash = query_hash(asked, &kinds);
         let window = Window::of(asked, rules, hash, scene.now)?;
         let sort = sort(asked, rules, &looked_at)?;
+        if let Window::Cursor { after: Some(after), .. } = &window
+            && after.key.is_some() != sort.is_some()
+        {
+            return Err(Problem::BadCursor);
+        }
         let projections = projections(asked, &looked_at)?;
         Ok(Self {
             filtered: asked.filter.is_some(),
@@ -240,8 +258,8 @@ impl List {
         let counts: Vec<usize> = self.kinds.iter().map(|at| store.count(*at)).collect();
         let total = counts.iter().sum();
         let mut items = Vec::with_capacity(self.window.count().min(total));
-        match self.window {
-            Window::Index { start, count } => {
+        match &self.window {
+            &Window::Index { start, count } => {
                 let mut skip = self.first(start, count) - 1;
                 for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
                     let left = count - items.len();
@@ -252,6 +270,7 @@ impl List {
                 Found { items, total, start, next: None, previous: None }
             }
             Window::Cursor { after, count } => {
+                let (after, count) = (after.as_ref().map(|after| after.position), *count);
                 let mut last = after;
                 let mut more = false;
                 for &kind in self.kinds.iter().filter(|kind| after.is_none_or(|after| **kind >= after.kind)) {
@@ -265,8 +284,10 @@ impl List {
                         last = Some(Position { kind, number });
                     }
                 }
-                let next = last.filter(|_| more && count > 0);
+                let place = |position| Place { position, key: None };
+                let next = last.filter(|_| more && count > 0).map(place);
                 let previous = after.and_then(|after| self.before(store, after, count));
+                let previous = previous.map(|before| before.map(place));
                 Found { items, total, start: 1, next, previous }
             }
         }
@@ -310,13 +331,7 @@ impl List {
             }
         }
         if let Some(sort) = &self.sort {
-            chosen.sort_by(|one, other| {
-                let keys = match (&one.key, &other.key) {
-                    (Some(one), Some(other)) => sort.order.compare(one, other),
-                    (one, other) => other.is_some().cmp(&one.is_some()),
-                };
-                keys.then(one.at.cmp(&other.at))
-            });
+            chosen.sort_by(|one, other| sort.compare((&one.key, one.at), (&other.key, other.at)));
         } else if stale {
             chosen.sort_by_key(|chosen| chosen.at);
         }
@@ -329,32 +344,33 @@ impl List {
             };
             part.iter().map(item).collect::<Vec<_>>()
         };
-        match self.window {
-            Window::Index { start, count } => {
+        match &self.window {
+            &Window::Index { start, count } => {
                 let from = (self.first(start, count) - 1).min(total);
                 let items = refs(from..from.saturating_add(count).min(total));
                 Found { items, total, start, next: None, previous: None }
             }
             Window::Cursor { after, count } => {
-                // A sorted walk counts; one in order of creation goes by the last one shown.
-                let sorted = self.sort.is_some();
-                let position = |shown: usize| match shown.checked_sub(1) {
-                    None => None,
-                    Some(_) if sorted => Some(Position { kind: 0, number: shown as u64 }),
-                    Some(last) => Some(chosen[last].at),
+                let count = *count;
+                let place = |shown: usize| {
+                    let Chosen { key, at, .. } = chosen.get(shown.checked_sub(1)?)?;
+                    Some(Place { position: *at, key: self.sort.as_ref().map(|_| key.clone()) })
+                };
+                let shown = |one: &Chosen, after: &Place| match (&self.sort, &after.key) {
+                    (Some(sort), Some(rank)) => sort.compare((&one.key, one.at), (rank, after.position)).is_le(),
+                    _ => one.at <= after.position,
                 };
                 let from = match after {
                     None => 0,
-                    Some(after) if sorted => usize::try_from(after.number).unwrap_or(total).min(total),
-                    Some(after) => chosen.partition_point(|chosen| chosen.at <= after),
+                    Some(after) => chosen.partition_point(|one| shown(one, after)),
                 };
                 let to = from.saturating_add(count).min(total);
                 Found {
                     items: refs(from..to),
                     total,
                     start: 1,
-                    next: if to < total && count > 0 { position(to) } else { None },
-                    previous: (from > 0 && count > 0).then(|| position(from.saturating_sub(count))),
+                    next: if to < total && count > 0 { place(to) } else { None },
+                    previous: (from > 0 && count > 0).then(|| place(from.saturating_sub(count))),
                 }
             }
         }
@@ -425,13 +441,11 @@ impl List {
     }
 
     fn cursors(&self, out: &mut Vec<u8>, found: &Found) {
-        let text = |after: Option<Position>| {
-            Cursor { after, query_hash: self.hash, issued: self.now }.text()
-        };
-        if let Some(next) = found.next {
+        let text = |after: Option<Place>| Cursor { after, query_hash: self.hash, issued: self.now }.text();
+        if let Some(next) = found.next.clone() {
             out.extend_from_slice(format!("\"nextCursor\":\"{}\",", text(Some(next))).as_bytes());
         }
-        if let Some(previous) = found.previous {
+        if let Some(previous) = found.previous.clone() {
             out.extend_from_slice(format!("\"previousCursor\":\"{}\",", text(previous)).as_bytes());
         }
     }
@@ -454,7 +468,7 @@ impl List {
             (projection, record, stale) => {
                 let text = match (stale, record) {
                     (Some(text), _) => text.clone(),
-                    (None, Some(record)) => store.shown(at, record, members),
+                    (None, Some(record)) => store.shown(at, record, super::members_shown(projection, members)),
                     (None, None) => return,
                 };
                 let default;

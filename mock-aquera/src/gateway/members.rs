@@ -8,11 +8,13 @@ use scim::patch::{Dialect, PatchKind, PatchOp, PatchRequest};
 use scim::path::PatchPath;
 use serde_json::{Map, Value};
 
+use super::resource::Joining;
 use super::write::check_members;
 use super::{Scene, resource};
 use crate::problem::Problem;
 use crate::profile::{GatewayRules, MembersPastCut, Support};
-use crate::store::members::{Members, MembersChange};
+use crate::store::members::{Members, MembersChange, Names};
+use crate::store::show::own_name;
 use crate::store::{Ref, Store};
 
 /// A request, taken apart.
@@ -22,7 +24,7 @@ pub(super) struct Split {
     pub(super) changes: Vec<MembersChange>,
     pub(super) dialects: Vec<Dialect>,
     /// The members, where they had to be worked out one by one.
-    pub(super) result: Option<Vec<Ref>>,
+    pub(super) result: Option<(Vec<Ref>, Names)>,
 }
 
 /// Whether all members may be put in the place of those that are there, or taken out.
@@ -46,12 +48,12 @@ pub(super) fn check_changes(gateway: &GatewayRules, count: usize) -> Result<(), 
 }
 
 /// The members after some changes.
-pub(super) fn outcome(store: &Store, group: Ref, changes: &[MembersChange]) -> Vec<Ref> {
+pub(super) fn outcome(store: &Store, group: Ref, changes: &[MembersChange]) -> (Vec<Ref>, Names) {
     let mut view = View::new(store, group);
     for change in changes {
         view.apply(change);
     }
-    view.members()
+    view.named_members()
 }
 
 /// The members as they would be, without touching the store.
@@ -60,13 +62,20 @@ struct View<'s> {
     /// What differs from the store.
     differs: HashMap<Ref, bool>,
     joined: Vec<Ref>,
+    names: HashMap<Ref, Box<str>>,
     /// Nobody of those in the store is left unless they joined anew.
     cleared: bool,
 }
 
 impl<'s> View<'s> {
     fn new(store: &'s Store, group: Ref) -> Self {
-        Self { members: store.members_of(group), differs: HashMap::new(), joined: Vec::new(), cleared: false }
+        Self {
+            members: store.members_of(group),
+            differs: HashMap::new(),
+            joined: Vec::new(),
+            names: HashMap::new(),
+            cleared: false,
+        }
     }
 
     fn contains(&self, member: Ref) -> bool {
@@ -82,11 +91,14 @@ impl<'s> View<'s> {
             MembersChange::Remove(members) => {
                 for member in members {
                     self.differs.insert(*member, false);
+                    self.names.remove(member);
                 }
             }
+            MembersChange::Name(names) => self.names.extend(names.iter().cloned()),
             MembersChange::Set(members) => {
                 self.differs.clear();
                 self.joined.clear();
+                self.names.clear();
                 self.cleared = true;
                 members.iter().for_each(|member| self.add(*member));
             }
@@ -110,6 +122,17 @@ impl<'s> View<'s> {
                 _ => count,
             }
         })
+    }
+
+    fn name(&self, member: Ref) -> Option<&str> {
+        let before = || self.members.filter(|_| !self.cleared && !self.differs.contains_key(&member));
+        self.names.get(&member).map(|name| &**name).or_else(|| before()?.name(member))
+    }
+
+    fn named_members(&self) -> (Vec<Ref>, Names) {
+        let members = self.members();
+        let names = members.iter().filter_map(|member| Some((*member, self.name(*member)?.into()))).collect();
+        (members, names)
     }
 
     fn members(&self) -> Vec<Ref> {
@@ -148,7 +171,8 @@ pub(super) fn split(
                 taken.operation(operation, path, number).map_err(|problem| numbered(problem, number))?;
             }
             None if operation.value.as_ref().is_some_and(has_members) => {
-                let mut others = operation.value.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+                let mut others =
+                    operation.value.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
                 if let Some(key) = scim::path::key_ci(&others, "members").map(str::to_owned) {
                     let value = others.remove(&key);
                     let path: PatchPath = members_path();
@@ -161,7 +185,7 @@ pub(super) fn split(
         }
     }
     check_members(scene, taken.view.count())?;
-    let result = taken.one_by_one.then(|| taken.view.members());
+    let result = taken.one_by_one.then(|| taken.view.named_members());
     let changes = if result.is_some() { Vec::new() } else { taken.changes };
     Ok(Split { rest: PatchRequest::new(rest), changes, dialects: taken.dialects, result })
 }
@@ -187,7 +211,10 @@ fn members_name() -> scim::name::AttrName {
         .attributes()
         .iter()
         .find(|attribute| attribute.name == *"members")
-        .map_or_else(|| scim::schema::SchemaSet::group().core().attributes()[0].name.clone(), |a| a.name.clone())
+        .map_or_else(
+            || scim::schema::SchemaSet::group().core().attributes()[0].name.clone(),
+            |a| a.name.clone(),
+        )
 }
 
 fn has_members(value: &Value) -> bool {
@@ -216,16 +243,20 @@ impl Taken<'_, '_> {
         let value = operation.value.as_ref().filter(|value| !is_nothing(value));
         match (&path.filter, &path.sub, operation.op, value) {
             (None, None, PatchKind::Add, Some(members)) => {
-                let members = self.resolved(members)?;
-                self.check_changes(members.len())?;
-                self.push(MembersChange::Add(members));
+                let Joining { refs, mut names } = self.resolved(members)?;
+                self.check_changes(refs.len())?;
+                // Whoever is there already keeps the name, which is immutable.
+                names.retain(|(member, _)| !self.view.contains(*member));
+                self.push(MembersChange::Add(refs));
+                self.name(names);
             }
             (None, None, PatchKind::Add, None) => {}
             (None, None, PatchKind::Replace, Some(members)) => {
                 self.may_replace_all()?;
-                let members = self.resolved(members)?;
-                self.check_changes(members.len())?;
-                self.push(MembersChange::Set(members));
+                let Joining { refs, names } = self.resolved(members)?;
+                self.check_changes(refs.len())?;
+                self.push(MembersChange::Set(refs));
+                self.name(names);
             }
             (None, None, PatchKind::Remove | PatchKind::Replace, None) => {
                 self.may_replace_all()?;
@@ -262,7 +293,13 @@ impl Taken<'_, '_> {
         self.changes.push(change);
     }
 
-    fn resolved(&self, members: &Value) -> Result<Vec<Ref>, Problem> {
+    fn name(&mut self, names: Names) {
+        if !names.is_empty() {
+            self.push(MembersChange::Name(names));
+        }
+    }
+
+    fn resolved(&self, members: &Value) -> Result<Joining, Problem> {
         resource::resolve(self.scene.settings, self.store, members)
     }
 
@@ -299,7 +336,8 @@ impl Taken<'_, '_> {
             _ => None,
         });
         // Removing who is not there is fine where nobody was looked for.
-        let gone: Vec<Ref> = ids.filter_map(|id| self.store.find(id)).filter(|m| self.view.contains(*m)).collect();
+        let gone: Vec<Ref> =
+            ids.filter_map(|id| self.store.find(id)).filter(|m| self.view.contains(*m)).collect();
         self.push(MembersChange::Remove(gone));
         Ok(())
     }
@@ -317,9 +355,10 @@ impl Taken<'_, '_> {
         let request = PatchRequest::new(vec![operation.clone()]);
         let after = scim::patch::apply(&tree, &request, &kind.schemas).map_err(Problem::from)?;
         let none = Value::Array(Vec::new());
-        let members = self.resolved(after.get("members").unwrap_or(&none))?;
-        self.check_changes(there.len().abs_diff(members.len()))?;
-        self.view.apply(&MembersChange::Set(members));
+        let Joining { refs, names } = self.resolved(after.get("members").unwrap_or(&none))?;
+        self.check_changes(there.len().abs_diff(refs.len()))?;
+        self.view.apply(&MembersChange::Set(refs));
+        self.view.apply(&MembersChange::Name(names));
         self.one_by_one = true;
         Ok(())
     }
@@ -331,8 +370,9 @@ impl Taken<'_, '_> {
         parts.insert("value".to_owned(), Value::from(&*record.id));
         parts.insert("$ref".to_owned(), Value::from(String::from_utf8_lossy(&record.document.location())));
         parts.insert("type".to_owned(), Value::from(kind.name()));
-        let display = ["displayName", "userName"].iter().find_map(|name| record.document.member(name));
-        if let Some(display) = display.and_then(|display| serde_json::from_slice::<String>(display).ok()) {
+        let given = self.view.name(member).map(str::to_owned);
+        let own = || own_name(record).and_then(|name| serde_json::from_slice::<String>(name).ok());
+        if let Some(display) = given.or_else(own) {
             parts.insert("display".to_owned(), Value::from(display));
         }
         Some(Value::Object(parts))

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use scim::sort::SortKey;
 
 use super::query::Query;
 use crate::problem::Problem;
@@ -12,16 +13,26 @@ use crate::profile::{CursorRule, ListRules, StartIndex};
 pub(crate) const CURSOR_SECONDS: i64 = 600;
 
 /// Which part of the whole is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Window {
     /// From the `start`-th, counted from one.
     Index { start: usize, count: usize },
-    /// From behind a position.
-    Cursor { after: Option<Position>, count: usize },
+    /// From behind a place.
+    Cursor { after: Option<Place>, count: usize },
 }
 
-/// A place in a walk that stays where it is while resources come and go: the last resource that was shown, by type and
-/// number; in a sorted walk, how many were shown.
+/// A place in a walk that stays where it is while resources come and go: the last resource that was shown, and in a
+/// sorted walk what it was sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) position: Position,
+    pub(super) key: Option<Rank>,
+}
+
+/// Where a resource stands in a sorted walk; nothing where its type lacks the attribute.
+pub(super) type Rank = Option<SortKey>;
+
+/// A resource by type and number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position {
     pub(super) kind: u16,
@@ -72,30 +83,35 @@ impl Window {
         Ok(Self::Index { start, count })
     }
 
-    pub(super) fn count(self) -> usize {
+    pub(super) fn count(&self) -> usize {
         match self {
-            Self::Index { count, .. } | Self::Cursor { count, .. } => count,
+            Self::Index { count, .. } | Self::Cursor { count, .. } => *count,
         }
     }
 }
 
 /// What a cursor says. Clients take it as it is (RFC 9865 §2.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cursor {
     /// Nothing: the beginning.
-    pub(super) after: Option<Position>,
+    pub(super) after: Option<Place>,
     pub(super) query_hash: u32,
     pub(super) issued: Timestamp,
 }
 
 impl Cursor {
     pub(super) fn text(&self) -> String {
-        let mut bytes = Vec::with_capacity(24);
-        let (kind, number) = self.after.map_or((u16::MAX, 0), |after| (after.kind, after.number));
+        let mut bytes = Vec::with_capacity(64);
+        let position = self.after.as_ref().map(|after| after.position);
+        let (kind, number) = position.map_or((u16::MAX, 0), |at| (at.kind, at.number));
         bytes.extend_from_slice(&self.query_hash.to_be_bytes());
         bytes.extend_from_slice(&kind.to_be_bytes());
         bytes.extend_from_slice(&number.to_be_bytes());
         bytes.extend_from_slice(&self.issued.as_millisecond().to_be_bytes());
+        if let Some(rank) = self.after.as_ref().and_then(|after| after.key.as_ref()) {
+            bytes.push(u8::from(rank.is_some()));
+            bytes.extend(rank.iter().flat_map(SortKey::to_bytes));
+        }
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -105,9 +121,15 @@ impl Cursor {
         let (kind, rest) = rest.split_first_chunk::<2>().ok_or(Problem::BadCursor)?;
         let (number, rest) = rest.split_first_chunk::<8>().ok_or(Problem::BadCursor)?;
         let (issued, rest) = rest.split_first_chunk::<8>().ok_or(Problem::BadCursor)?;
-        if !rest.is_empty() || u32::from_be_bytes(*hash) != query_hash {
+        if u32::from_be_bytes(*hash) != query_hash {
             return Err(Problem::BadCursor);
         }
+        let key = match rest {
+            [] => None,
+            [0] => Some(None),
+            [1, key @ ..] => Some(Some(SortKey::from_bytes(key).ok_or(Problem::BadCursor)?)),
+            _ => return Err(Problem::BadCursor),
+        };
         let issued =
             Timestamp::from_millisecond(i64::from_be_bytes(*issued)).map_err(|_| Problem::BadCursor)?;
         if now.as_second() - issued.as_second() > CURSOR_SECONDS {
@@ -115,7 +137,7 @@ impl Cursor {
         }
         let kind = u16::from_be_bytes(*kind);
         let number = u64::from_be_bytes(*number);
-        let after = (kind != u16::MAX).then_some(Position { kind, number });
+        let after = (kind != u16::MAX).then_some(Place { position: Position { kind, number }, key });
         Ok(Self { after, query_hash, issued })
     }
 }
@@ -164,10 +186,17 @@ mod tests {
 
     #[test]
     fn cursors_serve_their_own_query_for_a_while() {
-        let at = Some(Position { kind: 1, number: 70_000 });
-        let cursor = Cursor { after: at, query_hash: 7, issued: Timestamp::UNIX_EPOCH };
-        let text = cursor.text();
-        assert_eq!(Cursor::read(&text, 7, Timestamp::UNIX_EPOCH), Ok(cursor));
+        let position = Position { kind: 1, number: 70_000 };
+        let cursor = |key| {
+            let after = Some(Place { position, key });
+            Cursor { after, query_hash: 7, issued: Timestamp::UNIX_EPOCH }
+        };
+        let name = scim::sort::SortBy::parse("userName", scim::schema::SchemaSet::user()).unwrap();
+        let key = name.key(&serde_json::json!({"userName": "ann"}));
+        for cursor in [cursor(None), cursor(Some(None)), cursor(Some(Some(key)))] {
+            assert_eq!(Cursor::read(&cursor.text(), 7, Timestamp::UNIX_EPOCH), Ok(cursor));
+        }
+        let (at, text) = (cursor(None).after, cursor(None).text());
         assert_eq!(Cursor::read(&text, 8, Timestamp::UNIX_EPOCH), Err(Problem::BadCursor));
         let later = Timestamp::from_second(CURSOR_SECONDS + 1).unwrap();
         assert_eq!(Cursor::read(&text, 7, later), Err(Problem::ExpiredCursor(CURSOR_SECONDS)));
@@ -176,7 +205,10 @@ mod tests {
         }
         let rfc = ListRules::default();
         assert_eq!(window("cursor", &rfc), Ok(Window::Cursor { after: None, count: 100 }));
-        assert_eq!(window(&format!("cursor={text}&count=2"), &rfc), Ok(Window::Cursor { after: at, count: 2 }));
+        assert_eq!(
+            window(&format!("cursor={text}&count=2"), &rfc),
+            Ok(Window::Cursor { after: at, count: 2 })
+        );
         assert!(matches!(window("cursor=&count=-1", &rfc), Err(Problem::BadCount(_))));
         assert!(matches!(window("cursor=&startIndex=2", &rfc), Err(Problem::BadValue(_))));
         let none = ListRules { cursor: CursorRule::None, ..ListRules::default() };

@@ -40,8 +40,8 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     {
         return set(scene, kind_at, id, &setting);
     }
-    let (request, mut dialects) = PatchRequest::read(&scene.json()?, accepted_dialects(profile))
-        .map_err(Problem::from)?;
+    let (request, mut dialects) =
+        PatchRequest::read(&scene.json()?, accepted_dialects(profile)).map_err(Problem::from)?;
     check(&profile.gateway, &request)?;
     let mut store = scene.store();
     let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);
@@ -204,13 +204,9 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
         Role::User => store.tree(at, record),
         Role::Group | Role::Other => record.document.value(),
     };
-    let (after, used) = scim::patch::apply_with(
-        before.clone(),
-        &split.rest,
-        &kind.schemas,
-        accepted_dialects(profile),
-    )
-    .map_err(Problem::from)?;
+    let (after, used) =
+        scim::patch::apply_with(before.clone(), &split.rest, &kind.schemas, accepted_dialects(profile))
+            .map_err(Problem::from)?;
     dialects.extend(used);
     if profile.gateway.canonical_values == CanonicalValues::Enforced {
         suggested(kind, &after)?;
@@ -231,7 +227,9 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
         super::feature(profile.features.change_password, "changing a password")?;
     }
     let mut content = Content::of_tree(kind, &tree);
-    content.refs = split.result;
+    if let Some((refs, names)) = split.result {
+        (content.refs, content.names) = (Some(refs), names);
+    }
     if kind.role == Role::User {
         // An account that does not say whether it is active is.
         content.active = content.active.or(Some(true));
@@ -242,7 +240,8 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
     change.rest |= !split.changes.is_empty();
     if !split.changes.is_empty() && !only_members {
         // Attributes and members together: one write.
-        content.refs = Some(members::outcome(store, at, &split.changes));
+        let (refs, names) = members::outcome(store, at, &split.changes);
+        (content.refs, content.names) = (Some(refs), names);
     }
     let only_members = only_members && !split.changes.is_empty();
     Ok(Patched { next: Next { content, change }, tree, members: split.changes, only_members, dialects })

@@ -164,7 +164,9 @@ mod tests {
 
     #[test]
     fn a_url_is_read() {
-        let asked = Query::of_url("filter=userName+eq+%22a%2Bb%26c%22&startindex=-7&COUNT=%33&sortBy=title&attributes=a,+b&attributes=c&x=1");
+        let asked = Query::of_url(
+            "filter=userName+eq+%22a%2Bb%26c%22&startindex=-7&COUNT=%33&sortBy=title&attributes=a,+b&attributes=c&x=1",
+        );
         let asked = asked.unwrap();
         assert_eq!(asked.filter.as_deref(), Some("userName eq \"a+b&c\""));
         assert_eq!((asked.start_index, asked.count), (Some(-7), Some(3)));

@@ -88,7 +88,8 @@ mod tests {
         let types = Types::standard();
         let of = |operations: Value| {
             let body = json!({"schemas": [PATCH_URN], "Operations": operations}).to_string();
-            read(types.get(0), body.as_bytes()).map(|s| format!("{} {}", s.name, String::from_utf8(s.json).unwrap()))
+            read(types.get(0), body.as_bytes())
+                .map(|s| format!("{} {}", s.name, String::from_utf8(s.json).unwrap()))
         };
         let one = |op: &str, path: &str, value: Value| of(json!([{"op": op, "path": path, "value": value}]));
         assert_eq!(one("replace", "ACTIVE", json!(false)).as_deref(), Some("active false"));

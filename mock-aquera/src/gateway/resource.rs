@@ -4,8 +4,8 @@
 //! values an attribute may have, and who is meant by the members of a group.
 
 use scim::accept::{AcceptOptions, Accepted};
-use scim::schema::{ENTERPRISE_URN, SchemaSet, USER_URN};
-use serde_json::{Map, Value, json};
+use scim::schema::SchemaSet;
+use serde_json::{Map, Value};
 
 use crate::application::Settings;
 use crate::problem::Problem;
@@ -13,6 +13,8 @@ use crate::profile::{
     CanonicalValues, Dialect, EmailValue, Profile, UnknownAttributes, UnknownMember, UserNameValue,
 };
 use crate::store::content::Content;
+use crate::store::members::Names;
+use crate::store::show::own_name;
 use crate::store::{Ref, Store};
 use crate::types::{Kind, Role};
 
@@ -74,7 +76,11 @@ pub(super) fn tree_of(members: &[u8]) -> Result<Map<String, Value>, Problem> {
 }
 
 /// Changes values as the application behind the gateway does, and counts them as it does.
-pub(super) fn normalise(profile: &Profile, kind: &Kind, tree: &mut Map<String, Value>) -> Result<(), Problem> {
+pub(super) fn normalise(
+    profile: &Profile,
+    kind: &Kind,
+    tree: &mut Map<String, Value>,
+) -> Result<(), Problem> {
     if kind.role == Role::User {
         if let Some(Value::String(name)) = tree.get_mut("userName") {
             match profile.application.user_name_value {
@@ -105,16 +111,50 @@ pub(super) fn normalise(profile: &Profile, kind: &Kind, tree: &mut Map<String, V
     Ok(())
 }
 
+/// Members of a group, and the names that they were given.
+#[derive(Debug, Default)]
+pub(crate) struct Joining {
+    pub(crate) refs: Vec<Ref>,
+    pub(crate) names: Names,
+}
+
+impl Joining {
+    fn add(&mut self, store: &Store, found: Ref, member: &Value) {
+        self.refs.push(found);
+        let given = member.as_object().and_then(|member| scim::path::get_ci(member, "display"));
+        if let Some(Value::String(name)) = given.filter(|name| name.as_str() != Some("")) {
+            let own = store.get(found).and_then(own_name);
+            let own = own.and_then(|own| serde_json::from_slice::<String>(own).ok());
+            // Its own name goes on following the resource.
+            if own.as_ref() != Some(name) {
+                self.names.push((found, name.as_str().into()));
+            }
+        }
+    }
+
+    /// Of members that somebody seeds: those that exist.
+    pub(crate) fn known(store: &Store, members: &Value) -> Self {
+        let mut joining = Self::default();
+        for member in members.as_array().into_iter().flatten() {
+            let id = member.get("value").and_then(Value::as_str);
+            if let Some(found) = id.and_then(|id| store.find(id)) {
+                joining.add(store, found, member);
+            }
+        }
+        joining
+    }
+}
+
 /// Who is meant by members as a client sends them: an array, or one of them.
-pub(crate) fn resolve(settings: &Settings, store: &Store, members: &Value) -> Result<Vec<Ref>, Problem> {
+pub(crate) fn resolve(settings: &Settings, store: &Store, members: &Value) -> Result<Joining, Problem> {
     let members = match members {
         Value::Array(members) => members.as_slice(),
         single => std::slice::from_ref(single),
     };
-    let mut found = Vec::with_capacity(members.len());
+    let mut joining = Joining { refs: Vec::with_capacity(members.len()), names: Names::new() };
     for (at, member) in members.iter().enumerate() {
         match resolve_one(settings, store, member, at)? {
-            Some(member) => found.push(member),
+            Some(found) => joining.add(store, found, member),
             None if settings.profile.gateway.unknown_member == UnknownMember::Dropped => {}
             None => {
                 let detail = format!("members[{at}]: no user or group has that id; make it first");
@@ -122,11 +162,16 @@ pub(crate) fn resolve(settings: &Settings, store: &Store, members: &Value) -> Re
             }
         }
     }
-    Ok(found)
+    Ok(joining)
 }
 
 /// The resource that a member is about, by `value` or by the end of `$ref`.
-fn resolve_one(settings: &Settings, store: &Store, member: &Value, at: usize) -> Result<Option<Ref>, Problem> {
+fn resolve_one(
+    settings: &Settings,
+    store: &Store,
+    member: &Value,
+    at: usize,
+) -> Result<Option<Ref>, Problem> {
     let Value::Object(members) = member else {
         return Err(Problem::BadValue(format!("members[{at}] must be an object with a value")));
     };
@@ -165,15 +210,16 @@ pub(crate) fn completed(kind: &Kind, resource: Value) -> Content {
     content
 }
 
-/// A body as the schema of users has it, from a tree that may lack `schemas`.
-pub(crate) fn with_schemas(resource: &Value) -> Value {
+/// A body as the schemas have it, from a tree that may lack `schemas`.
+pub(crate) fn with_schemas(resource: &Value, schemas: &SchemaSet) -> Value {
     let mut resource = resource.clone();
     if let Value::Object(members) = &mut resource
         && !members.contains_key("schemas")
     {
-        let extended = SchemaSet::user().extensions().iter().any(|e| members.contains_key(e.id().as_str()));
-        let urns = if extended { json!([USER_URN, ENTERPRISE_URN]) } else { json!([USER_URN]) };
-        members.insert("schemas".to_owned(), urns);
+        let used = schemas.extensions().iter().filter(|e| members.contains_key(e.id().as_str()));
+        let urns = std::iter::once(schemas.core()).chain(used).map(|schema| schema.id().as_str());
+        let urns: Vec<&str> = urns.collect();
+        members.insert("schemas".to_owned(), Value::from(urns));
     }
     resource
 }

@@ -100,9 +100,11 @@ fn request_id(detail: &str) -> String {
     let hash = detail.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    uuid::Builder::from_random_bytes((u128::from(hash) << 64 | u128::from(hash.rotate_left(32))).to_be_bytes())
-        .into_uuid()
-        .to_string()
+    uuid::Builder::from_random_bytes(
+        (u128::from(hash) << 64 | u128::from(hash.rotate_left(32))).to_be_bytes(),
+    )
+    .into_uuid()
+    .to_string()
 }
 
 fn success(profile: &Profile, base: &str, mut reply: Reply) -> Reply {
@@ -205,7 +207,10 @@ mod tests {
         check(ErrorBody::ProblemJson, Some("application/problem+json"), "\"title\":\"Conflict\"");
         check(ErrorBody::PlainText, Some("text/plain; charset=utf-8"), "the userName `a` is taken\n");
         check(ErrorBody::Empty, None, "");
-        assert_eq!(error_with(ErrorBody::Scim, ErrorContentType::Html).0.as_deref(), Some("text/html; charset=utf-8"));
+        assert_eq!(
+            error_with(ErrorBody::Scim, ErrorContentType::Html).0.as_deref(),
+            Some("text/html; charset=utf-8")
+        );
         assert_eq!(error_with(ErrorBody::Scim, ErrorContentType::Missing).0, None);
     }
 

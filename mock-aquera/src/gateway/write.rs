@@ -29,7 +29,8 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
-    let resource::Taken { mut content, members, string_boolean } = resource::take(settings, kind, scene.body()?)?;
+    let resource::Taken { mut content, members, string_boolean } =
+        resource::take(settings, kind, scene.body()?)?;
     if kind.role == Role::User {
         let active = content.active;
         match (active, profile.gateway.create_disabled) {
@@ -59,15 +60,15 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         return Err(refuse(problem));
     }
     if let Some(members) = &members {
-        let refs = resource::resolve(settings, &store, members).map_err(&refuse)?;
-        super::members::check_changes(&profile.gateway, refs.len()).map_err(&refuse)?;
-        check_members(scene, refs.len()).map_err(&refuse)?;
-        content.refs = Some(refs);
+        let joining = resource::resolve(settings, &store, members).map_err(&refuse)?;
+        super::members::check_changes(&profile.gateway, joining.refs.len()).map_err(&refuse)?;
+        check_members(scene, joining.refs.len()).map_err(&refuse)?;
+        (content.refs, content.names) = (Some(joining.refs), joining.names);
     }
-    let id = match profile.application.ids {
-        _ if scene.reserved.is_some() => Arc::clone(scene.reserved.as_ref().unwrap_or(&scene.no_id)),
-        Ids::UserName => new_id(scene, &mut store, user_name_id(kind, &content)),
-        Ids::Fresh | Ids::Reused => new_id(scene, &mut store, None),
+    let id = match (&scene.reserved, profile.application.ids) {
+        (Some(id), _) => Arc::clone(id),
+        (None, Ids::UserName) => new_id(scene, &mut store, user_name_id(kind, &content)),
+        (None, Ids::Fresh | Ids::Reused) => new_id(scene, &mut store, None),
     };
     let at = store.insert(kind_at, id, content, scene.now);
     keep_stale(scene, &mut store, at, false);
@@ -107,10 +108,11 @@ pub(super) fn note_boolean(reply: &mut Reply, string_boolean: bool) {
 }
 
 fn user_name_id(kind: &Kind, content: &Content) -> Option<Arc<str>> {
-    let at = kind.watched.iter().position(|watched| watched.unique)?;
+    if kind.role != Role::User {
+        return None;
+    }
     let tree = resource::tree_of(&content.members).ok()?;
-    let name = tree.get(kind.watched[at].path.name.as_str())?.as_str()?;
-    Some(name.into())
+    Some(tree.get("userName")?.as_str()?.into())
 }
 
 /// Says which text is taken, in the spelling of the request where it is at hand.
@@ -182,8 +184,10 @@ pub(super) fn represent(
     at: Ref,
     record: &Record,
 ) -> Result<Bytes, Problem> {
-    let shown = store.shown(at, record, scene.settings.members_in_reads());
-    match scene.projection(at.kind)? {
+    let projection = scene.projection(at.kind)?;
+    let members = super::members_shown(projection.as_ref(), scene.settings.members_in_reads());
+    let shown = store.shown(at, record, members);
+    match projection {
         Some(projection) => Ok(super::projected(&shown, &projection)),
         None if record.on_request => {
             let schemas = &scene.settings.types.get(at.kind).schemas;
@@ -291,11 +295,13 @@ fn replacement(
         content.active = Some(active);
     }
     if kind.role == Role::Group {
-        let none = Value::Array(Vec::new());
-        content.refs = match (&taken.members, gateway.put_missing_attributes) {
-            (Some(members), _) => Some(resource::resolve(settings, store, members)?),
-            (None, PutMissingAttributes::Removes) => Some(resource::resolve(settings, store, &none)?),
-            (None, PutMissingAttributes::Keeps) => None,
+        (content.refs, content.names) = match (&taken.members, gateway.put_missing_attributes) {
+            (Some(members), _) => {
+                let joining = resource::resolve(settings, store, members)?;
+                (Some(joining.refs), joining.names)
+            }
+            (None, PutMissingAttributes::Removes) => (Some(Vec::new()), Vec::new()),
+            (None, PutMissingAttributes::Keeps) => (None, Vec::new()),
         };
         if let Some(refs) = &content.refs {
             check_members(scene, refs.len())?;
@@ -333,7 +339,9 @@ pub(super) fn difference(
     let members = content.refs.as_ref().is_some_and(|refs| {
         store.members_of(at).is_none_or(|members| {
             let distinct: std::collections::HashSet<_> = refs.iter().collect();
-            members.len() != distinct.len() || !refs.iter().all(|member| members.contains(*member))
+            members.len() != distinct.len()
+                || !refs.iter().all(|member| members.contains(*member))
+                || !members.has_names(&content.names)
         })
     });
     change.rest |= secret || members;
@@ -349,9 +357,7 @@ pub(super) fn allowed(
     was_active: bool,
 ) -> Result<Next, Problem> {
     let gateway = &scene.settings.profile.gateway;
-    let refused = |why: &str| {
-        Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why))
-    };
+    let refused = |why: &str| Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why));
     match next.change.active {
         Some(true) if gateway.enable == Support::Answers400 => {
             refused("a user cannot be enabled again in this application")
@@ -365,6 +371,7 @@ pub(super) fn allowed(
             let content = Content {
                 secret: next.content.secret,
                 refs: next.content.refs,
+                names: next.content.names,
                 ..Content::of_tree(kind, &tree)
             };
             Ok(Next { content, change: Change { active: None, ..next.change } })
@@ -545,7 +552,13 @@ pub(super) fn change(
     before: Option<Bytes>,
     after: Option<Bytes>,
 ) -> StateChange {
-    StateChange { resource_type: Arc::clone(&kind.shared_name), id: Arc::clone(id), kind: what, before, after }
+    StateChange {
+        resource_type: Arc::clone(&kind.shared_name),
+        id: Arc::clone(id),
+        kind: what,
+        before,
+        after,
+    }
 }
 
 pub(super) fn no_such(scene: &Scene<'_>, kind_at: u16, id: &str) -> Problem {
@@ -589,8 +602,13 @@ pub(super) fn other_version(scene: &Scene<'_>, store: &Store, record: &Record) -
     if !scene.conditional {
         return None;
     }
-    (names_version(scene, &header::IF_MATCH, &store.etag(record)) == Some(false))
-        .then(|| Problem::VersionMismatch(store.etag(record)))
+    let etag = store.etag(record);
+    if names_version(scene, &header::IF_MATCH, &etag) == Some(false) {
+        return Some(Problem::VersionMismatch { header: "If-Match", etag });
+    }
+    // RFC 9110 §13.1.2: what would spare a read an answer keeps a write from happening.
+    (names_version(scene, &header::IF_NONE_MATCH, &etag) == Some(true))
+        .then(|| Problem::VersionMismatch { header: "If-None-Match", etag })
 }
 
 /// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyper::Method;
 
 use super::operations::{OperationKind, ScimOperation, kind_of};
-use super::record::Record;
+use super::record::Seen;
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "other"];
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -95,12 +95,12 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) fn of(record: &Record) -> Self {
+    pub(super) fn of(record: &Seen<'_>) -> Self {
         let took = u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX);
         Self {
-            method: method_index(&record.method),
+            method: method_index(record.method),
             class: record.status.map_or(0, |status| usize::from(status.as_u16() / 100).min(5)),
-            kind: kind_of(&record.method, record.uri.path()),
+            kind: kind_of(record.method, record.uri.path()),
             bytes_in: record.request_body.len() as u64,
             bytes_out: record.response_body.len() as u64,
             bucket: BUCKETS.iter().position(|bound| took <= *bound).unwrap_or(BUCKETS.len()),

@@ -13,7 +13,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 
 use super::operations::ScimOperation;
-use super::record::{MAX_STATE_BYTES, Record, StateChange};
+use super::record::{Known, MAX_STATE_BYTES, Seen, StateChange};
 use super::redact::{self, REDACTED};
 use crate::hops::Downstreams;
 
@@ -44,67 +44,72 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Clears and compacts a record. Bodies and states are left out where the whole would weigh more than `limit`.
-    pub(super) fn of(mut record: Record, limit: usize) -> Self {
-        for change in &mut record.changes {
+    pub(super) fn of(seen: &Seen<'_>, mut known: Known, limit: usize) -> Self {
+        for change in &mut known.changes {
             for state in [&mut change.before, &mut change.after] {
                 if state.as_ref().is_some_and(|state| state.len() > MAX_STATE_BYTES) {
                     *state = None;
                 }
             }
         }
-        let kept = Self::compact(&record);
-        if kept.weight <= limit {
-            return kept.with_rest(record);
+        let state = |state: &Option<Bytes>| state.as_ref().map_or(0, Bytes::len);
+        let changes = known.changes.iter().map(|change| 128 + state(&change.before) + state(&change.after));
+        let rest = changes.sum::<usize>() + (known.downstream.count() + known.scim.len()) * 128;
+        let bodies = seen.request_body.len() + seen.response_body.len();
+        let headers = length(seen.headers) + length(seen.response_headers);
+        let path = redact::path(seen.uri);
+        let estimate = size_of::<Self>() + path.len() + headers + 32 + bodies + rest;
+        if estimate <= limit {
+            return Self::compact(seen, &path, headers, known, rest);
         }
-        leave_out(&mut record);
-        Self::compact(&record).with_rest(record)
+        let [request, response] = [seen.request_body, seen.response_body].map(|body| {
+            if body.len() > 64 {
+                Bytes::from(format!("[left out: {} bytes]", body.len()))
+            } else {
+                body.clone()
+            }
+        });
+        for change in &mut known.changes {
+            (change.before, change.after) = (None, None);
+        }
+        let rest = (known.changes.len() + known.downstream.count() + known.scim.len()) * 128;
+        let seen = Seen { request_body: &request, response_body: &response, ..*seen };
+        Self::compact(&seen, &path, headers, known, rest)
     }
 
-    /// All that is copied, and the weight of the whole.
-    fn compact(record: &Record) -> Self {
-        let path = redact::path(&record.uri);
-        let body = &record.request_body;
+    /// `headers` is how long all headers are, `rest` what all that is known weighs.
+    fn compact(seen: &Seen<'_>, path: &str, headers: usize, known: Known, rest: usize) -> Self {
+        let body = seen.request_body;
         let copied = if body.len() <= MAX_COPIED { body.len() } else { 0 };
-        let headers = length(&record.headers) + length(&record.response_headers);
         // A credential may be shorter than what stands in its place.
         let mut block = Vec::with_capacity(path.len() + headers + copied + 32);
         block.extend_from_slice(path.as_bytes());
         let path_end = block.len();
-        write(&mut block, &record.headers);
+        write(&mut block, seen.headers);
         let request_end = block.len();
-        write(&mut block, &record.response_headers);
+        write(&mut block, seen.response_headers);
         let ends = [path_end, request_end, block.len()];
         block.extend_from_slice(&body[..copied]);
         let large_body = (copied < body.len()).then(|| body.clone());
-        let state = |state: &Option<Bytes>| state.as_ref().map_or(0, Bytes::len);
-        let changes = record.changes.iter().map(|change| 128 + state(&change.before) + state(&change.after));
-        let weight = size_of::<Self>()
-            + block.capacity()
-            + large_body.as_ref().map_or(0, Bytes::len)
-            + record.response_body.len()
-            + changes.sum::<usize>()
-            + (record.downstream.count() + record.scim.len()) * 128;
+        let large = large_body.as_ref().map_or(0, Bytes::len);
+        let weight = size_of::<Self>() + block.capacity() + large + seen.response_body.len() + rest;
+        let Known { downstream, faults, dialects, changes, scim } = known;
         Self {
-            at: record.at,
-            took: record.took,
-            method: record.method.clone(),
-            status: record.status,
+            at: seen.at,
+            took: seen.took,
+            method: seen.method.clone(),
+            status: seen.status,
             block,
             ends,
             large_body,
-            response_body: record.response_body.clone(),
-            downstream: Downstreams::None,
-            faults: Vec::new(),
-            dialects: Vec::new(),
-            changes: Vec::new(),
-            scim: Vec::new(),
+            response_body: seen.response_body.clone(),
+            downstream,
+            faults,
+            dialects,
+            changes,
+            scim,
             weight,
         }
-    }
-
-    fn with_rest(self, record: Record) -> Self {
-        let Record { downstream, faults, dialects, changes, scim, .. } = record;
-        Self { downstream, faults, dialects, changes, scim, ..self }
     }
 
     pub(super) fn path_and_query(&self) -> Cow<'_, str> {
@@ -132,17 +137,6 @@ impl fmt::Debug for Kept {
             .field("path", &self.path_and_query())
             .field("status", &self.status)
             .finish_non_exhaustive()
-    }
-}
-
-fn leave_out(record: &mut Record) {
-    for body in [&mut record.request_body, &mut record.response_body] {
-        if body.len() > 64 {
-            *body = Bytes::from(format!("[left out: {} bytes]", body.len()));
-        }
-    }
-    for change in &mut record.changes {
-        (change.before, change.after) = (None, None);
     }
 }
 

@@ -66,20 +66,26 @@ pub(crate) struct StateChange {
     pub(crate) after: Option<Bytes>,
 }
 
-/// An exchange as the application hands it over.
-pub(crate) struct Record {
+/// What is seen of an exchange: it is copied, so the application keeps it.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'r> {
     /// When the request was taken up.
     pub(crate) at: Timestamp,
     /// From there until the answer was ready.
     pub(crate) took: Duration,
-    pub(crate) method: Method,
-    pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
-    pub(crate) request_body: Bytes,
+    pub(crate) method: &'r Method,
+    pub(crate) uri: &'r Uri,
+    pub(crate) headers: &'r HeaderMap,
+    pub(crate) request_body: &'r Bytes,
     /// None: the connection was cut or refused without a reply.
     pub(crate) status: Option<StatusCode>,
-    pub(crate) response_headers: HeaderMap,
-    pub(crate) response_body: Bytes,
+    pub(crate) response_headers: &'r HeaderMap,
+    pub(crate) response_body: &'r Bytes,
+}
+
+/// What is known of an exchange and handed over.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
     pub(crate) downstream: Downstreams,
     /// The rules that struck, the one that decided first.
     pub(crate) faults: Vec<Arc<str>>,
@@ -88,17 +94,6 @@ pub(crate) struct Record {
     pub(crate) changes: Vec<StateChange>,
     /// Where it is empty, it is read out of method, path and body.
     pub(crate) scim: Vec<ScimOperation>,
-}
-
-/// Nothing of what came in or went out: there may be secrets in it.
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
-            .field("method", &self.method)
-            .field("path", &self.uri.path())
-            .field("status", &self.status)
-            .finish_non_exhaustive()
-    }
 }
 
 impl fmt::Debug for StateChange {

@@ -21,6 +21,46 @@ use super::*;
 /// Stands in every place where a secret can be.
 const SECRET: &str = "hunter2";
 
+/// An exchange with everything that belongs to it.
+pub(crate) struct Record {
+    pub(crate) at: Timestamp,
+    pub(crate) took: Duration,
+    pub(crate) method: Method,
+    pub(crate) uri: hyper::Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) request_body: Bytes,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) response_headers: HeaderMap,
+    pub(crate) response_body: Bytes,
+    pub(crate) downstream: crate::hops::Downstreams,
+    pub(crate) faults: Vec<Arc<str>>,
+    pub(crate) dialects: Vec<&'static str>,
+    pub(crate) changes: Vec<StateChange>,
+    pub(crate) scim: Vec<ScimOperation>,
+}
+
+pub(crate) trait RecordWhole {
+    fn record_whole(&self, record: Record) -> u64;
+}
+
+impl RecordWhole for Journal {
+    fn record_whole(&self, record: Record) -> u64 {
+        let Record { downstream, faults, dialects, changes, scim, .. } = record;
+        let seen = Seen {
+            at: record.at,
+            took: record.took,
+            method: &record.method,
+            uri: &record.uri,
+            headers: &record.headers,
+            request_body: &record.request_body,
+            status: record.status,
+            response_headers: &record.response_headers,
+            response_body: &record.response_body,
+        };
+        self.record(&seen, Known { downstream, faults, dialects, changes, scim })
+    }
+}
+
 pub(crate) fn record(method: Method, uri: &str, body: &str) -> Record {
     Record {
         at: Timestamp::UNIX_EPOCH,
@@ -42,7 +82,7 @@ pub(crate) fn record(method: Method, uri: &str, body: &str) -> Record {
 
 fn only(record: Record) -> Exchange {
     let journal = Journal::of("acme");
-    journal.record(record);
+    journal.record_whole(record);
     journal.query(&JournalQuery::new()).remove(0)
 }
 

@@ -1,6 +1,8 @@
 //! What is kept of a resource, however it came: the text of its members, the texts that are indexed, and what the
 //! store keeps apart from the text.
 
+use std::borrow::Cow;
+
 use scim::accept::{Accepted, write_text};
 use scim::filter::AttrInfo as _;
 use scim::path::get_ci;
@@ -9,6 +11,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::Ref;
+use super::members::Names;
 use crate::types::{Kind, Role};
 
 /// A text that is indexed, in the form in which it is compared.
@@ -33,6 +36,8 @@ pub(crate) struct Content {
     pub(crate) active: Option<bool>,
     /// The members of a group; `None` leaves those that are there.
     pub(crate) refs: Option<Vec<Ref>>,
+    /// What the members are called.
+    pub(crate) names: Names,
     pub(crate) secret: Option<Secret>,
     /// Whether some value is shown only when it is asked for.
     pub(crate) on_request: bool,
@@ -50,6 +55,7 @@ impl Content {
             keys,
             active: accepted.active,
             refs: None,
+            names: Names::new(),
             secret: secret(accepted.secrets.iter().map(|(name, value)| (name.as_str(), value))),
             on_request: accepted.on_request,
         }
@@ -65,26 +71,19 @@ impl Content {
                 || (kind.role == Role::Group && name == "members")
                 || (kind.role == Role::User && name == "groups")
         };
-        let mut secrets: Vec<(&str, &Value)> = Vec::new();
+        let mut secrets: Vec<(&str, Cow<'_, Value>)> = Vec::new();
         for attribute in schemas.common().iter().chain(schemas.core().attributes()) {
             let name = attribute.name.as_str();
             let Some(value) = get_ci(tree, name).filter(|_| !computed(name)) else { continue };
-            if attribute.returned == Returned::Never || attribute.mutability == Mutability::WriteOnly {
-                secrets.push((name, value));
-            } else {
-                content.on_request |= asks_to_be_asked(attribute);
-                write_member(&mut content.members, name, value, Some(attribute));
-            }
+            content.take(None, attribute, value, &mut secrets);
         }
         for (at, extension) in schemas.extensions().iter().enumerate() {
             let urn = extension.id().as_str();
             let Some(Value::Object(members)) = get_ci(tree, urn) else { continue };
             let mut inner = Vec::new();
             for attribute in extension.attributes() {
-                let name = attribute.name.as_str();
-                if let Some(value) = get_ci(members, name) {
-                    content.on_request |= asks_to_be_asked(attribute);
-                    write_member(&mut inner, name, value, Some(attribute));
+                if let Some(value) = get_ci(members, attribute.name.as_str()) {
+                    content.take(Some(&mut inner), attribute, value, &mut secrets);
                 }
             }
             for (name, value) in members.iter().filter(|(name, _)| extension.attribute(name).is_none()) {
@@ -106,14 +105,64 @@ impl Content {
         }
         content.keys = keys_of(kind, tree);
         content.active = get_ci(tree, "active").and_then(Value::as_bool);
-        content.secret = secret(secrets.into_iter());
+        content.secret = secret(secrets.iter().map(|(name, value)| (*name, &**value)));
         content
+    }
+
+    /// Writes an attribute, or keeps it apart where it must never be seen.
+    fn take<'v>(
+        &mut self,
+        inner: Option<&mut Vec<u8>>,
+        attribute: &'v Attribute,
+        value: &'v Value,
+        secrets: &mut Vec<(&'v str, Cow<'v, Value>)>,
+    ) {
+        let name = attribute.name.as_str();
+        if is_secret(attribute) {
+            secrets.push((name, Cow::Borrowed(value)));
+            return;
+        }
+        let value = without_secrets(attribute, value, secrets);
+        if matches!(&*value, Value::Object(members) if members.is_empty()) {
+            return;
+        }
+        self.on_request |= asks_to_be_asked(attribute);
+        write_member(inner.unwrap_or(&mut self.members), name, &value, Some(attribute));
     }
 
     /// Adds a top-level member that is not there yet.
     pub(crate) fn add_flag(&mut self, name: &str, flag: bool) {
         write_member(&mut self.members, name, &Value::Bool(flag), None);
     }
+}
+
+fn is_secret(attribute: &Attribute) -> bool {
+    attribute.returned == Returned::Never || attribute.mutability == Mutability::WriteOnly
+}
+
+/// A complex value without the parts that must never be seen.
+fn without_secrets<'v>(
+    attribute: &'v Attribute,
+    value: &'v Value,
+    secrets: &mut Vec<(&'v str, Cow<'v, Value>)>,
+) -> Cow<'v, Value> {
+    if !attribute.sub_attributes.iter().any(is_secret) {
+        return Cow::Borrowed(value);
+    }
+    let mut value = value.clone();
+    let values = match &mut value {
+        Value::Array(values) => values.as_mut_slice(),
+        single => std::slice::from_mut(single),
+    };
+    for members in values.iter_mut().filter_map(Value::as_object_mut) {
+        for sub in attribute.sub_attributes.iter().filter(|sub| is_secret(sub)) {
+            let key = scim::path::key_ci(members, sub.name.as_str()).map(str::to_owned);
+            if let Some(secret) = key.and_then(|key| members.remove(&key)) {
+                secrets.push((sub.name.as_str(), Cow::Owned(secret)));
+            }
+        }
+    }
+    Cow::Owned(value)
 }
 
 fn asks_to_be_asked(attribute: &Attribute) -> bool {
@@ -134,18 +183,24 @@ fn keys_of(kind: &Kind, tree: &Map<String, Value>) -> Vec<Key> {
             Some(urn) => get_ci(tree, urn.as_str()).and_then(Value::as_object),
             None => Some(tree),
         };
-        let Some(value) = holder.and_then(|holder| get_ci(holder, watched.path.name.as_str())) else { continue };
+        let Some(value) = holder.and_then(|holder| get_ci(holder, watched.path.name.as_str())) else {
+            continue;
+        };
         let values = match value {
             Value::Array(values) => values.as_slice(),
             single => std::slice::from_ref(single),
         };
         for value in values {
-            let text = match (&watched.path.sub, value) {
-                (Some(sub), Value::Object(members)) => get_ci(members, sub.as_str()).and_then(Value::as_str),
-                (None, Value::String(text)) => Some(text.as_str()),
-                _ => None,
+            let found = match (&watched.path.sub, value) {
+                (Some(sub), Value::Object(members)) => get_ci(members, sub.as_str()),
+                (None, simple) => Some(simple),
+                (Some(_), _) => None,
             };
-            keys.extend(text.map(|text| key(kind, at, text)));
+            match found {
+                Some(Value::String(text)) => keys.push(key(kind, at, text)),
+                Some(Value::Number(number)) => keys.push(key(kind, at, &number.to_string())),
+                _ => {}
+            }
         }
     }
     keys
@@ -154,7 +209,10 @@ fn keys_of(kind: &Kind, tree: &Map<String, Value>) -> Vec<Key> {
 fn secret<'a>(secrets: impl Iterator<Item = (&'a str, &'a Value)>) -> Option<Secret> {
     let mut digest = Sha256::new();
     let mut any = false;
-    for (name, value) in secrets.filter(|(_, value)| !value.is_null()) {
+    let mut secrets: Vec<(&str, &Value)> = secrets.filter(|(_, value)| !value.is_null()).collect();
+    // However the body was ordered.
+    secrets.sort_by_key(|(name, _)| *name);
+    for (name, value) in secrets {
         any = true;
         digest.update(name);
         digest.update([0]);
@@ -232,7 +290,8 @@ mod tests {
         let one = Content::of_accepted(kind, accepted);
         let other = Content::of_tree(kind, body.as_object().unwrap());
         let tree = |content: &Content| {
-            serde_json::from_str::<Value>(&format!("{{{}}}", String::from_utf8_lossy(&content.members))).unwrap()
+            serde_json::from_str::<Value>(&format!("{{{}}}", String::from_utf8_lossy(&content.members)))
+                .unwrap()
         };
         assert_eq!(tree(&one), tree(&other));
         assert!(!String::from_utf8_lossy(&one.members).contains("hunter2"));
@@ -246,7 +305,10 @@ mod tests {
             sorted(&one).iter().map(|key| &*key.text).collect::<Vec<_>>(),
             ["E-1", "ida@x", "b@x", "ida@x"]
         );
-        assert_eq!((one.active, one.extensions.clone(), one.secret), (other.active, other.extensions.clone(), other.secret));
+        assert_eq!(
+            (one.active, one.extensions.clone(), one.secret),
+            (other.active, other.extensions.clone(), other.secret)
+        );
         assert!(one.secret.is_some());
     }
 }

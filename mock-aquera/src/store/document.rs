@@ -42,11 +42,7 @@ pub(crate) struct Document {
 
 impl Document {
     /// A document of these schemas and members (`"a":1,"b":2`, without `schemas`, `id` and `meta`).
-    pub(crate) fn new<'a>(
-        schemas: impl Iterator<Item = &'a str>,
-        members: &[u8],
-        meta: &Meta<'_>,
-    ) -> Self {
+    pub(crate) fn new<'a>(schemas: impl Iterator<Item = &'a str>, members: &[u8], meta: &Meta<'_>) -> Self {
         let mut text = Vec::with_capacity(members.len() + meta.endpoint.len() + 2 * meta.id.len() + 384);
         text.extend_from_slice(b"{\"schemas\":[");
         for (at, urn) in schemas.enumerate() {

@@ -14,7 +14,11 @@ pub(crate) struct Members {
     in_order: BTreeMap<u64, Ref>,
     places: HashMap<Ref, u64>,
     next: u64,
+    names: HashMap<Ref, Box<str>>,
 }
+
+/// What members are called in a group, where that is not how they call themselves.
+pub(crate) type Names = Vec<(Ref, Box<str>)>;
 
 impl Members {
     pub(crate) fn len(&self) -> usize {
@@ -27,6 +31,17 @@ impl Members {
 
     pub(crate) fn contains(&self, member: Ref) -> bool {
         self.places.contains_key(&member)
+    }
+
+    /// What a member is called here, where it was given another name than its own.
+    pub(crate) fn name(&self, member: Ref) -> Option<&str> {
+        self.names.get(&member).map(|name| &**name)
+    }
+
+    /// Whether just these names were given.
+    pub(crate) fn has_names(&self, names: &Names) -> bool {
+        let names: HashMap<Ref, &str> = names.iter().map(|(member, name)| (*member, &**name)).collect();
+        names.len() == self.names.len() && names.iter().all(|(member, name)| self.name(*member) == Some(name))
     }
 
     fn insert(&mut self, member: Ref) -> bool {
@@ -42,6 +57,7 @@ impl Members {
     fn remove(&mut self, member: Ref) -> bool {
         let Some(place) = self.places.remove(&member) else { return false };
         self.in_order.remove(&place);
+        self.names.remove(&member);
         true
     }
 }
@@ -51,37 +67,70 @@ impl Members {
 pub(crate) enum MembersChange {
     Add(Vec<Ref>),
     Remove(Vec<Ref>),
+    /// Nobody keeps a name that was given.
     Set(Vec<Ref>),
+    /// Names for members who have just joined.
+    Name(Names),
 }
 
 impl Store {
     /// Changes who is in a group: a new version if anything changed. Gives whether it did.
     pub(crate) fn change_members(&mut self, group: Ref, changes: &[MembersChange], now: Timestamp) -> bool {
         let mut changed = false;
+        let mut names_before = None;
         for change in changes {
             changed |= match change {
+                MembersChange::Name(names) => {
+                    self.name_members(group, names);
+                    false
+                }
                 MembersChange::Add(members) => self.link(group, members),
                 MembersChange::Remove(members) => {
                     members.iter().fold(false, |changed, member| self.unlink_one(group, *member) | changed)
                 }
-                MembersChange::Set(members) => self.relink(group, members),
+                MembersChange::Set(members) => {
+                    let names = self.members_mut(group).map(|list| std::mem::take(&mut list.names));
+                    names_before = names_before.or(names);
+                    self.relink(group, members)
+                }
             };
         }
+        changed |= match (names_before, self.members_of(group)) {
+            (Some(before), Some(list)) => before != list.names,
+            _ => false,
+        };
         if changed {
             self.touch(group, now);
         }
         changed
     }
 
+    fn members_mut(&mut self, group: Ref) -> Option<&mut Members> {
+        self.table_mut(group.kind).get_mut(group.slot)?.members.as_deref_mut()
+    }
+
+    fn name_members(&mut self, group: Ref, names: &Names) {
+        if let Some(list) = self.members_mut(group) {
+            let names = names.iter().filter(|(member, _)| list.places.contains_key(member)).cloned();
+            let names: Vec<_> = names.collect();
+            list.names.extend(names);
+        }
+    }
+
+    /// Makes these the members, called so.
+    pub(super) fn set_members(&mut self, group: Ref, members: &[Ref], names: &Names) {
+        if let Some(list) = self.members_mut(group) {
+            list.names.clear();
+        }
+        self.relink(group, members);
+        self.name_members(group, names);
+    }
+
     /// Adds members. Gives whether any was new.
-    pub(super) fn link(&mut self, group: Ref, members: &[Ref]) -> bool {
+    fn link(&mut self, group: Ref, members: &[Ref]) -> bool {
         let mut changed = false;
         for &member in members {
-            let joined = self
-                .table_mut(group.kind)
-                .get_mut(group.slot)
-                .and_then(|record| record.members.as_mut())
-                .is_some_and(|list| list.insert(member));
+            let joined = self.members_mut(group).is_some_and(|list| list.insert(member));
             if joined {
                 changed = true;
                 if let Some(record) = self.table_mut(member.kind).get_mut(member.slot) {
@@ -93,10 +142,14 @@ impl Store {
     }
 
     /// Makes these the members. Gives whether that changed anything.
-    pub(super) fn relink(&mut self, group: Ref, members: &[Ref]) -> bool {
+    fn relink(&mut self, group: Ref, members: &[Ref]) -> bool {
         let wanted: HashSet<Ref> = members.iter().copied().collect();
-        let gone: Vec<Ref> =
-            self.members_of(group).into_iter().flat_map(Members::iter).filter(|m| !wanted.contains(m)).collect();
+        let gone: Vec<Ref> = self
+            .members_of(group)
+            .into_iter()
+            .flat_map(Members::iter)
+            .filter(|m| !wanted.contains(m))
+            .collect();
         for member in &gone {
             self.unlink_one(group, *member);
         }
@@ -104,11 +157,7 @@ impl Store {
     }
 
     fn unlink_one(&mut self, group: Ref, member: Ref) -> bool {
-        let left = self
-            .table_mut(group.kind)
-            .get_mut(group.slot)
-            .and_then(|record| record.members.as_mut())
-            .is_some_and(|list| list.remove(member));
+        let left = self.members_mut(group).is_some_and(|list| list.remove(member));
         if left
             && let Some(record) = self.table_mut(member.kind).get_mut(member.slot)
             && let Some(at) = record.member_of.iter().position(|slot| *slot == group.slot)
@@ -146,7 +195,8 @@ impl Store {
         let mut at = 0;
         while let Some((slot, _)) = groups.get(at).copied() {
             at += 1;
-            let above = self.table(kind).get(slot).map(|group| group.member_of.as_slice()).unwrap_or_default();
+            let above =
+                self.table(kind).get(slot).map(|group| group.member_of.as_slice()).unwrap_or_default();
             groups.extend(above.iter().filter(|slot| known.insert(**slot)).map(|slot| (*slot, false)));
         }
         groups
@@ -162,7 +212,8 @@ impl Store {
         let Some(kind) = self.types().of_role(Role::Group) else { return Ok(()) };
         for slot in &record.member_of {
             let group = self.get(Ref { kind, slot: *slot });
-            let knows = group.and_then(|group| group.members.as_ref()).is_some_and(|members| members.contains(at));
+            let knows =
+                group.and_then(|group| group.members.as_ref()).is_some_and(|members| members.contains(at));
             if !knows {
                 return Err(format!("{} is in a group that does not know", record.id));
             }

@@ -58,12 +58,15 @@ impl Store {
     }
 
     fn types_have_groups(&self, record: &Record) -> bool {
-        record.members.is_none() && !record.member_of.is_empty()
+        record.members.is_none()
+            && !record.member_of.is_empty()
+            && self.find(&record.id).is_some_and(|at| self.types().get(at.kind).shows_groups)
     }
 
     /// The members that are worked out, as JSON text, and what they add to the version.
     fn extras(&self, at: Ref, record: &Record, shown: MembersShown) -> (Vec<u8>, String) {
         match self.types().get(at.kind).role {
+            Role::User if !self.types().get(at.kind).shows_groups => (Vec::new(), String::new()),
             Role::User => {
                 let groups = self.groups_text(record);
                 let version = version_suffix(&groups);
@@ -81,7 +84,7 @@ impl Store {
             let at = Ref { kind, slot };
             let Some(group) = self.get(at) else { continue };
             out.extend_from_slice(if out.is_empty() { b"\"groups\":[" } else { b"," });
-            self.pointer(&mut out, at, group, if direct { "direct" } else { "indirect" });
+            self.pointer(&mut out, at, group, None, if direct { "direct" } else { "indirect" });
         }
         if !out.is_empty() {
             out.push(b']');
@@ -101,7 +104,7 @@ impl Store {
         for at in members.iter().take(limit) {
             let Some(member) = self.get(at) else { continue };
             out.extend_from_slice(if out.is_empty() { b"\"members\":[" } else { b"," });
-            self.pointer(&mut out, at, member, self.types().get(at.kind).name());
+            self.pointer(&mut out, at, member, members.name(at), self.types().get(at.kind).name());
         }
         if !out.is_empty() {
             out.push(b']');
@@ -110,14 +113,16 @@ impl Store {
     }
 
     /// `{"value":…,"$ref":…,"display":…,"type":…}`.
-    fn pointer(&self, out: &mut Vec<u8>, at: Ref, record: &Record, of_type: &str) {
+    fn pointer(&self, out: &mut Vec<u8>, at: Ref, record: &Record, name: Option<&str>, of_type: &str) {
         out.extend_from_slice(b"{\"value\":");
         write_text(out, &record.id);
         out.extend_from_slice(b",\"$ref\":\"");
         write_location(out, &self.endpoints[usize::from(at.kind)], &record.id);
         out.push(b'"');
-        let display = ["displayName", "userName"].iter().find_map(|name| record.document.member(name));
-        if let Some(display) = display.filter(|display| display.first() == Some(&b'"')) {
+        if let Some(name) = name {
+            out.extend_from_slice(b",\"display\":");
+            write_text(out, name);
+        } else if let Some(display) = own_name(record) {
             out.extend_from_slice(b",\"display\":");
             out.extend_from_slice(display);
         }
@@ -125,6 +130,12 @@ impl Store {
         write_text(out, of_type);
         out.push(b'}');
     }
+}
+
+/// What a resource calls itself, as JSON text.
+pub(crate) fn own_name(record: &Record) -> Option<&[u8]> {
+    let name = ["displayName", "userName"].iter().find_map(|name| record.document.member(name));
+    name.filter(|name| name.first() == Some(&b'"'))
 }
 
 /// A user's version changes with its groups too, though its attributes do not.

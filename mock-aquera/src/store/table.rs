@@ -67,7 +67,9 @@ impl Table {
 
     /// Every resource with its place, hidden ones too, in no order.
     pub(crate) fn records(&self) -> impl Iterator<Item = (u32, &Record)> {
-        (0..).zip(self.blocks.iter().flatten()).filter_map(|(slot, record)| record.as_ref().map(|r| (slot, r)))
+        (0..)
+            .zip(self.blocks.iter().flatten())
+            .filter_map(|(slot, record)| record.as_ref().map(|r| (slot, r)))
     }
 
     /// The resources with a text at a watched path.
@@ -78,7 +80,9 @@ impl Table {
     ) -> impl Iterator<Item = (u32, &'a Record)> {
         let wanted = move |key: &Key| usize::from(key.index) == index && &*key.text == text;
         self.indexes.get(index).into_iter().flat_map(move |index| index.candidates(text)).filter_map(
-            move |slot| self.get(slot).filter(|record| record.keys.iter().any(wanted)).map(|record| (slot, record)),
+            move |slot| {
+                self.get(slot).filter(|record| record.keys.iter().any(wanted)).map(|record| (slot, record))
+            },
         )
     }
 
@@ -174,7 +178,11 @@ impl Table {
             }
         }
         if ordered.len() != visible || self.order.len() != visible {
-            return Err(format!("{visible} resources, {} in order, {} counted", ordered.len(), self.order.len()));
+            return Err(format!(
+                "{visible} resources, {} in order, {} counted",
+                ordered.len(),
+                self.order.len()
+            ));
         }
         match self.indexes.iter().zip(&keys).find(|(index, keys)| index.len() != **keys) {
             Some((index, keys)) => Err(format!("an index of {} entries for {keys} texts", index.len())),

@@ -43,7 +43,8 @@ fn ids_come_from_the_seed() {
 #[test]
 fn a_resource_is_kept_as_it_is_shown() {
     let mut store = store(7);
-    let at = store.insert(USER, "a/b".into(), content(USER, &json!({"userName": "Ann", "active": false})), NOW);
+    let at =
+        store.insert(USER, "a/b".into(), content(USER, &json!({"userName": "Ann", "active": false})), NOW);
     assert_eq!(
         tree(&store, at),
         json!({
@@ -62,7 +63,8 @@ fn a_resource_is_kept_as_it_is_shown() {
 #[test]
 fn equal_texts_are_found_without_case_in_order_of_creation() {
     let mut store = store(1);
-    let ann = add(&mut store, USER, &json!({"userName": "Ann", "emails": [{"value": "A@x"}, {"value": "a@X"}]}));
+    let ann =
+        add(&mut store, USER, &json!({"userName": "Ann", "emails": [{"value": "A@x"}, {"value": "a@X"}]}));
     let bob = add(&mut store, USER, &json!({"userName": "bob", "emails": [{"value": "a@x"}]}));
     let twin = add(&mut store, USER, &json!({"userName": "ANN"}));
     assert_eq!(store.equal(USER, 1, "aNN"), [ann.slot, twin.slot]);

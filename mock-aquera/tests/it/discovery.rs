@@ -68,14 +68,18 @@ async fn types_and_schemas_are_listed_and_found_by_name() {
     let schemas = client.get("/Schemas").await.json();
     let ids: Vec<&Value> =
         schemas["Resources"].as_array().unwrap().iter().map(|schema| &schema["id"]).collect();
-    assert_eq!(ids, [&json!(USER), &json!(ENTERPRISE)]);
+    let core = "urn:ietf:params:scim:schemas:core:2.0:";
+    let described = ["Group", "ServiceProviderConfig", "ResourceType", "Schema"]
+        .map(|name| json!(format!("{core}{name}")));
+    let (users, others) = ids.split_at(2);
+    assert_eq!((users, others), (&[&json!(USER), &json!(ENTERPRISE)][..], &described.each_ref()[..]));
     for (at, urn) in [USER, ENTERPRISE].into_iter().enumerate() {
         let schema = client.get(&format!("/Schemas/{urn}")).await.json();
         assert_eq!(schema, schemas["Resources"][at]);
         assert_eq!(schema["meta"]["location"], json!(format!("{}/Schemas/{urn}", mock.scim_url())));
     }
     client.get("/Schemas/urn:none").await.scim_error(404, None);
-    client.get("/ResourceTypes/Group").await.scim_error(404, None);
+    client.get("/ResourceTypes/Shoe").await.scim_error(404, None);
     for path in ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig"] {
         client.query(path, &[("filter", "id pr")]).await.scim_error(403, None);
     }

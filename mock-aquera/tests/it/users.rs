@@ -152,7 +152,7 @@ async fn bad_bodies_are_refused_with_their_place() {
         for (body, place) in [
             (json!({"schemas": [USER]}), "userName"),
             (json!({"schemas": [USER], "userName": ""}), "userName"),
-            (json!({"schemas": [USER], "userName": "b", "active": "False"}), "active"),
+            (json!({"schemas": [USER], "userName": "b", "active": "no"}), "active"),
             (json!({"schemas": [USER], "userName": "b", "name": "B"}), "name"),
             (json!({"schemas": [USER], "userName": "b", "emails": [{"value": 1}]}), "emails[0].value"),
             (json!({"userName": "b"}), "schemas"),

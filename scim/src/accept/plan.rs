@@ -43,15 +43,18 @@ pub(super) struct Extension {
     pub(super) urn: Box<str>,
     pub(super) key: Box<[u8]>,
     pub(super) members: Members,
+    /// Whether every resource has it.
+    pub(super) required: bool,
 }
 
 impl Extension {
-    pub(super) fn new(schema: &Schema, watched: &[&str]) -> Self {
+    pub(super) fn new(schema: &Schema, required: bool, watched: &[&str]) -> Self {
         let urn = schema.id().as_str();
         Self {
             urn: urn.into(),
             key: member_key(urn),
             members: Members::new(schema.attributes().iter(), &format!("{urn}:"), watched, None),
+            required,
         }
     }
 }

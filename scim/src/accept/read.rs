@@ -20,6 +20,7 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
         place: Vec::new(),
         problems: Vec::new(),
         primaries: 0,
+        given: Vec::new(),
         lists_core: None,
         not_an_object: false,
     };
@@ -56,6 +57,8 @@ struct Pass<'r> {
     place: Vec<Step<'r>>,
     problems: Vec<Problem>,
     primaries: usize,
+    /// The positions of the extensions that were given.
+    given: Vec<usize>,
     /// Whether `schemas` names the main schema; nothing where it is absent or empty.
     lists_core: Option<bool>,
     not_an_object: bool,
@@ -166,7 +169,7 @@ impl<'r> Pass<'r> {
         map: &mut A,
     ) -> Result<bool, A::Error> {
         let mut seen = Seen::default();
-        let start = self.out.members.len();
+        let (start, secrets) = (self.out.members.len(), self.out.secrets.len());
         while let Some(key) = map.next_key_seed(Key)? {
             match members.find(&key) {
                 Some(at) => self.member(members, at, &mut seen, map)?,
@@ -177,7 +180,8 @@ impl<'r> Pass<'r> {
             }
         }
         let wrote = self.out.members.len() > start;
-        if wrote {
+        // What is kept apart was given too.
+        if wrote || self.out.secrets.len() > secrets {
             self.require(members, &seen);
         }
         Ok(wrote)
@@ -301,7 +305,9 @@ impl<'r> Pass<'r> {
             _ => false,
         };
         if fits {
-            self.out.members.extend_from_slice(number.to_string().as_bytes());
+            let text = number.to_string();
+            self.out.members.extend_from_slice(text.as_bytes());
+            self.out.watched.extend(node.watched.map(|watched| (watched, text)));
         } else {
             self.problem(ProblemKind::Type(expected(node.attribute.kind)));
         }
@@ -437,14 +443,19 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
                 reader.extensions.iter().position(|extension| extension.urn.eq_ignore_ascii_case(&key))
             {
                 let extension = &reader.extensions[at];
-                if pass.out.extensions.contains(&at) {
+                if pass.given.contains(&at) {
                     return Err(A::Error::custom(format_args!("{} is given twice", extension.urn)));
                 }
+                let (problems, secrets) = (pass.problems.len(), pass.out.secrets.len());
                 let (before, _) = pass.begin(&extension.key);
                 pass.out.members.push(b'{');
                 pass.place.push(Step::Urn(&extension.urn));
                 let wrote = map.next_value_seed(Object { pass: &mut *pass, members: &extension.members })?;
                 pass.place.pop();
+                // What was told to be wrong is not told to be missing too.
+                if wrote || pass.out.secrets.len() > secrets || pass.problems.len() > problems {
+                    pass.given.push(at);
+                }
                 if wrote {
                     pass.out.members.push(b'}');
                     pass.out.extensions.push(at);
@@ -457,6 +468,12 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
             }
         }
         pass.require(&reader.top, &seen);
+        for (at, extension) in reader.extensions.iter().enumerate() {
+            if extension.required && !pass.given.contains(&at) {
+                let place = extension.urn.to_string();
+                pass.problems.push(Problem { place, kind: ProblemKind::Missing });
+            }
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::ScimType,
     filter::Filter,
-    path::{AttrPath, PatchPath, key_ci},
+    path::{AttrPath, PatchPath, get_ci, key_ci},
     schema::{Attribute, Located, Mutability, Schema, SchemaSet},
     validate::{immutable_change, is_unassigned},
 };
@@ -69,6 +69,7 @@ pub fn apply_with(
     };
     let has = |members: &Members, schema: &Schema| key_ci(members, schema.id().as_str()).is_some();
     let had: Vec<&Schema> = schemas.required_extensions().filter(|schema| has(&members, schema)).collect();
+    let before: Vec<String> = lacking(&members, schemas).collect();
     let mut editor = Editor { members, schemas, tolerance: Tolerance::of(dialects) };
     for (i, operation) in request.operations.iter().enumerate() {
         operation
@@ -83,11 +84,27 @@ pub fn apply_with(
     if let Some(lost) = had.into_iter().find(|schema| !has(&editor.members, schema)) {
         return Err(PatchError::mutability(lost.id().as_str(), "is required"));
     }
+    // What was lacking before is not this request's fault.
+    if let Some(place) = lacking(&editor.members, schemas).find(|place| !before.contains(place)) {
+        return Err(PatchError::new(ScimType::InvalidValue, place, "is required"));
+    }
     editor.list_schemas();
     Ok((Value::Object(editor.members), editor.tolerance.used()))
 }
 
 type Members = Map<String, Value>;
+
+/// The paths of required attributes that an extension of a resource lacks.
+fn lacking<'a>(members: &'a Members, schemas: &'a SchemaSet) -> impl Iterator<Item = String> + 'a {
+    schemas.extensions().iter().flat_map(move |schema| {
+        let inner = get_ci(members, schema.id().as_str()).and_then(Value::as_object);
+        let required = |attr: &&Attribute| attr.required && attr.mutability != Mutability::ReadOnly;
+        schema.attributes().iter().filter(required).filter_map(move |attr| {
+            let value = get_ci(inner?, attr.name.as_str()).filter(|value| !is_unassigned(value));
+            value.is_none().then(|| format!("{}:{}", schema.id(), attr.name))
+        })
+    })
+}
 
 struct Editor<'a> {
     members: Members,
@@ -103,6 +120,12 @@ impl Editor<'_> {
             return Err(PatchError::new(ScimType::InvalidValue, place, "must be an object"));
         };
         for (key, value) in given {
+            // Some clients repeat `schemas` inside an extension; it has no meaning there.
+            if schema.is_some_and(|schema| schema.attribute(key).is_none())
+                && key.eq_ignore_ascii_case("schemas")
+            {
+                continue;
+            }
             let path = match schema {
                 Some(schema) => format!("{}:{key}", schema.id()).parse(),
                 None => key.parse(),
@@ -200,10 +223,15 @@ impl Editor<'_> {
             (_, _, Some(schema)) => {
                 for attr in schema.attributes() {
                     let found = Located { extension, attribute: attr, sub: None };
-                    if self.current(found).is_some() {
-                        let urn = Some(schema.id().clone());
-                        let path = AttrPath { urn, ..AttrPath::of(attr.name.clone()) };
-                        self.at(PatchKind::Remove, &path.into(), None, true)?;
+                    let Some(current) = self.current(found).filter(|current| !is_unassigned(current)) else {
+                        continue;
+                    };
+                    let place = format!("{}:{}", schema.id(), attr.name);
+                    if attr.mutability == Mutability::ReadOnly {
+                        return Err(PatchError::mutability(&place, "is read-only"));
+                    }
+                    if let [problem, ..] = immutable_change(attr, Some(current), None, &place).as_slice() {
+                        return Err(PatchError::mutability(&problem.place, &problem.kind.to_string()));
                     }
                 }
                 if let Some(key) = key_ci(&self.members, schema.id().as_str()).map(str::to_owned) {

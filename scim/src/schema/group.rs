@@ -16,7 +16,7 @@ pub(super) fn group() -> Schema {
                 text("value", "The member's id.").exact().immutable(),
                 reference("$ref", &["User", "Group"], "The member's address.").immutable(),
                 text("type", "What the member is.").suggests(&["User", "Group"]).immutable(),
-                text("display", "The member's name, as the server knows it.").read_only(),
+                text("display", "The member's name: the one given with it, or else its own.").immutable(),
             ],
         )
         .many(),

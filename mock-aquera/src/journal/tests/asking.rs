@@ -6,13 +6,13 @@ fn journal() -> Journal {
     let mut create = record(Method::POST, "/scim/Users", r#"{"userName":"BJensen","title":"Tour Guide"}"#);
     create.status = Some(StatusCode::CREATED);
     create.response_body = r#"{"id":"7","userName":"BJensen"}"#.into();
-    journal.record(create);
+    journal.record_whole(create);
     let mut read = record(Method::GET, "/scim/Users/7", "");
     read.status = Some(StatusCode::SERVICE_UNAVAILABLE);
     read.faults.push("status=503".into());
-    journal.record(read);
+    journal.record_whole(read);
     let body = r#"{"Operations":[{"op":"replace","path":"active","value":false}]}"#;
-    journal.record(record(Method::PATCH, "/scim/Users/7", body));
+    journal.record_whole(record(Method::PATCH, "/scim/Users/7", body));
     let mut delete = record(Method::DELETE, "/scim/Users/7", "");
     delete.status = None;
     delete.changes.push(StateChange {
@@ -22,10 +22,10 @@ fn journal() -> Journal {
         before: Some(r#"{"userName":"bjensen"}"#.into()),
         after: None,
     });
-    journal.record(delete);
+    journal.record_whole(delete);
     let mut list = record(Method::GET, "/scim/Groups?count=1", "");
     list.response_body = r#"{"Resources":[{"userName":"bjensen"}]}"#.into();
-    journal.record(list);
+    journal.record_whole(list);
     journal
 }
 

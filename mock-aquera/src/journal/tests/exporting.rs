@@ -71,12 +71,12 @@ fn what_got_no_reply_says_so() {
 #[test]
 fn metrics_are_in_prometheus_words() {
     let journal = Journal::of("acme");
-    journal.record(record(Method::GET, "/scim/Users/1", ""));
+    journal.record_whole(record(Method::GET, "/scim/Users/1", ""));
     let mut cut = record(Method::PATCH, "/scim/Users/1", "12345");
     cut.status = None;
     cut.took = Duration::from_micros(30);
     cut.faults.push("reset path=\"/Users/*\"".into());
-    journal.record(cut);
+    journal.record_whole(cut);
     let scrape = |name| Scrape {
         application: name,
         resources: vec![("User".to_owned(), 3)],

@@ -12,14 +12,14 @@ async fn next(live: &mut Subscription) -> Option<Live> {
 #[tokio::test]
 async fn a_wait_counts_what_is_there_and_what_comes() {
     let journal = Journal::of("acme");
-    journal.record(record(Method::POST, "/scim/Users", ""));
+    journal.record_whole(record(Method::POST, "/scim/Users", ""));
     let waiting = journal.clone();
     let query = JournalQuery::new().method("POST");
     let waiter =
         tokio::spawn(async move { waiting.wait_for(query, 2, Duration::from_mins(10)).await.unwrap() });
     tokio::task::yield_now().await;
-    journal.record(record(Method::GET, "/scim/Users", ""));
-    journal.record(record(Method::POST, "/scim/Users", ""));
+    journal.record_whole(record(Method::GET, "/scim/Users", ""));
+    journal.record_whole(record(Method::POST, "/scim/Users", ""));
     // From outside: a time limit of its own would wake it.
     let came = tokio::time::timeout(Duration::from_secs(20), waiter).await.unwrap().unwrap();
     assert_eq!(seqs(&came), [1, 3]);
@@ -28,7 +28,7 @@ async fn a_wait_counts_what_is_there_and_what_comes() {
 #[tokio::test]
 async fn a_wait_ends_with_what_came() {
     let journal = Journal::of("acme");
-    journal.record(record(Method::POST, "/scim/Users", ""));
+    journal.record_whole(record(Method::POST, "/scim/Users", ""));
     let error = journal.wait_for(JournalQuery::new(), 2, Duration::from_millis(5)).await.unwrap_err();
     assert_eq!(seqs(&error.came), [1]);
     assert_eq!(error.to_string(), "see 2 matching exchanges within 5ms: 1 came");
@@ -38,10 +38,10 @@ async fn a_wait_ends_with_what_came() {
 #[tokio::test]
 async fn a_follower_gets_what_comes_in_order_and_only_what_was_asked_for() {
     let journal = Journal::of("acme");
-    journal.record(record(Method::POST, "/scim/Users", ""));
+    journal.record_whole(record(Method::POST, "/scim/Users", ""));
     let mut live = journal.subscribe(JournalQuery::new().method("POST"));
-    journal.record(record(Method::GET, "/scim/Users", ""));
-    journal.record(record(Method::POST, "/scim/Users", ""));
+    journal.record_whole(record(Method::GET, "/scim/Users", ""));
+    journal.record_whole(record(Method::POST, "/scim/Users", ""));
     let first = next(&mut live).await.unwrap();
     let json = serde_json::to_value(&first).unwrap();
     assert_eq!((&json["type"], &json["exchange"]["seq"]), (&json!("exchange"), &json!(3)));
@@ -55,7 +55,7 @@ async fn a_slow_follower_is_told_how_much_it_missed() {
     journal.set_limits(JournalLimits { exchanges: 2, ..JournalLimits::default() });
     let mut live = journal.subscribe(JournalQuery::new());
     for _ in 0..5 {
-        journal.record(record(Method::GET, "/scim/Users", ""));
+        journal.record_whole(record(Method::GET, "/scim/Users", ""));
     }
     assert_eq!(next(&mut live).await, Some(Live::Lagged { missed: 3 }));
     for seq in [4, 5] {
@@ -67,7 +67,7 @@ async fn a_slow_follower_is_told_how_much_it_missed() {
 #[tokio::test]
 async fn the_past_can_be_followed_too() {
     let journal = Journal::of("acme");
-    journal.record(record(Method::GET, "/scim/Users", ""));
+    journal.record_whole(record(Method::GET, "/scim/Users", ""));
     let mut live = journal.subscribe(JournalQuery::new().since(0));
     assert!(matches!(next(&mut live).await, Some(Live::Exchange { exchange }) if exchange.seq == 1));
 }
@@ -81,7 +81,7 @@ async fn records_of_many_threads_all_arrive_once() {
             let journal = journal.clone();
             std::thread::spawn(move || {
                 for _ in 0..50 {
-                    journal.record(record(Method::GET, "/scim/Users", ""));
+                    journal.record_whole(record(Method::GET, "/scim/Users", ""));
                 }
             })
         })

@@ -5,13 +5,13 @@ fn the_oldest_go_and_numbers_stay() {
     let journal = Journal::of("acme");
     journal.set_limits(JournalLimits { exchanges: 3, ..JournalLimits::default() });
     for _ in 0..8 {
-        journal.record(record(Method::GET, "/scim/Users", ""));
+        journal.record_whole(record(Method::GET, "/scim/Users", ""));
     }
     let seqs: Vec<u64> = journal.query(&JournalQuery::new()).iter().map(|exchange| exchange.seq).collect();
     assert_eq!(seqs, [6, 7, 8]);
     journal.clear();
     assert_eq!(journal.size(), JournalSize { exchanges: 0, bytes: 0, last_seq: 8 });
-    assert_eq!(journal.record(record(Method::GET, "/scim/Users", "")), 9);
+    assert_eq!(journal.record_whole(record(Method::GET, "/scim/Users", "")), 9);
     assert_eq!(journal.counters().requests(), 9);
     journal.reset_counters();
     assert_eq!(journal.counters().requests(), 0);
@@ -21,8 +21,8 @@ fn the_oldest_go_and_numbers_stay() {
 fn what_is_too_large_is_kept_without_its_bodies() {
     let journal = Journal::of("acme");
     journal.set_limits(JournalLimits { bytes: 8_192, ..JournalLimits::default() });
-    journal.record(record(Method::GET, "/scim/Users", ""));
-    journal.record(record(Method::POST, "/scim/Users", &"x".repeat(10_000)));
+    journal.record_whole(record(Method::GET, "/scim/Users", ""));
+    journal.record_whole(record(Method::POST, "/scim/Users", &"x".repeat(10_000)));
     let exchanges = journal.query(&JournalQuery::new());
     assert_eq!(exchanges.last().unwrap().request_body, Some(json!("[left out: 10000 bytes]")));
     assert_eq!(exchanges.len(), 2);
@@ -54,7 +54,7 @@ proptest! {
         let limits = JournalLimits { exchanges, bytes };
         journal.set_limits(limits);
         for (before, size) in (0_u64..).zip(&sizes) {
-            let seq = journal.record(record(Method::POST, "/scim/Users", &"x".repeat(*size)));
+            let seq = journal.record_whole(record(Method::POST, "/scim/Users", &"x".repeat(*size)));
             prop_assert_eq!(seq, before + 1);
             let size = journal.size();
             prop_assert!(size.exchanges <= exchanges && size.bytes <= bytes, "{:?} in {:?}", size, limits);

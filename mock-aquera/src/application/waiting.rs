@@ -1,0 +1,67 @@
+//! A request that waits on purpose, and whose client may give up meanwhile: then it is dropped where it stands, and the
+//! journal has to show it all the same.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use jiff::Timestamp;
+
+use super::Application;
+use crate::clock::Clock as _;
+use crate::fault::{Phase, Strikes};
+use crate::journal::{Known, Seen};
+use crate::reply::Reply;
+
+/// What is known of a request while it waits.
+pub(super) struct Waiting<'a> {
+    pub(super) application: &'a Application,
+    pub(super) at: Timestamp,
+    pub(super) parts: &'a Parts,
+    pub(super) body: &'a Bytes,
+    pub(super) strikes: &'a Strikes,
+    /// What it did, where it did anything yet.
+    pub(super) reply: Option<&'a Reply>,
+}
+
+impl Waiting<'_> {
+    /// Waits as long as the faults say.
+    pub(super) async fn pass(self, phase: Phase) {
+        let delay = self.strikes.delay(phase);
+        if !delay.is_zero() {
+            let mut waiting = Unanswered(Some(self));
+            tokio::time::sleep(delay).await;
+            waiting.0 = None;
+        }
+    }
+}
+
+/// Journals what is in it when it is dropped.
+struct Unanswered<'a>(Option<Waiting<'a>>);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        let Some(Waiting { application, at, parts, body, strikes, reply }) = self.0.take() else { return };
+        let took: Option<Duration> = application.clock().now().duration_since(at).try_into().ok();
+        let seen = Seen {
+            at,
+            took: took.unwrap_or_default(),
+            method: &parts.method,
+            uri: &parts.uri,
+            headers: &parts.headers,
+            request_body: body,
+            status: None,
+            response_headers: &HeaderMap::new(),
+            response_body: &Bytes::new(),
+        };
+        let known = Known {
+            downstream: reply.map(|reply| reply.downstream.clone()).unwrap_or_default(),
+            faults: strikes.rules().cloned().collect(),
+            dialects: reply.map(|reply| reply.dialects.clone()).unwrap_or_default(),
+            changes: reply.map(|reply| reply.changes.clone()).unwrap_or_default(),
+            scim: Vec::new(),
+        };
+        application.journal_ring().record(&seen, known);
+    }
+}

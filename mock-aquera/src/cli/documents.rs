@@ -1,0 +1,63 @@
+//! `--schema` and `--resource-type`: documents from files, and messages that name the file and the place.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::Value;
+
+use super::Failure;
+use crate::builder::{MockAqueraBuilder, StartError};
+
+#[derive(Debug, Args)]
+pub(super) struct Documents {
+    /// Add a schema (RFC 7643 §7) that a resource type names, or write a standard one anew (repeatable)
+    #[arg(long, value_name = "FILE.json")]
+    schema: Vec<PathBuf>,
+    /// Serve a resource type (RFC 7643 §6), or User or Group otherwise than usual (repeatable)
+    #[arg(long, value_name = "FILE.json")]
+    resource_type: Vec<PathBuf>,
+}
+
+impl Documents {
+    /// Whether nothing but the standard types is served.
+    pub(super) fn is_empty(&self) -> bool {
+        self.schema.is_empty() && self.resource_type.is_empty()
+    }
+
+    /// Gives the documents to a server to be.
+    pub(super) fn add_to(&self, mut builder: MockAqueraBuilder) -> Result<MockAqueraBuilder, Failure> {
+        for file in &self.schema {
+            builder = builder.schema(read(file)?);
+        }
+        for file in &self.resource_type {
+            builder = builder.resource_type(read(file)?);
+        }
+        Ok(builder)
+    }
+
+    /// What was wrong with one of the documents, where that is why the server did not start.
+    pub(super) fn failure(&self, error: &StartError) -> Option<Failure> {
+        let (file, detail) = match error {
+            StartError::Schema { index, detail } => (self.schema.get(*index)?, detail),
+            StartError::ResourceType { index, detail } => (self.resource_type.get(*index)?, detail),
+            _ => return None,
+        };
+        Some(Failure::usage(format!("take {}: {detail}", file.display())))
+    }
+}
+
+fn read(file: &Path) -> Result<Value, Failure> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("read {}: {error}", file.display())))?;
+    // The error of a JSON text names its line and column.
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!(
+            "read {}:{}:{}: {}",
+            file.display(),
+            error.line(),
+            error.column(),
+            super::serve::reason(&error)
+        ))
+    })
+}

@@ -1,0 +1,211 @@
+//! Resource types and schemas as somebody wrote them (RFC 7643 §6, §7), beside the standard ones.
+//!
+//! A document of a standard type or schema takes its place. A schema that no type uses would be without any effect,
+//! so it is refused.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use scim::schema::{ResourceType, Schema, SchemaSet};
+use serde_json::Value;
+
+use super::{Kind, Types, standard};
+
+/// How many paths of one type can be indexed.
+const MOST_WATCHED: usize = 250;
+/// What is at the base URL already.
+const RESERVED: [&str; 5] = ["Me", "Bulk", "Schemas", "ResourceTypes", "ServiceProviderConfig"];
+
+/// Which list a document is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DocumentKind {
+    Schema,
+    ResourceType,
+}
+
+/// Why a document is of no use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DocumentError {
+    pub(crate) kind: DocumentKind,
+    /// Its position in its list, from zero.
+    pub(crate) index: usize,
+    pub(crate) detail: String,
+}
+
+impl Types {
+    /// The standard types, with those that are written here.
+    pub(crate) fn of_documents(
+        schemas: &[Value],
+        resource_types: &[Value],
+    ) -> Result<Arc<Self>, DocumentError> {
+        if schemas.is_empty() && resource_types.is_empty() {
+            return Ok(Self::standard());
+        }
+        let given = read_schemas(schemas)?;
+        let mut known = given.clone();
+        for schema in [SchemaSet::user(), SchemaSet::group()].into_iter().flat_map(SchemaSet::schemas) {
+            if known.iter().all(|other| other.id() != schema.id()) {
+                known.push(schema.clone());
+            }
+        }
+        let mut kinds = of_standard(&known, &given)?;
+        let mut written: HashSet<String> = HashSet::new();
+        for (index, document) in resource_types.iter().enumerate() {
+            let fail = |detail: String| DocumentError { kind: DocumentKind::ResourceType, index, detail };
+            let document = ResourceType::from_json(document).map_err(|error| fail(error.to_string()))?;
+            if !written.insert(document.name.to_lowercase()) {
+                return Err(fail(format!("the resource type {} is there twice", document.name)));
+            }
+            let set = document.schema_set(&known).map_err(|error| fail(error.to_string()))?;
+            let kind = Kind::new(document, set);
+            check(&kind).map_err(&fail)?;
+            match kinds.iter_mut().find(|other| other.name().eq_ignore_ascii_case(kind.name())) {
+                Some(other) => *other = kind,
+                None => kinds.push(kind),
+            }
+            // A standard type may still move away from the endpoint.
+            let last = resource_types.len() == index + 1;
+            if let Some((one, other)) = shared_endpoint(&kinds).filter(|_| last) {
+                return Err(fail(format!("the resource types {one} and {other} have one endpoint")));
+            }
+        }
+        unused(&given, &kinds)?;
+        Ok(Arc::new(Self { kinds }))
+    }
+}
+
+fn read_schemas(documents: &[Value]) -> Result<Vec<Schema>, DocumentError> {
+    let mut schemas: Vec<Schema> = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        let fail = |detail| DocumentError { kind: DocumentKind::Schema, index, detail };
+        let schema = Schema::from_json(document).map_err(|error| fail(error.to_string()))?;
+        if schemas.iter().any(|other| other.id() == schema.id()) {
+            return Err(fail(format!("the schema {} is there twice", schema.id())));
+        }
+        schemas.push(schema);
+    }
+    Ok(schemas)
+}
+
+/// The standard types, with the schemas that take the place of theirs.
+fn of_standard(known: &[Schema], given: &[Schema]) -> Result<Vec<Kind>, DocumentError> {
+    let mut kinds = standard();
+    for kind in &mut kinds {
+        let uses = |schema: &Schema| kind.schemas.schemas().any(|own| own.id() == schema.id());
+        if let Some(index) = given.iter().position(uses) {
+            let set = kind.document.schema_set(known).map_err(|error| DocumentError {
+                kind: DocumentKind::Schema,
+                index,
+                detail: error.to_string(),
+            })?;
+            *kind = Kind::new(kind.document.clone(), set);
+        }
+    }
+    Ok(kinds)
+}
+
+fn check(kind: &Kind) -> Result<(), String> {
+    if kind.endpoint.contains('/') {
+        return Err(format!("`endpoint` is one step below the base URL, not /{}", kind.endpoint));
+    }
+    if RESERVED.iter().any(|name| name.eq_ignore_ascii_case(&kind.endpoint)) || kind.endpoint.starts_with('.')
+    {
+        return Err(format!("`endpoint` /{} is taken by the protocol itself", kind.endpoint));
+    }
+    if kind.watched.len() > MOST_WATCHED {
+        return Err(format!("{} attributes are unique, and {MOST_WATCHED} are the most", kind.watched.len()));
+    }
+    Ok(())
+}
+
+fn shared_endpoint(kinds: &[Kind]) -> Option<(&str, &str)> {
+    kinds.iter().enumerate().find_map(|(at, kind)| {
+        let other = kinds[..at].iter().find(|other| other.endpoint.eq_ignore_ascii_case(&kind.endpoint))?;
+        Some((other.name(), kind.name()))
+    })
+}
+
+fn unused(given: &[Schema], kinds: &[Kind]) -> Result<(), DocumentError> {
+    let used = |schema: &Schema| {
+        kinds.iter().flat_map(|kind| kind.schemas.schemas()).any(|other| other.id() == schema.id())
+    };
+    match given.iter().position(|schema| !used(schema)) {
+        None => Ok(()),
+        Some(index) => Err(DocumentError {
+            kind: DocumentKind::Schema,
+            index,
+            detail: format!(
+                "no resource type uses the schema {}; name it in one, as `schema` or in `schemaExtensions`",
+                given[index].id()
+            ),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::types::Role;
+
+    fn device(endpoint: &str) -> Value {
+        json!({"name": "Device", "endpoint": endpoint, "schema": "urn:example:Device"})
+    }
+
+    fn schema(id: &str) -> Value {
+        json!({"id": id, "name": "x", "attributes": [{"name": "serial", "uniqueness": "server"}]})
+    }
+
+    #[test]
+    fn types_join_the_standard_ones_or_take_their_place() {
+        let types = Types::of_documents(&[schema("urn:example:Device")], &[device("/Devices")]).unwrap();
+        let names: Vec<&str> = types.all().iter().map(Kind::name).collect();
+        assert_eq!(names, ["User", "Group", "Device"]);
+        assert_eq!(types.at_endpoint("Devices", true), Some(2));
+        assert_eq!(types.get(2).role, Role::Other);
+
+        let user = json!({"name": "User", "endpoint": "/Accounts", "schema": scim::schema::USER_URN,
+            "schemaExtensions": [{"schema": "urn:example:Badge", "required": true}]});
+        let types = Types::of_documents(&[schema("urn:example:Badge")], &[user]).unwrap();
+        assert_eq!((types.all().len(), types.at_endpoint("Users", false)), (2, None));
+        assert_eq!((types.at_endpoint("Accounts", true), types.get(0).role), (Some(0), Role::User));
+        assert!(types.get(0).watched.iter().any(|w| w.unique && w.text == "urn:example:Badge:serial"));
+    }
+
+    #[test]
+    fn a_standard_schema_can_be_written_anew() {
+        let group =
+            json!({"id": scim::schema::GROUP_URN, "attributes": [{"name": "label", "required": true}]});
+        let types = Types::of_documents(&[group], &[]).unwrap();
+        assert_eq!((types.get(1).name(), types.get(1).role), ("Group", Role::Other));
+        assert!(types.get(1).schemas.core().attribute("label").is_some());
+    }
+
+    #[test]
+    fn what_is_of_no_use_is_refused_with_its_place() {
+        use DocumentKind::{ResourceType, Schema};
+        #[track_caller]
+        fn check(schemas: &[Value], types: &[Value], kind: DocumentKind, index: usize, part: &str) {
+            let error = Types::of_documents(schemas, types).unwrap_err();
+            assert_eq!((error.kind, error.index), (kind, index), "{error:?}");
+            assert!(error.detail.contains(part), "{error:?}");
+        }
+        let own = schema("urn:example:Device");
+        let one = std::slice::from_ref(&own);
+        let types = [device("/Devices")];
+        let other = schema("urn:example:other");
+        check(&[other, own.clone()], &types, Schema, 0, "no resource type uses the schema urn:example:other");
+        check(&[own.clone(), own.clone()], &types, Schema, 1, "there twice");
+        let typo = json!({"id": "urn:example:Device", "attributes": [{"name": "a", "type": "text"}]});
+        check(&[typo], &types, Schema, 0, "attribute a: `type` cannot be \"text\"");
+        check(&[], &types, ResourceType, 0, "there is no schema urn:example:Device");
+        check(one, &[device("/Devices"), device("/Other")], ResourceType, 1, "there twice");
+        for (endpoint, part) in
+            [("/a/b", "one step"), ("/me", "protocol itself"), ("/users", "have one endpoint")]
+        {
+            check(one, &[device(endpoint)], ResourceType, 0, part);
+        }
+        check(&[], &[json!({"name": "X"})], ResourceType, 0, "`schema` is missing");
+    }
+}

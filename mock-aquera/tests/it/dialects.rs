@@ -1,0 +1,130 @@
+//! What widespread clients send beside the letter of RFC 7644 §3.5.2: taken by default and noted, refused by `strict`.
+
+use mock_aquera::{MockAquera, Profile};
+use serde_json::{Value, json};
+
+use crate::client::{Client, PATCH, finish, start, user, with_body};
+
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+
+async fn patch(client: &Client, path: &str, body: &Value) -> crate::client::Answer {
+    finish(with_body(client.request(reqwest::Method::PATCH, path), body)).await
+}
+
+fn noted(mock: &MockAquera) -> Vec<String> {
+    mock.default_application().journal().pop().unwrap().dialects
+}
+
+#[tokio::test]
+async fn each_is_taken_and_noted_and_strict_refuses_it() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let ann = client.post("/Users", &user("ann", json!({"title": "Cook"}))).await.id();
+    let given = json!({"schemas": [GROUP], "displayName": "crew", "members": [{"value": ann}]});
+    let crew = client.post("/Groups", &given).await.id();
+    let (user_path, group_path) = (format!("/Users/{ann}"), format!("/Groups/{crew}"));
+    let message = |operations: Value| json!({"schemas": [PATCH], "Operations": operations});
+    let taken = [
+        (
+            "capitalised-op",
+            &user_path,
+            message(json!([{"op": "Replace", "path": "title", "value": "a"}])),
+            "title",
+            json!("a"),
+        ),
+        (
+            "string-booleans",
+            &user_path,
+            message(json!([{"op": "replace", "path": "active", "value": "False"}])),
+            "active",
+            json!(false),
+        ),
+        (
+            "dotted-keys",
+            &user_path,
+            message(json!([{"op": "replace", "value": {"name.givenName": "Ann"}}])),
+            "name",
+            json!({"givenName": "Ann"}),
+        ),
+        (
+            "remove-by-value",
+            &group_path,
+            message(json!([{"op": "remove", "path": "members", "value": [{"value": ann}]}])),
+            "members",
+            Value::Null,
+        ),
+        (
+            "pathless-add",
+            &user_path,
+            message(json!([{"op": "add", "value": {"nickName": "A"}}])),
+            "nickName",
+            json!("A"),
+        ),
+        (
+            "single-operation",
+            &user_path,
+            json!({"op": "replace", "path": "title", "value": "b"}),
+            "title",
+            json!("b"),
+        ),
+        (
+            "single-operation",
+            &user_path,
+            json!({"schemas": [PATCH], "Operations": {"op": "replace", "path": "title", "value": "c"}}),
+            "title",
+            json!("c"),
+        ),
+    ];
+    for (dialect, path, body, attribute, value) in &taken {
+        let answer = patch(&client, path, body).await;
+        assert_eq!(answer.status, 200, "{dialect}: {answer:?}");
+        assert_eq!(answer.json().get(attribute).unwrap_or(&Value::Null), value, "{dialect}");
+        assert_eq!(noted(&mock), [*dialect], "{body}");
+    }
+    let again = json!({"schemas": [GROUP], "displayName": "crew", "members": [{"value": ann}]});
+    assert_eq!(client.put(&group_path, &again).await.status, 200);
+    assert_eq!(noted(&mock), Vec::<String>::new(), "what the RFC knows is not noted");
+    for (name, written) in [("POST", "true"), ("PUT", "TRUE")] {
+        let body = user("bob", json!({"active": written}));
+        let answer = if name == "POST" {
+            client.post("/Users", &body).await
+        } else {
+            client.put(&user_path, &user("ann", json!({"active": written}))).await
+        };
+        assert_eq!((answer.status / 100, &answer.json()["active"]), (2, &json!(true)), "{name}");
+        assert_eq!(noted(&mock), ["string-booleans"], "{name}");
+    }
+
+    mock.default_application().set_profile(Profile::builtin("strict").unwrap());
+    let (before_user, before_group) =
+        (client.get(&user_path).await.json(), client.get(&group_path).await.json());
+    for (dialect, path, body, ..) in &taken {
+        let answer = patch(&client, path, body).await;
+        assert_eq!(answer.status, 400, "{dialect}: {answer:?}");
+        assert!(answer.json()["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{dialect}");
+        assert_eq!(noted(&mock), Vec::<String>::new(), "{dialect}");
+    }
+    let detail = client
+        .post("/Users", &user("cyd", json!({"active": "true"})))
+        .await
+        .scim_error(400, Some("invalidValue"));
+    assert!(detail.contains("active must be true or false"), "{detail}");
+    assert_eq!(client.get(&user_path).await.json(), before_user);
+    assert_eq!(client.get(&group_path).await.json(), before_group);
+}
+
+#[tokio::test]
+async fn several_at_once_are_all_noted() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let path = format!("/Users/{}", client.post("/Users", &user("ann", json!({}))).await.id());
+    let body = json!({"op": "Add", "value": {"active": "False", "name.givenName": "Ann"}});
+    let answer = patch(&client, &path, &body).await;
+    assert_eq!((answer.status, &answer.json()["active"]), (200, &json!(false)), "{answer:?}");
+    let mut found = noted(&mock);
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        ["capitalised-op", "dotted-keys", "pathless-add", "single-operation", "string-booleans"]
+    );
+}
