@@ -345,7 +345,7 @@ impl Application {
         let asked = Asked {
             token: token.unwrap_or_default(),
             route: &route,
-            resource_type: kind.map(|kind| kind.name()),
+            resource_type: kind.map(crate::types::Kind::name),
             method: &parts.method,
             search: matches!(target, Target::RootSearch | Target::Search(_)),
         };

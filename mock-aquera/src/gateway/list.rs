@@ -472,12 +472,11 @@ impl List {
                     (None, None) => return,
                 };
                 let default;
-                let projection = match projection {
-                    Some(projection) => projection,
-                    None => {
-                        default = Projection::default_for(&self.types.get(at.kind).schemas);
-                        &default
-                    }
+                let projection = if let Some(projection) = projection {
+                    projection
+                } else {
+                    default = Projection::default_for(&self.types.get(at.kind).schemas);
+                    &default
                 };
                 out.extend_from_slice(&super::projected(&text, projection));
             }

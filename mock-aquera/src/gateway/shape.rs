@@ -166,7 +166,9 @@ fn rewrite_meta(tree: &mut Value, rule: Location, versions: bool, base: &str) {
                 }
             }
             if let Some(Value::Array(resources)) = members.get_mut("Resources") {
-                resources.iter_mut().for_each(|resource| rewrite_meta(resource, rule, versions, base));
+                for resource in resources {
+                    rewrite_meta(resource, rule, versions, base);
+                }
             }
         }
         Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

@@ -608,7 +608,7 @@ pub(super) fn other_version(scene: &Scene<'_>, store: &Store, record: &Record) -
     }
     // RFC 9110 §13.1.2: what would spare a read an answer keeps a write from happening.
     (names_version(scene, &header::IF_NONE_MATCH, &etag) == Some(true))
-        .then(|| Problem::VersionMismatch { header: "If-None-Match", etag })
+        .then_some(Problem::VersionMismatch { header: "If-None-Match", etag })
 }
 
 /// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,

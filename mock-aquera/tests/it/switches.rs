@@ -55,7 +55,8 @@ impl World {
             json!({"title": "old", "externalId": "E-1", "name": {"givenName": "Ida", "familyName": "L"},
                 "emails": [{"type": "work", "value": "Ida@Example.com"}, {"type": "home", "value": "ida@home"}]}),
         ));
-        let bob_id = app.seed_user(user("bob", json!({"title": "old", "active": false, "externalId": "E-2"})));
+        let bob_id =
+            app.seed_user(user("bob", json!({"title": "old", "active": false, "externalId": "E-2"})));
         let members = json!([{"value": ida_id}, {"value": bob_id}]);
         let team = json!({"schemas": [GROUP], "displayName": "old", "members": members});
         let team = app.seed("Group", team).unwrap();
@@ -153,8 +154,16 @@ fn every_section_has_a_test() {
     assert_eq!(
         sections,
         [
-            "application", "discovery", "errors", "features", "filter", "gateway", "list", "rate-limit",
-            "replies", "requests",
+            "application",
+            "discovery",
+            "errors",
+            "features",
+            "filter",
+            "gateway",
+            "list",
+            "rate-limit",
+            "replies",
+            "requests",
         ]
     );
 }

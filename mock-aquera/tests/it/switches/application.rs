@@ -34,7 +34,11 @@ async fn operation(key: &str, word: &str) {
             let group = w.client.put(&w.team, &json!({"schemas": [GROUP], "displayName": "new"})).await;
             (w.client.put(&w.ida, &user("Ida", json!({}))).await, Replace, group)
         }
-        _ => (w.set(&w.ida, "title", json!("new")).await, PartialUpdate, w.set(&w.team, "displayName", json!("new")).await),
+        _ => (
+            w.set(&w.ida, "title", json!("new")).await,
+            PartialUpdate,
+            w.set(&w.team, "displayName", json!("new")).await,
+        ),
     };
     let accepted = match word {
         "accepted" => true,
@@ -60,7 +64,8 @@ async fn delete(word: &str) {
     assert_eq!(w.client.delete(&w.ida).await.status, 204);
     assert_eq!(downstream(&w.app), [(Delete, true)]);
     let read = w.client.get(&w.ida).await;
-    let listed = w.client.query("/Users", &[("filter", "userName eq \"ida\"")]).await.json()["totalResults"].clone();
+    let listed =
+        w.client.query("/Users", &[("filter", "userName eq \"ida\"")]).await.json()["totalResults"].clone();
     let again = w.create("ida").await;
     let same_external = w.client.post("/Users", &user("other", json!({"externalId": "E-1"}))).await;
     match word {
@@ -98,7 +103,8 @@ async fn deactivated(word: &str) {
     };
     let list = w.client.get("/Users").await.json();
     let by_name = w.client.query("/Users", &[("filter", "userName eq \"bob\"")]).await.json();
-    let by_flag = w.client.query("/Users", &[("filter", "active eq false"), ("sortBy", "userName")]).await.json();
+    let by_flag =
+        w.client.query("/Users", &[("filter", "active eq false"), ("sortBy", "userName")]).await.json();
     let by_cursor = w.client.get("/Users?cursor&count=1").await.json();
     let root = w.client.get("/").await.json();
     let read = w.client.get(&w.bob).await;
@@ -134,8 +140,14 @@ async fn ids(word: &str) {
     let w = World::with("application", "ids", word).await;
     assert_eq!(w.client.delete(&w.ida).await.status, 204);
     let eve = w.create("eve@x/y z").await;
-    let bulk = w.client.post("/Bulk", &json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
-        "Operations": [{"method": "POST", "path": "/Users", "bulkId": "a", "data": user("zoe", json!({}))}]})).await;
+    let bulk = w
+        .client
+        .post(
+            "/Bulk",
+            &json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [{"method": "POST", "path": "/Users", "bulkId": "a", "data": user("zoe", json!({}))}]}),
+        )
+        .await;
     let zoe = bulk.json()["Operations"][0]["location"].as_str().unwrap().to_owned();
     let of_eve = eve.id();
     match word {
@@ -148,7 +160,10 @@ async fn ids(word: &str) {
             assert_eq!(of_eve, "eve@x/y z");
             assert!(zoe.ends_with("/Users/zoe"), "{zoe}");
             let location = eve.header("location").strip_prefix(&w.mock.scim_url()).unwrap().to_owned();
-            assert_eq!(location, "/Users/eve%40x%2Fy%20z".replace("%40", if location.contains('@') { "@" } else { "%40" }));
+            assert_eq!(
+                location,
+                "/Users/eve%40x%2Fy%20z".replace("%40", if location.contains('@') { "@" } else { "%40" })
+            );
             assert_eq!(w.client.get(&location).await.json()["userName"], json!("eve@x/y z"));
             // The id stays when the name changes.
             assert_eq!(w.set("/Users/zoe", "userName", json!("zed")).await.status, 200);
@@ -192,7 +207,13 @@ async fn max_values() {
     let mails = json!([{"type": "work", "value": "a@x"}, {"type": "home", "value": "b@x"}]);
     let two = w.client.post("/Users", &user("eve", json!({"emails": mails}))).await;
     assert!(two.scim_error(400, Some("invalidValue")).contains("emails"));
-    let one = w.client.post("/Users", &user("eve", json!({"emails": [mails[0]], "phoneNumbers": [{"value": "1"}, {"value": "2"}]}))).await;
+    let one = w
+        .client
+        .post(
+            "/Users",
+            &user("eve", json!({"emails": [mails[0]], "phoneNumbers": [{"value": "1"}, {"value": "2"}]})),
+        )
+        .await;
     assert_eq!(one.status, 201);
     let path = format!("/Users/{}", one.id());
     let add = json!([{"op": "add", "path": "emails", "value": [mails[1]]}]);

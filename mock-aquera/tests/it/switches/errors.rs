@@ -69,8 +69,18 @@ async fn every_error(key: &str, word: &str) -> Vec<Error> {
     errors.push(("method", 405, None, finish(client.request(Method::PATCH, "/Users")).await));
     errors.push(("taken", 409, Some("uniqueness"), w.create("ida").await));
     errors.push(("filter", 400, Some("invalidFilter"), client.get("/Users?filter=x").await));
-    errors.push(("syntax", 400, Some("invalidSyntax"), finish(with_body(client.request(Method::POST, "/Users"), &json!([]))).await));
-    errors.push(("path in PATCH", 400, Some("noTarget"), w.set(&w.ida, "emails[type eq \"x\"].value", json!("y")).await));
+    errors.push((
+        "syntax",
+        400,
+        Some("invalidSyntax"),
+        finish(with_body(client.request(Method::POST, "/Users"), &json!([]))).await,
+    ));
+    errors.push((
+        "path in PATCH",
+        400,
+        Some("noTarget"),
+        w.set(&w.ida, "emails[type eq \"x\"].value", json!("y")).await,
+    ));
     let plain = client.request(Method::POST, "/Users").header("content-type", "text/plain").body("x");
     errors.push(("media type", 415, None, finish(plain).await));
     let html = client.request(Method::GET, "/Users").header("accept", "text/html");
@@ -80,8 +90,11 @@ async fn every_error(key: &str, word: &str) -> Vec<Error> {
     errors.push(("uri", 414, None, client.get(&format!("/Users?x={}", "x".repeat(5000))).await));
     let headers = client.request(Method::GET, "/Users").header("x-large", "x".repeat(5000));
     errors.push(("headers", 431, None, finish(headers).await));
-    let old = with_body(client.request(Method::PATCH, &w.ida), &json!({"schemas": [crate::client::PATCH],
-        "Operations": [{"op": "add", "path": "title", "value": "x"}]}));
+    let old = with_body(
+        client.request(Method::PATCH, &w.ida),
+        &json!({"schemas": [crate::client::PATCH],
+        "Operations": [{"op": "add", "path": "title", "value": "x"}]}),
+    );
     errors.push(("version", 412, None, finish(old.header("if-match", "W/\"9\"")).await));
     errors.push(("not implemented", 501, None, client.delete(&w.ida).await));
     w.app.add_fault(Fault::status(503));
@@ -99,7 +112,10 @@ fn body(word: &str, status: u16, scim_type: Option<&str>, answer: &Answer) {
         "scim" => drop(answer.scim_error(status, scim_type)),
         "numeric-status" => {
             let body = answer.json();
-            assert_eq!((kind, &body["status"], &body["schemas"]), ("application/scim+json", &json!(status), &urn));
+            assert_eq!(
+                (kind, &body["status"], &body["schemas"]),
+                ("application/scim+json", &json!(status), &urn)
+            );
             assert_eq!(body["scimType"].as_str(), scim_type);
         }
         "scim-1-1" => {
@@ -110,7 +126,10 @@ fn body(word: &str, status: u16, scim_type: Option<&str>, answer: &Answer) {
         }
         "schema-for-schemas" => {
             let body = answer.json();
-            assert_eq!((kind, &body["schema"], &body["schemas"]), ("application/scim+json", &urn, &Value::Null));
+            assert_eq!(
+                (kind, &body["schema"], &body["schemas"]),
+                ("application/scim+json", &urn, &Value::Null)
+            );
             assert_eq!(body["exceptionRequestId"].as_str().unwrap().len(), 36);
         }
         "html" => {
@@ -119,7 +138,10 @@ fn body(word: &str, status: u16, scim_type: Option<&str>, answer: &Answer) {
         }
         "problem-json" => {
             let body = answer.json();
-            assert_eq!((kind, &body["status"], &body["type"]), ("application/problem+json", &json!(status), &json!("about:blank")));
+            assert_eq!(
+                (kind, &body["status"], &body["type"]),
+                ("application/problem+json", &json!(status), &json!("about:blank"))
+            );
             assert!(body["title"].is_string() && body["detail"].is_string());
         }
         "plain-text" => {
@@ -146,7 +168,9 @@ async fn inside_bulk(key: &str, word: &str) {
         assert_eq!(told["status"], json!(status));
         let response = &told["response"];
         match (key, word) {
-            ("body", "numeric-status") => assert_eq!(response["status"], json!(status.parse::<u16>().unwrap())),
+            ("body", "numeric-status") => {
+                assert_eq!(response["status"], json!(status.parse::<u16>().unwrap()));
+            }
             ("body", "scim-1-1") => assert_eq!(response["Errors"][0]["code"], json!(status)),
             ("body", "schema-for-schemas") => assert!(response["schema"].is_array()),
             ("body", "problem-json") => assert_eq!(response["type"], json!("about:blank")),
@@ -155,7 +179,9 @@ async fn inside_bulk(key: &str, word: &str) {
             ("scim-type", "missing") => {
                 assert_eq!((&response["status"], response.get("scimType")), (&json!(status), None));
             }
-            _ => assert_eq!((&response["status"], &response["scimType"]), (&json!(status), &json!(scim_type))),
+            _ => {
+                assert_eq!((&response["status"], &response["scimType"]), (&json!(status), &json!(scim_type)));
+            }
         }
     }
 }
@@ -220,7 +246,10 @@ async fn every_word_of_replies_is_seen() {
                     }
                     "empty" => {
                         assert_eq!((answer.text.as_str(), answer.header("content-type")), ("", ""));
-                        assert_eq!([post.status, put.status], [201, if key == "put-body" { 204 } else { 200 }]);
+                        assert_eq!(
+                            [post.status, put.status],
+                            [201, if key == "put-body" { 204 } else { 200 }]
+                        );
                         assert!(answer.header("etag").starts_with("W/"));
                         // Who names attributes is owed them.
                         let zoe = user("zoe", json!({}));

@@ -132,8 +132,13 @@ async fn miss(word: &str) {
 async fn case(word: &str) {
     let w = World::with("filter", "case", word).await;
     // `userName` is compared without case by its schema, `externalId` with (RFC 7643 §3.1).
-    let filters =
-        ["userName eq \"Ida\"", "userName eq \"ida\"", "externalId eq \"E-1\"", "externalId eq \"e-1\"", "title co \"OL\" and active eq true"];
+    let filters = [
+        "userName eq \"Ida\"",
+        "userName eq \"ida\"",
+        "externalId eq \"E-1\"",
+        "externalId eq \"e-1\"",
+        "title co \"OL\" and active eq true",
+    ];
     let mut hits = Vec::new();
     for filter in filters {
         hits.push(!found(&asked(&w, filter).await).is_empty());

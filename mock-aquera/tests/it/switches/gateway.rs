@@ -191,7 +191,8 @@ async fn patch_reply(word: &str) {
 async fn limits(key: &str) {
     let w = World::of(&format!("[gateway]\n{key} = 2")).await;
     let operation = json!({"op": "replace", "path": "title", "value": "new"});
-    let ids: Vec<Value> = (0..3).map(|n| json!({"value": w.app.seed_user(json!({"userName": format!("u{n}")}))})).collect();
+    let ids: Vec<Value> =
+        (0..3).map(|n| json!({"value": w.app.seed_user(json!({"userName": format!("u{n}")}))})).collect();
     let add = |count: usize| json!({"op": "add", "path": "members", "value": ids[..count]});
     match key {
         "max-patch-operations" => {
@@ -200,7 +201,8 @@ async fn limits(key: &str) {
             assert!(three.scim_error(400, Some("tooMany")).contains('2'));
         }
         "max-member-changes" => {
-            let group = |count: usize| json!({"schemas": [GROUP], "displayName": "g", "members": ids[..count]});
+            let group =
+                |count: usize| json!({"schemas": [GROUP], "displayName": "g", "members": ids[..count]});
             w.client.post("/Groups", &group(3)).await.scim_error(400, Some("tooMany"));
             let small = w.client.post("/Groups", &group(2)).await;
             assert_eq!(small.status, 201);
@@ -265,7 +267,10 @@ async fn active_change(word: &str) {
     assert_eq!((enabled.status, &enabled.json()["active"]), (200, &json!(true)));
     let expected = if word == "replace" { Replace } else { PartialUpdate };
     assert_eq!(downstream(&w.app), [(expected, true)]);
-    let put = w.client.put(&w.bob, &user("bob", json!({"title": "old", "externalId": "E-2", "active": false}))).await;
+    let put = w
+        .client
+        .put(&w.bob, &user("bob", json!({"title": "old", "externalId": "E-2", "active": false})))
+        .await;
     assert_eq!((put.status, &put.json()["active"]), (200, &json!(false)));
     let (expected, status) = match word {
         "partial-update" => (PartialUpdate, 200),
@@ -288,7 +293,10 @@ async fn omissions(key: &str, word: &str) {
     let ida = w.client.get(&w.ida).await.json();
     match (key, word) {
         (_, "removes") | ("put-without-active", _) => {
-            assert_eq!((&ida["title"], &ida["emails"], &ida["nickName"]), (&Value::Null, &Value::Null, &json!("n")));
+            assert_eq!(
+                (&ida["title"], &ida["emails"], &ida["nickName"]),
+                (&Value::Null, &Value::Null, &json!("n"))
+            );
         }
         ("put-missing-attributes", "keeps") => {
             assert_eq!((&ida["title"], &ida["nickName"]), (&json!("old"), &json!("n")));
@@ -347,7 +355,10 @@ async fn active(key: &str, word: &str) {
             assert_eq!(statuses, [200, 200, 201]);
             assert_eq!((&disable.json()["active"], &disable.json()["title"]), (&json!(true), &json!("new")));
             let put = w.client.put(&w.ida, &user("Ida", json!({"active": false, "title": "newer"}))).await;
-            assert_eq!((put.status, &put.json()["active"], &put.json()["title"]), (200, &json!(true), &json!("newer")));
+            assert_eq!(
+                (put.status, &put.json()["active"], &put.json()["title"]),
+                (200, &json!(true), &json!("newer"))
+            );
             assert_eq!(stored(&w.ida), json!(true));
         }
         ("create-disabled", "answers-400") => {

@@ -11,7 +11,9 @@ async fn every_word_is_seen() {
         trying("list", &key, &word);
         match key.as_str() {
             "max-count" | "default-count" | "max-start-index" | "members-cut" => number(&key).await,
-            "start-index" | "past-end" | "total-results" | "pages" | "items-per-page" => pages(&key, &word).await,
+            "start-index" | "past-end" | "total-results" | "pages" | "items-per-page" => {
+                pages(&key, &word).await;
+            }
             "without-filter" => without_filter(&word).await,
             "filtered-groups-start-index" => filtered_groups(&word).await,
             "cursor" => cursor(&word).await,
@@ -57,7 +59,10 @@ async fn number(key: &str) {
             assert_eq!(names(&w.client.get("/Users").await), "01");
             assert_eq!(names(&w.client.get("/Users?count=0").await), "");
             let config = w.client.get("/ServiceProviderConfig").await.json();
-            assert_eq!((&config["filter"]["maxResults"], &config["pagination"]["maxPageSize"]), (&json!(2), &json!(2)));
+            assert_eq!(
+                (&config["filter"]["maxResults"], &config["pagination"]["maxPageSize"]),
+                (&json!(2), &json!(2))
+            );
         }
         "default-count" => {
             let w = five("[list]\ndefault-count = 2").await;
@@ -111,7 +116,10 @@ async fn pages(key: &str, word: &str) {
             assert_eq!((shown, told(&pages[1])), (vec!["01".into(); 3], [n(5), n(1), n(2)]));
         }
         ("start-index", "from-zero") => {
-            assert_eq!((shown, told(&pages[1])), (vec!["12".into(), "34".into(), String::new()], [n(5), n(3), n(2)]));
+            assert_eq!(
+                (shown, told(&pages[1])),
+                (vec!["12".into(), "34".into(), String::new()], [n(5), n(3), n(2)])
+            );
             let first = w.client.get("/Users?startIndex=0&count=2").await;
             assert_eq!((names(&first).as_str(), told(&first)), ("01", [n(5), n(0), n(2)]));
             assert_eq!(told(&w.client.get("/Users").await)[1], n(0));
@@ -133,7 +141,10 @@ async fn pages(key: &str, word: &str) {
             assert_eq!((shown, told(&pages[1])), (vec!["01".into(), "12".into(), "34".into()], regular));
         }
         ("pages", "empty-before-end") => {
-            assert_eq!((shown, told(&pages[1])), (vec!["01".into(), String::new(), "4".into()], [n(5), n(3), n(0)]));
+            assert_eq!(
+                (shown, told(&pages[1])),
+                (vec!["01".into(), String::new(), "4".into()], [n(5), n(3), n(0)])
+            );
         }
         ("items-per-page", "limit") => assert_eq!(told(&pages[2]), [n(5), n(5), n(2)]),
         ("items-per-page", "missing") => assert_eq!(told(&pages[2]), [n(5), n(5), Value::Null]),
@@ -198,13 +209,20 @@ async fn cursor(word: &str) {
     match word {
         "both" => {
             assert_eq!((claims, names(&by_index).as_str()), ((json!(true), json!(true)), "23"));
-            let second = w.client.query("/Users", &[("cursor", next.as_str().unwrap()), ("count", "2")]).await;
+            let second =
+                w.client.query("/Users", &[("cursor", next.as_str().unwrap()), ("count", "2")]).await;
             assert_eq!(names(&second), "23");
             assert_eq!(by_index.json()["nextCursor"], Value::Null);
         }
         "none" => {
-            assert_eq!((claims, names(&by_index).as_str(), next), ((json!(false), json!(true)), "23", Value::Null));
-            assert_eq!((names(&by_cursor).as_str(), told(&by_cursor)), ("01", [json!(5), json!(1), json!(2)]));
+            assert_eq!(
+                (claims, names(&by_index).as_str(), next),
+                ((json!(false), json!(true)), "23", Value::Null)
+            );
+            assert_eq!(
+                (names(&by_cursor).as_str(), told(&by_cursor)),
+                ("01", [json!(5), json!(1), json!(2)])
+            );
         }
         "only" => {
             assert_eq!((claims, names(&by_index).as_str()), ((json!(true), json!(false)), "01"));
@@ -238,7 +256,9 @@ async fn members(key: &str, word: &str) {
     let w = World::with("list", key, word).await;
     let read = w.client.get(&w.team).await.json();
     let listed = w.client.get("/Groups").await.json()["Resources"][0].clone();
-    let found = w.client.query("/Groups", &[("filter", "displayName eq \"old\"")]).await.json()["Resources"][0].clone();
+    let found = w.client.query("/Groups", &[("filter", "displayName eq \"old\"")]).await.json()["Resources"]
+        [0]
+    .clone();
     assert_eq!(found, listed);
     let shown = |group: &Value| group.get("members").map(|members| members.as_array().unwrap().len());
     let expected = match (key, word) {

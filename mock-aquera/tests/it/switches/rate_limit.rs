@@ -121,13 +121,16 @@ async fn resource_type() {
         assert_eq!(w.client.get("/Schemas").await.status, 200);
     }
     assert_eq!(w.client.get("/Groups").await.status, 200);
-    let post = with_body(w.client.request(Method::POST, "/Groups"), &json!({"schemas": [GROUP], "displayName": "g"}));
+    let post = with_body(
+        w.client.request(Method::POST, "/Groups"),
+        &json!({"schemas": [GROUP], "displayName": "g"}),
+    );
     finish(post).await.scim_error(429, None);
 }
 
 async fn bucket() {
     let w = limited("requests = 2\nwindow = \"10s\"\nburst = 3").await;
-    let mut take = async |count: usize| {
+    let take = async |count: usize| {
         let mut got = 0;
         for _ in 0..count {
             got += usize::from(w.client.get("/Users").await.status == 200);
@@ -158,7 +161,7 @@ async fn status() {
 async fn concurrent() {
     let w = limited("max-concurrent = 1").await;
     // One that waits is on its way until it is answered, or its client gives up.
-    w.app.add_fault(Fault::latency(Duration::from_secs(3600)).method("DELETE").phase(Phase::BeforeEffect));
+    w.app.add_fault(Fault::latency(Duration::from_hours(1)).method("DELETE").phase(Phase::BeforeEffect));
     let slow = tokio::spawn(finish(w.client.request(Method::DELETE, &w.ida)));
     let seen = async |wanted: u16| {
         for _ in 0..1000 {

@@ -45,12 +45,22 @@ async fn path_case(word: &str) {
     let search = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]});
     let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": []});
     let mut answers: Vec<(String, Answer)> = Vec::new();
-    for path in ["/users", "/USERS/", "/groups", "/serviceProviderConfig", "/schemas", "/resourcetypes", "/RESOURCETYPES/User"] {
+    for path in [
+        "/users",
+        "/USERS/",
+        "/groups",
+        "/serviceProviderConfig",
+        "/schemas",
+        "/resourcetypes",
+        "/RESOURCETYPES/User",
+    ] {
         answers.push((path.to_owned(), w.client.get(path).await));
     }
     let own = format!("/users/{}", w.ida_id);
     answers.push((own.clone(), w.client.get(&own).await));
-    for (path, body) in [("/users/.search", &search), ("/Users/.SEARCH", &search), ("/.Search", &search), ("/bulk", &bulk)] {
+    for (path, body) in
+        [("/users/.search", &search), ("/Users/.SEARCH", &search), ("/.Search", &search), ("/bulk", &bulk)]
+    {
         answers.push((path.to_owned(), w.client.post(path, body).await));
     }
     answers.push(("/me".to_owned(), finish(w.client.request(Method::TRACE, "/me")).await));
@@ -81,8 +91,10 @@ async fn content_type(word: &str) {
     .into_iter()
     .enumerate()
     {
-        let request = w.client.request(Method::POST, "/Users").body(user(&format!("u{n}"), json!({})).to_string());
-        let answer = finish(if kind.is_empty() { request } else { request.header("content-type", kind) }).await;
+        let request =
+            w.client.request(Method::POST, "/Users").body(user(&format!("u{n}"), json!({})).to_string());
+        let answer =
+            finish(if kind.is_empty() { request } else { request.header("content-type", kind) }).await;
         match word {
             "lenient" if kind == "application/json" => assert_eq!(answer.status, 201),
             "lenient" | "strict" if lenient => assert_eq!(answer.status, 201, "{kind}"),
@@ -99,11 +111,18 @@ async fn size(key: &str) {
         "max-body" => {
             let post = |length: usize, name: &str| {
                 let body = user(name, json!({"title": of(length)})).to_string();
-                w.client.request(Method::POST, "/Users").header("content-type", "application/scim+json").body(body)
+                w.client
+                    .request(Method::POST, "/Users")
+                    .header("content-type", "application/scim+json")
+                    .body(body)
             };
             (finish(post(700, "a")).await, finish(post(1000, "b")).await, 413)
         }
-        "max-uri" => (w.client.get(&format!("/Users?x={}", of(900))).await, w.client.get(&format!("/Users?x={}", of(1000))).await, 414),
+        "max-uri" => (
+            w.client.get(&format!("/Users?x={}", of(900))).await,
+            w.client.get(&format!("/Users?x={}", of(1000))).await,
+            414,
+        ),
         "max-headers" => {
             let get = |length: usize| w.client.request(Method::GET, "/Users").header("x-long", of(length));
             (finish(get(700)).await, finish(get(1000)).await, 431)
@@ -121,20 +140,29 @@ async fn dialect(name: &str, word: &str) {
     let ops = |operations: Value| json!({"schemas": [PATCH], "Operations": operations});
     let title = json!({"op": "replace", "path": "title", "value": "new"});
     let (answer, others): (Answer, Vec<Answer>) = match name {
-        "capitalised-op" => (send(&w.ida, ops(json!([{"op": "Replace", "path": "title", "value": "new"}]))).await, vec![]),
+        "capitalised-op" => {
+            (send(&w.ida, ops(json!([{"op": "Replace", "path": "title", "value": "new"}]))).await, vec![])
+        }
         "string-booleans" => {
             let post = w.client.post("/Users", &user("eve", json!({"active": "False"}))).await;
             let put = w.client.put(&w.bob, &user("bob", json!({"active": "True"}))).await;
-            (send(&w.ida, ops(json!([{"op": "replace", "path": "active", "value": "False"}]))).await, vec![post, put])
+            (
+                send(&w.ida, ops(json!([{"op": "replace", "path": "active", "value": "False"}]))).await,
+                vec![post, put],
+            )
         }
-        "dotted-keys" => (send(&w.ida, ops(json!([{"op": "replace", "value": {"name.givenName": "I"}}]))).await, vec![]),
+        "dotted-keys" => {
+            (send(&w.ida, ops(json!([{"op": "replace", "value": {"name.givenName": "I"}}]))).await, vec![])
+        }
         "remove-by-value" => {
             let mails = json!([{"op": "remove", "path": "emails", "value": [{"value": "ida@home"}]}]);
             let mails = send(&w.ida, ops(mails)).await;
             let member = json!([{"op": "remove", "path": "members", "value": [{"value": w.bob_id}]}]);
             (send(&w.team, ops(member)).await, vec![mails])
         }
-        "pathless-add" => (send(&w.ida, ops(json!([{"op": "add", "value": {"title": "new"}}]))).await, vec![]),
+        "pathless-add" => {
+            (send(&w.ida, ops(json!([{"op": "add", "value": {"title": "new"}}]))).await, vec![])
+        }
         "single-operation" => {
             let bare = send(&w.ida, title.clone()).await;
             (send(&w.ida, ops(title.clone())).await, vec![bare])
@@ -158,7 +186,10 @@ async fn dialect(name: &str, word: &str) {
     if word == "accepted" {
         let (ida, team) = (w.stored(&w.ida).unwrap(), w.stored(&w.team).unwrap());
         match name {
-            "string-booleans" => assert_eq!((&ida["active"], &w.stored(&w.bob).unwrap()["active"]), (&json!(false), &json!(true))),
+            "string-booleans" => assert_eq!(
+                (&ida["active"], &w.stored(&w.bob).unwrap()["active"]),
+                (&json!(false), &json!(true))
+            ),
             "dotted-keys" => assert_eq!(ida["name"], json!({"givenName": "I", "familyName": "L"})),
             "remove-by-value" => {
                 assert_eq!(team["members"].as_array().unwrap().len(), 1);

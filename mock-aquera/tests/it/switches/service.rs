@@ -95,7 +95,9 @@ async fn endpoint(key: &str, word: &str) {
 
 async fn access(word: &str) {
     let w = World::with("discovery", "access", word).await;
-    for path in ["/ServiceProviderConfig", "/Schemas", "/ResourceTypes", "/ResourceTypes/User", "/Users", "/nowhere"] {
+    for path in
+        ["/ServiceProviderConfig", "/Schemas", "/ResourceTypes", "/ResourceTypes/User", "/Users", "/nowhere"]
+    {
         let url = format!("{}{path}", w.mock.scim_url());
         let bare = finish(http().get(&url)).await;
         let wrong = finish(http().get(&url).bearer_auth("wrong")).await;
@@ -161,7 +163,10 @@ async fn feature(key: &str, word: &str) {
     let config = w.client.get("/ServiceProviderConfig").await.json();
     match key {
         "bulk" => {
-            assert_eq!((config["bulk"]["supported"].clone(), w.app.user_count()), (json!(works), if works { 4 } else { 2 }));
+            assert_eq!(
+                (config["bulk"]["supported"].clone(), w.app.user_count()),
+                (json!(works), if works { 4 } else { 2 })
+            );
         }
         "change-password" => {
             assert_eq!(config["changePassword"]["supported"], json!(works));

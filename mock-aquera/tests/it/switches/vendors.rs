@@ -18,9 +18,9 @@ async fn every_profile_is_seen() {
         match profile.name.as_str() {
             "rfc" | "aquera" => assert_eq!(profile.differences(), []),
             // `profiles.rs` has these, each with every write.
-            "no-partial-update" | "patch-405" | "patch-501" | "patch-400" | "patch-ignored-200" | "patch-ignored-204"
-            | "patch-lies-200" | "patch-then-404" | "no-put" | "no-delete" | "delete-deactivates"
-            | "disable-deletes" => {}
+            "no-partial-update" | "patch-405" | "patch-501" | "patch-400" | "patch-ignored-200"
+            | "patch-ignored-204" | "patch-lies-200" | "patch-then-404" | "no-put" | "no-delete"
+            | "delete-deactivates" | "disable-deletes" => {}
             "strict" => strict(&w).await,
             "aws-identity-center" => aws(&w).await,
             "google-cloud-identity" => google(&w).await,
@@ -30,7 +30,9 @@ async fn every_profile_is_seen() {
             "salesforce" => salesforce(&w).await,
             "github-emu" => github_emu(&w).await,
             "github-organization" => {
-                w.set(&w.ida, "emails[type eq \"work\"].value", json!("x@y")).await.scim_error(400, Some("invalidPath"));
+                w.set(&w.ida, "emails[type eq \"work\"].value", json!("x@y"))
+                    .await
+                    .scim_error(400, Some("invalidPath"));
                 disabling_removes(&w).await;
             }
             "pagerduty" => disabling_removes(&w).await,
@@ -105,7 +107,11 @@ async fn strict(w: &World) {
     ] {
         assert_eq!(send(body.clone()).await.status, 400, "{body}");
     }
-    for more in [json!({"shoe": 43}), json!({"emails": [{"value": "a@b", "type": "odd"}]}), json!({"active": "False"})] {
+    for more in [
+        json!({"shoe": 43}),
+        json!({"emails": [{"value": "a@b", "type": "odd"}]}),
+        json!({"active": "False"}),
+    ] {
         assert_eq!(w.client.post("/Users", &user("eve", more.clone())).await.status, 400, "{more}");
     }
     assert_eq!(w.set(&w.ida, "title", json!("new")).await.status, 200);
@@ -116,7 +122,10 @@ async fn aws(w: &World) {
     assert_eq!(filter("userName eq \"ida\"").await.json()["totalResults"], json!(1));
     let refused = filter("userName sw \"i\"").await;
     let body = refused.json();
-    assert_eq!((refused.status, &body["scimType"], &body["schemas"]), (400, &json!("invalidFilter"), &Value::Null));
+    assert_eq!(
+        (refused.status, &body["scimType"], &body["schemas"]),
+        (400, &json!("invalidFilter"), &Value::Null)
+    );
     assert!(body["schema"].is_array() && body["exceptionRequestId"].is_string(), "{body}");
     assert_eq!(w.client.get("/Me").await.status, 404);
     for path in ["/Bulk", "/.search", "/Users/.search"] {
@@ -127,7 +136,11 @@ async fn aws(w: &World) {
         ("phoneNumbers", json!({"value": "1"}), json!({"value": "2"})),
         ("addresses", json!({"locality": "a"}), json!({"locality": "b"})),
     ] {
-        assert_eq!(w.client.post("/Users", &user("eve", json!({name: [one, other]}))).await.status, 400, "{name}");
+        assert_eq!(
+            w.client.post("/Users", &user("eve", json!({name: [one, other]}))).await.status,
+            400,
+            "{name}"
+        );
         let user = w.client.post("/Users", &user("eve", json!({name: [one]}))).await;
         assert_eq!((user.status, user.header("content-type")), (201, "application/json"));
         w.client.delete(&format!("/Users/{}", user.id())).await;
@@ -238,7 +251,8 @@ async fn github_emu(w: &World) {
     let get = |path: &str| agent(w.client.request(Method::GET, path));
     assert_eq!(get("/Users").await.status, 200);
     get("/users").await.scim_error(404, None);
-    let disabled = with_body(w.client.request(Method::POST, "/Users"), &user("eve", json!({"active": false})));
+    let disabled =
+        with_body(w.client.request(Method::POST, "/Users"), &user("eve", json!({"active": false})));
     agent(disabled).await.scim_error(400, Some("invalidValue"));
     assert_eq!(agent(w.client.request(Method::DELETE, &w.ida)).await.status, 204);
     get(&w.ida).await.scim_error(404, None);
@@ -256,7 +270,8 @@ async fn atlassian(w: &World) {
     }
     let eve = w.create("eve").await.id();
     let sorted = w.client.get("/Users?sortBy=userName&sortOrder=descending").await.json();
-    let names: Vec<&Value> = sorted["Resources"].as_array().unwrap().iter().map(|user| &user["userName"]).collect();
+    let names: Vec<&Value> =
+        sorted["Resources"].as_array().unwrap().iter().map(|user| &user["userName"]).collect();
     assert_eq!(names, [&json!("Ida"), &json!("eve")], "in order of creation, without Bob");
     assert_eq!(w.client.delete(&w.ida).await.status, 204);
     w.client.get(&w.ida).await.scim_error(404, None);
@@ -270,7 +285,8 @@ async fn atlassian(w: &World) {
 async fn databricks(w: &World) {
     let of = |count: usize| vec!["userName eq \"ida\""; count].join(" or ");
     let search = |filter: String| {
-        let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": filter});
+        let body =
+            json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": filter});
         async move { w.client.post("/Users/.search", &body).await }
     };
     assert_eq!(search(of(200)).await.json()["totalResults"], json!(1));
@@ -302,7 +318,10 @@ async fn hcp_terraform(w: &World) {
     let page = w.client.get("/Users?count=1000").await.json();
     assert_eq!((&page["itemsPerPage"], &page["totalResults"]), (&json!(200), &json!(252)));
     let none = w.client.get("/Users?count=0").await.json();
-    assert_eq!((&none["itemsPerPage"], &none["totalResults"], &none["Resources"]), (&json!(0), &json!(252), &json!([])));
+    assert_eq!(
+        (&none["itemsPerPage"], &none["totalResults"], &none["Resources"]),
+        (&json!(0), &json!(252), &json!([]))
+    );
     assert_eq!(w.client.query("/Users", &[("filter", "userName eq \"ida\"")]).await.status, 200);
     let and = [("filter", "userName eq \"ida\" and active eq true")];
     w.client.query("/Users", &and).await.scim_error(400, Some("invalidFilter"));
