@@ -57,6 +57,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) me: Option<Arc<str>>,
     /// Whether it has a header that makes it conditional.
     pub(crate) conditional: bool,
+    /// Whether its `Accept` headers, if it has any, leave room for our answer.
+    pub(crate) acceptable: bool,
     /// The id that a bulk request has promised to what is created.
     pub(crate) reserved: Option<Arc<str>>,
     /// Whether the body was looked at as a message already.
@@ -181,15 +183,13 @@ fn check_head(scene: &Scene<'_>) -> Result<(), Problem> {
             return Err(Problem::by_profile(400, None, "a User-Agent is required here"));
         }
     }
-    let acceptable = |value: &axum::http::HeaderValue| {
-        let Ok(value) = value.to_str() else { return true };
-        value == "application/scim+json" || value == "*/*" || value.split(',').any(accepts_json)
-    };
-    let mut accepts = scene.headers.get_all(header::ACCEPT).iter().peekable();
-    if accepts.peek().is_some() && !accepts.any(acceptable) {
-        return Err(Problem::NotAcceptable);
-    }
-    Ok(())
+    if scene.acceptable { Ok(()) } else { Err(Problem::NotAcceptable) }
+}
+
+/// Whether one `Accept` header lets us answer.
+pub(crate) fn accepts(value: &axum::http::HeaderValue) -> bool {
+    let Ok(value) = value.to_str() else { return true };
+    value == "application/scim+json" || value == "*/*" || value.split(',').any(accepts_json)
 }
 
 /// Leniently: whatever may mean JSON, and what is no media range at all.

@@ -328,7 +328,8 @@ async fn read(mut body: Coming, what: &'static str, most: usize) -> Result<Bytes
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(first) if first.len() as u64 == length => return Ok(first),
                 Ok(first) => {
-                    let mut whole = BytesMut::with_capacity(usize::try_from(length).unwrap_or(most).min(MAX_TRUSTED));
+                    let mut whole =
+                        BytesMut::with_capacity(usize::try_from(length).unwrap_or(most).min(MAX_TRUSTED));
                     whole.extend_from_slice(&first);
                     while let Some(frame) = body.frame().await {
                         let frame = frame.map_err(|error| unreadable(&error))?;

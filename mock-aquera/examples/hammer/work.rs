@@ -111,8 +111,13 @@ pub async fn hammer(mock: &MockAquera, plan: Plan) -> Tally {
     let clients: Vec<_> = (0..plan.clients)
         .map(|nth| {
             let random = StdRng::seed_from_u64(plan.seed.wrapping_mul(1_000_003).wrapping_add(nth));
-            let client =
-                Client { addr: mock.addr(), line: None, known: Arc::clone(&known), random, tally: Tally::default() };
+            let client = Client {
+                addr: mock.addr(),
+                line: None,
+                known: Arc::clone(&known),
+                random,
+                tally: Tally::default(),
+            };
             tokio::spawn(client.run(plan.until))
         })
         .collect();
@@ -200,7 +205,8 @@ impl Client {
 
     async fn create_user(&mut self) -> Result<(), Fault> {
         let user = self.user();
-        let (status, body) = self.send("create user", Method::POST, "/Users", Some(user), &[201, 409]).await?;
+        let (status, body) =
+            self.send("create user", Method::POST, "/Users", Some(user), &[201, 409]).await?;
         if status == 201 {
             self.tally.users.0 += 1;
             lock(&self.known.users).push(id_of(&body)?);
@@ -211,7 +217,8 @@ impl Client {
     async fn rename_user(&mut self) -> Result<(), Fault> {
         let (id, name) = (self.user_id(), self.name());
         let body = patch(json!([{"op": "replace", "path": "userName", "value": name}]));
-        self.send("rename user", Method::PATCH, &format!("/Users/{id}"), Some(body), &[200, 404, 409]).await?;
+        self.send("rename user", Method::PATCH, &format!("/Users/{id}"), Some(body), &[200, 404, 409])
+            .await?;
         Ok(())
     }
 
@@ -223,7 +230,8 @@ impl Client {
             _ => json!([{"op": "remove", "path": "emails[type eq \"work\"]"}]),
         };
         let expected = [200, 400, 404];
-        self.send("patch user", Method::PATCH, &format!("/Users/{id}"), Some(patch(operations)), &expected).await?;
+        self.send("patch user", Method::PATCH, &format!("/Users/{id}"), Some(patch(operations)), &expected)
+            .await?;
         Ok(())
     }
 
@@ -235,7 +243,8 @@ impl Client {
 
     async fn delete_user(&mut self) -> Result<(), Fault> {
         let id = self.user_id();
-        let (status, _) = self.send("delete user", Method::DELETE, &format!("/Users/{id}"), None, &[204, 404]).await?;
+        let (status, _) =
+            self.send("delete user", Method::DELETE, &format!("/Users/{id}"), None, &[204, 404]).await?;
         lock(&self.known.users).retain(|known| *known != id);
         self.tally.users.1 += u64::from(status == 204);
         Ok(())
@@ -255,7 +264,8 @@ impl Client {
         let (name, members) = (self.random.random_range(0..NAMES), self.members());
         let group = json!({"schemas": [GROUP], "displayName": format!("group-{name}"), "members": members});
         // A member may have gone meanwhile.
-        let (status, body) = self.send("create group", Method::POST, "/Groups", Some(group), &[201, 400, 409]).await?;
+        let (status, body) =
+            self.send("create group", Method::POST, "/Groups", Some(group), &[201, 400, 409]).await?;
         if status == 201 {
             self.tally.groups.0 += 1;
             lock(&self.known.groups).push(id_of(&body)?);
@@ -275,15 +285,22 @@ impl Client {
             ]),
         };
         let expected = [200, 400, 404];
-        self.send("change members", Method::PATCH, &format!("/Groups/{id}"), Some(patch(operations)), &expected)
-            .await?;
+        self.send(
+            "change members",
+            Method::PATCH,
+            &format!("/Groups/{id}"),
+            Some(patch(operations)),
+            &expected,
+        )
+        .await?;
         Ok(())
     }
 
     async fn rename_group(&mut self) -> Result<(), Fault> {
         let (id, name) = (self.group_id(), self.random.random_range(0..NAMES));
         let body = patch(json!([{"op": "replace", "path": "displayName", "value": format!("group-{name}")}]));
-        self.send("rename group", Method::PATCH, &format!("/Groups/{id}"), Some(body), &[200, 404, 409]).await?;
+        self.send("rename group", Method::PATCH, &format!("/Groups/{id}"), Some(body), &[200, 404, 409])
+            .await?;
         Ok(())
     }
 
@@ -337,7 +354,9 @@ impl Client {
             1 => ("read group", format!("/Groups/{}", self.group_id())),
             2 => ("find user", format!("/Users?filter=userName%20eq%20%22{name}%22")),
             3 => ("search users", "/Users?filter=title%20co%20%223%22&sortBy=userName&count=20".to_owned()),
-            4 => ("page of users", format!("/Users?startIndex={}&count=30", self.random.random_range(1..300))),
+            4 => {
+                ("page of users", format!("/Users?startIndex={}&count=30", self.random.random_range(1..300)))
+            }
             _ => ("page of groups", "/Groups?count=5&excludedAttributes=members".to_owned()),
         };
         let (_, body) = self.send(what, Method::GET, &path, None, &[200, 404]).await?;
@@ -357,11 +376,11 @@ impl Client {
         expected: &[u16],
     ) -> Result<(u16, Value), Fault> {
         let said = format!("{what}: {method} {path}");
-        let (status, body) = match tokio::time::timeout(Duration::from_secs(60), self.exchange(method, path, body)).await
-        {
-            Ok(answer) => answer.map_err(|error| format!("{said}: {error}"))?,
-            Err(_) => return Err(format!("{said}: no answer within a minute")),
-        };
+        let (status, body) =
+            match tokio::time::timeout(Duration::from_secs(60), self.exchange(method, path, body)).await {
+                Ok(answer) => answer.map_err(|error| format!("{said}: {error}"))?,
+                Err(_) => return Err(format!("{said}: no answer within a minute")),
+            };
         *self.tally.answers.entry((what, status)).or_default() += 1;
         if expected.contains(&status) { Ok((status, body)) } else { Err(format!("{said}: {status} {body}")) }
     }
@@ -382,7 +401,9 @@ impl Client {
     }
 }
 
-async fn connect(addr: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
+async fn connect(
+    addr: SocketAddr,
+) -> Result<SendRequest<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
     let (line, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -435,7 +456,10 @@ pub async fn broken_invariants(mock: &MockAquera, tally: &Tally) -> Vec<Fault> {
     }
     for (kind, (made, deleted)) in [("User", tally.users), ("Group", tally.groups)] {
         let count = application.count(kind) as u64;
-        check(made - deleted == count, format!("{made} - {deleted} of {kind} should be there, and {count} are"));
+        check(
+            made - deleted == count,
+            format!("{made} - {deleted} of {kind} should be there, and {count} are"),
+        );
     }
     match seen(mock.addr()).await {
         Ok(seen) => {

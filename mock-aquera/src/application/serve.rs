@@ -179,6 +179,7 @@ impl Application {
             path: parts.uri.path().get(incoming.path_at..).unwrap_or_default(),
             query: parts.uri.query().unwrap_or_default(),
             conditional: glance.conditional,
+            acceptable: glance.acceptable,
             headers: &parts.headers,
             body,
             me,
@@ -256,7 +257,16 @@ impl Application {
             Err(reply) => return self.leave(&settings, parts, body, now, reply, &Verdict::default(), None),
         };
         let verdict = self.strike(&settings, &parts.method, path, body, now);
-        let waiting = |reply| verdict.strikes.as_ref().map(|strikes| Waiting { application: self, at: now, parts, body, strikes, reply });
+        let waiting = |reply| {
+            verdict.strikes.as_ref().map(|strikes| Waiting {
+                application: self,
+                at: now,
+                parts,
+                body,
+                strikes,
+                reply,
+            })
+        };
         if let Some(waiting) = waiting(None) {
             waiting.pass(Phase::BeforeEffect).await;
         }
@@ -449,16 +459,23 @@ impl Application {
 struct Glance {
     length: usize,
     conditional: bool,
+    acceptable: bool,
 }
 
 impl Glance {
     fn at(parts: &Parts) -> Self {
-        let mut glance = Self { length: 0, conditional: false };
+        let (mut length, mut conditional) = (0, false);
+        let (mut accepts, mut acceptable) = (false, false);
         for (name, value) in &parts.headers {
-            glance.length += name.as_str().len() + value.len() + 4;
-            glance.conditional |= *name == header::IF_MATCH || *name == header::IF_NONE_MATCH;
+            length += name.as_str().len() + value.len() + 4;
+            if *name == header::ACCEPT {
+                accepts = true;
+                acceptable |= gateway::accepts(value);
+            } else {
+                conditional |= *name == header::IF_MATCH || *name == header::IF_NONE_MATCH;
+            }
         }
-        glance
+        Self { length, conditional, acceptable: acceptable || !accepts }
     }
 }
 

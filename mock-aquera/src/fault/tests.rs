@@ -290,7 +290,10 @@ fn a_bad_rule_says_which_word_and_what_fits() {
         "`mild` is a preset, which stands for whole rules; write it alone, where several rules may stand",
     );
     check("status= times=2", "nothing stands behind `status=`; an empty value is written `status=\"\"`");
-    check("status=400 scim-type=invalidValues", "there is no scimType `invalidValues`; did you mean `invalidValue`?");
+    check(
+        "status=400 scim-type=invalidValues",
+        "there is no scimType `invalidValues`; did you mean `invalidValue`?",
+    );
     let all = "there is no scimType `zzz`; there are invalidFilter, tooMany, uniqueness, mutability, invalidSyntax, \
                invalidPath, noTarget, invalidValue, invalidVers, sensitive, invalidCursor, expiredCursor, invalidCount";
     check("status=400 scim-type=zzz", all);

@@ -4,7 +4,6 @@
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
 use std::cmp::Ordering;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
@@ -29,6 +28,7 @@ use crate::profile::{
     StartIndex, TotalResults, WithoutFilter,
 };
 use crate::reply::Reply;
+use crate::store::document::write_number;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
 use crate::types::{Kind, Role, Types, Watched};
@@ -117,7 +117,7 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
     }
     let items = slots.iter().map(|slot| Ref { kind: kind_at, slot: *slot });
     let mut out = Vec::with_capacity(256 + slots.len() * 1024);
-    head(&mut out, Some(slots.len()), Some(1), Some(slots.len()));
+    head(&mut out, Some(slots.len()), Some(1), Some(slots.len()), b"");
     for (at, item) in items.enumerate() {
         let record = store.get(item)?;
         if record.on_request {
@@ -401,41 +401,41 @@ impl List {
             return Reply::scim(StatusCode::OK, Bytes::from(synthetic()));
         }
         let members = self.settings.members_in_lists();
-        let mut body = Vec::with_capacity(found.items.len() * 1024 + 16);
-        let mut shown = 0;
-        for Item { at, stale } in &found.items {
-            let record = store.get(*at);
-            if record.is_none() && stale.is_none() {
-                continue;
-            }
-            if shown > 0 {
-                body.push(b',');
-            }
-            self.show(store, &mut body, *at, (record, stale.as_ref()), members);
-            shown += 1;
-        }
-        let total = match rules.total_results {
-            TotalResults::TrueTotal => Some(found.total),
-            TotalResults::PageLength => Some(shown),
-            TotalResults::OneMore => Some(found.total + 1),
-            TotalResults::Missing => None,
-        };
-        let per_page = match rules.items_per_page {
-            ItemsPerPage::Length => Some(shown),
-            ItemsPerPage::Limit => Some(self.window.count()),
-            ItemsPerPage::Missing => None,
-        };
+        let mut cursors = Vec::new();
+        self.cursors(&mut cursors, found);
         let told = match rules.start_index {
             StartIndex::FromZero => found.start.saturating_sub(1),
             StartIndex::Honoured | StartIndex::Ignored => found.start,
         };
         let start = matches!(self.window, Window::Index { .. }).then_some(told);
-        let mut out = Vec::with_capacity(body.len() + 512);
-        self.cursors(&mut out, found);
-        let cursors = std::mem::take(&mut out);
-        out.reserve_exact(body.len() + cursors.len() + 256);
-        head_with(&mut out, total, start, per_page, &cursors);
-        out.append(&mut body);
+        let shown = || {
+            let looked_up = found.items.iter().map(|Item { at, stale }| (*at, store.get(*at), stale.as_ref()));
+            looked_up.filter(|(_, record, stale)| record.is_some() || stale.is_some())
+        };
+        let (mut count, mut length) = (0, 0);
+        for (_, record, stale) in shown() {
+            count += 1;
+            length += 1 + stale.or(record.map(|record| record.document.text())).map_or(0, Bytes::len);
+        }
+        let total = match rules.total_results {
+            TotalResults::TrueTotal => Some(found.total),
+            TotalResults::PageLength => Some(count),
+            TotalResults::OneMore => Some(found.total + 1),
+            TotalResults::Missing => None,
+        };
+        let per_page = match rules.items_per_page {
+            ItemsPerPage::Length => Some(count),
+            ItemsPerPage::Limit => Some(self.window.count()),
+            ItemsPerPage::Missing => None,
+        };
+        let mut out = Vec::with_capacity(length + cursors.len() + 192);
+        head(&mut out, total, start, per_page, &cursors);
+        for (nth, (at, record, stale)) in shown().enumerate() {
+            if nth > 0 {
+                out.push(b',');
+            }
+            self.show(store, &mut out, at, (record, stale), members);
+        }
         out.extend_from_slice(b"]}");
         Reply::scim(StatusCode::OK, Bytes::from(out))
     }
@@ -632,25 +632,25 @@ impl<'l> Walk<'l> {
 }
 
 /// Begins a list response, up to the opened list of resources.
-fn head(out: &mut Vec<u8>, total: Option<usize>, start: Option<usize>, per_page: Option<usize>) {
-    head_with(out, total, start, per_page, b"");
-}
-
-fn head_with(
+fn head(
     out: &mut Vec<u8>,
     total: Option<usize>,
     start: Option<usize>,
     per_page: Option<usize>,
     cursors: &[u8],
 ) {
-    let mut text = format!("{{\"schemas\":[\"{LIST_URN}\"],");
-    for (name, number) in [("totalResults", total), ("startIndex", start), ("itemsPerPage", per_page)] {
+    out.extend_from_slice(b"{\"schemas\":[\"");
+    out.extend_from_slice(LIST_URN.as_bytes());
+    out.extend_from_slice(b"\"],");
+    let numbers: [(&[u8], Option<usize>); 3] =
+        [(b"\"totalResults\":", total), (b"\"startIndex\":", start), (b"\"itemsPerPage\":", per_page)];
+    for (name, number) in numbers {
         if let Some(number) = number {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "\"{name}\":{number},");
+            out.extend_from_slice(name);
+            write_number(out, number as u64);
+            out.push(b',');
         }
     }
-    out.extend_from_slice(text.as_bytes());
     out.extend_from_slice(cursors);
     out.extend_from_slice(b"\"Resources\":[");
 }

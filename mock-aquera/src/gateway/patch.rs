@@ -15,7 +15,7 @@ use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation};
 use crate::problem::Problem;
 use crate::profile::{
-    CanonicalValues, DisableRule, EtagRule, GatewayRules, PatchReply, PatchRule, Profile, Support,
+    CanonicalValues, DisableRule, EtagRule, GatewayRules, MembersPastCut, PatchReply, PatchRule, Profile, Support,
     UnknownAttributes,
 };
 use crate::reply::Reply;
@@ -40,8 +40,11 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     {
         return set(scene, kind_at, id, &setting);
     }
-    let (request, mut dialects) =
+    let (mut request, mut dialects) =
         PatchRequest::read(&scene.json()?, accepted_dialects(profile)).map_err(Problem::from)?;
+    if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
+        drop_unknown(&mut request, kind);
+    }
     check(&profile.gateway, &request)?;
     let mut store = scene.store();
     let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);
@@ -188,14 +191,10 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
     let profile = &settings.profile;
     let kind = settings.types.get(at.kind);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath) };
-    let mut request = request.clone();
-    if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
-        drop_unknown(&mut request, kind);
-    }
     let split = match kind.role {
-        Role::Group => members::split(scene, store, at, &request)?,
+        Role::Group => members::split(scene, store, at, request)?,
         Role::User | Role::Other => {
-            Split { rest: request, changes: Vec::new(), dialects: Vec::new(), result: None }
+            Split { rest: request.clone(), changes: Vec::new(), dialects: Vec::new(), result: None }
         }
     };
     let mut dialects = split.dialects;
@@ -344,6 +343,7 @@ pub(crate) fn are_plain(profile: &Profile) -> bool {
         && gateway.disable == DisableRule::Works
         && gateway.patch_paths == Support::Works
         && gateway.active_change != crate::profile::ActiveChange::Delete
+        && profile.list.members_past_cut == MembersPastCut::Kept
         && profile.application.stale_reads.is_zero()
         && profile.application.max_values.is_empty()
         && profile.features.etag == EtagRule::Works

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
 use scim::path::get_ci;
 use scim::schema::SEARCH_URN;
 use serde_json::{Map, Value};
@@ -104,12 +103,41 @@ fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)>
     })
 }
 
+/// A value of a query as it was meant: `+` is a space, and what isn't UTF-8 is replaced.
 pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
-    if text.contains('+') {
-        let spaced = text.replace('+', " ");
-        return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());
+    let bytes = text.as_bytes();
+    let Some(first) = memchr::memchr2(b'%', b'+', bytes) else { return Cow::Borrowed(text) };
+    let mut out = Vec::with_capacity(bytes.len());
+    out.extend_from_slice(&bytes[..first]);
+    let mut at = first;
+    while let Some(byte) = bytes.get(at) {
+        let code = if *byte == b'%' { bytes.get(at + 1..at + 3).and_then(hex) } else { None };
+        match (byte, code) {
+            (_, Some(code)) => {
+                out.push(code);
+                at += 3;
+            }
+            (b'+', None) => {
+                out.push(b' ');
+                at += 1;
+            }
+            (other, None) => {
+                out.push(*other);
+                at += 1;
+            }
+        }
     }
-    percent_decode_str(text).decode_utf8_lossy()
+    Cow::Owned(
+        String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+    )
+}
+
+fn hex(code: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    match code {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    }
 }
 
 fn names(list: &str) -> impl Iterator<Item = String> {
@@ -190,6 +218,24 @@ mod tests {
             let mut body = bad.clone();
             body["schemas"] = json!([SEARCH_URN]);
             assert!(matches!(Query::of_body(&body), Err(Problem::BadValue(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn values_are_decoded() {
+        for (text, meant) in [
+            ("abc", "abc"),
+            ("a+b", "a b"),
+            ("a%2Bb%26", "a+b&"),
+            ("%c3%A9", "é"),
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%zz+", "%zz "),
+            ("%ff", "\u{fffd}"),
+            ("é+é", "é é"),
+            ("%+1", "% 1"),
+        ] {
+            assert_eq!(decoded(text), meant, "{text}");
         }
     }
 

@@ -46,7 +46,7 @@ pub(crate) struct Content {
 impl Content {
     /// What a reader found in a body. The members of a group are the caller's to resolve.
     pub(crate) fn of_accepted(kind: &Kind, accepted: Accepted) -> Self {
-        let keys = accepted.watched.iter().map(|(at, text)| key(kind, *at, text)).collect();
+        let keys = accepted.watched.into_iter().map(|(at, text)| key(kind, at, text)).collect();
         let mut extensions = accepted.extensions;
         extensions.sort_unstable();
         Self {
@@ -170,8 +170,12 @@ fn asks_to_be_asked(attribute: &Attribute) -> bool {
         || attribute.sub_attributes.iter().any(|sub| sub.returned == Returned::Request)
 }
 
-fn key(kind: &Kind, at: usize, text: &str) -> Key {
-    let text = kind.watched.get(at).map_or(text.into(), |watched| watched.fold(text).into_owned().into());
+fn key(kind: &Kind, at: usize, text: String) -> Key {
+    let folded = match kind.watched.get(at).map(|watched| watched.fold(&text)) {
+        Some(Cow::Owned(folded)) => Some(folded),
+        Some(Cow::Borrowed(_)) | None => None,
+    };
+    let text = folded.unwrap_or(text).into_boxed_str();
     Key { index: u8::try_from(at).unwrap_or(u8::MAX), text }
 }
 
@@ -197,8 +201,8 @@ fn keys_of(kind: &Kind, tree: &Map<String, Value>) -> Vec<Key> {
                 (Some(_), _) => None,
             };
             match found {
-                Some(Value::String(text)) => keys.push(key(kind, at, text)),
-                Some(Value::Number(number)) => keys.push(key(kind, at, &number.to_string())),
+                Some(Value::String(text)) => keys.push(key(kind, at, text.clone())),
+                Some(Value::Number(number)) => keys.push(key(kind, at, number.to_string())),
                 _ => {}
             }
         }

@@ -32,6 +32,13 @@ pub(crate) struct Meta<'a> {
     pub(crate) version: u64,
 }
 
+impl Meta<'_> {
+    /// About how long it is as text.
+    fn length(&self) -> usize {
+        160 + self.resource_type.len() + self.endpoint.len() + self.id.len()
+    }
+}
+
 /// One representation. Clones share the text.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
@@ -43,7 +50,7 @@ pub(crate) struct Document {
 impl Document {
     /// A document of these schemas and members (`"a":1,"b":2`, without `schemas`, `id` and `meta`).
     pub(crate) fn new<'a>(schemas: impl Iterator<Item = &'a str>, members: &[u8], meta: &Meta<'_>) -> Self {
-        let mut text = Vec::with_capacity(members.len() + meta.endpoint.len() + 2 * meta.id.len() + 384);
+        let mut text = Vec::with_capacity(members.len() + 2 * meta.id.len() + 192 + meta.length());
         text.extend_from_slice(b"{\"schemas\":[");
         for (at, urn) in schemas.enumerate() {
             if at > 0 {
@@ -62,17 +69,23 @@ impl Document {
 
     fn finished(mut text: Vec<u8>, meta: &Meta<'_>) -> Self {
         let meta_at = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        text.extend_from_slice(b",\"meta\":{\"resourceType\":");
-        write_text(&mut text, meta.resource_type);
-        text.extend_from_slice(b",\"created\":\"");
-        text.extend_from_slice(date_time(meta.created).as_bytes());
+        text.extend_from_slice(b",\"meta\":{\"resourceType\":\"");
+        text.extend_from_slice(meta.resource_type.as_bytes());
+        let created = date_time(meta.created);
+        text.extend_from_slice(b"\",\"created\":\"");
+        text.extend_from_slice(created.as_bytes());
         text.extend_from_slice(b"\",\"lastModified\":\"");
-        text.extend_from_slice(date_time(meta.modified).as_bytes());
+        if meta.modified == meta.created {
+            text.extend_from_slice(created.as_bytes());
+        } else {
+            text.extend_from_slice(date_time(meta.modified).as_bytes());
+        }
         text.extend_from_slice(b"\",\"location\":\"");
         write_location(&mut text, meta.endpoint, meta.id);
         text.extend_from_slice(b"\",\"version\":\"W/\\\"");
-        text.extend_from_slice(meta.version.to_string().as_bytes());
+        write_number(&mut text, meta.version);
         text.extend_from_slice(END);
+        // A million of them are kept: what is too much is given back.
         text.shrink_to_fit();
         Self { text: Bytes::from(text), meta_at }
     }
@@ -115,8 +128,8 @@ impl Document {
 
     /// The document with a member set to a value given as JSON text, under a new `meta`.
     pub(crate) fn with_member(&self, name: &str, value: &[u8], meta: &Meta<'_>) -> Self {
-        let mut text = Vec::with_capacity(self.text.len() + name.len() + value.len() + 16);
         let meta_at = self.meta_at as usize;
+        let mut text = Vec::with_capacity(meta_at + name.len() + value.len() + 4 + meta.length());
         if let Some(found) = self.find(name) {
             text.extend_from_slice(&self.text[..found.value.start]);
             text.extend_from_slice(value);
@@ -161,6 +174,22 @@ impl Document {
 
 struct Found {
     value: Range<usize>,
+}
+
+/// Appends a number.
+pub(crate) fn write_number(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = number;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 /// Appends the address of a resource.

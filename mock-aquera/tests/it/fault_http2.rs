@@ -57,7 +57,11 @@ async fn under(rule: &str) -> (MockAquera, Application, Sender) {
 fn check(application: &Application, rule: &str, made: bool, status: u16) {
     let Exchange { status: journaled, faults, changes, .. } = application.journal().swap_remove(0);
     assert_eq!(faults, [rule.to_owned()]);
-    assert_eq!((application.user_count() == 1, changes.len() == 1, journaled), (made, made, status), "{rule}");
+    assert_eq!(
+        (application.user_count() == 1, changes.len() == 1, journaled),
+        (made, made, status),
+        "{rule}"
+    );
 }
 
 /// The connection is still good for other requests.
@@ -67,7 +71,8 @@ async fn stays(sender: &Sender) -> bool {
 
 #[tokio::test]
 async fn a_status_is_answered_in_either_phase() {
-    for (rule, made) in [("status=503 retry-after=3", false), ("status=503 retry-after=3 phase=after", true)] {
+    for (rule, made) in [("status=503 retry-after=3", false), ("status=503 retry-after=3 phase=after", true)]
+    {
         let (_mock, application, sender) = under(rule).await;
         let reply = post(&sender).await.unwrap();
         assert_eq!((reply.status().as_u16(), &reply.headers()["retry-after"]), (503, &"3".parse().unwrap()));
@@ -95,9 +100,12 @@ async fn a_stream_that_is_lost_leaves_the_others() {
 
 #[tokio::test]
 async fn a_reset_and_garbage_end_the_connection_with_all_its_streams() {
-    for (rule, made) in
-        [("reset", false), ("reset phase=after", true), ("garbage=64", false), ("garbage=64 phase=after", true)]
-    {
+    for (rule, made) in [
+        ("reset", false),
+        ("reset phase=after", true),
+        ("garbage=64", false),
+        ("garbage=64 phase=after", true),
+    ] {
         let (mock, application, sender) = under(rule).await;
         assert!(post(&sender).await.is_err(), "{rule}");
         check(&application, rule, made, 0);

@@ -34,7 +34,10 @@ async fn strike(rule: &str) -> Struck {
     let took = since.elapsed();
     let exchange = application.journal().pop().unwrap();
     let canonical = rule.parse::<Fault>().unwrap().to_string();
-    assert_eq!((exchange.fault.as_ref(), exchange.faults.as_slice()), (Some(&canonical), &[canonical.clone()][..]));
+    assert_eq!(
+        (exchange.fault.as_ref(), exchange.faults.as_slice()),
+        (Some(&canonical), &[canonical.clone()][..])
+    );
     assert_eq!((exchange.method.as_str(), exchange.path.as_str()), ("POST", "/scim/Users"));
     let made = application.user_count() == 1;
     assert_eq!(exchange.changes.len(), usize::from(made), "{rule}: the journal tells what happened");
@@ -249,7 +252,9 @@ async fn a_wrong_type_is_claimed_of_the_true_reply_under_any_profile() {
     assert_eq!(reply.header("content-type"), Some("text/html"));
     assert_eq!(json(&reply)["userName"], json!("a"));
 
-    let profile = mock_aquera::Profile::from_toml("name = \"json\"\nsummary = \"JSON\"\n[replies]\ncontent-type = \"json\"\n[errors]\ncontent-type = \"json\"\n");
+    let profile = mock_aquera::Profile::from_toml(
+        "name = \"json\"\nsummary = \"JSON\"\n[replies]\ncontent-type = \"json\"\n[errors]\ncontent-type = \"json\"\n",
+    );
     let mock = MockAquera::builder().profile(profile.unwrap()).start().await.unwrap();
     mock.default_application().add_fault("wrong-type=text/html times=2".parse().unwrap());
     let client = Client::of(&mock);

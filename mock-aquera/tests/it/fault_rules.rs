@@ -50,7 +50,11 @@ async fn every_key_tells_requests_apart() {
         ("user-name=CY", "post-cy", &["get-ana"]),
         ("patch-path=active", "patch-active", &["patch-title", "patch-work", "put-ana"]),
         (r#"patch-path="emails[type eq \"work\"].value""#, "patch-work", &["patch-active", "patch-title"]),
-        ("method=PATCH type=User id=ana user-name=ana@example.com patch-path=title", "patch-title", &["patch-active"]),
+        (
+            "method=PATCH type=User id=ana user-name=ana@example.com patch-path=title",
+            "patch-title",
+            &["patch-active"],
+        ),
     ];
     let send = async |what: &str| {
         match what {
@@ -196,9 +200,8 @@ async fn concurrency_changes_no_draw() {
         let (mock, application) = under_rules(7).await;
         let client = Arc::new(Client::of(&mock));
         let noise = tokio::spawn(run(Arc::clone(&client), "/Users".to_owned(), COUNT));
-        let runs = order.map(|name| {
-            (name, tokio::spawn(run(Arc::clone(&client), format!("/Users/{name}"), COUNT)))
-        });
+        let runs =
+            order.map(|name| (name, tokio::spawn(run(Arc::clone(&client), format!("/Users/{name}"), COUNT))));
         for (name, run) in runs {
             assert_eq!(run.await.unwrap(), alone[name], "{name} among others");
         }

@@ -58,20 +58,72 @@ fn words(all: &'static [&'static str]) -> impl Strategy<Value = String> + Clone 
 }
 
 const ATTRIBUTES: &[&str] = &[
-    "userName", "USERNAME", "name", "name.givenName", "emails", "emails.value", "emails[type eq \"work\"].value",
-    "emails[type eq", "emails[", "members", "members[value eq \"u1\"]", "members.$ref", "active", "password", "id",
-    "meta", "meta.created", "meta.lastModified", "schemas", "groups", "groups.value", "externalId", "displayName",
+    "userName",
+    "USERNAME",
+    "name",
+    "name.givenName",
+    "emails",
+    "emails.value",
+    "emails[type eq \"work\"].value",
+    "emails[type eq",
+    "emails[",
+    "members",
+    "members[value eq \"u1\"]",
+    "members.$ref",
+    "active",
+    "password",
+    "id",
+    "meta",
+    "meta.created",
+    "meta.lastModified",
+    "schemas",
+    "groups",
+    "groups.value",
+    "externalId",
+    "displayName",
     "urn:ietf:params:scim:schemas:core:2.0:User:userName",
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
-    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value", "x509Certificates.value", "", "ö",
-    "a.b.c.d", "value", "phoneNumbers[not (type eq \"a\")]", "title",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+    "x509Certificates.value",
+    "",
+    "ö",
+    "a.b.c.d",
+    "value",
+    "phoneNumbers[not (type eq \"a\")]",
+    "title",
 ];
 
 /// Words of the filter language in any order, or nearly a filter.
 fn filter() -> impl Strategy<Value = String> {
     const WORDS: &[&str] = &[
-        "eq", "ne", "co", "sw", "ew", "pr", "gt", "ge", "lt", "le", "and", "or", "not", "(", ")", "[", "]", "\"a\"",
-        "\"u1\"", "\"2026-01-01T00:00:00Z\"", "true", "null", "1", "-1e400", "\"\\ud800\"", "\"", "NOT(", "eq\"",
+        "eq",
+        "ne",
+        "co",
+        "sw",
+        "ew",
+        "pr",
+        "gt",
+        "ge",
+        "lt",
+        "le",
+        "and",
+        "or",
+        "not",
+        "(",
+        ")",
+        "[",
+        "]",
+        "\"a\"",
+        "\"u1\"",
+        "\"2026-01-01T00:00:00Z\"",
+        "true",
+        "null",
+        "1",
+        "-1e400",
+        "\"\\ud800\"",
+        "\"",
+        "NOT(",
+        "eq\"",
     ];
     let word = prop_oneof![words(WORDS), words(ATTRIBUTES)];
     let term = (words(ATTRIBUTES), words(WORDS), words(WORDS)).prop_map(|(a, b, c)| format!("{a} {b} {c}"));
@@ -92,14 +144,16 @@ fn scalar() -> impl Strategy<Value = Value> {
         any::<f64>().prop_map(Value::from),
         "[a-z@. ]{0,6}".prop_map(Value::from),
         any::<String>().prop_map(Value::from),
-        words(&["u1", "u2", "g1", "True", "false", "bulkId:1", "2026-01-01T00:00:00Z", "work"]).prop_map(Value::from),
+        words(&["u1", "u2", "g1", "True", "false", "bulkId:1", "2026-01-01T00:00:00Z", "work"])
+            .prop_map(Value::from),
         words(&[USER, GROUP, PATCH]).prop_map(Value::from),
     ]
 }
 
 fn tree() -> impl Strategy<Value = Value> {
     scalar().prop_recursive(4, 24, 4, |inner| {
-        let name = prop_oneof![words(ATTRIBUTES), words(&["type", "primary", "$ref", "display", "op", "path"])];
+        let name =
+            prop_oneof![words(ATTRIBUTES), words(&["type", "primary", "$ref", "display", "op", "path"])];
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::from),
             proptest::collection::hash_map(name, inner, 0..4)
@@ -128,16 +182,17 @@ fn resource() -> impl Strategy<Value = Value> {
 fn patch() -> impl Strategy<Value = Value> {
     let op = words(&["add", "replace", "remove", "Replace", "move", ""]);
     let path = prop_oneof![3 => words(ATTRIBUTES).prop_map(Value::from), 1 => filter().prop_map(Value::from), 1 => tree()];
-    let operation = (op, proptest::option::of(path), proptest::option::of(tree())).prop_map(|(op, path, value)| {
-        let mut operation = json!({ "op": op });
-        if let Some(path) = path {
-            operation["path"] = path;
-        }
-        if let Some(value) = value {
-            operation["value"] = value;
-        }
-        operation
-    });
+    let operation =
+        (op, proptest::option::of(path), proptest::option::of(tree())).prop_map(|(op, path, value)| {
+            let mut operation = json!({ "op": op });
+            if let Some(path) = path {
+                operation["path"] = path;
+            }
+            if let Some(value) = value {
+                operation["value"] = value;
+            }
+            operation
+        });
     let sound = select(vec![
         json!({"op": "replace", "path": "active", "value": false}),
         json!({"op": "Replace", "path": "name.givenName", "value": "B"}),
@@ -160,25 +215,37 @@ fn patch() -> impl Strategy<Value = Value> {
 
 fn bulk() -> impl Strategy<Value = Value> {
     let method = words(&["POST", "PUT", "PATCH", "DELETE", "GET", "post"]);
-    let path = words(&["/Users", "/Users/u1", "/Groups", "/Groups/g1", "/Users/bulkId:1", "/Bulk", "Users", "", "/x"]);
+    let path = words(&[
+        "/Users",
+        "/Users/u1",
+        "/Groups",
+        "/Groups/g1",
+        "/Users/bulkId:1",
+        "/Bulk",
+        "Users",
+        "",
+        "/x",
+    ]);
     let id = proptest::option::weighted(0.8, words(&["1", "2", "3", "4", ""]));
     let data = prop_oneof![resource(), patch(), tree()];
-    let operation = (method, path, id, data).prop_map(|(method, path, id, data)| {
-        json!({"method": method, "path": path, "bulkId": id, "data": data})
-    });
+    let operation = (method, path, id, data).prop_map(
+        |(method, path, id, data)| json!({"method": method, "path": path, "bulkId": id, "data": data}),
+    );
     let errors = prop_oneof![3 => (1..3_u8).prop_map(Value::from), 1 => tree()];
-    (vec(operation, 0..5), errors).prop_map(|(operations, errors)| {
-        json!({"schemas": [BULK], "failOnErrors": errors, "Operations": operations})
-    })
+    (vec(operation, 0..5), errors).prop_map(
+        |(operations, errors)| json!({"schemas": [BULK], "failOnErrors": errors, "Operations": operations}),
+    )
 }
 
 fn search() -> impl Strategy<Value = Value> {
     let number = || prop_oneof![3 => (-1..4_i64).prop_map(Value::from), 1 => tree()];
     let names = prop_oneof![3 => vec(words(ATTRIBUTES), 0..3).prop_map(Value::from), 1 => tree()];
-    (filter(), words(ATTRIBUTES), number(), number(), names).prop_map(|(filter, sort, start, count, attributes)| {
-        json!({"schemas": [SEARCH], "filter": filter, "sortBy": sort, "startIndex": start, "count": count,
+    (filter(), words(ATTRIBUTES), number(), number(), names).prop_map(
+        |(filter, sort, start, count, attributes)| {
+            json!({"schemas": [SEARCH], "filter": filter, "sortBy": sort, "startIndex": start, "count": count,
                "attributes": attributes})
-    })
+        },
+    )
 }
 
 fn body() -> impl Strategy<Value = Vec<u8>> {
@@ -216,14 +283,51 @@ fn encoded(text: &str) -> String {
 
 fn target() -> impl Strategy<Value = Vec<u8>> {
     let known = words(&[
-        "/Users", "/Users/u1", "/Users/u2", "/Users/nobody", "/Groups", "/Groups/g1", "/Me", "/Bulk", "/.search",
-        "/Users/.search", "/Schemas", "/ResourceTypes", "/ResourceTypes/User", "/ServiceProviderConfig", "", "/",
-        "/users", "/Users/", "/Users//", "/Users/u1/x", "/Users/%ff%00", "/%2e%2e/Users", "/Users/u1%2F",
+        "/Users",
+        "/Users/u1",
+        "/Users/u2",
+        "/Users/nobody",
+        "/Groups",
+        "/Groups/g1",
+        "/Me",
+        "/Bulk",
+        "/.search",
+        "/Users/.search",
+        "/Schemas",
+        "/ResourceTypes",
+        "/ResourceTypes/User",
+        "/ServiceProviderConfig",
+        "",
+        "/",
+        "/users",
+        "/Users/",
+        "/Users//",
+        "/Users/u1/x",
+        "/Users/%ff%00",
+        "/%2e%2e/Users",
+        "/Users/u1%2F",
     ]);
-    let base = words(&["/scim", "/scim", "/scim", "/apps/default/scim", "/apps/other/scim", "/apps/%00/scim", "/oauth/token"]);
+    let base = words(&[
+        "/scim",
+        "/scim",
+        "/scim",
+        "/apps/default/scim",
+        "/apps/other/scim",
+        "/apps/%00/scim",
+        "/oauth/token",
+    ]);
     let names = words(&[
-        "filter", "FILTER", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes",
-        "excludedAttributes", "x", "",
+        "filter",
+        "FILTER",
+        "sortBy",
+        "sortOrder",
+        "startIndex",
+        "count",
+        "cursor",
+        "attributes",
+        "excludedAttributes",
+        "x",
+        "",
     ]);
     let value = prop_oneof![
         3 => filter(),
@@ -238,7 +342,8 @@ fn target() -> impl Strategy<Value = Vec<u8>> {
         4 => vec(pair, 1..4).prop_map(|pairs| format!("?{}", pairs.join("&"))),
         1 => words(&["?", "?&&=", "?filter", "?filter=%", "?filter=%ff%fe", "?count=1&count=2"]),
     ];
-    let sane = (base, known, query).prop_map(|(base, path, query)| format!("{base}{path}{query}").into_bytes());
+    let sane =
+        (base, known, query).prop_map(|(base, path, query)| format!("{base}{path}{query}").into_bytes());
     let odd = vec(prop_oneof![0x21_u8..0x7f, 0x80..=0xff_u8], 0..20)
         .prop_map(|bytes| [b"/scim/".as_slice(), &bytes].concat());
     prop_oneof![12 => sane, 1 => odd, 1 => words(&["*", "http://x/scim/Users", "scim", "//"]).prop_map(String::into_bytes)]
@@ -255,13 +360,32 @@ fn headers() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
     ];
     let visible = vec(prop_oneof![0x20_u8..0x7f, 0x80..=0xff_u8, Just(b'\t')], 0..20);
     let name = words(&[
-        "if-match", "if-none-match", "accept", "accept-encoding", "x-anything", "user-agent", "expect", "te", "range",
-        "content-encoding", "x-http-method-override",
+        "if-match",
+        "if-none-match",
+        "accept",
+        "accept-encoding",
+        "x-anything",
+        "user-agent",
+        "expect",
+        "te",
+        "range",
+        "content-encoding",
+        "x-http-method-override",
     ]);
     let value = prop_oneof![
         visible,
-        words(&["*", "W/\"1\"", "\"1\"", "W/\"", "application/scim+json", "text/html", "100-continue", "gzip", "bytes=0-1"])
-            .prop_map(String::into_bytes),
+        words(&[
+            "*",
+            "W/\"1\"",
+            "\"1\"",
+            "W/\"",
+            "application/scim+json",
+            "text/html",
+            "100-continue",
+            "gzip",
+            "bytes=0-1"
+        ])
+        .prop_map(String::into_bytes),
     ];
     (authorization, kind, vec((name, value), 0..3)).prop_map(|(authorization, kind, more)| {
         let fixed = [("authorization".to_owned(), authorization), ("content-type".to_owned(), kind)];
@@ -275,10 +399,20 @@ fn likely() -> impl Strategy<Value = Sent> {
     let users = words(&["/scim/Users", "/scim/Groups"]);
     let one = words(&["/scim/Users/u1", "/scim/Users/u2", "/scim/Groups/g1", "/scim/Me"]).boxed();
     let lists = words(&["/scim/Users", "/scim/Groups", "/scim", "/scim/Schemas"]);
-    let key = words(&["filter", "filter", "filter", "sortBy", "attributes", "excludedAttributes", "count", "startIndex"]);
+    let key = words(&[
+        "filter",
+        "filter",
+        "filter",
+        "sortBy",
+        "attributes",
+        "excludedAttributes",
+        "count",
+        "startIndex",
+    ]);
     let sought = prop_oneof![3 => filter(), 1 => words(ATTRIBUTES), 1 => words(&["0", "1", "2", "-3"])];
-    let query = vec((key, sought), 0..3)
-        .prop_map(|pairs| pairs.iter().map(|(key, value)| format!("{key}={}", encoded(value))).collect::<Vec<_>>().join("&"));
+    let query = vec((key, sought), 0..3).prop_map(|pairs| {
+        pairs.iter().map(|(key, value)| format!("{key}={}", encoded(value))).collect::<Vec<_>>().join("&")
+    });
     let searches = words(&["/scim/Users/.search", "/scim/.search", "/scim/Groups/.search"]);
     let sent = |method: &str, target: String, body: Vec<u8>| (method.to_owned(), target, body);
     prop_oneof![
@@ -316,12 +450,17 @@ fn judge(sent: &Sent, reply: &RawReply) -> Result<(), TestCaseError> {
         prop_assert!(body.is_empty(), "{sent:?}\n-> {reply:?}");
         return Ok(());
     }
-    let parsed: Value =
-        serde_json::from_slice(body).map_err(|error| TestCaseError::fail(format!("{error}: {sent:?}\n-> {reply:?}")))?;
+    let parsed: Value = serde_json::from_slice(body)
+        .map_err(|error| TestCaseError::fail(format!("{error}: {sent:?}\n-> {reply:?}")))?;
     // The token endpoint has errors of its own (RFC 6749 §5.2).
     if is_error && parsed.get("error").is_none() {
         prop_assert_eq!(reply.header("content-type"), Some("application/scim+json"), "{:?}", sent);
-        prop_assert_eq!(&parsed["schemas"], &json!(["urn:ietf:params:scim:api:messages:2.0:Error"]), "{:?}", sent);
+        prop_assert_eq!(
+            &parsed["schemas"],
+            &json!(["urn:ietf:params:scim:api:messages:2.0:Error"]),
+            "{:?}",
+            sent
+        );
         prop_assert_eq!(&parsed["status"], &json!(status.to_string()), "{:?}", sent);
         prop_assert!(parsed["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{sent:?}");
     }
@@ -332,7 +471,10 @@ async fn furnished() -> MockAquera {
     let mock = MockAquera::builder().start().await.unwrap();
     let application = mock.default_application();
     for id in ["u1", "u2"] {
-        application.seed_user(user(id, json!({"id": id, "emails": [{"value": format!("{id}@b.example"), "type": "work"}]})));
+        application.seed_user(user(
+            id,
+            json!({"id": id, "emails": [{"value": format!("{id}@b.example"), "type": "work"}]}),
+        ));
     }
     let group = json!({"schemas": [GROUP], "id": "g1", "displayName": "G", "members": [{"value": "u1"}]});
     application.seed("Group", group).unwrap();
@@ -361,7 +503,8 @@ async fn all_answered(requests: &[Sent]) -> Result<(), TestCaseError> {
     raw.ask("GET", "/scim/Users", "").await;
     let reply = raw.read().await.reply();
     prop_assert_eq!(reply.status, 200);
-    let listed: Value = serde_json::from_slice(&reply.body).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let listed: Value =
+        serde_json::from_slice(&reply.body).map_err(|error| TestCaseError::fail(error.to_string()))?;
     prop_assert_eq!(&listed["totalResults"], &json!(application.user_count()));
     prop_assert_eq!(application.last_seq(), before + 1);
     Ok(())

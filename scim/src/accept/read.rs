@@ -24,7 +24,15 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
         lists_core: None,
         not_an_object: false,
     };
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    // Checked once as a whole, the text need not be checked string by string.
+    let Ok(text) = std::str::from_utf8(body) else {
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let error = IgnoredAny::deserialize(&mut deserializer).err();
+        return Err(AcceptError::Syntax(
+            error.unwrap_or_else(|| serde_json::Error::custom("the text is not UTF-8")),
+        ));
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed = Root(&mut pass).deserialize(&mut deserializer).and_then(|()| deserializer.end());
     if pass.not_an_object && parsed.is_ok() {
         return Err(AcceptError::NotAnObject);

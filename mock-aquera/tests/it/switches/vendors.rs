@@ -179,11 +179,15 @@ async fn snowflake(w: World) {
             answer.scim_error(400, Some("invalidFilter"));
         }
     }
-    // Five hundred that wait, and one more.
+    // Five hundred connections would be more than some systems give to a process: five stand for them.
+    let mut profile = w.app.profile();
+    assert_eq!(profile.rate_limits[0].max_concurrent.unwrap().get(), 500);
+    profile.rate_limits[0].max_concurrent = std::num::NonZeroU32::new(5);
+    w.app.set_profile(profile);
     let fault: mock_aquera::Fault = "latency=1h method=DELETE".parse().unwrap();
     w.app.add_fault(fault.always());
     let w = Arc::new(w);
-    let slow: Vec<_> = (0..500)
+    let slow: Vec<_> = (0..5)
         .map(|_| {
             let w = Arc::clone(&w);
             tokio::spawn(async move { finish(w.client.request(Method::DELETE, &w.ida)).await })
@@ -325,6 +329,11 @@ async fn hcp_terraform(w: &World) {
     assert_eq!(w.client.query("/Users", &[("filter", "userName eq \"ida\"")]).await.status, 200);
     let and = [("filter", "userName eq \"ida\" and active eq true")];
     w.client.query("/Users", &and).await.scim_error(400, Some("invalidFilter"));
+    // While SCIM is off, as the profile says.
+    w.app.add_fault("status=403 times=always".parse().unwrap());
+    for path in ["/Users", "/Groups", "/ServiceProviderConfig"] {
+        w.client.get(path).await.scim_error(403, None);
+    }
 }
 
 async fn canva(w: &World) {
