@@ -16,6 +16,7 @@ mod query;
 mod quick;
 pub(crate) mod resource;
 pub(crate) mod shape;
+mod stale;
 mod write;
 
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -3,6 +3,8 @@
 //! What the order of creation or an index answers is answered at once. Everything else is a walk over the resources
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
+mod walk;
+
 use std::cmp::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -12,12 +14,12 @@ use jiff::Timestamp;
 use scim::filter::Filter;
 use scim::project::Projection;
 use scim::schema::LIST_URN;
-use scim::sort::{SortBy, SortKey, SortOrder};
+use scim::sort::{SortBy, SortOrder};
 
-use super::filters::{self, Comparing, Indexed, Taken};
+use super::filters::{self, Indexed, Taken};
 use super::page::{Cursor, Place, Position, Rank, Window, query_hash};
 use super::query::Query;
-use super::{Refusal, Scene, Step, partial};
+use super::{Refusal, Scene, Step};
 use crate::application::Settings;
 use crate::hops::Downstreams;
 use crate::journal::DownstreamOperation;
@@ -32,9 +34,8 @@ use crate::store::document::write_number;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
 use crate::types::{Kind, Role, Types, Watched};
+use walk::{Chosen, Walk};
 
-/// How many resources a walk looks at before it lets others at the store.
-const STRIDE: usize = 256;
 /// Stores up to this size are walked on the spot.
 const SMALL: usize = 512;
 
@@ -85,14 +86,6 @@ struct Found {
 struct Item {
     at: Ref,
     /// What it was before a write that reads don't show yet.
-    stale: Option<Bytes>,
-}
-
-/// A resource that a query selects.
-struct Chosen {
-    key: Rank,
-    at: Position,
-    slot: u32,
     stale: Option<Bytes>,
 }
 
@@ -510,125 +503,6 @@ fn projections(asked: &Query, kinds: &[&Kind]) -> Result<Option<Vec<Projection>>
         return Ok(None);
     }
     kinds.iter().map(|kind| super::projection(asked, kind)).collect::<Result<Vec<_>, _>>().map(Some)
-}
-
-/// A walk over the resources of one type.
-struct Walk<'l> {
-    list: &'l List,
-    kind_at: u16,
-    comparing: Comparing<'l>,
-    /// What the filter and the order look at.
-    needed: Vec<String>,
-    /// Whether that is worked out when somebody reads.
-    computed: bool,
-    sort: Option<&'l SortBy>,
-    hides_inactive: bool,
-}
-
-impl<'l> Walk<'l> {
-    fn new(list: &'l List, nth: usize, kind_at: u16) -> Self {
-        let kind = list.types.get(kind_at);
-        let mut needed: Vec<String> =
-            list.filter.iter().flat_map(|filter| filter.top_level_members(&kind.schemas)).collect();
-        let sort = list.sort.as_ref().and_then(|sort| sort.by[nth].as_ref());
-        if let Some(sort) = sort {
-            needed.push(sort.member().to_owned());
-        }
-        Self {
-            comparing: Comparing { schemas: &kind.schemas, case: list.settings.profile.filter.case },
-            computed: needed.iter().any(|name| name == "members" || name == "groups" || name == "meta"),
-            list,
-            kind_at,
-            needed,
-            sort,
-            hides_inactive: list.settings.hides_inactive(kind_at),
-        }
-    }
-
-    /// The resource's sort key where it satisfies the filter.
-    fn judge(&self, text: &[u8]) -> Option<Option<SortKey>> {
-        let tree = partial::members(text, &self.needed);
-        let holds = self.list.filter.as_ref().is_none_or(|filter| filter.matches(&tree, &self.comparing));
-        holds.then(|| self.sort.map(|by| by.key(&tree)))
-    }
-
-    fn text(&self, store: &Store, slot: u32, record: &Record) -> Bytes {
-        if self.computed {
-            store.shown(Ref { kind: self.kind_at, slot }, record, MembersShown::Whole)
-        } else {
-            record.document.text().clone()
-        }
-    }
-
-    /// What is looked at of a resource, and whether that is what it was before; nothing where nobody sees it.
-    fn looked_at(&self, store: &Store, slot: u32, record: &Record) -> Option<(Bytes, bool)> {
-        match store.stale(&record.id, self.list.now) {
-            None if self.hides_inactive && !record.active => None,
-            None => Some((self.text(store, slot, record), false)),
-            // What was there before has another place in the order where the id is used again.
-            Some(stale) if stale.order != record.order => None,
-            Some(stale) => stale.shown.clone().filter(|text| self.sees(text)).map(|text| (text, true)),
-        }
-    }
-
-    fn sees(&self, text: &[u8]) -> bool {
-        !self.hides_inactive || partial::is_active(text)
-    }
-
-    fn candidates(&self, store: &Store, indexed: &Indexed<'_>, chosen: &mut Vec<Chosen>) {
-        let kind = self.kind_at;
-        let slots = match indexed {
-            Indexed::Id(id) => store.find_in(kind, id).map(|(at, _)| at.slot).into_iter().collect(),
-            Indexed::Watched(index, text) => store.equal(kind, *index, text),
-        };
-        for slot in slots {
-            let Some(record) = store.get(Ref { kind, slot }) else { continue };
-            let looked_at = self.looked_at(store, slot, record);
-            if let Some(key) = looked_at.and_then(|(text, _)| self.judge(&text)) {
-                chosen.push(Chosen { key, at: Position { kind, number: record.order }, slot, stale: None });
-            }
-        }
-    }
-
-    fn everything(&self, store: &Mutex<Store>, chosen: &mut Vec<Chosen>) {
-        let kind = self.kind_at;
-        let mut after = None;
-        loop {
-            let mut last = None;
-            let some: Vec<(u64, u32, Bytes, bool)> = {
-                let store = lock(store);
-                let order = store.table(kind).order.after(after).take(STRIDE);
-                order
-                    .inspect(|(number, _)| last = Some(*number))
-                    .filter_map(|(number, slot)| {
-                        let record = store.get(Ref { kind, slot })?;
-                        let (text, stale) = self.looked_at(&store, slot, record)?;
-                        Some((number, slot, text, stale))
-                    })
-                    .collect()
-            };
-            if last.is_none() {
-                return;
-            }
-            after = last;
-            for (number, slot, text, stale) in some {
-                if let Some(key) = self.judge(&text) {
-                    let stale = stale.then_some(text);
-                    chosen.push(Chosen { key, at: Position { kind, number }, slot, stale });
-                }
-            }
-        }
-    }
-
-    /// What is gone, and was there before a write that reads don't show yet.
-    fn gone(&self, store: &Store, chosen: &mut Vec<Chosen>) {
-        let kind = self.kind_at;
-        for (number, text) in store.gone(kind, self.list.now) {
-            if let Some(key) = self.judge(&text).filter(|_| self.sees(&text)) {
-                chosen.push(Chosen { key, at: Position { kind, number }, slot: u32::MAX, stale: Some(text) });
-            }
-        }
-    }
 }
 
 /// Begins a list response, up to the opened list of resources.

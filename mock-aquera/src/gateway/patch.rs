@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
-use super::{Refusal, Scene, patch_rule, quick, resource};
+use super::{Refusal, Scene, patch_rule, quick, resource, stale};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation};
 use crate::problem::Problem;
@@ -289,7 +289,7 @@ fn change_members(
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let (id, before) = (Arc::clone(&record.id), record.document.text().clone());
     write::may(scene, operations, &id)?;
-    write::keep_stale(scene, store, at, true);
+    stale::keep(scene, store, at, true);
     let changed = store.change_members(at, changes, scene.now);
     let mut reply = if scene.settings.profile.gateway.patch_reply == PatchReply::NoContent
         && !scene.asks_for_attributes()

@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::query::Query;
-use super::{Refusal, Scene, resource};
+use super::{Refusal, Scene, resource, stale};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation, StateChange};
 use crate::problem::Problem;
@@ -22,7 +21,7 @@ use crate::profile::{
 };
 use crate::reply::Reply;
 use crate::store::content::Content;
-use crate::store::{Record, Ref, Stale, Store};
+use crate::store::{Record, Ref, Store};
 use crate::types::{Kind, Role};
 
 pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> {
@@ -71,7 +70,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         (None, Ids::Fresh | Ids::Reused) => new_id(scene, &mut store, None),
     };
     let at = store.insert(kind_at, id, content, scene.now);
-    keep_stale(scene, &mut store, at, false);
+    stale::keep(scene, &mut store, at, false);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let whole = profile.replies.create_body == ReplyBody::Whole || scene.asks_for_attributes();
     let body = if whole { represent(scene, &store, at, record)? } else { Bytes::new() };
@@ -140,7 +139,7 @@ pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, R
     let operations = &[DownstreamOperation::Read];
     let store = scene.store();
     if let Some(stale) = store.stale(id, scene.now).filter(|stale| stale.is_of(kind_at)) {
-        return read_stale(scene, kind_at, id, stale);
+        return stale::read(scene, kind_at, id, stale);
     }
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
     let downstream = Downstreams::done(operations, &record.id);
@@ -152,29 +151,6 @@ pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, R
     let mut reply = Reply::scim(StatusCode::OK, represent(scene, &store, at, record)?);
     tag(scene, &store, record, &mut reply);
     Ok(reply.became(downstream))
-}
-
-/// Reads what was there before a write.
-fn read_stale(scene: &Scene<'_>, kind_at: u16, id: &str, stale: &Stale) -> Result<Reply, Refusal> {
-    let operations = &[DownstreamOperation::Read];
-    let inactive = |text: &Bytes| scene.settings.hides_inactive(kind_at) && !super::partial::is_active(text);
-    let Some(text) = stale.shown.as_ref().filter(|text| !inactive(text)) else {
-        return Err(refused(no_such(scene, kind_at, id), operations, Some(id)));
-    };
-    let named = || names_version(scene, &header::IF_NONE_MATCH, &stale.etag) == Some(true);
-    let mut reply = if scene.conditional && named() {
-        Reply::empty(StatusCode::NOT_MODIFIED)
-    } else {
-        let text = match scene.projection(kind_at)? {
-            Some(projection) => super::projected(text, &projection),
-            None => text.clone(),
-        };
-        Reply::scim(StatusCode::OK, text)
-    };
-    if scene.settings.profile.features.etag == EtagRule::Works {
-        reply = reply.header(header::ETAG, &stale.etag);
-    }
-    Ok(reply.became(Downstreams::done(operations, &id.into())))
 }
 
 /// The representation that a request asks for.
@@ -432,7 +408,7 @@ pub(super) fn carry_out(
     let mut changed = None;
     // A write that changes nothing makes no new version (RFC 7644 §3.5.2.1).
     if !next.change.is_nothing() {
-        keep_stale(scene, store, at, true);
+        stale::keep(scene, store, at, true);
         store.replace(at, next.content, scene.now);
         let after = store.get(at).map(|record| record.document.text().clone());
         changed = Some(change(kind, &id, ChangeKind::Updated, Some(before), after));
@@ -506,7 +482,7 @@ fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> 
         (DownstreamDelete::Removes | DownstreamDelete::Deactivates, _) => DownstreamDelete::Removes,
     };
     if rule != DownstreamDelete::Deactivates || active {
-        keep_stale(scene, store, at, true);
+        stale::keep(scene, store, at, true);
     }
     let after = match rule {
         DownstreamDelete::Removes => {
@@ -525,24 +501,6 @@ fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> 
     };
     let what = if after.is_some() { ChangeKind::Updated } else { ChangeKind::Deleted };
     Some(change(kind, &id, what, Some(before), after))
-}
-
-/// Lets reads go on showing what is now, where the profile has it so: the resource, or that it isn't there.
-pub(super) fn keep_stale(scene: &Scene<'_>, store: &mut Store, at: Ref, there: bool) {
-    if let Some(until) = scene.stale_until() {
-        store.keep_stale(at, until, scene.now, there.then(|| scene.settings.members_in_reads()));
-    }
-}
-
-impl Scene<'_> {
-    fn stale_until(&self) -> Option<Timestamp> {
-        let period = self.settings.profile.application.stale_reads;
-        if period.is_zero() {
-            return None;
-        }
-        let period = SignedDuration::try_from(period.duration()).ok()?;
-        self.now.checked_add(period).ok()
-    }
 }
 
 pub(super) fn change(
@@ -613,7 +571,7 @@ pub(super) fn other_version(scene: &Scene<'_>, store: &Store, record: &Record) -
 
 /// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,
 /// since all of ours are weak (RFC 7644 §3.14).
-fn names_version(scene: &Scene<'_>, name: &HeaderName, own: &str) -> Option<bool> {
+pub(super) fn names_version(scene: &Scene<'_>, name: &HeaderName, own: &str) -> Option<bool> {
     if scene.settings.profile.features.etag == EtagRule::None {
         return None;
     }
