@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// The journal frees what was allocated thousands of requests ago, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     mock_aquera::cli::run(std::env::args_os()).into()
 }
