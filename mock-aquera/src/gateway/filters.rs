@@ -38,6 +38,9 @@ pub(super) fn take(text: &str, rules: &FilterRules, kinds: &[&Kind]) -> Result<T
         Err(error) => return Err(Problem::BadFilter(format!("{error}: {}", marked(text, &error)))),
     };
     if let Some(path) = unknown(&filter, kinds) {
+        if rules.unsupported == UnsupportedFilter::Empty200 {
+            return Ok(Taken::Nothing);
+        }
         return Err(Problem::BadFilter(format!("{path} is not an attribute of {}", names(kinds))));
     }
     if let Some(path) = looks_at_secret(&filter, kinds) {
@@ -46,6 +49,12 @@ pub(super) fn take(text: &str, rules: &FilterRules, kinds: &[&Kind]) -> Result<T
             Some(ScimType::Sensitive),
             format!("{path} is never returned, and a filter would give it away"),
         ));
+    }
+    if let Some(most) = rules.max_terms.map(|most| most.get() as usize)
+        && filter.terms() > most
+    {
+        let terms = filter.terms();
+        return Err(Problem::BadFilter(format!("it has {terms} comparisons, and {most} are the most")));
     }
     match outside(&filter, rules) {
         Some(why) => unsupported(why),
@@ -92,11 +101,6 @@ fn looks_at_secret(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
 
 /// What in a filter is beyond the rules.
 fn outside(filter: &Filter, rules: &FilterRules) -> Option<String> {
-    if let Some(most) = rules.max_terms.map(|most| most.get() as usize)
-        && filter.terms() > most
-    {
-        return Some(format!("it has {} comparisons, and {most} are the most", filter.terms()));
-    }
     let allowed: &[Operator] = match rules.subset {
         FilterSubset::Full => return outside_attributes(filter, rules),
         FilterSubset::Eq => &[Operator::Compare(CompareOp::Eq)],

@@ -27,14 +27,14 @@ use crate::lock;
 use crate::problem::Problem;
 use crate::profile::{
     FilterCase, FilterMiss, FilteredGroupsStartIndex, ItemsPerPage, ListRules, Pages, PastEnd, SortRule,
-    TotalResults, WithoutFilter,
+    StartIndex, TotalResults, WithoutFilter,
 };
 use crate::reply::Reply;
 use crate::store::document::write_number;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
 use crate::types::{Kind, Role, Types, Watched};
-use walk::Walk;
+use walk::{Chosen, Walk};
 
 /// Stores up to this size are walked on the spot.
 const SMALL: usize = 512;
@@ -73,19 +73,23 @@ impl Sort {
     }
 }
 
-/// A resource that a query selects: its rank, its number, its place in the store.
-type Chosen = (Rank, Position, u32);
-
 /// What a page begins behind; nothing where it is the first.
 type Start<T> = Option<T>;
 
 /// What was found.
 struct Found {
-    items: Vec<Ref>,
+    items: Vec<Item>,
     total: usize,
     start: usize,
     next: Option<Place>,
     previous: Option<Start<Place>>,
+}
+
+/// A resource that is listed.
+struct Item {
+    at: Ref,
+    /// What it was before a write that reads don't show yet.
+    stale: Option<Bytes>,
 }
 
 /// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.
@@ -104,7 +108,7 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
         let index = kind.watched.iter().position(asked)?;
         store.equal(kind_at, index, &value)
     };
-    if store.has_stale() || slots.len() > settings.profile.list.default_count as usize {
+    if store.has_stale(scene.now) || slots.len() > settings.profile.list.default_count as usize {
         return None;
     }
     let items = slots.iter().map(|slot| Ref { kind: kind_at, slot: *slot });
@@ -153,7 +157,8 @@ impl List {
             Some(Taken::Nothing) => (None, true),
             Some(Taken::Ignored) | None => (None, false),
         };
-        if asked.filter.is_none() {
+        let users = looked_at.iter().any(|kind| kind.role == Role::User);
+        if asked.filter.is_none() && users {
             match rules.without_filter {
                 WithoutFilter::All | WithoutFilter::OneSynthetic => {}
                 WithoutFilter::Answers400 => {
@@ -204,7 +209,8 @@ impl List {
     /// Whether the answer takes no walk over everything.
     fn is_direct(&self, store: &Store) -> bool {
         let filtered_by_index = match &self.filter {
-            None => self.sort.is_none(),
+            _ if store.has_stale(self.now) => false,
+            None => self.sort.is_none() && !self.hides_some(),
             Some(filter) => self.kinds.iter().all(|at| self.index(filter, self.types.get(*at)).is_some()),
         };
         let size = self.kinds.iter().map(|at| store.count(*at)).sum::<usize>();
@@ -219,12 +225,23 @@ impl List {
         filters::indexed(filter, kind)
     }
 
+    /// Whether there may be resources that lists leave out.
+    fn hides_some(&self) -> bool {
+        self.kinds.iter().any(|kind| self.settings.hides_inactive(*kind))
+    }
+
     /// Answers the query.
     pub(crate) fn answer(&self, store: &Mutex<Store>) -> Result<Reply, Problem> {
         let found = if self.nothing {
             Found { items: Vec::new(), total: 0, start: 1, next: None, previous: None }
-        } else if self.filter.is_none() && self.sort.is_none() {
-            self.in_order(&lock(store))
+        } else if self.filter.is_none() && self.sort.is_none() && !self.hides_some() {
+            let store_now = lock(store);
+            if store_now.has_stale(self.now) {
+                drop(store_now);
+                self.selected(store)
+            } else {
+                self.in_order(&store_now)
+            }
         } else {
             self.selected(store)
         };
@@ -242,8 +259,8 @@ impl List {
                 let mut skip = self.first(start, count) - 1;
                 for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
                     let left = count - items.len();
-                    items
-                        .extend(store.table(kind).order.skip(skip).take(left).map(|slot| Ref { kind, slot }));
+                    let some = store.table(kind).order.skip(skip).take(left);
+                    items.extend(some.map(|slot| Item { at: Ref { kind, slot }, stale: None }));
                     skip = skip.saturating_sub(*of_kind);
                 }
                 Found { items, total, start, next: None, previous: None }
@@ -259,7 +276,7 @@ impl List {
                             more = true;
                             break;
                         }
-                        items.push(Ref { kind, slot });
+                        items.push(Item { at: Ref { kind, slot }, stale: None });
                         last = Some(Position { kind, number });
                     }
                 }
@@ -297,20 +314,31 @@ impl List {
     /// What a filter selects, in order.
     fn selected(&self, store: &Mutex<Store>) -> Found {
         let mut chosen: Vec<Chosen> = Vec::new();
+        let stale = lock(store).has_stale(self.now);
         for (nth, &kind_at) in self.kinds.iter().enumerate() {
             let walk = Walk::new(self, nth, kind_at);
-            match self.filter.as_ref().and_then(|filter| self.index(filter, self.types.get(kind_at))) {
+            let indexed = self.filter.as_ref().filter(|_| !stale);
+            match indexed.and_then(|filter| self.index(filter, self.types.get(kind_at))) {
                 Some(indexed) => walk.candidates(&lock(store), &indexed, &mut chosen),
                 None => walk.everything(store, &mut chosen),
             }
+            if stale {
+                walk.gone(&lock(store), &mut chosen);
+            }
         }
         if let Some(sort) = &self.sort {
-            chosen.sort_by(|(one, at, _), (other, other_at, _)| sort.compare((one, *at), (other, *other_at)));
+            chosen.sort_by(|one, other| sort.compare((&one.key, one.at), (&other.key, other.at)));
+        } else if stale {
+            chosen.sort_by_key(|chosen| chosen.at);
         }
         let total = chosen.len();
         let refs = |range: std::ops::Range<usize>| {
             let part = chosen.get(range).unwrap_or_default();
-            part.iter().map(|(_, at, slot)| Ref { kind: at.kind, slot: *slot }).collect::<Vec<_>>()
+            let item = |chosen: &Chosen| Item {
+                at: Ref { kind: chosen.at.kind, slot: chosen.slot },
+                stale: chosen.stale.clone(),
+            };
+            part.iter().map(item).collect::<Vec<_>>()
         };
         match &self.window {
             &Window::Index { start, count } => {
@@ -321,12 +349,12 @@ impl List {
             Window::Cursor { after, count } => {
                 let count = *count;
                 let place = |shown: usize| {
-                    let (key, position, _) = chosen.get(shown.checked_sub(1)?)?;
-                    Some(Place { position: *position, key: self.sort.as_ref().map(|_| key.clone()) })
+                    let Chosen { key, at, .. } = chosen.get(shown.checked_sub(1)?)?;
+                    Some(Place { position: *at, key: self.sort.as_ref().map(|_| key.clone()) })
                 };
-                let shown = |(key, at, _): &Chosen, after: &Place| match (&self.sort, &after.key) {
-                    (Some(sort), Some(rank)) => sort.compare((key, *at), (rank, after.position)).is_le(),
-                    _ => *at <= after.position,
+                let shown = |one: &Chosen, after: &Place| match (&self.sort, &after.key) {
+                    (Some(sort), Some(rank)) => sort.compare((&one.key, one.at), (rank, after.position)).is_le(),
+                    _ => one.at <= after.position,
                 };
                 let from = match after {
                     None => 0,
@@ -364,55 +392,45 @@ impl List {
 
     fn render(&self, store: &Store, found: &Found) -> Reply {
         let rules = self.rules();
-        if !self.filtered && rules.without_filter == WithoutFilter::OneSynthetic {
+        let users = self.kinds.iter().any(|at| self.types.get(*at).role == Role::User);
+        if !self.filtered && users && rules.without_filter == WithoutFilter::OneSynthetic {
             return Reply::scim(StatusCode::OK, Bytes::from(synthetic()));
         }
         let members = self.settings.members_in_lists();
         let mut cursors = Vec::new();
         self.cursors(&mut cursors, found);
-        let start = matches!(self.window, Window::Index { .. }).then_some(found.start);
-        let begin = |out: &mut Vec<u8>, shown: usize| {
-            let total = match rules.total_results {
-                TotalResults::TrueTotal => Some(found.total),
-                TotalResults::PageLength => Some(shown),
-                TotalResults::OneMore => Some(found.total + 1),
-                TotalResults::Missing => None,
-            };
-            let per_page = match rules.items_per_page {
-                ItemsPerPage::Length => Some(shown),
-                ItemsPerPage::Limit => Some(self.window.count()),
-                ItemsPerPage::Missing => None,
-            };
-            head(out, total, start, per_page, &cursors);
+        let told = match rules.start_index {
+            StartIndex::FromZero => found.start.saturating_sub(1),
+            StartIndex::Honoured | StartIndex::Ignored => found.start,
         };
-        let records = || found.items.iter().filter_map(|at| store.get(*at).map(|record| (*at, record)));
-        let length: usize = records().map(|(_, record)| record.document.text().len() + 1).sum();
+        let start = matches!(self.window, Window::Index { .. }).then_some(told);
+        let shown = || {
+            let looked_up = found.items.iter().map(|Item { at, stale }| (*at, store.get(*at), stale.as_ref()));
+            looked_up.filter(|(_, record, stale)| record.is_some() || stale.is_some())
+        };
+        let (mut count, mut length) = (0, 0);
+        for (_, record, stale) in shown() {
+            count += 1;
+            length += 1 + stale.or(record.map(|record| record.document.text())).map_or(0, Bytes::len);
+        }
+        let total = match rules.total_results {
+            TotalResults::TrueTotal => Some(found.total),
+            TotalResults::PageLength => Some(count),
+            TotalResults::OneMore => Some(found.total + 1),
+            TotalResults::Missing => None,
+        };
+        let per_page = match rules.items_per_page {
+            ItemsPerPage::Length => Some(count),
+            ItemsPerPage::Limit => Some(self.window.count()),
+            ItemsPerPage::Missing => None,
+        };
         let mut out = Vec::with_capacity(length + cursors.len() + 192);
-        if store.has_stale() {
-            // Who is shown is known only at the end.
-            let mut body = Vec::with_capacity(length);
-            let mut shown = 0;
-            for (at, record) in records() {
-                let before = body.len();
-                if shown > 0 {
-                    body.push(b',');
-                }
-                if self.show(store, &mut body, at, record, members) {
-                    shown += 1;
-                } else {
-                    body.truncate(before);
-                }
+        head(&mut out, total, start, per_page, &cursors);
+        for (nth, (at, record, stale)) in shown().enumerate() {
+            if nth > 0 {
+                out.push(b',');
             }
-            begin(&mut out, shown);
-            out.append(&mut body);
-        } else {
-            begin(&mut out, records().count());
-            for (nth, (at, record)) in records().enumerate() {
-                if nth > 0 {
-                    out.push(b',');
-                }
-                self.show(store, &mut out, at, record, members);
-            }
+            self.show(store, &mut out, at, (record, stale), members);
         }
         out.extend_from_slice(b"]}");
         Reply::scim(StatusCode::OK, Bytes::from(out))
@@ -428,29 +446,26 @@ impl List {
         }
     }
 
-    /// Appends a resource. `false` where nobody can see it yet.
+    /// Appends a resource, or what it was before.
     fn show(
         &self,
         store: &Store,
         out: &mut Vec<u8>,
         at: Ref,
-        record: &Record,
+        (record, stale): (Option<&Record>, Option<&Bytes>),
         members: MembersShown,
-    ) -> bool {
-        let stale = store.stale(&record.id, self.now);
-        if stale == Some(None) {
-            return false;
-        }
+    ) {
         let projection = self.projections.as_ref().and_then(|projections| {
             self.kinds.iter().position(|kind| *kind == at.kind).map(|nth| &projections[nth])
         });
-        match (projection, stale.flatten()) {
-            (None, Some(text)) => out.extend_from_slice(text),
-            (None, None) if !record.on_request => store.show_into(out, at, record, members),
-            (projection, stale) => {
-                let text = match stale {
-                    Some(text) => text.clone(),
-                    None => store.shown(at, record, super::members_shown(projection, members)),
+        match (projection, record, stale) {
+            (None, _, Some(text)) => out.extend_from_slice(text),
+            (None, Some(record), None) if !record.on_request => store.show_into(out, at, record, members),
+            (projection, record, stale) => {
+                let text = match (stale, record) {
+                    (Some(text), _) => text.clone(),
+                    (None, Some(record)) => store.shown(at, record, super::members_shown(projection, members)),
+                    (None, None) => return,
                 };
                 let default;
                 let projection = if let Some(projection) = projection {
@@ -462,7 +477,6 @@ impl List {
                 out.extend_from_slice(&super::projected(&text, projection));
             }
         }
-        true
     }
 }
 

@@ -30,4 +30,5 @@ mod queries;
 mod raw;
 mod robust;
 mod robust_admin;
+mod switches;
 mod users;

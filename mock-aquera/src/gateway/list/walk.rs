@@ -1,4 +1,4 @@
-//! A walk over resources: which of them a filter selects, and where each stands in the order.
+//! A look at every resource of a type, some hundreds at a time, so that nobody else waits for the store.
 
 use std::sync::Mutex;
 
@@ -8,13 +8,21 @@ use scim::sort::SortBy;
 use super::super::filters::{Comparing, Indexed};
 use super::super::page::{Position, Rank};
 use super::super::partial;
-use super::{Chosen, List};
+use super::List;
 use crate::lock;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
 
 /// How many resources a walk looks at before it lets others at the store.
 const STRIDE: usize = 256;
+
+/// A resource that a query selects.
+pub(super) struct Chosen {
+    pub(super) key: Rank,
+    pub(super) at: Position,
+    pub(super) slot: u32,
+    pub(super) stale: Option<Bytes>,
+}
 
 /// A walk over the resources of one type.
 pub(super) struct Walk<'l> {
@@ -26,6 +34,7 @@ pub(super) struct Walk<'l> {
     /// Whether that is worked out when somebody reads.
     computed: bool,
     sort: Option<&'l SortBy>,
+    hides_inactive: bool,
 }
 
 impl<'l> Walk<'l> {
@@ -44,6 +53,7 @@ impl<'l> Walk<'l> {
             kind_at,
             needed,
             sort,
+            hides_inactive: list.settings.hides_inactive(kind_at),
         }
     }
 
@@ -62,6 +72,21 @@ impl<'l> Walk<'l> {
         }
     }
 
+    /// What is looked at of a resource, and whether that is what it was before; nothing where nobody sees it.
+    fn looked_at(&self, store: &Store, slot: u32, record: &Record) -> Option<(Bytes, bool)> {
+        match store.stale(&record.id, self.list.now) {
+            None if self.hides_inactive && !record.active => None,
+            None => Some((self.text(store, slot, record), false)),
+            // What was there before has another place in the order where the id is used again.
+            Some(stale) if stale.order != record.order => None,
+            Some(stale) => stale.shown.clone().filter(|text| self.sees(text)).map(|text| (text, true)),
+        }
+    }
+
+    fn sees(&self, text: &[u8]) -> bool {
+        !self.hides_inactive || partial::is_active(text)
+    }
+
     pub(super) fn candidates(&self, store: &Store, indexed: &Indexed<'_>, chosen: &mut Vec<Chosen>) {
         let kind = self.kind_at;
         let slots = match indexed {
@@ -71,8 +96,9 @@ impl<'l> Walk<'l> {
         };
         for slot in slots {
             let Some(record) = store.get(Ref { kind, slot }) else { continue };
-            if let Some(key) = self.judge(&self.text(store, slot, record)) {
-                chosen.push((key, Position { kind, number: record.order }, slot));
+            let looked_at = self.looked_at(store, slot, record);
+            if let Some(key) = looked_at.and_then(|(text, _)| self.judge(&text)) {
+                chosen.push(Chosen { key, at: Position { kind, number: record.order }, slot, stale: None });
             }
         }
     }
@@ -81,22 +107,38 @@ impl<'l> Walk<'l> {
         let kind = self.kind_at;
         let mut after = None;
         loop {
-            let some: Vec<(u64, u32, Bytes)> = {
+            let mut last = None;
+            let some: Vec<(u64, u32, Bytes, bool)> = {
                 let store = lock(store);
                 let order = store.table(kind).order.after(after).take(STRIDE);
                 order
+                    .inspect(|(number, _)| last = Some(*number))
                     .filter_map(|(number, slot)| {
                         let record = store.get(Ref { kind, slot })?;
-                        Some((number, slot, self.text(&store, slot, record)))
+                        let (text, stale) = self.looked_at(&store, slot, record)?;
+                        Some((number, slot, text, stale))
                     })
                     .collect()
             };
-            let Some((last, ..)) = some.last() else { return };
-            after = Some(*last);
-            for (number, slot, text) in some {
+            if last.is_none() {
+                return;
+            }
+            after = last;
+            for (number, slot, text, stale) in some {
                 if let Some(key) = self.judge(&text) {
-                    chosen.push((key, Position { kind, number }, slot));
+                    let stale = stale.then_some(text);
+                    chosen.push(Chosen { key, at: Position { kind, number }, slot, stale });
                 }
+            }
+        }
+    }
+
+    /// What is gone, and was there before a write that reads don't show yet.
+    pub(super) fn gone(&self, store: &Store, chosen: &mut Vec<Chosen>) {
+        let kind = self.kind_at;
+        for (number, text) in store.gone(kind, self.list.now) {
+            if let Some(key) = self.judge(&text).filter(|_| self.sees(&text)) {
+                chosen.push(Chosen { key, at: Position { kind, number }, slot: u32::MAX, stale: Some(text) });
             }
         }
     }

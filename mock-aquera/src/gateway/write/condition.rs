@@ -29,21 +29,21 @@ pub(in crate::gateway) fn other_version(
     if !scene.conditional {
         return None;
     }
-    if names_version(scene, &header::IF_MATCH, store, record) == Some(false) {
-        return Some(Problem::VersionMismatch { header: "If-Match", etag: store.etag(record) });
+    let etag = store.etag(record);
+    if names_version(scene, &header::IF_MATCH, &etag) == Some(false) {
+        return Some(Problem::VersionMismatch { header: "If-Match", etag });
     }
     // RFC 9110 §13.1.2: what would spare a read an answer keeps a write from happening.
-    (names_version(scene, &header::IF_NONE_MATCH, store, record) == Some(true))
-        .then(|| Problem::VersionMismatch { header: "If-None-Match", etag: store.etag(record) })
+    (names_version(scene, &header::IF_NONE_MATCH, &etag) == Some(true))
+        .then_some(Problem::VersionMismatch { header: "If-None-Match", etag })
 }
 
 /// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,
 /// since all of ours are weak (RFC 7644 §3.14).
-pub(super) fn names_version(
+pub(in crate::gateway) fn names_version(
     scene: &Scene<'_>,
     name: &HeaderName,
-    store: &Store,
-    record: &Record,
+    own: &str,
 ) -> Option<bool> {
     if scene.settings.profile.features.etag != EtagRule::Works {
         return None;
@@ -51,7 +51,7 @@ pub(super) fn names_version(
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let mut values = scene.headers.get_all(name).iter().peekable();
     values.peek()?;
-    let own = opaque(&store.etag(record));
+    let own = opaque(own);
     Some(values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|tag| {
         let tag = opaque(tag);
         tag == "*" || tag == own
