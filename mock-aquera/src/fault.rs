@@ -58,6 +58,9 @@ pub enum Phase {
 ///
 /// A rule that doesn't say when strikes once; one that says it otherwise than by `times`, without end.
 ///
+/// A request whose credentials are wrong is answered 401 before any rule looks at it. Of the others each one counts for
+/// every rule that matches, whatever else is wrong with it.
+///
 /// ```
 /// use mock_aquera::Fault;
 ///

@@ -16,6 +16,7 @@ mod query;
 mod quick;
 pub(crate) mod resource;
 pub(crate) mod shape;
+mod stale;
 mod write;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -107,19 +108,20 @@ pub(crate) fn target<'p>(settings: &Settings, path: &'p str) -> Target<'p> {
     let (first, second, third) = (segments.next().unwrap_or_default(), segments.next(), segments.next());
     let exact = settings.profile.requests.path_case == PathCase::Exact;
     let is = |name: &str| first == name || (!exact && first.eq_ignore_ascii_case(name));
+    let is_search = |name: &str| name == ".search" || (!exact && name.eq_ignore_ascii_case(".search"));
     if third.is_some() {
         return Target::Nothing;
     }
     if let Some(kind) = settings.types.at_endpoint(first, exact) {
         return match second {
             None => Target::Collection(kind),
-            Some(".search") => Target::Search(kind),
+            Some(name) if is_search(name) => Target::Search(kind),
             Some(id) => Target::Resource(kind, id),
         };
     }
     match second {
         None if first.is_empty() => Target::Root,
-        None if first == ".search" => Target::RootSearch,
+        None if is_search(first) => Target::RootSearch,
         None if is("Me") => Target::Me,
         None if is("Bulk") => Target::Bulk,
         None if is("ServiceProviderConfig") => Target::Configuration,

@@ -70,7 +70,7 @@ pub use profile::{
     DeactivatedUsers, DeleteRule, Deviation, Dialect, Dialects, Difference, DisableRule, DiscoveryAccess,
     DiscoveryRules, DownstreamDelete, EmailValue, Endpoint, ErrorBody, ErrorContentType, ErrorRules,
     EtagRule, Feature, FeatureRules, FilterCase, FilterMiss, FilterRules, FilterSubset,
-    FilteredGroupsStartIndex, GatewayRules, Ids, ItemsPerPage, ListRules, Location, MembersInLists,
+    FilteredGroupsStartIndex, GatewayRules, Ids, ItemsPerPage, ListRules, Location, MembersInLists, MembersPastCut,
     MembersShown, OperationRule, Pages, ParsePeriodError, PartialUpdateRule, PastEnd, PatchReply, PatchRule,
     PathCase, Period, Presence, Profile, ProfileError, PutMissingAttributes, PutRule, PutWithoutActive,
     RateLimit, RateMethods, RatePer, ReplyBody, ReplyContentType, ReplyRules, RequestContentType,

@@ -20,6 +20,7 @@ use crate::application::{
 use crate::auth::{Auth, Gatekeeper};
 use crate::clock::{AppClock, Clock};
 use crate::fault::Fault;
+use crate::gateway::shape;
 use crate::journal::JournalLimits;
 use crate::lock;
 use crate::net::{Handler, ReplyBody, Wire};
@@ -194,7 +195,8 @@ impl Server {
         let (parts, body) = request.into_parts();
         let application = match self.application_for(name, &parts.headers) {
             Ok(application) => application,
-            Err(reply) => return unread(reply, body).await,
+            // Only the command line says how what doesn't exist yet behaves.
+            Err(reply) => return unread(shape::shape(&self.defaults.profile, "", reply), body).await,
         };
         let body = if body.is_end_stream() {
             Ok(Bytes::new())

@@ -27,6 +27,7 @@ use content::{Content, Key};
 use document::{Document, Meta};
 use index::Index;
 use members::Members;
+use show::MembersShown;
 pub(crate) use table::{Record, Table};
 
 /// Where a resource is: its type and its place there. A place is used again once its resource is gone.
@@ -44,6 +45,13 @@ pub(crate) struct Past {
     pub(crate) version: u64,
 }
 
+impl Stale {
+    /// Whether it was a resource of this type.
+    pub(crate) fn is_of(&self, kind: u16) -> bool {
+        self.kind == kind
+    }
+}
+
 /// All resources of one application.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -55,8 +63,22 @@ pub(crate) struct Store {
     /// How often an id was drawn.
     drawn: u64,
     freed_ids: Vec<Arc<str>>,
-    /// What reads still show, by id: until when, and nothing where the resource was not there.
-    stale: HashMap<Arc<str>, (Timestamp, Option<Bytes>)>,
+    /// How many resources are out of sight.
+    hidden: usize,
+    /// What reads still show, by id, the oldest first.
+    stale: HashMap<Arc<str>, Vec<Stale>>,
+}
+
+/// What reads of an id show until an instant.
+#[derive(Debug)]
+pub(crate) struct Stale {
+    until: Timestamp,
+    kind: u16,
+    /// The place in the order of creation.
+    pub(crate) order: u64,
+    pub(crate) etag: String,
+    /// Nothing where the resource was not there.
+    pub(crate) shown: Option<Bytes>,
 }
 
 impl Store {
@@ -70,6 +92,7 @@ impl Store {
             random: StdRng::seed_from_u64(seed),
             drawn: 0,
             freed_ids: Vec::new(),
+            hidden: 0,
             stale: HashMap::new(),
         }
     }
@@ -133,11 +156,15 @@ impl Store {
     pub(crate) fn taken<'s>(&'s self, kind: u16, keys: &[Key], except: Option<u32>) -> Option<&'s str> {
         let watched = &self.types.get(kind).watched;
         let table = self.table(kind);
-        let unique = keys.iter().filter(|key| watched.get(usize::from(key.index)).is_some_and(|w| w.unique));
-        unique.into_iter().find_map(|key| {
+        keys.iter().find_map(|key| {
+            let index = watched.get(usize::from(key.index))?;
+            // Nothing says that two accounts may not share an `externalId`; one that was deleted softly keeps it.
+            if !index.unique && (self.hidden == 0 || index.text != "externalId") {
+                return None;
+            }
             let mut others = table.having(usize::from(key.index), &key.text);
-            others.find(|(slot, _)| Some(*slot) != except)?;
-            Some(watched[usize::from(key.index)].text.as_str())
+            others.find(|(slot, record)| Some(*slot) != except && (index.unique || record.hidden))?;
+            Some(index.text.as_str())
         })
     }
 
@@ -334,6 +361,7 @@ impl Store {
         self.unlink(at);
         if let Some(id) = self.table_mut(at.kind).hide(at.slot) {
             self.ids.remove(&id, at);
+            self.hidden += 1;
         }
         if let Some(kind) = self.types.of_role(Role::Group) {
             for slot in groups {
@@ -342,29 +370,39 @@ impl Store {
         }
     }
 
-    /// Lets reads of a resource show what it was, until an instant. The first of several writes counts.
-    pub(crate) fn keep_stale(
-        &mut self,
-        id: &Arc<str>,
-        until: Timestamp,
-        now: Timestamp,
-        shown: Option<Bytes>,
-    ) {
-        self.stale.retain(|_, (until, _)| *until > now);
-        self.stale.entry(Arc::clone(id)).or_insert((until, shown));
+    /// Lets reads show until an instant what a resource is now: `members` says how, and nothing that it isn't there.
+    pub(crate) fn keep_stale(&mut self, at: Ref, until: Timestamp, now: Timestamp, members: Option<MembersShown>) {
+        let Some(record) = self.get(at) else { return };
+        let id = Arc::clone(&record.id);
+        let shown = members.map(|members| self.shown(at, record, members));
+        let stale = Stale { until, kind: at.kind, order: record.order, etag: self.etag(record), shown };
+        self.stale.retain(|_, kept| {
+            kept.retain(|stale| stale.until > now);
+            !kept.is_empty()
+        });
+        self.stale.entry(id).or_default().push(stale);
     }
 
-    /// What reads of an id still show: `Some(None)` where it was not there.
-    pub(crate) fn stale(&self, id: &str, now: Timestamp) -> Option<Option<&Bytes>> {
+    /// What reads of an id still show.
+    pub(crate) fn stale(&self, id: &str, now: Timestamp) -> Option<&Stale> {
         if self.stale.is_empty() {
             return None;
         }
-        self.stale.get(id).filter(|(until, _)| *until > now).map(|(_, shown)| shown.as_ref())
+        self.stale.get(id)?.iter().find(|stale| stale.until > now)
     }
 
-    /// Whether some read may show what was.
-    pub(crate) fn has_stale(&self) -> bool {
-        !self.stale.is_empty()
+    /// Whether some read shows what was.
+    pub(crate) fn has_stale(&self, now: Timestamp) -> bool {
+        self.stale.values().flatten().any(|stale| stale.until > now)
+    }
+
+    /// What lists of a type still show though it is gone: its place in the order, and the text.
+    pub(crate) fn gone(&self, kind: u16, now: Timestamp) -> Vec<(u64, Bytes)> {
+        let shown = self.stale.iter().filter_map(|(id, _)| Some((id, self.stale(id, now)?)));
+        let gone = shown.filter(|(id, stale)| {
+            stale.kind == kind && self.find_in(kind, id).is_none_or(|(_, record)| record.order != stale.order)
+        });
+        gone.filter_map(|(_, stale)| Some((stale.order, stale.shown.clone()?))).collect()
     }
 
     /// Whether indexes, order, totals and memberships agree with the resources. For tests; takes its time.

@@ -25,11 +25,14 @@ mod dialect;
 mod diff;
 mod known;
 mod request;
+mod unknown;
 mod values;
 
 pub use apply::{apply, apply_with};
 pub use dialect::{Dialect, Dialects};
 pub use diff::diff;
+pub use unknown::drop_unknown;
+
 use serde_json::Value;
 
 use crate::{error::ScimType, filter::ParseError, path::PatchPath, validate::Problem};

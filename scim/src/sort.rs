@@ -218,7 +218,9 @@ impl SortKey {
     pub fn to_bytes(&self) -> Vec<u8> {
         let with = |tag: u8, parts: &[&[u8]]| {
             let mut bytes = vec![tag];
-            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            for part in parts {
+                bytes.extend_from_slice(part);
+            }
             bytes
         };
         match &self.0 {

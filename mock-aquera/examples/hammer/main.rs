@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use mock_aquera::MockAquera;
-use work::{Plan, Until, broken_invariants, hammer};
+use work::{Plan, broken_invariants, hammer};
 
 /// Hammers a mock with mixed writes and checks what is left.
 #[derive(Debug, Parser)]
@@ -37,8 +37,8 @@ async fn main() -> ExitCode {
     };
     println!("hammer: {clients} clients for {seconds} s, seed {seed}");
     let begun = Instant::now();
-    let until = Until::Instant(begun + Duration::from_secs(seconds));
-    let tally = hammer(&mock, Plan { clients, seed, until }).await;
+    let end = Some(begun + Duration::from_secs(seconds));
+    let tally = hammer(&mock, Plan { clients, seed, operations: u64::MAX, end }).await;
     let took = begun.elapsed();
     println!("{tally}");
     let (users, groups) = (tally.users, tally.groups);

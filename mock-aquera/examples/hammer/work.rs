@@ -28,44 +28,37 @@ const NAMES: u32 = 600;
 const GROUPS: usize = 60;
 
 /// What went wrong: a request without an answer, or an answer that none of this can have.
-pub type Fault = String;
+pub(crate) type Fault = String;
 
 /// How hard, and how long.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// How many clients at once.
-    pub clients: u64,
+    pub(crate) clients: u64,
     /// Decides what each of them does.
-    pub seed: u64,
+    pub(crate) seed: u64,
+    /// How many operations each of them does at most.
+    pub(crate) operations: u64,
     /// When each of them stops.
-    pub until: Until,
-}
-
-/// When a client stops.
-#[derive(Debug, Clone, Copy)]
-pub enum Until {
-    /// After so many operations of its own.
-    Operations(u64),
-    /// At this instant.
-    Instant(Instant),
+    pub(crate) end: Option<Instant>,
 }
 
 /// What was done.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// How many answers of each status each kind of operation got.
-    pub answers: BTreeMap<(&'static str, u16), u64>,
+    pub(crate) answers: BTreeMap<(&'static str, u16), u64>,
     /// Users made and deleted, as the answers say.
-    pub users: (u64, u64),
+    pub(crate) users: (u64, u64),
     /// Groups made and deleted.
-    pub groups: (u64, u64),
+    pub(crate) groups: (u64, u64),
     /// What no operation may be answered; the first few.
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
 }
 
 impl Tally {
     /// How many requests were answered.
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.answers.values().sum()
     }
 
@@ -106,7 +99,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Lets the clients loose and gives back what they did.
-pub async fn hammer(mock: &MockAquera, plan: Plan) -> Tally {
+pub(crate) async fn hammer(mock: &MockAquera, plan: Plan) -> Tally {
     let known = Arc::new(Known::default());
     let clients: Vec<_> = (0..plan.clients)
         .map(|nth| {
@@ -118,7 +111,7 @@ pub async fn hammer(mock: &MockAquera, plan: Plan) -> Tally {
                 random,
                 tally: Tally::default(),
             };
-            tokio::spawn(client.run(plan.until))
+            tokio::spawn(client.run(plan.operations, plan.end))
         })
         .collect();
     let mut tally = Tally::default();
@@ -140,22 +133,17 @@ struct Client {
 }
 
 impl Client {
-    async fn run(mut self, until: Until) -> Tally {
-        let mut done = 0;
-        loop {
-            let over = match until {
-                Until::Operations(count) => done >= count,
-                Until::Instant(end) => Instant::now() >= end,
-            };
-            if over || self.tally.faults.len() > 3 {
-                return self.tally;
+    async fn run(mut self, operations: u64, end: Option<Instant>) -> Tally {
+        for _ in 0..operations {
+            if end.is_some_and(|end| Instant::now() >= end) || self.tally.faults.len() > 3 {
+                break;
             }
             if let Err(fault) = self.step().await {
                 self.tally.faults.push(fault);
                 self.line = None;
             }
-            done += 1;
         }
+        self.tally
     }
 
     async fn step(&mut self) -> Result<(), Fault> {
@@ -216,7 +204,7 @@ impl Client {
 
     async fn rename_user(&mut self) -> Result<(), Fault> {
         let (id, name) = (self.user_id(), self.name());
-        let body = patch(json!([{"op": "replace", "path": "userName", "value": name}]));
+        let body = patch(&json!([{"op": "replace", "path": "userName", "value": name}]));
         self.send("rename user", Method::PATCH, &format!("/Users/{id}"), Some(body), &[200, 404, 409])
             .await?;
         Ok(())
@@ -230,7 +218,7 @@ impl Client {
             _ => json!([{"op": "remove", "path": "emails[type eq \"work\"]"}]),
         };
         let expected = [200, 400, 404];
-        self.send("patch user", Method::PATCH, &format!("/Users/{id}"), Some(patch(operations)), &expected)
+        self.send("patch user", Method::PATCH, &format!("/Users/{id}"), Some(patch(&operations)), &expected)
             .await?;
         Ok(())
     }
@@ -289,7 +277,7 @@ impl Client {
             "change members",
             Method::PATCH,
             &format!("/Groups/{id}"),
-            Some(patch(operations)),
+            Some(patch(&operations)),
             &expected,
         )
         .await?;
@@ -298,7 +286,8 @@ impl Client {
 
     async fn rename_group(&mut self) -> Result<(), Fault> {
         let (id, name) = (self.group_id(), self.random.random_range(0..NAMES));
-        let body = patch(json!([{"op": "replace", "path": "displayName", "value": format!("group-{name}")}]));
+        let body =
+            patch(&json!([{"op": "replace", "path": "displayName", "value": format!("group-{name}")}]));
         self.send("rename group", Method::PATCH, &format!("/Groups/{id}"), Some(body), &[200, 404, 409])
             .await?;
         Ok(())
@@ -377,7 +366,7 @@ impl Client {
     ) -> Result<(u16, Value), Fault> {
         let said = format!("{what}: {method} {path}");
         let (status, body) =
-            match tokio::time::timeout(Duration::from_secs(60), self.exchange(method, path, body)).await {
+            match tokio::time::timeout(Duration::from_mins(1), self.exchange(method, path, body)).await {
                 Ok(answer) => answer.map_err(|error| format!("{said}: {error}"))?,
                 Err(_) => return Err(format!("{said}: no answer within a minute")),
             };
@@ -431,7 +420,7 @@ async fn ask(
     Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? }))
 }
 
-fn patch(operations: Value) -> Value {
+fn patch(operations: &Value) -> Value {
     json!({"schemas": [PATCH], "Operations": operations})
 }
 
@@ -440,7 +429,7 @@ fn id_of(body: &Value) -> Result<String, Fault> {
 }
 
 /// What has to hold once nobody writes any more; what doesn't is told.
-pub async fn broken_invariants(mock: &MockAquera, tally: &Tally) -> Vec<Fault> {
+pub(crate) async fn broken_invariants(mock: &MockAquera, tally: &Tally) -> Vec<Fault> {
     let application = mock.default_application();
     let mut broken = tally.faults.clone();
     let mut check = |holds: bool, what: String| {

@@ -251,6 +251,11 @@ impl Application {
             let reply = unauthorized(&settings.gatekeeper, &access);
             return self.leave(&settings, parts, body, now, reply, &Verdict::default(), None);
         };
+        // Before the faults: what waits on account of one is among those that are on their way.
+        let admission = match self.admit(&settings, parts, path, now) {
+            Ok(admission) => admission,
+            Err(reply) => return self.leave(&settings, parts, body, now, reply, &Verdict::default(), None),
+        };
         let verdict = self.strike(&settings, &parts.method, path, body, now);
         let waiting = |reply| {
             verdict.strikes.as_ref().map(|strikes| Waiting {
@@ -265,7 +270,6 @@ impl Application {
         if let Some(waiting) = waiting(None) {
             waiting.pass(Phase::BeforeEffect).await;
         }
-        let mut admission = Admission::default();
         let mut reply = if let Some(struck) = verdict.before() {
             self.struck(&settings, struck, parts)
         } else if let Some(problem) = head_problem(&settings, parts, &glance) {
@@ -273,17 +277,11 @@ impl Application {
         } else if let Err(problem) = &incoming.body {
             Reply::from(problem.clone())
         } else {
-            match self.admit(&settings, parts, path, now) {
-                Ok(admitted) => {
-                    admission = admitted;
-                    let step = {
-                        let scene = self.scene(&settings, &incoming, &glance, body, now, principal.me);
-                        gateway::handle(&scene)
-                    };
-                    self.finish(step).await
-                }
-                Err(reply) => reply,
-            }
+            let step = {
+                let scene = self.scene(&settings, &incoming, &glance, body, now, principal.me);
+                gateway::handle(&scene)
+            };
+            self.finish(step).await
         };
         if let Some(waiting) = waiting(Some(&reply)) {
             waiting.pass(Phase::AfterEffect).await;
@@ -350,13 +348,14 @@ impl Application {
         let kind = target.resource().0.map(|kind| settings.types.get(kind));
         let route = match target {
             Target::Resource(kind, _) => format!("/{}/{{id}}", settings.types.get(kind).endpoint),
-            _ => path.to_owned(),
+            Target::Collection(kind) => format!("/{}", settings.types.get(kind).endpoint),
+            _ => path.trim_end_matches('/').to_owned(),
         };
         let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let asked = Asked {
             token: token.unwrap_or_default(),
             route: &route,
-            resource_type: kind.map(|kind| kind.name()),
+            resource_type: kind.map(crate::types::Kind::name),
             method: &parts.method,
             search: matches!(target, Target::RootSearch | Target::Search(_)),
         };
@@ -419,10 +418,14 @@ impl Application {
             }
             FaultKind::ExpireToken => {
                 gatekeeper.expire_token(&parts.headers);
-                unauthorized(gatekeeper, &Access::Refused(Refusal::ExpiredToken))
+                unauthorized(gatekeeper, &refused(parts, Refusal::LockedOut, Refusal::ExpiredToken))
             }
-            FaultKind::Revoke => unauthorized(gatekeeper, &Access::Refused(Refusal::RevokedToken)),
-            FaultKind::Unauthorized => unauthorized(gatekeeper, &Access::Refused(Refusal::UnknownToken)),
+            FaultKind::Revoke => {
+                unauthorized(gatekeeper, &refused(parts, Refusal::LockedOut, Refusal::RevokedToken))
+            }
+            FaultKind::Unauthorized => {
+                unauthorized(gatekeeper, &refused(parts, Refusal::WrongPassword, Refusal::UnknownToken))
+            }
             _ => Reply::empty(StatusCode::SERVICE_UNAVAILABLE),
         }
     }
@@ -490,6 +493,17 @@ fn head_problem(settings: &Settings, parts: &Parts, glance: &Glance) -> Option<P
     }
     let most = rules.max_headers.get() as usize;
     (glance.length > most).then_some(Problem::HeadersTooLarge(most))
+}
+
+/// What is said of credentials that a fault refuses, a password or a token.
+fn refused(parts: &Parts, password: Refusal, token: Refusal) -> Access {
+    match parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes) {
+        None => Access::Missing,
+        Some(sent) if sent.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic ")) => {
+            Access::Refused(password)
+        }
+        Some(_) => Access::Refused(token),
+    }
 }
 
 /// Whether a fault puts an answer of its own in the place of the true one.

@@ -6,9 +6,9 @@ use crate::auth::{Auth, Gatekeeper};
 use crate::gateway::discovery::Documents;
 use crate::gateway::{patches_are_plain, resource, shape};
 use crate::profile::rate::Buckets;
-use crate::profile::{self, FilterRules, ListRules, Profile};
+use crate::profile::{self, DeactivatedUsers, FilterRules, ListRules, Profile};
 use crate::store::show::MembersShown;
-use crate::types::Types;
+use crate::types::{Role, Types};
 
 /// The settings of an application. Another set takes their place; they are never changed.
 #[derive(Debug)]
@@ -37,7 +37,9 @@ impl Settings {
         types: Arc<Types>,
     ) -> Self {
         Self {
-            plain_lists: profile.filter == FilterRules::default() && profile.list == ListRules::default(),
+            plain_lists: profile.filter == FilterRules::default()
+                && profile.list == ListRules::default()
+                && profile.application.deactivated_users == DeactivatedUsers::Readable,
             plain_patches: patches_are_plain(&profile),
             plain_replies: shape::is_plain(&profile),
             normalises: resource::normalises(&profile),
@@ -63,6 +65,12 @@ impl Settings {
     pub(crate) fn documents(&self) -> &Documents {
         self.documents
             .get_or_init(|| Documents::new(&self.profile, self.gatekeeper.accepted(), &self.scim_url))
+    }
+
+    /// Whether resources of a type are out of sight while they are not active.
+    pub(crate) fn hides_inactive(&self, kind: u16) -> bool {
+        self.profile.application.deactivated_users == DeactivatedUsers::Answer404
+            && self.types.get(kind).role == Role::User
     }
 
     /// How one group shows its members.

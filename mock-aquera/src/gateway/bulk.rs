@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use scim::error::error_body;
+use scim::error::ScimType;
 use scim::path::get_ci;
 use scim::schema::{BULK_REQUEST_URN, BULK_RESPONSE_URN};
 use serde_json::{Map, Value, json};
 
-use super::{Refusal, Scene, Step, Target, handle, target};
+use super::{Refusal, Scene, Step, Target, handle, shape, target};
 use crate::hops::Downstreams;
 use crate::journal::Downstream;
 use crate::problem::Problem;
@@ -154,7 +154,10 @@ impl<'a> Run<'a> {
             else {
                 continue;
             };
-            if promised.insert(bulk_id.clone(), (at, store.new_id())).is_some() {
+            let name = get_ci_text(&operation.data, "userName");
+            let name = name.filter(|name| promised.values().all(|(_, id)| **id != **name));
+            let id = super::write::new_id(scene, &mut store, name.map(Arc::from));
+            if promised.insert(bulk_id.clone(), (at, id)).is_some() {
                 return Err(syntax(format!("Operations[{at}].bulkId `{bulk_id}` is used twice")));
             }
         }
@@ -212,13 +215,15 @@ impl<'a> Run<'a> {
             if self.states[other] == (State::Done { failed: true }) {
                 let name = self.operations[other].bulk_id.clone().unwrap_or_default();
                 let why = format!("what bulkId `{name}` was to create does not exist");
-                return self.settle(at, failure(StatusCode::CONFLICT, &why));
+                let outcome = self.failure(StatusCode::CONFLICT, why);
+                return self.settle(at, outcome);
             }
         }
         let mut data = self.operations[at].data.clone();
         if let Some(name) = unresolved(&data).or_else(|| reference_in(&self.operations[at].path)) {
             let why = format!("no POST of this request has the bulkId `{name}`");
-            return self.settle(at, failure(StatusCode::BAD_REQUEST, &why));
+            let outcome = self.failure(StatusCode::BAD_REQUEST, why);
+            return self.settle(at, outcome);
         }
         let begun: Vec<Arc<str>> = self.operations[at]
             .needs
@@ -226,8 +231,10 @@ impl<'a> Run<'a> {
             .filter(|other| self.states[**other] == State::Begun)
             .filter_map(|other| self.promised_of(*other))
             .collect();
-        let late = take_members(&mut data, &begun);
         let reserved = self.promised_of(at);
+        // A group may be its own member.
+        let begun: Vec<Arc<str>> = begun.into_iter().chain(reserved.clone()).collect();
+        let late = take_members(&mut data, &begun);
         let group = reserved
             .clone()
             .or_else(|| self.operations[at].path.rsplit('/').next().map(|id| Arc::from(super::decoded(id))));
@@ -263,7 +270,7 @@ impl<'a> Run<'a> {
         };
         if !fits {
             let why = format!("{} {} is no operation of a bulk request", operation.method, operation.path);
-            return failure(StatusCode::BAD_REQUEST, &why);
+            return self.failure(StatusCode::BAD_REQUEST, why);
         }
         let mut headers = HeaderMap::new();
         if let Some(version) = operation.version.as_deref().and_then(|v| HeaderValue::from_str(v).ok()) {
@@ -293,8 +300,7 @@ impl<'a> Run<'a> {
             status: reply.status,
             version: text(header::ETAG),
             location,
-            response: (!reply.status.is_success())
-                .then(|| serde_json::from_slice(&reply.body).unwrap_or_default()),
+            response: (!reply.status.is_success()).then(|| self.response(&reply)).flatten(),
         };
         self.downstream.extend(reply.downstream.to_list());
         self.reply.changes.extend(reply.changes);
@@ -304,6 +310,21 @@ impl<'a> Run<'a> {
             }
         }
         outcome
+    }
+
+    /// The body of an error, in the form that the profile gives to errors.
+    fn response(&self, reply: &Reply) -> Option<Value> {
+        let body = match &reply.problem {
+            Some(problem) => shape::error_body(&self.scene.settings.profile.errors, problem).0,
+            None => String::from_utf8_lossy(&reply.body).into_owned(),
+        };
+        (!body.is_empty()).then(|| serde_json::from_str(&body).unwrap_or(Value::String(body)))
+    }
+
+    fn failure(&self, status: StatusCode, why: String) -> Outcome {
+        let scim_type = (status == StatusCode::BAD_REQUEST).then_some(ScimType::InvalidValue);
+        let reply = Reply::from(Problem::by_profile(status.as_u16(), scim_type, why));
+        Outcome { status, location: None, version: None, response: self.response(&reply) }
     }
 
     fn location(&self, aim: Target<'_>) -> Option<String> {
@@ -366,14 +387,8 @@ impl<'a> Run<'a> {
     }
 }
 
-fn failure(status: StatusCode, why: &str) -> Outcome {
-    let scim_type = (status == StatusCode::BAD_REQUEST).then_some(scim::error::ScimType::InvalidValue);
-    Outcome {
-        status,
-        location: None,
-        version: None,
-        response: Some(error_body(status.as_u16(), scim_type, why)),
-    }
+fn get_ci_text<'d>(data: &'d Value, name: &str) -> Option<&'d str> {
+    get_ci(data.as_object()?, name)?.as_str()
 }
 
 fn reference_in(path: &str) -> Option<String> {
@@ -391,10 +406,32 @@ fn put_in_place(data: &mut Value, promised: &HashMap<String, (usize, Arc<str>)>,
         }
         Value::Array(items) => items.iter_mut().for_each(|item| put_in_place(item, promised, needs)),
         Value::Object(members) => {
-            members.values_mut().for_each(|value| put_in_place(value, promised, needs));
+            for (name, value) in members {
+                match value {
+                    Value::String(path) if name == "path" => put_in_path(path, promised, needs),
+                    value => put_in_place(value, promised, needs),
+                }
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// The same for the references that a path compares with: `members[value eq "bulkId:ann"]`.
+fn put_in_path(path: &mut String, promised: &HashMap<String, (usize, Arc<str>)>, needs: &mut Vec<usize>) {
+    if !path.contains(REFERENCE) {
+        return;
+    }
+    let parts =
+        path.split('"').map(|part| match part.strip_prefix(REFERENCE).and_then(|name| promised.get(name)) {
+            Some((at, id)) => {
+                needs.push(*at);
+                &**id
+            }
+            None => part,
+        });
+    let put: Vec<&str> = parts.collect();
+    *path = put.join("\"");
 }
 
 /// The name in a reference that is left.

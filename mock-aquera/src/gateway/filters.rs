@@ -7,7 +7,7 @@ use scim::schema::SchemaSet;
 
 use crate::problem::Problem;
 use crate::profile::{FilterCase, FilterRules, FilterSubset, UnsupportedFilter};
-use crate::types::Kind;
+use crate::types::{Kind, Role};
 
 /// What becomes of a filter.
 #[derive(Debug)]
@@ -38,6 +38,9 @@ pub(super) fn take(text: &str, rules: &FilterRules, kinds: &[&Kind]) -> Result<T
         Err(error) => return Err(Problem::BadFilter(format!("{error}: {}", marked(text, &error)))),
     };
     if let Some(path) = unknown(&filter, kinds) {
+        if rules.unsupported == UnsupportedFilter::Empty200 {
+            return Ok(Taken::Nothing);
+        }
         return Err(Problem::BadFilter(format!("{path} is not an attribute of {}", names(kinds))));
     }
     if let Some(path) = looks_at_secret(&filter, kinds) {
@@ -46,6 +49,12 @@ pub(super) fn take(text: &str, rules: &FilterRules, kinds: &[&Kind]) -> Result<T
             Some(ScimType::Sensitive),
             format!("{path} is never returned, and a filter would give it away"),
         ));
+    }
+    if let Some(most) = rules.max_terms.map(|most| most.get() as usize)
+        && filter.terms() > most
+    {
+        let terms = filter.terms();
+        return Err(Problem::BadFilter(format!("it has {terms} comparisons, and {most} are the most")));
     }
     match outside(&filter, rules) {
         Some(why) => unsupported(why),
@@ -92,11 +101,6 @@ fn looks_at_secret(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
 
 /// What in a filter is beyond the rules.
 fn outside(filter: &Filter, rules: &FilterRules) -> Option<String> {
-    if let Some(most) = rules.max_terms.map(|most| most.get() as usize)
-        && filter.terms() > most
-    {
-        return Some(format!("it has {} comparisons, and {most} are the most", filter.terms()));
-    }
     let allowed: &[Operator] = match rules.subset {
         FilterSubset::Full => return outside_attributes(filter, rules),
         FilterSubset::Eq => &[Operator::Compare(CompareOp::Eq)],
@@ -154,28 +158,37 @@ pub(super) enum Indexed<'f> {
     Id(&'f str),
     /// A watched path, by its position, and the text.
     Watched(usize, &'f str),
+    /// The groups of the member with this id.
+    MemberOf(&'f str),
+}
+
+/// What answers `path eq "text"`.
+fn equality<'f>(path: &AttrPath, text: &'f str, kind: &Kind) -> Option<Indexed<'f>> {
+    let own = path.urn.as_ref().is_none_or(|urn| urn == kind.schemas.core().id());
+    let is = |name: &str| own && path.name == *name;
+    if is("id") && path.sub.is_none() {
+        return Some(Indexed::Id(text));
+    }
+    if kind.role == Role::Group && is("members") && path.sub.as_ref().is_none_or(|sub| *sub == *"value") {
+        return Some(Indexed::MemberOf(text));
+    }
+    kind.index_of(path).map(|at| Indexed::Watched(at, text))
 }
 
 /// The part of a filter that an index answers, so that only what it finds has to be looked at.
 pub(super) fn indexed<'f>(filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>> {
     match filter {
         Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } => {
-            if path.sub.is_none()
-                && path.name == *"id"
-                && path.urn.as_ref().is_none_or(|urn| urn == kind.schemas.core().id())
-            {
-                return Some(Indexed::Id(text));
-            }
-            kind.index_of(path).map(|at| Indexed::Watched(at, text))
+            equality(path, text, kind)
         }
         Filter::And(parts) => parts.iter().find_map(|part| indexed(part, kind)),
         Filter::ValuePath { path, filter } => match &**filter {
             Filter::Compare { path: inner, op: CompareOp::Eq, value: Literal::String(text) } => {
-                kind.index_of(&path.child(inner.name.clone())).map(|at| Indexed::Watched(at, text))
+                equality(&path.child(inner.name.clone()), text, kind)
             }
             Filter::And(parts) => parts.iter().find_map(|part| match part {
                 Filter::Compare { path: inner, op: CompareOp::Eq, value: Literal::String(text) } => {
-                    kind.index_of(&path.child(inner.name.clone())).map(|at| Indexed::Watched(at, text))
+                    equality(&path.child(inner.name.clone()), text, kind)
                 }
                 _ => None,
             }),
@@ -233,14 +246,20 @@ mod tests {
     #[test]
     fn what_an_index_answers() {
         let types = Types::standard();
-        let kind = types.get(0);
-        let of = |text: &str| {
+        let of_kind = |kind: &Kind, text: &str| {
             let filter = Filter::parse(text).unwrap();
             indexed(&filter, kind).map(|found| match found {
                 Indexed::Id(text) => format!("id {text}"),
                 Indexed::Watched(at, text) => format!("{} {text}", kind.watched[at].text),
+                Indexed::MemberOf(id) => format!("members {id}"),
             })
         };
+        let of = |text: &str| of_kind(types.get(0), text);
+        let of_group = |text: &str| of_kind(types.get(1), text);
+        for member in ["members.value eq \"1\"", "members[value eq \"1\"]", "members eq \"1\" and id pr"] {
+            assert_eq!(of_group(member).as_deref(), Some("members 1"), "{member}");
+        }
+        assert_eq!(of_group("members.display eq \"1\""), None);
         assert_eq!(of("id eq \"1\"").as_deref(), Some("id 1"));
         assert_eq!(of("active eq true and userName eq \"a\"").as_deref(), Some("userName a"));
         assert_eq!(of("emails[type eq \"work\" and value eq \"x\"]").as_deref(), Some("emails.value x"));

@@ -3,6 +3,8 @@
 //! What the order of creation or an index answers is answered at once. Everything else is a walk over the resources
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
+mod walk;
+
 use std::cmp::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -12,12 +14,12 @@ use jiff::Timestamp;
 use scim::filter::Filter;
 use scim::project::Projection;
 use scim::schema::LIST_URN;
-use scim::sort::{SortBy, SortKey, SortOrder};
+use scim::sort::{SortBy, SortOrder};
 
-use super::filters::{self, Comparing, Indexed, Taken};
+use super::filters::{self, Indexed, Taken};
 use super::page::{Cursor, Place, Position, Rank, Window, query_hash};
 use super::query::Query;
-use super::{Refusal, Scene, Step, partial};
+use super::{Refusal, Scene, Step};
 use crate::application::Settings;
 use crate::hops::Downstreams;
 use crate::journal::DownstreamOperation;
@@ -25,16 +27,15 @@ use crate::lock;
 use crate::problem::Problem;
 use crate::profile::{
     FilterCase, FilterMiss, FilteredGroupsStartIndex, ItemsPerPage, ListRules, Pages, PastEnd, SortRule,
-    TotalResults, WithoutFilter,
+    StartIndex, TotalResults, WithoutFilter,
 };
 use crate::reply::Reply;
 use crate::store::document::write_number;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
 use crate::types::{Kind, Role, Types, Watched};
+use walk::{Chosen, Walk};
 
-/// How many resources a walk looks at before it lets others at the store.
-const STRIDE: usize = 256;
 /// Stores up to this size are walked on the spot.
 const SMALL: usize = 512;
 
@@ -72,16 +73,23 @@ impl Sort {
     }
 }
 
-/// A resource that a query selects: its rank, its number, its place in the store.
-type Chosen = (Rank, Position, u32);
+/// What a page begins behind; nothing where it is the first.
+type Start<T> = Option<T>;
 
 /// What was found.
 struct Found {
-    items: Vec<Ref>,
+    items: Vec<Item>,
     total: usize,
     start: usize,
     next: Option<Place>,
-    previous: Option<Option<Place>>,
+    previous: Option<Start<Place>>,
+}
+
+/// A resource that is listed.
+struct Item {
+    at: Ref,
+    /// What it was before a write that reads don't show yet.
+    stale: Option<Bytes>,
 }
 
 /// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.
@@ -100,7 +108,7 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
         let index = kind.watched.iter().position(asked)?;
         store.equal(kind_at, index, &value)
     };
-    if store.has_stale() || slots.len() > settings.profile.list.default_count as usize {
+    if store.has_stale(scene.now) || slots.len() > settings.profile.list.default_count as usize {
         return None;
     }
     let items = slots.iter().map(|slot| Ref { kind: kind_at, slot: *slot });
@@ -149,7 +157,8 @@ impl List {
             Some(Taken::Nothing) => (None, true),
             Some(Taken::Ignored) | None => (None, false),
         };
-        if asked.filter.is_none() {
+        let users = looked_at.iter().any(|kind| kind.role == Role::User);
+        if asked.filter.is_none() && users {
             match rules.without_filter {
                 WithoutFilter::All | WithoutFilter::OneSynthetic => {}
                 WithoutFilter::Answers400 => {
@@ -200,7 +209,8 @@ impl List {
     /// Whether the answer takes no walk over everything.
     fn is_direct(&self, store: &Store) -> bool {
         let filtered_by_index = match &self.filter {
-            None => self.sort.is_none(),
+            _ if store.has_stale(self.now) => false,
+            None => self.sort.is_none() && !self.hides_some(),
             Some(filter) => self.kinds.iter().all(|at| self.index(filter, self.types.get(*at)).is_some()),
         };
         let size = self.kinds.iter().map(|at| store.count(*at)).sum::<usize>();
@@ -215,12 +225,23 @@ impl List {
         filters::indexed(filter, kind)
     }
 
+    /// Whether there may be resources that lists leave out.
+    fn hides_some(&self) -> bool {
+        self.kinds.iter().any(|kind| self.settings.hides_inactive(*kind))
+    }
+
     /// Answers the query.
     pub(crate) fn answer(&self, store: &Mutex<Store>) -> Result<Reply, Problem> {
         let found = if self.nothing {
             Found { items: Vec::new(), total: 0, start: 1, next: None, previous: None }
-        } else if self.filter.is_none() && self.sort.is_none() {
-            self.in_order(&lock(store))
+        } else if self.filter.is_none() && self.sort.is_none() && !self.hides_some() {
+            let store_now = lock(store);
+            if store_now.has_stale(self.now) {
+                drop(store_now);
+                self.selected(store)
+            } else {
+                self.in_order(&store_now)
+            }
         } else {
             self.selected(store)
         };
@@ -238,8 +259,8 @@ impl List {
                 let mut skip = self.first(start, count) - 1;
                 for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
                     let left = count - items.len();
-                    items
-                        .extend(store.table(kind).order.skip(skip).take(left).map(|slot| Ref { kind, slot }));
+                    let some = store.table(kind).order.skip(skip).take(left);
+                    items.extend(some.map(|slot| Item { at: Ref { kind, slot }, stale: None }));
                     skip = skip.saturating_sub(*of_kind);
                 }
                 Found { items, total, start, next: None, previous: None }
@@ -255,7 +276,7 @@ impl List {
                             more = true;
                             break;
                         }
-                        items.push(Ref { kind, slot });
+                        items.push(Item { at: Ref { kind, slot }, stale: None });
                         last = Some(Position { kind, number });
                     }
                 }
@@ -269,7 +290,7 @@ impl List {
     }
 
     /// Where the page before a position begins: nothing inside where that is the beginning.
-    fn before(&self, store: &Store, after: Position, count: usize) -> Option<Option<Position>> {
+    fn before(&self, store: &Store, after: Position, count: usize) -> Option<Start<Position>> {
         let mut earlier = self.kinds.iter().rev().filter(|kind| **kind <= after.kind).flat_map(|&kind| {
             let limit = if kind == after.kind { after.number + 1 } else { u64::MAX / 4 };
             store.table(kind).order.before(limit).map(move |(number, _)| Position { kind, number })
@@ -293,20 +314,31 @@ impl List {
     /// What a filter selects, in order.
     fn selected(&self, store: &Mutex<Store>) -> Found {
         let mut chosen: Vec<Chosen> = Vec::new();
+        let stale = lock(store).has_stale(self.now);
         for (nth, &kind_at) in self.kinds.iter().enumerate() {
             let walk = Walk::new(self, nth, kind_at);
-            match self.filter.as_ref().and_then(|filter| self.index(filter, self.types.get(kind_at))) {
+            let indexed = self.filter.as_ref().filter(|_| !stale);
+            match indexed.and_then(|filter| self.index(filter, self.types.get(kind_at))) {
                 Some(indexed) => walk.candidates(&lock(store), &indexed, &mut chosen),
                 None => walk.everything(store, &mut chosen),
             }
+            if stale {
+                walk.gone(&lock(store), &mut chosen);
+            }
         }
         if let Some(sort) = &self.sort {
-            chosen.sort_by(|(one, at, _), (other, other_at, _)| sort.compare((one, *at), (other, *other_at)));
+            chosen.sort_by(|one, other| sort.compare((&one.key, one.at), (&other.key, other.at)));
+        } else if stale {
+            chosen.sort_by_key(|chosen| chosen.at);
         }
         let total = chosen.len();
         let refs = |range: std::ops::Range<usize>| {
             let part = chosen.get(range).unwrap_or_default();
-            part.iter().map(|(_, at, slot)| Ref { kind: at.kind, slot: *slot }).collect::<Vec<_>>()
+            let item = |chosen: &Chosen| Item {
+                at: Ref { kind: chosen.at.kind, slot: chosen.slot },
+                stale: chosen.stale.clone(),
+            };
+            part.iter().map(item).collect::<Vec<_>>()
         };
         match &self.window {
             &Window::Index { start, count } => {
@@ -317,12 +349,12 @@ impl List {
             Window::Cursor { after, count } => {
                 let count = *count;
                 let place = |shown: usize| {
-                    let (key, position, _) = chosen.get(shown.checked_sub(1)?)?;
-                    Some(Place { position: *position, key: self.sort.as_ref().map(|_| key.clone()) })
+                    let Chosen { key, at, .. } = chosen.get(shown.checked_sub(1)?)?;
+                    Some(Place { position: *at, key: self.sort.as_ref().map(|_| key.clone()) })
                 };
-                let shown = |(key, at, _): &Chosen, after: &Place| match (&self.sort, &after.key) {
-                    (Some(sort), Some(rank)) => sort.compare((key, *at), (rank, after.position)).is_le(),
-                    _ => *at <= after.position,
+                let shown = |one: &Chosen, after: &Place| match (&self.sort, &after.key) {
+                    (Some(sort), Some(rank)) => sort.compare((&one.key, one.at), (rank, after.position)).is_le(),
+                    _ => one.at <= after.position,
                 };
                 let from = match after {
                     None => 0,
@@ -360,55 +392,45 @@ impl List {
 
     fn render(&self, store: &Store, found: &Found) -> Reply {
         let rules = self.rules();
-        if !self.filtered && rules.without_filter == WithoutFilter::OneSynthetic {
+        let users = self.kinds.iter().any(|at| self.types.get(*at).role == Role::User);
+        if !self.filtered && users && rules.without_filter == WithoutFilter::OneSynthetic {
             return Reply::scim(StatusCode::OK, Bytes::from(synthetic()));
         }
         let members = self.settings.members_in_lists();
         let mut cursors = Vec::new();
         self.cursors(&mut cursors, found);
-        let start = matches!(self.window, Window::Index { .. }).then_some(found.start);
-        let begin = |out: &mut Vec<u8>, shown: usize| {
-            let total = match rules.total_results {
-                TotalResults::TrueTotal => Some(found.total),
-                TotalResults::PageLength => Some(shown),
-                TotalResults::OneMore => Some(found.total + 1),
-                TotalResults::Missing => None,
-            };
-            let per_page = match rules.items_per_page {
-                ItemsPerPage::Length => Some(shown),
-                ItemsPerPage::Limit => Some(self.window.count()),
-                ItemsPerPage::Missing => None,
-            };
-            head(out, total, start, per_page, &cursors);
+        let told = match rules.start_index {
+            StartIndex::FromZero => found.start.saturating_sub(1),
+            StartIndex::Honoured | StartIndex::Ignored => found.start,
         };
-        let records = || found.items.iter().filter_map(|at| store.get(*at).map(|record| (*at, record)));
-        let length: usize = records().map(|(_, record)| record.document.text().len() + 1).sum();
+        let start = matches!(self.window, Window::Index { .. }).then_some(told);
+        let shown = || {
+            let looked_up = found.items.iter().map(|Item { at, stale }| (*at, store.get(*at), stale.as_ref()));
+            looked_up.filter(|(_, record, stale)| record.is_some() || stale.is_some())
+        };
+        let (mut count, mut length) = (0, 0);
+        for (_, record, stale) in shown() {
+            count += 1;
+            length += 1 + stale.or(record.map(|record| record.document.text())).map_or(0, Bytes::len);
+        }
+        let total = match rules.total_results {
+            TotalResults::TrueTotal => Some(found.total),
+            TotalResults::PageLength => Some(count),
+            TotalResults::OneMore => Some(found.total + 1),
+            TotalResults::Missing => None,
+        };
+        let per_page = match rules.items_per_page {
+            ItemsPerPage::Length => Some(count),
+            ItemsPerPage::Limit => Some(self.window.count()),
+            ItemsPerPage::Missing => None,
+        };
         let mut out = Vec::with_capacity(length + cursors.len() + 192);
-        if store.has_stale() {
-            // Who is shown is known only at the end.
-            let mut body = Vec::with_capacity(length);
-            let mut shown = 0;
-            for (at, record) in records() {
-                let before = body.len();
-                if shown > 0 {
-                    body.push(b',');
-                }
-                if self.show(store, &mut body, at, record, members) {
-                    shown += 1;
-                } else {
-                    body.truncate(before);
-                }
+        head(&mut out, total, start, per_page, &cursors);
+        for (nth, (at, record, stale)) in shown().enumerate() {
+            if nth > 0 {
+                out.push(b',');
             }
-            begin(&mut out, shown);
-            out.append(&mut body);
-        } else {
-            begin(&mut out, records().count());
-            for (nth, (at, record)) in records().enumerate() {
-                if nth > 0 {
-                    out.push(b',');
-                }
-                self.show(store, &mut out, at, record, members);
-            }
+            self.show(store, &mut out, at, (record, stale), members);
         }
         out.extend_from_slice(b"]}");
         Reply::scim(StatusCode::OK, Bytes::from(out))
@@ -424,42 +446,37 @@ impl List {
         }
     }
 
-    /// Appends a resource. `false` where nobody can see it yet.
+    /// Appends a resource, or what it was before.
     fn show(
         &self,
         store: &Store,
         out: &mut Vec<u8>,
         at: Ref,
-        record: &Record,
+        (record, stale): (Option<&Record>, Option<&Bytes>),
         members: MembersShown,
-    ) -> bool {
-        let stale = store.stale(&record.id, self.now);
-        if stale == Some(None) {
-            return false;
-        }
+    ) {
         let projection = self.projections.as_ref().and_then(|projections| {
             self.kinds.iter().position(|kind| *kind == at.kind).map(|nth| &projections[nth])
         });
-        match (projection, stale.flatten()) {
-            (None, Some(text)) => out.extend_from_slice(text),
-            (None, None) if !record.on_request => store.show_into(out, at, record, members),
-            (projection, stale) => {
-                let text = match stale {
-                    Some(text) => text.clone(),
-                    None => store.shown(at, record, super::members_shown(projection, members)),
+        match (projection, record, stale) {
+            (None, _, Some(text)) => out.extend_from_slice(text),
+            (None, Some(record), None) if !record.on_request => store.show_into(out, at, record, members),
+            (projection, record, stale) => {
+                let text = match (stale, record) {
+                    (Some(text), _) => text.clone(),
+                    (None, Some(record)) => store.shown(at, record, super::members_shown(projection, members)),
+                    (None, None) => return,
                 };
                 let default;
-                let projection = match projection {
-                    Some(projection) => projection,
-                    None => {
-                        default = Projection::default_for(&self.types.get(at.kind).schemas);
-                        &default
-                    }
+                let projection = if let Some(projection) = projection {
+                    projection
+                } else {
+                    default = Projection::default_for(&self.types.get(at.kind).schemas);
+                    &default
                 };
                 out.extend_from_slice(&super::projected(&text, projection));
             }
         }
-        true
     }
 }
 
@@ -489,91 +506,6 @@ fn projections(asked: &Query, kinds: &[&Kind]) -> Result<Option<Vec<Projection>>
         return Ok(None);
     }
     kinds.iter().map(|kind| super::projection(asked, kind)).collect::<Result<Vec<_>, _>>().map(Some)
-}
-
-/// A walk over the resources of one type.
-struct Walk<'l> {
-    list: &'l List,
-    kind_at: u16,
-    comparing: Comparing<'l>,
-    /// What the filter and the order look at.
-    needed: Vec<String>,
-    /// Whether that is worked out when somebody reads.
-    computed: bool,
-    sort: Option<&'l SortBy>,
-}
-
-impl<'l> Walk<'l> {
-    fn new(list: &'l List, nth: usize, kind_at: u16) -> Self {
-        let kind = list.types.get(kind_at);
-        let mut needed: Vec<String> =
-            list.filter.iter().flat_map(|filter| filter.top_level_members(&kind.schemas)).collect();
-        let sort = list.sort.as_ref().and_then(|sort| sort.by[nth].as_ref());
-        if let Some(sort) = sort {
-            needed.push(sort.member().to_owned());
-        }
-        Self {
-            comparing: Comparing { schemas: &kind.schemas, case: list.settings.profile.filter.case },
-            computed: needed.iter().any(|name| name == "members" || name == "groups" || name == "meta"),
-            list,
-            kind_at,
-            needed,
-            sort,
-        }
-    }
-
-    /// The resource's sort key where it satisfies the filter.
-    fn judge(&self, text: &[u8]) -> Option<Option<SortKey>> {
-        let tree = partial::members(text, &self.needed);
-        let holds = self.list.filter.as_ref().is_none_or(|filter| filter.matches(&tree, &self.comparing));
-        holds.then(|| self.sort.map(|by| by.key(&tree)))
-    }
-
-    fn text(&self, store: &Store, slot: u32, record: &Record) -> Bytes {
-        if self.computed {
-            store.shown(Ref { kind: self.kind_at, slot }, record, MembersShown::Whole)
-        } else {
-            record.document.text().clone()
-        }
-    }
-
-    fn candidates(&self, store: &Store, indexed: &Indexed<'_>, chosen: &mut Vec<Chosen>) {
-        let kind = self.kind_at;
-        let slots = match indexed {
-            Indexed::Id(id) => store.find_in(kind, id).map(|(at, _)| at.slot).into_iter().collect(),
-            Indexed::Watched(index, text) => store.equal(kind, *index, text),
-        };
-        for slot in slots {
-            let Some(record) = store.get(Ref { kind, slot }) else { continue };
-            if let Some(key) = self.judge(&self.text(store, slot, record)) {
-                chosen.push((key, Position { kind, number: record.order }, slot));
-            }
-        }
-    }
-
-    fn everything(&self, store: &Mutex<Store>, chosen: &mut Vec<Chosen>) {
-        let kind = self.kind_at;
-        let mut after = None;
-        loop {
-            let some: Vec<(u64, u32, Bytes)> = {
-                let store = lock(store);
-                let order = store.table(kind).order.after(after).take(STRIDE);
-                order
-                    .filter_map(|(number, slot)| {
-                        let record = store.get(Ref { kind, slot })?;
-                        Some((number, slot, self.text(&store, slot, record)))
-                    })
-                    .collect()
-            };
-            let Some((last, ..)) = some.last() else { return };
-            after = Some(*last);
-            for (number, slot, text) in some {
-                if let Some(key) = self.judge(&text) {
-                    chosen.push((key, Position { kind, number }, slot));
-                }
-            }
-        }
-    }
 }
 
 /// Begins a list response, up to the opened list of resources.

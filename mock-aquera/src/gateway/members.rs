@@ -12,7 +12,7 @@ use super::resource::Joining;
 use super::write::check_members;
 use super::{Scene, resource};
 use crate::problem::Problem;
-use crate::profile::{GatewayRules, Support};
+use crate::profile::{GatewayRules, MembersPastCut, Support};
 use crate::store::members::{Members, MembersChange, Names};
 use crate::store::show::own_name;
 use crate::store::{Ref, Store};
@@ -34,6 +34,17 @@ pub(super) fn may_replace_all(gateway: &GatewayRules, _next: &[Ref]) -> Result<(
         return Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why));
     }
     Ok(())
+}
+
+/// Whether one request may change so many members.
+pub(super) fn check_changes(gateway: &GatewayRules, count: usize) -> Result<(), Problem> {
+    match gateway.max_member_changes.map(|most| most.get() as usize) {
+        Some(most) if count > most => {
+            let why = format!("{count} members are changed at once, and {most} is the most here");
+            Err(Problem::by_profile(400, Some(scim::error::ScimType::TooMany), why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The members after some changes.
@@ -89,7 +100,9 @@ impl<'s> View<'s> {
                 self.joined.clear();
                 self.names.clear();
                 self.cleared = true;
-                members.iter().for_each(|member| self.add(*member));
+                for member in members {
+                    self.add(*member);
+                }
             }
         }
     }
@@ -149,7 +162,9 @@ pub(super) fn split(
         changes: Vec::new(),
         dialects: Vec::new(),
         one_by_one: false,
+        changed: 0,
     };
+    taken.cut();
     let mut rest = Vec::new();
     for (at, operation) in request.operations.iter().enumerate() {
         let number = at + 1;
@@ -221,6 +236,8 @@ struct Taken<'a, 's> {
     changes: Vec<MembersChange>,
     dialects: Vec<Dialect>,
     one_by_one: bool,
+    /// How many members were added and removed so far.
+    changed: usize,
 }
 
 impl Taken<'_, '_> {
@@ -263,6 +280,16 @@ impl Taken<'_, '_> {
         Ok(())
     }
 
+    /// Leaves only the members that a read shows, where a profile writes back what it reads.
+    fn cut(&mut self) {
+        let list = &self.scene.settings.profile.list;
+        let most = list.members_cut as usize;
+        if list.members_past_cut == MembersPastCut::Dropped && most > 0 && self.view.count() > most {
+            let shown = self.store.members_of(self.group).into_iter().flat_map(Members::iter).take(most);
+            self.push(MembersChange::Set(shown.collect()));
+        }
+    }
+
     fn push(&mut self, change: MembersChange) {
         self.view.apply(&change);
         self.changes.push(change);
@@ -285,14 +312,9 @@ impl Taken<'_, '_> {
         may_replace_all(&self.scene.settings.profile.gateway, &[])
     }
 
-    fn check_changes(&self, count: usize) -> Result<(), Problem> {
-        match self.scene.settings.profile.gateway.max_member_changes.map(|most| most.get() as usize) {
-            Some(most) if count > most => {
-                let why = format!("{count} members are changed at once, and {most} is the most here");
-                Err(Problem::by_profile(400, Some(scim::error::ScimType::TooMany), why))
-            }
-            _ => Ok(()),
-        }
+    fn check_changes(&mut self, count: usize) -> Result<(), Problem> {
+        self.changed += count;
+        check_changes(&self.scene.settings.profile.gateway, self.changed)
     }
 
     /// `remove` with the members that are meant, which the RFC does not know and Entra sends.

@@ -57,7 +57,7 @@ impl Window {
             (CursorRule::Only, cursor) => Some(cursor.as_deref().unwrap_or_default()),
         };
         if let Some(cursor) = by_cursor {
-            if asked.start_index.is_some_and(|start| start != 1) {
+            if rules.cursor == CursorRule::Both && asked.start_index.is_some_and(|start| start != 1) {
                 let detail = "startIndex and cursor are two ways to page; use one of them";
                 return Err(Problem::BadValue(detail.to_owned()));
             }
@@ -214,6 +214,8 @@ mod tests {
         let none = ListRules { cursor: CursorRule::None, ..ListRules::default() };
         assert_eq!(window("cursor=x", &none), Ok(Window::Index { start: 1, count: 100 }));
         let only = ListRules { cursor: CursorRule::Only, ..ListRules::default() };
-        assert_eq!(window("", &only), Ok(Window::Cursor { after: None, count: 100 }));
+        for query in ["", "startIndex=7"] {
+            assert_eq!(window(query, &only), Ok(Window::Cursor { after: None, count: 100 }));
+        }
     }
 }

@@ -11,6 +11,11 @@ pub(super) fn members(text: &[u8], names: &[String]) -> Value {
     Wanted(names).deserialize(&mut deserializer).unwrap_or_default()
 }
 
+/// Whether a representation says that its account is in use. One that doesn't say is.
+pub(super) fn is_active(text: &[u8]) -> bool {
+    members(text, &["active".to_owned()])["active"] != Value::Bool(false)
+}
+
 struct Wanted<'n>(&'n [String]);
 
 impl<'de> DeserializeSeed<'de> for Wanted<'_> {

@@ -9,12 +9,13 @@ use serde_json::{Map, Value};
 
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
-use super::{Refusal, Scene, patch_rule, quick, resource};
+use super::{Refusal, Scene, patch_rule, quick, resource, stale};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation};
 use crate::problem::Problem;
 use crate::profile::{
-    CanonicalValues, DisableRule, EtagRule, Feature, GatewayRules, PatchReply, PatchRule, Profile, Support,
+    CanonicalValues, DisableRule, EtagRule, GatewayRules, MembersPastCut, PatchReply, PatchRule, Profile, Support,
+    UnknownAttributes,
 };
 use crate::reply::Reply;
 use crate::store::content::Content;
@@ -38,15 +39,18 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     {
         return set(scene, kind_at, id, &setting);
     }
-    let (request, mut dialects) =
+    let (mut request, mut dialects) =
         PatchRequest::read(&scene.json()?, accepted_dialects(profile)).map_err(Problem::from)?;
+    if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
+        scim::patch::drop_unknown(&mut request, &kind.schemas);
+    }
     check(&profile.gateway, &request)?;
     let mut store = scene.store();
     let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);
     let refuse = |problem: Problem| -> Refusal {
         if swallowed { problem.into() } else { refused(problem, OPERATIONS, Some(id)) }
     };
-    let found = store.find_in(kind_at, id);
+    let found = write::visible(scene, &store, kind_at, id);
     let (at, record) = found.ok_or_else(|| refuse(write::no_such(scene, kind_at, id)))?;
     if let Some(problem) = write::other_version(scene, &store, record) {
         return Err(refuse(problem));
@@ -217,12 +221,12 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
     if settings.normalises {
         resource::normalise(profile, kind, &mut tree)?;
     }
-    if profile.features.change_password != Feature::Works
-        && let Some(password) = scim::path::key_ci(&tree, "password").map(str::to_owned)
-    {
-        tree.remove(&password);
+    if scim::path::key_ci(&tree, "password").is_some() {
+        super::feature(profile.features.change_password, "changing a password")?;
     }
     let mut content = Content::of_tree(kind, &tree);
+    // What is kept apart is compared apart.
+    let tree = resource::tree_of(&content.members)?;
     if let Some((refs, names)) = split.result {
         (content.refs, content.names) = (Some(refs), names);
     }
@@ -267,12 +271,8 @@ fn change_members(
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let (id, before) = (Arc::clone(&record.id), record.document.text().clone());
     write::may(scene, operations, &id)?;
-    let stale = (!scene.settings.profile.application.stale_reads.is_zero())
-        .then(|| store.shown(at, record, crate::store::show::MembersShown::Whole));
+    stale::keep(scene, store, at, true);
     let changed = store.change_members(at, changes, scene.now);
-    if changed {
-        write::keep_stale(scene, store, at, stale);
-    }
     let mut reply = if scene.settings.profile.gateway.patch_reply == PatchReply::NoContent
         && !scene.asks_for_attributes()
     {
@@ -325,6 +325,7 @@ pub(crate) fn are_plain(profile: &Profile) -> bool {
         && gateway.disable == DisableRule::Works
         && gateway.patch_paths == Support::Works
         && gateway.active_change != crate::profile::ActiveChange::Delete
+        && profile.list.members_past_cut == MembersPastCut::Kept
         && profile.application.stale_reads.is_zero()
         && profile.application.max_values.is_empty()
         && profile.features.etag == EtagRule::Works

@@ -147,7 +147,7 @@ fn names(list: &str) -> impl Iterator<Item = String> {
 /// A whole number; one that is too large for us is the largest there is.
 fn number(name: &str, value: &str) -> Result<i64, Problem> {
     match value.trim().parse::<i128>() {
-        Ok(number) => Ok(number.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64),
+        Ok(number) => Ok(i64::try_from(number).unwrap_or(if number < 0 { i64::MIN } else { i64::MAX })),
         Err(_) => Err(Problem::BadValue(format!("{name} takes a whole number, not `{value}`"))),
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::application::Settings;
 use crate::problem::Problem;
 use crate::profile::{
-    CanonicalValues, Dialect, EmailValue, Feature, Profile, UnknownAttributes, UnknownMember, UserNameValue,
+    CanonicalValues, Dialect, EmailValue, Profile, UnknownAttributes, UnknownMember, UserNameValue,
 };
 use crate::store::content::Content;
 use crate::store::members::Names;
@@ -32,10 +32,6 @@ pub(crate) struct Taken {
 pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Problem> {
     let profile = &settings.profile;
     let mut accepted = kind.reader.read(body, options(profile))?;
-    if !accepted.secrets.is_empty() && profile.features.change_password != Feature::Works {
-        // An application that has no passwords of its own passes over them.
-        accepted.secrets.clear();
-    }
     let string_boolean = accepted.string_boolean;
     let members = accepted.captured.take();
     let content = if settings.normalises {

@@ -2,12 +2,12 @@
 //! differ from the RFC come here.
 
 use axum::body::Bytes;
-use axum::http::{HeaderValue, StatusCode, header};
-use scim::error::{ScimType, error_body};
+use axum::http::{HeaderValue, header};
 use serde_json::{Value, json};
 
+use crate::problem::Problem;
 use crate::profile::{
-    ErrorBody, ErrorContentType, ErrorRules, Location, Presence, Profile, ReplyContentType, ReplyRules,
+    ErrorBody, ErrorContentType, ErrorRules, EtagRule, Location, Presence, Profile, ReplyContentType, ReplyRules,
 };
 use crate::reply::{Reply, SCIM_JSON};
 
@@ -19,32 +19,30 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Whether a profile leaves answers as they are.
 pub(crate) fn is_plain(profile: &Profile) -> bool {
-    profile.errors == ErrorRules::default() && profile.replies == ReplyRules::default()
+    profile.errors == ErrorRules::default()
+        && profile.replies == ReplyRules::default()
+        && profile.features.etag == EtagRule::Works
 }
 
 /// Gives an answer the form that a profile wants. `base` is the address of the application.
 pub(crate) fn shape(profile: &Profile, base: &str, reply: Reply) -> Reply {
     match &reply.problem {
         Some(problem) => {
-            let (status, scim_type) = problem.wire();
-            let detail = problem.to_string();
-            error(&profile.errors, reply, status, scim_type, &detail)
+            let (body, fitting) = error_body(&profile.errors, problem);
+            error(&profile.errors, reply, body, fitting)
         }
-        None => success(&profile.replies, base, reply),
+        None => success(profile, base, reply),
     }
 }
 
-fn error(
-    rules: &ErrorRules,
-    mut reply: Reply,
-    status: StatusCode,
-    scim_type: Option<ScimType>,
-    detail: &str,
-) -> Reply {
+/// The body of an error, and the media type that fits it.
+pub(super) fn error_body(rules: &ErrorRules, problem: &Problem) -> (String, HeaderValue) {
+    let (status, scim_type) = problem.wire();
+    let detail = problem.to_string();
     let scim_type = scim_type.filter(|_| rules.scim_type == Presence::Present);
     let number = status.as_u16();
-    let mut body = error_body(number, scim_type, detail);
-    let (body, fitting) = match rules.body {
+    let mut body = scim::error::error_body(number, scim_type, &detail);
+    match rules.body {
         ErrorBody::Scim => (body.to_string(), SCIM_JSON),
         ErrorBody::NumericStatus => {
             body["status"] = json!(number);
@@ -58,7 +56,7 @@ fn error(
             if let Value::Object(members) = &mut body {
                 let schemas = members.remove("schemas").unwrap_or_default();
                 members.insert("schema".to_owned(), schemas);
-                members.insert("exceptionRequestId".to_owned(), json!(request_id(detail)));
+                members.insert("exceptionRequestId".to_owned(), json!(request_id(&detail)));
             }
             (body.to_string(), SCIM_JSON)
         }
@@ -77,7 +75,10 @@ fn error(
         }
         ErrorBody::PlainText => (format!("{detail}\n"), TEXT),
         ErrorBody::Empty => (String::new(), SCIM_JSON),
-    };
+    }
+}
+
+fn error(rules: &ErrorRules, mut reply: Reply, body: String, fitting: HeaderValue) -> Reply {
     let kind = match rules.content_type {
         ErrorContentType::Fitting if body.is_empty() => None,
         ErrorContentType::Fitting => Some(fitting),
@@ -106,7 +107,10 @@ fn request_id(detail: &str) -> String {
     .to_string()
 }
 
-fn success(rules: &ReplyRules, base: &str, mut reply: Reply) -> Reply {
+fn success(profile: &Profile, base: &str, mut reply: Reply) -> Reply {
+    let rules = &profile.replies;
+    // A version is the entity tag (RFC 7643 §3.1).
+    let versions = profile.features.etag == EtagRule::Works;
     if reply.headers.get(header::CONTENT_TYPE) == Some(&SCIM_JSON) {
         match rules.content_type {
             ReplyContentType::Scim => {}
@@ -125,10 +129,10 @@ fn success(rules: &ReplyRules, base: &str, mut reply: Reply) -> Reply {
             }
         }
     }
-    if rules.meta_location != Location::Absolute
+    if (rules.meta_location != Location::Absolute || !versions)
         && let Ok(mut tree) = serde_json::from_slice::<Value>(&reply.body)
     {
-        rewrite_locations(&mut tree, rules.meta_location, base);
+        rewrite_meta(&mut tree, rules.meta_location, versions, base);
         reply.body = Bytes::from(tree.to_string());
     }
     reply
@@ -142,13 +146,17 @@ fn relative_to<'v>(base: &str, value: &'v str) -> Option<&'v str> {
     value.strip_prefix(origin)
 }
 
-fn rewrite_locations(tree: &mut Value, rule: Location, base: &str) {
+fn rewrite_meta(tree: &mut Value, rule: Location, versions: bool, base: &str) {
     match tree {
         Value::Object(members) => {
             if let Some(Value::Object(meta)) = members.get_mut("meta") {
+                if !versions {
+                    meta.remove("version");
+                }
                 match rule {
                     Location::Missing => drop(meta.remove("location")),
-                    Location::Absolute | Location::Relative => {
+                    Location::Absolute => {}
+                    Location::Relative => {
                         if let Some(Value::String(location)) = meta.get_mut("location")
                             && let Some(relative) = relative_to(base, location).map(str::to_owned)
                         {
@@ -158,7 +166,9 @@ fn rewrite_locations(tree: &mut Value, rule: Location, base: &str) {
                 }
             }
             if let Some(Value::Array(resources)) = members.get_mut("Resources") {
-                resources.iter_mut().for_each(|resource| rewrite_locations(resource, rule, base));
+                for resource in resources {
+                    rewrite_meta(resource, rule, versions, base);
+                }
             }
         }
         Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -167,8 +177,9 @@ fn rewrite_locations(tree: &mut Value, rule: Location, base: &str) {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+
     use super::*;
-    use crate::problem::Problem;
 
     fn error_with(body: ErrorBody, content_type: ErrorContentType) -> (Option<String>, String) {
         let profile = Profile {

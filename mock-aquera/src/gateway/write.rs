@@ -4,27 +4,28 @@
 //! resources (no such id, a taken `userName`, another version, a PATCH that doesn't fit) is refused by the application
 //! behind it, and the journal shows the refused operation.
 
+mod condition;
+
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use jiff::{SignedDuration, Timestamp};
+use axum::http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::query::Query;
-use super::{Refusal, Scene, resource};
+use super::{Refusal, Scene, resource, stale};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation, StateChange};
 use crate::problem::Problem;
 use crate::profile::{
-    CreateDisabled, DeactivatedUsers, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids,
+    CreateDisabled, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids,
     PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody, Support,
 };
 use crate::reply::Reply;
 use crate::store::content::Content;
-use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
 use crate::types::{Kind, Role};
+pub(super) use condition::{names_version, other_version, same_version};
 
 pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> {
     let settings = scene.settings;
@@ -62,20 +63,17 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     }
     if let Some(members) = &members {
         let joining = resource::resolve(settings, &store, members).map_err(&refuse)?;
+        super::members::check_changes(&profile.gateway, joining.refs.len()).map_err(&refuse)?;
         check_members(scene, joining.refs.len()).map_err(&refuse)?;
         (content.refs, content.names) = (Some(joining.refs), joining.names);
     }
     let id = match (&scene.reserved, profile.application.ids) {
         (Some(id), _) => Arc::clone(id),
-        (None, Ids::Fresh) => store.new_id(),
-        (None, Ids::Reused) => store.reused_id().unwrap_or_else(|| store.new_id()),
-        (None, Ids::UserName) => match user_name_id(kind, &content) {
-            Some(id) if store.find(&id).is_none() => id,
-            _ => store.new_id(),
-        },
+        (None, Ids::UserName) => new_id(scene, &mut store, user_name_id(kind, &content)),
+        (None, Ids::Fresh | Ids::Reused) => new_id(scene, &mut store, None),
     };
     let at = store.insert(kind_at, id, content, scene.now);
-    keep_stale(scene, &mut store, at, None);
+    stale::keep(scene, &mut store, at, false);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let whole = profile.replies.create_body == ReplyBody::Whole || scene.asks_for_attributes();
     let body = if whole { represent(scene, &store, at, record)? } else { Bytes::new() };
@@ -95,10 +93,19 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     Ok(reply.became(downstream).changed(change))
 }
 
+/// The id of a resource that is about to be made.
+pub(super) fn new_id(scene: &Scene<'_>, store: &mut Store, user_name: Option<Arc<str>>) -> Arc<str> {
+    match (scene.settings.profile.application.ids, user_name) {
+        (Ids::UserName, Some(id)) if store.find(&id).is_none() => id,
+        (Ids::Reused, _) => store.reused_id().unwrap_or_else(|| store.new_id()),
+        (Ids::Fresh | Ids::UserName, _) => store.new_id(),
+    }
+}
+
 /// A dialect is noted where it was made use of.
 pub(super) fn note_boolean(reply: &mut Reply, string_boolean: bool) {
     if string_boolean {
-        reply.dialects.push("string-booleans");
+        reply.dialects.push(scim::patch::Dialect::StringBoolean.as_str());
     }
 }
 
@@ -134,28 +141,12 @@ pub(super) fn check_members(scene: &Scene<'_>, count: usize) -> Result<(), Probl
 pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
     let operations = &[DownstreamOperation::Read];
     let store = scene.store();
-    match store.stale(id, scene.now) {
-        Some(None) => return Err(refused(no_such(scene, kind_at, id), operations, Some(id))),
-        Some(Some(text)) => {
-            let text = text.clone();
-            drop(store);
-            let text = match scene.projection(kind_at)? {
-                Some(projection) => super::projected(&text, &projection),
-                None => text,
-            };
-            return Ok(Reply::scim(StatusCode::OK, text).became(Downstreams::done(operations, &id.into())));
-        }
-        None => {}
+    if let Some(stale) = store.stale(id, scene.now).filter(|stale| stale.is_of(kind_at)) {
+        return stale::read(scene, kind_at, id, stale);
     }
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
-    if record.document.text().is_empty()
-        || (scene.settings.profile.application.deactivated_users == DeactivatedUsers::Answer404
-            && !record.active)
-    {
-        return Err(refused(no_such(scene, kind_at, id), operations, Some(id)));
-    }
     let downstream = Downstreams::done(operations, &record.id);
-    if scene.conditional && names_version(scene, &header::IF_NONE_MATCH, &store, record) == Some(true) {
+    if scene.conditional && names_version(scene, &header::IF_NONE_MATCH, &store.etag(record)) == Some(true) {
         let mut reply = Reply::empty(StatusCode::NOT_MODIFIED);
         tag(scene, &store, record, &mut reply);
         return Ok(reply.became(downstream));
@@ -209,6 +200,9 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
         PutRule::Answers501 => return Err(Problem::NotImplemented("PUT").into()),
     }
     let taken = resource::take(settings, kind, scene.body()?)?;
+    if taken.content.secret.is_some() {
+        super::feature(settings.profile.features.change_password, "changing a password")?;
+    }
     let string_boolean = taken.string_boolean;
     let mut store = scene.store();
     let operations = &[DownstreamOperation::Replace];
@@ -258,7 +252,15 @@ fn replacement(
     if gateway.put_missing_attributes == PutMissingAttributes::Keeps {
         let given = resource::tree_of(&content.members)?;
         let mut tree = before.as_object().cloned().unwrap_or_default();
-        tree.extend(given);
+        // Of `active`, another switch speaks.
+        tree.remove("active");
+        for (name, value) in given {
+            match (tree.get_mut(&name), value) {
+                // An extension is a set of attributes, and only those given are named.
+                (Some(Value::Object(kept)), Value::Object(given)) if name.contains(':') => kept.extend(given),
+                (_, value) => drop(tree.insert(name, value)),
+            }
+        }
         content = Content { secret: content.secret, ..Content::of_tree(kind, &tree) };
     }
     if kind.role == Role::User && content.active.is_none() {
@@ -280,11 +282,15 @@ fn replacement(
             (None, PutMissingAttributes::Removes) => (Some(Vec::new()), Vec::new()),
             (None, PutMissingAttributes::Keeps) => (None, Vec::new()),
         };
-        let refs = content.refs.as_deref().unwrap_or_default();
-        check_members(scene, refs.len())?;
-        let had = store.members_of(at).map_or(0, crate::store::members::Members::len);
-        if content.refs.is_some() && had > 0 {
-            super::members::may_replace_all(gateway, refs)?;
+        if let Some(refs) = &content.refs {
+            check_members(scene, refs.len())?;
+            let members = store.members_of(at);
+            let had = members.map_or(0, crate::store::members::Members::len);
+            let stay = refs.iter().filter(|member| members.is_some_and(|all| all.contains(**member))).count();
+            super::members::check_changes(gateway, refs.len() + had - 2 * stay.min(had))?;
+            if had > 0 {
+                super::members::may_replace_all(gateway, refs)?;
+            }
         }
     }
     Ok(content)
@@ -405,9 +411,8 @@ pub(super) fn carry_out(
     let mut changed = None;
     // A write that changes nothing makes no new version (RFC 7644 §3.5.2.1).
     if !next.change.is_nothing() {
-        let stale = scene.is_stale_for().then(|| store.get(at).map(|record| shown(store, at, record)));
+        stale::keep(scene, store, at, true);
         store.replace(at, next.content, scene.now);
-        keep_stale(scene, store, at, stale.flatten());
         let after = store.get(at).map(|record| record.document.text().clone());
         changed = Some(change(kind, &id, ChangeKind::Updated, Some(before), after));
     }
@@ -469,21 +474,19 @@ pub(super) fn would_be(
     })
 }
 
-fn shown(store: &Store, at: Ref, record: &Record) -> Bytes {
-    store.shown(at, record, MembersShown::Whole)
-}
-
 /// Removes a resource the way the application behind the gateway does.
 fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> {
     let kind = scene.settings.types.get(at.kind);
     let record = store.get(at)?;
     let (id, before, active) = (Arc::clone(&record.id), record.document.text().clone(), record.active);
-    let stale = scene.is_stale_for().then(|| shown(store, at, record));
     let rule = match (scene.settings.profile.application.delete, kind.role) {
         (DownstreamDelete::Deactivates, Role::User) => DownstreamDelete::Deactivates,
         (DownstreamDelete::Hides, _) => DownstreamDelete::Hides,
         (DownstreamDelete::Removes | DownstreamDelete::Deactivates, _) => DownstreamDelete::Removes,
     };
+    if rule != DownstreamDelete::Deactivates || active {
+        stale::keep(scene, store, at, true);
+    }
     let after = match rule {
         DownstreamDelete::Removes => {
             store.remove_at(at, scene.now);
@@ -499,35 +502,8 @@ fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> 
             store.get(at).map(|record| record.document.text().clone())
         }
     };
-    if let Some(until) = scene.stale_until() {
-        store.keep_stale(&id, until, scene.now, stale);
-    }
     let what = if after.is_some() { ChangeKind::Updated } else { ChangeKind::Deleted };
     Some(change(kind, &id, what, Some(before), after))
-}
-
-/// Lets reads go on showing what was, where the profile has it so.
-pub(super) fn keep_stale(scene: &Scene<'_>, store: &mut Store, at: Ref, before: Option<Bytes>) {
-    if let Some(until) = scene.stale_until()
-        && let Some(id) = store.get(at).map(|record| Arc::clone(&record.id))
-    {
-        store.keep_stale(&id, until, scene.now, before);
-    }
-}
-
-impl Scene<'_> {
-    fn is_stale_for(&self) -> bool {
-        !self.settings.profile.application.stale_reads.is_zero()
-    }
-
-    fn stale_until(&self) -> Option<Timestamp> {
-        let period = self.settings.profile.application.stale_reads;
-        if period.is_zero() {
-            return None;
-        }
-        let period = SignedDuration::try_from(period.duration()).ok()?;
-        self.now.checked_add(period).ok()
-    }
 }
 
 pub(super) fn change(
@@ -557,47 +533,18 @@ pub(super) fn existing<'s>(
     id: &str,
     operations: &'static [DownstreamOperation],
 ) -> Result<(Ref, &'s Record), Refusal> {
-    store.find_in(kind_at, id).ok_or_else(|| refused(no_such(scene, kind_at, id), operations, Some(id)))
+    visible(scene, store, kind_at, id)
+        .ok_or_else(|| refused(no_such(scene, kind_at, id), operations, Some(id)))
 }
 
-pub(super) fn same_version(
+/// The resource, where the application behind the gateway lets anybody see it.
+pub(super) fn visible<'s>(
     scene: &Scene<'_>,
-    store: &Store,
-    record: &Record,
-    operations: &'static [DownstreamOperation],
-) -> Result<(), Refusal> {
-    match other_version(scene, store, record) {
-        Some(problem) => Err(refused(problem, operations, Some(&record.id))),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn other_version(scene: &Scene<'_>, store: &Store, record: &Record) -> Option<Problem> {
-    if !scene.conditional {
-        return None;
-    }
-    if names_version(scene, &header::IF_MATCH, store, record) == Some(false) {
-        return Some(Problem::VersionMismatch { header: "If-Match", etag: store.etag(record) });
-    }
-    // RFC 9110 §13.1.2: what would spare a read an answer keeps a write from happening.
-    (names_version(scene, &header::IF_NONE_MATCH, store, record) == Some(true))
-        .then(|| Problem::VersionMismatch { header: "If-None-Match", etag: store.etag(record) })
-}
-
-/// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,
-/// since all of ours are weak (RFC 7644 §3.14).
-fn names_version(scene: &Scene<'_>, name: &HeaderName, store: &Store, record: &Record) -> Option<bool> {
-    if scene.settings.profile.features.etag != EtagRule::Works {
-        return None;
-    }
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let mut values = scene.headers.get_all(name).iter().peekable();
-    values.peek()?;
-    let own = opaque(&store.etag(record));
-    Some(values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|tag| {
-        let tag = opaque(tag);
-        tag == "*" || tag == own
-    }))
+    store: &'s Store,
+    kind_at: u16,
+    id: &str,
+) -> Option<(Ref, &'s Record)> {
+    store.find_in(kind_at, id).filter(|(_, record)| record.active || !scene.settings.hides_inactive(kind_at))
 }
 
 pub(super) fn refused(

@@ -38,7 +38,7 @@ pub struct GatewayRules {
     /// How many members of a group one request may add and remove; more answers 400 `tooMany`. Absent: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_member_changes: Option<NonZeroU32>,
-    /// How many members a group may be given in one request; more answers 413. Absent: any number.
+    /// How many members a group may have; a write that makes more answers 413. Absent: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_members: Option<NonZeroU32>,
     /// Whether a PATCH may replace or remove all members of a group at once.

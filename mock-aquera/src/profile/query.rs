@@ -18,7 +18,7 @@ pub struct FilterRules {
     pub attributes: Vec<String>,
     /// What a filter gets that is well formed and not understood.
     pub unsupported: UnsupportedFilter,
-    /// How many terms and connectives a filter may have; more answers 400 `invalidFilter`. Absent: any number.
+    /// How many comparisons a filter may have; more answers 400 `invalidFilter`. Absent: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_terms: Option<NonZeroU32>,
     /// What a filter gets that nothing matches.
@@ -44,7 +44,7 @@ pub struct ListRules {
     pub past_end: PastEnd,
     /// What `totalResults` says.
     pub total_results: TotalResults,
-    /// What is on the pages.
+    /// What is on the pages, where they go by index.
     pub pages: Pages,
     /// What `itemsPerPage` says.
     pub items_per_page: ItemsPerPage,
@@ -60,6 +60,8 @@ pub struct ListRules {
     pub members: MembersShown,
     /// How many members of a group reads and lists show at most; 0 is all.
     pub members_cut: u32,
+    /// What becomes of the members that `members-cut` leaves out when the group is patched.
+    pub members_past_cut: MembersPastCut,
     /// What lists of groups show of the members, where it isn't what a read shows.
     pub group_members_in_lists: MembersInLists,
 }
@@ -81,6 +83,7 @@ impl Default for ListRules {
             sort: SortRule::default(),
             members: MembersShown::default(),
             members_cut: 0,
+            members_past_cut: MembersPastCut::default(),
             group_members_in_lists: MembersInLists::default(),
         }
     }
@@ -237,6 +240,14 @@ switches! {
         Missing = "missing",
         /// An empty array.
         Empty = "empty",
+    }
+
+    /// What becomes of members that reads leave out when their group is patched.
+    MembersPastCut {
+        /// They stay.
+        Kept = "kept",
+        /// They go: what was read is changed and written back.
+        Dropped = "dropped",
     }
 
     /// What lists of groups show of the members.

@@ -55,7 +55,7 @@ pub(crate) struct Admission {
 
 #[derive(Debug, Default)]
 struct Cell {
-    /// In nanoseconds since 1970. Past: it is full.
+    /// In nanoseconds since 1970, times the requests of a window, so that no fraction of one is lost. Past: it is full.
     full_at: i128,
     running: Arc<AtomicU32>,
 }
@@ -77,7 +77,10 @@ impl Buckets {
         let counting: Vec<_> = (0..).zip(&self.limits).filter(|(_, limit)| counts(limit, asked)).collect();
         let mut cells = lock(&self.cells);
         if cells.len() > SWEEP_AT {
-            cells.retain(|_, cell| cell.full_at > nanos || cell.running.load(Ordering::Relaxed) > 0);
+            cells.retain(|(at, _), cell| {
+                let now = self.limits.get(*at).map_or(nanos, |limit| fine(limit, nanos));
+                cell.full_at > now || cell.running.load(Ordering::Relaxed) > 0
+            });
         }
         for (at, limit) in &counting {
             let fresh = Cell::default();
@@ -93,7 +96,7 @@ impl Buckets {
         for (at, limit) in counting {
             let cell = cells.entry((at, key(limit, asked))).or_default();
             if let Some(interval) = interval(limit) {
-                cell.full_at = cell.full_from(limit, nanos) + interval;
+                cell.full_at = cell.full_from(limit, fine(limit, nanos)) + interval;
             }
             if limit.max_concurrent.is_some() {
                 cell.running.fetch_add(1, Ordering::Relaxed);
@@ -130,9 +133,11 @@ impl Cell {
     /// How many nanoseconds until a request is let in; nothing: it is let in now.
     fn wait(&self, limit: &RateLimit, now: i128) -> Option<i128> {
         if let Some(interval) = interval(limit) {
+            let now = fine(limit, now);
             let wait = self.full_from(limit, now) - now - interval.saturating_mul(burst(limit) - 1);
             if wait > 0 {
-                return Some(wait);
+                let unit = fine(limit, 1);
+                return Some((wait + unit - 1) / unit);
             }
         }
         let most = limit.max_concurrent?;
@@ -141,11 +146,15 @@ impl Cell {
     }
 }
 
-/// The time that it takes to earn one request, rounded up.
+/// The time that it takes to earn one request, in the fine unit.
 fn interval(limit: &RateLimit) -> Option<i128> {
-    let requests = i128::from(limit.requests?.get());
-    let window = i128::try_from(limit.window.duration().as_nanos()).unwrap_or(i128::MAX / 2);
-    Some((window + requests - 1) / requests)
+    limit.requests?;
+    Some(i128::try_from(limit.window.duration().as_nanos()).unwrap_or(i128::MAX / 2))
+}
+
+/// Nanoseconds in the fine unit, of which each has as many as a window has requests.
+fn fine(limit: &RateLimit, nanos: i128) -> i128 {
+    nanos.saturating_mul(limit.requests.map_or(1, |requests| i128::from(requests.get())))
 }
 
 fn burst(limit: &RateLimit) -> i128 {
@@ -356,6 +365,16 @@ mod tests {
         let buckets = Buckets::new(vec![limit(1, 1000, None)]);
         buckets.check(at(0), &get("hunter2")).unwrap();
         assert!(!format!("{buckets:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_window_gives_back_all_that_it_holds() {
+        let buckets = Buckets::new(vec![limit(180, 60_000, None)]);
+        let take = |second| {
+            let now = Timestamp::from_second(second).unwrap();
+            std::iter::repeat_with(|| buckets.check(now, &get("a"))).take_while(Result::is_ok).count()
+        };
+        assert_eq!([take(0), take(1), take(61), take(61)], [180, 3, 180, 0]);
     }
 
     proptest! {

@@ -92,8 +92,6 @@ switches! {
 
     /// A member of `ServiceProviderConfig`.
     ConfigMember {
-        /// The address of the documentation.
-        DocumentationUri = "documentationUri",
         /// All about PATCH.
         Patch = "patch",
         /// All about `/Bulk`.

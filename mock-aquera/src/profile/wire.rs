@@ -152,7 +152,7 @@ switches! {
     Location {
         /// Whole.
         Absolute = "absolute",
-        /// From the base URL on, as in `/Users/ID`.
+        /// Without scheme and host, as in `/scim/Users/ID`.
         Relative = "relative",
         /// Not at all.
         Missing = "missing",

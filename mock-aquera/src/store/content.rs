@@ -290,7 +290,8 @@ mod tests {
             "name": {"familyName": "L", "givenName": "I"},
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Ops"},
         });
-        let accepted = kind.reader.read(body.to_string().as_bytes(), Default::default()).unwrap();
+        let accepted =
+            kind.reader.read(body.to_string().as_bytes(), scim::accept::AcceptOptions::default()).unwrap();
         let one = Content::of_accepted(kind, accepted);
         let other = Content::of_tree(kind, body.as_object().unwrap());
         let tree = |content: &Content| {

@@ -201,6 +201,17 @@ impl Store {
         self.table(group.kind).get(group.slot)?.members.as_deref()
     }
 
+    /// The places of the groups that the resource of an id is a direct member of, in order of creation.
+    pub(crate) fn direct_groups(&self, id: &str) -> Vec<u32> {
+        let Some(kind) = self.types().of_role(Role::Group) else { return Vec::new() };
+        let member = self.find(id).and_then(|at| self.get(at));
+        let slots = member.map(|record| record.member_of.clone()).unwrap_or_default();
+        let mut groups: Vec<(u64, u32)> =
+            slots.into_iter().filter_map(|slot| Some((self.get(Ref { kind, slot })?.order, slot))).collect();
+        groups.sort_unstable();
+        groups.into_iter().map(|(_, slot)| slot).collect()
+    }
+
     /// The groups that somebody is in, each with whether directly, the direct ones first.
     pub(crate) fn groups_of(&self, record: &Record) -> Vec<(u32, bool)> {
         let Some(kind) = self.types().of_role(Role::Group) else { return Vec::new() };

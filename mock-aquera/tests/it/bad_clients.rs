@@ -84,7 +84,7 @@ async fn a_body_without_end_is_cut_off_at_the_limit() {
              content-type: application/scim+json\r\ntransfer-encoding: chunked\r\n\r\n",
         )
         .await;
-        let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+        let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
         // More than the limit, and no end.
         for _ in 0..200 {
             raw.send(&chunk).await;

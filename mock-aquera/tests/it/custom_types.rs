@@ -70,6 +70,7 @@ async fn start_with_badges(required: bool) -> (MockAquera, Client) {
     (mock, client)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called with json!")]
 fn device(serial: &str, more: Value) -> Value {
     let mut device = json!({"schemas": [DEVICE], "serial": serial});
     device.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -258,6 +259,16 @@ async fn canonical_values_and_unknown_attributes_go_by_a_switch() {
         (created.status, &created.json()["colour"], created.json().get("shoe")),
         (201, &json!("green"), None)
     );
+    let path = format!("/Devices/{}", created.id());
+    let unknown =
+        json!([{"op": "replace", "value": {"shoe": 1, "label": "l", "ports": [{"value": "usb", "hat": 1}]}}]);
+    let patched = client.patch(&path, &unknown).await;
+    assert_eq!(
+        (patched.status, &patched.json()["label"], patched.text.contains("hat")),
+        (200, &json!("l"), false)
+    );
+    let nowhere = json!([{"op": "replace", "path": "shoe", "value": 1}]);
+    client.patch(&path, &nowhere).await.scim_error(400, Some("invalidPath"));
     let mut profile = Profile::builtin("rfc").unwrap();
     profile.gateway.canonical_values = CanonicalValues::Enforced;
     profile.gateway.unknown_attributes = UnknownAttributes::Refused;
@@ -267,7 +278,7 @@ async fn canonical_values_and_unknown_attributes_go_by_a_switch() {
         .await
         .scim_error(400, Some("invalidValue"));
     assert_eq!(detail, "colour must be one of red, blue");
-    let path = format!("/Devices/{}", created.id());
+    assert_eq!(client.patch(&path, &unknown).await.status, 400);
     let detail = client
         .patch(&path, &json!([{"op": "replace", "path": "colour", "value": "pink"}]))
         .await
@@ -380,4 +391,67 @@ async fn a_query_over_all_types_finds_further_ones() {
     assert_eq!((&list["totalResults"], &list["Resources"][0]["serial"]), (&json!(1), &json!("S1")));
     let detail = client.query("", &[("filter", "shoe pr")]).await.scim_error(400, Some("invalidFilter"));
     assert!(detail.contains("shoe"), "{detail}");
+}
+
+#[tokio::test]
+async fn the_program_takes_them_from_files() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let schema = file("device.json", &device_schema().to_string());
+    let kind = file("type.json", &device_type().to_string());
+    let badge = file("badge.json", &badge_schema().to_string());
+    let badges = file("badges.json", &badge_user(true).to_string());
+    let program = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mock-aquera"));
+        command.args(["--listen", "127.0.0.1:0", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let all = ["--schema", &schema, "--schema", &badge, "--resource-type", &kind, "--resource-type", &badges];
+    let mut running = program().args(all).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(running.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let client = Client::at(ready["scimUrl"].as_str().unwrap());
+    let made = client.post("/Devices", &device("S1", json!({}))).await;
+    let refused = client.post("/Users", &user("ann", json!({}))).await;
+    let users = client.get("/Users").await.json()["totalResults"].clone();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_eq!((made.status, users), (201, json!(0)), "made-up users would not have a badge");
+    assert_eq!(refused.scim_error(400, Some("invalidValue")), format!("{BADGE} is required"));
+
+    let broken = file("broken.json", "{\n  \"id\": \n}");
+    let typo = file(
+        "typo.json",
+        "{\"id\": \"urn:a:b\", \"attributes\": [{\"name\": \"a\", \"returned\": \"often\"}]}",
+    );
+    for (arguments, said) in [
+        (vec!["--schema", &broken], format!("read {broken}:3:1: expected value")),
+        (vec!["--schema", "nowhere.json"], "read nowhere.json: ".to_owned()),
+        (
+            vec!["--schema", &typo],
+            format!("take {typo}: schema document, attribute a: `returned` cannot be \"often\""),
+        ),
+        (vec!["--schema", &schema], format!("take {schema}: no resource type uses the schema {DEVICE}")),
+        (
+            vec!["--resource-type", &kind],
+            format!("take {kind}: resource type Device: there is no schema {DEVICE}"),
+        ),
+        (
+            vec!["--schema", &schema, "--resource-type", &kind, "--resource-type", &kind],
+            format!("take {kind}: the resource type Device is there twice"),
+        ),
+    ] {
+        let output = program().args(&arguments).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{err}");
+        assert!(err.contains(&format!("mock-aquera: failed to {said}")), "{err}");
+    }
 }

@@ -319,12 +319,28 @@ async fn credentials_that_are_right_are_refused_once() {
 }
 
 #[tokio::test]
+async fn a_password_is_refused_in_the_words_for_a_password() {
+    let mock = MockAquera::builder().auth(Auth::basic("ann", "pw")).start().await.unwrap();
+    for (rule, about) in
+        [("unauthorized", "password is wrong"), ("revoke", "locked"), ("expire-token", "locked")]
+    {
+        let fault = mock.default_application().scoped_fault(rule.parse().unwrap());
+        let ask = || finish(http().get(format!("{}/Users", mock.scim_url())).basic_auth("ann", Some("pw")));
+        let refused = ask().await;
+        assert!(refused.scim_error(401, None).contains(about), "{rule}: {refused:?}");
+        assert!(refused.header("www-authenticate").starts_with("Basic "), "{rule}: {refused:?}");
+        drop(fault);
+        assert_eq!(ask().await.status, 200, "{rule}");
+    }
+}
+
+#[tokio::test]
 async fn where_nobody_needs_credentials_a_401_has_its_challenge_all_the_same() {
     let mock = MockAquera::builder().auth(Auth::none()).start().await.unwrap();
     mock.default_application().add_fault("unauthorized".parse().unwrap());
     let answer = finish(http().get(format!("{}/Users", mock.scim_url()))).await;
     answer.scim_error(401, None);
-    assert!(answer.header("www-authenticate").starts_with("Bearer "), "{answer:?}");
+    assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"mock-aquera\"");
 }
 
 /// A mock whose credentials are those of one OAuth client.

@@ -101,10 +101,9 @@ impl Raw {
                 }
                 return Came::Reply(reply);
             }
-            let mut chunk = [0; 64 * 1024];
-            match timeout(PATIENCE, self.stream.read(&mut chunk)).await.unwrap() {
+            match timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await.unwrap() {
                 Ok(0) => return Came::Closed(std::mem::take(&mut self.buffer)),
-                Ok(read) => self.buffer.extend_from_slice(&chunk[..read]),
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => {
                     return Came::Reset(std::mem::take(&mut self.buffer));
                 }

@@ -57,6 +57,33 @@ fn what_is_sent_becomes_what_is_kept() {
 }
 
 #[test]
+fn a_required_extension_has_to_be_given() {
+    let schemas = [
+        json!({"id": "urn:x:Thing", "attributes": [{"name": "size", "type": "integer", "uniqueness": "server"}]}),
+        json!({"id": "urn:x:Extra", "attributes": [
+            {"name": "code", "required": true}, {"name": "pin", "returned": "never"}]}),
+    ]
+    .map(|document| Schema::from_json(&document).unwrap());
+    let kind = json!({"name": "Thing", "endpoint": "/Things", "schema": "urn:x:Thing",
+        "schemaExtensions": [{"schema": "urn:x:Extra", "required": true}]});
+    let set = crate::schema::ResourceType::from_json(&kind).unwrap().schema_set(&schemas).unwrap();
+    let reader = Reader::new(&set, &["size"], None);
+    let read = |extra: Value| {
+        let body = json!({"schemas": ["urn:x:Thing"], "size": 7, "urn:x:Extra": extra}).to_string();
+        reader.read(body.as_bytes(), AcceptOptions::default()).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(json!({"code": "c"})).unwrap().watched, [(0, "7".to_owned())]);
+    for nothing in [json!(null), json!({}), json!({"code": null}), json!({"shoe": 1})] {
+        assert_eq!(read(nothing), Err("urn:x:Extra is required".to_owned()));
+    }
+    assert_eq!(read(json!({"pin": "1"})), Err("urn:x:Extra:code is required".to_owned()));
+    assert_eq!(read(json!({"code": 1})), Err("urn:x:Extra:code must be a text".to_owned()));
+    assert_eq!(read(json!(1)), Err("urn:x:Extra must be an object".to_owned()));
+    let without = reader.read(br#"{"schemas":["urn:x:Thing"]}"#, AcceptOptions::default());
+    assert_eq!(without.unwrap_err().to_string(), "urn:x:Extra is required");
+}
+
+#[test]
 fn what_a_server_needs_is_picked_up() {
     let sent = user(&json!({"active": false, "externalId": "e-1", "password": "hunter2",
         "emails": [{"value": "a@x"}, {"value": "b@x"}], ENTERPRISE_URN: {"department": "Ops"}}));

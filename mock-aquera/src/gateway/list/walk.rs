@@ -1,0 +1,145 @@
+//! A look at every resource of a type, some hundreds at a time, so that nobody else waits for the store.
+
+use std::sync::Mutex;
+
+use axum::body::Bytes;
+use scim::sort::SortBy;
+
+use super::super::filters::{Comparing, Indexed};
+use super::super::page::{Position, Rank};
+use super::super::partial;
+use super::List;
+use crate::lock;
+use crate::store::show::MembersShown;
+use crate::store::{Record, Ref, Store};
+
+/// How many resources a walk looks at before it lets others at the store.
+const STRIDE: usize = 256;
+
+/// A resource that a query selects.
+pub(super) struct Chosen {
+    pub(super) key: Rank,
+    pub(super) at: Position,
+    pub(super) slot: u32,
+    pub(super) stale: Option<Bytes>,
+}
+
+/// A walk over the resources of one type.
+pub(super) struct Walk<'l> {
+    list: &'l List,
+    kind_at: u16,
+    comparing: Comparing<'l>,
+    /// What the filter and the order look at.
+    needed: Vec<String>,
+    /// Whether that is worked out when somebody reads.
+    computed: bool,
+    sort: Option<&'l SortBy>,
+    hides_inactive: bool,
+}
+
+impl<'l> Walk<'l> {
+    pub(super) fn new(list: &'l List, nth: usize, kind_at: u16) -> Self {
+        let kind = list.types.get(kind_at);
+        let mut needed: Vec<String> =
+            list.filter.iter().flat_map(|filter| filter.top_level_members(&kind.schemas)).collect();
+        let sort = list.sort.as_ref().and_then(|sort| sort.by[nth].as_ref());
+        if let Some(sort) = sort {
+            needed.push(sort.member().to_owned());
+        }
+        Self {
+            comparing: Comparing { schemas: &kind.schemas, case: list.settings.profile.filter.case },
+            computed: needed.iter().any(|name| name == "members" || name == "groups" || name == "meta"),
+            list,
+            kind_at,
+            needed,
+            sort,
+            hides_inactive: list.settings.hides_inactive(kind_at),
+        }
+    }
+
+    /// The resource's sort key where it satisfies the filter.
+    fn judge(&self, text: &[u8]) -> Option<Rank> {
+        let tree = partial::members(text, &self.needed);
+        let holds = self.list.filter.as_ref().is_none_or(|filter| filter.matches(&tree, &self.comparing));
+        holds.then(|| self.sort.map(|by| by.key(&tree)))
+    }
+
+    fn text(&self, store: &Store, slot: u32, record: &Record) -> Bytes {
+        if self.computed {
+            store.shown(Ref { kind: self.kind_at, slot }, record, MembersShown::Whole)
+        } else {
+            record.document.text().clone()
+        }
+    }
+
+    /// What is looked at of a resource, and whether that is what it was before; nothing where nobody sees it.
+    fn looked_at(&self, store: &Store, slot: u32, record: &Record) -> Option<(Bytes, bool)> {
+        match store.stale(&record.id, self.list.now) {
+            None if self.hides_inactive && !record.active => None,
+            None => Some((self.text(store, slot, record), false)),
+            // What was there before has another place in the order where the id is used again.
+            Some(stale) if stale.order != record.order => None,
+            Some(stale) => stale.shown.clone().filter(|text| self.sees(text)).map(|text| (text, true)),
+        }
+    }
+
+    fn sees(&self, text: &[u8]) -> bool {
+        !self.hides_inactive || partial::is_active(text)
+    }
+
+    pub(super) fn candidates(&self, store: &Store, indexed: &Indexed<'_>, chosen: &mut Vec<Chosen>) {
+        let kind = self.kind_at;
+        let slots = match indexed {
+            Indexed::Id(id) => store.find_in(kind, id).map(|(at, _)| at.slot).into_iter().collect(),
+            Indexed::Watched(index, text) => store.equal(kind, *index, text),
+            Indexed::MemberOf(id) => store.direct_groups(id),
+        };
+        for slot in slots {
+            let Some(record) = store.get(Ref { kind, slot }) else { continue };
+            let looked_at = self.looked_at(store, slot, record);
+            if let Some(key) = looked_at.and_then(|(text, _)| self.judge(&text)) {
+                chosen.push(Chosen { key, at: Position { kind, number: record.order }, slot, stale: None });
+            }
+        }
+    }
+
+    pub(super) fn everything(&self, store: &Mutex<Store>, chosen: &mut Vec<Chosen>) {
+        let kind = self.kind_at;
+        let mut after = None;
+        loop {
+            let mut last = None;
+            let some: Vec<(u64, u32, Bytes, bool)> = {
+                let store = lock(store);
+                let order = store.table(kind).order.after(after).take(STRIDE);
+                order
+                    .inspect(|(number, _)| last = Some(*number))
+                    .filter_map(|(number, slot)| {
+                        let record = store.get(Ref { kind, slot })?;
+                        let (text, stale) = self.looked_at(&store, slot, record)?;
+                        Some((number, slot, text, stale))
+                    })
+                    .collect()
+            };
+            if last.is_none() {
+                return;
+            }
+            after = last;
+            for (number, slot, text, stale) in some {
+                if let Some(key) = self.judge(&text) {
+                    let stale = stale.then_some(text);
+                    chosen.push(Chosen { key, at: Position { kind, number }, slot, stale });
+                }
+            }
+        }
+    }
+
+    /// What is gone, and was there before a write that reads don't show yet.
+    pub(super) fn gone(&self, store: &Store, chosen: &mut Vec<Chosen>) {
+        let kind = self.kind_at;
+        for (number, text) in store.gone(kind, self.list.now) {
+            if let Some(key) = self.judge(&text).filter(|_| self.sees(&text)) {
+                chosen.push(Chosen { key, at: Position { kind, number }, slot: u32::MAX, stale: Some(text) });
+            }
+        }
+    }
+}

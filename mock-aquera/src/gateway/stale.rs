@@ -1,0 +1,54 @@
+//! Reads that lag behind writes, where a profile has it so.
+
+use axum::body::Bytes;
+use axum::http::{StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+
+use super::write::{names_version, no_such, refused};
+use super::{Refusal, Scene};
+use crate::hops::Downstreams;
+use crate::journal::DownstreamOperation;
+use crate::profile::EtagRule;
+use crate::reply::Reply;
+use crate::store::{Ref, Stale, Store};
+
+/// Reads what was there before a write.
+pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str, stale: &Stale) -> Result<Reply, Refusal> {
+    let operations = &[DownstreamOperation::Read];
+    let inactive = |text: &Bytes| scene.settings.hides_inactive(kind_at) && !super::partial::is_active(text);
+    let Some(text) = stale.shown.as_ref().filter(|text| !inactive(text)) else {
+        return Err(refused(no_such(scene, kind_at, id), operations, Some(id)));
+    };
+    let named = || names_version(scene, &header::IF_NONE_MATCH, &stale.etag) == Some(true);
+    let mut reply = if scene.conditional && named() {
+        Reply::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        let text = match scene.projection(kind_at)? {
+            Some(projection) => super::projected(text, &projection),
+            None => text.clone(),
+        };
+        Reply::scim(StatusCode::OK, text)
+    };
+    if scene.settings.profile.features.etag == EtagRule::Works {
+        reply = reply.header(header::ETAG, &stale.etag);
+    }
+    Ok(reply.became(Downstreams::done(operations, &id.into())))
+}
+
+/// Lets reads go on showing what is now, where the profile has it so: the resource, or that it isn't there.
+pub(super) fn keep(scene: &Scene<'_>, store: &mut Store, at: Ref, there: bool) {
+    if let Some(until) = scene.stale_until() {
+        store.keep_stale(at, until, scene.now, there.then(|| scene.settings.members_in_reads()));
+    }
+}
+
+impl Scene<'_> {
+    fn stale_until(&self) -> Option<Timestamp> {
+        let period = self.settings.profile.application.stale_reads;
+        if period.is_zero() {
+            return None;
+        }
+        let period = SignedDuration::try_from(period.duration()).ok()?;
+        self.now.checked_add(period).ok()
+    }
+}

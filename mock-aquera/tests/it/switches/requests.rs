@@ -1,0 +1,207 @@
+//! `[requests]`.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{World, no_case, trying, words};
+use crate::client::{Answer, PATCH, finish, user, with_body};
+
+#[tokio::test]
+async fn every_word_is_seen() {
+    for (key, word) in words("requests") {
+        trying("requests", &key, &word);
+        match key.as_str() {
+            "user-agent" => user_agent(&word).await,
+            "path-case" => path_case(&word).await,
+            "content-type" => content_type(&word).await,
+            "max-body" | "max-uri" | "max-headers" => size(&key).await,
+            _ => match key.strip_prefix("dialects.") {
+                Some(name) => dialect(name, &word).await,
+                None => no_case(&key, &word),
+            },
+        }
+    }
+}
+
+async fn user_agent(word: &str) {
+    let w = World::with("requests", "user-agent", word).await;
+    // The client of these tests sends none.
+    for path in ["/Users", "/ServiceProviderConfig", "/nowhere"] {
+        let without = w.client.get(path).await;
+        let with = finish(w.client.request(Method::GET, path).header("user-agent", "tests/1")).await;
+        let regular = if path == "/nowhere" { 404 } else { 200 };
+        assert_eq!(with.status, regular);
+        match word {
+            "optional" => assert_eq!(without.status, regular),
+            "required-403" => drop(without.scim_error(403, None)),
+            "required-400" => drop(without.scim_error(400, None)),
+            _ => no_case("user-agent", word),
+        }
+    }
+}
+
+async fn path_case(word: &str) {
+    let w = World::with("requests", "path-case", word).await;
+    let search = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]});
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": []});
+    let mut answers: Vec<(String, Answer)> = Vec::new();
+    for path in [
+        "/users",
+        "/USERS/",
+        "/groups",
+        "/serviceProviderConfig",
+        "/schemas",
+        "/resourcetypes",
+        "/RESOURCETYPES/User",
+    ] {
+        answers.push((path.to_owned(), w.client.get(path).await));
+    }
+    let own = format!("/users/{}", w.ida_id);
+    answers.push((own.clone(), w.client.get(&own).await));
+    for (path, body) in
+        [("/users/.search", &search), ("/Users/.SEARCH", &search), ("/.Search", &search), ("/bulk", &bulk)]
+    {
+        answers.push((path.to_owned(), w.client.post(path, body).await));
+    }
+    answers.push(("/me".to_owned(), finish(w.client.request(Method::TRACE, "/me")).await));
+    for (path, answer) in answers {
+        match word {
+            "exact" if path == "/Users/.SEARCH" => drop(answer.scim_error(405, None)),
+            "exact" => drop(answer.scim_error(404, None)),
+            // Whose credentials these are nobody said; the path is known.
+            "ignored" if path == "/me" => assert!(answer.text.contains("--me"), "{answer:?}"),
+            "ignored" => assert_eq!(answer.status, 200, "{path}"),
+            _ => no_case("path-case", word),
+        }
+    }
+    // Ids keep their case.
+    let shouted = format!("/Users/{}", w.ida_id.to_uppercase());
+    assert_eq!(w.client.get(&shouted).await.status, 404);
+}
+
+async fn content_type(word: &str) {
+    let w = World::with("requests", "content-type", word).await;
+    for (n, (kind, lenient)) in [
+        ("application/scim+json", true),
+        ("Application/SCIM+JSON; charset=utf-8", true),
+        ("application/json", false),
+        ("text/plain", false),
+        ("", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let request =
+            w.client.request(Method::POST, "/Users").body(user(&format!("u{n}"), json!({})).to_string());
+        let answer =
+            finish(if kind.is_empty() { request } else { request.header("content-type", kind) }).await;
+        match word {
+            "lenient" if kind == "application/json" => assert_eq!(answer.status, 201),
+            "lenient" | "strict" if lenient => assert_eq!(answer.status, 201, "{kind}"),
+            "lenient" | "strict" => drop(answer.scim_error(415, None)),
+            _ => no_case("content-type", word),
+        }
+    }
+}
+
+async fn size(key: &str) {
+    let w = World::of(&format!("[requests]\n{key} = 1000")).await;
+    let of = |length: usize| "x".repeat(length);
+    let (small, large, status) = match key {
+        "max-body" => {
+            let post = |length: usize, name: &str| {
+                let body = user(name, json!({"title": of(length)})).to_string();
+                w.client
+                    .request(Method::POST, "/Users")
+                    .header("content-type", "application/scim+json")
+                    .body(body)
+            };
+            (finish(post(700, "a")).await, finish(post(1000, "b")).await, 413)
+        }
+        "max-uri" => (
+            w.client.get(&format!("/Users?x={}", of(900))).await,
+            w.client.get(&format!("/Users?x={}", of(1000))).await,
+            414,
+        ),
+        "max-headers" => {
+            let get = |length: usize| w.client.request(Method::GET, "/Users").header("x-long", of(length));
+            (finish(get(700)).await, finish(get(1000)).await, 431)
+        }
+        _ => no_case(key, ""),
+    };
+    assert!(small.status < 300, "{small:?}");
+    assert!(large.scim_error(status, None).contains("1000"));
+    assert_eq!(w.client.get("/Users").await.status, 200);
+}
+
+async fn dialect(name: &str, word: &str) {
+    let w = World::of(&format!("[requests.dialects]\n{name} = \"{word}\"")).await;
+    let send = |path: &str, body: Value| finish(with_body(w.client.request(Method::PATCH, path), &body));
+    let ops = |operations: Value| json!({"schemas": [PATCH], "Operations": operations});
+    let title = json!({"op": "replace", "path": "title", "value": "new"});
+    let (answer, others): (Answer, Vec<Answer>) = match name {
+        "capitalised-op" => {
+            (send(&w.ida, ops(json!([{"op": "Replace", "path": "title", "value": "new"}]))).await, vec![])
+        }
+        "string-booleans" => {
+            let post = w.client.post("/Users", &user("eve", json!({"active": "False"}))).await;
+            let put = w.client.put(&w.bob, &user("bob", json!({"active": "True"}))).await;
+            (
+                send(&w.ida, ops(json!([{"op": "replace", "path": "active", "value": "False"}]))).await,
+                vec![post, put],
+            )
+        }
+        "dotted-keys" => {
+            (send(&w.ida, ops(json!([{"op": "replace", "value": {"name.givenName": "I"}}]))).await, vec![])
+        }
+        "remove-by-value" => {
+            let mails = json!([{"op": "remove", "path": "emails", "value": [{"value": "ida@home"}]}]);
+            let mails = send(&w.ida, ops(mails)).await;
+            let member = json!([{"op": "remove", "path": "members", "value": [{"value": w.bob_id}]}]);
+            (send(&w.team, ops(member)).await, vec![mails])
+        }
+        "pathless-add" => {
+            (send(&w.ida, ops(json!([{"op": "add", "value": {"title": "new"}}]))).await, vec![])
+        }
+        "single-operation" => {
+            let bare = send(&w.ida, title.clone()).await;
+            (send(&w.ida, ops(title.clone())).await, vec![bare])
+        }
+        _ => no_case(name, word),
+    };
+    let journal = w.app.journal();
+    for answer in others.iter().chain([&answer]) {
+        match word {
+            "accepted" => assert!(answer.status < 300, "{name}: {answer:?}"),
+            "refused" => assert_eq!(answer.status, 400, "{name}: {answer:?}"),
+            _ => no_case(name, word),
+        }
+        assert!(answer.status < 300 || answer.json()["scimType"].is_string());
+    }
+    for exchange in &journal {
+        let noted: Vec<&str> = exchange.dialects.iter().map(AsRef::as_ref).collect();
+        let expected: &[&str] = if word == "accepted" { &[name] } else { &[] };
+        assert_eq!(noted, expected);
+    }
+    if word == "accepted" {
+        let (ida, team) = (w.stored(&w.ida).unwrap(), w.stored(&w.team).unwrap());
+        match name {
+            "string-booleans" => assert_eq!(
+                (&ida["active"], &w.stored(&w.bob).unwrap()["active"]),
+                (&json!(false), &json!(true))
+            ),
+            "dotted-keys" => assert_eq!(ida["name"], json!({"givenName": "I", "familyName": "L"})),
+            "remove-by-value" => {
+                assert_eq!(team["members"].as_array().unwrap().len(), 1);
+                assert_eq!(ida["emails"].as_array().unwrap().len(), 1);
+            }
+            _ => assert_eq!(ida["title"], json!("new")),
+        }
+    } else {
+        let version = w.stored(&w.ida).unwrap()["meta"]["version"].clone();
+        assert!(version.as_str().unwrap().starts_with("W/\"1."), "{version}");
+    }
+    // What the RFC has is taken either way.
+    let plain = json!([title, {"op": "replace", "value": {"nickName": "n"}}, {"op": "remove", "path": "emails[type eq \"work\"]"}]);
+    assert_eq!(send(&w.ida, ops(plain)).await.status, 200);
+}
