@@ -230,7 +230,10 @@ impl MockAqueraBuilder {
     /// # Errors
     /// The address is not to be had, a schema or resource type is of no use, the snapshot is damaged, or a resource to
     /// start with doesn't pass the checks.
-    #[expect(clippy::unused_async, reason = "it needs a runtime around it, and what it does may take time one day")]
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs a runtime around it, and what it does may take time one day"
+    )]
     pub async fn start(self) -> Result<MockAquera, StartError> {
         let types = Types::of_documents(&self.schemas, &self.resource_types)?;
         let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };

@@ -65,19 +65,19 @@ pub use journal::{
     JournalLimits, JournalQuery, JournalSize, Live, OperationKind, Order, PatchedPath, QueryError,
     ScimOperation, Scrape, StatusMatch, Subscription, WaitError, har, render_prometheus,
 };
+pub use net::TlsError;
 pub use profile::{
     ActiveChange, ApplicationRules, CanonicalValues, Claim, ConfigMember, CreateDisabled, CursorRule,
     DeactivatedUsers, DeleteRule, Deviation, Dialect, Dialects, Difference, DisableRule, DiscoveryAccess,
     DiscoveryRules, DownstreamDelete, EmailValue, Endpoint, ErrorBody, ErrorContentType, ErrorRules,
     EtagRule, Feature, FeatureRules, FilterCase, FilterMiss, FilterRules, FilterSubset,
-    FilteredGroupsStartIndex, GatewayRules, Ids, ItemsPerPage, ListRules, Location, MembersInLists, MembersPastCut,
-    MembersShown, OperationRule, Pages, ParsePeriodError, PartialUpdateRule, PastEnd, PatchReply, PatchRule,
-    PathCase, Period, Presence, Profile, ProfileError, PutMissingAttributes, PutRule, PutWithoutActive,
-    RateLimit, RateMethods, RatePer, ReplyBody, ReplyContentType, ReplyRules, RequestContentType,
-    RequestRules, RetryAfter, SortRule, StartIndex, Support, TotalResults, UnknownAttributes, UnknownMember,
-    UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
+    FilteredGroupsStartIndex, GatewayRules, Ids, ItemsPerPage, ListRules, Location, MembersInLists,
+    MembersPastCut, MembersShown, OperationRule, Pages, ParsePeriodError, PartialUpdateRule, PastEnd,
+    PatchReply, PatchRule, PathCase, Period, Presence, Profile, ProfileError, PutMissingAttributes, PutRule,
+    PutWithoutActive, RateLimit, RateMethods, RatePer, ReplyBody, ReplyContentType, ReplyRules,
+    RequestContentType, RequestRules, RetryAfter, SortRule, StartIndex, Support, TotalResults,
+    UnknownAttributes, UnknownMember, UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
-pub use net::TlsError;
 pub use scim::error::ScimType;
 pub use server::{ApplicationError, MAX_APPLICATIONS};
 pub use snapshot::SnapshotError;

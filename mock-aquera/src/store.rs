@@ -371,7 +371,13 @@ impl Store {
     }
 
     /// Lets reads show until an instant what a resource is now: `members` says how, and nothing that it isn't there.
-    pub(crate) fn keep_stale(&mut self, at: Ref, until: Timestamp, now: Timestamp, members: Option<MembersShown>) {
+    pub(crate) fn keep_stale(
+        &mut self,
+        at: Ref,
+        until: Timestamp,
+        now: Timestamp,
+        members: Option<MembersShown>,
+    ) {
         let Some(record) = self.get(at) else { return };
         let id = Arc::clone(&record.id);
         let shown = members.map(|members| self.shown(at, record, members));

@@ -186,10 +186,18 @@ fn bad_input_is_refused_with_its_place() {
     check(&["--listen", "127.0.0.1:0", "--faults", &rules], 2, &["rules.txt: line 2", "`status`"]);
     check(&with(&["--faults", "nowhere.txt"]), 2, &["--faults nowhere.txt"]);
     check(&with(&["--token-lifetime", "5m"]), 2, &["--token-lifetime", "oauth:CLIENT:SECRET"]);
-    check(&with(&["--auth", "oauth:c:hunter2", "--token-lifetime", "5"]), 2, &["--token-lifetime", "ms, s, m or h"]);
+    check(
+        &with(&["--auth", "oauth:c:hunter2", "--token-lifetime", "5"]),
+        2,
+        &["--token-lifetime", "ms, s, m or h"],
+    );
     check(&with(&["--journal-bytes", "1kb"]), 2, &["--journal-bytes", "KiB"]);
     check(&with(&["--snapshot-every", "5s"]), 2, &["--snapshot"]);
-    check(&["--listen", "127.0.0.1:0", "--snapshot", &rules], 2, &["rules.txt:1", "no snapshot", "move it away"]);
+    check(
+        &["--listen", "127.0.0.1:0", "--snapshot", &rules],
+        2,
+        &["rules.txt:1", "no snapshot", "move it away"],
+    );
     check(&["--listen", "127.0.0.1:0", "--load", &nameless], 2, &["nameless.ndjson:1", "userName"]);
     check(&with(&["--load", "nowhere.ndjson"]), 2, &["nowhere.ndjson"]);
     check(&["--listen", &taken], 1, &[&taken, "--listen", "port 0"]);
