@@ -46,15 +46,15 @@ use crate::verify::{Expectation, Verification};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct JournalLimits {
-    /// How many exchanges; 10,000 unless said otherwise. 0 keeps none, but goes on counting.
+    /// How many exchanges; 1,000 unless said otherwise. 0 keeps none, but goes on counting.
     pub exchanges: usize,
-    /// About how many bytes; 32 MiB unless said otherwise. An exchange that is larger is kept without its bodies.
+    /// About how many bytes; 8 MiB unless said otherwise. An exchange that is larger is kept without its bodies.
     pub bytes: usize,
 }
 
 impl Default for JournalLimits {
     fn default() -> Self {
-        Self { exchanges: 10_000, bytes: 32 * 1024 * 1024 }
+        Self { exchanges: 1000, bytes: 8 * 1024 * 1024 }
     }
 }
 

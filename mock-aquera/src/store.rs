@@ -8,6 +8,7 @@
 pub(crate) mod content;
 pub(crate) mod document;
 mod index;
+mod keys;
 pub(crate) mod members;
 mod order;
 pub(crate) mod restore;
@@ -24,6 +25,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::types::{Kind, Role, Types};
 use content::{Content, Key};
+use keys::Keys;
 use document::{Document, Meta};
 use index::Index;
 use members::Members;
@@ -126,7 +128,7 @@ impl Store {
     /// The resource of an id, of whatever type.
     pub(crate) fn find(&self, id: &str) -> Option<Ref> {
         self.ids
-            .candidates(id)
+            .candidates(id.as_bytes())
             .find(|at| self.table(at.kind).get(at.slot).is_some_and(|record| &*record.id == id))
     }
 
@@ -213,7 +215,7 @@ impl Store {
         let record = Record {
             id,
             document,
-            keys: keys.into(),
+            keys: Keys::of(&keys),
             order: 0,
             version,
             created,
@@ -227,7 +229,7 @@ impl Store {
         };
         let slot = self.table_mut(kind).insert(record);
         let at = Ref { kind, slot };
-        self.ids.insert(&key, at);
+        self.ids.insert(key.as_bytes(), at);
         if let Some(refs) = refs {
             self.set_members(at, &refs, &names);
         }
@@ -274,7 +276,7 @@ impl Store {
         let document = self.document(at.kind, &content, &id, created, now, version);
         let Content { keys, active, refs, names, secret, on_request, .. } = content;
         let table = self.table_mut(at.kind);
-        table.reindex(at.slot, keys.into());
+        table.reindex(at.slot, Keys::of(&keys));
         if let Some(record) = table.get_mut(at.slot) {
             record.document = document;
             record.version = version;
@@ -337,7 +339,7 @@ impl Store {
     fn remove(&mut self, at: Ref) -> Option<Record> {
         self.unlink(at);
         let record = self.table_mut(at.kind).remove(at.slot)?;
-        self.ids.remove(&record.id, at);
+        self.ids.remove(record.id.as_bytes(), at);
         self.freed_ids.push(Arc::clone(&record.id));
         if self.freed_ids.len() > 1024 {
             self.freed_ids.remove(0);
@@ -360,7 +362,7 @@ impl Store {
             self.table(at.kind).get(at.slot).map(|record| record.member_of.clone()).unwrap_or_default();
         self.unlink(at);
         if let Some(id) = self.table_mut(at.kind).hide(at.slot) {
-            self.ids.remove(&id, at);
+            self.ids.remove(id.as_bytes(), at);
             self.hidden += 1;
         }
         if let Some(kind) = self.types.of_role(Role::Group) {

@@ -106,7 +106,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", default_value_t = JournalLimits::default().exchanges, help_heading = OUTPUT)]
     journal_limit: usize,
     /// Remember about so many bytes in each application's journal, such as 500000, 64KiB or 32MiB
-    #[arg(long, value_name = "SIZE", default_value = "32MiB", value_parser = bytes, help_heading = OUTPUT)]
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = bytes, help_heading = OUTPUT)]
     journal_bytes: usize,
     /// Print one JSON object a line
     #[arg(long, help_heading = OUTPUT)]

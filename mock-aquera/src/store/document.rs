@@ -33,9 +33,10 @@ pub(crate) struct Meta<'a> {
 }
 
 impl Meta<'_> {
-    /// About how long it is as text.
+    /// How long it is as text, unless something has to be escaped.
     fn length(&self) -> usize {
-        160 + self.resource_type.len() + self.endpoint.len() + self.id.len()
+        let digits = self.version.checked_ilog10().unwrap_or_default() as usize + 1;
+        141 + self.resource_type.len() + self.endpoint.len() + self.id.len() + digits
     }
 }
 
@@ -49,8 +50,11 @@ pub(crate) struct Document {
 
 impl Document {
     /// A document of these schemas and members (`"a":1,"b":2`, without `schemas`, `id` and `meta`).
-    pub(crate) fn new<'a>(schemas: impl Iterator<Item = &'a str>, members: &[u8], meta: &Meta<'_>) -> Self {
-        let mut text = Vec::with_capacity(members.len() + 2 * meta.id.len() + 192 + meta.length());
+    pub(crate) fn new<'a>(schemas: impl Iterator<Item = &'a str> + Clone, members: &[u8], meta: &Meta<'_>) -> Self {
+        let urns: usize = schemas.clone().map(|urn| urn.len() + 3).sum();
+        // Exact, unless something has to be escaped: a block that fits need not be cut.
+        let capacity = 20 + urns + meta.id.len() + usize::from(!members.is_empty()) + members.len() + meta.length();
+        let mut text = Vec::with_capacity(capacity);
         text.extend_from_slice(b"{\"schemas\":[");
         for (at, urn) in schemas.enumerate() {
             if at > 0 {
@@ -310,6 +314,16 @@ mod tests {
             expected["meta"]["version"] = json!("W/\"2.ab\"");
             prop_assert_eq!(&more, &expected);
             prop_assert_eq!(after.location(), more["meta"]["location"].as_str().unwrap().as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_length_is_known_beforehand() {
+        for version in [1, 9, 10, 12_345] {
+            let meta = meta("an-id", version);
+            let document = Document::new(["urn:a:b", "urn:c:d"].into_iter(), b"\"a\":1", &meta);
+            let urns = 2 * ("urn:a:b".len() + 3);
+            assert_eq!(document.text().len(), 20 + urns + "an-id".len() + 1 + 5 + meta.length());
         }
     }
 

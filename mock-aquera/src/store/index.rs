@@ -30,17 +30,17 @@ fn spread(hash: u32) -> u64 {
 }
 
 impl<T: Copy + PartialEq> Index<T> {
-    fn hash(&self, text: &str) -> u32 {
+    fn hash(&self, text: &[u8]) -> u32 {
         let [a, b, c, d, ..] = self.hasher.hash_one(text).to_le_bytes();
         u32::from_le_bytes([a, b, c, d])
     }
 
-    pub(crate) fn insert(&mut self, text: &str, place: T) {
+    pub(crate) fn insert(&mut self, text: &[u8], place: T) {
         let hash = self.hash(text);
         self.table.insert_unique(spread(hash), Entry { hash, place }, |entry| spread(entry.hash));
     }
 
-    pub(crate) fn remove(&mut self, text: &str, place: T) {
+    pub(crate) fn remove(&mut self, text: &[u8], place: T) {
         let hash = self.hash(text);
         if let Ok(entry) =
             self.table.find_entry(spread(hash), |entry| entry.hash == hash && entry.place == place)
@@ -50,7 +50,7 @@ impl<T: Copy + PartialEq> Index<T> {
     }
 
     /// The places that may have the text; a rare one has only its hash.
-    pub(crate) fn candidates(&self, text: &str) -> impl Iterator<Item = T> {
+    pub(crate) fn candidates(&self, text: &[u8]) -> impl Iterator<Item = T> {
         let hash = self.hash(text);
         self.table.iter_hash(spread(hash)).filter(move |entry| entry.hash == hash).map(|entry| entry.place)
     }
@@ -77,13 +77,13 @@ mod tests {
             let mut list: BTreeSet<(u32, u32)> = BTreeSet::new();
             for (add, text, place) in steps {
                 if add && list.insert((text, place)) {
-                    index.insert(&text.to_string(), place);
+                    index.insert(text.to_string().as_bytes(), place);
                 } else if !add && list.remove(&(text, place)) {
-                    index.remove(&text.to_string(), place);
+                    index.remove(text.to_string().as_bytes(), place);
                 }
                 prop_assert_eq!(index.len(), list.len());
                 for text in 0..6 {
-                    let found: BTreeSet<u32> = index.candidates(&text.to_string()).collect();
+                    let found: BTreeSet<u32> = index.candidates(text.to_string().as_bytes()).collect();
                     let expected: BTreeSet<u32> =
                         list.iter().filter(|(t, _)| *t == text).map(|(_, place)| *place).collect();
                     prop_assert_eq!(found, expected);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::content::{Key, Secret};
+use super::content::Secret;
+use super::keys::Keys;
 use super::document::Document;
 use super::index::Index;
 use super::members::Members;
@@ -18,7 +19,7 @@ const BLOCK: usize = 1024;
 pub(crate) struct Record {
     pub(crate) id: Arc<str>,
     pub(crate) document: Document,
-    pub(crate) keys: Box<[Key]>,
+    pub(crate) keys: Keys,
     pub(crate) order: u64,
     pub(crate) version: u64,
     pub(crate) created: Timestamp,
@@ -78,8 +79,8 @@ impl Table {
         index: usize,
         text: &'a str,
     ) -> impl Iterator<Item = (u32, &'a Record)> {
-        let wanted = move |key: &Key| usize::from(key.index) == index && &*key.text == text;
-        self.indexes.get(index).into_iter().flat_map(move |index| index.candidates(text)).filter_map(
+        let wanted = move |(at, key): (usize, &[u8])| at == index && key == text.as_bytes();
+        self.indexes.get(index).into_iter().flat_map(move |index| index.candidates(text.as_bytes())).filter_map(
             move |slot| {
                 self.get(slot).filter(|record| record.keys.iter().any(wanted)).map(|record| (slot, record))
             },
@@ -131,7 +132,7 @@ impl Table {
     }
 
     /// Gives a resource other indexed texts.
-    pub(crate) fn reindex(&mut self, slot: u32, keys: Box<[Key]>) {
+    pub(crate) fn reindex(&mut self, slot: u32, keys: Keys) {
         let Some(record) = self.get_mut(slot) else { return };
         if record.keys == keys {
             return;
@@ -144,18 +145,18 @@ impl Table {
         }
     }
 
-    fn index(&mut self, slot: u32, keys: &[Key]) {
-        for key in distinct(keys) {
-            if let Some(index) = self.indexes.get_mut(usize::from(key.index)) {
-                index.insert(&key.text, slot);
+    fn index(&mut self, slot: u32, keys: &Keys) {
+        for (index, text) in keys.iter() {
+            if let Some(index) = self.indexes.get_mut(index) {
+                index.insert(text, slot);
             }
         }
     }
 
-    fn unindex(&mut self, slot: u32, keys: &[Key]) {
-        for key in distinct(keys) {
-            if let Some(index) = self.indexes.get_mut(usize::from(key.index)) {
-                index.remove(&key.text, slot);
+    fn unindex(&mut self, slot: u32, keys: &Keys) {
+        for (index, text) in keys.iter() {
+            if let Some(index) = self.indexes.get_mut(index) {
+                index.remove(text, slot);
             }
         }
     }
@@ -164,10 +165,11 @@ impl Table {
         let (mut visible, mut keys) = (0, vec![0; self.indexes.len()]);
         for (slot, record) in self.records() {
             visible += usize::from(!record.hidden);
-            for key in distinct(&record.keys) {
-                keys[usize::from(key.index)] += 1;
-                if !self.having(usize::from(key.index), &key.text).any(|(other, _)| other == slot) {
-                    return Err(format!("{} is not found by {}", record.id, key.text));
+            for (index, text) in record.keys.iter() {
+                keys[index] += 1;
+                let text = String::from_utf8_lossy(text);
+                if !self.having(index, &text).any(|(other, _)| other == slot) {
+                    return Err(format!("{} is not found by {text}", record.id));
                 }
             }
         }
@@ -189,9 +191,4 @@ impl Table {
             None => Ok(()),
         }
     }
-}
-
-/// A text that stands twice in a resource is indexed once.
-fn distinct(keys: &[Key]) -> impl Iterator<Item = &Key> {
-    keys.iter().enumerate().filter(|(at, key)| !keys[..*at].contains(key)).map(|(_, key)| key)
 }

@@ -81,11 +81,11 @@ async fn the_journal_is_emptied_and_bounded() {
     some_history(&mock).await;
     let at = format!("{JOURNAL}/limits");
     let usual = admin.read(&at).await;
-    assert_eq!(usual["limits"], json!({"exchanges": 10_000, "bytes": 32 * 1024 * 1024}));
+    assert_eq!(usual["limits"], json!({"exchanges": 1000, "bytes": 8 * 1024 * 1024}));
     assert_eq!((&usual["size"]["exchanges"], &usual["size"]["lastSeq"]), (&json!(7), &json!(7)));
     let smaller = admin.put(&at, json!({"exchanges": 2})).await;
     assert_eq!(smaller.status, 200);
-    assert_eq!(smaller.json()["limits"], json!({"exchanges": 2, "bytes": 32 * 1024 * 1024}));
+    assert_eq!(smaller.json()["limits"], json!({"exchanges": 2, "bytes": 8 * 1024 * 1024}));
     assert_eq!(smaller.json()["size"]["exchanges"], json!(2));
     assert_eq!(seqs(&admin.read(JOURNAL).await), [6, 7]);
     admin.refused(Method::PUT, &at, r#"{"exchange":2}"#, 400, "`exchanges`").await;

@@ -1,15 +1,25 @@
 //! A schema set, laid out for reading: what to do with each member, found by its name.
 
-use hashbrown::HashMap;
-
 use crate::accept::write_text;
 use crate::schema::{Attribute, AttributeType, Mutability, Returned, Schema};
+
+/// How many places the table of names has; a power of two.
+const PLACES: usize = 64;
 
 /// The attributes that may stand in one object.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     pub(super) nodes: Vec<Node>,
-    exact: HashMap<Box<str>, usize>,
+    /// The attributes by what is quickly seen of their names, exactly spelled.
+    places: Vec<Vec<u16>>,
+}
+
+/// Tells most names of a schema apart by their length and ends.
+fn place(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let at = |at: usize| bytes.get(at).copied().map_or(0, usize::from);
+    let last = at(bytes.len().saturating_sub(1));
+    (bytes.len().wrapping_mul(7) ^ at(0).wrapping_mul(3) ^ last.wrapping_mul(5) ^ at(bytes.len() / 2)) % PLACES
 }
 
 /// One attribute.
@@ -80,17 +90,20 @@ impl Members {
                 node
             })
             .collect();
-        let exact =
-            nodes.iter().enumerate().map(|(at, node)| (node.attribute.name.as_str().into(), at)).collect();
-        Self { nodes, exact }
+        let mut places = vec![Vec::new(); if nodes.is_empty() { 0 } else { PLACES }];
+        for (at, node) in nodes.iter().enumerate() {
+            places[place(node.attribute.name.as_str())].push(u16::try_from(at).unwrap_or(u16::MAX));
+        }
+        Self { nodes, places }
     }
 
     /// The position of an attribute; its exact spelling is the quick case.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
-        match self.exact.get(name) {
-            Some(at) => Some(*at),
-            None => self.nodes.iter().position(|node| node.attribute.name == *name),
-        }
+        let near = self.places.get(place(name))?;
+        let exact = near.iter().map(|at| usize::from(*at)).find(|at| {
+            self.nodes.get(*at).is_some_and(|node| node.attribute.name.as_str() == name)
+        });
+        exact.or_else(|| self.nodes.iter().position(|node| node.attribute.name == *name))
     }
 }
 
