@@ -68,6 +68,7 @@ pub(crate) struct Scene<'a> {
 
 /// What a request comes to.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every step is an answer, and goes on at once")]
 pub(crate) enum Step {
     /// An answer.
     Done(Reply),

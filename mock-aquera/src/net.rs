@@ -161,6 +161,7 @@ pub(crate) struct Running {
     stage: watch::Sender<Stage>,
 }
 
+#[cfg(test)]
 impl Running {
     /// The address that it listens at.
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -172,6 +173,13 @@ impl Running {
         self.door.connections()
     }
 
+    /// Closes the listening socket for this long; see [`Wire::refuse_connections`].
+    pub(crate) fn refuse_connections(&self, time: Duration) {
+        self.door.refuse(time);
+    }
+}
+
+impl Running {
     /// Stops: no connection is taken any more, idle ones end, the others end with the reply on its way. Returns once
     /// all have ended.
     pub(crate) async fn stop(self) {
@@ -181,11 +189,6 @@ impl Running {
             self.stage.send_replace(Stage::Abort);
             self.stage.closed().await;
         }
-    }
-
-    /// Closes the listening socket for this long; see [`Wire::refuse_connections`].
-    pub(crate) fn refuse_connections(&self, time: Duration) {
-        self.door.refuse(time);
     }
 }
 

@@ -31,8 +31,8 @@ pub use gateway::{
 pub use period::{ParsePeriodError, Period};
 pub use query::{
     CursorRule, FilterCase, FilterMiss, FilterRules, FilterSubset, FilteredGroupsStartIndex, ItemsPerPage,
-    ListRules, MembersInLists, MembersPastCut, MembersShown, Pages, PastEnd, SortRule, StartIndex, TotalResults,
-    UnsupportedFilter, WithoutFilter,
+    ListRules, MembersInLists, MembersPastCut, MembersShown, Pages, PastEnd, SortRule, StartIndex,
+    TotalResults, UnsupportedFilter, WithoutFilter,
 };
 pub use rate_limit::{RateLimit, RateMethods, RatePer, RetryAfter};
 pub use read::ProfileError;

@@ -180,15 +180,19 @@ impl Server {
     }
 
     /// The application that a request is for; one that doesn't exist is made if the request is let in.
-    fn application_for(&self, name: &str, headers: &axum::http::HeaderMap) -> Result<Application, Reply> {
+    fn application_for(
+        &self,
+        name: &str,
+        headers: &axum::http::HeaderMap,
+    ) -> Result<Application, Box<Reply>> {
         if let Some(application) = self.application(name) {
             return Ok(application);
         }
         let access = self.gatekeeper.check(headers, self.clock.now());
         if access.principal().is_none() {
-            return Err(unauthorized(&self.gatekeeper, &access));
+            return Err(Box::new(unauthorized(&self.gatekeeper, &access)));
         }
-        self.create_default(name).map_err(Reply::from)
+        self.create_default(name).map_err(|problem| Box::new(Reply::from(problem)))
     }
 
     async fn scim(&self, name: &str, path_at: usize, request: Request<Coming>) -> Served {
@@ -196,7 +200,7 @@ impl Server {
         let application = match self.application_for(name, &parts.headers) {
             Ok(application) => application,
             // Only the command line says how what doesn't exist yet behaves.
-            Err(reply) => return unread(shape::shape(&self.defaults.profile, "", reply), body).await,
+            Err(reply) => return unread(shape::shape(&self.defaults.profile, "", *reply), body).await,
         };
         let body = if body.is_end_stream() {
             Ok(Bytes::new())

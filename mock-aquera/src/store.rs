@@ -23,11 +23,11 @@ use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::types::{Kind, Role, Types};
+use crate::types::{Role, Types};
 use content::{Content, Key};
-use keys::Keys;
 use document::{Document, Meta};
 use index::Index;
+use keys::Keys;
 use members::Members;
 use show::MembersShown;
 pub(crate) use table::{Record, Table};
@@ -37,6 +37,14 @@ pub(crate) use table::{Record, Table};
 pub(crate) struct Ref {
     pub(crate) kind: u16,
     pub(crate) slot: u32,
+}
+
+/// How many places have a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Equals {
+    None,
+    One(u32),
+    Several,
 }
 
 /// What `meta` says of a resource that comes back from somewhere.
@@ -103,10 +111,6 @@ impl Store {
         &self.types
     }
 
-    fn kind(&self, at: Ref) -> &Kind {
-        self.types.get(at.kind)
-    }
-
     pub(crate) fn table(&self, kind: u16) -> &Table {
         &self.tables[usize::from(kind)]
     }
@@ -136,6 +140,17 @@ impl Store {
     pub(crate) fn find_in(&self, kind: u16, id: &str) -> Option<(Ref, &Record)> {
         let at = self.find(id).filter(|at| at.kind == kind)?;
         self.get(at).map(|record| (at, record))
+    }
+
+    /// Whether one place, several or none have this watched text.
+    pub(crate) fn equals(&self, kind: u16, index: usize, text: &str) -> Equals {
+        let folded = self.types.get(kind).watched[index].fold(text);
+        let mut found = self.table(kind).having(index, &folded).filter(|(_, record)| !record.hidden);
+        match (found.next(), found.next()) {
+            (None, _) => Equals::None,
+            (Some((slot, _)), None) => Equals::One(slot),
+            (Some(_), Some(_)) => Equals::Several,
+        }
     }
 
     /// The places whose watched text is this one, in order of creation.
@@ -406,7 +421,7 @@ impl Store {
 
     /// What lists of a type still show though it is gone: its place in the order, and the text.
     pub(crate) fn gone(&self, kind: u16, now: Timestamp) -> Vec<(u64, Bytes)> {
-        let shown = self.stale.iter().filter_map(|(id, _)| Some((id, self.stale(id, now)?)));
+        let shown = self.stale.keys().filter_map(|id| Some((id, self.stale(id, now)?)));
         let gone = shown.filter(|(id, stale)| {
             stale.kind == kind && self.find_in(kind, id).is_none_or(|(_, record)| record.order != stale.order)
         });

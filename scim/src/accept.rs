@@ -126,16 +126,16 @@ fn first_special(text: &[u8]) -> Option<usize> {
         let backslash = zero(word ^ (ONES * u64::from(b'\\')));
         // A borrow may mark a byte too many, so the place is looked for byte by byte.
         if control | quote | backslash != 0
-            && let Some(at) = text[nth * 8..nth * 8 + 8].iter().position(is_special)
+            && let Some(at) = text[nth * 8..nth * 8 + 8].iter().position(|byte| is_special(*byte))
         {
             return Some(nth * 8 + at);
         }
     }
-    rest.iter().position(is_special).map(|at| words.len() * 8 + at)
+    rest.iter().position(|byte| is_special(*byte)).map(|at| words.len() * 8 + at)
 }
 
-fn is_special(byte: &u8) -> bool {
-    *byte < 0x20 || *byte == b'"' || *byte == b'\\'
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {

@@ -148,17 +148,21 @@ impl Application {
         let Access::Granted(principal) = settings.gatekeeper.check(&parts.headers, now) else {
             return Err(Box::new(incoming));
         };
-        let reply = match head_problem(&settings, parts, &glance) {
-            Some(problem) => Reply::from(problem),
-            None => {
-                let scene = self.scene(&settings, &incoming, &glance, body, now, principal.me);
-                match gateway::handle(&scene) {
-                    Step::Done(reply) => reply,
-                    Step::Aside(_) => return Err(Box::new(incoming)),
-                }
+        let reply = if let Some(problem) = head_problem(&settings, parts, &glance) {
+            Reply::from(problem)
+        } else {
+            let scene = self.scene(&settings, &incoming, &glance, body, now, principal.me);
+            match gateway::handle(&scene) {
+                Step::Done(reply) => reply,
+                Step::Aside(_) => return Err(Box::new(incoming)),
             }
         };
-        Ok(self.leave(&settings, &incoming.parts, body, now, reply, &Verdict::default(), None))
+        Ok(self.leave(
+            &Taken { settings: &settings, parts: &incoming.parts, body, now },
+            reply,
+            &Verdict::default(),
+            None,
+        ))
     }
 
     fn scene<'a>(
@@ -191,14 +195,12 @@ impl Application {
     /// Gives an answer its last form, journals the exchange and lets it go.
     fn leave(
         &self,
-        settings: &Settings,
-        parts: &Parts,
-        body: &Bytes,
-        now: Timestamp,
+        taken: &Taken<'_>,
         mut reply: Reply,
         verdict: &Verdict,
         sabotage: Option<Sabotage>,
     ) -> Served {
+        let Taken { settings, parts, body, now } = *taken;
         if !settings.plain_replies {
             reply = shape::shape(&settings.profile, &settings.scim_url, reply);
         }
@@ -246,15 +248,27 @@ impl Application {
         let empty = Bytes::new();
         let body = incoming.body.as_ref().unwrap_or(&empty);
 
-        let access = self.access(&settings, parts, path, now);
+        let access = Self::access(&settings, parts, path, now);
         let Access::Granted(principal) = access else {
             let reply = unauthorized(&settings.gatekeeper, &access);
-            return self.leave(&settings, parts, body, now, reply, &Verdict::default(), None);
+            return self.leave(
+                &Taken { settings: &settings, parts, body, now },
+                reply,
+                &Verdict::default(),
+                None,
+            );
         };
         // Before the faults: what waits on account of one is among those that are on their way.
-        let admission = match self.admit(&settings, parts, path, now) {
+        let admission = match Self::admit(&settings, parts, path, now) {
             Ok(admission) => admission,
-            Err(reply) => return self.leave(&settings, parts, body, now, reply, &Verdict::default(), None),
+            Err(reply) => {
+                return self.leave(
+                    &Taken { settings: &settings, parts, body, now },
+                    *reply,
+                    &Verdict::default(),
+                    None,
+                );
+            }
         };
         let verdict = self.strike(&settings, &parts.method, path, body, now);
         let waiting = |reply| {
@@ -271,7 +285,7 @@ impl Application {
             waiting.pass(Phase::BeforeEffect).await;
         }
         let mut reply = if let Some(struck) = verdict.before() {
-            self.struck(&settings, struck, parts)
+            Self::struck(&settings, struck, parts)
         } else if let Some(problem) = head_problem(&settings, parts, &glance) {
             Reply::from(problem)
         } else if let Err(problem) = &incoming.body {
@@ -291,7 +305,7 @@ impl Application {
         let mut sabotage = None;
         if let Some(struck) = verdict.main() {
             if struck.phase == Phase::AfterEffect && replaces(&struck.kind) {
-                let other = self.struck(&settings, struck, parts);
+                let other = Self::struck(&settings, struck, parts);
                 reply = Reply {
                     downstream: reply.downstream,
                     changes: reply.changes,
@@ -304,12 +318,12 @@ impl Application {
             }
             sabotage = sabotage_of(struck);
         }
-        let served = self.leave(&settings, parts, body, now, reply, &verdict, sabotage);
+        let served = self.leave(&Taken { settings: &settings, parts, body, now }, reply, &verdict, sabotage);
         Served { refuse, ..served }
     }
 
     /// Who is let in. The describing endpoints may be open to everybody.
-    fn access(&self, settings: &Settings, parts: &Parts, path: &str, now: Timestamp) -> Access {
+    fn access(settings: &Settings, parts: &Parts, path: &str, now: Timestamp) -> Access {
         let access = settings.gatekeeper.check(&parts.headers, now);
         let open = settings.profile.discovery.access == DiscoveryAccess::Public;
         if access.principal().is_none() && open && gateway::target(settings, path).is_discovery() {
@@ -335,12 +349,11 @@ impl Application {
     }
 
     fn admit(
-        &self,
         settings: &Settings,
         parts: &Parts,
         path: &str,
         now: Timestamp,
-    ) -> Result<Admission, Reply> {
+    ) -> Result<Admission, Box<Reply>> {
         if settings.profile.rate_limits.is_empty() {
             return Ok(Admission::default());
         }
@@ -363,10 +376,10 @@ impl Application {
             let status = StatusCode::from_u16(limited.status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
             let why = "the limit of this application's profile is reached".to_owned();
             let reply = Reply::from(Problem::Limited(status, why));
-            match limited.retry_after {
+            Box::new(match limited.retry_after {
                 Some(value) => reply.header(header::RETRY_AFTER, &value),
                 None => reply,
-            }
+            })
         })
     }
 
@@ -404,7 +417,7 @@ impl Application {
     }
 
     /// The answer that a fault gives in the place of the true one.
-    fn struck(&self, settings: &Settings, struck: &Struck, parts: &Parts) -> Reply {
+    fn struck(settings: &Settings, struck: &Struck, parts: &Parts) -> Reply {
         let gatekeeper = &settings.gatekeeper;
         match &struck.kind {
             FaultKind::Status { status, scim_type, detail, retry_after } => {
@@ -457,6 +470,14 @@ impl Application {
         self.0.journal.record(&seen, Known::default());
         Served { headers, body: token.body, ..Served::of(Reply::empty(token.status)) }
     }
+}
+
+/// A request that was taken up.
+struct Taken<'a> {
+    settings: &'a Settings,
+    parts: &'a Parts,
+    body: &'a Bytes,
+    now: Timestamp,
 }
 
 /// What one look at the headers tells.

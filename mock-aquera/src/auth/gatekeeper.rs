@@ -224,11 +224,12 @@ impl Gatekeeper {
     }
 
     /// Takes back every password and token that is good now.
+    #[cfg(test)]
     pub(crate) fn revoke_all(&self) {
         self.set_all(Standing::Revoked);
     }
 
-    /// Gives back what was taken by [`expire_token`](Self::expire_token) and [`revoke_all`](Self::revoke_all), save
+    /// Gives back what was taken by [`expire_token`](Self::expire_token), save
     /// tokens whose time is over.
     pub(crate) fn restore(&self) {
         self.set_all(Standing::Good);

@@ -32,10 +32,12 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::document::write_number;
 use crate::store::show::MembersShown;
-use crate::store::{Record, Ref, Store};
+use crate::store::{Equals, Record, Ref, Store};
 use crate::types::{Kind, Role, Types, Watched};
 use walk::{Chosen, Walk};
 
+/// The length of a list response around one resource or none.
+const ENVELOPE: usize = 130;
 /// Stores up to this size are walked on the spot.
 const SMALL: usize = 512;
 
@@ -101,32 +103,36 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
     let (attribute, value) = scim::filter::simple_eq(text)?;
     let kind = settings.types.get(kind_at);
     let store = scene.store();
-    let slots = if attribute.eq_ignore_ascii_case("id") {
-        store.find_in(kind_at, &value).map(|(at, _)| at.slot).into_iter().collect()
+    let found = if attribute.eq_ignore_ascii_case("id") {
+        store.find_in(kind_at, &value).map_or(Equals::None, |(at, _)| Equals::One(at.slot))
     } else {
         let asked = |watched: &Watched| watched.answers() && watched.text.eq_ignore_ascii_case(attribute);
         let index = kind.watched.iter().position(asked)?;
-        store.equal(kind_at, index, &value)
+        store.equals(kind_at, index, &value)
     };
-    if store.has_stale(scene.now) || slots.len() > settings.profile.list.default_count as usize {
+    if store.has_stale(scene.now) {
         return None;
     }
-    let items = slots.iter().map(|slot| Ref { kind: kind_at, slot: *slot });
-    let mut out = Vec::with_capacity(256 + slots.len() * 1024);
-    head(&mut out, Some(slots.len()), Some(1), Some(slots.len()), b"");
-    for (at, item) in items.enumerate() {
-        let record = store.get(item)?;
-        if record.on_request {
-            return None;
+    let body = match found {
+        Equals::None => {
+            let mut body = Vec::with_capacity(ENVELOPE);
+            head(&mut body, Some(0), Some(1), Some(0), b"");
+            body
         }
-        if at > 0 {
-            out.push(b',');
+        Equals::One(slot) => {
+            let at = Ref { kind: kind_at, slot };
+            let record = store.get(at).filter(|record| !record.on_request)?;
+            let mut body = Vec::with_capacity(ENVELOPE + record.document.text().len());
+            head(&mut body, Some(1), Some(1), Some(1), b"");
+            store.show_into(&mut body, at, record, settings.members_in_lists());
+            body
         }
-        store.show_into(&mut out, item, record, settings.members_in_lists());
-    }
+        Equals::Several => return None,
+    };
     drop(store);
-    out.extend_from_slice(b"]}");
-    Some(Reply::scim(StatusCode::OK, Bytes::from(out)).became(read()))
+    let mut body = body;
+    body.extend_from_slice(b"]}");
+    Some(Reply::scim(StatusCode::OK, Bytes::from(body)).became(read()))
 }
 
 fn read() -> Downstreams {
@@ -353,7 +359,9 @@ impl List {
                     Some(Place { position: *at, key: self.sort.as_ref().map(|_| key.clone()) })
                 };
                 let shown = |one: &Chosen, after: &Place| match (&self.sort, &after.key) {
-                    (Some(sort), Some(rank)) => sort.compare((&one.key, one.at), (rank, after.position)).is_le(),
+                    (Some(sort), Some(rank)) => {
+                        sort.compare((&one.key, one.at), (rank, after.position)).is_le()
+                    }
                     _ => one.at <= after.position,
                 };
                 let from = match after {
@@ -405,7 +413,8 @@ impl List {
         };
         let start = matches!(self.window, Window::Index { .. }).then_some(told);
         let shown = || {
-            let looked_up = found.items.iter().map(|Item { at, stale }| (*at, store.get(*at), stale.as_ref()));
+            let looked_up =
+                found.items.iter().map(|Item { at, stale }| (*at, store.get(*at), stale.as_ref()));
             looked_up.filter(|(_, record, stale)| record.is_some() || stale.is_some())
         };
         let (mut count, mut length) = (0, 0);
@@ -464,7 +473,9 @@ impl List {
             (projection, record, stale) => {
                 let text = match (stale, record) {
                     (Some(text), _) => text.clone(),
-                    (None, Some(record)) => store.shown(at, record, super::members_shown(projection, members)),
+                    (None, Some(record)) => {
+                        store.shown(at, record, super::members_shown(projection, members))
+                    }
                     (None, None) => return,
                 };
                 let default;

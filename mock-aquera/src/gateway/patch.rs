@@ -14,8 +14,8 @@ use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation};
 use crate::problem::Problem;
 use crate::profile::{
-    CanonicalValues, DisableRule, EtagRule, GatewayRules, MembersPastCut, PatchReply, PatchRule, Profile, Support,
-    UnknownAttributes,
+    CanonicalValues, DisableRule, EtagRule, GatewayRules, MembersPastCut, PatchReply, PatchRule, Profile,
+    Support, UnknownAttributes,
 };
 use crate::reply::Reply;
 use crate::store::content::Content;

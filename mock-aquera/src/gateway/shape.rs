@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::problem::Problem;
 use crate::profile::{
-    ErrorBody, ErrorContentType, ErrorRules, EtagRule, Location, Presence, Profile, ReplyContentType, ReplyRules,
+    ErrorBody, ErrorContentType, ErrorRules, EtagRule, Location, Presence, Profile, ReplyContentType,
+    ReplyRules,
 };
 use crate::reply::{Reply, SCIM_JSON};
 

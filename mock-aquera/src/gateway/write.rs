@@ -18,8 +18,8 @@ use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation, StateChange};
 use crate::problem::Problem;
 use crate::profile::{
-    CreateDisabled, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids,
-    PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody, Support,
+    CreateDisabled, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids, PutMissingAttributes, PutRule,
+    PutWithoutActive, ReplyBody, Support,
 };
 use crate::reply::Reply;
 use crate::store::content::Content;
@@ -179,7 +179,7 @@ pub(super) fn represent(
 /// Adds the entity tag.
 pub(super) fn tag(scene: &Scene<'_>, store: &Store, record: &Record, reply: &mut Reply) {
     if scene.settings.profile.features.etag == EtagRule::Works
-        && let Ok(tag) = HeaderValue::try_from(store.etag(record))
+        && let Ok(tag) = HeaderValue::from_maybe_shared(Bytes::from(store.etag(record)))
     {
         reply.headers.insert(header::ETAG, tag);
     }

@@ -68,6 +68,7 @@ impl Door {
         &self.limits
     }
 
+    #[cfg(test)]
     pub(super) fn connections(&self) -> usize {
         self.inside.load(Relaxed)
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+#[cfg(test)]
 use hyper::Version;
 use tokio::sync::Notify;
 
@@ -76,11 +77,13 @@ impl Wire {
     }
 
     /// HTTP/1.1 (which stands for 1.0 too) or HTTP/2.
+    #[cfg(test)]
     pub(crate) fn version(&self) -> Version {
         if self.stream.is_some() { Version::HTTP_2 } else { Version::HTTP_11 }
     }
 
     /// The address of the client.
+    #[cfg(test)]
     pub(crate) fn peer(&self) -> SocketAddr {
         self.line.peer
     }

@@ -50,10 +50,15 @@ pub(crate) struct Document {
 
 impl Document {
     /// A document of these schemas and members (`"a":1,"b":2`, without `schemas`, `id` and `meta`).
-    pub(crate) fn new<'a>(schemas: impl Iterator<Item = &'a str> + Clone, members: &[u8], meta: &Meta<'_>) -> Self {
+    pub(crate) fn new<'a>(
+        schemas: impl Iterator<Item = &'a str> + Clone,
+        members: &[u8],
+        meta: &Meta<'_>,
+    ) -> Self {
         let urns: usize = schemas.clone().map(|urn| urn.len() + 3).sum();
         // Exact, unless something has to be escaped: a block that fits need not be cut.
-        let capacity = 20 + urns + meta.id.len() + usize::from(!members.is_empty()) + members.len() + meta.length();
+        let capacity =
+            20 + urns + meta.id.len() + usize::from(!members.is_empty()) + members.len() + meta.length();
         let mut text = Vec::with_capacity(capacity);
         text.extend_from_slice(b"{\"schemas\":[");
         for (at, urn) in schemas.enumerate() {

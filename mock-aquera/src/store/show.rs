@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use scim::accept::write_text;
 use serde_json::Value;
 
-use super::document::write_location;
+use super::document::{write_location, write_number};
 use super::{Record, Ref, Store};
 use crate::types::Role;
 
@@ -54,7 +54,14 @@ impl Store {
     /// The entity tag of a representation (RFC 7644 §3.14), weak like all of ours.
     pub(crate) fn etag(&self, record: &Record) -> String {
         let groups = if self.types_have_groups(record) { self.groups_text(record) } else { Vec::new() };
-        format!("W/\"{}{}\"", record.version, version_suffix(&groups))
+        let suffix = version_suffix(&groups);
+        let digits = record.version.checked_ilog10().unwrap_or_default() as usize + 1;
+        let mut tag = Vec::with_capacity(4 + digits + suffix.len());
+        tag.extend_from_slice(b"W/\"");
+        write_number(&mut tag, record.version);
+        tag.extend_from_slice(suffix.as_bytes());
+        tag.push(b'"');
+        String::from_utf8(tag).unwrap_or_default()
     }
 
     fn types_have_groups(&self, record: &Record) -> bool {

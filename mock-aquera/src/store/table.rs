@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::content::Secret;
-use super::keys::Keys;
 use super::document::Document;
 use super::index::Index;
+use super::keys::Keys;
 use super::members::Members;
 use super::order::Order;
 
@@ -80,29 +80,30 @@ impl Table {
         text: &'a str,
     ) -> impl Iterator<Item = (u32, &'a Record)> {
         let wanted = move |(at, key): (usize, &[u8])| at == index && key == text.as_bytes();
-        self.indexes.get(index).into_iter().flat_map(move |index| index.candidates(text.as_bytes())).filter_map(
-            move |slot| {
+        self.indexes
+            .get(index)
+            .into_iter()
+            .flat_map(move |index| index.candidates(text.as_bytes()))
+            .filter_map(move |slot| {
                 self.get(slot).filter(|record| record.keys.iter().any(wanted)).map(|record| (slot, record))
-            },
-        )
+            })
     }
 
     /// Takes a resource in, at the end of the order.
     pub(crate) fn insert(&mut self, mut record: Record) -> u32 {
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
-                    self.blocks.push(Vec::with_capacity(BLOCK));
-                }
-                let full = (self.blocks.len() - 1) * BLOCK;
-                let block = self.blocks.last_mut();
-                let within = block.map_or(0, |block| {
-                    block.push(None);
-                    block.len() - 1
-                });
-                u32::try_from(full + within).unwrap_or(u32::MAX)
+        let slot = if let Some(slot) = self.free.pop() {
+            slot
+        } else {
+            if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
+                self.blocks.push(Vec::with_capacity(BLOCK));
             }
+            let full = (self.blocks.len() - 1) * BLOCK;
+            let block = self.blocks.last_mut();
+            let within = block.map_or(0, |block| {
+                block.push(None);
+                block.len() - 1
+            });
+            u32::try_from(full + within).unwrap_or(u32::MAX)
         };
         record.order = self.order.push(slot);
         self.index(slot, &record.keys);

@@ -19,7 +19,8 @@ fn place(name: &str) -> usize {
     let bytes = name.as_bytes();
     let at = |at: usize| bytes.get(at).copied().map_or(0, usize::from);
     let last = at(bytes.len().saturating_sub(1));
-    (bytes.len().wrapping_mul(7) ^ at(0).wrapping_mul(3) ^ last.wrapping_mul(5) ^ at(bytes.len() / 2)) % PLACES
+    (bytes.len().wrapping_mul(7) ^ at(0).wrapping_mul(3) ^ last.wrapping_mul(5) ^ at(bytes.len() / 2))
+        % PLACES
 }
 
 /// One attribute.
@@ -100,9 +101,10 @@ impl Members {
     /// The position of an attribute; its exact spelling is the quick case.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         let near = self.places.get(place(name))?;
-        let exact = near.iter().map(|at| usize::from(*at)).find(|at| {
-            self.nodes.get(*at).is_some_and(|node| node.attribute.name.as_str() == name)
-        });
+        let exact = near
+            .iter()
+            .map(|at| usize::from(*at))
+            .find(|at| self.nodes.get(*at).is_some_and(|node| node.attribute.name.as_str() == name));
         exact.or_else(|| self.nodes.iter().position(|node| node.attribute.name == *name))
     }
 }

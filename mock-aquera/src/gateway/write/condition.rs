@@ -40,11 +40,7 @@ pub(in crate::gateway) fn other_version(
 
 /// Whether a conditional header names this version; `None` where there is no such header. Tags are compared weakly,
 /// since all of ours are weak (RFC 7644 §3.14).
-pub(in crate::gateway) fn names_version(
-    scene: &Scene<'_>,
-    name: &HeaderName,
-    own: &str,
-) -> Option<bool> {
+pub(in crate::gateway) fn names_version(scene: &Scene<'_>, name: &HeaderName, own: &str) -> Option<bool> {
     if scene.settings.profile.features.etag != EtagRule::Works {
         return None;
     }
