@@ -1,5 +1,11 @@
 //! Administration over HTTP.
 
+mod applications;
+mod door;
+mod journal;
+mod program;
+mod transfer;
+
 use mock_aquera::MockAquera;
 use reqwest::Method;
 use serde_json::{Value, json};

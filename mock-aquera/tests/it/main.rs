@@ -3,11 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
 
 mod admin;
-mod admin_applications;
-mod admin_door;
-mod admin_journal;
-mod admin_program;
-mod admin_transfer;
 mod applications;
 mod auth;
 mod bad_clients;
@@ -17,10 +12,7 @@ mod client;
 mod custom_types;
 mod dialects;
 mod discovery;
-mod fault_http2;
-mod fault_kinds;
-mod fault_rules;
-mod faults_and_holds;
+mod faults;
 mod groups;
 mod guards;
 mod hammer;
@@ -32,7 +24,6 @@ mod protocol;
 mod queries;
 mod raw;
 mod robust;
-mod robust_admin;
 mod switches;
 mod tls;
 mod users;

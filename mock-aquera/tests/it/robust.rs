@@ -1,5 +1,7 @@
 //! Whatever is sent, an answer comes: a success or a SCIM error, never a 500, never nothing.
 
+mod admin;
+
 use std::sync::LazyLock;
 
 use mock_aquera::MockAquera;

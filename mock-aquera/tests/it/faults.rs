@@ -1,0 +1,6 @@
+//! Faults on the wire, and holds.
+
+mod holds;
+mod http2;
+mod kinds;
+mod rules;
