@@ -396,7 +396,7 @@ impl Scene<'_> {
 
     /// Whether the URL asks for attributes, which an answer without a body could not show.
     fn asks_for_attributes(&self) -> bool {
-        !self.query.is_empty() && Query::of_url(self.query).is_ok_and(|asked| write::asks(&asked))
+        !self.query.is_empty() && Query::of_url(self.query).is_ok_and(|asked| asked.projects())
     }
 
     /// The body, once its media type is one that SCIM knows (RFC 7644 §3.1).

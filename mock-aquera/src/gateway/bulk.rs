@@ -19,7 +19,6 @@ use crate::hops::Downstreams;
 use crate::journal::Downstream;
 use crate::problem::Problem;
 use crate::reply::Reply;
-use crate::store::Ref;
 use crate::store::members::MembersChange;
 
 const REFERENCE: &str = "bulkId:";
@@ -342,17 +341,16 @@ impl<'a> Run<'a> {
         for (group, member) in std::mem::take(&mut self.late) {
             let (Some(group), Some(member)) = (store.find(&group), store.find(&member)) else { continue };
             let _: bool = store.change_members(group, &[MembersChange::Add(vec![member])], self.scene.now);
-            if let Some(tag) = store.get(group).map(|record| store.etag(record)) {
-                let id = store.get(group).map(|record| Arc::clone(&record.id));
-                self.retag(group, id.as_ref(), &tag);
+            if let Some(record) = store.get(group) {
+                self.retag(&record.id, &store.etag(record));
             }
         }
     }
 
     /// The version that is told is the one that stays.
-    fn retag(&mut self, _group: Ref, id: Option<&Arc<str>>, tag: &str) {
+    fn retag(&mut self, id: &Arc<str>, tag: &str) {
         for at in 0..self.operations.len() {
-            if self.promised_of(at).as_ref() == id
+            if self.promised_of(at).as_ref() == Some(id)
                 && let Some(outcome) = &mut self.outcomes[at]
             {
                 outcome.version = outcome.version.take().map(|_| tag.to_owned());

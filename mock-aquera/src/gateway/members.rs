@@ -28,7 +28,7 @@ pub(super) struct Split {
 }
 
 /// Whether all members may be put in the place of those that are there, or taken out.
-pub(super) fn may_replace_all(gateway: &GatewayRules, _next: &[Ref]) -> Result<(), Problem> {
+pub(super) fn may_replace_all(gateway: &GatewayRules) -> Result<(), Problem> {
     if gateway.replace_all_members == Support::Answers400 {
         let why = "all members at once can be neither replaced nor removed in this application";
         return Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidValue), why));
@@ -309,7 +309,7 @@ impl Taken<'_, '_> {
         if self.view.count() == 0 {
             return Ok(());
         }
-        may_replace_all(&self.scene.settings.profile.gateway, &[])
+        may_replace_all(&self.scene.settings.profile.gateway)
     }
 
     fn check_changes(&mut self, count: usize) -> Result<(), Problem> {

@@ -12,7 +12,6 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::query::Query;
 use super::{Refusal, Scene, resource, stale};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation, StateChange};
@@ -289,7 +288,7 @@ fn replacement(
             let stay = refs.iter().filter(|member| members.is_some_and(|all| all.contains(**member))).count();
             super::members::check_changes(gateway, refs.len() + had - 2 * stay.min(had))?;
             if had > 0 {
-                super::members::may_replace_all(gateway, refs)?;
+                super::members::may_replace_all(gateway)?;
             }
         }
     }
@@ -554,9 +553,4 @@ pub(super) fn refused(
 ) -> Refusal {
     let downstream = Downstreams::Few { operations, target: id.map(Arc::from), accepted: false };
     Refusal { problem, downstream }
-}
-
-/// Whether a query asks for attributes, which a 204 could not show.
-pub(super) fn asks(query: &Query) -> bool {
-    query.projects()
 }
