@@ -1,8 +1,8 @@
-//! Conformance harness: the preference matrix, and in time suites for SCIM servers and provisioners.
+//! Conformance harness: judges SCIM servers, an endpoint's partial updates, provisioners, and our own provisioner
+//! against our own mock.
 //!
-//! [`scenario`] says what happens, [`model`] what must come of it, [`run`] plays the same steps with the real
-//! provisioner against the mock and compares, [`report`] tells the result. The model shares no code with what it
-//! judges; verdicts see methods, statuses and JSON.
+//! [`wire`] is the way to a subject, [`report`] what every command tells its results as, [`matrix`] the preference
+//! matrix. Nothing here shares code with what it judges: verdicts see methods, statuses, headers and JSON.
 
 /// Appends formatted text to a `String`, which cannot fail.
 macro_rules! append {
@@ -11,13 +11,10 @@ macro_rules! append {
     };
 }
 
-pub mod cell;
 pub mod cli;
 pub mod exit;
 pub mod identities;
-pub mod model;
+pub mod matrix;
 pub mod report;
-pub mod run;
-pub mod scenario;
 pub mod select;
-pub mod setting;
+pub mod wire;

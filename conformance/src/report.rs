@@ -1,6 +1,236 @@
-//! What a run of the matrix is told as: tables, failures, a summary, JSON.
+//! What every command tells its results as: cases with verdicts, in one model that all formats are written from.
+//!
+//! The JSON form is the one of the outer face; `schemaVersion` says which. Whoever makes a report takes care that no
+//! secret is in it: [`crate::wire`] redacts as it records.
 
-pub mod json;
-pub mod limitation;
-pub mod summary;
-pub mod table;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::exit::Exit;
+use crate::wire::exchange::Exchange;
+
+/// The version of the JSON form that is written.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// How binding a requirement is (RFC 2119).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// MUST: a failure is a `fail`.
+    Must,
+    /// SHOULD: a failure is a `warn`.
+    Should,
+    /// MAY: what is optional and was found done otherwise; a failure is a `warn`.
+    May,
+}
+
+impl Level {
+    /// The word in reports and selections.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::May => "may",
+        }
+    }
+}
+
+/// How a case ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// All held.
+    Pass,
+    /// The subject does not offer what the case is about.
+    NotAdvertised,
+    /// It could not be tried: what it builds upon did not work, or nobody let it run.
+    Skipped,
+    /// A SHOULD does not hold.
+    Warn,
+    /// The subject is wrong.
+    Fail,
+    /// The harness or the network broke. Neither pass nor fail.
+    Error,
+}
+
+impl Verdict {
+    /// All of them, in the order of summaries.
+    pub const ALL: [Self; 6] =
+        [Self::Pass, Self::Fail, Self::Warn, Self::NotAdvertised, Self::Skipped, Self::Error];
+
+    /// The word in reports and selections.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::NotAdvertised => "not-advertised",
+            Self::Skipped => "skipped",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Where a requirement stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec {
+    /// As in `RFC 7644`.
+    pub document: String,
+    /// As in `3.5.2.1`.
+    pub section: String,
+    /// Further places, as in `RFC 7643 §2.4`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+}
+
+/// A failure that is known and accepted for now (`--baseline`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Known {
+    /// Why it is accepted.
+    pub reason: String,
+    /// Where it is tracked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+/// One case and how it ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CaseResult {
+    /// A stable slug, as in `rfc7644/3.5.2.1/add-keeps-other-values`.
+    pub id: String,
+    /// What holds when it passes.
+    pub title: String,
+    /// The level of the requirement.
+    pub level: Level,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What is required, in plain words.
+    pub requirement: String,
+    /// Where that stands.
+    pub spec: Spec,
+    /// Why it ended so, one plain sentence; none for a pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// What the subject's author does about a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+    /// What should have come; null for a pass.
+    #[serde(default)]
+    pub expected: Value,
+    /// What came; null for a pass.
+    #[serde(default)]
+    pub actual: Value,
+    /// The failure is in the baseline, and counts as known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+    /// Free words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// How long it took.
+    #[serde(default)]
+    pub milliseconds: u64,
+    /// What was sent and what came, redacted, in order.
+    #[serde(default)]
+    pub exchanges: Vec<Exchange>,
+}
+
+/// How many ended how. A known failure counts in `known` and not in `fail` or `warn`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Passed.
+    pub pass: usize,
+    /// Failed.
+    pub fail: usize,
+    /// A SHOULD does not hold.
+    pub warn: usize,
+    /// Not offered by the subject.
+    pub not_advertised: usize,
+    /// Not tried.
+    pub skipped: usize,
+    /// The harness or the network broke.
+    pub error: usize,
+    /// Failures and warnings that the baseline knows.
+    #[serde(default)]
+    pub known: usize,
+    /// Entries of the baseline that hold no longer: the case passes, or there is no such case.
+    #[serde(default)]
+    pub stale: usize,
+}
+
+impl Summary {
+    /// Counts cases.
+    pub fn of<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Self {
+        let mut summary = Self::default();
+        for case in cases {
+            *match (case.verdict, &case.known) {
+                (Verdict::Fail | Verdict::Warn, Some(_)) => &mut summary.known,
+                (Verdict::Pass, _) => &mut summary.pass,
+                (Verdict::Fail, None) => &mut summary.fail,
+                (Verdict::Warn, None) => &mut summary.warn,
+                (Verdict::NotAdvertised, _) => &mut summary.not_advertised,
+                (Verdict::Skipped, _) => &mut summary.skipped,
+                (Verdict::Error, _) => &mut summary.error,
+            } += 1;
+        }
+        summary
+    }
+
+    /// All cases.
+    pub fn total(&self) -> usize {
+        self.pass + self.fail + self.warn + self.not_advertised + self.skipped + self.error + self.known
+    }
+
+    /// The exit code: errors before failures, and a stale baseline is a failure.
+    pub fn exit(&self) -> Exit {
+        if self.error > 0 {
+            Exit::Broken
+        } else if self.fail > 0 || self.stale > 0 {
+            Exit::Failed
+        } else {
+            Exit::Passed
+        }
+    }
+}
+
+/// One run of a suite.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The command that made it: `server`, `client`, `matrix`, `probe`.
+    #[serde(default)]
+    pub suite: String,
+    /// What was judged: a URL without credentials, or a name.
+    pub subject: String,
+    /// The version of the harness.
+    #[serde(default)]
+    pub version: String,
+    /// What `--seed` repeats.
+    #[serde(default)]
+    pub seed: u64,
+    /// How long the run took.
+    #[serde(default)]
+    pub milliseconds: u64,
+    /// What the subject advertises and other facts worth a line, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
+    /// Which part of a whole this is, as in `2/4`; none for a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
+    /// The counts.
+    pub summary: Summary,
+    /// Entries of the baseline that hold no longer, by id, with what to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<String>,
+    /// The cases in the order of their ids.
+    pub cases: Vec<CaseResult>,
+}

@@ -1,4 +1,4 @@
-//! `--select EXPR`: which cells to run.
+//! `--select EXPR`: which cells or cases to run.
 //!
 //! ```text
 //! expression = term, { "|", term } ;            (* or *)
@@ -7,11 +7,19 @@
 //! pattern    = one or more characters other than blanks and & | ( ) ! = ; "*" stands for any characters
 //! ```
 //!
-//! A cell that has no such property (a refused setting has no profile) answers no to `=` and yes to `!=`.
+//! What has no such property (a refused setting has no profile) answers no to `=` and yes to `!=`; of several values
+//! (the tags of a case) one must fit.
 
 use std::fmt;
 
-use crate::cell::{Cell, properties};
+/// What a selection chooses among: cells of the matrix, cases of a suite.
+pub trait Selectable {
+    /// The names that a selection may use, and the values each can have; no values: anything goes.
+    fn properties() -> Vec<(&'static str, Vec<String>)>;
+
+    /// Whether one of the values of a property fits. What has no such property has no values.
+    fn has(&self, name: &str, fits: &dyn Fn(&str) -> bool) -> bool;
+}
 
 /// Parentheses and negations may be this deep.
 const MAX_DEPTH: usize = 64;
@@ -19,7 +27,7 @@ const MAX_DEPTH: usize = 64;
 /// A parsed selection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Every cell.
+    /// All there are.
     Everything,
     /// A property and the pattern it must fit.
     Is(&'static str, String),
@@ -54,8 +62,9 @@ impl Selection {
     ///
     /// # Errors
     /// With the place and, for a word that is not known, the nearest one that is.
-    pub fn parse(expression: &str) -> Result<Self, SelectError> {
-        let mut parser = Parser { characters: expression.chars().collect(), at: 0, depth: 0 };
+    pub fn parse<S: Selectable>(expression: &str) -> Result<Self, SelectError> {
+        let known = S::properties();
+        let mut parser = Parser { characters: expression.chars().collect(), at: 0, depth: 0, known };
         let parsed = parser.expression().and_then(|selection| {
             parser.blanks();
             if parser.peek().is_some() {
@@ -67,14 +76,14 @@ impl Selection {
         parsed.map_err(|(at, message)| SelectError { expression: expression.to_owned(), at, message })
     }
 
-    /// Whether the cell is meant.
-    pub fn takes(&self, cell: &Cell) -> bool {
+    /// Whether it is meant.
+    pub fn takes<S: Selectable>(&self, what: &S) -> bool {
         match self {
             Self::Everything => true,
-            Self::Is(name, pattern) => cell.property(name).is_some_and(|value| fits(pattern, &value)),
-            Self::Not(inner) => !inner.takes(cell),
-            Self::And(all) => all.iter().all(|one| one.takes(cell)),
-            Self::Or(any) => any.iter().any(|one| one.takes(cell)),
+            Self::Is(name, pattern) => what.has(name, &|value| fits(pattern, value)),
+            Self::Not(inner) => !inner.takes(what),
+            Self::And(all) => all.iter().all(|one| one.takes(what)),
+            Self::Or(any) => any.iter().any(|one| one.takes(what)),
         }
     }
 }
@@ -97,6 +106,7 @@ struct Parser {
     characters: Vec<char>,
     at: usize,
     depth: usize,
+    known: Vec<(&'static str, Vec<String>)>,
 }
 
 impl Parser {
@@ -167,13 +177,12 @@ impl Parser {
     }
 
     fn comparison(&mut self) -> Result<Selection, Problem> {
-        let known = properties();
         let (at, name) = self.word();
         if name.is_empty() {
             return Err((at, "expected a name, `!` or `(`".to_owned()));
         }
-        let Some((name, values)) = known.iter().find(|(known, _)| *known == name) else {
-            let names = known.iter().map(|(name, _)| *name);
+        let Some((name, values)) = self.known.iter().find(|(known, _)| *known == name).cloned() else {
+            let names = self.known.iter().map(|(name, _)| *name);
             return Err((at, unknown("name", &name, names)));
         };
         let negated = self.eat('!');
@@ -200,10 +209,11 @@ fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::cell::Cell;
 
     fn count(expression: &str) -> usize {
-        let selection = Selection::parse(expression).expect("a valid expression");
-        Cell::all().iter().filter(|cell| selection.takes(cell)).count()
+        let selection = Selection::parse::<Cell>(expression).expect("a valid expression");
+        Cell::all().iter().filter(|cell| selection.takes(*cell)).count()
     }
 
     #[test]
@@ -228,7 +238,7 @@ mod tests {
 
     #[track_caller]
     fn check(expression: &str, at: usize, message: &str) {
-        let error = Selection::parse(expression).expect_err("a bad expression");
+        let error = Selection::parse::<Cell>(expression).expect_err("a bad expression");
         assert_eq!((error.at, error.message.as_str()), (at, message));
     }
 

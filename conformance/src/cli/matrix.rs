@@ -7,12 +7,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cell::{Cell, Kind};
 use crate::cli::{Complaint, say};
 use crate::exit::Exit;
-use crate::report::summary::{Counts, failures, summary};
-use crate::report::{json, limitation, table};
-use crate::run::{self, Played, Verdict};
+use crate::matrix::cell::{Cell, Kind};
+use crate::matrix::report::summary::{Counts, failures, summary};
+use crate::matrix::report::{json, limitation, table};
+use crate::matrix::run::{self, Played, Verdict};
 use crate::select::Selection;
 
 const SELECT_HELP: &str = "\
@@ -132,7 +132,7 @@ impl Matrix {
             (None, Table::Limitation) => Some(limitation::SELECTION),
             (None, Table::All | Table::None) => None,
         };
-        let selection = expression.map_or(Ok(Selection::Everything), Selection::parse);
+        let selection = expression.map_or(Ok(Selection::Everything), Selection::parse::<Cell>);
         let selection = selection.map_err(|error| Complaint::usage(format!("bad --select: {error}")))?;
         let mut cells = Cell::all();
         cells.retain(|cell| selection.takes(cell));

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use conformance::model::{Expectation, Method, Options, World, builtin};
-use conformance::scenario;
-use conformance::setting::Setting;
+use conformance::matrix::model::{Expectation, Method, Options, World, builtin};
+use conformance::matrix::scenario;
+use conformance::matrix::setting::Setting;
 
 const BY_DISABLE: &str = "create+update+disable+deprovision-by-disable+rules";
 const BY_DELETE: &str = "create+update+disable+deprovision-by-delete+rules";

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use conformance::cell::{Auth, Target};
-use conformance::model::{Attribute, FaultRule, Method, Options, Rule, User, World, builtin};
-use conformance::run::configuration::{aquera_toml, fields_of, source_name, source_ndjson};
-use conformance::run::stage::{Stage, Theatre};
-use conformance::run::subject::{Report, Subject, Time};
-use conformance::setting::{RemoveAction, Setting};
+use conformance::matrix::cell::{Auth, Target};
+use conformance::matrix::model::{Attribute, FaultRule, Method, Options, Rule, User, World, builtin};
+use conformance::matrix::run::configuration::{aquera_toml, fields_of, source_name, source_ndjson};
+use conformance::matrix::run::stage::{Stage, Theatre};
+use conformance::matrix::run::subject::{Report, Subject, Time};
+use conformance::matrix::setting::{RemoveAction, Setting};
 use mock_aquera::DownstreamOperation;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

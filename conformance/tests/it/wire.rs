@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use conformance::cell::{Auth, Cell, Target, Trial};
-use conformance::model::{Method, builtins};
-use conformance::run::stage::Theatre;
-use conformance::run::transcript;
-use conformance::scenario;
-use conformance::setting::Setting;
+use conformance::matrix::cell::{Auth, Cell, Target, Trial};
+use conformance::matrix::model::{Method, builtins};
+use conformance::matrix::run::stage::Theatre;
+use conformance::matrix::run::transcript;
+use conformance::matrix::scenario;
+use conformance::matrix::setting::Setting;
 use mock_aquera::Exchange;
 use serde_json::Value;
 

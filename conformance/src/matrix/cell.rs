@@ -1,0 +1,242 @@
+//! The cells of the matrix: every combination that is run, each with a stable name.
+
+use crate::matrix::model::{Behaviour, Method, builtins};
+use crate::matrix::scenario::{self, Scenario};
+use crate::matrix::setting::{RemoveAction, Setting};
+use crate::select::Selectable;
+
+/// The connection profile: how the provisioner shows who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Auth {
+    /// User and password.
+    Basic,
+    /// A token.
+    Bearer,
+}
+
+impl Auth {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Basic, Self::Bearer];
+
+    /// The word in cell ids.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Bearer => "bearer",
+        }
+    }
+}
+
+/// What a cell tries.
+#[derive(Debug, Clone, Copy)]
+pub enum Trial {
+    /// A setting that must be refused.
+    Refusal,
+    /// Wrong credentials: nothing but the connection test may be sent.
+    Credentials(Target),
+    /// A scenario.
+    Scenario(Target, Scenario),
+}
+
+/// Against what, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// The connection profile.
+    pub auth: Auth,
+    /// `update-method`.
+    pub method: Method,
+    /// The profile of the mock.
+    pub profile: Behaviour,
+}
+
+/// One cell.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell {
+    /// The preferences.
+    pub setting: Setting,
+    /// What is tried under them.
+    pub trial: Trial,
+}
+
+/// The kinds that are counted apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A basic scenario.
+    Matrix,
+    /// One of the other sequences.
+    Sequence,
+    /// A setting that must be refused.
+    Refusal,
+    /// Wrong credentials.
+    Credentials,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Matrix, Self::Sequence, Self::Refusal, Self::Credentials];
+
+    /// The word in `--select`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Matrix => "matrix",
+            Self::Sequence => "sequence",
+            Self::Refusal => "refusal",
+            Self::Credentials => "credentials",
+        }
+    }
+}
+
+impl Cell {
+    /// Every cell, in a stable order.
+    pub fn all() -> Vec<Self> {
+        let refused = Setting::all().into_iter().filter(|setting| !setting.contradictions().is_empty());
+        let mut cells: Vec<Self> = refused.map(|setting| Self { setting, trial: Trial::Refusal }).collect();
+        let scenarios = scenario::all();
+        for profile in builtins().iter().copied() {
+            for setting in Setting::valid() {
+                for auth in Auth::ALL {
+                    for method in Method::ALL {
+                        let target = Target { auth, method, profile };
+                        cells.push(Self { setting, trial: Trial::Credentials(target) });
+                        let fitting = scenarios.iter().filter(|scenario| {
+                            (scenario.fits)(setting) && (scenario.basic || auth == Auth::Bearer)
+                        });
+                        cells.extend(
+                            fitting
+                                .map(|scenario| Self { setting, trial: Trial::Scenario(target, *scenario) }),
+                        );
+                    }
+                }
+            }
+        }
+        cells
+    }
+
+    /// Its stable name.
+    pub fn id(&self) -> String {
+        let setting = self.setting;
+        let place = |Target { auth, method, profile }: Target| {
+            format!("{setting}/{}/{}/{}", auth.as_str(), method.as_str(), profile.name)
+        };
+        match self.trial {
+            Trial::Refusal => format!("refusal/{setting}"),
+            Trial::Credentials(target) => format!("credentials/{}", place(target)),
+            Trial::Scenario(target, scenario) => format!("matrix/{}/{}", place(target), scenario.slug),
+        }
+    }
+
+    /// What happens in it, in words.
+    pub fn title(&self) -> String {
+        match self.trial {
+            Trial::Refusal => "a contradicting setting is refused, every option at fault named".to_owned(),
+            Trial::Credentials(_) => "wrong credentials: only the connection test is sent".to_owned(),
+            Trial::Scenario(_, scenario) => scenario.title.to_owned(),
+        }
+    }
+
+    /// How it is counted.
+    pub fn kind(&self) -> Kind {
+        match self.trial {
+            Trial::Refusal => Kind::Refusal,
+            Trial::Credentials(_) => Kind::Credentials,
+            Trial::Scenario(_, scenario) if scenario.basic => Kind::Matrix,
+            Trial::Scenario(_, _) => Kind::Sequence,
+        }
+    }
+
+    /// Against what it runs; none for a refusal.
+    pub fn target(&self) -> Option<Target> {
+        match self.trial {
+            Trial::Refusal => None,
+            Trial::Credentials(target) | Trial::Scenario(target, _) => Some(target),
+        }
+    }
+
+    /// Its scenario, if it has one.
+    pub fn scenario(&self) -> Option<Scenario> {
+        match self.trial {
+            Trial::Refusal | Trial::Credentials(_) => None,
+            Trial::Scenario(_, scenario) => Some(scenario),
+        }
+    }
+
+    /// What a selection can ask of it; none where the cell has no such thing.
+    pub(crate) fn property(&self, name: &str) -> Option<String> {
+        let switch = |on: bool| Some(if on { "on" } else { "off" }.to_owned());
+        let Setting { creation, updation, disable, deprovision, remove_action, on_rule_deletion } =
+            self.setting;
+        match name {
+            "id" => Some(self.id()),
+            "kind" => Some(self.kind().as_str().to_owned()),
+            "setting" => Some(self.setting.slug()),
+            "auth" => self.target().map(|target| target.auth.as_str().to_owned()),
+            "method" => self.target().map(|target| target.method.as_str().to_owned()),
+            "profile" => self.target().map(|target| target.profile.name.to_owned()),
+            "scenario" => self.scenario().map(|scenario| scenario.slug.to_owned()),
+            "create" => switch(creation),
+            "update" => switch(updation),
+            "disable" => switch(disable),
+            "deprovision" => switch(deprovision),
+            "remove-action" => {
+                let written = deprovision || remove_action == RemoveAction::Disable;
+                written.then(|| remove_action.as_str().to_owned())
+            }
+            "rule-deletion" => switch(on_rule_deletion),
+            _ => None,
+        }
+    }
+
+    /// The command line that runs this cell alone.
+    pub fn command(&self) -> String {
+        format!("cargo run --release -p conformance -- matrix --select 'id={}'", self.id())
+    }
+}
+
+impl Selectable for Cell {
+    fn properties() -> Vec<(&'static str, Vec<String>)> {
+        properties()
+    }
+
+    fn has(&self, name: &str, fits: &dyn Fn(&str) -> bool) -> bool {
+        self.property(name).is_some_and(|value| fits(&value))
+    }
+}
+
+fn properties() -> Vec<(&'static str, Vec<String>)> {
+    let switch = || vec!["on".to_owned(), "off".to_owned()];
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    vec![
+        ("id", Vec::new()),
+        ("kind", Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect()),
+        ("setting", Setting::all().into_iter().map(Setting::slug).collect()),
+        ("auth", words(&Auth::ALL.map(Auth::as_str))),
+        ("method", words(&Method::ALL.map(Method::as_str))),
+        ("profile", builtins().iter().map(|profile| profile.name.to_owned()).collect()),
+        ("scenario", scenario::all().iter().map(|scenario| scenario.slug.to_owned()).collect()),
+        ("create", switch()),
+        ("update", switch()),
+        ("disable", switch()),
+        ("deprovision", switch()),
+        ("remove-action", words(&["delete", "disable"])),
+        ("rule-deletion", switch()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_matrix_is_as_large_as_it_should_be() {
+        let cells = Cell::all();
+        let count = |kind| cells.iter().filter(|cell| cell.kind() == kind).count();
+        assert_eq!(count(Kind::Refusal), 42);
+        assert_eq!(count(Kind::Credentials), 22 * 2 * 3 * 13);
+        assert_eq!(count(Kind::Matrix), 22 * 2 * 3 * 13 * 17);
+        assert!(count(Kind::Sequence) > 3 * 13 * 50, "{}", count(Kind::Sequence));
+        let ids: BTreeSet<_> = cells.iter().map(Cell::id).collect();
+        assert_eq!(ids.len(), cells.len());
+    }
+}

@@ -1,0 +1,175 @@
+//! The two hops, as symbols: a request, its answer, and what it became downstream.
+
+use crate::matrix::model::profile::{DeleteWay, PatchWay, PutWay};
+use crate::matrix::model::types::{Account, Desired, Fields, Key, World, Write};
+use crate::matrix::model::words::Downstream;
+
+/// An answer of the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reply {
+    Success,
+    Error(u16),
+}
+
+impl World {
+    /// The fault that meets a request of this method, used up once.
+    fn meet_fault(&mut self, method: &str) -> Option<(u16, bool)> {
+        let fault = self
+            .faults
+            .iter_mut()
+            .find(|fault| fault.times > 0 && fault.method.is_none_or(|of| of == method))?;
+        fault.times -= 1;
+        Some((fault.status, fault.after_effect))
+    }
+
+    fn note(&mut self, account: Option<Key>, operation: Downstream, accepted: bool) {
+        self.writes.push(Write { account, operation, accepted });
+    }
+
+    fn name_taken(&self, user_name: &str, by_other_than: Option<Key>) -> bool {
+        let wanted = user_name.to_lowercase();
+        self.applications[self.url].iter().any(|account| {
+            Some(account.key) != by_other_than && account.fields.user_name.to_lowercase() == wanted
+        })
+    }
+
+    /// The accounts of this user name, compared without case.
+    pub(crate) fn look_up(&self, user_name: &str) -> Vec<&Account> {
+        let wanted = user_name.to_lowercase();
+        self.applications[self.url]
+            .iter()
+            .filter(|account| account.fields.user_name.to_lowercase() == wanted)
+            .collect()
+    }
+
+    pub(crate) fn post(&mut self, fields: Fields) -> Reply {
+        let fault = self.meet_fault("POST");
+        if let Some((status, false)) = fault {
+            return Reply::Error(status);
+        }
+        if self.name_taken(&fields.user_name, None) {
+            self.note(None, Downstream::Create, false);
+            return Reply::Error(409);
+        }
+        let key = self.seed(self.url, fields, true);
+        self.note(Some(key), Downstream::Create, true);
+        fault.map_or(Reply::Success, |(status, _)| Reply::Error(status))
+    }
+
+    pub(crate) fn patch(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Reply {
+        if let Some((status, _)) = self.meet_fault("PATCH") {
+            return Reply::Error(status);
+        }
+        if let PatchWay::Refused(status) = self.profile.patch {
+            return Reply::Error(status);
+        }
+        if self.profile.patch == PatchWay::Swallowed {
+            return if self.account(key).is_some() { Reply::Success } else { Reply::Error(404) };
+        }
+        let Some(account) = self.account(key) else {
+            self.note(Some(key), Downstream::PartialUpdate, false);
+            return Reply::Error(404);
+        };
+        if !self.profile.partial_update {
+            self.note(Some(key), Downstream::PartialUpdate, false);
+            return Reply::Error(501);
+        }
+        let renamed = attributes.is_some_and(|desired| {
+            desired.user_name.to_lowercase() != account.fields.user_name.to_lowercase()
+                && self.name_taken(&desired.user_name, Some(key))
+        });
+        if renamed {
+            self.note(Some(key), Downstream::PartialUpdate, false);
+            return Reply::Error(409);
+        }
+        if active == Some(false) && self.profile.disable_deletes {
+            self.delete_account(key);
+            return Reply::Success;
+        }
+        self.note(Some(key), Downstream::PartialUpdate, true);
+        if let Some(account) = self.account_mut(key) {
+            if let Some(desired) = attributes {
+                account.fields = desired.over(&account.fields);
+            }
+            account.active = active.unwrap_or(account.active);
+        }
+        if self.profile.patch == PatchWay::AppliedThenNotFound { Reply::Error(404) } else { Reply::Success }
+    }
+
+    /// A PUT of the account as it would be with these changes.
+    pub(crate) fn put(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Reply {
+        if let Some((status, _)) = self.meet_fault("PUT") {
+            return Reply::Error(status);
+        }
+        if self.profile.put == PutWay::HtmlNotFound {
+            return Reply::Error(404);
+        }
+        let Some(account) = self.account(key).cloned() else {
+            self.note(Some(key), Downstream::Replace, false);
+            return Reply::Error(404);
+        };
+        let fields =
+            attributes.map_or_else(|| account.fields.clone(), |desired| desired.over(&account.fields));
+        let flips = active.is_some_and(|active| active != account.active);
+        if flips && !self.profile.partial_update {
+            self.note(Some(key), Downstream::PartialUpdate, false);
+            return Reply::Error(501);
+        }
+        if flips && active == Some(false) && self.profile.disable_deletes {
+            self.delete_account(key);
+            return Reply::Success;
+        }
+        if flips {
+            self.note(Some(key), Downstream::PartialUpdate, true);
+        }
+        if fields != account.fields {
+            let taken = self.name_taken(&fields.user_name, Some(key));
+            self.note(Some(key), Downstream::Replace, !taken);
+            if taken {
+                return Reply::Error(409);
+            }
+        }
+        if let Some(account) = self.account_mut(key) {
+            account.fields = fields;
+            account.active = active.unwrap_or(account.active);
+        }
+        Reply::Success
+    }
+
+    pub(crate) fn delete(&mut self, key: Key) -> Reply {
+        if let Some((status, _)) = self.meet_fault("DELETE") {
+            return Reply::Error(status);
+        }
+        match self.profile.delete {
+            DeleteWay::Refused => Reply::Error(405),
+            DeleteWay::Works => {
+                self.delete_account(key);
+                Reply::Success
+            }
+            DeleteWay::Deactivates => {
+                self.note(Some(key), Downstream::Delete, true);
+                if let Some(account) = self.account_mut(key) {
+                    account.active = false;
+                }
+                Reply::Success
+            }
+        }
+    }
+
+    fn delete_account(&mut self, key: Key) {
+        self.note(Some(key), Downstream::Delete, true);
+        let url = self.url;
+        self.applications[url].retain(|account| account.key != key);
+    }
+}
+
+#[cfg(test)]
+impl World {
+    /// The status of a request.
+    pub(crate) fn request_for_test(&mut self, key: Key, send: impl FnOnce(&mut Self, Key) -> Reply) -> u16 {
+        match send(self, key) {
+            Reply::Success => 200,
+            Reply::Error(status) => status,
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Who holds a user, what should be written for it, and what a run does for one that is held.
+
+use crate::matrix::model::client::{Created, Written};
+use crate::matrix::model::sync::{Run, Stop};
+use crate::matrix::model::types::{Attribute, Desired, Key, Leave, Left, Link, Rule, Standing, User, World};
+use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
+
+/// Who a user belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Holder {
+    Rule(Rule),
+    /// A disabled rule, or the list of excluded names: left alone.
+    Frozen,
+    Leaves(Leave),
+}
+
+/// What the look-up by name found for a user without a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Match {
+    None,
+    One(Key),
+    Several,
+    LinkedElsewhere,
+}
+
+/// One part of what a run does for a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    operation: Operation,
+    outcome: Outcome,
+    reason: Reason,
+}
+
+impl World {
+    pub(crate) fn holder(&self, id: &str) -> Holder {
+        let user = self.source.get(id);
+        let link = self.links[self.url].get(id);
+        let excluded = |name: &str| self.exclude.contains(&name.to_lowercase());
+        if user.is_some_and(|user| excluded(&user.user_name))
+            || link.is_some_and(|link| excluded(&link.sent.user_name))
+        {
+            return Holder::Frozen;
+        }
+        if let Some(user) = user {
+            let mut holding = self.rules.iter().filter(|rule| rule.matches(user));
+            if let Some(rule) = holding.clone().find(|rule| rule.enabled) {
+                return Holder::Rule(rule.clone());
+            }
+            if holding.next().is_some() {
+                return Holder::Frozen;
+            }
+        }
+        let own_rule = link.and_then(|link| self.rules.iter().find(|rule| rule.name == link.rule));
+        if own_rule.is_some_and(|rule| !rule.enabled) {
+            return Holder::Frozen;
+        }
+        Holder::Leaves(match (user, own_rule) {
+            (None, _) => Leave::Deleted,
+            (Some(_), None) => Leave::RuleDeleted,
+            (Some(_), Some(_)) => Leave::LeftScope,
+        })
+    }
+
+    pub(crate) fn desired(&self, user: &User, rule: &Rule) -> Desired {
+        let mut desired = Desired {
+            user_name: user.user_name.clone(),
+            external_id: user.id.clone(),
+            attributes: std::collections::BTreeMap::new(),
+        };
+        for name in Attribute::ALL.into_iter().filter(|name| rule.maps(*name)) {
+            let value = user.attributes.get(&name).cloned();
+            if value.is_some() || self.clear_missing {
+                desired.attributes.insert(name, value);
+            }
+        }
+        desired
+    }
+
+    /// The look-up of a user without a link. A link whose user is gone from the snapshot does not count as held: it
+    /// moves to the newcomer.
+    pub(crate) fn correlate(&self, user: &User) -> Match {
+        match *self.look_up(&user.user_name) {
+            [] => Match::None,
+            [account] => {
+                let held = self.links[self.url]
+                    .iter()
+                    .any(|(id, link)| link.account == account.key && self.source.contains_key(id));
+                if held { Match::LinkedElsewhere } else { Match::One(account.key) }
+            }
+            [_, _, ..] => Match::Several,
+        }
+    }
+
+    /// A user that a rule holds and that has no account of ours.
+    pub(crate) fn enter(&mut self, run: &mut Run, id: &str, rule: &Rule, found: Match) -> Result<(), Stop> {
+        let Some(user) = self.source.get(id).cloned() else { return Ok(()) };
+        let failed = |reason| Line {
+            change: Change::Enters,
+            operation: Operation::None,
+            outcome: Outcome::Failed,
+            reason,
+        };
+        match found {
+            Match::Several => self.fail(run, id, failed(Reason::AmbiguousMatch)),
+            Match::LinkedElsewhere => self.fail(run, id, failed(Reason::AccountLinkedElsewhere)),
+            Match::None => return self.enter_without_account(run, &user, rule),
+            Match::One(key) => {
+                let Some(account) = self.account(key) else { return Ok(()) };
+                let link = Link {
+                    account: key,
+                    rule: rule.name.clone(),
+                    sent: account.fields.clone(),
+                    active: account.active,
+                    left: Left::No,
+                };
+                let url = self.url;
+                self.links[url].retain(|_, other| other.account != key);
+                self.links[url].insert(id.to_owned(), link);
+                return self.hold(run, id, rule, Some(Change::Enters));
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, run: &mut Run, id: &str, line: Line) {
+        self.standing[self.url].insert(id.to_owned(), Standing::Failed);
+        run.say(id, line);
+    }
+
+    fn enter_without_account(&mut self, run: &mut Run, user: &User, rule: &Rule) -> Result<(), Stop> {
+        let url = self.url;
+        let was = self.standing[url].get(&user.id).cloned();
+        let became_enabled = user.enabled
+            && self.was_enabled[url].get(&user.id) == Some(&false)
+            && matches!(was, Some(Standing::Unsynced(_)));
+        let change = if became_enabled { Change::Enabled } else { Change::Enters };
+        let unsynced = match (user.enabled, self.setting.creation) {
+            (false, _) => Some(Reason::DisabledAtSource),
+            (true, false) => Some(Reason::CreationOff),
+            (true, true) => None,
+        };
+        if let Some(reason) = unsynced {
+            let now = Standing::Unsynced(reason);
+            if was.as_ref() != Some(&now) {
+                let outcome = Outcome::Unsynced;
+                run.say(&user.id, Line { change, operation: Operation::None, outcome, reason });
+                self.standing[url].insert(user.id.clone(), now);
+            }
+            return Ok(());
+        }
+        let desired = self.desired(user, rule);
+        let operation = Operation::Create;
+        match self.create(&desired) {
+            Created::Stop => return Err(Stop),
+            Created::Failed(reason) => {
+                self.fail(run, &user.id, Line { change, operation, outcome: Outcome::Failed, reason });
+            }
+            Created::Account(key) => {
+                let sent = self.account(key).map(|account| account.fields.clone()).unwrap_or_default();
+                let link = Link { account: key, rule: rule.name.clone(), sent, active: true, left: Left::No };
+                self.links[url].insert(user.id.clone(), link);
+                self.standing[url].insert(user.id.clone(), Standing::Settled);
+                run.say(
+                    &user.id,
+                    Line { change, operation, outcome: Outcome::Success, reason: Reason::Done },
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// A user that a rule holds and that has an account of ours. `entered` where the link is new in this run.
+    pub(crate) fn hold(
+        &mut self,
+        run: &mut Run,
+        id: &str,
+        rule: &Rule,
+        entered: Option<Change>,
+    ) -> Result<(), Stop> {
+        let url = self.url;
+        let (Some(user), Some(link)) = (self.source.get(id).cloned(), self.links[url].get_mut(id)) else {
+            return Ok(());
+        };
+        link.rule.clone_from(&rule.name);
+        let returned = link.left != Left::No;
+        let link = link.clone();
+        let desired = self.desired(&user, rule);
+        let (attributes, flips) = (desired.differs(&link.sent), user.enabled != link.active);
+        let write_attributes = attributes && self.setting.updation;
+        let write_active = flips && self.setting.disables();
+
+        let now = match (flips && !write_active, attributes && !write_attributes) {
+            (false, false) => Standing::Settled,
+            (on_active, _) => Standing::Partial {
+                reason: if on_active { Reason::DisableOff } else { Reason::UpdationOff },
+                wanted: desired.clone(),
+                active: user.enabled,
+            },
+        };
+        let turned = self.was_enabled[url].get(id).is_some_and(|was| *was != user.enabled);
+        let as_it_was = self.standing[url].get(id) == Some(&now);
+        if !write_attributes && !write_active && !returned && entered.is_none() && as_it_was {
+            return Ok(());
+        }
+
+        let written =
+            self.carry_out(&link, write_attributes.then_some(&desired), write_active.then_some(user.enabled));
+        if written.iter().flatten().any(|written| *written == Written::Stop) {
+            return Err(Stop);
+        }
+        if written.iter().flatten().any(|written| *written == Written::Gone) {
+            self.links[url].remove(id);
+            let found = self.correlate(&user);
+            return self.enter(run, id, rule, found);
+        }
+        let [to_active, to_attributes] = written;
+        let taken = to_attributes == Some(Written::NameTaken);
+        if taken && run.defer(id) {
+            return Ok(());
+        }
+
+        let mut parts = Vec::new();
+        if flips {
+            let operation = if user.enabled { Operation::Enable } else { Operation::Disable };
+            parts.push(part(operation, to_active, Reason::DisableOff));
+        }
+        if attributes {
+            parts.push(part(Operation::Update, to_attributes, Reason::UpdationOff));
+        }
+        if entered.is_some() {
+            parts.push(Part {
+                operation: Operation::Link,
+                outcome: Outcome::Success,
+                reason: Reason::Linked,
+            });
+        }
+        let change = entered
+            .or(returned.then_some(Change::Returns))
+            .unwrap_or_else(|| change_of(attributes, flips || turned, user.enabled));
+        let decided = [
+            (write_active && user.enabled, Operation::Enable),
+            (write_active && !user.enabled, Operation::Disable),
+            (write_attributes, Operation::Update),
+            (entered.is_some(), Operation::Link),
+        ];
+        let operation = decided
+            .into_iter()
+            .find(|(decided, _)| *decided)
+            .map_or(Operation::None, |(_, operation)| operation);
+        let line = line_of(change, operation, &parts);
+
+        if to_active == Some(Written::DeletedByTarget) {
+            self.links[url].remove(id);
+        } else if let Some(link) = self.links[url].get_mut(id) {
+            link.left = Left::No;
+            if to_attributes == Some(Written::Done) {
+                link.sent = desired.over(&link.sent);
+            }
+            if to_active == Some(Written::Done) {
+                link.active = user.enabled;
+            }
+        }
+        let standing = if line.outcome == Outcome::Failed { Standing::Failed } else { now };
+        self.standing[url].insert(id.to_owned(), standing);
+        run.say(id, line);
+        Ok(())
+    }
+
+    /// Writes what was decided: `[active, attributes]`, none where nothing was to be written.
+    fn carry_out(
+        &mut self,
+        link: &Link,
+        attributes: Option<&Desired>,
+        active: Option<bool>,
+    ) -> [Option<Written>; 2] {
+        let Some(active) = active else {
+            return [None, attributes.map(|desired| self.write(link.account, Some(desired), None))];
+        };
+        let together = if !active && self.learned.disable_deletes {
+            Written::Failed(Reason::DisableWithheld)
+        } else {
+            self.write(link.account, attributes, Some(active))
+        };
+        let alone = match (together, attributes) {
+            (_, None) => None,
+            (Written::Done | Written::Gone | Written::DeletedByTarget | Written::Stop, _) => Some(together),
+            (Written::Failed(_) | Written::NameTaken, Some(desired)) => {
+                Some(self.write(link.account, Some(desired), None))
+            }
+        };
+        let together =
+            if together == Written::NameTaken { Written::Failed(Reason::UserNameTaken) } else { together };
+        [Some(together), alone]
+    }
+}
+
+fn part(operation: Operation, written: Option<Written>, off: Reason) -> Part {
+    let (outcome, reason) = match written {
+        None => (Outcome::Partial, off),
+        Some(Written::Done) => (Outcome::Success, Reason::Done),
+        Some(Written::Failed(reason)) => (Outcome::Failed, reason),
+        Some(Written::NameTaken) => (Outcome::Failed, Reason::UserNameTaken),
+        Some(Written::DeletedByTarget) => (Outcome::Failed, Reason::DeletedByTarget),
+        Some(Written::Gone | Written::Stop) => (Outcome::Failed, Reason::Rejected),
+    };
+    Part { operation, outcome, reason }
+}
+
+/// What changed: what is to be written, or, where nothing is, whether the user was just turned on or off.
+fn change_of(attributes: bool, flips: bool, enabled: bool) -> Change {
+    match (attributes, flips, enabled) {
+        (_, false, _) => Change::Attributes,
+        (false, true, false) => Change::Disabled,
+        (false, true, true) => Change::Enabled,
+        (true, true, false) => Change::AttributesAndDisabled,
+        (true, true, true) => Change::AttributesAndEnabled,
+    }
+}
+
+/// The line of these parts: the worst outcome, and the reason of the strongest part that has it.
+fn line_of(change: Change, operation: Operation, parts: &[Part]) -> Line {
+    let outcome = parts.iter().map(|part| part.outcome).max().unwrap_or(Outcome::Success);
+    let reason = parts.iter().filter(|part| part.outcome == outcome).max_by_key(|part| part.operation);
+    let reason = match (outcome, operation) {
+        (Outcome::Success, Operation::Link) => Reason::Linked,
+        (Outcome::Success, _) => Reason::Done,
+        (_, _) => reason.map_or(Reason::Done, |part| part.reason),
+    };
+    Line { change, operation, outcome, reason }
+}

@@ -1,0 +1,194 @@
+//! One run of the model.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::matrix::model::policy::{Holder, Match};
+use crate::matrix::model::removal::Due;
+use crate::matrix::model::types::{World, Write};
+use crate::matrix::model::words::{Line, Outcome};
+
+/// The run ends here: the target no longer takes our credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stop;
+
+/// How a run is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// `--full`.
+    pub full: bool,
+    /// `--accept-new-source`.
+    pub accept_new_source: bool,
+    /// `--allow-empty-source`.
+    pub allow_empty_source: bool,
+    /// Users are taken last first. Within a run their order is the provisioner's own affair: where a result
+    /// hangs on it, either order is right.
+    pub backwards: bool,
+}
+
+/// A run so far.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    options: Options,
+    lines: BTreeMap<String, Line>,
+    deferred: Vec<String>,
+    last_chance: bool,
+    pub(crate) failed_deprovisions: usize,
+}
+
+impl Run {
+    pub(crate) fn full(&self) -> bool {
+        self.options.full
+    }
+
+    pub(crate) fn say(&mut self, id: &str, line: Line) {
+        self.lines.insert(id.to_owned(), line);
+    }
+
+    /// Puts a rename off to the end of the run; false where that was the end.
+    pub(crate) fn defer(&mut self, id: &str) -> bool {
+        if !self.last_chance {
+            self.deferred.push(id.to_owned());
+        }
+        !self.last_chance
+    }
+}
+
+/// What a run must come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    /// The exit code.
+    pub exit: u8,
+    /// The line of each user that has one, by source id.
+    pub lines: BTreeMap<String, Line>,
+    /// The writes on the second hop, in order; only the order within one account counts.
+    pub writes: Vec<Write>,
+    /// Removals that failed.
+    pub failed_deprovisions: usize,
+    /// No request but those of the connection test.
+    pub only_connection_test: bool,
+    /// No request at all.
+    pub silent: bool,
+}
+
+impl Expectation {
+    fn refusal(exit: u8) -> Self {
+        Self {
+            exit,
+            lines: BTreeMap::new(),
+            writes: Vec::new(),
+            failed_deprovisions: 0,
+            only_connection_test: true,
+            silent: true,
+        }
+    }
+
+    /// How many lines have this outcome.
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.lines.values().filter(|line| line.outcome == outcome).count()
+    }
+}
+
+impl World {
+    /// Plays one run.
+    pub fn sync(&mut self, options: Options) -> Expectation {
+        let mut run = Run { options, ..Run::default() };
+        if !self.source_readable || (self.source.is_empty() && !options.allow_empty_source) {
+            return Expectation::refusal(5);
+        }
+        if self.known_source.is_some_and(|known| known != self.source_file) && !options.accept_new_source {
+            return Expectation::refusal(2);
+        }
+        if !self.enabled {
+            return Expectation::refusal(3);
+        }
+        self.settle_connection_test();
+        if !self.credentials_accepted {
+            return Expectation { silent: false, ..Expectation::refusal(3) };
+        }
+        let url = self.url;
+        let everyone: BTreeSet<String> = self.source.keys().chain(self.links[url].keys()).cloned().collect();
+        let mut order: Vec<(String, Holder)> = everyone
+            .into_iter()
+            .map(|id| {
+                let holder = self.holder(&id);
+                (id, holder)
+            })
+            .collect();
+        if options.backwards {
+            order.reverse();
+        }
+        if self.removals_due(&order, options.full) > self.max_removals {
+            return Expectation { silent: false, ..Expectation::refusal(4) };
+        }
+        self.known_source = Some(self.source_file);
+        self.writes.clear();
+        let stopped = self.everyone(&mut run, &order).is_err();
+        for user in self.source.values() {
+            self.was_enabled[url].insert(user.id.clone(), user.enabled);
+        }
+        let failed = run.lines.values().any(|line| line.outcome == Outcome::Failed);
+        Expectation {
+            exit: if stopped { 3 } else { u8::from(failed) },
+            lines: run.lines,
+            writes: std::mem::take(&mut self.writes),
+            failed_deprovisions: run.failed_deprovisions,
+            only_connection_test: false,
+            silent: false,
+        }
+    }
+
+    /// The connection test meets the faults that any request meets, and outlasts them.
+    fn settle_connection_test(&mut self) {
+        self.faults.retain(|fault| fault.method.is_some());
+    }
+
+    fn removals_due(&self, order: &[(String, Holder)], full: bool) -> usize {
+        let due = |(id, holder): &&(String, Holder)| match (holder, self.links[self.url].get(id)) {
+            (Holder::Leaves(leave), Some(link)) => matches!(self.due(link, *leave, full), Due::Removal(_)),
+            (Holder::Leaves(_) | Holder::Frozen | Holder::Rule(_), _) => false,
+        };
+        order.iter().filter(due).filter(|(id, _)| !self.taken_over(id)).count()
+    }
+
+    /// Whether the account of this user, who is gone from the source, goes to a newcomer of the same name.
+    fn taken_over(&self, id: &str) -> bool {
+        let Some(link) = self.links[self.url].get(id) else { return false };
+        let unlinked = |other: &&String| !self.links[self.url].contains_key(other.as_str());
+        self.source.keys().filter(unlinked).any(|other| {
+            matches!(self.holder(other), Holder::Rule(_))
+                && self.source.get(other).is_some_and(|user| self.correlate(user) == Match::One(link.account))
+        })
+    }
+
+    fn everyone(&mut self, run: &mut Run, order: &[(String, Holder)]) -> Result<(), Stop> {
+        // All correlations are decided before the first write.
+        let matches: BTreeMap<&str, Match> = order
+            .iter()
+            .filter(|(id, holder)| {
+                matches!(holder, Holder::Rule(_)) && !self.links[self.url].contains_key(id.as_str())
+            })
+            .filter_map(|(id, _)| Some((id.as_str(), self.correlate(self.source.get(id)?))))
+            .collect();
+        let taken_over: BTreeSet<&str> = order
+            .iter()
+            .map(|(id, _)| id.as_str())
+            .filter(|id| !self.source.contains_key(*id) && self.taken_over(id))
+            .collect();
+        for (id, holder) in order {
+            match (holder, matches.get(id.as_str())) {
+                (Holder::Rule(rule), Some(found)) => self.enter(run, id, rule, *found)?,
+                (Holder::Rule(rule), None) => self.hold(run, id, rule, None)?,
+                (Holder::Leaves(_), _) if taken_over.contains(id.as_str()) => {}
+                (Holder::Leaves(leave), _) => self.leave(run, id, *leave)?,
+                (Holder::Frozen, _) => {}
+            }
+        }
+        run.last_chance = true;
+        for id in std::mem::take(&mut run.deferred) {
+            if let Holder::Rule(rule) = self.holder(&id) {
+                self.hold(run, &id, &rule, None)?;
+            }
+        }
+        Ok(())
+    }
+}

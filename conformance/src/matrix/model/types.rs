@@ -1,0 +1,365 @@
+//! The pieces of the model's world.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::matrix::model::profile::Behaviour;
+use crate::matrix::model::words::{Downstream, Reason};
+use crate::matrix::setting::Setting;
+
+/// The few attributes that scenarios change; each stands for a shape of mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attribute {
+    /// `title`: simple to simple.
+    Title,
+    /// `name.given` to `name.givenName`: nested.
+    Given,
+    /// `nickname` to `nickName`: renamed.
+    Nickname,
+    /// `email` to the work value of `emails`: into a list.
+    Email,
+}
+
+impl Attribute {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Title, Self::Given, Self::Nickname, Self::Email];
+
+    /// The attribute of a PingOne user, dotted.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Given => "name.given",
+            Self::Nickname => "nickname",
+            Self::Email => "email",
+        }
+    }
+
+    /// The SCIM path that the default mapping writes.
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Given => "name.givenName",
+            Self::Nickname => "nickName",
+            Self::Email => "emails[type eq \"work\"].value",
+        }
+    }
+}
+
+/// A user at the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The source id.
+    pub id: String,
+    /// `username`.
+    pub user_name: String,
+    /// `enabled`.
+    pub enabled: bool,
+    /// `population.id`.
+    pub population: String,
+    /// The attributes that it has.
+    pub attributes: BTreeMap<Attribute, String>,
+}
+
+/// A rule of the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Its name, which is its identity.
+    pub name: String,
+    /// Off: its users are frozen.
+    pub enabled: bool,
+    /// The population it holds; none: everyone.
+    pub population: Option<String>,
+    /// The attributes it maps; none: the default mappings.
+    pub mapped: Option<BTreeSet<Attribute>>,
+}
+
+impl Rule {
+    pub(crate) fn matches(&self, user: &User) -> bool {
+        self.population.as_ref().is_none_or(|population| *population == user.population)
+    }
+
+    pub(crate) fn maps(&self, attribute: Attribute) -> bool {
+        self.mapped.as_ref().is_none_or(|mapped| mapped.contains(&attribute))
+    }
+}
+
+/// What an account carries, `active` apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fields {
+    /// `userName`.
+    pub user_name: String,
+    /// `externalId`.
+    pub external_id: Option<String>,
+    /// The mapped attributes.
+    pub attributes: BTreeMap<Attribute, String>,
+}
+
+/// What a user's account should carry; an attribute with no value is to be cleared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Desired {
+    pub(crate) user_name: String,
+    pub(crate) external_id: String,
+    pub(crate) attributes: BTreeMap<Attribute, Option<String>>,
+}
+
+impl Desired {
+    /// Whether `fields` is short of this. User names compare without case.
+    pub(crate) fn differs(&self, fields: &Fields) -> bool {
+        self.user_name.to_lowercase() != fields.user_name.to_lowercase()
+            || fields.external_id.as_ref() != Some(&self.external_id)
+            || self.attributes.iter().any(|(name, value)| fields.attributes.get(name) != value.as_ref())
+    }
+
+    /// `fields` with this written over it.
+    pub(crate) fn over(&self, fields: &Fields) -> Fields {
+        let mut merged = fields.clone();
+        merged.user_name.clone_from(&self.user_name);
+        merged.external_id = Some(self.external_id.clone());
+        for (name, value) in &self.attributes {
+            match value {
+                Some(value) => drop(merged.attributes.insert(*name, value.clone())),
+                None => drop(merged.attributes.remove(name)),
+            }
+        }
+        merged
+    }
+}
+
+/// The symbol of an account; the runner binds it to the id that the mock gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub u32);
+
+/// An account at the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its symbol.
+    pub key: Key,
+    /// What it carries.
+    pub fields: Fields,
+    /// `active`.
+    pub active: bool,
+    /// An attribute that no mapping writes (`displayName`); whoever writes the account must keep it.
+    pub unmapped: Option<String>,
+}
+
+/// Why a user is no longer held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    Deleted,
+    LeftScope,
+    RuleDeleted,
+}
+
+/// The mark on the link of a user who left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    No,
+    Withheld(Leave),
+    Pending(Leave),
+    Removed,
+}
+
+/// A user and the account that is theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) account: Key,
+    pub(crate) rule: String,
+    pub(crate) sent: Fields,
+    pub(crate) active: bool,
+    pub(crate) left: Left,
+}
+
+/// Where a user stood after the last run that looked at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Settled,
+    Partial { reason: Reason, wanted: Desired, active: bool },
+    Unsynced(Reason),
+    Failed,
+}
+
+/// What a connection has found out about its target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Learned {
+    /// Under `auto`: PATCH is of no use here.
+    pub(crate) patch_unusable: bool,
+    /// A PATCH was seen to work: until then each looks at the account first.
+    pub(crate) patch_works: bool,
+    /// Under `patch`: PATCH changes nothing here.
+    pub(crate) patch_ignored: bool,
+    /// A Disable made an account vanish.
+    pub(crate) disable_deletes: bool,
+}
+
+/// The `update-method` option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// `put`.
+    Put,
+    /// `patch`.
+    Patch,
+    /// `auto`.
+    Auto,
+}
+
+impl Method {
+    /// All three, in the order of tables.
+    pub const ALL: [Self; 3] = [Self::Put, Self::Patch, Self::Auto];
+
+    /// The word in `aquera.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Patch => "patch",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+/// A write that reached the application, or that it refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Write {
+    /// Whose account; none where a Create made none.
+    pub account: Option<Key>,
+    /// What.
+    pub operation: Downstream,
+    /// Whether the application took it.
+    pub accepted: bool,
+}
+
+/// A fault at the mock: a status, so many times, for one method or for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultRule {
+    /// Answered instead of the real answer.
+    pub status: u16,
+    /// How often.
+    pub times: u32,
+    /// Only to this method; none: to any request.
+    pub method: Option<&'static str>,
+    /// Whether the request takes effect first, so that only its answer is lost.
+    pub after_effect: bool,
+}
+
+/// Everything that a run's result depends on. Two applications, so that a connection can change its URL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct World {
+    /// The profile of both applications.
+    pub profile: Behaviour,
+    /// `update-method`.
+    pub method: Method,
+    /// The preferences.
+    pub setting: Setting,
+    /// The toggle.
+    pub enabled: bool,
+    /// `clear-missing-attributes`.
+    pub clear_missing: bool,
+    /// `exclude`, in lower case.
+    pub exclude: BTreeSet<String>,
+    /// `max-removals`.
+    pub max_removals: usize,
+    /// The rules, in file order.
+    pub rules: Vec<Rule>,
+    /// Who is at the source.
+    pub source: BTreeMap<String, User>,
+    /// Which source file is configured.
+    pub source_file: u8,
+    /// Whether that file can be read.
+    pub source_readable: bool,
+    /// Whether the application takes our credentials.
+    pub credentials_accepted: bool,
+    /// Which application the SCIM URL names.
+    pub url: usize,
+    /// The accounts of each application.
+    pub applications: [Vec<Account>; 2],
+    pub(crate) known_source: Option<u8>,
+    pub(crate) links: [BTreeMap<String, Link>; 2],
+    pub(crate) standing: [BTreeMap<String, Standing>; 2],
+    pub(crate) was_enabled: [BTreeMap<String, bool>; 2],
+    pub(crate) learned: Learned,
+    pub(crate) faults: Vec<FaultRule>,
+    pub(crate) writes: Vec<Write>,
+    pub(crate) next_key: u32,
+}
+
+impl World {
+    /// An empty world: nobody at the source, one rule `everyone`, no accounts, the connection on.
+    pub fn new(profile: Behaviour, method: Method, setting: Setting) -> Self {
+        Self {
+            profile,
+            method,
+            setting,
+            enabled: true,
+            clear_missing: false,
+            exclude: BTreeSet::new(),
+            max_removals: 500,
+            rules: Vec::new(),
+            source: BTreeMap::new(),
+            source_file: 0,
+            source_readable: true,
+            credentials_accepted: true,
+            url: 0,
+            applications: [Vec::new(), Vec::new()],
+            known_source: None,
+            links: [BTreeMap::new(), BTreeMap::new()],
+            standing: [BTreeMap::new(), BTreeMap::new()],
+            was_enabled: [BTreeMap::new(), BTreeMap::new()],
+            learned: Learned::default(),
+            faults: Vec::new(),
+            writes: Vec::new(),
+            next_key: 0,
+        }
+    }
+
+    /// An account that is there without our doing.
+    pub fn seed(&mut self, application: usize, fields: Fields, active: bool) -> Key {
+        let key = Key(self.next_key);
+        self.next_key += 1;
+        self.applications[application].push(Account { key, fields, active, unmapped: None });
+        key
+    }
+
+    /// The connection points elsewhere: what was learned of the old target does not hold for the new one.
+    pub fn point_at(&mut self, application: usize) {
+        if application != self.url {
+            self.url = application;
+            self.learned = Learned::default();
+        }
+    }
+
+    /// A person tests the connection: what was learned is forgotten.
+    pub fn test_connection(&mut self) {
+        self.learned = Learned::default();
+    }
+
+    /// A fault from now on.
+    pub fn fault(&mut self, fault: FaultRule) {
+        self.faults.push(fault);
+    }
+
+    /// The accounts of the application that the connection points at.
+    pub fn accounts(&mut self) -> &mut Vec<Account> {
+        &mut self.applications[self.url]
+    }
+
+    /// The symbol of the account that was seeded last.
+    pub(crate) fn newest_key(&self) -> Key {
+        Key(self.next_key.saturating_sub(1))
+    }
+
+    /// The account linked to a user.
+    pub(crate) fn account_of(&self, id: &str) -> Option<Key> {
+        self.links[self.url].get(id).map(|link| link.account)
+    }
+
+    /// The user name that was last written for a user.
+    pub(crate) fn last_known_name(&self, id: &str) -> Option<String> {
+        self.links[self.url].get(id).map(|link| link.sent.user_name.clone())
+    }
+
+    pub(crate) fn account(&self, key: Key) -> Option<&Account> {
+        self.applications[self.url].iter().find(|account| account.key == key)
+    }
+
+    pub(crate) fn account_mut(&mut self, key: Key) -> Option<&mut Account> {
+        self.applications[self.url].iter_mut().find(|account| account.key == key)
+    }
+}

@@ -1,0 +1,254 @@
+//! What was expected against what was seen.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use mock_aquera::{DownstreamOperation, Exchange};
+use serde_json::Value;
+
+use crate::matrix::model::{Account, Downstream, Expectation, Fields, Key, Outcome, World, Write};
+use crate::matrix::run::configuration::fields_of;
+use crate::matrix::run::subject::Report;
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// After which run, counted from 1; the last one is the run that should find nothing new.
+    pub run: usize,
+    /// What is compared.
+    pub what: String,
+    /// By the model.
+    pub expected: String,
+    /// By the subject and the mock.
+    pub actual: String,
+}
+
+/// What one run came to, and what it left behind.
+pub(crate) struct Seen {
+    pub(crate) report: Report,
+    pub(crate) exchanges: [Vec<Exchange>; 2],
+    pub(crate) accounts: [Vec<Value>; 2],
+}
+
+/// Which id stands for which symbol.
+pub(crate) type Bindings = BTreeMap<Key, String>;
+
+/// Collects the differences of one run.
+struct Comparison {
+    run: usize,
+    differences: Vec<Difference>,
+}
+
+impl Comparison {
+    fn of<E: Display, A: Display>(&mut self, what: impl Into<String>, expected: E, actual: A) {
+        let (expected, actual) = (format!("{expected}"), format!("{actual}"));
+        if expected != actual {
+            self.differences.push(Difference { run: self.run, what: what.into(), expected, actual });
+        }
+    }
+}
+
+/// Compares one run with the model: `before` and `after` are the worlds around it.
+pub(crate) fn compare(
+    run: usize,
+    before: &World,
+    after: &World,
+    expectation: &Expectation,
+    seen: &Seen,
+    bindings: &mut Bindings,
+) -> Vec<Difference> {
+    let mut comparison = Comparison { run, differences: Vec::new() };
+    comparison.of("exit code", expectation.exit, seen.report.exit);
+    for application in 0..2 {
+        bind(&after.applications[application], &seen.accounts[application], bindings);
+        accounts(&mut comparison, &after.applications[application], &seen.accounts[application], bindings);
+        let writes: &[Write] = if application == after.url { &expectation.writes } else { &[] };
+        self::writes(&mut comparison, application, writes, &seen.exchanges[application], bindings);
+    }
+    lines(&mut comparison, before, after, expectation, &seen.report, bindings);
+    requests(&mut comparison, after.url, expectation, seen);
+    if expectation.exit != 2 {
+        summary(&mut comparison, expectation, &seen.report.summary);
+    }
+    comparison.differences
+}
+
+/// New symbols get the ids of new accounts of the same name.
+fn bind(expected: &[Account], seen: &[Value], bindings: &mut Bindings) {
+    for account in expected {
+        if bindings.contains_key(&account.key) {
+            continue;
+        }
+        let unbound = |id: &&str| !bindings.values().any(|bound| bound == id);
+        let found = seen
+            .iter()
+            .filter(|user| fields_of(user).user_name == account.fields.user_name)
+            .filter_map(|user| user["id"].as_str())
+            .find(unbound);
+        if let Some(id) = found {
+            bindings.insert(account.key, id.to_owned());
+        }
+    }
+}
+
+fn describe(fields: &Fields, active: bool, unmapped: Option<&str>) -> String {
+    let mut text = format!("{} {}", fields.user_name, if active { "active" } else { "inactive" });
+    if let Some(id) = &fields.external_id {
+        append!(text, " externalId={id}");
+    }
+    for (attribute, value) in &fields.attributes {
+        append!(text, " {}={value}", attribute.target());
+    }
+    if let Some(value) = unmapped {
+        append!(text, " displayName={value}");
+    }
+    text
+}
+
+fn accounts(comparison: &mut Comparison, expected: &[Account], seen: &[Value], bindings: &Bindings) {
+    let mut seen: BTreeMap<&str, &Value> =
+        seen.iter().filter_map(|user| Some((user["id"].as_str()?, user))).collect();
+    for account in expected {
+        let user = bindings.get(&account.key).and_then(|id| seen.remove(id.as_str()));
+        comparison.of(
+            format!("the account of {}", account.fields.user_name),
+            describe(&account.fields, account.active, account.unmapped.as_deref()),
+            user.map_or_else(|| "no account".to_owned(), described),
+        );
+    }
+    for user in seen.into_values() {
+        comparison.of("an account that should not be", "no account", described(user));
+    }
+}
+
+fn described(user: &Value) -> String {
+    describe(&fields_of(user), user["active"] == true, user["displayName"].as_str())
+}
+
+fn spell(writes: &[(Downstream, bool)]) -> String {
+    let spelled: Vec<_> = writes
+        .iter()
+        .map(|(operation, accepted)| format!("{operation}{}", if *accepted { "" } else { " (refused)" }))
+        .collect();
+    if spelled.is_empty() { "no write".to_owned() } else { spelled.join(", ") }
+}
+
+fn writes(
+    comparison: &mut Comparison,
+    application: usize,
+    expected: &[Write],
+    exchanges: &[Exchange],
+    bindings: &Bindings,
+) {
+    let mut wanted: BTreeMap<String, Vec<(Downstream, bool)>> = BTreeMap::new();
+    for write in expected {
+        let id = write.account.and_then(|key| bindings.get(&key)).cloned().unwrap_or_default();
+        wanted.entry(id).or_default().push((write.operation, write.accepted));
+    }
+    let mut seen: BTreeMap<String, Vec<(Downstream, bool)>> = BTreeMap::new();
+    for write in exchanges.iter().flat_map(|exchange| &exchange.downstream) {
+        let operation = match write.operation {
+            DownstreamOperation::Read => continue,
+            DownstreamOperation::Create => Downstream::Create,
+            DownstreamOperation::Replace => Downstream::Replace,
+            DownstreamOperation::PartialUpdate => Downstream::PartialUpdate,
+            DownstreamOperation::Delete => Downstream::Delete,
+        };
+        // A Create that was refused made no account, whatever id it was to have.
+        let id = if operation == Downstream::Create && !write.accepted { None } else { write.target.clone() };
+        seen.entry(id.unwrap_or_default()).or_default().push((operation, write.accepted));
+    }
+    let everyone: std::collections::BTreeSet<&String> = wanted.keys().chain(seen.keys()).collect();
+    let none = Vec::new();
+    for id in everyone {
+        comparison.of(
+            format!("downstream writes to account {id:?} of application {application}"),
+            spell(wanted.get(id).unwrap_or(&none)),
+            spell(seen.get(id).unwrap_or(&none)),
+        );
+    }
+}
+
+fn lines(
+    comparison: &mut Comparison,
+    before: &World,
+    after: &World,
+    expectation: &Expectation,
+    report: &Report,
+    bindings: &Bindings,
+) {
+    let mut seen: BTreeMap<&str, &Value> = BTreeMap::new();
+    for line in &report.lines {
+        let id = line["sourceId"].as_str().unwrap_or_default();
+        if seen.insert(id, line).is_some() {
+            comparison.of(format!("lines of user {id}"), "one", "several");
+        }
+    }
+    let everyone: std::collections::BTreeSet<&str> =
+        expectation.lines.keys().map(String::as_str).chain(seen.keys().copied()).collect();
+    for id in everyone {
+        let expected = expectation.lines.get(id);
+        let word = |line: &Value, key: &str| line[key].as_str().unwrap_or("?").to_owned();
+        let actual = seen
+            .get(id)
+            .map(|line| ["change", "operation", "outcome", "reason"].map(|key| word(line, key)).join(" "));
+        let silence = || "no line".to_owned();
+        comparison.of(
+            format!("the line of user {id}"),
+            expected.map_or_else(silence, ToString::to_string),
+            actual.unwrap_or_else(silence),
+        );
+        let Some(line) = seen.get(id) else { continue };
+        let names = [after.source.get(id).map(|user| user.user_name.clone()), before.last_known_name(id)];
+        let said = word(line, "userName");
+        if names.iter().any(Option::is_some) && !names.contains(&Some(said.clone())) {
+            comparison.of(
+                format!("userName in the line of {id}"),
+                names.into_iter().flatten().collect::<Vec<_>>().join(" or "),
+                said,
+            );
+        }
+        if let Some(account) = after.account_of(id).and_then(|key| bindings.get(&key)) {
+            comparison.of(format!("targetId in the line of {id}"), account, word(line, "targetId"));
+        }
+        comparison.of(format!("type of the line of {id}"), "user", word(line, "type"));
+    }
+}
+
+/// Requests that a run which may not write can make.
+fn is_connection_test(exchange: &Exchange) -> bool {
+    let path = exchange.path.as_str();
+    exchange.method == "GET" && (path.ends_with("/ServiceProviderConfig") || path.ends_with("/Users?count=1"))
+}
+
+fn requests(comparison: &mut Comparison, url: usize, expectation: &Expectation, seen: &Seen) {
+    let unwanted = |exchanges: &[Exchange], test_allowed: bool| {
+        let unwanted: Vec<_> = exchanges
+            .iter()
+            .filter(|exchange| !(test_allowed && is_connection_test(exchange)))
+            .map(|exchange| format!("{} {}", exchange.method, exchange.path))
+            .collect();
+        if unwanted.is_empty() { "none".to_owned() } else { unwanted.join(", ") }
+    };
+    comparison.of("requests to the other application", "none", unwanted(&seen.exchanges[1 - url], false));
+    if expectation.silent {
+        comparison.of("requests of a run that may send none", "none", unwanted(&seen.exchanges[url], false));
+    } else if expectation.only_connection_test {
+        let what = "requests beyond the connection test";
+        comparison.of(what, "none", unwanted(&seen.exchanges[url], true));
+    }
+}
+
+fn summary(comparison: &mut Comparison, expectation: &Expectation, summary: &Value) {
+    let outcomes = [Outcome::Success, Outcome::Unsynced, Outcome::Partial, Outcome::Failed];
+    for outcome in outcomes {
+        comparison.of(format!("summary: {outcome}"), expectation.count(outcome), &summary[outcome.as_str()]);
+    }
+    comparison.of("summary: impacted", expectation.lines.len(), &summary["impacted"]);
+    comparison.of(
+        "summary: failedDeprovisions",
+        expectation.failed_deprovisions,
+        &summary["failedDeprovisions"],
+    );
+    comparison.of("summary: type", "\"summary\"", &summary["type"]);
+}

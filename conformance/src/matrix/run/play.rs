@@ -1,0 +1,321 @@
+//! One cell: the same steps for the model and for the real thing, compared after each run.
+
+use mock_aquera::Exchange;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::matrix::cell::{Auth, Cell, Target, Trial};
+use crate::matrix::model::{Expectation, Options, World};
+use crate::matrix::run::compare::{Bindings, Difference, Seen, compare};
+use crate::matrix::run::configuration::{aquera_toml, bare_toml, source_name, source_ndjson};
+use crate::matrix::run::stage::{Stage, Theatre};
+use crate::matrix::run::subject::{Subject, Time, contradictions};
+use crate::matrix::run::{Played, Verdict};
+use crate::matrix::scenario::Step;
+
+/// What the last run of a cell said of its user, and what is left of the account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LastWord {
+    /// Whether some run could not use the connection.
+    pub unusable: bool,
+    /// `operation`, `outcome` and `reason` of the strongest line; none where nothing was said.
+    pub line: Option<[String; 3]>,
+    /// The account of that line: active, inactive, or none.
+    pub account: Option<bool>,
+}
+
+/// One way in which the world may have come about: the model leaves the order of users within a run open.
+struct Candidate {
+    world: World,
+    bindings: Bindings,
+}
+
+pub(crate) async fn play(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Played {
+    let played = match cell.trial {
+        Trial::Refusal => Ok(refusal(cell)),
+        Trial::Credentials(target) => {
+            let steps = vec![
+                Step::Rules(vec![crate::matrix::model::Rule {
+                    name: "everyone".to_owned(),
+                    enabled: true,
+                    population: None,
+                    mapped: None,
+                }]),
+                Step::Put(crate::matrix::scenario::somebody()),
+                Step::Credentials(false),
+                Step::Sync(Options::default()),
+            ];
+            scenario(theatre, index, cell, target, &steps).await
+        }
+        Trial::Scenario(target, played) => {
+            let mut steps = (played.steps)(cell.setting);
+            steps.push(Step::Sync(Options::default()));
+            scenario(theatre, index, cell, target, &steps).await
+        }
+    };
+    played.unwrap_or_else(Played::error)
+}
+
+/// What is on the wire in the last run of a cell's scenario: the journal of the application that is connected.
+///
+/// # Errors
+/// In words, where the cell has no scenario, does not pass, or the harness breaks.
+pub async fn transcript(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Result<Vec<Exchange>, String> {
+    let Trial::Scenario(target, played) = cell.trial else { return Err("no scenario".to_owned()) };
+    let mut steps = (played.steps)(cell.setting);
+    steps.push(Step::Sync(Options::default()));
+    let mut exchanges = Vec::new();
+    let played = watched(theatre, index, cell, target, &steps, |seen, run, runs| {
+        if run + 1 == runs {
+            exchanges = seen.exchanges.concat();
+        }
+    });
+    match played.await?.verdict {
+        Verdict::Pass => Ok(exchanges),
+        verdict => Err(format!("{}: {verdict:?}", cell.id())),
+    }
+}
+
+fn refusal(cell: Cell) -> Played {
+    let mut named = contradictions(&bare_toml(cell.setting));
+    named.sort();
+    named.dedup();
+    let mut expected: Vec<&str> = cell.setting.contradictions();
+    expected.sort_unstable();
+    let verdict = if named == expected {
+        Verdict::Pass
+    } else {
+        Verdict::Fail(vec![Difference {
+            run: 0,
+            what: "the options at fault".to_owned(),
+            expected: expected.join(", "),
+            actual: if named.is_empty() { "none".to_owned() } else { named.join(", ") },
+        }])
+    };
+    Played { verdict, last: None, exchanges: Vec::new() }
+}
+
+/// The real thing, between steps.
+struct Real {
+    stage: Stage,
+    theatre: Arc<Theatre>,
+    auth: Auth,
+    time: Time,
+    subject: Option<Subject>,
+    source_written: Option<(String, String)>,
+    configured: String,
+    seed: u64,
+}
+
+async fn scenario(
+    theatre: &Arc<Theatre>,
+    index: usize,
+    cell: Cell,
+    target: Target,
+    steps: &[Step],
+) -> Result<Played, String> {
+    watched(theatre, index, cell, target, steps, |_, _, _| {}).await
+}
+
+/// Plays the steps; `watch` sees each run, its number and how many there are.
+async fn watched(
+    theatre: &Arc<Theatre>,
+    index: usize,
+    cell: Cell,
+    target: Target,
+    steps: &[Step],
+    mut watch: impl FnMut(&Seen, usize, usize) + Send,
+) -> Result<Played, String> {
+    let stage = Stage::set(theatre, index, target)?;
+    let seed = theatre.seed ^ index as u64;
+    let mut real = Real {
+        stage,
+        theatre: theatre.clone(),
+        auth: target.auth,
+        time: Time::new(),
+        subject: None,
+        source_written: None,
+        configured: String::new(),
+        seed,
+    };
+    let world = World::new(target.profile, target.method, cell.setting);
+    let mut candidates = vec![Candidate { world, bindings: Bindings::new() }];
+    let mut run = 0;
+    let mut last = LastWord { unusable: false, line: None, account: None };
+    let runs = steps.iter().filter(|step| matches!(step, Step::Sync(_))).count();
+    for step in steps {
+        let Step::Sync(options) = step else {
+            real.step(step, &mut candidates).await?;
+            continue;
+        };
+        run += 1;
+        // The last run is another process: what it knows is what is on the disk.
+        let seen = real.sync(&candidates[0].world, *options, run == runs).await?;
+        watch(&seen, run, runs);
+        if run < runs || runs == 1 {
+            last.note(&seen);
+        }
+        let mut differences = advance(&mut candidates, run, *options, &seen);
+        let strangers_touched = (0..2).any(|application| !real.stage.stranger_untouched(application));
+        let bystanders =
+            if run == runs { theatre.bystanders_untouched() } else { theatre.bystanders_unasked() };
+        if strangers_touched || !bystanders {
+            differences.push(Difference {
+                run,
+                what: "accounts that are none of ours".to_owned(),
+                expected: "untouched".to_owned(),
+                actual: "touched".to_owned(),
+            });
+        }
+        if !differences.is_empty() {
+            real.close().await;
+            let exchanges = seen.exchanges.iter().flatten().map(exchange_json).collect();
+            return Ok(Played { verdict: Verdict::Fail(differences), last: Some(last), exchanges });
+        }
+    }
+    real.close().await;
+    Ok(Played { verdict: Verdict::Pass, last: Some(last), exchanges: Vec::new() })
+}
+
+fn exchange_json(exchange: &Exchange) -> Value {
+    serde_json::to_value(exchange).unwrap_or(Value::Null)
+}
+
+/// Plays the run in every world that is still possible, and keeps the worlds that agree with what was seen. Where
+/// none does, the differences to the nearest.
+fn advance(candidates: &mut Vec<Candidate>, run: usize, options: Options, seen: &Seen) -> Vec<Difference> {
+    let mut agreeing: Vec<Candidate> = Vec::new();
+    let mut nearest: Option<Vec<Difference>> = None;
+    for candidate in candidates.drain(..) {
+        let mut outcomes: Vec<(World, Expectation)> = Vec::new();
+        for backwards in [false, true] {
+            let mut world = candidate.world.clone();
+            let expectation = world.sync(Options { backwards, ..options });
+            if !outcomes.iter().any(|outcome| *outcome == (world.clone(), expectation.clone())) {
+                outcomes.push((world, expectation));
+            }
+        }
+        for (world, expectation) in outcomes {
+            let mut bindings = candidate.bindings.clone();
+            let differences = compare(run, &candidate.world, &world, &expectation, seen, &mut bindings);
+            if differences.is_empty() {
+                agreeing.push(Candidate { world, bindings });
+            } else if nearest.as_ref().is_none_or(|nearest| differences.len() < nearest.len()) {
+                nearest = Some(differences);
+            }
+        }
+    }
+    if agreeing.is_empty() {
+        return nearest.unwrap_or_default();
+    }
+    *candidates = agreeing;
+    Vec::new()
+}
+
+impl Real {
+    async fn step(&mut self, step: &Step, candidates: &mut [Candidate]) -> Result<(), String> {
+        let mut seeded = None;
+        let url = candidates.first().map_or(0, |candidate| candidate.world.url);
+        match step {
+            Step::Seed(application, fields, active) => {
+                seeded = Some(self.stage.seed(*application, fields, *active));
+            }
+            Step::Edit(user_name, edit) => self.stage.edit(url, user_name, *edit),
+            Step::Fault(rule) => self.stage.fault(url, *rule),
+            Step::Credentials(accepted) => self.stage.accept_credentials(*accepted),
+            Step::TestConnection => {
+                if let Some(candidate) = candidates.first() {
+                    self.subject(&candidate.world).await?.test_connection().await?;
+                }
+                drop(self.stage.take_journal(url));
+            }
+            // The files are written from the world before each run.
+            Step::Put(_)
+            | Step::Drop(_)
+            | Step::Rules(_)
+            | Step::Prefer(_)
+            | Step::Toggle(_)
+            | Step::ClearMissing(_)
+            | Step::Exclude(_)
+            | Step::MaxRemovals(_)
+            | Step::SourceFile(_)
+            | Step::Readable(_)
+            | Step::PointAt(_)
+            | Step::Sync(_) => {}
+        }
+        for candidate in candidates {
+            candidate.world.step(step);
+            if let Some(id) = &seeded {
+                candidate.bindings.insert(candidate.world.newest_key(), id.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn write_source(&mut self, world: &World) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("failed to write the source: {error}");
+        let path = self.stage.folder.join(source_name(world));
+        if !world.source_readable {
+            self.source_written = None;
+            return if path.exists() { std::fs::remove_file(path).map_err(failed) } else { Ok(()) };
+        }
+        let wanted = (source_name(world), source_ndjson(world));
+        if self.source_written.as_ref() != Some(&wanted) {
+            std::fs::write(path, &wanted.1).map_err(failed)?;
+            self.source_written = Some(wanted);
+        }
+        Ok(())
+    }
+
+    /// The provisioner under the present configuration; opened anew where that has changed.
+    async fn subject(&mut self, world: &World) -> Result<&Subject, String> {
+        let text = aquera_toml(world, self.auth, &self.stage.scim_url(world.url));
+        if text != self.configured {
+            self.close().await;
+            self.configured = text;
+        }
+        let subject = if let Some(subject) = self.subject.take() {
+            subject
+        } else {
+            let (text, folder) = (&self.configured, &self.stage.folder);
+            Subject::open(text, folder, &self.theatre.wire, &self.time, self.seed).await?
+        };
+        Ok(self.subject.insert(subject))
+    }
+
+    async fn sync(&mut self, world: &World, options: Options, anew: bool) -> Result<Seen, String> {
+        self.write_source(world)?;
+        if anew {
+            self.close().await;
+        }
+        let report = self.subject(world).await?.sync(options).await?;
+        Ok(Seen {
+            report,
+            exchanges: [self.stage.take_journal(0), self.stage.take_journal(1)],
+            accounts: [self.stage.accounts(0), self.stage.accounts(1)],
+        })
+    }
+
+    async fn close(&mut self) {
+        if let Some(subject) = self.subject.take() {
+            subject.close().await;
+        }
+    }
+}
+
+impl LastWord {
+    fn note(&mut self, seen: &Seen) {
+        self.unusable |= seen.report.exit == 3;
+        let worst = |line: &&Value| {
+            ["success", "unsynced", "partial", "failed"].iter().position(|word| line["outcome"] == *word)
+        };
+        let line = seen.report.lines.iter().max_by_key(worst);
+        self.line = line.map(|line| {
+            ["operation", "outcome", "reason"].map(|key| line[key].as_str().unwrap_or("?").to_owned())
+        });
+        let account =
+            line.and_then(|line| seen.accounts.iter().flatten().find(|user| user["id"] == line["targetId"]));
+        self.account = account.map(|user| user["active"] == true);
+    }
+}

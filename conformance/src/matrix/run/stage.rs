@@ -1,0 +1,227 @@
+//! The mock as a cell sees it: two applications of its own, and others that nobody may touch.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mock_aquera::{Application, ApplicationConfig, Exchange, Fault, Hold, MockAquera, Phase, Profile};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use crate::matrix::cell::{Auth, Target};
+use crate::matrix::model::{FaultRule, Fields};
+use crate::matrix::run::RunError;
+use crate::matrix::run::configuration::{BASIC_PASSWORD, BASIC_USER, TOKEN, resource};
+use crate::matrix::run::subject::Wire;
+use crate::matrix::scenario::{DECORATION, Edit};
+
+/// What all cells share: one server, one pool of connections, one folder.
+pub struct Theatre {
+    mock: MockAquera,
+    /// The pool of connections.
+    pub wire: Wire,
+    /// For ids and jitter.
+    pub seed: u64,
+    folder: TempDir,
+    bystanders: [Application; 2],
+    bystander_users: [Vec<Value>; 2],
+}
+
+fn accepted(auth: Auth) -> mock_aquera::Auth {
+    match auth {
+        Auth::Basic => mock_aquera::Auth::basic(BASIC_USER, BASIC_PASSWORD),
+        Auth::Bearer => mock_aquera::Auth::bearer(TOKEN),
+    }
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    Profile::builtin(name).ok_or_else(|| format!("the mock has no profile `{name}`"))
+}
+
+/// Where the cells' files go: memory where the system offers it, because no cell is about the disk.
+fn room() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
+}
+
+impl Theatre {
+    /// Starts the server.
+    ///
+    /// # Errors
+    /// Where the server, a client or the folder cannot be had.
+    pub async fn open(seed: u64) -> Result<Self, RunError> {
+        let mock_error = |error: &dyn std::fmt::Display| RunError::Mock(error.to_string());
+        let mock = MockAquera::builder()
+            .auth(accepted(Auth::Bearer))
+            .auth(accepted(Auth::Basic))
+            .seed(seed)
+            .start()
+            .await
+            .map_err(|error| mock_error(&error))?;
+        let other = ApplicationConfig {
+            profile: profile("aquera").map_err(RunError::Mock)?,
+            auth: vec![accepted(Auth::Bearer), accepted(Auth::Basic)],
+            seed,
+        };
+        let other = mock.create_application("bystander", other).map_err(|error| mock_error(&error))?;
+        let bystanders = [mock.default_application(), other];
+        for application in &bystanders {
+            for name in ["mona@example.com", "nils@example.com", "bystander@example.com"] {
+                application.seed_user(json!({ "userName": name, "active": true, "title": "Bystander" }));
+            }
+        }
+        let bystander_users = bystanders.each_ref().map(Application::users);
+        let folder = tempfile::Builder::new().prefix("conformance-").tempdir_in(room())?;
+        let wire = Wire::new().map_err(RunError::Client)?;
+        Ok(Self { mock, wire, seed, folder, bystanders, bystander_users })
+    }
+
+    /// Whether the applications that no cell names were never asked anything.
+    pub fn bystanders_unasked(&self) -> bool {
+        self.bystanders.iter().all(|application| application.journal().is_empty())
+    }
+
+    /// Whether they were never asked anything, and are as they were.
+    pub fn bystanders_untouched(&self) -> bool {
+        let users = self.bystanders.each_ref().map(Application::users);
+        self.bystanders_unasked() && users == self.bystander_users
+    }
+}
+
+/// The two applications and the folder of one cell; gone when dropped.
+pub struct Stage {
+    theatre: Arc<Theatre>,
+    names: [String; 2],
+    applications: [Application; 2],
+    strangers: [(String, Option<Value>); 2],
+    auth: Auth,
+    /// Where the configuration, the source and the state lie.
+    pub folder: PathBuf,
+}
+
+impl Stage {
+    /// Two new applications under the target's profile and authentication, a stranger's account in each.
+    ///
+    /// # Errors
+    /// In words, where the mock or the file system refuses.
+    pub fn set(theatre: &Arc<Theatre>, index: usize, target: Target) -> Result<Self, String> {
+        let names = [format!("cell-{index}"), format!("cell-{index}-other")];
+        let mut applications = Vec::with_capacity(2);
+        for name in &names {
+            let config = ApplicationConfig {
+                profile: profile(target.profile.name)?,
+                auth: vec![accepted(target.auth)],
+                seed: theatre.seed ^ index as u64,
+            };
+            let made = theatre.mock.create_application(name, config);
+            applications.push(made.map_err(|error| format!("failed to make an application: {error}"))?);
+        }
+        let applications: [Application; 2] =
+            applications.try_into().map_err(|_| "two applications were asked for".to_owned())?;
+        let strangers = applications.each_ref().map(|application| {
+            let id = application.seed_user(json!({
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+                "userName": "stranger@example.com",
+                "externalId": "not-ours",
+                "active": true,
+                "title": "Engineer",
+            }));
+            let user = application.user(&id);
+            (id, user)
+        });
+        let folder = theatre.folder.path().join(&names[0]);
+        std::fs::create_dir_all(&folder).map_err(|error| format!("failed to make a folder: {error}"))?;
+        Ok(Self { theatre: theatre.clone(), names, applications, strangers, auth: target.auth, folder })
+    }
+
+    /// Where an application is.
+    pub fn scim_url(&self, application: usize) -> String {
+        self.applications[application].scim_url()
+    }
+
+    /// An account that is there without our doing; its id.
+    pub fn seed(&self, application: usize, fields: &Fields, active: bool) -> String {
+        self.applications[application].seed_user(resource(fields, active))
+    }
+
+    /// Somebody else's change to the accounts of this name.
+    pub fn edit(&self, application: usize, user_name: &str, edit: Edit) {
+        let application = &self.applications[application];
+        for user in application.users().iter().filter(|user| user["userName"] == user_name) {
+            let Some(id) = user["id"].as_str() else { continue };
+            match edit {
+                Edit::Remove => application.remove_user(id),
+                Edit::Deactivate => application.edit_user(id, |user: &mut Map<String, Value>| {
+                    user.insert("active".to_owned(), Value::Bool(false));
+                }),
+                Edit::Decorate => application.edit_user(id, |user: &mut Map<String, Value>| {
+                    user.insert("displayName".to_owned(), Value::String(DECORATION.to_owned()));
+                }),
+            };
+        }
+    }
+
+    /// A fault from now on.
+    pub fn fault(&self, application: usize, rule: FaultRule) {
+        let mut fault = Fault::status(rule.status).times(rule.times);
+        if let Some(method) = rule.method {
+            fault = fault.method(method);
+        }
+        if rule.after_effect {
+            fault = fault.phase(Phase::AfterEffect);
+        }
+        self.applications[application].add_fault(fault);
+    }
+
+    /// The applications take our credentials, or others only.
+    pub fn accept_credentials(&self, ours: bool) {
+        let wrong = match self.auth {
+            Auth::Basic => mock_aquera::Auth::basic(BASIC_USER, "another password"),
+            Auth::Bearer => mock_aquera::Auth::bearer("another-token"),
+        };
+        for application in &self.applications {
+            application.set_auth(vec![if ours { accepted(self.auth) } else { wrong.clone() }]);
+        }
+    }
+
+    /// Holds the nth request from now, before or after its effect.
+    pub fn hold(&self, application: usize, nth: usize, after_effect: bool) -> Hold {
+        let phase = if after_effect { Phase::AfterEffect } else { Phase::BeforeEffect };
+        self.applications[application].hold(nth, phase)
+    }
+
+    /// No fault any more.
+    pub fn clear_faults(&self, application: usize) {
+        self.applications[application].clear_faults();
+    }
+
+    /// The accounts of an application, the stranger's apart.
+    pub fn accounts(&self, application: usize) -> Vec<Value> {
+        let stranger = &self.strangers[application].0;
+        let mut users = self.applications[application].users();
+        users.retain(|user| user["id"] != stranger.as_str());
+        users
+    }
+
+    /// Whether the stranger's account is just as it was.
+    pub fn stranger_untouched(&self, application: usize) -> bool {
+        let (id, user) = &self.strangers[application];
+        self.applications[application].user(id) == *user
+    }
+
+    /// What was asked of an application since the last call.
+    pub fn take_journal(&self, application: usize) -> Vec<Exchange> {
+        let journal = self.applications[application].journal();
+        self.applications[application].clear_journal();
+        journal
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for name in &self.names {
+            self.theatre.mock.remove_application(name);
+        }
+        // The folder of all cells goes at the end; that this one goes now only saves space.
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}

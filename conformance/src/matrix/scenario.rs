@@ -1,0 +1,188 @@
+//! Scenarios: what happens at the source, at the target and to the configuration, and when a run is made.
+//!
+//! A scenario is a list of steps over symbols. The same list drives the model and the real thing; it holds no
+//! expectation of its own.
+
+mod basic;
+mod people;
+mod removals;
+mod requests;
+mod sequences;
+mod upkeep;
+
+use std::collections::BTreeSet;
+
+use crate::matrix::model::{Expectation, FaultRule, Fields, Options, Rule, User, World};
+use crate::matrix::setting::Setting;
+
+/// A change at the target that is none of our doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edit {
+    /// The account is deleted.
+    Remove,
+    /// `active` becomes false.
+    Deactivate,
+    /// It gets an attribute that no mapping writes.
+    Decorate,
+}
+
+/// The value that [`Edit::Decorate`] writes to `displayName`.
+pub const DECORATION: &str = "kept as it is";
+
+/// One step.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// A user is at the source from now on, like this.
+    Put(User),
+    /// The user of this id is gone from the source.
+    Drop(&'static str),
+    /// The rules of the connection.
+    Rules(Vec<Rule>),
+    /// The preferences.
+    Prefer(Setting),
+    /// The toggle.
+    Toggle(bool),
+    /// `clear-missing-attributes`.
+    ClearMissing(bool),
+    /// `exclude`.
+    Exclude(&'static str),
+    /// `max-removals`.
+    MaxRemovals(usize),
+    /// Another source file is configured, with the same users in it.
+    SourceFile(u8),
+    /// Whether the source file can be read.
+    Readable(bool),
+    /// The application takes our credentials, or no longer.
+    Credentials(bool),
+    /// The SCIM URL names this application.
+    PointAt(usize),
+    /// An account is at an application without our doing.
+    Seed(usize, Fields, bool),
+    /// Somebody else changes the account of this user name.
+    Edit(&'static str, Edit),
+    /// A fault at the application.
+    Fault(FaultRule),
+    /// A person tests the connection.
+    TestConnection,
+    /// A run.
+    Sync(Options),
+}
+
+/// One scenario.
+#[derive(Debug, Clone, Copy)]
+pub struct Scenario {
+    /// Its stable name.
+    pub slug: &'static str,
+    /// What happens, in a few words.
+    pub title: &'static str,
+    /// Of the design's table, run under every setting and authentication; otherwise one of its sequences.
+    pub basic: bool,
+    /// The settings it is run under.
+    pub fits: fn(Setting) -> bool,
+    /// Its steps under a setting.
+    pub steps: fn(Setting) -> Vec<Step>,
+}
+
+/// All scenarios: the basic ones in the order of tables, then the sequences.
+pub fn all() -> Vec<Scenario> {
+    let mut scenarios = basic::scenarios();
+    scenarios.extend(sequences::scenarios());
+    scenarios.extend(upkeep::scenarios());
+    scenarios.extend(removals::scenarios());
+    scenarios.extend(requests::scenarios());
+    scenarios
+}
+
+/// The basic scenarios.
+pub fn basics() -> Vec<Scenario> {
+    basic::scenarios()
+}
+
+/// A user, where it does not matter who.
+pub(crate) fn somebody() -> User {
+    people::mona()
+}
+
+impl World {
+    /// Carries out one step; a run says what it must come to.
+    pub fn step(&mut self, step: &Step) -> Option<Expectation> {
+        match step {
+            Step::Put(user) => drop(self.source.insert(user.id.clone(), user.clone())),
+            Step::Drop(id) => drop(self.source.remove(*id)),
+            Step::Rules(rules) => self.rules.clone_from(rules),
+            Step::Prefer(setting) => self.setting = *setting,
+            Step::Toggle(on) => self.enabled = *on,
+            Step::ClearMissing(on) => self.clear_missing = *on,
+            Step::Exclude(name) => self.exclude = BTreeSet::from([name.to_lowercase()]),
+            Step::MaxRemovals(count) => self.max_removals = *count,
+            Step::SourceFile(number) => self.source_file = *number,
+            Step::Readable(readable) => self.source_readable = *readable,
+            Step::Credentials(accepted) => self.credentials_accepted = *accepted,
+            Step::PointAt(application) => self.point_at(*application),
+            Step::Seed(application, fields, active) => drop(self.seed(*application, fields.clone(), *active)),
+            Step::Edit(user_name, edit) => self.edit(user_name, *edit),
+            Step::Fault(fault) => self.fault(*fault),
+            Step::TestConnection => self.test_connection(),
+            Step::Sync(options) => return Some(self.sync(*options)),
+        }
+        None
+    }
+
+    fn edit(&mut self, user_name: &str, edit: Edit) {
+        let accounts = self.accounts();
+        if edit == Edit::Remove {
+            accounts.retain(|account| account.fields.user_name != user_name);
+        }
+        for account in accounts.iter_mut().filter(|account| account.fields.user_name == user_name) {
+            match edit {
+                Edit::Remove => {}
+                Edit::Deactivate => account.active = false,
+                Edit::Decorate => account.unmapped = Some(DECORATION.to_owned()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::model::{Method, builtins};
+
+    #[test]
+    fn slugs_are_unique_and_every_scenario_fits_something() {
+        let scenarios = all();
+        let slugs: BTreeSet<_> = scenarios.iter().map(|scenario| scenario.slug).collect();
+        assert_eq!(slugs.len(), scenarios.len());
+        assert_eq!(basics().len(), 17);
+        for scenario in &scenarios {
+            assert!(Setting::valid().into_iter().any(scenario.fits), "{} fits no setting", scenario.slug);
+        }
+    }
+
+    /// After the last step a run says nothing new: it writes nothing and lists nobody who has not failed.
+    #[test]
+    fn the_model_comes_to_rest() {
+        for scenario in all() {
+            for setting in Setting::valid().into_iter().filter(|setting| (scenario.fits)(*setting)) {
+                for profile in builtins() {
+                    for method in Method::ALL {
+                        let mut world = World::new(*profile, method, setting);
+                        for step in (scenario.steps)(setting) {
+                            world.step(&step);
+                        }
+                        world.sync(Options::default());
+                        let last = world.sync(Options::default());
+                        let id = format!("{}/{}/{}/{setting}", scenario.slug, profile.name, method.as_str());
+                        assert!(
+                            last.lines
+                                .values()
+                                .all(|line| line.outcome == crate::matrix::model::Outcome::Failed),
+                            "{id}: {last:?}"
+                        );
+                        assert!(last.writes.is_empty() || last.exit == 1, "{id}: {last:?}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The cast, the rules, and the openings that scenarios share.
+
+use std::collections::BTreeMap;
+
+use crate::matrix::model::{Attribute, Fields, Options, Rule, User};
+use crate::matrix::scenario::{Edit, Scenario, Step};
+use crate::matrix::setting::{RemoveAction, Setting};
+
+pub(super) const MONA: &str = "u-1";
+pub(super) const MONA_NAME: &str = "mona@example.com";
+pub(super) const NILS: &str = "u-2";
+pub(super) const NILS_NAME: &str = "nils@example.com";
+/// Another source id, for a re-hire or a namesake.
+pub(super) const NEWCOMER: &str = "u-9";
+pub(super) const EMPLOYEES: &str = "employees";
+pub(super) const CONTRACTORS: &str = "contractors";
+/// A population that no rule holds.
+pub(super) const ALUMNI: &str = "alumni";
+
+fn person(id: &str, user_name: &str, given: &str) -> User {
+    User {
+        id: id.to_owned(),
+        user_name: user_name.to_owned(),
+        enabled: true,
+        population: EMPLOYEES.to_owned(),
+        attributes: BTreeMap::from([
+            (Attribute::Title, "Engineer".to_owned()),
+            (Attribute::Given, given.to_owned()),
+            (Attribute::Email, format!("{given}@mail.example.com").to_lowercase()),
+        ]),
+    }
+}
+
+pub(super) fn mona() -> User {
+    person(MONA, MONA_NAME, "Mona")
+}
+
+pub(super) fn nils() -> User {
+    person(NILS, NILS_NAME, "Nils")
+}
+
+/// Somebody new with Mona's user name.
+pub(super) fn newcomer() -> User {
+    User { id: NEWCOMER.to_owned(), ..mona() }
+}
+
+impl User {
+    pub(super) fn disabled(self) -> Self {
+        Self { enabled: false, ..self }
+    }
+
+    /// Another title and another e-mail address.
+    pub(super) fn changed(self) -> Self {
+        self.with(Attribute::Title, "Director").with(Attribute::Email, "second@mail.example.com")
+    }
+
+    pub(super) fn with(mut self, attribute: Attribute, value: &str) -> Self {
+        self.attributes.insert(attribute, value.to_owned());
+        self
+    }
+
+    pub(super) fn without(mut self, attribute: Attribute) -> Self {
+        self.attributes.remove(&attribute);
+        self
+    }
+
+    pub(super) fn named(self, user_name: &str) -> Self {
+        Self { user_name: user_name.to_owned(), ..self }
+    }
+
+    pub(super) fn of(self, population: &str) -> Self {
+        Self { population: population.to_owned(), ..self }
+    }
+
+    /// The account that this user should have.
+    pub(super) fn fields(&self) -> Fields {
+        Fields {
+            user_name: self.user_name.clone(),
+            external_id: Some(self.id.clone()),
+            attributes: self.attributes.clone(),
+        }
+    }
+
+    /// An account that somebody else made for this user: no `externalId`, another title.
+    pub(super) fn foreign_fields(&self) -> Fields {
+        Fields { external_id: None, ..self.clone().with(Attribute::Title, "Old title").fields() }
+    }
+}
+
+pub(super) fn rule(name: &str, population: &str) -> Rule {
+    Rule { name: name.to_owned(), enabled: true, population: Some(population.to_owned()), mapped: None }
+}
+
+pub(super) fn two_rules() -> Vec<Rule> {
+    vec![rule(EMPLOYEES, EMPLOYEES), rule(CONTRACTORS, CONTRACTORS)]
+}
+
+pub(super) fn sync() -> Step {
+    Step::Sync(Options::default())
+}
+
+pub(super) fn full_sync() -> Step {
+    Step::Sync(Options { full: true, ..Options::default() })
+}
+
+/// These users have accounts of ours that carry what they should. Where the setting does not create, the accounts
+/// were there before, and just as they should be. Each account also has an attribute that no mapping writes.
+pub(super) fn linked(setting: Setting, users: &[User]) -> Vec<Step> {
+    let mut steps = vec![Step::Rules(two_rules())];
+    for user in users {
+        if !setting.creation {
+            steps.push(Step::Seed(0, user.fields(), true));
+        }
+        steps.push(Step::Put(user.clone()));
+    }
+    steps.push(sync());
+    for user in users {
+        let name = if user.user_name == NILS_NAME { NILS_NAME } else { MONA_NAME };
+        steps.push(Step::Edit(name, Edit::Decorate));
+    }
+    steps
+}
+
+/// Mona is linked; then these steps.
+pub(super) fn after_mona(setting: Setting, then: impl IntoIterator<Item = Step>) -> Vec<Step> {
+    let mut steps = linked(setting, &[mona()]);
+    steps.extend(then);
+    steps
+}
+
+/// Mona and Nils are linked; then these steps.
+pub(super) fn after_both(setting: Setting, then: impl IntoIterator<Item = Step>) -> Vec<Step> {
+    let mut steps = linked(setting, &[mona(), nils()]);
+    steps.extend(then);
+    steps
+}
+
+/// A scenario of the basic table.
+pub(super) fn basic(slug: &'static str, title: &'static str, steps: fn(Setting) -> Vec<Step>) -> Scenario {
+    Scenario { slug, title, basic: true, fits: |_| true, steps }
+}
+
+/// One of the other sequences.
+pub(super) fn sequence(
+    slug: &'static str,
+    title: &'static str,
+    fits: fn(Setting) -> bool,
+    steps: fn(Setting) -> Vec<Step>,
+) -> Scenario {
+    Scenario { slug, title, basic: false, fits, steps }
+}
+
+/// Everything on.
+pub(super) fn everything(setting: Setting) -> bool {
+    setting.creation && setting.disables() && setting.deprovision && setting.on_rule_deletion
+}
+
+/// Everything on, and Remove Action *Disable*.
+pub(super) fn by_disable(setting: Setting) -> bool {
+    everything(setting) && setting.remove_action == RemoveAction::Disable
+}
+
+/// Creation on, nobody removed on rule deletion: one setting of each way to update and to remove.
+pub(super) fn each_way(setting: Setting) -> bool {
+    setting.creation && !setting.on_rule_deletion
+}
+
+/// Everything on in both ways to remove; creation with and without updation alone.
+pub(super) fn typical(setting: Setting) -> bool {
+    let plain = setting.creation && !setting.disable && !setting.deprovision;
+    everything(setting) || plain
+}
+
+/// Deprovision is on.
+pub(super) fn removes(setting: Setting) -> bool {
+    setting.creation && setting.deprovision && setting.on_rule_deletion
+}
+
+/// The setting with deprovision and what hangs on it off.
+pub(super) fn without_deprovision(setting: Setting) -> Setting {
+    Setting { deprovision: false, remove_action: RemoveAction::Delete, on_rule_deletion: false, ..setting }
+}
+
+/// The setting with the other Remove Action.
+pub(super) fn other_action(setting: Setting) -> Setting {
+    let remove_action = match setting.remove_action {
+        RemoveAction::Delete => RemoveAction::Disable,
+        RemoveAction::Disable => RemoveAction::Delete,
+    };
+    Setting { remove_action, ..setting }
+}
