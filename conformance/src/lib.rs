@@ -11,6 +11,7 @@ macro_rules! append {
     };
 }
 
+pub mod case;
 pub mod cli;
 pub mod exit;
 pub mod identities;
