@@ -1,7 +1,9 @@
 //! The command line.
 
+mod cases;
 mod identities;
 mod matrix;
+mod server;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -25,6 +27,10 @@ Exit codes: 0 nothing failed; 1 something failed; 2 usage; 3 the harness broke";
 enum Command {
     /// Run the provisioner against the mock: settings x authentication x update method x profile x scenario
     Matrix(matrix::Matrix),
+    /// Judge a SCIM server against the RFCs
+    Server(server::Server),
+    /// List the cases of `server`, or print the JSON Schema of case files
+    Cases(cases::Cases),
     /// Write made-up users in the shape of PingOne's, one JSON object a line
     Identities(identities::Identities),
     /// Print a completion script
@@ -47,6 +53,8 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     };
     let result = match arguments.command {
         Command::Matrix(matrix) => matrix.run(),
+        Command::Server(server) => server.run(),
+        Command::Cases(cases) => cases.run(),
         Command::Identities(identities) => identities.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -18,4 +18,5 @@ pub mod identities;
 pub mod matrix;
 pub mod report;
 pub mod select;
+pub mod server;
 pub mod wire;

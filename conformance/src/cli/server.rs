@@ -1,0 +1,218 @@
+//! `conformance server`.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::case::Case;
+use crate::cli::{Complaint, cases, say};
+use crate::exit::Exit;
+use crate::report::{Level, Verdict};
+use crate::select::Selection;
+use crate::server::{self, Options, facts::Blank};
+use crate::wire::client::{Client, Credentials, Manners};
+
+#[derive(Debug, Args)]
+pub(super) struct Server {
+    /// The SCIM base URL, as in https://example.com/scim/v2
+    #[arg(value_name = "URL", required_unless_present = "list")]
+    url: Option<String>,
+    #[command(flatten)]
+    access: Access,
+    #[arg(long, value_name = "EXPR")]
+    select: Option<String>,
+    /// Print the cases and run nothing
+    #[arg(long)]
+    list: bool,
+    /// So many cases at once
+    #[arg(long, value_name = "N", default_value = "8")]
+    jobs: NonZeroUsize,
+    /// Names of what is made follow from it; by default another one each time
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Leave what is made at the server, to look at it
+    #[arg(long)]
+    keep: bool,
+    /// A user to start from, as JSON; `{{unique}}` in it becomes a unique name
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// Case files in place of those built in
+    #[arg(long, value_name = "DIR")]
+    cases: Option<PathBuf>,
+    /// Show what was sent and what came, for each case that did not pass
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// How to get to the subject.
+#[derive(Debug, Args)]
+pub(super) struct Access {
+    /// Send this token
+    #[arg(long, value_name = "TOKEN", env = "CONFORMANCE_BEARER", hide_env_values = true)]
+    bearer: Option<String>,
+    /// Send this user and password
+    #[arg(
+        long,
+        value_name = "USER:PASSWORD",
+        env = "CONFORMANCE_BASIC",
+        hide_env_values = true,
+        conflicts_with = "bearer"
+    )]
+    basic: Option<String>,
+    /// Send this header field with every request; repeatable
+    #[arg(long, value_name = "NAME:VALUE")]
+    header: Vec<String>,
+    /// Wait so many seconds for an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
+    timeout: f64,
+    /// Send at most so many requests a second
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
+    /// Send a request that was answered 429 again, so often, after the time that Retry-After says
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    retries: u32,
+    /// Trust the certificates of this PEM file and no others
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl Access {
+    /// A client for the service below a URL.
+    pub(super) fn client(&self, url: &str) -> Result<Client, Complaint> {
+        let credentials = match (&self.bearer, &self.basic) {
+            (Some(token), _) => Credentials::Bearer(token.clone()),
+            (None, Some(pair)) => {
+                let (user, password) =
+                    pair.split_once(':').ok_or_else(|| Complaint::usage("--basic wants USER:PASSWORD"))?;
+                Credentials::Basic { user: user.to_owned(), password: password.to_owned() }
+            }
+            (None, None) => Credentials::None,
+        };
+        let headers = self
+            .header
+            .iter()
+            .map(|field| {
+                let (name, value) =
+                    field.split_once(':').ok_or_else(|| Complaint::usage("--header wants NAME:VALUE"))?;
+                Ok((name.trim().to_owned(), value.trim().to_owned()))
+            })
+            .collect::<Result<_, Complaint>>()?;
+        let positive = |number: f64, option: &str| {
+            if number.is_finite() && number > 0.0 {
+                Ok(number)
+            } else {
+                Err(Complaint::usage(format!("{option} wants a number above 0")))
+            }
+        };
+        let certificates = self
+            .ca
+            .as_ref()
+            .map(|file| {
+                std::fs::read(file)
+                    .map_err(|error| Complaint::usage(format!("cannot read {}: {error}", file.display())))
+            })
+            .transpose()?;
+        let manners = Manners {
+            timeout: Duration::from_secs_f64(positive(self.timeout, "--timeout")?.min(86_400.0)),
+            rate: self.rate.map(|rate| positive(rate, "--rate")).transpose()?,
+            retries: self.retries,
+            headers,
+            certificates,
+            ..Manners::default()
+        };
+        Client::new(url, credentials, manners).map_err(|error| Complaint::usage(error.to_string()))
+    }
+}
+
+impl Server {
+    pub(super) fn run(&self) -> Result<Exit, Complaint> {
+        let cases = self.cases()?;
+        if self.list {
+            return say(&cases::list(&cases)).map(|()| Exit::Passed);
+        }
+        if cases.is_empty() {
+            return Err(Complaint::usage("no case is selected"));
+        }
+        let client = self.access.client(self.url.as_deref().unwrap_or_default())?;
+        let blank = self.blank()?;
+        let seed = self.seed.unwrap_or_else(any_seed);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
+        let report = runtime.block_on(async {
+            let facts = server::facts(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
+            let (stopper, stop) = watch::channel(false);
+            tokio::spawn(interrupt(stopper));
+            let options = Options { jobs: self.jobs.get(), seed, keep: self.keep, blank, stop };
+            Ok::<_, Complaint>(server::run(client, facts, &cases, options, |_| {}).await)
+        })?;
+        let mut text = String::new();
+        for case in report.cases.iter().filter(|case| case.verdict != Verdict::Pass) {
+            append!(
+                text,
+                "{} {} {}\n",
+                case.verdict.as_str(),
+                case.id,
+                case.because.as_deref().unwrap_or_default()
+            );
+            if self.verbose {
+                append!(text, "  expected {}\n  actual   {}\n", case.expected, case.actual);
+                for exchange in &case.exchanges {
+                    let request = &exchange.request;
+                    append!(text, "  {} {} {}\n", request.method, request.url, request.body);
+                    if let Some(response) = &exchange.response {
+                        append!(text, "    {} {:?} {}\n", response.status, response.headers, response.body);
+                    }
+                }
+            }
+        }
+        append!(text, "{:?} in {} ms, seed {seed} {:?}\n", report.summary, report.milliseconds, report.facts);
+        say(&text)?;
+        Ok(report.summary.exit())
+    }
+
+    fn cases(&self) -> Result<Vec<Case>, Complaint> {
+        let selection = self.select.as_deref().map_or(Ok(Selection::Everything), Selection::parse::<Case>);
+        let selection = selection.map_err(|error| Complaint::usage(format!("bad --select: {error}")))?;
+        let mut cases = cases::load(self.cases.as_deref())?;
+        cases.retain(|case| selection.takes(case) && case.level <= Level::May);
+        Ok(cases)
+    }
+
+    fn blank(&self) -> Result<Blank, Complaint> {
+        let mut blank = Blank::default();
+        if let Some(file) = &self.template {
+            let bad = |problem: String| Complaint::usage(format!("{}: {problem}", file.display()));
+            let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+            let body: Value =
+                serde_json::from_str(&text).map_err(|error| bad(format!("not JSON: {error}")))?;
+            if !body.is_object() {
+                return Err(bad("expected a JSON object, a user to start from".to_owned()));
+            }
+            blank.templates.insert("user".to_owned(), body);
+        }
+        Ok(blank)
+    }
+}
+
+/// Another one each time; short enough to be typed.
+fn any_seed() -> u64 {
+    RandomState::new().build_hasher().finish() >> 32
+}
+
+/// The first Ctrl-C lets what runs clean up after itself; the second ends at once.
+async fn interrupt(stopper: watch::Sender<bool>) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        eprintln!("interrupted: cleaning up; once more to leave everything as it is");
+        drop(stopper.send(true));
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(130);
+        }
+    }
+}
