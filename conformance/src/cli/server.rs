@@ -210,7 +210,7 @@ fn any_seed() -> u64 {
 async fn interrupt(stopper: watch::Sender<bool>) {
     if tokio::signal::ctrl_c().await.is_ok() {
         eprintln!("interrupted: cleaning up; once more to leave everything as it is");
-        drop(stopper.send(true));
+        stopper.send_replace(true);
         if tokio::signal::ctrl_c().await.is_ok() {
             std::process::exit(130);
         }

@@ -44,14 +44,35 @@ pub fn json(value: &Value) -> Value {
     }
 }
 
-/// A text without a secret, wherever it is in it.
+/// A shorter secret may be part of an ordinary word, and is only taken out where it stands alone.
+const UNMISTAKABLE: usize = 12;
+
+/// A text without the secrets.
 pub fn text(text: &str, secrets: &[String]) -> String {
     let mut shown = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         if shown.contains(secret.as_str()) {
-            shown = shown.replace(secret.as_str(), REDACTED);
+            shown = without(&shown, secret);
         }
     }
+    shown
+}
+
+fn without(text: &str, secret: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, _) in text.match_indices(secret) {
+        let end = at + secret.len();
+        let part_of_a_word = secret.len() < UNMISTAKABLE
+            && (text[..at].ends_with(char::is_alphanumeric)
+                || text[end..].starts_with(char::is_alphanumeric));
+        if !part_of_a_word {
+            shown.push_str(&text[from..at]);
+            shown.push_str(REDACTED);
+            from = end;
+        }
+    }
+    shown.push_str(&text[from..]);
     shown
 }
 
@@ -90,5 +111,7 @@ mod tests {
         let mut told = json!({ "detail": "no such token: s3cret" });
         texts(&mut told, &["s3cret".to_owned()]);
         assert_eq!(told, json!({ "detail": "no such token: [redacted]" }));
+        let secrets = ["t".to_owned(), "a-long-secret-indeed".to_owned()];
+        assert_eq!(text("http://x/t?xa-long-secret-indeedx", &secrets), "http://x/[redacted]?x[redacted]x");
     }
 }
