@@ -3,6 +3,7 @@
 //! A case file is TOML, described in `fixtures/cases/README.md`. [`file`] is its form as written, which also gives the
 //! JSON Schema; loading turns it into the types here, in which contradictions cannot be said. Judging is [`crate::server`]'s.
 
+pub mod describe;
 pub mod expect;
 pub mod file;
 pub mod load;

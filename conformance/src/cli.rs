@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cases;
+mod explain;
 mod identities;
 mod matrix;
 mod server;
@@ -31,6 +32,8 @@ enum Command {
     Server(server::Server),
     /// List the cases of `server`, or print the JSON Schema of case files
     Cases(cases::Cases),
+    /// Say what a case asks for, where that stands, and how it is tried
+    Explain(explain::Explain),
     /// Write made-up users in the shape of PingOne's, one JSON object a line
     Identities(identities::Identities),
     /// Print a completion script
@@ -55,6 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Matrix(matrix) => matrix.run(),
         Command::Server(server) => server.run(),
         Command::Cases(cases) => cases.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Identities(identities) => identities.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -311,6 +311,31 @@ impl JsonTemplate {
     }
 }
 
+impl fmt::Display for JsonTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(value) => write!(f, "{value}"),
+            Self::Text(template) => write!(f, "{}", Value::from(template.to_string())),
+            Self::Array(elements) => {
+                f.write_str("[")?;
+                for (index, element) in elements.iter().enumerate() {
+                    let comma = if index > 0 { "," } else { "" };
+                    write!(f, "{comma}{element}")?;
+                }
+                f.write_str("]")
+            }
+            Self::Object(members) => {
+                f.write_str("{")?;
+                for (index, (name, member)) in members.iter().enumerate() {
+                    let comma = if index > 0 { "," } else { "" };
+                    write!(f, "{comma}{}:{member}", Value::from(name.to_string()))?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -360,6 +385,7 @@ mod tests {
         let filled = template.fill(&Fixed).expect("all places filled");
         assert_eq!(filled, json!({ "a": true, "b": ["x3", 1], "urn:x": { "c": null } }));
         assert_eq!(template.places().len(), 3);
+        assert_eq!(template.to_string(), r#"{"a":"{{ada/active}}","b":["x{{n}}",1],"{{Ext}}":{"c":null}}"#);
     }
 
     #[test]
