@@ -2,6 +2,7 @@
 
 mod identities;
 mod matrix;
+mod reporting;
 
 use std::ffi::OsString;
 use std::io::Write;
