@@ -4,6 +4,7 @@ mod cases;
 mod explain;
 mod identities;
 mod matrix;
+mod reporting;
 mod server;
 
 use std::ffi::OsString;

@@ -89,7 +89,7 @@ impl Selection {
 }
 
 /// Whether `value` fits a pattern in which `*` stands for any characters.
-fn fits(pattern: &str, value: &str) -> bool {
+pub(crate) fn fits(pattern: &str, value: &str) -> bool {
     let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == value };
     let Some(mut value) = value.strip_prefix(head) else { return false };
     while let Some((piece, after)) = rest.split_once('*') {

@@ -32,7 +32,7 @@ impl Cases {
 }
 
 /// One case a line: level, id, title.
-pub(super) fn list(cases: &[Case]) -> String {
+fn list(cases: &[Case]) -> String {
     let width = cases.iter().map(|case| case.id.len()).max().unwrap_or_default();
     let mut text = String::new();
     for case in cases {

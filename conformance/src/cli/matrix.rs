@@ -1,19 +1,18 @@
 //! `conformance matrix`.
 
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::cli::reporting::{Choice, Ending, Reporting};
 use crate::cli::{Complaint, say};
 use crate::exit::Exit;
 use crate::matrix::cell::{Cell, Kind};
-use crate::matrix::report::summary::{Counts, failures, summary};
-use crate::matrix::report::{json, limitation, table};
+use crate::matrix::report::summary::{Counts, summary};
+use crate::matrix::report::{cases, limitation, table};
 use crate::matrix::run::{self, Played, Verdict};
-use crate::select::Selection;
+use crate::report::redact::Redactor;
 
 const SELECT_HELP: &str = "\
 Run only the cells that the expression takes
@@ -23,31 +22,22 @@ characters. Names: id, kind (matrix, sequence, refusal, credentials), setting, a
 the options create, update, disable, deprovision, rule-deletion (on, off) and remove-action (delete, disable). \
 Example: 'profile=no-partial-update & scenario=left-scope & !method=put'";
 
+/// Ids and jitter follow from it.
+const DEFAULT_SEED: u64 = 1;
+
 #[derive(Debug, Args)]
+#[command(mut_arg("select", |select| select.long_help(SELECT_HELP)))]
 pub(super) struct Matrix {
-    #[arg(long, value_name = "EXPR", help = "Run only the cells that the expression takes", long_help = SELECT_HELP)]
-    select: Option<String>,
-    /// Print the ids of the cells and run nothing
-    #[arg(long)]
-    list: bool,
-    /// Run the I-th of N parts
-    #[arg(long, value_name = "I/N")]
-    shard: Option<Shard>,
+    #[command(flatten)]
+    choice: Choice,
     /// So many cells at once; by default twice the number of cores
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
-    /// For ids and jitter
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-    /// Print one JSON object a line, the last one a summary
-    #[arg(long)]
-    json: bool,
-    /// Write a report; repeatable. The format is json
-    #[arg(long, value_name = "FORMAT=FILE")]
-    report: Vec<ReportFile>,
     /// Which tables to print; `limitation` alone also selects its cells
     #[arg(long, value_name = "TABLE", value_enum, default_value_t = Table::All)]
     table: Table,
+    #[command(flatten)]
+    reporting: Reporting,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,89 +50,53 @@ enum Table {
     None,
 }
 
-/// One part of the cells.
-#[derive(Debug, Clone, Copy)]
-struct Shard {
-    number: usize,
-    of: usize,
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = text.split_once('/').and_then(|(number, of)| {
-            let shard = Self { number: number.parse().ok()?, of: of.parse().ok()? };
-            (1..=shard.of).contains(&shard.number).then_some(shard)
-        });
-        parsed.ok_or_else(|| "expected I/N with I from 1 to N, as in 2/4".to_owned())
-    }
-}
-
-#[derive(Debug, Clone)]
-struct ReportFile(PathBuf);
-
-impl FromStr for ReportFile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some(("json", file)) if !file.is_empty() => Ok(Self(file.into())),
-            Some((format, file)) if !file.is_empty() => {
-                Err(format!("unknown format `{format}`; the one there is is `json`"))
-            }
-            _ => Err("expected FORMAT=FILE, as in json=report.json".to_owned()),
-        }
-    }
-}
-
 impl Matrix {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
-        let cells = self.cells()?;
-        if self.list {
-            let mut list = String::new();
-            for cell in &cells {
-                if self.json {
-                    append!(list, "{}\n", serde_json::json!({ "type": "cell", "id": cell.id() }));
-                } else {
-                    append!(list, "{}\n", cell.id());
-                }
-            }
-            if self.json {
-                append!(list, "{}\n", serde_json::json!({ "type": "summary", "cells": cells.len() }));
-            }
-            return say(&list).map(|()| Exit::Passed);
+        let choice = self.choice();
+        let cells = choice.choose(Cell::all())?;
+        if choice.list {
+            let ids: Vec<String> = cells.iter().map(Cell::id).collect();
+            return choice.print("cell", &ids, self.reporting.json);
         }
         if cells.is_empty() {
             return Err(Complaint::usage("no cell is selected"));
         }
-        for ReportFile(file) in &self.report {
-            // Found out now, not when everything has been run.
-            std::fs::File::create(file)
-                .map_err(|error| Complaint::usage(format!("cannot write {}: {error}", file.display())))?;
+        // Everybody in a cell is made up; its credentials are, too, but look like anybody's.
+        let mut ending = self.reporting.open(Redactor::new().nobody_is_real())?;
+        let (results, took) = self.play(&cells, &choice, &ending)?;
+        let count = |kinds: &[Kind]| Counts::of(cells.iter().zip(&results), kinds).total();
+        ending.with("cells", count(&[Kind::Matrix, Kind::Sequence]));
+        ending.with("refusals", count(&[Kind::Refusal]));
+        ending.with("wrongCredentials", count(&[Kind::Credentials]));
+        if !self.reporting.json {
+            let table = match self.table {
+                Table::All => format!("{}\n", table::tables(&cells, &results)),
+                Table::Limitation => format!("{}\n", limitation::table(&cells, &results)),
+                Table::None => String::new(),
+            };
+            say(&format!("{table}{}\n", summary(&cells, &results)))?;
         }
-        let (results, took) = self.play(&cells)?;
-        self.tell(&cells, &results, took)?;
-        Ok(Counts::of(cells.iter().zip(&results), &Kind::ALL).exit())
+        let mut report = cases::report(&cells, &results, took);
+        choice.note(&mut report);
+        report.seed = choice.seed.unwrap_or(DEFAULT_SEED);
+        ending.finish(report, Cell::all().iter().map(Cell::id))
     }
 
-    fn cells(&self) -> Result<Vec<Cell>, Complaint> {
-        let expression = match (&self.select, self.table) {
-            (Some(expression), _) => Some(expression.as_str()),
-            (None, Table::Limitation) => Some(limitation::SELECTION),
-            (None, Table::All | Table::None) => None,
-        };
-        let selection = expression.map_or(Ok(Selection::Everything), Selection::parse::<Cell>);
-        let selection = selection.map_err(|error| Complaint::usage(format!("bad --select: {error}")))?;
-        let mut cells = Cell::all();
-        cells.retain(|cell| selection.takes(cell));
-        if let Some(Shard { number, of }) = self.shard {
-            cells = cells.into_iter().skip(number - 1).step_by(of).collect();
+    /// The choice, with the cells of the table that was asked for where nothing else is selected.
+    fn choice(&self) -> Choice {
+        let mut choice = self.choice.clone();
+        if choice.select.is_none() && self.table == Table::Limitation {
+            choice.select = Some(limitation::SELECTION.to_owned());
         }
-        Ok(cells)
+        choice
     }
 
-    fn play(&self, cells: &[Cell]) -> Result<(Vec<Played>, Duration), Complaint> {
+    fn play(
+        &self,
+        cells: &[Cell],
+        choice: &Choice,
+        ending: &Ending,
+    ) -> Result<(Vec<Played>, Duration), Complaint> {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
         let jobs = self.jobs.map_or(2 * cores, std::num::NonZeroUsize::get);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -155,6 +109,7 @@ impl Matrix {
             progress.set_style(style);
         }
         progress.set_message("0 failed");
+        let seed = choice.seed.unwrap_or(DEFAULT_SEED);
         let mut failed = 0;
         let mut trouble = Ok(());
         let told = |cell: &Cell, played: &Played| {
@@ -163,34 +118,14 @@ impl Matrix {
                 progress.set_message(format!("{failed} failed"));
             }
             progress.inc(1);
-            if self.json && trouble.is_ok() {
-                trouble = say(&format!("{}\n", json::line(cell, played)));
+            if self.reporting.json && trouble.is_ok() {
+                trouble = ending.tell("cell", &cases::case(cell, played));
             }
         };
         let played = runtime
-            .block_on(run::run(cells, jobs, self.seed, told))
+            .block_on(run::run(cells, jobs, seed, told))
             .map_err(|error| Complaint::broken(error.to_string()));
         progress.finish_and_clear();
         trouble.and(played)
-    }
-
-    fn tell(&self, cells: &[Cell], results: &[Played], took: Duration) -> Result<(), Complaint> {
-        for ReportFile(file) in &self.report {
-            let failed = |error: &dyn std::fmt::Display| {
-                Complaint::broken(format!("failed to write {}: {error}", file.display()))
-            };
-            let text =
-                serde_json::to_vec_pretty(&json::report(cells, results)).map_err(|error| failed(&error))?;
-            std::fs::write(file, text).map_err(|error| failed(&error))?;
-        }
-        if self.json {
-            return say(&format!("{}\n", json::summary(cells, results, took)));
-        }
-        let table = match self.table {
-            Table::All => format!("{}\n", table::tables(cells, results)),
-            Table::Limitation => format!("{}\n", limitation::table(cells, results)),
-            Table::None => String::new(),
-        };
-        say(&format!("{table}{}{}", failures(cells, results), summary(cells, results, took)))
     }
 }

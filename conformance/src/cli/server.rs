@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::case::Case;
-use crate::cli::{Complaint, cases, say};
+use crate::cli::reporting::{Choice, Reporting, Strictness};
+use crate::cli::{Complaint, cases};
 use crate::exit::Exit;
-use crate::report::{Level, Verdict};
-use crate::select::Selection;
+use crate::report::CaseResult;
 use crate::server::{self, Options, facts::Blank};
 use crate::wire::client::{Client, Credentials, Manners};
 
@@ -24,17 +24,13 @@ pub(super) struct Server {
     url: Option<String>,
     #[command(flatten)]
     access: Access,
-    #[arg(long, value_name = "EXPR")]
-    select: Option<String>,
-    /// Print the cases and run nothing
-    #[arg(long)]
-    list: bool,
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    strictness: Strictness,
     /// So many cases at once
     #[arg(long, value_name = "N", default_value = "8")]
     jobs: NonZeroUsize,
-    /// Names of what is made follow from it; by default another one each time
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
     /// Leave what is made at the server, to look at it
     #[arg(long)]
     keep: bool,
@@ -44,9 +40,8 @@ pub(super) struct Server {
     /// Case files in place of those built in
     #[arg(long, value_name = "DIR")]
     cases: Option<PathBuf>,
-    /// Show what was sent and what came, for each case that did not pass
-    #[arg(long, short)]
-    verbose: bool,
+    #[command(flatten)]
+    reporting: Reporting,
 }
 
 /// How to get to the subject.
@@ -131,58 +126,51 @@ impl Access {
 
 impl Server {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
-        let cases = self.cases()?;
-        if self.list {
-            return say(&cases::list(&cases)).map(|()| Exit::Passed);
+        let all = cases::load(self.cases.as_deref())?;
+        let catalogue: Vec<_> = all.iter().map(|case| case.id.clone()).collect();
+        let judged = all.into_iter().filter(|case| self.strictness.takes(case.level)).collect();
+        let cases = self.choice.choose(judged)?;
+        if self.choice.list {
+            let ids: Vec<_> = cases.iter().map(|case| case.id.clone()).collect();
+            return self.choice.print("case", &ids, self.reporting.json);
         }
         if cases.is_empty() {
             return Err(Complaint::usage("no case is selected"));
         }
         let client = self.access.client(self.url.as_deref().unwrap_or_default())?;
         let blank = self.blank()?;
-        let seed = self.seed.unwrap_or_else(any_seed);
+        let seed = self.choice.seed.unwrap_or_else(any_seed);
+        let ending = self.reporting.open(client.redactor())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
-        let report = runtime.block_on(async {
+        let progress = progress(cases.len());
+        let mut trouble = Ok(());
+        let (mut report, interrupted) = runtime.block_on(async {
             let facts = server::facts(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
             let (stopper, stop) = watch::channel(false);
             tokio::spawn(interrupt(stopper));
-            let options = Options { jobs: self.jobs.get(), seed, keep: self.keep, blank, stop };
-            Ok::<_, Complaint>(server::run(client, facts, &cases, options, |_| {}).await)
-        })?;
-        let mut text = String::new();
-        for case in report.cases.iter().filter(|case| case.verdict != Verdict::Pass) {
-            append!(
-                text,
-                "{} {} {}\n",
-                case.verdict.as_str(),
-                case.id,
-                case.because.as_deref().unwrap_or_default()
-            );
-            if self.verbose {
-                append!(text, "  expected {}\n  actual   {}\n", case.expected, case.actual);
-                for exchange in &case.exchanges {
-                    let request = &exchange.request;
-                    append!(text, "  {} {} {}\n", request.method, request.url, request.body);
-                    if let Some(response) = &exchange.response {
-                        append!(text, "    {} {:?} {}\n", response.status, response.headers, response.body);
-                    }
+            let options = Options { jobs: self.jobs.get(), seed, keep: self.keep, blank, stop: stop.clone() };
+            let told = |case: &CaseResult| {
+                progress.inc(1);
+                if trouble.is_ok() {
+                    trouble = ending.tell("case", case);
                 }
-            }
+            };
+            let report = server::run(client, facts, &cases, options, told).await;
+            let interrupted = *stop.borrow();
+            Ok::<_, Complaint>((report, interrupted))
+        })?;
+        progress.finish_and_clear();
+        trouble?;
+        self.choice.note(&mut report);
+        if let Some(left) = report.facts.get("left behind") {
+            eprintln!("warning: the server did not delete {left}");
         }
-        append!(text, "{:?} in {} ms, seed {seed} {:?}\n", report.summary, report.milliseconds, report.facts);
-        say(&text)?;
-        Ok(report.summary.exit())
-    }
-
-    fn cases(&self) -> Result<Vec<Case>, Complaint> {
-        let selection = self.select.as_deref().map_or(Ok(Selection::Everything), Selection::parse::<Case>);
-        let selection = selection.map_err(|error| Complaint::usage(format!("bad --select: {error}")))?;
-        let mut cases = cases::load(self.cases.as_deref())?;
-        cases.retain(|case| selection.takes(case) && case.level <= Level::May);
-        Ok(cases)
+        let exit = ending.finish(report, catalogue)?;
+        // Half a run proves nothing.
+        Ok(if interrupted { Exit::Broken } else { exit })
     }
 
     fn blank(&self) -> Result<Blank, Complaint> {
@@ -199,6 +187,15 @@ impl Server {
         }
         Ok(blank)
     }
+}
+
+/// Drawn on stderr, and only where that is a terminal.
+fn progress(cases: usize) -> ProgressBar {
+    let progress = ProgressBar::new(cases as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} cases, {eta} left") {
+        progress.set_style(style);
+    }
+    progress
 }
 
 /// Another one each time; short enough to be typed.

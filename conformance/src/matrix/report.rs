@@ -1,6 +1,6 @@
-//! What a run of the matrix is told as: tables, failures, a summary, JSON.
+//! What a run of the matrix is told as: tables, counts, and the cases of the report that all suites share.
 
-pub mod json;
+pub mod cases;
 pub mod limitation;
 pub mod summary;
 pub mod table;

@@ -14,8 +14,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::case::step::WrongAuth;
+use crate::report::redact::{REDACTED, Redactor};
 use crate::wire::exchange::{Exchange, Received, Sent};
-use crate::wire::redact;
 
 /// What a query value or a path segment may hold as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -74,7 +74,7 @@ impl Credentials {
     }
 
     /// The texts that must be shown nowhere.
-    fn secrets(&self) -> Vec<String> {
+    pub fn secrets(&self) -> Vec<String> {
         match self {
             Self::None => Vec::new(),
             Self::Bearer(token) => vec![token.clone()],
@@ -182,7 +182,6 @@ struct Inner {
     http: reqwest::Client,
     base: Url,
     credentials: Credentials,
-    secrets: Vec<String>,
     manners: Manners,
     /// When the next request may go, where there is a rate.
     next: Mutex<Instant>,
@@ -206,16 +205,8 @@ impl Client {
         base.set_fragment(None);
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
-        let secrets = credentials.secrets();
         let http = http(&base, &manners)?;
-        Ok(Self(Arc::new(Inner {
-            http,
-            base,
-            credentials,
-            secrets,
-            manners,
-            next: Mutex::new(Instant::now()),
-        })))
+        Ok(Self(Arc::new(Inner { http, base, credentials, manners, next: Mutex::new(Instant::now()) })))
     }
 
     /// The base URL, without a slash at its end.
@@ -226,6 +217,13 @@ impl Client {
     /// Whether the harness has credentials at all.
     pub fn has_credentials(&self) -> bool {
         self.0.credentials != Credentials::None
+    }
+
+    /// What a report about the subject must not show: the credentials.
+    pub fn redactor(&self) -> Redactor {
+        let own = self.0.manners.headers.iter().map(|(_, value)| value.clone());
+        let secrets = self.0.credentials.secrets().into_iter().chain(own);
+        secrets.fold(Redactor::new(), |redactor, secret| redactor.secret(&secret))
     }
 
     /// Escapes a path segment.
@@ -269,8 +267,8 @@ impl Client {
             Err((sent, problem)) => (sent, Err(problem)),
         };
         let (response, error, answer) = match outcome {
-            Ok(answer) => (Some(self.show(&answer)), None, Some(answer)),
-            Err(problem) => (None, Some(redact::text(&problem, &self.0.secrets)), None),
+            Ok(answer) => (Some(show(&answer)), None, Some(answer)),
+            Err(problem) => (None, Some(problem), None),
         };
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         (Exchange { step: request.step.clone(), request: sent, response, error, milliseconds }, answer)
@@ -318,25 +316,20 @@ impl Client {
         }
         let body = match &request.body {
             None => Value::Null,
-            Some(body) => match serde_json::from_str::<Value>(body) {
-                Ok(json) => redact::json(&json),
-                Err(_) => Value::from(redact::text(body, &inner.secrets)),
-            },
+            Some(body) => serde_json::from_str(body).unwrap_or_else(|_| Value::from(body.as_str())),
         };
         let own =
             |name: &str| inner.manners.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        let shown = |name: &str, value: &str| match value.split_once(' ') {
+            _ if !own(name) && !name.eq_ignore_ascii_case("authorization") => value.to_owned(),
+            // What the caller adds may be an API key of any name.
+            Some((scheme @ ("Bearer" | "Basic"), _)) => format!("{scheme} {REDACTED}"),
+            _ => REDACTED.to_owned(),
+        };
         let sent = Sent {
             method: request.method.clone(),
-            url: redact::text(&url, &inner.secrets),
-            headers: headers
-                .iter()
-                .map(|(name, value)| {
-                    // What the caller adds may be an API key of any name.
-                    let shown =
-                        if own(name) { redact::REDACTED.to_owned() } else { redact::header(name, value) };
-                    (name.clone(), shown)
-                })
-                .collect(),
+            url: url.clone(),
+            headers: headers.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect(),
             body,
         };
         let built = (|| {
@@ -388,22 +381,16 @@ impl Client {
             Err(_) => Err(format!("no answer within {} s", patience.as_secs_f64())),
         }
     }
+}
 
-    fn show(&self, answer: &Answer) -> Received {
-        let secrets = &self.0.secrets;
-        let mut body = match &answer.json {
-            Some(json) => redact::json(json),
-            None if answer.text.is_empty() => Value::Null,
-            None => Value::from(answer.text.as_str()),
-        };
-        redact::texts(&mut body, secrets);
-        let headers = answer
-            .headers
-            .iter()
-            .map(|(name, value)| (name.clone(), redact::text(&redact::header(name, value), secrets)))
-            .collect();
-        Received { status: answer.status, headers, body }
-    }
+/// An answer as it is recorded.
+fn show(answer: &Answer) -> Received {
+    let body = match &answer.json {
+        Some(json) => json.clone(),
+        None if answer.text.is_empty() => Value::Null,
+        None => Value::from(answer.text.as_str()),
+    };
+    Received { status: answer.status, headers: answer.headers.clone(), body }
 }
 
 /// How long a 429 asks to wait (RFC 9110 §10.2.3): seconds or a date; a second where it says nothing.

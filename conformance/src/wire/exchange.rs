@@ -1,10 +1,10 @@
-//! What was sent and what came, fit to be shown: secrets are out of it from the start.
+//! What was sent and what came.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The request of an exchange.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sent {
     /// As in `PATCH`.
@@ -20,7 +20,7 @@ pub struct Sent {
 }
 
 /// The answer of an exchange.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Received {
     /// As in 204.
@@ -34,7 +34,7 @@ pub struct Received {
 }
 
 /// One request and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Exchange {
     /// What it is for, as in `patch ada`.

@@ -1,0 +1,245 @@
+//! What all commands that judge have in common: which cases are chosen, and what becomes of the results.
+//!
+//! ```text
+//! #[command(flatten)] choice: Choice,          // --select --shard --seed --list
+//! #[command(flatten)] strictness: Strictness,  // --level
+//! #[command(flatten)] reporting: Reporting,    // --report --baseline --write-baseline --json
+//!
+//! let ending = self.reporting.open(redactor)?;        // before anything is run: files and baseline are good
+//! ending.tell("case", &result)?;                      // as results come; prints with --json only
+//! ending.finish(report, catalogue)                    // redacts, marks, writes, prints; the exit code
+//! ```
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+use clap::builder::TypedValueParser;
+use serde_json::{Map, Value};
+
+use crate::cli::{Complaint, say};
+use crate::exit::Exit;
+use crate::report::baseline::Baseline;
+use crate::report::format::Format;
+use crate::report::redact::Redactor;
+use crate::report::shard::Shard;
+use crate::report::text::{self, Paint};
+use crate::report::{CaseResult, Level, Report, Summary};
+use crate::select::{Selectable, Selection};
+
+/// Which of all cases are run.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Choice {
+    /// Run only what the expression takes
+    #[arg(long, value_name = "EXPR")]
+    pub(super) select: Option<String>,
+    /// Run the I-th of N parts; `conformance merge` makes one report of them
+    #[arg(long, value_name = "I/N")]
+    pub(super) shard: Option<Shard>,
+    /// Print the ids of what would be run, and run nothing
+    #[arg(long)]
+    pub(super) list: bool,
+    /// The same seed makes the same run
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+}
+
+/// How binding a requirement must be to be judged.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Strictness {
+    /// Judge what is at least this binding: must; should: those too; may: everything
+    #[arg(long, value_name = "LEVEL", default_value = "may", value_parser = levels())]
+    pub(super) level: Level,
+}
+
+/// Where results go.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Reporting {
+    /// Write a report; repeatable. The formats are json, junit, html, markdown and badge
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    reports: Vec<ReportFile>,
+    /// Known failures with their reasons: they do not fail the run, an entry that holds no longer does
+    #[arg(long, value_name = "FILE.toml")]
+    baseline: Option<PathBuf>,
+    /// Write what fails as a baseline; the reasons are yours to fill in
+    #[arg(long, value_name = "FILE.toml")]
+    write_baseline: Option<PathBuf>,
+    /// Print one JSON object a line, the last one a summary
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A format and a file.
+#[derive(Debug, Clone)]
+struct ReportFile {
+    format: Format,
+    file: PathBuf,
+}
+
+impl FromStr for ReportFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((format, file)) if !file.is_empty() => {
+                Ok(Self { format: format.parse()?, file: file.into() })
+            }
+            _ => Err("expected FORMAT=FILE, as in json=report.json".to_owned()),
+        }
+    }
+}
+
+fn levels() -> impl TypedValueParser<Value = Level> {
+    let all = [Level::Must, Level::Should, Level::May];
+    clap::builder::PossibleValuesParser::new(all.map(Level::as_str))
+        .map(move |word| all.into_iter().find(|level| level.as_str() == word).unwrap_or(Level::May))
+}
+
+impl Strictness {
+    /// Whether a requirement of this level is judged.
+    pub(super) fn takes(self, level: Level) -> bool {
+        level <= self.level
+    }
+}
+
+impl Choice {
+    /// What is to be run of all there is, in its order.
+    pub(super) fn choose<S: Selectable>(&self, mut all: Vec<S>) -> Result<Vec<S>, Complaint> {
+        let selection = self.select.as_deref().map_or(Ok(Selection::Everything), Selection::parse::<S>);
+        let selection = selection.map_err(|error| Complaint::usage(format!("bad --select: {error}")))?;
+        all.retain(|one| selection.takes(one));
+        Ok(match self.shard {
+            Some(shard) => shard.take(all),
+            None => all,
+        })
+    }
+
+    /// Prints the ids of what was chosen.
+    pub(super) fn print(&self, kind: &str, ids: &[String], json: bool) -> Result<Exit, Complaint> {
+        let mut list = String::new();
+        for id in ids {
+            if json {
+                append!(list, "{}\n", serde_json::json!({ "type": kind, "id": id }));
+            } else {
+                append!(list, "{id}\n");
+            }
+        }
+        if json {
+            append!(list, "{}\n", serde_json::json!({ "type": "summary", format!("{kind}s"): ids.len() }));
+        }
+        say(&list).map(|()| Exit::Passed)
+    }
+
+    /// Writes into a report what was chosen.
+    pub(super) fn note(&self, report: &mut Report) {
+        report.shard = self.shard.map(|shard| shard.to_string());
+        if let Some(select) = &self.select {
+            report.facts.insert("selected".to_owned(), select.clone());
+        }
+    }
+}
+
+impl Reporting {
+    /// Reads the baseline, and makes sure that every file can be written: found out now, not when all has been run.
+    pub(super) fn open(&self, redactor: Redactor) -> Result<Ending, Complaint> {
+        let baseline = self.baseline.as_deref().map(read_baseline).transpose()?;
+        let files: Vec<&Path> = self
+            .reports
+            .iter()
+            .map(|report| &report.file)
+            .chain(&self.write_baseline)
+            .map(PathBuf::as_path)
+            .collect();
+        for (at, file) in files.iter().enumerate() {
+            if files[..at].contains(file) {
+                return Err(Complaint::usage(format!("two reports cannot both go to {}", file.display())));
+            }
+            OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(file)
+                .map_err(|error| Complaint::usage(format!("cannot write {}: {error}", file.display())))?;
+        }
+        Ok(Ending { reporting: self.clone(), baseline, redactor, extras: Map::new() })
+    }
+}
+
+fn read_baseline(file: &Path) -> Result<Baseline, Complaint> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Complaint::usage(format!("failed to read the baseline {}: {error}", file.display()))
+    })?;
+    Baseline::parse(&text).map_err(|error| {
+        Complaint::usage(format!("failed to read the baseline {}:\n  {error}", file.display()))
+    })
+}
+
+/// What becomes of the results, ready before there are any.
+#[derive(Debug)]
+pub(super) struct Ending {
+    reporting: Reporting,
+    baseline: Option<Baseline>,
+    redactor: Redactor,
+    extras: Map<String, Value>,
+}
+
+impl Ending {
+    /// Adds a member to the summary line of `--json`.
+    pub(super) fn with(&mut self, name: &str, value: impl Into<Value>) {
+        self.extras.insert(name.to_owned(), value.into());
+    }
+
+    /// With `--json`, prints the line of one case.
+    pub(super) fn tell(&self, kind: &str, case: &CaseResult) -> Result<(), Complaint> {
+        if !self.reporting.json {
+            return Ok(());
+        }
+        let mut case = case.clone();
+        self.redactor.case(&mut case);
+        if let Some(baseline) = &self.baseline {
+            baseline.mark(&mut case);
+        }
+        say(&format!("{}\n", text::json_line(kind, &case)))
+    }
+
+    /// Redacts, marks what is known, writes the files, prints what a person or (`--json`) a program reads, and says
+    /// how the run ended. `catalogue` has the ids of all cases there are, chosen or not.
+    pub(super) fn finish(
+        &self,
+        mut report: Report,
+        catalogue: impl IntoIterator<Item = String>,
+    ) -> Result<Exit, Complaint> {
+        report.cases.sort_by(|a, b| a.id.cmp(&b.id));
+        self.redactor.report(&mut report);
+        report.summary = Summary { stale: report.stale.len(), ..Summary::of(&report.cases) };
+        if let Some(baseline) = &self.baseline {
+            baseline.apply(&mut report, &catalogue.into_iter().collect::<BTreeSet<_>>());
+        }
+        self.write(&report)?;
+        if self.reporting.json {
+            say(&format!("{}\n", text::json_summary(&report, &self.extras)))?;
+        } else {
+            let paint = Paint::of_stdout();
+            say(&format!("{}{}", text::failures(&report, paint), text::summary(&report, paint)))?;
+        }
+        Ok(report.summary.exit())
+    }
+
+    fn write(&self, report: &Report) -> Result<(), Complaint> {
+        let write = |file: &Path, text: &str| {
+            std::fs::write(file, text)
+                .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))
+        };
+        for ReportFile { format, file } in &self.reporting.reports {
+            let text = format
+                .write(report)
+                .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))?;
+            write(file, &text)?;
+        }
+        if let Some(file) = &self.reporting.write_baseline {
+            write(file, &Baseline::of(report))?;
+        }
+        Ok(())
+    }
+}

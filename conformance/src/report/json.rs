@@ -1,0 +1,71 @@
+//! The report as JSON, and back. The schema is published as `conformance/report.schema.json`.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Report, SCHEMA_VERSION};
+
+/// Where the schema is published, below the repository's root.
+pub const SCHEMA_FILE: &str = "conformance/report.schema.json";
+
+/// Why a text is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Not JSON, or not of this shape.
+    #[error("not a JSON report of conformance: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// Of another time.
+    #[error(
+        "schemaVersion is {found}, and this version of conformance reads {SCHEMA_VERSION}; \
+         use the version that wrote it"
+    )]
+    Version {
+        /// What it says.
+        found: u32,
+    },
+}
+
+/// The text of a JSON report.
+///
+/// # Errors
+/// Where a value cannot be written as JSON, which none of the model is.
+pub fn write(report: &Report) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(report).map(|mut text| {
+        text.push('\n');
+        text
+    })
+}
+
+/// Reads a JSON report. Members that a later version may add are let pass.
+///
+/// # Errors
+/// Where it is no report, or one of another `schemaVersion`.
+pub fn read(text: &str) -> Result<Report, ReadError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head {
+        schema_version: u32,
+    }
+    // First the version alone: a report of another one is told as such, whatever else has changed in it.
+    let head: Head = serde_json::from_str(text)?;
+    if head.schema_version != SCHEMA_VERSION {
+        return Err(ReadError::Version { found: head.schema_version });
+    }
+    Ok(serde_json::from_str(text)?)
+}
+
+/// The JSON Schema of a report.
+pub fn schema() -> Value {
+    let mut schema = schemars::schema_for!(Report).to_value();
+    if let Some(members) = schema.as_object_mut() {
+        members.insert("title".to_owned(), "Report of conformance".into());
+        if let Some(version) = members
+            .get_mut("properties")
+            .and_then(|properties| properties.get_mut("schemaVersion"))
+            .and_then(Value::as_object_mut)
+        {
+            version.insert("const".to_owned(), SCHEMA_VERSION.into());
+        }
+    }
+    schema
+}

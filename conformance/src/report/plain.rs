@@ -1,0 +1,141 @@
+//! Text that strangers sent, made fit for a page or a terminal.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+/// Whether a character moves the cursor, hides text or turns its direction round.
+fn is_treacherous(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The text on one line: whatever a terminal would obey is spelled out.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    escape(text, is_treacherous)
+}
+
+/// The text with its line breaks and tabs, and nothing else that a terminal would obey.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escape(text, |character| is_treacherous(character) && !matches!(character, '\n' | '\t'))
+}
+
+fn escape(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&bad) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if bad(character) {
+            safe.extend(character.escape_default());
+        } else {
+            safe.push(character);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// The beginning of a text, at most so many characters, with a mark where something was left out.
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        None => Cow::Borrowed(text),
+        Some(_) => {
+            let end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
+            Cow::Owned(format!("{}…", &text[..end]))
+        }
+    }
+}
+
+/// A value on one line, at most so many characters. A string stands without quotes.
+pub fn value(value: &Value, most: usize) -> String {
+    let text = match value {
+        Value::String(text) => Cow::Borrowed(text.as_str()),
+        other => Cow::Owned(other.to_string()),
+    };
+    one_line(&cut(&text, most)).into_owned()
+}
+
+/// A value on several lines, at most so many characters. A string stands as it is.
+pub fn pretty(value: &Value, most: usize) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => serde_json::to_string_pretty(other).unwrap_or_default(),
+    };
+    let total = text.chars().count();
+    if total <= most {
+        return lines(&text).into_owned();
+    }
+    format!("{}\n… {} characters more", lines(&cut(&text, most)), total - most)
+}
+
+/// What was expected and what came, side by side: member by member where both are objects of the same members.
+pub fn pairs<'a>(expected: &'a Value, actual: &'a Value) -> Vec<(Option<&'a str>, &'a Value, &'a Value)> {
+    if let (Value::Object(expected), Value::Object(actual)) = (expected, actual)
+        && !expected.is_empty()
+        && expected.len() == actual.len()
+        && expected.keys().all(|key| actual.contains_key(key))
+    {
+        return expected
+            .iter()
+            .filter_map(|(key, wanted)| Some((Some(key.as_str()), wanted, actual.get(key)?)))
+            .collect();
+    }
+    vec![(None, expected, actual)]
+}
+
+/// A number with its thousands apart.
+pub fn number(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A time in words.
+pub fn duration(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
+        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        assert_eq!(one_line("a\u{1b}[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\nc\\u{202e}d");
+        assert_eq!(lines("a\r\nb\tc"), "a\\r\nb\tc");
+        assert!(matches!(one_line("Zoë ✓"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_characters() {
+        assert_eq!(cut("äöüß", 4), "äöüß");
+        assert_eq!(cut("äöüß!", 4), "äöü…");
+        assert_eq!(cut("abc", 0), "…");
+        assert_eq!(value(&json!({"a": "b"}), 100), r#"{"a":"b"}"#);
+        assert_eq!(pretty(&json!("abcdef"), 3), "ab…\n… 3 characters more");
+    }
+
+    #[test]
+    fn numbers_and_times() {
+        assert_eq!(
+            ["0", "999", "1,000", "42,018", "1,234,567"].map(str::to_owned),
+            [0, 999, 1000, 42_018, 1_234_567].map(number)
+        );
+        assert_eq!(
+            ["999 ms", "1.0 s", "59.9 s", "1 min 5 s"].map(str::to_owned),
+            [999, 1_000, 59_999, 65_000].map(duration)
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! One part of a whole, as in `2/4`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The `number`-th of `of` parts, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shard {
+    of: usize,
+    number: usize,
+}
+
+impl Shard {
+    /// Which one it is, from 1.
+    pub fn number(self) -> usize {
+        self.number
+    }
+
+    /// How many there are.
+    pub fn of(self) -> usize {
+        self.of
+    }
+
+    /// What of a list belongs to it. All shards of a list are the list, each element once.
+    pub fn take<T>(self, all: Vec<T>) -> Vec<T> {
+        all.into_iter().skip(self.number - 1).step_by(self.of).collect()
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('/').and_then(|(number, of)| {
+            let shard = Self { number: number.parse().ok()?, of: of.parse().ok()? };
+            (1..=shard.of).contains(&shard.number).then_some(shard)
+        });
+        parsed.ok_or_else(|| "expected I/N with I from 1 to N, as in 2/4".to_owned())
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for text in ["1/1", "2/4", "4/4"] {
+            assert_eq!(text.parse::<Shard>().expect(text).to_string(), text);
+        }
+        for text in ["", "1", "0/4", "5/4", "1/0", "a/b", "1/2/3", "-1/2"] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_shards_are_the_whole() {
+        let mut all: Vec<u32> =
+            (1..=4).flat_map(|number| Shard { number, of: 4 }.take((0..10).collect())).collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..10).collect::<Vec<_>>());
+    }
+}

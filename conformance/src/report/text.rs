@@ -1,0 +1,148 @@
+//! The report for a terminal: what is wrong, why, what to do, and the count at the end.
+
+use serde_json::Value;
+
+use super::{CaseResult, Report, Verdict, plain, words};
+
+/// Failures told in full; the rest are counted, and told in the written reports.
+const TOLD_IN_FULL: usize = 20;
+/// Characters of a value.
+const VALUE: usize = 300;
+
+/// Whether the terminal is to show colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// It is.
+    Colours,
+    /// It isn't, or it is none.
+    Plain,
+}
+
+impl Paint {
+    /// For standard output, here and now.
+    pub fn of_stdout() -> Self {
+        use std::io::IsTerminal;
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb { Self::Colours } else { Self::Plain }
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Colours => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            Self::Plain => text.to_owned(),
+        }
+    }
+
+    fn verdict(self, verdict: Verdict, text: &str) -> String {
+        let code = match verdict {
+            Verdict::Pass => "32",
+            Verdict::Fail => "1;31",
+            Verdict::Error => "1;35",
+            Verdict::Warn => "33",
+            Verdict::NotAdvertised | Verdict::Skipped => "2",
+        };
+        self.with(code, text)
+    }
+
+    fn faint(self, text: &str) -> String {
+        self.with("2", text)
+    }
+}
+
+/// What needs somebody's attention: failures, what broke, warnings; then entries of the baseline that hold no longer.
+pub fn failures(report: &Report, paint: Paint) -> String {
+    let mut text = String::new();
+    let told = words::by_importance(&report.cases);
+    for case in told.iter().take(TOLD_IN_FULL) {
+        failure(&mut text, report, case, paint);
+    }
+    if let Some(left_out) = told.len().checked_sub(TOLD_IN_FULL).filter(|left_out| *left_out > 0) {
+        let left_out = plain::number(left_out);
+        append!(text, "… and {left_out} more; `--report html=FILE` or `json=FILE` has them all\n\n");
+    }
+    for stale in &report.stale {
+        append!(text, "{} {}\n", paint.verdict(Verdict::Fail, "STALE"), plain::one_line(stale));
+    }
+    if !report.stale.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn failure(text: &mut String, report: &Report, case: &CaseResult, paint: Paint) {
+    let head = match case.verdict {
+        Verdict::Fail => "FAIL ",
+        Verdict::Warn => "WARN ",
+        Verdict::Error => "ERROR",
+        Verdict::Pass | Verdict::NotAdvertised | Verdict::Skipped => "     ",
+    };
+    append!(
+        *text,
+        "{} {}  {}\n",
+        paint.verdict(case.verdict, head),
+        paint.with("1", &plain::one_line(&case.id)),
+        paint.faint(&format!("{}, {}", words::level(case.level), words::spec(&case.spec)))
+    );
+    let mut line = |name: &str, value: &str| {
+        append!(*text, "      {} {}\n", paint.faint(&format!("{name:<9}")), plain::one_line(value));
+    };
+    line("holds if", &case.title);
+    if let Some(because) = &case.because {
+        line("why", because);
+    }
+    for (what, expected, actual) in plain::pairs(&case.expected, &case.actual) {
+        if let Some(what) = what {
+            line("about", what);
+        }
+        for (name, value) in [("expected", expected), ("got", actual)] {
+            if !value.is_null() || what.is_some() {
+                line(name, &plain::value(value, VALUE));
+            }
+        }
+    }
+    if let Some(mend) = &case.mend {
+        line("mend", mend);
+    }
+    if let Some(explain) = words::explain(report, case) {
+        line("more", &explain);
+    }
+    line("again", &words::again(report, case));
+    text.push('\n');
+}
+
+/// The count and the time, on one line.
+pub fn summary(report: &Report, paint: Paint) -> String {
+    let parts: Vec<String> = words::counts(&report.summary)
+        .into_iter()
+        .map(|(verdict, text)| verdict.map_or_else(|| text.clone(), |verdict| paint.verdict(verdict, &text)))
+        .collect();
+    format!(
+        "{} of {} in {}: {}\n",
+        words::count(report.summary.total(), words::noun(report)),
+        plain::one_line(&report.subject),
+        plain::duration(report.milliseconds),
+        if parts.is_empty() { "nothing was run".to_owned() } else { parts.join(", ") },
+    )
+}
+
+/// One case as a line of NDJSON.
+pub fn json_line(kind: &str, case: &CaseResult) -> Value {
+    let mut line = serde_json::to_value(case).unwrap_or_default();
+    line["type"] = kind.into();
+    line
+}
+
+/// The last line of NDJSON.
+pub fn json_summary(report: &Report, extras: &serde_json::Map<String, Value>) -> Value {
+    let mut line = serde_json::to_value(report.summary).unwrap_or_default();
+    line["type"] = "summary".into();
+    line["milliseconds"] = report.milliseconds.into();
+    if !report.stale.is_empty() {
+        line["staleEntries"] = report.stale.clone().into();
+    }
+    for (name, value) in extras {
+        line[name] = value.clone();
+    }
+    line
+}

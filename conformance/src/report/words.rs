@@ -1,0 +1,224 @@
+//! The words that all formats share: levels, sections, counts, subjects, and what comes first.
+
+use std::cmp::Reverse;
+
+use super::{CaseResult, Level, Report, Spec, Summary, Verdict};
+use crate::report::plain::number;
+
+/// As RFC 2119 writes it.
+pub fn level(level: Level) -> &'static str {
+    match level {
+        Level::Must => "MUST",
+        Level::Should => "SHOULD",
+        Level::May => "MAY",
+    }
+}
+
+/// As in `RFC 7644 §3.5.2.1`, with further places where there are any.
+pub fn spec(spec: &Spec) -> String {
+    let mut text = section(spec);
+    for also in &spec.also {
+        text.push_str(", ");
+        text.push_str(also);
+    }
+    text
+}
+
+/// As in `RFC 7644 §3.5.2.1`.
+pub fn section(Spec { document, section, .. }: &Spec) -> String {
+    if section.is_empty() {
+        document.clone()
+    } else if section.starts_with(|first: char| first.is_ascii_digit()) {
+        format!("{document} §{section}")
+    } else {
+        format!("{document}, {section}")
+    }
+}
+
+/// Where the section can be read; none where it has no stable address.
+pub fn address(spec: &Spec) -> Option<String> {
+    let number = spec.document.strip_prefix("RFC ")?;
+    if !number.chars().all(|digit| digit.is_ascii_digit()) || spec.section.is_empty() {
+        return None;
+    }
+    let section =
+        spec.section.chars().all(|sign| sign.is_ascii_digit() || sign == '.').then_some(&spec.section)?;
+    Some(format!("https://www.rfc-editor.org/rfc/rfc{number}#section-{section}"))
+}
+
+/// As in `1 case`, `2 cases`.
+pub fn count(count: usize, noun: &str) -> String {
+    format!("{} {noun}{}", number(count), if count == 1 { "" } else { "s" })
+}
+
+/// What a suite's cases are called.
+pub fn noun(report: &Report) -> &'static str {
+    if report.suite == "matrix" { "cell" } else { "case" }
+}
+
+/// What a verdict is called.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "passed",
+        Verdict::Fail => "failed",
+        Verdict::Warn => "warning",
+        Verdict::NotAdvertised => "not advertised",
+        Verdict::Skipped => "skipped",
+        Verdict::Error => "broke off",
+    }
+}
+
+/// The counts that are not zero, in words, each with the verdict whose colour it has.
+pub fn counts(summary: &Summary) -> Vec<(Option<Verdict>, String)> {
+    let Summary { pass, fail, warn, not_advertised, skipped, error, known, stale } = *summary;
+    let warnings = if warn == 1 { "warning" } else { "warnings" };
+    let entries = if stale == 1 { "stale baseline entry" } else { "stale baseline entries" };
+    [
+        (Some(Verdict::Pass), pass, "passed"),
+        (Some(Verdict::Fail), fail, "failed"),
+        (Some(Verdict::Warn), warn, warnings),
+        (None, known, "known"),
+        (Some(Verdict::NotAdvertised), not_advertised, "not advertised"),
+        (Some(Verdict::Skipped), skipped, "skipped"),
+        (Some(Verdict::Error), error, "broke off"),
+        (Some(Verdict::Fail), stale, entries),
+    ]
+    .into_iter()
+    .filter(|(_, count, _)| *count > 0)
+    .map(|(verdict, count, word)| (verdict, format!("{} {word}", number(count))))
+    .collect()
+}
+
+/// Whether a case needs somebody's attention.
+pub fn is_trouble(case: &CaseResult) -> bool {
+    match case.verdict {
+        Verdict::Error => true,
+        Verdict::Fail | Verdict::Warn => case.known.is_none(),
+        Verdict::Pass | Verdict::NotAdvertised | Verdict::Skipped => false,
+    }
+}
+
+/// How soon a case is to be looked at: failures of what is a MUST, then what broke, then warnings, then known ones.
+fn urgency(case: &CaseResult) -> (u8, Level) {
+    let rank = match (case.verdict, &case.known) {
+        (Verdict::Fail, None) => 0,
+        (Verdict::Error, _) => 1,
+        (Verdict::Warn, None) => 2,
+        (Verdict::Fail, Some(_)) => 3,
+        (Verdict::Warn, Some(_)) => 4,
+        (Verdict::Skipped, _) => 5,
+        (Verdict::NotAdvertised, _) => 6,
+        (Verdict::Pass, _) => 7,
+    };
+    (rank, case.level)
+}
+
+/// The cases that need attention, the most important first; of the same importance, what others build upon.
+pub fn by_importance(cases: &[CaseResult]) -> Vec<&CaseResult> {
+    let mut cases: Vec<&CaseResult> = cases.iter().filter(|case| is_trouble(case)).collect();
+    cases.sort_by(|a, b| key(a).cmp(&key(b)));
+    cases
+}
+
+/// Puts cases in order: the most important first.
+pub fn sort(cases: &mut [&CaseResult]) {
+    cases.sort_by(|a, b| key(a).cmp(&key(b)));
+}
+
+fn key(case: &CaseResult) -> ((u8, Level), usize, &str) {
+    (urgency(case), subject(case).0, &case.id)
+}
+
+/// Sections of RFC 7644 and 7643 by what they are about; the first that fits decides. In the order in which things
+/// build upon each other.
+const SUBJECTS: [(&str, &[&str]); 15] = [
+    ("Authentication and security", &["7644/2", "7644/7", "7643/9.3", "7643/7.9"]),
+    ("Discovery", &["7644/4", "7643/5", "7643/6", "7643/7", "7643/8.5", "7643/8.6", "7643/8.7"]),
+    ("Reading", &["7644/3.4.1"]),
+    ("Filters", &["7644/3.4.2.2"]),
+    ("Sorting", &["7644/3.4.2.3"]),
+    ("Paging", &["7644/3.4.2.4", "9865/"]),
+    ("Which attributes are returned", &["7644/3.4.2.5", "7644/3.9"]),
+    ("Lists and search", &["7644/3.4.2", "7644/3.4.3", "7644/3.4"]),
+    ("Partial updates (PATCH)", &["7644/3.5.2"]),
+    ("Replacing (PUT)", &["7644/3.5.1", "7644/3.5"]),
+    ("Deleting", &["7644/3.6"]),
+    ("Bulk requests", &["7644/3.7"]),
+    ("Versions and conditional requests", &["7644/3.14"]),
+    (
+        "Errors, media types and other rules of the protocol",
+        &["7644/3.1", "7644/3.8", "7644/3.11", "7644/3.12", "7644/3.13", "7644/5"],
+    ),
+    ("Creating", &["7644/3.3", "7644/3.2"]),
+];
+
+/// Where creation stands in that order, though its section would be found last: everything needs it.
+const CREATING: usize = 14;
+
+/// What a case is about, with its place in the order of subjects.
+pub fn subject(case: &CaseResult) -> (usize, String) {
+    let Spec { document, section, .. } = &case.spec;
+    if let Some(number) = document.strip_prefix("RFC ") {
+        let place = format!("{number}/{section}");
+        let is_below = |start: &str| {
+            place
+                .strip_prefix(start)
+                .is_some_and(|rest| start.ends_with('/') || !rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        // The longest that fits: 3.4.2.2 before 3.4.2.
+        let found = SUBJECTS
+            .iter()
+            .enumerate()
+            .flat_map(|(at, (name, starts))| starts.iter().map(move |start| (at, *name, *start)))
+            .filter(|(_, _, start)| is_below(start))
+            .max_by_key(|(_, _, start)| start.len());
+        if let Some((at, name, _)) = found {
+            let order = if at == CREATING {
+                2
+            } else if at < 2 {
+                at
+            } else {
+                at + 1
+            };
+            return (order, name.to_owned());
+        }
+        if number == "7643" {
+            return (SUBJECTS.len() + 1, "Resources and their attributes".to_owned());
+        }
+        return (SUBJECTS.len() + 2, format!("RFC {number}"));
+    }
+    (SUBJECTS.len() + 3, if document.is_empty() { "Others".to_owned() } else { document.clone() })
+}
+
+/// Cases by what they are about: first the subjects with the most urgent case, then as they build upon each other.
+pub fn groups<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Vec<(String, Vec<&'a CaseResult>)> {
+    let mut groups: Vec<(usize, String, Vec<&CaseResult>)> = Vec::new();
+    for case in cases {
+        let (order, name) = subject(case);
+        match groups.iter_mut().find(|(_, known, _)| *known == name) {
+            Some((_, _, cases)) => cases.push(case),
+            None => groups.push((order, name, vec![case])),
+        }
+    }
+    for (_, _, cases) in &mut groups {
+        sort(cases);
+    }
+    groups.sort_by_key(|(order, name, cases)| {
+        let worst = cases.first().map(|case| urgency(case));
+        let as_bad = cases.iter().filter(|case| Some(urgency(case)) == worst).count();
+        (worst, *order, Reverse(as_bad), name.clone())
+    });
+    groups.into_iter().map(|(_, name, cases)| (name, cases)).collect()
+}
+
+/// What can be said by `conformance explain`; none for what has no cases of its own.
+pub fn explain(report: &Report, case: &CaseResult) -> Option<String> {
+    ["server", "client"].contains(&report.suite.as_str()).then(|| format!("conformance explain {}", case.id))
+}
+
+/// The command line that runs the case alone.
+pub fn again(report: &Report, case: &CaseResult) -> String {
+    let target = if report.subject.contains("://") { format!(" {}", report.subject) } else { String::new() };
+    let seed = if report.seed == 0 { String::new() } else { format!(" --seed {}", report.seed) };
+    format!("conformance {}{target}{seed} --select 'id={}'", report.suite, case.id)
+}
