@@ -4,6 +4,7 @@ mod cases;
 mod explain;
 mod identities;
 mod matrix;
+mod probe;
 mod reporting;
 mod server;
 
@@ -31,6 +32,8 @@ enum Command {
     Matrix(matrix::Matrix),
     /// Judge a SCIM server against the RFCs
     Server(server::Server),
+    /// Find out what an endpoint does with partial updates, and what that means for a PingOne connection
+    Probe(probe::Probe),
     /// List the cases of `server`, or print the JSON Schema of case files
     Cases(cases::Cases),
     /// Say what a case asks for, where that stands, and how it is tried
@@ -58,6 +61,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let result = match arguments.command {
         Command::Matrix(matrix) => matrix.run(),
         Command::Server(server) => server.run(),
+        Command::Probe(probe) => probe.run(),
         Command::Cases(cases) => cases.run(),
         Command::Explain(explain) => explain.run(),
         Command::Identities(identities) => identities.run(),

@@ -4,8 +4,8 @@ pub mod facts;
 mod judge;
 mod memory;
 mod play;
-mod same;
-mod tidy;
+pub(crate) mod same;
+pub(crate) mod tidy;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,12 +60,17 @@ pub enum ServerError {
     },
 }
 
+/// What tells a run's names from others'.
+pub(crate) fn run_name(seed: u64) -> String {
+    play::radix(seed % 36_u64.pow(6))
+}
+
 /// What all cases of a run share.
 pub(crate) struct Stage {
     client: Client,
     facts: Facts,
     blank: Blank,
-    /// Tells this run's names from others'.
+    /// What its names have in common.
     run: String,
     keep: bool,
     stop: watch::Receiver<bool>,
@@ -111,7 +116,7 @@ pub async fn run(
         client,
         facts,
         blank: options.blank,
-        run: play::radix(options.seed % 36_u64.pow(6)),
+        run: run_name(options.seed),
         keep: options.keep,
         stop: options.stop,
         leftovers: Leftovers::default(),

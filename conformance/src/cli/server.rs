@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -138,7 +138,7 @@ impl Server {
             return Err(Complaint::usage("no case is selected"));
         }
         let client = self.access.client(self.url.as_deref().unwrap_or_default())?;
-        let blank = self.blank()?;
+        let blank = template(self.template.as_deref())?;
         let seed = self.choice.seed.unwrap_or_else(any_seed);
         let ending = self.reporting.open(client.redactor())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -172,21 +172,21 @@ impl Server {
         // Half a run proves nothing.
         Ok(if interrupted { Exit::Broken } else { exit })
     }
+}
 
-    fn blank(&self) -> Result<Blank, Complaint> {
-        let mut blank = Blank::default();
-        if let Some(file) = &self.template {
-            let bad = |problem: String| Complaint::usage(format!("{}: {problem}", file.display()));
-            let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
-            let body: Value =
-                serde_json::from_str(&text).map_err(|error| bad(format!("not JSON: {error}")))?;
-            if !body.is_object() {
-                return Err(bad("expected a JSON object, a user to start from".to_owned()));
-            }
-            blank.templates.insert("user".to_owned(), body);
+/// The bodies to start from, with a user out of a file.
+pub(super) fn template(file: Option<&Path>) -> Result<Blank, Complaint> {
+    let mut blank = Blank::default();
+    if let Some(file) = file {
+        let bad = |problem: String| Complaint::usage(format!("{}: {problem}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+        let body: Value = serde_json::from_str(&text).map_err(|error| bad(format!("not JSON: {error}")))?;
+        if !body.is_object() {
+            return Err(bad("expected a JSON object, a user to start from".to_owned()));
         }
-        Ok(blank)
+        blank.templates.insert("user".to_owned(), body);
     }
+    Ok(blank)
 }
 
 /// Drawn on stderr, and only where that is a terminal.
@@ -199,12 +199,12 @@ fn progress(cases: usize) -> ProgressBar {
 }
 
 /// Another one each time; short enough to be typed.
-fn any_seed() -> u64 {
+pub(super) fn any_seed() -> u64 {
     RandomState::new().build_hasher().finish() >> 32
 }
 
 /// The first Ctrl-C lets what runs clean up after itself; the second ends at once.
-async fn interrupt(stopper: watch::Sender<bool>) {
+pub(super) async fn interrupt(stopper: watch::Sender<bool>) {
     if tokio::signal::ctrl_c().await.is_ok() {
         eprintln!("interrupted: cleaning up; once more to leave everything as it is");
         stopper.send_replace(true);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Missing, null or an empty array.
-pub(super) fn is_absent(value: Option<&Value>) -> bool {
+pub(crate) fn is_absent(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null) => true,
         Some(Value::Array(elements)) => elements.is_empty(),
@@ -12,7 +12,7 @@ pub(super) fn is_absent(value: Option<&Value>) -> bool {
 }
 
 /// Whether two values are the same.
-pub(super) fn same(a: &Value, b: &Value) -> bool {
+pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a_members), Value::Object(b_members)) => {
             let covers = |from: &serde_json::Map<String, Value>, other: &Value| {
@@ -36,7 +36,7 @@ pub(super) fn same(a: &Value, b: &Value) -> bool {
 }
 
 /// Whether `value` has at least what `wanted` has.
-pub(super) fn includes(value: &Value, wanted: &Value) -> bool {
+pub(crate) fn includes(value: &Value, wanted: &Value) -> bool {
     match (value, wanted) {
         (Value::Object(_), Value::Object(wanted)) => {
             wanted.iter().all(|(name, member)| match crate::server::facts::get(value, name) {
@@ -53,7 +53,7 @@ pub(super) fn includes(value: &Value, wanted: &Value) -> bool {
 }
 
 /// What a pointer with `*` reaches: each place, and the value there if there is one. Nothing where a `*` has no elements.
-pub(super) fn reach<'a>(value: &'a Value, pointer: &str) -> Vec<(String, Option<&'a Value>)> {
+pub(crate) fn reach<'a>(value: &'a Value, pointer: &str) -> Vec<(String, Option<&'a Value>)> {
     let mut reached = vec![(String::new(), Some(value))];
     let tokens = pointer.strip_prefix('/').map(|rest| rest.split('/')).into_iter().flatten();
     for token in tokens {
