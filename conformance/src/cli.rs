@@ -2,6 +2,7 @@
 
 mod identities;
 mod matrix;
+mod merge;
 mod reporting;
 
 use std::ffi::OsString;
@@ -26,6 +27,8 @@ Exit codes: 0 nothing failed; 1 something failed; 2 usage; 3 the harness broke";
 enum Command {
     /// Run the provisioner against the mock: settings x authentication x update method x profile x scenario
     Matrix(matrix::Matrix),
+    /// Make one report of the shards of a run
+    Merge(merge::Merge),
     /// Write made-up users in the shape of PingOne's, one JSON object a line
     Identities(identities::Identities),
     /// Print a completion script
@@ -48,6 +51,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     };
     let result = match arguments.command {
         Command::Matrix(matrix) => matrix.run(),
+        Command::Merge(merge) => merge.run(),
         Command::Identities(identities) => identities.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
