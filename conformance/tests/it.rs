@@ -8,6 +8,8 @@ mod cli;
 mod matrix;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/reports.rs"]
+mod reports;
 #[path = "it/sequences.rs"]
 mod sequences;
 #[path = "it/wire.rs"]
