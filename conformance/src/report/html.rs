@@ -64,7 +64,7 @@ fn head(page: &mut String, report: &Report) {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
          <title>{} – conformance of {}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#main\">Skip to the results</a>\n",
+         <a class=\"skip-link\" href=\"#main\">Skip to the results</a>\n",
         hash(STYLE),
         hash(SCRIPT),
         inline(&headline(report).0),
@@ -224,7 +224,13 @@ fn points(page: &mut String, report: &Report) {
 fn point(page: &mut String, Point { mend, subject, cases }: &Point<'_>) {
     let level = cases.first().map(|case| case.level);
     let class = if cases.iter().any(|case| case.verdict == Verdict::Fail) { "fail" } else { "warn" };
-    append!(*page, "<li><p class=\"mend\">{}</p><p class=\"about\">", inline(mend));
+    append!(*page, "<li><p class=\"mend\">{}</p>", escape::prose(mend));
+    let because = cases.first().and_then(|case| case.because.as_deref()).filter(|because| because != mend);
+    if let Some(because) = because {
+        let now = if cases.len() > 1 { "For instance" } else { "Now" };
+        append!(*page, "<p class=\"why\">{now}: {}</p>", escape::prose(&plain::cut(because, 400)));
+    }
+    page.push_str("<p class=\"about\">");
     if let Some(level) = level {
         append!(*page, "<span class=\"badge {class}\">{}</span> ", words::level(level));
     }
@@ -235,7 +241,7 @@ fn point(page: &mut String, Point { mend, subject, cases }: &Point<'_>) {
             *page,
             "{separator}<a href=\"#{}\">{}</a>",
             attribute(&escape::fragment(&case.id)),
-            inline(&case.title)
+            escape::prose(&case.title)
         );
     }
     if let Some(more) = cases.len().checked_sub(5).filter(|more| *more > 0) {

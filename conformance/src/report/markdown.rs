@@ -58,20 +58,22 @@ pub fn write(report: &Report) -> String {
 
 fn head(report: &Report) -> String {
     let summary = &report.summary;
-    let headline = if summary.error > 0 {
-        format!("❌ {} broke off", words::count(summary.error, words::noun(report)))
-    } else if summary.fail > 0 {
-        format!(
-            "❌ {} of {} failed",
-            plain::number(summary.fail),
-            words::count(summary.total(), words::noun(report))
-        )
+    let noun = words::noun(report);
+    let headline = if summary.fail > 0 {
+        let broke = if summary.error > 0 {
+            format!(", {} broke off", plain::number(summary.error))
+        } else {
+            String::new()
+        };
+        format!("❌ {} of {} failed{broke}", plain::number(summary.fail), words::count(summary.total(), noun))
+    } else if summary.error > 0 {
+        format!("💥 {} broke off", words::count(summary.error, noun))
     } else if summary.stale > 0 {
         "❌ the baseline has stale entries".to_owned()
     } else if summary.warn > 0 {
-        format!("⚠️ {} passed, with warnings", words::count(summary.pass, words::noun(report)))
+        format!("⚠️ {} passed, with warnings", words::count(summary.pass, noun))
     } else {
-        format!("✅ {} passed", words::count(summary.pass, words::noun(report)))
+        format!("✅ {} passed", words::count(summary.pass, noun))
     };
     let counts: Vec<String> = words::counts(summary).into_iter().map(|(_, text)| text).collect();
     let mut about = vec![code(&report.subject)];
@@ -188,20 +190,18 @@ fn html(text: &str) -> String {
             other => safe.push(other),
         }
     }
-    safe
+    // Nor are links looked for.
+    safe.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
 
-/// Words as words: no mark-up, no links, and nobody is called by `@` or `#`.
+/// Words as words: no mark-up, no links, and nobody is called by `@` or `#`. What is quoted as code is code.
 fn prose(text: &str) -> String {
-    let mut safe = String::new();
-    for character in html(text).chars() {
-        safe.push(character);
-    }
-    // A mention is looked for in the rendered text: something has to stand in between.
-    safe.replace("&#64;", "&#64;&#8203;")
-        .replace("&#35;", "&#35;&#8203;")
-        .replace("://", "&#58;//")
-        .replace("www.", "www&#46;")
+    words::with_code(
+        text,
+        // A mention is looked for in the rendered text: something has to stand in between.
+        |words| html(words).replace("&#64;", "&#64;&#8203;").replace("&#35;", "&#35;&#8203;"),
+        code,
+    )
 }
 
 fn longest_run(text: &str, of: char) -> usize {

@@ -250,3 +250,17 @@ pub fn phrase(status: u16) -> &'static str {
         .and_then(|status| status.canonical_reason())
         .unwrap_or_default()
 }
+
+/// A text whose parts between backticks are written otherwise than the rest.
+pub fn with_code(text: &str, words: impl Fn(&str) -> String, code: impl Fn(&str) -> String) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        // One of them has no other.
+        return words(text);
+    }
+    let mut written = String::new();
+    for (at, part) in parts.into_iter().enumerate() {
+        written.push_str(&if at % 2 == 0 { words(part) } else { code(part) });
+    }
+    written
+}

@@ -35,10 +35,10 @@ pub(super) fn open(page: &mut String, case: &CaseResult) {
         escape::id(&case.id),
         case.level.as_str(),
         attribute(&case.spec.document),
-        inline(&case.title),
+        escape::prose(&case.title),
     );
     if let Some(because) = &case.because {
-        append!(*page, "<span class=\"because\">{}</span>", inline(&plain::cut(because, 400)));
+        append!(*page, "<span class=\"because\">{}</span>", escape::prose(&plain::cut(because, 400)));
     }
     append!(
         *page,
@@ -52,7 +52,7 @@ pub(super) fn open(page: &mut String, case: &CaseResult) {
 pub(super) fn write(page: &mut String, report: &Report, case: &CaseResult, budget: &mut usize) {
     open(page, case);
     if let Some(known) = &case.known {
-        append!(*page, "<p class=\"known\"><b>Known:</b> {}", inline(&known.reason));
+        append!(*page, "<p class=\"known\"><b>Known:</b> {}", escape::prose(&known.reason));
         if let Some(link) =
             known.link.as_deref().filter(|it| it.starts_with("https://") || it.starts_with("http://"))
         {
@@ -66,10 +66,10 @@ pub(super) fn write(page: &mut String, report: &Report, case: &CaseResult, budge
         page.push_str("</p>\n");
     }
     if let Some(mend) = &case.mend {
-        append!(*page, "<div class=\"mend\"><h4>What to mend</h4><p>{}</p></div>\n", inline(mend));
+        append!(*page, "<div class=\"mend\"><h4>What to mend</h4><p>{}</p></div>\n", escape::prose(mend));
     }
     if let Some(because) = &case.because {
-        append!(*page, "<h4>Why it {}</h4><p>{}</p>\n", failed(case.verdict), inline(because));
+        append!(*page, "<h4>Why it {}</h4><p>{}</p>\n", failed(case.verdict), escape::prose(because));
     }
     requirement(page, case);
     sides(page, case);
@@ -107,7 +107,7 @@ pub(super) fn requirement(page: &mut String, case: &CaseResult) {
     append!(
         *page,
         "<h4>What is required</h4><p>{} <span class=\"place\">{place}, {} ({how})</span></p>\n",
-        inline(&case.requirement),
+        escape::prose(&case.requirement),
         words::level(case.level),
     );
 }

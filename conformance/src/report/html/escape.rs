@@ -1,10 +1,15 @@
 //! Text in a page.
 
-use crate::report::plain;
+use crate::report::{plain, words};
 
 /// Text within a line.
 pub(super) fn inline(text: &str) -> String {
     entities(&plain::one_line(text))
+}
+
+/// Text within a line; what is quoted as code is code.
+pub(super) fn prose(text: &str) -> String {
+    words::with_code(text, inline, |code| format!("<code>{}</code>", inline(code)))
 }
 
 /// Text with its line breaks, within `<pre>`.

@@ -110,7 +110,7 @@ fn check_page(page: &str, own: &[(String, String)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_gets_out(text in hostile()) {

@@ -21,6 +21,8 @@ fn shards(report: &Report, of: usize) -> Vec<(String, Report)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn shards_make_the_whole(of in 1_usize..15, reversed in any::<bool>()) {
         let whole = sample::report();

@@ -103,7 +103,7 @@ fn plant(place: usize, secret: &str) -> Report {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_planted_secret_is_nowhere(place in 0_usize..9, secret in "[A-Za-z0-9][A-Za-z0-9+/=$&\"'%<. -]{6,40}[A-Za-z0-9]") {
