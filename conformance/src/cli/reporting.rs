@@ -125,7 +125,7 @@ impl Choice {
     }
 
     /// Prints the ids of what was chosen.
-    pub(super) fn print(&self, kind: &str, ids: &[String], json: bool) -> Result<Exit, Complaint> {
+    pub(super) fn print(kind: &str, ids: &[String], json: bool) -> Result<Exit, Complaint> {
         let mut list = String::new();
         for id in ids {
             if json {

@@ -47,7 +47,7 @@ pub fn annotations(report: &Report) -> String {
             plain::one_line(because),
             plain::lines(&mend),
             words::level(case.level),
-            words::spec(&case.spec)
+            plain::one_line(&words::spec(&case.spec))
         );
         append!(text, "::{kind} title={}::{}\n", property(&plain::one_line(&case.id)), data(&message));
     }

@@ -39,7 +39,7 @@ pub fn write(report: &Report) -> String {
     points(&mut page, report);
     toolbar(&mut page, report);
     details(&mut page, report, &told, left_over.len());
-    rest::write(&mut page, report, quiet);
+    rest::write(&mut page, report, &quiet);
     page.push_str("</main>\n");
     foot(&mut page, report);
     append!(page, "<script>{SCRIPT}</script>\n</body>\n</html>\n");
@@ -204,9 +204,16 @@ fn points(page: &mut String, report: &Report) {
     if points.is_empty() {
         return;
     }
-    page.push_str("<section class=\"points\" aria-labelledby=\"points\"><h2 id=\"points\">What to mend, in this order</h2>\n<ol>");
+    let all_say_how = points.iter().all(|point| point.cases.iter().all(|case| case.mend.is_some()));
+    append!(
+        *page,
+        "<section class=\"points\" aria-labelledby=\"points\"><h2 id=\"points\">{}</h2>\n<ol>",
+        if all_say_how { "What to mend, in this order" } else { "What is wrong, the most important first" }
+    );
     let (first, more) = points.split_at(points.len().min(POINTS));
-    first.iter().for_each(|it| point(page, it));
+    for it in first {
+        point(page, it);
+    }
     page.push_str("</ol>\n");
     if !more.is_empty() {
         append!(
@@ -215,7 +222,9 @@ fn points(page: &mut String, report: &Report) {
             words::count(more.len(), "further point"),
             first.len() + 1
         );
-        more.iter().for_each(|it| point(page, it));
+        for it in more {
+            point(page, it);
+        }
         page.push_str("</ol></details>\n");
     }
     page.push_str("</section>\n");

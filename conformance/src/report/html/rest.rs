@@ -11,7 +11,7 @@ use crate::report::{CaseResult, Report, plain, words};
 /// So many are elements of the page. More are data, and become elements when somebody looks for them.
 const ELEMENTS: usize = 1_500;
 
-pub(super) fn write(page: &mut String, report: &Report, cases: Vec<&CaseResult>) {
+pub(super) fn write(page: &mut String, report: &Report, cases: &[&CaseResult]) {
     if cases.is_empty() {
         return;
     }
@@ -27,7 +27,7 @@ pub(super) fn write(page: &mut String, report: &Report, cases: Vec<&CaseResult>)
         words::count(cases.len(), noun)
     );
     let many = cases.len() > ELEMENTS;
-    for (subject, mut cases) in in_order(&cases) {
+    for (subject, mut cases) in in_order(cases) {
         cases.sort_by(|a, b| a.id.cmp(&b.id));
         append!(
             *page,
@@ -50,7 +50,7 @@ pub(super) fn write(page: &mut String, report: &Report, cases: Vec<&CaseResult>)
         append!(
             *page,
             "<ul class=\"found\" id=\"found\" aria-label=\"Found\"></ul>\n<script type=\"application/json\" id=\"data\">{}</script>\n",
-            escape::data(&island(&cases).to_string())
+            escape::data(&island(cases).to_string())
         );
     }
     page.push_str("</section>\n");

@@ -100,7 +100,7 @@ fn large_runs_stay_small_pages() {
 fn every_format_is_written_of_nothing() {
     let nothing = Report::new("server", "https://h.example", Vec::new());
     for format in Format::ALL {
-        assert!(!format.write(&nothing).expect(format.as_str()).is_empty());
+        assert!(!format.write(&nothing).expect("it is written").is_empty());
         assert_eq!(format.as_str().parse(), Ok(format));
     }
     assert!(text::summary(&nothing, Paint::Plain).ends_with("nothing was run\n"));

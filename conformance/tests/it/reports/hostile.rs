@@ -43,7 +43,7 @@ fn report_with(text: &str) -> Report {
     report.stale.push(format!("{text}: {text}"));
     for case in &mut report.cases {
         case.title = format!("{} {text}", case.title);
-        case.requirement = text.to_owned();
+        text.clone_into(&mut case.requirement);
         case.spec.document = format!("{} {text}", case.spec.document);
         if case.verdict != Verdict::Pass {
             case.because = Some(text.to_owned());

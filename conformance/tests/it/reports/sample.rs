@@ -68,8 +68,8 @@ fn keeps_other_values() -> CaseResult {
         })
     };
     let mut case = case("rfc7644/3.5.2.1/add-keeps-other-values", Verdict::Fail);
-    case.title = "add to a multi-valued attribute keeps the values that are there".to_owned();
-    case.requirement = "An add to a multi-valued attribute joins the new values to those it has.".to_owned();
+    case.title = "add to a multi-valued attribute keeps the values that are there".into();
+    case.requirement = "An add to a multi-valued attribute joins the new values to those it has.".into();
     case.spec.also = vec!["RFC 7643 §2.4".to_owned()];
     case.because =
         Some("after the add, the value that was there is gone: `emails` has 1 value instead of 2".to_owned());
@@ -87,8 +87,8 @@ fn keeps_other_values() -> CaseResult {
 
 fn precedence() -> CaseResult {
     let mut case = case("rfc7644/3.4.2.2/and-binds-tighter-than-or", Verdict::Fail);
-    case.title = "`and` binds tighter than `or`".to_owned();
-    case.requirement = "In a filter without parentheses, `and` is worked out before `or`.".to_owned();
+    case.title = "`and` binds tighter than `or`".into();
+    case.requirement = "In a filter without parentheses, `and` is worked out before `or`.".into();
     case.because = Some("the filter found 1 user instead of 2".to_owned());
     case.mend = Some("Give `and` the higher precedence in the filter's grammar.".to_owned());
     case.expected = json!({ "totalResults": 2 });
@@ -105,7 +105,7 @@ fn precedence() -> CaseResult {
 
 fn broken() -> CaseResult {
     let mut case = case("rfc7644/3.6/deleted-is-gone", Verdict::Error);
-    case.title = "what was deleted is not found any more".to_owned();
+    case.title = "what was deleted is not found any more".into();
     case.because = Some("the connection was closed before an answer came".to_owned());
     let mut exchange = exchange("DELETE", "/Users/2819c223", Value::Null, 0, Value::Null);
     exchange.response = None;
@@ -117,8 +117,8 @@ fn broken() -> CaseResult {
 fn warning() -> CaseResult {
     let mut case = case("rfc7644/3.1/media-type", Verdict::Warn);
     case.level = Level::Should;
-    case.title = "answers are application/scim+json".to_owned();
-    case.requirement = "An answer says that it is SCIM by its media type.".to_owned();
+    case.title = "answers are application/scim+json".into();
+    case.requirement = "An answer says that it is SCIM by its media type.".into();
     case.because = Some("the answer's Content-Type is application/json".to_owned());
     case.mend = Some("Send Content-Type: application/scim+json.".to_owned());
     case.expected = json!("application/scim+json");
@@ -128,7 +128,7 @@ fn warning() -> CaseResult {
 
 fn known() -> CaseResult {
     let mut case = case("rfc7643/7/case-exact-is-true", Verdict::Fail);
-    case.title = "userName says that its case does not matter".to_owned();
+    case.title = "userName says that its case does not matter".into();
     case.because = Some("caseExact is true".to_owned());
     case.known = Some(Known {
         reason: "the directory behind it compares exactly".to_owned(),
@@ -158,7 +158,7 @@ pub(crate) fn report() -> Report {
     ];
     cases.sort_by(|a, b| a.id.cmp(&b.id));
     let mut report = Report::new("server", "https://scim.vendor.example/v2", cases);
-    report.version = "0.1.0".to_owned();
+    report.version = "0.1.0".into();
     report.seed = 7;
     report.milliseconds = 431;
     report.facts.insert("patch".to_owned(), "supported".to_owned());
