@@ -1,9 +1,13 @@
 //! The command line.
 
+mod cases;
+mod explain;
 mod identities;
 mod matrix;
 mod merge;
+mod probe;
 mod reporting;
+mod server;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -29,6 +33,14 @@ enum Command {
     Matrix(matrix::Matrix),
     /// Make one report of the shards of a run
     Merge(merge::Merge),
+    /// Judge a SCIM server against the RFCs
+    Server(server::Server),
+    /// Find out what an endpoint does with partial updates, and what that means for a PingOne connection
+    Probe(probe::Probe),
+    /// List the cases of `server`, or print the JSON Schema of case files
+    Cases(cases::Cases),
+    /// Say what a case asks for, where that stands, and how it is tried
+    Explain(explain::Explain),
     /// Write made-up users in the shape of PingOne's, one JSON object a line
     Identities(identities::Identities),
     /// Print a completion script
@@ -52,6 +64,10 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let result = match arguments.command {
         Command::Matrix(matrix) => matrix.run(),
         Command::Merge(merge) => merge.run(),
+        Command::Server(server) => server.run(),
+        Command::Probe(probe) => probe.run(),
+        Command::Cases(cases) => cases.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Identities(identities) => identities.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -11,10 +11,13 @@ macro_rules! append {
     };
 }
 
+pub mod case;
 pub mod cli;
 pub mod exit;
 pub mod identities;
 pub mod matrix;
+pub mod probe;
 pub mod report;
 pub mod select;
+pub mod server;
 pub mod wire;

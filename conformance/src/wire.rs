@@ -1,3 +1,7 @@
-//! The way to a subject: a client that records what it sent and what came, redacted.
+//! The way to a subject: a client that says what it sent and what came.
+//!
+//! Credentials are out of what it records from the start; the rest of what must not be shown is
+//! [`crate::report::redact`]'s.
 
+pub mod client;
 pub mod exchange;

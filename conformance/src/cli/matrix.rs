@@ -22,6 +22,9 @@ characters. Names: id, kind (matrix, sequence, refusal, credentials), setting, a
 the options create, update, disable, deprovision, rule-deletion (on, off) and remove-action (delete, disable). \
 Example: 'profile=no-partial-update & scenario=left-scope & !method=put'";
 
+/// Ids and jitter follow from it.
+const DEFAULT_SEED: u64 = 1;
+
 #[derive(Debug, Args)]
 #[command(mut_arg("select", |select| select.long_help(SELECT_HELP)))]
 pub(super) struct Matrix {
@@ -75,6 +78,7 @@ impl Matrix {
         }
         let mut report = cases::report(&cells, &results, took);
         choice.note(&mut report);
+        report.seed = choice.seed.unwrap_or(DEFAULT_SEED);
         ending.finish(report, Cell::all().iter().map(Cell::id))
     }
 
@@ -105,6 +109,7 @@ impl Matrix {
             progress.set_style(style);
         }
         progress.set_message("0 failed");
+        let seed = choice.seed.unwrap_or(DEFAULT_SEED);
         let mut failed = 0;
         let mut trouble = Ok(());
         let told = |cell: &Cell, played: &Played| {
@@ -118,7 +123,7 @@ impl Matrix {
             }
         };
         let played = runtime
-            .block_on(run::run(cells, jobs, choice.seed, told))
+            .block_on(run::run(cells, jobs, seed, told))
             .map_err(|error| Complaint::broken(error.to_string()));
         progress.finish_and_clear();
         trouble.and(played)

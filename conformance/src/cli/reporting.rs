@@ -43,8 +43,8 @@ pub(super) struct Choice {
     #[arg(long)]
     pub(super) list: bool,
     /// The same seed makes the same run
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(super) seed: u64,
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
 }
 
 /// How binding a requirement must be to be judged.
@@ -142,7 +142,6 @@ impl Choice {
 
     /// Writes into a report what was chosen.
     pub(super) fn note(&self, report: &mut Report) {
-        report.seed = self.seed;
         report.shard = self.shard.map(|shard| shard.to_string());
         if let Some(select) = &self.select {
             report.facts.insert(SELECTED.to_owned(), select.clone());

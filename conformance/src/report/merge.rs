@@ -115,11 +115,15 @@ pub fn merge(reports: Vec<(String, Report)>) -> Result<Report, MergeError> {
 
 fn join(mut merged: Report, other: Report) -> Report {
     merged.milliseconds += other.milliseconds;
-    for (name, fact) in other.facts {
-        let known = merged.facts.entry(name).or_insert_with(|| fact.clone());
-        if !known.split(" / ").any(|said| said == fact) {
-            append!(*known, " / {fact}");
+    if merged.seed != other.seed {
+        // There is no one number that repeats them all.
+        for seed in [merged.seed, other.seed].into_iter().filter(|seed| *seed != 0) {
+            tell(&mut merged.facts, "seeds", &seed.to_string());
         }
+        merged.seed = 0;
+    }
+    for (name, fact) in other.facts {
+        tell(&mut merged.facts, &name, &fact);
     }
     for stale in other.stale {
         if !merged.stale.contains(&stale) {
@@ -129,15 +133,22 @@ fn join(mut merged: Report, other: Report) -> Report {
     merged
 }
 
+/// Writes down a fact, beside what was said before.
+fn tell(facts: &mut BTreeMap<String, String>, name: &str, fact: &str) {
+    let known = facts.entry(name.to_owned()).or_insert_with(|| fact.to_owned());
+    if !known.split(" / ").any(|said| said == fact) {
+        append!(*known, " / {fact}");
+    }
+}
+
 fn of_one_run(reports: &[(String, Report)]) -> Result<(), MergeError> {
     let Some(((first, ours), others)) = reports.split_first() else { return Err(MergeError::Nothing) };
     type Property = fn(&Report) -> String;
-    let properties: [(&'static str, Property); 5] = [
+    let properties: [(&'static str, Property); 4] = [
         ("schemaVersion", |report| report.schema_version.to_string()),
         ("suite", |report| report.suite.clone()),
         ("subject", |report| report.subject.clone()),
         ("version", |report| report.version.clone()),
-        ("seed", |report| report.seed.to_string()),
     ];
     for (second, theirs) in others {
         for (what, property) in properties {

@@ -1,4 +1,4 @@
-//! What was sent and what came, fit to be shown: secrets are out of it from the start.
+//! What was sent and what came.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

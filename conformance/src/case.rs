@@ -1,0 +1,80 @@
+//! Cases as data: what is sent to a subject, and what may come back.
+//!
+//! A case file is TOML, described in `fixtures/cases/README.md`. [`file`] is its form as written, which also gives the
+//! JSON Schema; loading turns it into the types here, in which contradictions cannot be said. Judging is [`crate::server`]'s.
+
+pub mod describe;
+pub mod expect;
+pub mod file;
+pub mod load;
+pub mod need;
+pub mod step;
+pub mod template;
+
+use crate::case::need::Need;
+use crate::case::step::Step;
+use crate::report::{Level, Spec};
+use crate::select::Selectable;
+
+/// One case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// `<document>/<section>/<slug>`.
+    pub id: String,
+    /// What holds.
+    pub title: String,
+    /// Of the requirement as a whole.
+    pub level: Level,
+    /// In own words.
+    pub requirement: String,
+    /// Where it stands.
+    pub spec: Spec,
+    /// What the subject's author does about a failure.
+    pub mend: Option<String>,
+    /// What must be advertised.
+    pub needs: Vec<Need>,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// It looks at what others change, so nothing else may run meanwhile.
+    pub alone: bool,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// What is done afterwards, not judged.
+    pub clean_up: Vec<Step>,
+}
+
+/// The documents that cases cite: folder, and name.
+pub const DOCUMENTS: [(&str, &str); 6] = [
+    ("rfc7643", "RFC 7643"),
+    ("rfc7644", "RFC 7644"),
+    ("rfc9865", "RFC 9865"),
+    ("seed", "PingOne, Creating an Aquera connection"),
+    ("ipsie", "IPSIE AL1 SCIM"),
+    ("interop", "draft-zollner-scim-interop-profile"),
+];
+
+impl Selectable for Case {
+    fn properties() -> Vec<(&'static str, Vec<String>)> {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        vec![
+            ("id", Vec::new()),
+            ("document", words(&DOCUMENTS.map(|(folder, _)| folder))),
+            ("section", Vec::new()),
+            ("level", words(&["must", "should", "may"])),
+            ("tag", Vec::new()),
+            ("needs", Vec::new()),
+        ]
+    }
+
+    fn has(&self, name: &str, fits: &dyn Fn(&str) -> bool) -> bool {
+        match name {
+            "id" => fits(&self.id),
+            "document" => self.id.split('/').next().is_some_and(fits),
+            "section" => fits(&self.spec.section),
+            "level" => fits(self.level.as_str()),
+            "tag" => self.tags.iter().any(|tag| fits(tag)),
+            "needs" => self.needs.iter().any(|need| fits(&need.to_string())),
+            _ => false,
+        }
+    }
+}

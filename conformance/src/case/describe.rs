@@ -1,0 +1,170 @@
+//! A case in words, for people who want to know what is asked of them.
+
+use crate::case::Case;
+use crate::case::expect::{
+    BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Listing, StatusSet,
+};
+use crate::case::step::{Action, Body, Step, WrongAuth};
+
+/// The case, its requirement and its steps, as text with lines of its own.
+pub fn describe(case: &Case) -> String {
+    let mut text = format!("{}  ({})\n{}\n\n", case.id, case.level.as_str(), case.title);
+    let mut places = vec![format!("{} §{}", case.spec.document, case.spec.section)];
+    places.extend(case.spec.also.iter().cloned());
+    append!(text, "Required  {}\n          {}\n", case.requirement, places.join("; "));
+    if !case.needs.is_empty() {
+        let needs: Vec<_> = case.needs.iter().map(ToString::to_string).collect();
+        append!(text, "Needs     {}\n", needs.join(", "));
+    }
+    if !case.tags.is_empty() {
+        append!(text, "Tags      {}\n", case.tags.join(", "));
+    }
+    text.push_str("Steps\n");
+    for (index, step) in case.steps.iter().enumerate() {
+        self::step(&mut text, index + 1, step);
+    }
+    if let Some(mend) = &case.mend {
+        append!(text, "To mend   {mend}\n");
+    }
+    text
+}
+
+fn step(text: &mut String, number: usize, step: &Step) {
+    let named = if step.name == step.action.default_name() {
+        String::new()
+    } else {
+        format!(", called {}", step.name)
+    };
+    append!(*text, "  {number}. {}{named}\n", step.action.label());
+    let mut line = |what: &str, value: &str| append!(*text, "       {what} {value}\n");
+    for (name, value) in &step.query {
+        line("query", &format!("{name}={value}"));
+    }
+    for (name, value) in &step.headers {
+        line("header", &format!("{name}: {value}"));
+    }
+    if let Some(value) = &step.content_type {
+        line("header", &format!("Content-Type: {value}"));
+    }
+    if let Some(auth) = step.auth {
+        line(
+            "credentials",
+            match auth {
+                WrongAuth::None => "none",
+                WrongAuth::Wrong => "wrong ones",
+                WrongAuth::OtherScheme => "of another scheme",
+                WrongAuth::Malformed => "the scheme alone",
+            },
+        );
+    }
+    if let Some(body) = body(&step.action) {
+        line("body", &body);
+    }
+    if step.preparation {
+        line("expects", "2xx, or else the case is skipped");
+    } else if step.expect.is_empty() {
+        line("expects", "2xx");
+    }
+    for expectation in &step.expect {
+        line("expects", &expect(expectation));
+    }
+    if !step.unsupported.is_empty() {
+        let statuses: Vec<_> = step.unsupported.iter().map(ToString::to_string).collect();
+        line("or", &format!("{}: not advertised", statuses.join(", ")));
+    }
+}
+
+fn body(action: &Action) -> Option<String> {
+    let body = match action {
+        Action::Create { with, .. } => return with.as_ref().map(|with| format!("the smallest, with {with}")),
+        Action::Replace(_, body)
+        | Action::Patch(_, body)
+        | Action::Search(_, body)
+        | Action::Bulk(body)
+        | Action::Send { body, .. } => body,
+        Action::Read(_) | Action::Delete(_) | Action::List(_) | Action::Walk(..) => return None,
+    };
+    match body {
+        Body::None => None,
+        Body::Json(json) => Some(json.to_string()),
+        Body::With(json) => Some(format!("as last seen, with {json}")),
+        Body::Operations(json, None) => Some(format!("Operations {json}")),
+        Body::Operations(json, Some(most)) => Some(format!("Operations {json}, failOnErrors {most}")),
+        Body::Text(template) => Some(format!("{:?}", template.to_string())),
+    }
+}
+
+fn statuses(sets: &[StatusSet]) -> String {
+    sets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+/// An expectation in words.
+pub fn expect(expectation: &Expectation) -> String {
+    let mut text = check(&expectation.check);
+    if let Some(level) = expectation.level {
+        append!(text, " ({})", level.as_str());
+    }
+    text
+}
+
+fn check(check: &Check) -> String {
+    match check {
+        Check::Status(sets) => format!("status {}", statuses(sets)),
+        Check::Header(name, HeaderCheck::Present) => format!("a header {name}"),
+        Check::Header(name, HeaderCheck::Absent) => format!("no header {name}"),
+        Check::Header(name, HeaderCheck::Equals(value)) => format!("header {name}: {value}"),
+        Check::Header(name, HeaderCheck::StartsWith(value)) => format!("header {name}: {value}…"),
+        Check::MediaType => "Content-Type application/scim+json".to_owned(),
+        Check::Body(BodyKind::Empty) => "no body".to_owned(),
+        Check::Body(BodyKind::Any) => "a JSON body".to_owned(),
+        Check::Error { status, types, .. } if types.is_empty() => {
+            format!("a SCIM error {}", statuses(status))
+        }
+        Check::Error { status, types, .. } => {
+            format!("a SCIM error {} with scimType {}", statuses(status), types.join(" or "))
+        }
+        Check::List => "a ListResponse".to_owned(),
+        Check::Total(total) => format!("totalResults {total}"),
+        Check::Lists(listing, names) => {
+            let names = names.join(", ");
+            match listing {
+                Listing::All => format!("{names} in the list"),
+                Listing::Not => format!("{names} not in the list"),
+                Listing::Exactly if names.is_empty() => "an empty list".to_owned(),
+                Listing::Exactly => format!("exactly {names} in the list"),
+                Listing::InOrder => format!("{names} in the list, in this order"),
+            }
+        }
+        Check::Unchanged(name) => format!("{name} as it was"),
+        Check::Nowhere(text) => format!("nowhere {text}"),
+        Check::At { pointer, condition, if_present } => {
+            let place = pointer.to_string();
+            let place = if place.is_empty() { "the body".to_owned() } else { place };
+            let when = if *if_present { ", where present" } else { "" };
+            format!("{place} {}{when}", self::condition(condition))
+        }
+        Check::AnyOf(lists) => {
+            let lists: Vec<_> =
+                lists.iter().map(|list| list.iter().map(expect).collect::<Vec<_>>().join(" and ")).collect();
+            format!("one of: {}", lists.join("; or "))
+        }
+    }
+}
+
+fn condition(condition: &Condition) -> String {
+    match condition {
+        Condition::Equals(json) => format!("is {json}"),
+        Condition::EqualsIgnoringCase(text) => format!("is {text}, without case"),
+        Condition::Differs(json) => format!("is not {json}"),
+        Condition::OneOf(json) => format!("is one of {json}"),
+        Condition::Includes(json) => format!("has {json}"),
+        Condition::Lacks(json) => format!("has no {json}"),
+        Condition::Is(kind) => format!("is {}", kind.describe()),
+        Condition::Count(count) => format!("has {count} elements"),
+        Condition::AtLeast(bound) => format!("is at least {bound}"),
+        Condition::AtMost(bound) => format!("is at most {bound}"),
+        Condition::Unique => "holds nothing twice".to_owned(),
+        Condition::Sorted(Direction::Ascending) => "ascends".to_owned(),
+        Condition::Sorted(Direction::Descending) => "descends".to_owned(),
+    }
+}

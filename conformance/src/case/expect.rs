@@ -1,0 +1,205 @@
+//! What may come back.
+
+use crate::case::template::{JsonTemplate, Template};
+use crate::report::Level;
+
+/// One expectation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    /// Of the expectation, where it differs from the case's.
+    pub level: Option<Level>,
+    /// Plain words for the report.
+    pub why: Option<String>,
+    /// What must hold.
+    pub check: Check,
+}
+
+/// What must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Check {
+    /// The status is one of these.
+    Status(Vec<StatusSet>),
+    /// A header field, as plain text.
+    Header(String, HeaderCheck),
+    /// `application/scim+json`.
+    MediaType,
+    /// There is no body, or JSON.
+    Body(BodyKind),
+    /// A SCIM error.
+    Error {
+        /// One of these.
+        status: Vec<StatusSet>,
+        /// One of these; empty: any, or none.
+        types: Vec<String>,
+        /// How binding the type is.
+        types_level: Level,
+    },
+    /// A ListResponse.
+    List,
+    /// `totalResults`.
+    Total(u64),
+    /// Resources by name among `Resources`.
+    Lists(Listing, Vec<String>),
+    /// Equals what was last seen of the name before the step, `meta` aside.
+    Unchanged(String),
+    /// The text is nowhere in the body.
+    Nowhere(Template),
+    /// A value.
+    At {
+        /// JSON pointer with `*`.
+        pointer: Template,
+        /// What holds of it.
+        condition: Condition,
+        /// It also holds where there is no such value.
+        if_present: bool,
+    },
+    /// One of these lists holds as a whole.
+    AnyOf(Vec<Vec<Expectation>>),
+}
+
+/// Statuses that are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusSet {
+    /// This one.
+    Exactly(u16),
+    /// Those that start with this digit.
+    Class(u16),
+}
+
+impl StatusSet {
+    /// Whether a status is among them.
+    pub fn has(self, status: u16) -> bool {
+        match self {
+            Self::Exactly(wanted) => wanted == status,
+            Self::Class(digit) => status / 100 == digit,
+        }
+    }
+}
+
+impl std::fmt::Display for StatusSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exactly(status) => write!(f, "{status}"),
+            Self::Class(digit) => write!(f, "{digit}xx"),
+        }
+    }
+}
+
+/// What holds of a header field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HeaderCheck {
+    /// It is there.
+    Present,
+    /// It is not.
+    Absent,
+    /// It is this.
+    Equals(Template),
+    /// It starts with this.
+    StartsWith(Template),
+}
+
+/// Of what kind a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BodyKind {
+    /// There is none.
+    Empty,
+    /// JSON.
+    Any,
+}
+
+/// How resources are looked for among `Resources`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// Each of them.
+    All,
+    /// None of them.
+    Not,
+    /// These and no others.
+    Exactly,
+    /// Each, in this order.
+    InOrder,
+}
+
+/// What holds of a value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// The same.
+    Equals(JsonTemplate),
+    /// The same text, without case.
+    EqualsIgnoringCase(Template),
+    /// Something else.
+    Differs(JsonTemplate),
+    /// One of these.
+    OneOf(JsonTemplate),
+    /// Has at least this.
+    Includes(JsonTemplate),
+    /// Has no such element.
+    Lacks(JsonTemplate),
+    /// Is of this kind.
+    Is(Kind),
+    /// An array of so many.
+    Count(usize),
+    /// A number, or the length of an array, not below.
+    AtLeast(f64),
+    /// A number, or the length of an array, not above.
+    AtMost(f64),
+    /// No two elements are equal.
+    Unique,
+    /// What the pointer reaches comes in this order.
+    Sorted(Direction),
+}
+
+/// Kinds of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Neither missing, nor null, nor an empty array (RFC 7643 §2.5).
+    Present,
+    /// Missing, null or an empty array.
+    Absent,
+    /// Text.
+    String,
+    /// Text with something in it.
+    NonEmptyString,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number.
+    Integer,
+    /// An object.
+    Object,
+    /// An array.
+    Array,
+    /// `xsd:dateTime` with a time zone (RFC 7643 §2.3.5).
+    DateTime,
+    /// An absolute or relative URI.
+    Uri,
+}
+
+impl Kind {
+    /// In words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Present => "a value",
+            Self::Absent => "no value",
+            Self::String => "a string",
+            Self::NonEmptyString => "a string that is not empty",
+            Self::Boolean => "true or false",
+            Self::Integer => "a whole number",
+            Self::Object => "an object",
+            Self::Array => "an array",
+            Self::DateTime => "a date and time, as in 2026-05-04T10:00:00Z",
+            Self::Uri => "a URI",
+        }
+    }
+}
+
+/// Orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Smallest first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}

@@ -1,0 +1,152 @@
+//! What a subject must advertise for a case to be tried.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// A feature of ServiceProviderConfig.
+    Feature(Feature),
+    /// A resource type, or an extension, or with a path an attribute of it.
+    Schema {
+        /// As in `User`, `EnterpriseUser`.
+        name: String,
+        /// As in `name.givenName`; empty for the type itself.
+        path: Vec<String>,
+        /// As in `caseExact` and `false`.
+        characteristic: Option<(String, String)>,
+    },
+}
+
+/// The features of ServiceProviderConfig (RFC 7643 §5, RFC 9865 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feature {
+    /// `patch.supported`.
+    Patch,
+    /// `bulk.supported`.
+    Bulk,
+    /// `filter.supported`.
+    Filter,
+    /// `sort.supported`.
+    Sort,
+    /// `etag.supported`.
+    Etag,
+    /// `changePassword.supported`.
+    ChangePassword,
+    /// `pagination.cursor`.
+    Cursor,
+    /// `pagination.index`.
+    Index,
+}
+
+impl Feature {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Patch,
+        Self::Bulk,
+        Self::Filter,
+        Self::Sort,
+        Self::Etag,
+        Self::ChangePassword,
+        Self::Cursor,
+        Self::Index,
+    ];
+
+    /// The word in case files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Patch => "patch",
+            Self::Bulk => "bulk",
+            Self::Filter => "filter",
+            Self::Sort => "sort",
+            Self::Etag => "etag",
+            Self::ChangePassword => "change-password",
+            Self::Cursor => "cursor",
+            Self::Index => "index",
+        }
+    }
+
+    /// Where ServiceProviderConfig says it.
+    pub fn pointer(self) -> &'static str {
+        match self {
+            Self::Patch => "/patch/supported",
+            Self::Bulk => "/bulk/supported",
+            Self::Filter => "/filter/supported",
+            Self::Sort => "/sort/supported",
+            Self::Etag => "/etag/supported",
+            Self::ChangePassword => "/changePassword/supported",
+            Self::Cursor => "/pagination/cursor",
+            Self::Index => "/pagination/index",
+        }
+    }
+}
+
+impl FromStr for Need {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(feature) = Feature::ALL.into_iter().find(|feature| feature.as_str() == text) {
+            return Ok(Self::Feature(feature));
+        }
+        let (attribute, characteristic) = match text.split_once(':') {
+            None => (text, None),
+            Some((attribute, characteristic)) => {
+                let (name, value) = characteristic
+                    .split_once('=')
+                    .ok_or_else(|| format!("need `{text}`: expected NAME=VALUE after the colon"))?;
+                (attribute, Some((name.to_owned(), value.to_owned())))
+            }
+        };
+        let mut names = attribute.split('.').map(ToOwned::to_owned);
+        let name = names.next().unwrap_or_default();
+        if !name.starts_with(|c: char| c.is_ascii_uppercase()) {
+            let features = Feature::ALL.map(Feature::as_str).join(", ");
+            return Err(format!(
+                "need `{text}`: neither a feature ({features}) nor a resource type or schema, which start with a capital"
+            ));
+        }
+        let path: Vec<_> = names.collect();
+        if path.len() > 2
+            || path.iter().any(String::is_empty)
+            || (path.is_empty() && characteristic.is_some())
+        {
+            return Err(format!(
+                "need `{text}`: expected TYPE, TYPE.attribute or TYPE.attribute.subAttribute"
+            ));
+        }
+        Ok(Self::Schema { name, path, characteristic })
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Feature(feature) => f.write_str(feature.as_str()),
+            Self::Schema { name, path, characteristic } => {
+                f.write_str(name)?;
+                for part in path {
+                    write!(f, ".{part}")?;
+                }
+                characteristic.iter().try_for_each(|(name, value)| write!(f, ":{name}={value}"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needs_are_shown_as_written() {
+        for text in
+            ["patch", "change-password", "User", "User.name.givenName", "User.userName:caseExact=false"]
+        {
+            assert_eq!(text.parse::<Need>().expect("a need").to_string(), text);
+        }
+        for text in ["ptach", "User.", "User:caseExact=false", "User.a.b.c", "User.a:caseExact", ""] {
+            text.parse::<Need>().expect_err(text);
+        }
+    }
+}

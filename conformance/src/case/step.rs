@@ -1,0 +1,135 @@
+//! What is sent.
+
+use crate::case::expect::Expectation;
+use crate::case::template::{JsonTemplate, Template};
+
+/// One step of a case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// What is sent.
+    pub action: Action,
+    /// The name that keeps what is seen.
+    pub name: String,
+    /// Query parameters, in the order of their names.
+    pub query: Vec<(String, Template)>,
+    /// Header fields; an empty value takes one away.
+    pub headers: Vec<(String, Template)>,
+    /// `Content-Type` in place of `application/scim+json`.
+    pub content_type: Option<String>,
+    /// In place of the right credentials.
+    pub auth: Option<WrongAuth>,
+    /// Statuses that say that the subject does not have this.
+    pub unsupported: Vec<u16>,
+    /// If it fails, the case cannot be tried.
+    pub preparation: bool,
+    /// What may come back.
+    pub expect: Vec<Expectation>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// POST to the endpoint of a resource type.
+    Create {
+        /// As in `User`.
+        resource_type: String,
+        /// Merged over the smallest body.
+        with: Option<JsonTemplate>,
+        /// So many; none for a single one without a number.
+        count: Option<usize>,
+    },
+    /// GET of a name.
+    Read(String),
+    /// PUT of a name.
+    Replace(String, Body),
+    /// PATCH of a name.
+    Patch(String, Body),
+    /// DELETE of a name.
+    Delete(String),
+    /// GET of the endpoint of a resource type.
+    List(String),
+    /// POST to `.search` below an endpoint, or at the root (empty).
+    Search(String, Body),
+    /// Page after page of a resource type.
+    Walk(String, Paging),
+    /// POST to `/Bulk`.
+    Bulk(Body),
+    /// Anything else.
+    Send {
+        /// As in `GET`.
+        method: String,
+        /// Below the base URL, or absolute.
+        path: Template,
+        /// What is sent along.
+        body: Body,
+    },
+}
+
+/// The body of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// None.
+    None,
+    /// JSON.
+    Json(JsonTemplate),
+    /// Merged over what was last seen of the name.
+    With(JsonTemplate),
+    /// The operations of a PATCH, or of a bulk request that ends after so many errors.
+    Operations(JsonTemplate, Option<u32>),
+    /// Any text.
+    Text(Template),
+}
+
+/// How pages are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paging {
+    /// `startIndex` (RFC 7644 §3.4.2.4).
+    Index,
+    /// `cursor` (RFC 9865).
+    Cursor,
+}
+
+/// Credentials that must not let anyone in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrongAuth {
+    /// None at all.
+    None,
+    /// Of the right scheme, and wrong.
+    Wrong,
+    /// Of another scheme.
+    OtherScheme,
+    /// The scheme without what belongs after it.
+    Malformed,
+}
+
+impl Action {
+    /// The name that keeps what is seen, where none is given.
+    pub fn default_name(&self) -> &str {
+        match self {
+            Self::Create { .. } => "it",
+            Self::Read(name) | Self::Replace(name, _) | Self::Patch(name, _) | Self::Delete(name) => name,
+            Self::List(_) | Self::Search(..) | Self::Walk(..) | Self::Bulk(_) | Self::Send { .. } => "answer",
+        }
+    }
+
+    /// What it is called in reports, as in `patch ada`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Create { resource_type, count: Some(count), .. } => {
+                format!("create {count} {resource_type}s")
+            }
+            Self::Create { resource_type, .. } => format!("create a {resource_type}"),
+            Self::Read(name) => format!("read {name}"),
+            Self::Replace(name, _) => format!("replace {name}"),
+            Self::Patch(name, _) => format!("patch {name}"),
+            Self::Delete(name) => format!("delete {name}"),
+            Self::List(resource_type) => format!("list {resource_type}s"),
+            Self::Search(resource_type, _) if resource_type.is_empty() => "search everything".to_owned(),
+            Self::Search(resource_type, _) => format!("search {resource_type}s"),
+            Self::Walk(resource_type, _) => format!("walk through all {resource_type}s"),
+            Self::Bulk(_) => "bulk".to_owned(),
+            Self::Send { method, path, .. } => format!("{method} {path}"),
+        }
+    }
+}

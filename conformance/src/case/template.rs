@@ -1,0 +1,407 @@
+//! Texts and JSON with places to fill in: `{{ada/emails/0/value}}`, `{{ada.id}}`, `{{unique}}`.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// What stands between `{{` and `}}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `{{ada/name/givenName}}`: from what was last seen of a name. The pointer starts with `/`.
+    Field(String, String),
+    /// `{{ada.id}}` and the like.
+    Of(String, Property),
+    /// `{{User.path}}` where `User` is a resource type, or a name of the case: known when the case is checked.
+    Base,
+    /// `{{unique}}`, `{{unique:b}}`.
+    Unique(String),
+    /// `{{n}}`.
+    Number,
+    /// `{{EnterpriseUser}}`: the URN of a schema, by name.
+    Urn(String),
+}
+
+/// What a name has besides its representation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Property {
+    /// The resource's id.
+    Id,
+    /// Its path below the base URL.
+    Path,
+    /// Its absolute URL.
+    Location,
+    /// Its version: the ETag as last seen.
+    Version,
+}
+
+/// A text with places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Place(Place),
+}
+
+/// Why something cannot be filled in: the place names nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{{{{{0}}}}}` names nothing")]
+pub struct Unfilled(pub Place);
+
+/// Where the values come from.
+pub trait Values {
+    /// What a place stands for; none where it names nothing.
+    fn value(&self, place: &Place) -> Option<Value>;
+}
+
+impl Template {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// With what is wrong between the braces.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("{{") {
+            let (inside, behind) =
+                after.split_once("}}").ok_or_else(|| format!("`{{{{` without `}}}}` in `{text}`"))?;
+            if !before.is_empty() {
+                pieces.push(Piece::Text(before.to_owned()));
+            }
+            pieces.push(Piece::Place(Place::parse(inside)?));
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            pieces.push(Piece::Text(rest.to_owned()));
+        }
+        Ok(Self(pieces))
+    }
+
+    /// The places in it.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Place(place) => Some(place),
+            Piece::Text(_) => None,
+        })
+    }
+
+    /// The text with every place filled in.
+    ///
+    /// # Errors
+    /// With the first place that names nothing.
+    pub fn fill(&self, values: &dyn Values) -> Result<String, Unfilled> {
+        self.fill_with(values, |_, text| text)
+    }
+
+    /// The same; `dress` is given each value before it is put in.
+    ///
+    /// # Errors
+    /// With the first place that names nothing.
+    pub fn fill_with(
+        &self,
+        values: &dyn Values,
+        dress: impl Fn(&Place, String) -> String,
+    ) -> Result<String, Unfilled> {
+        let mut filled = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => filled.push_str(text),
+                Piece::Place(place) => {
+                    let value = values.value(place).ok_or_else(|| Unfilled(place.clone()))?;
+                    let text = match value {
+                        Value::String(text) => text,
+                        other => other.to_string(),
+                    };
+                    filled.push_str(&dress(place, text));
+                }
+            }
+        }
+        Ok(filled)
+    }
+
+    /// The JSON value that it is: of a single place what that stands for, else a text.
+    fn value(&self, values: &dyn Values) -> Result<Value, Unfilled> {
+        if let [Piece::Place(place)] = self.0.as_slice() {
+            return values.value(place).ok_or_else(|| Unfilled(place.clone()));
+        }
+        self.fill(values).map(Value::String)
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => f.write_str(text)?,
+                Piece::Place(place) => write!(f, "{{{{{place}}}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn parse(inside: &str) -> Result<Self, String> {
+        let word = |text: &str| {
+            let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            if !text.is_empty()
+                && text.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit()).chars().all(fine)
+            {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("`{text}` in `{{{{{inside}}}}}` is no name"))
+            }
+        };
+        if let Some((name, pointer)) = inside.split_once('/') {
+            return Ok(Self::Field(word(name)?, format!("/{pointer}")));
+        }
+        if let Some(label) = inside.strip_prefix("unique:") {
+            return Ok(Self::Unique(word(label)?));
+        }
+        match inside {
+            "unique" => return Ok(Self::Unique(String::new())),
+            "n" => return Ok(Self::Number),
+            "base" => return Ok(Self::Base),
+            _ => {}
+        }
+        let property = |text: &str| match text {
+            "id" => Some(Property::Id),
+            "path" => Some(Property::Path),
+            "location" => Some(Property::Location),
+            "version" => Some(Property::Version),
+            _ => None,
+        };
+        match inside.rsplit_once('.') {
+            Some((name, after)) => match property(after) {
+                Some(property) => Ok(Self::Of(word(name)?, property)),
+                None => Err(format!(
+                    "`{{{{{inside}}}}}`: after the dot comes id, path, location or version; fields are reached with a slash"
+                )),
+            },
+            None => Ok(Self::Urn(word(inside)?)),
+        }
+    }
+
+    /// The name of the case that it speaks of, if it does.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Field(name, _) | Self::Of(name, _) => Some(name),
+            Self::Base | Self::Unique(_) | Self::Number | Self::Urn(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(name, pointer) => write!(f, "{name}{pointer}"),
+            Self::Of(name, property) => {
+                let property = match property {
+                    Property::Id => "id",
+                    Property::Path => "path",
+                    Property::Location => "location",
+                    Property::Version => "version",
+                };
+                write!(f, "{name}.{property}")
+            }
+            Self::Base => f.write_str("base"),
+            Self::Unique(label) if label.is_empty() => f.write_str("unique"),
+            Self::Unique(label) => write!(f, "unique:{label}"),
+            Self::Number => f.write_str("n"),
+            Self::Urn(name) => f.write_str(name),
+        }
+    }
+}
+
+/// JSON with places in its names and strings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JsonTemplate {
+    /// Without any.
+    Literal(Value),
+    /// A string with places.
+    Text(Template),
+    /// With places in some element.
+    Array(Vec<JsonTemplate>),
+    /// With places in some name or member.
+    Object(Vec<(Template, JsonTemplate)>),
+}
+
+impl JsonTemplate {
+    /// Reads JSON text.
+    ///
+    /// # Errors
+    /// Where it is no JSON, or has a bad place.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let value = serde_json::from_str(text).map_err(|error| format!("not JSON ({error}): {text}"))?;
+        Self::of(value)
+    }
+
+    fn of(value: Value) -> Result<Self, String> {
+        let plain = |template: &Template| template.places().next().is_none();
+        Ok(match value {
+            Value::String(text) => {
+                let template = Template::parse(&text)?;
+                if plain(&template) { Self::Literal(Value::String(text)) } else { Self::Text(template) }
+            }
+            Value::Array(elements) => {
+                let elements = elements.into_iter().map(Self::of).collect::<Result<Vec<_>, _>>()?;
+                if elements.iter().all(|element| matches!(element, Self::Literal(_))) {
+                    Self::Literal(elements.into_iter().filter_map(Self::literal).collect())
+                } else {
+                    Self::Array(elements)
+                }
+            }
+            Value::Object(members) => {
+                let members = members
+                    .into_iter()
+                    .map(|(name, member)| Ok((Template::parse(&name)?, Self::of(member)?)))
+                    .collect::<Result<Vec<_>, String>>()?;
+                if members.iter().all(|(name, member)| plain(name) && matches!(member, Self::Literal(_))) {
+                    let members = members
+                        .into_iter()
+                        .filter_map(|(name, member)| Some((name.to_string(), member.literal()?)));
+                    Self::Literal(Value::Object(members.collect()))
+                } else {
+                    Self::Object(members)
+                }
+            }
+            other => Self::Literal(other),
+        })
+    }
+
+    fn literal(self) -> Option<Value> {
+        match self {
+            Self::Literal(value) => Some(value),
+            Self::Text(_) | Self::Array(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// The places in it.
+    pub fn places(&self) -> Vec<&Place> {
+        match self {
+            Self::Literal(_) => Vec::new(),
+            Self::Text(template) => template.places().collect(),
+            Self::Array(elements) => elements.iter().flat_map(Self::places).collect(),
+            Self::Object(members) => {
+                members.iter().flat_map(|(name, member)| name.places().chain(member.places())).collect()
+            }
+        }
+    }
+
+    /// The JSON with every place filled in.
+    ///
+    /// # Errors
+    /// With the first place that names nothing.
+    pub fn fill(&self, values: &dyn Values) -> Result<Value, Unfilled> {
+        Ok(match self {
+            Self::Literal(value) => value.clone(),
+            Self::Text(template) => template.value(values)?,
+            Self::Array(elements) => {
+                elements.iter().map(|element| element.fill(values)).collect::<Result<_, _>>()?
+            }
+            Self::Object(members) => {
+                let members = members
+                    .iter()
+                    .map(|(name, member)| Ok((name.fill(values)?, member.fill(values)?)))
+                    .collect::<Result<Map<_, _>, _>>()?;
+                Value::Object(members)
+            }
+        })
+    }
+}
+
+impl fmt::Display for JsonTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(value) => write!(f, "{value}"),
+            Self::Text(template) => write!(f, "{}", Value::from(template.to_string())),
+            Self::Array(elements) => {
+                f.write_str("[")?;
+                for (index, element) in elements.iter().enumerate() {
+                    let comma = if index > 0 { "," } else { "" };
+                    write!(f, "{comma}{element}")?;
+                }
+                f.write_str("]")
+            }
+            Self::Object(members) => {
+                f.write_str("{")?;
+                for (index, (name, member)) in members.iter().enumerate() {
+                    let comma = if index > 0 { "," } else { "" };
+                    write!(f, "{comma}{}:{member}", Value::from(name.to_string()))?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    struct Fixed;
+
+    impl Values for Fixed {
+        fn value(&self, place: &Place) -> Option<Value> {
+            match place {
+                Place::Field(name, pointer) if name == "ada" => {
+                    json!({ "active": true, "userName": "ada" }).pointer(pointer).cloned()
+                }
+                Place::Of(_, Property::Id) => Some(json!("4711")),
+                Place::Unique(label) => Some(json!(format!("u-{label}"))),
+                Place::Number => Some(json!(3)),
+                Place::Urn(_) => Some(json!("urn:x")),
+                _ => None,
+            }
+        }
+    }
+
+    #[test]
+    fn places_are_filled_in_and_shown_as_written() {
+        #[track_caller]
+        fn check(text: &str, filled: &str) {
+            let template = Template::parse(text).expect("a template");
+            assert_eq!(template.to_string(), text);
+            assert_eq!(template.fill(&Fixed).expect("all places filled"), filled);
+        }
+        check("plain", "plain");
+        check("/Users/{{ada.id}}", "/Users/4711");
+        check("{{u.2.id}}", "4711");
+        check(
+            r#"userName eq "{{ada/userName}}" and x eq "{{unique:b}}""#,
+            r#"userName eq "ada" and x eq "u-b""#,
+        );
+        check("n{{n}}{{unique}}", "n3u-");
+    }
+
+    #[test]
+    fn json_keeps_the_kind_of_a_lone_place() {
+        let template =
+            JsonTemplate::parse(r#"{"a": "{{ada/active}}", "b": ["x{{n}}", 1], "{{Ext}}": {"c": null}}"#)
+                .expect("a template");
+        let filled = template.fill(&Fixed).expect("all places filled");
+        assert_eq!(filled, json!({ "a": true, "b": ["x3", 1], "urn:x": { "c": null } }));
+        assert_eq!(template.places().len(), 3);
+        assert_eq!(template.to_string(), r#"{"a":"{{ada/active}}","b":["x{{n}}",1],"{{Ext}}":{"c":null}}"#);
+    }
+
+    #[test]
+    fn what_names_nothing_is_told() {
+        let template = Template::parse("{{eve/userName}}").expect("a template");
+        assert_eq!(
+            template.fill(&Fixed).expect_err("nothing").to_string(),
+            "`{{eve/userName}}` names nothing"
+        );
+    }
+
+    #[test]
+    fn bad_places_are_refused() {
+        for text in ["{{ada", "{{}}", "{{ada.name}}", "{{a b}}", "{{unique:}}"] {
+            Template::parse(text).expect_err(text);
+        }
+        JsonTemplate::parse("{").expect_err("no JSON");
+    }
+}

@@ -1,0 +1,67 @@
+//! `conformance explain`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::case::describe;
+use crate::cli::{Complaint, cases, say};
+use crate::exit::Exit;
+use crate::matrix::cell::Cell;
+use crate::report::Report;
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// Of a case of `server` or a cell of `matrix`
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Also say how it ended in this JSON report
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Case files in place of those built in
+    #[arg(long, value_name = "DIR")]
+    cases: Option<PathBuf>,
+}
+
+impl Explain {
+    pub(super) fn run(&self) -> Result<Exit, Complaint> {
+        let ended = self.report.as_ref().map(|file| ended(file, &self.id)).transpose()?;
+        let cases = cases::load(self.cases.as_deref())?;
+        let text = match cases.iter().find(|case| case.id == self.id) {
+            Some(case) => describe::describe(case),
+            None => match Cell::all().iter().find(|cell| cell.id() == self.id) {
+                Some(cell) => {
+                    format!("{}\n{}\n\nRun it alone: {}\n", cell.id(), cell.title(), cell.command())
+                }
+                None => {
+                    let ids = cases.iter().map(|case| case.id.as_str());
+                    let nearest = ids.min_by_key(|id| strsim::damerau_levenshtein(id, &self.id));
+                    return Err(Complaint::usage(format!(
+                        "nothing is called `{}`; the nearest is `{}`. All ids: conformance cases",
+                        self.id,
+                        nearest.unwrap_or_default()
+                    )));
+                }
+            },
+        };
+        say(&format!("{text}{}", ended.unwrap_or_default())).map(|()| Exit::Passed)
+    }
+}
+
+/// How a case ended in a report.
+fn ended(file: &std::path::Path, id: &str) -> Result<String, Complaint> {
+    let bad = |problem: String| Complaint::usage(format!("{}: {problem}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+    let report: Report =
+        serde_json::from_str(&text).map_err(|error| bad(format!("no report of conformance: {error}")))?;
+    let case = report.cases.iter().find(|case| case.id == id);
+    let case = case.ok_or_else(|| bad(format!("`{id}` is not in it")))?;
+    let mut text = format!("\nIn that report  {}\n", case.verdict.as_str());
+    if let Some(because) = &case.because {
+        append!(text, "Because         {because}\n");
+    }
+    if !case.expected.is_null() {
+        append!(text, "Expected        {}\nGot             {}\n", case.expected, case.actual);
+    }
+    Ok(text)
+}

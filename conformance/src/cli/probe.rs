@@ -1,0 +1,104 @@
+//! `conformance probe`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use tokio::sync::watch;
+
+use crate::cli::reporting::Reporting;
+use crate::cli::server::{Access, any_seed, interrupt, template};
+use crate::cli::{Complaint, say};
+use crate::exit::Exit;
+use crate::probe::experiment::{Options, probe};
+use crate::probe::fit::{Fit, fit};
+use crate::probe::{form, report};
+use crate::server;
+
+#[derive(Debug, Args)]
+pub(super) struct Probe {
+    /// The SCIM base URL, as in https://example.com/scim/v2
+    #[arg(value_name = "URL")]
+    url: String,
+    #[command(flatten)]
+    access: Access,
+    /// Write a profile of mock-aquera that behaves the same
+    #[arg(long, value_name = "FILE.toml")]
+    out: Option<PathBuf>,
+    /// So many forms at once
+    #[arg(long, value_name = "N", default_value = "4")]
+    jobs: NonZeroUsize,
+    /// Names of what is made follow from it; by default another one each time
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// A user to start from, as JSON; `{{unique}}` in it becomes a unique name
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    #[command(flatten)]
+    reporting: Reporting,
+}
+
+impl Probe {
+    pub(super) fn run(&self) -> Result<Exit, Complaint> {
+        let client = self.access.client(&self.url)?;
+        let blank = template(self.template.as_deref())?;
+        let seed = self.seed.unwrap_or_else(any_seed);
+        let ending = self.reporting.open(client.redactor())?;
+        if let Some(file) = &self.out {
+            // Found out now, not when everything has been tried.
+            std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(file)
+                .map_err(|error| Complaint::usage(format!("cannot write {}: {error}", file.display())))?;
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
+        let started = Instant::now();
+        let (findings, fitted, interrupted) = runtime.block_on(async {
+            let facts = server::facts(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
+            let (stopper, stop) = watch::channel(false);
+            tokio::spawn(interrupt(stopper));
+            let options = Options { jobs: self.jobs.get(), seed, blank, stop: stop.clone() };
+            let findings = probe(&client, &facts, &options).await;
+            let fitted = match &self.out {
+                Some(_) => Some(
+                    fit(&findings, stop.clone())
+                        .await
+                        .map_err(|error| Complaint::broken(error.to_string()))?,
+                ),
+                None => None,
+            };
+            let interrupted = *stop.borrow();
+            Ok::<_, Complaint>((findings, fitted, interrupted))
+        })?;
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if !self.reporting.json {
+            say(&format!("{}\n", report::text(&findings)))?;
+        }
+        if let (Some(file), Some(Fit { profile, differing, tries })) = (&self.out, &fitted) {
+            std::fs::write(file, profile.to_toml())
+                .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))?;
+            let same = form::FORMS.len() - differing.len();
+            let mut told = format!(
+                "{} answers {same} of {} forms as the endpoint does ({tries} profiles tried)\n",
+                file.display(),
+                form::FORMS.len()
+            );
+            if !differing.is_empty() {
+                append!(told, "not imitated: {}\n", differing.join(", "));
+            }
+            append!(told, "run it: mock-aquera --profile {}\n", file.display());
+            eprint!("{told}");
+        }
+        for case in report::report(&findings, seed, milliseconds).cases {
+            ending.tell("case", &case)?;
+        }
+        let exit = ending
+            .finish(report::report(&findings, seed, milliseconds), form::FORMS.iter().map(report::id))?;
+        Ok(if interrupted { Exit::Broken } else { exit })
+    }
+}

@@ -1,0 +1,215 @@
+//! `conformance server`.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::cli::reporting::{Choice, Reporting, Strictness};
+use crate::cli::{Complaint, cases};
+use crate::exit::Exit;
+use crate::report::CaseResult;
+use crate::server::{self, Options, facts::Blank};
+use crate::wire::client::{Client, Credentials, Manners};
+
+#[derive(Debug, Args)]
+pub(super) struct Server {
+    /// The SCIM base URL, as in https://example.com/scim/v2
+    #[arg(value_name = "URL", required_unless_present = "list")]
+    url: Option<String>,
+    #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    strictness: Strictness,
+    /// So many cases at once
+    #[arg(long, value_name = "N", default_value = "8")]
+    jobs: NonZeroUsize,
+    /// Leave what is made at the server, to look at it
+    #[arg(long)]
+    keep: bool,
+    /// A user to start from, as JSON; `{{unique}}` in it becomes a unique name
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// Case files in place of those built in
+    #[arg(long, value_name = "DIR")]
+    cases: Option<PathBuf>,
+    #[command(flatten)]
+    reporting: Reporting,
+}
+
+/// How to get to the subject.
+#[derive(Debug, Args)]
+pub(super) struct Access {
+    /// Send this token
+    #[arg(long, value_name = "TOKEN", env = "CONFORMANCE_BEARER", hide_env_values = true)]
+    bearer: Option<String>,
+    /// Send this user and password
+    #[arg(
+        long,
+        value_name = "USER:PASSWORD",
+        env = "CONFORMANCE_BASIC",
+        hide_env_values = true,
+        conflicts_with = "bearer"
+    )]
+    basic: Option<String>,
+    /// Send this header field with every request; repeatable
+    #[arg(long, value_name = "NAME:VALUE")]
+    header: Vec<String>,
+    /// Wait so many seconds for an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
+    timeout: f64,
+    /// Send at most so many requests a second
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
+    /// Send a request that was answered 429 again, so often, after the time that Retry-After says
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    retries: u32,
+    /// Trust the certificates of this PEM file and no others
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl Access {
+    /// A client for the service below a URL.
+    pub(super) fn client(&self, url: &str) -> Result<Client, Complaint> {
+        let credentials = match (&self.bearer, &self.basic) {
+            (Some(token), _) => Credentials::Bearer(token.clone()),
+            (None, Some(pair)) => {
+                let (user, password) =
+                    pair.split_once(':').ok_or_else(|| Complaint::usage("--basic wants USER:PASSWORD"))?;
+                Credentials::Basic { user: user.to_owned(), password: password.to_owned() }
+            }
+            (None, None) => Credentials::None,
+        };
+        let headers = self
+            .header
+            .iter()
+            .map(|field| {
+                let (name, value) =
+                    field.split_once(':').ok_or_else(|| Complaint::usage("--header wants NAME:VALUE"))?;
+                Ok((name.trim().to_owned(), value.trim().to_owned()))
+            })
+            .collect::<Result<_, Complaint>>()?;
+        let positive = |number: f64, option: &str| {
+            if number.is_finite() && number > 0.0 {
+                Ok(number)
+            } else {
+                Err(Complaint::usage(format!("{option} wants a number above 0")))
+            }
+        };
+        let certificates = self
+            .ca
+            .as_ref()
+            .map(|file| {
+                std::fs::read(file)
+                    .map_err(|error| Complaint::usage(format!("cannot read {}: {error}", file.display())))
+            })
+            .transpose()?;
+        let manners = Manners {
+            timeout: Duration::from_secs_f64(positive(self.timeout, "--timeout")?.min(86_400.0)),
+            rate: self.rate.map(|rate| positive(rate, "--rate")).transpose()?,
+            retries: self.retries,
+            headers,
+            certificates,
+            ..Manners::default()
+        };
+        Client::new(url, credentials, manners).map_err(|error| Complaint::usage(error.to_string()))
+    }
+}
+
+impl Server {
+    pub(super) fn run(&self) -> Result<Exit, Complaint> {
+        let all = cases::load(self.cases.as_deref())?;
+        let catalogue: Vec<_> = all.iter().map(|case| case.id.clone()).collect();
+        let judged = all.into_iter().filter(|case| self.strictness.takes(case.level)).collect();
+        let cases = self.choice.choose(judged)?;
+        if self.choice.list {
+            let ids: Vec<_> = cases.iter().map(|case| case.id.clone()).collect();
+            return Choice::print("case", &ids, self.reporting.json);
+        }
+        if cases.is_empty() {
+            return Err(Complaint::usage("no case is selected"));
+        }
+        let client = self.access.client(self.url.as_deref().unwrap_or_default())?;
+        let blank = template(self.template.as_deref())?;
+        let seed = self.choice.seed.unwrap_or_else(any_seed);
+        let ending = self.reporting.open(client.redactor())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
+        let progress = progress(cases.len());
+        let mut trouble = Ok(());
+        let (mut report, interrupted) = runtime.block_on(async {
+            let facts = server::facts(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
+            let (stopper, stop) = watch::channel(false);
+            tokio::spawn(interrupt(stopper));
+            let options = Options { jobs: self.jobs.get(), seed, keep: self.keep, blank, stop: stop.clone() };
+            let told = |case: &CaseResult| {
+                progress.inc(1);
+                if trouble.is_ok() {
+                    trouble = ending.tell("case", case);
+                }
+            };
+            let report = server::run(client, facts, &cases, options, told).await;
+            let interrupted = *stop.borrow();
+            Ok::<_, Complaint>((report, interrupted))
+        })?;
+        progress.finish_and_clear();
+        trouble?;
+        self.choice.note(&mut report);
+        if let Some(left) = report.facts.get("left behind") {
+            eprintln!("warning: the server did not delete {left}");
+        }
+        let exit = ending.finish(report, catalogue)?;
+        // Half a run proves nothing.
+        Ok(if interrupted { Exit::Broken } else { exit })
+    }
+}
+
+/// The bodies to start from, with a user out of a file.
+pub(super) fn template(file: Option<&Path>) -> Result<Blank, Complaint> {
+    let mut blank = Blank::default();
+    if let Some(file) = file {
+        let bad = |problem: String| Complaint::usage(format!("{}: {problem}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+        let body: Value = serde_json::from_str(&text).map_err(|error| bad(format!("not JSON: {error}")))?;
+        if !body.is_object() {
+            return Err(bad("expected a JSON object, a user to start from".to_owned()));
+        }
+        blank.templates.insert("user".to_owned(), body);
+    }
+    Ok(blank)
+}
+
+/// Drawn on stderr, and only where that is a terminal.
+fn progress(cases: usize) -> ProgressBar {
+    let progress = ProgressBar::new(cases as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} cases, {eta} left") {
+        progress.set_style(style);
+    }
+    progress
+}
+
+/// Another one each time; short enough to be typed.
+pub(super) fn any_seed() -> u64 {
+    RandomState::new().build_hasher().finish() >> 32
+}
+
+/// The first Ctrl-C lets what runs clean up after itself; the second ends at once.
+pub(super) async fn interrupt(stopper: watch::Sender<bool>) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        eprintln!("interrupted: cleaning up; once more to leave everything as it is");
+        stopper.send_replace(true);
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(130);
+        }
+    }
+}

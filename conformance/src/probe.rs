@@ -1,0 +1,56 @@
+//! `conformance probe`: what an endpoint does with partial updates, and what that means for a provisioner.
+//!
+//! [`form`] has the requests that Ping, Okta, Entra and SailPoint send, as data; [`experiment`] tries each on an account
+//! of its own and reads back; [`outcome`] says what became of it, from what was read alone; [`advice`] says it in
+//! words, setting by setting; [`fit`] finds the profile of the mock that behaves the same.
+
+pub mod advice;
+pub mod experiment;
+pub mod fit;
+pub mod form;
+pub mod outcome;
+pub mod report;
+
+use crate::probe::form::Form;
+use crate::probe::outcome::Outcome;
+use crate::wire::exchange::Exchange;
+
+/// What became of one form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What was tried.
+    pub form: &'static Form,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What was sent and what came.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// What an endpoint does, in the order of [`form::FORMS`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Findings {
+    /// The endpoint.
+    pub subject: String,
+    /// What ServiceProviderConfig says of PATCH.
+    pub patch_advertised: Option<bool>,
+    /// One for each form.
+    pub findings: Vec<Finding>,
+    /// What could not be deleted again.
+    pub left_behind: Vec<String>,
+}
+
+impl Findings {
+    /// What became of a form.
+    pub fn outcome(&self, name: &str) -> Option<&Outcome> {
+        self.findings.iter().find(|finding| finding.form.name == name).map(|finding| &finding.outcome)
+    }
+
+    /// The forms whose outcomes differ.
+    pub fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'static str> + 'a {
+        self.findings
+            .iter()
+            .zip(&other.findings)
+            .filter(|(a, b)| a.outcome != b.outcome)
+            .map(|(a, _)| a.form.name)
+    }
+}

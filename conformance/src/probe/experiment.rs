@@ -1,0 +1,333 @@
+//! Tries a form on an account or a group of its own, and reads back.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::case::need::Need;
+use crate::probe::form::{FORMS, Form, Sent, Start};
+use crate::probe::outcome::{Names, Outcome, State, classify};
+use crate::probe::{Finding, Findings};
+use crate::server::facts::{Blank, Facts, Met, get, merge};
+use crate::server::tidy::{Leftovers, Made};
+use crate::wire::client::{Answer, Client, Request};
+use crate::wire::exchange::Exchange;
+
+/// How the probe goes about it.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// So many forms at once.
+    pub jobs: usize,
+    /// Names follow from it.
+    pub seed: u64,
+    /// Bodies to start from.
+    pub blank: Blank,
+    /// Becomes true when nothing further may be tried.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Tries every form.
+pub async fn probe(client: &Client, facts: &Facts, options: &Options) -> Findings {
+    let run = crate::server::run_name(options.seed);
+    let leftovers = Leftovers::default();
+    let mut findings = Vec::with_capacity(FORMS.len());
+    let mut next = 0;
+    while next < FORMS.len() {
+        let batch = &FORMS[next..FORMS.len().min(next + options.jobs.max(1))];
+        // Futures of one task: the waiting overlaps, and nothing has to be shared.
+        let tried = join_all(batch.iter().enumerate().map(|(at, form)| {
+            let unique = format!("{}{run}-p{}", crate::server::PREFIX, next + at + 1);
+            let bench = Bench {
+                client,
+                facts,
+                options,
+                unique,
+                made: Made::default(),
+                exchanges: Vec::new(),
+                leftovers: &leftovers,
+            };
+            bench.form(form)
+        }))
+        .await;
+        findings.extend(tried);
+        next += batch.len();
+    }
+    Findings {
+        subject: client.base().to_owned(),
+        patch_advertised: facts.feature(crate::case::need::Feature::Patch),
+        findings,
+        left_behind: leftovers.list(),
+    }
+}
+
+struct Bench<'a> {
+    client: &'a Client,
+    facts: &'a Facts,
+    options: &'a Options,
+    unique: String,
+    made: Made,
+    exchanges: Vec<Exchange>,
+    leftovers: &'a Leftovers,
+}
+
+/// Something that was made.
+struct Subject {
+    path: String,
+    id: String,
+}
+
+/// Why a form could not be tried.
+type Untried = String;
+
+impl Bench<'_> {
+    async fn form(mut self, form: &'static Form) -> Finding {
+        let outcome = if *self.options.stop.borrow() {
+            Outcome::Untried("interrupted".to_owned())
+        } else {
+            self.attempt(form).await.unwrap_or_else(Outcome::Untried)
+        };
+        let Self { client, made, exchanges, leftovers, .. } = self;
+        made.remove(client, leftovers).await;
+        Finding { form, outcome, exchanges }
+    }
+
+    async fn attempt(&mut self, form: &Form) -> Result<Outcome, Untried> {
+        self.can_be_asked_for(form)?;
+        let group = form.start == Start::Group;
+        let mut names = Names(Vec::new());
+        let (subject, before, sent) = match (form.start, form.sent) {
+            (Start::Nothing, Sent::Post(over)) => {
+                let mut body = self.account("")?;
+                merge(&mut body, &parse(over));
+                (None, body.clone(), Some(body))
+            }
+            (Start::Group, _) => {
+                let user = self.create("User", self.account("-user")?).await?;
+                let member = self.create("User", self.account("-member")?).await?;
+                names.0.extend([(user.id.clone(), "@user"), (member.id.clone(), "@member")]);
+                let mut body = self.smallest("Group", "-group")?;
+                body["members"] = json!([{ "value": member.id }]);
+                let subject = self.create("Group", body).await?;
+                let before = self.read(&subject).await?;
+                (Some(subject), before, None)
+            }
+            (start, _) => {
+                let subject = if start == Start::Inactive {
+                    self.inactive().await?
+                } else {
+                    self.create("User", self.account("")?).await?
+                };
+                let before = self.read(&subject).await?;
+                if start == Start::Active && get(&before, "active").and_then(Value::as_bool) == Some(false) {
+                    return Err("a new account is not active".to_owned());
+                }
+                (Some(subject), before, None)
+            }
+        };
+        if let Some(subject) = &subject {
+            names.0.push((subject.id.clone(), "@id"));
+        }
+        let extension = self.facts.urn("EnterpriseUser").unwrap_or_default();
+        let fill = |json: &str| {
+            let mut text = json.replace("@extension", &extension);
+            for (id, name) in &names.0 {
+                text = text.replace(name, id);
+            }
+            parse(&text)
+        };
+        let (method, path, body) = match form.sent {
+            Sent::Patch(operations) => {
+                let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
+                ("PATCH", String::new(), Some(json!({ "schemas": schemas, "Operations": fill(operations) })))
+            }
+            Sent::Put(over) => {
+                let mut body = before.clone();
+                merge(&mut body, &fill(over));
+                ("PUT", String::new(), Some(body))
+            }
+            Sent::Delete => ("DELETE", String::new(), None),
+            Sent::Post(_) => ("POST", self.endpoint("User")?, sent),
+        };
+        let path = subject.as_ref().map_or(path, |subject| subject.path.clone());
+        let answer = self.send(form.title, method, path, body).await?;
+        let subject = match subject {
+            Some(subject) => Some(subject),
+            None => self.subject("User", &answer),
+        };
+        if let Some(subject) = &subject {
+            names.0.push((subject.id.clone(), "@id"));
+        }
+        let after = match &subject {
+            Some(subject) => self.look(subject, &before, group).await?,
+            None => State::Gone,
+        };
+        // Last, for ids may hold it.
+        names.0.push((self.unique.clone(), "@name"));
+        let goal: Vec<_> = form
+            .goal
+            .iter()
+            .map(|(pointer, json)| (pointer.replace("@extension", &extension), parse(json)))
+            .collect();
+        Ok(Outcome::Tried(classify(form, &goal, &names, &before, &answer, &after)))
+    }
+
+    /// Whether the subject's schemas have what the form is about.
+    fn can_be_asked_for(&self, form: &Form) -> Result<(), Untried> {
+        let mut needs: Vec<String> =
+            vec![if form.start == Start::Group { "Group" } else { "User" }.to_owned()];
+        for (pointer, _) in form.goal {
+            let path = pointer.trim_start_matches('/').replace("/0/", ".").replace('/', ".");
+            needs.push(match path.strip_prefix("@extension.") {
+                Some(path) => format!("EnterpriseUser.{path}"),
+                None if form.start == Start::Group => format!("Group.{path}"),
+                None => format!("User.{path}"),
+            });
+        }
+        for need in needs {
+            match need.parse::<Need>().map(|need| self.facts.met(&need)) {
+                Ok(Met::No(why)) => return Err(why),
+                Ok(Met::Yes) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn endpoint(&self, resource_type: &str) -> Result<String, Untried> {
+        let known = self.facts.resource_type(resource_type);
+        known
+            .map(|known| known.endpoint.clone())
+            .ok_or_else(|| format!("there is no resource type {resource_type}"))
+    }
+
+    fn smallest(&self, resource_type: &str, suffix: &str) -> Result<Value, Untried> {
+        let known = self.facts.resource_type(resource_type);
+        let known = known.ok_or_else(|| format!("there is no resource type {resource_type}"))?;
+        Ok(self.options.blank.make(self.facts, known, &format!("{}{suffix}", self.unique)))
+    }
+
+    /// An account with enough on it to see what gets lost.
+    fn account(&self, suffix: &str) -> Result<Value, Untried> {
+        let mut body = self.smallest("User", suffix)?;
+        let unique = format!("{}{suffix}", self.unique);
+        let more = [
+            ("active", json!(true)),
+            ("title", json!("Tester")),
+            ("name", json!({ "givenName": "Ada", "familyName": "Prober" })),
+            ("emails", json!([{ "value": format!("{unique}@work.example"), "type": "work" }])),
+            ("externalId", json!(format!("{unique}-external"))),
+        ];
+        for (name, value) in more {
+            let need =
+                Need::Schema { name: "User".to_owned(), path: vec![name.to_owned()], characteristic: None };
+            // externalId is common to all types, and in no schema.
+            if name == "externalId" || self.facts.met(&need) == Met::Yes {
+                merge(&mut body, &json!({ name: value }));
+            }
+        }
+        Ok(body)
+    }
+
+    async fn send(
+        &mut self,
+        step: &str,
+        method: &str,
+        path: String,
+        body: Option<Value>,
+    ) -> Result<Answer, Untried> {
+        let request = Request {
+            step: step.to_owned(),
+            method: method.to_owned(),
+            path,
+            body: body.map(|body| body.to_string()),
+            ..Request::default()
+        };
+        let (exchange, answer) = self.client.send(&request).await;
+        self.made.note(self.facts, self.client, &request, answer.as_ref());
+        let broken = exchange.error.clone();
+        self.exchanges.push(exchange);
+        answer.ok_or_else(|| broken.unwrap_or_else(|| "no answer".to_owned()))
+    }
+
+    fn subject(&self, resource_type: &str, answer: &Answer) -> Option<Subject> {
+        let body = answer.json.as_ref().and_then(|body| get(body, "id")?.as_str());
+        let last = || answer.header("location").and_then(|location| location.rsplit('/').next());
+        let id = body.or_else(last).filter(|_| answer.is_success())?.to_owned();
+        let endpoint = self.endpoint(resource_type).ok()?;
+        Some(Subject { path: format!("{endpoint}/{}", Client::segment(&id)), id })
+    }
+
+    async fn create(&mut self, resource_type: &str, body: Value) -> Result<Subject, Untried> {
+        let endpoint = self.endpoint(resource_type)?;
+        let answer = self.send("prepare", "POST", endpoint, Some(body)).await?;
+        let status = answer.status;
+        self.subject(resource_type, &answer)
+            .ok_or_else(|| format!("a {resource_type} cannot be created: {status}"))
+    }
+
+    async fn read(&mut self, subject: &Subject) -> Result<Value, Untried> {
+        let answer = self.send("read before", "GET", subject.path.clone(), None).await?;
+        let status = answer.status;
+        answer
+            .json
+            .filter(|json| status == 200 && json.is_object())
+            .ok_or_else(|| format!("what was prepared cannot be read: {status}"))
+    }
+
+    /// An account that is not active, by whatever way makes one.
+    async fn inactive(&mut self) -> Result<Subject, Untried> {
+        let mut body = self.account("")?;
+        body["active"] = json!(false);
+        let endpoint = self.endpoint("User")?;
+        let answer = self.send("prepare", "POST", endpoint, Some(body)).await?;
+        let subject = match self.subject("User", &answer) {
+            Some(subject) => subject,
+            None => self.create("User", self.account("")?).await?,
+        };
+        for way in 0..3 {
+            let before = self.read(&subject).await?;
+            if get(&before, "active").and_then(Value::as_bool) == Some(false) {
+                return Ok(subject);
+            }
+            let path = subject.path.clone();
+            match way {
+                0 => {
+                    let operations = json!([{ "op": "replace", "path": "active", "value": false }]);
+                    let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
+                    let body = json!({ "schemas": schemas, "Operations": operations });
+                    self.send("prepare", "PATCH", path, Some(body)).await?;
+                }
+                1 => {
+                    let mut body = before;
+                    body["active"] = json!(false);
+                    self.send("prepare", "PUT", path, Some(body)).await?;
+                }
+                _ => {}
+            }
+        }
+        Err("no account can be made inactive".to_owned())
+    }
+
+    /// What is there now.
+    async fn look(&mut self, subject: &Subject, before: &Value, group: bool) -> Result<State, Untried> {
+        let answer = self.send("read back", "GET", subject.path.clone(), None).await?;
+        match (answer.status, answer.json) {
+            (200, Some(json)) if json.is_object() => return Ok(State::Readable(json)),
+            (404 | 410, _) if group => return Ok(State::Gone),
+            (404 | 410, _) => {}
+            (status, _) => return Ok(State::Unreadable(status)),
+        }
+        // Gone, or only out of sight: a user name that is taken tells.
+        let mut body = self.account("")?;
+        if let Some(name) = get(before, "userName") {
+            body["userName"] = name.clone();
+        }
+        let endpoint = self.endpoint("User")?;
+        let again = self.send("create again", "POST", endpoint, Some(body)).await?;
+        Ok(if again.status == 409 { State::Hidden } else { State::Gone })
+    }
+}
+
+/// JSON that the program itself has.
+fn parse(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_default()
+}

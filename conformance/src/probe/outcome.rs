@@ -1,0 +1,438 @@
+//! What became of a form, worked out from what was read before and after it. Pure.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::probe::form::Form;
+use crate::server::facts::get;
+use crate::server::same::{is_absent, reach, same};
+use crate::wire::client::Answer;
+
+/// What is at the endpoint after a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    /// The resource, as it is read.
+    Readable(Value),
+    /// Not found, and its user name is still taken.
+    Hidden,
+    /// Not found, and its user name is free.
+    Gone,
+    /// Something else than a resource or a 404.
+    Unreadable(u16),
+}
+
+/// Names for what differs from run to run.
+#[derive(Debug, Clone, Default)]
+pub struct Names(pub Vec<(String, &'static str)>);
+
+/// What became of a form.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It could not be tried, in words.
+    Untried(String),
+    /// It was.
+    Tried(Tried),
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tried {
+    /// Whether what was asked for is so.
+    pub effect: Effect,
+    /// What was answered.
+    pub reply: Reply,
+    /// What else changed, in the order of the pointers.
+    pub damages: Vec<Damage>,
+}
+
+/// Whether what was asked for is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// All of it.
+    Done,
+    /// Some of it.
+    Partly,
+    /// Nothing of it.
+    Nothing,
+}
+
+/// What was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// `scimType` of an error.
+    pub scim_type: Option<String>,
+    /// The body.
+    pub shows: Shows,
+}
+
+/// What a body shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// Nothing: there is none.
+    Nothing,
+    /// The resource as it is now.
+    Truth,
+    /// The resource as it was before.
+    Before,
+    /// A resource as it never was.
+    Fiction,
+    /// A SCIM error.
+    Error,
+    /// HTML.
+    Html,
+    /// Something else.
+    Other,
+}
+
+/// Something that changed and was not asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Damage {
+    /// Which attribute; empty: the resource as a whole.
+    pub pointer: String,
+    /// What is there now; none: nothing.
+    pub now: Option<Value>,
+}
+
+/// How a form ended, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Accepted and done.
+    Done,
+    /// Accepted and done in part.
+    Partly,
+    /// Accepted and ignored.
+    Ignored,
+    /// Done and answered with an error.
+    DoneWithError,
+    /// Refused.
+    Refused,
+    /// Not tried.
+    Untried,
+}
+
+impl Class {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "accepted and done",
+            Self::Partly => "accepted and done in part",
+            Self::Ignored => "accepted and ignored",
+            Self::DoneWithError => "done and answered with an error",
+            Self::Refused => "refused",
+            Self::Untried => "not tried",
+        }
+    }
+}
+
+impl Outcome {
+    /// In a word.
+    pub fn class(&self) -> Class {
+        let Self::Tried(tried) = self else { return Class::Untried };
+        match (tried.reply.status / 100 == 2, tried.effect) {
+            (true, Effect::Done) => Class::Done,
+            (true, Effect::Partly) => Class::Partly,
+            (true, Effect::Nothing) => Class::Ignored,
+            (false, Effect::Done | Effect::Partly) => Class::DoneWithError,
+            (false, Effect::Nothing) => Class::Refused,
+        }
+    }
+
+    /// Whether it is done and nothing else changed.
+    pub fn is_clean(&self) -> bool {
+        self.class() == Class::Done && self.damages().is_empty()
+    }
+
+    /// What else changed.
+    pub fn damages(&self) -> &[Damage] {
+        match self {
+            Self::Untried(_) => &[],
+            Self::Tried(tried) => &tried.damages,
+        }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Untried(_) => None,
+            Self::Tried(tried) => Some(tried.reply.status),
+        }
+    }
+
+    /// In a sentence without its start: `refused: 501`.
+    pub fn describe(&self) -> String {
+        let tried = match self {
+            Self::Untried(why) => return format!("not tried: {why}"),
+            Self::Tried(tried) => tried,
+        };
+        let class = self.class();
+        let mut text = format!("{}: {}", class.as_str(), tried.reply.status);
+        if let Some(scim_type) = &tried.reply.scim_type {
+            append!(text, " {scim_type}");
+        }
+        match tried.reply.shows {
+            Shows::Html => text.push_str(", a page in HTML"),
+            Shows::Other if class == Class::Refused => text.push_str(", no SCIM error"),
+            Shows::Fiction => text.push_str(", and shows the account as it is not"),
+            Shows::Before if class == Class::Done => text.push_str(", and shows the account as it was"),
+            _ => {}
+        }
+        let damages: Vec<_> = tried.damages.iter().map(Damage::describe).collect();
+        if !damages.is_empty() {
+            append!(text, "; damages: {}", damages.join(", "));
+        }
+        text
+    }
+}
+
+impl Damage {
+    fn describe(&self) -> String {
+        let name = self.pointer.trim_start_matches('/');
+        match (&self.now, name) {
+            (None, "") => "the account is gone".to_owned(),
+            (Some(_), "") => "the account can no longer be read, and its user name stays taken".to_owned(),
+            (None, name) => format!("{name} is lost"),
+            (Some(now), name) => format!("{name} is now {now}"),
+        }
+    }
+}
+
+impl Names {
+    /// A resource without what differs from run to run: `meta`, `groups`, ids and unique names.
+    pub fn view(&self, resource: &Value) -> Value {
+        let mut view = self.rename(resource);
+        if let Some(members) = view.as_object_mut() {
+            members.retain(|name, value| {
+                !["meta", "groups", "password", "schemas"].iter().any(|out| name.eq_ignore_ascii_case(out))
+                    && !is_absent(Some(value))
+            });
+            if let Some(list) = members.get_mut("members") {
+                let ids = list.as_array().into_iter().flatten();
+                *list = ids.filter_map(|member| get(member, "value").cloned()).collect();
+            }
+        }
+        view
+    }
+
+    fn rename(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => {
+                let mut text = text.clone();
+                for (from, to) in &self.0 {
+                    if text.contains(from.as_str()) {
+                        text = text.replace(from.as_str(), to);
+                    }
+                }
+                Value::from(text)
+            }
+            Value::Array(elements) => elements.iter().map(|element| self.rename(element)).collect(),
+            Value::Object(members) => {
+                members.iter().map(|(name, member)| (name.clone(), self.rename(member))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+/// Says what became of a form. `goal` has its pointers filled in. For a POST `before` is the account that was sent.
+pub fn classify(
+    form: &Form,
+    goal: &[(String, Value)],
+    names: &Names,
+    before: &Value,
+    answer: &Answer,
+    after: &State,
+) -> Tried {
+    let before = names.view(before);
+    let created = matches!(form.sent, crate::probe::form::Sent::Post(_));
+    let (effect, damages, now) = match after {
+        State::Readable(now) => {
+            let now = names.view(now);
+            let effect =
+                if goal.is_empty() { Effect::Nothing } else { reached(goal, &before, &now, created) };
+            (effect, damages(goal, &before, &now, created), Some(now))
+        }
+        State::Gone | State::Hidden | State::Unreadable(_) => {
+            let gone = *after == State::Gone;
+            let deactivates =
+                goal.iter().any(|(pointer, value)| pointer == "/active" && *value == Value::from(false));
+            let effect = match (goal.is_empty(), after) {
+                (true, _) => Effect::Done,
+                (false, State::Hidden) if deactivates => Effect::Done,
+                _ => Effect::Nothing,
+            };
+            let whole = Damage { pointer: String::new(), now: (!gone).then_some(Value::Null) };
+            let damages = if (goal.is_empty() && gone) || created { Vec::new() } else { vec![whole] };
+            (effect, damages, None)
+        }
+    };
+    Tried { effect, reply: reply(names, &before, answer, now.as_ref()), damages }
+}
+
+/// How much of the goal is so. What was so before is no effect.
+fn reached(goal: &[(String, Value)], before: &Value, now: &Value, created: bool) -> Effect {
+    let is = |value: &Value, (pointer, wanted): &(String, Value)| {
+        let found = at(value, pointer);
+        if is_absent(Some(wanted)) {
+            is_absent(found)
+        } else {
+            found.is_some_and(|found| same(found, wanted))
+        }
+    };
+    let done = goal.iter().filter(|goal| is(now, goal)).count();
+    let news = goal.iter().filter(|goal| is(now, goal) && (created || !is(before, goal))).count();
+    if done == goal.len() {
+        Effect::Done
+    } else if news > 0 {
+        Effect::Partly
+    } else {
+        Effect::Nothing
+    }
+}
+
+fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
+    reach(value, pointer).into_iter().next().and_then(|(_, value)| value)
+}
+
+/// The attributes that changed and are no part of the goal.
+fn damages(goal: &[(String, Value)], before: &Value, now: &Value, created: bool) -> Vec<Damage> {
+    let empty = Map::new();
+    let (before, now) = (before.as_object().unwrap_or(&empty), now.as_object().unwrap_or(&empty));
+    let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| !goal.iter().any(|(pointer, _)| first(pointer).eq_ignore_ascii_case(name)))
+        // A server gives a new account an id, and defaults.
+        .filter(|name| !created || before.contains_key(*name))
+        .filter(|name| match (before.get(*name), now.get(*name)) {
+            (Some(a), Some(b)) => !same(a, b),
+            _ => true,
+        })
+        .map(|name| Damage { pointer: format!("/{name}"), now: now.get(name).cloned() })
+        .collect()
+}
+
+fn first(pointer: &str) -> &str {
+    pointer.split('/').nth(1).unwrap_or_default()
+}
+
+fn reply(names: &Names, before: &Value, answer: &Answer, now: Option<&Value>) -> Reply {
+    let body = answer.json.as_ref();
+    let success = answer.status / 100 == 2;
+    let kind = answer.header("content-type").unwrap_or_default();
+    let shows = if answer.text.is_empty() {
+        Shows::Nothing
+    } else if let (true, Some(body)) = (success, body) {
+        let shown = names.view(body);
+        if now.is_some_and(|now| same(&shown, now)) {
+            Shows::Truth
+        } else if same(&shown, before) {
+            Shows::Before
+        } else {
+            Shows::Fiction
+        }
+    } else if body.is_some_and(|body| get(body, "schemas").is_some() || get(body, "scimType").is_some()) {
+        Shows::Error
+    } else if kind.contains("html") {
+        Shows::Html
+    } else {
+        Shows::Other
+    };
+    let scim_type = body.filter(|_| !success).and_then(|body| get(body, "scimType")?.as_str());
+    Reply { status: answer.status, scim_type: scim_type.map(ToOwned::to_owned), shows }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::probe::form::FORMS;
+
+    fn answer(status: u16, body: Value) -> Answer {
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        Answer { status, headers: Vec::new(), text, json: Some(body).filter(|body| !body.is_null()) }
+    }
+
+    #[track_caller]
+    fn check(form: &str, answer: &Answer, after: &State, told: &str) {
+        let form = FORMS.iter().find(|known| known.name == form).expect("a form");
+        let goal: Vec<_> = form
+            .goal
+            .iter()
+            .map(|(pointer, json)| ((*pointer).to_owned(), serde_json::from_str(json).expect("JSON")))
+            .collect();
+        let before = user(true);
+        let tried = classify(form, &goal, &Names(vec![("u-1".to_owned(), "@name")]), &before, answer, after);
+        assert_eq!(Outcome::Tried(tried).describe(), told);
+    }
+
+    fn user(active: bool) -> Value {
+        json!({ "id": "1", "userName": "u-1", "active": active, "title": "Tester", "meta": { "version": "1" } })
+    }
+
+    #[test]
+    fn outcomes() {
+        let readable = |value: Value| State::Readable(value);
+        check("patch-inactive", &answer(204, Value::Null), &readable(user(false)), "accepted and done: 204");
+        check("patch-inactive", &answer(200, user(false)), &readable(user(false)), "accepted and done: 200");
+        check(
+            "patch-inactive",
+            &answer(204, Value::Null),
+            &readable(user(true)),
+            "accepted and ignored: 204",
+        );
+        check(
+            "patch-inactive",
+            &answer(200, user(false)),
+            &readable(user(true)),
+            "accepted and ignored: 200, and shows the account as it is not",
+        );
+        check(
+            "patch-inactive",
+            &answer(404, json!({ "schemas": [] })),
+            &readable(user(false)),
+            "done and answered with an error: 404",
+        );
+        check(
+            "patch-inactive",
+            &answer(400, json!({ "schemas": [], "scimType": "invalidSyntax" })),
+            &readable(user(true)),
+            "refused: 400 invalidSyntax",
+        );
+        check(
+            "patch-inactive",
+            &answer(204, Value::Null),
+            &State::Gone,
+            "accepted and ignored: 204; damages: the account is gone",
+        );
+        check(
+            "patch-inactive",
+            &answer(204, Value::Null),
+            &State::Hidden,
+            "accepted and done: 204; damages: the account can no longer be read, and its user name stays taken",
+        );
+        check("delete", &answer(204, Value::Null), &State::Gone, "accepted and done: 204");
+        check(
+            "delete",
+            &answer(204, Value::Null),
+            &readable(user(false)),
+            "accepted and ignored: 204; damages: active is now false",
+        );
+        let lost = json!({ "id": "1", "userName": "u-1", "active": false });
+        check(
+            "patch-inactive",
+            &answer(204, Value::Null),
+            &readable(lost),
+            "accepted and done: 204; damages: title is lost",
+        );
+        check(
+            "patch-inactive-and-title",
+            &answer(200, user(false)),
+            &readable(user(false)),
+            "accepted and done in part: 200",
+        );
+    }
+}

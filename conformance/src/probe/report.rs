@@ -1,0 +1,161 @@
+//! The findings as text, and as the report of all suites.
+
+use serde_json::{Value, json};
+
+use crate::probe::advice::{Fares, advise};
+use crate::probe::form::{Form, Sent, Start, Topic};
+use crate::probe::outcome::{Class, Outcome};
+use crate::probe::{Finding, Findings};
+use crate::report::{CaseResult, Level, Report, SCHEMA_VERSION, Spec, Summary, Verdict};
+
+/// The findings for people: what the endpoint does, and what that means.
+pub fn text(findings: &Findings) -> String {
+    let mut text = format!("{}\n", findings.subject);
+    let said = match findings.patch_advertised {
+        Some(true) => "says that it supports PATCH",
+        Some(false) => "says that it does not support PATCH",
+        None => "does not say whether it supports PATCH",
+    };
+    append!(text, "ServiceProviderConfig {said}.\n");
+    let width = findings.findings.iter().map(|finding| finding.form.title.len()).max().unwrap_or_default();
+    let mut topic = None;
+    for finding in &findings.findings {
+        if topic != Some(finding.form.topic) {
+            topic = Some(finding.form.topic);
+            append!(text, "\n{}\n", finding.form.topic.as_str());
+        }
+        append!(text, "  {:width$}  {}\n", finding.form.title, finding.outcome.describe());
+    }
+    text.push_str("\nWhat this means for a connection of PingOne to Aquera\n");
+    for advice in advise(findings) {
+        append!(text, "  {} ({})\n    {}\n", advice.setting, advice.fares.as_str(), advice.text);
+    }
+    if !findings.left_behind.is_empty() {
+        append!(text, "\nThe endpoint did not delete {}\n", findings.left_behind.join(", "));
+    }
+    text
+}
+
+/// The findings as cases.
+pub fn report(findings: &Findings, seed: u64, milliseconds: u64) -> Report {
+    let cases: Vec<_> = findings.findings.iter().map(|finding| case(finding, findings)).collect();
+    let facts = advise(findings)
+        .into_iter()
+        .map(|advice| (advice.setting.to_owned(), format!("{}: {}", advice.fares.as_str(), advice.text)))
+        .collect();
+    Report {
+        schema_version: SCHEMA_VERSION,
+        suite: "probe".to_owned(),
+        subject: findings.subject.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed,
+        milliseconds,
+        facts,
+        shard: None,
+        summary: Summary::of(&cases),
+        stale: Vec::new(),
+        cases,
+    }
+}
+
+/// The id of a form's case.
+pub fn id(form: &Form) -> String {
+    format!("probe/{}", form.name)
+}
+
+fn case(finding: &Finding, findings: &Findings) -> CaseResult {
+    let Finding { form, outcome, exchanges } = finding;
+    let verdict = verdict(form, outcome, findings);
+    let good = verdict == Verdict::Pass;
+    CaseResult {
+        id: id(form),
+        title: form.title.to_owned(),
+        level: if form.standard { Level::Must } else { Level::May },
+        verdict,
+        requirement: requirement(form),
+        spec: Spec { document: "RFC 7644".to_owned(), section: form.section.to_owned(), also: Vec::new() },
+        because: (!good).then(|| outcome.describe()),
+        mend: (!good).then(|| mend(form, outcome)).flatten(),
+        expected: if good { Value::Null } else { json!(expected(form)) },
+        actual: if good { Value::Null } else { json!(outcome.describe()) },
+        known: None,
+        tags: std::iter::once(form.topic.as_str().to_lowercase())
+            .chain(form.senders.iter().map(|sender| sender.as_str().to_lowercase()))
+            .collect(),
+        milliseconds: exchanges.iter().map(|exchange| exchange.milliseconds).sum(),
+        exchanges: exchanges.clone(),
+    }
+}
+
+/// A refusal is honest; a lie, and harm, never are.
+fn verdict(form: &Form, outcome: &Outcome, findings: &Findings) -> Verdict {
+    let patch = matches!(form.sent, Sent::Patch(_));
+    let clean = outcome.damages().is_empty();
+    match outcome.class() {
+        Class::Untried => Verdict::Skipped,
+        Class::Done if clean => Verdict::Pass,
+        // What a PUT leaves out may be removed and may be kept (RFC 7644 §3.5.1).
+        Class::Ignored if clean && form.name == "put-clears" => Verdict::Pass,
+        Class::Refused if patch && findings.patch_advertised != Some(true) => Verdict::NotAdvertised,
+        Class::Refused if !form.standard => Verdict::Warn,
+        Class::Done | Class::Partly | Class::Ignored | Class::DoneWithError | Class::Refused => Verdict::Fail,
+    }
+}
+
+fn requirement(form: &Form) -> String {
+    match (form.standard, form.sent) {
+        (true, Sent::Patch(_)) => {
+            "Where PATCH is offered, this takes effect, nothing else changes, and the answer says so."
+                .to_owned()
+        }
+        (true, _) => "This takes effect, nothing else changes, and the answer says so.".to_owned(),
+        (false, _) => {
+            "Widespread clients send this. It takes effect, or it is refused; it is not swallowed.".to_owned()
+        }
+    }
+}
+
+fn expected(form: &Form) -> &'static str {
+    match form.start {
+        Start::Group if form.goal.is_empty() => "accepted, and the group is gone",
+        _ if form.goal.is_empty() => "accepted, and the account is gone",
+        _ => "accepted and done, and nothing else changed",
+    }
+}
+
+fn mend(form: &Form, outcome: &Outcome) -> Option<String> {
+    let text = match outcome.class() {
+        Class::Ignored if outcome.damages().is_empty() => {
+            "Carry it out, or refuse it with an error: a client that is told 2xx takes the change for done."
+        }
+        Class::Ignored | Class::Done | Class::Partly => match form.topic {
+            Topic::Disable => {
+                "Change active and nothing else: a disabled account is kept, readable, and can be enabled again."
+            }
+            _ => "Change what was asked for and nothing else.",
+        },
+        Class::DoneWithError => {
+            "Answer 2xx once the change has taken effect: a client that is told of an error tries again, or gives the user up."
+        }
+        Class::Refused => match form.sent {
+            Sent::Patch(_) if form.standard => {
+                "Carry it out; or say in ServiceProviderConfig that patch is not supported, and answer 501."
+            }
+            Sent::Patch(_) => "Take it leniently: clients in wide use send it.",
+            Sent::Put(_) => "Carry it out: PUT is not optional.",
+            Sent::Delete => "Carry it out, or tell your users that accounts stay.",
+            Sent::Post(_) => "Take the account as it is sent.",
+        },
+        Class::Untried => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// The settings that do not work, for a last line.
+pub fn troubles(findings: &Findings) -> Vec<&'static str> {
+    advise(findings)
+        .into_iter()
+        .filter(|advice| advice.fares == Fares::Badly)
+        .map(|advice| advice.setting)
+        .collect()
+}

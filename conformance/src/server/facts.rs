@@ -1,0 +1,446 @@
+//! What a subject says of itself (RFC 7644 §4), read leniently: what cannot be read counts as not said.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::case::need::{Feature, Need};
+use crate::wire::client::{Client, Request};
+
+/// A resource type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceType {
+    /// As in `User`.
+    pub name: String,
+    /// Below the base URL, with a leading slash.
+    pub endpoint: String,
+    /// The URN of its schema.
+    pub schema: String,
+    /// URNs of its extensions, and whether each is required.
+    pub extensions: Vec<(String, bool)>,
+}
+
+/// What is known of a subject.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// ServiceProviderConfig as it came.
+    pub config: Option<Value>,
+    /// Its resource types. Without any, those of RFC 7643 are taken to be there.
+    pub resource_types: Vec<ResourceType>,
+    /// Whether the subject said which it has.
+    types_said: bool,
+    /// Schemas by URN in lower case.
+    pub schemas: BTreeMap<String, Value>,
+}
+
+/// Whether what a case needs is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Met {
+    /// It is, or nobody said otherwise.
+    Yes,
+    /// It is not, in words.
+    No(String),
+}
+
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+impl Facts {
+    /// Asks a subject. A document that is missing or broken leaves its facts unsaid.
+    pub async fn ask(client: &Client) -> Self {
+        let get = async |path: &str| {
+            let request = Request {
+                step: "discovery".to_owned(),
+                method: "GET".to_owned(),
+                path: path.to_owned(),
+                ..Request::default()
+            };
+            let (_, answer) = client.send(&request).await;
+            answer.filter(|answer| answer.status == 200).and_then(|answer| answer.json)
+        };
+        let (config, types, schemas) =
+            tokio::join!(get("/ServiceProviderConfig"), get("/ResourceTypes"), get("/Schemas"));
+        Self::of(config, types.as_ref(), schemas.as_ref())
+    }
+
+    /// What the three documents say.
+    pub fn of(config: Option<Value>, types: Option<&Value>, schemas: Option<&Value>) -> Self {
+        let resource_types: Vec<_> =
+            types.map(elements).unwrap_or_default().iter().filter_map(resource_type).collect();
+        let types_said = !resource_types.is_empty();
+        let resource_types = if types_said { resource_types } else { usual() };
+        let schemas = schemas
+            .map(elements)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|schema| Some((get(&schema, "id")?.as_str()?.to_ascii_lowercase(), schema)))
+            .collect();
+        Self { config: config.filter(Value::is_object), resource_types, types_said, schemas }
+    }
+
+    /// A resource type by name.
+    pub fn resource_type(&self, name: &str) -> Option<&ResourceType> {
+        self.resource_types.iter().find(|known| known.name.eq_ignore_ascii_case(name))
+    }
+
+    /// What the subject says of a feature; none where it says nothing.
+    pub fn feature(&self, feature: Feature) -> Option<bool> {
+        self.config.as_ref()?.pointer(feature.pointer())?.as_bool()
+    }
+
+    /// The URN of a schema by its short name, as in `EnterpriseUser`.
+    pub fn urn(&self, name: &str) -> Option<String> {
+        if let Some(known) = self.resource_type(name) {
+            return Some(known.schema.clone());
+        }
+        let named = self.schemas.values().find(|schema| {
+            get(schema, "name").and_then(Value::as_str).is_some_and(|known| same_name(known, name))
+        });
+        let said = named.and_then(|schema| get(schema, "id")?.as_str()).map(ToOwned::to_owned);
+        said.or_else(|| (name == "EnterpriseUser").then(|| ENTERPRISE.to_owned()))
+    }
+
+    /// Whether something is there.
+    pub fn met(&self, need: &Need) -> Met {
+        match need {
+            Need::Feature(feature) => match (feature, self.feature(*feature)) {
+                (_, Some(false)) => {
+                    Met::No(format!("ServiceProviderConfig says {} is false", feature.pointer()))
+                }
+                // Cursors are an addition: silence means that there are none.
+                (Feature::Cursor, None) => Met::No("cursor paging is not advertised".to_owned()),
+                (_, Some(true) | None) => Met::Yes,
+            },
+            Need::Schema { name, path, characteristic } => {
+                self.schema_met(name, path, characteristic.as_ref())
+            }
+        }
+    }
+
+    fn schema_met(&self, name: &str, path: &[String], characteristic: Option<&(String, String)>) -> Met {
+        let resource = self.resource_type(name);
+        let urn = self.urn(name);
+        if resource.is_none() {
+            let extension = urn.as_ref().is_some_and(|urn| {
+                self.resource_types
+                    .iter()
+                    .flat_map(|known| &known.extensions)
+                    .any(|(known, _)| known.eq_ignore_ascii_case(urn))
+            });
+            if self.types_said && !extension {
+                return Met::No(format!("no resource type and no extension is called {name}"));
+            }
+        }
+        let Some((first, rest)) = path.split_first() else { return Met::Yes };
+        let Some(schema) = urn.and_then(|urn| self.schemas.get(&urn.to_ascii_lowercase())) else {
+            return Met::Yes;
+        };
+        let missing = || Met::No(format!("the schema of {name} has no attribute {}", path.join(".")));
+        let Some(mut attribute) = attribute(schema, "attributes", first) else { return missing() };
+        for part in rest {
+            match self::attribute(attribute, "subAttributes", part) {
+                Some(inner) => attribute = inner,
+                None => return missing(),
+            }
+        }
+        let Some((key, wanted)) = characteristic else { return Met::Yes };
+        match get(attribute, key) {
+            None => Met::Yes,
+            Some(value) => {
+                let said = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+                if said.eq_ignore_ascii_case(wanted) {
+                    Met::Yes
+                } else {
+                    Met::No(format!("the schema says {key} of {name}.{} is {said}", path.join(".")))
+                }
+            }
+        }
+    }
+
+    /// Lines for a report.
+    pub fn lines(&self) -> BTreeMap<String, String> {
+        let mut lines: BTreeMap<_, _> = Feature::ALL
+            .into_iter()
+            .map(|feature| {
+                let said = match self.feature(feature) {
+                    Some(true) => "advertised",
+                    Some(false) => "not advertised",
+                    None => "nothing said",
+                };
+                (feature.as_str().to_owned(), said.to_owned())
+            })
+            .collect();
+        let types: Vec<_> = self.resource_types.iter().map(|known| known.name.as_str()).collect();
+        let types = if self.types_said { types.join(", ") } else { "nothing said".to_owned() };
+        lines.insert("resource types".to_owned(), types);
+        lines
+    }
+}
+
+/// The attribute of a name in a list of definitions.
+fn attribute<'a>(holder: &'a Value, list: &str, name: &str) -> Option<&'a Value> {
+    get(holder, list)?.as_array()?.iter().find(|known| {
+        get(known, "name").and_then(Value::as_str).is_some_and(|known| known.eq_ignore_ascii_case(name))
+    })
+}
+
+/// Schema names are written with and without blanks: `Enterprise User`.
+fn same_name(known: &str, name: &str) -> bool {
+    known.chars().filter(|c| !c.is_whitespace()).collect::<String>().eq_ignore_ascii_case(name)
+}
+
+/// A member, by name without case.
+pub(crate) fn get<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    let members = value.as_object()?;
+    members.get(name).or_else(|| {
+        members.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, member)| member)
+    })
+}
+
+/// The elements of a ListResponse, or of a bare array.
+fn elements(document: &Value) -> Vec<Value> {
+    let list = get(document, "Resources").unwrap_or(document);
+    list.as_array().cloned().unwrap_or_default()
+}
+
+fn resource_type(document: &Value) -> Option<ResourceType> {
+    let text = |name| get(document, name).and_then(Value::as_str).map(ToOwned::to_owned);
+    let endpoint = text("endpoint")?;
+    // Some servers write the whole URL.
+    let endpoint = match endpoint.split_once("://") {
+        Some((_, rest)) => rest.rsplit('/').next().unwrap_or_default().to_owned(),
+        None => endpoint,
+    };
+    Some(ResourceType {
+        name: text("name").or_else(|| text("id"))?,
+        endpoint: format!("/{}", endpoint.trim_matches('/')),
+        schema: text("schema").unwrap_or_default(),
+        extensions: get(document, "schemaExtensions")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|extension| {
+                let required = get(extension, "required").and_then(Value::as_bool).unwrap_or(false);
+                Some((get(extension, "schema")?.as_str()?.to_owned(), required))
+            })
+            .collect(),
+    })
+}
+
+/// What RFC 7643 §4 has.
+fn usual() -> Vec<ResourceType> {
+    vec![
+        ResourceType {
+            name: "User".to_owned(),
+            endpoint: "/Users".to_owned(),
+            schema: USER.to_owned(),
+            extensions: vec![(ENTERPRISE.to_owned(), false)],
+        },
+        ResourceType {
+            name: "Group".to_owned(),
+            endpoint: "/Groups".to_owned(),
+            schema: GROUP.to_owned(),
+            extensions: Vec::new(),
+        },
+    ]
+}
+
+/// Makes the smallest body that a schema allows.
+#[derive(Debug, Clone, Default)]
+pub struct Blank {
+    /// Bodies to start from, by the name of the resource type in lower case (`--template`).
+    pub templates: BTreeMap<String, Value>,
+}
+
+impl Blank {
+    /// A new resource of a type. `unique` goes where two resources must differ.
+    pub fn make(&self, facts: &Facts, resource_type: &ResourceType, unique: &str) -> Value {
+        let mut body = json!({ "schemas": [resource_type.schema] });
+        let schema = facts.schemas.get(&resource_type.schema.to_ascii_lowercase());
+        fill(&mut body, schema, unique, "");
+        for (urn, required) in &resource_type.extensions {
+            let schema = facts.schemas.get(&urn.to_ascii_lowercase());
+            let mut inner = json!({});
+            fill(&mut inner, schema, unique, urn);
+            let needed = inner.as_object().is_some_and(|inner| !inner.is_empty());
+            if *required
+                && needed
+                && let Some(schemas) = body["schemas"].as_array_mut()
+            {
+                schemas.push(Value::from(urn.as_str()));
+                body[urn.as_str()] = inner;
+            }
+        }
+        if let Some(template) = self.templates.get(&resource_type.name.to_ascii_lowercase()) {
+            merge(&mut body, &personal(template, unique));
+        }
+        // What makes it ours, and findable: always with the prefix.
+        let name = match resource_type.name.to_ascii_lowercase().as_str() {
+            "user" => "userName",
+            "group" => "displayName",
+            _ => return body,
+        };
+        // A template may dress it up, as in `{{unique}}@example.com`.
+        if !body[name].as_str().is_some_and(|dressed| dressed.contains(unique)) {
+            body[name] = Value::from(unique);
+        }
+        body
+    }
+}
+
+/// A template's texts with `{{unique}}` filled in.
+fn personal(template: &Value, unique: &str) -> Value {
+    match template {
+        Value::String(text) => Value::from(text.replace("{{unique}}", unique)),
+        Value::Array(elements) => elements.iter().map(|element| personal(element, unique)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| (name.clone(), personal(member, unique))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Puts the required attributes of a schema in.
+fn fill(body: &mut Value, schema: Option<&Value>, unique: &str, extension: &str) {
+    let attributes = schema.and_then(|schema| get(schema, "attributes")).and_then(Value::as_array);
+    for attribute in attributes.into_iter().flatten().filter(|attribute| wanted(attribute)) {
+        let Some(name) = get(attribute, "name").and_then(Value::as_str) else { continue };
+        if extension.is_empty() && matches!(name, "id" | "schemas" | "meta") {
+            continue;
+        }
+        body[name] = value_of(attribute, unique);
+    }
+}
+
+/// Required, and writable.
+fn wanted(attribute: &Value) -> bool {
+    let required = get(attribute, "required").and_then(Value::as_bool).unwrap_or(false);
+    required && get(attribute, "mutability").and_then(Value::as_str) != Some("readOnly")
+}
+
+fn value_of(attribute: &Value, unique: &str) -> Value {
+    let canonical =
+        get(attribute, "canonicalValues").and_then(Value::as_array).and_then(|values| values.first());
+    let one = match (canonical, get(attribute, "type").and_then(Value::as_str)) {
+        (Some(value), _) => value.clone(),
+        (None, Some("boolean")) => json!(true),
+        (None, Some("integer")) => json!(1),
+        (None, Some("decimal")) => json!(1.5),
+        (None, Some("dateTime")) => json!("2026-01-01T00:00:00Z"),
+        (None, Some("binary")) => json!("Y29uZm9ybWFuY2U="),
+        (None, Some("reference")) => json!(format!("https://example.com/{unique}")),
+        (None, Some("complex")) => {
+            let parts = get(attribute, "subAttributes").and_then(Value::as_array);
+            let mut object = json!({});
+            for part in parts.into_iter().flatten().filter(|part| wanted(part)) {
+                if let Some(name) = get(part, "name").and_then(Value::as_str) {
+                    object[name] = value_of(part, unique);
+                }
+            }
+            // At least something, and `value` is what identifies.
+            if object.as_object().is_some_and(serde_json::Map::is_empty) {
+                let value = parts
+                    .into_iter()
+                    .flatten()
+                    .find(|part| get(part, "name").and_then(Value::as_str) == Some("value"));
+                object["value"] = value.map_or_else(|| json!(unique), |part| value_of(part, unique));
+            }
+            object
+        }
+        (None, _) => json!(unique),
+    };
+    let many = get(attribute, "multiValued").and_then(Value::as_bool).unwrap_or(false);
+    if many { json!([one]) } else { one }
+}
+
+/// Merges `over` into `body`: objects member by member, null removes, anything else replaces. Names without case.
+pub(crate) fn merge(body: &mut Value, over: &Value) {
+    match (body, over) {
+        (Value::Object(body), Value::Object(over)) => {
+            for (name, member) in over {
+                let known = body.keys().find(|known| known.eq_ignore_ascii_case(name)).cloned();
+                let name = known.unwrap_or_else(|| name.clone());
+                if member.is_null() {
+                    body.remove(&name);
+                } else {
+                    merge(body.entry(name).or_insert(Value::Null), member);
+                }
+            }
+        }
+        (body, over) => *body = over.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> Facts {
+        let types = json!({ "Resources": [{
+            "name": "User", "endpoint": "https://example.com/v2/Users", "schema": USER,
+            "schemaExtensions": [{ "schema": "urn:example:Badge", "required": true }],
+        }] });
+        let schemas = json!([
+            { "id": USER, "name": "User", "attributes": [
+                { "name": "userName", "type": "string", "required": true, "caseExact": false },
+                { "name": "nickName", "type": "string" },
+                { "name": "origin", "type": "complex", "required": true, "subAttributes": [{ "name": "value", "type": "integer" }] },
+                { "name": "marks", "type": "string", "required": true, "multiValued": true, "canonicalValues": ["blue"] },
+                { "name": "number", "type": "integer", "required": true, "mutability": "readOnly" },
+            ] },
+            { "id": "urn:example:Badge", "name": "Badge", "attributes": [{ "name": "since", "type": "dateTime", "required": true }] },
+        ]);
+        Facts::of(Some(json!({ "patch": { "supported": false } })), Some(&types), Some(&schemas))
+    }
+
+    #[test]
+    fn needs_are_met_where_nothing_speaks_against_them() {
+        let facts = facts();
+        let met = |need: &str| facts.met(&need.parse().expect("a need")) == Met::Yes;
+        for there in [
+            "bulk",
+            "filter",
+            "User",
+            "User.nickName",
+            "User.userName:caseExact=false",
+            "User.origin.value",
+            "Badge.since",
+        ] {
+            assert!(met(there), "{there}");
+        }
+        for missing in [
+            "patch",
+            "cursor",
+            "Group",
+            "User.title",
+            "User.userName:caseExact=true",
+            "User.origin.text",
+            "EnterpriseUser",
+        ] {
+            assert!(!met(missing), "{missing}");
+        }
+        let silent = Facts::of(None, None, None);
+        for there in ["patch", "User.title", "Group", "EnterpriseUser.manager.value"] {
+            assert_eq!(silent.met(&there.parse().expect("a need")), Met::Yes, "{there}");
+        }
+    }
+
+    #[test]
+    fn a_blank_has_what_the_schema_demands_and_what_the_template_says() {
+        let facts = facts();
+        let user = facts.resource_type("user").expect("a type");
+        assert_eq!(user.endpoint, "/Users");
+        let mut blank = Blank::default();
+        assert_eq!(
+            blank.make(&facts, user, "conformance-1"),
+            json!({
+                "schemas": [USER, "urn:example:Badge"], "userName": "conformance-1", "origin": { "value": 1 }, "marks": ["blue"],
+                "urn:example:Badge": { "since": "2026-01-01T00:00:00Z" },
+            })
+        );
+        blank.templates.insert("user".to_owned(), json!({ "title": "t-{{unique}}", "marks": null }));
+        let made = blank.make(&facts, user, "u");
+        assert_eq!((&made["title"], made.get("marks")), (&json!("t-u"), None));
+    }
+}

@@ -1,0 +1,153 @@
+//! What a case has seen: names, and what they stand for.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::case::template::{Place, Property, Values};
+use crate::server::facts::{Facts, get};
+use crate::wire::client::{Answer, Client};
+
+/// What is known under a name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Known {
+    /// Below the base URL.
+    pub(crate) path: Option<String>,
+    id: Option<String>,
+    location: Option<String>,
+    version: Option<String>,
+    /// The last representation.
+    pub(crate) seen: Value,
+}
+
+/// What a case has seen.
+#[derive(Debug)]
+pub(crate) struct Memory<'a> {
+    facts: &'a Facts,
+    client: &'a Client,
+    /// The prefix of all that the case makes.
+    pub(crate) unique: String,
+    /// The number of the resource that is being made.
+    pub(crate) number: Option<usize>,
+    made: usize,
+    names: BTreeMap<String, Known>,
+}
+
+impl<'a> Memory<'a> {
+    pub(crate) fn new(facts: &'a Facts, client: &'a Client, unique: String) -> Self {
+        Self { facts, client, unique, number: None, made: 0, names: BTreeMap::new() }
+    }
+
+    /// A name for the next resource.
+    pub(crate) fn next_unique(&mut self) -> String {
+        self.made += 1;
+        format!("{}-{}", self.unique, self.made)
+    }
+
+    pub(crate) fn known(&self, name: &str) -> Option<&Known> {
+        self.names.get(name)
+    }
+
+    /// The names that a listing names: `u.*` is all of `u.1`, `u.2` …
+    pub(crate) fn expand(&self, name: &str) -> Vec<String> {
+        let Some(stem) = name.strip_suffix(".*") else { return vec![name.to_owned()] };
+        let numbered = |known: &String| {
+            known
+                .strip_prefix(stem)
+                .and_then(|rest| rest.strip_prefix('.'))
+                .is_some_and(|n| n.parse::<usize>().is_ok())
+        };
+        let mut names: Vec<_> = self.names.keys().filter(|known| numbered(known)).cloned().collect();
+        names.sort_by_key(|name| name.rsplit('.').next().and_then(|n| n.parse::<usize>().ok()));
+        names
+    }
+
+    pub(crate) fn id(&self, name: &str) -> Option<&str> {
+        self.names.get(name)?.id.as_deref()
+    }
+
+    /// Keeps what an answer shows. `whole`: it is the representation, not a part of it.
+    pub(crate) fn keep(
+        &mut self,
+        name: &str,
+        answer: &Answer,
+        sent: Option<&Value>,
+        endpoint: Option<&str>,
+        whole: bool,
+    ) {
+        let known = self.names.entry(name.to_owned()).or_default();
+        if let Some(json) = &answer.json
+            && whole
+        {
+            known.seen = json.clone();
+        } else if let (None, Some(sent), true) = (&answer.json, sent, whole) {
+            known.seen = sent.clone();
+        }
+        let text =
+            |value: &Value, name: &str| get(value, name).and_then(Value::as_str).map(ToOwned::to_owned);
+        if let Some(json) = &answer.json {
+            let meta = get(json, "meta");
+            if let Some(id) = text(json, "id") {
+                known.id = Some(id);
+            }
+            if let Some(version) = meta.and_then(|meta| text(meta, "version")) {
+                known.version = Some(version);
+            }
+            if let Some(location) = meta.and_then(|meta| text(meta, "location")) {
+                known.location = Some(location);
+            }
+        }
+        if let Some(version) = answer.header("etag") {
+            known.version = Some(version.to_owned());
+        }
+        if let Some(location) = answer.header("location") {
+            known.location = Some(location.to_owned());
+            if known.id.is_none() {
+                known.id = location.rsplit('/').next().map(ToOwned::to_owned);
+            }
+        }
+        if let (Some(endpoint), Some(id)) = (endpoint, &known.id) {
+            known.path = Some(format!("{endpoint}/{}", Client::segment(id)));
+        }
+    }
+}
+
+impl Values for Memory<'_> {
+    fn value(&self, place: &Place) -> Option<Value> {
+        match place {
+            Place::Field(name, pointer) if name == "config" => reach(self.facts.config.as_ref()?, pointer),
+            Place::Field(name, pointer) => reach(&self.names.get(name)?.seen, pointer),
+            Place::Of(name, property) => {
+                if let Some(known) = self.names.get(name) {
+                    return match property {
+                        Property::Id => known.id.clone(),
+                        Property::Path => known.path.clone(),
+                        Property::Version => known.version.clone(),
+                        Property::Location => known.location.clone().or_else(|| {
+                            known.path.as_ref().map(|path| format!("{}{path}", self.client.base()))
+                        }),
+                    }
+                    .map(Value::from);
+                }
+                let known = self.facts.resource_type(name)?;
+                match property {
+                    Property::Path => Some(Value::from(known.endpoint.as_str())),
+                    Property::Location => {
+                        Some(Value::from(format!("{}{}", self.client.base(), known.endpoint)))
+                    }
+                    Property::Id | Property::Version => None,
+                }
+            }
+            Place::Base => Some(Value::from(self.client.base())),
+            Place::Unique(label) if label.is_empty() => Some(Value::from(self.unique.as_str())),
+            Place::Unique(label) => Some(Value::from(format!("{}-{label}", self.unique))),
+            Place::Number => self.number.map(Value::from),
+            Place::Urn(name) => self.facts.urn(name).map(Value::from),
+        }
+    }
+}
+
+fn reach(value: &Value, pointer: &str) -> Option<Value> {
+    let reached = crate::server::same::reach(value, pointer);
+    reached.into_iter().next().and_then(|(_, value)| value.cloned())
+}

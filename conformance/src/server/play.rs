@@ -1,0 +1,417 @@
+//! Plays one case against the subject.
+
+use serde_json::{Value, json};
+
+use crate::case::Case;
+use crate::case::need::Feature;
+use crate::case::step::{Action, Body, Paging, Step};
+use crate::case::template::{Place, Property, Unfilled, Values as _};
+use crate::report::{CaseResult, Level, Verdict};
+use crate::server::Stage;
+use crate::server::facts::{Met, get, merge};
+use crate::server::judge::{Miss, judge};
+use crate::server::memory::Memory;
+use crate::server::tidy::Made;
+use crate::wire::client::{Answer, Client, Request};
+use crate::wire::exchange::Exchange;
+
+const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/// So many pages are walked; a subject with more never ends.
+const MAX_PAGES: usize = 1_000;
+
+/// Why a case went no further.
+enum End {
+    /// What does not hold; the case's verdict follows from the levels.
+    Missed,
+    /// The subject does not have this.
+    NotAdvertised(String),
+    /// It cannot be tried.
+    Skipped(String),
+    /// The network broke.
+    Broken(String),
+}
+
+impl From<Unfilled> for End {
+    fn from(unfilled: Unfilled) -> Self {
+        Self::Skipped(format!("{unfilled}: the answers before it did not say"))
+    }
+}
+
+/// Plays a case and says how it ended.
+pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult {
+    let started = std::time::Instant::now();
+    let mut result = CaseResult {
+        id: case.id.clone(),
+        title: case.title.clone(),
+        level: case.level,
+        verdict: Verdict::Pass,
+        requirement: case.requirement.clone(),
+        spec: case.spec.clone(),
+        because: None,
+        mend: None,
+        expected: Value::Null,
+        actual: Value::Null,
+        known: None,
+        tags: case.tags.clone(),
+        milliseconds: 0,
+        exchanges: Vec::new(),
+    };
+    let unmet = case.needs.iter().find_map(|need| match stage.facts.met(need) {
+        Met::Yes => None,
+        Met::No(why) => Some(why),
+    });
+    if let Some(why) = unmet {
+        result.verdict = Verdict::NotAdvertised;
+        result.because = Some(why);
+        return result;
+    }
+    let unique = format!("{}{}-{}", super::PREFIX, stage.run, radix(index as u64 + 1));
+    let mut player = Player {
+        stage,
+        level: case.level,
+        memory: Memory::new(&stage.facts, &stage.client, unique),
+        made: Made::default(),
+        exchanges: Vec::new(),
+        misses: Vec::new(),
+    };
+    let end = player.steps(&case.steps).await;
+    let (verdict, because) = match end {
+        Ok(()) | Err(End::Missed) => match player.misses.iter().map(|(_, miss)| miss.level).min() {
+            None => (Verdict::Pass, None),
+            Some(Level::Must) => (Verdict::Fail, None),
+            Some(Level::Should | Level::May) => (Verdict::Warn, None),
+        },
+        Err(End::NotAdvertised(why)) => (Verdict::NotAdvertised, Some(why)),
+        Err(End::Skipped(why)) => (Verdict::Skipped, Some(why)),
+        Err(End::Broken(why)) => (Verdict::Error, Some(why)),
+    };
+    let Player { memory, made, exchanges, misses, .. } = player;
+    if !stage.keep {
+        let mut after =
+            Player { stage, level: case.level, memory, made, exchanges: Vec::new(), misses: Vec::new() };
+        // Not judged: what cannot be cleaned up is told as left behind.
+        drop(after.steps(&case.clean_up).await);
+        after.made.remove(&stage.client, &stage.leftovers).await;
+    }
+    result.verdict = verdict;
+    result.because = because;
+    if matches!(verdict, Verdict::Fail | Verdict::Warn) {
+        result.because = misses
+            .iter()
+            .min_by_key(|(_, miss)| miss.level)
+            .map(|(step, miss)| format!("{step}: {}", miss.why));
+        result.mend.clone_from(&case.mend);
+        let side = |side: fn(&Miss) -> &Value| {
+            misses
+                .iter()
+                .map(|(step, miss)| json!({ "step": step, "what": miss.what, "value": side(miss), "why": miss.why }))
+                .collect::<Value>()
+        };
+        result.expected = side(|miss| &miss.expected);
+        result.actual = side(|miss| &miss.actual);
+    }
+    result.exchanges = exchanges;
+    result.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    result
+}
+
+/// A number in digits and small letters.
+pub(super) fn radix(mut number: u64) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut text = Vec::new();
+    loop {
+        text.push(char::from(DIGITS[(number % 36) as usize]));
+        number /= 36;
+        if number == 0 {
+            return text.into_iter().rev().collect();
+        }
+    }
+}
+
+struct Player<'a> {
+    stage: &'a Stage,
+    level: Level,
+    memory: Memory<'a>,
+    made: Made,
+    exchanges: Vec<Exchange>,
+    /// With the step's label.
+    misses: Vec<(String, Miss)>,
+}
+
+impl Player<'_> {
+    async fn steps(&mut self, steps: &[Step]) -> Result<(), End> {
+        for step in steps {
+            if *self.stage.stop.borrow() {
+                return Err(End::Skipped("interrupted".to_owned()));
+            }
+            if step.auth.is_some() && !self.stage.client.has_credentials() {
+                return Err(End::NotAdvertised(
+                    "no credentials were given, so wrong ones cannot be told".to_owned(),
+                ));
+            }
+            self.step(step).await?;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), End> {
+        match &step.action {
+            Action::Create { count: Some(count), .. } => {
+                for number in 1..=*count {
+                    self.memory.number = Some(number);
+                    let name = format!("{}.{number}", step.name);
+                    self.one(step, &name).await?;
+                }
+                self.memory.number = None;
+                Ok(())
+            }
+            Action::Walk(resource_type, paging) => {
+                let answer = self.walk(step, resource_type, *paging).await?;
+                self.weigh(step, &step.name, &answer, None, None)
+            }
+            _ => self.one(step, &step.name).await,
+        }
+    }
+
+    /// Sends one request and looks at its answer.
+    async fn one(&mut self, step: &Step, name: &str) -> Result<(), End> {
+        let (request, sent, endpoint) = self.request(step)?;
+        let answer = self.send(&request).await?;
+        self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref())
+    }
+
+    async fn send(&mut self, request: &Request) -> Result<Answer, End> {
+        let (exchange, answer) = self.stage.client.send(request).await;
+        self.made.note(&self.stage.facts, &self.stage.client, request, answer.as_ref());
+        let broken = exchange.error.clone();
+        self.exchanges.push(exchange);
+        answer.ok_or_else(|| {
+            End::Broken(format!("{}: {}", request.step, broken.unwrap_or_else(|| "no answer".to_owned())))
+        })
+    }
+
+    /// Judges an answer, and keeps what it shows.
+    fn weigh(
+        &mut self,
+        step: &Step,
+        name: &str,
+        answer: &Answer,
+        sent: Option<&Value>,
+        endpoint: Option<&str>,
+    ) -> Result<(), End> {
+        let label = step.action.label();
+        if step.unsupported.contains(&answer.status) || self.silent(step, answer.status) {
+            return Err(End::NotAdvertised(format!("{label} is answered {}", answer.status)));
+        }
+        let mut misses = judge(&step.expect, self.level, answer, &self.memory)?;
+        if step.expect.is_empty() && !answer.is_success() {
+            let wanted = [crate::case::expect::StatusSet::Class(2)];
+            let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
+            let detail = detail.map_or_else(String::new, |detail| format!("; it says: {detail}"));
+            misses.push(Miss {
+                level: self.level,
+                what: "status".to_owned(),
+                expected: crate::server::judge::statuses(&wanted),
+                actual: json!(answer.status),
+                why: format!("the answer is {}, where 2xx belongs{detail}", answer.status),
+            });
+        }
+        if step.preparation
+            && let Some(miss) = misses.first()
+        {
+            return Err(End::Skipped(format!("it could not be tried: {label}: {}", miss.why)));
+        }
+        if answer.is_success() && !matches!(step.action, Action::Delete(_)) {
+            let partial = step.query.iter().any(|(name, _)| {
+                name.eq_ignore_ascii_case("attributes") || name.eq_ignore_ascii_case("excludedAttributes")
+            });
+            self.memory.keep(name, answer, sent, endpoint, !partial);
+        }
+        let failed = misses.iter().any(|miss| miss.level == Level::Must);
+        self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss)));
+        if failed { Err(End::Missed) } else { Ok(()) }
+    }
+
+    /// Whether a status says that a feature, of which discovery says nothing, is not there.
+    fn silent(&self, step: &Step, status: u16) -> bool {
+        let feature = match step.action {
+            Action::Patch(..) => Feature::Patch,
+            Action::Bulk(_) => Feature::Bulk,
+            _ => return false,
+        };
+        self.stage.facts.feature(feature).is_none() && matches!(status, 404 | 405 | 501)
+    }
+
+    /// The request of a step; what was sent, where it makes or replaces a resource; and the endpoint of that.
+    fn request(&mut self, step: &Step) -> Result<(Request, Option<Value>, Option<String>), End> {
+        let mut sent = None;
+        let (method, path, body, endpoint) = match &step.action {
+            Action::Create { resource_type, with, .. } => {
+                let known = self.stage.facts.resource_type(resource_type).ok_or_else(|| {
+                    End::NotAdvertised(format!("no resource type is called {resource_type}"))
+                })?;
+                let unique = self.memory.next_unique();
+                let mut body = self.stage.blank.make(&self.stage.facts, known, &unique);
+                if let Some(with) = with {
+                    merge(&mut body, &with.fill(&self.memory)?);
+                }
+                sent = Some(body.clone());
+                ("POST", known.endpoint.clone(), Some(body.to_string()), Some(known.endpoint.clone()))
+            }
+            Action::Read(name) => ("GET", self.path(name)?, None, self.endpoint(name)),
+            Action::Delete(name) => ("DELETE", self.path(name)?, None, None),
+            Action::Replace(name, body) => {
+                let body = self.body(body, Some(name))?;
+                sent = body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+                ("PUT", self.path(name)?, body, self.endpoint(name))
+            }
+            Action::Patch(name, body) => {
+                let body = match body {
+                    Body::Operations(operations, _) => {
+                        let operations = operations.fill(&self.memory)?;
+                        Some(json!({ "schemas": [PATCH_OP], "Operations": operations }).to_string())
+                    }
+                    other => self.body(other, None)?,
+                };
+                ("PATCH", self.path(name)?, body, self.endpoint(name))
+            }
+            Action::List(resource_type) | Action::Walk(resource_type, _) => {
+                ("GET", self.type_path(resource_type)?, None, None)
+            }
+            Action::Search(resource_type, body) => {
+                let endpoint =
+                    if resource_type.is_empty() { String::new() } else { self.type_path(resource_type)? };
+                let body = match body {
+                    Body::Json(json) => {
+                        let mut body = json.fill(&self.memory)?;
+                        if let Some(members) = body.as_object_mut()
+                            && !members.contains_key("schemas")
+                        {
+                            members.insert("schemas".to_owned(), json!([SEARCH]));
+                        }
+                        Some(body.to_string())
+                    }
+                    other => self.body(other, None)?,
+                };
+                ("POST", format!("{endpoint}/.search"), body, None)
+            }
+            Action::Bulk(body) => {
+                let body = match body {
+                    Body::Operations(operations, fail_on_errors) => {
+                        let mut body =
+                            json!({ "schemas": [BULK], "Operations": operations.fill(&self.memory)? });
+                        if let Some(most) = fail_on_errors {
+                            body["failOnErrors"] = json!(most);
+                        }
+                        Some(body.to_string())
+                    }
+                    other => self.body(other, None)?,
+                };
+                ("POST", "/Bulk".to_owned(), body, None)
+            }
+            Action::Send { method, path, body } => {
+                let path = path.fill_with(&self.memory, |place, text| match place {
+                    Place::Of(_, Property::Path | Property::Location) | Place::Base => text,
+                    _ => Client::segment(&text),
+                })?;
+                (method.as_str(), path, self.body(body, None)?, None)
+            }
+        };
+        let fill = |pairs: &[(String, crate::case::template::Template)]| {
+            pairs
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), value.fill(&self.memory)?)))
+                .collect::<Result<Vec<_>, Unfilled>>()
+        };
+        let mut headers = fill(&step.headers)?;
+        headers.extend(step.content_type.iter().map(|value| ("Content-Type".to_owned(), value.clone())));
+        let request = Request {
+            step: step.action.label(),
+            method: method.to_owned(),
+            path,
+            query: fill(&step.query)?,
+            headers,
+            body,
+            auth: step.auth,
+        };
+        Ok((request, sent, endpoint))
+    }
+
+    fn body(&self, body: &Body, name: Option<&str>) -> Result<Option<String>, End> {
+        Ok(match body {
+            Body::None => None,
+            Body::Json(json) | Body::Operations(json, _) => Some(json.fill(&self.memory)?.to_string()),
+            Body::Text(text) => Some(text.fill(&self.memory)?),
+            Body::With(with) => {
+                let seen = name.and_then(|name| self.memory.known(name));
+                let mut body = seen.map(|known| known.seen.clone()).unwrap_or_default();
+                merge(&mut body, &with.fill(&self.memory)?);
+                Some(body.to_string())
+            }
+        })
+    }
+
+    fn path(&self, name: &str) -> Result<String, End> {
+        let place = Place::Of(name.to_owned(), Property::Path);
+        match self.memory.value(&place) {
+            Some(Value::String(path)) => Ok(path),
+            _ => Err(Unfilled(place).into()),
+        }
+    }
+
+    /// The endpoint that a name's path is below.
+    fn endpoint(&self, name: &str) -> Option<String> {
+        let path = self.memory.known(name)?.path.as_deref()?;
+        path.rsplit_once('/').map(|(endpoint, _)| endpoint.to_owned())
+    }
+
+    fn type_path(&self, resource_type: &str) -> Result<String, End> {
+        let known = self.stage.facts.resource_type(resource_type);
+        known
+            .map(|known| known.endpoint.clone())
+            .ok_or_else(|| End::NotAdvertised(format!("no resource type is called {resource_type}")))
+    }
+
+    /// Page after page, as a client reads them. The answer is the last page's, with all of them in its body.
+    async fn walk(&mut self, step: &Step, _: &str, paging: Paging) -> Result<Answer, End> {
+        let (first, ..) = self.request(step)?;
+        let mut pages = Vec::new();
+        let mut resources = Vec::new();
+        let mut place = match paging {
+            Paging::Index => ("startIndex", "1".to_owned()),
+            Paging::Cursor => ("cursor", String::new()),
+        };
+        loop {
+            let mut request = first.clone();
+            request.query.push((place.0.to_owned(), place.1.clone()));
+            let answer = self.send(&request).await?;
+            let page = answer.json.clone().unwrap_or_default();
+            let found = get(&page, "Resources").and_then(Value::as_array).cloned().unwrap_or_default();
+            let total = get(&page, "totalResults").and_then(Value::as_u64);
+            let next = get(&page, "nextCursor").and_then(Value::as_str).map(ToOwned::to_owned);
+            let last = found.is_empty() || !answer.is_success() || pages.len() >= MAX_PAGES;
+            resources.extend(found);
+            pages.push(page);
+            let more = match paging {
+                Paging::Index => {
+                    place.1 = (resources.len() + 1).to_string();
+                    total.is_some_and(|total| (resources.len() as u64) < total)
+                }
+                Paging::Cursor => match next {
+                    Some(next) if !next.is_empty() => {
+                        place.1 = next;
+                        true
+                    }
+                    _ => false,
+                },
+            };
+            if last || !more {
+                let body = json!({ "pages": pages, "Resources": resources, "totalResults": total });
+                return Ok(Answer { text: body.to_string(), json: Some(body), ..answer });
+            }
+        }
+    }
+}

@@ -1,0 +1,490 @@
+//! A client for one subject: credentials, pace, patience, and retries where the subject asks for them.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::redirect::Policy;
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
+use serde_json::Value;
+use url::Url;
+
+use crate::case::step::WrongAuth;
+use crate::report::redact::{REDACTED, Redactor};
+use crate::wire::exchange::{Exchange, Received, Sent};
+
+/// What a query value or a path segment may hold as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A body that is larger is cut off: no SCIM answer is.
+const MAX_BODY: usize = 64 << 20;
+
+/// Who the harness says it is.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nobody.
+    #[default]
+    None,
+    /// The holder of a token (RFC 6750).
+    Bearer(String),
+    /// A user (RFC 7617).
+    Basic {
+        /// Without a colon.
+        user: String,
+        /// A secret.
+        password: String,
+    },
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Bearer(_) => "Bearer",
+            Self::Basic { .. } => "Basic",
+        })
+    }
+}
+
+impl Credentials {
+    fn header(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Bearer(token) => Some(format!("Bearer {token}")),
+            Self::Basic { user, password } => {
+                Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+            }
+        }
+    }
+
+    fn wrong(&self, how: WrongAuth) -> Option<String> {
+        let bearer = "Bearer conformance-wrong-token".to_owned();
+        let basic = format!("Basic {}", STANDARD.encode("conformance-nobody:conformance-wrong-password"));
+        match (how, self) {
+            (WrongAuth::None, _) => None,
+            (WrongAuth::Wrong, Self::Basic { .. }) | (WrongAuth::OtherScheme, Self::Bearer(_)) => Some(basic),
+            (WrongAuth::Wrong | WrongAuth::OtherScheme, _) => Some(bearer),
+            (WrongAuth::Malformed, Self::Basic { .. }) => Some("Basic".to_owned()),
+            (WrongAuth::Malformed, _) => Some("Bearer".to_owned()),
+        }
+    }
+
+    /// The texts that must be shown nowhere.
+    pub fn secrets(&self) -> Vec<String> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Bearer(token) => vec![token.clone()],
+            Self::Basic { user, password } => {
+                vec![password.clone(), STANDARD.encode(format!("{user}:{password}"))]
+            }
+        }
+    }
+}
+
+/// How the subject is talked to.
+#[derive(Debug, Clone)]
+pub struct Manners {
+    /// For one answer.
+    pub timeout: Duration,
+    /// Requests a second; none: as fast as it goes.
+    pub rate: Option<f64>,
+    /// So often is a request that was answered 429 sent again.
+    pub retries: u32,
+    /// A longer Retry-After is not waited for.
+    pub longest_wait: Duration,
+    /// Header fields that go with every request.
+    pub headers: Vec<(String, String)>,
+    /// PEM certificates to trust beside the system's.
+    pub certificates: Option<Vec<u8>>,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            rate: None,
+            retries: 3,
+            longest_wait: Duration::from_secs(120),
+            headers: Vec::new(),
+            certificates: None,
+        }
+    }
+}
+
+/// A request.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// What it is for, as in `patch ada`.
+    pub step: String,
+    /// As in `GET`.
+    pub method: String,
+    /// Below the base URL, with a leading slash; or absolute, at the same origin. Without a query.
+    pub path: String,
+    /// Names and values, not yet escaped.
+    pub query: Vec<(String, String)>,
+    /// Beside those that always go.
+    pub headers: Vec<(String, String)>,
+    /// As it is.
+    pub body: Option<String>,
+    /// In place of the right credentials.
+    pub auth: Option<WrongAuth>,
+}
+
+/// What came.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// As in 204.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body as text; bytes that are no UTF-8 are replaced.
+    pub text: String,
+    /// The body where it is JSON.
+    pub json: Option<Value>,
+}
+
+impl Answer {
+    /// The first header field of a name, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// 2xx.
+    pub fn is_success(&self) -> bool {
+        self.status / 100 == 2
+    }
+}
+
+/// Why no client can be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The URL is not one.
+    #[error("`{0}` is no http or https URL: expected something like https://example.com/scim/v2")]
+    Url(String),
+    /// A secret in the URL would end up in logs.
+    #[error("the URL holds credentials: give them with --bearer or --basic")]
+    CredentialsInUrl,
+    /// TLS.
+    #[error("failed to set up TLS: {0}")]
+    Tls(String),
+}
+
+/// A client for one subject.
+#[derive(Debug, Clone)]
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    http: reqwest::Client,
+    base: Url,
+    credentials: Credentials,
+    manners: Manners,
+    /// When the next request may go, where there is a rate.
+    next: Mutex<Instant>,
+}
+
+impl Client {
+    /// A client for the SCIM service whose endpoints are below `url`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn new(url: &str, credentials: Credentials, manners: Manners) -> Result<Self, ClientError> {
+        let bad = || ClientError::Url(url.to_owned());
+        let mut base = Url::parse(url).map_err(|_| bad())?;
+        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
+            return Err(bad());
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(ClientError::CredentialsInUrl);
+        }
+        base.set_query(None);
+        base.set_fragment(None);
+        let path = base.path().trim_end_matches('/').to_owned();
+        base.set_path(&path);
+        let http = http(&base, &manners)?;
+        Ok(Self(Arc::new(Inner { http, base, credentials, manners, next: Mutex::new(Instant::now()) })))
+    }
+
+    /// The base URL, without a slash at its end.
+    pub fn base(&self) -> &str {
+        self.0.base.as_str().trim_end_matches('/')
+    }
+
+    /// Whether the harness has credentials at all.
+    pub fn has_credentials(&self) -> bool {
+        self.0.credentials != Credentials::None
+    }
+
+    /// What a report about the subject must not show: the credentials.
+    pub fn redactor(&self) -> Redactor {
+        let own = self.0.manners.headers.iter().map(|(_, value)| value.clone());
+        let secrets = self.0.credentials.secrets().into_iter().chain(own);
+        secrets.fold(Redactor::new(), |redactor, secret| redactor.secret(&secret))
+    }
+
+    /// Escapes a path segment.
+    pub fn segment(text: &str) -> String {
+        utf8_percent_encode(text, PLAIN).to_string()
+    }
+
+    /// The path below the base URL of an absolute URL that is below it.
+    pub fn below(&self, url: &str) -> Option<String> {
+        let url = Url::parse(url).ok()?;
+        let base = &self.0.base;
+        if url.origin() != base.origin() {
+            return None;
+        }
+        let path = url.path().strip_prefix(base.path().trim_end_matches('/'))?;
+        path.starts_with('/').then(|| path.to_owned())
+    }
+
+    /// Sends a request and waits for its answer, again and again while the subject says 429 and when to come back.
+    /// Says what happened; no answer where the network broke.
+    pub async fn send(&self, request: &Request) -> (Exchange, Option<Answer>) {
+        let mut tries = 0;
+        loop {
+            let (exchange, answer) = self.once(request).await;
+            let wait = answer.as_ref().filter(|answer| answer.status == 429).map(retry_after);
+            match wait {
+                Some(wait) if tries < self.0.manners.retries && wait <= self.0.manners.longest_wait => {
+                    tries += 1;
+                    tokio::time::sleep(wait).await;
+                }
+                _ => return (exchange, answer),
+            }
+        }
+    }
+
+    async fn once(&self, request: &Request) -> (Exchange, Option<Answer>) {
+        self.pace().await;
+        let started = Instant::now();
+        let (sent, outcome) = match self.build(request) {
+            Ok((built, sent)) => (sent, self.fetch(built).await),
+            Err((sent, problem)) => (sent, Err(problem)),
+        };
+        let (response, error, answer) = match outcome {
+            Ok(answer) => (Some(show(&answer)), None, Some(answer)),
+            Err(problem) => (None, Some(problem), None),
+        };
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        (Exchange { step: request.step.clone(), request: sent, response, error, milliseconds }, answer)
+    }
+
+    /// Waits for the turn of the next request.
+    async fn pace(&self) {
+        let Some(rate) = self.0.manners.rate.filter(|rate| *rate > 0.0) else { return };
+        let turn = {
+            let mut next = self.0.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = (*next).max(Instant::now());
+            *next = turn + Duration::from_secs_f64(1.0 / rate);
+            turn
+        };
+        tokio::time::sleep_until(turn.into()).await;
+    }
+
+    /// The request for the network, and for the report.
+    fn build(&self, request: &Request) -> Result<(reqwest::Request, Sent), (Sent, String)> {
+        let inner = &*self.0;
+        let mut url = if request.path.starts_with('/') {
+            format!("{}{}", self.base(), request.path)
+        } else {
+            request.path.clone()
+        };
+        for (index, (name, value)) in request.query.iter().enumerate() {
+            let lead = if index > 0 || url.contains('?') { '&' } else { '?' };
+            append!(url, "{lead}{}={}", utf8_percent_encode(name, PLAIN), utf8_percent_encode(value, PLAIN));
+        }
+        let mut headers: Vec<(String, String)> =
+            vec![("Accept".to_owned(), "application/scim+json".to_owned())];
+        if request.body.is_some() {
+            headers.push(("Content-Type".to_owned(), "application/scim+json".to_owned()));
+        }
+        let authorization = match request.auth {
+            None => inner.credentials.header(),
+            Some(how) => inner.credentials.wrong(how),
+        };
+        headers.extend(authorization.map(|value| ("Authorization".to_owned(), value)));
+        for (name, value) in inner.manners.headers.iter().chain(&request.headers) {
+            headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            if !value.is_empty() {
+                headers.push((name.clone(), value.clone()));
+            }
+        }
+        let body = match &request.body {
+            None => Value::Null,
+            Some(body) => serde_json::from_str(body).unwrap_or_else(|_| Value::from(body.as_str())),
+        };
+        let own =
+            |name: &str| inner.manners.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        let shown = |name: &str, value: &str| match value.split_once(' ') {
+            _ if !own(name) && !name.eq_ignore_ascii_case("authorization") => value.to_owned(),
+            // What the caller adds may be an API key of any name.
+            Some((scheme @ ("Bearer" | "Basic"), _)) => format!("{scheme} {REDACTED}"),
+            _ => REDACTED.to_owned(),
+        };
+        let sent = Sent {
+            method: request.method.clone(),
+            url: url.clone(),
+            headers: headers.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect(),
+            body,
+        };
+        let built = (|| {
+            let url = Url::parse(&url).map_err(|error| format!("`{url}` is no URL: {error}"))?;
+            if url.origin() != inner.base.origin() {
+                return Err(format!("{url} is at another origin than the subject, so nothing is sent there"));
+            }
+            let method = reqwest::Method::from_bytes(request.method.as_bytes())
+                .map_err(|_| format!("`{}` is no method", request.method))?;
+            let mut builder = inner.http.request(method, url);
+            for (name, value) in &headers {
+                builder = builder.header(name, value);
+            }
+            if let Some(body) = &request.body {
+                builder = builder.body(body.clone());
+            }
+            builder.build().map_err(|error| innermost(&error))
+        })();
+        match built {
+            Ok(built) => Ok((built, sent)),
+            Err(problem) => Err((sent, problem)),
+        }
+    }
+
+    async fn fetch(&self, request: reqwest::Request) -> Result<Answer, String> {
+        let patience = self.0.manners.timeout;
+        let fetched = tokio::time::timeout(patience, async {
+            let mut response = self.0.http.execute(request).await.map_err(|error| innermost(&error))?;
+            let status = response.status().as_u16();
+            let headers = response
+                .headers()
+                .iter()
+                .map(|(name, value)| {
+                    (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                })
+                .collect();
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(|error| innermost(&error))? {
+                if body.len() + chunk.len() > MAX_BODY {
+                    return Err(format!("the answer is larger than {} MiB", MAX_BODY >> 20));
+                }
+                body.extend_from_slice(&chunk);
+            }
+            let json = serde_json::from_slice(&body).ok();
+            Ok(Answer { status, headers, text: String::from_utf8_lossy(&body).into_owned(), json })
+        });
+        match fetched.await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(format!("no answer within {} s", patience.as_secs_f64())),
+        }
+    }
+}
+
+/// An answer as it is recorded.
+fn show(answer: &Answer) -> Received {
+    let body = match &answer.json {
+        Some(json) => json.clone(),
+        None if answer.text.is_empty() => Value::Null,
+        None => Value::from(answer.text.as_str()),
+    };
+    Received { status: answer.status, headers: answer.headers.clone(), body }
+}
+
+/// How long a 429 asks to wait (RFC 9110 §10.2.3): seconds or a date; a second where it says nothing.
+fn retry_after(answer: &Answer) -> Duration {
+    let Some(text) = answer.header("retry-after") else { return Duration::from_secs(1) };
+    if let Ok(seconds) = text.trim().parse() {
+        return Duration::from_secs(seconds);
+    }
+    let date = httpdate::parse_http_date(text.trim());
+    date.ok().and_then(|date| date.duration_since(SystemTime::now()).ok()).unwrap_or(Duration::from_secs(1))
+}
+
+fn http(base: &Url, manners: &Manners) -> Result<reqwest::Client, ClientError> {
+    let tls = |error: &dyn Error| ClientError::Tls(error.to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| tls(&error))?;
+    let mut builder = reqwest::Client::builder();
+    if let Some(pem) = &manners.certificates {
+        let mut roots = rustls::RootCertStore::empty();
+        for certificate in rustls::pki_types::pem::PemObject::pem_slice_iter(pem) {
+            let certificate: rustls::pki_types::CertificateDer<'_> =
+                certificate.map_err(|error| ClientError::Tls(format!("{error:?}")))?;
+            roots.add(certificate).map_err(|error| tls(&error))?;
+        }
+        builder =
+            builder.tls_backend_preconfigured(config.with_root_certificates(roots).with_no_client_auth());
+    } else if base.scheme() == "https" {
+        let config = config.with_platform_verifier().map_err(|error| tls(&error))?;
+        builder = builder.tls_backend_preconfigured(config.with_no_client_auth());
+    } else {
+        let config = config.with_root_certificates(rustls::RootCertStore::empty());
+        builder = builder.tls_backend_preconfigured(config.with_no_client_auth());
+    }
+    // A proxy cannot reach this machine's own ports.
+    let loopback = match base.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if loopback {
+        builder = builder.no_proxy();
+    }
+    builder
+        .redirect(Policy::none())
+        .user_agent(concat!("conformance/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| ClientError::Tls(innermost(&error)))
+}
+
+/// The cause that says most.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let client = |url| Client::new(url, Credentials::None, Manners::default());
+        assert_eq!(
+            client("http://127.0.0.1:9/scim/v2/").expect("a client").base(),
+            "http://127.0.0.1:9/scim/v2"
+        );
+        assert_eq!(client("http://127.0.0.1:9").expect("a client").base(), "http://127.0.0.1:9");
+        assert_eq!(client("http://u:p@127.0.0.1/").expect_err("refused"), ClientError::CredentialsInUrl);
+        for bad in ["scim", "ftp://example.com", "http://"] {
+            client(bad).expect_err(bad);
+        }
+        let client = client("http://127.0.0.1:9/scim").expect("a client");
+        assert_eq!(client.below("http://127.0.0.1:9/scim/Users/1").as_deref(), Some("/Users/1"));
+        assert_eq!(client.below("http://127.0.0.1:9/scimitar/Users/1"), None);
+        assert_eq!(client.below("http://127.0.0.1:10/scim/Users/1"), None);
+    }
+
+    #[test]
+    fn waiting_as_asked() {
+        let asked = |value: &str| {
+            retry_after(&Answer {
+                headers: vec![("retry-after".to_owned(), value.to_owned())],
+                ..Answer::default()
+            })
+        };
+        assert_eq!(asked("7"), Duration::from_secs(7));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Duration::from_secs(1), "a date that is past");
+        let later = SystemTime::now() + Duration::from_secs(3600);
+        assert!(asked(&httpdate::fmt_http_date(later)) > Duration::from_secs(3500));
+    }
+}
