@@ -4,6 +4,7 @@ mod cases;
 mod explain;
 mod identities;
 mod matrix;
+mod merge;
 mod probe;
 mod reporting;
 mod server;
@@ -30,6 +31,8 @@ Exit codes: 0 nothing failed; 1 something failed; 2 usage; 3 the harness broke";
 enum Command {
     /// Run the provisioner against the mock: settings x authentication x update method x profile x scenario
     Matrix(matrix::Matrix),
+    /// Make one report of the shards of a run
+    Merge(merge::Merge),
     /// Judge a SCIM server against the RFCs
     Server(server::Server),
     /// Find out what an endpoint does with partial updates, and what that means for a PingOne connection
@@ -60,6 +63,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     };
     let result = match arguments.command {
         Command::Matrix(matrix) => matrix.run(),
+        Command::Merge(merge) => merge.run(),
         Command::Server(server) => server.run(),
         Command::Probe(probe) => probe.run(),
         Command::Cases(cases) => cases.run(),

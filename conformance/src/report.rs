@@ -3,9 +3,16 @@
 //! The JSON form is the one of the outer face; `schemaVersion` says which. Whoever makes a report takes care that no
 //! secret is in it: [`crate::wire`] redacts as it records, and [`redact`] goes over the whole before it is written.
 
+pub mod badge;
 pub mod baseline;
+pub mod curl;
 pub mod format;
+pub mod github;
+pub mod html;
 pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod merge;
 pub mod plain;
 pub mod redact;
 pub mod shard;
@@ -22,6 +29,12 @@ use crate::wire::exchange::Exchange;
 
 /// The version of the JSON form that is written.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// The fact that has the expression of `--select`, where not everything was to be run.
+pub const SELECTED: &str = "selected";
+
+/// The fact that has the level of `--level`, where less binding requirements were left out.
+pub const UP_TO: &str = "level";
 
 /// How binding a requirement is (RFC 2119).
 #[derive(
@@ -261,6 +274,14 @@ impl Report {
             summary: Summary::of(&cases),
             stale: Vec::new(),
             cases,
+        }
+    }
+
+    /// Forgets what a baseline said, before another is applied.
+    pub fn forget_known(&mut self) {
+        self.stale.clear();
+        for case in &mut self.cases {
+            case.known = None;
         }
     }
 }

@@ -10,6 +10,8 @@ mod matrix;
 mod model;
 #[path = "it/probe.rs"]
 mod probe;
+#[path = "it/reports.rs"]
+mod reports;
 #[path = "it/sequences.rs"]
 mod sequences;
 #[path = "it/wire.rs"]

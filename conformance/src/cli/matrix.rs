@@ -56,7 +56,7 @@ impl Matrix {
         let cells = choice.choose(Cell::all())?;
         if choice.list {
             let ids: Vec<String> = cells.iter().map(Cell::id).collect();
-            return choice.print("cell", &ids, self.reporting.json);
+            return Choice::print("cell", &ids, self.reporting.json);
         }
         if cells.is_empty() {
             return Err(Complaint::usage("no cell is selected"));

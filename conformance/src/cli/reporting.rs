@@ -10,8 +10,8 @@
 //! ending.finish(report, catalogue)                    // redacts, marks, writes, prints; the exit code
 //! ```
 
-use std::collections::BTreeSet;
 use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -21,12 +21,13 @@ use serde_json::{Map, Value};
 
 use crate::cli::{Complaint, say};
 use crate::exit::Exit;
-use crate::report::baseline::Baseline;
+use crate::report::baseline::{Baseline, Catalogue};
 use crate::report::format::Format;
+use crate::report::github::{self, Surroundings};
 use crate::report::redact::Redactor;
 use crate::report::shard::Shard;
 use crate::report::text::{self, Paint};
-use crate::report::{CaseResult, Level, Report, Summary};
+use crate::report::{CaseResult, Level, Report, SELECTED, Summary, UP_TO};
 use crate::select::{Selectable, Selection};
 
 /// Which of all cases are run.
@@ -102,6 +103,13 @@ impl Strictness {
     pub(super) fn takes(self, level: Level) -> bool {
         level <= self.level
     }
+
+    /// Writes into a report that not everything was judged.
+    pub(super) fn note(self, report: &mut Report) {
+        if self.level != Level::May {
+            report.facts.insert(UP_TO.to_owned(), self.level.as_str().to_owned());
+        }
+    }
 }
 
 impl Choice {
@@ -117,7 +125,7 @@ impl Choice {
     }
 
     /// Prints the ids of what was chosen.
-    pub(super) fn print(&self, kind: &str, ids: &[String], json: bool) -> Result<Exit, Complaint> {
+    pub(super) fn print(kind: &str, ids: &[String], json: bool) -> Result<Exit, Complaint> {
         let mut list = String::new();
         for id in ids {
             if json {
@@ -136,12 +144,17 @@ impl Choice {
     pub(super) fn note(&self, report: &mut Report) {
         report.shard = self.shard.map(|shard| shard.to_string());
         if let Some(select) = &self.select {
-            report.facts.insert("selected".to_owned(), select.clone());
+            report.facts.insert(SELECTED.to_owned(), select.clone());
         }
     }
 }
 
 impl Reporting {
+    /// Whether known failures are given.
+    pub(super) fn has_baseline(&self) -> bool {
+        self.baseline.is_some()
+    }
+
     /// Reads the baseline, and makes sure that every file can be written: found out now, not when all has been run.
     pub(super) fn open(&self, redactor: Redactor) -> Result<Ending, Complaint> {
         let baseline = self.baseline.as_deref().map(read_baseline).transpose()?;
@@ -207,16 +220,26 @@ impl Ending {
     /// how the run ended. `catalogue` has the ids of all cases there are, chosen or not.
     pub(super) fn finish(
         &self,
-        mut report: Report,
+        report: Report,
         catalogue: impl IntoIterator<Item = String>,
     ) -> Result<Exit, Complaint> {
+        let catalogue = match self.baseline {
+            Some(_) => Catalogue::Of(catalogue.into_iter().collect()),
+            None => Catalogue::Unknown,
+        };
+        self.finish_of(report, &catalogue)
+    }
+
+    /// As [`Self::finish`], for who may not know which cases there are.
+    pub(super) fn finish_of(&self, mut report: Report, catalogue: &Catalogue) -> Result<Exit, Complaint> {
         report.cases.sort_by(|a, b| a.id.cmp(&b.id));
         self.redactor.report(&mut report);
         report.summary = Summary { stale: report.stale.len(), ..Summary::of(&report.cases) };
         if let Some(baseline) = &self.baseline {
-            baseline.apply(&mut report, &catalogue.into_iter().collect::<BTreeSet<_>>());
+            baseline.apply(&mut report, catalogue);
         }
         self.write(&report)?;
+        tell_github(&report)?;
         if self.reporting.json {
             say(&format!("{}\n", text::json_summary(&report, &self.extras)))?;
         } else {
@@ -242,4 +265,20 @@ impl Ending {
         }
         Ok(())
     }
+}
+
+/// Annotations and the step's summary, where GitHub runs this. The annotations go to stderr, which GitHub reads as
+/// well, so that stdout is what it is everywhere.
+fn tell_github(report: &Report) -> Result<(), Complaint> {
+    let surroundings = Surroundings::of_environment();
+    if surroundings.annotations {
+        eprint!("{}", github::annotations(report));
+    }
+    let Some(file) = surroundings.summary else { return Ok(()) };
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&file)
+        .and_then(|mut open| open.write_all(github::summary(report).as_bytes()))
+        .map_err(|error| Complaint::broken(format!("failed to write the step's summary: {error}")))
 }

@@ -132,7 +132,7 @@ impl Server {
         let cases = self.choice.choose(judged)?;
         if self.choice.list {
             let ids: Vec<_> = cases.iter().map(|case| case.id.clone()).collect();
-            return self.choice.print("case", &ids, self.reporting.json);
+            return Choice::print("case", &ids, self.reporting.json);
         }
         if cases.is_empty() {
             return Err(Complaint::usage("no case is selected"));
@@ -165,6 +165,7 @@ impl Server {
         progress.finish_and_clear();
         trouble?;
         self.choice.note(&mut report);
+        self.strictness.note(&mut report);
         if let Some(left) = report.facts.get("left behind") {
             eprintln!("warning: the server did not delete {left}");
         }

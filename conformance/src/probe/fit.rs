@@ -388,7 +388,7 @@ fn put_word(outcome: &Outcome) -> Option<&'static str> {
 fn name(profile: &Value, found: &Findings, differing: &[&str]) -> Profile {
     let summary = "an endpoint as `conformance probe` found it".to_owned();
     let mut profile = Profile::from_json(profile).unwrap_or_else(|_| Profile::new("probed", ""));
-    profile.name = "probed".to_owned();
+    "probed".clone_into(&mut profile.name);
     profile.summary = summary;
     profile.source = Some(format!("conformance probe {}", found.subject));
     profile.deviations = differing

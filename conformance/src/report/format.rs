@@ -2,23 +2,35 @@
 
 use std::str::FromStr;
 
-use super::{Report, json};
+use super::{Report, badge, html, json, junit, markdown};
 
 /// A format that a report is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// The whole report, with a published schema.
     Json,
+    /// For whatever shows test results.
+    Junit,
+    /// One page that needs nothing else.
+    Html,
+    /// For a pull request.
+    Markdown,
+    /// An SVG for a README.
+    Badge,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Json];
+    pub const ALL: [Self; 5] = [Self::Json, Self::Junit, Self::Html, Self::Markdown, Self::Badge];
 
     /// The word on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Html => "html",
+            Self::Markdown => "markdown",
+            Self::Badge => "badge",
         }
     }
 
@@ -29,6 +41,10 @@ impl Format {
     pub fn write(self, report: &Report) -> Result<String, String> {
         match self {
             Self::Json => json::write(report).map_err(|error| error.to_string()),
+            Self::Junit => junit::write(report),
+            Self::Html => Ok(html::write(report)),
+            Self::Markdown => Ok(markdown::write(report)),
+            Self::Badge => Ok(badge::write(report)),
         }
     }
 }

@@ -37,13 +37,11 @@ fn escape(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 /// The beginning of a text, at most so many characters, with a mark where something was left out.
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
-        None => Cow::Borrowed(text),
-        Some(_) => {
-            let end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
-            Cow::Owned(format!("{}…", &text[..end]))
-        }
+    if text.char_indices().nth(most).is_none() {
+        return Cow::Borrowed(text);
     }
+    let end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
+    Cow::Owned(format!("{}…", &text[..end]))
 }
 
 /// A value on one line, at most so many characters. A string stands without quotes.

@@ -82,7 +82,7 @@ fn failure(text: &mut String, report: &Report, case: &CaseResult, paint: Paint) 
         "{} {}  {}\n",
         paint.verdict(case.verdict, head),
         paint.with("1", &plain::one_line(&case.id)),
-        paint.faint(&format!("{}, {}", words::level(case.level), words::spec(&case.spec)))
+        paint.faint(&plain::one_line(&format!("{}, {}", words::level(case.level), words::spec(&case.spec))))
     );
     let mut line = |name: &str, value: &str| {
         append!(*text, "      {} {}\n", paint.faint(&format!("{name:<9}")), plain::one_line(value));

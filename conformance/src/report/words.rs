@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use super::{CaseResult, Level, Report, Spec, Summary, Verdict};
-use crate::report::plain::number;
+use crate::report::plain::{self, number};
+use crate::wire::exchange::Exchange;
 
 /// As RFC 2119 writes it.
 pub fn level(level: Level) -> &'static str {
@@ -155,8 +156,14 @@ const SUBJECTS: [(&str, &[&str]); 15] = [
 /// Where creation stands in that order, though its section would be found last: everything needs it.
 const CREATING: usize = 14;
 
-/// What a case is about, with its place in the order of subjects.
+/// The beginning of a tag that says what a case is about, where its section doesn't.
+pub const ABOUT: &str = "about:";
+
+/// What a case is about, with its place in the order of subjects: by a tag like `about:paging`, else by the section.
 pub fn subject(case: &CaseResult) -> (usize, String) {
+    if let Some(about) = case.tags.iter().find_map(|tag| tag.strip_prefix(ABOUT)) {
+        return (SUBJECTS.len(), about.to_owned());
+    }
     let Spec { document, section, .. } = &case.spec;
     if let Some(number) = document.strip_prefix("RFC ") {
         let place = format!("{number}/{section}");
@@ -221,4 +228,39 @@ pub fn again(report: &Report, case: &CaseResult) -> String {
     let target = if report.subject.contains("://") { format!(" {}", report.subject) } else { String::new() };
     let seed = if report.seed == 0 { String::new() } else { format!(" --seed {}", report.seed) };
     format!("conformance {}{target}{seed} --select 'id={}'", report.suite, case.id)
+}
+
+/// An exchange on one line.
+pub fn exchange(exchange: &Exchange) -> String {
+    let Exchange { request, response, error, .. } = exchange;
+    let answer = match (response, error) {
+        (Some(response), _) => {
+            format!("{} {}", response.status, phrase(response.status)).trim_end().to_owned()
+        }
+        (None, Some(error)) => error.clone(),
+        (None, None) => "no answer".to_owned(),
+    };
+    plain::one_line(&format!("{} {} -> {answer}", request.method, request.url)).into_owned()
+}
+
+/// What a status is called.
+pub fn phrase(status: u16) -> &'static str {
+    reqwest::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default()
+}
+
+/// A text whose parts between backticks are written otherwise than the rest.
+pub fn with_code(text: &str, words: impl Fn(&str) -> String, code: impl Fn(&str) -> String) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        // One of them has no other.
+        return words(text);
+    }
+    let mut written = String::new();
+    for (at, part) in parts.into_iter().enumerate() {
+        written.push_str(&if at % 2 == 0 { words(part) } else { code(part) });
+    }
+    written
 }

@@ -29,7 +29,7 @@ fn usage_errors_say_what_is_wrong() {
     check_usage(&["matrix", "--select", "auth=basic & profile=aqera"], "                       ^");
     check_usage(&["matrix", "--select", "auth=basic & auth=bearer"], "no cell is selected");
     check_usage(&["matrix", "--shard", "3/2"], "expected I/N with I from 1 to N");
-    check_usage(&["matrix", "--report", "junit=x.xml"], "unknown format `junit`");
+    check_usage(&["matrix", "--report", "pdf=x.pdf"], "unknown format `pdf`");
     check_usage(&["matrix", "--jobs", "0"], "--jobs");
     check_usage(&["identities"], "--out");
     check_usage(&["nonsense"], "nonsense");

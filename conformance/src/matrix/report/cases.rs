@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::matrix::cell::Cell;
 use crate::matrix::run::{Difference, Played, Verdict};
+use crate::report::words::ABOUT;
 use crate::report::{self, CaseResult, Level, Report, Spec};
 use crate::wire::exchange::{Exchange, Received, Sent};
 
@@ -41,7 +42,7 @@ pub fn case(cell: &Cell, played: &Played) -> CaseResult {
         expected: side(|difference| &difference.expected),
         actual: side(|difference| &difference.actual),
         known: None,
-        tags: Vec::new(),
+        tags: vec![format!("{ABOUT}{}", cell.title())],
         milliseconds: 0,
         exchanges: played.exchanges.iter().filter_map(exchange).collect(),
     }

@@ -1,0 +1,109 @@
+//! What GitHub shows of a run: annotations, and a summary of the step.
+
+use std::path::PathBuf;
+
+use super::{Report, Verdict, markdown, plain, words};
+
+/// GitHub shows no more of each kind.
+const OF_A_KIND: usize = 10;
+
+/// Where GitHub's runner listens; empty anywhere else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Whether lines like `::error::` are understood.
+    pub annotations: bool,
+    /// The file that the step's summary is appended to.
+    pub summary: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// As the environment says.
+    pub fn of_environment() -> Self {
+        Self::of(|name| std::env::var(name).ok())
+    }
+
+    fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+        Self {
+            annotations: variable("GITHUB_ACTIONS").as_deref() == Some("true"),
+            summary: variable("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()).map(PathBuf::from),
+        }
+    }
+}
+
+/// One line for each case that needs attention, as many as are shown.
+pub fn annotations(report: &Report) -> String {
+    let mut text = String::new();
+    let mut told = [0_usize; 2];
+    for case in words::by_importance(&report.cases) {
+        let (kind, at) = if case.verdict == Verdict::Warn { ("warning", 0) } else { ("error", 1) };
+        told[at] += 1;
+        if told[at] > OF_A_KIND {
+            continue;
+        }
+        let because = case.because.as_deref().unwrap_or(&case.title);
+        let mend = case.mend.as_ref().map_or_else(String::new, |mend| format!("\nMend: {mend}"));
+        let message = format!(
+            "{}{}\n{}, {}",
+            plain::one_line(because),
+            plain::lines(&mend),
+            words::level(case.level),
+            plain::one_line(&words::spec(&case.spec))
+        );
+        append!(text, "::{kind} title={}::{}\n", property(&plain::one_line(&case.id)), data(&message));
+    }
+    for stale in report.stale.iter().take(OF_A_KIND.saturating_sub(told[1])) {
+        append!(
+            text,
+            "::error title={}::{}\n",
+            property("stale baseline entry"),
+            data(&plain::one_line(stale))
+        );
+    }
+    let left_out: usize = told.iter().map(|told| told.saturating_sub(OF_A_KIND)).sum();
+    if left_out > 0 {
+        append!(
+            text,
+            "::notice::{}\n",
+            data(&format!("{left_out} more are in the step's summary and in the reports"))
+        );
+    }
+    text
+}
+
+/// What is appended to the step's summary.
+pub fn summary(report: &Report) -> String {
+    format!("{}\n", markdown::write(report))
+}
+
+/// The text of a workflow command.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The value of a property of a workflow command.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_ends_a_command_early() {
+        assert_eq!(data("a%b\r\nc"), "a%25b%0D%0Ac");
+        assert_eq!(property("a,b::c%\n"), "a%2Cb%3A%3Ac%25%0A");
+    }
+
+    #[test]
+    fn only_on_github() {
+        let variable = |name: &str| match name {
+            "GITHUB_ACTIONS" => Some("true".to_owned()),
+            "GITHUB_STEP_SUMMARY" => Some("/tmp/summary".to_owned()),
+            _ => None,
+        };
+        let there = Surroundings::of(variable);
+        assert_eq!((there.annotations, there.summary), (true, Some("/tmp/summary".into())));
+        assert_eq!(Surroundings::of(|_| Some(String::new())), Surroundings::default());
+    }
+}

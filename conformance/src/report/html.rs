@@ -1,0 +1,351 @@
+//! The report as one page: no request leaves it, and it can be read without scripts, on a phone, in the dark.
+//!
+//! First comes what is wrong and what to do, in the order of importance; then case by case, by subject; then what
+//! passed. Everything that a subject sent is text: it is escaped, and the page's policy lets no script run but its own.
+
+mod case;
+mod escape;
+mod rest;
+
+use base64::Engine;
+use sha2::{Digest, Sha256};
+
+use self::escape::{attribute, inline};
+use super::{CaseResult, Report, Verdict, plain, words};
+
+const STYLE: &str = include_str!("html/page.css");
+const SCRIPT: &str = include_str!("html/page.js");
+
+/// Cases that need attention and are told in full. Further ones are lines of the rest.
+const TOLD: usize = 1_000;
+/// Characters of all transcripts together.
+const TRANSCRIPTS: usize = 8_000_000;
+/// Points of what to mend that are shown at once.
+const POINTS: usize = 8;
+
+/// The page.
+pub fn write(report: &Report) -> String {
+    let mut told: Vec<&CaseResult> = report.cases.iter().filter(|case| is_told(case)).collect();
+    words::sort(&mut told);
+    let left_over = told.split_off(told.len().min(TOLD));
+    let quiet: Vec<&CaseResult> =
+        report.cases.iter().filter(|case| !is_told(case)).chain(left_over.iter().copied()).collect();
+
+    let mut page = String::new();
+    head(&mut page, report);
+    page.push_str("<main id=\"main\">\n");
+    verdict(&mut page, report);
+    stale(&mut page, report);
+    points(&mut page, report);
+    toolbar(&mut page, report);
+    details(&mut page, report, &told, left_over.len());
+    rest::write(&mut page, report, &quiet);
+    page.push_str("</main>\n");
+    foot(&mut page, report);
+    append!(page, "<script>{SCRIPT}</script>\n</body>\n</html>\n");
+    page
+}
+
+/// Whether a case is told in full: whatever did not go well, known or not.
+fn is_told(case: &CaseResult) -> bool {
+    matches!(case.verdict, Verdict::Fail | Verdict::Warn | Verdict::Error)
+}
+
+fn hash(text: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text.as_bytes()))
+}
+
+fn head(page: &mut String, report: &Report) {
+    append!(
+        *page,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{}'; \
+         script-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
+         <title>{} – conformance of {}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <a class=\"skip-link\" href=\"#main\">Skip to the results</a>\n",
+        hash(STYLE),
+        hash(SCRIPT),
+        inline(&headline(report).0),
+        inline(&report.subject),
+    );
+    append!(
+        *page,
+        "<header><p class=\"kind\">Conformance report{}</p><h1>{}</h1></header>\n",
+        if report.suite.is_empty() { String::new() } else { format!(" · {}", inline(&report.suite)) },
+        inline(&report.subject),
+    );
+}
+
+/// What a person wants to know first, and what follows from it.
+fn headline(report: &Report) -> (String, &'static str, String) {
+    let summary = &report.summary;
+    let noun = words::noun(report);
+    let judged = summary.pass + summary.fail + summary.warn + summary.known + summary.error;
+    if summary.fail > 0 {
+        let broke = match summary.error {
+            0 => String::new(),
+            broke => format!(
+                " {} broke off and {} not judged.",
+                words::count(broke, noun),
+                if broke == 1 { "was" } else { "were" }
+            ),
+        };
+        let text = format!("{} of {} failed", plain::number(summary.fail), words::count(judged, noun));
+        return (text, "fail", format!("What to mend comes first, the most important on top.{broke}"));
+    }
+    if summary.error > 0 {
+        let text = format!("{} broke off", words::count(summary.error, noun));
+        let more = "The harness or the network failed, which says nothing about the subject. Mend that and run it again.";
+        return (text, "error", more.to_owned());
+    }
+    if summary.stale > 0 {
+        let more = "Nothing new fails, but entries of the baseline hold no longer.".to_owned();
+        return ("The baseline has stale entries".to_owned(), "fail", more);
+    }
+    if summary.warn > 0 {
+        let text = format!("All that is required holds, with {}", words::count(summary.warn, "warning"));
+        return (text, "warn", "Recommendations of the documents that do not hold are below.".to_owned());
+    }
+    if judged == 0 {
+        return ("Nothing was judged".to_owned(), "quiet", "No case was run, or none applies.".to_owned());
+    }
+    let known = match summary.known {
+        0 => "Nothing to mend.".to_owned(),
+        known => format!(
+            "{} in the baseline.",
+            if known == 1 {
+                "One failure is known and".to_owned()
+            } else {
+                format!("{} failures are known and", plain::number(known))
+            }
+        ),
+    };
+    (format!("All of {} passed", words::count(judged - summary.known, noun)), "pass", known)
+}
+
+fn verdict(page: &mut String, report: &Report) {
+    let (headline, class, more) = headline(report);
+    append!(
+        *page,
+        "<section class=\"verdict {class}\" aria-labelledby=\"verdict\"><h2 id=\"verdict\">{}</h2><p>{}</p>\n",
+        inline(&headline),
+        inline(&more)
+    );
+    bar(page, report);
+    page.push_str("</section>\n");
+}
+
+/// The counts as a bar and as a list.
+fn bar(page: &mut String, report: &Report) {
+    let summary = &report.summary;
+    let parts = [
+        ("fail", "failed", summary.fail),
+        ("error", "broke off", summary.error),
+        ("warn", "warnings", summary.warn),
+        ("known", "known", summary.known),
+        ("pass", "passed", summary.pass),
+        ("na", "not advertised", summary.not_advertised),
+        ("skip", "skipped", summary.skipped),
+    ];
+    let total = summary.total().max(1);
+    page.push_str(
+        "<svg class=\"bar\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">",
+    );
+    let mut at = 0;
+    for (class, _, count) in parts.iter().filter(|(_, _, count)| *count > 0) {
+        // What is there is seen, however little it is.
+        let wide = (count * 1000 / total).max(6);
+        append!(*page, "<rect class=\"{class}\" x=\"{at}\" width=\"{wide}\" height=\"10\"/>");
+        at += wide;
+    }
+    page.push_str("</svg>\n<ul class=\"counts\">");
+    for (class, word, count) in
+        parts.iter().filter(|(class, _, count)| *count > 0 || matches!(*class, "fail" | "pass"))
+    {
+        append!(*page, "<li class=\"{class}\"><b>{}</b> {word}</li>", plain::number(*count));
+    }
+    page.push_str("</ul>\n");
+}
+
+fn stale(page: &mut String, report: &Report) {
+    if report.stale.is_empty() {
+        return;
+    }
+    page.push_str("<section aria-labelledby=\"stale\"><h2 id=\"stale\">Baseline entries that hold no longer</h2><ul class=\"stale\">");
+    for stale in &report.stale {
+        append!(*page, "<li>{}</li>", inline(stale));
+    }
+    page.push_str("</ul></section>\n");
+}
+
+/// One thing to do, and the cases that it mends.
+struct Point<'a> {
+    mend: &'a str,
+    subject: String,
+    cases: Vec<&'a CaseResult>,
+}
+
+fn points(page: &mut String, report: &Report) {
+    let mut points: Vec<Point<'_>> = Vec::new();
+    let broken = |case: &&CaseResult| case.verdict != Verdict::Error;
+    for case in words::by_importance(&report.cases).into_iter().filter(broken) {
+        let mend = case.mend.as_deref().or(case.because.as_deref()).unwrap_or(&case.title);
+        let subject = words::subject(case).1;
+        // In what is wholly broken there is no telling what comes first.
+        let enough = points.len() >= TOLD;
+        match points.iter_mut().find(|point| point.mend == mend && point.subject == subject) {
+            Some(point) => point.cases.push(case),
+            None if enough => {}
+            None => points.push(Point { mend, subject, cases: vec![case] }),
+        }
+    }
+    if points.is_empty() {
+        return;
+    }
+    let all_say_how = points.iter().all(|point| point.cases.iter().all(|case| case.mend.is_some()));
+    append!(
+        *page,
+        "<section class=\"points\" aria-labelledby=\"points\"><h2 id=\"points\">{}</h2>\n<ol>",
+        if all_say_how { "What to mend, in this order" } else { "What is wrong, the most important first" }
+    );
+    let (first, more) = points.split_at(points.len().min(POINTS));
+    for it in first {
+        point(page, it);
+    }
+    page.push_str("</ol>\n");
+    if !more.is_empty() {
+        append!(
+            *page,
+            "<details class=\"more\"><summary>{}</summary><ol start=\"{}\">",
+            words::count(more.len(), "further point"),
+            first.len() + 1
+        );
+        for it in more {
+            point(page, it);
+        }
+        page.push_str("</ol></details>\n");
+    }
+    page.push_str("</section>\n");
+}
+
+fn point(page: &mut String, Point { mend, subject, cases }: &Point<'_>) {
+    let level = cases.first().map(|case| case.level);
+    let class = if cases.iter().any(|case| case.verdict == Verdict::Fail) { "fail" } else { "warn" };
+    append!(*page, "<li><p class=\"mend\">{}</p>", escape::prose(mend));
+    let because = cases.first().and_then(|case| case.because.as_deref()).filter(|because| because != mend);
+    if let Some(because) = because {
+        let now = if cases.len() > 1 { "For instance" } else { "Now" };
+        append!(*page, "<p class=\"why\">{now}: {}</p>", escape::prose(&plain::cut(because, 400)));
+    }
+    page.push_str("<p class=\"about\">");
+    if let Some(level) = level {
+        append!(*page, "<span class=\"badge {class}\">{}</span> ", words::level(level));
+    }
+    append!(*page, "{} · ", inline(subject));
+    for (at, case) in cases.iter().take(5).enumerate() {
+        let separator = if at == 0 { "" } else { ", " };
+        append!(
+            *page,
+            "{separator}<a href=\"#{}\">{}</a>",
+            attribute(&escape::fragment(&case.id)),
+            escape::prose(&case.title)
+        );
+    }
+    if let Some(more) = cases.len().checked_sub(5).filter(|more| *more > 0) {
+        append!(*page, " and {} more", plain::number(more));
+    }
+    page.push_str("</p></li>\n");
+}
+
+/// What filters; shown by the script, since it does nothing without.
+fn toolbar(page: &mut String, report: &Report) {
+    let mut documents: Vec<&str> = report.cases.iter().map(|case| case.spec.document.as_str()).collect();
+    documents.sort_unstable();
+    documents.dedup();
+    page.push_str(
+        "<form class=\"toolbar\" id=\"toolbar\" role=\"search\" aria-label=\"Filter the cases\" hidden>\
+         <label class=\"search\"><span>Search</span><input id=\"search\" type=\"search\" placeholder=\"words, an id, a section\" autocomplete=\"off\"></label>\
+         <label><span>Verdict</span><select id=\"by-verdict\"><option value=\"\">all</option>",
+    );
+    for verdict in Verdict::ALL {
+        if report.cases.iter().any(|case| case.verdict == verdict) {
+            append!(*page, "<option value=\"{}\">{}</option>", verdict.as_str(), words::verdict(verdict));
+        }
+    }
+    if report.summary.known > 0 {
+        page.push_str("<option value=\"known\">known</option>");
+    }
+    page.push_str(
+        "</select></label><label><span>Level</span><select id=\"by-level\"><option value=\"\">all</option>",
+    );
+    for level in ["must", "should", "may"] {
+        append!(*page, "<option value=\"{level}\">{}</option>", level.to_uppercase());
+    }
+    page.push_str("</select></label><label><span>Document</span><select id=\"by-document\"><option value=\"\">all</option>");
+    for document in documents {
+        append!(*page, "<option>{}</option>", inline(document));
+    }
+    page.push_str(
+        "</select></label><button type=\"button\" id=\"unfold\">Unfold all</button>\
+         <output id=\"shown\" role=\"status\" aria-live=\"polite\"></output></form>\n",
+    );
+}
+
+fn details(page: &mut String, report: &Report, told: &[&CaseResult], left_over: usize) {
+    if told.is_empty() {
+        return;
+    }
+    page.push_str("<section id=\"details\" aria-labelledby=\"details-title\"><h2 id=\"details-title\">Case by case</h2>\n");
+    let mut budget = TRANSCRIPTS;
+    for (subject, cases) in words::groups(told.iter().copied()) {
+        append!(
+            *page,
+            "<section class=\"group\"><h3>{} <span class=\"of\">{}</span></h3>\n",
+            inline(&subject),
+            words::count(cases.len(), words::noun(report))
+        );
+        for case in cases {
+            case::write(page, report, case, &mut budget);
+        }
+        page.push_str("</section>\n");
+    }
+    if left_over > 0 {
+        append!(
+            *page,
+            "<p class=\"note\">{} more did not go well. They are listed below, and told in full in the JSON report.</p>\n",
+            plain::number(left_over)
+        );
+    }
+    page.push_str("</section>\n");
+}
+
+fn foot(page: &mut String, report: &Report) {
+    page.push_str("<footer><details><summary>About this run</summary><dl>");
+    let mut facts = vec![("Harness".to_owned(), format!("conformance {}", report.version))];
+    facts.push(("Took".to_owned(), plain::duration(report.milliseconds)));
+    if report.seed > 0 {
+        facts.push(("Seed".to_owned(), format!("{} (the same seed makes the same run)", report.seed)));
+    }
+    if let Some(shard) = &report.shard {
+        facts.push(("Shard".to_owned(), shard.clone()));
+    }
+    facts.extend(report.facts.iter().map(|(name, fact)| (name.clone(), fact.clone())));
+    for (name, fact) in facts {
+        append!(*page, "<div><dt>{}</dt><dd>{}</dd></div>", inline(&name), inline(&fact));
+    }
+    page.push_str(
+        "</dl></details><details><summary>What the words mean</summary><dl>\
+         <div><dt>passed</dt><dd>All that the case looks at holds.</dd></div>\
+         <div><dt>failed</dt><dd>The subject does something that the document rules out.</dd></div>\
+         <div><dt>warning</dt><dd>A recommendation does not hold, or an option is done otherwise than the document has it.</dd></div>\
+         <div><dt>known</dt><dd>A failure that the baseline has, with a reason.</dd></div>\
+         <div><dt>not advertised</dt><dd>The subject does not claim to have what the case is about.</dd></div>\
+         <div><dt>skipped</dt><dd>It could not be tried, because what it builds upon did not work.</dd></div>\
+         <div><dt>broke off</dt><dd>The harness or the network failed. That is neither for nor against the subject.</dd></div>\
+         <div><dt>MUST, SHOULD, MAY</dt><dd>How binding a requirement is: always, unless there is a good reason, at will.</dd></div>\
+         <div><dt>[redacted]</dt><dd>A secret, or something about a person, was taken out.</dd></div>\
+         </dl></details></footer>\n",
+    );
+}

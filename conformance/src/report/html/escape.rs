@@ -1,0 +1,55 @@
+//! Text in a page.
+
+use crate::report::{plain, words};
+
+/// Text within a line.
+pub(super) fn inline(text: &str) -> String {
+    entities(&plain::one_line(text))
+}
+
+/// Text within a line; what is quoted as code is code.
+pub(super) fn prose(text: &str) -> String {
+    words::with_code(text, inline, |code| format!("<code>{}</code>", inline(code)))
+}
+
+/// Text with its line breaks, within `<pre>`.
+pub(super) fn block(text: &str) -> String {
+    entities(&plain::lines(text))
+}
+
+/// The value of an attribute in double quotes.
+pub(super) fn attribute(text: &str) -> String {
+    entities(&plain::one_line(text))
+}
+
+fn entities(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + text.len() / 8);
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+/// An id as it stands behind `#` in a link.
+pub(super) fn fragment(id: &str) -> String {
+    const SPELLED_OUT: &percent_encoding::AsciiSet =
+        &percent_encoding::CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'%').add(b'#');
+    percent_encoding::utf8_percent_encode(id, SPELLED_OUT).to_string()
+}
+
+/// An id as an element has it: without blanks.
+pub(super) fn id(id: &str) -> String {
+    attribute(&id.replace(char::is_whitespace, "_"))
+}
+
+/// JSON within a `<script>` that holds data: nothing in it can end the element.
+pub(super) fn data(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}

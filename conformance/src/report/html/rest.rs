@@ -1,0 +1,129 @@
+//! What passed, was not offered, or was not tried; and what was too much to be told in full.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::escape::{self, inline};
+use super::{case, is_told};
+use crate::report::{CaseResult, Report, plain, words};
+
+/// So many are elements of the page. More are data, and become elements when somebody looks for them.
+const ELEMENTS: usize = 1_500;
+
+pub(super) fn write(page: &mut String, report: &Report, cases: &[&CaseResult]) {
+    if cases.is_empty() {
+        return;
+    }
+    let noun = words::noun(report);
+    append!(
+        *page,
+        "<section id=\"rest\" aria-labelledby=\"rest-title\"><h2 id=\"rest-title\">{} <span class=\"of\">{}</span></h2>\n",
+        if cases.iter().any(|case| is_told(case)) {
+            "Everything else"
+        } else {
+            "Passed, not advertised, skipped"
+        },
+        words::count(cases.len(), noun)
+    );
+    let many = cases.len() > ELEMENTS;
+    for (subject, mut cases) in in_order(cases) {
+        cases.sort_by(|a, b| a.id.cmp(&b.id));
+        append!(
+            *page,
+            "<details class=\"group quiet\"><summary>{} <span class=\"of\">{}</span></summary>\n",
+            inline(&subject),
+            inline(&counted(&cases))
+        );
+        if many {
+            page.push_str(
+                "<p class=\"note\">Too many to list here: search above, or open the JSON report.</p>",
+            );
+        } else {
+            for it in cases {
+                element(page, it);
+            }
+        }
+        page.push_str("</details>\n");
+    }
+    if many {
+        append!(
+            *page,
+            "<ul class=\"found\" id=\"found\" aria-label=\"Found\"></ul>\n<script type=\"application/json\" id=\"data\">{}</script>\n",
+            escape::data(&island(cases).to_string())
+        );
+    }
+    page.push_str("</section>\n");
+}
+
+/// By subject, as subjects build upon each other.
+fn in_order<'a>(cases: &[&'a CaseResult]) -> Vec<(String, Vec<&'a CaseResult>)> {
+    let mut groups: BTreeMap<(usize, String), Vec<&CaseResult>> = BTreeMap::new();
+    for case in cases {
+        groups.entry(words::subject(case)).or_default().push(case);
+    }
+    groups.into_iter().map(|((_, name), cases)| (name, cases)).collect()
+}
+
+fn counted(cases: &[&CaseResult]) -> String {
+    let summary = crate::report::Summary::of(cases.iter().copied());
+    words::counts(&summary).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
+}
+
+fn element(page: &mut String, it: &CaseResult) {
+    case::open(page, it);
+    case::requirement(page, it);
+    if !it.exchanges.is_empty() {
+        page.push_str("<h4>What was sent and what came</h4><ol class=\"exchanges\">");
+        for exchange in &it.exchanges {
+            append!(*page, "<li><code>{}</code></li>", inline(&plain::cut(&words::exchange(exchange), 300)));
+        }
+        page.push_str("</ol>");
+    }
+    page.push_str("</div></details>\n");
+}
+
+/// The cases as data. Ids come in order, so that of each only the part is written in which it differs from the last.
+fn island(cases: &[&CaseResult]) -> Value {
+    let mut cases = cases.to_vec();
+    cases.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut titles = Words::default();
+    let mut documents = Words::default();
+    let mut last = "";
+    let mut lines = Vec::with_capacity(cases.len());
+    for it in cases {
+        let same = last.char_indices().zip(it.id.chars()).take_while(|((_, a), b)| a == b).count();
+        let rest: String = it.id.chars().skip(same).collect();
+        let (_, _, class) = case::look(it);
+        let mut line = vec![
+            json!(same),
+            json!(rest),
+            json!(class),
+            json!(it.level.as_str()),
+            json!(documents.number(&it.spec.document)),
+            json!(titles.number(&it.title)),
+        ];
+        if let Some(because) = &it.because {
+            line.push(json!(plain::one_line(&plain::cut(because, 200))));
+        }
+        lines.push(Value::Array(line));
+        last = &it.id;
+    }
+    json!({ "cases": lines, "titles": titles.words, "documents": documents.words })
+}
+
+/// Texts that come often, by number.
+#[derive(Default)]
+struct Words<'a> {
+    numbers: BTreeMap<&'a str, usize>,
+    words: Vec<&'a str>,
+}
+
+impl<'a> Words<'a> {
+    fn number(&mut self, word: &'a str) -> usize {
+        *self.numbers.entry(word).or_insert_with(|| {
+            self.words.push(word);
+            self.words.len() - 1
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! The report as JUnit, for whatever shows test results.
+//!
+//! A test suite per subject, a test case per case. What is known, not advertised or skipped is `skipped`; a warning
+//! passes, with its text in `system-out`, because JUnit has no word for it.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Property, Report as Document, TestCase, TestCaseStatus, TestSuite};
+
+use super::{CaseResult, Report, Verdict, plain, words};
+
+/// Characters of an expected or actual value.
+const VALUE: usize = 4_000;
+
+/// The text of the report.
+///
+/// # Errors
+/// In words, where the serializer refuses.
+pub fn write(report: &Report) -> Result<String, String> {
+    let mut document = Document::new(format!("conformance {}", report.suite));
+    document.set_time(Duration::from_millis(report.milliseconds));
+    for (name, cases) in words::groups(&report.cases) {
+        let mut suite = TestSuite::new(plain::one_line(&name).as_ref());
+        suite.set_time(Duration::from_millis(cases.iter().map(|case| case.milliseconds).sum()));
+        suite.add_property(("subject", plain::one_line(&report.subject).as_ref()));
+        if report.seed > 0 {
+            suite.add_property(("seed", report.seed.to_string().as_str()));
+        }
+        suite.add_test_cases(cases.into_iter().map(|case| test_case(report, case)));
+        document.add_test_suite(suite);
+    }
+    if !report.stale.is_empty() {
+        let mut suite = TestSuite::new("baseline");
+        for stale in &report.stale {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_type("stale").set_message(plain::one_line(stale).as_ref());
+            let name = stale.split(": ").next().unwrap_or(stale);
+            let mut case = TestCase::new(plain::one_line(name).as_ref(), status);
+            case.set_classname("baseline");
+            suite.add_test_case(case);
+        }
+        document.add_test_suite(suite);
+    }
+    document.to_string().map_err(|error| error.to_string())
+}
+
+fn test_case(report: &Report, case: &CaseResult) -> TestCase {
+    let because = case.because.as_deref().unwrap_or(&case.title);
+    let because = plain::one_line(because);
+    let mut status = match (case.verdict, &case.known) {
+        (Verdict::Fail | Verdict::Warn, Some(known)) => {
+            let mut status = TestCaseStatus::skipped();
+            let link = known.link.as_ref().map_or_else(String::new, |link| format!(" ({link})"));
+            status.set_message(format!(
+                "known: {}{}",
+                plain::one_line(&known.reason),
+                plain::one_line(&link)
+            ));
+            status
+        }
+        (Verdict::Pass | Verdict::Warn, _) => TestCaseStatus::success(),
+        (Verdict::NotAdvertised | Verdict::Skipped, _) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(format!("{}: {because}", words::verdict(case.verdict)));
+            status
+        }
+        (Verdict::Fail, None) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        (Verdict::Error, _) => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    if matches!(status, TestCaseStatus::NonSuccess { .. }) {
+        status
+            .set_message(because.as_ref())
+            .set_type(case.level.as_str())
+            .set_description(description(report, case));
+    }
+    let mut test = TestCase::new(case.id.as_str(), status);
+    // Dots make the tree that most readers show.
+    let folder = case.id.rsplit_once('/').map_or("", |(folder, _)| folder);
+    test.set_classname(folder.replace('.', "_").replace('/', "."));
+    test.set_time(Duration::from_millis(case.milliseconds));
+    test.add_property(Property::new("level", case.level.as_str()));
+    test.add_property(Property::new("verdict", case.verdict.as_str()));
+    test.add_property(Property::new("section", words::spec(&case.spec)));
+    if case.verdict == Verdict::Warn && case.known.is_none() {
+        test.set_system_out(format!("warning: {because}\n\n{}", description(report, case)));
+    }
+    test
+}
+
+/// All that there is to say of a case, in plain text.
+fn description(report: &Report, case: &CaseResult) -> String {
+    let mut text = format!(
+        "{}\nrequired ({}, {}): {}\n",
+        plain::one_line(&case.title),
+        words::level(case.level),
+        words::spec(&case.spec),
+        plain::one_line(&case.requirement)
+    );
+    if let Some(because) = &case.because {
+        append!(text, "why: {}\n", plain::lines(because));
+    }
+    if let Some(mend) = &case.mend {
+        append!(text, "mend: {}\n", plain::one_line(mend));
+    }
+    for (name, value) in [("expected", &case.expected), ("got", &case.actual)] {
+        if !value.is_null() {
+            append!(text, "{name}: {}\n", plain::pretty(value, VALUE));
+        }
+    }
+    for exchange in &case.exchanges {
+        append!(text, "  {}\n", words::exchange(exchange));
+    }
+    append!(text, "again: {}\n", words::again(report, case));
+    text
+}

@@ -1,0 +1,215 @@
+//! The report in Markdown, for a pull request: short, bounded, and safe to paste.
+
+use serde_json::Value;
+
+use super::{CaseResult, Report, Verdict, plain, words};
+
+/// A comment on GitHub may have 65,536 characters; GitLab's and Bitbucket's may have more.
+pub const MOST: usize = 60_000;
+/// Kept free for what was cut, and for the end.
+const MARGIN: usize = 600;
+/// Rows of the table.
+const ROWS: usize = 50;
+/// Characters of a cell of the table.
+const CELL: usize = 300;
+/// Characters of a value in the details.
+const VALUE: usize = 1_500;
+
+/// The text; never longer than [`MOST`] characters.
+pub fn write(report: &Report) -> String {
+    let mut text = head(report);
+    let trouble = words::by_importance(&report.cases);
+    text.push_str(&table(&trouble));
+    for stale in report.stale.iter().take(ROWS) {
+        append!(text, "- **stale baseline entry** {}\n", prose(&plain::cut(stale, CELL)));
+    }
+    if !report.stale.is_empty() {
+        text.push('\n');
+    }
+    let mut length = text.chars().count();
+    let mut told = 0;
+    for case in &trouble {
+        let details = details(report, case);
+        let more = details.chars().count();
+        if length + more + MARGIN > MOST {
+            break;
+        }
+        length += more;
+        told += 1;
+        text.push_str(&details);
+    }
+    let known = known(report);
+    let known_fits = length + known.chars().count() + MARGIN <= MOST;
+    if known_fits {
+        text.push_str(&known);
+    }
+    if told < trouble.len() {
+        append!(
+            text,
+            "\nThe details of {} were cut to keep this short; `--report html=FILE` has all of them.\n",
+            words::count(trouble.len() - told, words::noun(report))
+        );
+    }
+    if !known_fits {
+        text.push_str("\nThe list of known failures was cut to keep this short.\n");
+    }
+    text
+}
+
+fn head(report: &Report) -> String {
+    let summary = &report.summary;
+    let noun = words::noun(report);
+    let headline = if summary.fail > 0 {
+        let broke = if summary.error > 0 {
+            format!(", {} broke off", plain::number(summary.error))
+        } else {
+            String::new()
+        };
+        format!("❌ {} of {} failed{broke}", plain::number(summary.fail), words::count(summary.total(), noun))
+    } else if summary.error > 0 {
+        format!("💥 {} broke off", words::count(summary.error, noun))
+    } else if summary.stale > 0 {
+        "❌ the baseline has stale entries".to_owned()
+    } else if summary.warn > 0 {
+        format!("⚠️ {} passed, with warnings", words::count(summary.pass, noun))
+    } else {
+        format!("✅ {} passed", words::count(summary.pass, noun))
+    };
+    let counts: Vec<String> = words::counts(summary).into_iter().map(|(_, text)| text).collect();
+    let mut about = vec![code(&report.subject)];
+    about.push(format!("{} in {}", counts.join(", "), plain::duration(report.milliseconds)));
+    if report.seed > 0 {
+        about.push(format!("seed {}", report.seed));
+    }
+    if let Some(shard) = &report.shard {
+        about.push(format!("shard {}", prose(shard)));
+    }
+    about.push(prose(&format!("conformance {}", report.version)));
+    format!("### Conformance ({}): {headline}\n\n{}\n\n", prose(&report.suite), about.join(" · "))
+}
+
+fn table(trouble: &[&CaseResult]) -> String {
+    if trouble.is_empty() {
+        return String::new();
+    }
+    let mut text = "| | what | why | how to mend |\n|---|---|---|---|\n".to_owned();
+    for case in trouble.iter().take(ROWS) {
+        let sign = match case.verdict {
+            Verdict::Warn => "⚠️ ",
+            Verdict::Error => "💥 ",
+            Verdict::Fail | Verdict::Pass | Verdict::NotAdvertised | Verdict::Skipped => "❌ ",
+        };
+        let cell =
+            |text: Option<&String>| text.map_or_else(String::new, |text| prose(&plain::cut(text, CELL)));
+        append!(
+            text,
+            "| {sign}{} | {}<br>{} {} | {} | {} |\n",
+            words::level(case.level),
+            cell(Some(&case.title)),
+            code(&case.id),
+            section(case),
+            cell(case.because.as_ref()),
+            cell(case.mend.as_ref()),
+        );
+    }
+    if let Some(more) = trouble.len().checked_sub(ROWS).filter(|more| *more > 0) {
+        append!(text, "\n… and {} more.\n", plain::number(more));
+    }
+    text.push('\n');
+    text
+}
+
+fn section(case: &CaseResult) -> String {
+    let name = prose(&words::section(&case.spec));
+    words::address(&case.spec).map_or(name.clone(), |address| format!("[{name}]({address})"))
+}
+
+fn details(report: &Report, case: &CaseResult) -> String {
+    let mut text = format!("<details><summary>{}</summary>\n\n", html(&case.id));
+    append!(text, "{}\n\n", prose(&case.requirement));
+    for (name, value) in [("Expected", &case.expected), ("Got", &case.actual)] {
+        if !value.is_null() {
+            append!(text, "{name}:\n{}\n", fenced(value));
+        }
+    }
+    for exchange in &case.exchanges {
+        append!(text, "- {}\n", code(&plain::cut(&words::exchange(exchange), CELL)));
+    }
+    append!(text, "\nAgain: {}\n\n</details>\n\n", code(&words::again(report, case)));
+    text
+}
+
+fn known(report: &Report) -> String {
+    let known: Vec<String> = report
+        .cases
+        .iter()
+        .filter_map(|case| {
+            let known = case.known.as_ref()?;
+            let link = known
+                .link
+                .as_deref()
+                .filter(|link| link.starts_with("https://") || link.starts_with("http://"));
+            let link =
+                link.map_or_else(String::new, |link| format!(" <{}>", link.replace(['<', '>', ' '], "")));
+            Some(format!("- {}: {}{link}\n", code(&case.id), prose(&known.reason)))
+        })
+        .collect();
+    if known.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<details><summary>{}</summary>\n\n{}\n</details>\n\n",
+        words::count(known.len(), "known failure"),
+        known.concat()
+    )
+}
+
+/// A block of code; its fence is longer than any in it.
+fn fenced(value: &Value) -> String {
+    let text = plain::pretty(value, VALUE);
+    let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
+    let kind = if value.is_string() { "" } else { "json" };
+    format!("{fence}{kind}\n{text}\n{fence}\n")
+}
+
+/// Words as code: nothing in them is obeyed, nobody in them is called.
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", html(text))
+}
+
+/// For HTML within Markdown, inside a line or a cell of a table.
+fn html(text: &str) -> String {
+    let mut safe = String::new();
+    for character in plain::one_line(text).chars() {
+        match character {
+            // Whatever Markdown would obey, within HTML too.
+            '&' | '<' | '>' | '"' | '\'' | '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '~' | '@' | '#'
+            | '$' => {
+                append!(safe, "&#{};", u32::from(character));
+            }
+            other => safe.push(other),
+        }
+    }
+    // Nor are links looked for.
+    safe.replace("://", "&#58;//").replace("www.", "www&#46;")
+}
+
+/// Words as words: no mark-up, no links, and nobody is called by `@` or `#`. What is quoted as code is code.
+fn prose(text: &str) -> String {
+    words::with_code(
+        text,
+        // A mention is looked for in the rendered text: something has to stand in between.
+        |words| html(words).replace("&#64;", "&#64;&#8203;").replace("&#35;", "&#35;&#8203;"),
+        code,
+    )
+}
+
+fn longest_run(text: &str, of: char) -> usize {
+    let mut longest = 0;
+    let mut run = 0;
+    for character in text.chars() {
+        run = if character == of { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
+}

@@ -1,0 +1,191 @@
+//! One report out of several: the shards of a run, or runs of different cases against the same subject.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::shard::Shard;
+use super::{CaseResult, Report, Summary};
+
+/// Why reports don't make one. `names` are those that the caller gave.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MergeError {
+    /// None at all.
+    #[error("there is no report to merge")]
+    Nothing,
+    /// They judge different things.
+    #[error("{first} has {what} `{ours}` and {second} has `{theirs}`; only reports of one run can be merged")]
+    Different {
+        /// Which property.
+        what: &'static str,
+        /// A report.
+        first: String,
+        /// What it says.
+        ours: String,
+        /// Another.
+        second: String,
+        /// What that says.
+        theirs: String,
+    },
+    /// A shard that cannot be read.
+    #[error("{name}: bad shard `{shard}`: {message}")]
+    BadShard {
+        /// The report.
+        name: String,
+        /// What it says.
+        shard: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A shard and a whole.
+    #[error("{shard} is a shard and {whole} is a whole; merge shards with shards")]
+    Mixed {
+        /// The one.
+        shard: String,
+        /// The other.
+        whole: String,
+    },
+    /// Shards of different numbers of parts.
+    #[error("{first} is one of {ours} shards and {second} is one of {theirs}; merge shards of one run")]
+    Parts {
+        /// A report.
+        first: String,
+        /// Its number of parts.
+        ours: usize,
+        /// Another.
+        second: String,
+        /// That one's.
+        theirs: usize,
+    },
+    /// Not all of them.
+    #[error("missing: shard {}", .0.join(", "))]
+    Missing(Vec<String>),
+    /// One case, two verdicts.
+    #[error("{id} is `{ours}` in {first} and `{theirs}` in {second}; run it once")]
+    Overlap {
+        /// The case.
+        id: String,
+        /// A report.
+        first: String,
+        /// Its verdict.
+        ours: &'static str,
+        /// Another.
+        second: String,
+        /// That one's.
+        theirs: &'static str,
+    },
+}
+
+/// Makes one report. Each comes with the name that an error calls it by.
+///
+/// # Errors
+/// Where they are not of one run, where one is missing, or where they contradict each other.
+pub fn merge(reports: Vec<(String, Report)>) -> Result<Report, MergeError> {
+    of_one_run(&reports)?;
+    complete(&reports)?;
+    let mut cases: BTreeMap<String, (String, CaseResult)> = BTreeMap::new();
+    let mut merged: Option<Report> = None;
+    for (name, mut report) in reports {
+        for case in std::mem::take(&mut report.cases) {
+            match cases.get(&case.id) {
+                Some((first, known)) if known.verdict != case.verdict => {
+                    return Err(MergeError::Overlap {
+                        id: case.id,
+                        first: first.clone(),
+                        ours: known.verdict.as_str(),
+                        second: name,
+                        theirs: case.verdict.as_str(),
+                    });
+                }
+                Some(_) => {}
+                None => {
+                    cases.insert(case.id.clone(), (name.clone(), case));
+                }
+            }
+        }
+        merged = Some(match merged {
+            None => report,
+            Some(merged) => join(merged, report),
+        });
+    }
+    let mut merged = merged.ok_or(MergeError::Nothing)?;
+    merged.shard = None;
+    merged.cases = cases.into_values().map(|(_, case)| case).collect();
+    merged.summary = Summary { stale: merged.stale.len(), ..Summary::of(&merged.cases) };
+    Ok(merged)
+}
+
+fn join(mut merged: Report, other: Report) -> Report {
+    merged.milliseconds += other.milliseconds;
+    if merged.seed != other.seed {
+        // There is no one number that repeats them all.
+        for seed in [merged.seed, other.seed].into_iter().filter(|seed| *seed != 0) {
+            tell(&mut merged.facts, "seeds", &seed.to_string());
+        }
+        merged.seed = 0;
+    }
+    for (name, fact) in other.facts {
+        tell(&mut merged.facts, &name, &fact);
+    }
+    for stale in other.stale {
+        if !merged.stale.contains(&stale) {
+            merged.stale.push(stale);
+        }
+    }
+    merged
+}
+
+/// Writes down a fact, beside what was said before.
+fn tell(facts: &mut BTreeMap<String, String>, name: &str, fact: &str) {
+    let known = facts.entry(name.to_owned()).or_insert_with(|| fact.to_owned());
+    if !known.split(" / ").any(|said| said == fact) {
+        append!(*known, " / {fact}");
+    }
+}
+
+fn of_one_run(reports: &[(String, Report)]) -> Result<(), MergeError> {
+    let Some(((first, ours), others)) = reports.split_first() else { return Err(MergeError::Nothing) };
+    type Property = fn(&Report) -> String;
+    let properties: [(&'static str, Property); 4] = [
+        ("schemaVersion", |report| report.schema_version.to_string()),
+        ("suite", |report| report.suite.clone()),
+        ("subject", |report| report.subject.clone()),
+        ("version", |report| report.version.clone()),
+    ];
+    for (second, theirs) in others {
+        for (what, property) in properties {
+            let (ours, theirs) = (property(ours), property(theirs));
+            if ours != theirs {
+                let (first, second) = (first.clone(), second.clone());
+                return Err(MergeError::Different { what, first, ours, second, theirs });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn complete(reports: &[(String, Report)]) -> Result<(), MergeError> {
+    let mut shards: Vec<(&String, Shard)> = Vec::new();
+    let mut wholes = reports.iter().filter(|(_, report)| report.shard.is_none());
+    for (name, report) in reports {
+        let Some(shard) = &report.shard else { continue };
+        let parsed = shard.parse().map_err(|message| MergeError::BadShard {
+            name: name.clone(),
+            shard: shard.clone(),
+            message,
+        })?;
+        shards.push((name, parsed));
+    }
+    let Some((first, shard)) = shards.first() else { return Ok(()) };
+    if let Some((whole, _)) = wholes.next() {
+        return Err(MergeError::Mixed { shard: (*first).clone(), whole: whole.clone() });
+    }
+    if let Some((second, other)) = shards.iter().find(|(_, other)| other.of() != shard.of()) {
+        let (first, second) = ((*first).clone(), (*second).clone());
+        return Err(MergeError::Parts { first, ours: shard.of(), second, theirs: other.of() });
+    }
+    let there: BTreeSet<usize> = shards.iter().map(|(_, shard)| shard.number()).collect();
+    let missing: Vec<String> = (1..=shard.of())
+        .filter(|number| !there.contains(number))
+        .map(|number| format!("{number}/{}", shard.of()))
+        .collect();
+    if missing.is_empty() { Ok(()) } else { Err(MergeError::Missing(missing)) }
+}

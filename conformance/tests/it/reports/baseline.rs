@@ -1,0 +1,101 @@
+//! Known failures.
+
+use std::collections::BTreeSet;
+
+use conformance::exit::Exit;
+use conformance::report::baseline::{Baseline, Catalogue};
+use conformance::report::{Report, Verdict};
+
+use super::sample::case;
+
+fn report(cases: &[(&str, Verdict)]) -> Report {
+    Report::new("server", "https://h.example", cases.iter().map(|(id, verdict)| case(id, *verdict)).collect())
+}
+
+fn ids(ids: &[&str]) -> Catalogue {
+    Catalogue::Of(ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>())
+}
+
+/// Applies an entry for `id`, and says which cases are known, what is stale, and how the run ends.
+#[track_caller]
+fn check(
+    id: &str,
+    run: &[(&str, Verdict)],
+    all: &Catalogue,
+    known: &[&str],
+    stale: Option<&str>,
+    exit: Exit,
+) {
+    let baseline =
+        Baseline::parse(&format!("[[known]]\nid = \"{id}\"\nreason = \"so it is\"\n")).expect("a baseline");
+    let mut report = report(run);
+    baseline.apply(&mut report, all);
+    let marked: Vec<&str> =
+        report.cases.iter().filter(|case| case.known.is_some()).map(|case| case.id.as_str()).collect();
+    assert_eq!(marked, known, "{id}");
+    assert_eq!(report.stale.first().map(String::as_str), stale, "{id}");
+    assert_eq!((report.summary.exit(), report.summary.known), (exit, known.len()), "{id}");
+}
+
+#[test]
+fn entries() {
+    use Verdict::{Error, Fail, NotAdvertised, Pass, Skipped, Warn};
+    let all = ids(&["a/1/x", "a/1/y", "b/1/z"]);
+    let unknown = Catalogue::Unknown;
+    check("a/1/x", &[("a/1/x", Fail), ("a/1/y", Pass)], &all, &["a/1/x"], None, Exit::Passed);
+    check("a/1/x", &[("a/1/x", Fail), ("a/1/y", Fail)], &all, &["a/1/x"], None, Exit::Failed);
+    check("a/*", &[("a/1/x", Fail), ("a/1/y", Warn)], &all, &["a/1/x", "a/1/y"], None, Exit::Passed);
+    check("a/*", &[("a/1/x", Fail), ("a/1/y", Pass)], &all, &["a/1/x"], None, Exit::Passed);
+    let passes = "a/1/x: the case passes now. Take the entry out of the baseline";
+    check("a/1/x", &[("a/1/x", Pass)], &all, &[], Some(passes), Exit::Failed);
+    check("a/1/x", &[("a/1/x", Pass)], &unknown, &[], Some(passes), Exit::Failed);
+    let both = "a/*: all 2 cases pass now. Take the entry out of the baseline";
+    check("a/*", &[("a/1/x", Pass), ("a/1/y", Pass)], &all, &[], Some(both), Exit::Failed);
+    // Only a part was run: the rest may still fail.
+    check("a/*", &[("a/1/x", Pass)], &all, &[], None, Exit::Passed);
+    check("a/*", &[("a/1/x", Pass), ("a/1/y", Pass)], &unknown, &[], None, Exit::Passed);
+    check("b/1/z", &[("a/1/x", Pass)], &all, &[], None, Exit::Passed);
+    check("b/1/z", &[("a/1/x", Pass)], &unknown, &[], None, Exit::Passed);
+    let none = "a/1/w: there is no such case; the nearest is `a/1/x`. Take the entry out, or mend its id";
+    check("a/1/w", &[("a/1/x", Pass)], &all, &[], Some(none), Exit::Failed);
+    // What was not judged proves nothing, and what broke is never known.
+    check("a/1/x", &[("a/1/x", Skipped)], &all, &[], None, Exit::Passed);
+    check("a/1/x", &[("a/1/x", NotAdvertised)], &all, &[], None, Exit::Passed);
+    check("a/1/x", &[("a/1/x", Error)], &all, &[], None, Exit::Broken);
+}
+
+#[track_caller]
+fn check_refused(text: &str, expected: &[&str]) {
+    let told = Baseline::parse(text).expect_err("a bad baseline").to_string();
+    for words in expected {
+        assert!(told.contains(words), "{words} is not in {told}");
+    }
+}
+
+#[test]
+fn bad_files_are_refused_with_everything_that_is_wrong() {
+    check_refused(
+        "[[known]]\nid = \"a\"\n[[known]]\nid = \"a\"\nreason = \" \"\n[[known]]\nid = \"\"\nreason = \"r\"\n",
+        &["`a` has no reason", "`a` is there twice", "entry 3 has an empty id"],
+    );
+    check_refused("[[known]]\nid = \"a\"\nreason = \"r\"\nlinks = \"x\"\n", &["links", "line 4"]);
+    check_refused("known = 1", &["known"]);
+    check_refused("[[knwon]]\nid = \"a\"", &["knwon"]);
+    assert_eq!(Baseline::parse("# nothing is known\n"), Ok(Baseline::default()));
+}
+
+#[test]
+fn what_is_written_asks_for_reasons_and_keeps_those_it_had() {
+    let mut report = report(&[("a/1/x", Verdict::Fail), ("a/1/y", Verdict::Warn), ("b/1/z", Verdict::Pass)]);
+    let old = "[[known]]\nid = \"a/*\"\nreason = \"so it is\"\nlink = \"https://tracker.example/1\"\n";
+    let written = Baseline::of(&report);
+    check_refused(&written, &["`a/1/x` has no reason", "`a/1/y` has no reason"]);
+    assert!(!written.contains("b/1/z"), "{written}");
+    Baseline::parse(old).expect("a baseline").apply(&mut report, &Catalogue::Unknown);
+    let written = Baseline::of(&report);
+    let read = Baseline::parse(&written).expect("it has its reasons");
+    let mut again = report.clone();
+    again.forget_known();
+    read.apply(&mut again, &Catalogue::Unknown);
+    assert_eq!(again, report, "{written}");
+}

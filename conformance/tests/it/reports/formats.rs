@@ -1,0 +1,107 @@
+//! Each format of one report, as it is read.
+
+use std::time::Instant;
+
+use conformance::report::format::Format;
+use conformance::report::text::{self, Paint};
+use conformance::report::{Report, Summary, Verdict, badge, github, html, junit, markdown};
+
+use super::sample;
+
+#[test]
+fn as_text() {
+    let report = sample::report();
+    let told = format!("{}{}", text::failures(&report, Paint::Plain), text::summary(&report, Paint::Plain));
+    assert!(told.find("FAIL ").expect("a failure") < told.find("WARN ").expect("a warning"), "{told}");
+    assert!(!told.contains("case-exact-is-true"), "what is known needs nobody's attention: {told}");
+    assert!(!told.contains('\u{1b}'));
+    insta::assert_snapshot!("report-text", told);
+    assert!(text::failures(&report, Paint::Colours).contains("\u{1b}[1;31mFAIL "));
+}
+
+#[test]
+fn as_junit() {
+    let report = sample::report();
+    let written = junit::write(&report).expect("XML");
+    let read = quick_junit::Report::deserialize_from_str(&written).expect("JUnit");
+    assert_eq!((read.tests, read.failures, read.errors), (12, 3, 1), "a stale entry is a failure too");
+    insta::assert_snapshot!("report-junit", written);
+}
+
+#[test]
+fn as_markdown() {
+    insta::assert_snapshot!("report-markdown", markdown::write(&sample::report()));
+    let fine = Report::new("server", "https://h.example", vec![sample::case("rfc7644/3.3/a", Verdict::Pass)]);
+    assert!(markdown::write(&fine).starts_with("### Conformance (server): ✅ 1 case passed\n"));
+}
+
+#[test]
+fn markdown_has_an_end() {
+    for count in [1, 100, 2_000] {
+        let text = markdown::write(&sample::large(count));
+        let length = text.chars().count();
+        assert!(length <= markdown::MOST, "{count}: {length}");
+        assert_eq!(text.contains("were cut to keep this short"), count > 100, "{count}");
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+    }
+}
+
+#[test]
+fn as_annotations() {
+    let told = github::annotations(&sample::report());
+    insta::assert_snapshot!("report-annotations", told);
+    let many = github::annotations(&sample::large(100));
+    assert_eq!(many.matches("::error ").count(), 10);
+    assert!(many.ends_with("::notice::24 more are in the step's summary and in the reports\n"), "{many}");
+}
+
+#[test]
+fn as_a_badge() {
+    let mut report = sample::report();
+    insta::assert_snapshot!("report-badge", badge::write(&report));
+    report.summary = Summary { pass: 3, ..Summary::default() };
+    assert!(badge::write(&report).contains("<title id=\"title\">conformance: server: 3 passed</title>"));
+}
+
+#[test]
+fn as_a_page() {
+    let page = html::write(&sample::report());
+    let main = &page[page.find("<main").expect("a main part")..page.find("</main>").expect("its end")];
+    let at = |text: &str| main.find(text).unwrap_or_else(|| panic!("{text} is not in {main}"));
+    assert!(at("What to mend, in this order") < at("Case by case"));
+    assert!(at("Append to the array") < at("Send Content-Type"), "a MUST comes before a SHOULD");
+    insta::assert_snapshot!("report-page", main);
+}
+
+#[test]
+fn a_page_asks_nobody_for_anything() {
+    let page = html::write(&sample::report());
+    for word in
+        ["<link", "<img", "<iframe", "@import", "url(", " src=", "fetch(", "XMLHttpRequest", "import("]
+    {
+        assert!(!page.contains(word), "{word}");
+    }
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn large_runs_stay_small_pages() {
+    let started = Instant::now();
+    let page = html::write(&sample::large(500));
+    assert!(page.len() < 4_000_000, "{} bytes for 500 cases", page.len());
+    let page = html::write(&sample::large(42_000));
+    assert!(page.len() < 16_000_000, "{} bytes for 42,000 cases", page.len());
+    assert!(page.contains("id=\"data\""), "what passed is data");
+    assert!(page.contains("13,000 more did not go well"), "and so is what is too much to be told");
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}
+
+#[test]
+fn every_format_is_written_of_nothing() {
+    let nothing = Report::new("server", "https://h.example", Vec::new());
+    for format in Format::ALL {
+        assert!(!format.write(&nothing).expect("it is written").is_empty());
+        assert_eq!(format.as_str().parse(), Ok(format));
+    }
+    assert!(text::summary(&nothing, Paint::Plain).ends_with("nothing was run\n"));
+}
