@@ -45,7 +45,7 @@ pub(crate) fn holds(change: &Change, came: &Came) -> bool {
     let path = change.path.as_deref().is_none_or(|pattern| fits(pattern, &came.path));
     let query = change.query.as_deref().is_none_or(|name| {
         came.parameter(name).is_some_and(|value| {
-            change.query_has.as_deref().is_none_or(|part| value.to_lowercase().contains(&part.to_lowercase()))
+            change.query_has.as_deref().is_none_or(|part| value.contains(part))
         })
     });
     let header = change.header.as_deref().is_none_or(|name| {
@@ -98,7 +98,7 @@ mod tests {
             "method = [\"patch\"]",
             "path = \"/Users/*\"",
             "path = \"/Users/**\"",
-            "query = \"attributes\"\nquery-has = \"USER\"",
+            "query = \"attributes\"\nquery-has = \"user\"",
             "header = \"If-Match\"\nheader-has = \"W/\"",
             "without-header = \"Authorization\"",
             "op = \"add\"\ntarget = \"simple\"\nattribute = \"emails\"\nvalue = \"array\"",
