@@ -1,4 +1,4 @@
-//! Puts the cases of `fixtures/cases` and the mutants of `fixtures/mutants` into the program.
+//! Puts the cases of `fixtures/cases`, the mutants of `fixtures/mutants` and `fixtures/client` into the program.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     embed("CASES", &root.join("cases"), &out.join("cases.rs"))?;
     embed("MUTANTS", &root.join("mutants"), &out.join("mutants.rs"))?;
+    embed("CLIENT", &root.join("client"), &out.join("client.rs"))?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ macro_rules! append {
 
 pub mod case;
 pub mod cli;
+pub mod client;
 pub mod exit;
 pub mod identities;
 pub mod matrix;

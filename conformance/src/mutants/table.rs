@@ -48,16 +48,28 @@ pub struct KillTable {
     pub unclean: Vec<(String, String)>,
     /// Cases that a mutant names and that are not there.
     pub unknown: Vec<String>,
+    /// Whose cases they are, as in `the suite of conformance server`.
+    pub suite: String,
 }
 
 impl KillTable {
     pub(crate) fn new(rows: Vec<Row>, clean: &Report, cases: &[Case], played: Played) -> Self {
+        let cases: Vec<_> = cases.iter().map(|case| (case.id.clone(), case.level)).collect();
+        Self::made("the suite of conformance server", rows, clean, &cases, played)
+    }
+
+    /// The table of a suite in which each mutant was judged by all cases.
+    pub(crate) fn of(suite: &str, rows: Vec<Row>, clean: &Report, cases: &[(String, Level)]) -> Self {
+        Self::made(suite, rows, clean, cases, Played::All)
+    }
+
+    fn made(suite: &str, rows: Vec<Row>, clean: &Report, cases: &[(String, Level)], played: Played) -> Self {
         let mut must: BTreeMap<String, Vec<String>> = cases
             .iter()
-            .filter(|case| case.level == Level::Must)
-            .map(|case| (case.id.clone(), Vec::new()))
+            .filter(|(_, level)| *level == Level::Must)
+            .map(|(id, _)| (id.clone(), Vec::new()))
             .collect();
-        let ids: BTreeSet<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+        let ids: BTreeSet<&str> = cases.iter().map(|(id, _)| id.as_str()).collect();
         let mut unknown = BTreeSet::new();
         for row in &rows {
             for case in &row.failed {
@@ -81,7 +93,14 @@ impl KillTable {
                 )
             })
             .collect();
-        Self { rows, must, cases: cases.len(), unclean, unknown: unknown.into_iter().collect() }
+        Self {
+            rows,
+            must,
+            cases: cases.len(),
+            unclean,
+            unknown: unknown.into_iter().collect(),
+            suite: suite.to_owned(),
+        }
     }
 
     /// MUST cases that no mutant makes fail.
@@ -228,7 +247,7 @@ impl KillTable {
         Report {
             schema_version: SCHEMA_VERSION,
             suite: "mutants".to_owned(),
-            subject: "the suite of conformance server".to_owned(),
+            subject: self.suite.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seed: 1,
             milliseconds,

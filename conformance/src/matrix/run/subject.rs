@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use provisioner::clock::InstantClock;
-use provisioner::{Config, Durability, Environment, Provisioner, SyncOptions, Transport};
+use provisioner::clock::{InstantClock, SystemClock};
+use provisioner::{Clock, Config, Durability, Environment, Provisioner, SyncOptions, Transport};
 use serde_json::Value;
 
 use crate::matrix::model::Options;
@@ -38,14 +38,24 @@ pub struct Report {
 /// An open provisioner.
 pub struct Subject(Provisioner);
 
-/// A clock that is moved on by sleeping; one for all the runs of a cell.
+/// A clock, one for all the runs of a cell: moved on by sleeping, unless it is the real one.
 #[derive(Clone)]
-pub struct Time(Arc<InstantClock>);
+pub struct Time(Arc<dyn Clock>);
 
 impl Time {
     /// It starts at the same moment for every cell.
     pub fn new() -> Self {
         Self(Arc::new(InstantClock::new(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000))))
+    }
+
+    /// The computer's clock, on which waits take their time.
+    pub fn real() -> Self {
+        Self(Arc::new(SystemClock))
+    }
+
+    /// What it shows.
+    pub fn now(&self) -> SystemTime {
+        self.0.now()
     }
 }
 

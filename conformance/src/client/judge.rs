@@ -1,0 +1,409 @@
+//! Holds cases against evidence. Pure.
+
+mod accounts;
+mod pages;
+mod sequence;
+mod waits;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+pub use accounts::State;
+pub use sequence::Same;
+
+use crate::client::case::Case;
+use crate::client::evidence::{Evidence, Knowledge, NotPlayed, Play};
+use crate::client::pattern::Pattern;
+use crate::client::property::{Broken, Property};
+use crate::report::{CaseResult, Level, Verdict};
+
+/// A report shows so many exchanges of a case at most.
+const SHOWN: usize = 12;
+
+/// What must hold of the traffic. A closed vocabulary: a new need is a new variant.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Judgement {
+    /// Each request that is meant has these properties.
+    #[serde(rename_all = "kebab-case")]
+    Each {
+        /// Which requests.
+        of: Pattern,
+        /// What each must be like.
+        has: Vec<Property>,
+    },
+    /// No request is like this.
+    Never(Pattern),
+    /// So many requests are like this.
+    #[serde(rename_all = "kebab-case")]
+    Count {
+        /// Which requests.
+        of: Pattern,
+        /// No fewer.
+        #[serde(default)]
+        at_least: usize,
+        /// No more.
+        at_most: Option<usize>,
+        /// Counted each for itself.
+        #[serde(default)]
+        same: Same,
+    },
+    /// Before each such request there is one of another kind.
+    #[serde(rename_all = "kebab-case")]
+    Before {
+        /// Each of these.
+        each: Pattern,
+        /// Needs one of these before it.
+        needs: Pattern,
+        /// That has this in common with it.
+        #[serde(default)]
+        same: Same,
+    },
+    /// After each such exchange there is, or is not, one of another kind, in the same scenario.
+    #[serde(rename_all = "kebab-case")]
+    After {
+        /// Each of these.
+        each: Pattern,
+        /// Needs one of these after it.
+        needs: Option<Pattern>,
+        /// Must not have one of these after it, so many aside.
+        never: Option<Pattern>,
+        /// Requests that were on their way already.
+        #[serde(default)]
+        grace: usize,
+        /// That has this in common with it.
+        #[serde(default)]
+        same: Same,
+        /// Only until the step ends.
+        #[serde(default)]
+        within_step: bool,
+    },
+    /// Between a request and the next one of a kind there is one of a third.
+    #[serde(rename_all = "kebab-case")]
+    Between {
+        /// After each of these.
+        first: Pattern,
+        /// The next of these.
+        second: Pattern,
+        /// Needs one of these in between.
+        needs: Pattern,
+        /// All three have this in common.
+        #[serde(default)]
+        same: Same,
+    },
+    /// What was answered with Retry-After is not asked again before that time.
+    #[serde(rename_all = "kebab-case")]
+    Waits {
+        /// Which answers.
+        after: Pattern,
+        /// Nothing else is asked either, what was on its way aside.
+        #[serde(default)]
+        altogether: bool,
+    },
+    /// Whoever reads a list page by page reads it to its end, without gaps.
+    Pages(pages::Walk),
+    /// Each PUT carries the attributes that the client last read of the user.
+    #[serde(rename_all = "kebab-case")]
+    Keeps {
+        /// Which PUTs.
+        of: Pattern,
+    },
+    /// At the end of a step the accounts of people are in such a state.
+    #[serde(rename_all = "kebab-case")]
+    Accounts {
+        /// Whose, by their name in the scenario.
+        of: Vec<String>,
+        /// What they must be.
+        are: State,
+        /// After which step; the last one where it isn't said.
+        step: Option<String>,
+        /// What the account has at these JSON pointers, as JSON text.
+        #[serde(default)]
+        with: BTreeMap<String, String>,
+    },
+    /// Accounts that are nobody's at the source are as they were before the scenario.
+    StrangersUntouched,
+}
+
+/// Something that does not hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) because: String,
+    pub(crate) expected: Value,
+    pub(crate) actual: Value,
+    /// Which exchanges show it.
+    pub(crate) exchanges: Vec<usize>,
+}
+
+impl Finding {
+    fn of(Broken { because, expected, actual }: Broken, exchanges: Vec<usize>) -> Self {
+        Self { because, expected, actual, exchanges }
+    }
+}
+
+/// What a judgement came to in one scope.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// There was something to judge.
+    pub(crate) applies: bool,
+    pub(crate) findings: Vec<Finding>,
+    /// What was looked at.
+    pub(crate) seen: Vec<usize>,
+}
+
+/// The part of the evidence that a judgement looks at.
+pub(crate) struct Scope<'a> {
+    pub(crate) knowledge: &'a Knowledge<'a>,
+    /// None: everything, without a scenario.
+    pub(crate) play: Option<&'a Play>,
+    pub(crate) range: Range<usize>,
+}
+
+impl<'a> Scope<'a> {
+    /// The numbers of the exchanges that fit, in order.
+    pub(crate) fn fitting(&self, pattern: &'a Pattern) -> impl Iterator<Item = usize> + 'a + use<'a> {
+        let (knowledge, play) = (self.knowledge, self.play);
+        let people: BTreeSet<String> = match play {
+            Some(play) => pattern.person.iter().flat_map(|person| Knowledge::name_of(play, person)).collect(),
+            None => BTreeSet::new(),
+        };
+        self.range.clone().filter(move |index| {
+            let place = play.is_none_or(|play| {
+                let in_step = pattern.step.is_empty()
+                    || play.acts.iter().any(|act| act.range.contains(index) && pattern.step.contains(&act.step));
+                let about = pattern.person.is_empty()
+                    || knowledge.about[*index].as_ref().is_some_and(|name| people.contains(name));
+                in_step && about
+            });
+            place && pattern.fits(&knowledge.evidence.exchanges[*index])
+        })
+    }
+
+    /// The end of the step that an exchange is in.
+    pub(crate) fn end_of_step(&self, index: usize) -> usize {
+        let act = self.play.and_then(|play| play.acts.iter().find(|act| act.range.contains(&index)));
+        act.map_or(self.range.end, |act| act.range.end)
+    }
+
+    fn step_of(&self, index: usize) -> Option<&'a str> {
+        let act = self.play.and_then(|play| play.acts.iter().find(|act| act.range.contains(&index)));
+        act.map(|act| act.step.as_str())
+    }
+}
+
+fn judge(judgement: &Judgement, scope: &Scope<'_>) -> Outcome {
+    match judgement {
+        Judgement::Each { of, has } => each(scope, of, has),
+        Judgement::Never(pattern) => sequence::never(scope, pattern),
+        Judgement::Count { of, at_least, at_most, same } => {
+            sequence::count(scope, of, *at_least, *at_most, *same)
+        }
+        Judgement::Before { each, needs, same } => sequence::before(scope, each, needs, *same),
+        Judgement::After { each, needs, never, grace, same, within_step } => {
+            let mut outcome = Outcome::default();
+            if let Some(needs) = needs {
+                outcome = sequence::after(scope, each, needs, *same, *within_step);
+            }
+            if let Some(never) = never {
+                let other = sequence::not_after(scope, each, never, *grace, *same, *within_step);
+                outcome.applies |= other.applies;
+                outcome.findings.extend(other.findings);
+                outcome.seen.extend(other.seen);
+            }
+            outcome
+        }
+        Judgement::Between { first, second, needs, same } => {
+            sequence::between(scope, first, second, needs, *same)
+        }
+        Judgement::Waits { after, altogether } => waits::waits(scope, after, *altogether),
+        Judgement::Pages(walk) => pages::pages(scope, *walk),
+        Judgement::Keeps { of } => accounts::keeps(scope, of),
+        Judgement::Accounts { of, are, step, with } => {
+            accounts::accounts(scope, of, *are, step.as_deref(), with)
+        }
+        Judgement::StrangersUntouched => accounts::strangers(scope),
+    }
+}
+
+fn each(scope: &Scope<'_>, of: &Pattern, has: &[Property]) -> Outcome {
+    let mut outcome = Outcome::default();
+    for index in scope.fitting(of) {
+        outcome.applies = true;
+        outcome.seen.push(index);
+        for property in has {
+            if let Err(broken) = property.check(scope.knowledge, index) {
+                outcome.findings.push(Finding::of(broken, vec![index]));
+            }
+        }
+    }
+    outcome
+}
+
+/// In words, for `explain`.
+pub fn in_words(judgement: &Judgement) -> String {
+    match judgement {
+        Judgement::Each { of, has } => {
+            let has: Vec<_> = has.iter().map(Property::in_words).collect();
+            format!("each: {}: {}", of.in_words(), has.join("; "))
+        }
+        Judgement::Never(pattern) => format!("there is never {}", pattern.in_words()),
+        Judgement::Count { of, at_least, at_most, same } => {
+            let most = at_most.map_or_else(|| "any number".to_owned(), |most| most.to_string());
+            format!("there are from {at_least} to {most} of {}{}", of.in_words(), same.in_words())
+        }
+        Judgement::Before { each, needs, same } => {
+            format!("before {} there is {}{}", each.in_words(), needs.in_words(), same.in_words())
+        }
+        Judgement::After { each, needs, never, same, .. } => {
+            let needs = needs.iter().map(|needs| format!("there is {}", needs.in_words()));
+            let never = never.iter().map(|never| format!("there is not {}", never.in_words()));
+            let all: Vec<_> = needs.chain(never).collect();
+            format!("after {} {}{}", each.in_words(), all.join(" and "), same.in_words())
+        }
+        Judgement::Between { first, second, needs, same } => format!(
+            "between {} and {} there is {}{}",
+            first.in_words(),
+            second.in_words(),
+            needs.in_words(),
+            same.in_words()
+        ),
+        Judgement::Waits { after, altogether } => {
+            let what = if *altogether { "nothing is sent" } else { "it is not sent again" };
+            format!("after {} {what} before Retry-After is over", after.in_words())
+        }
+        Judgement::Pages(walk) => walk.in_words().to_owned(),
+        Judgement::Keeps { of } => format!("{} carries what was last read of the user", of.in_words()),
+        Judgement::Accounts { of, are, .. } => {
+            format!("the account of {} is {}", of.join(" and of "), are.in_words())
+        }
+        Judgement::StrangersUntouched => "accounts of nobody at the source are as they were".to_owned(),
+    }
+}
+
+/// Judges all cases, in their order.
+pub fn all(cases: &[Case], evidence: &Evidence) -> Vec<CaseResult> {
+    let knowledge = Knowledge::of(evidence);
+    cases.iter().map(|case| one(case, &knowledge)).collect()
+}
+
+/// Judges one case.
+fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
+    let evidence = knowledge.evidence;
+    let recorded = evidence.plays.is_empty() && evidence.not_played.is_empty();
+    if recorded && case.needs_a_run() {
+        let what = if case.scenarios.is_empty() {
+            "a run from its beginning".to_owned()
+        } else {
+            format!("the scenario {}", case.scenarios.join(" or "))
+        };
+        let because = format!("it needs {what}, which a recorded journal does not tell");
+        return result(case, Verdict::Skipped, Some(because));
+    }
+    let whole = [Scope { knowledge, play: None, range: 0..evidence.exchanges.len() }];
+    let plays: Vec<Scope<'_>> = if case.scenarios.is_empty() {
+        whole.into()
+    } else {
+        let meant = evidence.plays.iter().filter(|play| case.scenarios.contains(&play.scenario));
+        meant.map(|play| Scope { knowledge, play: Some(play), range: play.range() }).collect()
+    };
+    if plays.iter().all(|scope| scope.range.is_empty()) {
+        return nothing(case, evidence, !plays.is_empty());
+    }
+    let mut applies = false;
+    let mut seen = Vec::new();
+    let mut findings = Vec::new();
+    for scope in &plays {
+        if case.when.as_ref().is_some_and(|when| scope.fitting(when).next().is_none()) {
+            continue;
+        }
+        for judgement in &case.judge {
+            let outcome = judge(judgement, scope);
+            applies |= outcome.applies;
+            seen.extend(outcome.seen);
+            findings.extend(outcome.findings.into_iter().map(|finding| (scope, finding)));
+        }
+    }
+    let Some((scope, first)) = findings.first() else {
+        let verdict = if applies { Verdict::Pass } else { Verdict::NotAdvertised };
+        let because = (!applies).then(|| "the client did nothing that this is about".to_owned());
+        let mut result = result(case, verdict, because);
+        seen.dedup();
+        show(&mut result, &plays, seen.into_iter().take(2));
+        return result;
+    };
+    let verdict = if case.level == Level::Must { Verdict::Fail } else { Verdict::Warn };
+    let place = match (scope.play, first.exchanges.first().and_then(|index| scope.step_of(*index))) {
+        (Some(play), Some(step)) => format!("in the scenario {}, step {step}: ", play.scenario),
+        (Some(play), None) => format!("in the scenario {}: ", play.scenario),
+        (None, _) => String::new(),
+    };
+    let more = match findings.len() {
+        1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    let mut result = result(case, verdict, Some(format!("{place}{}{more}", first.because)));
+    result.expected = first.expected.clone();
+    result.actual = first.actual.clone();
+    let shown: BTreeSet<usize> = findings.iter().flat_map(|(_, finding)| finding.exchanges.iter().copied()).collect();
+    show(&mut result, &plays, shown.into_iter());
+    result
+}
+
+/// A case that has nothing to look at.
+fn nothing(case: &Case, evidence: &Evidence, played: bool) -> CaseResult {
+    if played || (case.scenarios.is_empty() && !evidence.plays.is_empty()) {
+        let because = "nothing arrived: is the provisioner pointed at the URL that was printed, and did it run?";
+        return result(case, Verdict::Error, Some(because.to_owned()));
+    }
+    let meant = |slug: &&String| case.scenarios.is_empty() || case.scenarios.contains(slug);
+    let reasons: Vec<_> = evidence.not_played.iter().filter(|(slug, _)| meant(slug)).collect();
+    let broke = reasons.iter().find_map(|(slug, reason)| match reason {
+        NotPlayed::Broke(reason) => Some(format!("the scenario {slug} broke off: {reason}")),
+        NotPlayed::Skipped(_) => None,
+    });
+    if let Some(because) = broke {
+        return result(case, Verdict::Error, Some(because));
+    }
+    let because = match reasons.first() {
+        Some((slug, NotPlayed::Skipped(reason) | NotPlayed::Broke(reason))) => {
+            format!("the scenario {slug} was not played: {reason}")
+        }
+        None => "its scenario was not played".to_owned(),
+    };
+    result(case, Verdict::Skipped, Some(because))
+}
+
+fn show(result: &mut CaseResult, scopes: &[Scope<'_>], indices: impl Iterator<Item = usize>) {
+    for index in indices.take(SHOWN) {
+        let scope = scopes.iter().find(|scope| scope.range.contains(&index));
+        let Some(scope) = scope else { continue };
+        let step = match (scope.play, scope.step_of(index)) {
+            (Some(play), Some(step)) => format!("{} / {step}", play.scenario),
+            _ => String::new(),
+        };
+        result.exchanges.push(scope.knowledge.evidence.exchanges[index].exchange(&step));
+    }
+}
+
+fn result(case: &Case, verdict: Verdict, because: Option<String>) -> CaseResult {
+    CaseResult {
+        id: case.id(),
+        title: case.title.clone(),
+        level: case.level,
+        verdict,
+        requirement: case.requirement.clone(),
+        spec: case.spec(),
+        because,
+        mend: matches!(verdict, Verdict::Fail | Verdict::Warn).then(|| case.mend.clone()),
+        expected: json!(null),
+        actual: json!(null),
+        known: None,
+        tags: case.tags.clone(),
+        milliseconds: 0,
+        exchanges: Vec::new(),
+    }
+}

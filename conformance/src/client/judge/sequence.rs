@@ -1,0 +1,223 @@
+//! What comes before, after and between what, and how often.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Finding, Outcome, Scope};
+use crate::client::pattern::Pattern;
+
+/// What two exchanges have in common.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Same {
+    /// Nothing need be.
+    #[default]
+    Any,
+    /// They are about the same user.
+    User,
+    /// They are the same request: method, URL and body.
+    Request,
+    /// They are the same request in the same step.
+    RequestInStep,
+    /// They are about the same user in the same step.
+    UserInStep,
+    /// They are in the same step.
+    Step,
+}
+
+impl Same {
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::Any => "",
+            Self::User => ", for the same user",
+            Self::Request => ", for the same request",
+            Self::RequestInStep => ", for the same request in one step",
+            Self::UserInStep => ", for the same user in one step",
+            Self::Step => ", in the same step",
+        }
+    }
+
+    /// What is the same for all that have it in common.
+    fn key(self, scope: &Scope<'_>, index: usize) -> String {
+        let exchange = &scope.knowledge.evidence.exchanges[index];
+        let step = || scope.step_of(index).unwrap_or_default();
+        let user = || scope.knowledge.about[index].clone().unwrap_or_else(|| exchange.target.clone());
+        let request = || {
+            let body = exchange.body.as_ref().map(Value::to_string).unwrap_or_default();
+            format!("{} {} {body}", exchange.method, exchange.target)
+        };
+        match self {
+            Self::Any => String::new(),
+            Self::User => user(),
+            Self::Request => request(),
+            Self::RequestInStep => format!("{} {}", step(), request()),
+            Self::UserInStep => format!("{} {}", step(), user()),
+            Self::Step => step().to_owned(),
+        }
+    }
+}
+
+fn short(scope: &Scope<'_>, index: usize) -> String {
+    scope.knowledge.evidence.exchanges[index].in_short()
+}
+
+pub(super) fn never(scope: &Scope<'_>, pattern: &Pattern) -> Outcome {
+    let findings = scope
+        .fitting(pattern)
+        .map(|index| Finding {
+            because: format!("there is {}", short(scope, index)),
+            expected: json!(format!("never {}", pattern.in_words())),
+            actual: json!(short(scope, index)),
+            exchanges: vec![index],
+        })
+        .collect();
+    Outcome { applies: true, findings, seen: Vec::new() }
+}
+
+pub(super) fn count(
+    scope: &Scope<'_>,
+    of: &Pattern,
+    at_least: usize,
+    at_most: Option<usize>,
+    same: Same,
+) -> Outcome {
+    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for index in scope.fitting(of) {
+        groups.entry(same.key(scope, index)).or_default().push(index);
+    }
+    let mut outcome = Outcome { applies: true, ..Outcome::default() };
+    if groups.is_empty() {
+        outcome.applies = at_least > 0;
+        groups.insert(String::new(), Vec::new());
+    }
+    for group in groups.into_values() {
+        let few = group.len() < at_least;
+        if few || at_most.is_some_and(|most| group.len() > most) {
+            let wanted = if few { format!("at least {at_least}") } else { format!("at most {}", at_most.unwrap_or_default()) };
+            let told: Vec<_> = group.iter().take(5).map(|index| short(scope, *index)).collect();
+            outcome.findings.push(Finding {
+                because: format!("there are {} of {}, not {wanted}", group.len(), of.in_words()),
+                expected: json!(wanted),
+                actual: json!(told),
+                exchanges: group,
+            });
+        } else {
+            outcome.seen.extend(group);
+        }
+    }
+    outcome
+}
+
+pub(super) fn before(scope: &Scope<'_>, each: &Pattern, needs: &Pattern, same: Same) -> Outcome {
+    let mut outcome = Outcome::default();
+    let needed: Vec<usize> = scope.fitting(needs).collect();
+    for index in scope.fitting(each) {
+        outcome.applies = true;
+        let key = same.key(scope, index);
+        match needed.iter().find(|before| **before < index && same.key(scope, **before) == key) {
+            Some(before) => outcome.seen.extend([*before, index]),
+            None => outcome.findings.push(Finding {
+                because: format!("{} came without {} before it", short(scope, index), needs.in_words()),
+                expected: json!(needs.in_words()),
+                actual: Value::Null,
+                exchanges: vec![index],
+            }),
+        }
+    }
+    outcome
+}
+
+pub(super) fn after(scope: &Scope<'_>, each: &Pattern, needs: &Pattern, same: Same, within_step: bool) -> Outcome {
+    let mut outcome = Outcome::default();
+    let needed: Vec<usize> = scope.fitting(needs).collect();
+    for index in scope.fitting(each) {
+        outcome.applies = true;
+        let key = same.key(scope, index);
+        let end = if within_step { scope.end_of_step(index) } else { scope.range.end };
+        let found = needed.iter().find(|after| **after > index && **after < end && same.key(scope, **after) == key);
+        match found {
+            Some(after) => outcome.seen.extend([index, *after]),
+            None => outcome.findings.push(Finding {
+                because: format!("after {} there is not {}", short(scope, index), needs.in_words()),
+                expected: json!(needs.in_words()),
+                actual: Value::Null,
+                exchanges: vec![index],
+            }),
+        }
+    }
+    outcome
+}
+
+pub(super) fn not_after(
+    scope: &Scope<'_>,
+    each: &Pattern,
+    never: &Pattern,
+    grace: usize,
+    same: Same,
+    within_step: bool,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let unwanted: Vec<usize> = scope.fitting(never).collect();
+    let mut told = 0;
+    for index in scope.fitting(each) {
+        outcome.applies = true;
+        outcome.seen.push(index);
+        // What follows the first is told once.
+        if index < told {
+            continue;
+        }
+        let key = same.key(scope, index);
+        let end = if within_step { scope.end_of_step(index) } else { scope.range.end };
+        let follow = unwanted.iter().filter(|after| **after > index && **after < end && same.key(scope, **after) == key);
+        let follow: Vec<usize> = follow.copied().collect();
+        if follow.len() > grace {
+            told = end;
+            outcome.findings.push(Finding {
+                because: format!("after {} there is {}", short(scope, index), short(scope, follow[grace])),
+                expected: json!(format!("not {}", never.in_words())),
+                actual: json!(follow.iter().take(5).map(|after| short(scope, *after)).collect::<Vec<_>>()),
+                exchanges: std::iter::once(index).chain(follow).collect(),
+            });
+        }
+    }
+    outcome
+}
+
+pub(super) fn between(
+    scope: &Scope<'_>,
+    first: &Pattern,
+    second: &Pattern,
+    needs: &Pattern,
+    same: Same,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let seconds: Vec<usize> = scope.fitting(second).collect();
+    let needed: Vec<usize> = scope.fitting(needs).collect();
+    for index in scope.fitting(first) {
+        outcome.applies = true;
+        let key = same.key(scope, index);
+        let Some(next) = seconds.iter().find(|next| **next > index && same.key(scope, **next) == key) else {
+            outcome.seen.push(index);
+            continue;
+        };
+        let is_between = |other: &&usize| **other > index && **other < *next && same.key(scope, **other) == key;
+        match needed.iter().find(is_between) {
+            Some(other) => outcome.seen.extend([index, *other, *next]),
+            None => outcome.findings.push(Finding {
+                because: format!(
+                    "{} follows {} without {} in between",
+                    short(scope, *next),
+                    short(scope, index),
+                    needs.in_words()
+                ),
+                expected: json!(needs.in_words()),
+                actual: Value::Null,
+                exchanges: vec![index, *next],
+            }),
+        }
+    }
+    outcome
+}

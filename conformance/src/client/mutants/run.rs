@@ -1,0 +1,140 @@
+//! Has the provisioner, and each broken client, judged.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{mpsc, watch};
+
+use super::file::Mutant;
+use super::layer::Layer;
+use crate::client::SUITE;
+use crate::client::drive::Driver;
+use crate::client::judge;
+use crate::client::load::Written;
+use crate::client::own::{METHODS, Own};
+use crate::client::run;
+use crate::client::scenario::Scenario;
+use crate::client::stage::{Credentials, Stage};
+use crate::mutants::table::{KillTable, Row};
+use crate::report::{Report, Verdict};
+
+/// What the provisioner shows.
+const TOKEN: &str = "a-token-for-broken-clients";
+
+/// Where there is nothing else to play.
+const USUAL: [&str; 3] = ["create", "update", "disable"];
+
+/// Judges our own provisioner with an update method, in no time; a mutant may be in between.
+///
+/// # Errors
+/// In words, where the mock or the provisioner cannot be had.
+pub async fn judged(
+    written: &Written,
+    scenarios: &[Scenario],
+    method: &str,
+    mutant: Option<&Mutant>,
+) -> Result<Report, String> {
+    let mut own = Own::new(method, 1)?;
+    let credentials = Credentials {
+        bearer: TOKEN.to_owned(),
+        basic_user: "nobody".to_owned(),
+        basic_password: "a-password-for-broken-clients".to_owned(),
+    };
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let stage = Stage::open(listen, credentials, Some(own.clock()), 1).await;
+    let mut stage = stage.map_err(|error| format!("failed to {error}"))?;
+    let layer = match mutant {
+        Some(mutant) => {
+            let layer = Layer::start(mutant, &stage.scim_url(), TOKEN).await;
+            Some(layer.map_err(|error| format!("failed to start the layer: {error}"))?)
+        }
+        None => None,
+    };
+    if let Some(layer) = &layer {
+        own.point_at(layer.url(&stage.scim_url()));
+    }
+    let mut driver = Driver::Own(Box::new(own));
+    let (_sender, stop) = watch::channel(false);
+    let evidence = run::run(&mut stage, &mut driver, scenarios, stop, |_| {}).await;
+    if let Driver::Own(own) = driver {
+        own.close().await;
+    }
+    drop(layer);
+    stage.close().await;
+    Ok(Report::new(SUITE, "our provisioner", judge::all(&written.cases, &evidence)))
+}
+
+/// Has the mutants judged, `jobs` at a time, each in the scenarios of the cases that name it.
+///
+/// # Errors
+/// In words, where the mock or the provisioner cannot be had.
+pub async fn run(
+    written: &Written,
+    mutants: Vec<Mutant>,
+    jobs: usize,
+    mut told: impl FnMut(&Row),
+) -> Result<KillTable, String> {
+    let mut clean = Vec::new();
+    for method in METHODS {
+        let report = judged(written, &written.scenarios, method, None).await?;
+        clean.extend(report.cases.into_iter().map(|mut case| {
+            case.id = format!("{} ({method})", case.id);
+            case
+        }));
+    }
+    let clean = Report::new(SUITE, "our provisioner", clean);
+    let written = Arc::new(written.clone());
+    let mutants: Arc<[Mutant]> = mutants.into();
+    let next = Arc::new(AtomicUsize::new(0));
+    let (sender, mut receiver) = mpsc::channel(16);
+    for _ in 0..jobs.clamp(1, mutants.len().max(1)) {
+        let (written, mutants, next, sender) = (written.clone(), mutants.clone(), next.clone(), sender.clone());
+        tokio::spawn(async move {
+            while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if sender.send(row(&written, mutant).await).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    drop(sender);
+    let mut rows = Vec::new();
+    while let Some(row) = receiver.recv().await {
+        let row = row?;
+        told(&row);
+        rows.push(row);
+    }
+    rows.sort_by(|a, b| a.mutant.slug.cmp(&b.mutant.slug));
+    let cases: Vec<_> = written.cases.iter().map(|case| (case.id(), case.level)).collect();
+    Ok(KillTable::of("the suite of conformance client", rows, &clean, &cases))
+}
+
+async fn row(written: &Written, mutant: &Mutant) -> Result<Row, String> {
+    let named = written.cases.iter().filter(|case| mutant.found_by.contains(&case.id()));
+    let mut wanted: BTreeSet<&str> = named.flat_map(|case| &case.scenarios).map(String::as_str).collect();
+    wanted.extend(mutant.scenarios.iter().map(String::as_str));
+    if wanted.is_empty() {
+        wanted.extend(USUAL);
+    }
+    let meant = |scenario: &&Scenario| scenario.always || wanted.contains(scenario.slug.as_str());
+    let scenarios: Vec<Scenario> = written.scenarios.iter().filter(meant).cloned().collect();
+    let report = judged(written, &scenarios, &mutant.method, Some(mutant)).await;
+    let report = report.map_err(|problem| format!("mutant `{}`: {problem}", mutant.slug))?;
+    let with = |verdict: Verdict| {
+        report.cases.iter().filter(|case| case.verdict == verdict).map(|case| case.id.clone()).collect()
+    };
+    Ok(Row {
+        mutant: crate::mutants::file::Mutant {
+            slug: mutant.slug.clone(),
+            defect: mutant.defect.clone(),
+            found_by: mutant.found_by.clone(),
+            profile: None,
+            change: Vec::new(),
+        },
+        failed: with(Verdict::Fail),
+        warned: with(Verdict::Warn),
+        broken: with(Verdict::Error),
+    })
+}

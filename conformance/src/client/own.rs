@@ -1,0 +1,150 @@
+//! Our own provisioner as a driver: the source is a file, and its clock is the mock's, so that waits take no time.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client::drive::Brief;
+use crate::client::scenario::Person;
+use crate::matrix::model::Options;
+use crate::matrix::run::subject::{Subject, Time, Wire};
+
+/// How updates are written: the provisioner's `update-method`.
+pub const METHODS: [&str; 3] = ["auto", "put", "patch"];
+
+/// The provisioner with its folder.
+pub struct Own {
+    folder: TempDir,
+    wire: Wire,
+    time: Time,
+    method: String,
+    /// In place of the URL that the mock has, where something is in between.
+    url: Option<String>,
+    subject: Option<Subject>,
+    seed: u64,
+}
+
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Own").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+/// The provisioner's time as the mock reads it.
+#[derive(Clone)]
+struct Shared(Time);
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+impl mock_aquera::Clock for Shared {
+    fn now(&self) -> Timestamp {
+        Timestamp::try_from(self.0.now()).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl Own {
+    /// A provisioner that has done nothing yet, with this update method.
+    ///
+    /// # Errors
+    /// In words, where there is no folder or no HTTP client to be had.
+    pub fn new(method: &str, seed: u64) -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(|error| format!("failed to make a temporary folder: {error}"))?;
+        let (wire, time) = (Wire::new()?, Time::new());
+        Ok(Self { folder, wire, time, method: method.to_owned(), url: None, subject: None, seed })
+    }
+
+    /// The clock for the mock.
+    pub fn clock(&self) -> Arc<dyn mock_aquera::Clock> {
+        Arc::new(Shared(self.time.clone()))
+    }
+
+    /// Points the provisioner at something in front of the mock.
+    pub(crate) fn point_at(&mut self, url: String) {
+        self.url = Some(url);
+    }
+
+    pub(crate) async fn act(&mut self, brief: &Brief) -> Result<(), String> {
+        let folder = self.folder.path();
+        write_source(folder, &brief.users)?;
+        if self.subject.is_none() {
+            let url = self.url.as_deref().unwrap_or(&brief.scim_url);
+            let text = configuration(url, &brief.credentials.bearer, &self.method);
+            let subject = Subject::open(&text, folder, &self.wire, &self.time, self.seed).await?;
+            self.subject = Some(subject);
+        }
+        match &self.subject {
+            Some(subject) => subject.sync(Options::default()).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the work with its state.
+    pub async fn close(self) {
+        if let Some(subject) = self.subject {
+            subject.close().await;
+        }
+    }
+}
+
+/// One run of the provisioner on a folder that stays, in the time of the clock on the wall: a command for `--drive`.
+///
+/// # Errors
+/// In words, where nothing could be run. What a run came to is not judged here.
+pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<String, String> {
+    std::fs::create_dir_all(folder).map_err(|error| format!("failed to make {}: {error}", folder.display()))?;
+    write_source(folder, &brief.users)?;
+    let text = configuration(&brief.scim_url, &brief.credentials.bearer, method);
+    let subject = Subject::open(&text, folder, &Wire::new()?, &Time::real(), 0).await?;
+    let report = subject.sync(Options::default()).await;
+    subject.close().await;
+    Ok(report?.summary.to_string())
+}
+
+fn write_source(folder: &Path, users: &[Person]) -> Result<(), String> {
+    let mut lines = String::new();
+    for user in users {
+        append!(lines, "{}\n", source_user(user));
+    }
+    std::fs::write(folder.join("users.ndjson"), lines)
+        .map_err(|error| format!("failed to write the source: {error}"))
+}
+
+fn source_user(person: &Person) -> Value {
+    let mut user = json!({
+        "id": person.id,
+        "username": person.user_name,
+        "enabled": person.enabled,
+        "name": { "given": person.given_name, "family": person.family_name },
+    });
+    if let Some(title) = &person.title {
+        user["title"] = json!(title);
+    }
+    if let Some(email) = &person.email {
+        user["email"] = json!(email);
+    }
+    user
+}
+
+fn configuration(url: &str, token: &str, method: &str) -> String {
+    format!(
+        "[connection]\nname = \"The subject\"\n\n\
+         [connection.authentication]\nscim-url = {url:?}\nprofile = \"bearer-token\"\noauth-access-token = {token:?}\n\n\
+         [connection.preferences]\n\
+         enable-users-creation = true\n\
+         enable-users-updation = true\n\
+         enable-users-disable = true\n\
+         enable-users-deprovision = true\n\
+         remove-action = \"delete\"\n\
+         deprovision-on-rule-deletion = true\n\n\
+         [connection.options]\nupdate-method = {method:?}\nmax-removals-percent = 100\n\n\
+         [source]\nkind = \"file\"\npath = \"users.ndjson\"\n\n\
+         [[rule]]\nname = \"everyone\"\n"
+    )
+}

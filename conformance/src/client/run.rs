@@ -1,0 +1,159 @@
+//! Walks through scenarios: prepares the mock, has each step carried out, and keeps what arrived.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::watch;
+
+use crate::client::drive::{Acted, Brief, Driver, Shown};
+use crate::client::evidence::{Act, Evidence, NotPlayed, Play};
+use crate::client::scenario::{Scenario, Source, Step, advance, instructions};
+use crate::client::stage::Stage;
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// A scenario begins.
+    Begins(&'a Scenario),
+    /// It is over, or was left out for a reason.
+    Ends(&'a Scenario, Option<&'a NotPlayed>),
+}
+
+/// Everybody at the source, by scenario.
+type Everybody = BTreeMap<String, Source>;
+
+/// Plays the scenarios in their order, until all are played or `stop` says so.
+pub async fn run(
+    stage: &mut Stage,
+    driver: &mut Driver,
+    scenarios: &[Scenario],
+    mut stop: watch::Receiver<bool>,
+    mut told: impl FnMut(Progress<'_>),
+) -> Evidence {
+    let credentials = stage.credentials().clone();
+    let mut evidence = Evidence {
+        secrets: vec![credentials.bearer, credentials.basic_password],
+        ..Evidence::default()
+    };
+    let mut everybody = Everybody::new();
+    let mut ended = None;
+    for scenario in scenarios {
+        if let Some(reason) = &ended {
+            evidence.not_played.insert(scenario.slug.clone(), NotPlayed::Skipped(String::clone(reason)));
+            continue;
+        }
+        told(Progress::Begins(scenario));
+        let played = tokio::select! {
+            played = play(stage, driver, scenario, &mut everybody, &mut evidence) => played,
+            () = stopped(&mut stop) => Err(Ended::Quit),
+        };
+        stage.calm();
+        let not_played = match played {
+            Ok(play) => {
+                evidence.plays.push(play);
+                None
+            }
+            Err(Ended::Not(reason)) => Some(reason),
+            Err(Ended::Quit) => {
+                ended = Some("the run was ended before it".to_owned());
+                Some(NotPlayed::Skipped("the run was ended in the middle of it".to_owned()))
+            }
+        };
+        if let Some(reason) = &not_played {
+            evidence.not_played.insert(scenario.slug.clone(), reason.clone());
+        }
+        told(Progress::Ends(scenario, not_played.as_ref()));
+        // What came while nobody looked belongs to no scenario, and is traffic all the same.
+        evidence.exchanges.extend(stage.take());
+    }
+    evidence
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        // Nobody can stop it any more.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Why a scenario was not played to its end.
+enum Ended {
+    Not(NotPlayed),
+    Quit,
+}
+
+async fn play(
+    stage: &mut Stage,
+    driver: &mut Driver,
+    scenario: &Scenario,
+    everybody: &mut Everybody,
+    evidence: &mut Evidence,
+) -> Result<Play, Ended> {
+    let broke = |reason: String| Ended::Not(NotPlayed::Broke(reason));
+    stage.set(scenario).map_err(broke)?;
+    let mut play = Play { scenario: scenario.slug.clone(), acts: Vec::new(), before: stage.accounts() };
+    for step in &scenario.step {
+        let before = everybody.get(&scenario.slug).cloned().unwrap_or_default();
+        stage.prepare(scenario, step, &before).map_err(broke)?;
+        let mut after = before.clone();
+        advance(scenario, step, &mut after);
+        everybody.insert(scenario.slug.clone(), after.clone());
+        let start = evidence.exchanges.len();
+        carry_out(stage, driver, scenario, step, (&before, &after), everybody).await?;
+        evidence.exchanges.extend(stage.take());
+        play.acts.push(Act {
+            step: step.slug.clone(),
+            range: start..evidence.exchanges.len(),
+            people: after,
+            accounts: stage.accounts(),
+        });
+    }
+    if scenario.tidy {
+        stage.calm();
+        let before = everybody.remove(&scenario.slug).unwrap_or_default();
+        let step = Step {
+            slug: "tidy-up".to_owned(),
+            note: Some("This is not judged: it leaves the next scenario nothing to catch up with.".to_owned()),
+            remove: before.keys().cloned().collect(),
+            ..Step::default()
+        };
+        carry_out(stage, driver, scenario, &step, (&before, &Source::new()), everybody).await?;
+    }
+    Ok(play)
+}
+
+async fn carry_out(
+    stage: &Stage,
+    driver: &mut Driver,
+    scenario: &Scenario,
+    step: &Step,
+    (before, after): (&Source, &Source),
+    everybody: &Everybody,
+) -> Result<(), Ended> {
+    let ids = |source: &Source, names: Vec<&String>| -> Vec<String> {
+        names.into_iter().filter_map(|name| source.get(name)).map(|person| person.id.clone()).collect()
+    };
+    let credentials = stage.credentials();
+    let brief = Brief {
+        schema_version: 1,
+        scenario: scenario.slug.clone(),
+        title: scenario.title.clone(),
+        step: step.slug.clone(),
+        say: instructions(step, before, after),
+        scim_url: stage.scim_url(),
+        credentials: Shown {
+            bearer: credentials.bearer.clone(),
+            basic_user: credentials.basic_user.clone(),
+            basic_password: credentials.basic_password.clone(),
+        },
+        users: everybody.values().flat_map(Source::values).cloned().collect(),
+        created: ids(after, step.create.iter().collect()),
+        changed: ids(after, step.change.keys().collect()),
+        removed: ids(before, step.remove.iter().collect()),
+    };
+    match driver.act(&brief, stage).await {
+        Ok(Acted::Done) => Ok(()),
+        Ok(Acted::Skip(reason)) => Err(Ended::Not(NotPlayed::Skipped(reason))),
+        Ok(Acted::Quit) => Err(Ended::Quit),
+        Err(reason) => Err(Ended::Not(NotPlayed::Broke(reason))),
+    }
+}

@@ -1,0 +1,252 @@
+//! Scenarios: what happens at the identity source, and what the mock does meanwhile.
+//!
+//! A scenario has people of its own, so that the accounts of others do not disturb it, and the mock keeps all accounts
+//! for the whole run: a provisioner is configured once, and may remember what it did.
+
+use std::collections::BTreeMap;
+
+use mock_aquera::{Fault, Profile};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A file of scenarios.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioFile {
+    /// In the order in which they are played.
+    pub scenario: Vec<Scenario>,
+}
+
+/// Somebody at the identity source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Person {
+    /// What the source calls it. It never changes.
+    #[serde(default)]
+    pub id: String,
+    /// The user name.
+    pub user_name: String,
+    /// The first name.
+    pub given_name: String,
+    /// The last name.
+    pub family_name: String,
+    /// The title; none where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The e-mail address at work; none where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether it may log in.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What is changed of somebody.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct PersonChange {
+    /// The user name.
+    pub user_name: Option<String>,
+    /// The first name.
+    pub given_name: Option<String>,
+    /// The last name.
+    pub family_name: Option<String>,
+    /// The title.
+    pub title: Option<String>,
+    /// The e-mail address at work.
+    pub email: Option<String>,
+    /// Whether it may log in.
+    pub enabled: Option<bool>,
+}
+
+/// A scenario as it is written.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scenario {
+    /// A stable name: a-z, 0-9 and hyphens.
+    pub slug: String,
+    /// What happens, in a sentence.
+    pub title: String,
+    /// The people in it, by the names that steps and cases use.
+    pub people: BTreeMap<String, Person>,
+    /// Accounts that are at the mock before, as JSON texts. Those that are no person's are strangers.
+    #[serde(default)]
+    pub accounts: Vec<String>,
+    /// The mock's profile for the whole scenario; `rfc` where it isn't said.
+    pub profile: Option<String>,
+    /// Laid over that profile.
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub profile_with: Option<toml::Table>,
+    /// It is always played: it sets up what the others build upon.
+    #[serde(default)]
+    pub always: bool,
+    /// Something may be left undone, so its people leave the source at the end, under the profile `rfc`, unjudged.
+    #[serde(default)]
+    pub tidy: bool,
+    /// The steps.
+    pub step: Vec<Step>,
+}
+
+/// One step: what a person does at the source, and then a sync.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Step {
+    /// A name within the scenario: a-z, 0-9 and hyphens.
+    pub slug: String,
+    /// Said to whoever carries it out, beside what changes.
+    pub note: Option<String>,
+    /// These are at the source from now on.
+    pub create: Vec<String>,
+    /// These change so.
+    pub change: BTreeMap<String, PersonChange>,
+    /// These leave the source.
+    pub remove: Vec<String>,
+    /// The mock follows this profile from now on.
+    pub profile: Option<String>,
+    /// What goes wrong in this step: rules of the mock's faults.
+    pub faults: Vec<String>,
+    /// The accounts of these vanish from the mock before the step.
+    pub vanish: Vec<String>,
+    /// These members of the accounts of people are set at the mock before the step, as JSON text.
+    pub edit: BTreeMap<String, String>,
+}
+
+impl Scenario {
+    /// The profile of the mock in a step that says so, or before the first.
+    ///
+    /// # Errors
+    /// There is no such profile, or what is laid over it does not fit.
+    pub fn profile(&self, name: Option<&str>) -> Result<Profile, String> {
+        let base = name.or(self.profile.as_deref()).unwrap_or("rfc");
+        let mut text = format!("name = \"client\"\nsummary = \"a scenario\"\nextends = {base:?}\n");
+        if let Some(table) = &self.profile_with {
+            text.push_str(&toml::to_string(table).map_err(|error| format!("profile-with: {error}"))?);
+        }
+        Profile::from_toml(&text).map_err(|error| format!("profile `{base}`: {error}"))
+    }
+
+    /// What is wrong with it.
+    ///
+    /// # Errors
+    /// In words, with the step.
+    pub fn check(&self) -> Result<(), String> {
+        let fine = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        };
+        if !fine(&self.slug) {
+            return Err("`slug` may hold a-z, 0-9 and hyphens".to_owned());
+        }
+        self.profile(None)?;
+        for text in &self.accounts {
+            serde_json::from_str::<Value>(text).map_err(|error| format!("`accounts`: not JSON ({error}): {text}"))?;
+        }
+        for (at, step) in self.step.iter().enumerate() {
+            let told = |problem: String| format!("step `{}`: {problem}", step.slug);
+            if !fine(&step.slug) || self.step[..at].iter().any(|other| other.slug == step.slug) {
+                return Err(told("`slug` must be its own, of a-z, 0-9 and hyphens".to_owned()));
+            }
+            if let Some(profile) = &step.profile {
+                self.profile(Some(profile)).map_err(told)?;
+            }
+            for rule in &step.faults {
+                rule.parse::<Fault>().map_err(|error| told(format!("fault `{rule}`: {error}")))?;
+            }
+            let named = step.create.iter().chain(step.change.keys()).chain(&step.remove).chain(&step.vanish);
+            if let Some(nobody) = named.chain(step.edit.keys()).find(|name| !self.people.contains_key(*name)) {
+                return Err(told(format!("nobody in `people` is called `{nobody}`")));
+            }
+            for text in step.edit.values() {
+                serde_json::from_str::<serde_json::Map<String, Value>>(text)
+                    .map_err(|error| told(format!("`edit`: no JSON object ({error}): {text}")))?;
+            }
+        }
+        if self.step.is_empty() { Err("it has no step".to_owned()) } else { Ok(()) }
+    }
+}
+
+/// The source: who is there, by their name in the scenario.
+pub type Source = BTreeMap<String, Person>;
+
+/// Brings the source to what it is after a step.
+pub fn advance(scenario: &Scenario, step: &Step, source: &mut Source) {
+    for name in &step.create {
+        if let Some(person) = scenario.people.get(name) {
+            let id = format!("{}-{name}", scenario.slug);
+            source.insert(name.clone(), Person { id, ..person.clone() });
+        }
+    }
+    for (name, change) in &step.change {
+        if let Some(person) = source.get_mut(name) {
+            let set = |place: &mut String, new: &Option<String>| {
+                if let Some(new) = new {
+                    place.clone_from(new);
+                }
+            };
+            set(&mut person.user_name, &change.user_name);
+            set(&mut person.given_name, &change.given_name);
+            set(&mut person.family_name, &change.family_name);
+            person.title = change.title.clone().or_else(|| person.title.take());
+            person.email = change.email.clone().or_else(|| person.email.take());
+            person.enabled = change.enabled.unwrap_or(person.enabled);
+        }
+    }
+    for name in &step.remove {
+        source.remove(name);
+    }
+}
+
+/// What a person is to do at the source, in plain words.
+pub fn instructions(step: &Step, before: &Source, after: &Source) -> String {
+    let mut lines: Vec<String> = step.note.iter().cloned().collect();
+    for name in &step.create {
+        if let Some(person) = after.get(name) {
+            let mut line = format!(
+                "Create a user: user name {}, first name {}, last name {}",
+                person.user_name, person.given_name, person.family_name
+            );
+            for (what, value) in [("title", &person.title), ("e-mail", &person.email)] {
+                if let Some(value) = value {
+                    append!(line, ", {what} {value}");
+                }
+            }
+            line.push_str(if person.enabled { "." } else { "; disabled." });
+            lines.push(line);
+        }
+    }
+    for name in step.change.keys() {
+        let (Some(was), Some(is)) = (before.get(name), after.get(name)) else { continue };
+        let mut changes = Vec::new();
+        for (what, old, new) in [
+            ("the user name", Some(&was.user_name), Some(&is.user_name)),
+            ("the first name", Some(&was.given_name), Some(&is.given_name)),
+            ("the last name", Some(&was.family_name), Some(&is.family_name)),
+            ("the title", was.title.as_ref(), is.title.as_ref()),
+            ("the e-mail address", was.email.as_ref(), is.email.as_ref()),
+        ] {
+            if let Some(new) = new.filter(|_| old != new) {
+                changes.push(format!("{what} to {new}"));
+            }
+        }
+        if !changes.is_empty() {
+            lines.push(format!("Change the user {}: {}.", was.user_name, changes.join(", ")));
+        }
+        if was.enabled != is.enabled {
+            lines.push(format!("{} the user {}.", if is.enabled { "Enable" } else { "Disable" }, is.user_name));
+        }
+    }
+    for name in &step.remove {
+        if let Some(person) = before.get(name) {
+            lines.push(format!("Remove the user {}.", person.user_name));
+        }
+    }
+    if step.create.is_empty() && step.change.is_empty() && step.remove.is_empty() {
+        lines.push("Change nothing.".to_owned());
+    }
+    lines.push("Then run a sync of the provisioner, or wait until it runs by itself.".to_owned());
+    lines.join("\n")
+}
