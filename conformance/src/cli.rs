@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cases;
+mod client;
 mod explain;
 mod identities;
 mod matrix;
@@ -36,6 +37,11 @@ enum Command {
     Merge(merge::Merge),
     /// Judge a SCIM server against the RFCs
     Server(server::Server),
+    /// Judge a provisioner that is pointed at the mock
+    Client(client::Client),
+    /// Run this project's provisioner once, as a step of `client --drive` says
+    #[command(hide = true)]
+    DriveProvisioner(client::DriveProvisioner),
     /// Find out what an endpoint does with partial updates, and what that means for a PingOne connection
     Probe(probe::Probe),
     /// Run the suite of `server` against deliberately broken servers, to see that it finds what is wrong
@@ -68,6 +74,8 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Matrix(matrix) => matrix.run(),
         Command::Merge(merge) => merge.run(),
         Command::Server(server) => server.run(),
+        Command::Client(client) => client.run(),
+        Command::DriveProvisioner(drive) => drive.run(),
         Command::Probe(probe) => probe.run(),
         Command::Mutants(mutants) => mutants.run(),
         Command::Cases(cases) => cases.run(),

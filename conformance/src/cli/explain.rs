@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::case::{Case, describe};
-use crate::cli::{Complaint, cases, say};
+use crate::cli::{Complaint, cases, client, say};
+use crate::client::case as client_case;
 use crate::exit::Exit;
 use crate::matrix::cell::Cell;
 use crate::report::Report;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// Of a case of `server` or a cell of `matrix`
+    /// Of a case of `server` or `client`, or a cell of `matrix`
     #[arg(value_name = "ID")]
     id: String,
     /// Also say how it ended in this JSON report
@@ -27,23 +28,27 @@ impl Explain {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         let ended = self.report.as_ref().map(|file| ended(file, &self.id)).transpose()?;
         let cases = cases::load(self.cases.as_deref())?;
-        let text = self.text(&cases)?;
+        let clients = client::load(None)?.cases;
+        let text = self.text(&cases, &clients)?;
         say(&format!("{text}{}", ended.unwrap_or_default())).map(|()| Exit::Passed)
     }
 }
 
 impl Explain {
-    fn text(&self, cases: &[Case]) -> Result<String, Complaint> {
+    fn text(&self, cases: &[Case], clients: &[client_case::Case]) -> Result<String, Complaint> {
         if let Some(case) = cases.iter().find(|case| case.id == self.id) {
             return Ok(describe::describe(case));
+        }
+        if let Some(case) = clients.iter().find(|case| case.id() == self.id) {
+            return Ok(case.describe());
         }
         if let Some(cell) = Cell::all().iter().find(|cell| cell.id() == self.id) {
             return Ok(format!("{}\n{}\n\nRun it alone: {}\n", cell.id(), cell.title(), cell.command()));
         }
-        let ids = cases.iter().map(|case| case.id.as_str());
+        let ids = cases.iter().map(|case| case.id.clone()).chain(clients.iter().map(client_case::Case::id));
         let nearest = ids.min_by_key(|id| strsim::damerau_levenshtein(id, &self.id)).unwrap_or_default();
         Err(Complaint::usage(format!(
-            "nothing is called `{}`; the nearest is `{nearest}`. All ids: conformance cases",
+            "nothing is called `{}`; the nearest is `{nearest}`. All ids: conformance cases, conformance client --list",
             self.id
         )))
     }

@@ -6,19 +6,24 @@ use std::time::Instant;
 
 use clap::Args;
 
-use crate::cli::reporting::{Choice, Reporting};
+use crate::cli::reporting::{Choice, Ending, Reporting};
 use crate::cli::server::progress;
-use crate::cli::{Complaint, cases, say};
+use crate::cli::{Complaint, cases, client, say};
+use crate::client::mutants::{file as file_of_clients, run as clients};
 use crate::exit::Exit;
 use crate::mutants::file::{self, Mutant};
 use crate::mutants::load;
 use crate::mutants::run::{self, Played};
+use crate::mutants::table::KillTable;
 use crate::report::redact::Redactor;
 
 #[derive(Debug, Args)]
 pub(super) struct Mutants {
     #[command(flatten)]
     choice: Choice,
+    /// Run the suite of `client` against broken clients instead; --mutants and --cases name a folder like fixtures/client
+    #[arg(long, conflicts_with_all = ["named", "schema"])]
+    client: bool,
     /// Play only the cases that a mutant says it is found by, not all of them
     #[arg(long)]
     named: bool,
@@ -51,6 +56,9 @@ impl Mutants {
                 .map_err(|error| Complaint::broken(format!("failed to write the schema: {error}")))?;
             return say(&format!("{schema}\n")).map(|()| Exit::Passed);
         }
+        if self.client {
+            return self.clients();
+        }
         let all = self.mutants.as_deref().map_or_else(load::built_in, load::folder);
         let all = all.map_err(|error| Complaint::usage(error.to_string()))?;
         let whole = all.len();
@@ -76,6 +84,42 @@ impl Mutants {
             .block_on(run::run(chosen, &cases, played, self.jobs.get(), |_| progress.inc(1)))
             .map_err(|error| Complaint::broken(error.to_string()))?;
         progress.finish_and_clear();
+        self.end(&mut table, partial, &ending, started)
+    }
+
+    /// Broken clients.
+    fn clients(&self) -> Result<Exit, Complaint> {
+        let written = client::load(self.cases.as_deref().or(self.mutants.as_deref()))?;
+        let whole = written.mutants.len();
+        let chosen: Vec<file_of_clients::Mutant> = self.choice.choose(written.mutants.clone())?;
+        if self.choice.list {
+            let ids: Vec<_> = chosen.iter().map(|mutant| mutant.slug.clone()).collect();
+            return Choice::print("mutant", &ids, self.reporting.json);
+        }
+        if chosen.is_empty() {
+            return Err(Complaint::usage("no mutant is selected"));
+        }
+        let partial = self.partial || chosen.len() < whole;
+        let ending = self.reporting.open(Redactor::new().nobody_is_real())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
+        let started = Instant::now();
+        let progress = progress(chosen.len(), "mutants");
+        let table = clients::run(&written, chosen, self.jobs.get(), |_| progress.inc(1));
+        let mut table = runtime.block_on(table).map_err(Complaint::broken)?;
+        progress.finish_and_clear();
+        self.end(&mut table, partial, &ending, started)
+    }
+
+    fn end(
+        &self,
+        table: &mut KillTable,
+        partial: bool,
+        ending: &Ending,
+        started: Instant,
+    ) -> Result<Exit, Complaint> {
         if partial {
             table.must.retain(|_, killed| !killed.is_empty());
         }

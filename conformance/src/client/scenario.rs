@@ -130,6 +130,11 @@ impl Scenario {
         Profile::from_toml(&text).map_err(|error| format!("profile `{base}`: {error}"))
     }
 
+    /// What the source calls somebody.
+    pub fn id_of(&self, name: &str) -> String {
+        format!("{}-{name}", self.slug)
+    }
+
     /// What is wrong with it.
     ///
     /// # Errors
@@ -176,7 +181,7 @@ pub type Source = BTreeMap<String, Person>;
 pub fn advance(scenario: &Scenario, step: &Step, source: &mut Source) {
     for name in &step.create {
         if let Some(person) = scenario.people.get(name) {
-            let id = format!("{}-{name}", scenario.slug);
+            let id = scenario.id_of(name);
             source.insert(name.clone(), Person { id, ..person.clone() });
         }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::client::own::METHODS;
 use crate::client::pattern::Pattern;
+use crate::select::Selectable;
 
 /// A file of mutants.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -89,6 +90,20 @@ pub struct Change {
     pub(crate) pretend: bool,
     /// A write becomes a DELETE of the user and a POST of the body.
     pub(crate) recreate: bool,
+}
+
+impl Selectable for Mutant {
+    fn properties() -> Vec<(&'static str, Vec<String>)> {
+        vec![("slug", Vec::new()), ("found-by", Vec::new())]
+    }
+
+    fn has(&self, name: &str, fits: &dyn Fn(&str) -> bool) -> bool {
+        match name {
+            "slug" => fits(&self.slug),
+            "found-by" => self.found_by.iter().any(|case| fits(case)),
+            _ => false,
+        }
+    }
 }
 
 impl Mutant {
