@@ -177,7 +177,7 @@ impl Front {
         }
         self.later(&came, &mut answer);
         for change in meant.iter().map(changes_of) {
-            self.afterwards(http, change, resource.as_deref()).await?;
+            self.afterwards(http, change, resource.as_deref(), &came).await?;
         }
         Ok(answer)
     }
@@ -338,7 +338,7 @@ impl Front {
         let mut url = format!("{}{}", self.upstream, request.path);
         for (index, (name, value)) in request.query.iter().enumerate() {
             let lead = if index == 0 { '?' } else { '&' };
-            append!(url, "{lead}{}={}", Client::segment(name), Client::segment(value));
+            append!(url, "{lead}{}={}", Client::value(name), Client::value(value));
         }
         let method =
             reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
@@ -420,22 +420,25 @@ impl Front {
         http: &reqwest::Client,
         change: &Change,
         resource: Option<&str>,
+        came: &Came,
     ) -> Result<(), String> {
         let Some(resource) = resource else { return Ok(()) };
-        let id = resource.rsplit('/').next().unwrap_or_default();
         let mut lines = Vec::new();
         if change.then_delete {
             lines.push(format!("DELETE {resource}"));
         }
-        lines.extend(
-            change.then_send.as_ref().map(|line| line.replace("{id}", id).replace("{path}", resource)),
-        );
+        lines.extend(change.then_send.as_ref().map(|line| filled(line, resource, came)));
         for line in lines {
-            let Some((method, path)) = line.split_once(' ') else { continue };
+            let mut parts = line.splitn(3, ' ');
+            let (Some(method), Some(path)) = (parts.next(), parts.next()) else { continue };
             let request = Came {
                 method: method.to_owned(),
                 path: path.to_owned(),
-                headers: vec![("authorization".to_owned(), self.authorization.clone())],
+                headers: vec![
+                    ("authorization".to_owned(), self.authorization.clone()),
+                    ("content-type".to_owned(), "application/scim+json".to_owned()),
+                ],
+                text: parts.next().unwrap_or_default().to_owned(),
                 ..Came::default()
             };
             self.fetch(http, &request).await?;
@@ -453,6 +456,19 @@ impl Front {
         }
         response
     }
+}
+
+/// A line of `then-send`: `{id}`, `{path}`, and `{body:/pointer}` from the request.
+fn filled(line: &str, resource: &str, came: &Came) -> String {
+    let id = resource.rsplit('/').next().unwrap_or_default();
+    let mut line = line.replace("{id}", id).replace("{path}", resource);
+    while let Some(at) = line.find("{body:") {
+        let Some(end) = line[at..].find('}').map(|end| at + end) else { break };
+        let pointer = &line[at + "{body:".len()..end];
+        let value = came.json.as_ref().and_then(|json| json.pointer(pointer)?.as_str()).unwrap_or_default();
+        line = format!("{}{value}{}", &line[..at], &line[end + 1..]);
+    }
+    line
 }
 
 fn replaced(filter: &str, change: &Change) -> String {
