@@ -36,6 +36,8 @@ pub struct Redactor {
     secrets: BTreeSet<String>,
     made_up: BTreeSet<String>,
     people: bool,
+    /// Requests are the harness's own; what is real of what it sends.
+    own_requests: Option<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -69,7 +71,7 @@ impl Found {
 impl Redactor {
     /// Takes out what stands where secrets stand, and people who were not made up.
     pub fn new() -> Self {
-        Self { secrets: BTreeSet::new(), made_up: BTreeSet::new(), people: true }
+        Self { secrets: BTreeSet::new(), made_up: BTreeSet::new(), people: true, own_requests: None }
     }
 
     /// This is a secret, wherever it stands: a token or a password that the harness was given.
@@ -85,6 +87,18 @@ impl Redactor {
     #[must_use]
     pub fn made_up(mut self, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.made_up.extend(values.into_iter().map(Into::into));
+        self
+    }
+
+    /// The harness sends the requests, and whoever is in them it made up: save what is in `template`, which somebody
+    /// gave it to start from.
+    #[must_use]
+    pub fn own_requests(mut self, template: Option<&Value>) -> Self {
+        let mut real = BTreeSet::new();
+        if let Some(template) = template {
+            strings(template, &mut real);
+        }
+        self.own_requests = Some(real);
         self
     }
 
@@ -114,6 +128,23 @@ impl Redactor {
         if bare && case.because.is_none() {
             return;
         }
+        let scoped = self.knowing_what_was_sent(&case.exchanges);
+        scoped.as_ref().unwrap_or(self).whole(case);
+    }
+
+    /// With what these requests say among what is made up; none where they may say anything.
+    fn knowing_what_was_sent(&self, exchanges: &[Exchange]) -> Option<Self> {
+        let real = self.own_requests.as_ref()?;
+        let mut sent = BTreeSet::new();
+        for exchange in exchanges {
+            strings(&exchange.request.body, &mut sent);
+        }
+        let mut scoped = self.clone();
+        scoped.made_up.extend(sent.into_iter().filter(|text| !real.contains(text)));
+        Some(scoped)
+    }
+
+    fn whole(&self, case: &mut CaseResult) {
         let mut found = self.given();
         for exchange in &mut case.exchanges {
             self.place_by_place(exchange, &mut found);
@@ -134,10 +165,12 @@ impl Redactor {
 
     /// Takes everything out of one exchange that should not be in it.
     pub fn exchange(&self, exchange: &mut Exchange) {
+        let scoped = self.knowing_what_was_sent(std::slice::from_ref(exchange));
+        let scoped = scoped.as_ref().unwrap_or(self);
         let mut found = self.given();
-        self.place_by_place(exchange, &mut found);
+        scoped.place_by_place(exchange, &mut found);
         found.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        each_text(exchange, &|text: &mut String| *text = replace(&self.spell(text), &found));
+        each_text(exchange, &|text: &mut String| *text = replace(&scoped.spell(text), &found));
     }
 
     fn given(&self) -> Found {
@@ -231,6 +264,18 @@ impl Redactor {
     /// What can be seen from the text alone: tokens by their form, e-mail addresses, quoted members.
     fn spell(&self, text: &str) -> String {
         text::scan(text, |address| self.is_made_up(address))
+    }
+}
+
+/// All strings of a value.
+fn strings(value: &Value, all: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => {
+            all.insert(text.clone());
+        }
+        Value::Array(elements) => elements.iter().for_each(|element| strings(element, all)),
+        Value::Object(members) => members.values().for_each(|member| strings(member, all)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -178,6 +178,23 @@ fn what_the_harness_made_up_is_shown() {
 }
 
 #[test]
+fn what_the_harness_sends_is_made_up_save_for_a_template() {
+    let user =
+        json!({ "userName": "conformance-1-ada", "name": { "givenName": "Ada", "familyName": "Meier" } });
+    let listed =
+        json!({ "Resources": [user, { "userName": "bjensen", "name": { "givenName": "Barbara" } }] });
+    let exchanges = vec![sample::exchange("POST", "/Users", user.clone(), 201, user), get("/Users", listed)];
+    let template = json!({ "name": { "familyName": "Meier" } });
+    let mut report = report_of(exchanges, "no Ada and no Meier", Value::Null);
+    Redactor::new().own_requests(Some(&template)).report(&mut report);
+    let all = everything(&report);
+    assert!(all.contains("Ada") && all.contains("conformance-1-ada"), "{all}");
+    for word in ["Meier", "bjensen", "Barbara"] {
+        assert!(!all.contains(word), "{word}");
+    }
+}
+
+#[test]
 fn discovery_stays_readable() {
     let config = json!({
         "patch": { "supported": true },
