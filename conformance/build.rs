@@ -31,7 +31,7 @@ fn embed(name: &str, folder: &Path, file: &Path) -> Result<(), Box<dyn std::erro
     let mut text = format!("/// Path and text of each file.\nconst {name}: &[(&str, &str)] = &[\n");
     for path in files {
         let below: Vec<_> = path.strip_prefix(&folder)?.iter().map(|part| part.to_string_lossy()).collect();
-        writeln!(text, "    ({:?}, include_str!({:?})),", below.join("/"), path)?;
+        writeln!(text, "    ({:?}, include_str!({:?})),", below.join("/"), path.to_string_lossy())?;
     }
     text.push_str("];\n");
     std::fs::write(file, text)?;

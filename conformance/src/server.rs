@@ -159,8 +159,7 @@ fn start(stage: &Arc<Stage>, cases: Vec<(usize, Case)>, jobs: usize) -> mpsc::Re
     for _ in 0..jobs.min(cases.len()) {
         let (stage, cases, next, sender) = (stage.clone(), cases.clone(), next.clone(), sender.clone());
         tokio::spawn(async move {
-            loop {
-                let Some((index, case)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            while let Some((index, case)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                 // A task of its own, so that a panic in it is a verdict and not the end.
                 let playing = {
                     let (stage, case, index) = (stage.clone(), case.clone(), *index);

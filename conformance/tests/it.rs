@@ -8,6 +8,8 @@ mod cli;
 mod matrix;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/probe.rs"]
+mod probe;
 #[path = "it/reports.rs"]
 mod reports;
 #[path = "it/sequences.rs"]

@@ -159,6 +159,7 @@ fn condition(condition: &Condition) -> String {
         Condition::OneOf(json) => format!("is one of {json}"),
         Condition::Includes(json) => format!("has {json}"),
         Condition::Lacks(json) => format!("has no {json}"),
+        Condition::LaterThan(text) => format!("is later than {text}"),
         Condition::Is(kind) => format!("is {}", kind.describe()),
         Condition::Count(count) => format!("has {count} elements"),
         Condition::AtLeast(bound) => format!("is at least {bound}"),

@@ -136,6 +136,8 @@ pub enum Condition {
     Includes(JsonTemplate),
     /// Has no such element.
     Lacks(JsonTemplate),
+    /// A date and time after another, or the same where they are told in whole seconds.
+    LaterThan(Template),
     /// Is of this kind.
     Is(Kind),
     /// An array of so many.

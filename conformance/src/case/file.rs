@@ -206,6 +206,7 @@ struct ExpectText {
     includes: Option<String>,
     /// JSON.
     lacks: Option<String>,
+    later_than: Option<String>,
     is: Option<Kind>,
     count: Option<usize>,
     at_least: Option<f64>,
@@ -459,6 +460,7 @@ impl ExpectText {
             || self.one_of.is_some()
             || self.includes.is_some()
             || self.lacks.is_some()
+            || self.later_than.is_some()
             || self.is.is_some()
             || self.count.is_some()
             || self.at_least.is_some()
@@ -495,6 +497,7 @@ impl ExpectText {
             self.one_of.take().map(|text| json(text).map(Condition::OneOf)),
             self.includes.take().map(|text| json(text).map(Condition::Includes)),
             self.lacks.take().map(|text| json(text).map(Condition::Lacks)),
+            self.later_than.take().map(|text| Template::parse(&text).map(Condition::LaterThan)),
             self.is.take().map(|kind| Ok(Condition::Is(kind))),
             self.count.take().map(|count| Ok(Condition::Count(count))),
             self.at_least.take().map(|bound| Ok(Condition::AtLeast(bound))),

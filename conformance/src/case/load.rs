@@ -123,7 +123,7 @@ fn check_names(case: &Case) -> Result<(), String> {
         let sent = sent(step);
         let used = target.into_iter().chain(sent.iter().filter_map(|place| place.name()));
         for name in used {
-            check_name(&known, name).map_err(told)?;
+            check_name(&known, name.strip_suffix(".*").unwrap_or(name)).map_err(told)?;
         }
         if let Action::Create { count: Some(count), .. } = step.action {
             known.extend((1..=count).map(|number| format!("{}.{number}", step.name)));
@@ -199,7 +199,7 @@ fn judged(expectation: &Expectation, names: &mut Vec<String>) {
                 | Condition::Lacks(json) => {
                     names.extend(json.places().into_iter().filter_map(Place::name).map(ToOwned::to_owned));
                 }
-                Condition::EqualsIgnoringCase(text) => of_template(text, names),
+                Condition::EqualsIgnoringCase(text) | Condition::LaterThan(text) => of_template(text, names),
                 Condition::Is(_)
                 | Condition::Count(_)
                 | Condition::AtLeast(_)

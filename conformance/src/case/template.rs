@@ -53,6 +53,35 @@ pub struct Unfilled(pub Place);
 pub trait Values {
     /// What a place stands for; none where it names nothing.
     fn value(&self, place: &Place) -> Option<Value>;
+
+    /// `u.1`, `u.2` … for `u`.
+    fn numbered(&self, stem: &str) -> Vec<String>;
+}
+
+/// Values in which `u.*` is one of the numbered names.
+struct One<'a> {
+    values: &'a dyn Values,
+    stem: &'a str,
+    name: &'a str,
+}
+
+impl Values for One<'_> {
+    fn value(&self, place: &Place) -> Option<Value> {
+        let is_it = |name: &str| name.strip_suffix(".*") == Some(self.stem);
+        match place {
+            Place::Field(name, pointer) if is_it(name) => {
+                self.values.value(&Place::Field(self.name.to_owned(), pointer.clone()))
+            }
+            Place::Of(name, property) if is_it(name) => {
+                self.values.value(&Place::Of(self.name.to_owned(), *property))
+            }
+            other => self.values.value(other),
+        }
+    }
+
+    fn numbered(&self, stem: &str) -> Vec<String> {
+        self.values.numbered(stem)
+    }
 }
 
 impl Template {
@@ -144,10 +173,11 @@ impl fmt::Display for Template {
 impl Place {
     fn parse(inside: &str) -> Result<Self, String> {
         let word = |text: &str| {
+            // `u.2` and `u.*` are those that `count` made.
+            let plain = text.strip_suffix(".*").unwrap_or(text);
+            let plain = plain.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
             let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            if !text.is_empty()
-                && text.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit()).chars().all(fine)
-            {
+            if !text.is_empty() && plain.chars().all(fine) {
                 Ok(text.to_owned())
             } else {
                 Err(format!("`{text}` in `{{{{{inside}}}}}` is no name"))
@@ -289,6 +319,11 @@ impl JsonTemplate {
         }
     }
 
+    /// `u` where it speaks of `u.*`.
+    fn repeated(&self) -> Option<&str> {
+        self.places().into_iter().find_map(|place| place.name()?.strip_suffix(".*"))
+    }
+
     /// The JSON with every place filled in.
     ///
     /// # Errors
@@ -298,7 +333,20 @@ impl JsonTemplate {
             Self::Literal(value) => value.clone(),
             Self::Text(template) => template.value(values)?,
             Self::Array(elements) => {
-                elements.iter().map(|element| element.fill(values)).collect::<Result<_, _>>()?
+                let mut filled = Vec::with_capacity(elements.len());
+                for element in elements {
+                    match element.repeated() {
+                        None => filled.push(element.fill(values)?),
+                        // One element for each of `u.1`, `u.2` …
+                        Some(stem) => {
+                            for name in values.numbered(stem) {
+                                let one = One { values, stem, name: &name };
+                                filled.push(element.fill(&one)?);
+                            }
+                        }
+                    }
+                }
+                Value::Array(filled)
             }
             Self::Object(members) => {
                 let members = members
@@ -357,6 +405,17 @@ mod tests {
                 _ => None,
             }
         }
+
+        fn numbered(&self, stem: &str) -> Vec<String> {
+            (1..=2).map(|number| format!("{stem}.{number}")).collect()
+        }
+    }
+
+    #[test]
+    fn an_element_with_a_star_is_repeated() {
+        let template = JsonTemplate::parse(r#"[{"value": "{{u.*.id}}"}, 1]"#).expect("a template");
+        let filled = template.fill(&Fixed).expect("all places filled");
+        assert_eq!(filled, json!([{ "value": "4711" }, { "value": "4711" }, 1]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::case::describe;
+use crate::case::{Case, describe};
 use crate::cli::{Complaint, cases, say};
 use crate::exit::Exit;
 use crate::matrix::cell::Cell;
@@ -27,24 +27,25 @@ impl Explain {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         let ended = self.report.as_ref().map(|file| ended(file, &self.id)).transpose()?;
         let cases = cases::load(self.cases.as_deref())?;
-        let text = match cases.iter().find(|case| case.id == self.id) {
-            Some(case) => describe::describe(case),
-            None => match Cell::all().iter().find(|cell| cell.id() == self.id) {
-                Some(cell) => {
-                    format!("{}\n{}\n\nRun it alone: {}\n", cell.id(), cell.title(), cell.command())
-                }
-                None => {
-                    let ids = cases.iter().map(|case| case.id.as_str());
-                    let nearest = ids.min_by_key(|id| strsim::damerau_levenshtein(id, &self.id));
-                    return Err(Complaint::usage(format!(
-                        "nothing is called `{}`; the nearest is `{}`. All ids: conformance cases",
-                        self.id,
-                        nearest.unwrap_or_default()
-                    )));
-                }
-            },
-        };
+        let text = self.text(&cases)?;
         say(&format!("{text}{}", ended.unwrap_or_default())).map(|()| Exit::Passed)
+    }
+}
+
+impl Explain {
+    fn text(&self, cases: &[Case]) -> Result<String, Complaint> {
+        if let Some(case) = cases.iter().find(|case| case.id == self.id) {
+            return Ok(describe::describe(case));
+        }
+        if let Some(cell) = Cell::all().iter().find(|cell| cell.id() == self.id) {
+            return Ok(format!("{}\n{}\n\nRun it alone: {}\n", cell.id(), cell.title(), cell.command()));
+        }
+        let ids = cases.iter().map(|case| case.id.as_str());
+        let nearest = ids.min_by_key(|id| strsim::damerau_levenshtein(id, &self.id)).unwrap_or_default();
+        Err(Complaint::usage(format!(
+            "nothing is called `{}`; the nearest is `{nearest}`. All ids: conformance cases",
+            self.id
+        )))
     }
 }
 

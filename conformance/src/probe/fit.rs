@@ -6,8 +6,9 @@
 
 use mock_aquera::{
     ActiveChange, ApplicationConfig, Auth, Claim, CreateDisabled, DeactivatedUsers, DeleteRule, Deviation,
-    Dialect, DisableRule, DownstreamDelete, MockAquera, OperationRule, PartialUpdateRule, PatchReply,
-    PatchRule, Profile, PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody, Support,
+    Dialect, DisableRule, DownstreamDelete, ErrorBody, MembersShown, MockAquera, OperationRule,
+    PartialUpdateRule, PatchReply, PatchRule, Presence, Profile, PutMissingAttributes, PutRule,
+    PutWithoutActive, ReplyBody, Support,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -87,8 +88,16 @@ fn switches() -> Vec<Switch> {
         switch!("requests.dialects", "single-operation", Dialect, false),
         switch!("replies", "create-body", ReplyBody, false),
         switch!("replies", "put-body", ReplyBody, false),
+        switch!("list", "members", MembersShown, false),
+        switch!("errors", "body", ErrorBody, false),
+        switch!("errors", "scim-type", Presence, false),
         switch!("discovery", "patch", Claim, false),
     ]
+}
+
+/// The switches that a profile is fitted with: section, name and words.
+pub fn vocabulary() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
+    switches().into_iter().map(|switch| (switch.section, switch.name, switch.words)).collect()
 }
 
 fn set(profile: &Value, switch: &Switch, word: &str) -> Value {
@@ -290,11 +299,58 @@ fn guess(found: &Findings) -> Value {
         Some((Class::Ignored, _)) => put("gateway", "create-disabled", "creates-enabled"),
         _ => {}
     }
+    for (form, flip) in [("put-without-active", "deactivates"), ("put-without-active-inactive", "activates")]
+    {
+        let flips = |outcome: &Outcome| outcome.damages().iter().any(|damage| damage.pointer == "/active");
+        if of(form).is_some_and(flips) {
+            put("gateway", "put-without-active", flip);
+        }
+    }
+    if of("put-clears")
+        .is_some_and(|outcome| outcome.class() == Class::Ignored && put_title.is_some_and(Outcome::is_clean))
+    {
+        put("gateway", "put-missing-attributes", "keeps");
+    }
+    if patch.is_some_and(Outcome::is_clean) {
+        for (form, name) in [
+            ("patch-inactive-capitalised", "capitalised-op"),
+            ("patch-inactive-text", "string-booleans"),
+            ("patch-dotted-keys", "dotted-keys"),
+            ("group-remove-by-value", "remove-by-value"),
+            ("patch-add-without-path", "pathless-add"),
+            ("patch-single-operation", "single-operation"),
+        ] {
+            if refused(of(form), 400) {
+                profile["requests"]["dialects"][name] = json!("refused");
+            }
+        }
+    }
+    let mut put = |section: &str, name: &str, word: &str| profile[section][name] = json!(word);
+    for (form, name) in
+        [("group-replace-members", "replace-all-members"), ("patch-work-email", "patch-value-filters")]
+    {
+        if refused(of(form), 400) && !refused(patch, 400) {
+            put("gateway", name, "answers-400");
+        }
+    }
+    if let Some(group) = of("group-replace-members")
+        && let Some(word) = patch_word(group).or_else(|| group.is_clean().then_some("works"))
+        && patch.and_then(patch_word).unwrap_or("works") != word
+        && word != "answers-400"
+    {
+        put("gateway", "group-patch", word);
+    }
     if refused(of("patch-active"), 400) && refused(of("put-active"), 400) {
         put("gateway", "enable", "answers-400");
     }
     if refused(patch_inactive, 400) && refused(put_inactive, 400) && !refused(patch, 400) {
         put("gateway", "disable", "answers-400");
+    }
+    // What is said of PATCH need not be so.
+    if let (Some(said), Ok(guessed)) = (found.patch_advertised, Profile::from_json(&profile))
+        && guessed.advertises_patch() != said
+    {
+        profile["discovery"]["patch"] = json!(if said { "claimed" } else { "denied" });
     }
     profile
 }
@@ -332,7 +388,7 @@ fn put_word(outcome: &Outcome) -> Option<&'static str> {
 fn name(profile: &Value, found: &Findings, differing: &[&str]) -> Profile {
     let summary = "an endpoint as `conformance probe` found it".to_owned();
     let mut profile = Profile::from_json(profile).unwrap_or_else(|_| Profile::new("probed", ""));
-    profile.name = "probed".to_owned();
+    "probed".clone_into(&mut profile.name);
     profile.summary = summary;
     profile.source = Some(format!("conformance probe {}", found.subject));
     profile.deviations = differing

@@ -257,7 +257,7 @@ pub fn classify(
         State::Gone | State::Hidden | State::Unreadable(_) => {
             let gone = *after == State::Gone;
             let deactivates =
-                goal.iter().any(|(pointer, value)| pointer == "/active" && *value == Value::from(false));
+                goal.iter().any(|(pointer, value)| pointer == "/active" && value.as_bool() == Some(false));
             let effect = match (goal.is_empty(), after) {
                 (true, _) => Effect::Done,
                 (false, State::Hidden) if deactivates => Effect::Done,

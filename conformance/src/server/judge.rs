@@ -46,7 +46,9 @@ pub(crate) fn judge(
         let judge = Judge { answer, memory, level };
         let mut found = judge.check(&expectation.check)?;
         if let Some(why) = &expectation.why {
-            found.iter_mut().for_each(|miss| miss.why.clone_from(why));
+            for miss in &mut found {
+                miss.why.clone_from(why);
+            }
         }
         // With another status the rest would only repeat that it is another answer.
         let told = matches!(expectation.check, Check::Status(_)) && !found.is_empty();
@@ -406,7 +408,10 @@ impl Judge<'_> {
         let memory = self.memory;
         let null = Value::Null;
         let there = value.unwrap_or(&null);
-        let size = there.as_array().map(|elements| elements.len() as f64).or_else(|| there.as_f64());
+        let size = there
+            .as_array()
+            .map(|elements| u32::try_from(elements.len()).map_or(f64::MAX, f64::from))
+            .or_else(|| there.as_f64());
         Ok(match condition {
             Condition::Equals(wanted) => {
                 let wanted = wanted.fill(memory)?;
@@ -461,6 +466,23 @@ impl Judge<'_> {
                 has.then(|| {
                     let why = format!("{path} has {}, which should not be there", brief(Some(&unwanted)));
                     (json!({ "lacks": unwanted }), why)
+                })
+            }
+            Condition::LaterThan(earlier) => {
+                let earlier = earlier.fill(memory)?;
+                let holds = match (
+                    there.as_str().map(str::parse::<jiff::Timestamp>),
+                    earlier.parse::<jiff::Timestamp>(),
+                ) {
+                    (Some(Ok(now)), Ok(then)) => {
+                        let whole = |time: jiff::Timestamp| time.subsec_nanosecond() == 0;
+                        now > then || (now == then && whole(now))
+                    }
+                    _ => false,
+                };
+                (!holds).then(|| {
+                    let why = format!("{path} is {}, and should be later than {earlier}", brief(value));
+                    (json!(format!("later than {earlier}")), why)
                 })
             }
             Condition::Is(kind) => {

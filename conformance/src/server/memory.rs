@@ -115,8 +115,8 @@ impl<'a> Memory<'a> {
 impl Values for Memory<'_> {
     fn value(&self, place: &Place) -> Option<Value> {
         match place {
-            Place::Field(name, pointer) if name == "config" => reach(self.facts.config.as_ref()?, pointer),
-            Place::Field(name, pointer) => reach(&self.names.get(name)?.seen, pointer),
+            Place::Field(name, pointer) if name == "config" => first(self.facts.config.as_ref()?, pointer),
+            Place::Field(name, pointer) => first(&self.names.get(name)?.seen, pointer),
             Place::Of(name, property) => {
                 if let Some(known) = self.names.get(name) {
                     return match property {
@@ -145,9 +145,13 @@ impl Values for Memory<'_> {
             Place::Urn(name) => self.facts.urn(name).map(Value::from),
         }
     }
+
+    fn numbered(&self, stem: &str) -> Vec<String> {
+        self.expand(&format!("{stem}.*"))
+    }
 }
 
-fn reach(value: &Value, pointer: &str) -> Option<Value> {
+fn first(value: &Value, pointer: &str) -> Option<Value> {
     let reached = crate::server::same::reach(value, pointer);
     reached.into_iter().next().and_then(|(_, value)| value.cloned())
 }

@@ -1,6 +1,7 @@
 //! A client for one subject: credentials, pace, patience, and retries where the subject asks for them.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,6 +23,9 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 
 /// A body that is larger is cut off: no SCIM answer is.
 const MAX_BODY: usize = 64 << 20;
+
+/// How the error of a connection begins that ended before an answer did.
+const RESET: &str = "the connection was reset";
 
 /// Who the harness says it is.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -108,7 +112,7 @@ impl Default for Manners {
             timeout: Duration::from_secs(30),
             rate: None,
             retries: 3,
-            longest_wait: Duration::from_secs(120),
+            longest_wait: Duration::from_mins(2),
             headers: Vec::new(),
             certificates: None,
         }
@@ -244,10 +248,18 @@ impl Client {
 
     /// Sends a request and waits for its answer, again and again while the subject says 429 and when to come back.
     /// Says what happened; no answer where the network broke.
+    ///
+    /// A connection that was kept alive and is reset before an answer begins tells nothing of the subject's behaviour:
+    /// the request is sent once more.
     pub async fn send(&self, request: &Request) -> (Exchange, Option<Answer>) {
         let mut tries = 0;
+        let mut reset = false;
         loop {
             let (exchange, answer) = self.once(request).await;
+            if !reset && exchange.error.as_deref().is_some_and(|error| error.starts_with(RESET)) {
+                reset = true;
+                continue;
+            }
             let wait = answer.as_ref().filter(|answer| answer.status == 429).map(retry_after);
             match wait {
                 Some(wait) if tries < self.0.manners.retries && wait <= self.0.manners.longest_wait => {
@@ -262,9 +274,10 @@ impl Client {
     async fn once(&self, request: &Request) -> (Exchange, Option<Answer>) {
         self.pace().await;
         let started = Instant::now();
-        let (sent, outcome) = match self.build(request) {
-            Ok((built, sent)) => (sent, self.fetch(built).await),
-            Err((sent, problem)) => (sent, Err(problem)),
+        let (sent, built) = self.build(request);
+        let outcome = match built {
+            Ok(built) => self.fetch(built).await,
+            Err(problem) => Err(problem),
         };
         let (response, error, answer) = match outcome {
             Ok(answer) => (Some(show(&answer)), None, Some(answer)),
@@ -287,7 +300,7 @@ impl Client {
     }
 
     /// The request for the network, and for the report.
-    fn build(&self, request: &Request) -> Result<(reqwest::Request, Sent), (Sent, String)> {
+    fn build(&self, request: &Request) -> (Sent, Result<reqwest::Request, String>) {
         let inner = &*self.0;
         let mut url = if request.path.starts_with('/') {
             format!("{}{}", self.base(), request.path)
@@ -348,16 +361,16 @@ impl Client {
             }
             builder.build().map_err(|error| innermost(&error))
         })();
-        match built {
-            Ok(built) => Ok((built, sent)),
-            Err(problem) => Err((sent, problem)),
-        }
+        (sent, built)
     }
 
     async fn fetch(&self, request: reqwest::Request) -> Result<Answer, String> {
         let patience = self.0.manners.timeout;
         let fetched = tokio::time::timeout(patience, async {
-            let mut response = self.0.http.execute(request).await.map_err(|error| innermost(&error))?;
+            let mut response = self.0.http.execute(request).await.map_err(|error| {
+                let told = innermost(&error);
+                if was_reset(&error) { format!("{RESET}: {told}") } else { told }
+            })?;
             let status = response.status().as_u16();
             let headers = response
                 .headers()
@@ -443,6 +456,23 @@ fn http(base: &Url, manners: &Manners) -> Result<reqwest::Client, ClientError> {
         .map_err(|error| ClientError::Tls(innermost(&error)))
 }
 
+/// Whether a connection that once stood ended before an answer began.
+fn was_reset(error: &reqwest::Error) -> bool {
+    if error.is_connect() || error.is_timeout() {
+        return false;
+    }
+    let mut cause: Option<&dyn Error> = Some(error);
+    while let Some(inner) = cause {
+        let kind = inner.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if matches!(kind, Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof))
+        {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
 /// The cause that says most.
 fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
@@ -484,7 +514,7 @@ mod tests {
         };
         assert_eq!(asked("7"), Duration::from_secs(7));
         assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Duration::from_secs(1), "a date that is past");
-        let later = SystemTime::now() + Duration::from_secs(3600);
+        let later = SystemTime::now() + Duration::from_hours(1);
         assert!(asked(&httpdate::fmt_http_date(later)) > Duration::from_secs(3500));
     }
 }
