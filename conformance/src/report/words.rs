@@ -100,7 +100,7 @@ pub fn is_trouble(case: &CaseResult) -> bool {
 }
 
 /// How soon a case is to be looked at: failures of what is a MUST, then what broke, then warnings, then known ones.
-fn urgency(case: &CaseResult) -> (u8, Level) {
+pub fn urgency(case: &CaseResult) -> (u8, Level) {
     let rank = match (case.verdict, &case.known) {
         (Verdict::Fail, None) => 0,
         (Verdict::Error, _) => 1,
