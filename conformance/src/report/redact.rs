@@ -208,6 +208,9 @@ impl Redactor {
         let name = name.to_ascii_lowercase();
         if name == "authorization" || name == "proxy-authorization" {
             // The scheme stays: which one was sent is what some cases are about.
+            if ["bearer", "basic"].contains(&value.trim().to_ascii_lowercase().as_str()) {
+                return value.to_owned();
+            }
             let (scheme, secret) = value.split_once(' ').unwrap_or(("", value));
             found.note(secret.trim());
             return format!("{scheme} {REDACTED}").trim_start().to_owned();
