@@ -1,4 +1,4 @@
-//! Puts the case files of `fixtures/cases` into the program.
+//! Puts the cases of `fixtures/cases` and the mutants of `fixtures/mutants` into the program.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../fixtures");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     embed("CASES", &root.join("cases"), &out.join("cases.rs"))?;
+    embed("MUTANTS", &root.join("mutants"), &out.join("mutants.rs"))?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod explain;
 mod identities;
 mod matrix;
 mod merge;
+mod mutants;
 mod probe;
 mod reporting;
 mod server;
@@ -37,6 +38,8 @@ enum Command {
     Server(server::Server),
     /// Find out what an endpoint does with partial updates, and what that means for a PingOne connection
     Probe(probe::Probe),
+    /// Run the suite of `server` against deliberately broken servers, to see that it finds what is wrong
+    Mutants(mutants::Mutants),
     /// List the cases of `server`, or print the JSON Schema of case files
     Cases(cases::Cases),
     /// Say what a case asks for, where that stands, and how it is tried
@@ -66,6 +69,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Merge(merge) => merge.run(),
         Command::Server(server) => server.run(),
         Command::Probe(probe) => probe.run(),
+        Command::Mutants(mutants) => mutants.run(),
         Command::Cases(cases) => cases.run(),
         Command::Explain(explain) => explain.run(),
         Command::Identities(identities) => identities.run(),

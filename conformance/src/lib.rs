@@ -16,6 +16,7 @@ pub mod cli;
 pub mod exit;
 pub mod identities;
 pub mod matrix;
+pub mod mutants;
 pub mod probe;
 pub mod report;
 pub mod select;

@@ -122,7 +122,7 @@ impl ScalarText {
 
 /// A status, or a class of them as in `"2xx"`.
 #[derive(Debug, Clone, Copy)]
-struct Statuses(StatusSet);
+pub(crate) struct Statuses(pub(crate) StatusSet);
 
 impl<'de> Deserialize<'de> for Statuses {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -45,6 +45,11 @@ pub fn built_in() -> Result<Vec<Case>, LoadError> {
 /// # Errors
 /// With the first file that is not as it should be.
 pub fn folder(folder: &Path) -> Result<Vec<Case>, LoadError> {
+    all(texts(folder)?.into_iter())
+}
+
+/// The TOML files below a folder: path below it, with slashes, and text.
+pub(crate) fn texts(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(current) = folders.pop() {
@@ -70,11 +75,11 @@ pub fn folder(folder: &Path) -> Result<Vec<Case>, LoadError> {
     if files.is_empty() {
         return Err(LoadError::Unreadable {
             path: folder.to_owned(),
-            reason: "no case file in it".to_owned(),
+            reason: "no TOML file in it".to_owned(),
         });
     }
     files.sort();
-    all(files.into_iter())
+    Ok(files)
 }
 
 fn all(files: impl Iterator<Item = (String, String)>) -> Result<Vec<Case>, LoadError> {

@@ -145,7 +145,7 @@ impl Server {
             .enable_all()
             .build()
             .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
-        let progress = progress(cases.len());
+        let progress = progress(cases.len(), "cases");
         let mut trouble = Ok(());
         let (mut report, interrupted) = runtime.block_on(async {
             let facts = server::facts(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
@@ -191,9 +191,10 @@ pub(super) fn template(file: Option<&Path>) -> Result<Blank, Complaint> {
 }
 
 /// Drawn on stderr, and only where that is a terminal.
-fn progress(cases: usize) -> ProgressBar {
-    let progress = ProgressBar::new(cases as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} cases, {eta} left") {
+pub(super) fn progress(length: usize, what: &'static str) -> ProgressBar {
+    let progress = ProgressBar::new(length as u64);
+    progress.set_message(what);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {eta} left") {
         progress.set_style(style);
     }
     progress

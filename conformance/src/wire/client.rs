@@ -416,6 +416,13 @@ fn retry_after(answer: &Answer) -> Duration {
     date.ok().and_then(|date| date.duration_since(SystemTime::now()).ok()).unwrap_or(Duration::from_secs(1))
 }
 
+/// TLS for a client that never uses it: `http` on this machine needs no certificates.
+pub(crate) fn no_certificates() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+}
+
 fn http(base: &Url, manners: &Manners) -> Result<reqwest::Client, ClientError> {
     let tls = |error: &dyn Error| ClientError::Tls(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());

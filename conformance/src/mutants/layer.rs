@@ -1,0 +1,583 @@
+//! The server in front of the mock, which carries out what is wrong with a mutant.
+//!
+//! One server for all of them: a mutant is at `/<slug>`, its mock an application of the same name.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::mutants::edit;
+use crate::mutants::file::{Change, Instead, Mutant, Split};
+use crate::mutants::operations;
+use crate::mutants::when::{Came, holds};
+use crate::server::facts::get;
+use crate::wire::client::{Answer, Client};
+
+/// A body that is larger is no part of any case.
+const MAX_BODY: usize = 32 << 20;
+
+/// Header fields that belong to one connection.
+const HOP: [&str; 6] = ["connection", "content-length", "transfer-encoding", "host", "keep-alive", "date"];
+
+/// The server.
+pub(crate) struct Layer {
+    address: SocketAddr,
+    http: reqwest::Client,
+    fronts: RwLock<HashMap<String, Arc<Front>>>,
+}
+
+/// One mutant and its mock.
+struct Front {
+    mutant: Mutant,
+    /// Where the mock has it.
+    upstream: String,
+    /// Where the layer has it.
+    own: String,
+    authorization: String,
+    memory: Mutex<Memory>,
+}
+
+/// What a mutant remembers.
+#[derive(Default)]
+struct Memory {
+    /// Changes that are made again to whatever shows a resource, by its path.
+    later: HashMap<String, Vec<usize>>,
+    /// Values as they were first seen: change, resource, value.
+    frozen: HashMap<(usize, String), Value>,
+    /// Marks that are taken out of whatever is shown.
+    marks: Vec<String>,
+    /// How often a change was meant, by path.
+    counts: HashMap<(usize, String), usize>,
+}
+
+impl Layer {
+    /// Starts the server on a free port of this machine.
+    pub(crate) async fn start() -> std::io::Result<Arc<Self>> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_backend_preconfigured(crate::wire::client::no_certificates().map_err(std::io::Error::other)?)
+            .build()
+            .map_err(std::io::Error::other)?;
+        let layer = Arc::new(Self { address: listener.local_addr()?, http, fronts: RwLock::default() });
+        let router = Router::new().fallback(serve).with_state(layer.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(layer)
+    }
+
+    /// Puts a mutant in front of a mock, and says where.
+    pub(crate) fn add(&self, mutant: Mutant, upstream: String, authorization: String) -> String {
+        let own = format!("http://{}/{}", self.address, mutant.slug);
+        let slug = mutant.slug.clone();
+        let front = Front { mutant, upstream, own: own.clone(), authorization, memory: Mutex::default() };
+        self.fronts.write().unwrap_or_else(PoisonError::into_inner).insert(slug, Arc::new(front));
+        own
+    }
+
+    /// Takes a mutant away.
+    pub(crate) fn remove(&self, slug: &str) {
+        self.fronts.write().unwrap_or_else(PoisonError::into_inner).remove(slug);
+    }
+
+    fn front(&self, slug: &str) -> Option<Arc<Front>> {
+        self.fronts.read().unwrap_or_else(PoisonError::into_inner).get(slug).cloned()
+    }
+}
+
+async fn serve(State(layer): State<Arc<Layer>>, request: Request) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    let (slug, below) = match path[1..].split_once('/') {
+        Some((slug, below)) => (slug, format!("/{below}")),
+        None => (&path[1..], String::new()),
+    };
+    let Some(front) = layer.front(slug) else { return plain(404, "no such mutant") };
+    let Some(came) = came(&front, below, request).await else { return plain(400, "no such body") };
+    match front.handle(&layer.http, came).await {
+        Ok(answer) => front.send(answer),
+        Err(problem) => plain(502, &problem),
+    }
+}
+
+fn plain(status: u16, text: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text.to_owned()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    response
+}
+
+async fn came(front: &Front, path: String, request: Request) -> Option<Came> {
+    let (parts, body) = request.into_parts();
+    let bytes: Bytes = axum::body::to_bytes(body, MAX_BODY).await.ok()?;
+    // What a client was told of the layer's address it may send back.
+    let text = String::from_utf8_lossy(&bytes).replace(&front.own, &front.upstream);
+    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let query = parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+    let query = query
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        })
+        .collect();
+    let headers = parts
+        .headers
+        .iter()
+        .filter(|(name, _)| !HOP.contains(&name.as_str()))
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    let json = serde_json::from_str(&text).ok();
+    Some(Came { method: parts.method.to_string(), path, query, headers, text, json })
+}
+
+impl Front {
+    async fn handle(&self, http: &reqwest::Client, came: Came) -> Result<Answer, String> {
+        let changes = &self.mutant.change;
+        let meant: Vec<usize> = (0..changes.len()).filter(|index| self.meant(*index, &came)).collect();
+        let mut request = came.clone();
+        for index in &meant {
+            self.change_request(http, &changes[*index], &mut request).await?;
+        }
+        let changes_of = |index: &usize| &changes[*index];
+        let mut answer =
+            if let Some(instead) = meant.iter().map(changes_of).find_map(|change| change.instead.as_ref()) {
+                made_up(instead)
+            } else if let Some(status) = meant.iter().map(changes_of).find_map(|change| change.swallow) {
+                self.swallowed(http, &came, status).await?
+            } else {
+                let split = meant.iter().map(changes_of).find_map(|change| change.split);
+                self.forward(http, &request, split).await?
+            };
+        if answer.status == 409 {
+            for change in meant.iter().map(changes_of).filter(|change| !change.again.is_empty()) {
+                answer = self.again(http, change, &request).await?;
+            }
+        }
+        let resource = resource_path(&came, &answer);
+        let meant: Vec<usize> = meant
+            .into_iter()
+            .filter(|index| {
+                let wanted = &changes[*index].status;
+                wanted.is_empty() || wanted.iter().any(|set| set.0.has(answer.status))
+            })
+            .collect();
+        self.remember(&meant, resource.as_deref());
+        for index in &meant {
+            let change = &changes[*index];
+            change_answer(change, &came, &mut answer);
+            self.freeze(*index, change, &came, &mut answer);
+        }
+        self.later(&came, &mut answer);
+        for change in meant.iter().map(changes_of) {
+            self.afterwards(http, change, resource.as_deref()).await?;
+        }
+        Ok(answer)
+    }
+
+    fn meant(&self, index: usize, came: &Came) -> bool {
+        let change = &self.mutant.change[index];
+        if !holds(change, came) {
+            return false;
+        }
+        let Some(nth) = change.nth else { return true };
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = memory.counts.entry((index, came.path.clone())).or_default();
+        *count += 1;
+        *count >= nth
+    }
+
+    async fn change_request(
+        &self,
+        http: &reqwest::Client,
+        change: &Change,
+        request: &mut Came,
+    ) -> Result<(), String> {
+        if let Some(name) = &change.drop_query {
+            request.query.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        }
+        for (name, value) in &change.set_query {
+            request.query.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            request.query.push((name.clone(), value.clone()));
+        }
+        for (name, value) in &mut request.query {
+            let by = change.shift_query.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            if let (Some((_, by)), Ok(number)) = (by, value.parse::<i64>()) {
+                *value = (number + by).to_string();
+            }
+            if name.eq_ignore_ascii_case("filter") {
+                *value = replaced(value, change);
+            }
+        }
+        if let Some(name) = &change.drop_header {
+            request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        }
+        let mut headers: Vec<_> = change.set_header.clone().into_iter().collect();
+        if change.let_in {
+            headers.push(("authorization".to_owned(), self.authorization.clone()));
+        }
+        for (name, value) in headers {
+            request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
+            request.headers.push((name, value));
+        }
+        if let Some(method) = &change.set_method {
+            request.method.clone_from(method);
+        }
+        if let Some(path) = &change.set_path {
+            request.path.clone_from(path);
+        }
+        let current =
+            if change.selects.is_some() { self.current(http, &request.path).await?.json } else { None };
+        let edits_body =
+            change.body_remove.is_some() || !change.body_set.is_empty() || !change.in_filter.is_empty();
+        let edits_operations = operations::asks(change) || change.order.is_some() || change.only.is_some();
+        let Some(json) = request.json.as_mut().filter(|_| edits_body || edits_operations) else {
+            return Ok(());
+        };
+        if let Some(pointer) = &change.body_remove {
+            edit::remove(json, pointer);
+        }
+        edit::set(json, &change.body_set);
+        edit::each(json, "/filter", false, &mut |filter| {
+            if let Some(text) = filter.as_str() {
+                *filter = json!(replaced(text, change));
+            }
+        });
+        if edits_operations {
+            edit::each(json, "/Operations", false, &mut |place| {
+                if let Some(operations) = place.as_array() {
+                    *place = json!(operations::changed(change, operations, current.as_ref()));
+                }
+            });
+        }
+        request.text = json.to_string();
+        Ok(())
+    }
+
+    /// Sends a request on, or its operations one by one.
+    async fn forward(
+        &self,
+        http: &reqwest::Client,
+        request: &Came,
+        split: Option<Split>,
+    ) -> Result<Answer, String> {
+        let operations = request.operations().cloned();
+        if request.method == "PATCH" && operations.as_ref().is_some_and(Vec::is_empty) {
+            return self.current(http, &request.path).await;
+        }
+        let (Some(split), Some(operations)) = (split, operations) else {
+            return self.fetch(http, request).await;
+        };
+        let mut error = None;
+        let mut last = None;
+        for operation in operations {
+            let mut part = request.clone();
+            if let Some(json) = &mut part.json {
+                edit::each(json, "/Operations", false, &mut |place| *place = json!([operation]));
+                part.text = json.to_string();
+            }
+            let answer = self.fetch(http, &part).await?;
+            if answer.is_success() {
+                last = Some(answer);
+            } else {
+                error = error.or(Some(answer));
+                if split == Split::Stop {
+                    break;
+                }
+            }
+        }
+        error.or(last).ok_or_else(|| "no operation".to_owned())
+    }
+
+    async fn current(&self, http: &reqwest::Client, path: &str) -> Result<Answer, String> {
+        let request = Came {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            headers: vec![("authorization".to_owned(), self.authorization.clone())],
+            ..Came::default()
+        };
+        self.fetch(http, &request).await
+    }
+
+    async fn swallowed(&self, http: &reqwest::Client, came: &Came, status: u16) -> Result<Answer, String> {
+        let current = self.current(http, &came.path).await?;
+        Ok(if current.status != 200 {
+            current
+        } else if status == 204 {
+            Answer { status, ..Answer::default() }
+        } else {
+            Answer { status, ..current }
+        })
+    }
+
+    /// Sends a request that met a conflict again, so that it meets none.
+    async fn again(&self, http: &reqwest::Client, change: &Change, request: &Came) -> Result<Answer, String> {
+        let mut request = request.clone();
+        for (pointer, mark) in &change.again {
+            if let Some(json) = &mut request.json {
+                edit::each(json, pointer, false, &mut |place| {
+                    if let Some(text) = place.as_str() {
+                        *place = json!(format!("{text}{mark}"));
+                    }
+                });
+                request.text = json.to_string();
+            }
+            self.memory.lock().unwrap_or_else(PoisonError::into_inner).marks.push(mark.clone());
+        }
+        self.fetch(http, &request).await
+    }
+
+    async fn fetch(&self, http: &reqwest::Client, request: &Came) -> Result<Answer, String> {
+        let mut url = format!("{}{}", self.upstream, request.path);
+        for (index, (name, value)) in request.query.iter().enumerate() {
+            let lead = if index == 0 { '?' } else { '&' };
+            append!(url, "{lead}{}={}", Client::segment(name), Client::segment(value));
+        }
+        let method =
+            reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
+        let mut builder = http.request(method, url);
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        if !request.text.is_empty() {
+            builder = builder.body(request.text.clone());
+        }
+        let response = builder.send().await.map_err(|error| error.to_string())?;
+        let status = response.status().as_u16();
+        let own = |text: &str| text.replace(&self.upstream, &self.own);
+        let headers = response
+            .headers()
+            .iter()
+            .filter(|(name, _)| !HOP.contains(&name.as_str()))
+            .map(|(name, value)| (name.as_str().to_owned(), own(&String::from_utf8_lossy(value.as_bytes()))))
+            .collect();
+        let text = own(&response.text().await.map_err(|error| error.to_string())?);
+        let json = serde_json::from_str(&text).ok();
+        Ok(Answer { status, headers, text, json })
+    }
+
+    fn remember(&self, meant: &[usize], resource: Option<&str>) {
+        let Some(resource) = resource else { return };
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        for index in meant.iter().filter(|index| self.mutant.change[**index].later) {
+            let known = memory.later.entry(resource.to_owned()).or_default();
+            if !known.contains(index) {
+                known.push(*index);
+            }
+        }
+    }
+
+    /// Makes the changes that last, to every resource that an answer shows.
+    fn later(&self, came: &Came, answer: &mut Answer) {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if memory.later.is_empty() && memory.marks.is_empty() {
+            return;
+        }
+        let Some(json) = &mut answer.json else { return };
+        each_resource(came, json, &mut |path, resource| {
+            for index in memory.later.get(path).into_iter().flatten() {
+                edit::answer(&self.mutant.change[*index], resource, None);
+            }
+        });
+        answer.text = json.to_string();
+        for mark in &memory.marks {
+            answer.text = answer.text.replace(mark.as_str(), "");
+        }
+        answer.json = serde_json::from_str(&answer.text).ok();
+    }
+
+    fn freeze(&self, index: usize, change: &Change, came: &Came, answer: &mut Answer) {
+        let Some(pointer) = &change.freeze else { return };
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = pointer.strip_prefix("header:") {
+            let Some(resource) = resource_path(came, answer) else { return };
+            let found = answer.headers.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            if let Some((_, value)) = found {
+                let first = memory.frozen.entry((index, resource)).or_insert_with(|| json!(value));
+                first.as_str().unwrap_or_default().clone_into(value);
+            }
+            return;
+        }
+        let Some(json) = &mut answer.json else { return };
+        each_resource(came, json, &mut |path, resource| {
+            edit::each(resource, pointer, false, &mut |place| {
+                let first = memory.frozen.entry((index, path.to_owned())).or_insert_with(|| place.clone());
+                *place = first.clone();
+            });
+        });
+        answer.text = json.to_string();
+    }
+
+    async fn afterwards(
+        &self,
+        http: &reqwest::Client,
+        change: &Change,
+        resource: Option<&str>,
+    ) -> Result<(), String> {
+        let Some(resource) = resource else { return Ok(()) };
+        let id = resource.rsplit('/').next().unwrap_or_default();
+        let mut lines = Vec::new();
+        if change.then_delete {
+            lines.push(format!("DELETE {resource}"));
+        }
+        lines.extend(
+            change.then_send.as_ref().map(|line| line.replace("{id}", id).replace("{path}", resource)),
+        );
+        for line in lines {
+            let Some((method, path)) = line.split_once(' ') else { continue };
+            let request = Came {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                headers: vec![("authorization".to_owned(), self.authorization.clone())],
+                ..Came::default()
+            };
+            self.fetch(http, &request).await?;
+        }
+        Ok(())
+    }
+
+    fn send(&self, answer: Answer) -> Response<Body> {
+        let mut response = Response::new(Body::from(answer.text));
+        *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        for (name, value) in answer.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+}
+
+fn replaced(filter: &str, change: &Change) -> String {
+    let mut text = filter.to_owned();
+    for (from, to) in &change.in_filter {
+        let (lower, wanted) = (text.to_ascii_lowercase(), from.to_ascii_lowercase());
+        let mut changed = String::with_capacity(text.len());
+        let mut start = 0;
+        for (at, _) in lower.match_indices(&wanted) {
+            changed.push_str(&text[start..at]);
+            changed.push_str(to);
+            start = at + wanted.len();
+        }
+        changed.push_str(&text[start..]);
+        text = changed;
+    }
+    text
+}
+
+fn made_up(instead: &Instead) -> Answer {
+    let text = instead.body.clone().unwrap_or_default();
+    let media_type = instead.media_type.clone().unwrap_or_else(|| "application/scim+json".to_owned());
+    let headers = if text.is_empty() { Vec::new() } else { vec![("content-type".to_owned(), media_type)] };
+    Answer { status: instead.status, headers, json: serde_json::from_str(&text).ok(), text }
+}
+
+/// The resource that a request is about: its path, or of a creation the one that was made.
+fn resource_path(came: &Came, answer: &Answer) -> Option<String> {
+    let segments: Vec<_> = came.path.trim_matches('/').split('/').collect();
+    match (came.method.as_str(), segments.as_slice()) {
+        ("POST", [endpoint]) => {
+            let id = get(answer.json.as_ref()?, "id")?.as_str()?;
+            Some(format!("/{endpoint}/{id}"))
+        }
+        (_, [endpoint, id]) if !id.starts_with('.') => Some(format!("/{endpoint}/{id}")),
+        _ => None,
+    }
+}
+
+/// Every resource that a body shows, with its path.
+fn each_resource(came: &Came, body: &mut Value, act: &mut dyn FnMut(&str, &mut Value)) {
+    let endpoint = came.path.trim_matches('/').split('/').next().unwrap_or_default().to_owned();
+    let path = |resource: &Value| {
+        let id = get(resource, "id")?.as_str()?.to_owned();
+        Some(format!("/{endpoint}/{id}"))
+    };
+    if let Some(path) = path(body) {
+        act(&path, body);
+        return;
+    }
+    edit::each(body, "/Resources/*", false, &mut |resource| {
+        if let Some(path) = path(resource) {
+            act(&path, resource);
+        }
+    });
+}
+
+fn change_answer(change: &Change, came: &Came, answer: &mut Answer) {
+    if let Some(status) = change.set_status {
+        answer.status = status;
+    }
+    if let Some(name) = &change.drop_answer_header {
+        answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    }
+    for (name, value) in &change.set_answer_header {
+        answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        answer.headers.push((name.clone(), value.clone()));
+    }
+    if let Some(json) = &mut answer.json {
+        edit::answer(change, json, came.json.as_ref());
+        if let Some(attribute) = &change.case_exact {
+            exact(attribute, came, json);
+        }
+        answer.text = json.to_string();
+    }
+    if change.empty {
+        answer.text.clear();
+        answer.json = None;
+    }
+    if let Some(text) = &change.text {
+        answer.text.clone_from(text);
+        answer.json = serde_json::from_str(text).ok();
+    }
+    for (from, to) in &change.in_text {
+        answer.text = answer.text.replace(from, to);
+        answer.json = serde_json::from_str(&answer.text).ok();
+        for (_, value) in &mut answer.headers {
+            *value = value.replace(from, to);
+        }
+    }
+}
+
+/// Leaves out of a list what fits the filter's text only without case.
+fn exact(attribute: &str, came: &Came, body: &mut Value) {
+    let filter = came
+        .parameter("filter")
+        .or_else(|| came.json.as_ref().and_then(|json| get(json, "filter")?.as_str()))
+        .unwrap_or_default();
+    let Some(at) = filter.to_lowercase().find(&attribute.to_lowercase()) else { return };
+    let mut parts = filter[at + attribute.len()..].splitn(2, '"');
+    let operator = parts.next().unwrap_or_default().trim().to_lowercase();
+    let Some(text) = parts.next().and_then(|rest| rest.split('"').next()) else { return };
+    let fits = |value: &str| match operator.as_str() {
+        "co" => value.contains(text),
+        "sw" => value.starts_with(text),
+        "ew" => value.ends_with(text),
+        _ => value == text,
+    };
+    let pointer = format!("/{}", attribute.replace('.', "/"));
+    let several = format!("/{}", attribute.replace('.', "/*/"));
+    let mut left_out = 0;
+    edit::each(body, "/Resources", false, &mut |place| {
+        if let Value::Array(resources) = place {
+            let before = resources.len();
+            resources.retain(|resource| {
+                let reached = crate::server::same::reach(resource, &pointer)
+                    .into_iter()
+                    .chain(crate::server::same::reach(resource, &several));
+                let texts: Vec<_> = reached.filter_map(|(_, value)| value?.as_str()).collect();
+                texts.is_empty() || texts.into_iter().any(fits)
+            });
+            left_out = before - resources.len();
+        }
+    });
+    edit::each(body, "/totalResults", false, &mut |total| {
+        *total = json!(total.as_u64().unwrap_or_default().saturating_sub(left_out as u64));
+    });
+}

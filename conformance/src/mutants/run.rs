@@ -1,0 +1,144 @@
+//! Plays the suite against every mutant.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use mock_aquera::{ApplicationConfig, Auth, MockAquera, Profile};
+use tokio::sync::{mpsc, watch};
+
+use crate::case::Case;
+use crate::mutants::file::Mutant;
+use crate::mutants::layer::Layer;
+use crate::mutants::load;
+use crate::mutants::table::{KillTable, Row};
+use crate::report::{Report, Verdict};
+use crate::server::facts::{Blank, Facts};
+use crate::server::{self, Options};
+use crate::wire::client::{Client, Credentials, Manners};
+
+const TOKEN: &str = "mutant-token";
+
+/// Which cases are played against a mutant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Played {
+    /// All of them.
+    All,
+    /// Those that it says it is found by.
+    Named,
+}
+
+/// Why nothing could be played.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No server.
+    #[error("failed to start the mock: {0}")]
+    Mock(String),
+    /// A mutant that cannot be.
+    #[error("failed to make the mutant `{slug}`: {reason}")]
+    Mutant {
+        /// Which.
+        slug: String,
+        /// In words.
+        reason: String,
+    },
+}
+
+/// Plays the cases against the clean server and against every mutant, `jobs` mutants at a time.
+///
+/// # Errors
+/// [`RunError`].
+pub async fn run(
+    mutants: Vec<Mutant>,
+    cases: &[Case],
+    played: Played,
+    jobs: usize,
+    mut told: impl FnMut(&Row),
+) -> Result<KillTable, RunError> {
+    let failed = |error: &dyn std::fmt::Display| RunError::Mock(error.to_string());
+    let mock = MockAquera::builder().auth(Auth::bearer(TOKEN)).seed(1).start().await;
+    let mock = Arc::new(mock.map_err(|error| failed(&error))?);
+    let layer = Layer::start().await.map_err(|error| failed(&error))?;
+    let clean = Profile::builtin("rfc").ok_or_else(|| failed(&"there is no profile `rfc`"))?;
+    let clean = one(&mock, None, "clean", clean, cases.to_vec()).await?;
+    let cases: Arc<[Case]> = cases.into();
+    let queue = Arc::new(tokio::sync::Mutex::new(mutants.into_iter()));
+    let (sender, mut receiver) = mpsc::channel(16);
+    for _ in 0..jobs.max(1) {
+        let (mock, layer, cases, queue, sender) =
+            (mock.clone(), layer.clone(), cases.clone(), queue.clone(), sender.clone());
+        tokio::spawn(async move {
+            loop {
+                let Some(mutant) = queue.lock().await.next() else { break };
+                let row = row(&mock, &layer, mutant, &cases, played).await;
+                if sender.send(row).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    drop(sender);
+    let mut rows = Vec::new();
+    while let Some(row) = receiver.recv().await {
+        let row = row?;
+        told(&row);
+        rows.push(row);
+    }
+    rows.sort_by(|a, b| a.mutant.slug.cmp(&b.mutant.slug));
+    if let Some(mock) = Arc::into_inner(mock) {
+        mock.stop().await;
+    }
+    Ok(KillTable::new(rows, &clean, &cases, played))
+}
+
+async fn row(
+    mock: &MockAquera,
+    layer: &Layer,
+    mutant: Mutant,
+    cases: &[Case],
+    played: Played,
+) -> Result<Row, RunError> {
+    let bad = |reason: String| RunError::Mutant { slug: mutant.slug.clone(), reason };
+    let profile = load::profile(&mutant).map_err(bad)?;
+    let named: BTreeSet<&str> = mutant.found_by.iter().map(String::as_str).collect();
+    let cases = cases
+        .iter()
+        .filter(|case| played == Played::All || named.contains(case.id.as_str()))
+        .cloned()
+        .collect();
+    let report = one(mock, Some((layer, &mutant)), &mutant.slug, profile, cases).await?;
+    let with = |verdict: Verdict| {
+        report.cases.iter().filter(|case| case.verdict == verdict).map(|case| case.id.clone()).collect()
+    };
+    Ok(Row { failed: with(Verdict::Fail), warned: with(Verdict::Warn), broken: with(Verdict::Error), mutant })
+}
+
+async fn one(
+    mock: &MockAquera,
+    layer: Option<(&Layer, &Mutant)>,
+    name: &str,
+    profile: Profile,
+    cases: Vec<Case>,
+) -> Result<Report, RunError> {
+    let bad = |reason: String| RunError::Mutant { slug: name.to_owned(), reason };
+    let config = ApplicationConfig { profile, auth: vec![Auth::bearer(TOKEN)], seed: 1 };
+    let application = mock.create_application(name, config).map_err(|error| bad(error.to_string()))?;
+    let upstream = application.scim_url();
+    let url = match layer {
+        Some((layer, mutant)) => layer.add(mutant.clone(), upstream, format!("Bearer {TOKEN}")),
+        None => upstream,
+    };
+    // A mutant that asks to wait is not worth the wait.
+    let manners = Manners { retries: 0, ..Manners::default() };
+    let client = Client::new(&url, Credentials::Bearer(TOKEN.to_owned()), manners)
+        .map_err(|error| bad(error.to_string()))?;
+    let facts = Facts::ask(&client).await;
+    let (_sender, stop) = watch::channel(false);
+    // What is made goes with the application.
+    let options = Options { jobs: 4, seed: 1, keep: true, blank: Blank::default(), stop };
+    let report = server::run(client, facts, &cases, options, |_| {}).await;
+    mock.remove_application(name);
+    if let Some((layer, mutant)) = layer {
+        layer.remove(&mutant.slug);
+    }
+    Ok(report)
+}

@@ -1,0 +1,242 @@
+//! The kill table: which cases find which mutants.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use crate::case::Case;
+use crate::mutants::file::Mutant;
+use crate::mutants::run::Played;
+use crate::report::{CaseResult, Level, Report, SCHEMA_VERSION, Spec, Summary, Verdict};
+
+/// What became of one mutant.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Which.
+    pub mutant: Mutant,
+    /// Cases that failed.
+    pub failed: BTreeSet<String>,
+    /// Cases that warned.
+    pub warned: BTreeSet<String>,
+    /// Cases that could not be judged.
+    pub broken: BTreeSet<String>,
+}
+
+impl Row {
+    /// The cases that name the defect and do not see it.
+    pub fn missing(&self) -> Vec<&str> {
+        let found = |case: &&String| !self.failed.contains(*case) && !self.warned.contains(*case);
+        self.mutant.found_by.iter().filter(found).map(String::as_str).collect()
+    }
+
+    /// Whether the mutant is found as it says.
+    pub fn is_found(&self) -> bool {
+        !self.mutant.found_by.is_empty() && self.missing().is_empty()
+    }
+}
+
+/// All of it.
+#[derive(Debug, Clone)]
+pub struct KillTable {
+    /// By slug.
+    pub rows: Vec<Row>,
+    /// MUST cases, each with the mutants on which it fails.
+    pub must: BTreeMap<String, Vec<String>>,
+    /// So many cases are there in all.
+    pub cases: usize,
+    /// What is wrong on the clean server, with the reason.
+    pub unclean: Vec<(String, String)>,
+    /// Cases that a mutant names and that are not there.
+    pub unknown: Vec<String>,
+}
+
+impl KillTable {
+    pub(crate) fn new(rows: Vec<Row>, clean: &Report, cases: &[Case], played: Played) -> Self {
+        let mut must: BTreeMap<String, Vec<String>> = cases
+            .iter()
+            .filter(|case| case.level == Level::Must)
+            .map(|case| (case.id.clone(), Vec::new()))
+            .collect();
+        let ids: BTreeSet<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+        let mut unknown = BTreeSet::new();
+        for row in &rows {
+            for case in &row.failed {
+                // Where only the named cases are played, only those count.
+                if played == Played::All || row.mutant.found_by.contains(case) {
+                    if let Some(killed) = must.get_mut(case) {
+                        killed.push(row.mutant.slug.clone());
+                    }
+                }
+            }
+            unknown.extend(row.mutant.found_by.iter().filter(|case| !ids.contains(case.as_str())).cloned());
+        }
+        let unclean = clean
+            .cases
+            .iter()
+            .filter(|case| !matches!(case.verdict, Verdict::Pass | Verdict::NotAdvertised))
+            .map(|case| {
+                (
+                    case.id.clone(),
+                    format!("{}: {}", case.verdict.as_str(), case.because.clone().unwrap_or_default()),
+                )
+            })
+            .collect();
+        Self { rows, must, cases: cases.len(), unclean, unknown: unknown.into_iter().collect() }
+    }
+
+    /// MUST cases that no mutant makes fail.
+    pub fn idle(&self) -> impl Iterator<Item = &str> {
+        self.must.iter().filter(|(_, killed)| killed.is_empty()).map(|(case, _)| case.as_str())
+    }
+
+    /// Mutants that are not found as they say.
+    pub fn survivors(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| !row.is_found())
+    }
+
+    /// Whether every mutant is found, every MUST case fails on one, and the clean server is clean.
+    pub fn is_complete(&self) -> bool {
+        self.survivors().next().is_none()
+            && self.idle().next().is_none()
+            && self.unclean.is_empty()
+            && self.unknown.is_empty()
+    }
+
+    /// The counts, in a sentence.
+    pub fn summary(&self) -> String {
+        let found = self.rows.len() - self.survivors().count();
+        let killed = self.must.len() - self.idle().count();
+        format!(
+            "{found} of {} mutants found by the cases that name their defects; {killed} of {} MUST cases fail on at least one mutant; {} of {} cases wrong on the clean server",
+            self.rows.len(),
+            self.must.len(),
+            self.unclean.len(),
+            self.cases
+        )
+    }
+
+    /// The table for people: troubles first, then a line a mutant.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (case, why) in &self.unclean {
+            append!(text, "UNCLEAN   {case}  {why}\n");
+        }
+        for row in self.survivors() {
+            let missing = row.missing();
+            let missing = if missing.is_empty() {
+                "no case names it".to_owned()
+            } else {
+                format!("not seen by {}", missing.join(", "))
+            };
+            append!(text, "SURVIVES  {}  {}: {missing}\n", row.mutant.slug, row.mutant.defect);
+        }
+        for case in self.idle() {
+            append!(text, "IDLE      {case}  fails on no mutant\n");
+        }
+        for case in &self.unknown {
+            append!(text, "UNKNOWN   {case}  is named by a mutant and is no case\n");
+        }
+        for row in self.rows.iter().filter(|row| !row.broken.is_empty()) {
+            let broken: Vec<_> = row.broken.iter().map(String::as_str).collect();
+            append!(text, "BROKEN    {}  could not be judged: {}\n", row.mutant.slug, broken.join(", "));
+        }
+        text
+    }
+
+    /// The table in Markdown: every mutant, its defect, and the cases that name it.
+    pub fn markdown(&self) -> String {
+        let mut text = format!("{}.\n\n| mutant | defect | found by |\n|---|---|---|\n", self.summary());
+        for row in &self.rows {
+            let cases: Vec<_> = row.mutant.found_by.iter().map(|case| format!("`{case}`")).collect();
+            let found = if row.is_found() {
+                cases.join("<br>")
+            } else {
+                format!("**not found**: {}", row.missing().join(", "))
+            };
+            append!(
+                text,
+                "| `{}` | {} | {found} |\n",
+                row.mutant.slug,
+                row.mutant.defect.replace('|', "\\|")
+            );
+        }
+        text
+    }
+
+    /// The table as the report of all suites: a case a mutant, and one for each MUST case that fails on none.
+    pub fn report(&self, milliseconds: u64) -> Report {
+        let spec = || Spec {
+            document: "fixtures/mutants".to_owned(),
+            section: "kill table".to_owned(),
+            also: Vec::new(),
+        };
+        let case = |id: String,
+                    title: String,
+                    verdict: Verdict,
+                    because: Option<String>,
+                    seen: &BTreeSet<String>| {
+            CaseResult {
+            id,
+            title,
+            level: Level::Must,
+            verdict,
+            requirement: "Every mutant is found by the cases that name its defect, and every MUST case fails on a mutant.".to_owned(),
+            spec: spec(),
+            because,
+            mend: None,
+            expected: serde_json::Value::Null,
+            actual: json!(seen),
+            known: None,
+            tags: Vec::new(),
+            milliseconds: 0,
+            exchanges: Vec::new(),
+        }
+        };
+        let none = BTreeSet::new();
+        let mut cases: Vec<_> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let verdict = if row.is_found() { Verdict::Pass } else { Verdict::Fail };
+                let because = (!row.is_found()).then(|| format!("not seen by {}", row.missing().join(", ")));
+                case(
+                    format!("mutant/{}", row.mutant.slug),
+                    row.mutant.defect.clone(),
+                    verdict,
+                    because,
+                    &row.failed,
+                )
+            })
+            .collect();
+        cases.extend(self.idle().map(|id| {
+            let because = Some("fails on no mutant".to_owned());
+            case(format!("idle/{id}"), format!("{id} fails on a mutant"), Verdict::Fail, because, &none)
+        }));
+        cases.extend(self.unclean.iter().map(|(id, why)| {
+            case(
+                format!("clean/{id}"),
+                format!("{id} passes on the clean server"),
+                Verdict::Fail,
+                Some(why.clone()),
+                &none,
+            )
+        }));
+        cases.extend(self.unknown.iter().map(|id| {
+            let because = Some("a mutant names it, and there is no such case".to_owned());
+            case(format!("unknown/{id}"), format!("{id} is a case"), Verdict::Fail, because, &none)
+        }));
+        Report {
+            schema_version: SCHEMA_VERSION,
+            suite: "mutants".to_owned(),
+            subject: "the suite of conformance server".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: 1,
+            milliseconds,
+            facts: BTreeMap::new(),
+            shard: None,
+            summary: Summary::of(&cases),
+            stale: Vec::new(),
+            cases,
+        }
+    }
+}
