@@ -121,7 +121,7 @@ fn headline(report: &Report) -> (String, &'static str, String) {
             }
         ),
     };
-    (format!("All of {} passed", words::count(judged - summary.known, noun)), "pass", known)
+    (format!("All {} passed", words::count(judged - summary.known, noun)), "pass", known)
 }
 
 fn verdict(page: &mut String, report: &Report) {
@@ -163,6 +163,7 @@ fn bar(page: &mut String, report: &Report) {
     for (class, word, count) in
         parts.iter().filter(|(class, _, count)| *count > 0 || matches!(*class, "fail" | "pass"))
     {
+        let class = if *count > 0 { class } else { "none" };
         append!(*page, "<li class=\"{class}\"><b>{}</b> {word}</li>", plain::number(*count));
     }
     page.push_str("</ul>\n");

@@ -52,8 +52,7 @@ impl Default for Redactor {
     }
 }
 
-/// What was taken out of a case, to be taken out of the rest of it too. Longest first, so that a text which holds
-/// another goes as a whole.
+/// What was taken out of a case, to be taken out of the rest of it too.
 #[derive(Default)]
 struct Found(Vec<String>);
 
@@ -65,6 +64,28 @@ impl Found {
         {
             self.0.push(text.to_owned());
         }
+    }
+
+    /// However it may be spelled: as it is, in a URL, in JSON. Longest first, so that a text which holds another goes
+    /// as a whole.
+    fn spelled(mut self) -> Vec<String> {
+        self.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        let mut all = Vec::new();
+        for secret in self.0 {
+            let in_json = serde_json::to_string(&secret).unwrap_or_default();
+            let in_json =
+                in_json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
+            let in_url = url::encode(&secret);
+            let in_form = in_url.replace("%20", "+");
+            let others = [in_json.to_owned(), in_url, in_form];
+            for spelled in others.into_iter().filter(|other| !other.is_empty() && *other != secret) {
+                if !all.contains(&spelled) {
+                    all.push(spelled);
+                }
+            }
+            all.push(secret);
+        }
+        all
     }
 }
 
@@ -111,7 +132,7 @@ impl Redactor {
 
     /// Takes everything out of a report that should not be in it.
     pub fn report(&self, report: &mut Report) {
-        let found = self.given();
+        let found = self.given().spelled();
         let subject = self.spell(&url::url(self, &report.subject, &mut Found::default()));
         report.subject = replace(&subject, &found);
         for fact in report.facts.values_mut().chain(&mut report.stale) {
@@ -152,7 +173,7 @@ impl Redactor {
         for value in [&mut case.expected, &mut case.actual] {
             self.value(value, Place::default(), &mut found);
         }
-        found.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        let found = found.spelled();
         let everywhere = |text: &mut String| *text = replace(&self.spell(text), &found);
         case.exchanges.iter_mut().for_each(|exchange| each_text(exchange, &everywhere));
         for value in [&mut case.expected, &mut case.actual] {
@@ -169,7 +190,7 @@ impl Redactor {
         let scoped = scoped.as_ref().unwrap_or(self);
         let mut found = self.given();
         scoped.place_by_place(exchange, &mut found);
-        found.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        let found = found.spelled();
         each_text(exchange, &|text: &mut String| *text = replace(&scoped.spell(text), &found));
     }
 
@@ -314,18 +335,12 @@ fn each_string(value: &mut Value, each: &dyn Fn(&mut String)) {
     }
 }
 
-/// Takes out what was found, however it is spelled: as it is, in a URL, in JSON.
-fn replace(text: &str, found: &Found) -> String {
+/// Takes out what was found.
+fn replace(text: &str, found: &[String]) -> String {
     let mut text = text.to_owned();
-    for secret in &found.0 {
-        let in_json = serde_json::to_string(secret).unwrap_or_default();
-        let in_json = in_json.trim_matches('"');
-        let in_url = url::encode(secret);
-        let in_form = in_url.replace("%20", "+");
-        for spelled in [secret.as_str(), in_json, &in_url, &in_form] {
-            if !spelled.is_empty() && text.contains(spelled) {
-                text = text.replace(spelled, REDACTED);
-            }
+    for spelled in found {
+        if text.contains(spelled.as_str()) {
+            text = text.replace(spelled.as_str(), REDACTED);
         }
     }
     text
