@@ -102,7 +102,7 @@ async fn serve(State(layer): State<Arc<Layer>>, request: Request) -> Response<Bo
     let Some(front) = layer.front(slug) else { return plain(404, "no such mutant") };
     let Some(came) = came(&front, below, request).await else { return plain(400, "no such body") };
     match front.handle(&layer.http, came).await {
-        Ok(answer) => front.send(answer),
+        Ok(answer) => Front::send(answer),
         Err(problem) => plain(502, &problem),
     }
 }
@@ -446,7 +446,7 @@ impl Front {
         Ok(())
     }
 
-    fn send(&self, answer: Answer) -> Response<Body> {
+    fn send(answer: Answer) -> Response<Body> {
         let mut response = Response::new(Body::from(answer.text));
         *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
         for (name, value) in answer.headers {
