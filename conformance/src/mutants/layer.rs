@@ -237,7 +237,14 @@ impl Front {
             if change.selects.is_some() { self.current(http, &request.path).await?.json } else { None };
         let edits_body =
             change.body_remove.is_some() || !change.body_set.is_empty() || !change.in_filter.is_empty();
-        let edits_operations = operations::asks(change) || change.order.is_some() || change.only.is_some();
+        let edits_operations = operations::asks(change)
+            || change.order.is_some()
+            || change.only.is_some()
+            || change.selects.is_some()
+            || change.operation.is_some()
+            || change.set_op.is_some()
+            || change.set_value.is_some()
+            || change.set_operation_path.is_some();
         let Some(json) = request.json.as_mut().filter(|_| edits_body || edits_operations) else {
             return Ok(());
         };
