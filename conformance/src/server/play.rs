@@ -152,6 +152,9 @@ impl Player<'_> {
                     "no credentials were given, so wrong ones cannot be told".to_owned(),
                 ));
             }
+            if let Some(pause) = step.pause {
+                tokio::time::sleep(pause).await;
+            }
             self.step(step).await?;
         }
         Ok(())
