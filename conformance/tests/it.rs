@@ -4,6 +4,8 @@
 
 #[path = "it/cli.rs"]
 mod cli;
+#[path = "it/client.rs"]
+mod client;
 #[path = "it/matrix.rs"]
 mod matrix;
 #[path = "it/model.rs"]

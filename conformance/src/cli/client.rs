@@ -146,7 +146,12 @@ impl Client {
         }
         let mut wanted: BTreeSet<&str> = self.scenario.iter().map(String::as_str).collect();
         if wanted.is_empty() {
-            wanted.extend(cases.iter().flat_map(|case| &case.scenarios).filter_map(|slug| slugs.get(slug.as_str()).copied()));
+            wanted.extend(
+                cases
+                    .iter()
+                    .flat_map(|case| &case.scenarios)
+                    .filter_map(|slug| slugs.get(slug.as_str()).copied()),
+            );
             if wanted.is_empty() {
                 wanted.extend(USUAL);
             }
@@ -197,8 +202,12 @@ impl Client {
             }
             let (stopper, stop) = watch::channel(false);
             tokio::spawn(interrupt(stopper));
-            let quietly = self.own.is_some() || matches!(driver, Driver::Person(_)) || !std::io::stderr().is_terminal();
-            let evidence = run::run(&mut stage, &mut driver, scenarios, stop.clone(), |progress| tell(progress, quietly)).await;
+            let quietly =
+                self.own.is_some() || matches!(driver, Driver::Person(_)) || !std::io::stderr().is_terminal();
+            let evidence = run::run(&mut stage, &mut driver, scenarios, stop.clone(), |progress| {
+                tell(progress, quietly);
+            })
+            .await;
             if let Driver::Own(own) = driver {
                 own.close().await;
             }
@@ -211,7 +220,8 @@ impl Client {
 
     fn introduce(&self, stage: &Stage, scenarios: &[Scenario]) -> Result<(), Complaint> {
         let Credentials { bearer, basic_user, basic_password } = stage.credentials();
-        let steps: usize = scenarios.iter().map(|scenario| scenario.step.len() + usize::from(scenario.tidy)).sum();
+        let steps: usize =
+            scenarios.iter().map(|scenario| scenario.step.len() + usize::from(scenario.tidy)).sum();
         eprintln!(
             "Point the provisioner at this, once for the whole run of {steps} steps:\n  \
              SCIM URL        {}\n  \
@@ -242,15 +252,17 @@ fn recording(file: &Path) -> Result<(Evidence, bool, BTreeMap<String, String>), 
     let journal = recorded::read(&text).map_err(|error| bad(error.to_string()))?;
     let mut facts = BTreeMap::new();
     if journal.left_out > 0 {
-        facts.insert("left out".to_owned(), format!("{} entries that are no SCIM requests", journal.left_out));
+        facts
+            .insert("left out".to_owned(), format!("{} entries that are no SCIM requests", journal.left_out));
     }
     Ok((Evidence { exchanges: journal.exchanges, ..Evidence::default() }, false, facts))
 }
 
 fn was_ended(evidence: &Evidence) -> bool {
-    evidence.not_played.values().any(|reason| {
-        matches!(reason, NotPlayed::Skipped(reason) if reason.starts_with("the run was ended"))
-    })
+    evidence
+        .not_played
+        .values()
+        .any(|reason| matches!(reason, NotPlayed::Skipped(reason) if reason.starts_with("the run was ended")))
 }
 
 /// What the client calls itself.
@@ -259,7 +271,10 @@ fn subject(evidence: &Evidence, own: Option<&str>) -> String {
         return format!("our provisioner, update-method {method}");
     }
     let named = evidence.exchanges.iter().find_map(|exchange| exchange.header("user-agent"));
-    named.filter(|name| !name.trim().is_empty()).unwrap_or("a provisioner that does not say its name").to_owned()
+    named
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or("a provisioner that does not say its name")
+        .to_owned()
 }
 
 fn tell(progress: Progress<'_>, quietly: bool) {
@@ -287,7 +302,8 @@ fn names_in(scenario: &Scenario) -> Vec<String> {
         person.title.iter().chain(&person.email).for_each(|text| note(text));
     }
     for change in scenario.step.iter().flat_map(|step| step.change.values()) {
-        let texts = [&change.user_name, &change.given_name, &change.family_name, &change.title, &change.email];
+        let texts =
+            [&change.user_name, &change.given_name, &change.family_name, &change.title, &change.email];
         texts.into_iter().flatten().for_each(|text| note(text));
     }
     for text in scenario.accounts.iter().chain(scenario.step.iter().flat_map(|step| step.edit.values())) {
@@ -343,13 +359,15 @@ impl DriveProvisioner {
         std::io::stdin()
             .read_to_string(&mut text)
             .map_err(|error| Complaint::usage(format!("failed to read standard input: {error}")))?;
-        let brief: Brief = serde_json::from_str(&text)
-            .map_err(|error| Complaint::usage(format!("standard input is no step of conformance client: {error}")))?;
+        let brief: Brief = serde_json::from_str(&text).map_err(|error| {
+            Complaint::usage(format!("standard input is no step of conformance client: {error}"))
+        })?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
-        let summary = runtime.block_on(run_once(&brief, &self.folder, &self.method)).map_err(Complaint::broken)?;
+        let summary =
+            runtime.block_on(run_once(&brief, &self.folder, &self.method)).map_err(Complaint::broken)?;
         say(&format!("{summary}\n")).map(|()| Exit::Passed)
     }
 }

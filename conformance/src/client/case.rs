@@ -74,7 +74,10 @@ impl Case {
 
     /// Where the requirement stands.
     pub fn spec(&self) -> Spec {
-        let name = DOCUMENTS.iter().find(|(word, _)| *word == self.document).map_or(self.document.as_str(), |(_, name)| name);
+        let name = DOCUMENTS
+            .iter()
+            .find(|(word, _)| *word == self.document)
+            .map_or(self.document.as_str(), |(_, name)| name);
         Spec { document: name.to_owned(), section: self.section.replace('-', " "), also: self.also.clone() }
     }
 
@@ -89,7 +92,8 @@ impl Case {
         append!(text, "{}  {}\n", crate::report::words::level(self.level), self.requirement);
         append!(text, "Stands in  {}\n", crate::report::words::spec(&self.spec()));
         append!(text, "To mend    {}\n", self.mend);
-        let scenarios = if self.scenarios.is_empty() { "all traffic".to_owned() } else { self.scenarios.join(", ") };
+        let scenarios =
+            if self.scenarios.is_empty() { "all traffic".to_owned() } else { self.scenarios.join(", ") };
         append!(text, "Judged     {scenarios}\n");
         if let Some(when) = &self.when {
             append!(text, "For        clients that send {}\n", when.in_words());

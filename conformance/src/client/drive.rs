@@ -131,7 +131,8 @@ impl Run {
             drop(input.write_all(&text).await);
             drop(input.shutdown().await);
         }
-        let output = child.wait_with_output().await.map_err(|error| format!("failed to wait for it: {error}"))?;
+        let output =
+            child.wait_with_output().await.map_err(|error| format!("failed to wait for it: {error}"))?;
         let said = last_lines(&[output.stdout, output.stderr].concat());
         match output.status.code() {
             Some(0) => Ok(Acted::Done),
@@ -141,7 +142,8 @@ impl Run {
             }
             code => {
                 let code = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
-                let said = if said.is_empty() { "it said nothing".to_owned() } else { format!("it said: {said}") };
+                let said =
+                    if said.is_empty() { "it said nothing".to_owned() } else { format!("it said: {said}") };
                 Err(format!("the driver ended with {code}; {said}"))
             }
         }

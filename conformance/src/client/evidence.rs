@@ -162,7 +162,8 @@ fn about(exchange: &Recorded, names: &HashMap<String, String>) -> Option<String>
             (one.operator == "eq").then(|| names.get(&value).cloned().unwrap_or(value))
         });
     }
-    let creates = exchange.method == "POST" && exchange.path().trim_matches('/').eq_ignore_ascii_case("Users");
+    let creates =
+        exchange.method == "POST" && exchange.path().trim_matches('/').eq_ignore_ascii_case("Users");
     let name = exchange.body.as_ref().filter(|_| creates).and_then(|body| get(body, "userName"))?;
     name.as_str().map(str::to_lowercase)
 }

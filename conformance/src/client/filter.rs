@@ -209,12 +209,16 @@ mod tests {
 
     #[test]
     fn filters_are_read() {
-        let read = filter(r#"userName eq "o\"brien\\x" and (not (emails[type EQ "work" or value pr]) or meta.created gt "2026")"#);
+        let read = filter(
+            r#"userName eq "o\"brien\\x" and (not (emails[type EQ "work" or value pr]) or meta.created gt "2026")"#,
+        );
         let read = read.expect("a filter");
         let told: Vec<_> = read
             .comparisons
             .iter()
-            .map(|one| format!("{} {} {}", one.attribute, one.operator, one.value.clone().unwrap_or_default()))
+            .map(|one| {
+                format!("{} {} {}", one.attribute, one.operator, one.value.clone().unwrap_or_default())
+            })
             .collect();
         assert_eq!(
             told,
@@ -239,12 +243,18 @@ mod tests {
     fn what_is_no_filter_is_told_with_the_place() {
         check_refused("", "expected the name of an attribute where it ends");
         check_refused("userName", "expected a blank and an operator where it ends");
-        check_refused("userName == \"a\"", "expected an operator such as `eq` at character 10, found `== \"a\"`");
+        check_refused(
+            "userName == \"a\"",
+            "expected an operator such as `eq` at character 10, found `== \"a\"`",
+        );
         let value = "expected a value as in JSON: a text in double quotes, a number, true, false or null";
         check_refused("userName eq 'a'", &format!("{value} at character 13, found `'a'`"));
         check_refused("userName eq a", &format!("{value} at character 13, found `a`"));
         check_refused("userName eq \"a", &format!("{value} at character 13, found `\"a`"));
-        check_refused("userName eq \"o\"brien\"", "expected the end, `and` or `or` at character 16, found `brien\"`");
+        check_refused(
+            "userName eq \"o\"brien\"",
+            "expected the end, `and` or `or` at character 16, found `brien\"`",
+        );
         check_refused("(userName pr", "expected `)` where it ends");
         check_refused("not userName pr", "expected `(` at character 5, found `userName pr`");
         assert!(filter(&"(".repeat(100)).is_err());
@@ -255,10 +265,24 @@ mod tests {
         let read = path(r#"emails[type eq "work"].value"#).expect("a path");
         assert_eq!((read.attribute.as_str(), read.sub.as_deref()), ("emails", Some("value")));
         assert_eq!(read.filter.expect("a filter").comparisons.len(), 1);
-        for fine in ["active", "name.familyName", "urn:a:2.0:User:manager.value", "members[value eq \"7\"]", "members.$ref"] {
+        for fine in [
+            "active",
+            "name.familyName",
+            "urn:a:2.0:User:manager.value",
+            "members[value eq \"7\"]",
+            "members.$ref",
+        ] {
             assert!(path(fine).is_ok(), "{fine}");
         }
-        for bad in ["", "emails[type = \"work\"]", "emails[type eq \"work\"", "a b", "emails[]", "/title", "emails[type eq \"work\"]x"] {
+        for bad in [
+            "",
+            "emails[type = \"work\"]",
+            "emails[type eq \"work\"",
+            "a b",
+            "emails[]",
+            "/title",
+            "emails[type eq \"work\"]x",
+        ] {
             assert!(path(bad).is_err(), "{bad}");
         }
     }

@@ -174,7 +174,10 @@ impl<'a> Scope<'a> {
         self.range.clone().filter(move |index| {
             let place = play.is_none_or(|play| {
                 let in_step = pattern.step.is_empty()
-                    || play.acts.iter().any(|act| act.range.contains(index) && pattern.step.contains(&act.step));
+                    || play
+                        .acts
+                        .iter()
+                        .any(|act| act.range.contains(index) && pattern.step.contains(&act.step));
                 let about = pattern.person.is_empty()
                     || knowledge.about[*index].as_ref().is_some_and(|name| people.contains(name));
                 in_step && about
@@ -348,7 +351,8 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
     let mut result = result(case, verdict, Some(format!("{place}{}{more}", first.because)));
     result.expected = first.expected.clone();
     result.actual = first.actual.clone();
-    let shown: BTreeSet<usize> = findings.iter().flat_map(|(_, finding)| finding.exchanges.iter().copied()).collect();
+    let shown: BTreeSet<usize> =
+        findings.iter().flat_map(|(_, finding)| finding.exchanges.iter().copied()).collect();
     show(&mut result, &plays, shown.into_iter());
     result
 }
@@ -356,7 +360,8 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
 /// A case that has nothing to look at.
 fn nothing(case: &Case, evidence: &Evidence, played: bool) -> CaseResult {
     if played || (case.scenarios.is_empty() && !evidence.plays.is_empty()) {
-        let because = "nothing arrived: is the provisioner pointed at the URL that was printed, and did it run?";
+        let because =
+            "nothing arrived: is the provisioner pointed at the URL that was printed, and did it run?";
         return result(case, Verdict::Error, Some(because.to_owned()));
     }
     let meant = |slug: &&String| case.scenarios.is_empty() || case.scenarios.contains(slug);

@@ -42,8 +42,7 @@ pub fn folder(folder: &Path) -> Result<Written, LoadError> {
 }
 
 fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, LoadError> {
-    toml::from_str(text)
-        .map_err(|error| LoadError::Bad { file: file.to_owned(), problem: error.to_string() })
+    toml::from_str(text).map_err(|error| LoadError::Bad { file: file.to_owned(), problem: error.to_string() })
 }
 
 fn all(files: Vec<(String, String)>) -> Result<Written, LoadError> {
@@ -111,7 +110,8 @@ fn check(case: &Case, scenarios: &[Scenario]) -> Result<(), String> {
             None => return Err(format!("there is no scenario `{slug}`")),
         }
     }
-    let people: BTreeSet<&str> = meant.iter().flat_map(|scenario| scenario.people.keys().map(String::as_str)).collect();
+    let people: BTreeSet<&str> =
+        meant.iter().flat_map(|scenario| scenario.people.keys().map(String::as_str)).collect();
     let steps: BTreeSet<&str> =
         meant.iter().flat_map(|scenario| scenario.step.iter().map(|step| step.slug.as_str())).collect();
     for pattern in case.when.iter().chain(case.judge.iter().flat_map(patterns)) {
@@ -131,7 +131,8 @@ fn check(case: &Case, scenarios: &[Scenario]) -> Result<(), String> {
             return Err("`accounts` names a step that its scenarios do not have".to_owned());
         }
         for text in with.values() {
-            serde_json::from_str::<serde_json::Value>(text).map_err(|error| format!("`with`: not JSON ({error}): {text}"))?;
+            serde_json::from_str::<serde_json::Value>(text)
+                .map_err(|error| format!("`with`: not JSON ({error}): {text}"))?;
         }
     }
     Ok(())
@@ -161,10 +162,14 @@ fn check_mutants(written: &Written) -> Result<(), LoadError> {
             return Err(bad("another one has this slug".to_owned()));
         }
         mutant.check().map_err(bad)?;
-        if let Some(none) = mutant.found_by.iter().find(|id| !written.cases.iter().any(|case| case.id() == **id)) {
+        if let Some(none) =
+            mutant.found_by.iter().find(|id| !written.cases.iter().any(|case| case.id() == **id))
+        {
             return Err(bad(format!("there is no case `{none}`")));
         }
-        if let Some(none) = mutant.scenarios.iter().find(|slug| !written.scenarios.iter().any(|one| one.slug == **slug)) {
+        if let Some(none) =
+            mutant.scenarios.iter().find(|slug| !written.scenarios.iter().any(|one| one.slug == **slug))
+        {
             return Err(bad(format!("there is no scenario `{none}`")));
         }
     }
@@ -182,7 +187,10 @@ mod tests {
 
     #[track_caller]
     fn check_refused(scenarios: &str, cases: &str, told: &str) {
-        let files = vec![("cases/a.toml".to_owned(), cases.to_owned()), ("scenarios.toml".to_owned(), scenarios.to_owned())];
+        let files = vec![
+            ("cases/a.toml".to_owned(), cases.to_owned()),
+            ("scenarios.toml".to_owned(), scenarios.to_owned()),
+        ];
         let error = all(files).expect_err("something bad").to_string();
         assert!(error.contains(told), "{error}");
     }
@@ -200,16 +208,28 @@ mod tests {
         check_refused(SCENARIO, &format!("{CASE}judge = []\n"), "case `a`: `judge` is empty");
         check_refused(SCENARIO, &format!("{CASE}judge = [{{ nevr = {{}} }}]\n"), "unknown variant `nevr`");
         check_refused(SCENARIO, &format!("{CASE}scenarios = [\"x\"]\n{never}"), "there is no scenario `x`");
-        check_refused(SCENARIO, &CASE.replace("rfc7644", "rfc1").replace("mend = \"m\"\n", &format!("mend = \"m\"\n{never}")), "`document` is one of");
+        check_refused(
+            SCENARIO,
+            &CASE.replace("rfc7644", "rfc1").replace("mend = \"m\"\n", &format!("mend = \"m\"\n{never}")),
+            "`document` is one of",
+        );
         let nobody = "scenarios = [\"s\"]\njudge = [{ never = { person = [\"bob\"] } }]\n";
         check_refused(SCENARIO, &format!("{CASE}{nobody}"), "nobody in its scenarios is called `bob`");
         let step = "scenarios = [\"s\"]\njudge = [{ never = { step = [\"x\"] } }]\n";
         check_refused(SCENARIO, &format!("{CASE}{step}"), "no step of its scenarios is called `x`");
         let twice = format!("{CASE}{never}{CASE}{never}");
         check_refused(SCENARIO, &twice, "two cases have this id");
-        check_refused(&format!("{SCENARIO}faults = [\"status=oops\"]\n"), CASE, "scenario `s`: step `create`: fault");
+        check_refused(
+            &format!("{SCENARIO}faults = [\"status=oops\"]\n"),
+            CASE,
+            "scenario `s`: step `create`: fault",
+        );
         check_refused(&format!("{SCENARIO}remove = [\"bob\"]\n"), CASE, "nobody in `people` is called `bob`");
-        check_refused(&SCENARIO.replace("title = \"t\"", "title = \"t\"\nprofile = \"x\""), CASE, "no profile is called `x`");
+        check_refused(
+            &SCENARIO.replace("title = \"t\"", "title = \"t\"\nprofile = \"x\""),
+            CASE,
+            "no profile is called `x`",
+        );
         check_refused(&SCENARIO.replace("title", "titel"), CASE, "unknown field `titel`");
     }
 }

@@ -55,7 +55,8 @@ impl Own {
     /// # Errors
     /// In words, where there is no folder or no HTTP client to be had.
     pub fn new(method: &str, seed: u64) -> Result<Self, String> {
-        let folder = tempfile::tempdir().map_err(|error| format!("failed to make a temporary folder: {error}"))?;
+        let folder =
+            tempfile::tempdir().map_err(|error| format!("failed to make a temporary folder: {error}"))?;
         let (wire, time) = (Wire::new()?, Time::new());
         Ok(Self { folder, wire, time, method: method.to_owned(), url: None, subject: None, seed })
     }
@@ -98,7 +99,8 @@ impl Own {
 /// # Errors
 /// In words, where nothing could be run. What a run came to is not judged here.
 pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<String, String> {
-    std::fs::create_dir_all(folder).map_err(|error| format!("failed to make {}: {error}", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .map_err(|error| format!("failed to make {}: {error}", folder.display()))?;
     write_source(folder, &brief.users)?;
     let text = configuration(&brief.scim_url, &brief.credentials.bearer, method);
     let subject = Subject::open(&text, folder, &Wire::new()?, &Time::real(), 0).await?;

@@ -60,13 +60,13 @@ impl Pattern {
     /// Whether the request fits.
     pub fn fits_request(&self, exchange: &Recorded) -> bool {
         let is = |wanted: Option<bool>, holds: bool| wanted.is_none_or(|wanted| wanted == holds);
-        let method = self.method.is_empty() || self.method.iter().any(|method| *method == exchange.method);
+        let method = self.method.is_empty() || self.method.contains(&exchange.method);
         method
             && self.path.as_deref().is_none_or(|path| path_fits(path, &exchange.segments()))
             && self.query.as_deref().is_none_or(|name| {
-                exchange.parameter(name).is_some_and(|value| {
-                    self.query_has.as_deref().is_none_or(|part| value.contains(part))
-                })
+                exchange
+                    .parameter(name)
+                    .is_some_and(|value| self.query_has.as_deref().is_none_or(|part| value.contains(part)))
             })
             && self.header.as_deref().is_none_or(|name| {
                 exchange.header(name).is_some_and(|value| {
@@ -90,12 +90,16 @@ impl Pattern {
         }
         exchange.operations().into_iter().any(|operation| {
             let text = |name| get(operation, name).and_then(Value::as_str);
-            let op = self.op.as_deref().is_none_or(|wanted| text("op").is_some_and(|op| op.eq_ignore_ascii_case(wanted)));
+            let op = self
+                .op
+                .as_deref()
+                .is_none_or(|wanted| text("op").is_some_and(|op| op.eq_ignore_ascii_case(wanted)));
             let path = self.op_path.as_deref().is_none_or(|wanted| match text("path") {
                 Some(path) => {
                     let first = path.split(['[', '.']).next().unwrap_or_default();
                     // A URN has points in front of the name.
-                    last_name(first).eq_ignore_ascii_case(wanted) || last_name(path).eq_ignore_ascii_case(wanted)
+                    last_name(first).eq_ignore_ascii_case(wanted)
+                        || last_name(path).eq_ignore_ascii_case(wanted)
                 }
                 None => get(operation, "value").is_some_and(|value| get(value, wanted).is_some()),
             });
@@ -123,7 +127,9 @@ impl Pattern {
             words.push(' ');
             words.push_str(&text);
         };
-        let yes = |wanted: Option<bool>, yes: &str, no: &str| wanted.map(|holds| if holds { yes } else { no }.to_owned());
+        let yes = |wanted: Option<bool>, yes: &str, no: &str| {
+            wanted.map(|holds| if holds { yes } else { no }.to_owned())
+        };
         let parts = [
             self.path.as_ref().map(|path| format!("to {path}")),
             yes(self.creates, "that creates a user", "that creates nobody"),
@@ -154,7 +160,9 @@ impl Pattern {
 }
 
 fn looks_up(exchange: &Recorded) -> bool {
-    let list = exchange.method == "GET" && exchange.segments().len() == 1;
+    let users =
+        |segments: &[String]| matches!(segments, [endpoint] if endpoint.eq_ignore_ascii_case("Users"));
+    let list = exchange.method == "GET" && users(&exchange.segments());
     (list || exchange.is_search()) && exchange.parameter("filter").is_some()
 }
 
@@ -170,7 +178,10 @@ pub(crate) fn fails_for_now(exchange: &Recorded) -> bool {
 fn path_fits(pattern: &str, segments: &[String]) -> bool {
     let parts: Vec<_> = pattern.trim_matches('/').split('/').collect();
     parts.len() == segments.len()
-        && parts.iter().zip(segments).all(|(part, segment)| *part == "*" || part.eq_ignore_ascii_case(segment))
+        && parts
+            .iter()
+            .zip(segments)
+            .all(|(part, segment)| *part == "*" || part.eq_ignore_ascii_case(segment))
 }
 
 /// All values that a JSON pointer reaches; names without case, `*` is each element or member.

@@ -41,7 +41,13 @@ impl Prompt {
     pub(crate) async fn act(&mut self, brief: &Brief, stage: &Stage) -> Acted {
         // What was typed before the question is no answer to it.
         while self.lines.try_recv().is_ok() {}
-        tell(&format!("\n[{} / {}]  {}\n{}\n", brief.scenario, brief.step, brief.title, indented(&brief.say)));
+        tell(&format!(
+            "\n[{} / {}]  {}\n{}\n",
+            brief.scenario,
+            brief.step,
+            brief.title,
+            indented(&brief.say)
+        ));
         tell("  (waiting for traffic; Enter: go on now, s Enter: leave this scenario out, q Enter: stop)\n");
         let started = Instant::now();
         let mut last = (stage.last_seq(), None);

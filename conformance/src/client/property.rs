@@ -13,8 +13,16 @@ use crate::client::recorded::{ENDPOINTS, Recorded, is_unknown, last_name};
 use crate::server::facts::get;
 
 /// Names of query parameters that hold secrets.
-const SECRET_PARAMETERS: [&str; 8] =
-    ["access_token", "token", "client_secret", "password", "api_key", "apikey", "refresh_token", "authorization"];
+const SECRET_PARAMETERS: [&str; 8] = [
+    "access_token",
+    "token",
+    "client_secret",
+    "password",
+    "api_key",
+    "apikey",
+    "refresh_token",
+    "authorization",
+];
 
 /// The URN of a PATCH request.
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
@@ -92,7 +100,11 @@ pub struct Broken {
     pub actual: Value,
 }
 
-fn broken(because: impl Into<String>, expected: impl Into<Value>, actual: impl Into<Value>) -> Result<(), Broken> {
+fn broken(
+    because: impl Into<String>,
+    expected: impl Into<Value>,
+    actual: impl Into<Value>,
+) -> Result<(), Broken> {
     Err(Broken { because: because.into(), expected: expected.into(), actual: actual.into() })
 }
 
@@ -113,7 +125,9 @@ impl Property {
             Self::JsonObject => match body {
                 Some(body) if body.is_object() => Ok(()),
                 Some(Value::String(text)) => broken("the body is not JSON", "a JSON object", text.as_str()),
-                other => broken("the body is no JSON object", "a JSON object", other.cloned().unwrap_or_default()),
+                other => {
+                    broken("the body is no JSON object", "a JSON object", other.cloned().unwrap_or_default())
+                }
             },
             Self::NoBody => match body {
                 None => Ok(()),
@@ -132,7 +146,12 @@ impl Property {
                 Some(name) => broken(format!("the header {name} is sent"), Value::Null, name.as_str()),
             },
             Self::AcceptsScim => accepts(exchange),
-            Self::Authorization => match exchange.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")).count() {
+            Self::Authorization => match exchange
+                .headers
+                .iter()
+                .filter(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+                .count()
+            {
                 1 => Ok(()),
                 0 => broken("it has no credentials", "one Authorization header", Value::Null),
                 count => broken("it has several credentials", "one Authorization header", count),
@@ -140,34 +159,56 @@ impl Property {
             Self::NoSecretInUrl => no_secret(exchange, &knowledge.evidence.secrets),
             Self::UrlCharacters => url_characters(&exchange.target),
             Self::NoPlusForSpace => match exchange.raw_query() {
-                Some(query) if query.contains('+') => {
-                    broken("a space in the query is written as +, which not every server reads as one", "%20", query)
-                }
+                Some(query) if query.contains('+') => broken(
+                    "a space in the query is written as +, which not every server reads as one",
+                    "%20",
+                    query,
+                ),
                 _ => Ok(()),
             },
             Self::KnownEndpoint => known_endpoint(exchange),
-            Self::FilterParses => match exchange.parameter("filter").map(|text| (filter::filter(&text), text)) {
-                Some((Err(problem), text)) => broken(format!("the filter is none: {problem}"), "a filter", text),
-                _ => Ok(()),
-            },
+            Self::FilterParses => {
+                match exchange.parameter("filter").map(|text| (filter::filter(&text), text)) {
+                    Some((Err(problem), text)) => {
+                        broken(format!("the filter is none: {problem}"), "a filter", text)
+                    }
+                    _ => Ok(()),
+                }
+            }
             Self::FilterNamesSomebody => names_somebody(exchange, knowledge),
             Self::FilterWords(words) => filter_words(exchange, words),
             Self::PatchOperations => patch_operations(body),
-            Self::OpWords => each_operation(exchange, |operation| match get(operation, "op").and_then(Value::as_str) {
-                Some("add" | "replace" | "remove") => Ok(()),
-                Some(op) => broken(format!("`{op}` is no operation"), json!(["add", "replace", "remove"]), op),
-                None => broken("an operation has no `op`", json!(["add", "replace", "remove"]), operation.clone()),
-            }),
+            Self::OpWords => {
+                each_operation(exchange, |operation| match get(operation, "op").and_then(Value::as_str) {
+                    Some("add" | "replace" | "remove") => Ok(()),
+                    Some(op) => {
+                        broken(format!("`{op}` is no operation"), json!(["add", "replace", "remove"]), op)
+                    }
+                    None => broken(
+                        "an operation has no `op`",
+                        json!(["add", "replace", "remove"]),
+                        operation.clone(),
+                    ),
+                })
+            }
             Self::OpsHaveValues => each_operation(exchange, |operation| {
-                let removes = get(operation, "op").and_then(Value::as_str).is_some_and(|op| op.eq_ignore_ascii_case("remove"));
+                let removes = get(operation, "op")
+                    .and_then(Value::as_str)
+                    .is_some_and(|op| op.eq_ignore_ascii_case("remove"));
                 if removes || get(operation, "value").is_some() {
                     Ok(())
                 } else {
-                    broken("an operation that adds or replaces has no value", "a member `value`", operation.clone())
+                    broken(
+                        "an operation that adds or replaces has no value",
+                        "a member `value`",
+                        operation.clone(),
+                    )
                 }
             }),
             Self::RemovesHavePaths => each_operation(exchange, |operation| {
-                let removes = get(operation, "op").and_then(Value::as_str).is_some_and(|op| op.eq_ignore_ascii_case("remove"));
+                let removes = get(operation, "op")
+                    .and_then(Value::as_str)
+                    .is_some_and(|op| op.eq_ignore_ascii_case("remove"));
                 if removes && path_of(operation).is_none() {
                     broken("an operation removes without a path", "a member `path`", operation.clone())
                 } else {
@@ -178,9 +219,13 @@ impl Property {
                 Some(_) => Ok(()),
                 None => broken("an operation has no path", "a member `path`", operation.clone()),
             }),
-            Self::PathsParse => each_operation(exchange, |operation| match path_of(operation).map(|path| (filter::path(path), path)) {
-                Some((Err(problem), path)) => broken(format!("`{path}` is no path: {problem}"), "an attribute path", path),
-                _ => Ok(()),
+            Self::PathsParse => each_operation(exchange, |operation| {
+                match path_of(operation).map(|path| (filter::path(path), path)) {
+                    Some((Err(problem), path)) => {
+                        broken(format!("`{path}` is no path: {problem}"), "an attribute path", path)
+                    }
+                    _ => Ok(()),
+                }
             }),
             Self::BooleanActive => boolean_active(exchange),
             Self::IdAsInPath => {
@@ -210,7 +255,9 @@ impl Property {
             Self::NoBody => "has no body".to_owned(),
             Self::Schemas(urn) if urn.is_empty() => "says its schemas".to_owned(),
             Self::Schemas(urn) => format!("has {urn} among its schemas"),
-            Self::ExtensionsInSchemas => "has the URN of each extension that it uses among its schemas".to_owned(),
+            Self::ExtensionsInSchemas => {
+                "has the URN of each extension that it uses among its schemas".to_owned()
+            }
             Self::Lacks(pointers) => format!("has none of {}", pointers.join(", ")),
             Self::Has(pointers) => format!("has {}", pointers.join(", ")),
             Self::Header(name) => format!("has the header {name}"),
@@ -243,7 +290,11 @@ fn media_type(exchange: &Recorded, wanted: &[&str]) -> Result<(), Broken> {
     if wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(kind)) {
         return Ok(());
     }
-    let told = if kind.is_empty() { "Content-Type is missing".to_owned() } else { format!("Content-Type is {kind}") };
+    let told = if kind.is_empty() {
+        "Content-Type is missing".to_owned()
+    } else {
+        format!("Content-Type is {kind}")
+    };
     broken(told, wanted.join(" or "), given)
 }
 
@@ -252,7 +303,8 @@ fn schemas(body: Option<&Value>, urn: &str) -> Result<(), Broken> {
     let Some(schemas) = body.and_then(|body| get(body, "schemas")) else {
         return broken("`schemas` is missing", expected, Value::Null);
     };
-    let listed: Option<Vec<&str>> = schemas.as_array().and_then(|all| all.iter().map(Value::as_str).collect());
+    let listed: Option<Vec<&str>> =
+        schemas.as_array().and_then(|all| all.iter().map(Value::as_str).collect());
     match listed {
         Some(listed) if listed.iter().any(|one| urn.is_empty() || one.eq_ignore_ascii_case(urn)) => Ok(()),
         Some(_) => broken("`schemas` lacks the URN of what is sent", expected, schemas.clone()),
@@ -286,10 +338,14 @@ fn lacks(body: Option<&Value>, pointers: &[String]) -> Result<(), Broken> {
 }
 
 fn has(body: Option<&Value>, pointers: &[String]) -> Result<(), Broken> {
-    let full = |value: &&Value| !(value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()));
-    let missing = pointers.iter().find(|pointer| !body.is_some_and(|body| at(body, pointer).iter().any(full)));
+    let full =
+        |value: &&Value| !(value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()));
+    let missing =
+        pointers.iter().find(|pointer| !body.is_some_and(|body| at(body, pointer).iter().any(full)));
     match missing {
-        Some(pointer) => broken(format!("{pointer} is missing"), pointer.as_str(), body.cloned().unwrap_or_default()),
+        Some(pointer) => {
+            broken(format!("{pointer} is missing"), pointer.as_str(), body.cloned().unwrap_or_default())
+        }
         None => Ok(()),
     }
 }
@@ -304,9 +360,16 @@ fn accepts(exchange: &Recorded) -> Result<(), Broken> {
 }
 
 fn no_secret(exchange: &Recorded, secrets: &[String]) -> Result<(), Broken> {
-    let named = exchange.query().into_iter().find(|(name, _)| SECRET_PARAMETERS.iter().any(|secret| secret.eq_ignore_ascii_case(name)));
+    let named = exchange
+        .query()
+        .into_iter()
+        .find(|(name, _)| SECRET_PARAMETERS.iter().any(|secret| secret.eq_ignore_ascii_case(name)));
     if let Some((name, _)) = named {
-        return broken(format!("the parameter `{name}` is in the URL"), "credentials in the header Authorization", name);
+        return broken(
+            format!("the parameter `{name}` is in the URL"),
+            "credentials in the header Authorization",
+            name,
+        );
     }
     let decoded = percent_encoding::percent_decode_str(&exchange.target).decode_utf8_lossy().into_owned();
     if secrets.iter().any(|secret| decoded.contains(secret)) {
@@ -318,7 +381,11 @@ fn no_secret(exchange: &Recorded, secrets: &[String]) -> Result<(), Broken> {
 fn url_characters(target: &str) -> Result<(), Broken> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "-._~:/?@!$&'()*+,;=%".contains(c);
     if let Some(bad) = target.chars().find(|c| !fine(*c)) {
-        return broken(format!("the URL has the character {bad:?}, which must be percent-encoded"), "encoded", target);
+        return broken(
+            format!("the URL has the character {bad:?}, which must be percent-encoded"),
+            "encoded",
+            target,
+        );
     }
     let half = target.split('%').skip(1).any(|rest| {
         !rest.get(..2).is_some_and(|digits| digits.chars().all(|digit| digit.is_ascii_hexdigit()))
@@ -347,19 +414,25 @@ fn names_somebody(exchange: &Recorded, knowledge: &Knowledge<'_>) -> Result<(), 
     };
     let stranger = read.comparisons.iter().find_map(|one| {
         let value = one.value.as_ref().and_then(Value::as_str)?;
-        let named = matches!(last_name(&one.attribute).to_ascii_lowercase().as_str(), "username" | "externalid");
-        (named && one.operator == "eq" && !knowledge.somebody.contains(&value.to_lowercase())).then_some(value)
+        let named =
+            matches!(last_name(&one.attribute).to_ascii_lowercase().as_str(), "username" | "externalid");
+        (named && one.operator == "eq" && !knowledge.somebody.contains(&value.to_lowercase()))
+            .then_some(value)
     });
     match stranger {
-        Some(value) => {
-            broken(format!("nobody at the source is called `{value}`"), "the name of somebody at the source", text.as_str())
-        }
+        Some(value) => broken(
+            format!("nobody at the source is called `{value}`"),
+            "the name of somebody at the source",
+            text.as_str(),
+        ),
         None => Ok(()),
     }
 }
 
 fn filter_words(exchange: &Recorded, words: &[String]) -> Result<(), Broken> {
-    let Some(Ok(read)) = exchange.parameter("filter").map(|text| filter::filter(&text)) else { return Ok(()) };
+    let Some(Ok(read)) = exchange.parameter("filter").map(|text| filter::filter(&text)) else {
+        return Ok(());
+    };
     let used = read.comparisons.iter().map(|one| &one.operator).chain(&read.words);
     match used.into_iter().find(|word| !words.contains(word)) {
         Some(word) => broken(format!("the filter uses `{word}`"), json!(words), word.as_str()),
@@ -373,7 +446,11 @@ fn patch_operations(body: Option<&Value>) -> Result<(), Broken> {
     match operations.and_then(Value::as_array) {
         Some(all) if all.is_empty() => broken("`Operations` is empty", "an array of operations", json!([])),
         Some(all) if all.iter().all(Value::is_object) => Ok(()),
-        _ => broken("`Operations` is no array of operations", "an array of operations", operations.cloned().unwrap_or_default()),
+        _ => broken(
+            "`Operations` is no array of operations",
+            "an array of operations",
+            operations.cloned().unwrap_or_default(),
+        ),
     }
 }
 

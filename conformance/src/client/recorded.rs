@@ -146,7 +146,7 @@ impl Recorded {
     /// The segments of the path, decoded.
     pub fn segments(&self) -> Vec<String> {
         let path = self.path().trim_matches('/');
-        path.split('/').filter(|segment| !segment.is_empty()).map(|segment| percent_decode(segment)).collect()
+        path.split('/').filter(|segment| !segment.is_empty()).map(percent_decode).collect()
     }
 
     /// The id of the user that the path names.
@@ -290,7 +290,7 @@ pub fn read(text: &str) -> Result<Journal, JournalError> {
     let entries = entries(text)?;
     let mut journal = Journal { exchanges: Vec::new(), left_out: 0 };
     for (index, entry) in entries.into_iter().enumerate() {
-        let read = if entry.get("request").is_some() { of_har(&entry) } else { of_mock(entry) };
+        let read = if entry.get("request").is_some() { of_har(&entry) } else { of_mock(&entry) };
         match read.map_err(|member| JournalError::Entry { index: index + 1, member })? {
             Some(recorded) => journal.exchanges.push(recorded),
             None => journal.left_out += 1,
@@ -325,7 +325,11 @@ fn lines(text: &str, whole: &serde_json::Error) -> Result<Vec<Value>, JournalErr
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let entry = serde_json::from_str(line).map_err(|error| {
             // Where not even the first line is JSON, the whole was meant to be one value.
-            let (line, reason) = if entries.is_empty() { (whole.line(), whole.to_string()) } else { (index + 1, error.to_string()) };
+            let (line, reason) = if entries.is_empty() {
+                (whole.line(), whole.to_string())
+            } else {
+                (index + 1, error.to_string())
+            };
             JournalError::NotJson { line, reason }
         })?;
         entries.push(entry);
@@ -333,10 +337,10 @@ fn lines(text: &str, whole: &serde_json::Error) -> Result<Vec<Value>, JournalErr
     if entries.is_empty() { Err(JournalError::Unknown) } else { Ok(entries) }
 }
 
-fn of_mock(entry: Value) -> Result<Option<Recorded>, &'static str> {
+fn of_mock(entry: &Value) -> Result<Option<Recorded>, &'static str> {
     if let Some(exchange) = entry.get("exchange").filter(|_| entry.get("method").is_none()) {
         // A line of the journal's stream.
-        return of_mock(exchange.clone());
+        return of_mock(exchange);
     }
     let text = |name: &'static str| entry.get(name).and_then(Value::as_str).ok_or(name);
     let (method, path) = (text("method")?, text("path")?);
@@ -473,7 +477,8 @@ mod tests {
     #[test]
     fn active_is_found_wherever_it_is_set() {
         let check = |method: &str, body: Value, expected: Option<bool>| {
-            let mut recorded = read(&json!([entry(method, "/Users/7")]).to_string()).expect("one").exchanges.remove(0);
+            let mut recorded =
+                read(&json!([entry(method, "/Users/7")]).to_string()).expect("one").exchanges.remove(0);
             recorded.body = Some(body);
             assert_eq!(recorded.sets_active(), expected, "{:?}", recorded.body);
         };
@@ -481,9 +486,17 @@ mod tests {
         check("PUT", json!({"Active": "True"}), Some(true));
         check("PUT", json!({"title": "x"}), None);
         check("GET", json!({"active": false}), None);
-        check("PATCH", json!({"Operations": [{"op": "replace", "path": "active", "value": false}]}), Some(false));
+        check(
+            "PATCH",
+            json!({"Operations": [{"op": "replace", "path": "active", "value": false}]}),
+            Some(false),
+        );
         let urn = "urn:ietf:params:scim:schemas:core:2.0:User:active";
-        check("PATCH", json!({"operations": [{"op": "replace", "path": urn, "value": [{"value": 1}]}]}), None);
+        check(
+            "PATCH",
+            json!({"operations": [{"op": "replace", "path": urn, "value": [{"value": 1}]}]}),
+            None,
+        );
         check("PATCH", json!({"Operations": [{"op": "add", "value": {"active": true}}]}), Some(true));
         check("PATCH", json!({"Operations": [{"op": "replace", "path": "title", "value": "x"}]}), None);
     }

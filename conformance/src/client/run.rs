@@ -30,10 +30,8 @@ pub async fn run(
     mut told: impl FnMut(Progress<'_>),
 ) -> Evidence {
     let credentials = stage.credentials().clone();
-    let mut evidence = Evidence {
-        secrets: vec![credentials.bearer, credentials.basic_password],
-        ..Evidence::default()
-    };
+    let mut evidence =
+        Evidence { secrets: vec![credentials.bearer, credentials.basic_password], ..Evidence::default() };
     let mut everybody = Everybody::new();
     let mut ended = None;
     for scenario in scenarios {
@@ -112,7 +110,9 @@ async fn play(
         let before = everybody.remove(&scenario.slug).unwrap_or_default();
         let step = Step {
             slug: "tidy-up".to_owned(),
-            note: Some("This is not judged: it leaves the next scenario nothing to catch up with.".to_owned()),
+            note: Some(
+                "This is not judged: it leaves the next scenario nothing to catch up with.".to_owned(),
+            ),
             remove: before.keys().cloned().collect(),
             ..Step::default()
         };

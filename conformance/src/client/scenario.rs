@@ -148,7 +148,8 @@ impl Scenario {
         }
         self.profile(None)?;
         for text in &self.accounts {
-            serde_json::from_str::<Value>(text).map_err(|error| format!("`accounts`: not JSON ({error}): {text}"))?;
+            serde_json::from_str::<Value>(text)
+                .map_err(|error| format!("`accounts`: not JSON ({error}): {text}"))?;
         }
         for (at, step) in self.step.iter().enumerate() {
             let told = |problem: String| format!("step `{}`: {problem}", step.slug);
@@ -162,7 +163,8 @@ impl Scenario {
                 rule.parse::<Fault>().map_err(|error| told(format!("fault `{rule}`: {error}")))?;
             }
             let named = step.create.iter().chain(step.change.keys()).chain(&step.remove).chain(&step.vanish);
-            if let Some(nobody) = named.chain(step.edit.keys()).find(|name| !self.people.contains_key(*name)) {
+            if let Some(nobody) = named.chain(step.edit.keys()).find(|name| !self.people.contains_key(*name))
+            {
                 return Err(told(format!("nobody in `people` is called `{nobody}`")));
             }
             for text in step.edit.values() {
@@ -241,7 +243,11 @@ pub fn instructions(step: &Step, before: &Source, after: &Source) -> String {
             lines.push(format!("Change the user {}: {}.", was.user_name, changes.join(", ")));
         }
         if was.enabled != is.enabled {
-            lines.push(format!("{} the user {}.", if is.enabled { "Enable" } else { "Disable" }, is.user_name));
+            lines.push(format!(
+                "{} the user {}.",
+                if is.enabled { "Enable" } else { "Disable" },
+                is.user_name
+            ));
         }
     }
     for name in &step.remove {

@@ -106,7 +106,8 @@ impl Stage {
             self.application.remove_user(&id);
         }
         for (name, text) in &step.edit {
-            let members: Map<String, Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            let members: Map<String, Value> =
+                serde_json::from_str(text).map_err(|error| error.to_string())?;
             for id in ids(name) {
                 self.application.edit_user(&id, |user| user.extend(members.clone()));
             }
@@ -126,7 +127,10 @@ impl Stage {
     /// What arrived since the last call.
     pub fn take(&mut self) -> Vec<Recorded> {
         let base = self.scim_url();
-        let base = base.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or_default();
+        let base = base
+            .split_once("://")
+            .and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]))
+            .unwrap_or_default();
         let came = self.application.query_journal(&JournalQuery::new().since(self.taken));
         self.taken = came.last().map_or(self.taken, |exchange| exchange.seq);
         came.into_iter().map(|exchange| Recorded::of(exchange, base)).collect()

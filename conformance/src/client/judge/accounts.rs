@@ -62,7 +62,9 @@ pub(super) fn accounts(
     let people = play.people();
     for key in of {
         // As they are called at that step; whoever is gone from the source keeps the last name.
-        let Some(person) = act.people.get(key).or_else(|| people.get(key.as_str()).copied()) else { continue };
+        let Some(person) = act.people.get(key).or_else(|| people.get(key.as_str()).copied()) else {
+            continue;
+        };
         outcome.applies = true;
         let found = accounts_of(&act.accounts, &person.user_name);
         let active = found.iter().any(|account| account["active"] != json!(false));
@@ -78,7 +80,9 @@ pub(super) fn accounts(
         let exchanges: Vec<usize> = act
             .range
             .clone()
-            .filter(|index| scope.knowledge.about[*index].as_deref() == Some(&person.user_name.to_lowercase()))
+            .filter(|index| {
+                scope.knowledge.about[*index].as_deref() == Some(&person.user_name.to_lowercase())
+            })
             .collect();
         if !fine {
             let is = match (found.len(), active) {
@@ -102,7 +106,10 @@ pub(super) fn accounts(
             if !has.contains(&&wanted) {
                 let has = has.first().copied().cloned().unwrap_or_default();
                 outcome.findings.push(Finding {
-                    because: format!("after the step {} {pointer} of {} is {has}", act.step, person.user_name),
+                    because: format!(
+                        "after the step {} {pointer} of {} is {has}",
+                        act.step, person.user_name
+                    ),
                     expected: wanted,
                     actual: has,
                     exchanges: exchanges.clone(),

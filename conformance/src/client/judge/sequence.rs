@@ -96,7 +96,11 @@ pub(super) fn count(
     for group in groups.into_values() {
         let few = group.len() < at_least;
         if few || at_most.is_some_and(|most| group.len() > most) {
-            let wanted = if few { format!("at least {at_least}") } else { format!("at most {}", at_most.unwrap_or_default()) };
+            let wanted = if few {
+                format!("at least {at_least}")
+            } else {
+                format!("at most {}", at_most.unwrap_or_default())
+            };
             let told: Vec<_> = group.iter().take(5).map(|index| short(scope, *index)).collect();
             outcome.findings.push(Finding {
                 because: format!("there are {} of {}, not {wanted}", group.len(), of.in_words()),
@@ -130,14 +134,21 @@ pub(super) fn before(scope: &Scope<'_>, each: &Pattern, needs: &Pattern, same: S
     outcome
 }
 
-pub(super) fn after(scope: &Scope<'_>, each: &Pattern, needs: &Pattern, same: Same, within_step: bool) -> Outcome {
+pub(super) fn after(
+    scope: &Scope<'_>,
+    each: &Pattern,
+    needs: &Pattern,
+    same: Same,
+    within_step: bool,
+) -> Outcome {
     let mut outcome = Outcome::default();
     let needed: Vec<usize> = scope.fitting(needs).collect();
     for index in scope.fitting(each) {
         outcome.applies = true;
         let key = same.key(scope, index);
         let end = if within_step { scope.end_of_step(index) } else { scope.range.end };
-        let found = needed.iter().find(|after| **after > index && **after < end && same.key(scope, **after) == key);
+        let found =
+            needed.iter().find(|after| **after > index && **after < end && same.key(scope, **after) == key);
         match found {
             Some(after) => outcome.seen.extend([index, *after]),
             None => outcome.findings.push(Finding {
@@ -171,7 +182,9 @@ pub(super) fn not_after(
         }
         let key = same.key(scope, index);
         let end = if within_step { scope.end_of_step(index) } else { scope.range.end };
-        let follow = unwanted.iter().filter(|after| **after > index && **after < end && same.key(scope, **after) == key);
+        let follow = unwanted
+            .iter()
+            .filter(|after| **after > index && **after < end && same.key(scope, **after) == key);
         let follow: Vec<usize> = follow.copied().collect();
         if follow.len() > grace {
             told = end;
@@ -203,7 +216,8 @@ pub(super) fn between(
             outcome.seen.push(index);
             continue;
         };
-        let is_between = |other: &&usize| **other > index && **other < *next && same.key(scope, **other) == key;
+        let is_between =
+            |other: &&usize| **other > index && **other < *next && same.key(scope, **other) == key;
         match needed.iter().find(is_between) {
             Some(other) => outcome.seen.extend([index, *other, *next]),
             None => outcome.findings.push(Finding {

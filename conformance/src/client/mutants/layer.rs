@@ -148,7 +148,9 @@ impl Front {
     fn meant(&self, recorded: &Recorded) -> Vec<&Change> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let mut meant = Vec::new();
-        for (index, change) in self.changes.iter().enumerate().filter(|(_, change)| change.when.fits_request(recorded)) {
+        for (index, change) in
+            self.changes.iter().enumerate().filter(|(_, change)| change.when.fits_request(recorded))
+        {
             let count = memory.counts.entry(index).or_default();
             *count += 1;
             if *count > change.after && change.times.is_none_or(|times| *count <= change.after + times) {
@@ -159,7 +161,9 @@ impl Front {
     }
 
     fn change(&self, change: &Change, message: &mut Message, recorded: &Recorded) {
-        message.headers.retain(|(name, _)| !change.drop_header.iter().any(|drop| drop.eq_ignore_ascii_case(name)));
+        message
+            .headers
+            .retain(|(name, _)| !change.drop_header.iter().any(|drop| drop.eq_ignore_ascii_case(name)));
         for (name, value) in &change.set_header {
             message.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
             message.headers.push((name.clone(), value.clone()));
@@ -185,12 +189,12 @@ impl Front {
         if let Some(body) = &change.body {
             message.body.clone_from(body);
         }
-        if !change.body_remove.is_empty() || !change.body_set.is_empty() {
-            if let Ok(mut json) = serde_json::from_str::<Value>(&message.body) {
-                change.body_remove.iter().for_each(|pointer| edit::remove(&mut json, pointer));
-                edit::set(&mut json, &change.body_set);
-                message.body = json.to_string();
-            }
+        if (!change.body_remove.is_empty() || !change.body_set.is_empty())
+            && let Ok(mut json) = serde_json::from_str::<Value>(&message.body)
+        {
+            change.body_remove.iter().for_each(|pointer| edit::remove(&mut json, pointer));
+            edit::set(&mut json, &change.body_set);
+            message.body = json.to_string();
         }
         for (from, to) in &change.in_body {
             message.body = message.body.replace(from.as_str(), to);

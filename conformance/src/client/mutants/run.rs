@@ -93,7 +93,8 @@ pub async fn run(
     let next = Arc::new(AtomicUsize::new(0));
     let (sender, mut receiver) = mpsc::channel(16);
     for _ in 0..jobs.clamp(1, mutants.len().max(1)) {
-        let (written, mutants, next, sender) = (written.clone(), mutants.clone(), next.clone(), sender.clone());
+        let (written, mutants, next, sender) =
+            (written.clone(), mutants.clone(), next.clone(), sender.clone());
         tokio::spawn(async move {
             while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if sender.send(row(&written, mutant).await).await.is_err() {

@@ -80,7 +80,10 @@ pub(super) struct Answer(pub(super) Vec<u8>);
 impl Answer {
     /// One without a body.
     pub(super) fn bare(status: u16) -> Self {
-        Self(format!("HTTP/1.1 {status} Made Up\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into_bytes())
+        Self(
+            format!("HTTP/1.1 {status} Made Up\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                .into_bytes(),
+        )
     }
 
     pub(super) fn status(&self) -> Option<u16> {
