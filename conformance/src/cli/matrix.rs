@@ -18,8 +18,9 @@ const SELECT_HELP: &str = "\
 Run only the cells that the expression takes
 
 NAME=PATTERN or NAME!=PATTERN, joined by & (and), | (or), ! (not) and parentheses; * in a pattern stands for any \
-characters. Names: id, kind (matrix, sequence, refusal, credentials), setting, auth, method, profile, scenario, and \
-the options create, update, disable, deprovision, rule-deletion (on, off) and remove-action (delete, disable). \
+characters. Names: id, kind (matrix, sequence, refusal, credentials, rest, \
+fault), setting, auth, method, profile, scenario, fault (as in reset or status-503), operation (of a fault: look-up, read, \
+create, update, disable, enable, delete, remove-by-disable, read-back), times (of a fault: once, always), and the options create, update, disable, deprovision, rule-deletion (on, off) and remove-action (delete, disable). \
 Example: 'profile=no-partial-update & scenario=left-scope & !method=put'";
 
 /// Ids and jitter follow from it.
@@ -68,6 +69,8 @@ impl Matrix {
         ending.with("cells", count(&[Kind::Matrix, Kind::Sequence]));
         ending.with("refusals", count(&[Kind::Refusal]));
         ending.with("wrongCredentials", count(&[Kind::Credentials]));
+        ending.with("faults", count(&[Kind::Fault]));
+        ending.with("tenRunsInARow", count(&[Kind::Rest]));
         if !self.reporting.json {
             let table = match self.table {
                 Table::All => format!("{}\n", table::tables(&cells, &results)),

@@ -37,6 +37,20 @@ fn profile(name: &str) -> Result<Profile, String> {
     Profile::builtin(name).ok_or_else(|| format!("the mock has no profile `{name}`"))
 }
 
+/// Makes an account a member of a group, and the group where there is none.
+fn join(application: &Application, group: &str, id: &str) -> bool {
+    let member = json!({ "value": id });
+    let known = application.groups().into_iter().find(|known| known["displayName"] == group);
+    match known.as_ref().and_then(|known| known["id"].as_str()) {
+        Some(known) => application.edit("Group", known, |group| {
+            if let Some(members) = group.entry("members").or_insert_with(|| json!([])).as_array_mut() {
+                members.push(member);
+            }
+        }),
+        None => application.seed("Group", json!({ "displayName": group, "members": [member] })).is_some(),
+    }
+}
+
 /// Where the cells' files go: memory where the system offers it, because no cell is about the disk.
 fn room() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
@@ -153,6 +167,7 @@ impl Stage {
                 Edit::Deactivate => application.edit_user(id, |user: &mut Map<String, Value>| {
                     user.insert("active".to_owned(), Value::Bool(false));
                 }),
+                Edit::Join(group) => join(application, group, id),
                 Edit::Decorate => application.edit_user(id, |user: &mut Map<String, Value>| {
                     user.insert("displayName".to_owned(), Value::String(DECORATION.to_owned()));
                 }),
@@ -161,15 +176,14 @@ impl Stage {
     }
 
     /// A fault from now on.
-    pub fn fault(&self, application: usize, rule: FaultRule) {
-        let mut fault = Fault::status(rule.status).times(rule.times);
-        if let Some(method) = rule.method {
-            fault = fault.method(method);
-        }
-        if rule.after_effect {
-            fault = fault.phase(Phase::AfterEffect);
-        }
+    ///
+    /// # Errors
+    /// In words, where the mock does not know such a rule.
+    pub fn fault(&self, application: usize, rule: FaultRule) -> Result<(), String> {
+        let fault: Fault =
+            rule.rule().parse().map_err(|error| format!("failed to read `{}`: {error}", rule.rule()))?;
         self.applications[application].add_fault(fault);
+        Ok(())
     }
 
     /// The applications take our credentials, or others only.
@@ -181,6 +195,16 @@ impl Stage {
         for application in &self.applications {
             application.set_auth(vec![if ours { accepted(self.auth) } else { wrong.clone() }]);
         }
+    }
+
+    /// The applications take the other authentication from now on, and only that; which one it is.
+    pub fn change_authentication(&mut self) -> Auth {
+        self.auth = match self.auth {
+            Auth::Basic => Auth::Bearer,
+            Auth::Bearer => Auth::Basic,
+        };
+        self.accept_credentials(true);
+        self.auth
     }
 
     /// Holds the nth request from now, before or after its effect.
@@ -200,6 +224,11 @@ impl Stage {
         let mut users = self.applications[application].users();
         users.retain(|user| user["id"] != stranger.as_str());
         users
+    }
+
+    /// The groups of an application.
+    pub fn groups(&self, application: usize) -> Vec<Value> {
+        self.applications[application].groups()
     }
 
     /// Whether the stranger's account is just as it was.
