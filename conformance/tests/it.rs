@@ -14,6 +14,8 @@ mod probe;
 mod reports;
 #[path = "it/sequences.rs"]
 mod sequences;
+#[path = "it/server.rs"]
+mod server;
 #[path = "it/wire.rs"]
 mod wire;
 #[path = "it/workspace.rs"]

@@ -46,6 +46,9 @@ fn step(text: &mut String, number: usize, step: &Step) {
     if let Some(value) = &step.content_type {
         line("header", &format!("Content-Type: {value}"));
     }
+    if let Some(pause) = step.pause {
+        line("after", &format!("{} ms", pause.as_millis()));
+    }
     if let Some(auth) = step.auth {
         line(
             "credentials",

@@ -75,6 +75,8 @@ pub struct StepText {
     #[serde(default)]
     headers: BTreeMap<String, String>,
     content_type: Option<String>,
+    /// Milliseconds.
+    pause: Option<u64>,
     auth: Option<WrongAuth>,
     #[serde(default)]
     unsupported: Vec<u16>,
@@ -315,6 +317,7 @@ impl StepText {
             query: templates(self.query.into_iter().map(|(name, value)| (name, value.text())).collect())?,
             headers: templates(self.headers.into_iter().collect())?,
             content_type: self.content_type,
+            pause: self.pause.map(std::time::Duration::from_millis),
             auth: self.auth,
             unsupported: self.unsupported,
             preparation: self.preparation.unwrap_or(implied),

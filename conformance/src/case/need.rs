@@ -8,6 +8,8 @@ use std::str::FromStr;
 pub enum Need {
     /// A feature of ServiceProviderConfig.
     Feature(Feature),
+    /// A member of ServiceProviderConfig that must be there and true; silence is no.
+    Says(String),
     /// A resource type, or an extension, or with a path an attribute of it.
     Schema {
         /// As in `User`, `EnterpriseUser`.
@@ -89,6 +91,13 @@ impl FromStr for Need {
         if let Some(feature) = Feature::ALL.into_iter().find(|feature| feature.as_str() == text) {
             return Ok(Self::Feature(feature));
         }
+        if let Some(member) = text.strip_prefix("says:") {
+            return if member.is_empty() {
+                Err(format!("need `{text}`: expected the name of a member after the colon"))
+            } else {
+                Ok(Self::Says(member.to_owned()))
+            };
+        }
         let (attribute, characteristic) = match text.split_once(':') {
             None => (text, None),
             Some((attribute, characteristic)) => {
@@ -123,6 +132,7 @@ impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Feature(feature) => f.write_str(feature.as_str()),
+            Self::Says(member) => write!(f, "says:{member}"),
             Self::Schema { name, path, characteristic } => {
                 f.write_str(name)?;
                 for part in path {
@@ -140,9 +150,14 @@ mod tests {
 
     #[test]
     fn needs_are_shown_as_written() {
-        for text in
-            ["patch", "change-password", "User", "User.name.givenName", "User.userName:caseExact=false"]
-        {
+        for text in [
+            "says:x",
+            "patch",
+            "change-password",
+            "User",
+            "User.name.givenName",
+            "User.userName:caseExact=false",
+        ] {
             assert_eq!(text.parse::<Need>().expect("a need").to_string(), text);
         }
         for text in ["ptach", "User.", "User:caseExact=false", "User.a.b.c", "User.a:caseExact", ""] {

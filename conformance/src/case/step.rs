@@ -16,6 +16,8 @@ pub struct Step {
     pub headers: Vec<(String, Template)>,
     /// `Content-Type` in place of `application/scim+json`.
     pub content_type: Option<String>,
+    /// Waited for before it is sent, so that times which a server writes can differ.
+    pub pause: Option<std::time::Duration>,
     /// In place of the right credentials.
     pub auth: Option<WrongAuth>,
     /// Statuses that say that the subject does not have this.

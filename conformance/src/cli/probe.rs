@@ -44,7 +44,7 @@ impl Probe {
         let client = self.access.client(&self.url)?;
         let blank = template(self.template.as_deref())?;
         let seed = self.seed.unwrap_or_else(any_seed);
-        let ending = self.reporting.open(client.redactor())?;
+        let ending = self.reporting.open(client.redactor().own_requests(blank.templates.get("user")))?;
         if let Some(file) = &self.out {
             // Found out now, not when everything has been tried.
             std::fs::OpenOptions::new()

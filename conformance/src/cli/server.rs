@@ -140,7 +140,7 @@ impl Server {
         let client = self.access.client(self.url.as_deref().unwrap_or_default())?;
         let blank = template(self.template.as_deref())?;
         let seed = self.choice.seed.unwrap_or_else(any_seed);
-        let ending = self.reporting.open(client.redactor())?;
+        let ending = self.reporting.open(client.redactor().own_requests(blank.templates.get("user")))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -19,7 +19,9 @@ pub(crate) fn each(value: &mut Value, pointer: &str, make: bool, act: &mut dyn F
     let name = token.replace("~1", "/").replace("~0", "~");
     match value {
         Value::Array(elements) if token == "*" => {
-            elements.iter_mut().for_each(|element| each(element, after, make, act))
+            for element in elements {
+                each(element, after, make, act);
+            }
         }
         Value::Array(elements) => {
             if let Some(element) = name.parse::<usize>().ok().and_then(|index| elements.get_mut(index)) {
@@ -27,7 +29,9 @@ pub(crate) fn each(value: &mut Value, pointer: &str, make: bool, act: &mut dyn F
             }
         }
         Value::Object(members) if token == "*" => {
-            members.values_mut().for_each(|member| each(member, after, make, act))
+            for member in members.values_mut() {
+                each(member, after, make, act);
+            }
         }
         Value::Object(members) => {
             let known = members.keys().find(|known| known.eq_ignore_ascii_case(&name)).cloned();

@@ -2,6 +2,8 @@
 //!
 //! One server for all of them: a mutant is at `/<slug>`, its mock an application of the same name.
 
+mod answers;
+
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -15,10 +17,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::mutants::edit;
-use crate::mutants::file::{Change, Instead, Mutant, Split};
+use crate::mutants::file::{Change, Mutant, Split};
+use crate::mutants::layer::answers::{
+    change_answer, each_resource, filled, made_up, replaced, resource_path,
+};
 use crate::mutants::operations;
 use crate::mutants::when::{Came, holds};
-use crate::server::facts::get;
 use crate::wire::client::{Answer, Client};
 
 /// A body that is larger is no part of any case.
@@ -102,7 +106,7 @@ async fn serve(State(layer): State<Arc<Layer>>, request: Request) -> Response<Bo
     let Some(front) = layer.front(slug) else { return plain(404, "no such mutant") };
     let Some(came) = came(&front, below, request).await else { return plain(400, "no such body") };
     match front.handle(&layer.http, came).await {
-        Ok(answer) => front.send(answer),
+        Ok(answer) => Front::send(answer),
         Err(problem) => plain(502, &problem),
     }
 }
@@ -177,7 +181,7 @@ impl Front {
         }
         self.later(&came, &mut answer);
         for change in meant.iter().map(changes_of) {
-            self.afterwards(http, change, resource.as_deref()).await?;
+            self.afterwards(http, change, resource.as_deref(), &came).await?;
         }
         Ok(answer)
     }
@@ -237,7 +241,14 @@ impl Front {
             if change.selects.is_some() { self.current(http, &request.path).await?.json } else { None };
         let edits_body =
             change.body_remove.is_some() || !change.body_set.is_empty() || !change.in_filter.is_empty();
-        let edits_operations = operations::asks(change) || change.order.is_some() || change.only.is_some();
+        let edits_operations = operations::asks(change)
+            || change.order.is_some()
+            || change.only.is_some()
+            || change.selects.is_some()
+            || change.operation.is_some()
+            || change.set_op.is_some()
+            || change.set_value.is_some()
+            || change.set_operation_path.is_some();
         let Some(json) = request.json.as_mut().filter(|_| edits_body || edits_operations) else {
             return Ok(());
         };
@@ -338,7 +349,7 @@ impl Front {
         let mut url = format!("{}{}", self.upstream, request.path);
         for (index, (name, value)) in request.query.iter().enumerate() {
             let lead = if index == 0 { '?' } else { '&' };
-            append!(url, "{lead}{}={}", Client::segment(name), Client::segment(value));
+            append!(url, "{lead}{}={}", Client::value(name), Client::value(value));
         }
         let method =
             reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
@@ -420,22 +431,25 @@ impl Front {
         http: &reqwest::Client,
         change: &Change,
         resource: Option<&str>,
+        came: &Came,
     ) -> Result<(), String> {
         let Some(resource) = resource else { return Ok(()) };
-        let id = resource.rsplit('/').next().unwrap_or_default();
         let mut lines = Vec::new();
         if change.then_delete {
             lines.push(format!("DELETE {resource}"));
         }
-        lines.extend(
-            change.then_send.as_ref().map(|line| line.replace("{id}", id).replace("{path}", resource)),
-        );
+        lines.extend(change.then_send.as_ref().map(|line| filled(line, resource, came)));
         for line in lines {
-            let Some((method, path)) = line.split_once(' ') else { continue };
+            let mut parts = line.splitn(3, ' ');
+            let (Some(method), Some(path)) = (parts.next(), parts.next()) else { continue };
             let request = Came {
                 method: method.to_owned(),
                 path: path.to_owned(),
-                headers: vec![("authorization".to_owned(), self.authorization.clone())],
+                headers: vec![
+                    ("authorization".to_owned(), self.authorization.clone()),
+                    ("content-type".to_owned(), "application/scim+json".to_owned()),
+                ],
+                text: parts.next().unwrap_or_default().to_owned(),
                 ..Came::default()
             };
             self.fetch(http, &request).await?;
@@ -443,7 +457,7 @@ impl Front {
         Ok(())
     }
 
-    fn send(&self, answer: Answer) -> Response<Body> {
+    fn send(answer: Answer) -> Response<Body> {
         let mut response = Response::new(Body::from(answer.text));
         *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
         for (name, value) in answer.headers {
@@ -453,131 +467,4 @@ impl Front {
         }
         response
     }
-}
-
-fn replaced(filter: &str, change: &Change) -> String {
-    let mut text = filter.to_owned();
-    for (from, to) in &change.in_filter {
-        let (lower, wanted) = (text.to_ascii_lowercase(), from.to_ascii_lowercase());
-        let mut changed = String::with_capacity(text.len());
-        let mut start = 0;
-        for (at, _) in lower.match_indices(&wanted) {
-            changed.push_str(&text[start..at]);
-            changed.push_str(to);
-            start = at + wanted.len();
-        }
-        changed.push_str(&text[start..]);
-        text = changed;
-    }
-    text
-}
-
-fn made_up(instead: &Instead) -> Answer {
-    let text = instead.body.clone().unwrap_or_default();
-    let media_type = instead.media_type.clone().unwrap_or_else(|| "application/scim+json".to_owned());
-    let headers = if text.is_empty() { Vec::new() } else { vec![("content-type".to_owned(), media_type)] };
-    Answer { status: instead.status, headers, json: serde_json::from_str(&text).ok(), text }
-}
-
-/// The resource that a request is about: its path, or of a creation the one that was made.
-fn resource_path(came: &Came, answer: &Answer) -> Option<String> {
-    let segments: Vec<_> = came.path.trim_matches('/').split('/').collect();
-    match (came.method.as_str(), segments.as_slice()) {
-        ("POST", [endpoint]) => {
-            let id = get(answer.json.as_ref()?, "id")?.as_str()?;
-            Some(format!("/{endpoint}/{id}"))
-        }
-        (_, [endpoint, id]) if !id.starts_with('.') => Some(format!("/{endpoint}/{id}")),
-        _ => None,
-    }
-}
-
-/// Every resource that a body shows, with its path.
-fn each_resource(came: &Came, body: &mut Value, act: &mut dyn FnMut(&str, &mut Value)) {
-    let endpoint = came.path.trim_matches('/').split('/').next().unwrap_or_default().to_owned();
-    let path = |resource: &Value| {
-        let id = get(resource, "id")?.as_str()?.to_owned();
-        Some(format!("/{endpoint}/{id}"))
-    };
-    if let Some(path) = path(body) {
-        act(&path, body);
-        return;
-    }
-    edit::each(body, "/Resources/*", false, &mut |resource| {
-        if let Some(path) = path(resource) {
-            act(&path, resource);
-        }
-    });
-}
-
-fn change_answer(change: &Change, came: &Came, answer: &mut Answer) {
-    if let Some(status) = change.set_status {
-        answer.status = status;
-    }
-    if let Some(name) = &change.drop_answer_header {
-        answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-    }
-    for (name, value) in &change.set_answer_header {
-        answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        answer.headers.push((name.clone(), value.clone()));
-    }
-    if let Some(json) = &mut answer.json {
-        edit::answer(change, json, came.json.as_ref());
-        if let Some(attribute) = &change.case_exact {
-            exact(attribute, came, json);
-        }
-        answer.text = json.to_string();
-    }
-    if change.empty {
-        answer.text.clear();
-        answer.json = None;
-    }
-    if let Some(text) = &change.text {
-        answer.text.clone_from(text);
-        answer.json = serde_json::from_str(text).ok();
-    }
-    for (from, to) in &change.in_text {
-        answer.text = answer.text.replace(from, to);
-        answer.json = serde_json::from_str(&answer.text).ok();
-        for (_, value) in &mut answer.headers {
-            *value = value.replace(from, to);
-        }
-    }
-}
-
-/// Leaves out of a list what fits the filter's text only without case.
-fn exact(attribute: &str, came: &Came, body: &mut Value) {
-    let filter = came
-        .parameter("filter")
-        .or_else(|| came.json.as_ref().and_then(|json| get(json, "filter")?.as_str()))
-        .unwrap_or_default();
-    let Some(at) = filter.to_lowercase().find(&attribute.to_lowercase()) else { return };
-    let mut parts = filter[at + attribute.len()..].splitn(2, '"');
-    let operator = parts.next().unwrap_or_default().trim().to_lowercase();
-    let Some(text) = parts.next().and_then(|rest| rest.split('"').next()) else { return };
-    let fits = |value: &str| match operator.as_str() {
-        "co" => value.contains(text),
-        "sw" => value.starts_with(text),
-        "ew" => value.ends_with(text),
-        _ => value == text,
-    };
-    let pointer = format!("/{}", attribute.replace('.', "/"));
-    let several = format!("/{}", attribute.replace('.', "/*/"));
-    let mut left_out = 0;
-    edit::each(body, "/Resources", false, &mut |place| {
-        if let Value::Array(resources) = place {
-            let before = resources.len();
-            resources.retain(|resource| {
-                let reached = crate::server::same::reach(resource, &pointer)
-                    .into_iter()
-                    .chain(crate::server::same::reach(resource, &several));
-                let texts: Vec<_> = reached.filter_map(|(_, value)| value?.as_str()).collect();
-                texts.is_empty() || texts.into_iter().any(fits)
-            });
-            left_out = before - resources.len();
-        }
-    });
-    edit::each(body, "/totalResults", false, &mut |total| {
-        *total = json!(total.as_u64().unwrap_or_default().saturating_sub(left_out as u64));
-    });
 }

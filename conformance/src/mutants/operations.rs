@@ -159,14 +159,15 @@ fn one(change: &Change, operation: &Value, current: Option<&Value>, changed: &mu
                 kept.cloned().into_iter().collect()
             });
         }
-        Some(OperationEdit::ClearFirst) => match path {
-            Some(path) => changed.push(json!({ "op": "remove", "path": path.attribute })),
-            None => {
+        Some(OperationEdit::ClearFirst) => {
+            if let Some(path) = path {
+                changed.push(json!({ "op": "remove", "path": path.attribute }));
+            } else {
                 let names = get(&operation, "value").and_then(Value::as_object).map(Map::keys);
                 changed
                     .extend(names.into_iter().flatten().map(|name| json!({ "op": "remove", "path": name })));
             }
-        },
+        }
         Some(OperationEdit::LowerValue) => {
             if let Some(value) = operation.get_mut("value") {
                 lower(value);

@@ -62,10 +62,9 @@ impl KillTable {
         for row in &rows {
             for case in &row.failed {
                 // Where only the named cases are played, only those count.
-                if played == Played::All || row.mutant.found_by.contains(case) {
-                    if let Some(killed) = must.get_mut(case) {
-                        killed.push(row.mutant.slug.clone());
-                    }
+                let counts = played == Played::All || row.mutant.found_by.contains(case);
+                if let Some(killed) = must.get_mut(case).filter(|_| counts) {
+                    killed.push(row.mutant.slug.clone());
                 }
             }
             unknown.extend(row.mutant.found_by.iter().filter(|case| !ids.contains(case.as_str())).cloned());

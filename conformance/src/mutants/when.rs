@@ -44,9 +44,8 @@ pub(crate) fn holds(change: &Change, came: &Came) -> bool {
         || change.method.iter().any(|method| method.eq_ignore_ascii_case(&came.method));
     let path = change.path.as_deref().is_none_or(|pattern| fits(pattern, &came.path));
     let query = change.query.as_deref().is_none_or(|name| {
-        came.parameter(name).is_some_and(|value| {
-            change.query_has.as_deref().is_none_or(|part| value.to_lowercase().contains(&part.to_lowercase()))
-        })
+        came.parameter(name)
+            .is_some_and(|value| change.query_has.as_deref().is_none_or(|part| value.contains(part)))
     });
     let header = change.header.as_deref().is_none_or(|name| {
         came.header(name)
@@ -63,6 +62,7 @@ pub(crate) fn holds(change: &Change, came: &Came) -> bool {
 
 /// `*` is one segment, a last `**` any rest.
 fn fits(pattern: &str, path: &str) -> bool {
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let mut segments = path.split('/');
     for part in pattern.split('/') {
         match (part, segments.next()) {
@@ -98,7 +98,7 @@ mod tests {
             "method = [\"patch\"]",
             "path = \"/Users/*\"",
             "path = \"/Users/**\"",
-            "query = \"attributes\"\nquery-has = \"USER\"",
+            "query = \"attributes\"\nquery-has = \"user\"",
             "header = \"If-Match\"\nheader-has = \"W/\"",
             "without-header = \"Authorization\"",
             "op = \"add\"\ntarget = \"simple\"\nattribute = \"emails\"\nvalue = \"array\"",

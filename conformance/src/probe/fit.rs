@@ -20,7 +20,7 @@ use crate::server::facts::{Blank, Facts};
 use crate::wire::client::{Client, Credentials, Manners};
 
 /// So many profiles are tried at most.
-const MOST_TRIES: usize = 2_000;
+const MOST_TRIES: usize = 1_200;
 
 /// A profile, and how well it does.
 #[derive(Debug, Clone)]

@@ -5,12 +5,13 @@
 
 mod case;
 mod escape;
+mod points;
 mod rest;
 
 use base64::Engine;
 use sha2::{Digest, Sha256};
 
-use self::escape::{attribute, inline};
+use self::escape::inline;
 use super::{CaseResult, Report, Verdict, plain, words};
 
 const STYLE: &str = include_str!("html/page.css");
@@ -20,8 +21,6 @@ const SCRIPT: &str = include_str!("html/page.js");
 const TOLD: usize = 1_000;
 /// Characters of all transcripts together.
 const TRANSCRIPTS: usize = 8_000_000;
-/// Points of what to mend that are shown at once.
-const POINTS: usize = 8;
 
 /// The page.
 pub fn write(report: &Report) -> String {
@@ -36,7 +35,7 @@ pub fn write(report: &Report) -> String {
     page.push_str("<main id=\"main\">\n");
     verdict(&mut page, report);
     stale(&mut page, report);
-    points(&mut page, report);
+    points::write(&mut page, report);
     toolbar(&mut page, report);
     details(&mut page, report, &told, left_over.len());
     rest::write(&mut page, report, &quiet);
@@ -122,7 +121,7 @@ fn headline(report: &Report) -> (String, &'static str, String) {
             }
         ),
     };
-    (format!("All of {} passed", words::count(judged - summary.known, noun)), "pass", known)
+    (format!("All {} passed", words::count(judged - summary.known, noun)), "pass", known)
 }
 
 fn verdict(page: &mut String, report: &Report) {
@@ -164,6 +163,7 @@ fn bar(page: &mut String, report: &Report) {
     for (class, word, count) in
         parts.iter().filter(|(class, _, count)| *count > 0 || matches!(*class, "fail" | "pass"))
     {
+        let class = if *count > 0 { class } else { "none" };
         append!(*page, "<li class=\"{class}\"><b>{}</b> {word}</li>", plain::number(*count));
     }
     page.push_str("</ul>\n");
@@ -178,85 +178,6 @@ fn stale(page: &mut String, report: &Report) {
         append!(*page, "<li>{}</li>", inline(stale));
     }
     page.push_str("</ul></section>\n");
-}
-
-/// One thing to do, and the cases that it mends.
-struct Point<'a> {
-    mend: &'a str,
-    subject: String,
-    cases: Vec<&'a CaseResult>,
-}
-
-fn points(page: &mut String, report: &Report) {
-    let mut points: Vec<Point<'_>> = Vec::new();
-    let broken = |case: &&CaseResult| case.verdict != Verdict::Error;
-    for case in words::by_importance(&report.cases).into_iter().filter(broken) {
-        let mend = case.mend.as_deref().or(case.because.as_deref()).unwrap_or(&case.title);
-        let subject = words::subject(case).1;
-        // In what is wholly broken there is no telling what comes first.
-        let enough = points.len() >= TOLD;
-        match points.iter_mut().find(|point| point.mend == mend && point.subject == subject) {
-            Some(point) => point.cases.push(case),
-            None if enough => {}
-            None => points.push(Point { mend, subject, cases: vec![case] }),
-        }
-    }
-    if points.is_empty() {
-        return;
-    }
-    let all_say_how = points.iter().all(|point| point.cases.iter().all(|case| case.mend.is_some()));
-    append!(
-        *page,
-        "<section class=\"points\" aria-labelledby=\"points\"><h2 id=\"points\">{}</h2>\n<ol>",
-        if all_say_how { "What to mend, in this order" } else { "What is wrong, the most important first" }
-    );
-    let (first, more) = points.split_at(points.len().min(POINTS));
-    for it in first {
-        point(page, it);
-    }
-    page.push_str("</ol>\n");
-    if !more.is_empty() {
-        append!(
-            *page,
-            "<details class=\"more\"><summary>{}</summary><ol start=\"{}\">",
-            words::count(more.len(), "further point"),
-            first.len() + 1
-        );
-        for it in more {
-            point(page, it);
-        }
-        page.push_str("</ol></details>\n");
-    }
-    page.push_str("</section>\n");
-}
-
-fn point(page: &mut String, Point { mend, subject, cases }: &Point<'_>) {
-    let level = cases.first().map(|case| case.level);
-    let class = if cases.iter().any(|case| case.verdict == Verdict::Fail) { "fail" } else { "warn" };
-    append!(*page, "<li><p class=\"mend\">{}</p>", escape::prose(mend));
-    let because = cases.first().and_then(|case| case.because.as_deref()).filter(|because| because != mend);
-    if let Some(because) = because {
-        let now = if cases.len() > 1 { "For instance" } else { "Now" };
-        append!(*page, "<p class=\"why\">{now}: {}</p>", escape::prose(&plain::cut(because, 400)));
-    }
-    page.push_str("<p class=\"about\">");
-    if let Some(level) = level {
-        append!(*page, "<span class=\"badge {class}\">{}</span> ", words::level(level));
-    }
-    append!(*page, "{} · ", inline(subject));
-    for (at, case) in cases.iter().take(5).enumerate() {
-        let separator = if at == 0 { "" } else { ", " };
-        append!(
-            *page,
-            "{separator}<a href=\"#{}\">{}</a>",
-            attribute(&escape::fragment(&case.id)),
-            escape::prose(&case.title)
-        );
-    }
-    if let Some(more) = cases.len().checked_sub(5).filter(|more| *more > 0) {
-        append!(*page, " and {} more", plain::number(more));
-    }
-    page.push_str("</p></li>\n");
 }
 
 /// What filters; shown by the script, since it does nothing without.

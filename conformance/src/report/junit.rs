@@ -102,9 +102,12 @@ fn description(report: &Report, case: &CaseResult) -> String {
     if let Some(mend) = &case.mend {
         append!(text, "mend: {}\n", plain::one_line(mend));
     }
-    for (name, value) in [("expected", &case.expected), ("got", &case.actual)] {
-        if !value.is_null() {
-            append!(text, "{name}: {}\n", plain::pretty(value, VALUE));
+    for (what, expected, actual) in plain::pairs(&case.expected, &case.actual) {
+        let what = what.map_or_else(String::new, |what| format!(" ({})", plain::one_line(&what)));
+        for (name, value) in [("expected", expected), ("got", actual)] {
+            if !(value.is_null() && what.is_empty()) {
+                append!(text, "{name}{what}: {}\n", plain::pretty(value, VALUE));
+            }
         }
     }
     for exchange in &case.exchanges {

@@ -127,9 +127,12 @@ fn section(case: &CaseResult) -> String {
 fn details(report: &Report, case: &CaseResult) -> String {
     let mut text = format!("<details><summary>{}</summary>\n\n", html(&case.id));
     append!(text, "{}\n\n", prose(&case.requirement));
-    for (name, value) in [("Expected", &case.expected), ("Got", &case.actual)] {
-        if !value.is_null() {
-            append!(text, "{name}:\n{}\n", fenced(value));
+    for (what, expected, actual) in plain::pairs(&case.expected, &case.actual) {
+        let what = what.map_or_else(String::new, |what| format!(", {}", code(&what)));
+        for (name, value) in [("Expected", expected), ("Got", actual)] {
+            if !(value.is_null() && what.is_empty()) {
+                append!(text, "{name}{what}:\n{}\n", fenced(value));
+            }
         }
     }
     for exchange in &case.exchanges {

@@ -66,19 +66,44 @@ pub fn pretty(value: &Value, most: usize) -> String {
     format!("{}\n… {} characters more", lines(&cut(&text, most)), total - most)
 }
 
-/// What was expected and what came, side by side: member by member where both are objects of the same members.
-pub fn pairs<'a>(expected: &'a Value, actual: &'a Value) -> Vec<(Option<&'a str>, &'a Value, &'a Value)> {
-    if let (Value::Object(expected), Value::Object(actual)) = (expected, actual)
-        && !expected.is_empty()
-        && expected.len() == actual.len()
-        && expected.keys().all(|key| actual.contains_key(key))
-    {
-        return expected
-            .iter()
-            .filter_map(|(key, wanted)| Some((Some(key.as_str()), wanted, actual.get(key)?)))
-            .collect();
+/// What was expected and what came, side by side: member by member where both are objects of the same members,
+/// element by element where both are lists that say what they are about (`what`, perhaps `step`, and `value`).
+pub fn pairs<'a>(expected: &'a Value, actual: &'a Value) -> Vec<(Option<String>, &'a Value, &'a Value)> {
+    match (expected, actual) {
+        (Value::Object(wanted), Value::Object(got))
+            if !wanted.is_empty()
+                && wanted.len() == got.len()
+                && wanted.keys().all(|key| got.contains_key(key)) =>
+        {
+            wanted
+                .iter()
+                .filter_map(|(key, wanted)| Some((Some(key.clone()), wanted, got.get(key)?)))
+                .collect()
+        }
+        (Value::Array(wanted), Value::Array(got))
+            if !wanted.is_empty()
+                && wanted.len() == got.len()
+                && wanted
+                    .iter()
+                    .zip(got)
+                    .all(|(wanted, got)| about(wanted).is_some() && about(wanted) == about(got)) =>
+        {
+            wanted
+                .iter()
+                .zip(got)
+                .map(|(wanted, got)| (about(wanted), &wanted["value"], &got["value"]))
+                .collect()
+        }
+        _ => vec![(None, expected, actual)],
     }
-    vec![(None, expected, actual)]
+}
+
+/// What an element says that it is about.
+fn about(element: &Value) -> Option<String> {
+    element.get("value")?;
+    let what = element.get("what")?.as_str()?;
+    let step = element.get("step").and_then(Value::as_str).filter(|step| !step.is_empty());
+    Some(step.map_or_else(|| what.to_owned(), |step| format!("{step}: {what}")))
 }
 
 /// A number with its thousands apart.
@@ -123,6 +148,21 @@ mod tests {
         assert_eq!(cut("abc", 0), "…");
         assert_eq!(value(&json!({"a": "b"}), 100), r#"{"a":"b"}"#);
         assert_eq!(pretty(&json!("abcdef"), 3), "ab…\n… 3 characters more");
+    }
+
+    #[test]
+    fn what_belongs_together_stands_together() {
+        let side =
+            |value: Value| json!([{ "step": "read ada", "what": "/active", "value": value, "why": "…" }]);
+        let (expected, actual) = (side(json!(true)), side(Value::Null));
+        assert_eq!(
+            pairs(&expected, &actual),
+            [(Some("read ada: /active".to_owned()), &json!(true), &Value::Null)]
+        );
+        let (expected, actual) = (json!({ "a": 1 }), json!({ "a": 2 }));
+        assert_eq!(pairs(&expected, &actual), [(Some("a".to_owned()), &json!(1), &json!(2))]);
+        let (expected, actual) = (json!([1]), side(json!(1)));
+        assert_eq!(pairs(&expected, &actual), [(None, &expected, &actual)]);
     }
 
     #[test]

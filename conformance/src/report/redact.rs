@@ -36,6 +36,8 @@ pub struct Redactor {
     secrets: BTreeSet<String>,
     made_up: BTreeSet<String>,
     people: bool,
+    /// Requests are the harness's own; what is real of what it sends.
+    own_requests: Option<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -50,8 +52,7 @@ impl Default for Redactor {
     }
 }
 
-/// What was taken out of a case, to be taken out of the rest of it too. Longest first, so that a text which holds
-/// another goes as a whole.
+/// What was taken out of a case, to be taken out of the rest of it too.
 #[derive(Default)]
 struct Found(Vec<String>);
 
@@ -64,12 +65,34 @@ impl Found {
             self.0.push(text.to_owned());
         }
     }
+
+    /// However it may be spelled: as it is, in a URL, in JSON. Longest first, so that a text which holds another goes
+    /// as a whole.
+    fn spelled(mut self) -> Vec<String> {
+        self.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        let mut all = Vec::new();
+        for secret in self.0 {
+            let in_json = serde_json::to_string(&secret).unwrap_or_default();
+            let in_json =
+                in_json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
+            let in_url = url::encode(&secret);
+            let in_form = in_url.replace("%20", "+");
+            let others = [in_json.to_owned(), in_url, in_form];
+            for spelled in others.into_iter().filter(|other| !other.is_empty() && *other != secret) {
+                if !all.contains(&spelled) {
+                    all.push(spelled);
+                }
+            }
+            all.push(secret);
+        }
+        all
+    }
 }
 
 impl Redactor {
     /// Takes out what stands where secrets stand, and people who were not made up.
     pub fn new() -> Self {
-        Self { secrets: BTreeSet::new(), made_up: BTreeSet::new(), people: true }
+        Self { secrets: BTreeSet::new(), made_up: BTreeSet::new(), people: true, own_requests: None }
     }
 
     /// This is a secret, wherever it stands: a token or a password that the harness was given.
@@ -88,6 +111,18 @@ impl Redactor {
         self
     }
 
+    /// The harness sends the requests, and whoever is in them it made up: save what is in `template`, which somebody
+    /// gave it to start from.
+    #[must_use]
+    pub fn own_requests(mut self, template: Option<&Value>) -> Self {
+        let mut real = BTreeSet::new();
+        if let Some(template) = template {
+            strings(template, &mut real);
+        }
+        self.own_requests = Some(real);
+        self
+    }
+
     /// Everybody in the report is made up: only secrets are taken out.
     #[must_use]
     pub fn nobody_is_real(mut self) -> Self {
@@ -97,7 +132,7 @@ impl Redactor {
 
     /// Takes everything out of a report that should not be in it.
     pub fn report(&self, report: &mut Report) {
-        let found = self.given();
+        let found = self.given().spelled();
         let subject = self.spell(&url::url(self, &report.subject, &mut Found::default()));
         report.subject = replace(&subject, &found);
         for fact in report.facts.values_mut().chain(&mut report.stale) {
@@ -114,6 +149,23 @@ impl Redactor {
         if bare && case.because.is_none() {
             return;
         }
+        let scoped = self.knowing_what_was_sent(&case.exchanges);
+        scoped.as_ref().unwrap_or(self).whole(case);
+    }
+
+    /// With what these requests say among what is made up; none where they may say anything.
+    fn knowing_what_was_sent(&self, exchanges: &[Exchange]) -> Option<Self> {
+        let real = self.own_requests.as_ref()?;
+        let mut sent = BTreeSet::new();
+        for exchange in exchanges {
+            strings(&exchange.request.body, &mut sent);
+        }
+        let mut scoped = self.clone();
+        scoped.made_up.extend(sent.into_iter().filter(|text| !real.contains(text)));
+        Some(scoped)
+    }
+
+    fn whole(&self, case: &mut CaseResult) {
         let mut found = self.given();
         for exchange in &mut case.exchanges {
             self.place_by_place(exchange, &mut found);
@@ -121,7 +173,7 @@ impl Redactor {
         for value in [&mut case.expected, &mut case.actual] {
             self.value(value, Place::default(), &mut found);
         }
-        found.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        let found = found.spelled();
         let everywhere = |text: &mut String| *text = replace(&self.spell(text), &found);
         case.exchanges.iter_mut().for_each(|exchange| each_text(exchange, &everywhere));
         for value in [&mut case.expected, &mut case.actual] {
@@ -134,10 +186,12 @@ impl Redactor {
 
     /// Takes everything out of one exchange that should not be in it.
     pub fn exchange(&self, exchange: &mut Exchange) {
+        let scoped = self.knowing_what_was_sent(std::slice::from_ref(exchange));
+        let scoped = scoped.as_ref().unwrap_or(self);
         let mut found = self.given();
-        self.place_by_place(exchange, &mut found);
-        found.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        each_text(exchange, &|text: &mut String| *text = replace(&self.spell(text), &found));
+        scoped.place_by_place(exchange, &mut found);
+        let found = found.spelled();
+        each_text(exchange, &|text: &mut String| *text = replace(&scoped.spell(text), &found));
     }
 
     fn given(&self) -> Found {
@@ -175,6 +229,9 @@ impl Redactor {
         let name = name.to_ascii_lowercase();
         if name == "authorization" || name == "proxy-authorization" {
             // The scheme stays: which one was sent is what some cases are about.
+            if ["bearer", "basic"].contains(&value.trim().to_ascii_lowercase().as_str()) {
+                return value.to_owned();
+            }
             let (scheme, secret) = value.split_once(' ').unwrap_or(("", value));
             found.note(secret.trim());
             return format!("{scheme} {REDACTED}").trim_start().to_owned();
@@ -234,6 +291,18 @@ impl Redactor {
     }
 }
 
+/// All strings of a value.
+fn strings(value: &Value, all: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => {
+            all.insert(text.clone());
+        }
+        Value::Array(elements) => elements.iter().for_each(|element| strings(element, all)),
+        Value::Object(members) => members.values().for_each(|member| strings(member, all)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// Calls for each text of an exchange.
 fn each_text(exchange: &mut Exchange, each: &dyn Fn(&mut String)) {
     each(&mut exchange.step);
@@ -266,18 +335,12 @@ fn each_string(value: &mut Value, each: &dyn Fn(&mut String)) {
     }
 }
 
-/// Takes out what was found, however it is spelled: as it is, in a URL, in JSON.
-fn replace(text: &str, found: &Found) -> String {
+/// Takes out what was found.
+fn replace(text: &str, found: &[String]) -> String {
     let mut text = text.to_owned();
-    for secret in &found.0 {
-        let in_json = serde_json::to_string(secret).unwrap_or_default();
-        let in_json = in_json.trim_matches('"');
-        let in_url = url::encode(secret);
-        let in_form = in_url.replace("%20", "+");
-        for spelled in [secret.as_str(), in_json, &in_url, &in_form] {
-            if !spelled.is_empty() && text.contains(spelled) {
-                text = text.replace(spelled, REDACTED);
-            }
+    for spelled in found {
+        if text.contains(spelled.as_str()) {
+            text = text.replace(spelled.as_str(), REDACTED);
         }
     }
     text

@@ -92,7 +92,7 @@ fn failure(text: &mut String, report: &Report, case: &CaseResult, paint: Paint) 
         line("why", because);
     }
     for (what, expected, actual) in plain::pairs(&case.expected, &case.actual) {
-        if let Some(what) = what {
+        if let Some(what) = &what {
             line("about", what);
         }
         for (name, value) in [("expected", expected), ("got", actual)] {

@@ -100,7 +100,7 @@ pub fn is_trouble(case: &CaseResult) -> bool {
 }
 
 /// How soon a case is to be looked at: failures of what is a MUST, then what broke, then warnings, then known ones.
-fn urgency(case: &CaseResult) -> (u8, Level) {
+pub fn urgency(case: &CaseResult) -> (u8, Level) {
     let rank = match (case.verdict, &case.known) {
         (Verdict::Fail, None) => 0,
         (Verdict::Error, _) => 1,
@@ -220,14 +220,18 @@ pub fn groups<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Vec<(Strin
 
 /// What can be said by `conformance explain`; none for what has no cases of its own.
 pub fn explain(report: &Report, case: &CaseResult) -> Option<String> {
-    ["server", "client"].contains(&report.suite.as_str()).then(|| format!("conformance explain {}", case.id))
+    ["server", "client", "matrix"]
+        .contains(&report.suite.as_str())
+        .then(|| format!("conformance explain {}", case.id))
 }
 
 /// The command line that runs the case alone.
 pub fn again(report: &Report, case: &CaseResult) -> String {
     let target = if report.subject.contains("://") { format!(" {}", report.subject) } else { String::new() };
     let seed = if report.seed == 0 { String::new() } else { format!(" --seed {}", report.seed) };
-    format!("conformance {}{target}{seed} --select 'id={}'", report.suite, case.id)
+    // A probe is one thing: its answers say something together.
+    let select = if report.suite == "probe" { String::new() } else { format!(" --select 'id={}'", case.id) };
+    format!("conformance {}{target}{seed}{select}", report.suite)
 }
 
 /// An exchange on one line.

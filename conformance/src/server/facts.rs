@@ -112,6 +112,14 @@ impl Facts {
                 (Feature::Cursor, None) => Met::No("cursor paging is not advertised".to_owned()),
                 (_, Some(true) | None) => Met::Yes,
             },
+            Need::Says(member) => {
+                let said = self.config.as_ref().and_then(|config| get(config, member)?.as_bool());
+                if said == Some(true) {
+                    Met::Yes
+                } else {
+                    Met::No(format!("ServiceProviderConfig does not say {member}"))
+                }
+            }
             Need::Schema { name, path, characteristic } => {
                 self.schema_met(name, path, characteristic.as_ref())
             }

@@ -1,13 +1,16 @@
 //! Whether an answer is what may come.
 
+mod value;
+
 use serde_json::{Value, json};
 
 use crate::case::expect::{
-    BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Kind, Listing, StatusSet,
+    BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Listing, StatusSet,
 };
 use crate::case::template::Unfilled;
 use crate::report::Level;
 use crate::server::facts::get;
+use crate::server::judge::value::{brief, cut, differing, has_schema, is, shown, text};
 use crate::server::memory::Memory;
 use crate::server::same::{includes, is_absent, reach, same};
 use crate::wire::client::Answer;
@@ -560,83 +563,4 @@ impl Judge<'_> {
         }
         Ok(misses)
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_lowercase)
-}
-
-fn shown(value: Option<&Value>) -> Value {
-    value.cloned().unwrap_or(Value::Null)
-}
-
-/// A value in a sentence.
-fn brief(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => "missing".to_owned(),
-        Some(value) => cut(&value.to_string()),
-    }
-}
-
-fn cut(text: &str) -> String {
-    const MOST: usize = 160;
-    match text.char_indices().nth(MOST) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
-}
-
-fn has_schema(body: &Value, urn: &str) -> bool {
-    let schemas = get(body, "schemas").and_then(Value::as_array);
-    schemas.is_some_and(|schemas| {
-        schemas.iter().filter_map(Value::as_str).any(|known| known.eq_ignore_ascii_case(urn))
-    })
-}
-
-/// The members in which two objects differ.
-fn differing(before: &Value, now: &Value) -> (Value, Value) {
-    let (Some(a), Some(b)) = (before.as_object(), now.as_object()) else {
-        return (before.clone(), now.clone());
-    };
-    let names: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
-    let null = Value::Null;
-    let differs = |name: &&&String| {
-        let (a, b) = (a.get(**name).unwrap_or(&null), b.get(**name).unwrap_or(&null));
-        !(same(a, b) || is_absent(Some(a)) && is_absent(Some(b)))
-    };
-    let side = |side: &serde_json::Map<String, Value>| {
-        names
-            .iter()
-            .filter(differs)
-            .map(|name| ((*name).clone(), side.get(*name).cloned().unwrap_or_default()))
-            .collect::<Value>()
-    };
-    (side(a), side(b))
-}
-
-fn is(kind: Kind, value: Option<&Value>) -> bool {
-    if kind == Kind::Absent || is_absent(value) {
-        return (kind == Kind::Absent && is_absent(value))
-            || (kind == Kind::Array && value.is_some_and(Value::is_array));
-    }
-    let Some(value) = value else { return false };
-    match kind {
-        Kind::Present => true,
-        Kind::Absent => false,
-        Kind::String => value.is_string(),
-        Kind::NonEmptyString => value.as_str().is_some_and(|text| !text.is_empty()),
-        Kind::Boolean => value.is_boolean(),
-        Kind::Integer => value.is_i64() || value.is_u64(),
-        Kind::Object => value.is_object(),
-        Kind::Array => value.is_array(),
-        Kind::DateTime => value.as_str().is_some_and(is_date_time),
-        Kind::Uri => value.as_str().is_some_and(|text| {
-            !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "<>\"{}|\\^`".contains(c))
-        }),
-    }
-}
-
-/// `xsd:dateTime` with a zone: `2026-05-04T10:00:00.5Z`, `…+02:00`.
-fn is_date_time(text: &str) -> bool {
-    text.contains(['T', 't']) && text.parse::<jiff::Timestamp>().is_ok()
 }

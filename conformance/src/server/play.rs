@@ -152,6 +152,9 @@ impl Player<'_> {
                     "no credentials were given, so wrong ones cannot be told".to_owned(),
                 ));
             }
+            if let Some(pause) = step.pause {
+                tokio::time::sleep(pause).await;
+            }
             self.step(step).await?;
         }
         Ok(())
@@ -317,6 +320,17 @@ impl Player<'_> {
                     Place::Of(_, Property::Path | Property::Location) | Place::Base => text,
                     _ => Client::segment(&text),
                 })?;
+                if !path.starts_with('/') && !self.stage.client.is_at_home(&path) {
+                    let miss = Miss {
+                        level: self.level,
+                        what: "location".to_owned(),
+                        expected: json!(format!("{}/…", self.stage.client.base())),
+                        actual: json!(path),
+                        why: format!("{path} is at another server, or no URL, so nothing is sent there"),
+                    };
+                    self.misses.push((step.action.label(), miss));
+                    return Err(End::Missed);
+                }
                 (method.as_str(), path, self.body(body, None)?, None)
             }
         };

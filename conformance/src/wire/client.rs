@@ -21,6 +21,10 @@ use crate::wire::exchange::{Exchange, Received, Sent};
 /// What a query value or a path segment may hold as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// What a path segment may hold as it is (RFC 3986 §3.3); a URN stays readable.
+const SEGMENT: &AsciiSet =
+    &PLAIN.remove(b':').remove(b'@').remove(b'!').remove(b'$').remove(b'*').remove(b',').remove(b'=');
+
 /// A body that is larger is cut off: no SCIM answer is.
 const MAX_BODY: usize = 64 << 20;
 
@@ -232,6 +236,16 @@ impl Client {
 
     /// Escapes a path segment.
     pub fn segment(text: &str) -> String {
+        utf8_percent_encode(text, SEGMENT).to_string()
+    }
+
+    /// Whether an absolute URL is at the subject's origin. Credentials are sent nowhere else.
+    pub fn is_at_home(&self, url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| url.origin() == self.0.base.origin())
+    }
+
+    /// Escapes a query value.
+    pub fn value(text: &str) -> String {
         utf8_percent_encode(text, PLAIN).to_string()
     }
 

@@ -62,7 +62,7 @@ fn any_profile_is_imitated() {
     let vocabulary = vocabulary();
     let switch = (0..vocabulary.len(), any::<prop::sample::Index>());
     let switches = prop::collection::vec(switch, 1..=4);
-    let cases = std::env::var("PROBE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24);
+    let cases = std::env::var("PROBE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(4);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&switches, |switches| {
         let mut profile = Profile::new("random", "").to_json();

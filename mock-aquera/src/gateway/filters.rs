@@ -3,7 +3,7 @@
 use scim::error::ScimType;
 use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, Operator};
 use scim::path::AttrPath;
-use scim::schema::SchemaSet;
+use scim::schema::{AttributeType, SchemaSet};
 
 use crate::problem::Problem;
 use crate::profile::{FilterCase, FilterRules, FilterSubset, UnsupportedFilter};
@@ -50,6 +50,9 @@ pub(super) fn take(text: &str, rules: &FilterRules, kinds: &[&Kind]) -> Result<T
             format!("{path} is never returned, and a filter would give it away"),
         ));
     }
+    if let Some(path) = without_order(&filter, kinds) {
+        return Err(Problem::BadFilter(format!("{path} has no order: gt, ge, lt and le cannot compare it")));
+    }
     if let Some(most) = rules.max_terms.map(|most| most.get() as usize)
         && filter.terms() > most
     {
@@ -84,6 +87,20 @@ fn unknown(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
         rest.iter().all(|kind| {
             let whole = AttrPath { sub: None, ..path.clone() };
             !kind.schemas.facts(path).known || kind.schemas.locate(&whole).is_none()
+        })
+    })
+}
+
+/// A path to a boolean or to bytes that a filter puts in order (RFC 7644 §3.4.2.2).
+fn without_order(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
+    use CompareOp::{Ge, Gt, Le, Lt};
+    let ordered = |operator| matches!(operator, Operator::Compare(Gt | Ge | Lt | Le));
+    let parts = filter.parts().into_iter().filter(|part| ordered(part.operator));
+    parts.filter_map(|part| part.path).map(std::borrow::Cow::into_owned).find(|path| {
+        kinds.iter().any(|kind| {
+            kind.schemas.locate(path).is_some_and(|found| {
+                matches!(found.leaf().kind, AttributeType::Boolean | AttributeType::Binary)
+            })
         })
     })
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::matrix::cell::Cell;
 use crate::matrix::run::{Difference, Played, Verdict};
+use crate::report::redact::REDACTED;
 use crate::report::words::ABOUT;
 use crate::report::{self, CaseResult, Level, Report, Spec};
 use crate::wire::exchange::{Exchange, Received, Sent};
@@ -76,7 +77,7 @@ fn exchange(journalled: &Value) -> Option<Exchange> {
         request: Sent {
             method: journalled.method,
             url: journalled.path,
-            headers: journalled.request_headers,
+            headers: journalled.request_headers.into_iter().map(credentials).collect(),
             body: journalled.request_body.unwrap_or_default(),
         },
         response: answered.then(|| Received {
@@ -89,10 +90,73 @@ fn exchange(journalled: &Value) -> Option<Exchange> {
     })
 }
 
+/// The journal keeps the scheme alone; here, what followed it is said to have been taken out.
+fn credentials((name, value): (String, String)) -> (String, String) {
+    let alone = name.eq_ignore_ascii_case("authorization") && !value.is_empty() && !value.contains(' ');
+    let value = if alone { format!("{value} {REDACTED}") } else { value };
+    (name, value)
+}
+
 /// The report of a run, as yet without what was chosen.
 pub fn report(cells: &[Cell], results: &[Played], took: Duration) -> Report {
     let cases = cells.iter().zip(results).map(|(cell, played)| case(cell, played)).collect();
     let mut report = Report::new("matrix", "provisioner", cases);
     report.milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::plain;
+
+    fn played(verdict: Verdict, exchanges: Vec<Value>) -> Played {
+        Played { verdict, last: None, exchanges }
+    }
+
+    fn difference(what: &str, expected: &str, actual: &str) -> Difference {
+        Difference { run: 2, what: what.into(), expected: expected.into(), actual: actual.into() }
+    }
+
+    #[test]
+    fn a_cell_that_fails_says_what_differs_and_shows_the_journal() {
+        let journalled = json!({
+            "seq": 3, "application": "default", "at": "2026-11-27T19:00:00Z", "took": 2_500,
+            "method": "PATCH", "path": "/scim/Users/1",
+            "requestHeaders": [["Authorization", "Bearer"]], "requestBody": { "Operations": [] },
+            "status": 501, "responseHeaders": [], "responseBody": { "status": "501" },
+            "operations": [], "downstream": [{ "operation": "partialUpdate", "target": "1", "accepted": false }],
+            "changes": [], "fault": null, "faults": ["status:501"], "dialects": [],
+        });
+        let mut cut_off = journalled.clone();
+        cut_off["status"] = json!(0);
+        let differences = vec![difference("exit code", "0", "1"), difference("summary: failed", "0", "1")];
+        let cell = Cell::all().into_iter().next().expect("a cell");
+        let case = case(&cell, &played(Verdict::Fail(differences), vec![journalled, cut_off]));
+        assert_eq!((case.id.as_str(), case.verdict), (cell.id().as_str(), report::Verdict::Fail));
+        let because = "run 2, exit code: expected 0, got 1, and one more difference";
+        assert_eq!(case.because.as_deref(), Some(because));
+        let pairs = plain::pairs(&case.expected, &case.actual);
+        assert_eq!(pairs[0], (Some("run 2, exit code".to_owned()), &json!("0"), &json!("1")));
+        let [exchange, cut_off] = case.exchanges.as_slice() else { panic!("{:?}", case.exchanges) };
+        assert_eq!(exchange.step, "downstream PartialUpdate refused, fault status:501");
+        assert_eq!((exchange.request.method.as_str(), exchange.milliseconds), ("PATCH", 2));
+        assert_eq!(exchange.response.as_ref().map(|answer| answer.status), Some(501));
+        assert_eq!(exchange.request.headers[0].1, "Bearer [redacted]");
+        assert_eq!((&cut_off.response, cut_off.error.is_some()), (&None, true));
+    }
+
+    #[test]
+    fn a_cell_that_breaks_says_so_and_one_that_passes_says_nothing() {
+        let cell = Cell::all().into_iter().next().expect("a cell");
+        let broken = case(&cell, &played(Verdict::Error("no socket".into()), Vec::new()));
+        assert_eq!((broken.verdict, broken.because.as_deref()), (report::Verdict::Error, Some("no socket")));
+        let passed = case(&cell, &played(Verdict::Pass, Vec::new()));
+        assert_eq!(
+            (passed.verdict, &passed.because, &passed.expected),
+            (report::Verdict::Pass, &None, &Value::Null)
+        );
+    }
 }

@@ -118,7 +118,7 @@ fn sides(page: &mut String, case: &CaseResult) {
     }
     for (what, expected, actual) in plain::pairs(&case.expected, &case.actual) {
         if let Some(what) = what {
-            append!(*page, "<h4>{}</h4>\n", inline(what));
+            append!(*page, "<h4>{}</h4>\n", inline(&what));
         }
         page.push_str("<div class=\"sides\">");
         for (name, class, value) in [("Expected", "wanted", expected), ("Got", "got", actual)] {

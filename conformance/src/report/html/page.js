@@ -95,6 +95,7 @@
     unfolded = !unfolded;
     unfold.textContent = unfolded ? "Fold all" : "Unfold all";
     for (const it of cases) if (!it.hidden && it.closest("#details")) it.open = unfolded;
+    for (const it of groups) if (!it.hidden && it.classList.contains("quiet")) it.open = unfolded;
   });
 
   // A link to a case opens it.

@@ -21,7 +21,7 @@ fn shards(report: &Report, of: usize) -> Vec<(String, Report)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, max_shrink_iters: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn shards_make_the_whole(of in 1_usize..15, reversed in any::<bool>()) {

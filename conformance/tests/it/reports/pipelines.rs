@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use conformance::report::json;
-use mock_aquera::{Auth, MockAquera, Profile};
+use mock_aquera::{Auth, MockAquera};
 
 const TOKEN: &str = "s3cr3t-token-of-the-test";
 
@@ -295,30 +295,57 @@ fn block_of_inputs(action: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Against a mock, once the program judges servers.
+/// A case that passes, and one that no server can pass.
+const CASES: &str = r#"
+[[case]]
+slug = "created-can-be-read"
+title = "what was created can be read"
+level = "must"
+requirement = "A user that was created is there."
+mend = "Keep it."
+needs = ["User"]
+[[case.step]]
+create = "User"
+as = "ada"
+[[case.step]]
+read = "ada"
+expect = [{ status = [200] }]
+
+[[case]]
+slug = "is-a-teapot"
+title = "a user that is not there is a teapot"
+level = "must"
+requirement = "Whoever asks for nobody is answered 418."
+mend = "Answer 418."
+needs = ["User"]
+[[case.step]]
+send = "GET /Users/nobody"
+expect = [{ status = [418] }]
+"#;
+
+/// Against a mock, with cases of its own.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_action_judges_a_server() {
-    let help =
-        Command::new(env!("CARGO_BIN_EXE_conformance")).args(["server", "--help"]).output().expect("it runs");
-    if !help.status.success() {
-        return;
+async fn servers_are_judged() {
+    let mock = MockAquera::builder().auth(Auth::bearer(TOKEN)).start().await.expect("a mock");
+    for (script, runner) in [github(), gitlab()] {
+        let folder = runner.path("cases/rfc7644/3.3");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("users.toml"), CASES).expect("a file");
+        let runner = runner
+            .set("CONFORMANCE_COMMAND", "server")
+            .set("CONFORMANCE_URL", mock.scim_url())
+            .set("CONFORMANCE_BEARER", TOKEN)
+            .set("CONFORMANCE_ARGUMENTS", "--cases=cases");
+        let output = runner.run("bash", &script);
+        assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+        let report = json::read(&runner.read("conformance-reports/report.json")).expect("a report");
+        let summary = report.summary;
+        assert_eq!((summary.pass, summary.fail, summary.error), (1, 1, 0), "{}", told(&output));
+        for file in ["report.json", "junit.xml", "report.html", "badge.svg"] {
+            let text = runner.read(&format!("conformance-reports/{file}"));
+            assert!(!text.is_empty() && !text.contains(TOKEN), "{file}");
+        }
+        assert!(runner.read("conformance-reports/report.html").contains("Answer 418."));
+        assert!(!told(&output).contains(TOKEN));
     }
-    let profile = Profile::builtin("rfc").expect("a profile");
-    let mock =
-        MockAquera::builder().auth(Auth::bearer(TOKEN)).profile(profile).start().await.expect("a mock");
-    let (script, runner) = github();
-    let runner = runner
-        .set("CONFORMANCE_COMMAND", "server")
-        .set("CONFORMANCE_URL", mock.scim_url())
-        .set("CONFORMANCE_BEARER", TOKEN);
-    let output = runner.run("bash", &script);
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
-    let written = runner.read("conformance-reports/report.json");
-    let report = json::read(&written).expect("a report");
-    assert!(report.summary.pass > 0, "{:?}", report.summary);
-    for file in ["report.json", "junit.xml", "report.html", "report.md", "badge.svg"] {
-        let text = runner.read(&format!("conformance-reports/{file}"));
-        assert!(!text.is_empty() && !text.contains(TOKEN), "{file}");
-    }
-    assert!(!told(&output).contains(TOKEN));
 }

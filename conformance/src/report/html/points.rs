@@ -1,0 +1,132 @@
+//! What to mend, in the order of importance: by subject, and in each by how much it mends.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::escape::{self, attribute, inline};
+use crate::report::{CaseResult, Report, Verdict, plain, words};
+
+/// Points of a subject that are shown at once.
+const SHOWN: usize = 5;
+/// Points of a subject. In what is wholly broken there is no telling what comes first.
+const MOST: usize = 300;
+/// Cases of a point that are named.
+const NAMED: usize = 5;
+
+/// One thing to do, and the cases that it mends.
+struct Point<'a> {
+    mend: &'a str,
+    cases: Vec<&'a CaseResult>,
+}
+
+pub(super) fn write(page: &mut String, report: &Report) {
+    let broken = |case: &&CaseResult| case.verdict != Verdict::Error;
+    let trouble: Vec<&CaseResult> =
+        report.cases.iter().filter(|case| words::is_trouble(case)).filter(broken).collect();
+    if trouble.is_empty() {
+        return;
+    }
+    let judged = judged(report);
+    let all_say_how = trouble.iter().all(|case| case.mend.is_some());
+    append!(
+        *page,
+        "<section class=\"points\" aria-labelledby=\"points\"><h2 id=\"points\">{}</h2>\n",
+        if all_say_how { "What to mend, in this order" } else { "What is wrong, the most important first" }
+    );
+    let mut number = 0;
+    for (subject, cases) in words::groups(trouble) {
+        let of = judged.get(&subject).copied().unwrap_or(cases.len());
+        append!(
+            *page,
+            "<section><h3>{} <span class=\"of\">{} of {}</span></h3>\n",
+            inline(&subject),
+            plain::number(cases.len()),
+            words::count(of, words::noun(report))
+        );
+        if cases.len() > SHOWN && cases.len() * 2 > of {
+            page.push_str(
+                "<p class=\"note\">Most of what was tried here does not hold, so there may be one cause behind it. \
+                 Mend the first and run it again before you go on.</p>\n",
+            );
+        }
+        let points = of_cases(&cases);
+        let (first, more) = points.split_at(points.len().min(SHOWN));
+        list(page, first, &mut number);
+        if !more.is_empty() {
+            append!(
+                *page,
+                "<details class=\"more\"><summary>{}</summary>",
+                words::count(more.len(), "further point")
+            );
+            list(page, more, &mut number);
+            page.push_str("</details>\n");
+        }
+        page.push_str("</section>\n");
+    }
+    page.push_str("</section>\n");
+}
+
+/// How many cases of each subject were judged.
+fn judged(report: &Report) -> BTreeMap<String, usize> {
+    let mut judged = BTreeMap::new();
+    for case in &report.cases {
+        if matches!(case.verdict, Verdict::Pass | Verdict::Fail | Verdict::Warn) {
+            *judged.entry(words::subject(case).1).or_default() += 1;
+        }
+    }
+    judged
+}
+
+/// The things to do: first what is most urgent, then what mends most.
+fn of_cases<'a>(cases: &[&'a CaseResult]) -> Vec<Point<'a>> {
+    let mut points: Vec<Point<'a>> = Vec::new();
+    for case in cases {
+        let mend = case.mend.as_deref().or(case.because.as_deref()).unwrap_or(&case.title);
+        let enough = points.len() >= MOST;
+        match points.iter_mut().find(|point| point.mend == mend) {
+            Some(point) => point.cases.push(case),
+            None if enough => {}
+            None => points.push(Point { mend, cases: vec![case] }),
+        }
+    }
+    points.sort_by_key(|point| {
+        (point.cases.first().map(|case| words::urgency(case)), Reverse(point.cases.len()))
+    });
+    points
+}
+
+fn list(page: &mut String, points: &[Point<'_>], number: &mut usize) {
+    page.push_str("<ol>");
+    for it in points {
+        *number += 1;
+        point(page, it, *number);
+    }
+    page.push_str("</ol>\n");
+}
+
+fn point(page: &mut String, Point { mend, cases }: &Point<'_>, number: usize) {
+    let class = if cases.iter().any(|case| case.verdict == Verdict::Fail) { "fail" } else { "warn" };
+    append!(*page, "<li><span class=\"number\">{number}</span><p class=\"mend\">{}</p>", escape::prose(mend));
+    let because = cases.first().and_then(|case| case.because.as_deref()).filter(|because| because != mend);
+    if let Some(because) = because {
+        let now = if cases.len() > 1 { "For instance" } else { "Now" };
+        append!(*page, "<p class=\"why\">{now}: {}</p>", escape::prose(&plain::cut(because, 400)));
+    }
+    page.push_str("<p class=\"about\">");
+    if let Some(case) = cases.first() {
+        append!(*page, "<span class=\"badge {class}\">{}</span> ", words::level(case.level));
+    }
+    for (at, case) in cases.iter().take(NAMED).enumerate() {
+        append!(
+            *page,
+            "{}<a href=\"#{}\">{}</a>",
+            if at == 0 { "" } else { ", " },
+            attribute(&escape::fragment(&case.id)),
+            escape::prose(&case.title)
+        );
+    }
+    if let Some(more) = cases.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        append!(*page, " and {} more", plain::number(more));
+    }
+    page.push_str("</p></li>\n");
+}

@@ -1,0 +1,140 @@
+//! The suite for servers: against the mock, clean and with every mutant; and the program.
+
+use std::process::Command;
+
+use conformance::case::load;
+use conformance::mutants::load as mutants;
+use conformance::mutants::run::{Played, run};
+use conformance::report::{Report, Verdict};
+use conformance::server::facts::{Blank, Facts};
+use conformance::server::{self, Options};
+use conformance::wire::client::{Client, Credentials, Manners};
+use mock_aquera::{Auth, Fault, MockAquera, Profile};
+use tokio::sync::watch;
+
+async fn judged(mock: &MockAquera, select: &str, manners: Manners) -> Report {
+    let client = Client::new(&mock.scim_url(), Credentials::Bearer("a-long-token".to_owned()), manners)
+        .expect("a client");
+    let mut cases = load::built_in().expect("good cases");
+    cases.retain(|case| case.id.starts_with(select));
+    let facts = Facts::ask(&client).await;
+    let (_sender, stop) = watch::channel(false);
+    let options = Options { jobs: 8, seed: 11, keep: false, blank: Blank::default(), stop };
+    server::run(client, facts, &cases, options, |_| {}).await
+}
+
+async fn mock(profile: &str) -> MockAquera {
+    MockAquera::builder()
+        .auth(Auth::bearer("a-long-token"))
+        .profile(Profile::builtin(profile).expect("a profile"))
+        .start()
+        .await
+        .expect("a mock")
+}
+
+fn told(report: &Report) -> Vec<String> {
+    let wrong =
+        report.cases.iter().filter(|case| !matches!(case.verdict, Verdict::Pass | Verdict::NotAdvertised));
+    wrong.map(|case| format!("{} {} {:?}", case.verdict.as_str(), case.id, case.because)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clean_mock_passes_everything_and_is_left_empty() {
+    let mock = mock("rfc").await;
+    let report = judged(&mock, "", Manners::default()).await;
+    assert_eq!(told(&report), Vec::<String>::new());
+    assert!(report.cases.len() >= 400, "{}", report.cases.len());
+    for (name, count) in mock.default_application().counts() {
+        assert_eq!(count, 0, "{name} left behind");
+    }
+    assert!(!report.facts.contains_key("left behind"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_advertised_is_not_judged_and_what_is_broken_is_found() {
+    let report = judged(&mock("patch-501").await, "rfc7644/3.5.2", Manners::default()).await;
+    let other: Vec<_> = report
+        .cases
+        .iter()
+        .filter(|case| case.verdict != Verdict::NotAdvertised)
+        .map(|case| &case.id)
+        .collect();
+    assert!(other.is_empty(), "{other:?}");
+    let report = judged(&mock("patch-ignored-204").await, "seed/", Manners::default()).await;
+    assert!(report.summary.fail >= 3, "{:?}", report.summary);
+    let failed = report.cases.iter().find(|case| case.id.ends_with("a-user-is-disabled-by-patch"));
+    let failed = failed.expect("the case");
+    assert_eq!(failed.verdict, Verdict::Fail);
+    assert_eq!(failed.because.as_deref(), Some("read ada: the user is still active"));
+    assert!(!failed.exchanges.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_discovery_does_not_stop_the_rest() {
+    let profile = "name = \"mute\"\nsummary = \"no discovery\"\nextends = \"rfc\"\n[discovery]\n\
+        service-provider-config = \"answers-404\"\nschemas = \"answers-404\"\nresource-types = \"answers-404\"\n";
+    let mock = MockAquera::builder()
+        .auth(Auth::bearer("a-long-token"))
+        .profile(Profile::from_toml(profile).expect("a profile"))
+        .start()
+        .await
+        .expect("a mock");
+    let report = judged(&mock, "rfc7644/3.6/", Manners::default()).await;
+    assert_eq!(told(&report), Vec::<String>::new());
+    assert!(report.summary.pass > 10, "{:?}", report.summary);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_429_is_waited_for() {
+    let mock = mock("rfc").await;
+    let fault: Fault = "429 retry-after=0 times=3".parse().unwrap_or_else(|_| Fault::status(429).times(3));
+    mock.default_application().add_fault(fault);
+    let report = judged(&mock, "rfc7644/3.6/", Manners::default()).await;
+    assert_eq!(told(&report), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_mutant_is_found_and_every_must_case_finds_one() {
+    let mutants = mutants::built_in().expect("good mutants");
+    assert!(mutants.len() >= 150, "{}", mutants.len());
+    let cases = load::built_in().expect("good cases");
+    let table = run(mutants, &cases, Played::Named, 2, |_| {}).await.expect("a run");
+    assert_eq!(table.text(), "");
+    assert!(table.is_complete(), "{}", table.summary());
+    insta::assert_snapshot!("kill-table", table.markdown());
+}
+
+fn conformance(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_conformance")).args(arguments).output().expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_judges_and_says_why_it_cannot() {
+    let mock = mock("rfc").await;
+    let url = mock.scim_url();
+    let select = ["--select", "id=rfc7644/3.6/*"];
+    let run = |more: &[&str]| conformance(&[&["server", &url][..], more, &select[..]].concat());
+    let (code, out, _) = run(&["--bearer", "a-long-token"]);
+    assert_eq!(code, Some(0), "{out}");
+    let (code, _, error) = run(&["--bearer", "wrong-token-indeed"]);
+    assert_eq!(code, Some(3));
+    assert!(
+        error.contains("refuses the credentials (401)") && !error.contains("wrong-token-indeed"),
+        "{error}"
+    );
+    let (code, _, error) = conformance(&["server", "http://127.0.0.1:1/scim", "--bearer", "x"]);
+    assert_eq!(code, Some(3));
+    assert!(error.contains("failed to reach http://127.0.0.1:1/scim"), "{error}");
+    let (code, _, error) = conformance(&["server", "not-a-url"]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("`not-a-url` is no http or https URL"), "{error}");
+    let (code, out, _) = conformance(&["explain", "rfc7644/3.6/is-gone"]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("RFC 7644 §3.6") && out.contains("delete ada"), "{out}");
+    let (code, _, error) = conformance(&["explain", "rfc7644/3.6/is-gne"]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("the nearest is `rfc7644/3.6/is-gone`"), "{error}");
+}
