@@ -13,7 +13,7 @@ use conformance::matrix::cell::{Auth, Target};
 use conformance::matrix::model::{Attribute, FaultRule, Method, On, Options, Rule, User, World, builtin};
 use conformance::matrix::run::configuration::{aquera_toml, fields_of, source_name, source_ndjson};
 use conformance::matrix::run::stage::{Stage, Theatre};
-use conformance::matrix::run::subject::{Report, Subject, Time};
+use conformance::matrix::run::subject::{Configuration, Report, Subject, Time};
 use conformance::matrix::setting::{RemoveAction, Setting};
 use mock_aquera::DownstreamOperation;
 use proptest::prelude::*;
@@ -224,7 +224,9 @@ impl System {
             .get_or_insert_with(|| {
                 // The requests of a run that was dropped give the state back when they notice, not at once.
                 for _ in 0..1_000 {
-                    match runtime.block_on(Subject::open(text, &stage.folder, &theatre.wire, time, 1)) {
+                    let configuration = Configuration::read(text, &stage.folder).expect("a configuration");
+                    let opening = Subject::open(configuration, &stage.folder, &theatre.wire, time, 1);
+                    match runtime.block_on(opening) {
                         Ok(subject) => return Arc::new(subject),
                         Err(message) => assert!(message.contains("in use"), "{message}"),
                     }

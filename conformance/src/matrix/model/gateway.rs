@@ -119,6 +119,7 @@ impl World {
             return Reply::Error(404);
         };
         if account.version != version {
+            self.note(Some(key), Downstream::Replace, false);
             return Reply::Error(412);
         }
         let fields =

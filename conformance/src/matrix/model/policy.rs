@@ -218,6 +218,10 @@ impl World {
         let written =
             self.carry_out(&link, write_attributes.then_some(&desired), write_active.then_some(user.enabled));
         if written.iter().flatten().any(|written| *written == Written::Stop) {
+            // Whoever was being written may have been: the next run looks before it decides anything.
+            if let Some(link) = self.links[url].get_mut(id) {
+                link.unsure = Some(write_active && !user.enabled);
+            }
             return Err(Stop);
         }
         if written.iter().flatten().any(|written| *written == Written::Gone) {

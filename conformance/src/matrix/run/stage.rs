@@ -11,7 +11,7 @@ use crate::matrix::cell::{Auth, Target};
 use crate::matrix::model::{FaultRule, Fields};
 use crate::matrix::run::RunError;
 use crate::matrix::run::configuration::{BASIC_PASSWORD, BASIC_USER, TOKEN, resource};
-use crate::matrix::run::subject::Wire;
+use crate::matrix::run::subject::{STATE, Subject, Wire};
 use crate::matrix::scenario::{DECORATION, Edit};
 
 /// What all cells share: one server, one pool of connections, one folder.
@@ -24,6 +24,8 @@ pub struct Theatre {
     folder: TempDir,
     bystanders: [Application; 2],
     bystander_users: [Vec<Value>; 2],
+    /// A state file with its tables and nobody in them.
+    empty_state: PathBuf,
 }
 
 fn accepted(auth: Auth) -> mock_aquera::Auth {
@@ -34,7 +36,8 @@ fn accepted(auth: Auth) -> mock_aquera::Auth {
 }
 
 fn profile(name: &str) -> Result<Profile, String> {
-    Profile::builtin(name).ok_or_else(|| format!("the mock has no profile `{name}`"))
+    let known = Profile::builtins().iter().find(|profile| profile.name == name);
+    known.cloned().ok_or_else(|| format!("the mock has no profile `{name}`"))
 }
 
 /// Makes an account a member of a group, and the group where there is none.
@@ -86,7 +89,8 @@ impl Theatre {
         let bystander_users = bystanders.each_ref().map(Application::users);
         let folder = tempfile::Builder::new().prefix("conformance-").tempdir_in(room())?;
         let wire = Wire::new().map_err(RunError::Client)?;
-        Ok(Self { mock, wire, seed, folder, bystanders, bystander_users })
+        let empty_state = Subject::empty_state(folder.path(), &wire).await.map_err(RunError::Client)?;
+        Ok(Self { mock, wire, seed, folder, bystanders, bystander_users, empty_state })
     }
 
     /// Whether the applications that no cell names were never asked anything.
@@ -144,6 +148,9 @@ impl Stage {
         });
         let folder = theatre.folder.path().join(&names[0]);
         std::fs::create_dir_all(&folder).map_err(|error| format!("failed to make a folder: {error}"))?;
+        // Tables are not made anew for each cell; that a new file gets them is the provisioner's own test.
+        std::fs::copy(&theatre.empty_state, folder.join(STATE))
+            .map_err(|error| format!("failed to copy the empty state: {error}"))?;
         Ok(Self { theatre: theatre.clone(), names, applications, strangers, auth: target.auth, folder })
     }
 
