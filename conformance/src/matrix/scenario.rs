@@ -146,8 +146,7 @@ impl World {
 
     fn edit(&mut self, user_name: &str, edit: Edit) {
         let url = self.url;
-        let of_this_name =
-            self.accounts().iter().filter(|account| account.fields.user_name == user_name);
+        let of_this_name = self.accounts().iter().filter(|account| account.fields.user_name == user_name);
         let keys: Vec<_> = of_this_name.map(|account| account.key).collect();
         for key in keys {
             match (edit, self.account_mut(key)) {

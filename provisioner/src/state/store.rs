@@ -199,13 +199,7 @@ impl Store {
         forget_old(&mut connection, target, &loaded.removals).await.map_err(database)?;
         let mirror = Arc::new(Mutex::new(loaded));
         let (jobs, queue) = mpsc::unbounded_channel();
-        let writer = Writer {
-            connection,
-            target,
-            path: path.to_owned(),
-            mirror: Arc::clone(&mirror),
-            lock,
-        };
+        let writer = Writer { connection, target, path: path.to_owned(), mirror: Arc::clone(&mirror), lock };
         let task = tokio::spawn(writer.run(queue));
         Ok(Self { path: path.to_owned(), writer: Mutex::new(Some((jobs, task))), mirror })
     }

@@ -287,7 +287,8 @@ impl World {
     /// A write whose end nobody knew is held against the account before anything is decided anew.
     fn look_again(&mut self, id: &str) -> Result<(), Stop> {
         let url = self.url;
-        let Some((key, disable)) = self.links[url].get(id).and_then(|link| Some((link.account, link.unsure?)))
+        let Some((key, disable)) =
+            self.links[url].get(id).and_then(|link| Some((link.account, link.unsure?)))
         else {
             return Ok(());
         };

@@ -131,7 +131,11 @@ fn groups(
     bindings: &Bindings,
 ) {
     let spell = |members: BTreeSet<&str>| {
-        if members.is_empty() { "nobody".to_owned() } else { members.into_iter().collect::<Vec<_>>().join(", ") }
+        if members.is_empty() {
+            "nobody".to_owned()
+        } else {
+            members.into_iter().collect::<Vec<_>>().join(", ")
+        }
     };
     let mut told: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for group in seen {

@@ -187,7 +187,9 @@ async fn watched(
         }
         let rests = run + resting > runs;
         let mut differences = advance(&mut candidates, run, *options, rests, &seen);
-        if rests && seen.report.lines.is_empty() && before.as_ref().is_some_and(|before| *before != seen.accounts)
+        if rests
+            && seen.report.lines.is_empty()
+            && before.as_ref().is_some_and(|before| *before != seen.accounts)
         {
             differences.push(Difference {
                 run,
@@ -339,9 +341,7 @@ impl Real {
         };
         let subject = match self.subject.take() {
             Some(subject) => subject,
-            None => {
-                Subject::open(configuration, folder, &self.theatre.wire, &self.time, self.seed).await?
-            }
+            None => Subject::open(configuration, folder, &self.theatre.wire, &self.time, self.seed).await?,
         };
         Ok(self.subject.insert(subject))
     }

@@ -66,27 +66,37 @@ fn two_rules_at_once() -> Vec<Scenario> {
                 ],
             )
         }),
-        sequence("moved-as-rule-goes", "to another rule while the old one is deleted", everything, |setting| {
-            after_mona(
-                setting,
-                [
-                    Step::Rules(vec![rule(CONTRACTORS, CONTRACTORS)]),
-                    Step::Put(mona().changed().of(CONTRACTORS)),
-                    sync(),
-                ],
-            )
-        }),
-        sequence("rule-renamed", "the rule gets another name and holds the same users", everything, |setting| {
-            after_both(
-                setting,
-                [
-                    Step::Rules(vec![Rule { name: "staff".to_owned(), ..rule(EMPLOYEES, EMPLOYEES) }]),
-                    sync(),
-                    Step::Put(mona().changed()),
-                    sync(),
-                ],
-            )
-        }),
+        sequence(
+            "moved-as-rule-goes",
+            "to another rule while the old one is deleted",
+            everything,
+            |setting| {
+                after_mona(
+                    setting,
+                    [
+                        Step::Rules(vec![rule(CONTRACTORS, CONTRACTORS)]),
+                        Step::Put(mona().changed().of(CONTRACTORS)),
+                        sync(),
+                    ],
+                )
+            },
+        ),
+        sequence(
+            "rule-renamed",
+            "the rule gets another name and holds the same users",
+            everything,
+            |setting| {
+                after_both(
+                    setting,
+                    [
+                        Step::Rules(vec![Rule { name: "staff".to_owned(), ..rule(EMPLOYEES, EMPLOYEES) }]),
+                        sync(),
+                        Step::Put(mona().changed()),
+                        sync(),
+                    ],
+                )
+            },
+        ),
         sequence("one-frozen-one-deleted", "one rule is disabled, the other deleted", removes, |setting| {
             let mut steps = linked(setting, &[mona(), nils().of(CONTRACTORS)]);
             let frozen = Rule { enabled: false, ..rule(EMPLOYEES, EMPLOYEES) };
@@ -151,13 +161,7 @@ fn changed_between_runs() -> Vec<Scenario> {
         sequence("url-changed-and-back", "another application, then the first again", typical, |setting| {
             after_mona(
                 setting,
-                [
-                    Step::PointAt(1),
-                    sync(),
-                    Step::PointAt(0),
-                    Step::Put(mona().changed()),
-                    sync(),
-                ],
+                [Step::PointAt(1), sync(), Step::PointAt(0), Step::Put(mona().changed()), sync()],
             )
         }),
         sequence("off-and-elsewhere", "off, pointed elsewhere, and on again", typical, |setting| {
@@ -173,20 +177,25 @@ fn changed_between_runs() -> Vec<Scenario> {
                 ],
             )
         }),
-        sequence("deprovision-turned-off", "a user leaves as deprovision is turned off", removes, |setting| {
-            after_both(
-                setting,
-                [
-                    Step::Prefer(without_deprovision(setting)),
-                    Step::Drop(MONA),
-                    Step::Put(nils().changed()),
-                    sync(),
-                    Step::Prefer(setting),
-                    sync(),
-                    full_sync(),
-                ],
-            )
-        }),
+        sequence(
+            "deprovision-turned-off",
+            "a user leaves as deprovision is turned off",
+            removes,
+            |setting| {
+                after_both(
+                    setting,
+                    [
+                        Step::Prefer(without_deprovision(setting)),
+                        Step::Drop(MONA),
+                        Step::Put(nils().changed()),
+                        sync(),
+                        Step::Prefer(setting),
+                        sync(),
+                        full_sync(),
+                    ],
+                )
+            },
+        ),
     ]
 }
 
@@ -212,14 +221,7 @@ fn refused_midway() -> Vec<Scenario> {
                 let fourth = User { id: "u-4".to_owned(), ..mona() }.named("fourth@example.com");
                 after_mona(
                     setting,
-                    [
-                        Step::Put(third),
-                        Step::Put(fourth),
-                        revoked("POST"),
-                        sync(),
-                        Step::ClearFaults,
-                        sync(),
-                    ],
+                    [Step::Put(third), Step::Put(fourth), revoked("POST"), sync(), Step::ClearFaults, sync()],
                 )
             },
         ),
@@ -243,23 +245,28 @@ fn refused_midway() -> Vec<Scenario> {
                 steps
             },
         ),
-        sequence("off-after-revoked", "revoked midway, then off, then on and renewed", by_disable, |setting| {
-            let third = User { id: "u-3".to_owned(), ..mona() }.named("third@example.com");
-            let fourth = User { id: "u-4".to_owned(), ..mona() }.named("fourth@example.com");
-            after_mona(
-                setting,
-                [
-                    Step::Put(third),
-                    Step::Put(fourth),
-                    revoked("POST"),
-                    sync(),
-                    Step::Toggle(false),
-                    sync(),
-                    Step::Toggle(true),
-                    Step::ClearFaults,
-                    sync(),
-                ],
-            )
-        }),
+        sequence(
+            "off-after-revoked",
+            "revoked midway, then off, then on and renewed",
+            by_disable,
+            |setting| {
+                let third = User { id: "u-3".to_owned(), ..mona() }.named("third@example.com");
+                let fourth = User { id: "u-4".to_owned(), ..mona() }.named("fourth@example.com");
+                after_mona(
+                    setting,
+                    [
+                        Step::Put(third),
+                        Step::Put(fourth),
+                        revoked("POST"),
+                        sync(),
+                        Step::Toggle(false),
+                        sync(),
+                        Step::Toggle(true),
+                        Step::ClearFaults,
+                        sync(),
+                    ],
+                )
+            },
+        ),
     ]
 }

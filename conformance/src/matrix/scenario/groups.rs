@@ -113,10 +113,7 @@ fn at_the_source() -> Vec<Scenario> {
             everything,
             |setting| {
                 let frozen = Rule { enabled: false, ..members_of(STAFF) };
-                staff(
-                    setting,
-                    [Step::Rules(vec![frozen, members_of(OPERATORS)]), Step::Put(mona()), sync()],
-                )
+                staff(setting, [Step::Rules(vec![frozen, members_of(OPERATORS)]), Step::Put(mona()), sync()])
             },
         ),
         sequence("group-rule-deleted", "the rule of a group is deleted", everything, |setting| {
@@ -155,9 +152,12 @@ fn at_the_target() -> Vec<Scenario> {
         sequence("member-came-back", "left scope, then held again", each_way, |setting| {
             reader(setting, [Step::Put(mona().of(ALUMNI)), sync(), Step::Put(mona()), sync()])
         }),
-        sequence("member-re-hired", "re-hired under a new id: the account stays in its group", each_way, |s| {
-            reader(s, [Step::Drop(MONA), Step::Put(newcomer().changed()), sync()])
-        }),
+        sequence(
+            "member-re-hired",
+            "re-hired under a new id: the account stays in its group",
+            each_way,
+            |s| reader(s, [Step::Drop(MONA), Step::Put(newcomer().changed()), sync()]),
+        ),
         sequence("member-matched", "an account that was there, and in a group", typical, |_| {
             vec![
                 Step::Rules(crate::matrix::scenario::people::two_rules()),
