@@ -179,8 +179,8 @@ impl Mapping {
     }
 
     /// 32 hex characters that stand for the mapping, the same from run to run and for the same lines in any order.
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
+    pub fn fingerprint(&self) -> String {
+        self.fingerprint.clone()
     }
 
     /// Every target with where its value comes from, as a person wrote it, in the order of the targets.

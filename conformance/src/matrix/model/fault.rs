@@ -302,8 +302,8 @@ impl Request {
 impl World {
     /// One request: what it does, unless a fault comes before that, and what is answered.
     pub(crate) fn request(&mut self, request: Request, effect: impl FnOnce(&mut Self) -> Reply) -> Reply {
-        let met = self.faults.iter_mut().filter(|fault| request.is_meant(fault.rule.on));
-        let rule = met.filter_map(|fault| fault.strikes().then_some(fault.rule)).next();
+        let mut met = self.faults.iter_mut().filter(|fault| request.is_meant(fault.rule.on));
+        let rule = met.find_map(|fault| fault.strikes().then_some(fault.rule));
         let Some(rule) = rule else { return effect(self) };
         // The answer to a DELETE has no body that its end could be lost of.
         let bodiless = request == Request::Delete
