@@ -9,6 +9,7 @@ mod path;
 mod target;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
@@ -88,8 +89,10 @@ pub enum MappingError {
 /// From source attributes to target paths.
 #[derive(Debug, Clone)]
 pub struct Mapping {
-    entries: Vec<Entry>,
+    entries: Arc<[Entry]>,
     maps_external_id: bool,
+    targets: Arc<[TargetPath]>,
+    fingerprint: String,
 }
 
 /// One line of a mapping.
@@ -112,6 +115,13 @@ pub(crate) enum Origin {
 impl Default for Mapping {
     /// The default mappings.
     fn default() -> Self {
+        static DEFAULT: LazyLock<Mapping> = LazyLock::new(Mapping::of_defaults);
+        DEFAULT.clone()
+    }
+}
+
+impl Mapping {
+    fn of_defaults() -> Self {
         let entry = |(source, target): (&str, &str)| {
             // A unit test sees to it that every default resolves.
             let path = target.parse().ok()?;
@@ -120,15 +130,19 @@ impl Default for Mapping {
         };
         Self::explicit(DEFAULTS.into_iter().filter_map(entry).collect())
     }
-}
 
-impl Mapping {
     /// A mapping of these lines only; their targets are different ones, and `userName` is among them.
     pub(crate) fn explicit(mut entries: Vec<Entry>) -> Self {
         entries.sort_by(|one, other| one.target.cmp(&other.target));
-        let external_id = external_id();
-        let maps_external_id = entries.iter().any(|entry| entry.target == external_id);
-        Self { entries, maps_external_id }
+        let external_id = TargetPath::external_id();
+        let mut targets: Vec<_> = entries.iter().map(|entry| entry.target.clone()).collect();
+        let maps_external_id = targets.contains(&external_id);
+        if !maps_external_id {
+            targets.push(external_id);
+            targets.sort();
+        }
+        let fingerprint = fingerprint_of(&entries);
+        Self { entries: entries.into(), maps_external_id, targets: targets.into(), fingerprint }
     }
 
     /// What the target should carry for a user. An absent, null or empty value is an absent attribute; `externalId`
@@ -140,7 +154,7 @@ impl Mapping {
     pub fn apply(&self, user: &SourceUser) -> Result<Desired, MappingError> {
         let mut subject = None;
         let mut values = BTreeMap::new();
-        for entry in &self.entries {
+        for entry in &*self.entries {
             let value = match &entry.origin {
                 Origin::Attribute(path) => attribute(&user.attributes, path).map_err(|found| {
                     MappingError::NotScalar { from: path.clone(), target: entry.target.to_string(), found }
@@ -159,19 +173,14 @@ impl Mapping {
             }
         }
         if !self.maps_external_id {
-            values.insert(external_id(), Value::from(user.id.as_str()));
+            values.insert(TargetPath::external_id(), Value::from(user.id.as_str()));
         }
         Desired::new(values).ok_or(MappingError::NoUserName)
     }
 
     /// 32 hex characters that stand for the mapping, the same from run to run and for the same lines in any order.
     pub fn fingerprint(&self) -> String {
-        let lines = self.entries.iter().map(|entry| match &entry.origin {
-            Origin::Attribute(path) => format!("{} = {path}", entry.target),
-            Origin::Expression(expression) => format!("{} := {}", entry.target, expression.text()),
-        });
-        let lines: Vec<String> = lines.collect();
-        fingerprint(lines.iter().map(String::as_str))
+        self.fingerprint.clone()
     }
 
     /// Every target with where its value comes from, as a person wrote it, in the order of the targets.
@@ -180,14 +189,18 @@ impl Mapping {
     }
 
     /// Every target that the mapping may write, `externalId` included.
-    pub fn targets(&self) -> Vec<TargetPath> {
-        let mut targets: Vec<_> = self.entries.iter().map(|entry| entry.target.clone()).collect();
-        if !self.maps_external_id {
-            targets.push(external_id());
-            targets.sort();
-        }
-        targets
+    pub fn targets(&self) -> Arc<[TargetPath]> {
+        Arc::clone(&self.targets)
     }
+}
+
+fn fingerprint_of(entries: &[Entry]) -> String {
+    let lines = entries.iter().map(|entry| match &entry.origin {
+        Origin::Attribute(path) => format!("{} = {path}", entry.target),
+        Origin::Expression(expression) => format!("{} := {}", entry.target, expression.text()),
+    });
+    let lines: Vec<String> = lines.collect();
+    fingerprint(lines.iter().map(String::as_str))
 }
 
 impl Entry {
@@ -219,10 +232,6 @@ impl Origin {
             Self::Expression(expression) => expression.text(),
         }
     }
-}
-
-fn external_id() -> TargetPath {
-    TargetPath::new(None, "externalId", None, None)
 }
 
 /// The scalar at a dotted path, null where there is none; else what stands there.

@@ -1,5 +1,6 @@
 //! `conformance matrix`.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -11,16 +12,20 @@ use crate::exit::Exit;
 use crate::matrix::cell::{Cell, Kind};
 use crate::matrix::report::summary::{Counts, summary};
 use crate::matrix::report::{cases, limitation, table};
-use crate::matrix::run::{self, Played, Verdict};
+use crate::matrix::run::{self, Played, Verdict, Width};
 use crate::report::redact::Redactor;
 
 const SELECT_HELP: &str = "\
 Run only the cells that the expression takes
 
 NAME=PATTERN or NAME!=PATTERN, joined by & (and), | (or), ! (not) and parentheses; * in a pattern stands for any \
-characters. Names: id, kind (matrix, sequence, refusal, credentials), setting, auth, method, profile, scenario, and \
-the options create, update, disable, deprovision, rule-deletion (on, off) and remove-action (delete, disable). \
+characters. Names: id, kind (matrix, sequence, refusal, credentials, rest, \
+fault), setting, auth, method, profile, scenario, fault (as in reset or status-503), operation (of a fault: look-up, read, \
+create, update, disable, enable, delete, remove-by-disable, read-back), times (of a fault: once, always), and the options create, update, disable, deprovision, rule-deletion (on, off) and remove-action (delete, disable). \
 Example: 'profile=no-partial-update & scenario=left-scope & !method=put'";
+
+/// Cells at once on each thread, unless `--jobs` says otherwise.
+const AT_ONCE: usize = 2;
 
 /// Ids and jitter follow from it.
 const DEFAULT_SEED: u64 = 1;
@@ -32,7 +37,7 @@ pub(super) struct Matrix {
     choice: Choice,
     /// So many cells at once; by default twice the number of cores
     #[arg(long, value_name = "N")]
-    jobs: Option<std::num::NonZeroUsize>,
+    jobs: Option<NonZeroUsize>,
     /// Which tables to print; `limitation` alone also selects its cells
     #[arg(long, value_name = "TABLE", value_enum, default_value_t = Table::All)]
     table: Table,
@@ -68,6 +73,8 @@ impl Matrix {
         ending.with("cells", count(&[Kind::Matrix, Kind::Sequence]));
         ending.with("refusals", count(&[Kind::Refusal]));
         ending.with("wrongCredentials", count(&[Kind::Credentials]));
+        ending.with("faults", count(&[Kind::Fault]));
+        ending.with("tenRunsInARow", count(&[Kind::Rest]));
         if !self.reporting.json {
             let table = match self.table {
                 Table::All => format!("{}\n", table::tables(&cells, &results)),
@@ -80,6 +87,17 @@ impl Matrix {
         choice.note(&mut report);
         report.seed = choice.seed.unwrap_or(DEFAULT_SEED);
         ending.finish(report, Cell::all().iter().map(Cell::id))
+    }
+
+    /// A thread for each core, and enough cells on each that none waits for its disk.
+    fn width(&self) -> Width {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let Some(jobs) = self.jobs else {
+            return Width { threads: cores, each: NonZeroUsize::MIN.saturating_add(AT_ONCE - 1) };
+        };
+        let threads = cores.min(jobs);
+        let each = NonZeroUsize::new(jobs.get().div_ceil(threads.get())).unwrap_or(NonZeroUsize::MIN);
+        Width { threads, each }
     }
 
     /// The choice, with the cells of the table that was asked for where nothing else is selected.
@@ -97,12 +115,7 @@ impl Matrix {
         choice: &Choice,
         ending: &Ending,
     ) -> Result<(Vec<Played>, Duration), Complaint> {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
-        let jobs = self.jobs.map_or(2 * cores, std::num::NonZeroUsize::get);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
+        let width = self.width();
         // Drawn on stderr, and only where that is a terminal.
         let progress = ProgressBar::new(cells.len() as u64);
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} cells, {msg}, {eta} left") {
@@ -122,9 +135,7 @@ impl Matrix {
                 trouble = ending.tell("cell", &cases::case(cell, played));
             }
         };
-        let played = runtime
-            .block_on(run::run(cells, jobs, seed, told))
-            .map_err(|error| Complaint::broken(error.to_string()));
+        let played = run::run(cells, width, seed, told).map_err(|error| Complaint::broken(error.to_string()));
         progress.finish_and_clear();
         trouble.and(played)
     }

@@ -1,6 +1,7 @@
 //! The cells of the matrix: every combination that is run, each with a stable name.
 
 use crate::matrix::model::{Behaviour, Method, builtins};
+use crate::matrix::scenario::faults::{Operation, Struck};
 use crate::matrix::scenario::{self, Scenario};
 use crate::matrix::setting::{RemoveAction, Setting};
 use crate::select::Selectable;
@@ -36,6 +37,10 @@ pub enum Trial {
     Credentials(Target),
     /// A scenario.
     Scenario(Target, Scenario),
+    /// A scenario, and ten runs after it that must find nothing new.
+    Rest(Target, Scenario),
+    /// A fault that strikes an operation.
+    Fault(Target, Struck),
 }
 
 /// Against what, and how.
@@ -69,11 +74,16 @@ pub enum Kind {
     Refusal,
     /// Wrong credentials.
     Credentials,
+    /// Ten runs in a row.
+    Rest,
+    /// A fault.
+    Fault,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Matrix, Self::Sequence, Self::Refusal, Self::Credentials];
+    pub const ALL: [Self; 6] =
+        [Self::Matrix, Self::Sequence, Self::Refusal, Self::Credentials, Self::Rest, Self::Fault];
 
     /// The word in `--select`.
     pub fn as_str(self) -> &'static str {
@@ -82,8 +92,40 @@ impl Kind {
             Self::Sequence => "sequence",
             Self::Refusal => "refusal",
             Self::Credentials => "credentials",
+            Self::Rest => "rest",
+            Self::Fault => "fault",
         }
     }
+}
+
+/// Every scenario under every profile once more, with everything on: after the last run ten more find nothing new.
+/// Remove Action *Delete* and *Disable* take turns where a scenario fits both.
+fn rests() -> impl Iterator<Item = Cell> {
+    let scenarios = scenario::all();
+    let settings = [Operation::Delete, Operation::RemoveByDisable].map(Operation::setting);
+    builtins().iter().enumerate().flat_map(move |(turn, profile)| {
+        let target = Target { auth: Auth::Bearer, method: Method::Auto, profile: *profile };
+        let cells: Vec<Cell> = scenarios
+            .iter()
+            .enumerate()
+            .filter_map(|(number, scenario)| {
+                let (first, second) = (settings[(turn + number) % 2], settings[(turn + number + 1) % 2]);
+                let setting = [first, second].into_iter().find(|setting| (scenario.fits)(*setting))?;
+                Some(Cell { setting, trial: Trial::Rest(target, *scenario) })
+            })
+            .collect();
+        cells
+    })
+}
+
+/// Every fault against every operation and method, at a target without peculiarities.
+fn faults() -> impl Iterator<Item = Cell> {
+    Struck::all().into_iter().flat_map(|struck| {
+        Method::ALL.into_iter().map(move |method| {
+            let target = Target { auth: Auth::Bearer, method, profile: builtins()[0] };
+            Cell { setting: struck.operation.setting(), trial: Trial::Fault(target, struck) }
+        })
+    })
 }
 
 impl Cell {
@@ -109,6 +151,8 @@ impl Cell {
                 }
             }
         }
+        cells.extend(faults());
+        cells.extend(rests());
         cells
     }
 
@@ -122,6 +166,14 @@ impl Cell {
             Trial::Refusal => format!("refusal/{setting}"),
             Trial::Credentials(target) => format!("credentials/{}", place(target)),
             Trial::Scenario(target, scenario) => format!("matrix/{}/{}", place(target), scenario.slug),
+            Trial::Rest(target, scenario) => format!("rest/{}/{}", place(target), scenario.slug),
+            Trial::Fault(target, struck) => format!(
+                "fault/{}/{}/{}/{}",
+                struck.fault(),
+                struck.operation.as_str(),
+                target.method.as_str(),
+                struck.times()
+            ),
         }
     }
 
@@ -131,6 +183,13 @@ impl Cell {
             Trial::Refusal => "a contradicting setting is refused, every option at fault named".to_owned(),
             Trial::Credentials(_) => "wrong credentials: only the connection test is sent".to_owned(),
             Trial::Scenario(_, scenario) => scenario.title.to_owned(),
+            Trial::Rest(_, scenario) => format!("{}; then ten runs that find nothing new", scenario.title),
+            Trial::Fault(_, struck) => format!(
+                "{} meets {}, {}; then a run without it",
+                struck.operation.as_str(),
+                struck.fault(),
+                struck.times()
+            ),
         }
     }
 
@@ -141,6 +200,8 @@ impl Cell {
             Trial::Credentials(_) => Kind::Credentials,
             Trial::Scenario(_, scenario) if scenario.basic => Kind::Matrix,
             Trial::Scenario(_, _) => Kind::Sequence,
+            Trial::Rest(_, _) => Kind::Rest,
+            Trial::Fault(_, _) => Kind::Fault,
         }
     }
 
@@ -148,15 +209,26 @@ impl Cell {
     pub fn target(&self) -> Option<Target> {
         match self.trial {
             Trial::Refusal => None,
-            Trial::Credentials(target) | Trial::Scenario(target, _) => Some(target),
+            Trial::Credentials(target)
+            | Trial::Scenario(target, _)
+            | Trial::Rest(target, _)
+            | Trial::Fault(target, _) => Some(target),
         }
     }
 
     /// Its scenario, if it has one.
     pub fn scenario(&self) -> Option<Scenario> {
         match self.trial {
-            Trial::Refusal | Trial::Credentials(_) => None,
-            Trial::Scenario(_, scenario) => Some(scenario),
+            Trial::Refusal | Trial::Credentials(_) | Trial::Fault(_, _) => None,
+            Trial::Scenario(_, scenario) | Trial::Rest(_, scenario) => Some(scenario),
+        }
+    }
+
+    /// Its fault, if it is about one.
+    pub fn struck(&self) -> Option<Struck> {
+        match self.trial {
+            Trial::Fault(_, struck) => Some(struck),
+            Trial::Refusal | Trial::Credentials(_) | Trial::Scenario(_, _) | Trial::Rest(_, _) => None,
         }
     }
 
@@ -173,6 +245,9 @@ impl Cell {
             "method" => self.target().map(|target| target.method.as_str().to_owned()),
             "profile" => self.target().map(|target| target.profile.name.to_owned()),
             "scenario" => self.scenario().map(|scenario| scenario.slug.to_owned()),
+            "fault" => self.struck().map(Struck::fault),
+            "operation" => self.struck().map(|struck| struck.operation.as_str().to_owned()),
+            "times" => self.struck().map(|struck| struck.times().to_owned()),
             "create" => switch(creation),
             "update" => switch(updation),
             "disable" => switch(disable),
@@ -213,6 +288,9 @@ fn properties() -> Vec<(&'static str, Vec<String>)> {
         ("method", words(&Method::ALL.map(Method::as_str))),
         ("profile", builtins().iter().map(|profile| profile.name.to_owned()).collect()),
         ("scenario", scenario::all().iter().map(|scenario| scenario.slug.to_owned()).collect()),
+        ("fault", fault_words()),
+        ("operation", words(&Operation::ALL.map(Operation::as_str))),
+        ("times", words(&["once", "always"])),
         ("create", switch()),
         ("update", switch()),
         ("disable", switch()),
@@ -220,6 +298,13 @@ fn properties() -> Vec<(&'static str, Vec<String>)> {
         ("remove-action", words(&["delete", "disable"])),
         ("rule-deletion", switch()),
     ]
+}
+
+fn fault_words() -> Vec<String> {
+    let mut words: Vec<String> = Struck::all().into_iter().map(Struck::fault).collect();
+    words.sort();
+    words.dedup();
+    words
 }
 
 #[cfg(test)]
@@ -235,6 +320,8 @@ mod tests {
         assert_eq!(count(Kind::Refusal), 42);
         assert_eq!(count(Kind::Credentials), 22 * 2 * 3 * 13);
         assert_eq!(count(Kind::Matrix), 22 * 2 * 3 * 13 * 17);
+        assert_eq!(count(Kind::Fault), 9 * 2 * 3 * (35 + 6));
+        assert!(count(Kind::Rest) > 13 * 100, "{}", count(Kind::Rest));
         assert!(count(Kind::Sequence) > 3 * 13 * 50, "{}", count(Kind::Sequence));
         let ids: BTreeSet<_> = cells.iter().map(Cell::id).collect();
         assert_eq!(ids.len(), cells.len());

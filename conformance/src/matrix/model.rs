@@ -5,6 +5,7 @@
 //! code it must have. Written from the design alone; it shares no code with the program that it judges.
 
 mod client;
+mod fault;
 mod gateway;
 mod policy;
 mod profile;
@@ -13,9 +14,10 @@ mod sync;
 mod types;
 mod words;
 
+pub use fault::{FaultKind, FaultRule, On};
 pub use profile::{Behaviour, DeleteWay, PatchWay, PutWay, builtin, builtins};
 pub use sync::{Expectation, Options};
-pub use types::{Account, Attribute, FaultRule, Fields, Key, Method, Rule, User, World, Write};
+pub use types::{Account, Attribute, Fields, Key, Method, Rule, User, World, Write};
 pub use words::{Change, Downstream, Line, Operation, Outcome, Reason};
 
 /// For the test that holds the model of the two hops against the mock.

@@ -8,12 +8,12 @@ mod play;
 pub mod stage;
 pub mod subject;
 
-use std::sync::Arc;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::sync::mpsc;
 
 use crate::matrix::cell::Cell;
 pub use crate::matrix::run::compare::Difference;
@@ -65,50 +65,102 @@ pub enum RunError {
     Folder(#[from] std::io::Error),
 }
 
-/// Runs the cells, `jobs` at a time, and tells each result as it comes. The results come back in the order of `cells`.
+/// How many cells run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Width {
+    /// Threads, each with a server, a pool of connections and a runtime of its own: nothing but the state files' own
+    /// threads is ever woken across.
+    pub threads: NonZeroUsize,
+    /// Cells at once on each.
+    pub each: NonZeroUsize,
+}
+
+/// What all threads share.
+struct Work<'a> {
+    cells: &'a [Cell],
+    next: AtomicUsize,
+    seed: u64,
+    each: usize,
+}
+
+/// Runs the cells and tells each result as it comes. The results come back in the order of `cells`.
 ///
 /// # Errors
-/// Where the mock or the temporary folder cannot be set up; a cell that breaks is a verdict.
-pub async fn run(
+/// Where a mock or a temporary folder cannot be set up; a cell that breaks is a verdict.
+pub fn run(
     cells: &[Cell],
-    jobs: usize,
+    width: Width,
     seed: u64,
     mut told: impl FnMut(&Cell, &Played),
 ) -> Result<(Vec<Played>, Duration), RunError> {
     let started = Instant::now();
-    let theatre = Arc::new(Theatre::open(seed).await?);
-    let cells: Arc<[Cell]> = cells.into();
-    let next = Arc::new(AtomicUsize::new(0));
-    let (sender, mut receiver) = mpsc::channel(64);
-    for _ in 0..jobs.clamp(1, cells.len().max(1)) {
-        let (theatre, cells, next, sender) = (theatre.clone(), cells.clone(), next.clone(), sender.clone());
-        tokio::spawn(async move {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(cell) = cells.get(index).copied() else { break };
-                // A task of its own, so that a panic in it is a verdict and not the end.
-                let theatre = theatre.clone();
-                let task = tokio::spawn(async move {
-                    tokio::time::timeout(PATIENCE, play::play(&theatre, index, cell)).await
-                });
-                let played = match task.await {
-                    Ok(Ok(played)) => played,
-                    Ok(Err(_)) => Played::error(format!("no end after {} s", PATIENCE.as_secs())),
-                    Err(panic) => Played::error(format!("the cell broke off: {panic}")),
-                };
-                if sender.send((index, played)).await.is_err() {
-                    break;
+    let work = Work { cells, next: AtomicUsize::new(0), seed, each: width.each.get() };
+    let mut results: Vec<Option<Played>> = vec![None; cells.len()];
+    let (sender, receiver) = mpsc::channel();
+    let mut broken = None;
+    std::thread::scope(|scope| {
+        for _ in 0..width.threads.get().min(cells.len().max(1)) {
+            let (work, sender) = (&work, sender.clone());
+            scope.spawn(move || {
+                if let Err(error) = work.share(&sender) {
+                    // Nobody listens any more where another thread broke first.
+                    drop(sender.send(Err(error)));
+                }
+            });
+        }
+        drop(sender);
+        for result in receiver {
+            match result {
+                Ok((index, played)) => {
+                    told(&cells[index], &played);
+                    results[index] = Some(played);
+                }
+                Err(error) => {
+                    work.next.store(cells.len(), Ordering::Relaxed);
+                    broken = Some(error);
                 }
             }
-        });
-    }
-    drop(sender);
-    let mut results: Vec<Option<Played>> = vec![None; cells.len()];
-    while let Some((index, played)) = receiver.recv().await {
-        told(&cells[index], &played);
-        results[index] = Some(played);
+        }
+    });
+    if let Some(error) = broken {
+        return Err(error);
     }
     let missing = || Played::error("the cell was never run".to_owned());
     let results = results.into_iter().map(|played| played.unwrap_or_else(missing)).collect();
     Ok((results, started.elapsed()))
+}
+
+type Told = mpsc::Sender<Result<(usize, Played), RunError>>;
+
+impl Work<'_> {
+    /// What one thread does: cells, until there are none.
+    fn share(&self, sender: &Told) -> Result<(), RunError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let theatre = Arc::new(Theatre::open(self.seed).await?);
+            let lanes = (0..self.each).map(|_| self.lane(&theatre, sender));
+            futures_util::future::join_all(lanes).await;
+            Ok(())
+        })
+    }
+
+    async fn lane(&self, theatre: &Arc<Theatre>, sender: &Told) {
+        loop {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(cell) = self.cells.get(index).copied() else { break };
+            // A task of its own, so that a panic in it is a verdict and not the end.
+            let theatre = theatre.clone();
+            let task = tokio::spawn(async move {
+                tokio::time::timeout(PATIENCE, play::play(&theatre, index, cell)).await
+            });
+            let played = match task.await {
+                Ok(Ok(played)) => played,
+                Ok(Err(_)) => Played::error(format!("no end after {} s", PATIENCE.as_secs())),
+                Err(panic) => Played::error(format!("the cell broke off: {panic}")),
+            };
+            if sender.send(Ok((index, played))).is_err() {
+                break;
+            }
+        }
+    }
 }

@@ -4,6 +4,9 @@
 //! expectation of its own.
 
 mod basic;
+mod connection;
+pub mod faults;
+mod groups;
 mod people;
 mod removals;
 mod requests;
@@ -12,7 +15,7 @@ mod upkeep;
 
 use std::collections::BTreeSet;
 
-use crate::matrix::model::{Expectation, FaultRule, Fields, Options, Rule, User, World};
+use crate::matrix::model::{Expectation, FaultRule, Fields, Method, Options, Rule, User, World};
 use crate::matrix::setting::Setting;
 
 /// A change at the target that is none of our doing.
@@ -24,6 +27,8 @@ pub enum Edit {
     Deactivate,
     /// It gets an attribute that no mapping writes.
     Decorate,
+    /// It becomes a member of this group.
+    Join(&'static str),
 }
 
 /// The value that [`Edit::Decorate`] writes to `displayName`.
@@ -54,6 +59,10 @@ pub enum Step {
     Readable(bool),
     /// The application takes our credentials, or no longer.
     Credentials(bool),
+    /// `update-method`.
+    UpdateMethod(Method),
+    /// The other authentication profile, at the connection and at the applications.
+    OtherAuthentication,
     /// The SCIM URL names this application.
     PointAt(usize),
     /// An account is at an application without our doing.
@@ -62,6 +71,8 @@ pub enum Step {
     Edit(&'static str, Edit),
     /// A fault at the application.
     Fault(FaultRule),
+    /// No fault any more.
+    ClearFaults,
     /// A person tests the connection.
     TestConnection,
     /// A run.
@@ -90,6 +101,8 @@ pub fn all() -> Vec<Scenario> {
     scenarios.extend(upkeep::scenarios());
     scenarios.extend(removals::scenarios());
     scenarios.extend(requests::scenarios());
+    scenarios.extend(groups::scenarios());
+    scenarios.extend(connection::scenarios());
     scenarios
 }
 
@@ -118,10 +131,13 @@ impl World {
             Step::SourceFile(number) => self.source_file = *number,
             Step::Readable(readable) => self.source_readable = *readable,
             Step::Credentials(accepted) => self.credentials_accepted = *accepted,
+            Step::UpdateMethod(method) => self.change_method(*method),
+            Step::OtherAuthentication => self.change_authentication(),
             Step::PointAt(application) => self.point_at(*application),
             Step::Seed(application, fields, active) => drop(self.seed(*application, fields.clone(), *active)),
             Step::Edit(user_name, edit) => self.edit(user_name, *edit),
             Step::Fault(fault) => self.fault(*fault),
+            Step::ClearFaults => self.faults.clear(),
             Step::TestConnection => self.test_connection(),
             Step::Sync(options) => return Some(self.sync(*options)),
         }
@@ -129,15 +145,18 @@ impl World {
     }
 
     fn edit(&mut self, user_name: &str, edit: Edit) {
-        let accounts = self.accounts();
-        if edit == Edit::Remove {
-            accounts.retain(|account| account.fields.user_name != user_name);
-        }
-        for account in accounts.iter_mut().filter(|account| account.fields.user_name == user_name) {
-            match edit {
-                Edit::Remove => {}
-                Edit::Deactivate => account.active = false,
-                Edit::Decorate => account.unmapped = Some(DECORATION.to_owned()),
+        let url = self.url;
+        let of_this_name = self.accounts().iter().filter(|account| account.fields.user_name == user_name);
+        let keys: Vec<_> = of_this_name.map(|account| account.key).collect();
+        for key in keys {
+            match (edit, self.account_mut(key)) {
+                (Edit::Remove, _) => self.forget_account(key),
+                (Edit::Join(group), _) => {
+                    self.groups[url].entry(group.to_owned()).or_default().insert(key);
+                }
+                (Edit::Deactivate, Some(account)) => account.active = false,
+                (Edit::Decorate, Some(account)) => account.unmapped = Some(DECORATION.to_owned()),
+                (Edit::Deactivate | Edit::Decorate, None) => {}
             }
         }
     }

@@ -31,6 +31,27 @@ fn the_table_of_the_limitation() {
     insta::assert_snapshot!("limitation", told[..told.find("\n\n").expect("the end of the table")]);
 }
 
+/// A part of what the whole matrix plays: at least one of each way in which a request can go wrong.
+#[test]
+fn faults_groups_and_ten_runs_in_a_row() {
+    let check = |select: &str, least: usize| {
+        let output = matrix(&["--table", "none", "--json", "--select", select]);
+        let told = text(&output.stdout);
+        let cells = told.lines().filter(|line| line.contains("\"type\":\"cell\"")).count();
+        assert!(output.status.success() && cells >= least, "{select}: {cells} cells, {told}");
+    };
+    let faults =
+        "fault=status-401 | fault=status-501 | fault=status-503 | fault=reset-after-effect | fault=truncate";
+    check(&format!("kind=fault & method=auto & ({faults})"), 5 * 9 * 2);
+    check("kind=fault & fault=refuse & operation=create", 6);
+    check("kind=sequence & profile=aquera & method=put & (scenario=group-* | scenario=member-*)", 40);
+    check("kind=rest & profile=no-partial-update & (scenario=deleted | scenario=renamed)", 2);
+    check(
+        "kind=sequence & profile=aquera & method=auto & (scenario=revoked-* | scenario=*authentication*)",
+        6,
+    );
+}
+
 #[test]
 fn json_lines_and_a_report() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -47,6 +68,7 @@ fn json_lines_and_a_report() {
         (&summary["type"], &summary["cells"], &summary["refusals"]),
         (&"summary".into(), &22.into(), &42.into())
     );
+    assert_eq!((&summary["faults"], &summary["tenRunsInARow"]), (&0.into(), &0.into()));
     assert!(lines[..64].iter().all(|line| line["type"] == "cell" && line["verdict"] == "pass"));
     let report: Value = serde_json::from_slice(&std::fs::read(&file).expect("the report")).expect("JSON");
     assert_eq!((&report["schemaVersion"], &report["summary"]["pass"]), (&1.into(), &64.into()));

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use conformance::matrix::model::{Expectation, Method, Options, World, builtin};
 use conformance::matrix::scenario;
+use conformance::matrix::scenario::faults::Struck;
 use conformance::matrix::setting::Setting;
 
 const BY_DISABLE: &str = "create+update+disable+deprovision-by-disable+rules";
@@ -211,6 +212,141 @@ fn what_waits_and_what_is_tried_again() {
         ["1 | u-1 attributes update failed user-name-taken; u-2 attributes update failed user-name-taken \
          | Replace! Replace! Replace! Replace!",]
     );
+}
+
+/// What the faults come to: exit, lines and writes of the run that meets the fault, then of the one without it.
+#[track_caller]
+fn check_fault(method: Method, fault: &str, operation: &str, times: &str, expected: [&str; 2]) {
+    let is_it = |struck: &Struck| {
+        struck.fault() == fault && struck.operation.as_str() == operation && struck.times() == times
+    };
+    let struck = Struck::all().into_iter().find(is_it).expect("a fault of the matrix");
+    let mut world = World::new(builtin("aquera").expect("a profile"), method, struck.operation.setting());
+    let runs: Vec<_> = struck.steps(method).iter().filter_map(|step| world.step(step)).collect();
+    let told: Vec<String> = runs[runs.len() - 2..].iter().map(spell).collect();
+    assert_eq!(told, expected, "{fault} {operation} {times}");
+}
+
+#[test]
+fn what_is_tried_again_at_once_and_what_in_the_next_run() {
+    use Method::{Auto, Patch, Put};
+    let quiet = "0 |  | ";
+    let created = "0 | u-1 enters create success done | Create";
+    for passing in ["status-408", "status-429", "status-500", "status-502", "status-503", "status-504"] {
+        check_fault(Auto, passing, "create", "once", [created, quiet]);
+        check_fault(Auto, passing, "look-up", "once", [created, quiet]);
+    }
+    // Not tried again: a second POST, PATCH or look-up in the same run would come through.
+    for staying in ["status-501", "status-505"] {
+        let failed = "1 | u-1 enters create failed target-error | ";
+        check_fault(Auto, staying, "create", "once", [failed, created]);
+        let failed = "1 | u-1 enters none failed target-error | ";
+        check_fault(Auto, staying, "look-up", "once", [failed, created]);
+    }
+    let limited = "1 | u-1 enters create failed rate-limited | ";
+    check_fault(Auto, "status-429", "create", "always", [limited, created]);
+    // The account is made once, however often the answer is lost.
+    for lost in ["reset-after-effect", "status-503-after-effect", "truncate", "malformed-chunk"] {
+        check_fault(Auto, lost, "create", "once", [created, quiet]);
+        check_fault(Auto, lost, "create", "always", [created, quiet]);
+    }
+    let unreachable = "1 | u-1 enters create failed unreachable | ";
+    check_fault(Auto, "empty-reply", "create", "always", [unreachable, created]);
+    check_fault(
+        Auto,
+        "status-409",
+        "create",
+        "once",
+        ["1 | u-1 enters create failed hidden-account | ", created],
+    );
+
+    let unsupported = "1 | u-1 attributes update failed partial-update-unsupported | ";
+    let patched = "0 | u-1 attributes update success done | PartialUpdate";
+    let replaced = "0 | u-1 attributes update success done | Replace";
+    check_fault(Patch, "status-501", "update", "once", [unsupported, patched]);
+    check_fault(Auto, "status-501", "update", "once", [replaced, quiet]);
+    check_fault(Auto, "status-422", "update", "always", [replaced, quiet]);
+    check_fault(
+        Patch,
+        "status-403",
+        "update",
+        "once",
+        ["1 | u-1 attributes update failed forbidden | ", patched],
+    );
+    check_fault(Put, "status-412", "update", "once", [replaced, quiet]);
+    check_fault(
+        Put,
+        "status-412",
+        "update",
+        "always",
+        ["1 | u-1 attributes update failed conflict | ", replaced],
+    );
+
+    let stopped = "3 |  | ";
+    for refused in ["status-401", "unauthorized", "revoke", "expire-token"] {
+        check_fault(Auto, refused, "create", "once", [stopped, created]);
+        let deleted = "0 | u-1 deleted delete success done | Delete";
+        check_fault(Auto, refused, "delete", "always", [stopped, deleted]);
+        check_fault(Auto, refused, "look-up", "always", [stopped, created]);
+    }
+    // A 403 to everything is not about one user.
+    check_fault(Auto, "status-403", "look-up", "always", [stopped, created]);
+
+    // A Disable is judged by what the account says afterwards.
+    let disabled = "0 | u-1 disabled disable success done | PartialUpdate";
+    check_fault(Patch, "status-404", "read-back", "always", [disabled, quiet]);
+    check_fault(
+        Patch,
+        "status-503",
+        "read-back",
+        "always",
+        [
+            "1 | u-1 disabled disable failed target-error | PartialUpdate",
+            "0 | u-1 attributes none success done | ",
+        ],
+    );
+    check_fault(
+        Auto,
+        "status-500",
+        "read",
+        "always",
+        ["1 | u-1 deleted delete failed target-error | ", "0 | u-1 retry delete success done | Delete"],
+    );
+    check_fault(
+        Auto,
+        "status-405",
+        "delete",
+        "once",
+        ["1 | u-1 deleted delete failed delete-unsupported | ", "0 | u-1 retry delete success done | Delete"],
+    );
+}
+
+#[test]
+fn groups_at_the_source_and_at_the_target() {
+    let check = |setting, slug, expected| check(setting, "aquera", Method::Put, slug, expected);
+    check(BY_DELETE, "group-entered", "0 | u-3 enters create success done | Create");
+    check(BY_DELETE, "group-left", "0 | u-1 left-scope delete success done | Delete");
+    check(BY_DISABLE, "group-left", "0 | u-1 left-scope disable success done | PartialUpdate");
+    check(BY_DELETE, "group-changed", "0 |  | ");
+    check(BY_DELETE, "group-of-both", "0 | u-1 left-scope delete success done | Delete");
+    check(BY_DELETE, "group-id-in-other-case", "0 |  | ");
+    check(BY_DELETE, "group-rule-frozen", "0 |  | ");
+    check(BY_DELETE, "member-deleted", "0 | u-1 deleted delete success done | Delete");
+    let members = |slug, setting: &str| {
+        let setting = Setting::from_slug(setting).expect("a setting");
+        let scenario =
+            scenario::all().into_iter().find(|scenario| scenario.slug == slug).expect("a scenario");
+        let mut world = World::new(builtin("aquera").expect("a profile"), Method::Put, setting);
+        for step in (scenario.steps)(setting) {
+            world.step(&step);
+        }
+        world.groups[0]["Readers"].len()
+    };
+    for slug in ["member-changed", "member-renamed", "member-disabled", "member-re-hired"] {
+        assert_eq!(members(slug, BY_DELETE), 1, "{slug}");
+    }
+    assert_eq!(members("member-deleted", BY_DISABLE), 1);
+    assert_eq!(members("member-deleted", BY_DELETE), 0);
 }
 
 /// A run can be asked for in either order of users.

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use conformance::matrix::cell::{Auth, Target};
-use conformance::matrix::model::{Attribute, FaultRule, Method, Options, Rule, User, World, builtin};
+use conformance::matrix::model::{Attribute, FaultRule, Method, On, Options, Rule, User, World, builtin};
 use conformance::matrix::run::configuration::{aquera_toml, fields_of, source_name, source_ndjson};
 use conformance::matrix::run::stage::{Stage, Theatre};
-use conformance::matrix::run::subject::{Report, Subject, Time};
+use conformance::matrix::run::subject::{Configuration, Report, Subject, Time};
 use conformance::matrix::setting::{RemoveAction, Setting};
 use mock_aquera::DownstreamOperation;
 use proptest::prelude::*;
@@ -155,6 +155,7 @@ impl Reference {
             id: format!("person-{who}-{}", person.hired),
             user_name: format!("person-{who}-{}@example.com", person.named),
             enabled: person.enabled,
+            groups: BTreeSet::new(),
             population: if person.in_scope { "employees" } else { "alumni" }.to_owned(),
             attributes: BTreeMap::from([
                 (Attribute::Title, format!("Title {}", person.title)),
@@ -172,6 +173,7 @@ impl Reference {
             name: "employees".to_owned(),
             enabled: true,
             population: Some("employees".to_owned()),
+            group: None,
             mapped: None,
         }];
         let there = (0..self.people.len()).filter(|who| self.people[*who].there).map(|who| self.user(who));
@@ -179,6 +181,7 @@ impl Reference {
             id: "always".into(),
             user_name: "always@example.com".into(),
             population: "alumni".into(),
+            groups: BTreeSet::new(),
             enabled: true,
             attributes: BTreeMap::new(),
         };
@@ -221,7 +224,9 @@ impl System {
             .get_or_insert_with(|| {
                 // The requests of a run that was dropped give the state back when they notice, not at once.
                 for _ in 0..1_000 {
-                    match runtime.block_on(Subject::open(text, &stage.folder, &theatre.wire, time, 1)) {
+                    let configuration = Configuration::read(text, &stage.folder).expect("a configuration");
+                    let opening = Subject::open(configuration, &stage.folder, &theatre.wire, time, 1);
+                    match runtime.block_on(opening) {
                         Ok(subject) => return Arc::new(subject),
                         Err(message) => assert!(message.contains("in use"), "{message}"),
                     }
@@ -358,7 +363,9 @@ impl StateMachineTest for Connection {
     fn apply(mut system: System, reference: &Reference, transition: Transition) -> System {
         match transition {
             Transition::Fault(status, times, method, after_effect) => {
-                system.stage.fault(0, FaultRule { status, times, method, after_effect });
+                let on = method.map_or(On::Any, On::Method);
+                let rule = FaultRule { after_effect, ..FaultRule::status(status, times, on) };
+                system.stage.fault(0, rule).expect("a rule of the mock");
             }
             Transition::Sync(full) => drop(system.sync(reference, full)),
             Transition::Cut(nth, after) => system.cut(reference, nth, after),

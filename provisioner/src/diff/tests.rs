@@ -17,7 +17,7 @@ fn paths() -> Vec<TargetPath> {
         r#"emails[type eq "Work"].display"#.to_owned(),
         r#"emails[type eq "home"].value"#.to_owned(),
     ];
-    let mut paths = Mapping::default().targets();
+    let mut paths = Mapping::default().targets().to_vec();
     paths.extend(others.iter().map(|path| path.parse::<TargetPath>().unwrap()));
     paths
 }

@@ -103,7 +103,7 @@ fn prepare(config: &Config) -> Vec<Prepared<'_>> {
         .map(|rule| Prepared {
             rule,
             mapping: &rule.mapping,
-            targets: rule.mapping.targets().into(),
+            targets: rule.mapping.targets(),
             fingerprint: format!("{} {} {settings}", rule.fingerprint(), rule.mapping.fingerprint()),
         })
         .collect()

@@ -9,15 +9,20 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The attributes of this schema go by their bare names.
 const CORE_USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 
-/// A place in a target user; compares, hashes and orders without case, displays canonically.
+/// A place in a target user; compares, hashes and orders without case, displays canonically. Cheap to clone: every
+/// user's desired state names the same few paths.
 #[derive(Debug, Clone)]
-pub struct TargetPath {
+pub struct TargetPath(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     urn: Option<String>,
     attribute: String,
     selector: Option<(String, String)>,
@@ -47,44 +52,57 @@ impl TargetPath {
         selector: Option<(&str, &str)>,
         sub: Option<&str>,
     ) -> Self {
-        let mut path = Self {
+        let mut parts = Parts {
             urn: urn.filter(|urn| !urn.eq_ignore_ascii_case(CORE_USER)).map(str::to_owned),
             attribute: attribute.to_owned(),
             selector: selector.map(|(name, literal)| (name.to_owned(), literal.to_owned())),
             sub: sub.map(str::to_owned),
             folded: String::new(),
         };
-        path.folded = path.to_string().to_lowercase();
-        path
+        parts.folded = parts.to_string().to_lowercase();
+        Self(Arc::new(parts))
     }
 
     /// `userName`.
     pub fn user_name() -> Self {
-        Self::new(None, "userName", None, None)
+        static PATH: LazyLock<TargetPath> = LazyLock::new(|| TargetPath::new(None, "userName", None, None));
+        PATH.clone()
+    }
+
+    /// `externalId`.
+    pub(crate) fn external_id() -> Self {
+        static PATH: LazyLock<TargetPath> = LazyLock::new(|| TargetPath::new(None, "externalId", None, None));
+        PATH.clone()
     }
 
     /// The schema of an attribute that is not in the core user.
     pub fn urn(&self) -> Option<&str> {
-        self.urn.as_deref()
+        self.0.urn.as_deref()
     }
 
     /// The attribute.
     pub fn attribute(&self) -> &str {
-        &self.attribute
+        &self.0.attribute
     }
 
     /// Sub-attribute and literal that tell which value of a multi-valued attribute is meant.
     pub fn selector(&self) -> Option<(&str, &str)> {
-        self.selector.as_ref().map(|(name, literal)| (name.as_str(), literal.as_str()))
+        self.0.selector.as_ref().map(|(name, literal)| (name.as_str(), literal.as_str()))
     }
 
     /// The sub-attribute that is written.
     pub fn sub(&self) -> Option<&str> {
-        self.sub.as_deref()
+        self.0.sub.as_deref()
     }
 }
 
 impl fmt::Display for TargetPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(urn) = &self.urn {
             write!(f, "{urn}:")?;
@@ -184,7 +202,7 @@ fn check_name(name: &str, at: usize) -> Result<(), TargetPathError> {
 
 impl PartialEq for TargetPath {
     fn eq(&self, other: &Self) -> bool {
-        self.folded == other.folded
+        self.0.folded == other.0.folded
     }
 }
 
@@ -198,13 +216,13 @@ impl PartialOrd for TargetPath {
 
 impl Ord for TargetPath {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.folded.cmp(&other.folded)
+        self.0.folded.cmp(&other.0.folded)
     }
 }
 
 impl Hash for TargetPath {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.folded.hash(state);
+        self.0.folded.hash(state);
     }
 }
 

@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -37,13 +37,23 @@ PRAGMA user_version = 1;
 COMMIT;
 ";
 
+/// All that is stored for a URL: what kind of row, its text, and whose it is. One statement, because each has a way to
+/// the connection's thread and back.
+const LOAD: &str = "
+SELECT 0, record, CAST (id AS TEXT) FROM target WHERE url = ?1
+UNION ALL SELECT 1, subject.record, source_id FROM target JOIN subject ON target = id WHERE url = ?1
+UNION ALL SELECT 2, CAST (at AS TEXT), '' FROM target JOIN removal ON target = id WHERE url = ?1
+UNION ALL SELECT 3, identity, '' FROM source
+";
+
 /// How much a finished write survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// A loss of power (`synchronous = FULL`).
     #[default]
     Full,
-    /// A crash of the process only (`synchronous = OFF`): for test harnesses.
+    /// An end of this process between two writes, and no worse (`synchronous = OFF`, the journal in memory): for test
+    /// harnesses.
     Off,
 }
 
@@ -177,24 +187,19 @@ impl Store {
         if !prepare(&mut connection, path, access).await? {
             return Ok(still(Loaded::default()));
         }
-        let target = target(&mut connection, url, access).await.map_err(database)?;
-        let loaded = match target {
-            Some(id) => load(&mut connection, id, path, access).await?,
-            None => Loaded::default(),
-        };
+        let (found, loaded) = load(&mut connection, url, path).await?;
         if access == Access::Read {
             connection.close().await.map_err(database)?;
-            return Ok(still(loaded));
+            return Ok(still(if found.is_some() { loaded } else { Loaded::default() }));
         }
+        let target = match found {
+            Some(id) => id,
+            None => insert(&mut connection, url).await.map_err(database)?,
+        };
+        forget_old(&mut connection, target, &loaded.removals).await.map_err(database)?;
         let mirror = Arc::new(Mutex::new(loaded));
         let (jobs, queue) = mpsc::unbounded_channel();
-        let writer = Writer {
-            connection,
-            target: target.unwrap_or_default(),
-            path: path.to_owned(),
-            mirror: Arc::clone(&mirror),
-            lock,
-        };
+        let writer = Writer { connection, target, path: path.to_owned(), mirror: Arc::clone(&mirror), lock };
         let task = tokio::spawn(writer.run(queue));
         Ok(Self { path: path.to_owned(), writer: Mutex::new(Some((jobs, task))), mirror })
     }
@@ -287,13 +292,12 @@ async fn connect(
         return reading.immutable(true).connect().await;
     }
     let options = options.create_if_missing(true);
-    let options = match durability {
-        Durability::Full => options.synchronous(SqliteSynchronous::Full),
-        Durability::Off => {
-            options.synchronous(SqliteSynchronous::Off).locking_mode(SqliteLockingMode::Exclusive)
-        }
-    };
-    let mut connection = options.connect().await?;
+    if durability == Durability::Off {
+        let options = options.synchronous(SqliteSynchronous::Off);
+        let options = options.locking_mode(SqliteLockingMode::Exclusive);
+        return options.journal_mode(SqliteJournalMode::Memory).connect().await;
+    }
+    let mut connection = options.synchronous(SqliteSynchronous::Full).connect().await?;
     // Not among the options: there it comes before `synchronous`, and flushes a new file to disk.
     sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut connection).await?;
     Ok(connection)
@@ -317,68 +321,57 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path, access: Access)
     }
 }
 
-async fn target(
-    connection: &mut SqliteConnection,
-    url: &ScimUrl,
-    access: Access,
-) -> Result<Option<i64>, sqlx::Error> {
-    let url = url.to_string();
-    let found = sqlx::query_scalar("SELECT id FROM target WHERE url = ?")
-        .bind(&url)
-        .fetch_optional(&mut *connection)
-        .await?;
-    if found.is_some() || access == Access::Read {
-        return Ok(found);
-    }
+async fn insert(connection: &mut SqliteConnection, url: &ScimUrl) -> Result<i64, sqlx::Error> {
     let made = sqlx::query("INSERT INTO target (url, record) VALUES (?, '{}')")
-        .bind(&url)
+        .bind(url.to_string())
         .execute(connection)
         .await?;
-    Ok(Some(made.last_insert_rowid()))
+    Ok(made.last_insert_rowid())
 }
 
+/// The target of this URL, where there is one, and what is stored for it.
 async fn load(
     connection: &mut SqliteConnection,
-    target: i64,
+    url: &ScimUrl,
     path: &Path,
-    access: Access,
-) -> Result<Loaded, StoreError> {
+) -> Result<(Option<i64>, Loaded), StoreError> {
     let database = |source| StoreError::Database { path: path.to_owned(), source };
     let unreadable = |message: String| StoreError::Record { path: path.to_owned(), message };
-    let mut loaded = Loaded::default();
-    let rows: Vec<(String, String)> =
-        sqlx::query_as("SELECT source_id, record FROM subject WHERE target = ?")
-            .bind(target)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(database)?;
-    for (id, text) in rows {
-        let record: Record = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
-        let id = id.parse::<SourceId>().map_err(|error| unreadable(error.to_string()))?;
-        loaded.records.insert(id, Arc::new(record));
+    let parsed = |error: serde_json::Error| unreadable(error.to_string());
+    let number = |text: &str| text.parse::<i64>().map_err(|error| unreadable(error.to_string()));
+    let rows: Vec<(i64, String, String)> =
+        sqlx::query_as(LOAD).bind(url.to_string()).fetch_all(connection).await.map_err(database)?;
+    let (mut target, mut loaded) = (None, Loaded::default());
+    for (kind, text, whose) in rows {
+        match kind {
+            0 => {
+                target = Some(number(&whose)?);
+                loaded.connection = serde_json::from_str(&text).map_err(parsed)?;
+            }
+            1 => {
+                let record: Record = serde_json::from_str(&text).map_err(parsed)?;
+                let id = whose.parse::<SourceId>().map_err(|error| unreadable(error.to_string()))?;
+                loaded.records.insert(id, Arc::new(record));
+            }
+            2 => loaded.removals.push(number(&text)?),
+            _ => loaded.source = Some(text),
+        }
     }
-    let text: String = sqlx::query_scalar("SELECT record FROM target WHERE id = ?")
-        .bind(target)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(database)?;
-    loaded.connection = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
-    loaded.removals = sqlx::query_scalar("SELECT at FROM removal WHERE target = ?")
-        .bind(target)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(database)?;
-    // The guard looks back 24 hours; what is much older than the newest serves nobody.
-    let old = loaded.removals.iter().max().map_or(0, |newest| newest - 2 * 24 * 60 * 60);
-    if access == Access::Write && loaded.removals.iter().any(|at| *at < old) {
+    Ok((target, loaded))
+}
+
+/// The guard looks back 24 hours; what is much older than the newest removal serves nobody.
+async fn forget_old(
+    connection: &mut SqliteConnection,
+    target: i64,
+    removals: &[i64],
+) -> Result<(), sqlx::Error> {
+    let old = removals.iter().max().map_or(0, |newest| newest - 2 * 24 * 60 * 60);
+    if removals.iter().any(|at| *at < old) {
         let delete = sqlx::query("DELETE FROM removal WHERE target = ? AND at < ?").bind(target).bind(old);
-        delete.execute(&mut *connection).await.map_err(database)?;
+        delete.execute(connection).await?;
     }
-    loaded.source = sqlx::query_scalar("SELECT identity FROM source")
-        .fetch_optional(connection)
-        .await
-        .map_err(database)?;
-    Ok(loaded)
+    Ok(())
 }
 
 /// The task that owns the connection.

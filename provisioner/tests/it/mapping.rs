@@ -49,7 +49,7 @@ fn the_default_mappings() {
     let source = SourceConfig { kind: SourceKind::File, path: folder, identity: "file:users".to_owned() };
     let users = read(&source, false).unwrap().users;
     let mapping = Mapping::default();
-    let targets = mapping.targets().into_iter().map(|target| target.to_string()).collect::<Vec<_>>();
+    let targets = mapping.targets().iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(targets.len(), 23);
     let mapped: Vec<Value> =
         users.iter().map(|user| serde_json::to_value(mapping.apply(user).unwrap()).unwrap()).collect();

@@ -1,7 +1,8 @@
 //! How one change is written: the method of the connection, what it has learned, and what an answer means.
 
+use crate::matrix::model::fault::Request;
 use crate::matrix::model::gateway::Reply;
-use crate::matrix::model::types::{Desired, Fields, Key, Method, World};
+use crate::matrix::model::types::{Account, Desired, Fields, Key, Method, World};
 use crate::matrix::model::words::Reason;
 
 /// Tries of one request.
@@ -12,6 +13,8 @@ const ATTEMPTS: u32 = 5;
 pub(crate) enum Written {
     Done,
     Failed(Reason),
+    /// Failed, and nobody knows whether it took effect.
+    Unsure(Reason),
     /// 409: to be tried once more at the end of the run.
     NameTaken,
     /// The account is not there.
@@ -30,28 +33,77 @@ pub(crate) enum Created {
     Stop,
 }
 
-fn is_transient(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+/// Why a look at the target did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    Failed(Reason),
+    Stop,
 }
 
-fn exhausted(status: u16) -> Reason {
-    if status == 429 { Reason::RateLimited } else { Reason::TargetError }
+/// One write.
+#[derive(Clone, Copy)]
+struct Change<'a> {
+    key: Key,
+    attributes: Option<&'a Desired>,
+    active: Option<bool>,
+}
+
+impl Change<'_> {
+    fn disables(self) -> bool {
+        self.active == Some(false)
+    }
+
+    fn took(self, account: &Account) -> bool {
+        self.attributes.is_none_or(|desired| !desired.differs(&account.fields))
+            && self.active.is_none_or(|active| active == account.active)
+    }
+
+    /// What of it is news to the account.
+    fn news(self, account: &Account) -> Self {
+        Self {
+            active: self.active.filter(|active| *active != account.active),
+            attributes: self.attributes.filter(|desired| desired.differs(&account.fields)),
+            ..self
+        }
+    }
+
+    fn is_empty(self) -> bool {
+        self.active.is_none() && self.attributes.is_none()
+    }
+}
+
+/// Worth another try: 501 and 505 are not, whoever comes back later finds them still there.
+fn is_transient(reply: Reply) -> bool {
+    matches!(reply, Reply::Broken | Reply::Error(408 | 429 | 500 | 502 | 503 | 504))
+}
+
+/// What a refusal means for the user.
+fn reason(reply: Reply) -> Reason {
+    match reply {
+        Reply::Broken => Reason::Unreachable,
+        Reply::Error(403) => Reason::Forbidden,
+        Reply::Error(412) => Reason::Conflict,
+        Reply::Error(429) => Reason::RateLimited,
+        Reply::Error(status) if status == 408 || status >= 500 => Reason::TargetError,
+        Reply::Success | Reply::Cut | Reply::Error(_) => Reason::Rejected,
+    }
 }
 
 impl World {
     /// Writes attributes, `active`, or both, to an account that is thought to exist.
     pub(crate) fn write(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
+        let change = Change { key, attributes, active };
         let patch = match self.method {
             Method::Put => false,
             Method::Patch => true,
             Method::Auto => self.profile.advertises_patch && !self.learned.patch_unusable,
         };
         let written = if !patch {
-            self.write_by_put(key, attributes, active)
+            self.write_by_put(change)
         } else if self.method == Method::Auto {
-            self.write_by_patch_or_put(key, attributes, active)
+            self.write_by_patch_or_put(change)
         } else {
-            self.write_by_patch(key, attributes, active)
+            self.write_by_patch(change)
         };
         if written == Written::DeletedByTarget {
             self.learned.disable_deletes = true;
@@ -59,147 +111,236 @@ impl World {
         written
     }
 
-    fn write_by_patch(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
+    fn write_by_patch(&mut self, change: Change<'_>) -> Written {
         if self.learned.patch_ignored {
             return Written::Failed(Reason::IgnoredByTarget);
         }
-        let written = self.send_patch(key, attributes, active);
+        let written = self.send_patch(change);
         if written == Written::Failed(Reason::IgnoredByTarget) {
             self.learned.patch_ignored = true;
         }
         written
     }
 
-    fn write_by_patch_or_put(
-        &mut self,
-        key: Key,
-        attributes: Option<&Desired>,
-        active: Option<bool>,
-    ) -> Written {
-        match self.send_patch(key, attributes, active) {
+    fn write_by_patch_or_put(&mut self, change: Change<'_>) -> Written {
+        match self.send_patch(change) {
             Written::Failed(Reason::PartialUpdateUnsupported | Reason::IgnoredByTarget) => {
                 self.learned.patch_unusable = true;
-                self.write_by_put(key, attributes, active)
+                self.write_by_put(change)
             }
-            Written::Failed(Reason::Rejected) => {
-                let written = self.write_by_put(key, attributes, active);
+            // Any other 4xx that speaks of the method, and not of this moment.
+            Written::Failed(refusal @ (Reason::Rejected | Reason::Forbidden)) => {
+                let written = self.write_by_put(change);
                 self.learned.patch_unusable = written == Written::Done;
                 // A PUT that did not work either proves nothing of PATCH: what PATCH was told stands.
-                let refused = matches!(written, Written::Failed(_));
-                if refused { Written::Failed(Reason::Rejected) } else { written }
+                match written {
+                    Written::Failed(_) | Written::Unsure(_) => Written::Failed(refusal),
+                    written => written,
+                }
             }
             written => written,
         }
     }
 
-    fn send_patch(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
-        let (mut attributes, mut active) = (attributes, active);
-        if active == Some(false) || !self.learned.patch_works {
+    fn send_patch(&mut self, mut change: Change<'_>) -> Written {
+        let first = !self.learned.patch_works;
+        if change.disables() || first {
             // A disable, and whatever has to teach, looks at the account first: what is gone was not deleted by it, and
             // what is there already is not written.
-            let Some(account) = self.account(key) else { return Written::Gone };
-            active = active.filter(|active| *active != account.active);
-            attributes = attributes.filter(|desired| desired.differs(&account.fields));
-            if active.is_none() && attributes.is_none() {
+            let account = match self.look_first(change.key) {
+                Ok(account) => account,
+                Err(written) => return written,
+            };
+            change = change.news(&account);
+            if change.is_empty() {
                 return Written::Done;
             }
         }
-        let reply = self.with_retries(|world| world.patch(key, attributes, active));
-        match reply {
-            Reply::Error(405 | 501) if active != Some(false) || self.account(key).is_some() => {
-                Written::Failed(Reason::PartialUpdateUnsupported)
+        let Change { key, attributes, active } = change;
+        let written = match self.with_retries(|world| world.patch(key, attributes, active)) {
+            reply @ Reply::Error(405 | 501) => {
+                let unsupported = Written::Failed(Reason::PartialUpdateUnsupported);
+                if change.disables() { self.read_back(reply, change, unsupported) } else { unsupported }
             }
-            reply => {
-                let written = self.judge(reply, key, attributes, active);
-                self.learned.patch_works |= written == Written::Done;
-                written
-            }
-        }
+            reply => self.judge(reply, change, first),
+        };
+        self.learned.patch_works |= written == Written::Done;
+        written
     }
 
-    fn write_by_put(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
+    fn write_by_put(&mut self, change: Change<'_>) -> Written {
         let mut conflicts = 0;
         loop {
-            let Some(account) = self.account(key) else { return Written::Gone };
-            let nothing_new = attributes.is_none_or(|desired| !desired.differs(&account.fields))
-                && active.is_none_or(|active| active == account.active);
-            if nothing_new {
+            let account = match self.look_first(change.key) {
+                Ok(account) => account,
+                Err(written) => return written,
+            };
+            let change = change.news(&account);
+            if change.is_empty() {
                 return Written::Done;
             }
-            let flips = active.is_some_and(|active| active != account.active);
-            let reply = self.with_retries(|world| world.put(key, attributes, active));
-            match reply {
-                Reply::Error(412) if conflicts == 0 => conflicts += 1,
-                Reply::Error(501) if flips => return Written::Failed(Reason::PartialUpdateUnsupported),
-                reply => return self.judge(reply, key, attributes, active),
-            }
+            let Change { key, attributes, active } = change;
+            let written = match self.with_retries(|world| world.put(key, attributes, active, account.version))
+            {
+                Reply::Error(412) if conflicts == 0 => {
+                    conflicts += 1;
+                    continue;
+                }
+                reply @ Reply::Error(501) if active.is_some() => {
+                    let unsupported = Written::Failed(Reason::PartialUpdateUnsupported);
+                    if change.disables() { self.read_back(reply, change, unsupported) } else { unsupported }
+                }
+                reply => self.judge(reply, change, !self.learned.put_works),
+            };
+            self.learned.put_works |= written == Written::Done;
+            return written;
         }
     }
 
-    /// What an answer means, given what a GET shows afterwards.
-    fn judge(&self, reply: Reply, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
-        let Some(account) = self.account(key) else {
-            // Every Disable is read back, whatever the reply said.
-            return if active == Some(false) { Written::DeletedByTarget } else { Written::Gone };
+    /// The account as it is before a write; or how the write ends because of what the look showed.
+    fn look_first(&mut self, key: Key) -> Result<Account, Written> {
+        match self.read(key) {
+            Ok(Some(account)) => Ok(account),
+            Ok(None) => Err(Written::Gone),
+            Err(Unread::Stop) => Err(Written::Stop),
+            // Nothing was written; but it is the read that failed, not the method.
+            Err(Unread::Failed(reason)) => Err(Written::Unsure(reason)),
+        }
+    }
+
+    /// What an answer means. It is held against the account where the method has still to prove itself, where the
+    /// answer is a refusal, and for every Disable.
+    fn judge(&mut self, reply: Reply, change: Change<'_>, first: bool) -> Written {
+        let renames = |world: &Self| {
+            let account = world.account(change.key);
+            account.zip(change.attributes).is_some_and(|(account, desired)| {
+                account.fields.user_name.to_lowercase() != desired.user_name.to_lowercase()
+            })
         };
-        let took = attributes.is_none_or(|desired| !desired.differs(&account.fields))
-            && active.is_none_or(|active| active == account.active);
         match reply {
-            Reply::Success | Reply::Error(404) if took => Written::Done,
-            Reply::Success => Written::Failed(Reason::IgnoredByTarget),
+            Reply::Success | Reply::Cut if first || change.disables() => {
+                self.read_back(reply, change, Written::Failed(Reason::IgnoredByTarget))
+            }
+            Reply::Success | Reply::Cut => Written::Done,
             Reply::Error(401) => Written::Stop,
-            Reply::Error(403) => Written::Failed(Reason::Forbidden),
-            Reply::Error(409) => Written::NameTaken,
-            Reply::Error(412) => Written::Failed(Reason::Conflict),
-            Reply::Error(status) if is_transient(status) => Written::Failed(exhausted(status)),
-            Reply::Error(status) if status >= 500 => Written::Failed(Reason::TargetError),
-            Reply::Error(_) => Written::Failed(Reason::Rejected),
+            Reply::Error(403) if self.everything_is_forbidden() => Written::Stop,
+            Reply::Error(409) if renames(self) => Written::NameTaken,
+            refusal if change.disables() || reason(refusal) == Reason::Rejected => {
+                self.read_back(refusal, change, Written::Failed(reason(refusal)))
+            }
+            refusal if is_transient(refusal) => Written::Unsure(reason(refusal)),
+            refusal => Written::Failed(reason(refusal)),
+        }
+    }
+
+    /// Reads the account after a write; `otherwise` where it is as before.
+    fn read_back(&mut self, reply: Reply, change: Change<'_>, otherwise: Written) -> Written {
+        match self.read(change.key) {
+            Err(Unread::Stop) => Written::Stop,
+            // After a refusal it is the refusal that is told.
+            Err(Unread::Failed(unread)) => Written::Unsure(match reply {
+                Reply::Success | Reply::Cut => unread,
+                Reply::Error(_) | Reply::Broken => reason(reply),
+            }),
+            Ok(None) if change.disables() => Written::DeletedByTarget,
+            Ok(None) => Written::Gone,
+            Ok(Some(account)) if change.took(&account) => Written::Done,
+            Ok(Some(_)) => otherwise,
         }
     }
 
     fn with_retries(&mut self, mut send: impl FnMut(&mut Self) -> Reply) -> Reply {
         let mut reply = send(self);
         for _ in 1..ATTEMPTS {
-            match reply {
-                Reply::Error(status) if is_transient(status) => reply = send(self),
-                Reply::Success | Reply::Error(_) => break,
+            if is_transient(reply) {
+                reply = send(self);
             }
         }
         reply
     }
 
+    /// The account, read by id. A 404 counts only if the look-up does not show the account either.
+    pub(crate) fn read(&mut self, key: Key) -> Result<Option<Account>, Unread> {
+        let here = |world: &mut Self| {
+            if world.account(key).is_some() { Reply::Success } else { Reply::Error(404) }
+        };
+        match self.with_retries(|world| world.request(Request::Read, here)) {
+            Reply::Success => {}
+            Reply::Error(404) => drop(self.ask_by_name()?),
+            Reply::Error(401) => return Err(Unread::Stop),
+            Reply::Error(403) if self.everything_is_forbidden() => return Err(Unread::Stop),
+            reply => return Err(Unread::Failed(reason(reply))),
+        }
+        Ok(self.account(key).cloned())
+    }
+
+    /// A look-up by name: whether it was answered with a list at all. A 404 is as good as an empty one.
+    pub(crate) fn ask_by_name(&mut self) -> Result<bool, Unread> {
+        match self.with_retries(|world| world.request(Request::List, |_| Reply::Success)) {
+            Reply::Success => Ok(true),
+            Reply::Error(404) => Ok(false),
+            Reply::Error(401) => Err(Unread::Stop),
+            Reply::Error(403) if self.everything_is_forbidden() => Err(Unread::Stop),
+            reply => Err(Unread::Failed(reason(reply))),
+        }
+    }
+
+    /// After a 403 the connection test is asked: where it is refused too, it is not about one user.
+    fn everything_is_forbidden(&mut self) -> bool {
+        matches!(self.request(Request::List, |_| Reply::Success), Reply::Error(401 | 403))
+    }
+
     /// Makes an account. A POST is never repeated blindly: a look-up comes first.
     pub(crate) fn create(&mut self, desired: &Desired) -> Created {
         let fields = desired.over(&Fields::default());
-        let mut last = 0;
+        let mut last = Reply::Success;
         for _ in 0..ATTEMPTS {
-            match self.post(fields.clone()) {
-                Reply::Error(status) if is_transient(status) => last = status,
-                Reply::Error(401) => return Created::Stop,
-                Reply::Error(403) => return Created::Failed(Reason::Forbidden),
-                Reply::Error(409) if self.look_up(&fields.user_name).is_empty() => {
-                    return Created::Failed(Reason::HiddenAccount);
+            last = self.post(fields.clone());
+            let repeatable = match last {
+                // The answer names the account, if need be in `Location`.
+                Reply::Success | Reply::Cut => {
+                    let made = self.look_up(&fields.user_name).first().map(|account| account.key);
+                    return made.map_or(Created::Failed(Reason::Rejected), Created::Account);
                 }
-                Reply::Error(status) if status >= 500 => return Created::Failed(Reason::TargetError),
-                Reply::Error(status) if status != 409 => return Created::Failed(Reason::Rejected),
-                Reply::Success | Reply::Error(_) => {}
+                Reply::Error(401) => return Created::Stop,
+                Reply::Error(403) if self.everything_is_forbidden() => return Created::Stop,
+                Reply::Error(409) => false,
+                refusal if is_transient(refusal) => true,
+                refusal => return Created::Failed(reason(refusal)),
+            };
+            match self.ask_by_name() {
+                Err(Unread::Stop) => return Created::Stop,
+                Err(Unread::Failed(unread)) => {
+                    return Created::Failed(if repeatable { reason(last) } else { unread });
+                }
+                Ok(true) => {
+                    if let Some(account) = self.look_up(&fields.user_name).first() {
+                        return Created::Account(account.key);
+                    }
+                }
+                Ok(false) => {}
             }
-            if let Some(account) = self.look_up(&fields.user_name).first() {
-                return Created::Account(account.key);
+            if !repeatable {
+                return Created::Failed(Reason::HiddenAccount);
             }
         }
-        Created::Failed(exhausted(last))
+        Created::Failed(reason(last))
     }
 
     /// One DELETE.
     pub(crate) fn send_delete(&mut self, key: Key) -> Written {
         match self.with_retries(|world| world.delete(key)) {
-            Reply::Success => Written::Done,
+            Reply::Success | Reply::Cut => Written::Done,
             Reply::Error(405 | 501) => Written::Failed(Reason::DeleteUnsupported),
             Reply::Error(401) => Written::Stop,
-            Reply::Error(403) => Written::Failed(Reason::Forbidden),
-            Reply::Error(status) if is_transient(status) => Written::Failed(exhausted(status)),
-            Reply::Error(_) => Written::Failed(Reason::Rejected),
+            Reply::Error(403) if self.everything_is_forbidden() => Written::Stop,
+            // The account decides, not the answer.
+            refusal if reason(refusal) == Reason::Rejected => match self.read(key) {
+                Ok(None) => Written::Done,
+                Ok(Some(_)) | Err(Unread::Failed(_)) => Written::Failed(Reason::Rejected),
+                Err(Unread::Stop) => Written::Stop,
+            },
+            refusal => Written::Failed(reason(refusal)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The two hops, as symbols: a request, its answer, and what it became downstream.
 
+use crate::matrix::model::fault::Request;
 use crate::matrix::model::profile::{DeleteWay, PatchWay, PutWay};
 use crate::matrix::model::types::{Account, Desired, Fields, Key, World, Write};
 use crate::matrix::model::words::Downstream;
@@ -9,19 +10,13 @@ use crate::matrix::model::words::Downstream;
 pub(crate) enum Reply {
     Success,
     Error(u16),
+    /// The connection broke before there was an answer, or in the middle of it.
+    Broken,
+    /// Success, with a body that cannot be read.
+    Cut,
 }
 
 impl World {
-    /// The fault that meets a request of this method, used up once.
-    fn meet_fault(&mut self, method: &str) -> Option<(u16, bool)> {
-        let fault = self
-            .faults
-            .iter_mut()
-            .find(|fault| fault.times > 0 && fault.method.is_none_or(|of| of == method))?;
-        fault.times -= 1;
-        Some((fault.status, fault.after_effect))
-    }
-
     fn note(&mut self, account: Option<Key>, operation: Downstream, accepted: bool) {
         self.writes.push(Write { account, operation, accepted });
     }
@@ -43,23 +38,24 @@ impl World {
     }
 
     pub(crate) fn post(&mut self, fields: Fields) -> Reply {
-        let fault = self.meet_fault("POST");
-        if let Some((status, false)) = fault {
-            return Reply::Error(status);
-        }
+        self.request(Request::Post, |world| world.create_account(fields))
+    }
+
+    fn create_account(&mut self, fields: Fields) -> Reply {
         if self.name_taken(&fields.user_name, None) {
             self.note(None, Downstream::Create, false);
             return Reply::Error(409);
         }
         let key = self.seed(self.url, fields, true);
         self.note(Some(key), Downstream::Create, true);
-        fault.map_or(Reply::Success, |(status, _)| Reply::Error(status))
+        Reply::Success
     }
 
     pub(crate) fn patch(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Reply {
-        if let Some((status, _)) = self.meet_fault("PATCH") {
-            return Reply::Error(status);
-        }
+        self.request(Request::Patch, |world| world.patch_account(key, attributes, active))
+    }
+
+    fn patch_account(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Reply {
         if let PatchWay::Refused(status) = self.profile.patch {
             return Reply::Error(status);
         }
@@ -92,15 +88,29 @@ impl World {
                 account.fields = desired.over(&account.fields);
             }
             account.active = active.unwrap_or(account.active);
+            account.version += 1;
         }
         if self.profile.patch == PatchWay::AppliedThenNotFound { Reply::Error(404) } else { Reply::Success }
     }
 
-    /// A PUT of the account as it would be with these changes.
-    pub(crate) fn put(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Reply {
-        if let Some((status, _)) = self.meet_fault("PUT") {
-            return Reply::Error(status);
-        }
+    /// A PUT of the account as it would be with these changes, if it still is what it was in this version.
+    pub(crate) fn put(
+        &mut self,
+        key: Key,
+        attributes: Option<&Desired>,
+        active: Option<bool>,
+        version: u32,
+    ) -> Reply {
+        self.request(Request::Put, |world| world.replace_account(key, attributes, active, version))
+    }
+
+    fn replace_account(
+        &mut self,
+        key: Key,
+        attributes: Option<&Desired>,
+        active: Option<bool>,
+        version: u32,
+    ) -> Reply {
         if self.profile.put == PutWay::HtmlNotFound {
             return Reply::Error(404);
         }
@@ -108,6 +118,10 @@ impl World {
             self.note(Some(key), Downstream::Replace, false);
             return Reply::Error(404);
         };
+        if account.version != version {
+            self.note(Some(key), Downstream::Replace, false);
+            return Reply::Error(412);
+        }
         let fields =
             attributes.map_or_else(|| account.fields.clone(), |desired| desired.over(&account.fields));
         let flips = active.is_some_and(|active| active != account.active);
@@ -132,13 +146,19 @@ impl World {
         if let Some(account) = self.account_mut(key) {
             account.fields = fields;
             account.active = active.unwrap_or(account.active);
+            account.version += 1;
         }
         Reply::Success
     }
 
     pub(crate) fn delete(&mut self, key: Key) -> Reply {
-        if let Some((status, _)) = self.meet_fault("DELETE") {
-            return Reply::Error(status);
+        self.request(Request::Delete, |world| world.remove_account(key))
+    }
+
+    fn remove_account(&mut self, key: Key) -> Reply {
+        if self.account(key).is_none() && self.profile.delete != DeleteWay::Refused {
+            self.note(Some(key), Downstream::Delete, false);
+            return Reply::Error(404);
         }
         match self.profile.delete {
             DeleteWay::Refused => Reply::Error(405),
@@ -150,6 +170,7 @@ impl World {
                 self.note(Some(key), Downstream::Delete, true);
                 if let Some(account) = self.account_mut(key) {
                     account.active = false;
+                    account.version += 1;
                 }
                 Reply::Success
             }
@@ -158,8 +179,7 @@ impl World {
 
     fn delete_account(&mut self, key: Key) {
         self.note(Some(key), Downstream::Delete, true);
-        let url = self.url;
-        self.applications[url].retain(|account| account.key != key);
+        self.forget_account(key);
     }
 }
 
@@ -170,6 +190,7 @@ impl World {
         match send(self, key) {
             Reply::Success => 200,
             Reply::Error(status) => status,
+            Reply::Broken | Reply::Cut => 0,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who holds a user, what should be written for it, and what a run does for one that is held.
 
-use crate::matrix::model::client::{Created, Written};
+use crate::matrix::model::client::{Created, Unread, Written};
 use crate::matrix::model::sync::{Run, Stop};
 use crate::matrix::model::types::{Attribute, Desired, Key, Leave, Left, Link, Rule, Standing, User, World};
 use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
@@ -21,6 +21,8 @@ pub(crate) enum Match {
     One(Key),
     Several,
     LinkedElsewhere,
+    /// The look-up was not answered.
+    Unknown(Reason),
 }
 
 /// One part of what a run does for a user.
@@ -103,6 +105,7 @@ impl World {
         match found {
             Match::Several => self.fail(run, id, failed(Reason::AmbiguousMatch)),
             Match::LinkedElsewhere => self.fail(run, id, failed(Reason::AccountLinkedElsewhere)),
+            Match::Unknown(reason) => self.fail(run, id, failed(reason)),
             Match::None => return self.enter_without_account(run, &user, rule),
             Match::One(key) => {
                 let Some(account) = self.account(key) else { return Ok(()) };
@@ -112,6 +115,7 @@ impl World {
                     sent: account.fields.clone(),
                     active: account.active,
                     left: Left::No,
+                    unsure: None,
                 };
                 let url = self.url;
                 self.links[url].retain(|_, other| other.account != key);
@@ -157,7 +161,14 @@ impl World {
             }
             Created::Account(key) => {
                 let sent = self.account(key).map(|account| account.fields.clone()).unwrap_or_default();
-                let link = Link { account: key, rule: rule.name.clone(), sent, active: true, left: Left::No };
+                let link = Link {
+                    account: key,
+                    rule: rule.name.clone(),
+                    sent,
+                    active: true,
+                    left: Left::No,
+                    unsure: None,
+                };
                 self.links[url].insert(user.id.clone(), link);
                 self.standing[url].insert(user.id.clone(), Standing::Settled);
                 run.say(
@@ -178,6 +189,7 @@ impl World {
         entered: Option<Change>,
     ) -> Result<(), Stop> {
         let url = self.url;
+        self.look_again(id)?;
         let (Some(user), Some(link)) = (self.source.get(id).cloned(), self.links[url].get_mut(id)) else {
             return Ok(());
         };
@@ -206,6 +218,10 @@ impl World {
         let written =
             self.carry_out(&link, write_attributes.then_some(&desired), write_active.then_some(user.enabled));
         if written.iter().flatten().any(|written| *written == Written::Stop) {
+            // Whoever was being written may have been: the next run looks before it decides anything.
+            if let Some(link) = self.links[url].get_mut(id) {
+                link.unsure = Some(write_active && !user.enabled);
+            }
             return Err(Stop);
         }
         if written.iter().flatten().any(|written| *written == Written::Gone) {
@@ -213,6 +229,7 @@ impl World {
             let found = self.correlate(&user);
             return self.enter(run, id, rule, found);
         }
+        let unsure = written.iter().flatten().any(|written| matches!(written, Written::Unsure(_)));
         let [to_active, to_attributes] = written;
         let taken = to_attributes == Some(Written::NameTaken);
         if taken && run.defer(id) {
@@ -253,6 +270,7 @@ impl World {
             self.links[url].remove(id);
         } else if let Some(link) = self.links[url].get_mut(id) {
             link.left = Left::No;
+            link.unsure = unsure.then_some(write_active && !user.enabled);
             if to_attributes == Some(Written::Done) {
                 link.sent = desired.over(&link.sent);
             }
@@ -263,6 +281,29 @@ impl World {
         let standing = if line.outcome == Outcome::Failed { Standing::Failed } else { now };
         self.standing[url].insert(id.to_owned(), standing);
         run.say(id, line);
+        Ok(())
+    }
+
+    /// A write whose end nobody knew is held against the account before anything is decided anew.
+    fn look_again(&mut self, id: &str) -> Result<(), Stop> {
+        let url = self.url;
+        let Some((key, disable)) =
+            self.links[url].get(id).and_then(|link| Some((link.account, link.unsure?)))
+        else {
+            return Ok(());
+        };
+        match self.read(key) {
+            Err(Unread::Stop) => return Err(Stop),
+            Err(Unread::Failed(_)) | Ok(None) => {}
+            Ok(Some(account)) => {
+                if let Some(link) = self.links[url].get_mut(id) {
+                    link.sent = account.fields;
+                    // An update never touches `active`.
+                    link.active = account.active || (link.active && !disable);
+                    link.unsure = None;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -284,9 +325,18 @@ impl World {
         let alone = match (together, attributes) {
             (_, None) => None,
             (Written::Done | Written::Gone | Written::DeletedByTarget | Written::Stop, _) => Some(together),
-            (Written::Failed(_) | Written::NameTaken, Some(desired)) => {
-                Some(self.write(link.account, Some(desired), None))
-            }
+            // Only where the refusal may have been about `active`.
+            (
+                Written::NameTaken
+                | Written::Failed(
+                    Reason::PartialUpdateUnsupported
+                    | Reason::Rejected
+                    | Reason::Forbidden
+                    | Reason::DisableWithheld,
+                ),
+                Some(desired),
+            ) => Some(self.write(link.account, Some(desired), None)),
+            (Written::Failed(_) | Written::Unsure(_), Some(_)) => Some(together),
         };
         let together =
             if together == Written::NameTaken { Written::Failed(Reason::UserNameTaken) } else { together };
@@ -298,7 +348,7 @@ fn part(operation: Operation, written: Option<Written>, off: Reason) -> Part {
     let (outcome, reason) = match written {
         None => (Outcome::Partial, off),
         Some(Written::Done) => (Outcome::Success, Reason::Done),
-        Some(Written::Failed(reason)) => (Outcome::Failed, reason),
+        Some(Written::Failed(reason) | Written::Unsure(reason)) => (Outcome::Failed, reason),
         Some(Written::NameTaken) => (Outcome::Failed, Reason::UserNameTaken),
         Some(Written::DeletedByTarget) => (Outcome::Failed, Reason::DeletedByTarget),
         Some(Written::Gone | Written::Stop) => (Outcome::Failed, Reason::Rejected),

@@ -1,6 +1,6 @@
 //! What a run does for a user that nobody holds any more.
 
-use crate::matrix::model::client::Written;
+use crate::matrix::model::client::{Unread, Written};
 use crate::matrix::model::sync::{Run, Stop};
 use crate::matrix::model::types::{Leave, Left, Link, World};
 use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
@@ -86,11 +86,15 @@ impl World {
     /// Reads, then deletes or disables.
     fn remove(&mut self, id: &str, link: &Link) -> Result<(Operation, Result<Reason, Reason>), Stop> {
         let url = self.url;
-        let Some(account) = self.account(link.account) else {
-            self.links[url].remove(id);
-            return Ok((Operation::None, Ok(Reason::AlreadyGone)));
+        let active = match self.read(link.account) {
+            Ok(Some(account)) => account.active,
+            Ok(None) => {
+                self.links[url].remove(id);
+                return Ok((Operation::None, Ok(Reason::AlreadyGone)));
+            }
+            Err(Unread::Stop) => return Err(Stop),
+            Err(Unread::Failed(reason)) => return Ok((self.removal_operation(), Err(reason))),
         };
-        let active = account.active;
         let (operation, written) = match self.setting.remove_action {
             RemoveAction::Delete => (Operation::Delete, self.send_delete(link.account)),
             RemoveAction::Disable if !active => {
@@ -120,10 +124,17 @@ impl World {
                 Err(Reason::DeletedByTarget)
             }
             Written::NameTaken => Err(Reason::Rejected),
-            Written::Failed(reason) => Err(reason),
+            Written::Failed(reason) | Written::Unsure(reason) => Err(reason),
             Written::Stop => return Err(Stop),
         };
         Ok((operation, result))
+    }
+
+    fn removal_operation(&self) -> Operation {
+        match self.setting.remove_action {
+            RemoveAction::Delete => Operation::Delete,
+            RemoveAction::Disable => Operation::Disable,
+        }
     }
 
     fn removed(&mut self, id: &str) {

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::matrix::model::client::Unread;
+use crate::matrix::model::fault::{On, Request};
+use crate::matrix::model::gateway::Reply;
 use crate::matrix::model::policy::{Holder, Match};
 use crate::matrix::model::removal::Due;
 use crate::matrix::model::types::{World, Write};
@@ -139,7 +142,9 @@ impl World {
 
     /// The connection test meets the faults that any request meets, and outlasts them.
     fn settle_connection_test(&mut self) {
-        self.faults.retain(|fault| fault.method.is_some());
+        self.faults.retain(|fault| fault.rule.on != On::Any);
+        // The connection test reads one user; no fault of a scenario is meant for it.
+        let _: Reply = self.request(Request::List, |_| Reply::Success);
     }
 
     fn removals_due(&self, order: &[(String, Holder)], full: bool) -> usize {
@@ -162,13 +167,20 @@ impl World {
 
     fn everyone(&mut self, run: &mut Run, order: &[(String, Holder)]) -> Result<(), Stop> {
         // All correlations are decided before the first write.
-        let matches: BTreeMap<&str, Match> = order
-            .iter()
-            .filter(|(id, holder)| {
-                matches!(holder, Holder::Rule(_)) && !self.links[self.url].contains_key(id.as_str())
-            })
-            .filter_map(|(id, _)| Some((id.as_str(), self.correlate(self.source.get(id)?))))
-            .collect();
+        let mut matches: BTreeMap<&str, Match> = BTreeMap::new();
+        for (id, holder) in order {
+            if !matches!(holder, Holder::Rule(_)) || self.links[self.url].contains_key(id.as_str()) {
+                continue;
+            }
+            let Some(user) = self.source.get(id).cloned() else { continue };
+            let found = match self.ask_by_name() {
+                Ok(true) => self.correlate(&user),
+                Ok(false) => Match::None,
+                Err(Unread::Failed(reason)) => Match::Unknown(reason),
+                Err(Unread::Stop) => return Err(Stop),
+            };
+            matches.insert(id, found);
+        }
         let taken_over: BTreeSet<&str> = order
             .iter()
             .map(|(id, _)| id.as_str())

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::matrix::model::fault::{Fault, FaultRule};
 use crate::matrix::model::profile::Behaviour;
 use crate::matrix::model::words::{Downstream, Reason};
 use crate::matrix::setting::Setting;
@@ -55,6 +56,8 @@ pub struct User {
     pub enabled: bool,
     /// `population.id`.
     pub population: String,
+    /// The ids in `memberOfGroups`.
+    pub groups: BTreeSet<String>,
     /// The attributes that it has.
     pub attributes: BTreeMap<Attribute, String>,
 }
@@ -68,6 +71,8 @@ pub struct Rule {
     pub enabled: bool,
     /// The population it holds; none: everyone.
     pub population: Option<String>,
+    /// The group whose members it holds; none: whether or not they are in any.
+    pub group: Option<String>,
     /// The attributes it maps; none: the default mappings.
     pub mapped: Option<BTreeSet<Attribute>>,
 }
@@ -75,6 +80,7 @@ pub struct Rule {
 impl Rule {
     pub(crate) fn matches(&self, user: &User) -> bool {
         self.population.as_ref().is_none_or(|population| *population == user.population)
+            && self.group.as_ref().is_none_or(|group| user.groups.contains(group))
     }
 
     pub(crate) fn maps(&self, attribute: Attribute) -> bool {
@@ -139,6 +145,8 @@ pub struct Account {
     pub active: bool,
     /// An attribute that no mapping writes (`displayName`); whoever writes the account must keep it.
     pub unmapped: Option<String>,
+    /// Counts its changes.
+    pub version: u32,
 }
 
 /// Why a user is no longer held.
@@ -166,6 +174,8 @@ pub(crate) struct Link {
     pub(crate) sent: Fields,
     pub(crate) active: bool,
     pub(crate) left: Left,
+    /// The last write may or may not have taken effect; whether it was a Disable. The next run looks first.
+    pub(crate) unsure: Option<bool>,
 }
 
 /// Where a user stood after the last run that looked at it.
@@ -186,6 +196,8 @@ pub(crate) struct Learned {
     pub(crate) patch_works: bool,
     /// Under `patch`: PATCH changes nothing here.
     pub(crate) patch_ignored: bool,
+    /// A PUT was seen to work.
+    pub(crate) put_works: bool,
     /// A Disable made an account vanish.
     pub(crate) disable_deletes: bool,
 }
@@ -226,19 +238,6 @@ pub struct Write {
     pub accepted: bool,
 }
 
-/// A fault at the mock: a status, so many times, for one method or for all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FaultRule {
-    /// Answered instead of the real answer.
-    pub status: u16,
-    /// How often.
-    pub times: u32,
-    /// Only to this method; none: to any request.
-    pub method: Option<&'static str>,
-    /// Whether the request takes effect first, so that only its answer is lost.
-    pub after_effect: bool,
-}
-
 /// Everything that a run's result depends on. Two applications, so that a connection can change its URL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct World {
@@ -270,12 +269,14 @@ pub struct World {
     pub url: usize,
     /// The accounts of each application.
     pub applications: [Vec<Account>; 2],
+    /// The groups of each application, by name. Nothing of ours writes them.
+    pub groups: [BTreeMap<String, BTreeSet<Key>>; 2],
     pub(crate) known_source: Option<u8>,
     pub(crate) links: [BTreeMap<String, Link>; 2],
     pub(crate) standing: [BTreeMap<String, Standing>; 2],
     pub(crate) was_enabled: [BTreeMap<String, bool>; 2],
     pub(crate) learned: Learned,
-    pub(crate) faults: Vec<FaultRule>,
+    pub(crate) faults: Vec<Fault>,
     pub(crate) writes: Vec<Write>,
     pub(crate) next_key: u32,
 }
@@ -298,6 +299,7 @@ impl World {
             credentials_accepted: true,
             url: 0,
             applications: [Vec::new(), Vec::new()],
+            groups: [BTreeMap::new(), BTreeMap::new()],
             known_source: None,
             links: [BTreeMap::new(), BTreeMap::new()],
             standing: [BTreeMap::new(), BTreeMap::new()],
@@ -313,7 +315,7 @@ impl World {
     pub fn seed(&mut self, application: usize, fields: Fields, active: bool) -> Key {
         let key = Key(self.next_key);
         self.next_key += 1;
-        self.applications[application].push(Account { key, fields, active, unmapped: None });
+        self.applications[application].push(Account { key, fields, active, unmapped: None, version: 0 });
         key
     }
 
@@ -325,14 +327,28 @@ impl World {
         }
     }
 
+    /// Another `update-method`: what was learned does not hold for it.
+    pub fn change_method(&mut self, method: Method) {
+        if method != self.method {
+            self.method = method;
+            self.learned = Learned::default();
+        }
+    }
+
+    /// Another authentication, which the application takes: somebody else may find other things.
+    pub fn change_authentication(&mut self) {
+        self.credentials_accepted = true;
+        self.learned = Learned::default();
+    }
+
     /// A person tests the connection: what was learned is forgotten.
     pub fn test_connection(&mut self) {
         self.learned = Learned::default();
     }
 
     /// A fault from now on.
-    pub fn fault(&mut self, fault: FaultRule) {
-        self.faults.push(fault);
+    pub fn fault(&mut self, rule: FaultRule) {
+        self.faults.push(Fault::new(rule));
     }
 
     /// The accounts of the application that the connection points at.
@@ -357,6 +373,15 @@ impl World {
 
     pub(crate) fn account(&self, key: Key) -> Option<&Account> {
         self.applications[self.url].iter().find(|account| account.key == key)
+    }
+
+    /// The account is gone, and so are its memberships.
+    pub(crate) fn forget_account(&mut self, key: Key) {
+        let url = self.url;
+        self.applications[url].retain(|account| account.key != key);
+        for members in self.groups[url].values_mut() {
+            members.remove(&key);
+        }
     }
 
     pub(crate) fn account_mut(&mut self, key: Key) -> Option<&mut Account> {

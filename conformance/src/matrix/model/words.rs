@@ -91,6 +91,7 @@ words! {
         Conflict = "conflict",
         RateLimited = "rate-limited",
         TargetError = "target-error",
+        Unreachable = "unreachable",
     }
 }
 

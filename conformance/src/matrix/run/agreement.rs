@@ -136,7 +136,7 @@ fn by_model(profile: Behaviour, request: Request, gone: bool) -> Result3 {
     let status = world.request_for_test(key, |world, key: Key| match request {
         Request::Post(name) => world.post(fields(name, "new")),
         Request::Patch { title, name, active } => world.patch(key, desired(title, name).as_ref(), active),
-        Request::Put { title, name, active } => world.put(key, desired(title, name).as_ref(), active),
+        Request::Put { title, name, active } => world.put(key, desired(title, name).as_ref(), active, 0),
         Request::Delete => world.delete(key),
     });
     let writes = world.writes.iter().map(|write| (write.operation, write.accepted)).collect();

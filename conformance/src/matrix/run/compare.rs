@@ -1,6 +1,6 @@
 //! What was expected against what was seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use mock_aquera::{DownstreamOperation, Exchange};
@@ -28,6 +28,7 @@ pub(crate) struct Seen {
     pub(crate) report: Report,
     pub(crate) exchanges: [Vec<Exchange>; 2],
     pub(crate) accounts: [Vec<Value>; 2],
+    pub(crate) groups: [Vec<Value>; 2],
 }
 
 /// Which id stands for which symbol.
@@ -62,6 +63,7 @@ pub(crate) fn compare(
     for application in 0..2 {
         bind(&after.applications[application], &seen.accounts[application], bindings);
         accounts(&mut comparison, &after.applications[application], &seen.accounts[application], bindings);
+        groups(&mut comparison, &after.groups[application], &seen.groups[application], bindings);
         let writes: &[Write] = if application == after.url { &expectation.writes } else { &[] };
         self::writes(&mut comparison, application, writes, &seen.exchanges[application], bindings);
     }
@@ -121,6 +123,36 @@ fn accounts(comparison: &mut Comparison, expected: &[Account], seen: &[Value], b
     }
 }
 
+/// Who is in which group.
+fn groups(
+    comparison: &mut Comparison,
+    expected: &BTreeMap<String, BTreeSet<Key>>,
+    seen: &[Value],
+    bindings: &Bindings,
+) {
+    let spell = |members: BTreeSet<&str>| {
+        if members.is_empty() {
+            "nobody".to_owned()
+        } else {
+            members.into_iter().collect::<Vec<_>>().join(", ")
+        }
+    };
+    let mut told: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for group in seen {
+        let members = group["members"].as_array().into_iter().flatten();
+        let members = members.filter_map(|member| member["value"].as_str()).collect();
+        told.insert(group["displayName"].as_str().unwrap_or_default(), members);
+    }
+    for (name, members) in expected {
+        let members = members.iter().map(|key| bindings.get(key).map_or("somebody unknown", String::as_str));
+        let seen = told.remove(name.as_str()).map_or_else(|| "no group".to_owned(), spell);
+        comparison.of(format!("the members of group {name}"), spell(members.collect()), seen);
+    }
+    for name in told.into_keys() {
+        comparison.of("a group that should not be", "no group", name);
+    }
+}
+
 fn described(user: &Value) -> String {
     describe(&fields_of(user), user["active"] == true, user["displayName"].as_str())
 }
@@ -158,7 +190,7 @@ fn writes(
         let id = if operation == Downstream::Create && !write.accepted { None } else { write.target.clone() };
         seen.entry(id.unwrap_or_default()).or_default().push((operation, write.accepted));
     }
-    let everyone: std::collections::BTreeSet<&String> = wanted.keys().chain(seen.keys()).collect();
+    let everyone: BTreeSet<&String> = wanted.keys().chain(seen.keys()).collect();
     let none = Vec::new();
     for id in everyone {
         comparison.of(
@@ -184,7 +216,7 @@ fn lines(
             comparison.of(format!("lines of user {id}"), "one", "several");
         }
     }
-    let everyone: std::collections::BTreeSet<&str> =
+    let everyone: BTreeSet<&str> =
         expectation.lines.keys().map(String::as_str).chain(seen.keys().copied()).collect();
     for id in everyone {
         let expected = expectation.lines.get(id);

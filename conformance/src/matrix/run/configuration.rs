@@ -55,8 +55,11 @@ pub fn aquera_toml(world: &World, auth: Auth, scim_url: &str) -> String {
     );
     for rule in &world.rules {
         append!(text, "\n[[rule]]\nname = {:?}\nenabled = {}\n", rule.name, rule.enabled);
-        if let Some(population) = &rule.population {
-            append!(text, "filter = 'population.id eq \"{population}\"'\n");
+        let population = rule.population.as_ref().map(|id| format!("population.id eq \"{id}\""));
+        let group = rule.group.as_ref().map(|id| format!("memberOfGroups[id eq \"{id}\"]"));
+        let filter: Vec<String> = population.into_iter().chain(group).collect();
+        if !filter.is_empty() {
+            append!(text, "filter = '{}'\n", filter.join(" and "));
         }
         let Some(mapped) = &rule.mapped else { continue };
         let mapped = mapped.iter().map(|attribute| (attribute.source(), attribute.target()));
@@ -98,6 +101,10 @@ fn source_user(user: &User) -> Value {
     object.insert("username".to_owned(), json!(user.user_name));
     object.insert("enabled".to_owned(), json!(user.enabled));
     object.insert("population".to_owned(), json!({ "id": user.population }));
+    if !user.groups.is_empty() {
+        let groups = user.groups.iter().map(|id| json!({ "id": id }));
+        object.insert("memberOfGroups".to_owned(), groups.collect());
+    }
     for (attribute, value) in &user.attributes {
         match attribute.source().split_once('.') {
             Some((outer, inner)) => object.insert(outer.to_owned(), json!({ inner: value })),

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::matrix::cell::{Auth, Cell, Target, Trial};
-use crate::matrix::model::{Expectation, Options, World};
+use crate::matrix::model::{Expectation, FaultKind, Options, World};
 use crate::matrix::run::compare::{Bindings, Difference, Seen, compare};
 use crate::matrix::run::configuration::{aquera_toml, bare_toml, source_name, source_ndjson};
 use crate::matrix::run::stage::{Stage, Theatre};
-use crate::matrix::run::subject::{Subject, Time, contradictions};
+use crate::matrix::run::subject::{Configuration, Subject, Time, contradictions};
 use crate::matrix::run::{Played, Verdict};
 use crate::matrix::scenario::Step;
+
+/// So many runs in a row must find nothing new, where a cell is about that.
+const REST: usize = 10;
 
 /// What the last run of a cell said of its user, and what is left of the account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,18 +43,37 @@ pub(crate) async fn play(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Pl
                     name: "everyone".to_owned(),
                     enabled: true,
                     population: None,
+                    group: None,
                     mapped: None,
                 }]),
                 Step::Put(crate::matrix::scenario::somebody()),
                 Step::Credentials(false),
                 Step::Sync(Options::default()),
             ];
-            scenario(theatre, index, cell, target, &steps).await
+            scenario(theatre, index, cell, target, &steps, 1).await
+        }
+        Trial::Fault(target, struck) => {
+            let mut steps = struck.steps(target.method);
+            steps.push(Step::Sync(Options::default()));
+            if struck.kind == FaultKind::Refuse {
+                // It is the door that is shut, to everybody: a server of its own.
+                match Theatre::open(theatre.seed).await {
+                    Ok(own) => scenario(&Arc::new(own), index, cell, target, &steps, 1).await,
+                    Err(error) => Err(error.to_string()),
+                }
+            } else {
+                scenario(theatre, index, cell, target, &steps, 1).await
+            }
+        }
+        Trial::Rest(target, played) => {
+            let mut steps = (played.steps)(cell.setting);
+            steps.extend(std::iter::repeat_n(Step::Sync(Options::default()), REST));
+            scenario(theatre, index, cell, target, &steps, REST).await
         }
         Trial::Scenario(target, played) => {
             let mut steps = (played.steps)(cell.setting);
             steps.push(Step::Sync(Options::default()));
-            scenario(theatre, index, cell, target, &steps).await
+            scenario(theatre, index, cell, target, &steps, 1).await
         }
     };
     played.unwrap_or_else(Played::error)
@@ -66,7 +88,7 @@ pub async fn transcript(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Res
     let mut steps = (played.steps)(cell.setting);
     steps.push(Step::Sync(Options::default()));
     let mut exchanges = Vec::new();
-    let played = watched(theatre, index, cell, target, &steps, |seen, run, runs| {
+    let played = watched(theatre, index, cell, target, &steps, 1, |seen, run, runs| {
         if run + 1 == runs {
             exchanges = seen.exchanges.concat();
         }
@@ -105,6 +127,7 @@ struct Real {
     subject: Option<Subject>,
     source_written: Option<(String, String)>,
     configured: String,
+    configuration: Option<Configuration>,
     seed: u64,
 }
 
@@ -114,17 +137,19 @@ async fn scenario(
     cell: Cell,
     target: Target,
     steps: &[Step],
+    resting: usize,
 ) -> Result<Played, String> {
-    watched(theatre, index, cell, target, steps, |_, _, _| {}).await
+    watched(theatre, index, cell, target, steps, resting, |_, _, _| {}).await
 }
 
-/// Plays the steps; `watch` sees each run, its number and how many there are.
+/// Plays the steps, of which the last `resting` are runs that should find nothing new; `watch` sees each run, its number and how many there are.
 async fn watched(
     theatre: &Arc<Theatre>,
     index: usize,
     cell: Cell,
     target: Target,
     steps: &[Step],
+    resting: usize,
     mut watch: impl FnMut(&Seen, usize, usize) + Send,
 ) -> Result<Played, String> {
     let stage = Stage::set(theatre, index, target)?;
@@ -137,11 +162,13 @@ async fn watched(
         subject: None,
         source_written: None,
         configured: String::new(),
+        configuration: None,
         seed,
     };
     let world = World::new(target.profile, target.method, cell.setting);
     let mut candidates = vec![Candidate { world, bindings: Bindings::new() }];
     let mut run = 0;
+    let mut before = None;
     let mut last = LastWord { unusable: false, line: None, account: None };
     let runs = steps.iter().filter(|step| matches!(step, Step::Sync(_))).count();
     for step in steps {
@@ -150,16 +177,32 @@ async fn watched(
             continue;
         };
         run += 1;
-        // The last run is another process: what it knows is what is on the disk.
-        let seen = real.sync(&candidates[0].world, *options, run == runs).await?;
+        // The last run is another process: what it knows is what is on the disk. Where a cell has a twin with basic
+        // authentication, the twin goes on with what it has in memory.
+        let anew = run == runs && target.auth == Auth::Bearer;
+        let seen = real.sync(&candidates[0].world, *options, anew).await?;
         watch(&seen, run, runs);
         if run < runs || runs == 1 {
             last.note(&seen);
         }
-        let mut differences = advance(&mut candidates, run, *options, &seen);
+        let rests = run + resting > runs;
+        let mut differences = advance(&mut candidates, run, *options, rests, &seen);
+        if rests
+            && seen.report.lines.is_empty()
+            && before.as_ref().is_some_and(|before| *before != seen.accounts)
+        {
+            differences.push(Difference {
+                run,
+                what: "the accounts after a run that says nothing".to_owned(),
+                expected: format!("{before:?}"),
+                actual: format!("{:?}", seen.accounts),
+            });
+        }
         let strangers_touched = (0..2).any(|application| !real.stage.stranger_untouched(application));
+        // Whoever was never asked cannot have changed; that is looked at now and then all the same.
+        let thoroughly = run == runs && index.is_multiple_of(32);
         let bystanders =
-            if run == runs { theatre.bystanders_untouched() } else { theatre.bystanders_unasked() };
+            if thoroughly { theatre.bystanders_untouched() } else { theatre.bystanders_unasked() };
         if strangers_touched || !bystanders {
             differences.push(Difference {
                 run,
@@ -173,6 +216,7 @@ async fn watched(
             let exchanges = seen.exchanges.iter().flatten().map(exchange_json).collect();
             return Ok(Played { verdict: Verdict::Fail(differences), last: Some(last), exchanges });
         }
+        before = Some(seen.accounts);
     }
     real.close().await;
     Ok(Played { verdict: Verdict::Pass, last: Some(last), exchanges: Vec::new() })
@@ -184,14 +228,22 @@ fn exchange_json(exchange: &Exchange) -> Value {
 
 /// Plays the run in every world that is still possible, and keeps the worlds that agree with what was seen. Where
 /// none does, the differences to the nearest.
-fn advance(candidates: &mut Vec<Candidate>, run: usize, options: Options, seen: &Seen) -> Vec<Difference> {
+fn advance(
+    candidates: &mut Vec<Candidate>,
+    run: usize,
+    options: Options,
+    rests: bool,
+    seen: &Seen,
+) -> Vec<Difference> {
     let mut agreeing: Vec<Candidate> = Vec::new();
     let mut nearest: Option<Vec<Difference>> = None;
     for candidate in candidates.drain(..) {
         let mut outcomes: Vec<(World, Expectation)> = Vec::new();
         for backwards in [false, true] {
             let mut world = candidate.world.clone();
-            let expectation = world.sync(Options { backwards, ..options });
+            let mut expectation = world.sync(Options { backwards, ..options });
+            // Where nothing is new, nothing is asked.
+            expectation.only_connection_test |= rests && expectation.lines.is_empty();
             if !outcomes.iter().any(|outcome| *outcome == (world.clone(), expectation.clone())) {
                 outcomes.push((world, expectation));
             }
@@ -222,7 +274,9 @@ impl Real {
                 seeded = Some(self.stage.seed(*application, fields, *active));
             }
             Step::Edit(user_name, edit) => self.stage.edit(url, user_name, *edit),
-            Step::Fault(rule) => self.stage.fault(url, *rule),
+            Step::Fault(rule) => self.stage.fault(url, *rule)?,
+            Step::ClearFaults => self.stage.clear_faults(url),
+            Step::OtherAuthentication => self.auth = self.stage.change_authentication(),
             Step::Credentials(accepted) => self.stage.accept_credentials(*accepted),
             Step::TestConnection => {
                 if let Some(candidate) = candidates.first() {
@@ -242,6 +296,7 @@ impl Real {
             | Step::SourceFile(_)
             | Step::Readable(_)
             | Step::PointAt(_)
+            | Step::UpdateMethod(_)
             | Step::Sync(_) => {}
         }
         for candidate in candidates {
@@ -271,15 +326,22 @@ impl Real {
     /// The provisioner under the present configuration; opened anew where that has changed.
     async fn subject(&mut self, world: &World) -> Result<&Subject, String> {
         let text = aquera_toml(world, self.auth, &self.stage.scim_url(world.url));
-        if text != self.configured {
-            self.close().await;
-            self.configured = text;
-        }
-        let subject = if let Some(subject) = self.subject.take() {
-            subject
-        } else {
-            let (text, folder) = (&self.configured, &self.stage.folder);
-            Subject::open(text, folder, &self.theatre.wire, &self.time, self.seed).await?
+        let folder = &self.stage.folder;
+        let configuration = match &self.configuration {
+            Some(configuration) if text == self.configured => configuration.clone(),
+            Some(_) | None => {
+                let configuration = Configuration::read(&text, folder)?;
+                self.configured = text;
+                self.configuration = Some(configuration.clone());
+                if let Some(subject) = self.subject.take() {
+                    subject.close().await;
+                }
+                configuration
+            }
+        };
+        let subject = match self.subject.take() {
+            Some(subject) => subject,
+            None => Subject::open(configuration, folder, &self.theatre.wire, &self.time, self.seed).await?,
         };
         Ok(self.subject.insert(subject))
     }
@@ -294,6 +356,7 @@ impl Real {
             report,
             exchanges: [self.stage.take_journal(0), self.stage.take_journal(1)],
             accounts: [self.stage.accounts(0), self.stage.accounts(1)],
+            groups: [self.stage.groups(0), self.stage.groups(1)],
         })
     }
 

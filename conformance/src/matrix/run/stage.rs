@@ -11,7 +11,7 @@ use crate::matrix::cell::{Auth, Target};
 use crate::matrix::model::{FaultRule, Fields};
 use crate::matrix::run::RunError;
 use crate::matrix::run::configuration::{BASIC_PASSWORD, BASIC_USER, TOKEN, resource};
-use crate::matrix::run::subject::Wire;
+use crate::matrix::run::subject::{STATE, Subject, Wire};
 use crate::matrix::scenario::{DECORATION, Edit};
 
 /// What all cells share: one server, one pool of connections, one folder.
@@ -24,6 +24,8 @@ pub struct Theatre {
     folder: TempDir,
     bystanders: [Application; 2],
     bystander_users: [Vec<Value>; 2],
+    /// A state file with its tables and nobody in them.
+    empty_state: PathBuf,
 }
 
 fn accepted(auth: Auth) -> mock_aquera::Auth {
@@ -34,7 +36,22 @@ fn accepted(auth: Auth) -> mock_aquera::Auth {
 }
 
 fn profile(name: &str) -> Result<Profile, String> {
-    Profile::builtin(name).ok_or_else(|| format!("the mock has no profile `{name}`"))
+    let known = Profile::builtins().iter().find(|profile| profile.name == name);
+    known.cloned().ok_or_else(|| format!("the mock has no profile `{name}`"))
+}
+
+/// Makes an account a member of a group, and the group where there is none.
+fn join(application: &Application, group: &str, id: &str) -> bool {
+    let member = json!({ "value": id });
+    let known = application.groups().into_iter().find(|known| known["displayName"] == group);
+    match known.as_ref().and_then(|known| known["id"].as_str()) {
+        Some(known) => application.edit("Group", known, |group| {
+            if let Some(members) = group.entry("members").or_insert_with(|| json!([])).as_array_mut() {
+                members.push(member);
+            }
+        }),
+        None => application.seed("Group", json!({ "displayName": group, "members": [member] })).is_some(),
+    }
 }
 
 /// Where the cells' files go: memory where the system offers it, because no cell is about the disk.
@@ -72,7 +89,8 @@ impl Theatre {
         let bystander_users = bystanders.each_ref().map(Application::users);
         let folder = tempfile::Builder::new().prefix("conformance-").tempdir_in(room())?;
         let wire = Wire::new().map_err(RunError::Client)?;
-        Ok(Self { mock, wire, seed, folder, bystanders, bystander_users })
+        let empty_state = Subject::empty_state(folder.path(), &wire).await.map_err(RunError::Client)?;
+        Ok(Self { mock, wire, seed, folder, bystanders, bystander_users, empty_state })
     }
 
     /// Whether the applications that no cell names were never asked anything.
@@ -130,6 +148,9 @@ impl Stage {
         });
         let folder = theatre.folder.path().join(&names[0]);
         std::fs::create_dir_all(&folder).map_err(|error| format!("failed to make a folder: {error}"))?;
+        // Tables are not made anew for each cell; that a new file gets them is the provisioner's own test.
+        std::fs::copy(&theatre.empty_state, folder.join(STATE))
+            .map_err(|error| format!("failed to copy the empty state: {error}"))?;
         Ok(Self { theatre: theatre.clone(), names, applications, strangers, auth: target.auth, folder })
     }
 
@@ -153,6 +174,7 @@ impl Stage {
                 Edit::Deactivate => application.edit_user(id, |user: &mut Map<String, Value>| {
                     user.insert("active".to_owned(), Value::Bool(false));
                 }),
+                Edit::Join(group) => join(application, group, id),
                 Edit::Decorate => application.edit_user(id, |user: &mut Map<String, Value>| {
                     user.insert("displayName".to_owned(), Value::String(DECORATION.to_owned()));
                 }),
@@ -161,15 +183,14 @@ impl Stage {
     }
 
     /// A fault from now on.
-    pub fn fault(&self, application: usize, rule: FaultRule) {
-        let mut fault = Fault::status(rule.status).times(rule.times);
-        if let Some(method) = rule.method {
-            fault = fault.method(method);
-        }
-        if rule.after_effect {
-            fault = fault.phase(Phase::AfterEffect);
-        }
+    ///
+    /// # Errors
+    /// In words, where the mock does not know such a rule.
+    pub fn fault(&self, application: usize, rule: FaultRule) -> Result<(), String> {
+        let fault: Fault =
+            rule.rule().parse().map_err(|error| format!("failed to read `{}`: {error}", rule.rule()))?;
         self.applications[application].add_fault(fault);
+        Ok(())
     }
 
     /// The applications take our credentials, or others only.
@@ -181,6 +202,16 @@ impl Stage {
         for application in &self.applications {
             application.set_auth(vec![if ours { accepted(self.auth) } else { wrong.clone() }]);
         }
+    }
+
+    /// The applications take the other authentication from now on, and only that; which one it is.
+    pub fn change_authentication(&mut self) -> Auth {
+        self.auth = match self.auth {
+            Auth::Basic => Auth::Bearer,
+            Auth::Bearer => Auth::Basic,
+        };
+        self.accept_credentials(true);
+        self.auth
     }
 
     /// Holds the nth request from now, before or after its effect.
@@ -200,6 +231,11 @@ impl Stage {
         let mut users = self.applications[application].users();
         users.retain(|user| user["id"] != stranger.as_str());
         users
+    }
+
+    /// The groups of an application.
+    pub fn groups(&self, application: usize) -> Vec<Value> {
+        self.applications[application].groups()
     }
 
     /// Whether the stranger's account is just as it was.

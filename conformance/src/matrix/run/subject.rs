@@ -1,6 +1,6 @@
 //! The provisioner, as the harness drives it. The one module that knows its API; verdicts see JSON only.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +9,8 @@ use provisioner::{Clock, Config, Durability, Environment, Provisioner, SyncOptio
 use serde_json::Value;
 
 use crate::matrix::model::Options;
+use crate::matrix::run::configuration::bare_toml;
+use crate::matrix::setting::Setting;
 
 /// What all subjects share, so that connections are pooled.
 #[derive(Clone)]
@@ -33,6 +35,23 @@ pub struct Report {
     pub lines: Vec<Value>,
     /// The summary.
     pub summary: Value,
+}
+
+/// The name of the state file in a cell's folder.
+pub(crate) const STATE: &str = "aquera.db";
+
+/// A configuration that was accepted, with the text that it was read from.
+#[derive(Clone)]
+pub struct Configuration(Config);
+
+impl Configuration {
+    /// Reads `aquera.toml` as it would be in this folder.
+    ///
+    /// # Errors
+    /// In words, where it is refused.
+    pub fn read(text: &str, folder: &Path) -> Result<Self, String> {
+        Config::parse(text, &folder.join("aquera.toml")).map(Self).map_err(|error| error.to_string())
+    }
 }
 
 /// An open provisioner.
@@ -74,27 +93,38 @@ pub fn contradictions(text: &str) -> Vec<String> {
 }
 
 impl Subject {
-    /// Opens the provisioner on a folder: `aquera.toml` is this text, the state is beside it.
+    /// Opens the provisioner on a folder, with the state that lies there.
     ///
     /// # Errors
-    /// In words, where the configuration or the state is refused.
+    /// In words, where the state is refused.
     pub async fn open(
-        text: &str,
+        configuration: Configuration,
         folder: &Path,
         wire: &Wire,
         time: &Time,
         seed: u64,
     ) -> Result<Self, String> {
-        let config = Config::parse(text, &folder.join("aquera.toml")).map_err(|error| error.to_string())?;
         let environment = Environment {
             clock: time.0.clone(),
             transport: wire.0.clone(),
-            state: folder.join("aquera.db"),
+            state: folder.join(STATE),
             durability: Durability::Off,
             seed,
             progress: Arc::new(()),
         };
-        Provisioner::open(config, environment).await.map(Self).map_err(|error| error.to_string())
+        let opened = Provisioner::open(configuration.0, environment).await;
+        opened.map(Self).map_err(|error| error.to_string())
+    }
+
+    /// Makes a state file without anybody in it, and says where it is.
+    ///
+    /// # Errors
+    /// In words, where it cannot be made.
+    pub(crate) async fn empty_state(folder: &Path, wire: &Wire) -> Result<PathBuf, String> {
+        let text = bare_toml(Setting::from_slug("none").ok_or("there is no setting `none`")?);
+        let configuration = Configuration::read(&text, folder)?;
+        Self::open(configuration, folder, wire, &Time::new(), 0).await?.close().await;
+        Ok(folder.join(STATE))
     }
 
     /// One run.

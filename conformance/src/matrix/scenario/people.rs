@@ -1,6 +1,6 @@
 //! The cast, the rules, and the openings that scenarios share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::matrix::model::{Attribute, Fields, Options, Rule, User};
 use crate::matrix::scenario::{Edit, Scenario, Step};
@@ -23,6 +23,7 @@ fn person(id: &str, user_name: &str, given: &str) -> User {
         user_name: user_name.to_owned(),
         enabled: true,
         population: EMPLOYEES.to_owned(),
+        groups: BTreeSet::new(),
         attributes: BTreeMap::from([
             (Attribute::Title, "Engineer".to_owned()),
             (Attribute::Given, given.to_owned()),
@@ -88,7 +89,13 @@ impl User {
 }
 
 pub(super) fn rule(name: &str, population: &str) -> Rule {
-    Rule { name: name.to_owned(), enabled: true, population: Some(population.to_owned()), mapped: None }
+    Rule {
+        name: name.to_owned(),
+        enabled: true,
+        population: Some(population.to_owned()),
+        group: None,
+        mapped: None,
+    }
 }
 
 pub(super) fn two_rules() -> Vec<Rule> {

@@ -1,13 +1,13 @@
 //! Sequences about answers that go wrong.
 
-use crate::matrix::model::FaultRule;
+use crate::matrix::model::{FaultRule, On};
 use crate::matrix::scenario::people::{
     after_both, after_mona, by_disable, each_way, everything, mona, nils, sequence, sync, two_rules,
 };
 use crate::matrix::scenario::{Scenario, Step};
 
 fn fault(status: u16, times: u32, method: &'static str) -> Step {
-    Step::Fault(FaultRule { status, times, method: Some(method), after_effect: false })
+    Step::Fault(FaultRule::status(status, times, On::Method(method)))
 }
 
 /// Mona is new, and this meets her.
@@ -20,7 +20,7 @@ fn new_with(then: impl IntoIterator<Item = Step>) -> Vec<Step> {
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         sequence("transient-status", "503 twice, to whatever comes first", each_way, |setting| {
-            let any = Step::Fault(FaultRule { status: 503, times: 2, method: None, after_effect: false });
+            let any = Step::Fault(FaultRule::status(503, 2, On::Any));
             after_mona(setting, [Step::Put(mona().changed()), any, sync()])
         }),
         sequence("too-many-requests", "429 twice to a create", by_disable, |_| {
@@ -33,7 +33,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             new_with([fault(429, 5, "POST"), sync(), sync()])
         }),
         sequence("lost-reply", "the account is made and the answer lost", everything, |_| {
-            let lost = FaultRule { status: 503, times: 1, method: Some("POST"), after_effect: true };
+            let lost = FaultRule { after_effect: true, ..FaultRule::status(503, 1, On::Method("POST")) };
             new_with([Step::Fault(lost), sync()])
         }),
         sequence("hidden-account", "409 to a create, and nobody of that name is found", by_disable, |_| {
