@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::client::drive::Brief;
 use crate::client::scenario::Person;
 use crate::matrix::model::Options;
-use crate::matrix::run::subject::{Subject, Time, Wire};
+use crate::matrix::run::subject::{Configuration, Subject, Time, Wire};
 
 /// How updates are written: the provisioner's `update-method`.
 pub const METHODS: [&str; 3] = ["auto", "put", "patch"];
@@ -77,7 +77,9 @@ impl Own {
         if self.subject.is_none() {
             let url = self.url.as_deref().unwrap_or(&brief.scim_url);
             let text = configuration(url, &brief.credentials.bearer, &self.method);
-            let subject = Subject::open(&text, folder, &self.wire, &self.time, self.seed).await?;
+            let subject =
+                Subject::open(Configuration::read(&text, folder)?, folder, &self.wire, &self.time, self.seed)
+                    .await?;
             self.subject = Some(subject);
         }
         match &self.subject {
@@ -103,7 +105,8 @@ pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<Stri
         .map_err(|error| format!("failed to make {}: {error}", folder.display()))?;
     write_source(folder, &brief.users)?;
     let text = configuration(&brief.scim_url, &brief.credentials.bearer, method);
-    let subject = Subject::open(&text, folder, &Wire::new()?, &Time::real(), 0).await?;
+    let subject =
+        Subject::open(Configuration::read(&text, folder)?, folder, &Wire::new()?, &Time::real(), 0).await?;
     let report = subject.sync(Options::default()).await;
     subject.close().await;
     Ok(report?.summary.to_string())
