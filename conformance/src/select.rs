@@ -220,9 +220,12 @@ mod tests {
     fn an_expression_takes_the_cells_it_names() {
         assert_eq!(count("kind=refusal"), 42);
         assert_eq!(count("kind=matrix & scenario=created & profile=aquera & method=put & auth=basic"), 22);
-        assert_eq!(count("scenario=created & profile=patch-* & !method=put & auth!=basic"), 22 * 2 * 7);
         assert_eq!(
-            count("(profile=no-put | profile=no-delete) & scenario=renamed & create=off"),
+            count("kind=matrix & scenario=created & profile=patch-* & !method=put & auth!=basic"),
+            22 * 2 * 7
+        );
+        assert_eq!(
+            count("kind=matrix & (profile=no-put | profile=no-delete) & scenario=renamed & create=off"),
             2 * 11 * 2 * 3
         );
         assert_eq!(count("id=matrix/none/basic/put/aquera/created"), 1);
