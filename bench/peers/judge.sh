@@ -93,6 +93,7 @@ judge() {
   if [ "$install" = yes ]; then
     "$here/$script" install >"$log" 2>&1 || { tail -n 20 "$log" >&2; say "$name cannot be installed"; return 1; }
   fi
+  rm -f "$reports/$name".{json,md,txt}
   port="$(free_port)"
   url="http://127.0.0.1:$port$path"
   "$here/$script" "$port" >>"$log" 2>&1 &
@@ -102,7 +103,7 @@ judge() {
     --report "json=$reports/$name.json" --report "markdown=$reports/$name.md" >"$reports/$name.txt" 2>&1 || code=$?
   stop
   # 1 is what the suite says where something failed; that is a result, not an accident.
-  [ "$code" -le 1 ] || { tail -n 20 "$reports/$name.txt" >&2; say "$name: the suite ended with $code"; return 1; }
+  [ "$code" -le 1 ] && [ -s "$reports/$name.json" ] || { tail -n 20 "$reports/$name.txt" >&2; say "$name: the suite ended with $code"; return 1; }
   python3 "$here/judged.py" "$name" "$reports/$name.json" "$out/$name.md"
 }
 
