@@ -116,7 +116,7 @@ fn common(said: &str) -> String {
     let mut text = String::new();
     for (at, part) in said.split('"').enumerate() {
         if at % 2 == 1 {
-            text.push_str("…");
+            text.push('…');
             continue;
         }
         for word in part.split_inclusive(char::is_whitespace) {

@@ -348,7 +348,7 @@ impl StateMachineTest for Connection {
         let theatre = Arc::new(runtime.block_on(Theatre::open(1)).expect("a mock"));
         let profile = builtin(reference.profile).expect("a profile");
         let target = Target { auth: Auth::Bearer, method: Method::Auto, profile };
-        let stage = Stage::set(&theatre, CASES.fetch_add(1, Ordering::Relaxed), target).expect("a stage");
+        let stage = Stage::set(&theatre, CASES.fetch_add(1, Ordering::Relaxed), target, 1).expect("a stage");
         System {
             runtime,
             theatre,
@@ -385,7 +385,7 @@ impl StateMachineTest for Connection {
     }
 
     fn check_invariants(system: &System, _: &Reference) {
-        assert!(system.stage.stranger_untouched(0), "somebody else's account was touched");
+        assert!(system.stage.strangers_untouched(), "somebody else's account was touched");
         assert!(system.theatre.bystanders_untouched(), "another application was touched");
     }
 

@@ -92,6 +92,12 @@ impl Expectation {
 }
 
 impl World {
+    /// Whether a run has more than one user to go through.
+    pub fn has_order(&self) -> bool {
+        let gone = self.links[self.url].keys().filter(|id| !self.source.contains_key(*id));
+        self.source.len() + gone.count() > 1
+    }
+
     /// Plays one run.
     pub fn sync(&mut self, options: Options) -> Expectation {
         let mut run = Run { options, ..Run::default() };

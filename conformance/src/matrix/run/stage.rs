@@ -105,37 +105,45 @@ impl Theatre {
     }
 }
 
-/// The two applications and the folder of one cell; gone when dropped.
+/// An application of one cell, with somebody else's account in it.
+struct House {
+    name: String,
+    application: Application,
+    stranger: (String, Option<Value>),
+}
+
+/// The applications and the folder of one cell; gone when dropped.
 pub struct Stage {
     theatre: Arc<Theatre>,
-    names: [String; 2],
-    applications: [Application; 2],
-    strangers: [(String, Option<Value>); 2],
+    /// One, or two where the connection is pointed at another.
+    houses: Vec<House>,
     auth: Auth,
     /// Where the configuration, the source and the state lie.
     pub folder: PathBuf,
 }
 
 impl Stage {
-    /// Two new applications under the target's profile and authentication, a stranger's account in each.
+    /// New applications under the target's profile and authentication, a stranger's account in each.
     ///
     /// # Errors
     /// In words, where the mock or the file system refuses.
-    pub fn set(theatre: &Arc<Theatre>, index: usize, target: Target) -> Result<Self, String> {
-        let names = [format!("cell-{index}"), format!("cell-{index}-other")];
-        let mut applications = Vec::with_capacity(2);
-        for name in &names {
+    pub fn set(
+        theatre: &Arc<Theatre>,
+        index: usize,
+        target: Target,
+        applications: usize,
+    ) -> Result<Self, String> {
+        let name = format!("cell-{index}");
+        let mut houses = Vec::with_capacity(applications);
+        for number in 0..applications {
             let config = ApplicationConfig {
                 profile: profile(target.profile.name)?,
                 auth: vec![accepted(target.auth)],
                 seed: theatre.seed ^ index as u64,
             };
-            let made = theatre.mock.create_application(name, config);
-            applications.push(made.map_err(|error| format!("failed to make an application: {error}"))?);
-        }
-        let applications: [Application; 2] =
-            applications.try_into().map_err(|_| "two applications were asked for".to_owned())?;
-        let strangers = applications.each_ref().map(|application| {
+            let name = if number == 0 { name.clone() } else { format!("{name}-other") };
+            let made = theatre.mock.create_application(&name, config);
+            let application = made.map_err(|error| format!("failed to make an application: {error}"))?;
             let id = application.seed_user(json!({
                 "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
                 "userName": "stranger@example.com",
@@ -144,29 +152,29 @@ impl Stage {
                 "title": "Engineer",
             }));
             let user = application.user(&id);
-            (id, user)
-        });
-        let folder = theatre.folder.path().join(&names[0]);
+            houses.push(House { name, application, stranger: (id, user) });
+        }
+        let folder = theatre.folder.path().join(&name);
         std::fs::create_dir_all(&folder).map_err(|error| format!("failed to make a folder: {error}"))?;
         // Tables are not made anew for each cell; that a new file gets them is the provisioner's own test.
         std::fs::copy(&theatre.empty_state, folder.join(STATE))
             .map_err(|error| format!("failed to copy the empty state: {error}"))?;
-        Ok(Self { theatre: theatre.clone(), names, applications, strangers, auth: target.auth, folder })
+        Ok(Self { theatre: theatre.clone(), houses, auth: target.auth, folder })
     }
 
     /// Where an application is.
     pub fn scim_url(&self, application: usize) -> String {
-        self.applications[application].scim_url()
+        self.houses[application].application.scim_url()
     }
 
     /// An account that is there without our doing; its id.
     pub fn seed(&self, application: usize, fields: &Fields, active: bool) -> String {
-        self.applications[application].seed_user(resource(fields, active))
+        self.houses[application].application.seed_user(resource(fields, active))
     }
 
     /// Somebody else's change to the accounts of this name.
     pub fn edit(&self, application: usize, user_name: &str, edit: Edit) {
-        let application = &self.applications[application];
+        let application = &self.houses[application].application;
         for user in application.users().iter().filter(|user| user["userName"] == user_name) {
             let Some(id) = user["id"].as_str() else { continue };
             match edit {
@@ -189,7 +197,7 @@ impl Stage {
     pub fn fault(&self, application: usize, rule: FaultRule) -> Result<(), String> {
         let fault: Fault =
             rule.rule().parse().map_err(|error| format!("failed to read `{}`: {error}", rule.rule()))?;
-        self.applications[application].add_fault(fault);
+        self.houses[application].application.add_fault(fault);
         Ok(())
     }
 
@@ -199,8 +207,8 @@ impl Stage {
             Auth::Basic => mock_aquera::Auth::basic(BASIC_USER, "another password"),
             Auth::Bearer => mock_aquera::Auth::bearer("another-token"),
         };
-        for application in &self.applications {
-            application.set_auth(vec![if ours { accepted(self.auth) } else { wrong.clone() }]);
+        for house in &self.houses {
+            house.application.set_auth(vec![if ours { accepted(self.auth) } else { wrong.clone() }]);
         }
     }
 
@@ -217,45 +225,47 @@ impl Stage {
     /// Holds the nth request from now, before or after its effect.
     pub fn hold(&self, application: usize, nth: usize, after_effect: bool) -> Hold {
         let phase = if after_effect { Phase::AfterEffect } else { Phase::BeforeEffect };
-        self.applications[application].hold(nth, phase)
+        self.houses[application].application.hold(nth, phase)
     }
 
     /// No fault any more.
     pub fn clear_faults(&self, application: usize) {
-        self.applications[application].clear_faults();
+        self.houses[application].application.clear_faults();
     }
 
-    /// The accounts of an application, the stranger's apart.
+    /// The accounts of an application, the stranger's apart; none where there is no such application.
     pub fn accounts(&self, application: usize) -> Vec<Value> {
-        let stranger = &self.strangers[application].0;
-        let mut users = self.applications[application].users();
-        users.retain(|user| user["id"] != stranger.as_str());
+        let Some(house) = self.houses.get(application) else { return Vec::new() };
+        let mut users = house.application.users();
+        users.retain(|user| user["id"] != house.stranger.0.as_str());
         users
     }
 
     /// The groups of an application.
     pub fn groups(&self, application: usize) -> Vec<Value> {
-        self.applications[application].groups()
+        self.houses.get(application).map(|house| house.application.groups()).unwrap_or_default()
     }
 
-    /// Whether the stranger's account is just as it was.
-    pub fn stranger_untouched(&self, application: usize) -> bool {
-        let (id, user) = &self.strangers[application];
-        self.applications[application].user(id) == *user
+    /// Whether the strangers' accounts are just as they were.
+    pub fn strangers_untouched(&self) -> bool {
+        self.houses
+            .iter()
+            .all(|House { application, stranger: (id, user), .. }| application.user(id) == *user)
     }
 
     /// What was asked of an application since the last call.
     pub fn take_journal(&self, application: usize) -> Vec<Exchange> {
-        let journal = self.applications[application].journal();
-        self.applications[application].clear_journal();
+        let Some(House { application, .. }) = self.houses.get(application) else { return Vec::new() };
+        let journal = application.journal();
+        application.clear_journal();
         journal
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        for name in &self.names {
-            self.theatre.mock.remove_application(name);
+        for house in &self.houses {
+            self.theatre.mock.remove_application(&house.name);
         }
         // The folder of all cells goes at the end; that this one goes now only saves space.
         drop(std::fs::remove_dir_all(&self.folder));

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use conformance::report::format::Format;
 use conformance::report::text::{self, Paint};
-use conformance::report::{Report, Summary, Verdict, badge, github, html, junit, markdown};
+use conformance::report::{Report, Summary, Verdict, badge, causes, github, html, junit, markdown};
+use serde_json::{Value, json};
 
 use super::sample;
 
@@ -104,4 +105,54 @@ fn every_format_is_written_of_nothing() {
         assert_eq!(format.as_str().parse(), Ok(format));
     }
     assert!(text::summary(&nothing, Paint::Plain).ends_with("nothing was run\n"));
+}
+
+/// What a vendor has to read first: the cases' own advice would send them to sorting, which was never tried.
+#[test]
+fn a_refusal_behind_many_cases_comes_first() {
+    let says = |verdict: Verdict, name: &str, status: u16, wanted: Value| {
+        let mut case = sample::case(&format!("rfc7644/3.4.2.3/{name}"), verdict);
+        let what =
+            |value: &Value| json!([{ "step": "list Users", "what": "status", "value": value, "why": "…" }]);
+        case.because = Some(format!(
+            "list Users: the answer is {status}, where 200 belongs; it says: no `sw` here (\"{name}\", 4{status})"
+        ));
+        case.mend = Some("Sort.".to_owned());
+        (case.expected, case.actual) = (what(&wanted), what(&json!(status)));
+        let path = format!("/Users?filter=userName%20sw%20%22{name}%22");
+        case.exchanges = vec![sample::exchange("GET", &path, Value::Null, status, json!({}))];
+        case
+    };
+    let one = |name: &str| says(Verdict::Fail, name, 400, json!([200, 204]));
+    let mut cases = vec![
+        sample::case("rfc7644/3.3/own", Verdict::Fail),
+        one("a"),
+        one("b"),
+        // Others that look alike: another status, and a refusal that is asked for.
+        says(Verdict::Fail, "other", 500, json!(200)),
+        says(Verdict::Fail, "asked-for", 400, json!(409)),
+        says(Verdict::Pass, "passed", 400, json!(200)),
+    ];
+    cases[0].mend = Some("Its own advice.".to_owned());
+    assert_eq!(causes::of(&Report::new("server", "https://h.example", cases.clone())), [], "two are no many");
+    cases.push(one("c"));
+    let report = Report::new("server", "https://h.example", cases);
+    let [cause] = &causes::of(&report)[..] else { panic!("{:?}", causes::of(&report)) };
+    assert_eq!((cause.status, cause.cases.len()), (400, 3));
+    let because =
+        "`GET /v2/Users?filter=userName%20sw%20%22a%22` is answered 400, saying: no `sw` here (\"a\", 4400)";
+    assert_eq!(cause.because(), because);
+
+    let told = text::failures(&report, Paint::Plain);
+    assert!(told.starts_with(&format!("CAUSE {because}\n      means     3 cases stopped there")), "{told}");
+    assert!(told.contains("among     rfc7644/3.4.2.3/a, rfc7644/3.4.2.3/b, rfc7644/3.4.2.3/c\n"), "{told}");
+    assert!(told.find("3.3/own").expect("it") < told.find("FAIL  rfc7644/3.4.2.3/a").expect("it"), "{told}");
+    let page = html::write(&report);
+    let points =
+        &page[page.find("class=\"points\"").expect("points")..page.find("id=\"toolbar\"").expect("an end")];
+    let at = |text: &str| points.find(text).unwrap_or_else(|| panic!("{text} is not in {points}"));
+    assert!(at("Refusals that many cases run into") < at("Its own advice."));
+    // Only those that it does not explain say it.
+    assert_eq!(points.matches("Sort.").count(), 1, "{points}");
+    assert!(markdown::write(&report).contains("> **One refusal behind 3 cases:** "));
 }
