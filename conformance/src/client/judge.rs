@@ -314,7 +314,8 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
         meant.map(|play| Scope { knowledge, play: Some(play), range: play.range() }).collect()
     };
     if plays.iter().all(|scope| scope.range.is_empty()) {
-        return nothing(case, evidence, !plays.is_empty());
+        let played = if case.scenarios.is_empty() { !evidence.plays.is_empty() } else { !plays.is_empty() };
+        return nothing(case, evidence, played);
     }
     let mut applies = false;
     let mut seen = Vec::new();
@@ -359,19 +360,19 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
 
 /// A case that has nothing to look at.
 fn nothing(case: &Case, evidence: &Evidence, played: bool) -> CaseResult {
-    if played || (case.scenarios.is_empty() && !evidence.plays.is_empty()) {
+    if played {
         let because =
             "nothing arrived: is the provisioner pointed at the URL that was printed, and did it run?";
         return result(case, Verdict::Error, Some(because.to_owned()));
     }
     let meant = |slug: &&String| case.scenarios.is_empty() || case.scenarios.contains(slug);
     let reasons: Vec<_> = evidence.not_played.iter().filter(|(slug, _)| meant(slug)).collect();
-    let broke = reasons.iter().find_map(|(slug, reason)| match reason {
-        NotPlayed::Broke(reason) => Some(format!("the scenario {slug} broke off: {reason}")),
+    let broke = reasons.iter().find_map(|(_, reason)| match reason {
+        NotPlayed::Broke(reason) => Some(reason.clone()),
         NotPlayed::Skipped(_) => None,
     });
-    if let Some(because) = broke {
-        return result(case, Verdict::Error, Some(because));
+    if broke.is_some() {
+        return result(case, Verdict::Error, broke);
     }
     let because = match reasons.first() {
         Some((slug, NotPlayed::Skipped(reason) | NotPlayed::Broke(reason))) => {
