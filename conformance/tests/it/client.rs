@@ -168,7 +168,7 @@ fn a_recording_is_judged_in_each_form_and_keeps_its_secrets() {
         let formats = ["json", "html", "junit", "markdown"];
         let reports: Vec<String> = formats.map(|format| format!("{format}={}", at(format))).into();
         let mut arguments = vec!["client", "--journal", &file, "--json"];
-        reports.iter().for_each(|report| arguments.extend(["--report", report]));
+        arguments.extend(reports.iter().flat_map(|report| ["--report", report]));
         let (code, out, error) = conformance(&arguments);
         assert_eq!(code, Some(1), "{out}{error}");
         let failed: Vec<String> = out
@@ -304,7 +304,7 @@ fn a_token_in_a_url_is_found_and_is_in_no_report() {
     let drive = format!("python3 '{}' '{}'", driver.display(), secrets.display());
     let reports = ["json", "html", "junit", "markdown"].map(|format| format!("{format}={report}.{format}"));
     let mut arguments = vec!["client", "--scenario", "create", "--drive", &drive];
-    reports.iter().for_each(|report| arguments.extend(["--report", report]));
+    arguments.extend(reports.iter().flat_map(|report| ["--report", report]));
     let (code, out, error) = conformance(&arguments);
     assert_eq!(code, Some(1), "{out}{error}");
     assert!(out.contains("no-credentials-in-urls"), "{out}");
