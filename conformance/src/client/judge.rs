@@ -261,11 +261,13 @@ pub fn in_words(judgement: &Judgement) -> String {
         Judgement::Before { each, needs, same } => {
             format!("before {} there is {}{}", each.in_words(), needs.in_words(), same.in_words())
         }
-        Judgement::After { each, needs, never, same, .. } => {
+        Judgement::After { each, needs, never, same, grace, within_step } => {
             let needs = needs.iter().map(|needs| format!("there is {}", needs.in_words()));
-            let never = never.iter().map(|never| format!("there is not {}", never.in_words()));
+            let grace = if *grace > 0 { format!(" more than {grace} times") } else { String::new() };
+            let never = never.iter().map(|never| format!("there is not {}{grace}", never.in_words()));
             let all: Vec<_> = needs.chain(never).collect();
-            format!("after {} {}{}", each.in_words(), all.join(" and "), same.in_words())
+            let place = if *within_step { ", before the step ends" } else { "" };
+            format!("after {} {}{}{place}", each.in_words(), all.join(" and "), same.in_words())
         }
         Judgement::Between { first, second, needs, same } => format!(
             "between {} and {} there is {}{}",
