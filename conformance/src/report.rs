@@ -5,6 +5,7 @@
 
 pub mod badge;
 pub mod baseline;
+pub mod causes;
 pub mod curl;
 pub mod format;
 pub mod github;

@@ -209,11 +209,11 @@ fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix::cell::Cell;
+    use crate::matrix::cell::{Cell, Extent};
 
     fn count(expression: &str) -> usize {
         let selection = Selection::parse::<Cell>(expression).expect("a valid expression");
-        Cell::all().iter().filter(|cell| selection.takes(*cell)).count()
+        Cell::all(Extent::Every).iter().filter(|cell| selection.takes(*cell)).count()
     }
 
     #[test]

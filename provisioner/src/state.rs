@@ -3,6 +3,7 @@
 //! The records here are plain data; [`store`] keeps them in SQLite. Links belong to a SCIM URL: everything but the
 //! source's identity is stored under the URL it was learned at, and is not looked at under another.
 
+mod database;
 pub mod store;
 
 use std::collections::BTreeMap;

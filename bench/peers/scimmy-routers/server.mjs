@@ -5,12 +5,14 @@ import express from "express";
 import SCIMMY from "scimmy";
 import SCIMMYRouters from "scimmy-routers";
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+const token = process.env.TOKEN;
 const port = Number(process.argv[2] ?? 9002);
 function store(Resource, unique) {
   const map = new Map(), byUnique = new Map();
   return {
     ingress(resource, data) {
-      const now = new Date();
+      const now = new Date().toISOString();
       const plain = JSON.parse(JSON.stringify(data));
       const key = String(plain[unique] ?? "").toLowerCase();
       const holder = byUnique.get(key);
@@ -18,6 +20,8 @@ function store(Resource, unique) {
       if (resource.id) {
         const old = map.get(resource.id);
         if (!old) throw new SCIMMY.Types.Error(404, null, `Resource ${resource.id} not found`);
+        const { meta: _, ...before } = old, { meta: __, ...after } = plain;
+        if (isDeepStrictEqual(before, { ...after, id: resource.id })) return old;
         byUnique.delete(String(old[unique] ?? "").toLowerCase());
         const v = { ...plain, id: resource.id, meta: { ...old.meta, lastModified: now } };
         map.set(resource.id, v); byUnique.set(key, resource.id);
@@ -37,7 +41,12 @@ function store(Resource, unique) {
       const all = [...map.values()];
       return resource.filter ? resource.filter.match(all) : all;
     },
-    degress(resource) { if (!map.delete(resource.id)) throw new SCIMMY.Types.Error(404, null, "not found"); },
+    degress(resource) {
+      const old = map.get(resource.id);
+      if (!old) throw new SCIMMY.Types.Error(404, null, "not found");
+      map.delete(resource.id);
+      byUnique.delete(String(old[unique] ?? "").toLowerCase());
+    },
   };
 }
 const { User, Group } = SCIMMY.Resources;
@@ -47,5 +56,13 @@ for (const [R, u] of [[User, "userName"], [Group, "displayName"]]) {
   SCIMMY.Resources.declare(R, { ingress: s.ingress, egress: s.egress, degress: s.degress });
 }
 const app = express();
-app.use("/scim", new SCIMMYRouters({ type: "bearer", handler: () => "someone", docUri: "https://example.com" }));
+app.use("/scim", new SCIMMYRouters({
+  type: "bearer",
+  docUri: "https://example.com",
+  baseUri: (req) => `${req.protocol}://${req.get("host")}`,
+  handler(req) {
+    if (token && req.get("authorization") !== `Bearer ${token}`) throw new Error("who are you?");
+    return "someone";
+  },
+}));
 app.listen(port, "127.0.0.1");

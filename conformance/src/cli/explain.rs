@@ -8,7 +8,7 @@ use crate::case::{Case, describe};
 use crate::cli::{Complaint, cases, client, say};
 use crate::client::case as client_case;
 use crate::exit::Exit;
-use crate::matrix::cell::Cell;
+use crate::matrix::cell::{Cell, Extent};
 use crate::report::Report;
 
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ impl Explain {
         if let Some(case) = clients.iter().find(|case| case.id() == self.id) {
             return Ok(case.describe());
         }
-        if let Some(cell) = Cell::all().iter().find(|cell| cell.id() == self.id) {
+        if let Some(cell) = Cell::all(Extent::Every).iter().find(|cell| cell.id() == self.id) {
             return Ok(format!("{}\n{}\n\nRun it alone: {}\n", cell.id(), cell.title(), cell.command()));
         }
         let ids = cases.iter().map(|case| case.id.clone()).chain(clients.iter().map(client_case::Case::id));

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cli::reporting::{Choice, Ending, Reporting};
 use crate::cli::{Complaint, say};
 use crate::exit::Exit;
-use crate::matrix::cell::{Cell, Kind};
+use crate::matrix::cell::{Cell, Extent, Kind};
 use crate::matrix::report::summary::{Counts, summary};
 use crate::matrix::report::{cases, limitation, table};
 use crate::matrix::run::{self, Played, Verdict, Width};
@@ -35,6 +35,9 @@ const DEFAULT_SEED: u64 = 1;
 pub(super) struct Matrix {
     #[command(flatten)]
     choice: Choice,
+    /// Every combination: without this and without --select, the two authentications take turns in basic scenarios, and the three methods in other sequences
+    #[arg(long)]
+    all: bool,
     /// So many cells at once; by default twice the number of cores
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -58,7 +61,7 @@ enum Table {
 impl Matrix {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         let choice = self.choice();
-        let cells = choice.choose(Cell::all())?;
+        let cells = choice.choose(Cell::all(self.extent(&choice)))?;
         if choice.list {
             let ids: Vec<String> = cells.iter().map(Cell::id).collect();
             return Choice::print("cell", &ids, self.reporting.json);
@@ -86,7 +89,12 @@ impl Matrix {
         let mut report = cases::report(&cells, &results, took);
         choice.note(&mut report);
         report.seed = choice.seed.unwrap_or(DEFAULT_SEED);
-        ending.finish(report, Cell::all().iter().map(Cell::id))
+        ending.finish(report, Cell::all(Extent::Every).iter().map(Cell::id))
+    }
+
+    /// Whoever selects may select anything.
+    fn extent(&self, choice: &Choice) -> Extent {
+        if self.all || choice.select.is_some() { Extent::Every } else { Extent::InTurns }
     }
 
     /// A thread for each core, and enough cells on each that none waits for its disk.

@@ -128,27 +128,69 @@ fn faults() -> impl Iterator<Item = Cell> {
     })
 }
 
+/// A scenario on its way through the settings.
+struct Turns {
+    scenario: Scenario,
+    /// So many settings fit it.
+    fitting: usize,
+    /// So many of them have passed.
+    passed: usize,
+}
+
+impl Turns {
+    fn of(scenario: Scenario) -> Self {
+        let fitting = Setting::valid().into_iter().filter(|setting| (scenario.fits)(*setting)).count();
+        Self { scenario, fitting, passed: 0 }
+    }
+
+    fn play(&self, extent: Extent, setting: Setting, target: Target, profile: usize) -> bool {
+        if !(self.scenario.fits)(setting) {
+            return false;
+        }
+        let turn = self.passed + profile;
+        if self.scenario.basic {
+            let turn = turn + target.method as usize;
+            return extent == Extent::Every || target.auth == Auth::ALL[turn % Auth::ALL.len()];
+        }
+        // Whoever has fewer turns than there are methods would miss one.
+        let all = extent == Extent::Every || self.fitting < Method::ALL.len();
+        target.auth == Auth::Bearer && (all || target.method == Method::ALL[turn % Method::ALL.len()])
+    }
+
+    fn pass(&mut self, setting: Setting) {
+        self.passed += usize::from((self.scenario.fits)(setting));
+    }
+}
+
+/// Which of the combinations of scenarios.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Each with each.
+    Every,
+    /// Each setting with each profile and each scenario; with these, the authentications take turns in basic scenarios
+    /// (under each method), and the methods in the other sequences.
+    InTurns,
+}
+
 impl Cell {
-    /// Every cell, in a stable order.
-    pub fn all() -> Vec<Self> {
+    /// The cells, in a stable order.
+    pub fn all(extent: Extent) -> Vec<Self> {
         let refused = Setting::all().into_iter().filter(|setting| !setting.contradictions().is_empty());
         let mut cells: Vec<Self> = refused.map(|setting| Self { setting, trial: Trial::Refusal }).collect();
-        let scenarios = scenario::all();
-        for profile in builtins().iter().copied() {
+        let mut scenarios: Vec<Turns> = scenario::all().into_iter().map(Turns::of).collect();
+        for (number, profile) in builtins().iter().copied().enumerate() {
             for setting in Setting::valid() {
-                for auth in Auth::ALL {
-                    for method in Method::ALL {
-                        let target = Target { auth, method, profile };
-                        cells.push(Self { setting, trial: Trial::Credentials(target) });
-                        let fitting = scenarios.iter().filter(|scenario| {
-                            (scenario.fits)(setting) && (scenario.basic || auth == Auth::Bearer)
-                        });
-                        cells.extend(
-                            fitting
-                                .map(|scenario| Self { setting, trial: Trial::Scenario(target, *scenario) }),
-                        );
-                    }
+                for (auth, method) in
+                    Auth::ALL.into_iter().flat_map(|auth| Method::ALL.map(|method| (auth, method)))
+                {
+                    let target = Target { auth, method, profile };
+                    cells.push(Self { setting, trial: Trial::Credentials(target) });
+                    let played = scenarios.iter().filter(|turns| turns.play(extent, setting, target, number));
+                    cells.extend(
+                        played.map(|turns| Self { setting, trial: Trial::Scenario(target, turns.scenario) }),
+                    );
                 }
+                scenarios.iter_mut().for_each(|turns| turns.pass(setting));
             }
         }
         cells.extend(faults());
@@ -315,15 +357,43 @@ mod tests {
 
     #[test]
     fn the_matrix_is_as_large_as_it_should_be() {
-        let cells = Cell::all();
-        let count = |kind| cells.iter().filter(|cell| cell.kind() == kind).count();
-        assert_eq!(count(Kind::Refusal), 42);
-        assert_eq!(count(Kind::Credentials), 22 * 2 * 3 * 13);
-        assert_eq!(count(Kind::Matrix), 22 * 2 * 3 * 13 * 17);
-        assert_eq!(count(Kind::Fault), 9 * 2 * 3 * (35 + 6));
-        assert!(count(Kind::Rest) > 13 * 100, "{}", count(Kind::Rest));
-        assert!(count(Kind::Sequence) > 3 * 13 * 50, "{}", count(Kind::Sequence));
-        let ids: BTreeSet<_> = cells.iter().map(Cell::id).collect();
-        assert_eq!(ids.len(), cells.len());
+        let cells = Cell::all(Extent::Every);
+        let in_turns = Cell::all(Extent::InTurns);
+        let count = |cells: &[Cell], kind| cells.iter().filter(|cell| cell.kind() == kind).count();
+        for cells in [&cells, &in_turns] {
+            assert_eq!(count(cells, Kind::Refusal), 42);
+            assert_eq!(count(cells, Kind::Credentials), 22 * 2 * 3 * 13);
+            assert_eq!(count(cells, Kind::Fault), 9 * 2 * 3 * (35 + 6));
+            assert!(count(cells, Kind::Rest) > 13 * 100, "{}", count(cells, Kind::Rest));
+            let ids: BTreeSet<_> = cells.iter().map(Cell::id).collect();
+            assert_eq!(ids.len(), cells.len());
+        }
+        assert_eq!(count(&cells, Kind::Matrix), 22 * 2 * 3 * 13 * 17);
+        assert_eq!(count(&in_turns, Kind::Matrix), 22 * 3 * 13 * 17);
+        assert!(count(&cells, Kind::Sequence) > 3 * 13 * 50, "{}", count(&cells, Kind::Sequence));
+        assert!(in_turns.len() > 25_000, "{}", in_turns.len());
+    }
+
+    /// What takes turns still meets everything else, two by two and more.
+    #[test]
+    fn turns_leave_nothing_out() {
+        let meetings = |cells: &[Cell], kind, names: &[&str]| -> BTreeSet<Vec<Option<String>>> {
+            let cells = cells.iter().filter(|cell| cell.kind() == kind);
+            cells.map(|cell| names.iter().map(|name| cell.property(name)).collect()).collect()
+        };
+        let (every, in_turns) = (Cell::all(Extent::Every), Cell::all(Extent::InTurns));
+        for (kind, names) in [
+            (Kind::Matrix, ["setting", "method", "profile", "scenario"].as_slice()),
+            (Kind::Matrix, &["auth", "setting", "profile", "scenario"]),
+            (Kind::Matrix, &["auth", "setting", "method", "scenario"]),
+            (Kind::Matrix, &["auth", "setting", "method", "profile"]),
+            (Kind::Matrix, &["auth", "method", "profile", "scenario"]),
+            (Kind::Sequence, &["setting", "profile", "scenario"]),
+            (Kind::Sequence, &["method", "setting", "scenario"]),
+            (Kind::Sequence, &["method", "profile", "scenario"]),
+            (Kind::Sequence, &["method", "profile", "setting"]),
+        ] {
+            assert_eq!(meetings(&every, kind, names), meetings(&in_turns, kind, names), "{kind:?} {names:?}");
+        }
     }
 }

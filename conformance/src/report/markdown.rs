@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
-use super::{CaseResult, Report, Verdict, plain, words};
+use super::{CaseResult, Report, Verdict, causes, plain, words};
 
 /// A comment on GitHub may have 65,536 characters; GitLab's and Bitbucket's may have more.
 pub const MOST: usize = 60_000;
 /// Kept free for what was cut, and for the end.
 const MARGIN: usize = 600;
+/// Causes that stand before the table.
+const CAUSES: usize = 5;
 /// Rows of the table.
 const ROWS: usize = 50;
 /// Characters of a cell of the table.
@@ -19,6 +21,15 @@ const VALUE: usize = 1_500;
 pub fn write(report: &Report) -> String {
     let mut text = head(report);
     let trouble = words::by_importance(&report.cases);
+    for cause in causes::of(report).iter().take(CAUSES) {
+        append!(
+            text,
+            "> **One refusal behind {}:** {}. {}\n\n",
+            words::count(cause.cases.len(), words::noun(report)),
+            prose(&plain::cut(&cause.because(), CELL)),
+            prose(&cause.advice(report)),
+        );
+    }
     text.push_str(&table(&trouble));
     for stale in report.stale.iter().take(ROWS) {
         append!(text, "- **stale baseline entry** {}\n", prose(&plain::cut(stale, CELL)));

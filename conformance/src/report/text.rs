@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::causes::{self, Cause};
 use super::{CaseResult, Report, Verdict, plain, words};
 
 /// Failures told in full; the rest are counted, and told in the written reports.
 const TOLD_IN_FULL: usize = 20;
+/// Cases of a cause that are named.
+const NAMED: usize = 3;
 /// Characters of a value.
 const VALUE: usize = 300;
 
@@ -55,7 +58,14 @@ impl Paint {
 /// What needs somebody's attention: failures, what broke, warnings; then entries of the baseline that hold no longer.
 pub fn failures(report: &Report, paint: Paint) -> String {
     let mut text = String::new();
-    let (told, alike) = folded(words::by_importance(&report.cases));
+    let causes = causes::of(report);
+    for it in &causes {
+        cause(&mut text, report, it, paint);
+    }
+    let mut told = words::by_importance(&report.cases);
+    // What a refusal hides says least.
+    told.sort_by_key(|case| causes::explain(&causes, case));
+    let (told, alike) = folded(told);
     for case in told.iter().take(TOLD_IN_FULL) {
         failure(&mut text, report, case, paint);
         let others = case.because.as_deref().and_then(|because| alike.get(because));
@@ -88,6 +98,25 @@ fn folded(cases: Vec<&CaseResult>) -> (Vec<&CaseResult>, BTreeMap<&str, usize>) 
         _ => true,
     });
     (told.collect(), alike)
+}
+
+/// A refusal behind many cases.
+fn cause(text: &mut String, report: &Report, cause: &Cause<'_>, paint: Paint) {
+    append!(
+        *text,
+        "{} {}\n",
+        paint.verdict(Verdict::Fail, "CAUSE"),
+        paint.with("1", &plain::one_line(&cause.because()))
+    );
+    let ids: Vec<&str> = cause.cases.iter().take(NAMED).map(|case| case.id.as_str()).collect();
+    let more = match cause.cases.len() - ids.len() {
+        0 => String::new(),
+        more => format!(" and {} more", plain::number(more)),
+    };
+    for (name, value) in [("means", cause.advice(report)), ("among", format!("{}{more}", ids.join(", ")))] {
+        append!(*text, "      {} {}\n", paint.faint(&format!("{name:<9}")), plain::one_line(&value));
+    }
+    text.push('\n');
 }
 
 fn failure(text: &mut String, report: &Report, case: &CaseResult, paint: Paint) {

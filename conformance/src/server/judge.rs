@@ -65,13 +65,14 @@ pub(crate) fn judge(
 
 /// How a status set is shown.
 pub(crate) fn statuses(wanted: &[StatusSet]) -> Value {
-    wanted
-        .iter()
-        .map(|set| match set {
-            StatusSet::Exactly(status) => json!(status),
-            StatusSet::Class(_) => json!(set.to_string()),
-        })
-        .collect()
+    let shown = |set: &StatusSet| match set {
+        StatusSet::Exactly(status) => json!(status),
+        StatusSet::Class(_) => json!(set.to_string()),
+    };
+    match wanted {
+        [only] => shown(only),
+        several => several.iter().map(shown).collect(),
+    }
 }
 
 fn in_words(wanted: &[StatusSet]) -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use reqwest::Url;
 use serde_json::Value;
 
 use crate::case::template::{Place, Property, Values};
@@ -94,14 +95,14 @@ impl<'a> Memory<'a> {
                 known.version = Some(version);
             }
             if let Some(location) = meta.and_then(|meta| text(meta, "location")) {
-                known.location = Some(location);
+                known.location = Some(resolve(self.client.base(), location));
             }
         }
         if let Some(version) = answer.header("etag") {
             known.version = Some(version.to_owned());
         }
         if let Some(location) = answer.header("location") {
-            known.location = Some(location.to_owned());
+            known.location = Some(resolve(self.client.base(), location.to_owned()));
             if known.id.is_none() {
                 known.id = location.rsplit('/').next().map(ToOwned::to_owned);
             }
@@ -151,7 +152,33 @@ impl Values for Memory<'_> {
     }
 }
 
+/// A reference as an address: relative ones begin at the base URL (RFC 7643 §2.3.7), or at the server where they begin
+/// with a slash (RFC 3986 §5.2). What is none is left as it is.
+fn resolve(base: &str, reference: String) -> String {
+    let joined = Url::parse(&format!("{base}/")).and_then(|base| base.join(&reference));
+    joined.map_or(reference, String::from)
+}
+
 fn first(value: &Value, pointer: &str) -> Option<Value> {
     let reached = crate::server::same::reach(value, pointer);
     reached.into_iter().next().and_then(|(_, value)| value.cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_resolved() {
+        let base = "http://localhost:1/scim/v2";
+        for (reference, address) in [
+            ("http://localhost:1/scim/v2/Users/1", "http://localhost:1/scim/v2/Users/1"),
+            ("Users/1", "http://localhost:1/scim/v2/Users/1"),
+            ("/scim/v2/Users/1", "http://localhost:1/scim/v2/Users/1"),
+            ("https://elsewhere.example/Users/1", "https://elsewhere.example/Users/1"),
+            ("http://[", "http://["),
+        ] {
+            assert_eq!(resolve(base, reference.to_owned()), address);
+        }
+    }
 }

@@ -50,7 +50,7 @@ fn dependencies_point_one_way() {
         "axum",
         "reqwest",
         "hyper",
-        "sqlx",
+        "rusqlite",
         "rand",
         "chrono",
         "time",

@@ -116,6 +116,8 @@ async fn the_whole_grammar_of_filters() {
         ("shoe pr", "shoe"),
         ("name.shoe eq \"a\"", "name.shoe"),
         ("urn:example:x:shoe eq \"a\"", "shoe"),
+        ("active gt true", "active"),
+        ("active le false", "active"),
         ("", ""),
     ] {
         let detail =

@@ -9,42 +9,15 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::database::{Database, LAYOUT};
 use super::{Change, ConnectionRecord, Record};
 use crate::ids::{ScimUrl, SourceId};
 
-/// The layout this version reads and writes (`PRAGMA user_version`).
-const LAYOUT: i64 = 1;
 /// Changes written in one transaction at most.
 const BATCH: usize = 512;
-
-const CREATE: &str = "
-BEGIN IMMEDIATE;
-CREATE TABLE target (id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, record TEXT NOT NULL);
-CREATE TABLE subject (
-  target INTEGER NOT NULL REFERENCES target (id), source_id TEXT NOT NULL,
-  account TEXT, user_name TEXT NOT NULL, record TEXT NOT NULL,
-  PRIMARY KEY (target, source_id)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX subject_account ON subject (target, account) WHERE account IS NOT NULL;
-CREATE TABLE removal (target INTEGER NOT NULL REFERENCES target (id), at INTEGER NOT NULL);
-CREATE TABLE source (only INTEGER PRIMARY KEY CHECK (only = 1), identity TEXT NOT NULL);
-PRAGMA user_version = 1;
-COMMIT;
-";
-
-/// All that is stored for a URL: what kind of row, its text, and whose it is. One statement, because each has a way to
-/// the connection's thread and back.
-const LOAD: &str = "
-SELECT 0, record, CAST (id AS TEXT) FROM target WHERE url = ?1
-UNION ALL SELECT 1, subject.record, source_id FROM target JOIN subject ON target = id WHERE url = ?1
-UNION ALL SELECT 2, CAST (at AS TEXT), '' FROM target JOIN removal ON target = id WHERE url = ?1
-UNION ALL SELECT 3, identity, '' FROM source
-";
 
 /// How much a finished write survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +28,19 @@ pub enum Durability {
     /// An end of this process between two writes, and no worse (`synchronous = OFF`, the journal in memory): for test
     /// harnesses.
     Off,
+}
+
+impl Durability {
+    /// Does what waits for the disk where it holds nobody else up; what waits for nothing is done here and now.
+    async fn wait<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self {
+            Self::Full => tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed),
+            Self::Off => Ok(work()),
+        }
+    }
 }
 
 /// Whether the file is opened to be changed.
@@ -93,7 +79,17 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
         /// What SQLite said.
-        source: sqlx::Error,
+        source: rusqlite::Error,
+    },
+    /// A change was not written.
+    #[error(
+        "cannot write the state file {path}: {message}; make room for it, or name another with --state, and run again"
+    )]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        message: String,
     },
     /// Written by another version.
     #[error(
@@ -182,24 +178,20 @@ impl Store {
         if access == Access::Write {
             keep_private(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
         }
-        let database = |source| StoreError::Database { path: path.to_owned(), source };
-        let mut connection = connect(path, durability, access).await.map_err(database)?;
-        if !prepare(&mut connection, path, access).await? {
-            return Ok(still(Loaded::default()));
-        }
-        let (found, loaded) = load(&mut connection, url, path).await?;
-        if access == Access::Read {
-            connection.close().await.map_err(database)?;
-            return Ok(still(if found.is_some() { loaded } else { Loaded::default() }));
-        }
-        let target = match found {
-            Some(id) => id,
-            None => insert(&mut connection, url).await.map_err(database)?,
+        let opened = {
+            let (path, url) = (path.to_owned(), url.clone());
+            durability.wait(move || Database::open(&path, &url, durability, access)).await??
         };
-        forget_old(&mut connection, target, &loaded.removals).await.map_err(database)?;
+        let Some((database, loaded)) = opened else { return Ok(still(Loaded::default())) };
+        if access == Access::Read {
+            let failed = |source| StoreError::Database { path: path.to_owned(), source };
+            database.close().map_err(failed)?;
+            return Ok(still(loaded));
+        }
         let mirror = Arc::new(Mutex::new(loaded));
         let (jobs, queue) = mpsc::unbounded_channel();
-        let writer = Writer { connection, target, path: path.to_owned(), mirror: Arc::clone(&mirror), lock };
+        let writer =
+            Writer { database, durability, path: path.to_owned(), mirror: Arc::clone(&mirror), lock };
         let task = tokio::spawn(writer.run(queue));
         Ok(Self { path: path.to_owned(), writer: Mutex::new(Some((jobs, task))), mirror })
     }
@@ -275,116 +267,18 @@ fn keep_private(_path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn connect(
-    path: &Path,
-    durability: Durability,
-    access: Access,
-) -> Result<SqliteConnection, sqlx::Error> {
-    let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
-    if access == Access::Read {
-        let reading = options.clone().read_only(true);
-        if let Ok(mut connection) = reading.connect().await
-            && readable(&mut connection).await
-        {
-            return Ok(connection);
-        }
-        // In a folder that cannot be written to, nobody else writes either.
-        return reading.immutable(true).connect().await;
-    }
-    let options = options.create_if_missing(true);
-    if durability == Durability::Off {
-        let options = options.synchronous(SqliteSynchronous::Off);
-        let options = options.locking_mode(SqliteLockingMode::Exclusive);
-        return options.journal_mode(SqliteJournalMode::Memory).connect().await;
-    }
-    let mut connection = options.synchronous(SqliteSynchronous::Full).connect().await?;
-    // Not among the options: there it comes before `synchronous`, and flushes a new file to disk.
-    sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut connection).await?;
-    Ok(connection)
-}
-
-/// Whether anything can be read over `connection`, which needs a shared-memory file beside the database.
-async fn readable(connection: &mut SqliteConnection) -> bool {
-    sqlx::query("SELECT count(*) FROM sqlite_master").fetch_one(connection).await.is_ok()
-}
-
-/// Checks the layout and makes it in a new file; whether there is one to read.
-async fn prepare(connection: &mut SqliteConnection, path: &Path, access: Access) -> Result<bool, StoreError> {
-    let database = |source| StoreError::Database { path: path.to_owned(), source };
-    let found: i64 =
-        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(database)?;
-    match found {
-        LAYOUT => Ok(true),
-        0 if access == Access::Read => Ok(false),
-        0 => sqlx::raw_sql(CREATE).execute(connection).await.map(|_| true).map_err(database),
-        found => Err(StoreError::Layout { path: path.to_owned(), found }),
-    }
-}
-
-async fn insert(connection: &mut SqliteConnection, url: &ScimUrl) -> Result<i64, sqlx::Error> {
-    let made = sqlx::query("INSERT INTO target (url, record) VALUES (?, '{}')")
-        .bind(url.to_string())
-        .execute(connection)
-        .await?;
-    Ok(made.last_insert_rowid())
-}
-
-/// The target of this URL, where there is one, and what is stored for it.
-async fn load(
-    connection: &mut SqliteConnection,
-    url: &ScimUrl,
-    path: &Path,
-) -> Result<(Option<i64>, Loaded), StoreError> {
-    let database = |source| StoreError::Database { path: path.to_owned(), source };
-    let unreadable = |message: String| StoreError::Record { path: path.to_owned(), message };
-    let parsed = |error: serde_json::Error| unreadable(error.to_string());
-    let number = |text: &str| text.parse::<i64>().map_err(|error| unreadable(error.to_string()));
-    let rows: Vec<(i64, String, String)> =
-        sqlx::query_as(LOAD).bind(url.to_string()).fetch_all(connection).await.map_err(database)?;
-    let (mut target, mut loaded) = (None, Loaded::default());
-    for (kind, text, whose) in rows {
-        match kind {
-            0 => {
-                target = Some(number(&whose)?);
-                loaded.connection = serde_json::from_str(&text).map_err(parsed)?;
-            }
-            1 => {
-                let record: Record = serde_json::from_str(&text).map_err(parsed)?;
-                let id = whose.parse::<SourceId>().map_err(|error| unreadable(error.to_string()))?;
-                loaded.records.insert(id, Arc::new(record));
-            }
-            2 => loaded.removals.push(number(&text)?),
-            _ => loaded.source = Some(text),
-        }
-    }
-    Ok((target, loaded))
-}
-
-/// The guard looks back 24 hours; what is much older than the newest removal serves nobody.
-async fn forget_old(
-    connection: &mut SqliteConnection,
-    target: i64,
-    removals: &[i64],
-) -> Result<(), sqlx::Error> {
-    let old = removals.iter().max().map_or(0, |newest| newest - 2 * 24 * 60 * 60);
-    if removals.iter().any(|at| *at < old) {
-        let delete = sqlx::query("DELETE FROM removal WHERE target = ? AND at < ?").bind(target).bind(old);
-        delete.execute(connection).await?;
-    }
-    Ok(())
-}
-
-/// The task that owns the connection.
+/// The task that owns the database.
 struct Writer {
-    connection: SqliteConnection,
-    target: i64,
+    database: Database,
+    durability: Durability,
     path: PathBuf,
     mirror: Arc<Mutex<Loaded>>,
     lock: Option<File>,
 }
 
 impl Writer {
-    async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
+    async fn run(self, mut queue: mpsc::UnboundedReceiver<Job>) {
+        let Self { mut database, durability, path, mirror, lock } = self;
         while let Some(first) = queue.recv().await {
             let mut jobs = vec![first];
             while jobs.len() < BATCH
@@ -392,89 +286,34 @@ impl Writer {
             {
                 jobs.push(job);
             }
-            let result = self.write(&jobs).await;
+            let written = durability.wait(move || {
+                let changes: Vec<&Change> = jobs.iter().flat_map(|(changes, _)| changes).collect();
+                let result = database.write(&changes);
+                (database, jobs, result)
+            });
+            // Whoever waits is told that the file is closed, now and from now on.
+            let Ok((kept, jobs, result)) = written.await else { return };
+            database = kept;
             for (changes, done) in jobs {
                 if result.is_ok() {
-                    self.mirror.lock().unwrap_or_else(PoisonError::into_inner).apply(changes);
+                    mirror.lock().unwrap_or_else(PoisonError::into_inner).apply(changes);
                 }
                 let answer = match &result {
                     Ok(()) => Ok(()),
-                    Err(error) => Err(StoreError::Database {
-                        path: self.path.clone(),
-                        source: sqlx::Error::Io(std::io::Error::other(error.to_string())),
-                    }),
+                    Err(error) => Err(StoreError::Write { path: path.clone(), message: error.to_string() }),
                 };
                 // Whoever asked may have been cancelled; the change is written all the same.
                 drop(done.send(answer));
             }
         }
-        if let Err(error) = self.connection.close().await {
-            tracing::warn!(%error, "cannot close the state file cleanly");
+        match durability.wait(move || database.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "cannot close the state file cleanly"),
+            Err(error) => tracing::warn!(%error, "cannot close the state file cleanly"),
         }
         // Said aloud, not left to the drop: a process that is being started beside this one may have inherited the handle.
-        if let Some(Err(error)) = self.lock.map(|lock| lock.unlock()) {
+        if let Some(Err(error)) = lock.map(|lock| lock.unlock()) {
             tracing::warn!(%error, "cannot unlock the state file");
         }
     }
-
-    async fn write(&mut self, jobs: &[Job]) -> Result<(), sqlx::Error> {
-        let mut changes = jobs.iter().flat_map(|(changes, _)| changes);
-        if let (Some(only), None) = (changes.next(), changes.next()) {
-            // One statement is a transaction of its own.
-            return apply(&mut self.connection, self.target, only).await;
-        }
-        let mut transaction = self.connection.begin().await?;
-        for change in jobs.iter().flat_map(|(changes, _)| changes) {
-            apply(&mut transaction, self.target, change).await?;
-        }
-        transaction.commit().await
-    }
-}
-
-async fn apply(connection: &mut SqliteConnection, target: i64, change: &Change) -> Result<(), sqlx::Error> {
-    let encode = |error: serde_json::Error| sqlx::Error::Encode(Box::new(error));
-    match change {
-        Change::Put(id, record) => {
-            sqlx::query(
-                "INSERT INTO subject (target, source_id, account, user_name, record) VALUES (?, ?, ?, ?, ?) \
-                 ON CONFLICT (target, source_id) DO UPDATE SET account = excluded.account, \
-                 user_name = excluded.user_name, record = excluded.record",
-            )
-            .bind(target)
-            .bind(id.as_str())
-            .bind(record.link.as_ref().map(|link| link.account.as_str()))
-            .bind(record.user_name.as_str())
-            .bind(serde_json::to_string(&**record).map_err(encode)?)
-            .execute(connection)
-            .await?;
-        }
-        Change::Remove(id) => {
-            sqlx::query("DELETE FROM subject WHERE target = ? AND source_id = ?")
-                .bind(target)
-                .bind(id.as_str())
-                .execute(connection)
-                .await?;
-        }
-        Change::Connection(record) => {
-            sqlx::query("UPDATE target SET record = ? WHERE id = ?")
-                .bind(serde_json::to_string(&**record).map_err(encode)?)
-                .bind(target)
-                .execute(connection)
-                .await?;
-        }
-        Change::Removal(at) => {
-            sqlx::query("INSERT INTO removal (target, at) VALUES (?, ?)")
-                .bind(target)
-                .bind(*at)
-                .execute(connection)
-                .await?;
-        }
-        Change::Source(identity) => {
-            sqlx::query("INSERT OR REPLACE INTO source (only, identity) VALUES (1, ?)")
-                .bind(identity)
-                .execute(connection)
-                .await?;
-        }
-    }
-    Ok(())
 }

@@ -110,6 +110,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::matrix::cell::Extent;
     use crate::report::plain;
 
     fn played(verdict: Verdict, exchanges: Vec<Value>) -> Played {
@@ -133,7 +134,7 @@ mod tests {
         let mut cut_off = journalled.clone();
         cut_off["status"] = json!(0);
         let differences = vec![difference("exit code", "0", "1"), difference("summary: failed", "0", "1")];
-        let cell = Cell::all().into_iter().next().expect("a cell");
+        let cell = Cell::all(Extent::Every).into_iter().next().expect("a cell");
         let case = case(&cell, &played(Verdict::Fail(differences), vec![journalled, cut_off]));
         assert_eq!((case.id.as_str(), case.verdict), (cell.id().as_str(), report::Verdict::Fail));
         let because = "run 2, exit code: expected 0, got 1, and one more difference";
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_cell_that_breaks_says_so_and_one_that_passes_says_nothing() {
-        let cell = Cell::all().into_iter().next().expect("a cell");
+        let cell = Cell::all(Extent::Every).into_iter().next().expect("a cell");
         let broken = case(&cell, &played(Verdict::Error("no socket".into()), Vec::new()));
         assert_eq!((broken.verdict, broken.because.as_deref()), (report::Verdict::Error, Some("no socket")));
         let passed = case(&cell, &played(Verdict::Pass, Vec::new()));

@@ -59,10 +59,11 @@ pub fn summary(cells: &[Cell], results: &[Played]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::cell::Extent;
 
     #[test]
     fn kinds_are_counted_apart() {
-        let cells: Vec<Cell> = Cell::all().into_iter().take(3).collect();
+        let cells: Vec<Cell> = Cell::all(Extent::Every).into_iter().take(3).collect();
         let played = |verdict| Played { verdict, last: None, exchanges: Vec::new() };
         let results = [
             played(Verdict::Pass),

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::escape::{self, attribute, inline};
+use crate::report::causes::{self, Cause};
 use crate::report::{CaseResult, Report, Verdict, plain, words};
 
 /// Points of a subject that are shown at once.
@@ -34,7 +35,10 @@ pub(super) fn write(page: &mut String, report: &Report) {
         if all_say_how { "What to mend, in this order" } else { "What is wrong, the most important first" }
     );
     let mut number = 0;
-    for (subject, cases) in words::groups(trouble) {
+    let causes = causes::of(report);
+    refusals(page, report, &causes, &mut number);
+    let own = trouble.into_iter().filter(|case| !causes::explain(&causes, case));
+    for (subject, cases) in words::groups(own) {
         let of = judged.get(&subject).copied().unwrap_or(cases.len());
         append!(
             *page,
@@ -64,6 +68,26 @@ pub(super) fn write(page: &mut String, report: &Report) {
         page.push_str("</section>\n");
     }
     page.push_str("</section>\n");
+}
+
+/// What stands before everything else, because it hides it.
+fn refusals(page: &mut String, report: &Report, causes: &[Cause<'_>], number: &mut usize) {
+    if causes.is_empty() {
+        return;
+    }
+    page.push_str("<section><h3>Refusals that many cases run into</h3>\n<ol>");
+    for cause in causes {
+        *number += 1;
+        append!(
+            *page,
+            "<li><span class=\"number\">{number}</span><p class=\"mend\">{}</p><p class=\"why\">{}</p>",
+            escape::prose(&plain::cut(&cause.because(), 600)),
+            escape::prose(&cause.advice(report)),
+        );
+        about(page, &cause.cases);
+        page.push_str("</li>\n");
+    }
+    page.push_str("</ol></section>\n");
 }
 
 /// How many cases of each subject were judged.
@@ -105,13 +129,19 @@ fn list(page: &mut String, points: &[Point<'_>], number: &mut usize) {
 }
 
 fn point(page: &mut String, Point { mend, cases }: &Point<'_>, number: usize) {
-    let class = if cases.iter().any(|case| case.verdict == Verdict::Fail) { "fail" } else { "warn" };
     append!(*page, "<li><span class=\"number\">{number}</span><p class=\"mend\">{}</p>", escape::prose(mend));
     let because = cases.first().and_then(|case| case.because.as_deref()).filter(|because| because != mend);
     if let Some(because) = because {
         let now = if cases.len() > 1 { "For instance" } else { "Now" };
         append!(*page, "<p class=\"why\">{now}: {}</p>", escape::prose(&plain::cut(because, 400)));
     }
+    about(page, cases);
+    page.push_str("</li>\n");
+}
+
+/// The cases behind a point: the first ones by name.
+fn about(page: &mut String, cases: &[&CaseResult]) {
+    let class = if cases.iter().any(|case| case.verdict == Verdict::Fail) { "fail" } else { "warn" };
     page.push_str("<p class=\"about\">");
     if let Some(case) = cases.first() {
         append!(*page, "<span class=\"badge {class}\">{}</span> ", words::level(case.level));
@@ -128,5 +158,5 @@ fn point(page: &mut String, Point { mend, cases }: &Point<'_>, number: usize) {
     if let Some(more) = cases.len().checked_sub(NAMED).filter(|more| *more > 0) {
         append!(*page, " and {} more", plain::number(more));
     }
-    page.push_str("</p></li>\n");
+    page.push_str("</p>");
 }

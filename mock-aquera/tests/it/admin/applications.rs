@@ -1,6 +1,9 @@
 //! Administration of applications: behaviour, credentials, resources, faults, clock, reset.
 
-use mock_aquera::{Auth, MockAquera};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use mock_aquera::{Auth, ManualClock, MockAquera};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -211,7 +214,10 @@ async fn faults_are_added_listed_and_taken_away() {
 
 #[tokio::test]
 async fn the_clock_is_stopped_and_moved() {
-    let mock = start().await;
+    // The distance to the server's clock is told too: it is exact where that one stands still.
+    let server = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+    let mock =
+        MockAquera::builder().auth(Auth::bearer("mock-token")).clock(server.clone()).start().await.unwrap();
     let (admin, scim) = (Admin::of(&mock), Client::of(&mock));
     let at = format!("{APP}/clock");
     let change = async |body: Value| {
@@ -233,11 +239,21 @@ async fn the_clock_is_stopped_and_moved() {
     }
     let both = change(json!({"now": "2031-01-01T00:00:00Z", "advance": "1m"})).await;
     assert_eq!(both["now"], json!("2031-01-01T00:01:00.000Z"));
-    assert_eq!(admin.read(&at).await, both, "it stands");
+    assert_eq!(both["offsetMs"], json!(1_924_992_060_000_i64));
+    server.advance(SignedDuration::from_secs(5));
+    let later = admin.read(&at).await;
+    assert_eq!((&later["now"], &later["frozen"]), (&both["now"], &json!(true)), "it stands");
+    assert_eq!(
+        later["offsetMs"],
+        json!(both["offsetMs"].as_i64().unwrap() - 5_000),
+        "and the server's goes on"
+    );
     let running = change(json!({"unfreeze": true})).await;
-    assert_eq!(running["frozen"], json!(false));
-    assert!(running["now"].as_str().unwrap().starts_with("2031-01-01T00:0"), "{running}");
-    assert_eq!(change(json!({"reset": true})).await["offsetMs"], json!(0));
+    assert_eq!((&running["now"], &running["frozen"]), (&both["now"], &json!(false)));
+    server.advance(SignedDuration::from_secs(2));
+    assert_eq!(admin.read(&at).await["now"], json!("2031-01-01T00:01:02.000Z"), "it goes on");
+    let reset = change(json!({"reset": true})).await;
+    assert_eq!((&reset["now"], &reset["offsetMs"]), (&json!("1970-01-01T00:00:07.000Z"), &json!(0)));
 
     for (body, part) in [
         ("{}", "nothing to do"),
