@@ -37,6 +37,9 @@ pub const SELECTED: &str = "selected";
 /// The fact that has the level of `--level`, where less binding requirements were left out.
 pub const UP_TO: &str = "level";
 
+/// The fact that has further options which a run like this one needs.
+pub const OPTIONS: &str = "options";
+
 /// How binding a requirement is (RFC 2119).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,

@@ -18,13 +18,15 @@ use crate::client::evidence::{Evidence, NotPlayed};
 use crate::client::load::{self, Written};
 use crate::client::own::{METHODS, Own, run_once};
 use crate::client::person::Prompt;
+use crate::client::recorded::Recorded;
 use crate::client::run::{self, Progress};
 use crate::client::scenario::Scenario;
 use crate::client::stage::{Credentials, Stage};
 use crate::client::{SUITE, judge, recorded};
 use crate::exit::Exit;
-use crate::report::Report;
+use crate::report::curl::quote;
 use crate::report::redact::Redactor;
+use crate::report::{OPTIONS, Report};
 
 /// Played where the chosen cases name no scenario.
 const USUAL: [&str; 3] = ["create", "update", "disable"];
@@ -74,11 +76,14 @@ pub(super) struct Client {
 }
 
 const WAYS: &str = "\
-Without --drive, --own or --journal a person carries the steps out: they are printed on stderr, and a step is over
+Without --drive, --own or --journal a person carries the steps out: they are printed on stderr, and a step is over \
 when traffic has come and gone quiet. Enter goes on at once, s Enter leaves a scenario out, q Enter ends the run.
 
-A command of --drive is started by the shell for each step. Exit code 0: done; 77: it cannot carry this scenario out;
-any other: it broke, and so does what the scenario would have shown.";
+A command of --drive is started by the shell for each step. Exit code 0: done; 77: it cannot carry this scenario out; \
+any other: it broke, and so does what the scenario would have shown. fixtures/client/README.md says what it gets; \
+conformance/examples/python/drive_example.py is one.
+
+Exit codes: 0 nothing failed, 1 something failed, 2 usage, 3 something broke, or the run was ended before its end.";
 
 impl Client {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
@@ -111,9 +116,13 @@ impl Client {
         for secret in [&credentials.bearer, &credentials.basic_password] {
             redactor = redactor.secret(secret);
         }
+        let recorded = self.journal.as_deref().map(recording).transpose()?;
+        for secret in recorded.iter().flat_map(|(evidence, _, _)| &evidence.secrets) {
+            redactor = redactor.secret(secret);
+        }
         let ending = self.reporting.open(redactor)?;
-        let (evidence, interrupted, mut facts) = match &self.journal {
-            Some(file) => recording(file)?,
+        let (evidence, interrupted, mut facts) = match recorded {
+            Some(recorded) => recorded,
             None => self.live(&played, credentials, seed)?,
         };
         let results = judge::all(&cases, &evidence);
@@ -122,6 +131,9 @@ impl Client {
         }
         let mut report = Report::new(SUITE, &subject(&evidence, self.own.as_deref()), results);
         facts.insert("requests".to_owned(), evidence.exchanges.len().to_string());
+        if let Some(options) = self.driven() {
+            facts.insert(OPTIONS.to_owned(), options);
+        }
         report.facts = facts;
         report.seed = seed;
         report.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -161,6 +173,13 @@ impl Client {
         }
         let meant = |scenario: &&Scenario| scenario.always || wanted.contains(scenario.slug.as_str());
         Ok(all.iter().filter(meant).cloned().collect())
+    }
+
+    /// The options by which the run got its traffic; none where a person carried the steps out.
+    fn driven(&self) -> Option<String> {
+        let journal = self.journal.as_ref().map(|file| file.display().to_string());
+        let all = [("--own", &self.own), ("--drive", &self.drive), ("--journal", &journal)];
+        all.into_iter().find_map(|(option, value)| Some(format!("{option} {}", quote(value.as_ref()?))))
     }
 
     fn credentials(&self) -> Credentials {
@@ -220,8 +239,7 @@ impl Client {
 
     fn introduce(&self, stage: &Stage, scenarios: &[Scenario]) -> Result<(), Complaint> {
         let Credentials { bearer, basic_user, basic_password } = stage.credentials();
-        let steps: usize =
-            scenarios.iter().map(|scenario| scenario.step.len() + usize::from(scenario.tidy)).sum();
+        let steps: usize = scenarios.iter().map(Scenario::steps).sum();
         eprintln!(
             "Point the provisioner at this, once for the whole run of {steps} steps:\n  \
              SCIM URL        {}\n  \
@@ -255,7 +273,9 @@ fn recording(file: &Path) -> Result<(Evidence, bool, BTreeMap<String, String>), 
         facts
             .insert("left out".to_owned(), format!("{} entries that are no SCIM requests", journal.left_out));
     }
-    Ok((Evidence { exchanges: journal.exchanges, ..Evidence::default() }, false, facts))
+    let secrets: BTreeSet<String> = journal.exchanges.iter().filter_map(Recorded::secret).collect();
+    let secrets = secrets.into_iter().collect();
+    Ok((Evidence { exchanges: journal.exchanges, secrets, ..Evidence::default() }, false, facts))
 }
 
 fn was_ended(evidence: &Evidence) -> bool {
@@ -280,8 +300,8 @@ fn subject(evidence: &Evidence, own: Option<&str>) -> String {
 fn tell(progress: Progress<'_>, quietly: bool) {
     match progress {
         Progress::Begins(scenario) if !quietly => eprintln!("{}: {}", scenario.slug, scenario.title),
-        Progress::Ends(scenario, Some(NotPlayed::Broke(reason))) => {
-            eprintln!("warning: the scenario {} broke off: {reason}", scenario.slug);
+        Progress::Ends(_, Some(NotPlayed::Broke(reason))) => {
+            eprintln!("warning: {reason}");
         }
         Progress::Ends(scenario, Some(NotPlayed::Skipped(reason))) if !quietly => {
             eprintln!("{}: left out: {reason}", scenario.slug);

@@ -31,6 +31,10 @@ pub struct Brief {
     pub title: String,
     /// The slug of the step.
     pub step: String,
+    /// Which step of the run it is, from 1.
+    pub number: usize,
+    /// How many steps the run has.
+    pub of: usize,
     /// What to do at the source, in plain words.
     pub say: String,
     /// Where the provisioner is to be pointed: always the same in a run.

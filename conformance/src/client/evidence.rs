@@ -129,7 +129,8 @@ impl<'a> Knowledge<'a> {
                 names.entry(alias.to_lowercase()).or_insert_with(|| person.user_name.to_lowercase());
             }
         }
-        let about = evidence.exchanges.iter().map(|exchange| about(exchange, &names)).collect();
+        let called: BTreeSet<&String> = names.values().collect();
+        let about = evidence.exchanges.iter().map(|exchange| about(exchange, &names, &called)).collect();
         let people = evidence.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values());
         let called = people.flat_map(|person| {
             [Some(&person.user_name), Some(&person.id), person.email.as_ref()].into_iter().flatten()
@@ -150,17 +151,19 @@ impl<'a> Knowledge<'a> {
     }
 }
 
-fn about(exchange: &Recorded, names: &HashMap<String, String>) -> Option<String> {
+/// The user name that an exchange is about; `names` has it for ids and addresses, `called` has all there are.
+fn about(exchange: &Recorded, names: &HashMap<String, String>, called: &BTreeSet<&String>) -> Option<String> {
     if let Some(id) = exchange.user_id() {
         return names.get(&id).cloned().or(Some(id));
     }
     if let Some(filter) = exchange.parameter("filter") {
         let read = filter::filter(&filter).ok()?;
-        return read.comparisons.iter().find_map(|one| {
-            let value = one.value.as_ref()?.as_str()?;
-            let value = value.to_lowercase();
-            (one.operator == "eq").then(|| names.get(&value).cloned().unwrap_or(value))
-        });
+        let compared = read.comparisons.iter().filter(|one| one.operator == "eq");
+        let texts: Vec<String> =
+            compared.filter_map(|one| Some(one.value.as_ref()?.as_str()?.to_lowercase())).collect();
+        // Whatever else it compares with, a schema's URN say: who is known counts.
+        let known = texts.iter().find_map(|text| names.get(text).or_else(|| called.get(text).copied()));
+        return known.or(texts.first()).cloned();
     }
     let creates =
         exchange.method == "POST" && exchange.path().trim_matches('/').eq_ignore_ascii_case("Users");

@@ -261,11 +261,13 @@ pub fn in_words(judgement: &Judgement) -> String {
         Judgement::Before { each, needs, same } => {
             format!("before {} there is {}{}", each.in_words(), needs.in_words(), same.in_words())
         }
-        Judgement::After { each, needs, never, same, .. } => {
+        Judgement::After { each, needs, never, same, grace, within_step } => {
             let needs = needs.iter().map(|needs| format!("there is {}", needs.in_words()));
-            let never = never.iter().map(|never| format!("there is not {}", never.in_words()));
+            let grace = if *grace > 0 { format!(" more than {grace} times") } else { String::new() };
+            let never = never.iter().map(|never| format!("there is not {}{grace}", never.in_words()));
             let all: Vec<_> = needs.chain(never).collect();
-            format!("after {} {}{}", each.in_words(), all.join(" and "), same.in_words())
+            let place = if *within_step { ", before the step ends" } else { "" };
+            format!("after {} {}{}{place}", each.in_words(), all.join(" and "), same.in_words())
         }
         Judgement::Between { first, second, needs, same } => format!(
             "between {} and {} there is {}{}",
@@ -314,7 +316,8 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
         meant.map(|play| Scope { knowledge, play: Some(play), range: play.range() }).collect()
     };
     if plays.iter().all(|scope| scope.range.is_empty()) {
-        return nothing(case, evidence, !plays.is_empty());
+        let played = if case.scenarios.is_empty() { !evidence.plays.is_empty() } else { !plays.is_empty() };
+        return nothing(case, evidence, played);
     }
     let mut applies = false;
     let mut seen = Vec::new();
@@ -359,19 +362,19 @@ fn one(case: &Case, knowledge: &Knowledge<'_>) -> CaseResult {
 
 /// A case that has nothing to look at.
 fn nothing(case: &Case, evidence: &Evidence, played: bool) -> CaseResult {
-    if played || (case.scenarios.is_empty() && !evidence.plays.is_empty()) {
+    if played {
         let because =
             "nothing arrived: is the provisioner pointed at the URL that was printed, and did it run?";
         return result(case, Verdict::Error, Some(because.to_owned()));
     }
     let meant = |slug: &&String| case.scenarios.is_empty() || case.scenarios.contains(slug);
     let reasons: Vec<_> = evidence.not_played.iter().filter(|(slug, _)| meant(slug)).collect();
-    let broke = reasons.iter().find_map(|(slug, reason)| match reason {
-        NotPlayed::Broke(reason) => Some(format!("the scenario {slug} broke off: {reason}")),
+    let broke = reasons.iter().find_map(|(_, reason)| match reason {
+        NotPlayed::Broke(reason) => Some(reason.clone()),
         NotPlayed::Skipped(_) => None,
     });
-    if let Some(because) = broke {
-        return result(case, Verdict::Error, Some(because));
+    if broke.is_some() {
+        return result(case, Verdict::Error, broke);
     }
     let because = match reasons.first() {
         Some((slug, NotPlayed::Skipped(reason) | NotPlayed::Broke(reason))) => {

@@ -37,7 +37,7 @@ pub struct Pattern {
     pub op_path: Option<String>,
     /// It asks that the user be active (true) or not (false).
     pub sets_active: Option<bool>,
-    /// It looks for users (a GET of the list, or a search) by a filter.
+    /// It looks for users (a GET of the list, or a search): by a filter, or by reading the list of everybody.
     pub looks_up: Option<bool>,
     /// It asks for a change.
     pub writes: Option<bool>,
@@ -163,7 +163,8 @@ fn looks_up(exchange: &Recorded) -> bool {
     let users =
         |segments: &[String]| matches!(segments, [endpoint] if endpoint.eq_ignore_ascii_case("Users"));
     let list = exchange.method == "GET" && users(&exchange.segments());
-    (list || exchange.is_search()) && exchange.parameter("filter").is_some()
+    let by_filter = (list || exchange.is_search()) && exchange.parameter("filter").is_some();
+    by_filter || exchange.reads_everybody()
 }
 
 fn creates(exchange: &Recorded) -> bool {
@@ -249,5 +250,24 @@ mod tests {
         ] {
             assert!(!fits(no), "{no}");
         }
+    }
+
+    #[test]
+    fn who_reads_the_whole_list_looks_users_up() {
+        let looks = |method: &str, path: &str, body: Value| {
+            let entry = json!({"method": method, "path": path, "status": 200, "requestBody": body});
+            looks_up(&read(&entry.to_string()).expect("a journal").exchanges[0])
+        };
+        assert!(looks("GET", "/scim/Users?filter=userName%20eq%20%22a%22&count=1", Value::Null));
+        assert!(looks("GET", "/scim/Users", Value::Null));
+        assert!(looks("GET", "/scim/Users?startIndex=101&count=100", Value::Null));
+        assert!(looks("POST", "/scim/Users/.search", json!({"count": 100})));
+        assert!(looks("POST", "/scim/.search", json!({"filter": "userName eq \"a\""})));
+        // A test of the connection, other resources, one user.
+        assert!(!looks("GET", "/scim/Users?count=1", Value::Null));
+        assert!(!looks("POST", "/scim/Users/.search", json!({"count": 0})));
+        assert!(!looks("GET", "/scim/Groups", Value::Null));
+        assert!(!looks("GET", "/scim/Groups?filter=displayName%20eq%20%22a%22", Value::Null));
+        assert!(!looks("GET", "/scim/Users/7", Value::Null));
     }
 }

@@ -42,14 +42,16 @@ impl Prompt {
         // What was typed before the question is no answer to it.
         while self.lines.try_recv().is_ok() {}
         tell(&format!(
-            "\n[{} / {}]  {}\n{}\n",
+            "\n[{} of {}: {} / {}]  {}\n{}\n",
+            brief.number,
+            brief.of,
             brief.scenario,
             brief.step,
             brief.title,
             indented(&brief.say)
         ));
         tell("  (waiting for traffic; Enter: go on now, s Enter: leave this scenario out, q Enter: stop)\n");
-        let started = Instant::now();
+        let (started, first) = (Instant::now(), stage.last_seq());
         let mut last = (stage.last_seq(), None);
         loop {
             tokio::select! {
@@ -66,7 +68,10 @@ impl Prompt {
                 last = (seq, Some(Instant::now()));
             }
             match last.1 {
-                Some(at) if at.elapsed() >= self.quiet => return Acted::Done,
+                Some(at) if at.elapsed() >= self.quiet => {
+                    tell(&format!("  {} arrived; going on\n", requests(seq - first)));
+                    return Acted::Done;
+                }
                 None if started.elapsed() >= self.timeout => {
                     tell(&format!("  nothing arrived within {} s; going on\n", self.timeout.as_secs()));
                     return Acted::Done;
@@ -82,6 +87,10 @@ fn tell(text: &str) {
     let mut out = std::io::stderr().lock();
     // Nobody may be there to read it; the journal counts.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+fn requests(count: u64) -> String {
+    if count == 1 { "one request".to_owned() } else { format!("{count} requests") }
 }
 
 fn indented(text: &str) -> String {

@@ -5,16 +5,22 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::report::redact::REDACTED;
 use crate::server::facts::get;
 use crate::wire::exchange::{Exchange, Received, Sent};
 
 /// Where SCIM paths begin: the last segment of the base URL is the one before these.
 pub(crate) const ENDPOINTS: [&str; 8] =
     ["Users", "Groups", "ServiceProviderConfig", "ResourceTypes", "Schemas", "Bulk", "Me", ".search"];
+
+/// Shorter than this nothing is a secret.
+const LONG_ENOUGH: usize = 6;
 
 /// What stands in the mock's journal where a body was too large to keep.
 const LEFT_OUT: &str = "[left out: ";
@@ -68,6 +74,9 @@ pub enum JournalError {
         /// Which member.
         member: &'static str,
     },
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Nothing,
     /// It has no request to a SCIM endpoint.
     #[error("no request in it goes to a SCIM endpoint such as /Users")]
     Empty,
@@ -143,6 +152,21 @@ impl Recorded {
         find(&self.answer_headers, name)
     }
 
+    /// The token or password that its credentials are made of; none where it has none, or the recording left it out.
+    pub fn secret(&self) -> Option<String> {
+        let (scheme, rest) = self.header("authorization")?.trim().split_once(' ')?;
+        let secret = match scheme.to_ascii_lowercase().as_str() {
+            "bearer" => rest.trim().to_owned(),
+            "basic" => {
+                let pair = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
+                pair.split_once(':')?.1.to_owned()
+            }
+            _ => return None,
+        };
+        // What is shorter stands in a URL by chance.
+        (secret.chars().count() >= LONG_ENOUGH && !secret.contains(REDACTED)).then_some(secret)
+    }
+
     /// The segments of the path, decoded.
     pub fn segments(&self) -> Vec<String> {
         let path = self.path().trim_matches('/');
@@ -167,6 +191,20 @@ impl Recorded {
     /// Whether it asks for a change.
     pub fn is_write(&self) -> bool {
         matches!(self.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE") && !self.is_search()
+    }
+
+    /// A list of users that no filter narrows: whoever reads it learns of everybody. Who asks for one user or none only
+    /// looks whether there is something.
+    pub fn reads_everybody(&self) -> bool {
+        let segments = self.segments();
+        let lists = self.method == "GET" && segments.len() == 1 || self.is_search();
+        let users = segments.first().is_some_and(|first| first.eq_ignore_ascii_case("Users"));
+        lists && users && self.parameter("filter").is_none() && !self.asks_for_one_at_most()
+    }
+
+    /// Whether it says that no more than one resource is wanted.
+    pub fn asks_for_one_at_most(&self) -> bool {
+        self.parameter("count").and_then(|count| count.parse::<i64>().ok()).is_some_and(|count| count <= 1)
     }
 
     /// Whether it was answered with 2xx.
@@ -306,6 +344,9 @@ pub fn read(text: &str) -> Result<Journal, JournalError> {
 }
 
 fn entries(text: &str) -> Result<Vec<Value>, JournalError> {
+    if text.trim().is_empty() {
+        return Err(JournalError::Nothing);
+    }
     let whole = match serde_json::from_str::<Value>(text) {
         Ok(whole) => whole,
         Err(error) => return lines(text, &error),
@@ -453,6 +494,20 @@ mod tests {
         assert_eq!(one.in_short(), "PATCH /Users/7 → no answer");
     }
 
+    #[test]
+    fn a_secret_is_read_out_of_its_header() {
+        let secret = |authorization: &str| {
+            let mut entry = entry("GET", "/Users");
+            entry["requestHeaders"] = json!([["Authorization", authorization]]);
+            read(&entry.to_string()).expect("a journal").exchanges[0].secret()
+        };
+        assert_eq!(secret("Bearer a-long-token").as_deref(), Some("a-long-token"));
+        assert_eq!(secret("basic YWRhOnBhc3M6d29yZA==").as_deref(), Some("pass:word"));
+        for none in ["Bearer [redacted]", "Bearer abc", "Basic ???", "Digest a-long-token", "a-long-token"] {
+            assert_eq!(secret(none), None, "{none}");
+        }
+    }
+
     #[track_caller]
     fn check_refused(text: &str, told: &str) {
         let error = read(text).expect_err("no journal").to_string();
@@ -462,7 +517,8 @@ mod tests {
     #[test]
     fn what_is_no_journal_is_told_with_the_place() {
         check_refused("hello", "line 1: not JSON");
-        check_refused("", "neither a journal");
+        check_refused("", "it is empty");
+        check_refused(" \n", "it is empty");
         check_refused("{\"a\": 1}", "neither a journal");
         check_refused("[]", "no request in it");
         check_refused(&format!("{}\n{{\n", entry("GET", "/Users")), "line 2: not JSON");

@@ -33,26 +33,43 @@ pub async fn run(
     let mut evidence =
         Evidence { secrets: vec![credentials.bearer, credentials.basic_password], ..Evidence::default() };
     let mut everybody = Everybody::new();
-    let mut ended = None;
+    let mut count = Count { number: 0, of: scenarios.iter().map(Scenario::steps).sum() };
+    let mut ended: Option<NotPlayed> = None;
     for scenario in scenarios {
         if let Some(reason) = &ended {
-            evidence.not_played.insert(scenario.slug.clone(), NotPlayed::Skipped(String::clone(reason)));
+            evidence.not_played.insert(scenario.slug.clone(), reason.clone());
             continue;
         }
         told(Progress::Begins(scenario));
+        let before = count.number;
         let played = tokio::select! {
-            played = play(stage, driver, scenario, &mut everybody, &mut evidence) => played,
+            played = play(stage, driver, scenario, &mut count, &mut everybody, &mut evidence) => played,
             () = stopped(&mut stop) => Err(Ended::Quit),
         };
+        count.number = before + scenario.steps();
         stage.calm();
         let not_played = match played {
             Ok(play) => {
                 evidence.plays.push(play);
                 None
             }
-            Err(Ended::Not(reason)) => Some(reason),
+            Err(Ended::Not(reason)) => {
+                // Whoever was never there, or nobody knows whether, is not at the source in what follows.
+                everybody.remove(&scenario.slug);
+                let reason = match reason {
+                    NotPlayed::Broke(why) => {
+                        NotPlayed::Broke(format!("the scenario {} broke off: {why}", scenario.slug))
+                    }
+                    skipped @ NotPlayed::Skipped(_) => skipped,
+                };
+                // What the others build upon is not there.
+                if scenario.always && matches!(reason, NotPlayed::Broke(_)) {
+                    ended = Some(reason.clone());
+                }
+                Some(reason)
+            }
             Err(Ended::Quit) => {
-                ended = Some("the run was ended before it".to_owned());
+                ended = Some(NotPlayed::Skipped("the run was ended before it".to_owned()));
                 Some(NotPlayed::Skipped("the run was ended in the middle of it".to_owned()))
             }
         };
@@ -73,6 +90,12 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
+/// How far a run is, in steps; those that are left out count too.
+struct Count {
+    number: usize,
+    of: usize,
+}
+
 /// Why a scenario was not played to its end.
 enum Ended {
     Not(NotPlayed),
@@ -83,6 +106,7 @@ async fn play(
     stage: &mut Stage,
     driver: &mut Driver,
     scenario: &Scenario,
+    count: &mut Count,
     everybody: &mut Everybody,
     evidence: &mut Evidence,
 ) -> Result<Play, Ended> {
@@ -96,7 +120,8 @@ async fn play(
         advance(scenario, step, &mut after);
         everybody.insert(scenario.slug.clone(), after.clone());
         let start = evidence.exchanges.len();
-        carry_out(stage, driver, scenario, step, (&before, &after), everybody).await?;
+        let brief = brief(stage, scenario, step, count, (&before, &after), everybody);
+        carry_out(stage, driver, &brief).await?;
         evidence.exchanges.extend(stage.take());
         play.acts.push(Act {
             step: step.slug.clone(),
@@ -116,28 +141,33 @@ async fn play(
             remove: before.keys().cloned().collect(),
             ..Step::default()
         };
-        carry_out(stage, driver, scenario, &step, (&before, &Source::new()), everybody).await?;
+        let brief = brief(stage, scenario, &step, count, (&before, &Source::new()), everybody);
+        carry_out(stage, driver, &brief).await?;
     }
     Ok(play)
 }
 
-async fn carry_out(
+/// What is to be carried out next.
+fn brief(
     stage: &Stage,
-    driver: &mut Driver,
     scenario: &Scenario,
     step: &Step,
+    count: &mut Count,
     (before, after): (&Source, &Source),
     everybody: &Everybody,
-) -> Result<(), Ended> {
+) -> Brief {
+    count.number += 1;
     let ids = |source: &Source, names: Vec<&String>| -> Vec<String> {
         names.into_iter().filter_map(|name| source.get(name)).map(|person| person.id.clone()).collect()
     };
     let credentials = stage.credentials();
-    let brief = Brief {
+    Brief {
         schema_version: 1,
         scenario: scenario.slug.clone(),
         title: scenario.title.clone(),
         step: step.slug.clone(),
+        number: count.number,
+        of: count.of,
         say: instructions(step, before, after),
         scim_url: stage.scim_url(),
         credentials: Shown {
@@ -149,8 +179,11 @@ async fn carry_out(
         created: ids(after, step.create.iter().collect()),
         changed: ids(after, step.change.keys().collect()),
         removed: ids(before, step.remove.iter().collect()),
-    };
-    match driver.act(&brief, stage).await {
+    }
+}
+
+async fn carry_out(stage: &Stage, driver: &mut Driver, brief: &Brief) -> Result<(), Ended> {
+    match driver.act(brief, stage).await {
         Ok(Acted::Done) => Ok(()),
         Ok(Acted::Skip(reason)) => Err(Ended::Not(NotPlayed::Skipped(reason))),
         Ok(Acted::Quit) => Err(Ended::Quit),

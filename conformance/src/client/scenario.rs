@@ -130,6 +130,11 @@ impl Scenario {
         Profile::from_toml(&text).map_err(|error| format!("profile `{base}`: {error}"))
     }
 
+    /// How many steps it has, tidying up included.
+    pub fn steps(&self) -> usize {
+        self.step.len() + usize::from(self.tidy)
+    }
+
     /// What the source calls somebody.
     pub fn id_of(&self, name: &str) -> String {
         format!("{}-{name}", self.slug)

@@ -7,7 +7,10 @@ use serde_json::json;
 use crate::case::Case;
 use crate::mutants::file::Mutant;
 use crate::mutants::run::Played;
-use crate::report::{CaseResult, Level, Report, SCHEMA_VERSION, Spec, Summary, Verdict};
+use crate::report::{CaseResult, Level, OPTIONS, Report, SCHEMA_VERSION, Spec, Summary, Verdict};
+
+/// What the suite is called whose mutants are clients.
+const CLIENTS: &str = "the suite of conformance client";
 
 /// What became of one mutant.
 #[derive(Debug, Clone)]
@@ -58,9 +61,9 @@ impl KillTable {
         Self::made("the suite of conformance server", rows, clean, &cases, played)
     }
 
-    /// The table of a suite in which each mutant was judged by all cases.
-    pub(crate) fn of(suite: &str, rows: Vec<Row>, clean: &Report, cases: &[(String, Level)]) -> Self {
-        Self::made(suite, rows, clean, cases, Played::All)
+    /// The table of broken clients.
+    pub(crate) fn of_clients(rows: Vec<Row>, clean: &Report, cases: &[(String, Level)]) -> Self {
+        Self::made(CLIENTS, rows, clean, cases, Played::All)
     }
 
     fn made(suite: &str, rows: Vec<Row>, clean: &Report, cases: &[(String, Level)], played: Played) -> Self {
@@ -184,7 +187,7 @@ impl KillTable {
     /// The table as the report of all suites: a case a mutant, and one for each MUST case that fails on none.
     pub fn report(&self, milliseconds: u64) -> Report {
         let spec = || Spec {
-            document: "fixtures/mutants".to_owned(),
+            document: if self.suite == CLIENTS { "fixtures/client" } else { "fixtures/mutants" }.to_owned(),
             section: "kill table".to_owned(),
             also: Vec::new(),
         };
@@ -243,6 +246,8 @@ impl KillTable {
             let because = Some("a mutant names it, and there is no such case".to_owned());
             case(format!("unknown/{id}"), format!("{id} is a case"), Verdict::Fail, because, &none)
         }));
+        let options = (self.suite == CLIENTS).then(|| (OPTIONS.to_owned(), "--client".to_owned()));
+        let facts = options.into_iter().collect();
         Report {
             schema_version: SCHEMA_VERSION,
             suite: "mutants".to_owned(),
@@ -250,7 +255,7 @@ impl KillTable {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seed: 1,
             milliseconds,
-            facts: BTreeMap::new(),
+            facts,
             shard: None,
             summary: Summary::of(&cases),
             stale: Vec::new(),

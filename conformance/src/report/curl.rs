@@ -55,7 +55,7 @@ fn authorization(name: &str, value: &str) -> String {
 }
 
 /// A word for a POSIX shell: nothing in it is obeyed.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();

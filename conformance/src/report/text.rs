@@ -1,5 +1,7 @@
 //! The report for a terminal: what is wrong, why, what to do, and the count at the end.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use super::causes::{self, Cause};
@@ -63,8 +65,13 @@ pub fn failures(report: &Report, paint: Paint) -> String {
     let mut told = words::by_importance(&report.cases);
     // What a refusal hides says least.
     told.sort_by_key(|case| causes::explain(&causes, case));
+    let (told, alike) = folded(told);
     for case in told.iter().take(TOLD_IN_FULL) {
         failure(&mut text, report, case, paint);
+        let others = case.because.as_deref().and_then(|because| alike.get(because));
+        if let Some(others) = others.filter(|_| case.verdict == Verdict::Error) {
+            append!(text, "… and {} more for the same reason\n\n", plain::number(*others));
+        }
     }
     if let Some(left_out) = told.len().checked_sub(TOLD_IN_FULL).filter(|left_out| *left_out > 0) {
         let left_out = plain::number(left_out);
@@ -77,6 +84,20 @@ pub fn failures(report: &Report, paint: Paint) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What broke for one and the same reason is told once; how many more there are, by the reason.
+fn folded(cases: Vec<&CaseResult>) -> (Vec<&CaseResult>, BTreeMap<&str, usize>) {
+    let mut seen = BTreeSet::new();
+    let mut alike = BTreeMap::new();
+    let told = cases.into_iter().filter(|case| match case.because.as_deref() {
+        Some(because) if case.verdict == Verdict::Error && !seen.insert(because) => {
+            *alike.entry(because).or_default() += 1;
+            false
+        }
+        _ => true,
+    });
+    (told.collect(), alike)
 }
 
 /// A refusal behind many cases.

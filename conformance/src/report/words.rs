@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{CaseResult, Level, Report, Spec, Summary, Verdict};
+use super::{CaseResult, Level, OPTIONS, Report, Spec, Summary, Verdict};
 use crate::report::plain::{self, number};
 use crate::wire::exchange::Exchange;
 
@@ -229,9 +229,17 @@ pub fn explain(report: &Report, case: &CaseResult) -> Option<String> {
 pub fn again(report: &Report, case: &CaseResult) -> String {
     let target = if report.subject.contains("://") { format!(" {}", report.subject) } else { String::new() };
     let seed = if report.seed == 0 { String::new() } else { format!(" --seed {}", report.seed) };
-    // A probe is one thing: its answers say something together.
-    let select = if report.suite == "probe" { String::new() } else { format!(" --select 'id={}'", case.id) };
-    format!("conformance {}{target}{seed}{select}", report.suite)
+    let select = match report.suite.as_str() {
+        // A probe is one thing: its answers say something together.
+        "probe" => String::new(),
+        "mutants" => match case.id.strip_prefix("mutant/") {
+            Some(slug) => format!(" --select 'slug={slug}'"),
+            None => String::new(),
+        },
+        _ => format!(" --select 'id={}'", case.id),
+    };
+    let options = report.facts.get(OPTIONS).map(|options| format!(" {options}")).unwrap_or_default();
+    format!("conformance {}{target}{options}{seed}{select}", report.suite)
 }
 
 /// An exchange on one line.

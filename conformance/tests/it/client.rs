@@ -1,10 +1,14 @@
 //! The suite for clients: our provisioner, broken clients, and the program.
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use conformance::client::load;
+use conformance::client::evidence::{Act, Evidence, Play};
 use conformance::client::mutants::run::{fair, judged, run};
+use conformance::client::recorded::Recorded;
+use conformance::client::{judge, load, recorded};
 use conformance::report::Verdict;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn our_provisioner_passes_everything() {
@@ -36,8 +40,12 @@ async fn every_broken_client_is_found_and_every_must_case_finds_one() {
 }
 
 fn conformance(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_conformance")).args(arguments).output().expect("the program runs");
+    let output = Command::new(env!("CARGO_BIN_EXE_conformance"))
+        .args(arguments)
+        .env_remove("CONFORMANCE_BEARER")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
@@ -52,4 +60,261 @@ fn the_program_judges_our_provisioner_and_says_what_is_wrong_with_a_recording() 
     let (code, _, error) = conformance(&["client", "--own", "put", "--scenario", "craete"]);
     assert_eq!(code, Some(2), "{error}");
     assert!(error.contains("create"), "{error}");
+}
+
+/// The last line of `--json`.
+fn summary(out: &str) -> Value {
+    serde_json::from_str(out.lines().last().unwrap_or_default()).unwrap_or_default()
+}
+
+#[test]
+fn a_person_is_told_where_to_point_the_provisioner_and_what_to_do() {
+    let (code, out, error) = conformance(&[
+        "client",
+        "--scenario",
+        "update",
+        "--timeout",
+        "0.2",
+        "--quiet",
+        "0.1",
+        "--bearer",
+        "a-token",
+    ]);
+    assert_eq!(code, Some(3), "{out}{error}");
+    for told in [
+        "SCIM URL        http://127.0.0.1:",
+        "bearer token    a-token",
+        "or basic        user conformance, password ",
+        "[1 of 4: connect / create]  the provisioner is pointed at the mock",
+        "[3 of 4: update / decorated]  attributes change at the source",
+        "  Change the user conformance-update-ada@example.com: the last name to Lovelace, the title to Lead analyst.",
+        "  Then run a sync of the provisioner",
+        "q Enter: stop",
+    ] {
+        assert!(error.contains(told), "{told}: {error}");
+    }
+    // That nothing came is one thing to mend, and told once.
+    assert_eq!(out.matches("nothing arrived: is the provisioner pointed at the URL").count(), 1, "{out}");
+    assert!(out.contains(" more for the same reason"), "{out}");
+}
+
+#[test]
+fn a_command_that_breaks_is_no_verdict_about_the_provisioner() {
+    let drive = |command: &str, more: &[&str]| {
+        conformance(
+            &[&["client", "--scenario", "create", "--drive", command, "--timeout", "3"][..], more].concat(),
+        )
+    };
+    for (command, why) in [
+        (
+            "echo out; echo no source >&2; exit 3",
+            "the driver ended with exit code 3; it said: out / no source",
+        ),
+        ("exec sleep 20", "it did not end within 3 s"),
+        ("kill -9 $$", "the driver ended with a signal; it said nothing"),
+    ] {
+        let (code, out, error) = drive(command, &[]);
+        assert_eq!(code, Some(3), "{out}{error}");
+        assert_eq!(out.matches(&format!("the scenario connect broke off: {why}")).count(), 1, "{out}");
+        // Nothing is tried on top of it.
+        assert_eq!(error.matches("warning: ").count(), 1, "{error}");
+    }
+    let (code, out, _) = drive("cat > /dev/null; echo no source; exit 77", &["--json"]);
+    assert_eq!(code, Some(0), "{out}");
+    assert_eq!(summary(&out)["skipped"], json!(out.lines().count() - 2), "{out}");
+    assert!(out.contains("was not played: the driver cannot carry it out: no source"), "{out}");
+}
+
+/// What a mock has kept of a careless client; the token in the URL is taken out by the mock.
+fn journal() -> Value {
+    let entry = |method: &str, path: &str, body: Value, status: u16| {
+        json!({"at": "2026-01-01T00:00:00Z", "took": 5, "method": method, "path": path, "requestBody": body, "status": status,
+            "requestHeaders": [["authorization", "Bearer a-token-of-somebody"], ["user-agent", "careless/1"], ["content-type", "application/scim+json"]]})
+    };
+    json!([
+        entry("GET", "/scim/Users?filter=userName%20eq%20'ada'", Value::Null, 400),
+        entry("POST", "/scim/Users", json!({"userName": "ada.lovelace@bank.com", "active": "True"}), 201),
+        entry("GET", "/scim/Users?access_token=[redacted]", Value::Null, 200),
+        entry("GET", "/scim/Users?session=a-token-of-somebody", Value::Null, 200),
+        entry("GET", "/favicon.ico", Value::Null, 404),
+    ])
+}
+
+/// The same as an HTTP archive.
+fn archive(journal: &Value) -> Value {
+    let pairs = |headers: &Value| -> Vec<Value> {
+        let all = headers.as_array().into_iter().flatten();
+        all.map(|pair| json!({"name": pair[0], "value": pair[1]})).collect()
+    };
+    let entries = journal.as_array().into_iter().flatten().map(|entry| {
+        let path = entry["path"].as_str().unwrap_or_default();
+        let text = if entry["requestBody"].is_null() { String::new() } else { entry["requestBody"].to_string() };
+        json!({"startedDateTime": entry["at"], "time": 0.005,
+            "request": {"method": entry["method"], "url": format!("https://scim.example{path}"), "headers": pairs(&entry["requestHeaders"]), "postData": {"text": text}},
+            "response": {"status": entry["status"], "headers": []}})
+    });
+    json!({"log": {"version": "1.2", "entries": entries.collect::<Vec<_>>()}})
+}
+
+#[test]
+fn a_recording_is_judged_in_each_form_and_keeps_its_secrets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    for (name, text) in
+        [("journal.json", journal().to_string()), ("traffic.har", archive(&journal()).to_string())]
+    {
+        let file = at(name);
+        std::fs::write(&file, text).expect("a file");
+        let formats = ["json", "html", "junit", "markdown"];
+        let reports: Vec<String> = formats.map(|format| format!("{format}={}", at(format))).into();
+        let mut arguments = vec!["client", "--journal", &file, "--json"];
+        arguments.extend(reports.iter().flat_map(|report| ["--report", report]));
+        let (code, out, error) = conformance(&arguments);
+        assert_eq!(code, Some(1), "{out}{error}");
+        let failed: Vec<String> = out
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|line| line["verdict"] == "fail")
+            .filter_map(|line| line["id"].as_str()?.rsplit('/').next().map(str::to_owned))
+            .collect();
+        // Not among them: the brackets that the mock left in place of a token.
+        let expected = [
+            "creations-say-their-schemas",
+            "active-is-a-boolean",
+            "filters-are-well-formed",
+            "no-credentials-in-urls",
+        ];
+        let mut expected = expected.map(str::to_owned).to_vec();
+        expected.sort();
+        let mut sorted = failed;
+        sorted.sort();
+        assert_eq!(sorted, expected, "{name}");
+        for format in formats {
+            let report = std::fs::read_to_string(at(format)).expect("a report");
+            for secret in ["a-token-of-somebody", "lovelace@bank.com"] {
+                assert!(!report.contains(secret), "{name}: {secret} is in the report as {format}");
+            }
+        }
+        let (_, out, _) = conformance(&["client", "--journal", &file]);
+        assert!(out.contains(&format!("again     conformance client --journal {file} ")), "{out}");
+    }
+}
+
+#[test]
+fn what_is_no_recording_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file").display().to_string();
+    for (text, why) in [
+        ("", "it is empty"),
+        ("hello", "line 1: not JSON"),
+        ("{\"a\": 1}", "neither a journal of mock-aquera"),
+        (
+            "{\"log\": {\"entries\": [{\"request\": {\"method\": \"GET\", \"url\": \"https://a.example/x\"}}]}}",
+            "no request in it goes to a SCIM endpoint",
+        ),
+    ] {
+        std::fs::write(&file, text).expect("a file");
+        let (code, _, error) = conformance(&["client", "--journal", &file]);
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains(&file) && error.contains(why), "{error}");
+    }
+}
+
+/// One scenario of one step, in which this arrived.
+fn verdict_of(case: &str, scenario: &str, entries: &Value) -> Verdict {
+    let exchanges: Vec<Recorded> = recorded::read(&entries.to_string()).expect("a journal").exchanges;
+    let written = load::built_in().expect("good cases");
+    let act = Act { step: "create".to_owned(), range: 0..exchanges.len(), ..Act::default() };
+    let play = Play { scenario: scenario.to_owned(), acts: vec![act], before: Vec::new() };
+    let evidence = Evidence { exchanges, plays: vec![play], ..Evidence::default() };
+    let results = judge::all(&written.cases, &evidence);
+    results.into_iter().find(|result| result.id == case).expect("the case").verdict
+}
+
+#[test]
+fn who_reads_the_whole_list_has_looked_everybody_up() {
+    let post = |status: u16| json!({"method": "POST", "path": "/scim/Users", "status": status, "requestBody": {"userName": "ada"}});
+    let list = json!({"method": "GET", "path": "/scim/Users?startIndex=1&count=100", "status": 200});
+    let one = json!({"method": "GET", "path": "/scim/Users?filter=userName%20eq%20%22ada%22", "status": 200});
+    let other =
+        json!({"method": "GET", "path": "/scim/Users?filter=userName%20eq%20%22bob%22", "status": 200});
+    let test = json!({"method": "GET", "path": "/scim/Users?count=1", "status": 200});
+    let groups =
+        json!({"method": "GET", "path": "/scim/Groups?filter=displayName%20eq%20%22ada%22", "status": 200});
+    let blindly = "client/provisioning/lost-replies/creations-are-not-repeated-blindly";
+    let before = "client/provisioning/creation/looks-up-before-creating";
+    let conflict = "client/rfc7644/3.3/a-conflict-is-looked-into";
+    for (look, found) in [(&list, true), (&one, true), (&other, false), (&test, false), (&groups, false)] {
+        let (pass, fail, warn) = (Verdict::Pass, Verdict::Fail, Verdict::Warn);
+        let lost = json!([post(0), look, post(201)]);
+        assert_eq!(verdict_of(blindly, "lost-reply", &lost), if found { pass } else { fail }, "{look}");
+        let created = json!([look, post(201)]);
+        assert_eq!(verdict_of(before, "create", &created), if found { pass } else { warn }, "{look}");
+        let taken = json!([post(409), look]);
+        assert_eq!(verdict_of(conflict, "taken", &taken), if found { pass } else { warn }, "{look}");
+    }
+}
+
+/// Whether there is Python 3. Where all is checked, it has to be there.
+fn has_python() -> bool {
+    let found = Command::new("python3").arg("--version").stdout(Stdio::null()).status().is_ok();
+    assert!(found || std::env::var_os("CI").is_none(), "python3 is missing");
+    found
+}
+
+#[test]
+fn the_example_of_a_driver_passes_what_it_can_do() {
+    if !has_python() {
+        return;
+    }
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python/drive_example.py");
+    let folder = tempfile::tempdir().expect("a folder");
+    let drive = format!("python3 '{}' '{}'", example.display(), folder.path().join("state.json").display());
+    let mut arguments = vec!["client", "--json", "--drive", &drive];
+    for scenario in ["create", "update", "disable", "delete", "match", "lost-reply"] {
+        arguments.extend(["--scenario", scenario]);
+    }
+    let (code, out, error) = conformance(&arguments);
+    assert_eq!(code, Some(0), "{out}{error}");
+    let summary = summary(&out);
+    let count = |name: &str| summary[name].as_u64().unwrap_or_default();
+    assert_eq!((count("fail"), count("warn"), count("error")), (0, 0, 0), "{out}");
+    assert!(count("pass") >= 40, "{summary}");
+    assert!(out.contains("the driver cannot carry it out: it does not look for what was created"), "{out}");
+}
+
+#[test]
+fn a_token_in_a_url_is_found_and_is_in_no_report() {
+    if !has_python() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let driver = folder.path().join("driver.py");
+    let text = "import json, sys, urllib.request\n\
+        brief = json.load(sys.stdin)\n\
+        shown = brief['credentials']\n\
+        for secret in shown['bearer'], shown['basicPassword']:\n    \
+            url = brief['scimUrl'] + '/Users?session=' + secret\n    \
+            headers = {'Authorization': 'Bearer ' + shown['bearer'], 'User-Agent': 'leaky ' + secret}\n    \
+            urllib.request.urlopen(urllib.request.Request(url, headers=headers)).read()\n    \
+            open(sys.argv[1], 'a').write(secret + '\\n')\n";
+    std::fs::write(&driver, text).expect("a file");
+    let secrets = folder.path().join("secrets");
+    let report = folder.path().join("report").display().to_string();
+    let drive = format!("python3 '{}' '{}'", driver.display(), secrets.display());
+    let reports = ["json", "html", "junit", "markdown"].map(|format| format!("{format}={report}.{format}"));
+    let mut arguments = vec!["client", "--scenario", "create", "--drive", &drive];
+    arguments.extend(reports.iter().flat_map(|report| ["--report", report]));
+    let (code, out, error) = conformance(&arguments);
+    assert_eq!(code, Some(1), "{out}{error}");
+    assert!(out.contains("no-credentials-in-urls"), "{out}");
+    let secrets = std::fs::read_to_string(secrets).expect("secrets");
+    assert!(secrets.lines().count() >= 4, "{secrets}");
+    let written = ["json", "html", "junit", "markdown"]
+        .map(|format| std::fs::read_to_string(format!("{report}.{format}")).expect("a report"));
+    for secret in secrets.lines() {
+        for text in written.iter().chain([&out]) {
+            assert!(!text.contains(secret), "{secret} is in a report");
+        }
+    }
 }

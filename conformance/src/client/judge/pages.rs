@@ -80,9 +80,8 @@ fn page(exchange: &Recorded, index: usize) -> Option<(String, Page)> {
     let total = get(answer, "totalResults").and_then(Value::as_u64);
     let asked = |name: &str| exchange.parameter(name);
     // Whoever asks for one or none looks whether there is something, and whoever looks somebody up wants no list.
-    let probes = asked("count").and_then(|count| count.parse::<i64>().ok()).is_some_and(|count| count <= 1);
     let looks_up = asked("filter").is_some_and(|filter| filter.to_ascii_lowercase().contains(" eq "));
-    if probes || looks_up || (resources.is_none() && total.is_none()) {
+    if exchange.asks_for_one_at_most() || looks_up || (resources.is_none() && total.is_none()) {
         return None;
     }
     let start = get(answer, "startIndex").and_then(Value::as_u64);

@@ -58,6 +58,17 @@ impl Same {
             Self::Step => step().to_owned(),
         }
     }
+
+    /// Whether two exchanges have it in common. Who reads the list of everybody reads it for each user.
+    fn holds(self, scope: &Scope<'_>, one: usize, other: usize) -> bool {
+        let everybody =
+            || [one, other].iter().any(|index| scope.knowledge.evidence.exchanges[*index].reads_everybody());
+        match self {
+            Self::User if everybody() => true,
+            Self::UserInStep if everybody() => scope.step_of(one) == scope.step_of(other),
+            _ => self.key(scope, one) == self.key(scope, other),
+        }
+    }
 }
 
 fn short(scope: &Scope<'_>, index: usize) -> String {
@@ -120,8 +131,7 @@ pub(super) fn before(scope: &Scope<'_>, each: &Pattern, needs: &Pattern, same: S
     let needed: Vec<usize> = scope.fitting(needs).collect();
     for index in scope.fitting(each) {
         outcome.applies = true;
-        let key = same.key(scope, index);
-        match needed.iter().find(|before| **before < index && same.key(scope, **before) == key) {
+        match needed.iter().find(|before| **before < index && same.holds(scope, **before, index)) {
             Some(before) => outcome.seen.extend([*before, index]),
             None => outcome.findings.push(Finding {
                 because: format!("{} came without {} before it", short(scope, index), needs.in_words()),
@@ -145,10 +155,9 @@ pub(super) fn after(
     let needed: Vec<usize> = scope.fitting(needs).collect();
     for index in scope.fitting(each) {
         outcome.applies = true;
-        let key = same.key(scope, index);
         let end = if within_step { scope.end_of_step(index) } else { scope.range.end };
         let found =
-            needed.iter().find(|after| **after > index && **after < end && same.key(scope, **after) == key);
+            needed.iter().find(|after| **after > index && **after < end && same.holds(scope, **after, index));
         match found {
             Some(after) => outcome.seen.extend([index, *after]),
             None => outcome.findings.push(Finding {
@@ -180,11 +189,10 @@ pub(super) fn not_after(
         if index < told {
             continue;
         }
-        let key = same.key(scope, index);
         let end = if within_step { scope.end_of_step(index) } else { scope.range.end };
         let follow = unwanted
             .iter()
-            .filter(|after| **after > index && **after < end && same.key(scope, **after) == key);
+            .filter(|after| **after > index && **after < end && same.holds(scope, **after, index));
         let follow: Vec<usize> = follow.copied().collect();
         if follow.len() > grace {
             told = end;
@@ -211,13 +219,13 @@ pub(super) fn between(
     let needed: Vec<usize> = scope.fitting(needs).collect();
     for index in scope.fitting(first) {
         outcome.applies = true;
-        let key = same.key(scope, index);
-        let Some(next) = seconds.iter().find(|next| **next > index && same.key(scope, **next) == key) else {
+        let Some(next) = seconds.iter().find(|next| **next > index && same.holds(scope, **next, index))
+        else {
             outcome.seen.push(index);
             continue;
         };
         let is_between =
-            |other: &&usize| **other > index && **other < *next && same.key(scope, **other) == key;
+            |other: &&usize| **other > index && **other < *next && same.holds(scope, **other, index);
         match needed.iter().find(is_between) {
             Some(other) => outcome.seen.extend([index, *other, *next]),
             None => outcome.findings.push(Finding {

@@ -112,7 +112,7 @@ pub async fn run(
     }
     rows.sort_by(|a, b| a.mutant.slug.cmp(&b.mutant.slug));
     let cases: Vec<_> = written.cases.iter().map(|case| (case.id(), case.level)).collect();
-    Ok(KillTable::of("the suite of conformance client", rows, &clean, &cases))
+    Ok(KillTable::of_clients(rows, &clean, &cases))
 }
 
 /// The scenarios that an update method can pass: who insists on PATCH has no way where there is none.
