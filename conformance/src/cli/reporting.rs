@@ -27,7 +27,7 @@ use crate::report::github::{self, Surroundings};
 use crate::report::redact::Redactor;
 use crate::report::shard::Shard;
 use crate::report::text::{self, Paint};
-use crate::report::{CaseResult, Level, Report, SELECTED, Summary, UP_TO};
+use crate::report::{CaseResult, Level, Report, SELECTED, Summary, UP_TO, Verdict};
 use crate::select::{Selectable, Selection};
 
 /// Which of all cases are run.
@@ -233,6 +233,14 @@ impl Ending {
     /// As [`Self::finish`], for who may not know which cases there are.
     pub(super) fn finish_of(&self, mut report: Report, catalogue: &Catalogue) -> Result<Exit, Complaint> {
         report.cases.sort_by(|a, b| a.id.cmp(&b.id));
+        if self.reporting.reports.is_empty() {
+            // Only files show what was said where nothing is wrong; to redact it takes as long as to hear it.
+            for case in &mut report.cases {
+                if matches!(case.verdict, Verdict::Pass | Verdict::NotAdvertised | Verdict::Skipped) {
+                    case.exchanges = Vec::new();
+                }
+            }
+        }
         self.redactor.report(&mut report);
         report.summary = Summary { stale: report.stale.len(), ..Summary::of(&report.cases) };
         if let Some(baseline) = &self.baseline {

@@ -135,6 +135,8 @@ fn faults() -> impl Iterator<Item = Cell> {
 /// A scenario on its way through the settings.
 struct Turns {
     scenario: Scenario,
+    /// Where it stands among the scenarios.
+    number: usize,
     /// So many settings fit it.
     fitting: usize,
     /// So many of them have passed.
@@ -142,16 +144,16 @@ struct Turns {
 }
 
 impl Turns {
-    fn of(scenario: Scenario) -> Self {
+    fn of((number, scenario): (usize, Scenario)) -> Self {
         let fitting = Setting::valid().into_iter().filter(|setting| (scenario.fits)(*setting)).count();
-        Self { scenario, fitting, passed: 0 }
+        Self { scenario, number, fitting, passed: 0 }
     }
 
     fn play(&self, extent: Extent, setting: Setting, target: Target, profile: usize) -> bool {
         if !(self.scenario.fits)(setting) {
             return false;
         }
-        let turn = self.passed + profile;
+        let turn = self.passed + profile + self.number;
         if self.scenario.basic {
             let turn = turn + target.method as usize;
             return extent == Extent::Every || target.auth == Auth::ALL[turn % Auth::ALL.len()];
@@ -181,7 +183,7 @@ impl Cell {
     pub fn all(extent: Extent) -> Vec<Self> {
         let refused = Setting::all().into_iter().filter(|setting| !setting.contradictions().is_empty());
         let mut cells: Vec<Self> = refused.map(|setting| Self { setting, trial: Trial::Refusal }).collect();
-        let mut scenarios: Vec<Turns> = scenario::all().into_iter().map(Turns::of).collect();
+        let mut scenarios: Vec<Turns> = scenario::all().into_iter().enumerate().map(Turns::of).collect();
         for (number, profile) in builtins().iter().copied().enumerate() {
             for setting in Setting::valid() {
                 for (auth, method) in
