@@ -105,12 +105,16 @@ pub(crate) enum Target<'p> {
 pub(crate) fn target<'p>(settings: &Settings, path: &'p str) -> Target<'p> {
     let path = path.strip_prefix('/').unwrap_or(path);
     let path = path.strip_suffix('/').unwrap_or(path);
-    let mut segments = path.splitn(3, '/');
-    let (first, second, third) = (segments.next().unwrap_or_default(), segments.next(), segments.next());
+    let slash = memchr::memchr(b'/', path.as_bytes());
+    let (first, second) = match slash {
+        Some(at) => (&path[..at], Some(&path[at + 1..])),
+        None => (path, None),
+    };
+    let deeper = second.is_some_and(|second| memchr::memchr(b'/', second.as_bytes()).is_some());
     let exact = settings.profile.requests.path_case == PathCase::Exact;
     let is = |name: &str| first == name || (!exact && first.eq_ignore_ascii_case(name));
     let is_search = |name: &str| name == ".search" || (!exact && name.eq_ignore_ascii_case(".search"));
-    if third.is_some() {
+    if deeper {
         return Target::Nothing;
     }
     if let Some(kind) = settings.types.at_endpoint(first, exact) {

@@ -1,12 +1,55 @@
 //! The two hops: which downstream operations a gateway request becomes (ARCHITECTURE.md, "The mock's two hops"). Pure, over closed enums.
 
-use std::sync::Arc;
+use std::fmt;
 
 use serde_json::{Map, Value};
 
 use crate::journal::Downstream;
 use crate::journal::DownstreamOperation::{self, Delete, PartialUpdate, Replace};
 use crate::profile::{ActiveChange, OperationRule, PartialUpdateRule, Profile};
+
+/// How long an id is that is kept in place: a UUID has 36 characters.
+const IN_PLACE: usize = 38;
+
+/// An id as the journal keeps it. A short one is copied: the journal forgets it a thousand requests later, when the
+/// account's own has long left the cache.
+#[derive(Clone)]
+pub(crate) enum TargetId {
+    /// Up to [`IN_PLACE`] bytes, and how many they are.
+    Short(u8, [u8; IN_PLACE]),
+    Long(Box<str>),
+}
+
+impl TargetId {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            // It was a text when it came.
+            Self::Short(length, text) => {
+                std::str::from_utf8(text.get(..usize::from(*length)).unwrap_or_default()).unwrap_or_default()
+            }
+            Self::Long(text) => text,
+        }
+    }
+}
+
+impl From<&str> for TargetId {
+    fn from(id: &str) -> Self {
+        let mut text = [0; IN_PLACE];
+        match (u8::try_from(id.len()), text.get_mut(..id.len())) {
+            (Ok(length), Some(place)) => {
+                place.copy_from_slice(id.as_bytes());
+                Self::Short(length, text)
+            }
+            _ => Self::Long(id.into()),
+        }
+    }
+}
+
+impl fmt::Debug for TargetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
 
 /// The operations that a request became.
 #[derive(Debug, Clone, Default)]
@@ -15,15 +58,15 @@ pub(crate) enum Downstreams {
     #[default]
     None,
     /// What one request becomes, all of it accepted or refused.
-    Few { operations: &'static [DownstreamOperation], target: Option<Arc<str>>, accepted: bool },
+    Few { operations: &'static [DownstreamOperation], target: Option<TargetId>, accepted: bool },
     /// What the operations of a bulk request became.
     Many(Vec<Downstream>),
 }
 
 impl Downstreams {
     /// Accepted operations on one resource.
-    pub(crate) fn done(operations: &'static [DownstreamOperation], target: &Arc<str>) -> Self {
-        Self::Few { operations, target: Some(Arc::clone(target)), accepted: true }
+    pub(crate) fn done(operations: &'static [DownstreamOperation], target: &str) -> Self {
+        Self::Few { operations, target: Some(target.into()), accepted: true }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -41,7 +84,7 @@ impl Downstreams {
             Self::Few { operations, target, accepted } => {
                 let one = |operation: &DownstreamOperation| Downstream {
                     operation: *operation,
-                    target: target.as_deref().map(str::to_owned),
+                    target: target.as_ref().map(|target| target.as_str().to_owned()),
                     accepted: *accepted,
                 };
                 operations.iter().map(one).collect()
@@ -158,6 +201,16 @@ mod tests {
         check(ActiveChange::Delete, Some(false), true, &[Delete], &[Delete]);
         check(ActiveChange::Delete, Some(true), false, &[PartialUpdate], &[PartialUpdate]);
         check(ActiveChange::Delete, Some(true), true, &[PartialUpdate, Replace], &[PartialUpdate]);
+    }
+
+    #[test]
+    fn ids_come_out_as_they_went_in() {
+        let (just, more) = ("i".repeat(IN_PLACE), "é".repeat(IN_PLACE));
+        for id in ["", "a", "2819c223-7f76-453a-919d-413861904646", "é", &just, &more] {
+            assert_eq!(TargetId::from(id).as_str(), id);
+        }
+        assert!(matches!(TargetId::from(just.as_str()), TargetId::Short(38, _)));
+        assert!(matches!(TargetId::from(more.as_str()), TargetId::Long(_)));
     }
 
     #[test]

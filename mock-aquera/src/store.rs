@@ -133,7 +133,7 @@ impl Store {
     pub(crate) fn find(&self, id: &str) -> Option<Ref> {
         self.ids
             .candidates(id.as_bytes())
-            .find(|at| self.table(at.kind).get(at.slot).is_some_and(|record| &*record.id == id))
+            .find(|at| self.table(at.kind).get(at.slot).is_some_and(|record| record.is_called(id)))
     }
 
     /// The resource of a type and id.

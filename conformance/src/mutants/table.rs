@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::case::Case;
 use crate::mutants::file::Mutant;
 use crate::mutants::run::Played;
+use crate::report::words;
 use crate::report::{CaseResult, Level, OPTIONS, Report, SCHEMA_VERSION, Spec, Summary, Verdict};
 
 /// What the suite is called whose mutants are clients.
@@ -51,14 +52,18 @@ pub struct KillTable {
     pub unclean: Vec<(String, String)>,
     /// Cases that a mutant names and that are not there.
     pub unknown: Vec<String>,
+    /// What each case is about, with its place in the order of subjects.
+    pub subjects: BTreeMap<String, (usize, String)>,
     /// Whose cases they are, as in `the suite of conformance server`.
     pub suite: String,
 }
 
 impl KillTable {
     pub(crate) fn new(rows: Vec<Row>, clean: &Report, cases: &[Case], played: Played) -> Self {
+        let subjects = cases.iter().map(|case| (case.id.clone(), words::subject_of(&case.spec))).collect();
         let cases: Vec<_> = cases.iter().map(|case| (case.id.clone(), case.level)).collect();
-        Self::made("the suite of conformance server", rows, clean, &cases, played)
+        let table = Self::made("the suite of conformance server", rows, clean, &cases, played);
+        Self { subjects, ..table }
     }
 
     /// The table of broken clients.
@@ -101,6 +106,7 @@ impl KillTable {
             cases: cases.len(),
             unclean,
             unknown: unknown.into_iter().collect(),
+            subjects: BTreeMap::new(),
             suite: suite.to_owned(),
         }
     }
@@ -164,9 +170,41 @@ impl KillTable {
         text
     }
 
-    /// The table in Markdown: every mutant, its defect, and the cases that name it.
+    /// The counts by what the cases are about, in Markdown; nothing where that is not known. A mutant counts where the
+    /// first case is that names it.
+    pub fn by_subject(&self) -> String {
+        let mut counts: BTreeMap<&(usize, String), [usize; 4]> = BTreeMap::new();
+        for row in &self.rows {
+            let Some(subject) = row.mutant.found_by.first().and_then(|case| self.subjects.get(case)) else {
+                continue;
+            };
+            let counts = counts.entry(subject).or_default();
+            counts[0] += 1;
+            counts[1] += usize::from(row.is_found());
+        }
+        for (case, killed) in &self.must {
+            let Some(subject) = self.subjects.get(case) else { continue };
+            let counts = counts.entry(subject).or_default();
+            counts[2] += 1;
+            counts[3] += usize::from(!killed.is_empty());
+        }
+        if counts.is_empty() {
+            return String::new();
+        }
+        let mut text =
+            "| what it is about | mutants | found | MUST cases | fail on one at least |\n|---|---|---|---|---|\n".to_owned();
+        for ((_, subject), [mutants, found, must, killed]) in counts {
+            append!(text, "| {subject} | {mutants} | {found} | {must} | {killed} |\n");
+        }
+        text
+    }
+
+    /// The table in Markdown: the counts, then every mutant, its defect, and the cases that name it.
     pub fn markdown(&self) -> String {
-        let mut text = format!("{}.\n\n| mutant | defect | found by |\n|---|---|---|\n", self.summary());
+        let counts = self.by_subject();
+        let counts = if counts.is_empty() { counts } else { format!("{counts}\n") };
+        let mut text =
+            format!("{}.\n\n{counts}| mutant | defect | found by |\n|---|---|---|\n", self.summary());
         for row in &self.rows {
             let cases: Vec<_> = row.mutant.found_by.iter().map(|case| format!("`{case}`")).collect();
             let found = if row.is_found() {

@@ -164,7 +164,11 @@ pub fn subject(case: &CaseResult) -> (usize, String) {
     if let Some(about) = case.tags.iter().find_map(|tag| tag.strip_prefix(ABOUT)) {
         return (SUBJECTS.len(), about.to_owned());
     }
-    let Spec { document, section, .. } = &case.spec;
+    subject_of(&case.spec)
+}
+
+/// What a section is about, with its place in the order of subjects.
+pub fn subject_of(Spec { document, section, .. }: &Spec) -> (usize, String) {
     if let Some(number) = document.strip_prefix("RFC ") {
         let place = format!("{number}/{section}");
         let is_below = |start: &str| {

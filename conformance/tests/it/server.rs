@@ -102,6 +102,13 @@ async fn every_mutant_is_found_and_every_must_case_finds_one() {
     assert_eq!(table.text(), "");
     assert!(table.is_complete(), "{}", table.summary());
     insta::assert_snapshot!("kill-table", table.markdown());
+    // What people read says the same.
+    let read = |name: &str| {
+        std::fs::read_to_string(format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"))).expect(name)
+    };
+    let anew = "write it anew: conformance mutants --table docs/mutants.md";
+    assert!(read("docs/mutants.md").ends_with(&table.markdown()), "docs/mutants.md: {anew}");
+    assert!(read("README.md").contains(&table.by_subject()), "README.md: {anew}, and copy its first table");
 }
 
 fn conformance(arguments: &[&str]) -> (Option<i32>, String, String) {

@@ -105,38 +105,37 @@ fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)>
 
 /// A value of a query as it was meant: `+` is a space, and what isn't UTF-8 is replaced.
 pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    let Some(first) = memchr::memchr2(b'%', b'+', bytes) else { return Cow::Borrowed(text) };
-    let mut out = Vec::with_capacity(bytes.len());
-    out.extend_from_slice(&bytes[..first]);
-    let mut at = first;
-    while let Some(byte) = bytes.get(at) {
-        let code = if *byte == b'%' { bytes.get(at + 1..at + 3).and_then(hex) } else { None };
-        match (byte, code) {
-            (_, Some(code)) => {
-                out.push(code);
-                at += 3;
+    let mut rest = text.as_bytes();
+    let Some(first) = memchr::memchr2(b'%', b'+', rest) else { return Cow::Borrowed(text) };
+    let mut out = Vec::with_capacity(rest.len());
+    let mut next = Some(first);
+    while let Some(at) = next {
+        let (plain, coded) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        rest = match coded {
+            [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                out.push(digit(*high) << 4 | digit(*low));
+                after
             }
-            (b'+', None) => {
-                out.push(b' ');
-                at += 1;
+            [other, after @ ..] => {
+                out.push(if *other == b'+' { b' ' } else { *other });
+                after
             }
-            (other, None) => {
-                out.push(*other);
-                at += 1;
-            }
-        }
+            [] => &[],
+        };
+        next = memchr::memchr2(b'%', b'+', rest);
     }
+    out.extend_from_slice(rest);
     Cow::Owned(
         String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
     )
 }
 
-fn hex(code: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    match code {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
+/// The value of a hexadecimal digit.
+fn digit(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => byte - b'0',
+        letter => (letter | 0x20).wrapping_sub(b'a').wrapping_add(10),
     }
 }
 

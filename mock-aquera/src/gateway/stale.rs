@@ -32,7 +32,7 @@ pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str, stale: &Stale) -> 
     if scene.settings.profile.features.etag == EtagRule::Works {
         reply = reply.header(header::ETAG, &stale.etag);
     }
-    Ok(reply.became(Downstreams::done(operations, &id.into())))
+    Ok(reply.became(Downstreams::done(operations, id)))
 }
 
 /// Lets reads go on showing what is now, where the profile has it so: the resource, or that it isn't there.

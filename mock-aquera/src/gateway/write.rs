@@ -144,7 +144,7 @@ pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, R
         return stale::read(scene, kind_at, id, stale);
     }
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
-    let downstream = Downstreams::done(operations, &record.id);
+    let downstream = Downstreams::done(operations, id);
     if scene.conditional && names_version(scene, &header::IF_NONE_MATCH, &store.etag(record)) == Some(true) {
         let mut reply = Reply::empty(StatusCode::NOT_MODIFIED);
         tag(scene, &store, record, &mut reply);
@@ -178,7 +178,7 @@ pub(super) fn represent(
 /// Adds the entity tag.
 pub(super) fn tag(scene: &Scene<'_>, store: &Store, record: &Record, reply: &mut Reply) {
     if scene.settings.profile.features.etag == EtagRule::Works
-        && let Ok(tag) = HeaderValue::from_maybe_shared(Bytes::from(store.etag(record)))
+        && let Some(tag) = store.etag_header(record)
     {
         reply.headers.insert(header::ETAG, tag);
     }
@@ -551,6 +551,6 @@ pub(super) fn refused(
     operations: &'static [DownstreamOperation],
     id: Option<&str>,
 ) -> Refusal {
-    let downstream = Downstreams::Few { operations, target: id.map(Arc::from), accepted: false };
+    let downstream = Downstreams::Few { operations, target: id.map(Into::into), accepted: false };
     Refusal { problem, downstream }
 }

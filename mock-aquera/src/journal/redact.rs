@@ -113,7 +113,8 @@ fn encodes_letters(text: &str) -> bool {
     memchr::memchr_iter(b'%', bytes).any(|at| {
         bytes
             .get(at + 1..at + 3)
-            .is_some_and(|code| matches!(code[0], b'4'..=b'7') && code != b"5B" && code != b"5D")
+            .and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok())
+            .is_some_and(|code| code.is_ascii_alphabetic())
     })
 }
 

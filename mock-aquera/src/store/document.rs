@@ -46,7 +46,13 @@ pub(crate) struct Document {
     text: Bytes,
     /// Where `,"meta":` begins.
     meta_at: u32,
+    /// Where the text of the id begins; 0 where something in it is escaped.
+    id_at: u32,
 }
+
+/// Up to this size a text is copied for whoever reads it. Sharing would mean to count whoever has it, in a place that
+/// nobody else looks at: to fetch that twice, a thousand requests apart, costs more than the copy of what is sent anyway.
+const MAX_COPIED: usize = 2 * 1024;
 
 impl Document {
     /// A document of these schemas and members (`"a":1,"b":2`, without `schemas`, `id` and `meta`).
@@ -68,15 +74,17 @@ impl Document {
             write_text(&mut text, urn);
         }
         text.extend_from_slice(b"],\"id\":");
+        let before = text.len();
         write_text(&mut text, meta.id);
+        let is_plain = text.len() == before + meta.id.len() + 2;
         if !members.is_empty() {
             text.push(b',');
             text.extend_from_slice(members);
         }
-        Self::finished(text, meta)
+        Self::finished(text, if is_plain { before + 1 } else { 0 }, meta)
     }
 
-    fn finished(mut text: Vec<u8>, meta: &Meta<'_>) -> Self {
+    fn finished(mut text: Vec<u8>, id_at: usize, meta: &Meta<'_>) -> Self {
         let meta_at = u32::try_from(text.len()).unwrap_or(u32::MAX);
         text.extend_from_slice(b",\"meta\":{\"resourceType\":\"");
         text.extend_from_slice(meta.resource_type.as_bytes());
@@ -96,7 +104,18 @@ impl Document {
         text.extend_from_slice(END);
         // A million of them are kept: what is too much is given back.
         text.shrink_to_fit();
-        Self { text: Bytes::from(text), meta_at }
+        Self { text: Bytes::from(text), meta_at, id_at: u32::try_from(id_at).unwrap_or_default() }
+    }
+
+    /// Whether this text, which is as long as the id, is the id; nothing where that can't be told from here.
+    pub(super) fn begins_with_id(&self, id: &str) -> Option<bool> {
+        let from = usize::try_from(self.id_at).ok().filter(|at| *at > 0)?;
+        Some(self.text.get(from..from + id.len()) == Some(id.as_bytes()))
+    }
+
+    /// The text, for whoever reads it.
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        if self.text.len() <= MAX_COPIED { Bytes::copy_from_slice(&self.text) } else { self.text.clone() }
     }
 
     /// The text as it is kept.
@@ -139,7 +158,10 @@ impl Document {
     pub(crate) fn with_member(&self, name: &str, value: &[u8], meta: &Meta<'_>) -> Self {
         let meta_at = self.meta_at as usize;
         let mut text = Vec::with_capacity(meta_at + name.len() + value.len() + 4 + meta.length());
+        let mut id_at = self.id_at as usize;
         if let Some(found) = self.find(name) {
+            // What stands in front of the id moves it.
+            id_at = if found.value.start < id_at { 0 } else { id_at };
             text.extend_from_slice(&self.text[..found.value.start]);
             text.extend_from_slice(value);
             text.extend_from_slice(&self.text[found.value.end..meta_at]);
@@ -150,7 +172,7 @@ impl Document {
             text.push(b':');
             text.extend_from_slice(value);
         }
-        Self::finished(text, meta)
+        Self::finished(text, id_at, meta)
     }
 
     /// The same content under a new `meta`.
@@ -158,7 +180,7 @@ impl Document {
         let meta_at = self.meta_at as usize;
         let mut text = Vec::with_capacity(self.text.len() + 16);
         text.extend_from_slice(&self.text[..meta_at]);
-        Self::finished(text, meta)
+        Self::finished(text, self.id_at as usize, meta)
     }
 
     /// The whole representation as a tree.

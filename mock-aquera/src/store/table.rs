@@ -37,6 +37,13 @@ pub(crate) struct Record {
     pub(crate) secret: Option<Box<Secret>>,
 }
 
+impl Record {
+    /// Whether that is its id. Looked for in its text, which whoever asks reads next anyway; its own is elsewhere.
+    pub(crate) fn is_called(&self, id: &str) -> bool {
+        self.id.len() == id.len() && self.document.begins_with_id(id).unwrap_or_else(|| *self.id == *id)
+    }
+}
+
 /// All resources of a type.
 #[derive(Debug)]
 pub(crate) struct Table {

@@ -40,6 +40,53 @@ fn ids_come_from_the_seed() {
     assert_eq!(ids(1)[0].len(), 36);
 }
 
+/// An id is looked for in the text, where it may be written otherwise, and go on as another id would.
+#[test]
+fn ids_are_told_apart() {
+    let mut store = store(7);
+    let ids = [
+        "a",
+        "b",
+        "ab",
+        "a\"",
+        "a\\",
+        "é",
+        "\u{1}",
+        "",
+        "a\",\"userName\":\"u0\"",
+        "2819c223-7f76-453a-919d-413861904646",
+    ];
+    let places: Vec<Ref> = (0..)
+        .zip(ids)
+        .map(|(at, id)| {
+            store.insert(USER, id.into(), content(USER, &json!({"userName": format!("u{at}")})), NOW)
+        })
+        .collect();
+    for round in ["new", "changed"] {
+        for (id, at) in ids.iter().zip(&places) {
+            assert_eq!(store.find(id), Some(*at), "{round}: {id}");
+            store.set_member(*at, "title", br#""\"t\"""#, None, NOW);
+        }
+    }
+    for id in ["c", "A", "a\",", "u0", "2819c223-7f76-453a-919d-413861904647"] {
+        assert_eq!(store.find(id), None, "{id}");
+    }
+    store.replace(places[0], content(USER, &json!({"userName": "other", "active": true})), NOW);
+    assert_eq!((store.find("a"), store.find("b")), (Some(places[0]), Some(places[1])));
+}
+
+#[test]
+fn the_first_entity_tags_are_those_of_the_others() {
+    let mut store = store(7);
+    let at = add(&mut store, USER, &json!({"userName": "ann"}));
+    for version in 1..=20 {
+        let record = store.get(at).unwrap();
+        assert_eq!(record.version, version);
+        assert_eq!(store.etag_header(record).unwrap().to_str().unwrap(), store.etag(record));
+        store.set_member(at, "title", b"\"t\"", None, NOW);
+    }
+}
+
 #[test]
 fn a_resource_is_kept_as_it_is_shown() {
     let mut store = store(7);
