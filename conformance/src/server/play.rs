@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::case::Case;
+use crate::case::expect::Check;
 use crate::case::need::Feature;
 use crate::case::step::{Action, Body, Paging, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
@@ -72,6 +73,8 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
     let mut player = Player {
         stage,
         level: case.level,
+        filters_are_a_means: !case.spec.section.starts_with("3.4.2.2")
+            && case.spec.document.starts_with("RFC"),
         memory: Memory::new(&stage.facts, &stage.client, unique),
         made: Made::default(),
         exchanges: Vec::new(),
@@ -88,10 +91,17 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         Err(End::Skipped(why)) => (Verdict::Skipped, Some(why)),
         Err(End::Broken(why)) => (Verdict::Error, Some(why)),
     };
-    let Player { memory, made, exchanges, misses, .. } = player;
+    let Player { memory, made, exchanges, misses, filters_are_a_means, .. } = player;
     if !stage.keep {
-        let mut after =
-            Player { stage, level: case.level, memory, made, exchanges: Vec::new(), misses: Vec::new() };
+        let mut after = Player {
+            stage,
+            level: case.level,
+            filters_are_a_means,
+            memory,
+            made,
+            exchanges: Vec::new(),
+            misses: Vec::new(),
+        };
         // Not judged: what cannot be cleaned up is told as left behind.
         drop(after.steps(&case.clean_up).await);
         after.made.remove(&stage.client, &stage.leftovers).await;
@@ -118,6 +128,35 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
     result
 }
 
+/// Whether a query, in the address or in a body, is refused because of its filter, where nothing of the kind is expected.
+fn refuses_its_filter(step: &Step, sent: Option<&Exchange>, answer: &Answer) -> bool {
+    fn expects(check: &Check) -> bool {
+        match check {
+            Check::Status(wanted) => wanted.iter().any(|set| set.has(400)),
+            Check::Error { types, .. } => {
+                types.is_empty() || types.iter().any(|name| name == "invalidFilter")
+            }
+            Check::AnyOf(lists) => lists.iter().flatten().any(|expectation| expects(&expectation.check)),
+            Check::Header(..)
+            | Check::MediaType
+            | Check::Body(_)
+            | Check::List
+            | Check::Total(_)
+            | Check::Lists(..)
+            | Check::Unchanged(_)
+            | Check::Nowhere(_)
+            | Check::At { .. } => false,
+        }
+    }
+    let said = answer.json.as_ref().and_then(|body| get(body, "scimType")?.as_str());
+    let filters = step.query.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter"))
+        || sent.is_some_and(|sent| get(&sent.request.body, "filter").is_some());
+    answer.status == 400
+        && filters
+        && said.is_some_and(|said| said.eq_ignore_ascii_case("invalidFilter"))
+        && !step.expect.iter().any(|expectation| expects(&expectation.check))
+}
+
 /// A number in digits and small letters.
 pub(super) fn radix(mut number: u64) -> String {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
@@ -134,6 +173,8 @@ pub(super) fn radix(mut number: u64) -> String {
 struct Player<'a> {
     stage: &'a Stage,
     level: Level,
+    /// The case is about something else, and filters only to find what it made.
+    filters_are_a_means: bool,
     memory: Memory<'a>,
     made: Made,
     exchanges: Vec<Exchange>,
@@ -208,6 +249,11 @@ impl Player<'_> {
         let label = step.action.label();
         if step.unsupported.contains(&answer.status) || self.silent(step, answer.status) {
             return Err(End::NotAdvertised(format!("{label} is answered {}", answer.status)));
+        }
+        if self.filters_are_a_means && refuses_its_filter(step, self.exchanges.last(), answer) {
+            // RFC 7644 §3.12: a server may not support a comparison.
+            let why = "the filter by which the case finds what it made is not supported";
+            return Err(End::NotAdvertised(format!("{label}: {why} (400, invalidFilter)")));
         }
         let mut misses = judge(&step.expect, self.level, answer, &self.memory)?;
         if step.expect.is_empty() && !answer.is_success() {
@@ -402,11 +448,14 @@ impl Player<'_> {
             let mut request = first.clone();
             request.query.push((place.0.to_owned(), place.1.clone()));
             let answer = self.send(&request).await?;
+            if !answer.is_success() {
+                return Ok(answer);
+            }
             let page = answer.json.clone().unwrap_or_default();
             let found = get(&page, "Resources").and_then(Value::as_array).cloned().unwrap_or_default();
             let total = get(&page, "totalResults").and_then(Value::as_u64);
             let next = get(&page, "nextCursor").and_then(Value::as_str).map(ToOwned::to_owned);
-            let last = found.is_empty() || !answer.is_success() || pages.len() >= MAX_PAGES;
+            let last = found.is_empty() || pages.len() >= MAX_PAGES;
             resources.extend(found);
             pages.push(page);
             let more = match paging {

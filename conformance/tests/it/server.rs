@@ -84,6 +84,21 @@ async fn broken_discovery_does_not_stop_the_rest() {
     assert!(report.summary.pass > 10, "{:?}", report.summary);
 }
 
+/// RFC 7644 §3.12 lets a server not know a comparison: then what was to be found by it is not judged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_filters_by_eq_alone_is_not_blamed_for_the_rest() {
+    let mock = mock("hcp-terraform").await;
+    let report = judged(&mock, "rfc", Manners::default()).await;
+    assert_eq!(told(&report), Vec::<String>::new());
+    let silent = report.cases.iter().filter(|case| {
+        case.because
+            .as_deref()
+            .is_some_and(|because| because.contains("by which the case finds what it made"))
+    });
+    assert!(silent.count() > 30);
+    assert!(report.summary.pass > 400, "{:?}", report.summary);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_429_is_waited_for() {
     let mock = mock("rfc").await;
