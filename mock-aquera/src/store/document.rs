@@ -50,10 +50,6 @@ pub(crate) struct Document {
     id_at: u32,
 }
 
-/// Up to this size a text is copied for whoever reads it. Sharing would mean to count whoever has it, in a place that
-/// nobody else looks at: to fetch that twice, a thousand requests apart, costs more than the copy of what is sent anyway.
-const MAX_COPIED: usize = 2 * 1024;
-
 impl Document {
     /// A document of these schemas and members (`"a":1,"b":2`, without `schemas`, `id` and `meta`).
     pub(crate) fn new<'a>(
@@ -111,11 +107,6 @@ impl Document {
     pub(super) fn begins_with_id(&self, id: &str) -> Option<bool> {
         let from = usize::try_from(self.id_at).ok().filter(|at| *at > 0)?;
         Some(self.text.get(from..from + id.len()) == Some(id.as_bytes()))
-    }
-
-    /// The text, for whoever reads it.
-    pub(crate) fn to_bytes(&self) -> Bytes {
-        if self.text.len() <= MAX_COPIED { Bytes::copy_from_slice(&self.text) } else { self.text.clone() }
     }
 
     /// The text as it is kept.

@@ -26,14 +26,14 @@ pub(crate) enum MembersShown {
 }
 
 impl Store {
-    /// The representation of a resource; a large one is shared with the store where nothing has to be worked out.
+    /// The representation of a resource, shared with the store where nothing has to be worked out.
     pub(crate) fn shown(&self, at: Ref, record: &Record, members: MembersShown) -> Bytes {
         if record.members.is_none() && record.member_of.is_empty() {
-            return record.document.to_bytes();
+            return record.document.text().clone();
         }
         let (extras, version) = self.extras(at, record, members);
         if extras.is_empty() && version.is_empty() {
-            return record.document.to_bytes();
+            return record.document.text().clone();
         }
         Bytes::from(record.document.with_extras(&extras, &version))
     }
