@@ -110,6 +110,12 @@ impl Complaint {
     }
 }
 
+/// A runtime with a thread for each core.
+fn runtime() -> Result<tokio::runtime::Runtime, Complaint> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))
+}
+
 /// Writes to stdout. A reader that went away has seen enough.
 fn say(text: &str) -> Result<(), Complaint> {
     let mut out = std::io::stdout().lock();

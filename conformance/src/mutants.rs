@@ -2,8 +2,9 @@
 //!
 //! A mutant is the mock with one defect, as data ([`mod@file`], described in `fixtures/mutants/README.md`): `layer` is the
 //! server in front of the mock that carries it out, [`operations`] and [`edit`] are the pure parts of that. [`run`] plays
-//! the suite against each and makes the kill table.
+//! the suite against each and makes the kill table; what it shares with broken clients is in [`defect`].
 
+pub mod defect;
 pub mod edit;
 pub mod file;
 mod layer;

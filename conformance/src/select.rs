@@ -21,6 +21,18 @@ pub trait Selectable {
     fn has(&self, name: &str, fits: &dyn Fn(&str) -> bool) -> bool;
 }
 
+/// A stable name, the last part of ids that are selected.
+///
+/// # Errors
+/// In words, where it is none.
+pub(crate) fn check_slug(slug: &str) -> Result<(), String> {
+    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if slug.is_empty() || !slug.chars().all(fine) {
+        return Err("`slug` may hold a-z, 0-9 and hyphens".to_owned());
+    }
+    Ok(())
+}
+
 /// Parentheses and negations may be this deep.
 const MAX_DEPTH: usize = 64;
 

@@ -5,3 +5,4 @@
 
 pub mod client;
 pub mod exchange;
+pub mod query;

@@ -13,6 +13,7 @@ use crate::case::step::{Action, Body, Paging, Step, WrongAuth};
 use crate::case::template::{JsonTemplate, Template};
 use crate::case::{Case, DOCUMENTS};
 use crate::report::{Level, Spec};
+use crate::select::check_slug;
 
 /// A file of cases.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -234,10 +235,7 @@ impl CaseText {
             let folders = DOCUMENTS.map(|(folder, _)| folder).join(", ");
             return Err(format!("the folder `{document}` is none of {folders}"));
         };
-        let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if self.slug.is_empty() || !self.slug.chars().all(fine) {
-            return Err("`slug` may hold a-z, 0-9 and hyphens".to_owned());
-        }
+        check_slug(&self.slug)?;
         for (key, text) in [("title", &self.title), ("requirement", &self.requirement)] {
             if text.trim().is_empty() {
                 return Err(format!("`{key}` is empty"));

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::cli::reporting::{Choice, Reporting, Strictness};
 use crate::cli::server::{any_seed, interrupt};
-use crate::cli::{Complaint, say};
+use crate::cli::{Complaint, runtime, say};
 use crate::client::case::Case;
 use crate::client::drive::{self, Brief, Driver, Run};
 use crate::client::evidence::{Evidence, NotPlayed};
@@ -197,10 +197,7 @@ impl Client {
         credentials: Credentials,
         seed: u64,
     ) -> Result<(Evidence, bool, BTreeMap<String, String>), Complaint> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
+        let runtime = runtime()?;
         let (timeout, quiet) = (seconds("timeout", self.timeout)?, self.quiet);
         runtime.block_on(async {
             let mut clock = None;

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use indicatif::ProgressBar;
 
 use crate::cli::reporting::{Choice, Ending, Reporting};
 use crate::cli::server::progress;
-use crate::cli::{Complaint, cases, client, say};
-use crate::client::mutants::{file as file_of_clients, run as clients};
+use crate::cli::{Complaint, cases, client, runtime, say};
+use crate::client::mutants::run as clients;
 use crate::exit::Exit;
-use crate::mutants::file::{self, Mutant};
+use crate::mutants::defect::Defective;
+use crate::mutants::file;
 use crate::mutants::load;
 use crate::mutants::run::{self, Played};
 use crate::mutants::table::KillTable;
@@ -49,6 +51,14 @@ pub(super) struct Mutants {
     reporting: Reporting,
 }
 
+/// What becomes of a choice.
+enum Chosen<M> {
+    /// These are played; whether they are a part only.
+    Some(Vec<M>, bool),
+    /// They were printed, and that is all.
+    Listed(Exit),
+}
+
 impl Mutants {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         if self.schema {
@@ -61,54 +71,56 @@ impl Mutants {
         }
         let all = self.mutants.as_deref().map_or_else(load::built_in, load::folder);
         let all = all.map_err(|error| Complaint::usage(error.to_string()))?;
-        let whole = all.len();
-        let chosen: Vec<Mutant> = self.choice.choose(all)?;
-        if self.choice.list {
-            let ids: Vec<_> = chosen.iter().map(|mutant| mutant.slug.clone()).collect();
-            return Choice::print("mutant", &ids, self.reporting.json);
-        }
-        if chosen.is_empty() {
-            return Err(Complaint::usage("no mutant is selected"));
-        }
-        let partial = self.partial || chosen.len() < whole;
+        let (chosen, partial) = match self.chosen(all)? {
+            Chosen::Some(chosen, partial) => (chosen, partial),
+            Chosen::Listed(exit) => return Ok(exit),
+        };
         let cases = cases::load(self.cases.as_deref())?;
-        let ending = self.reporting.open(Redactor::new().nobody_is_real())?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
-        let started = Instant::now();
-        let progress = progress(chosen.len(), "mutants");
         let played = if self.named { Played::Named } else { Played::All };
-        let mut table = runtime
-            .block_on(run::run(chosen, &cases, played, self.jobs.get(), |_| progress.inc(1)))
-            .map_err(|error| Complaint::broken(error.to_string()))?;
-        progress.finish_and_clear();
-        self.end(&mut table, partial, &ending, started)
+        self.play(chosen.len(), partial, async |progress| {
+            let table = run::run(chosen, &cases, played, self.jobs.get(), |_| progress.inc(1)).await;
+            table.map_err(|error| Complaint::broken(error.to_string()))
+        })
     }
 
     /// Broken clients.
     fn clients(&self) -> Result<Exit, Complaint> {
         let written = client::load(self.cases.as_deref().or(self.mutants.as_deref()))?;
-        let whole = written.mutants.len();
-        let chosen: Vec<file_of_clients::Mutant> = self.choice.choose(written.mutants.clone())?;
+        let (chosen, partial) = match self.chosen(written.mutants.clone())? {
+            Chosen::Some(chosen, partial) => (chosen, partial),
+            Chosen::Listed(exit) => return Ok(exit),
+        };
+        self.play(chosen.len(), partial, async |progress| {
+            let table = clients::run(&written, chosen, self.jobs.get(), |_| progress.inc(1)).await;
+            table.map_err(Complaint::broken)
+        })
+    }
+
+    fn chosen<M: Defective>(&self, all: Vec<M>) -> Result<Chosen<M>, Complaint> {
+        let whole = all.len();
+        let chosen = self.choice.choose(all)?;
         if self.choice.list {
-            let ids: Vec<_> = chosen.iter().map(|mutant| mutant.slug.clone()).collect();
-            return Choice::print("mutant", &ids, self.reporting.json);
+            let ids: Vec<_> = chosen.iter().map(|mutant| mutant.slug().to_owned()).collect();
+            return Choice::print("mutant", &ids, self.reporting.json).map(Chosen::Listed);
         }
         if chosen.is_empty() {
             return Err(Complaint::usage("no mutant is selected"));
         }
         let partial = self.partial || chosen.len() < whole;
+        Ok(Chosen::Some(chosen, partial))
+    }
+
+    fn play(
+        &self,
+        mutants: usize,
+        partial: bool,
+        judge: impl AsyncFnOnce(&ProgressBar) -> Result<KillTable, Complaint>,
+    ) -> Result<Exit, Complaint> {
         let ending = self.reporting.open(Redactor::new().nobody_is_real())?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
+        let runtime = runtime()?;
         let started = Instant::now();
-        let progress = progress(chosen.len(), "mutants");
-        let table = clients::run(&written, chosen, self.jobs.get(), |_| progress.inc(1));
-        let mut table = runtime.block_on(table).map_err(Complaint::broken)?;
+        let progress = progress(mutants, "mutants");
+        let mut table = runtime.block_on(judge(&progress))?;
         progress.finish_and_clear();
         self.end(&mut table, partial, &ending, started)
     }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::cli::reporting::Reporting;
 use crate::cli::server::{Access, any_seed, interrupt, template};
-use crate::cli::{Complaint, say};
+use crate::cli::{Complaint, runtime, say};
 use crate::exit::Exit;
 use crate::probe::experiment::{Options, probe};
 use crate::probe::fit::{Fit, fit};
@@ -53,10 +53,7 @@ impl Probe {
                 .open(file)
                 .map_err(|error| Complaint::usage(format!("cannot write {}: {error}", file.display())))?;
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
+        let runtime = runtime()?;
         let started = Instant::now();
         let (findings, fitted, interrupted) = runtime.block_on(async {
             let facts = server::facts(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;

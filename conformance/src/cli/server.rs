@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::cli::reporting::{Choice, Reporting, Strictness};
-use crate::cli::{Complaint, cases};
+use crate::cli::{Complaint, cases, runtime};
 use crate::exit::Exit;
 use crate::report::CaseResult;
 use crate::server::{self, Options, facts::Blank};
@@ -141,10 +141,7 @@ impl Server {
         let blank = template(self.template.as_deref())?;
         let seed = self.choice.seed.unwrap_or_else(any_seed);
         let ending = self.reporting.open(client.redactor().own_requests(blank.templates.get("user")))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
+        let runtime = runtime()?;
         let progress = progress(cases.len(), "cases");
         let mut trouble = Ok(());
         let (mut report, interrupted) = runtime.block_on(async {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::report::redact::REDACTED;
 use crate::server::facts::get;
 use crate::wire::exchange::{Exchange, Received, Sent};
+use crate::wire::query::parameters;
 
 /// Where SCIM paths begin: the last segment of the base URL is the one before these.
 pub(crate) const ENDPOINTS: [&str; 8] =
@@ -124,13 +125,7 @@ impl Recorded {
 
     /// The parameters, decoded as servers do.
     pub fn query(&self) -> Vec<(String, String)> {
-        let pairs = self.raw_query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-        pairs
-            .map(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                (decoded(name), decoded(value))
-            })
-            .collect()
+        parameters(self.raw_query().unwrap_or_default())
     }
 
     /// A parameter, or the member of that name of a search's body.
@@ -300,10 +295,6 @@ fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 fn percent_decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-fn decoded(text: &str) -> String {
-    percent_decode(&text.replace('+', " "))
 }
 
 /// Base path and rest of a path that goes to a SCIM endpoint.

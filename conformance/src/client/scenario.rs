@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::select::check_slug;
+
 /// A file of scenarios.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -145,12 +147,7 @@ impl Scenario {
     /// # Errors
     /// In words, with the step.
     pub fn check(&self) -> Result<(), String> {
-        let fine = |text: &str| {
-            !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-        };
-        if !fine(&self.slug) {
-            return Err("`slug` may hold a-z, 0-9 and hyphens".to_owned());
-        }
+        check_slug(&self.slug)?;
         self.profile(None)?;
         for text in &self.accounts {
             serde_json::from_str::<Value>(text)
@@ -158,7 +155,8 @@ impl Scenario {
         }
         for (at, step) in self.step.iter().enumerate() {
             let told = |problem: String| format!("step `{}`: {problem}", step.slug);
-            if !fine(&step.slug) || self.step[..at].iter().any(|other| other.slug == step.slug) {
+            if check_slug(&step.slug).is_err() || self.step[..at].iter().any(|other| other.slug == step.slug)
+            {
                 return Err(told("`slug` must be its own, of a-z, 0-9 and hyphens".to_owned()));
             }
             if let Some(profile) = &step.profile {

@@ -68,8 +68,7 @@ pub enum RunError {
 /// How many cells run at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Width {
-    /// Threads, each with a server, a pool of connections and a runtime of its own: nothing but the state files' own
-    /// threads is ever woken across.
+    /// Threads, each with a server, a pool of connections and a runtime of its own: none wakes another.
     pub threads: NonZeroUsize,
     /// Cells at once on each.
     pub each: NonZeroUsize,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::case::file::Statuses;
-use crate::select::Selectable;
+use crate::mutants::defect::Defective;
 
 /// A file of mutants.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -228,16 +228,16 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(MutantFile)
 }
 
-impl Selectable for Mutant {
-    fn properties() -> Vec<(&'static str, Vec<String>)> {
-        vec![("slug", Vec::new()), ("found-by", Vec::new())]
+impl Defective for Mutant {
+    fn slug(&self) -> &str {
+        &self.slug
     }
 
-    fn has(&self, name: &str, fits: &dyn Fn(&str) -> bool) -> bool {
-        match name {
-            "slug" => fits(&self.slug),
-            "found-by" => self.found_by.iter().any(|case| fits(case)),
-            _ => false,
-        }
+    fn defect(&self) -> &str {
+        &self.defect
+    }
+
+    fn found_by(&self) -> &[String] {
+        &self.found_by
     }
 }

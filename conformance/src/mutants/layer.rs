@@ -12,7 +12,6 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
-use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -24,6 +23,7 @@ use crate::mutants::layer::answers::{
 use crate::mutants::operations;
 use crate::mutants::when::{Came, holds};
 use crate::wire::client::{Answer, Client};
+use crate::wire::query::parameters;
 
 /// A body that is larger is no part of any case.
 const MAX_BODY: usize = 32 << 20;
@@ -122,14 +122,7 @@ async fn came(front: &Front, path: String, request: Request) -> Option<Came> {
     let bytes: Bytes = axum::body::to_bytes(body, MAX_BODY).await.ok()?;
     // What a client was told of the layer's address it may send back.
     let text = String::from_utf8_lossy(&bytes).replace(&front.own, &front.upstream);
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-    let query = parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    let query = query
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        })
-        .collect();
+    let query = parameters(parts.uri.query().unwrap_or_default());
     let headers = parts
         .headers
         .iter()

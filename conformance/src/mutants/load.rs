@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::case::load::LoadError;
 use crate::mutants::file::{Mutant, MutantFile};
 use crate::mutants::operations;
+use crate::select::check_slug;
 
 include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 
@@ -49,10 +50,7 @@ fn all(files: Vec<(String, String)>) -> Result<Vec<Mutant>, LoadError> {
 }
 
 fn check(mutant: &Mutant) -> Result<(), String> {
-    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if mutant.slug.is_empty() || !mutant.slug.chars().all(fine) {
-        return Err("`slug` may hold a-z, 0-9 and hyphens".to_owned());
-    }
+    check_slug(&mutant.slug)?;
     if mutant.defect.trim().is_empty() {
         return Err("`defect` is empty".to_owned());
     }

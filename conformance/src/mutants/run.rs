@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mock_aquera::{ApplicationConfig, Auth, MockAquera, Profile};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::case::Case;
+use crate::mutants::defect::side_by_side;
 use crate::mutants::file::Mutant;
 use crate::mutants::layer::Layer;
 use crate::mutants::load;
 use crate::mutants::table::{KillTable, Row};
-use crate::report::{Report, Verdict};
+use crate::report::Report;
 use crate::server::facts::{Blank, Facts};
 use crate::server::{self, Options};
 use crate::wire::client::{Client, Credentials, Manners};
@@ -52,7 +53,7 @@ pub async fn run(
     cases: &[Case],
     played: Played,
     jobs: usize,
-    mut told: impl FnMut(&Row),
+    told: impl FnMut(&Row),
 ) -> Result<KillTable, RunError> {
     let failed = |error: &dyn std::fmt::Display| RunError::Mock(error.to_string());
     let mock = MockAquera::builder().auth(Auth::bearer(TOKEN)).seed(1).start().await;
@@ -60,41 +61,20 @@ pub async fn run(
     let layer = Layer::start().await.map_err(|error| failed(&error))?;
     let clean = Profile::builtin("rfc").ok_or_else(|| failed(&"there is no profile `rfc`"))?;
     let clean = one(&mock, None, "clean", clean, cases.to_vec()).await?;
-    let cases: Arc<[Case]> = cases.into();
-    let queue = Arc::new(tokio::sync::Mutex::new(mutants.into_iter()));
-    let (sender, mut receiver) = mpsc::channel(16);
-    for _ in 0..jobs.max(1) {
-        let (mock, layer, cases, queue, sender) =
-            (mock.clone(), layer.clone(), cases.clone(), queue.clone(), sender.clone());
-        tokio::spawn(async move {
-            loop {
-                let Some(mutant) = queue.lock().await.next() else { break };
-                let row = row(&mock, &layer, mutant, &cases, played).await;
-                if sender.send(row).await.is_err() {
-                    break;
-                }
-            }
-        });
-    }
-    drop(sender);
-    let mut rows = Vec::new();
-    while let Some(row) = receiver.recv().await {
-        let row = row?;
-        told(&row);
-        rows.push(row);
-    }
-    rows.sort_by(|a, b| a.mutant.slug.cmp(&b.mutant.slug));
+    let shared: Arc<[Case]> = cases.into();
+    let judge = |mutant| row(mock.clone(), layer.clone(), mutant, shared.clone(), played);
+    let rows = side_by_side(mutants, jobs, judge, told).await?;
     if let Some(mock) = Arc::into_inner(mock) {
         mock.stop().await;
     }
-    Ok(KillTable::new(rows, &clean, &cases, played))
+    Ok(KillTable::new(rows, &clean, cases, played))
 }
 
 async fn row(
-    mock: &MockAquera,
-    layer: &Layer,
+    mock: Arc<MockAquera>,
+    layer: Arc<Layer>,
     mutant: Mutant,
-    cases: &[Case],
+    cases: Arc<[Case]>,
     played: Played,
 ) -> Result<Row, RunError> {
     let bad = |reason: String| RunError::Mutant { slug: mutant.slug.clone(), reason };
@@ -105,11 +85,8 @@ async fn row(
         .filter(|case| played == Played::All || named.contains(case.id.as_str()))
         .cloned()
         .collect();
-    let report = one(mock, Some((layer, &mutant)), &mutant.slug, profile, cases).await?;
-    let with = |verdict: Verdict| {
-        report.cases.iter().filter(|case| case.verdict == verdict).map(|case| case.id.clone()).collect()
-    };
-    Ok(Row { failed: with(Verdict::Fail), warned: with(Verdict::Warn), broken: with(Verdict::Error), mutant })
+    let report = one(&mock, Some((&layer, &mutant)), &mutant.slug, profile, cases).await?;
+    Ok(Row::of(&mutant, &report))
 }
 
 async fn one(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use crate::case::Case;
-use crate::mutants::file::Mutant;
+use crate::mutants::defect::Defective;
 use crate::mutants::run::Played;
 use crate::report::words;
 use crate::report::{CaseResult, Level, OPTIONS, Report, SCHEMA_VERSION, Spec, Summary, Verdict};
@@ -17,7 +17,11 @@ const CLIENTS: &str = "the suite of conformance client";
 #[derive(Debug, Clone)]
 pub struct Row {
     /// Which.
-    pub mutant: Mutant,
+    pub slug: String,
+    /// What is wrong with it.
+    pub defect: String,
+    /// The cases that name the defect.
+    pub found_by: Vec<String>,
     /// Cases that failed.
     pub failed: BTreeSet<String>,
     /// Cases that warned.
@@ -27,15 +31,30 @@ pub struct Row {
 }
 
 impl Row {
+    /// What a run says of a mutant.
+    pub(crate) fn of(mutant: &impl Defective, report: &Report) -> Self {
+        let with = |verdict: Verdict| {
+            report.cases.iter().filter(|case| case.verdict == verdict).map(|case| case.id.clone()).collect()
+        };
+        Self {
+            slug: mutant.slug().to_owned(),
+            defect: mutant.defect().to_owned(),
+            found_by: mutant.found_by().to_vec(),
+            failed: with(Verdict::Fail),
+            warned: with(Verdict::Warn),
+            broken: with(Verdict::Error),
+        }
+    }
+
     /// The cases that name the defect and do not see it.
     pub fn missing(&self) -> Vec<&str> {
         let found = |case: &&String| !self.failed.contains(*case) && !self.warned.contains(*case);
-        self.mutant.found_by.iter().filter(found).map(String::as_str).collect()
+        self.found_by.iter().filter(found).map(String::as_str).collect()
     }
 
     /// Whether the mutant is found as it says.
     pub fn is_found(&self) -> bool {
-        !self.mutant.found_by.is_empty() && self.missing().is_empty()
+        !self.found_by.is_empty() && self.missing().is_empty()
     }
 }
 
@@ -82,12 +101,12 @@ impl KillTable {
         for row in &rows {
             for case in &row.failed {
                 // Where only the named cases are played, only those count.
-                let counts = played == Played::All || row.mutant.found_by.contains(case);
+                let counts = played == Played::All || row.found_by.contains(case);
                 if let Some(killed) = must.get_mut(case).filter(|_| counts) {
-                    killed.push(row.mutant.slug.clone());
+                    killed.push(row.slug.clone());
                 }
             }
-            unknown.extend(row.mutant.found_by.iter().filter(|case| !ids.contains(case.as_str())).cloned());
+            unknown.extend(row.found_by.iter().filter(|case| !ids.contains(case.as_str())).cloned());
         }
         let unclean = clean
             .cases
@@ -155,7 +174,7 @@ impl KillTable {
             } else {
                 format!("not seen by {}", missing.join(", "))
             };
-            append!(text, "SURVIVES  {}  {}: {missing}\n", row.mutant.slug, row.mutant.defect);
+            append!(text, "SURVIVES  {}  {}: {missing}\n", row.slug, row.defect);
         }
         for case in self.idle() {
             append!(text, "IDLE      {case}  fails on no mutant\n");
@@ -165,7 +184,7 @@ impl KillTable {
         }
         for row in self.rows.iter().filter(|row| !row.broken.is_empty()) {
             let broken: Vec<_> = row.broken.iter().map(String::as_str).collect();
-            append!(text, "BROKEN    {}  could not be judged: {}\n", row.mutant.slug, broken.join(", "));
+            append!(text, "BROKEN    {}  could not be judged: {}\n", row.slug, broken.join(", "));
         }
         text
     }
@@ -175,7 +194,7 @@ impl KillTable {
     pub fn by_subject(&self) -> String {
         let mut counts: BTreeMap<&(usize, String), [usize; 4]> = BTreeMap::new();
         for row in &self.rows {
-            let Some(subject) = row.mutant.found_by.first().and_then(|case| self.subjects.get(case)) else {
+            let Some(subject) = row.found_by.first().and_then(|case| self.subjects.get(case)) else {
                 continue;
             };
             let counts = counts.entry(subject).or_default();
@@ -206,18 +225,13 @@ impl KillTable {
         let mut text =
             format!("{}.\n\n{counts}| mutant | defect | found by |\n|---|---|---|\n", self.summary());
         for row in &self.rows {
-            let cases: Vec<_> = row.mutant.found_by.iter().map(|case| format!("`{case}`")).collect();
+            let cases: Vec<_> = row.found_by.iter().map(|case| format!("`{case}`")).collect();
             let found = if row.is_found() {
                 cases.join("<br>")
             } else {
                 format!("**not found**: {}", row.missing().join(", "))
             };
-            append!(
-                text,
-                "| `{}` | {} | {found} |\n",
-                row.mutant.slug,
-                row.mutant.defect.replace('|', "\\|")
-            );
+            append!(text, "| `{}` | {} | {found} |\n", row.slug, row.defect.replace('|', "\\|"));
         }
         text
     }
@@ -258,13 +272,7 @@ impl KillTable {
             .map(|row| {
                 let verdict = if row.is_found() { Verdict::Pass } else { Verdict::Fail };
                 let because = (!row.is_found()).then(|| format!("not seen by {}", row.missing().join(", ")));
-                case(
-                    format!("mutant/{}", row.mutant.slug),
-                    row.mutant.defect.clone(),
-                    verdict,
-                    because,
-                    &row.failed,
-                )
+                case(format!("mutant/{}", row.slug), row.defect.clone(), verdict, because, &row.failed)
             })
             .collect();
         cases.extend(self.idle().map(|id| {

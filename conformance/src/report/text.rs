@@ -64,7 +64,7 @@ pub fn failures(report: &Report, paint: Paint) -> String {
     }
     let mut told = words::by_importance(&report.cases);
     // What a refusal hides says least.
-    told.sort_by_key(|case| causes::explain(&causes, case));
+    told.sort_by_cached_key(|case| causes::explain(&causes, case));
     let (told, alike) = folded(told);
     for case in told.iter().take(TOLD_IN_FULL) {
         failure(&mut text, report, case, paint);

@@ -95,14 +95,14 @@ impl<'a> Memory<'a> {
                 known.version = Some(version);
             }
             if let Some(location) = meta.and_then(|meta| text(meta, "location")) {
-                known.location = Some(resolve(self.client.base(), location));
+                known.location = Some(location);
             }
         }
         if let Some(version) = answer.header("etag") {
             known.version = Some(version.to_owned());
         }
         if let Some(location) = answer.header("location") {
-            known.location = Some(resolve(self.client.base(), location.to_owned()));
+            known.location = Some(location.to_owned());
             if known.id.is_none() {
                 known.id = location.rsplit('/').next().map(ToOwned::to_owned);
             }
@@ -124,9 +124,11 @@ impl Values for Memory<'_> {
                         Property::Id => known.id.clone(),
                         Property::Path => known.path.clone(),
                         Property::Version => known.version.clone(),
-                        Property::Location => known.location.clone().or_else(|| {
-                            known.path.as_ref().map(|path| format!("{}{path}", self.client.base()))
-                        }),
+                        Property::Location => {
+                            let base = self.client.base();
+                            let told = known.location.as_deref().map(|location| resolve(base, location));
+                            told.or_else(|| known.path.as_ref().map(|path| format!("{base}{path}")))
+                        }
                     }
                     .map(Value::from);
                 }
@@ -154,9 +156,9 @@ impl Values for Memory<'_> {
 
 /// A reference as an address: relative ones begin at the base URL (RFC 7643 §2.3.7), or at the server where they begin
 /// with a slash (RFC 3986 §5.2). What is none is left as it is.
-fn resolve(base: &str, reference: String) -> String {
-    let joined = Url::parse(&format!("{base}/")).and_then(|base| base.join(&reference));
-    joined.map_or(reference, String::from)
+fn resolve(base: &str, reference: &str) -> String {
+    let joined = Url::parse(&format!("{base}/")).and_then(|base| base.join(reference));
+    joined.map_or_else(|_| reference.to_owned(), String::from)
 }
 
 fn first(value: &Value, pointer: &str) -> Option<Value> {
@@ -178,7 +180,7 @@ mod tests {
             ("https://elsewhere.example/Users/1", "https://elsewhere.example/Users/1"),
             ("http://[", "http://["),
         ] {
-            assert_eq!(resolve(base, reference.to_owned()), address);
+            assert_eq!(resolve(base, reference), address);
         }
     }
 }

@@ -17,10 +17,16 @@ const LINK_ONLY: &str = "none";
 
 /// The expectations of all runs of a scenario, in both orders of users.
 fn play(setting: &str, profile: &str, method: Method, slug: &str) -> Vec<Expectation> {
+    live(setting, profile, method, slug).1
+}
+
+/// The world after a scenario, and what was expected of its runs.
+fn live(setting: &str, profile: &str, method: Method, slug: &str) -> (World, Vec<Expectation>) {
     let setting = Setting::from_slug(setting).expect("a setting");
     let scenario = scenario::all().into_iter().find(|scenario| scenario.slug == slug).expect("a scenario");
     let mut world = World::new(builtin(profile).expect("a profile"), method, setting);
-    (scenario.steps)(setting).iter().filter_map(|step| world.step(step)).collect()
+    let expectations = (scenario.steps)(setting).iter().filter_map(|step| world.step(step)).collect();
+    (world, expectations)
 }
 
 fn spell(expectation: &Expectation) -> String {
@@ -332,16 +338,8 @@ fn groups_at_the_source_and_at_the_target() {
     check(BY_DELETE, "group-id-in-other-case", "0 |  | ");
     check(BY_DELETE, "group-rule-frozen", "0 |  | ");
     check(BY_DELETE, "member-deleted", "0 | u-1 deleted delete success done | Delete");
-    let members = |slug, setting: &str| {
-        let setting = Setting::from_slug(setting).expect("a setting");
-        let scenario =
-            scenario::all().into_iter().find(|scenario| scenario.slug == slug).expect("a scenario");
-        let mut world = World::new(builtin("aquera").expect("a profile"), Method::Put, setting);
-        for step in (scenario.steps)(setting) {
-            world.step(&step);
-        }
-        world.groups[0]["Readers"].len()
-    };
+    let members =
+        |slug, setting: &str| live(setting, "aquera", Method::Put, slug).0.groups[0]["Readers"].len();
     for slug in ["member-changed", "member-renamed", "member-disabled", "member-re-hired"] {
         assert_eq!(members(slug, BY_DELETE), 1, "{slug}");
     }

@@ -306,10 +306,11 @@ impl Writer {
                 drop(done.send(answer));
             }
         }
-        match durability.wait(move || database.close()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "cannot close the state file cleanly"),
-            Err(error) => tracing::warn!(%error, "cannot close the state file cleanly"),
+        let closed = durability.wait(move || database.close()).await;
+        if let Err(error) =
+            closed.and_then(|closed| closed.map_err(|source| StoreError::Database { path, source }))
+        {
+            tracing::warn!(%error, "cannot close the state file cleanly");
         }
         // Said aloud, not left to the drop: a process that is being started beside this one may have inherited the handle.
         if let Some(Err(error)) = lock.map(|lock| lock.unlock()) {

@@ -127,21 +127,10 @@ pub(super) fn count(
 }
 
 pub(super) fn before(scope: &Scope<'_>, each: &Pattern, needs: &Pattern, same: Same) -> Outcome {
-    let mut outcome = Outcome::default();
-    let needed: Vec<usize> = scope.fitting(needs).collect();
-    for index in scope.fitting(each) {
-        outcome.applies = true;
-        match needed.iter().find(|before| **before < index && same.holds(scope, **before, index)) {
-            Some(before) => outcome.seen.extend([*before, index]),
-            None => outcome.findings.push(Finding {
-                because: format!("{} came without {} before it", short(scope, index), needs.in_words()),
-                expected: json!(needs.in_words()),
-                actual: Value::Null,
-                exchanges: vec![index],
-            }),
-        }
-    }
-    outcome
+    let fits = |index, other| other < index && same.holds(scope, other, index);
+    each_has(scope, each, needs, fits, |index| {
+        format!("{} came without {} before it", short(scope, index), needs.in_words())
+    })
 }
 
 pub(super) fn after(
@@ -151,17 +140,29 @@ pub(super) fn after(
     same: Same,
     within_step: bool,
 ) -> Outcome {
+    let end = |index| if within_step { scope.end_of_step(index) } else { scope.range.end };
+    let fits = |index, other| other > index && other < end(index) && same.holds(scope, other, index);
+    each_has(scope, each, needs, fits, |index| {
+        format!("after {} there is not {}", short(scope, index), needs.in_words())
+    })
+}
+
+/// For each of some requests there is one of the others that fits it.
+fn each_has(
+    scope: &Scope<'_>,
+    each: &Pattern,
+    needs: &Pattern,
+    fits: impl Fn(usize, usize) -> bool,
+    because: impl Fn(usize) -> String,
+) -> Outcome {
     let mut outcome = Outcome::default();
     let needed: Vec<usize> = scope.fitting(needs).collect();
     for index in scope.fitting(each) {
         outcome.applies = true;
-        let end = if within_step { scope.end_of_step(index) } else { scope.range.end };
-        let found =
-            needed.iter().find(|after| **after > index && **after < end && same.holds(scope, **after, index));
-        match found {
-            Some(after) => outcome.seen.extend([index, *after]),
+        match needed.iter().find(|other| fits(index, **other)) {
+            Some(other) => outcome.seen.extend([index.min(*other), index.max(*other)]),
             None => outcome.findings.push(Finding {
-                because: format!("after {} there is not {}", short(scope, index), needs.in_words()),
+                because: because(index),
                 expected: json!(needs.in_words()),
                 actual: Value::Null,
                 exchanges: vec![index],

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::client::own::METHODS;
 use crate::client::pattern::Pattern;
-use crate::select::Selectable;
+use crate::mutants::defect::Defective;
+use crate::select::check_slug;
 
 /// A file of mutants.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -92,17 +93,17 @@ pub struct Change {
     pub(crate) recreate: bool,
 }
 
-impl Selectable for Mutant {
-    fn properties() -> Vec<(&'static str, Vec<String>)> {
-        vec![("slug", Vec::new()), ("found-by", Vec::new())]
+impl Defective for Mutant {
+    fn slug(&self) -> &str {
+        &self.slug
     }
 
-    fn has(&self, name: &str, fits: &dyn Fn(&str) -> bool) -> bool {
-        match name {
-            "slug" => fits(&self.slug),
-            "found-by" => self.found_by.iter().any(|case| fits(case)),
-            _ => false,
-        }
+    fn defect(&self) -> &str {
+        &self.defect
+    }
+
+    fn found_by(&self) -> &[String] {
+        &self.found_by
     }
 }
 
@@ -112,10 +113,7 @@ impl Mutant {
     /// # Errors
     /// In words.
     pub fn check(&self) -> Result<(), String> {
-        let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if self.slug.is_empty() || !self.slug.chars().all(fine) {
-            return Err("`slug` may hold a-z, 0-9 and hyphens".to_owned());
-        }
+        check_slug(&self.slug)?;
         if self.found_by.is_empty() {
             return Err("`found-by` is empty: no case names its defect".to_owned());
         }

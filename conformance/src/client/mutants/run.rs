@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::file::Mutant;
 use super::layer::Layer;
@@ -17,6 +16,7 @@ use crate::client::own::{METHODS, Own};
 use crate::client::run;
 use crate::client::scenario::Scenario;
 use crate::client::stage::{Credentials, Stage};
+use crate::mutants::defect::side_by_side;
 use crate::mutants::table::{KillTable, Row};
 use crate::report::{Report, Verdict};
 
@@ -74,7 +74,7 @@ pub async fn run(
     written: &Written,
     mutants: Vec<Mutant>,
     jobs: usize,
-    mut told: impl FnMut(&Row),
+    told: impl FnMut(&Row),
 ) -> Result<KillTable, String> {
     let mut clean = Vec::new();
     for method in METHODS {
@@ -88,29 +88,8 @@ pub async fn run(
     // What was left out is not wrong.
     clean.retain(|case| case.verdict != Verdict::Skipped);
     let clean = Report::new(SUITE, "our provisioner", clean);
-    let written = Arc::new(written.clone());
-    let mutants: Arc<[Mutant]> = mutants.into();
-    let next = Arc::new(AtomicUsize::new(0));
-    let (sender, mut receiver) = mpsc::channel(16);
-    for _ in 0..jobs.clamp(1, mutants.len().max(1)) {
-        let (written, mutants, next, sender) =
-            (written.clone(), mutants.clone(), next.clone(), sender.clone());
-        tokio::spawn(async move {
-            while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if sender.send(row(&written, mutant).await).await.is_err() {
-                    break;
-                }
-            }
-        });
-    }
-    drop(sender);
-    let mut rows = Vec::new();
-    while let Some(row) = receiver.recv().await {
-        let row = row?;
-        told(&row);
-        rows.push(row);
-    }
-    rows.sort_by(|a, b| a.mutant.slug.cmp(&b.mutant.slug));
+    let shared = Arc::new(written.clone());
+    let rows = side_by_side(mutants, jobs, |mutant| row(shared.clone(), mutant), told).await?;
     let cases: Vec<_> = written.cases.iter().map(|case| (case.id(), case.level)).collect();
     Ok(KillTable::of_clients(rows, &clean, &cases))
 }
@@ -120,7 +99,7 @@ pub fn fair(scenarios: &[Scenario], method: &str) -> Vec<Scenario> {
     scenarios.iter().filter(|scenario| method != "patch" || scenario.slug != "no-patch").cloned().collect()
 }
 
-async fn row(written: &Written, mutant: &Mutant) -> Result<Row, String> {
+async fn row(written: Arc<Written>, mutant: Mutant) -> Result<Row, String> {
     let named = written.cases.iter().filter(|case| mutant.found_by.contains(&case.id()));
     let mut wanted: BTreeSet<&str> = named.flat_map(|case| &case.scenarios).map(String::as_str).collect();
     wanted.extend(mutant.scenarios.iter().map(String::as_str));
@@ -129,21 +108,7 @@ async fn row(written: &Written, mutant: &Mutant) -> Result<Row, String> {
     }
     let meant = |scenario: &&Scenario| scenario.always || wanted.contains(scenario.slug.as_str());
     let scenarios: Vec<Scenario> = written.scenarios.iter().filter(meant).cloned().collect();
-    let report = judged(written, &scenarios, &mutant.method, Some(mutant)).await;
+    let report = judged(&written, &scenarios, &mutant.method, Some(&mutant)).await;
     let report = report.map_err(|problem| format!("mutant `{}`: {problem}", mutant.slug))?;
-    let with = |verdict: Verdict| {
-        report.cases.iter().filter(|case| case.verdict == verdict).map(|case| case.id.clone()).collect()
-    };
-    Ok(Row {
-        mutant: crate::mutants::file::Mutant {
-            slug: mutant.slug.clone(),
-            defect: mutant.defect.clone(),
-            found_by: mutant.found_by.clone(),
-            profile: None,
-            change: Vec::new(),
-        },
-        failed: with(Verdict::Fail),
-        warned: with(Verdict::Warn),
-        broken: with(Verdict::Error),
-    })
+    Ok(Row::of(&mutant, &report))
 }

@@ -1,19 +1,16 @@
 //! URLs and forms.
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::names::{self, Place};
 use super::{Found, REDACTED, Redactor, text};
+use crate::wire::query::decoded;
 
 /// The text as it would stand in a URL, every character but letters, digits and `-._~` spelled out.
 pub(super) fn encode(text: &str) -> String {
     const KEPT: &percent_encoding::AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, KEPT).to_string()
-}
-
-fn decode(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 /// A URL without credentials, secret parameters and people.
@@ -46,7 +43,7 @@ fn without_credentials(head: &str, found: &mut Found) -> String {
     };
     let Some((credentials, host)) = authority.rsplit_once('@') else { return head.to_owned() };
     if let Some((_, password)) = credentials.split_once(':') {
-        found.note(&decode(password));
+        found.note(&decoded(password));
         found.note(password);
     }
     format!("{scheme}://{REDACTED}@{host}{path}")
@@ -63,7 +60,7 @@ fn path(redactor: &Redactor, head: &str, found: &mut Found) -> String {
     let mut parts =
         if start.is_empty() { Vec::new() } else { vec![segments.next().unwrap_or_default().to_owned()] };
     for segment in segments {
-        let plain = decode(segment);
+        let plain = decoded(segment);
         let safe = text::scan(&plain, |address| redactor.is_made_up(address));
         if safe == plain {
             parts.push(segment.to_owned());
@@ -86,8 +83,8 @@ pub(super) fn parameters(redactor: &Redactor, query: &str, found: &mut Found) ->
         .split('&')
         .map(|part| {
             let Some((name, value)) = part.split_once('=') else { return part.to_owned() };
-            let plain = decode(value);
-            if names::is_secret_parameter(&decode(name)) {
+            let plain = decoded(value);
+            if names::is_secret_parameter(&decoded(name)) {
                 found.note(&plain);
                 found.note(value);
                 return format!("{name}={REDACTED}");
