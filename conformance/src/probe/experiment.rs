@@ -28,29 +28,10 @@ pub struct Options {
 
 /// Tries every form.
 pub async fn probe(client: &Client, facts: &Facts, options: &Options) -> Findings {
-    let run = crate::server::run_name(options.seed);
     let leftovers = Leftovers::default();
     let mut findings = Vec::with_capacity(FORMS.len());
-    let mut next = 0;
-    while next < FORMS.len() {
-        let batch = &FORMS[next..FORMS.len().min(next + options.jobs.max(1))];
-        // Futures of one task: the waiting overlaps, and nothing has to be shared.
-        let tried = join_all(batch.iter().enumerate().map(|(at, form)| {
-            let unique = format!("{}{run}-p{}", crate::server::PREFIX, next + at + 1);
-            let bench = Bench {
-                client,
-                facts,
-                options,
-                unique,
-                made: Made::default(),
-                exchanges: Vec::new(),
-                leftovers: &leftovers,
-            };
-            bench.form(form)
-        }))
-        .await;
-        findings.extend(tried);
-        next += batch.len();
+    for batch in FORMS.iter().collect::<Vec<_>>().chunks(options.jobs.max(1)) {
+        findings.extend(at_once(client, facts, options, batch, &leftovers).await);
     }
     Findings {
         subject: client.base().to_owned(),
@@ -58,6 +39,32 @@ pub async fn probe(client: &Client, facts: &Facts, options: &Options) -> Finding
         findings,
         left_behind: leftovers.list(),
     }
+}
+
+/// Tries some forms, all at the same time.
+pub(crate) async fn at_once(
+    client: &Client,
+    facts: &Facts,
+    options: &Options,
+    forms: &[&'static Form],
+    leftovers: &Leftovers,
+) -> Vec<Finding> {
+    let run = crate::server::run_name(options.seed);
+    // Futures of one task: the waiting overlaps, and nothing has to be shared.
+    join_all(forms.iter().map(|&form| {
+        let number = FORMS.iter().position(|known| known.name == form.name).unwrap_or_default() + 1;
+        let bench = Bench {
+            client,
+            facts,
+            options,
+            unique: format!("{}{run}-p{number}", crate::server::PREFIX),
+            made: Made::default(),
+            exchanges: Vec::new(),
+            leftovers,
+        };
+        bench.form(form)
+    }))
+    .await
 }
 
 struct Bench<'a> {

@@ -56,25 +56,47 @@ async fn every_built_in_profile_is_imitated() {
     }
 }
 
+/// A profile of words of the vocabulary.
+fn of_words(words: &[(&str, &str, &str)]) -> Profile {
+    let mut profile = Profile::new("random", "").to_json();
+    for (section, name, word) in words {
+        let mut place = &mut profile;
+        for part in section.split('.') {
+            place = &mut place[part];
+        }
+        place[*name] = json!(word);
+    }
+    Profile::from_json(&profile).expect("words of the vocabulary")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_single_switch_is_imitated() {
+    for (section, name, words) in vocabulary() {
+        for word in words {
+            let (differing, written) = differing(of_words(&[(section, name, word)])).await;
+            assert!(differing.is_empty(), "{section}.{name} = {word}: {differing:#?}\n{written}");
+        }
+    }
+}
+
+/// Several switches, that hide one another. `PROBE_CASES` is how many profiles; a failure prints its own.
 #[test]
 fn any_profile_is_imitated() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let vocabulary = vocabulary();
     let switch = (0..vocabulary.len(), any::<prop::sample::Index>());
-    let switches = prop::collection::vec(switch, 1..=4);
-    let cases = std::env::var("PROBE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(4);
+    let switches = prop::collection::vec(switch, 1..=6);
+    let cases = std::env::var("PROBE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(16);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&switches, |switches| {
-        let mut profile = Profile::new("random", "").to_json();
-        for (at, word) in switches {
-            let (section, name, words) = &vocabulary[at];
-            let mut place = &mut profile;
-            for part in section.split('.') {
-                place = &mut place[part];
-            }
-            place[*name] = json!(word.get(words));
-        }
-        let profile = Profile::from_json(&profile).expect("words of the vocabulary");
+        let words: Vec<_> = switches
+            .into_iter()
+            .map(|(at, word)| {
+                let (section, name, words) = &vocabulary[at];
+                (*section, *name, *word.get(words))
+            })
+            .collect();
+        let profile = of_words(&words);
         let original = profile.to_toml();
         let (differing, written) = runtime.block_on(differing(profile));
         if differing.is_empty() {
