@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -68,7 +69,6 @@ impl Door {
         &self.limits
     }
 
-    #[cfg(test)]
     pub(super) fn connections(&self) -> usize {
         self.inside.load(Relaxed)
     }
@@ -149,7 +149,7 @@ impl Door {
         let (handler, acceptor) = (handler.clone(), acceptor.cloned());
         tokio::spawn(async move {
             let connection = Connection { peer, door, stage, handler };
-            if caught(connection.run(stream, acceptor)).await.is_err() {
+            if caught(pin!(connection.run(stream, acceptor))).await.is_err() {
                 tracing::error!("a connection panicked and is closed");
             }
             drop(place);

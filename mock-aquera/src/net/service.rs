@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future as _, pending};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(super) async fn http1<H: Handler>(
 ) -> Result<Response<Outgoing>, Infallible> {
     let wire = Wire::connection(line);
     let asked = Asked { method: request.method().clone(), version: request.version() };
-    let Ok(reply) = caught(handler.call(request, wire.clone())).await else {
+    let Ok(reply) = caught(pin!(handler.call(request, wire.clone()))).await else {
         tell_of_panic();
         line.take_over(Script::just(Ending::Close));
         return pending().await;
@@ -61,7 +61,7 @@ pub(super) async fn http2<H: Handler>(
 ) -> Result<Response<Outgoing>, ResetStream> {
     let wire = Wire::stream(&line);
     let has_body = request.method() != Method::HEAD;
-    let Ok(reply) = caught(handler.call(request, wire.clone())).await else {
+    let Ok(reply) = caught(pin!(handler.call(request, wire.clone()))).await else {
         tell_of_panic();
         return Err(ResetStream);
     };

@@ -100,6 +100,8 @@ pub(super) struct Socket {
     /// What hyper wrote while no request was in flight.
     pub(super) withheld: Vec<u8>,
     pause: Option<Pin<Box<Sleep>>>,
+    /// Something was read since the last reply left.
+    is_fresh: bool,
     pub(super) client_is_done: bool,
 }
 
@@ -112,6 +114,7 @@ impl Socket {
             consumed: 0,
             withheld: Vec::new(),
             pause: None,
+            is_fresh: false,
             client_is_done: false,
         }
     }
@@ -150,6 +153,16 @@ impl Socket {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await?;
         self.stream.flush().await
+    }
+
+    /// Waits for the others whose requests are there already, once for each reply: replies that leave one right after
+    /// the other wake the client's program once, and not one by one.
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::take(&mut self.is_fresh) && self.line.has_company() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
     }
 
     /// A piece of a dribbled reply, once the pause before it is over.
@@ -193,6 +206,7 @@ impl AsyncRead for Socket {
         if into.filled().len() == before {
             this.client_is_done = true;
         } else {
+            this.is_fresh = true;
             this.line.received();
         }
         Poll::Ready(Ok(()))
@@ -208,7 +222,10 @@ impl AsyncWrite for Socket {
         }
         match this.line.dribble() {
             Some(dribble) => this.poll_piece(context, bytes, dribble),
-            None => Pin::new(&mut this.stream).poll_write(context, bytes),
+            None => {
+                ready!(this.poll_turn(context));
+                Pin::new(&mut this.stream).poll_write(context, bytes)
+            }
         }
     }
 
@@ -229,7 +246,10 @@ impl AsyncWrite for Socket {
                 let bytes = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
                 this.poll_piece(context, bytes, dribble)
             }
-            None => Pin::new(&mut this.stream).poll_write_vectored(context, slices),
+            None => {
+                ready!(this.poll_turn(context));
+                Pin::new(&mut this.stream).poll_write_vectored(context, slices)
+            }
         }
     }
 

@@ -168,6 +168,11 @@ impl Line {
         }
     }
 
+    /// Whether there are other connections.
+    pub(super) fn has_company(&self) -> bool {
+        self.door.connections() > 1
+    }
+
     pub(super) fn is(&self, phase: Phase) -> bool {
         self.phase.load(Relaxed) == phase as u8
     }
