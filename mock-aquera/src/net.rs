@@ -20,6 +20,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod turn;
 mod wire;
 
 use std::future::Future;

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
+use super::turn::Turn;
 use super::wire::{Line, Phase};
 
 /// A connection, encrypted or not.
@@ -100,8 +101,7 @@ pub(super) struct Socket {
     /// What hyper wrote while no request was in flight.
     pub(super) withheld: Vec<u8>,
     pause: Option<Pin<Box<Sleep>>>,
-    /// Something was read since the last reply left.
-    is_fresh: bool,
+    turn: Turn,
     pub(super) client_is_done: bool,
 }
 
@@ -114,7 +114,7 @@ impl Socket {
             consumed: 0,
             withheld: Vec::new(),
             pause: None,
-            is_fresh: false,
+            turn: Turn::default(),
             client_is_done: false,
         }
     }
@@ -153,16 +153,6 @@ impl Socket {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await?;
         self.stream.flush().await
-    }
-
-    /// Waits for the others whose requests are there already, once for each reply: replies that leave one right after
-    /// the other wake the client's program once, and not one by one.
-    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if std::mem::take(&mut self.is_fresh) && self.line.has_company() {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(())
     }
 
     /// A piece of a dribbled reply, once the pause before it is over.
@@ -206,7 +196,7 @@ impl AsyncRead for Socket {
         if into.filled().len() == before {
             this.client_is_done = true;
         } else {
-            this.is_fresh = true;
+            this.turn.take();
             this.line.received();
         }
         Poll::Ready(Ok(()))
@@ -223,7 +213,7 @@ impl AsyncWrite for Socket {
         match this.line.dribble() {
             Some(dribble) => this.poll_piece(context, bytes, dribble),
             None => {
-                ready!(this.poll_turn(context));
+                ready!(this.turn.poll(!this.line.has_company(), context));
                 Pin::new(&mut this.stream).poll_write(context, bytes)
             }
         }
@@ -247,7 +237,7 @@ impl AsyncWrite for Socket {
                 this.poll_piece(context, bytes, dribble)
             }
             None => {
-                ready!(this.poll_turn(context));
+                ready!(this.turn.poll(!this.line.has_company(), context));
                 Pin::new(&mut this.stream).poll_write_vectored(context, slices)
             }
         }
