@@ -210,13 +210,11 @@ impl AsyncWrite for Socket {
             this.withheld.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        match this.line.dribble() {
-            Some(dribble) => this.poll_piece(context, bytes, dribble),
-            None => {
-                ready!(this.turn.poll(!this.line.has_company(), context));
-                Pin::new(&mut this.stream).poll_write(context, bytes)
-            }
+        if let Some(dribble) = this.line.dribble() {
+            return this.poll_piece(context, bytes, dribble);
         }
+        ready!(this.turn.poll(!this.line.has_company(), context));
+        Pin::new(&mut this.stream).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -231,16 +229,12 @@ impl AsyncWrite for Socket {
             }
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
-        match this.line.dribble() {
-            Some(dribble) => {
-                let bytes = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
-                this.poll_piece(context, bytes, dribble)
-            }
-            None => {
-                ready!(this.turn.poll(!this.line.has_company(), context));
-                Pin::new(&mut this.stream).poll_write_vectored(context, slices)
-            }
+        if let Some(dribble) = this.line.dribble() {
+            let bytes = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
+            return this.poll_piece(context, bytes, dribble);
         }
+        ready!(this.turn.poll(!this.line.has_company(), context));
+        Pin::new(&mut this.stream).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
