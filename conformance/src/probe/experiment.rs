@@ -30,7 +30,7 @@ pub struct Options {
 pub async fn probe(client: &Client, facts: &Facts, options: &Options) -> Findings {
     let leftovers = Leftovers::default();
     let mut findings = Vec::with_capacity(FORMS.len());
-    for batch in FORMS.iter().collect::<Vec<_>>().chunks(options.jobs.max(1)) {
+    for batch in (0..FORMS.len()).collect::<Vec<_>>().chunks(options.jobs.max(1)) {
         findings.extend(at_once(client, facts, options, batch, &leftovers).await);
     }
     Findings {
@@ -41,28 +41,27 @@ pub async fn probe(client: &Client, facts: &Facts, options: &Options) -> Finding
     }
 }
 
-/// Tries some forms, all at the same time.
+/// Tries some forms, by their places in [`FORMS`], all at the same time.
 pub(crate) async fn at_once(
     client: &Client,
     facts: &Facts,
     options: &Options,
-    forms: &[&'static Form],
+    forms: &[usize],
     leftovers: &Leftovers,
 ) -> Vec<Finding> {
     let run = crate::server::run_name(options.seed);
     // Futures of one task: the waiting overlaps, and nothing has to be shared.
-    join_all(forms.iter().map(|&form| {
-        let number = FORMS.iter().position(|known| known.name == form.name).unwrap_or_default() + 1;
+    join_all(forms.iter().map(|&at| {
         let bench = Bench {
             client,
             facts,
             options,
-            unique: format!("{}{run}-p{number}", crate::server::PREFIX),
+            unique: format!("{}{run}-p{}", crate::server::PREFIX, at + 1),
             made: Made::default(),
             exchanges: Vec::new(),
             leftovers,
         };
-        bench.form(form)
+        bench.form(&FORMS[at])
     }))
     .await
 }

@@ -43,9 +43,7 @@ pub fn vocabulary() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
 /// Where no mock can be started.
 pub async fn fit(found: &Findings, stop: watch::Receiver<bool>) -> Result<Fit, FitError> {
     let mut bench = Bench::start(found, stop).await?;
-    // A guess can be wrong in several ways at once, and the plain profile is right where little is unusual.
-    let starts = vec![guess::guess(found), Profile::new("probed", "").to_json()];
-    let best = bench.search(starts).await.profile;
+    let best = bench.search(guess::guess(found)).await.profile;
     let differing = match bench.findings(&best).await {
         Some(findings) => found
             .findings

@@ -182,16 +182,8 @@ struct Route<'a> {
 }
 
 fn route<'a>(method: &Method, below: &'a str) -> Route<'a> {
-    let mut path = below.strip_prefix('/').unwrap_or(below);
-    while let Some(shorter) = path.strip_suffix('/') {
-        path = shorter;
-    }
-    let slash = |text: &str| memchr::memchr(b'/', text.as_bytes());
-    let (first, second) = match slash(path) {
-        Some(at) => (&path[..at], Some(&path[at + 1..])),
-        None => (path, None),
-    };
-    let second = second.map(|rest| &rest[..slash(rest).unwrap_or(rest.len())]);
+    let mut segments = below.strip_prefix('/').unwrap_or(below).trim_end_matches('/').split('/');
+    let (first, second) = (segments.next().unwrap_or_default(), segments.next());
     let is = |name: &str| first.eq_ignore_ascii_case(name);
     let whole = |kind| Route { kind, endpoint: None, id: None };
     if first.is_empty() {

@@ -213,7 +213,7 @@ impl AsyncWrite for Socket {
         if let Some(dribble) = this.line.dribble() {
             return this.poll_piece(context, bytes, dribble);
         }
-        ready!(this.turn.poll(!this.line.has_company(), context));
+        ready!(this.turn.poll(this.line.has_company(), context));
         Pin::new(&mut this.stream).poll_write(context, bytes)
     }
 
@@ -233,7 +233,7 @@ impl AsyncWrite for Socket {
             let bytes = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
             return this.poll_piece(context, bytes, dribble);
         }
-        ready!(this.turn.poll(!this.line.has_company(), context));
+        ready!(this.turn.poll(this.line.has_company(), context));
         Pin::new(&mut this.stream).poll_write_vectored(context, slices)
     }
 

@@ -29,6 +29,30 @@ struct Thread {
     pause: u32,
 }
 
+impl Thread {
+    /// Whether one more reply waits.
+    fn one_more_waits(&mut self) -> bool {
+        if self.at_once > 0 {
+            self.at_once -= 1;
+            return false;
+        }
+        self.waiting += 1;
+        true
+    }
+
+    /// A reply that has waited leaves. The first of them tells how many came together.
+    fn one_leaves(&mut self) {
+        match std::mem::take(&mut self.waiting) {
+            0 => {}
+            1..FEW => {
+                self.at_once = self.pause;
+                self.pause = (self.pause * 2).min(MOST_PAUSE);
+            }
+            _ => self.pause = PAUSE,
+        }
+    }
+}
+
 /// Where a connection is between a request and its reply.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -47,33 +71,21 @@ impl Turn {
         *self = Self::Taken;
     }
 
-    /// Ready once the reply may leave. `alone`: there is no other connection.
-    pub(super) fn poll(&mut self, alone: bool, context: &mut Context<'_>) -> Poll<()> {
-        let turn = std::mem::take(self);
-        if turn == Self::Over || (turn == Self::Taken && alone) {
-            return Poll::Ready(());
-        }
+    /// Ready once the reply may leave. `in_company`: there are other connections.
+    pub(super) fn poll(&mut self, in_company: bool, context: &mut Context<'_>) -> Poll<()> {
         let mut thread = THREAD.get();
-        let waits = turn == Self::Taken && thread.at_once == 0;
-        if waits {
-            thread.waiting += 1;
-            *self = Self::Waiting;
-            context.waker().wake_by_ref();
-        } else if turn == Self::Taken {
-            thread.at_once -= 1;
-        } else {
-            // The first to leave sees how many came together.
-            match std::mem::take(&mut thread.waiting) {
-                0 => {}
-                1..FEW => {
-                    thread.at_once = thread.pause;
-                    thread.pause = (thread.pause * 2).min(MOST_PAUSE);
+        match std::mem::take(self) {
+            Self::Taken if in_company => {
+                if thread.one_more_waits() {
+                    *self = Self::Waiting;
+                    context.waker().wake_by_ref();
                 }
-                _ => thread.pause = PAUSE,
             }
+            Self::Waiting => thread.one_leaves(),
+            Self::Taken | Self::Over => {}
         }
         THREAD.set(thread);
-        if waits { Poll::Pending } else { Poll::Ready(()) }
+        if *self == Self::Waiting { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 
@@ -89,10 +101,11 @@ mod tests {
         let mut turns = vec![Turn::Taken; together as usize];
         let waiting = turns
             .iter_mut()
-            .filter_map(|turn| turn.poll(false, &mut context).is_pending().then_some(()))
+            .map(|turn| turn.poll(true, &mut context).is_pending())
+            .filter(|waits| *waits)
             .count();
         for turn in &mut turns {
-            assert!(turn.poll(false, &mut context).is_ready());
+            assert!(turn.poll(true, &mut context).is_ready());
             assert_eq!(*turn, Turn::Over);
         }
         waiting
@@ -118,6 +131,6 @@ mod tests {
     #[test]
     fn who_is_alone_never_waits() {
         let mut turn = Turn::Taken;
-        assert!(turn.poll(true, &mut Context::from_waker(Waker::noop())).is_ready());
+        assert!(turn.poll(false, &mut Context::from_waker(Waker::noop())).is_ready());
     }
 }

@@ -32,20 +32,21 @@ pub(super) fn guess(found: &Findings) -> Value {
     {
         put("gateway", "patch-reply", "204");
     }
-    if let Some(word) = put_title.and_then(put_word) {
-        put("gateway", "put", word);
+    // Groups are treated as users are, unless said otherwise.
+    let [replace, replace_group] =
+        [put_title, of("group-put")].map(|outcome| outcome.and_then(put_word).unwrap_or("works"));
+    put("gateway", "put", replace);
+    if replace_group != replace {
+        put("gateway", "group-put", replace_group);
     }
-    let group_put = of("group-put").and_then(put_word).unwrap_or("works");
-    if group_put != put_title.and_then(put_word).unwrap_or("works") {
-        put("gateway", "group-put", group_put);
-    }
-    if delete_word(of("group-delete")) != delete_word(of("delete")) {
-        put("gateway", "group-delete", delete_word(of("group-delete")));
+    let [delete, delete_group] = [of("delete"), of("group-delete")].map(delete_word);
+    if delete_group != delete {
+        put("gateway", "group-delete", delete_group);
     }
     match of("delete").map(|outcome| (outcome.class(), outcome.damages().is_empty())) {
         Some((Class::Ignored, false)) => put("application", "delete", "deactivates"),
         Some((Class::Done, false)) => put("application", "delete", "hides"),
-        _ => put("gateway", "delete", delete_word(of("delete"))),
+        _ => put("gateway", "delete", delete),
     }
     if refused(of("post"), 501) {
         put("application", "create", "refused-501");

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 
 use super::FitError;
 use super::switch::{Switch, set, switches, word};
+use crate::probe::Findings;
 use crate::probe::experiment::{Options, at_once, probe};
 use crate::probe::form::FORMS;
 use crate::probe::outcome::Outcome;
-use crate::probe::{Findings, Form};
 use crate::server::facts::{Blank, Facts};
 use crate::server::tidy::Leftovers;
 use crate::wire::client::{Client, Credentials, Manners};
@@ -73,22 +73,22 @@ impl<'a> Bench<'a> {
         self.mock.stop().await;
     }
 
-    /// The nearest profile that can be found from some to start with.
-    pub(super) async fn search(&mut self, starts: Vec<Value>) -> Candidate {
-        let mut best: Option<Candidate> = None;
-        for start in starts {
-            let unknown = Candidate::unknown(start);
-            let Some(start) = self.nearer(&unknown.profile, &unknown, u32::MAX).await else { continue };
+    /// The nearest profile that can be found from a guess.
+    pub(super) async fn search(&mut self, guess: Value) -> Candidate {
+        let plain = Profile::new("probed", "").to_json();
+        let unknown = Candidate::unknown(plain.clone());
+        let mut best = unknown.clone();
+        // A guess can be wrong in several ways at once, and the plain profile is right where little is unusual.
+        for start in [&guess, &plain] {
+            let Some(start) = self.nearer(start, &unknown, u32::MAX).await else { continue };
             let reached = self.climb(start).await;
-            if best.as_ref().is_none_or(|best| reached.distance < best.distance) {
-                best = Some(reached);
+            if reached.distance < best.distance {
+                best = reached;
             }
-            if best.as_ref().is_some_and(|best| best.distance == 0) {
+            if best.distance == 0 {
                 break;
             }
         }
-        let plain = Profile::new("probed", "").to_json();
-        let mut best = best.unwrap_or_else(|| Candidate::unknown(plain.clone()));
         while best.distance > 0 && !self.over() {
             let Some(better) = self.leap(&best, &plain).await else { break };
             best = self.climb(better).await;
@@ -169,8 +169,7 @@ impl<'a> Bench<'a> {
             if distance >= limit {
                 break;
             }
-            let forms: Vec<&'static Form> = batch.iter().map(|&at| &FORMS[at]).collect();
-            let findings = at_once(&client, &self.facts, &self.options, &forms, &leftovers).await;
+            let findings = at_once(&client, &self.facts, &self.options, batch, &leftovers).await;
             for (&at, finding) in batch.iter().zip(findings) {
                 apart[at] = self::apart(&self.found.findings[at].outcome, &finding.outcome);
                 distance += apart[at];
