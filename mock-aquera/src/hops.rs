@@ -69,14 +69,6 @@ impl Downstreams {
         Self::Few { operations, target: Some(target.into()), accepted: true }
     }
 
-    pub(crate) fn count(&self) -> usize {
-        match self {
-            Self::None => 0,
-            Self::Few { operations, .. } => operations.len(),
-            Self::Many(list) => list.len(),
-        }
-    }
-
     /// The operations one by one, as they are told.
     pub(crate) fn to_list(&self) -> Vec<Downstream> {
         match self {

@@ -87,7 +87,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Ring {
     limits: JournalLimits,
-    records: VecDeque<Arc<Kept>>,
+    records: VecDeque<Kept>,
     bytes: usize,
     last: u64,
     counters: Counters,
@@ -108,10 +108,19 @@ impl Journal {
     /// Keeps an exchange and returns its number.
     pub(crate) fn record(&self, seen: &Seen<'_>, known: Known) -> u64 {
         let counted = Counted::of(seen);
-        let kept = Arc::new(Kept::of(seen, known, self.0.max_bytes.load(Relaxed)));
-        let (seq, forgotten) = lock(&self.0.ring).push(kept, &counted);
+        let kept = Kept::of(seen, known, self.0.max_bytes.load(Relaxed));
+        let mut ring = lock(&self.0.ring);
+        ring.last += 1;
+        let seq = ring.last;
+        ring.counters.count(&counted, kept.faults(), kept.scim());
+        ring.bytes += kept.weight;
+        // Mostly it is one record that has to make room.
+        let oldest = if ring.is_over(1) { ring.forget() } else { None };
+        ring.records.push_back(kept);
+        let more = ring.shrink();
+        drop(ring);
         // Freed outside the lock.
-        drop(forgotten);
+        drop((oldest, more));
         if self.0.last.receiver_count() > 0 {
             self.0.last.send_replace(seq);
         }
@@ -122,9 +131,8 @@ impl Journal {
     pub(crate) fn query(&self, query: &JournalQuery) -> Vec<Exchange> {
         let limit = query.limit.unwrap_or(usize::MAX);
         let records = self.records(query.since_seq.unwrap_or(0));
-        let readable = |(seq, record): (u64, Arc<Kept>)| {
-            query.may_match(&record, seq).then(|| self.readable(&record, seq))
-        };
+        let readable =
+            |(seq, record): (u64, Kept)| query.may_match(&record, seq).then(|| self.readable(&record, seq));
         let wanted = |exchange: &Exchange| query.matches(exchange);
         match query.order {
             Order::Oldest => records.into_iter().filter_map(readable).filter(wanted).take(limit).collect(),
@@ -179,20 +187,20 @@ impl Journal {
         lock(&self.0.ring).counters = Counters::default();
     }
 
-    /// All records after a number, oldest first. Only their handles are copied under the lock.
-    fn records(&self, since: u64) -> Vec<(u64, Arc<Kept>)> {
+    /// All records after a number, oldest first. What is large in them is not copied.
+    fn records(&self, since: u64) -> Vec<(u64, Kept)> {
         self.after(since, usize::MAX).1
     }
 
     /// How many records after a number are forgotten, and up to `limit` of the others.
-    fn after(&self, since: u64, limit: usize) -> (u64, Vec<(u64, Arc<Kept>)>) {
+    fn after(&self, since: u64, limit: usize) -> (u64, Vec<(u64, Kept)>) {
         let ring = lock(&self.0.ring);
         // The number before the oldest that is there.
         let before = ring.last - ring.records.len() as u64;
         let missed = before.saturating_sub(since);
         let skip = usize::try_from(since.saturating_sub(before)).unwrap_or(usize::MAX);
         let numbered = (before + 1..).zip(&ring.records).skip(skip).take(limit);
-        (missed, numbered.map(|(seq, kept)| (seq, Arc::clone(kept))).collect())
+        (missed, numbered.map(|(seq, kept)| (seq, kept.clone())).collect())
     }
 
     fn readable(&self, record: &Kept, seq: u64) -> Exchange {
@@ -201,39 +209,27 @@ impl Journal {
 }
 
 impl Ring {
-    /// Returns the number of the record, and what had to make room for it.
-    fn push(&mut self, record: Arc<Kept>, counted: &Counted) -> (u64, Forgotten) {
-        self.last += 1;
-        self.counters.count(counted, &record.faults, &record.scim);
-        self.bytes += record.weight;
-        self.records.push_back(record);
-        (self.last, self.shrink())
+    /// Whether it would hold too much with so many records more. Their bytes are counted already.
+    fn is_over(&self, more: usize) -> bool {
+        self.records.len() + more > self.limits.exchanges || self.bytes > self.limits.bytes
     }
 
-    fn shrink(&mut self) -> Forgotten {
-        let mut forgotten = Forgotten::default();
-        while self.records.len() > self.limits.exchanges || self.bytes > self.limits.bytes {
-            let Some(oldest) = self.records.pop_front() else { break };
-            self.bytes -= oldest.weight;
-            forgotten.add(oldest);
+    /// Lets the oldest record go.
+    fn forget(&mut self) -> Option<Kept> {
+        let oldest = self.records.pop_front()?;
+        self.bytes -= oldest.weight;
+        Some(oldest)
+    }
+
+    /// Lets go of what is too much.
+    fn shrink(&mut self) -> Vec<Kept> {
+        let mut forgotten = Vec::new();
+        while self.is_over(0)
+            && let Some(oldest) = self.forget()
+        {
+            forgotten.push(oldest);
         }
         forgotten
-    }
-}
-
-/// Mostly it is one record: no list is made for that.
-#[derive(Default)]
-struct Forgotten {
-    first: Option<Arc<Kept>>,
-    rest: Vec<Arc<Kept>>,
-}
-
-impl Forgotten {
-    fn add(&mut self, record: Arc<Kept>) {
-        match self.first {
-            None => self.first = Some(record),
-            Some(_) => self.rest.push(record),
-        }
     }
 }
 

@@ -45,6 +45,7 @@ mod reply;
 mod server;
 mod snapshot;
 mod store;
+mod text;
 mod tls;
 mod types;
 mod verify;

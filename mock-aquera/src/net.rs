@@ -26,6 +26,7 @@ mod wire;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,11 +48,23 @@ use stage::Stage;
 /// the client goes away, the future is dropped where it stands.
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
     /// Answers one request.
-    fn call(
-        &self,
-        request: Request<Incoming>,
-        wire: Wire,
-    ) -> impl Future<Output = Response<ReplyBody>> + Send;
+    fn call(&self, request: Request<Incoming>, wire: &Wire) -> Answer;
+}
+
+/// What a handler has to say. Most has it at once; then no future is made, moved and kept beside the connection.
+pub(crate) enum Answer {
+    Now(Response<ReplyBody>),
+    Later(Later),
+}
+
+/// A reply that is still to come.
+pub(crate) type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
+
+impl Answer {
+    /// Has to wait for something: the body, a fault, a hold.
+    pub(crate) fn later(reply: impl Future<Output = Response<ReplyBody>> + Send + 'static) -> Self {
+        Self::Later(Box::pin(reply))
+    }
 }
 
 /// Where to listen, and how.

@@ -1,6 +1,7 @@
 //! The server: many applications behind one listener, and the way of a request to one of them.
 
 mod admin;
+mod gather;
 
 use std::sync::{Arc, Mutex};
 
@@ -14,8 +15,8 @@ use hyper::body::Incoming as Coming;
 use hyper::{Request, Response};
 
 use crate::application::{
-    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Incoming, Served, Settings, mixed,
-    unauthorized,
+    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Head, Incoming, Served, Settings,
+    mixed, unauthorized,
 };
 use crate::auth::{Auth, Gatekeeper};
 use crate::clock::{AppClock, Clock};
@@ -23,12 +24,13 @@ use crate::fault::Fault;
 use crate::gateway::shape;
 use crate::journal::JournalLimits;
 use crate::lock;
-use crate::net::{Handler, ReplyBody, Wire};
+use crate::net::{Answer, Handler, ReplyBody, Wire};
 use crate::problem::Problem;
 use crate::profile::Profile;
 use crate::reply::Reply;
 use crate::types::Types;
 pub(crate) use admin::AdminFront;
+use gather::Gathering;
 
 /// How many applications one server holds at most.
 pub const MAX_APPLICATIONS: usize = 10_000;
@@ -207,14 +209,14 @@ impl Server {
         } else {
             read(body, "the body", application.body_limit()).await
         };
-        match application.answer_now(Incoming { parts, path_at, body }) {
-            Ok(served) => served,
-            Err(incoming) => {
-                let left = matches!(incoming.body, Err(Problem::TooLarge { .. }));
-                let served = Box::pin(application.serve(*incoming)).await;
-                if left { served.closing() } else { served }
-            }
+        if let Ok(body) = &body
+            && let Some(served) = application.answer_now(Head::from(&parts), path_at, body)
+        {
+            return served;
         }
+        let left = matches!(body, Err(Problem::TooLarge { .. }));
+        let served = Box::pin(application.serve(Incoming { parts, path_at, body })).await;
+        if left { served.closing() } else { served }
     }
 
     /// The token endpoint of an application (RFC 6749 §3.2).
@@ -260,43 +262,81 @@ pub(crate) struct Front {
     pub(crate) admin: Option<AdminFront>,
 }
 
+impl Front {
+    fn scim(&self, name: &str, path_at: usize, request: Request<Coming>, wire: &Wire) -> Answer {
+        let mut request = request;
+        if let Some(application) = self.server.application(name) {
+            // A request without a body is there whole.
+            if request.body().is_end_stream()
+                && let Some(served) = application.answer_now(Head::from(&request), path_at, &Bytes::new())
+            {
+                return Answer::Now(respond(served, wire));
+            }
+            request = match Gathering::of(application, path_at, request, wire) {
+                Ok(gathering) => return Answer::later(gathering),
+                Err(request) => request,
+            };
+        }
+        let (server, name, wire) = (Arc::clone(&self.server), name.to_owned(), wire.clone());
+        Answer::later(async move { respond(server.scim(&name, path_at, request).await, &wire) })
+    }
+
+    fn token(&self, name: &str, request: Request<Coming>, wire: &Wire) -> Answer {
+        let (server, name, wire) = (Arc::clone(&self.server), name.to_owned(), wire.clone());
+        Answer::later(async move { respond(server.token(&name, request).await, &wire) })
+    }
+}
+
 impl Handler for Front {
-    async fn call(&self, request: Request<Coming>, wire: Wire) -> Response<ReplyBody> {
+    fn call(&self, request: Request<Coming>, wire: &Wire) -> Answer {
         let path = request.uri().path();
         if let Some(rest) = path.strip_prefix("/scim")
             && (rest.is_empty() || rest.starts_with('/'))
         {
-            let path_at = "/scim".len();
-            return respond(self.server.scim(DEFAULT_APPLICATION, path_at, request).await, &wire);
+            return self.scim(DEFAULT_APPLICATION, "/scim".len(), request, wire);
         }
         if let Some((name, path_at)) = application_path(path, "/scim") {
             let name = name.to_owned();
-            return respond(self.server.scim(&name, path_at, request).await, &wire);
+            return self.scim(&name, path_at, request, wire);
         }
         if path == "/oauth/token" {
-            return respond(self.server.token(DEFAULT_APPLICATION, request).await, &wire);
+            return self.token(DEFAULT_APPLICATION, request, wire);
         }
         if let Some((name, path_at)) = application_path(path, "/oauth/token")
             && path.len() == path_at
         {
             let name = name.to_owned();
-            return respond(self.server.token(&name, request).await, &wire);
+            return self.token(&name, request, wire);
         }
         match &self.admin {
-            Some(admin) if AdminFront::is_below(path) => admin.answer(request).await.map(ReplyBody::Stream),
-            _ => respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire),
+            Some(admin) if AdminFront::is_below(path) => admin.clone().answer_later(request),
+            _ => nowhere(request, wire),
         }
     }
 }
 
 /// Administration on a port of its own.
 impl Handler for AdminFront {
-    async fn call(&self, request: Request<Coming>, wire: Wire) -> Response<ReplyBody> {
+    fn call(&self, request: Request<Coming>, wire: &Wire) -> Answer {
         if Self::is_below(request.uri().path()) {
-            return self.answer(request).await.map(ReplyBody::Stream);
+            self.clone().answer_later(request)
+        } else {
+            nowhere(request, wire)
         }
-        respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire)
     }
+}
+
+impl AdminFront {
+    fn answer_later(self, request: Request<Coming>) -> Answer {
+        Answer::later(async move { self.answer(request).await.map(ReplyBody::Stream) })
+    }
+}
+
+fn nowhere(request: Request<Coming>, wire: &Wire) -> Answer {
+    let wire = wire.clone();
+    Answer::later(async move {
+        respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire)
+    })
 }
 
 fn respond(served: Served, wire: &Wire) -> Response<ReplyBody> {

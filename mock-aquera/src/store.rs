@@ -27,9 +27,9 @@ use crate::types::{Role, Types};
 use content::{Content, Key};
 use document::{Document, Meta};
 use index::Index;
-use keys::Keys;
 use members::Members;
 use show::MembersShown;
+use table::Ties;
 pub(crate) use table::{Record, Table};
 
 /// Where a resource is: its type and its place there. A place is used again once its resource is gone.
@@ -52,7 +52,7 @@ pub(crate) enum Equals {
 pub(crate) struct Past {
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,
-    pub(crate) version: u64,
+    pub(crate) version: u32,
 }
 
 impl Stale {
@@ -224,13 +224,12 @@ impl Store {
         }
         let Past { created, modified, version } = *past;
         let document = self.document(kind, &content, &id, created, modified, version);
-        let Content { keys, active, refs, names, secret, on_request, .. } = content;
+        let Content { active, refs, names, secret, on_request, .. } = content;
         let group = self.types.get(kind).role == Role::Group;
         let key = Arc::clone(&id);
         let record = Record {
             id,
             document,
-            keys: Keys::of(&keys),
             order: 0,
             version,
             created,
@@ -238,8 +237,7 @@ impl Store {
             active: active.unwrap_or(true),
             on_request,
             hidden: false,
-            member_of: Vec::new(),
-            members: group.then(Box::<Members>::default),
+            ties: group.then(|| Box::new(Ties { members: Some(Members::default()), member_of: Vec::new() })),
             secret: secret.map(Box::new),
         };
         let slot = self.table_mut(kind).insert(record);
@@ -258,12 +256,12 @@ impl Store {
         id: &str,
         created: Timestamp,
         modified: Timestamp,
-        version: u64,
+        version: u32,
     ) -> Document {
         let schemas = &self.types.get(kind).schemas;
         let used = content.extensions.iter().filter_map(|at| schemas.extensions().get(*at));
         let urns = std::iter::once(schemas.core()).chain(used).map(|schema| schema.id().as_str());
-        Document::new(urns, &content.members, &self.meta(kind, id, created, modified, version))
+        Document::new(urns, &content.members, &self.meta(kind, id, created, modified, version), &content.keys)
     }
 
     fn meta<'a>(
@@ -272,7 +270,7 @@ impl Store {
         id: &'a str,
         created: Timestamp,
         modified: Timestamp,
-        version: u64,
+        version: u32,
     ) -> Meta<'a> {
         Meta {
             resource_type: self.types.get(kind).name(),
@@ -287,13 +285,13 @@ impl Store {
     /// Writes a resource anew under its id and its place in the order: a new version.
     pub(crate) fn replace(&mut self, at: Ref, content: Content, now: Timestamp) {
         let Some(record) = self.get(at) else { return };
-        let (id, created, version) = (Arc::clone(&record.id), record.created, record.version + 1);
+        let (id, created, version) =
+            (Arc::clone(&record.id), record.created, record.version.saturating_add(1));
         let document = self.document(at.kind, &content, &id, created, now, version);
-        let Content { keys, active, refs, names, secret, on_request, .. } = content;
+        let Content { active, refs, names, secret, on_request, .. } = content;
         let table = self.table_mut(at.kind);
-        table.reindex(at.slot, Keys::of(&keys));
+        table.rewrite(at.slot, document);
         if let Some(record) = table.get_mut(at.slot) {
-            record.document = document;
             record.version = version;
             record.modified = now;
             record.active = active.unwrap_or(record.active);
@@ -316,7 +314,7 @@ impl Store {
         now: Timestamp,
     ) {
         let Some(record) = self.get(at) else { return };
-        let version = record.version + 1;
+        let version = record.version.saturating_add(1);
         let meta = self.meta(at.kind, &record.id, record.created, now, version);
         let document = record.document.with_member(name, json, &meta);
         if let Some(record) = self.table_mut(at.kind).get_mut(at.slot) {
@@ -330,7 +328,7 @@ impl Store {
     /// A new version of the same content: something that it is read with has changed.
     fn touch(&mut self, at: Ref, now: Timestamp) {
         let Some(record) = self.table(at.kind).get(at.slot) else { return };
-        let version = record.version + 1;
+        let version = record.version.saturating_add(1);
         let document = record.document.touched(&self.meta(at.kind, &record.id, record.created, now, version));
         if let Some(record) = self.table_mut(at.kind).get_mut(at.slot) {
             record.document = document;
@@ -341,7 +339,7 @@ impl Store {
 
     /// Removes a resource, also from the groups that it is a member of, which are changed by that.
     pub(crate) fn remove_at(&mut self, at: Ref, now: Timestamp) -> Option<Record> {
-        let groups = self.table(at.kind).get(at.slot)?.member_of.clone();
+        let groups = self.table(at.kind).get(at.slot)?.member_of().to_vec();
         let record = self.remove(at)?;
         if let Some(kind) = self.types.of_role(Role::Group) {
             for slot in groups {
@@ -374,7 +372,7 @@ impl Store {
     /// Takes a resource out of sight: nobody can read it any more, but its unique texts stay taken.
     pub(crate) fn hide(&mut self, at: Ref, now: Timestamp) {
         let groups =
-            self.table(at.kind).get(at.slot).map(|record| record.member_of.clone()).unwrap_or_default();
+            self.table(at.kind).get(at.slot).map(|record| record.member_of().to_vec()).unwrap_or_default();
         self.unlink(at);
         if let Some(id) = self.table_mut(at.kind).hide(at.slot) {
             self.ids.remove(id.as_bytes(), at);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use jiff::Timestamp;
 
 use super::waiting::Waiting;
@@ -24,6 +24,33 @@ use crate::profile::DiscoveryAccess;
 use crate::profile::rate::{Admission, Asked};
 use crate::reply::Reply;
 use crate::store::Ref;
+
+/// The head of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'r> {
+    pub(crate) method: &'r Method,
+    pub(crate) uri: &'r Uri,
+    pub(crate) headers: &'r HeaderMap,
+}
+
+impl<'r> From<&'r Parts> for Head<'r> {
+    fn from(parts: &'r Parts) -> Self {
+        Self { method: &parts.method, uri: &parts.uri, headers: &parts.headers }
+    }
+}
+
+impl<'r, B> From<&'r Request<B>> for Head<'r> {
+    fn from(request: &'r Request<B>) -> Self {
+        Self { method: request.method(), uri: request.uri(), headers: request.headers() }
+    }
+}
+
+impl<'r> Head<'r> {
+    /// The path from a position on.
+    fn path(self, from: usize) -> &'r str {
+        self.uri.path().get(from..).unwrap_or_default()
+    }
+}
 
 /// One request as it came from the wire.
 pub(crate) struct Incoming {
@@ -132,59 +159,54 @@ impl Application {
         passing
     }
 
-    /// Answers a request that nothing holds up, on the spot. Everything else is given back.
-    pub(crate) fn answer_now(&self, incoming: Incoming) -> Result<Served, Box<Incoming>> {
+    /// Answers a request that nothing holds up, on the spot. Nothing has been done to any other.
+    pub(crate) fn answer_now(&self, head: Head<'_>, path_at: usize, body: &Bytes) -> Option<Served> {
         let settings = self.settings();
         let untouched = !self.0.gated.load(Ordering::Acquire)
             && !self.0.faulty.load(Ordering::Acquire)
             && settings.profile.rate_limits.is_empty();
-        let Ok(body) = &incoming.body else { return Err(Box::new(incoming)) };
         if !untouched {
-            return Err(Box::new(incoming));
+            return None;
         }
-        let parts = &incoming.parts;
         let now = self.0.clock.now();
-        let glance = Glance::at(parts);
-        let Access::Granted(principal) = settings.gatekeeper.check(&parts.headers, now) else {
-            return Err(Box::new(incoming));
+        let glance = Glance::at(head.headers);
+        let Access::Granted(principal) = settings.gatekeeper.check(head.headers, now) else {
+            return None;
         };
-        let reply = if let Some(problem) = head_problem(&settings, parts, &glance) {
+        let reply = if let Some(problem) = head_problem(&settings, head, &glance) {
             Reply::from(problem)
         } else {
-            let scene = self.scene(&settings, &incoming, &glance, body, now, principal.me);
+            let scene = self.scene(&settings, head, path_at, &glance, body, now, principal.me);
             match gateway::handle(&scene) {
                 Step::Done(reply) => reply,
-                Step::Aside(_) => return Err(Box::new(incoming)),
+                Step::Aside(_) => return None,
             }
         };
-        Ok(self.leave(
-            &Taken { settings: &settings, parts: &incoming.parts, body, now },
-            reply,
-            &Verdict::default(),
-            None,
-        ))
+        let taken = Taken { settings: &settings, head, body, now };
+        Some(self.leave(&taken, reply, &Verdict::default(), None))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all that a scene is made of")]
     fn scene<'a>(
         &'a self,
         settings: &'a Arc<Settings>,
-        incoming: &'a Incoming,
+        head: Head<'a>,
+        path_at: usize,
         glance: &Glance,
         body: &'a Bytes,
         now: Timestamp,
         me: Option<Arc<str>>,
     ) -> Scene<'a> {
-        let parts = &incoming.parts;
         Scene {
             settings,
             store: &self.0.store,
             now,
-            method: &parts.method,
-            path: parts.uri.path().get(incoming.path_at..).unwrap_or_default(),
-            query: parts.uri.query().unwrap_or_default(),
+            method: head.method,
+            path: head.path(path_at),
+            query: head.uri.query().unwrap_or_default(),
             conditional: glance.conditional,
             acceptable: glance.acceptable,
-            headers: &parts.headers,
+            headers: head.headers,
             body,
             me,
             reserved: None,
@@ -200,7 +222,7 @@ impl Application {
         verdict: &Verdict,
         sabotage: Option<Sabotage>,
     ) -> Served {
-        let Taken { settings, parts, body, now } = *taken;
+        let Taken { settings, head, body, now } = *taken;
         if !settings.plain_replies {
             reply = shape::shape(&settings.profile, &settings.scim_url, reply);
         }
@@ -211,7 +233,7 @@ impl Application {
         }
         tracing::debug!(
             application = self.name(),
-            method = %parts.method,
+            method = %head.method,
             status = reply.status.as_u16(),
             "answered a request"
         );
@@ -220,9 +242,9 @@ impl Application {
         let seen = Seen {
             at: now,
             took: self.0.clock.now().duration_since(now).try_into().unwrap_or_default(),
-            method: &parts.method,
-            uri: &parts.uri,
-            headers: &parts.headers,
+            method: head.method,
+            uri: head.uri,
+            headers: head.headers,
             request_body: body,
             status: (!lost).then_some(reply.status),
             response_headers: if lost { &no_headers } else { &reply.headers },
@@ -242,40 +264,40 @@ impl Application {
     async fn answer(&self, incoming: Incoming) -> Served {
         let settings = self.settings();
         let now = self.0.clock.now();
-        let parts = &incoming.parts;
-        let path = parts.uri.path().get(incoming.path_at..).unwrap_or_default();
-        let glance = Glance::at(parts);
+        let head = Head::from(&incoming.parts);
+        let path = head.path(incoming.path_at);
+        let glance = Glance::at(head.headers);
         let empty = Bytes::new();
         let body = incoming.body.as_ref().unwrap_or(&empty);
 
-        let access = Self::access(&settings, parts, path, now);
+        let access = Self::access(&settings, head, path, now);
         let Access::Granted(principal) = access else {
             let reply = unauthorized(&settings.gatekeeper, &access);
             return self.leave(
-                &Taken { settings: &settings, parts, body, now },
+                &Taken { settings: &settings, head, body, now },
                 reply,
                 &Verdict::default(),
                 None,
             );
         };
         // Before the faults: what waits on account of one is among those that are on their way.
-        let admission = match Self::admit(&settings, parts, path, now) {
+        let admission = match Self::admit(&settings, head, path, now) {
             Ok(admission) => admission,
             Err(reply) => {
                 return self.leave(
-                    &Taken { settings: &settings, parts, body, now },
+                    &Taken { settings: &settings, head, body, now },
                     *reply,
                     &Verdict::default(),
                     None,
                 );
             }
         };
-        let verdict = self.strike(&settings, &parts.method, path, body, now);
+        let verdict = self.strike(&settings, head.method, path, body, now);
         let waiting = |reply| {
             verdict.strikes.as_ref().map(|strikes| Waiting {
                 application: self,
                 at: now,
-                parts,
+                head,
                 body,
                 strikes,
                 reply,
@@ -285,14 +307,14 @@ impl Application {
             waiting.pass(Phase::BeforeEffect).await;
         }
         let mut reply = if let Some(struck) = verdict.before() {
-            Self::struck(&settings, struck, parts)
-        } else if let Some(problem) = head_problem(&settings, parts, &glance) {
+            Self::struck(&settings, struck, head)
+        } else if let Some(problem) = head_problem(&settings, head, &glance) {
             Reply::from(problem)
         } else if let Err(problem) = &incoming.body {
             Reply::from(problem.clone())
         } else {
             let step = {
-                let scene = self.scene(&settings, &incoming, &glance, body, now, principal.me);
+                let scene = self.scene(&settings, head, incoming.path_at, &glance, body, now, principal.me);
                 gateway::handle(&scene)
             };
             self.finish(step).await
@@ -305,7 +327,7 @@ impl Application {
         let mut sabotage = None;
         if let Some(struck) = verdict.main() {
             if struck.phase == Phase::AfterEffect && replaces(&struck.kind) {
-                let other = Self::struck(&settings, struck, parts);
+                let other = Self::struck(&settings, struck, head);
                 reply = Reply {
                     downstream: reply.downstream,
                     changes: reply.changes,
@@ -318,13 +340,13 @@ impl Application {
             }
             sabotage = sabotage_of(struck);
         }
-        let served = self.leave(&Taken { settings: &settings, parts, body, now }, reply, &verdict, sabotage);
+        let served = self.leave(&Taken { settings: &settings, head, body, now }, reply, &verdict, sabotage);
         Served { refuse, ..served }
     }
 
     /// Who is let in. The describing endpoints may be open to everybody.
-    fn access(settings: &Settings, parts: &Parts, path: &str, now: Timestamp) -> Access {
-        let access = settings.gatekeeper.check(&parts.headers, now);
+    fn access(settings: &Settings, head: Head<'_>, path: &str, now: Timestamp) -> Access {
+        let access = settings.gatekeeper.check(head.headers, now);
         let open = settings.profile.discovery.access == DiscoveryAccess::Public;
         if access.principal().is_none() && open && gateway::target(settings, path).is_discovery() {
             return Access::Granted(Principal { kind: PrincipalKind::Anonymous, me: None, key: 0 });
@@ -350,7 +372,7 @@ impl Application {
 
     fn admit(
         settings: &Settings,
-        parts: &Parts,
+        head: Head<'_>,
         path: &str,
         now: Timestamp,
     ) -> Result<Admission, Box<Reply>> {
@@ -364,12 +386,12 @@ impl Application {
             Target::Collection(kind) => format!("/{}", settings.types.get(kind).endpoint),
             _ => path.trim_end_matches('/').to_owned(),
         };
-        let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let asked = Asked {
             token: token.unwrap_or_default(),
             route: &route,
             resource_type: kind.map(crate::types::Kind::name),
-            method: &parts.method,
+            method: head.method,
             search: matches!(target, Target::RootSearch | Target::Search(_)),
         };
         settings.buckets.check(now, &asked).map_err(|limited| {
@@ -417,7 +439,7 @@ impl Application {
     }
 
     /// The answer that a fault gives in the place of the true one.
-    fn struck(settings: &Settings, struck: &Struck, parts: &Parts) -> Reply {
+    fn struck(settings: &Settings, struck: &Struck, head: Head<'_>) -> Reply {
         let gatekeeper = &settings.gatekeeper;
         match &struck.kind {
             FaultKind::Status { status, scim_type, detail, retry_after } => {
@@ -430,14 +452,14 @@ impl Application {
                 }
             }
             FaultKind::ExpireToken => {
-                gatekeeper.expire_token(&parts.headers);
-                unauthorized(gatekeeper, &refused(parts, Refusal::LockedOut, Refusal::ExpiredToken))
+                gatekeeper.expire_token(head.headers);
+                unauthorized(gatekeeper, &refused(head, Refusal::LockedOut, Refusal::ExpiredToken))
             }
             FaultKind::Revoke => {
-                unauthorized(gatekeeper, &refused(parts, Refusal::LockedOut, Refusal::RevokedToken))
+                unauthorized(gatekeeper, &refused(head, Refusal::LockedOut, Refusal::RevokedToken))
             }
             FaultKind::Unauthorized => {
-                unauthorized(gatekeeper, &refused(parts, Refusal::WrongPassword, Refusal::UnknownToken))
+                unauthorized(gatekeeper, &refused(head, Refusal::WrongPassword, Refusal::UnknownToken))
             }
             _ => Reply::empty(StatusCode::SERVICE_UNAVAILABLE),
         }
@@ -475,7 +497,7 @@ impl Application {
 /// A request that was taken up.
 struct Taken<'a> {
     settings: &'a Settings,
-    parts: &'a Parts,
+    head: Head<'a>,
     body: &'a Bytes,
     now: Timestamp,
 }
@@ -488,10 +510,10 @@ struct Glance {
 }
 
 impl Glance {
-    fn at(parts: &Parts) -> Self {
+    fn at(headers: &HeaderMap) -> Self {
         let (mut length, mut conditional) = (0, false);
         let (mut accepts, mut acceptable) = (false, false);
-        for (name, value) in &parts.headers {
+        for (name, value) in headers {
             length += name.as_str().len() + value.len() + 4;
             if *name == header::ACCEPT {
                 accepts = true;
@@ -505,9 +527,9 @@ impl Glance {
 }
 
 /// What is wrong with the head of a request.
-fn head_problem(settings: &Settings, parts: &Parts, glance: &Glance) -> Option<Problem> {
+fn head_problem(settings: &Settings, head: Head<'_>, glance: &Glance) -> Option<Problem> {
     let rules = &settings.profile.requests;
-    let uri = parts.uri.path().len() + parts.uri.query().map_or(0, |query| query.len() + 1);
+    let uri = head.uri.path().len() + head.uri.query().map_or(0, |query| query.len() + 1);
     let most = rules.max_uri.get() as usize;
     if uri > most {
         return Some(Problem::UriTooLong(most));
@@ -517,8 +539,8 @@ fn head_problem(settings: &Settings, parts: &Parts, glance: &Glance) -> Option<P
 }
 
 /// What is said of credentials that a fault refuses, a password or a token.
-fn refused(parts: &Parts, password: Refusal, token: Refusal) -> Access {
-    match parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes) {
+fn refused(head: Head<'_>, password: Refusal, token: Refusal) -> Access {
+    match head.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes) {
         None => Access::Missing,
         Some(sent) if sent.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic ")) => {
             Access::Refused(password)

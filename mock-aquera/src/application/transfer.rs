@@ -315,7 +315,8 @@ fn past(tree: &Map<String, Value>, now: Timestamp) -> Past {
         let number = tag.trim_start_matches("W/").trim_matches('"');
         number.split('.').next().and_then(|number| number.parse().ok())
     });
-    let version = version.unwrap_or(1).clamp(1, u64::MAX / 2);
+    let version =
+        version.map_or(1, |version| u32::try_from(version).unwrap_or(u32::MAX)).clamp(1, u32::MAX / 2);
     Past { created, modified: instant("lastModified").unwrap_or(created), version }
 }
 
@@ -426,7 +427,7 @@ mod tests {
     fn what_meta_says_counts_as_far_as_it_can_be_meant() {
         let (now, then) = (Timestamp::UNIX_EPOCH, "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
         #[track_caller]
-        fn check(meta: &Value, now: Timestamp, created: Timestamp, modified: Timestamp, version: u64) {
+        fn check(meta: &Value, now: Timestamp, created: Timestamp, modified: Timestamp, version: u32) {
             let tree = serde_json::json!({ "META": meta });
             let found = past(tree.as_object().unwrap(), now);
             assert_eq!(found, Past { created, modified, version }, "{tree}");
@@ -437,6 +438,6 @@ mod tests {
         check(&json!({"lastModified": "2026-01-01T00:00:00Z", "version": "W/\"7.0f\""}), now, then, then, 7);
         check(&json!({"created": "soon", "lastModified": 7, "version": "x"}), now, now, now, 1);
         check(&json!({"version": "0"}), now, now, now, 1);
-        check(&json!({"version": u64::MAX.to_string()}), now, now, now, u64::MAX / 2);
+        check(&json!({"version": u64::MAX.to_string()}), now, now, now, u32::MAX / 2);
     }
 }

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
-use axum::http::request::Parts;
 use jiff::Timestamp;
 
-use super::Application;
+use super::{Application, Head};
 use crate::clock::Clock as _;
 use crate::fault::{Phase, Strikes};
 use crate::journal::{Known, Seen};
@@ -18,7 +17,7 @@ use crate::reply::Reply;
 pub(super) struct Waiting<'a> {
     pub(super) application: &'a Application,
     pub(super) at: Timestamp,
-    pub(super) parts: &'a Parts,
+    pub(super) head: Head<'a>,
     pub(super) body: &'a Bytes,
     pub(super) strikes: &'a Strikes,
     /// What it did, where it did anything yet.
@@ -42,14 +41,14 @@ struct Unanswered<'a>(Option<Waiting<'a>>);
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
-        let Some(Waiting { application, at, parts, body, strikes, reply }) = self.0.take() else { return };
+        let Some(Waiting { application, at, head, body, strikes, reply }) = self.0.take() else { return };
         let took: Option<Duration> = application.clock().now().duration_since(at).try_into().ok();
         let seen = Seen {
             at,
             took: took.unwrap_or_default(),
-            method: &parts.method,
-            uri: &parts.uri,
-            headers: &parts.headers,
+            method: head.method,
+            uri: head.uri,
+            headers: head.headers,
             request_body: body,
             status: None,
             response_headers: &HeaderMap::new(),

@@ -17,6 +17,7 @@ use super::oauth::{self, TokenError, TokenReply};
 use super::secret::Fingerprint;
 use super::tokens::{Standing, Tokens};
 use super::{Auth, AuthKind, scheme};
+use crate::text;
 
 /// Who is let in at one application. Where no token endpoint is configured, a request takes no lock and no memory.
 pub(crate) struct Gatekeeper {
@@ -270,8 +271,8 @@ fn presented(headers: &HeaderMap) -> Result<Option<(Scheme, &str)>, Refusal> {
     if values.next().is_some() {
         return Err(Refusal::Unreadable);
     }
-    let text = value.to_str().map_err(|_| Refusal::Unreadable)?.trim();
-    let (scheme, credentials) = text.split_once(' ').unwrap_or((text, ""));
+    let text = value.to_str().map_err(|_| Refusal::Unreadable)?.trim_ascii();
+    let (scheme, credentials) = text::split_once(text, b' ').unwrap_or((text, ""));
     let scheme = if scheme.eq_ignore_ascii_case("bearer") {
         Scheme::Bearer
     } else if scheme.eq_ignore_ascii_case("basic") {
@@ -279,7 +280,7 @@ fn presented(headers: &HeaderMap) -> Result<Option<(Scheme, &str)>, Refusal> {
     } else {
         return Err(Refusal::WrongScheme);
     };
-    Ok(Some((scheme, credentials.trim())))
+    Ok(Some((scheme, credentials.trim_ascii())))
 }
 
 #[cfg(test)]

@@ -420,7 +420,10 @@ impl List {
         let (mut count, mut length) = (0, 0);
         for (_, record, stale) in shown() {
             count += 1;
-            length += 1 + stale.or(record.map(|record| record.document.text())).map_or(0, Bytes::len);
+            length += 1 + stale
+                .map(|stale| &**stale)
+                .or(record.map(|record| record.document.text()))
+                .map_or(0, <[u8]>::len);
         }
         let total = match rules.total_results {
             TotalResults::TrueTotal => Some(found.total),

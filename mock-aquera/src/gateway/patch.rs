@@ -269,7 +269,7 @@ fn change_members(
 ) -> Result<Reply, Refusal> {
     let kind = scene.settings.types.get(at.kind);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
-    let (id, before) = (Arc::clone(&record.id), record.document.text().clone());
+    let (id, before) = (Arc::clone(&record.id), record.document.shared());
     write::may(scene, operations, &id)?;
     stale::keep(scene, store, at, true);
     let changed = store.change_members(at, changes, scene.now);
@@ -287,7 +287,7 @@ fn change_members(
     };
     reply.downstream = Downstreams::done(operations, &id);
     if changed {
-        let after = store.get(at).map(|record| record.document.text().clone());
+        let after = store.get(at).map(|record| record.document.shared());
         reply.changes.push(write::change(kind, &id, ChangeKind::Updated, Some(before), after));
     }
     Ok(reply)
@@ -303,13 +303,13 @@ fn set(scene: &Scene<'_>, kind_at: u16, id: &str, setting: &quick::Setting<'_>) 
     let same = record.document.member(setting.name) == Some(setting.json.as_slice());
     let active = setting.active.filter(|active| kind.role == Role::User && *active != record.active);
     let change = Change { active, rest: !same && active.is_none() };
-    let (id, before) = (Arc::clone(&record.id), record.document.text().clone());
+    let (id, before) = (Arc::clone(&record.id), record.document.shared());
     let operations = hops::of_patch(&settings.profile, change);
     write::may(scene, operations, &id)?;
     let mut changed = None;
     if !same {
         store.set_member(at, setting.name, &setting.json, setting.active, scene.now);
-        let after = store.get(at).map(|record| record.document.text().clone());
+        let after = store.get(at).map(|record| record.document.shared());
         changed = Some(write::change(kind, &id, ChangeKind::Updated, Some(before), after));
     }
     let mut reply = write::represented(scene, &store, at)?.became(Downstreams::done(operations, &id));

@@ -7,6 +7,7 @@ use scim::schema::SEARCH_URN;
 use serde_json::{Map, Value};
 
 use crate::problem::Problem;
+use crate::text;
 
 /// A query, as it was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,8 +98,8 @@ pub(crate) fn has_filter(query: &str) -> bool {
 }
 
 fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    text::split(query, b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = text::split_once(pair, b'=').unwrap_or((pair, ""));
         (decoded(name), decoded(value))
     })
 }

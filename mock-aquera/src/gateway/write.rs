@@ -77,7 +77,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     let whole = profile.replies.create_body == ReplyBody::Whole || scene.asks_for_attributes();
     let body = if whole { represent(scene, &store, at, record)? } else { Bytes::new() };
     let location = record.document.location();
-    let change = change(kind, &record.id, ChangeKind::Created, None, Some(record.document.text().clone()));
+    let change = change(kind, &record.id, ChangeKind::Created, None, Some(record.document.shared()));
     let mut reply = Reply::scim(StatusCode::CREATED, body);
     if !whole {
         reply.headers.remove(header::CONTENT_TYPE);
@@ -393,7 +393,7 @@ pub(super) fn carry_out(
 ) -> Result<Reply, Refusal> {
     let kind = scene.settings.types.get(at.kind);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
-    let (id, before) = (Arc::clone(&record.id), record.document.text().clone());
+    let (id, before) = (Arc::clone(&record.id), record.document.shared());
     may(scene, operations, &id)?;
     let done = Downstreams::done(operations, &id);
     if operations == [DownstreamOperation::Delete] {
@@ -412,7 +412,7 @@ pub(super) fn carry_out(
     if !next.change.is_nothing() {
         stale::keep(scene, store, at, true);
         store.replace(at, next.content, scene.now);
-        let after = store.get(at).map(|record| record.document.text().clone());
+        let after = store.get(at).map(|record| record.document.shared());
         changed = Some(change(kind, &id, ChangeKind::Updated, Some(before), after));
     }
     let mut reply = represented(scene, store, at)?.became(done);
@@ -477,7 +477,7 @@ pub(super) fn would_be(
 fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> {
     let kind = scene.settings.types.get(at.kind);
     let record = store.get(at)?;
-    let (id, before, active) = (Arc::clone(&record.id), record.document.text().clone(), record.active);
+    let (id, before, active) = (Arc::clone(&record.id), record.document.shared(), record.active);
     let rule = match (scene.settings.profile.application.delete, kind.role) {
         (DownstreamDelete::Deactivates, Role::User) => DownstreamDelete::Deactivates,
         (DownstreamDelete::Hides, _) => DownstreamDelete::Hides,
@@ -498,7 +498,7 @@ fn remove(scene: &Scene<'_>, store: &mut Store, at: Ref) -> Option<StateChange> 
         DownstreamDelete::Deactivates if !active => return None,
         DownstreamDelete::Deactivates => {
             store.set_member(at, "active", b"false", Some(false), scene.now);
-            store.get(at).map(|record| record.document.text().clone())
+            store.get(at).map(|record| record.document.shared())
         }
     };
     let what = if after.is_some() { ChangeKind::Updated } else { ChangeKind::Deleted };

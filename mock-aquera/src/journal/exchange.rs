@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hyper::Method;
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -88,21 +89,22 @@ impl Exchange {
         redact::headers(&mut response_headers);
         let request_body = redact::body(record.request_body(), find(&request_headers, "content-type"));
         let response_body = redact::body(&record.response_body, find(&response_headers, "content-type"));
+        let method: Method = record.method().parse().unwrap_or_default();
         let path = record.path_and_query().into_owned();
-        let mut operations = if record.scim.is_empty() {
+        let mut operations = if record.scim().is_empty() {
             let bodies = (request_body.as_ref(), response_body.as_ref());
-            operations::read(&record.method, &path, bodies.0, bodies.1)
+            operations::read(&method, &path, bodies.0, bodies.1)
         } else {
-            record.scim.clone()
+            record.scim().to_vec()
         };
         operations.iter_mut().for_each(redact::operation);
-        let faults: Vec<String> = record.faults.iter().map(ToString::to_string).collect();
+        let faults: Vec<String> = record.faults().iter().map(ToString::to_string).collect();
         Self {
             seq,
             application: Some(application.to_owned()),
             at: date_time(record.at),
-            took: u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX),
-            method: record.method.to_string(),
+            took: record.took,
+            method: method.to_string(),
             path,
             request_headers,
             request_body,
@@ -110,11 +112,11 @@ impl Exchange {
             response_headers,
             response_body,
             operations,
-            downstream: record.downstream.to_list(),
-            changes: record.changes.iter().map(Change::of).collect(),
+            downstream: record.downstream(),
+            changes: record.changes().iter().map(Change::of).collect(),
             fault: faults.first().cloned(),
             faults,
-            dialects: record.dialects.iter().map(ToString::to_string).collect(),
+            dialects: record.dialects().iter().map(ToString::to_string).collect(),
         }
     }
 

@@ -4,144 +4,264 @@
 //! cache. One block is cheaper to make than those are to free, and its size is what it says.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::body::Bytes;
-use hyper::{HeaderMap, Method, StatusCode};
+use hyper::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
 use super::operations::ScimOperation;
-use super::record::{Known, MAX_STATE_BYTES, Seen, StateChange};
+use super::record::{Downstream, DownstreamOperation, Known, MAX_STATE_BYTES, Seen, StateChange};
 use super::redact::{self, REDACTED};
 use crate::hops::Downstreams;
 
 /// A request's body up to here is copied; a larger one has most of its buffer to itself.
 const MAX_COPIED: usize = 4 * 1024;
 
-/// A record without its secrets, apart from those in bodies and states.
+/// The room for writing blocks that a thread goes on holding, in bytes.
+const MAX_ROOM: usize = 64 * 1024;
+
+thread_local! {
+    /// Where blocks are written before their length is known.
+    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A record without its secrets, apart from those in bodies and states. Clones share what is large.
+///
+/// It is small on purpose: each record is written to memory that has left the cache, and so is the one that it
+/// replaces.
+#[derive(Clone)]
 pub(super) struct Kept {
     pub(super) at: Timestamp,
-    pub(super) took: Duration,
-    pub(super) method: Method,
+    /// In microseconds.
+    pub(super) took: u64,
+    /// The [`Part`]s, one after the other.
+    block: Arc<[u8]>,
+    /// Where each part ends.
+    ends: [u32; Part::COUNT],
     pub(super) status: Option<StatusCode>,
-    /// Path with query, request headers, response headers and the request's body, if it is small, one after the
-    /// other. Headers are lines of `name:value`: neither can hold a line feed, nor a name a colon.
-    block: Vec<u8>,
-    /// Where each of the first three ends.
-    ends: [usize; 3],
-    large_body: Option<Bytes>,
+    /// Whether the downstream operations were carried out.
+    accepted: bool,
     pub(super) response_body: Bytes,
-    pub(super) downstream: Downstreams,
-    pub(super) faults: Vec<Arc<str>>,
-    pub(super) dialects: Vec<&'static str>,
-    pub(super) changes: Vec<StateChange>,
-    pub(super) scim: Vec<ScimOperation>,
+    /// The downstream operations of most requests, on the target in the block.
+    operations: &'static [DownstreamOperation],
+    rest: Option<Arc<Rest>>,
     /// About how many bytes it takes up, the shared ones included.
     pub(super) weight: usize,
 }
 
-impl Kept {
-    /// Clears and compacts a record. Bodies and states are left out where the whole would weigh more than `limit`.
-    pub(super) fn of(seen: &Seen<'_>, mut known: Known, limit: usize) -> Self {
-        for change in &mut known.changes {
-            for state in [&mut change.before, &mut change.after] {
-                if state.as_ref().is_some_and(|state| state.len() > MAX_STATE_BYTES) {
-                    *state = None;
-                }
-            }
-        }
-        let state = |state: &Option<Bytes>| state.as_ref().map_or(0, Bytes::len);
-        let changes = known.changes.iter().map(|change| 128 + state(&change.before) + state(&change.after));
-        let rest = changes.sum::<usize>() + (known.downstream.count() + known.scim.len()) * 128;
-        let bodies = seen.request_body.len() + seen.response_body.len();
-        let headers = length(seen.headers) + length(seen.response_headers);
-        let path = redact::path(seen.uri);
-        let estimate = size_of::<Self>() + path.len() + headers + 32 + bodies + rest;
-        if estimate <= limit {
-            return Self::compact(seen, &path, headers, known, rest);
-        }
-        let [request, response] = [seen.request_body, seen.response_body].map(|body| {
-            if body.len() > 64 {
-                Bytes::from(format!("[left out: {} bytes]", body.len()))
-            } else {
-                body.clone()
-            }
-        });
-        for change in &mut known.changes {
-            (change.before, change.after) = (None, None);
-        }
-        let rest = (known.changes.len() + known.downstream.count() + known.scim.len()) * 128;
-        let seen = Seen { request_body: &request, response_body: &response, ..*seen };
-        Self::compact(&seen, &path, headers, known, rest)
+/// What stands in a block, in its order.
+#[derive(Clone, Copy)]
+enum Part {
+    Method,
+    /// Path and query.
+    Path,
+    /// Lines of `name:value`: neither can hold a line feed, nor a name a colon.
+    RequestHeaders,
+    ResponseHeaders,
+    /// The id of the account that the downstream operations are about; nothing where they are about none.
+    Target,
+    /// The request's body, if it is small.
+    RequestBody,
+}
+
+impl Part {
+    const COUNT: usize = Self::RequestBody as usize + 1;
+}
+
+/// What most records lack.
+#[derive(Default)]
+struct Rest {
+    /// The request's body, if it is large.
+    request_body: Option<Bytes>,
+    downstream: Vec<Downstream>,
+    faults: Vec<Arc<str>>,
+    dialects: Vec<&'static str>,
+    changes: Vec<StateChange>,
+    scim: Vec<ScimOperation>,
+}
+
+impl Rest {
+    fn is_nothing(&self) -> bool {
+        let Self { request_body, downstream, faults, dialects, changes, scim } = self;
+        request_body.is_none()
+            && changes.is_empty()
+            && downstream.is_empty()
+            && faults.is_empty()
+            && dialects.is_empty()
+            && scim.is_empty()
     }
 
-    /// `headers` is how long all headers are, `rest` what all that is known weighs.
-    fn compact(seen: &Seen<'_>, path: &str, headers: usize, known: Known, rest: usize) -> Self {
-        let body = seen.request_body;
-        let copied = if body.len() <= MAX_COPIED { body.len() } else { 0 };
-        // A credential may be shorter than what stands in its place.
-        let mut block = Vec::with_capacity(path.len() + headers + copied + 32);
-        block.extend_from_slice(path.as_bytes());
-        let path_end = block.len();
-        write(&mut block, seen.headers);
-        let request_end = block.len();
-        write(&mut block, seen.response_headers);
-        let ends = [path_end, request_end, block.len()];
-        block.extend_from_slice(&body[..copied]);
-        let large_body = (copied < body.len()).then(|| body.clone());
-        let large = large_body.as_ref().map_or(0, Bytes::len);
-        let weight = size_of::<Self>() + block.capacity() + large + seen.response_body.len() + rest;
+    /// About how many bytes it takes up.
+    fn weight(&self) -> usize {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let changes = self.changes.iter().map(|change| 128 + length(&change.before) + length(&change.after));
+        size_of::<Self>()
+            + length(&self.request_body)
+            + changes.sum::<usize>()
+            + (self.downstream.len() + self.scim.len()) * 128
+    }
+}
+
+impl Kept {
+    /// Clears and compacts a record. Bodies and states are left out where the whole would weigh more than `limit`.
+    pub(super) fn of(seen: &Seen<'_>, known: Known, limit: usize) -> Self {
+        ROOM.with_borrow_mut(|room| {
+            let kept = Self::written(room, seen, known, limit);
+            if room.capacity() > MAX_ROOM {
+                *room = Vec::new();
+            }
+            kept
+        })
+    }
+
+    fn written(room: &mut Vec<u8>, seen: &Seen<'_>, known: Known, limit: usize) -> Self {
         let Known { downstream, faults, dialects, changes, scim } = known;
+        let (operations, target, accepted, many) = match downstream {
+            Downstreams::None => (Default::default(), None, false, Vec::new()),
+            Downstreams::Few { operations, target, accepted } => (operations, target, accepted, Vec::new()),
+            Downstreams::Many(many) => (Default::default(), None, false, many),
+        };
+        let mut rest = Rest { request_body: None, downstream: many, faults, dialects, changes, scim };
+        for change in &mut rest.changes {
+            for state in [&mut change.before, &mut change.after] {
+                state.take_if(|state| state.len() > MAX_STATE_BYTES);
+            }
+        }
+        room.clear();
+        let mut ends = [0; Part::COUNT];
+        let mut end = |part: Part, room: &Vec<u8>| {
+            ends[part as usize] = u32::try_from(room.len()).unwrap_or(u32::MAX);
+        };
+        room.extend_from_slice(seen.method.as_str().as_bytes());
+        end(Part::Method, room);
+        room.extend_from_slice(redact::path(seen.uri).as_bytes());
+        end(Part::Path, room);
+        write(room, seen.headers);
+        end(Part::RequestHeaders, room);
+        write(room, seen.response_headers);
+        end(Part::ResponseHeaders, room);
+        if let Some(target) = &target {
+            room.extend_from_slice(target.as_str().as_bytes());
+        }
+        end(Part::Target, room);
+
+        let heads = size_of::<Self>() + room.len();
+        let bodies = seen.request_body.len() + seen.response_body.len();
+        let is_rest = !rest.is_nothing();
+        let too_much = heads + bodies + if is_rest { rest.weight() } else { 0 } > limit;
+        let left_out = too_much.then(|| {
+            for change in &mut rest.changes {
+                (change.before, change.after) = (None, None);
+            }
+            [seen.request_body, seen.response_body].map(instead_of)
+        });
+        let [request, response] = match &left_out {
+            None => [seen.request_body, seen.response_body],
+            Some([request, response]) => [request, response],
+        };
+        if request.len() <= MAX_COPIED {
+            room.extend_from_slice(request);
+        } else {
+            rest.request_body = Some(request.clone());
+        }
+        end(Part::RequestBody, room);
+        let rest = (is_rest || rest.request_body.is_some()).then(|| Arc::new(rest));
         Self {
             at: seen.at,
-            took: seen.took,
-            method: seen.method.clone(),
-            status: seen.status,
-            block,
+            took: u64::try_from(seen.took.as_micros()).unwrap_or(u64::MAX),
+            block: Arc::from(room.as_slice()),
             ends,
-            large_body,
-            response_body: seen.response_body.clone(),
-            downstream,
-            faults,
-            dialects,
-            changes,
-            scim,
-            weight,
+            status: seen.status,
+            accepted,
+            response_body: response.clone(),
+            operations,
+            weight: size_of::<Self>()
+                + room.len()
+                + response.len()
+                + rest.as_ref().map_or(0, |rest| rest.weight()),
+            rest,
         }
+    }
+
+    fn part(&self, part: Part) -> &[u8] {
+        let at = part as usize;
+        let from = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.block.get(from as usize..self.ends[at] as usize).unwrap_or_default()
+    }
+
+    pub(super) fn method(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.part(Part::Method))
     }
 
     pub(super) fn path_and_query(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.block[..self.ends[0]])
+        String::from_utf8_lossy(self.part(Part::Path))
     }
 
     pub(super) fn request_headers(&self) -> Vec<(String, String)> {
-        headers(&self.block[self.ends[0]..self.ends[1]])
+        headers(self.part(Part::RequestHeaders))
     }
 
     pub(super) fn response_headers(&self) -> Vec<(String, String)> {
-        headers(&self.block[self.ends[1]..self.ends[2]])
+        headers(self.part(Part::ResponseHeaders))
     }
 
     pub(super) fn request_body(&self) -> &[u8] {
-        self.large_body.as_deref().unwrap_or(&self.block[self.ends[2]..])
+        let large = self.rest.as_ref().and_then(|rest| rest.request_body.as_deref());
+        large.unwrap_or_else(|| self.part(Part::RequestBody))
     }
+
+    /// The downstream operations one by one, as they are told.
+    pub(super) fn downstream(&self) -> Vec<Downstream> {
+        if let Some(rest) = self.rest.as_ref().filter(|rest| !rest.downstream.is_empty()) {
+            return rest.downstream.clone();
+        }
+        let target = Some(self.part(Part::Target)).filter(|target| !target.is_empty());
+        let target = target.map(|target| String::from_utf8_lossy(target).into_owned());
+        let one = |operation: &DownstreamOperation| Downstream {
+            operation: *operation,
+            target: target.clone(),
+            accepted: self.accepted,
+        };
+        self.operations.iter().map(one).collect()
+    }
+
+    /// The rules that struck, the one that decided first.
+    pub(super) fn faults(&self) -> &[Arc<str>] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.faults)
+    }
+
+    /// What was let pass although the RFC has it otherwise.
+    pub(super) fn dialects(&self) -> &[&'static str] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.dialects)
+    }
+
+    pub(super) fn changes(&self) -> &[StateChange] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.changes)
+    }
+
+    /// What was asked for, where the application has told it.
+    pub(super) fn scim(&self) -> &[ScimOperation] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.scim)
+    }
+}
+
+/// What stands in the place of a body that is too large.
+fn instead_of(body: &Bytes) -> Bytes {
+    if body.len() > 64 { Bytes::from(format!("[left out: {} bytes]", body.len())) } else { body.clone() }
 }
 
 /// Nothing of the bodies: there may be secrets in them.
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kept")
-            .field("method", &self.method)
+            .field("method", &self.method())
             .field("path", &self.path_and_query())
             .field("status", &self.status)
             .finish_non_exhaustive()
     }
-}
-
-fn length(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2).sum()
 }
 
 fn write(block: &mut Vec<u8>, headers: &HeaderMap) {

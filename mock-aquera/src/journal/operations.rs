@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::text;
+
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -182,8 +184,14 @@ struct Route<'a> {
 }
 
 fn route<'a>(method: &Method, below: &'a str) -> Route<'a> {
-    let mut segments = below.strip_prefix('/').unwrap_or(below).trim_end_matches('/').split('/');
-    let (first, second) = (segments.next().unwrap_or_default(), segments.next());
+    let mut path = below.strip_prefix('/').unwrap_or(below);
+    while let Some(shorter) = path.strip_suffix('/') {
+        path = shorter;
+    }
+    let (first, second) = match text::split_once(path, b'/') {
+        Some((first, rest)) => (first, Some(text::split_once(rest, b'/').map_or(rest, |(second, _)| second))),
+        None => (path, None),
+    };
     let is = |name: &str| first.eq_ignore_ascii_case(name);
     let whole = |kind| Route { kind, endpoint: None, id: None };
     if first.is_empty() {

@@ -284,9 +284,9 @@ impl JournalQuery {
     /// Whether it is worth while to make the record readable: what can be told without.
     pub(super) fn may_match(&self, record: &Kept, seq: u64) -> bool {
         self.since_seq.is_none_or(|since| seq > since)
-            && self.method.as_deref().is_none_or(|method| record.method.as_str().eq_ignore_ascii_case(method))
+            && self.method.as_deref().is_none_or(|method| record.method().eq_ignore_ascii_case(method))
             && self.status.is_none_or(|status| status.fits(record.status.map_or(0, |status| status.as_u16())))
-            && self.fault.is_none_or(|struck| struck != record.faults.is_empty())
+            && self.fault.is_none_or(|struck| struck != record.faults().is_empty())
             && self.path.as_deref().is_none_or(|path| {
                 path_fits(path, record.path_and_query().split('?').next().unwrap_or_default())
             })

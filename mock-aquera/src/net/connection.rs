@@ -18,10 +18,10 @@ use super::Handler;
 use super::door::Door;
 use super::refusal::Refusal;
 use super::script::{Ending, Script};
-use super::service;
+use super::service::{self, Exchange};
 use super::socket::{Socket, Stream};
 use super::stage::{Follow, Stage, elapsed};
-use super::wire::{Line, Phase};
+use super::wire::{Line, Phase, Wire};
 
 /// What a client of HTTP/2 sends first (RFC 9113 §3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -92,9 +92,10 @@ impl<H: Handler> Connection<H> {
     async fn http1(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
         let mut idle_at_drain = None;
         let outcome = {
+            let wire = Wire::connection(line);
             let service = service_fn(|request| {
                 line.begin();
-                service::http1(&self.handler, line, request)
+                Exchange::of(&self.handler, &wire, request)
             });
             let mut served = http1::Builder::new()
                 // hyper's would end connections that are merely idle.

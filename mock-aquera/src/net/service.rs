@@ -1,8 +1,8 @@
 //! From a request to what hyper sends: the handler's reply, or what its sabotage makes of it.
 
 use std::convert::Infallible;
-use std::future::{Future as _, pending};
-use std::pin::{Pin, pin};
+use std::future::{Future, pending};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,37 +14,78 @@ use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use hyper::{Method, Request, Response};
 use tokio::time::{Sleep, sleep};
 
-use super::Handler;
 use super::body::{Outgoing, ReplyBody};
-use super::caught::caught;
+use super::caught::{Panicked, caught, caught_now, poll_caught};
 use super::script::{Asked, Ending, Script, off, part};
 use super::stage::{Follow, Stage, elapsed};
 use super::wire::{Line, Sabotage, Wire};
+use super::{Answer, Handler, Later};
 
 /// An HTTP/1 exchange. Never ends if the connection is taken from hyper, which drops it with everything else.
-pub(super) async fn http1<H: Handler>(
-    handler: &H,
-    line: &Arc<Line>,
-    request: Request<Incoming>,
-) -> Result<Response<Outgoing>, Infallible> {
-    let wire = Wire::connection(line);
-    let asked = Asked { method: request.method().clone(), version: request.version() };
-    let Ok(reply) = caught(pin!(handler.call(request, wire.clone()))).await else {
-        tell_of_panic();
-        line.take_over(Script::just(Ending::Close));
-        return pending().await;
-    };
-    let Some(sabotage) = wire.sabotaged() else {
-        return Ok(reply.map(|body| Outgoing::new(body, Some(Arc::clone(line)))));
-    };
-    if let Sabotage::Dribble { chunk, pause } = sabotage {
-        line.start_dribble((chunk, pause));
-        return Ok(reply.map(|body| Outgoing::new(body, Some(Arc::clone(line)))));
+pub(super) enum Exchange<'c> {
+    /// The reply, until hyper has it. Nothing where the connection is taken from hyper.
+    Answered(Option<Response<Outgoing>>),
+    Answering {
+        asked: Asked,
+        wire: &'c Wire,
+        reply: Later,
+    },
+    /// The rest of a body has to come before it can be spoiled.
+    Spoiling(Pin<Box<dyn Future<Output = Infallible> + Send + 'c>>),
+}
+
+impl<'c> Exchange<'c> {
+    /// Lets a handler answer a request.
+    pub(super) fn of<H: Handler>(handler: &H, wire: &'c Wire, request: Request<Incoming>) -> Self {
+        let asked = Asked { method: request.method().clone(), version: request.version() };
+        match caught_now(|| handler.call(request, wire)) {
+            Ok(Answer::Now(reply)) => Self::answered(asked, wire, Ok(reply)),
+            Ok(Answer::Later(reply)) => Self::Answering { asked, wire, reply },
+            Err(panicked) => Self::answered(asked, wire, Err(panicked)),
+        }
     }
-    let (head, body) = reply.into_parts();
-    let reply = Response::from_parts(head, body.whole().await);
-    line.take_over(Script::new(sabotage, &asked, &reply));
-    pending().await
+
+    fn answered(asked: Asked, wire: &'c Wire, reply: Result<Response<ReplyBody>, Panicked>) -> Self {
+        let line = wire.line();
+        let Ok(reply) = reply else {
+            tell_of_panic();
+            line.take_over(Script::just(Ending::Close));
+            return Self::Answered(None);
+        };
+        match wire.sabotaged() {
+            None => {}
+            Some(Sabotage::Dribble { chunk, pause }) => line.start_dribble((chunk, pause)),
+            Some(sabotage) => {
+                return Self::Spoiling(Box::pin(async move {
+                    let (head, body) = reply.into_parts();
+                    let reply = Response::from_parts(head, body.whole().await);
+                    line.take_over(Script::new(sabotage, &asked, &reply));
+                    pending().await
+                }));
+            }
+        }
+        Self::Answered(Some(reply.map(|body| Outgoing::new(body, Some(Arc::clone(line))))))
+    }
+}
+
+impl Future for Exchange<'_> {
+    type Output = Result<Response<Outgoing>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        loop {
+            match this {
+                Self::Answered(reply) => {
+                    return reply.take().map_or(Poll::Pending, |reply| Poll::Ready(Ok(reply)));
+                }
+                Self::Answering { asked, wire, reply } => {
+                    let reply = ready!(poll_caught(reply.as_mut(), context));
+                    *this = Self::answered(asked.clone(), wire, reply);
+                }
+                Self::Spoiling(work) => return work.as_mut().poll(context).map(|never| match never {}),
+            }
+        }
+    }
 }
 
 /// Resets the stream.
@@ -61,7 +102,12 @@ pub(super) async fn http2<H: Handler>(
 ) -> Result<Response<Outgoing>, ResetStream> {
     let wire = Wire::stream(&line);
     let has_body = request.method() != Method::HEAD;
-    let Ok(reply) = caught(pin!(handler.call(request, wire.clone()))).await else {
+    let reply = match caught_now(|| handler.call(request, &wire)) {
+        Ok(Answer::Now(reply)) => Ok(reply),
+        Ok(Answer::Later(mut reply)) => caught(reply.as_mut()).await,
+        Err(panicked) => Err(panicked),
+    };
+    let Ok(reply) = reply else {
         tell_of_panic();
         return Err(ResetStream);
     };

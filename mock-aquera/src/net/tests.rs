@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use super::{Handler, NetConfig, ReplyBody, Running, Sabotage, Wire, serve};
+use super::{Answer, Handler, NetConfig, ReplyBody, Running, Sabotage, Wire, serve};
 
 const BODY: &str = r#"{"userName":"alice"}"#;
 
@@ -34,7 +34,17 @@ struct Paths {
 }
 
 impl Handler for Paths {
-    async fn call(&self, request: Request<Incoming>, wire: Wire) -> Response<ReplyBody> {
+    fn call(&self, request: Request<Incoming>, wire: &Wire) -> Answer {
+        match request.uri().path() {
+            "/panic-now" => panic!("a handler that panics at once, for a test"),
+            "/now" => Answer::Now(Response::new(ReplyBody::Full(Bytes::from_static(BODY.as_bytes())))),
+            _ => Answer::later(self.clone().answer(request, wire.clone())),
+        }
+    }
+}
+
+impl Paths {
+    async fn answer(self, request: Request<Incoming>, wire: Wire) -> Response<ReplyBody> {
         let path = request.uri().path().to_owned();
         if let Some(sabotage) = self.spoiled.get(&path) {
             wire.sabotage(sabotage.clone());

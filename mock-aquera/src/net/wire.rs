@@ -94,6 +94,10 @@ impl Wire {
         self.line.door.refuse(time);
     }
 
+    pub(super) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
     /// What was asked for, once.
     pub(super) fn sabotaged(&self) -> Option<Sabotage> {
         match &self.stream {

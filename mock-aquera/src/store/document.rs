@@ -13,6 +13,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use scim::accept::write_text;
 use serde_json::Value;
 
+use super::content::Key;
+use super::keys;
 use crate::clock::date_time;
 
 /// What stands for itself in a path segment (RFC 3986 §2.3).
@@ -29,7 +31,7 @@ pub(crate) struct Meta<'a> {
     /// The address of the type's endpoint.
     pub(crate) endpoint: &'a str,
     pub(crate) id: &'a str,
-    pub(crate) version: u64,
+    pub(crate) version: u32,
 }
 
 impl Meta<'_> {
@@ -40,10 +42,15 @@ impl Meta<'_> {
     }
 }
 
-/// One representation. Clones share the text.
+/// One representation, and the texts by which it is found. Clones share both.
+///
+/// They are in one piece of memory: who compares a text reads the other next, and each piece more is a wait.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
-    text: Bytes,
+    /// The text, and its [`keys`] behind it.
+    whole: Bytes,
+    /// How long the text is.
+    length: u32,
     /// Where `,"meta":` begins.
     meta_at: u32,
     /// Where the text of the id begins; 0 where something in it is escaped.
@@ -56,12 +63,13 @@ impl Document {
         schemas: impl Iterator<Item = &'a str> + Clone,
         members: &[u8],
         meta: &Meta<'_>,
+        keys: &[Key],
     ) -> Self {
         let urns: usize = schemas.clone().map(|urn| urn.len() + 3).sum();
         // Exact, unless something has to be escaped: a block that fits need not be cut.
         let capacity =
             20 + urns + meta.id.len() + usize::from(!members.is_empty()) + members.len() + meta.length();
-        let mut text = Vec::with_capacity(capacity);
+        let mut text = Vec::with_capacity(capacity + keys::length(keys));
         text.extend_from_slice(b"{\"schemas\":[");
         for (at, urn) in schemas.enumerate() {
             if at > 0 {
@@ -77,10 +85,16 @@ impl Document {
             text.push(b',');
             text.extend_from_slice(members);
         }
-        Self::finished(text, if is_plain { before + 1 } else { 0 }, meta)
+        let id_at = if is_plain { before + 1 } else { 0 };
+        Self::finished(text, id_at, meta, |text| keys::pack(text, keys))
     }
 
-    fn finished(mut text: Vec<u8>, id_at: usize, meta: &Meta<'_>) -> Self {
+    fn finished(
+        mut text: Vec<u8>,
+        id_at: usize,
+        meta: &Meta<'_>,
+        add_keys: impl FnOnce(&mut Vec<u8>),
+    ) -> Self {
         let meta_at = u32::try_from(text.len()).unwrap_or(u32::MAX);
         text.extend_from_slice(b",\"meta\":{\"resourceType\":\"");
         text.extend_from_slice(meta.resource_type.as_bytes());
@@ -96,45 +110,62 @@ impl Document {
         text.extend_from_slice(b"\",\"location\":\"");
         write_location(&mut text, meta.endpoint, meta.id);
         text.extend_from_slice(b"\",\"version\":\"W/\\\"");
-        write_number(&mut text, meta.version);
+        write_number(&mut text, meta.version.into());
         text.extend_from_slice(END);
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        add_keys(&mut text);
         // A million of them are kept: what is too much is given back.
         text.shrink_to_fit();
-        Self { text: Bytes::from(text), meta_at, id_at: u32::try_from(id_at).unwrap_or_default() }
+        let id_at = u32::try_from(id_at).unwrap_or_default();
+        Self { whole: Bytes::from(text), length, meta_at, id_at }
     }
 
-    /// Whether this text, which is as long as the id, is the id; nothing where that can't be told from here.
-    pub(super) fn begins_with_id(&self, id: &str) -> Option<bool> {
+    /// Whether this text is the id; nothing where that can't be told from here.
+    pub(super) fn has_id(&self, id: &str) -> Option<bool> {
         let from = usize::try_from(self.id_at).ok().filter(|at| *at > 0)?;
-        Some(self.text.get(from..from + id.len()) == Some(id.as_bytes()))
+        // Nothing in it is escaped, so it ends at the first quote.
+        Some(self.text()[from..].strip_prefix(id.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'"')))
+    }
+
+    /// The text as it is kept, shared.
+    pub(crate) fn shared(&self) -> Bytes {
+        self.whole.slice(..self.length as usize)
     }
 
     /// The text as it is kept.
-    pub(crate) fn text(&self) -> &Bytes {
-        &self.text
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.whole[..self.length as usize]
+    }
+
+    /// The texts by which it is found, packed.
+    pub(super) fn keys(&self) -> &[u8] {
+        &self.whole[self.length as usize..]
     }
 
     /// The value of `meta.location`.
     pub(crate) fn location(&self) -> Bytes {
         const MARK: &[u8] = b"\"location\":\"";
-        let tail = &self.text[self.meta_at as usize..];
-        let from = memmem::find(tail, MARK).map_or(tail.len(), |at| at + MARK.len());
+        /// What is in front of it, at the least: the names, and two times.
+        const BEFORE: usize = 106;
+        let tail = &self.text()[self.meta_at as usize..];
+        let from = tail.get(BEFORE..).and_then(|rest| memmem::find(rest, MARK));
+        let from = from.map_or(tail.len(), |at| BEFORE + at + MARK.len());
         let length = memchr::memchr(b'"', &tail[from..]).unwrap_or_default();
         let from = self.meta_at as usize + from;
-        self.text.slice(from..from + length)
+        self.whole.slice(from..from + length)
     }
 
     /// The text with more members in front of `meta`, and an addition to the version.
     pub(crate) fn with_extras(&self, extras: &[u8], version: &str) -> Vec<u8> {
         let meta_at = self.meta_at as usize;
-        let end = self.text.len() - END.len();
-        let mut text = Vec::with_capacity(self.text.len() + extras.len() + version.len() + 1);
-        text.extend_from_slice(&self.text[..meta_at]);
+        let end = self.text().len() - END.len();
+        let mut text = Vec::with_capacity(self.text().len() + extras.len() + version.len() + 1);
+        text.extend_from_slice(&self.text()[..meta_at]);
         if !extras.is_empty() {
             text.push(b',');
             text.extend_from_slice(extras);
         }
-        text.extend_from_slice(&self.text[meta_at..end]);
+        text.extend_from_slice(&self.text()[meta_at..end]);
         text.extend_from_slice(version.as_bytes());
         text.extend_from_slice(END);
         text
@@ -142,45 +173,46 @@ impl Document {
 
     /// The text of a top-level member's value, `meta` excepted. The name is in its canonical spelling.
     pub(crate) fn member(&self, name: &str) -> Option<&[u8]> {
-        self.find(name).map(|found| &self.text[found.value])
+        self.find(name).map(|found| &self.text()[found.value])
     }
 
     /// The document with a member set to a value given as JSON text, under a new `meta`.
     pub(crate) fn with_member(&self, name: &str, value: &[u8], meta: &Meta<'_>) -> Self {
         let meta_at = self.meta_at as usize;
-        let mut text = Vec::with_capacity(meta_at + name.len() + value.len() + 4 + meta.length());
+        let mut text =
+            Vec::with_capacity(meta_at + name.len() + value.len() + 4 + meta.length() + self.keys().len());
         let mut id_at = self.id_at as usize;
         if let Some(found) = self.find(name) {
             // What stands in front of the id moves it.
             id_at = if found.value.start < id_at { 0 } else { id_at };
-            text.extend_from_slice(&self.text[..found.value.start]);
+            text.extend_from_slice(&self.text()[..found.value.start]);
             text.extend_from_slice(value);
-            text.extend_from_slice(&self.text[found.value.end..meta_at]);
+            text.extend_from_slice(&self.text()[found.value.end..meta_at]);
         } else {
-            text.extend_from_slice(&self.text[..meta_at]);
+            text.extend_from_slice(&self.text()[..meta_at]);
             text.push(b',');
             write_text(&mut text, name);
             text.push(b':');
             text.extend_from_slice(value);
         }
-        Self::finished(text, id_at, meta)
+        Self::finished(text, id_at, meta, |text| text.extend_from_slice(self.keys()))
     }
 
     /// The same content under a new `meta`.
     pub(crate) fn touched(&self, meta: &Meta<'_>) -> Self {
         let meta_at = self.meta_at as usize;
-        let mut text = Vec::with_capacity(self.text.len() + 16);
-        text.extend_from_slice(&self.text[..meta_at]);
-        Self::finished(text, self.id_at as usize, meta)
+        let mut text = Vec::with_capacity(self.whole.len() + 16);
+        text.extend_from_slice(&self.text()[..meta_at]);
+        Self::finished(text, self.id_at as usize, meta, |text| text.extend_from_slice(self.keys()))
     }
 
     /// The whole representation as a tree.
     pub(crate) fn value(&self) -> Value {
-        serde_json::from_slice(&self.text).unwrap_or_default()
+        serde_json::from_slice(self.text()).unwrap_or_default()
     }
 
     fn find(&self, name: &str) -> Option<Found> {
-        let text = &self.text[..self.meta_at as usize];
+        let text = &self.text()[..self.meta_at as usize];
         let mut at = 1;
         while text.get(at) == Some(&b'"') {
             let key_end = skip_text(text, at);
@@ -279,7 +311,7 @@ mod tests {
 
     use super::*;
 
-    fn meta(id: &str, version: u64) -> Meta<'_> {
+    fn meta(id: &str, version: u32) -> Meta<'_> {
         Meta {
             resource_type: "User",
             created: Timestamp::UNIX_EPOCH,
@@ -315,7 +347,7 @@ mod tests {
                 text.push(b':');
                 text.extend_from_slice(value.to_string().as_bytes());
             }
-            let before = Document::new(["urn:a:b"].into_iter(), &text, &meta(&id, 1));
+            let before = Document::new(["urn:a:b"].into_iter(), &text, &meta(&id, 1), &[]);
             let mut expected = before.value();
             prop_assert_eq!(&expected["id"], &json!(id));
             for (name, value) in members.iter().filter(|(name, _)| !name.contains('"')) {
@@ -339,7 +371,7 @@ mod tests {
     fn the_length_is_known_beforehand() {
         for version in [1, 9, 10, 12_345] {
             let meta = meta("an-id", version);
-            let document = Document::new(["urn:a:b", "urn:c:d"].into_iter(), b"\"a\":1", &meta);
+            let document = Document::new(["urn:a:b", "urn:c:d"].into_iter(), b"\"a\":1", &meta, &[]);
             let urns = 2 * ("urn:a:b".len() + 3);
             assert_eq!(document.text().len(), 20 + urns + "an-id".len() + 1 + 5 + meta.length());
         }
@@ -347,7 +379,7 @@ mod tests {
 
     #[test]
     fn an_id_is_escaped_in_the_location() {
-        let document = Document::new([].into_iter(), b"", &meta("a/b c", 1));
+        let document = Document::new([].into_iter(), b"", &meta("a/b c", 1), &[]);
         assert_eq!(document.location(), "http://h/scim/Users/a%2Fb%20c");
         assert_eq!(document.value()["meta"]["version"], "W/\"1\"");
     }

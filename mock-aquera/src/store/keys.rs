@@ -1,42 +1,40 @@
-//! The indexed texts of one resource, in one piece of memory: there may be a million of them.
+//! The indexed texts of one resource, packed: a million resources have them.
 
 use super::content::Key;
 
 /// The length of what stands in front of each text: its index, and how long it is.
 const HEAD: usize = 5;
 
-/// Texts with the position of the path that each stands at. None is there twice.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Keys(Box<[u8]>);
+/// How long these are packed.
+pub(super) fn length(keys: &[Key]) -> usize {
+    distinct(keys).map(|key| HEAD + key.text.len()).sum()
+}
 
-impl Keys {
-    pub(crate) fn of(keys: &[Key]) -> Self {
-        let length = keys.iter().map(|key| HEAD + key.text.len()).sum();
-        let mut packed = Vec::with_capacity(length);
-        for (at, key) in keys.iter().enumerate() {
-            // A text that stands twice in a resource is indexed once.
-            if keys[..at].contains(key) {
-                continue;
-            }
-            packed.push(key.index);
-            packed.extend_from_slice(&u32::try_from(key.text.len()).unwrap_or(u32::MAX).to_le_bytes());
-            packed.extend_from_slice(key.text.as_bytes());
-        }
-        Self(packed.into())
+/// Appends texts with the position of the path that each stands at.
+pub(super) fn pack(out: &mut Vec<u8>, keys: &[Key]) {
+    for key in distinct(keys) {
+        out.push(key.index);
+        out.extend_from_slice(&u32::try_from(key.text.len()).unwrap_or(u32::MAX).to_le_bytes());
+        out.extend_from_slice(key.text.as_bytes());
     }
+}
 
-    /// Each index with its text.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        let mut rest = &*self.0;
-        std::iter::from_fn(move || {
-            let (head, after) = rest.split_first_chunk::<HEAD>()?;
-            let [index, length @ ..] = *head;
-            let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
-            let (text, after) = after.split_at_checked(length)?;
-            rest = after;
-            Some((usize::from(index), text))
-        })
-    }
+/// A text that stands twice in a resource is indexed once.
+fn distinct(keys: &[Key]) -> impl Iterator<Item = &Key> {
+    keys.iter().enumerate().filter(|(at, key)| !keys[..*at].contains(key)).map(|(_, key)| key)
+}
+
+/// Each index with its text.
+pub(super) fn unpack(packed: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut rest = packed;
+    std::iter::from_fn(move || {
+        let (head, after) = rest.split_first_chunk::<HEAD>()?;
+        let [index, length @ ..] = *head;
+        let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+        let (text, after) = after.split_at_checked(length)?;
+        rest = after;
+        Some((usize::from(index), text))
+    })
 }
 
 #[cfg(test)]
@@ -47,10 +45,12 @@ mod tests {
     fn they_come_out_as_they_went_in_and_once() {
         let key = |index, text: &str| Key { index, text: text.into() };
         let keys = [key(0, "a"), key(2, ""), key(2, "é"), key(0, "a"), key(1, "a")];
-        let keys = Keys::of(&keys);
+        let mut packed = Vec::new();
+        pack(&mut packed, &keys);
+        assert_eq!(packed.len(), length(&keys));
         let texts: Vec<(usize, &str)> =
-            keys.iter().map(|(index, text)| (index, std::str::from_utf8(text).unwrap())).collect();
+            unpack(&packed).map(|(index, text)| (index, std::str::from_utf8(text).unwrap())).collect();
         assert_eq!(texts, [(0, "a"), (2, ""), (2, "é"), (1, "a")]);
-        assert_eq!(Keys::of(&[]).iter().count(), 0);
+        assert_eq!(unpack(&[]).count(), 0);
     }
 }

@@ -109,18 +109,18 @@ impl Store {
     pub(crate) fn sort_groups(&mut self, member: Ref, place: impl Fn(&str) -> Option<usize>) {
         let Some(kind) = self.types().of_role(Role::Group) else { return };
         let Some(record) = self.table(member.kind).get(member.slot) else { return };
-        let mut groups = record.member_of.clone();
+        let mut groups = record.member_of().to_vec();
         groups.sort_by_key(|slot| {
             let group = self.table(kind).get(*slot);
             group.and_then(|group| place(&group.id)).unwrap_or(usize::MAX)
         });
         if let Some(record) = self.table_mut(member.kind).get_mut(member.slot) {
-            record.member_of = groups;
+            record.ties_mut().member_of = groups;
         }
     }
 
     fn members_mut(&mut self, group: Ref) -> Option<&mut Members> {
-        self.table_mut(group.kind).get_mut(group.slot)?.members.as_deref_mut()
+        self.table_mut(group.kind).get_mut(group.slot)?.ties.as_mut()?.members.as_mut()
     }
 
     fn name_members(&mut self, group: Ref, names: &Names) {
@@ -148,7 +148,7 @@ impl Store {
             if joined {
                 changed = true;
                 if let Some(record) = self.table_mut(member.kind).get_mut(member.slot) {
-                    record.member_of.push(group.slot);
+                    record.ties_mut().member_of.push(group.slot);
                 }
             }
         }
@@ -174,9 +174,10 @@ impl Store {
         let left = self.members_mut(group).is_some_and(|list| list.remove(member));
         if left
             && let Some(record) = self.table_mut(member.kind).get_mut(member.slot)
-            && let Some(at) = record.member_of.iter().position(|slot| *slot == group.slot)
+            && let Some(ties) = &mut record.ties
+            && let Some(at) = ties.member_of.iter().position(|slot| *slot == group.slot)
         {
-            record.member_of.remove(at);
+            ties.member_of.remove(at);
         }
         left
     }
@@ -184,8 +185,8 @@ impl Store {
     /// Takes a resource out of every group, and every member out of it.
     pub(super) fn unlink(&mut self, at: Ref) {
         let Some(record) = self.table(at.kind).get(at.slot) else { return };
-        let members: Vec<Ref> = record.members.iter().flat_map(|members| members.iter()).collect();
-        let groups = record.member_of.clone();
+        let members: Vec<Ref> = record.members().into_iter().flat_map(Members::iter).collect();
+        let groups = record.member_of().to_vec();
         for member in members {
             self.unlink_one(at, member);
         }
@@ -198,14 +199,14 @@ impl Store {
 
     /// The members of a group.
     pub(crate) fn members_of(&self, group: Ref) -> Option<&Members> {
-        self.table(group.kind).get(group.slot)?.members.as_deref()
+        self.table(group.kind).get(group.slot)?.members()
     }
 
     /// The places of the groups that the resource of an id is a direct member of, in order of creation.
     pub(crate) fn direct_groups(&self, id: &str) -> Vec<u32> {
         let Some(kind) = self.types().of_role(Role::Group) else { return Vec::new() };
         let member = self.find(id).and_then(|at| self.get(at));
-        let slots = member.map(|record| record.member_of.clone()).unwrap_or_default();
+        let slots = member.map(|record| record.member_of().to_vec()).unwrap_or_default();
         let mut groups: Vec<(u64, u32)> =
             slots.into_iter().filter_map(|slot| Some((self.get(Ref { kind, slot })?.order, slot))).collect();
         groups.sort_unstable();
@@ -215,30 +216,28 @@ impl Store {
     /// The groups that somebody is in, each with whether directly, the direct ones first.
     pub(crate) fn groups_of(&self, record: &Record) -> Vec<(u32, bool)> {
         let Some(kind) = self.types().of_role(Role::Group) else { return Vec::new() };
-        let mut groups: Vec<(u32, bool)> = record.member_of.iter().map(|slot| (*slot, true)).collect();
-        let mut known: HashSet<u32> = record.member_of.iter().copied().collect();
+        let mut groups: Vec<(u32, bool)> = record.member_of().iter().map(|slot| (*slot, true)).collect();
+        let mut known: HashSet<u32> = record.member_of().iter().copied().collect();
         let mut at = 0;
         while let Some((slot, _)) = groups.get(at).copied() {
             at += 1;
-            let above =
-                self.table(kind).get(slot).map(|group| group.member_of.as_slice()).unwrap_or_default();
+            let above = self.table(kind).get(slot).map(Record::member_of).unwrap_or_default();
             groups.extend(above.iter().filter(|slot| known.insert(**slot)).map(|slot| (*slot, false)));
         }
         groups
     }
 
     pub(super) fn check_links(&self, at: Ref, record: &Record) -> Result<(), String> {
-        for member in record.members.iter().flat_map(|members| members.iter()) {
+        for member in record.members().into_iter().flat_map(Members::iter) {
             let there = self.get(member).ok_or_else(|| format!("{} has a member that is gone", record.id))?;
-            if there.member_of.iter().filter(|slot| **slot == at.slot).count() != 1 {
+            if there.member_of().iter().filter(|slot| **slot == at.slot).count() != 1 {
                 return Err(format!("{} does not know that it is in {}", there.id, record.id));
             }
         }
         let Some(kind) = self.types().of_role(Role::Group) else { return Ok(()) };
-        for slot in &record.member_of {
+        for slot in record.member_of() {
             let group = self.get(Ref { kind, slot: *slot });
-            let knows =
-                group.and_then(|group| group.members.as_ref()).is_some_and(|members| members.contains(at));
+            let knows = group.and_then(Record::members).is_some_and(|members| members.contains(at));
             if !knows {
                 return Err(format!("{} is in a group that does not know", record.id));
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 
 use super::content::{Content, Secret};
+use super::members::Members;
 use super::{Past, Record, Ref, Store};
 use crate::types::Role;
 
@@ -52,18 +53,18 @@ impl Store {
 
     fn kept(&self, kind: u16, record: &Record) -> Kept {
         let id_of = |at: Ref| self.get(at).map(|record| Arc::clone(&record.id));
-        let groups = self.types.of_role(Role::Group).filter(|_| record.member_of.len() > 1);
-        let above = groups.map(|kind| record.member_of.iter().map(move |slot| Ref { kind, slot: *slot }));
-        let named = record.members.iter().flat_map(|members| {
+        let groups = self.types.of_role(Role::Group).filter(|_| record.member_of().len() > 1);
+        let above = groups.map(|kind| record.member_of().iter().map(move |slot| Ref { kind, slot: *slot }));
+        let named = record.members().into_iter().flat_map(|members| {
             let named = members.iter().filter_map(|at| Some((at, members.name(at)?)));
             named.filter_map(|(at, name)| Some((id_of(at)?, Box::from(name))))
         });
         Kept {
             kind,
-            text: record.document.text().clone(),
+            text: record.document.shared(),
             hidden: record.hidden,
             secret: record.secret.as_deref().copied(),
-            members: record.members.iter().flat_map(|members| members.iter()).filter_map(id_of).collect(),
+            members: record.members().into_iter().flat_map(Members::iter).filter_map(id_of).collect(),
             names: named.collect(),
             member_of: above.into_iter().flatten().filter_map(id_of).collect(),
         }

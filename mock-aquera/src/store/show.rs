@@ -28,19 +28,19 @@ pub(crate) enum MembersShown {
 impl Store {
     /// The representation of a resource, shared with the store where nothing has to be worked out.
     pub(crate) fn shown(&self, at: Ref, record: &Record, members: MembersShown) -> Bytes {
-        if record.members.is_none() && record.member_of.is_empty() {
-            return record.document.text().clone();
+        if record.is_alone() {
+            return record.document.shared();
         }
         let (extras, version) = self.extras(at, record, members);
         if extras.is_empty() && version.is_empty() {
-            return record.document.text().clone();
+            return record.document.shared();
         }
         Bytes::from(record.document.with_extras(&extras, &version))
     }
 
     /// Appends the representation of a resource.
     pub(crate) fn show_into(&self, out: &mut Vec<u8>, at: Ref, record: &Record, members: MembersShown) {
-        if record.members.is_none() && record.member_of.is_empty() {
+        if record.is_alone() {
             out.extend_from_slice(record.document.text());
         } else {
             out.extend_from_slice(&self.shown(at, record, members));
@@ -59,7 +59,7 @@ impl Store {
             ["W/\"1\"", "W/\"2\"", "W/\"3\"", "W/\"4\"", "W/\"5\"", "W/\"6\"", "W/\"7\"", "W/\"8\""];
         let known = usize::try_from(record.version.wrapping_sub(1)).ok().and_then(|at| FIRST.get(at));
         match known {
-            Some(known) if record.member_of.is_empty() => Some(HeaderValue::from_static(known)),
+            Some(known) if record.member_of().is_empty() => Some(HeaderValue::from_static(known)),
             _ => HeaderValue::from_maybe_shared(Bytes::from(self.etag(record))).ok(),
         }
     }
@@ -71,15 +71,15 @@ impl Store {
         let digits = record.version.checked_ilog10().unwrap_or_default() as usize + 1;
         let mut tag = Vec::with_capacity(4 + digits + suffix.len());
         tag.extend_from_slice(b"W/\"");
-        write_number(&mut tag, record.version);
+        write_number(&mut tag, record.version.into());
         tag.extend_from_slice(suffix.as_bytes());
         tag.push(b'"');
         String::from_utf8(tag).unwrap_or_default()
     }
 
     fn types_have_groups(&self, record: &Record) -> bool {
-        record.members.is_none()
-            && !record.member_of.is_empty()
+        record.members().is_none()
+            && !record.member_of().is_empty()
             && self.find(&record.id).is_some_and(|at| self.types().get(at.kind).shows_groups)
     }
 
@@ -113,7 +113,7 @@ impl Store {
     }
 
     fn members_text(&self, record: &Record, shown: MembersShown) -> Vec<u8> {
-        let Some(members) = record.members.as_deref() else { return Vec::new() };
+        let Some(members) = record.members() else { return Vec::new() };
         let limit = match shown {
             MembersShown::Whole => usize::MAX,
             MembersShown::Missing => return Vec::new(),

@@ -7,40 +7,66 @@ use jiff::Timestamp;
 use super::content::Secret;
 use super::document::Document;
 use super::index::Index;
-use super::keys::Keys;
+use super::keys;
 use super::members::Members;
 use super::order::Order;
 
 /// Places in a block of memory, so that growing moves no resource.
 const BLOCK: usize = 1024;
 
-/// One resource.
+/// One resource. All that a read looks at comes first and fits in one line of the cache: of a million resources hardly
+/// any is in there.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Record {
-    pub(crate) id: Arc<str>,
     pub(crate) document: Document,
-    pub(crate) keys: Keys,
-    pub(crate) order: u64,
-    pub(crate) version: u64,
-    pub(crate) created: Timestamp,
-    pub(crate) modified: Timestamp,
+    pub(crate) version: u32,
     /// Whether the account is in use. One that doesn't say is.
     pub(crate) active: bool,
     /// Whether the document has values that are shown only when they are asked for.
     pub(crate) on_request: bool,
     /// Deleted as far as anybody can see.
     pub(crate) hidden: bool,
-    /// The places of the groups that it is a direct member of.
-    pub(crate) member_of: Vec<u32>,
-    /// The members, where it is a group.
-    pub(crate) members: Option<Box<Members>>,
+    pub(super) ties: Option<Box<Ties>>,
+    pub(crate) id: Arc<str>,
+    pub(crate) order: u64,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
     pub(crate) secret: Option<Box<Secret>>,
+}
+
+/// What ties a resource to others.
+#[derive(Debug, Default)]
+pub(super) struct Ties {
+    /// The members, where it is a group.
+    pub(super) members: Option<Members>,
+    /// The places of the groups that it is a direct member of.
+    pub(super) member_of: Vec<u32>,
 }
 
 impl Record {
     /// Whether that is its id. Looked for in its text, which whoever asks reads next anyway; its own is elsewhere.
     pub(crate) fn is_called(&self, id: &str) -> bool {
-        self.id.len() == id.len() && self.document.begins_with_id(id).unwrap_or_else(|| *self.id == *id)
+        self.document.has_id(id).unwrap_or_else(|| *self.id == *id)
+    }
+
+    /// Whether it is no group, and in none.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.ties.as_ref().is_none_or(|ties| ties.members.is_none() && ties.member_of.is_empty())
+    }
+
+    /// The members, where it is a group.
+    pub(crate) fn members(&self) -> Option<&Members> {
+        self.ties.as_ref()?.members.as_ref()
+    }
+
+    /// The places of the groups that it is a direct member of.
+    pub(crate) fn member_of(&self) -> &[u32] {
+        self.ties.as_ref().map_or(&[], |ties| &ties.member_of)
+    }
+
+    pub(super) fn ties_mut(&mut self) -> &mut Ties {
+        self.ties.get_or_insert_default()
     }
 }
 
@@ -92,7 +118,9 @@ impl Table {
             .into_iter()
             .flat_map(move |index| index.candidates(text.as_bytes()))
             .filter_map(move |slot| {
-                self.get(slot).filter(|record| record.keys.iter().any(wanted)).map(|record| (slot, record))
+                self.get(slot)
+                    .filter(|record| keys::unpack(record.document.keys()).any(wanted))
+                    .map(|record| (slot, record))
             })
     }
 
@@ -113,7 +141,7 @@ impl Table {
             u32::try_from(full + within).unwrap_or(u32::MAX)
         };
         record.order = self.order.push(slot);
-        self.index(slot, &record.keys);
+        self.index(slot, record.document.keys());
         let at = slot as usize;
         if let Some(place) = self.blocks.get_mut(at / BLOCK).and_then(|block| block.get_mut(at % BLOCK)) {
             *place = Some(record);
@@ -126,7 +154,7 @@ impl Table {
         let record = self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)?.take()?;
         self.free.push(slot);
         self.order.remove(record.order);
-        self.unindex(slot, &record.keys);
+        self.unindex(slot, record.document.keys());
         Some(record)
     }
 
@@ -139,30 +167,26 @@ impl Table {
         Some(id)
     }
 
-    /// Gives a resource other indexed texts.
-    pub(crate) fn reindex(&mut self, slot: u32, keys: Keys) {
+    /// Gives a resource another document, which may have other indexed texts.
+    pub(crate) fn rewrite(&mut self, slot: u32, document: Document) {
         let Some(record) = self.get_mut(slot) else { return };
-        if record.keys == keys {
-            return;
-        }
-        let before = std::mem::take(&mut record.keys);
-        self.unindex(slot, &before);
-        self.index(slot, &keys);
-        if let Some(record) = self.get_mut(slot) {
-            record.keys = keys;
+        let before = std::mem::replace(&mut record.document, document.clone());
+        if before.keys() != document.keys() {
+            self.unindex(slot, before.keys());
+            self.index(slot, document.keys());
         }
     }
 
-    fn index(&mut self, slot: u32, keys: &Keys) {
-        for (index, text) in keys.iter() {
+    fn index(&mut self, slot: u32, keys: &[u8]) {
+        for (index, text) in keys::unpack(keys) {
             if let Some(index) = self.indexes.get_mut(index) {
                 index.insert(text, slot);
             }
         }
     }
 
-    fn unindex(&mut self, slot: u32, keys: &Keys) {
-        for (index, text) in keys.iter() {
+    fn unindex(&mut self, slot: u32, keys: &[u8]) {
+        for (index, text) in keys::unpack(keys) {
             if let Some(index) = self.indexes.get_mut(index) {
                 index.remove(text, slot);
             }
@@ -173,7 +197,7 @@ impl Table {
         let (mut visible, mut keys) = (0, vec![0; self.indexes.len()]);
         for (slot, record) in self.records() {
             visible += usize::from(!record.hidden);
-            for (index, text) in record.keys.iter() {
+            for (index, text) in keys::unpack(record.document.keys()) {
                 keys[index] += 1;
                 let text = String::from_utf8_lossy(text);
                 if !self.having(index, &text).any(|(other, _)| other == slot) {
@@ -198,5 +222,18 @@ impl Table {
             Some((index, keys)) => Err(format!("an index of {} entries for {keys} texts", index.len())),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::*;
+
+    #[test]
+    fn what_a_read_looks_at_is_in_the_first_line_of_a_record() {
+        assert_eq!(size_of::<Option<Record>>(), 128);
+        assert!(offset_of!(Record, ties) + size_of::<usize>() <= 64);
     }
 }

@@ -3,24 +3,70 @@
 use crate::accept::write_text;
 use crate::schema::{Attribute, AttributeType, Mutability, Returned, Schema};
 
-/// How many places the table of names has; a power of two.
-const PLACES: usize = 64;
-
 /// The attributes that may stand in one object.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     pub(super) nodes: Vec<Node>,
-    /// The attributes by what is quickly seen of their names, exactly spelled.
-    places: Vec<Vec<u16>>,
+    names: Names,
+}
+
+/// The names of attributes, exactly spelled, in one piece of memory: a name is mostly found at the first look.
+#[derive(Debug, Default)]
+struct Names {
+    /// A power of two, at most half of them taken; none where there are no attributes.
+    places: Vec<Name>,
+}
+
+/// How long a name may be that is found quickly. Those of RFC 7643 have up to 17 bytes.
+const NAME: usize = 29;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Name {
+    bytes: [u8; NAME],
+    /// 0 where the place is free.
+    length: u8,
+    node: u16,
+}
+
+impl Names {
+    fn of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> Self {
+        if names.len() == 0 {
+            return Self::default();
+        }
+        let mut places = vec![Name::default(); (names.len() * 2).next_power_of_two()];
+        for (node, name) in (0..).zip(names) {
+            let mut bytes = [0; NAME];
+            let Some(room) = bytes.get_mut(..name.len()).filter(|room| !room.is_empty()) else { continue };
+            room.copy_from_slice(name.as_bytes());
+            let mask = places.len() - 1;
+            let mut at = quick(name.as_bytes()) & mask;
+            while places[at].length > 0 {
+                at = (at + 1) & mask;
+            }
+            places[at] = Name { bytes, length: u8::try_from(name.len()).unwrap_or(u8::MAX), node };
+        }
+        Self { places }
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        let mask = self.places.len().checked_sub(1)?;
+        let name = name.as_bytes();
+        let mut at = quick(name) & mask;
+        loop {
+            let there = self.places.get(at).filter(|there| there.length > 0)?;
+            if usize::from(there.length) == name.len() && there.bytes.starts_with(name) {
+                return Some(usize::from(there.node));
+            }
+            at = (at + 1) & mask;
+        }
+    }
 }
 
 /// Tells most names of a schema apart by their length and ends.
-fn place(name: &str) -> usize {
-    let bytes = name.as_bytes();
-    let at = |at: usize| bytes.get(at).copied().map_or(0, usize::from);
-    let last = at(bytes.len().saturating_sub(1));
-    (bytes.len().wrapping_mul(7) ^ at(0).wrapping_mul(3) ^ last.wrapping_mul(5) ^ at(bytes.len() / 2))
-        % PLACES
+fn quick(name: &[u8]) -> usize {
+    let at = |at: usize| name.get(at).copied().map_or(0, usize::from);
+    let last = at(name.len().saturating_sub(1));
+    name.len().wrapping_mul(7) ^ at(0).wrapping_mul(3) ^ last.wrapping_mul(5) ^ at(name.len() / 2)
 }
 
 /// One attribute.
@@ -91,20 +137,13 @@ impl Members {
                 node
             })
             .collect();
-        let mut places = vec![Vec::new(); if nodes.is_empty() { 0 } else { PLACES }];
-        for (at, node) in nodes.iter().enumerate() {
-            places[place(node.attribute.name.as_str())].push(u16::try_from(at).unwrap_or(u16::MAX));
-        }
-        Self { nodes, places }
+        let names = Names::of(nodes.iter().map(|node| node.attribute.name.as_str()));
+        Self { nodes, names }
     }
 
     /// The position of an attribute; its exact spelling is the quick case.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
-        let near = self.places.get(place(name))?;
-        let exact = near
-            .iter()
-            .map(|at| usize::from(*at))
-            .find(|at| self.nodes.get(*at).is_some_and(|node| node.attribute.name.as_str() == name));
+        let exact = self.names.find(name);
         exact.or_else(|| self.nodes.iter().position(|node| node.attribute.name == *name))
     }
 }

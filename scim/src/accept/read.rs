@@ -254,7 +254,8 @@ impl<'r> Pass<'r> {
         true
     }
 
-    fn text(&mut self, node: &Node, text: &str) {
+    fn text(&mut self, node: &Node, given: Text<'_>) {
+        let text = given.text;
         let fits = match node.attribute.kind {
             AttributeType::String | AttributeType::Reference => true,
             AttributeType::DateTime => instant(text).is_some(),
@@ -274,7 +275,7 @@ impl<'r> Pass<'r> {
         if let Some(watched) = node.watched {
             self.out.watched.push((watched, text.to_owned()));
         }
-        write_text(&mut self.out.members, text);
+        given.write(&mut self.out.members);
     }
 
     fn text_as_boolean(&mut self, node: &Node, text: &str) {
@@ -378,11 +379,36 @@ impl<'de> DeserializeSeed<'de> for Whole {
     }
 }
 
+/// The text of a JSON string.
+#[derive(Clone, Copy)]
+struct Text<'t> {
+    text: &'t str,
+    /// Whether it stands like this in the JSON: nothing in it is escaped.
+    is_plain: bool,
+}
+
+impl Text<'_> {
+    fn write(self, out: &mut Vec<u8>) {
+        if self.is_plain {
+            out.reserve(self.text.len() + 2);
+            out.push(b'"');
+            out.extend_from_slice(self.text.as_bytes());
+            out.push(b'"');
+        } else {
+            write_text(out, self.text);
+        }
+    }
+}
+
 /// The visitors take every kind of JSON value and note what does not fit: only bad syntax is an error to serde.
 macro_rules! scalars {
     ($value:ty, $text:expr, $flag:expr, $number:expr, $null:expr) => {
         fn visit_str<E>(self, text: &str) -> Result<$value, E> {
-            Ok($text(self, text))
+            Ok($text(self, Text { text, is_plain: false }))
+        }
+
+        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<$value, E> {
+            Ok($text(self, Text { text, is_plain: true }))
         }
 
         fn visit_bool<E>(self, flag: bool) -> Result<$value, E> {
@@ -524,19 +550,62 @@ impl<'de> Visitor<'de> for Listed<'_, '_> {
     );
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(urn) = seq.next_element::<Value>()? {
-            let pass = &mut *self.0;
-            let Some(urn) = urn.as_str() else {
-                pass.problem(ProblemKind::Type("an array of texts"));
-                continue;
-            };
-            let core = urn.eq_ignore_ascii_case(&pass.reader.core);
-            let known = core || pass.reader.extensions.iter().any(|e| e.urn.eq_ignore_ascii_case(urn));
-            if !known && pass.options.refuse_unknown {
-                pass.problem(ProblemKind::Foreign(urn.to_owned()));
-            }
-            pass.lists_core = Some(pass.lists_core == Some(true) || core);
+        while seq.next_element_seed(Urn(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        self.wrong();
+        Ok(())
+    }
+}
+
+/// One of the `schemas`.
+struct Urn<'p, 'r>(&'p mut Pass<'r>);
+
+impl<'de> DeserializeSeed<'de> for Urn<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Urn<'_, '_> {
+    fn wrong(self) {
+        self.0.problem(ProblemKind::Type("an array of texts"));
+    }
+
+    fn listed(self, urn: &str) {
+        let pass = self.0;
+        let core = urn.eq_ignore_ascii_case(&pass.reader.core);
+        let known = core || pass.reader.extensions.iter().any(|e| e.urn.eq_ignore_ascii_case(urn));
+        if !known && pass.options.refuse_unknown {
+            pass.problem(ProblemKind::Foreign(urn.to_owned()));
         }
+        pass.lists_core = Some(pass.lists_core == Some(true) || core);
+    }
+}
+
+impl<'de> Visitor<'de> for Urn<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a schema URN")
+    }
+
+    scalars!(
+        (),
+        |this: Self, urn: Text<'_>| this.listed(urn.text),
+        |this: Self, _| this.wrong(),
+        |this: Self, _| this.wrong(),
+        |this: Self| this.wrong()
+    );
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        self.wrong();
         Ok(())
     }
 

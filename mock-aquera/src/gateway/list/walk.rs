@@ -68,7 +68,7 @@ impl<'l> Walk<'l> {
         if self.computed {
             store.shown(Ref { kind: self.kind_at, slot }, record, MembersShown::Whole)
         } else {
-            record.document.text().clone()
+            record.document.shared()
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-use super::{Members, Node, Pass, Step, expected};
+use super::{Members, Node, Pass, Step, Text, expected};
 use crate::schema::AttributeType;
 use crate::validate::ProblemKind;
 
@@ -88,7 +88,7 @@ impl<'de> Visitor<'de> for Of<'_, '_> {
 
     scalars!(
         (),
-        |this: Self, text| this.scalar(|pass, node| pass.text(node, text)),
+        |this: Self, text: Text<'_>| this.scalar(|pass, node| pass.text(node, text)),
         |this: Self, flag| this.scalar(|pass, node| pass.flag(node, flag)),
         |this: Self, number| this.scalar(|pass, node| pass.number(node, &number)),
         |_| ()
@@ -168,7 +168,7 @@ impl<'de> Visitor<'de> for One<'_, '_> {
 
     scalars!(
         (),
-        |this: Self, text| this.scalar(|pass, node| pass.text(node, text)),
+        |this: Self, text: Text<'_>| this.scalar(|pass, node| pass.text(node, text)),
         |this: Self, flag| this.scalar(|pass, node| pass.flag(node, flag)),
         |this: Self, number| this.scalar(|pass, node| pass.number(node, &number)),
         |_| ()
