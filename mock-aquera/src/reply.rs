@@ -71,11 +71,6 @@ impl Reply {
         self
     }
 
-    pub(crate) fn changed(mut self, change: StateChange) -> Self {
-        self.changes.push(change);
-        self
-    }
-
     /// Adds a header. A value that no header can hold is left out.
     pub(crate) fn header(self, name: HeaderName, value: &str) -> Self {
         match HeaderValue::from_str(value) {

@@ -264,7 +264,6 @@ pub(crate) struct Front {
 
 impl Front {
     fn scim(&self, name: &str, path_at: usize, request: Request<Coming>, wire: &Wire) -> Answer {
-        let mut request = request;
         if let Some(application) = self.server.application(name) {
             // A request without a body is there whole.
             if request.body().is_end_stream()
@@ -272,10 +271,9 @@ impl Front {
             {
                 return Answer::Now(respond(served, wire));
             }
-            request = match Gathering::of(application, path_at, request, wire) {
-                Ok(gathering) => return Answer::later(gathering),
-                Err(request) => request,
-            };
+            if let Some(length) = Gathering::length(&application, request.body()) {
+                return Answer::later(Gathering::new(application, path_at, request, length, wire));
+            }
         }
         let (server, name, wire) = (Arc::clone(&self.server), name.to_owned(), wire.clone());
         Answer::later(async move { respond(server.scim(&name, path_at, request).await, &wire) })

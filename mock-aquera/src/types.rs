@@ -72,7 +72,8 @@ impl Watched {
 
 /// The text without case.
 pub(crate) fn caseless(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+    // Counting looks at many bytes at once, a search for the first one doesn't.
+    if text.bytes().filter(|byte| !byte.is_ascii() || byte.is_ascii_uppercase()).count() == 0 {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(text.to_lowercase())

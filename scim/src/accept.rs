@@ -90,6 +90,17 @@ impl Reader {
         }
     }
 
+    /// The position of an extension; its exact spelling is the quick case.
+    fn extension(&self, urn: &str) -> Option<usize> {
+        let exact = self.extensions.iter().position(|extension| *extension.urn == *urn);
+        exact.or_else(|| self.extensions.iter().position(|extension| extension.urn.eq_ignore_ascii_case(urn)))
+    }
+
+    /// Whether it is the URN of the schema that every resource has.
+    fn is_core(&self, urn: &str) -> bool {
+        *self.core == *urn || self.core.eq_ignore_ascii_case(urn)
+    }
+
     /// Reads a body.
     ///
     /// # Errors

@@ -106,27 +106,24 @@ fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)>
 
 /// A value of a query as it was meant: `+` is a space, and what isn't UTF-8 is replaced.
 pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
-    let mut rest = text.as_bytes();
-    let Some(first) = memchr::memchr2(b'%', b'+', rest) else { return Cow::Borrowed(text) };
-    let mut out = Vec::with_capacity(rest.len());
-    let mut next = Some(first);
-    while let Some(at) = next {
-        let (plain, coded) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        rest = match coded {
+    let bytes = text.as_bytes();
+    let Some(first) = memchr::memchr2(b'%', b'+', bytes) else { return Cow::Borrowed(text) };
+    let (plain, mut rest) = bytes.split_at(first);
+    let mut out = Vec::with_capacity(bytes.len());
+    out.extend_from_slice(plain);
+    // Byte by byte from here: where one is encoded, the next one is not far.
+    loop {
+        let (byte, after) = match rest {
+            [] => break,
             [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                out.push(digit(*high) << 4 | digit(*low));
-                after
+                (digit(*high) << 4 | digit(*low), after)
             }
-            [other, after @ ..] => {
-                out.push(if *other == b'+' { b' ' } else { *other });
-                after
-            }
-            [] => &[],
+            [b'+', after @ ..] => (b' ', after),
+            [other, after @ ..] => (*other, after),
         };
-        next = memchr::memchr2(b'%', b'+', rest);
+        out.push(byte);
+        rest = after;
     }
-    out.extend_from_slice(rest);
     Cow::Owned(
         String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
     )

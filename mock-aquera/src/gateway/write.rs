@@ -89,7 +89,9 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         reply.headers.insert(header::LOCATION, location);
     }
     note_boolean(&mut reply, string_boolean);
-    Ok(reply.became(downstream).changed(change))
+    reply.downstream = downstream;
+    reply.changes.push(change);
+    Ok(reply)
 }
 
 /// The id of a resource that is about to be made.
@@ -152,7 +154,8 @@ pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, R
     }
     let mut reply = Reply::scim(StatusCode::OK, represent(scene, &store, at, record)?);
     tag(scene, &store, record, &mut reply);
-    Ok(reply.became(downstream))
+    reply.downstream = downstream;
+    Ok(reply)
 }
 
 /// The representation that a request asks for.

@@ -108,14 +108,14 @@ fn decoded(text: &str) -> Cow<'_, str> {
     if text.contains('%') { percent_decode_str(text).decode_utf8_lossy() } else { Cow::from(text) }
 }
 
-/// Whether a letter is percent-encoded, which no client does without a reason.
+/// Whether a letter may be percent-encoded, which no client does without a reason.
 fn encodes_letters(text: &str) -> bool {
     let bytes = text.as_bytes();
-    memchr::memchr_iter(b'%', bytes).any(|at| {
-        bytes
-            .get(at + 1..at + 3)
-            .and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok())
-            .is_some_and(|code| code.is_ascii_alphabetic())
+    memchr::memchr_iter(b'%', bytes).any(|at| match bytes.get(at + 1..at + 3) {
+        // From `@` to DEL they are letters but for some; of those only `@` is often encoded.
+        Some([b'4', b'0']) => false,
+        Some([high, low]) => matches!(high, b'4'..=b'7') && low.is_ascii_hexdigit(),
+        _ => false,
     })
 }
 

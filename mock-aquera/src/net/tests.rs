@@ -206,13 +206,16 @@ async fn a_connection_that_is_not_to_be_kept_ends_after_the_reply() {
 #[tokio::test]
 async fn a_panic_in_a_handler_ends_its_connection_alone() {
     let server = start();
-    let (mut unlucky, mut other) = (Client::connect(&server).await, Client::connect(&server).await);
-    other.get("/").await;
-    assert_eq!(other.reply().await.1, BODY);
-    unlucky.get("/panic").await;
-    assert_eq!(unlucky.rest().await.0, "");
-    other.get("/").await;
-    assert_eq!(other.reply().await.1, BODY);
+    let mut other = Client::connect(&server).await;
+    for path in ["/panic", "/panic-now"] {
+        let mut unlucky = Client::connect(&server).await;
+        other.get("/").await;
+        assert_eq!(other.reply().await.1, BODY);
+        unlucky.get(path).await;
+        assert_eq!(unlucky.rest().await.0, "", "{path}");
+        other.get("/now").await;
+        assert_eq!(other.reply().await.1, BODY);
+    }
 }
 
 #[tokio::test]

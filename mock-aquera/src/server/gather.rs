@@ -23,6 +23,7 @@ pub(super) struct Gathering {
     state: State,
 }
 
+#[expect(clippy::large_enum_variant, reason = "it begins as the large one, and is boxed as a whole")]
 enum State {
     Body {
         request: Request<Coming>,
@@ -37,21 +38,20 @@ enum State {
 }
 
 impl Gathering {
-    /// The request is given back where its body doesn't say its length, or says one that is not read.
-    pub(super) fn of(
+    /// How much is to be gathered; nothing where a body doesn't say its length, or says one that is not read.
+    pub(super) fn length(application: &Application, body: &Coming) -> Option<u64> {
+        body.size_hint().exact().filter(|length| *length <= application.body_limit() as u64)
+    }
+
+    pub(super) fn new(
         application: Application,
         path_at: usize,
         request: Request<Coming>,
+        length: u64,
         wire: &Wire,
-    ) -> Result<Self, Request<Coming>> {
-        let most = application.body_limit() as u64;
-        match request.body().size_hint().exact().filter(|length| *length <= most) {
-            Some(left) => {
-                let state = State::Body { request, left, pieces: BytesMut::new() };
-                Ok(Self { application, wire: wire.clone(), path_at, state })
-            }
-            None => Err(request),
-        }
+    ) -> Self {
+        let state = State::Body { request, left: length, pieces: BytesMut::new() };
+        Self { application, wire: wire.clone(), path_at, state }
     }
 }
 

@@ -170,10 +170,11 @@ impl Table {
     /// Gives a resource another document, which may have other indexed texts.
     pub(crate) fn rewrite(&mut self, slot: u32, document: Document) {
         let Some(record) = self.get_mut(slot) else { return };
-        let before = std::mem::replace(&mut record.document, document.clone());
-        if before.keys() != document.keys() {
+        let after = document.clone();
+        let before = std::mem::replace(&mut record.document, document);
+        if before.keys() != after.keys() {
             self.unindex(slot, before.keys());
-            self.index(slot, document.keys());
+            self.index(slot, after.keys());
         }
     }
 

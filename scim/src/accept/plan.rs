@@ -8,6 +8,8 @@ use crate::schema::{Attribute, AttributeType, Mutability, Returned, Schema};
 pub(super) struct Members {
     pub(super) nodes: Vec<Node>,
     names: Names,
+    /// The positions of those that an object has to have.
+    pub(super) required: Vec<usize>,
 }
 
 /// The names of attributes, exactly spelled, in one piece of memory: a name is mostly found at the first look.
@@ -138,13 +140,20 @@ impl Members {
             })
             .collect();
         let names = Names::of(nodes.iter().map(|node| node.attribute.name.as_str()));
-        Self { nodes, names }
+        let is_required =
+            |node: &Node| node.attribute.required && !node.read_only && node.role != Role::Schemas;
+        let required = (0..).zip(&nodes).filter(|(_, node)| is_required(node)).map(|(at, _)| at).collect();
+        Self { nodes, names, required }
     }
 
-    /// The position of an attribute; its exact spelling is the quick case.
+    /// The position of an attribute; its exact spelling is the quick case. No name has a colon (RFC 7643 §2.1), but
+    /// every URN has.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         let exact = self.names.find(name);
-        exact.or_else(|| self.nodes.iter().position(|node| node.attribute.name == *name))
+        exact.or_else(|| {
+            let is_name = !name.contains(':');
+            is_name.then(|| self.nodes.iter().position(|node| node.attribute.name == *name))?
+        })
     }
 }
 

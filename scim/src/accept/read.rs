@@ -75,14 +75,14 @@ struct Pass<'r> {
 /// Which attributes of an object were given.
 #[derive(Default)]
 struct Seen {
-    first: u128,
+    first: u64,
     more: Vec<usize>,
 }
 
 impl Seen {
     /// Whether it was there already.
     fn insert(&mut self, at: usize) -> bool {
-        if at < 128 {
+        if at < 64 {
             let bit = 1 << at;
             let before = self.first & bit != 0;
             self.first |= bit;
@@ -94,14 +94,14 @@ impl Seen {
     }
 
     fn remove(&mut self, at: usize) {
-        if at < 128 {
+        if at < 64 {
             self.first &= !(1 << at);
         }
         self.more.retain(|other| *other != at);
     }
 
     fn has(&self, at: usize) -> bool {
-        if at < 128 { self.first & (1 << at) != 0 } else { self.more.contains(&at) }
+        if at < 64 { self.first & (1 << at) != 0 } else { self.more.contains(&at) }
     }
 }
 
@@ -150,12 +150,9 @@ impl<'r> Pass<'r> {
 
     /// Notes which required attributes of an object are missing.
     fn require(&mut self, members: &Members, seen: &Seen) {
-        for (at, node) in members.nodes.iter().enumerate() {
-            let required = node.attribute.required && !node.read_only && node.role != Role::Schemas;
-            if required && !seen.has(at) {
-                let place = self.place(Some(node.attribute.name.as_str()));
-                self.problems.push(Problem { place, kind: ProblemKind::Missing });
-            }
+        for at in members.required.iter().filter(|at| !seen.has(**at)) {
+            let place = self.place(Some(members.nodes[*at].attribute.name.as_str()));
+            self.problems.push(Problem { place, kind: ProblemKind::Missing });
         }
     }
 
@@ -477,9 +474,7 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
         while let Some(key) = map.next_key_seed(Key)? {
             if let Some(at) = reader.top.find(&key) {
                 pass.member(&reader.top, at, &mut seen, &mut map)?;
-            } else if let Some(at) =
-                reader.extensions.iter().position(|extension| extension.urn.eq_ignore_ascii_case(&key))
-            {
+            } else if let Some(at) = reader.extension(&key) {
                 let extension = &reader.extensions[at];
                 if pass.given.contains(&at) {
                     return Err(A::Error::custom(format_args!("{} is given twice", extension.urn)));
@@ -579,9 +574,8 @@ impl Urn<'_, '_> {
 
     fn listed(self, urn: &str) {
         let pass = self.0;
-        let core = urn.eq_ignore_ascii_case(&pass.reader.core);
-        let known = core || pass.reader.extensions.iter().any(|e| e.urn.eq_ignore_ascii_case(urn));
-        if !known && pass.options.refuse_unknown {
+        let core = pass.reader.is_core(urn);
+        if pass.options.refuse_unknown && !core && pass.reader.extension(urn).is_none() {
             pass.problem(ProblemKind::Foreign(urn.to_owned()));
         }
         pass.lists_core = Some(pass.lists_core == Some(true) || core);

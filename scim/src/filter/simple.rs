@@ -14,27 +14,36 @@ use std::borrow::Cow;
 /// assert_eq!(simple_eq(r#"userName eq "mara" and active eq true"#), None);
 /// ```
 pub fn simple_eq(text: &str) -> Option<(&str, Cow<'_, str>)> {
-    let (attr, rest) = text.split_at(text.find(' ')?);
+    let (attr, rest) = text.split_at(text.bytes().position(|byte| byte == b' ')?);
     if !is_path(attr) {
         return None;
     }
-    let rest = rest.trim_start_matches(' ');
+    let rest = without_spaces(rest);
     let (operator, rest) = rest.split_at_checked(2)?;
-    let quoted = rest.trim_start_matches(' ');
+    let quoted = without_spaces(rest);
     if !operator.eq_ignore_ascii_case("eq") || quoted.len() == rest.len() {
         return None;
     }
     let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.bytes().any(|b| matches!(b, b'"' | b'\\') || b < 0x20) {
+    // Counting looks at many bytes at once, a search for the first one doesn't.
+    if inner.bytes().filter(|b| matches!(b, b'"' | b'\\') || *b < 0x20).count() == 0 {
         return Some((attr, Cow::Borrowed(inner)));
     }
     // A JSON string and nothing after it: an inner quote that is not escaped fails here.
     serde_json::from_str::<String>(quoted).ok().map(|value| (attr, Cow::Owned(value)))
 }
 
+fn without_spaces(text: &str) -> &str {
+    let mut text = text;
+    while let Some(rest) = text.strip_prefix(' ') {
+        text = rest;
+    }
+    text
+}
+
 fn is_path(text: &str) -> bool {
-    match text.split_once('.') {
-        Some((name, sub)) => is_name(name) && is_name(sub),
+    match text.bytes().position(|byte| byte == b'.') {
+        Some(dot) => is_name(&text[..dot]) && is_name(&text[dot + 1..]),
         None => is_name(text),
     }
 }

@@ -80,8 +80,10 @@ async fn streams_share_a_connection() {
     handler.arrived.notified().await;
     assert_eq!(client.get("/").await, whole());
     assert_eq!(client.ask(Method::HEAD, "/").await, Got::Whole(String::new()));
-    assert_eq!(client.get("/panic").await, Got::Nothing);
-    assert_eq!(client.get("/").await, whole(), "a panic ends its stream alone");
+    for path in ["/panic", "/panic-now"] {
+        assert_eq!(client.get(path).await, Got::Nothing);
+        assert_eq!(client.get("/now").await, whole(), "a panic ends its stream alone");
+    }
 
     // Stopping waits for the stream that is open.
     let stopping = tokio::spawn(server.stop());
