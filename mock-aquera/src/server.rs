@@ -27,7 +27,7 @@ use crate::lock;
 use crate::net::{Answer, Handler, ReplyBody, Wire};
 use crate::problem::Problem;
 use crate::profile::Profile;
-use crate::reply::Reply;
+use crate::reply::{Reply, spare};
 use crate::types::Types;
 pub(crate) use admin::AdminFront;
 use gather::Gathering;
@@ -263,12 +263,13 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    fn scim(&self, name: &str, path_at: usize, request: Request<Coming>, wire: &Wire) -> Answer {
+    fn scim(&self, name: &str, path_at: usize, mut request: Request<Coming>, wire: &Wire) -> Answer {
         if let Some(application) = self.server.application(name) {
             // A request without a body is there whole.
             if request.body().is_end_stream()
                 && let Some(served) = application.answer_now(Head::from(&request), path_at, &Bytes::new())
             {
+                spare::give(std::mem::take(request.headers_mut()));
                 return Answer::Now(respond(served, wire));
             }
             if let Some(length) = Gathering::length(&application, request.body()) {

@@ -14,6 +14,7 @@ use super::{MAX_TRUSTED, respond, unreadable};
 use crate::application::{Application, Head, Incoming, Served};
 use crate::net::{ReplyBody, Wire};
 use crate::problem::Problem;
+use crate::reply::spare;
 
 /// Waits for a body that says its length, and answers.
 pub(super) struct Gathering {
@@ -65,6 +66,7 @@ impl Future for Gathering {
             if let Ok(body) = &body
                 && let Some(served) = this.application.answer_now(Head::from(&*request), this.path_at, body)
             {
+                spare::give(std::mem::take(request.headers_mut()));
                 return Poll::Ready(respond(served, &this.wire));
             }
             if let State::Body { request, .. } = std::mem::replace(&mut this.state, State::Over) {
