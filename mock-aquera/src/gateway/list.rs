@@ -6,7 +6,7 @@
 mod walk;
 
 use std::cmp::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -123,7 +123,7 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
             let at = Ref { kind: kind_at, slot };
             let record = store.get(at).filter(|record| !record.on_request)?;
             let mut body = Vec::with_capacity(ENVELOPE + record.document.text().len());
-            head(&mut body, Some(1), Some(1), Some(1), b"");
+            body.extend_from_slice(&HEAD_OF_ONE);
             store.show_into(&mut body, at, record, settings.members_in_lists());
             body
         }
@@ -521,6 +521,13 @@ fn projections(asked: &Query, kinds: &[&Kind]) -> Result<Option<Vec<Projection>>
     }
     kinds.iter().map(|kind| super::projection(asked, kind)).collect::<Result<Vec<_>, _>>().map(Some)
 }
+
+/// What stands in front of the only resource that is found.
+static HEAD_OF_ONE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut out = Vec::new();
+    head(&mut out, Some(1), Some(1), Some(1), b"");
+    out
+});
 
 /// Begins a list response, up to the opened list of resources.
 fn head(

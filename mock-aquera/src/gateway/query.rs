@@ -108,22 +108,21 @@ fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)>
 pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let Some(first) = memchr::memchr2(b'%', b'+', bytes) else { return Cow::Borrowed(text) };
-    let (plain, mut rest) = bytes.split_at(first);
-    let mut out = Vec::with_capacity(bytes.len());
-    out.extend_from_slice(plain);
-    // Byte by byte from here: where one is encoded, the next one is not far.
-    loop {
-        let (byte, after) = match rest {
-            [] => break,
-            [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                (digit(*high) << 4 | digit(*low), after)
+    let mut out = bytes.to_vec();
+    let (mut from, mut to) = (first, first);
+    while let Some(byte) = out.get(from).copied() {
+        let (byte, length) = match (byte, out.get(from + 1..from + 3)) {
+            (b'%', Some([high, low])) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                (digit(*high) << 4 | digit(*low), 3)
             }
-            [b'+', after @ ..] => (b' ', after),
-            [other, after @ ..] => (*other, after),
+            (b'+', _) => (b' ', 1),
+            _ => (byte, 1),
         };
-        out.push(byte);
-        rest = after;
+        out[to] = byte;
+        to += 1;
+        from += length;
     }
+    out.truncate(to);
     Cow::Owned(
         String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
     )
