@@ -74,16 +74,25 @@ impl Downstreams {
         match self {
             Self::None => Vec::new(),
             Self::Few { operations, target, accepted } => {
-                let one = |operation: &DownstreamOperation| Downstream {
-                    operation: *operation,
-                    target: target.as_ref().map(|target| target.as_str().to_owned()),
-                    accepted: *accepted,
-                };
-                operations.iter().map(one).collect()
+                told(operations, target.as_ref().map(TargetId::as_str), *accepted)
             }
             Self::Many(list) => list.clone(),
         }
     }
+}
+
+/// Operations on one account, one by one, as they are told.
+pub(crate) fn told(
+    operations: &[DownstreamOperation],
+    target: Option<&str>,
+    accepted: bool,
+) -> Vec<Downstream> {
+    let one = |operation: &DownstreamOperation| Downstream {
+        operation: *operation,
+        target: target.map(str::to_owned),
+        accepted,
+    };
+    operations.iter().map(one).collect()
 }
 
 /// What a write would change in an account.

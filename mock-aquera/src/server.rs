@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Bytes, HttpBody as _};
 use axum::http::Method;
-use bytes::BytesMut;
 use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -39,9 +38,6 @@ const MAX_TOKEN_REQUEST: usize = 64 * 1024;
 
 /// The largest body of a request that is refused anyway, in bytes, for which its connection goes on.
 const MAX_UNREAD: usize = 64 * 1024;
-
-/// How much room a body is given before it is there, in bytes: what a client announces costs nothing.
-const MAX_TRUSTED: usize = 1024 * 1024;
 
 /// What the applications that nobody configured have in common.
 #[derive(Debug, Clone)]
@@ -371,32 +367,9 @@ async fn unread(reply: Reply, body: Coming) -> Served {
     }
 }
 
-async fn read(mut body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {
+async fn read(body: Coming, what: &'static str, most: usize) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > most as u64 {
         return Err(Problem::TooLarge { what, most });
-    }
-    if let Some(length) = body.size_hint().exact().filter(|length| *length <= most as u64) {
-        // Mostly the whole body is there already, in one piece.
-        match body.frame().await {
-            None => return Ok(Bytes::new()),
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(first) if first.len() as u64 == length => return Ok(first),
-                Ok(first) => {
-                    let mut whole =
-                        BytesMut::with_capacity(usize::try_from(length).unwrap_or(most).min(MAX_TRUSTED));
-                    whole.extend_from_slice(&first);
-                    while let Some(frame) = body.frame().await {
-                        let frame = frame.map_err(|error| unreadable(&error))?;
-                        if let Ok(data) = frame.into_data() {
-                            whole.extend_from_slice(&data);
-                        }
-                    }
-                    return Ok(whole.freeze());
-                }
-                Err(_) => return Ok(Bytes::new()),
-            },
-            Some(Err(error)) => return Err(unreadable(&error)),
-        }
     }
     match Limited::new(body, most).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),

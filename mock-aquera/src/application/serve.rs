@@ -173,30 +173,27 @@ impl Application {
         let Access::Granted(principal) = settings.gatekeeper.check(head.headers, now) else {
             return None;
         };
+        let taken = Taken { settings: &settings, head, body, now };
         let reply = if let Some(problem) = head_problem(&settings, head, &glance) {
             Reply::from(problem)
         } else {
-            let scene = self.scene(&settings, head, path_at, &glance, body, now, principal.me);
+            let scene = self.scene(&taken, path_at, &glance, principal.me);
             match gateway::handle(&scene) {
                 Step::Done(reply) => reply,
                 Step::Aside(_) => return None,
             }
         };
-        let taken = Taken { settings: &settings, head, body, now };
         Some(self.leave(&taken, reply, &Verdict::default(), None))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that a scene is made of")]
     fn scene<'a>(
         &'a self,
-        settings: &'a Arc<Settings>,
-        head: Head<'a>,
+        taken: &Taken<'a>,
         path_at: usize,
         glance: &Glance,
-        body: &'a Bytes,
-        now: Timestamp,
         me: Option<Arc<str>>,
     ) -> Scene<'a> {
+        let Taken { settings, head, body, now } = *taken;
         Scene {
             settings,
             store: &self.0.store,
@@ -269,28 +266,17 @@ impl Application {
         let glance = Glance::at(head.headers);
         let empty = Bytes::new();
         let body = incoming.body.as_ref().unwrap_or(&empty);
+        let taken = Taken { settings: &settings, head, body, now };
 
         let access = Self::access(&settings, head, path, now);
         let Access::Granted(principal) = access else {
             let reply = unauthorized(&settings.gatekeeper, &access);
-            return self.leave(
-                &Taken { settings: &settings, head, body, now },
-                reply,
-                &Verdict::default(),
-                None,
-            );
+            return self.leave(&taken, reply, &Verdict::default(), None);
         };
         // Before the faults: what waits on account of one is among those that are on their way.
         let admission = match Self::admit(&settings, head, path, now) {
             Ok(admission) => admission,
-            Err(reply) => {
-                return self.leave(
-                    &Taken { settings: &settings, head, body, now },
-                    *reply,
-                    &Verdict::default(),
-                    None,
-                );
-            }
+            Err(reply) => return self.leave(&taken, *reply, &Verdict::default(), None),
         };
         let verdict = self.strike(&settings, head.method, path, body, now);
         let waiting = |reply| {
@@ -314,7 +300,7 @@ impl Application {
             Reply::from(problem.clone())
         } else {
             let step = {
-                let scene = self.scene(&settings, head, incoming.path_at, &glance, body, now, principal.me);
+                let scene = self.scene(&taken, incoming.path_at, &glance, principal.me);
                 gateway::handle(&scene)
             };
             self.finish(step).await
@@ -340,7 +326,7 @@ impl Application {
             }
             sabotage = sabotage_of(struck);
         }
-        let served = self.leave(&Taken { settings: &settings, head, body, now }, reply, &verdict, sabotage);
+        let served = self.leave(&taken, reply, &verdict, sabotage);
         Served { refuse, ..served }
     }
 
@@ -495,8 +481,9 @@ impl Application {
 }
 
 /// A request that was taken up.
+#[derive(Clone, Copy)]
 struct Taken<'a> {
-    settings: &'a Settings,
+    settings: &'a Arc<Settings>,
     head: Head<'a>,
     body: &'a Bytes,
     now: Timestamp,

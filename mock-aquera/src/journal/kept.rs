@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::operations::ScimOperation;
 use super::record::{Downstream, DownstreamOperation, Known, MAX_STATE_BYTES, Seen, StateChange};
 use super::redact::{self, REDACTED};
-use crate::hops::Downstreams;
+use crate::hops::{self, Downstreams};
 
 /// A request's body up to here is copied; a larger one has most of its buffer to itself.
 const MAX_COPIED: usize = 4 * 1024;
@@ -218,14 +218,8 @@ impl Kept {
         if let Some(rest) = self.rest.as_ref().filter(|rest| !rest.downstream.is_empty()) {
             return rest.downstream.clone();
         }
-        let target = Some(self.part(Part::Target)).filter(|target| !target.is_empty());
-        let target = target.map(|target| String::from_utf8_lossy(target).into_owned());
-        let one = |operation: &DownstreamOperation| Downstream {
-            operation: *operation,
-            target: target.clone(),
-            accepted: self.accepted,
-        };
-        self.operations.iter().map(one).collect()
+        let target = String::from_utf8_lossy(self.part(Part::Target));
+        hops::told(self.operations, Some(&*target).filter(|target| !target.is_empty()), self.accepted)
     }
 
     /// The rules that struck, the one that decided first.

@@ -10,11 +10,14 @@ use bytes::BytesMut;
 use hyper::body::Incoming as Coming;
 use hyper::{Request, Response};
 
-use super::{MAX_TRUSTED, respond, unreadable};
+use super::{respond, unreadable};
 use crate::application::{Application, Head, Incoming, Served};
 use crate::net::{ReplyBody, Wire};
 use crate::problem::Problem;
 use crate::reply::spare;
+
+/// How much room a body is given before it is there, in bytes: what a client announces costs nothing.
+const MAX_TRUSTED: usize = 1024 * 1024;
 
 /// Waits for a body that says its length, and answers.
 pub(super) struct Gathering {

@@ -36,7 +36,9 @@ impl Names {
             return Self::default();
         }
         let mut places = vec![Name::default(); (names.len() * 2).next_power_of_two()];
-        for (node, name) in (0..).zip(names) {
+        for (node, name) in names.enumerate() {
+            // One of so many that it has no number here is found all the same, more slowly.
+            let Ok(node) = u16::try_from(node) else { break };
             let mut bytes = [0; NAME];
             let Some(room) = bytes.get_mut(..name.len()).filter(|room| !room.is_empty()) else { continue };
             room.copy_from_slice(name.as_bytes());
@@ -150,10 +152,10 @@ impl Members {
     /// every URN has.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         let exact = self.names.find(name);
-        exact.or_else(|| {
-            let is_name = !name.contains(':');
-            is_name.then(|| self.nodes.iter().position(|node| node.attribute.name == *name))?
-        })
+        if exact.is_some() || name.contains(':') {
+            return exact;
+        }
+        self.nodes.iter().position(|node| node.attribute.name == *name)
     }
 }
 

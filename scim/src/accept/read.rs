@@ -33,7 +33,7 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
         ));
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let parsed = Root(&mut pass).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let parsed = Any(Root(&mut pass)).deserialize(&mut deserializer).and_then(|()| deserializer.end());
     if pass.not_an_object && parsed.is_ok() {
         return Err(AcceptError::NotAnObject);
     }
@@ -205,7 +205,7 @@ impl<'r> Pass<'r> {
             return Err(A::Error::custom(format_args!("{place} is given twice")));
         }
         let given = if node.role == Role::Schemas {
-            map.next_value_seed(Listed(self))?;
+            map.next_value_seed(Any(Listed(self)))?;
             true
         } else if node.read_only {
             map.next_value::<IgnoredAny>()?;
@@ -216,7 +216,7 @@ impl<'r> Pass<'r> {
         } else {
             let problems = self.problems.len();
             let (before, after) = self.begin(&node.key);
-            map.next_value_seed(Of { pass: self, node })?;
+            map.next_value_seed(Any(Of { pass: self, node }))?;
             let wrote = self.out.members.len() > after;
             if !wrote {
                 self.out.members.truncate(before);
@@ -376,6 +376,17 @@ impl<'de> DeserializeSeed<'de> for Whole {
     }
 }
 
+/// A value of whatever type, seen by a visitor.
+struct Any<V>(V);
+
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Any<V> {
+    type Value = V::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        deserializer.deserialize_any(self.0)
+    }
+}
+
 /// The text of a JSON string.
 #[derive(Clone, Copy)]
 struct Text<'t> {
@@ -440,14 +451,6 @@ use values::{Object, Of};
 /// The resource.
 struct Root<'p, 'r>(&'p mut Pass<'r>);
 
-impl<'de> DeserializeSeed<'de> for Root<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
 impl<'de> Visitor<'de> for Root<'_, '_> {
     type Value = ();
 
@@ -485,7 +488,8 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
                 let (before, _) = pass.begin(&extension.key);
                 pass.out.members.push(b'{');
                 pass.place.push(Step::Urn(&extension.urn));
-                let wrote = map.next_value_seed(Object { pass: &mut *pass, members: &extension.members })?;
+                let wrote =
+                    map.next_value_seed(Any(Object { pass: &mut *pass, members: &extension.members }))?;
                 pass.place.pop();
                 // What was told to be wrong is not told to be missing too.
                 if wrote || pass.out.secrets.len() > secrets || pass.problems.len() > problems {

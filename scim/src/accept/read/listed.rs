@@ -2,22 +2,14 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-use super::{Pass, Text};
+use super::{Any, Pass, Text};
 use crate::validate::ProblemKind;
 
 /// `schemas`.
 pub(super) struct Listed<'p, 'r>(pub(super) &'p mut Pass<'r>);
-
-impl<'de> DeserializeSeed<'de> for Listed<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
 
 impl Listed<'_, '_> {
     fn wrong(self) {
@@ -42,7 +34,7 @@ impl<'de> Visitor<'de> for Listed<'_, '_> {
     );
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Urn(&mut *self.0))?.is_some() {}
+        while seq.next_element_seed(Any(Urn(&mut *self.0)))?.is_some() {}
         Ok(())
     }
 
@@ -55,14 +47,6 @@ impl<'de> Visitor<'de> for Listed<'_, '_> {
 
 /// One of the `schemas`.
 struct Urn<'p, 'r>(&'p mut Pass<'r>);
-
-impl<'de> DeserializeSeed<'de> for Urn<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
 
 impl Urn<'_, '_> {
     fn wrong(self) {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-use super::{Members, Node, Pass, Step, Text, expected};
+use super::{Any, Members, Node, Pass, Step, Text, expected};
 use crate::schema::AttributeType;
 use crate::validate::ProblemKind;
 
@@ -13,14 +13,6 @@ use crate::validate::ProblemKind;
 pub(super) struct Object<'p, 'r> {
     pub(super) pass: &'p mut Pass<'r>,
     pub(super) members: &'r Members,
-}
-
-impl<'de> DeserializeSeed<'de> for Object<'_, '_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_any(self)
-    }
 }
 
 impl Object<'_, '_> {
@@ -61,14 +53,6 @@ pub(super) struct Of<'p, 'r> {
     pub(super) node: &'r Node,
 }
 
-impl<'de> DeserializeSeed<'de> for Of<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
 impl Of<'_, '_> {
     fn scalar(self, write: impl FnOnce(&mut Pass<'_>, &Node)) {
         if self.node.attribute.multi_valued {
@@ -106,7 +90,7 @@ impl<'de> Visitor<'de> for Of<'_, '_> {
         let primaries = pass.primaries;
         for at in 0.. {
             pass.place.push(Step::Index(at));
-            let more = seq.next_element_seed(One { pass: &mut *pass, node })?;
+            let more = seq.next_element_seed(Any(One { pass: &mut *pass, node }))?;
             pass.place.pop();
             if more.is_none() {
                 break;
@@ -138,14 +122,6 @@ impl<'de> Visitor<'de> for Of<'_, '_> {
 struct One<'p, 'r> {
     pass: &'p mut Pass<'r>,
     node: &'r Node,
-}
-
-impl<'de> DeserializeSeed<'de> for One<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
 }
 
 impl One<'_, '_> {
