@@ -27,7 +27,7 @@ use crate::profile::Profile;
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
 use crate::types::Role;
-pub(crate) use serve::{Head, Incoming, Served, unauthorized};
+pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
 pub(crate) use transfer::no_type;
 pub use transfer::{Load, LoadError, LoadProblem};

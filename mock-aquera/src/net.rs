@@ -12,8 +12,11 @@ mod body;
 mod caught;
 mod connection;
 mod door;
+mod head;
+mod plain;
 mod refusal;
 mod script;
+mod sending;
 mod service;
 mod socket;
 mod stage;
@@ -30,8 +33,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::body::{Bytes, Incoming};
+use hyper::{HeaderMap, Method, Request, Response, Uri};
 use tokio::sync::watch;
 
 pub(crate) use body::ReplyBody;
@@ -47,25 +50,30 @@ use stage::Stage;
 /// If it panics, the client gets no answer and its connection ends (of HTTP/2, the stream), and nothing else does. If
 /// the client goes away, the future is dropped where it stands.
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
-    /// Answers one request.
-    fn call(&self, request: Request<Incoming>, wire: &Wire) -> Answer;
+    /// Answers a request that is there whole, if nothing holds the answer up and nothing is to happen to it on its way.
+    /// Otherwise nothing has been done, and [`Handler::call`] is asked.
+    fn at_once(&self, head: Head<'_>, body: &Bytes) -> Option<Response<Bytes>>;
+
+    /// Answers any request. [`Handler::at_once`] was asked before only where there is no body.
+    fn call(&self, request: Request<Incoming>, wire: &Wire) -> Later;
 }
 
-/// What a handler has to say. Most has it at once; then no future is made, moved and kept beside the connection.
-pub(crate) enum Answer {
-    Now(Response<ReplyBody>),
-    Later(Later),
+/// The head of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'r> {
+    pub(crate) method: &'r Method,
+    pub(crate) uri: &'r Uri,
+    pub(crate) headers: &'r HeaderMap,
+}
+
+impl<'r, B> From<&'r Request<B>> for Head<'r> {
+    fn from(request: &'r Request<B>) -> Self {
+        Self { method: request.method(), uri: request.uri(), headers: request.headers() }
+    }
 }
 
 /// A reply that is still to come.
 pub(crate) type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
-
-impl Answer {
-    /// Has to wait for something: the body, a fault, a hold.
-    pub(crate) fn later(reply: impl Future<Output = Response<ReplyBody>> + Send + 'static) -> Self {
-        Self::Later(Box::pin(reply))
-    }
-}
 
 /// Where to listen, and how.
 #[derive(Debug, Clone)]

@@ -1,12 +1,11 @@
 //! The server: many applications behind one listener, and the way of a request to one of them.
 
 mod admin;
-mod gather;
 
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Bytes, HttpBody as _};
-use axum::http::Method;
+use axum::http::{HeaderMap, Method, StatusCode};
 use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -14,8 +13,8 @@ use hyper::body::Incoming as Coming;
 use hyper::{Request, Response};
 
 use crate::application::{
-    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Head, Incoming, Served, Settings,
-    mixed, unauthorized,
+    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Incoming, Served, Settings, mixed,
+    unauthorized,
 };
 use crate::auth::{Auth, Gatekeeper};
 use crate::clock::{AppClock, Clock};
@@ -23,13 +22,12 @@ use crate::fault::Fault;
 use crate::gateway::shape;
 use crate::journal::JournalLimits;
 use crate::lock;
-use crate::net::{Answer, Handler, ReplyBody, Wire};
+use crate::net::{Handler, Head, Later, ReplyBody, Wire};
 use crate::problem::Problem;
 use crate::profile::Profile;
-use crate::reply::{Reply, spare};
+use crate::reply::Reply;
 use crate::types::Types;
 pub(crate) use admin::AdminFront;
-use gather::Gathering;
 
 /// How many applications one server holds at most.
 pub const MAX_APPLICATIONS: usize = 10_000;
@@ -178,11 +176,7 @@ impl Server {
     }
 
     /// The application that a request is for; one that doesn't exist is made if the request is let in.
-    fn application_for(
-        &self,
-        name: &str,
-        headers: &axum::http::HeaderMap,
-    ) -> Result<Application, Box<Reply>> {
+    fn application_for(&self, name: &str, headers: &HeaderMap) -> Result<Application, Box<Reply>> {
         if let Some(application) = self.application(name) {
             return Ok(application);
         }
@@ -259,38 +253,35 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    fn scim(&self, name: &str, path_at: usize, mut request: Request<Coming>, wire: &Wire) -> Answer {
-        if let Some(application) = self.server.application(name) {
-            // A request without a body is there whole.
-            if request.body().is_end_stream()
-                && let Some(served) = application.answer_now(Head::from(&request), path_at, &Bytes::new())
-            {
-                spare::give(std::mem::take(request.headers_mut()));
-                return Answer::Now(respond(served, wire));
-            }
-            if let Some(length) = Gathering::length(&application, request.body()) {
-                return Answer::later(Gathering::new(application, path_at, request, length, wire));
-            }
-        }
+    fn scim(&self, name: &str, path_at: usize, request: Request<Coming>, wire: &Wire) -> Later {
         let (server, name, wire) = (Arc::clone(&self.server), name.to_owned(), wire.clone());
-        Answer::later(async move { respond(server.scim(&name, path_at, request).await, &wire) })
+        Box::pin(async move { respond(server.scim(&name, path_at, request).await, &wire) })
     }
 
-    fn token(&self, name: &str, request: Request<Coming>, wire: &Wire) -> Answer {
+    fn token(&self, name: &str, request: Request<Coming>, wire: &Wire) -> Later {
         let (server, name, wire) = (Arc::clone(&self.server), name.to_owned(), wire.clone());
-        Answer::later(async move { respond(server.token(&name, request).await, &wire) })
+        Box::pin(async move { respond(server.token(&name, request).await, &wire) })
     }
 }
 
 impl Handler for Front {
-    fn call(&self, request: Request<Coming>, wire: &Wire) -> Answer {
-        let path = request.uri().path();
-        if let Some(rest) = path.strip_prefix("/scim")
-            && (rest.is_empty() || rest.starts_with('/'))
-        {
-            return self.scim(DEFAULT_APPLICATION, "/scim".len(), request, wire);
+    fn at_once(&self, head: Head<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        let (name, path_at) = scim_path(head.uri.path())?;
+        let application = self.server.application(name)?;
+        if body.len() > application.body_limit() {
+            return None;
         }
-        if let Some((name, path_at)) = application_path(path, "/scim") {
+        let Served { status, headers, body, sabotage: None, refuse: None } =
+            application.answer_now(head, path_at, body)?
+        else {
+            return None;
+        };
+        Some(response(status, headers, body))
+    }
+
+    fn call(&self, request: Request<Coming>, wire: &Wire) -> Later {
+        let path = request.uri().path();
+        if let Some((name, path_at)) = scim_path(path) {
             let name = name.to_owned();
             return self.scim(&name, path_at, request, wire);
         }
@@ -312,7 +303,11 @@ impl Handler for Front {
 
 /// Administration on a port of its own.
 impl Handler for AdminFront {
-    fn call(&self, request: Request<Coming>, wire: &Wire) -> Answer {
+    fn at_once(&self, _: Head<'_>, _: &Bytes) -> Option<Response<Bytes>> {
+        None
+    }
+
+    fn call(&self, request: Request<Coming>, wire: &Wire) -> Later {
         if Self::is_below(request.uri().path()) {
             self.clone().answer_later(request)
         } else {
@@ -322,16 +317,16 @@ impl Handler for AdminFront {
 }
 
 impl AdminFront {
-    fn answer_later(self, request: Request<Coming>) -> Answer {
-        Answer::later(async move { self.answer(request).await.map(ReplyBody::Stream) })
+    fn answer_later(self, request: Request<Coming>) -> Later {
+        Box::pin(async move { self.answer(request).await.map(ReplyBody::Stream) })
     }
 }
 
-fn nowhere(request: Request<Coming>, wire: &Wire) -> Answer {
+fn nowhere(request: Request<Coming>, wire: &Wire) -> Later {
     let wire = wire.clone();
-    Answer::later(async move {
-        respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire)
-    })
+    Box::pin(
+        async move { respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire) },
+    )
 }
 
 fn respond(served: Served, wire: &Wire) -> Response<ReplyBody> {
@@ -341,11 +336,22 @@ fn respond(served: Served, wire: &Wire) -> Response<ReplyBody> {
     if let Some(sabotage) = served.sabotage {
         wire.sabotage(sabotage);
     }
-    let body = if served.body.is_empty() { ReplyBody::Empty } else { ReplyBody::Full(served.body) };
+    response(served.status, served.headers, ReplyBody::from(served.body))
+}
+
+fn response<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {
     let mut response = Response::new(body);
-    *response.status_mut() = served.status;
-    *response.headers_mut() = served.headers;
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
     response
+}
+
+/// The name of the application in a SCIM path, and where what follows the base URL begins.
+fn scim_path(path: &str) -> Option<(&str, usize)> {
+    match path.strip_prefix("/scim") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => Some((DEFAULT_APPLICATION, "/scim".len())),
+        _ => application_path(path, "/scim"),
+    }
 }
 
 /// The name of the application in a path under `/apps`, and where what follows `below` begins.

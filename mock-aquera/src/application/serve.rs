@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 
 use super::waiting::Waiting;
@@ -18,30 +18,16 @@ use crate::gateway::{self, Scene, Step, Target, shape};
 use crate::hold::Gate;
 use crate::journal::{Known, Seen};
 use crate::lock;
-use crate::net::Sabotage;
+use crate::net::{Head, Sabotage};
 use crate::problem::Problem;
 use crate::profile::DiscoveryAccess;
 use crate::profile::rate::{Admission, Asked};
 use crate::reply::Reply;
 use crate::store::Ref;
 
-/// The head of a request.
-#[derive(Clone, Copy)]
-pub(crate) struct Head<'r> {
-    pub(crate) method: &'r Method,
-    pub(crate) uri: &'r Uri,
-    pub(crate) headers: &'r HeaderMap,
-}
-
 impl<'r> From<&'r Parts> for Head<'r> {
     fn from(parts: &'r Parts) -> Self {
         Self { method: &parts.method, uri: &parts.uri, headers: &parts.headers }
-    }
-}
-
-impl<'r, B> From<&'r Request<B>> for Head<'r> {
-    fn from(request: &'r Request<B>) -> Self {
-        Self { method: request.method(), uri: request.uri(), headers: request.headers() }
     }
 }
 

@@ -7,10 +7,11 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 
-use super::{Application, Head};
+use super::Application;
 use crate::clock::Clock as _;
 use crate::fault::{Phase, Strikes};
 use crate::journal::{Known, Seen};
+use crate::net::Head;
 use crate::reply::Reply;
 
 /// What is known of a request while it waits.

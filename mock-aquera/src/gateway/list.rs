@@ -3,8 +3,10 @@
 //! What the order of creation or an index answers is answered at once. Everything else is a walk over the resources
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
+mod text;
 mod walk;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -30,10 +32,11 @@ use crate::profile::{
     StartIndex, TotalResults, WithoutFilter,
 };
 use crate::reply::Reply;
-use crate::store::document::write_number;
+use crate::store::document::{Document, write_number};
 use crate::store::show::MembersShown;
 use crate::store::{Equals, Record, Ref, Store};
 use crate::types::{Kind, Role, Types, Watched};
+use text::ListText;
 use walk::{Chosen, Walk};
 
 /// The length of a list response around one resource or none.
@@ -87,6 +90,13 @@ struct Found {
     previous: Option<Start<Place>>,
 }
 
+/// What is shown of a resource.
+enum Shown<'s> {
+    /// Everything, as it is kept.
+    Document(&'s Document),
+    Text(Cow<'s, [u8]>),
+}
+
 /// A resource that is listed.
 struct Item {
     at: Ref,
@@ -124,7 +134,7 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
             let record = store.get(at).filter(|record| !record.on_request)?;
             let mut body = Vec::with_capacity(ENVELOPE + record.document.text().len());
             body.extend_from_slice(&HEAD_OF_ONE);
-            store.show_into(&mut body, at, record, settings.members_in_lists());
+            body.extend_from_slice(&store.shown_here(at, record, settings.members_in_lists()));
             body
         }
         Equals::Several => return None,
@@ -436,16 +446,21 @@ impl List {
             ItemsPerPage::Limit => Some(self.window.count()),
             ItemsPerPage::Missing => None,
         };
-        let mut out = Vec::with_capacity(length + cursors.len() + 192);
-        head(&mut out, total, start, per_page, &cursors);
+        let mut envelope = Vec::with_capacity(ENVELOPE + cursors.len());
+        head(&mut envelope, total, start, per_page, &cursors);
+        let mut text = ListText::new(length + cursors.len() + 192);
+        text.push(&envelope);
         for (nth, (at, record, stale)) in shown().enumerate() {
             if nth > 0 {
-                out.push(b',');
+                text.push(b",");
             }
-            self.show(store, &mut out, at, (record, stale), members);
+            match self.show(store, at, (record, stale), members) {
+                Shown::Document(document) => text.push_document(document),
+                Shown::Text(shown) => text.push(&shown),
+            }
         }
-        out.extend_from_slice(b"]}");
-        Reply::scim(StatusCode::OK, Bytes::from(out))
+        text.push(b"]}");
+        Reply::scim(StatusCode::OK, text.finish())
     }
 
     fn cursors(&self, out: &mut Vec<u8>, found: &Found) {
@@ -458,28 +473,33 @@ impl List {
         }
     }
 
-    /// Appends a resource, or what it was before.
-    fn show(
+    /// A resource, or what it was before.
+    fn show<'s>(
         &self,
-        store: &Store,
-        out: &mut Vec<u8>,
+        store: &'s Store,
         at: Ref,
-        (record, stale): (Option<&Record>, Option<&Bytes>),
+        (record, stale): (Option<&'s Record>, Option<&'s Bytes>),
         members: MembersShown,
-    ) {
+    ) -> Shown<'s> {
         let projection = self.projections.as_ref().and_then(|projections| {
             self.kinds.iter().position(|kind| *kind == at.kind).map(|nth| &projections[nth])
         });
         match (projection, record, stale) {
-            (None, _, Some(text)) => out.extend_from_slice(text),
-            (None, Some(record), None) if !record.on_request => store.show_into(out, at, record, members),
+            (None, _, Some(text)) => Shown::Text(Cow::Borrowed(text)),
+            (None, Some(record), None) if !record.on_request => {
+                if record.is_alone() {
+                    Shown::Document(&record.document)
+                } else {
+                    Shown::Text(store.shown_here(at, record, members))
+                }
+            }
             (projection, record, stale) => {
                 let text = match (stale, record) {
                     (Some(text), _) => text.clone(),
                     (None, Some(record)) => {
                         store.shown(at, record, super::members_shown(projection, members))
                     }
-                    (None, None) => return,
+                    (None, None) => return Shown::Text(Cow::default()),
                 };
                 let default;
                 let projection = if let Some(projection) = projection {
@@ -488,7 +508,7 @@ impl List {
                     default = Projection::default_for(&self.types.get(at.kind).schemas);
                     &default
                 };
-                out.extend_from_slice(&super::projected(&text, projection));
+                Shown::Text(Cow::Owned(super::projected(&text, projection).into()))
             }
         }
     }

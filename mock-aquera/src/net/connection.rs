@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Handler;
 use super::door::Door;
+use super::plain;
 use super::refusal::Refusal;
 use super::script::{Ending, Script};
 use super::service::{self, Exchange};
@@ -37,7 +38,7 @@ pub(super) struct Connection<H> {
 }
 
 /// What is left to do once hyper has gone.
-enum Rest {
+pub(super) enum Rest {
     /// There is nobody to be told anything.
     Nothing,
     /// Nothing was being said: the end is a farewell to nobody in particular.
@@ -90,6 +91,9 @@ impl<H: Handler> Connection<H> {
     }
 
     async fn http1(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
+        if let Some(rest) = plain::serve(&self.handler, socket, &self.stage).await {
+            return rest;
+        }
         let mut idle_at_drain = None;
         let outcome = {
             let wire = Wire::connection(line);

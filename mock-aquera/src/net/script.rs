@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
-
 use hyper::{Method, Response, StatusCode, Version};
 
+use super::head::{self, Length};
 use super::wire::Sabotage;
 
 /// A chunk size that is no hexadecimal number (RFC 9112 §7.1).
@@ -86,19 +85,6 @@ pub(super) fn part(whole: usize, fraction: f64) -> usize {
     ((whole as f64 * fraction.max(0.0)) as usize).min(whole.saturating_sub(1))
 }
 
-/// How the body is announced.
-#[derive(Debug, Clone, Copy)]
-enum Length {
-    Of(usize),
-    Off(usize, i64),
-    Chunked,
-}
-
-/// A length that is off by so much, but not below zero.
-pub(super) fn off(length: usize, by: i64) -> u64 {
-    u64::try_from(i64::try_from(length).unwrap_or(i64::MAX).saturating_add(by)).unwrap_or(0)
-}
-
 /// A reply as hyper would write it, which says how the connection ends only if it is to.
 pub(super) fn write_reply(asked: &Asked, reply: &Response<Bytes>) -> Vec<u8> {
     let mut bytes = write_head(asked, reply, Length::Of(reply.body().len()));
@@ -117,38 +103,7 @@ fn has_body(asked: &Asked, status: StatusCode) -> bool {
 }
 
 fn write_head(asked: &Asked, reply: &Response<Bytes>, length: Length) -> Vec<u8> {
-    let status = reply.status();
-    let version = if asked.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" };
-    let mut bytes =
-        format!("{version} {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or("")).into_bytes();
-    let mut line = |name: &str, value: &[u8]| {
-        bytes.extend_from_slice(name.as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value);
-        bytes.extend_from_slice(b"\r\n");
-    };
-    for (name, value) in reply.headers() {
-        if name != CONTENT_LENGTH && name != TRANSFER_ENCODING {
-            line(name.as_str(), value.as_bytes());
-        }
-    }
-    match length {
-        // RFC 9110 §8.6: no length where there can be no body; of a 304 it would be that of another reply.
-        Length::Of(0) if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {}
-        Length::Of(length) => line("content-length", length.to_string().as_bytes()),
-        Length::Off(length, by) => line("content-length", off(length, by).to_string().as_bytes()),
-        Length::Chunked => line("transfer-encoding", b"chunked"),
-    }
-    if !reply.headers().contains_key(DATE)
-        && let Some(now) = date()
-    {
-        line("date", now.as_bytes());
-    }
-    bytes.extend_from_slice(b"\r\n");
+    let mut bytes = Vec::new();
+    head::write(&mut bytes, asked.version, reply.status(), reply.headers(), length);
     bytes
-}
-
-/// Now, as hyper would say it.
-fn date() -> Option<String> {
-    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&jiff::Timestamp::now()).ok()
 }

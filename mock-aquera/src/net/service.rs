@@ -16,10 +16,11 @@ use tokio::time::{Sleep, sleep};
 
 use super::body::{Outgoing, ReplyBody};
 use super::caught::{Panicked, caught, caught_now, poll_caught};
-use super::script::{Asked, Ending, Script, off, part};
+use super::head::off;
+use super::script::{Asked, Ending, Script, part};
 use super::stage::{Follow, Stage, elapsed};
 use super::wire::{Line, Sabotage, Wire};
-use super::{Answer, Handler, Later};
+use super::{Handler, Head, Later};
 
 /// An HTTP/1 exchange. Never ends if the connection is taken from hyper, which drops it with everything else.
 pub(super) enum Exchange<'c> {
@@ -38,9 +39,9 @@ impl<'c> Exchange<'c> {
     /// Lets a handler answer a request.
     pub(super) fn of<H: Handler>(handler: &H, wire: &'c Wire, request: Request<Incoming>) -> Self {
         let asked = Asked { method: request.method().clone(), version: request.version() };
-        match caught_now(|| handler.call(request, wire)) {
-            Ok(Answer::Now(reply)) => Self::answered(asked, wire, Ok(reply)),
-            Ok(Answer::Later(reply)) => Self::Answering { asked, wire, reply },
+        match caught_now(|| begun(handler, wire, request)) {
+            Ok(Ok(reply)) => Self::answered(asked, wire, Ok(reply)),
+            Ok(Err(reply)) => Self::Answering { asked, wire, reply },
             Err(panicked) => Self::answered(asked, wire, Err(panicked)),
         }
     }
@@ -102,9 +103,9 @@ pub(super) async fn http2<H: Handler>(
 ) -> Result<Response<Outgoing>, ResetStream> {
     let wire = Wire::stream(&line);
     let has_body = request.method() != Method::HEAD;
-    let reply = match caught_now(|| handler.call(request, &wire)) {
-        Ok(Answer::Now(reply)) => Ok(reply),
-        Ok(Answer::Later(mut reply)) => caught(reply.as_mut()).await,
+    let reply = match caught_now(|| begun(&handler, &wire, request)) {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(mut reply)) => caught(reply.as_mut()).await,
         Err(panicked) => Err(panicked),
     };
     let Ok(reply) = reply else {
@@ -118,7 +119,20 @@ pub(super) async fn http2<H: Handler>(
     Ok(if has_body { reply } else { without_body(reply) }.map(|body| Outgoing::new(body, None)))
 }
 
-fn tell_of_panic() {
+/// The answer, or what it is waited for with. A request without a body is there whole.
+fn begun<H: Handler>(
+    handler: &H,
+    wire: &Wire,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Later> {
+    let whole = request.body().is_end_stream();
+    match whole.then(|| handler.at_once(Head::from(&request), &Bytes::new())).flatten() {
+        Some(reply) => Ok(reply.map(ReplyBody::from)),
+        None => Err(handler.call(request, wire)),
+    }
+}
+
+pub(super) fn tell_of_panic() {
     tracing::error!("a request handler panicked; its client gets no answer");
 }
 

@@ -1,9 +1,8 @@
 //! The bytes between hyper and the network.
 
-use std::cell::RefCell;
-use std::future::Future as _;
+use std::future::{Future as _, poll_fn};
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -12,31 +11,13 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
+use super::sending::Sending;
 use super::turn::Turn;
 use super::wire::{Line, Phase};
 
-/// What is written is copied together up to here, in bytes: the kernel takes one piece faster than two, by more than
-/// the copy costs.
-const MAX_JOINED: usize = 4096;
-
-thread_local! {
-    static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Lets something be done with small slices as one.
-fn joined<T>(slices: &[IoSlice<'_>], work: impl FnOnce(&[u8]) -> T) -> Option<T> {
-    let length: usize = slices.iter().map(|slice| slice.len()).sum();
-    if length > MAX_JOINED {
-        return None;
-    }
-    JOINED.with_borrow_mut(|whole| {
-        whole.clear();
-        for slice in slices {
-            whole.extend_from_slice(slice);
-        }
-        Some(work(whole))
-    })
-}
+/// How much is read at once, in bytes, and how little room is too little.
+const ROOM: usize = 8 * 1024;
+const MIN_ROOM: usize = 1024;
 
 /// A connection, encrypted or not.
 #[derive(Debug)]
@@ -84,8 +65,7 @@ impl AsyncWrite for Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(tcp) => joined(slices, |whole| Pin::new(&mut *tcp).poll_write(context, whole))
-                .unwrap_or_else(|| Pin::new(tcp).poll_write_vectored(context, slices)),
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(context, slices),
             Self::Tls(tls) => Pin::new(tls).poll_write_vectored(context, slices),
         }
     }
@@ -120,9 +100,9 @@ impl AsyncWrite for Stream {
 pub(super) struct Socket {
     pub(super) stream: Stream,
     line: Arc<Line>,
-    /// Read ahead to find out the protocol, and where hyper is in it.
+    /// What was read ahead, and how much of it was taken since.
     ahead: Vec<u8>,
-    consumed: usize,
+    taken: usize,
     /// What hyper wrote while no request was in flight.
     pub(super) withheld: Vec<u8>,
     pause: Option<Pin<Box<Sleep>>>,
@@ -136,7 +116,7 @@ impl Socket {
             stream,
             line,
             ahead: Vec::new(),
-            consumed: 0,
+            taken: 0,
             withheld: Vec::new(),
             pause: None,
             turn: Turn::default(),
@@ -155,10 +135,63 @@ impl Socket {
             if known == sought.len() {
                 return Ok(true);
             }
-            if self.stream.read_buf(&mut self.ahead).await? == 0 {
+            if poll_fn(|context| self.poll_ahead(context)).await? == 0 {
                 return Ok(false);
             }
         }
+    }
+
+    /// What was read and not taken yet.
+    pub(super) fn ahead(&self) -> &[u8] {
+        self.ahead.get(self.taken..).unwrap_or_default()
+    }
+
+    /// So much of what was read ahead is done with.
+    pub(super) fn take(&mut self, count: usize) {
+        self.taken += count;
+        if self.taken >= self.ahead.len() {
+            self.ahead.clear();
+            self.taken = 0;
+            // Memory for a large body is not held for the sake of the next.
+            self.ahead.shrink_to(ROOM);
+        }
+    }
+
+    /// Reads on, and says how many bytes there were. With none, the client is done.
+    pub(super) fn poll_ahead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.ahead.capacity() - self.ahead.len() < MIN_ROOM {
+            self.ahead.drain(..self.taken);
+            self.taken = 0;
+            self.ahead.reserve(ROOM);
+        }
+        let count = ready!(pin!(self.stream.read_buf(&mut self.ahead)).poll(context))?;
+        self.client_is_done = count == 0;
+        self.turn.take();
+        Poll::Ready(Ok(count))
+    }
+
+    /// Writes a reply past hyper, when it is its turn.
+    pub(super) fn poll_reply(
+        &mut self,
+        reply: &mut Sending,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.turn.poll(self.line.has_company(), context));
+        let mut stream = Pin::new(&mut self.stream);
+        while let Some(left) = reply.left() {
+            let written = ready!(match left {
+                [left, b""] => stream.as_mut().poll_write(context, left),
+                [first, second] => {
+                    let slices = [first, second].map(IoSlice::new);
+                    stream.as_mut().poll_write_vectored(context, &slices)
+                }
+            })?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            reply.advance(written);
+        }
+        stream.poll_flush(context)
     }
 
     /// Reads what the client still sends and forgets it, until the client is done.
@@ -207,12 +240,11 @@ impl AsyncRead for Socket {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if let Some(ahead) = this.ahead.get(this.consumed..)
-            && !ahead.is_empty()
-        {
-            let taken = ahead.len().min(into.remaining());
-            into.put_slice(&ahead[..taken]);
-            this.consumed += taken;
+        let ahead = this.ahead();
+        if !ahead.is_empty() {
+            let count = ahead.len().min(into.remaining());
+            into.put_slice(&ahead[..count]);
+            this.take(count);
             this.line.received();
             return Poll::Ready(Ok(()));
         }

@@ -2,6 +2,7 @@
 
 mod http2;
 mod limits;
+mod plain;
 mod sabotage;
 mod tls;
 
@@ -13,12 +14,13 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{DATE, ETAG, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use super::{Answer, Handler, NetConfig, ReplyBody, Running, Sabotage, Wire, serve};
+use super::{Handler, Head, Later, NetConfig, ReplyBody, Running, Sabotage, Wire, serve};
 
 const BODY: &str = r#"{"userName":"alice"}"#;
 
@@ -31,21 +33,39 @@ struct Paths {
     spoiled: Arc<HashMap<String, Sabotage>>,
     arrived: Arc<Notify>,
     go_on: Arc<Notify>,
+    /// Answers nothing at once.
+    is_slow: bool,
+    /// Refuses to tell later what can be told at once.
+    is_quick: bool,
 }
 
 impl Handler for Paths {
-    fn call(&self, request: Request<Incoming>, wire: &Wire) -> Answer {
-        match request.uri().path() {
+    fn at_once(&self, head: Head<'_>, body: &Bytes) -> Option<Response<Bytes>> {
+        match head.uri.path() {
             "/panic-now" => panic!("a handler that panics at once, for a test"),
-            "/now" => Answer::Now(Response::new(ReplyBody::Full(Bytes::from_static(BODY.as_bytes())))),
-            _ => Answer::later(self.clone().answer(request, wire.clone())),
+            _ if self.is_slow => None,
+            "/now" => Some(Response::new(Bytes::from_static(BODY.as_bytes()))),
+            path => path.starts_with("/told").then(|| told(head, body)),
         }
+    }
+
+    fn call(&self, request: Request<Incoming>, wire: &Wire) -> Later {
+        Box::pin(self.clone().answer(request, wire.clone()))
     }
 }
 
 impl Paths {
     async fn answer(self, request: Request<Incoming>, wire: Wire) -> Response<ReplyBody> {
         let path = request.uri().path().to_owned();
+        if path.starts_with("/told") {
+            let (head, body) = request.into_parts();
+            let Ok(body) = body.collect().await else { return Response::new(ReplyBody::Empty) };
+            let mut reply = told(Head::from(&Request::from_parts(head, ())), &body.to_bytes());
+            if self.is_quick {
+                *reply.status_mut() = StatusCode::NOT_IMPLEMENTED;
+            }
+            return reply.map(ReplyBody::from);
+        }
         if let Some(sabotage) = self.spoiled.get(&path) {
             wire.sabotage(sabotage.clone());
         }
@@ -83,6 +103,26 @@ impl Paths {
     }
 }
 
+/// Says what was asked.
+fn told(head: Head<'_>, body: &Bytes) -> Response<Bytes> {
+    let path = head.uri.path();
+    let text = format!("{} {} {:?} {body:?}", head.method, head.uri, head.headers);
+    let mut reply = Response::new(if path.ends_with("/none") { Bytes::new() } else { Bytes::from(text) });
+    let status = match path {
+        "/told/none" => StatusCode::NO_CONTENT,
+        "/told/known/none" => StatusCode::NOT_MODIFIED,
+        "/told/wrong" => StatusCode::BAD_REQUEST,
+        "/told/odd" => StatusCode::from_u16(299).unwrap(),
+        _ => StatusCode::OK,
+    };
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(ETAG, HeaderValue::from_static("W/\"1\""));
+    if path == "/told/dated" {
+        reply.headers_mut().insert(DATE, HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"));
+    }
+    reply
+}
+
 fn config() -> NetConfig {
     let mut config = NetConfig::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     config.limits.linger = Duration::from_millis(200);
@@ -113,6 +153,12 @@ impl Client {
 
     async fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// Nothing is said for a while.
+    async fn get_nothing(&mut self) {
+        let said = tokio::time::timeout(Duration::from_millis(50), self.0.read_u8()).await;
+        assert!(said.is_err(), "{said:?}");
     }
 
     async fn get(&mut self, path: &str) {

@@ -19,7 +19,7 @@ thread_local! {
 }
 
 /// An empty map.
-pub(super) fn take() -> HeaderMap {
+pub(crate) fn take() -> HeaderMap {
     SPARE.with_borrow_mut(Vec::pop).unwrap_or_else(|| HeaderMap::with_capacity(USUAL))
 }
 
