@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures mock-aquera as a ratio to the floor, a bare axum server that answers as many fixed bytes.
 
-Floor and server take turns, and what is told is the median of the ratios of these pairs: the speed of a
-machine drifts, that of two neighbouring runs hardly does. README.md beside this file says how to read it.
+Floor and server take turns of a second, and what is told is the median of the ratios of these pairs: the speed of
+a machine drifts, and jumps, that of two neighbouring turns differs the least. README.md beside this file says how to read it.
 """
 import argparse
 import contextlib
@@ -35,7 +35,8 @@ def options():
     parser.add_argument("--sizes", default="1000,10000,1000000", help="users in the store")
     parser.add_argument("--workloads", default=",".join(WORKLOADS), help=f"of {', '.join(WORKLOADS)}")
     parser.add_argument("--pairs", type=int, default=5, help="runs of floor and server a workload")
-    parser.add_argument("--seconds", type=int, default=3, help="a run's length")
+    parser.add_argument("--turns", type=int, default=3, help="how often the two sides of a pair take turns")
+    parser.add_argument("--seconds", type=int, default=1, help="a turn's length")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--server-cpu", type=int, default=0, help="core of every server; -1: not pinned")
     parser.add_argument("--load-cpu", type=int, default=1, help="core of wrk; -1: not pinned")
@@ -49,9 +50,9 @@ def options():
     given.workloads = [name for name in WORKLOADS if name in given.workloads.split(",")]
     given.peers = [name for name in given.peers.split(",") if name]
     unknown = set(given.peers) - set(servers.PEERS)
-    if unknown or not given.workloads or min(given.sizes) < 200 or given.pairs < 1 or given.seconds < 1:
+    if unknown or not given.workloads or min(given.sizes) < 200 or min(given.pairs, given.turns, given.seconds) < 1:
         parser.error(f"unknown peers: {', '.join(sorted(unknown))}" if unknown
-                     else "it takes a known workload, sizes of at least 200, a pair and a second")
+                     else "it takes a known workload, sizes of at least 200, a pair, a turn and a second")
     if (os.cpu_count() or 1) < 2:
         given.server_cpu = given.load_cpu = -1
     given.server_cpu = None if given.server_cpu < 0 else given.server_cpu
@@ -122,14 +123,26 @@ class Subject:
                        connections=self.given.connections, cpu=self.given.load_cpu)
 
 
-def pairs(name, first, second, count, *, subjects):
-    """Runs two sides in turn; `first` is what `second` is divided by."""
+def as_one(turns):
+    """The turns of one side as a single run."""
+    mean = lambda key: round(statistics.fmean(turn[key] for turn in turns), 1)  # noqa: E731
+    return {**{key: mean(key) for key in ("rps", "p50Us", "p99Us")},
+            **{key: sum(turn[key] for turn in turns) for key in ("requests", "badStatus", "timeouts", "broken")},
+            "foreignCores": max(turn["foreignCores"] for turn in turns)}
+
+
+def pairs(name, first, second, given, *, subjects):
+    """Runs two sides in turns; `first` is what `second` is divided by. Who begins changes from turn to turn."""
     out = []
-    for _ in range(count):
+    for _ in range(given.pairs):
         if name == "post_user":
             for subject in subjects:
                 subject.fresh()
-        below, above = first(name), second(name)
+        sides = {first: [], second: []}
+        for turn in range(given.turns):
+            for side in (first, second) if turn % 2 == 0 else (second, first):
+                sides[side].append(side(name))
+        below, above = as_one(sides[first]), as_one(sides[second])
         out.append({"base": below, "subject": above, "ratio": round(above["rps"] / below["rps"], 4) if below["rps"] else 0.0})
     return out
 
@@ -156,7 +169,7 @@ def against_floor(subject, given, what):
                 for server in (subject.floor, subject.server):
                     subject.run(server, name, 1)
             runs = pairs(name, lambda n: subject.run(subject.floor, n), lambda n: subject.run(subject.server, n),
-                         given.pairs, subjects=[subject])
+                         given, subjects=[subject])
             out[name] = summed_up(runs)
             wrong = subject.check(name)
             if wrong:
@@ -175,7 +188,7 @@ def growth(small, large, given, names):
         if name != "post_user":
             small.run(small.server, name, 1)
         out[name] = summed_up(pairs(name, lambda n: small.run(small.server, n), lambda n: large.run(large.server, n),
-                                    given.pairs, subjects=[small, large]))
+                                    given, subjects=[small, large]))
         say(f"growth {name}: {out[name]['ratio']:.3f} ({out[name]['rps']:,.0f}/s of {out[name]['baseRps']:,.0f}/s)")
     return out
 
@@ -245,7 +258,8 @@ def cell(told, least=None):
 
 def markdown(result):
     names = result["settings"]["workloads"]
-    lines = [f"Ratio to the floor · requests a second; median of {result['settings']['pairs']} pairs.", "",
+    lines = [f"Ratio to the floor · requests a second; median of {result['settings']['pairs']} pairs of "
+             f"{result['settings']['turns']} x {result['settings']['seconds']} s.", "",
              "| server | users | " + " | ".join(names) + " | MB | ready ms |", "|---" * (len(names) + 4) + "|"]
     for entry in result["mock"] + result["peers"]:
         name = entry.get("peer", "mock-aquera")
@@ -289,7 +303,7 @@ def main():
     given = options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     result = {"startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine(),
-              "settings": {key: getattr(given, key) for key in ("sizes", "workloads", "pairs", "seconds", "connections",
+              "settings": {key: getattr(given, key) for key in ("sizes", "workloads", "pairs", "turns", "seconds", "connections",
                                                                "server_cpu", "load_cpu", "mock_option")},
               "mock": [], "peers": []}
     try:

@@ -17,6 +17,7 @@ use hyper::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{HeaderMap, Method, Uri};
+use memchr::memchr;
 
 use super::caught::caught_now;
 use super::connection::Rest;
@@ -25,7 +26,6 @@ use super::service::tell_of_panic;
 use super::socket::Socket;
 use super::stage::{Follow, Stage};
 use super::{Handler, Head};
-use crate::reply::spare;
 
 /// How large a body may be, in bytes, to be waited for here.
 const MAX_BODY: usize = 64 * 1024;
@@ -38,6 +38,7 @@ pub(super) async fn serve<H: Handler>(handler: &H, socket: &mut Socket, stage: &
     let mut alarm = stage.alarm();
     let mut drain = pin!(stage.reached(Stage::Drain));
     let mut sending = Sending::default();
+    let mut reader = Reader::default();
     let mut awaited = 1;
     loop {
         while socket.ahead().len() < awaited {
@@ -57,7 +58,7 @@ pub(super) async fn serve<H: Handler>(handler: &H, socket: &mut Socket, stage: &
                 Err(_) => return Some(Rest::Nothing),
             }
         }
-        let request = match Sight::of(socket.ahead()) {
+        let request = match reader.look(socket.ahead()) {
             Sight::Whole(request) => request,
             Sight::Awaited(length) => {
                 awaited = length;
@@ -65,13 +66,13 @@ pub(super) async fn serve<H: Handler>(handler: &H, socket: &mut Socket, stage: &
             }
             Sight::Other => return None,
         };
-        let Ok(reply) = caught_now(|| handler.at_once(request.head(), &request.body)) else {
+        let head = Head { method: &request.method, uri: &request.uri, headers: &reader.headers };
+        let Ok(reply) = caught_now(|| handler.at_once(head, &request.body)) else {
             tell_of_panic();
             return Some(Rest::Close);
         };
         sending.begin(reply?);
         socket.take(request.length);
-        spare::give(request.headers);
         awaited = 1;
         if poll_fn(|context| socket.poll_reply(&mut sending, context)).await.is_err() {
             return Some(Rest::Nothing);
@@ -79,19 +80,13 @@ pub(super) async fn serve<H: Handler>(handler: &H, socket: &mut Socket, stage: &
     }
 }
 
+/// A request without its headers.
 struct Request {
     method: Method,
     uri: Uri,
-    headers: HeaderMap,
     body: Bytes,
     /// How many bytes all of it is.
     length: usize,
-}
-
-impl Request {
-    fn head(&self) -> Head<'_> {
-        Head { method: &self.method, uri: &self.uri, headers: &self.headers }
-    }
 }
 
 /// What there is of a request.
@@ -103,45 +98,96 @@ enum Sight {
     Other,
 }
 
-impl Sight {
-    fn of(got: &[u8]) -> Self {
+/// Reads the requests of one connection. Most clients send the same headers with each, so those are kept.
+#[derive(Default)]
+struct Reader {
+    /// The header lines as they came, with the empty one; nothing where they are not to be known again.
+    lines: Vec<u8>,
+    headers: HeaderMap,
+    /// How long a body they announce.
+    body_length: usize,
+}
+
+impl Reader {
+    fn look(&mut self, got: &[u8]) -> Sight {
+        self.seen(got).unwrap_or(Sight::Other)
+    }
+
+    /// Nothing where it is nothing for here.
+    fn seen(&mut self, got: &[u8]) -> Option<Sight> {
+        let first = First::of(got);
+        let known = first.as_ref().filter(|first| {
+            !self.lines.is_empty()
+                && got.get(first.length..).is_some_and(|rest| rest.starts_with(&self.lines))
+        });
+        let (method, target, head_length) = match known {
+            Some(first) => (first.method.clone(), first.target, first.length + self.lines.len()),
+            None => self.read(got, first)?,
+        };
+        let length = head_length + self.body_length;
+        if got.len() < length {
+            return Some(Sight::Awaited(length));
+        }
+        // Copied, so that what a request holds on to is no larger than what it is.
+        let uri = Uri::from_maybe_shared(Bytes::copy_from_slice(target)).ok()?;
+        let body = Bytes::copy_from_slice(&got[head_length..length]);
+        Some(Sight::Whole(Request { method, uri, body, length }))
+    }
+
+    /// Reads a whole head: the method, the target and how long it is.
+    fn read<'g>(&mut self, got: &'g [u8], first: Option<First<'g>>) -> Option<(Method, &'g [u8], usize)> {
+        self.lines.clear();
+        self.headers.clear();
         let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let mut head = httparse::Request::new(&mut []);
-        // Copied, so that what the request holds on to is no larger than what it is.
-        let got = Bytes::copy_from_slice(got);
-        let Ok(Status::Complete(head_length)) = head.parse_with_uninit_headers(&got, &mut lines) else {
-            return Self::Other;
+        let Ok(Status::Complete(length)) = head.parse_with_uninit_headers(got, &mut lines) else {
+            return None;
         };
         let (Some(method), Some(target), Some(1)) = (head.method, head.path, head.version) else {
-            return Self::Other;
+            return None;
         };
-        let Some(method) = usual(method) else { return Self::Other };
-        let Some(body_length) = body_length(head.headers) else { return Self::Other };
-        let length = head_length + body_length;
-        if got.len() < length {
-            return Self::Awaited(length);
-        }
-        let Ok(uri) = Uri::from_maybe_shared(got.slice_ref(target.as_bytes())) else { return Self::Other };
-        let mut headers = spare::take();
+        let method = usual(method.as_bytes())?;
+        self.body_length = body_length(head.headers)?;
         for line in &*head.headers {
-            let name = HeaderName::from_bytes(line.name.as_bytes());
-            let value = HeaderValue::from_maybe_shared(got.slice_ref(line.value));
-            let (Ok(name), Ok(value)) = (name, value) else { return Self::Other };
-            headers.append(name, value);
+            let name = HeaderName::from_bytes(line.name.as_bytes()).ok()?;
+            self.headers.append(name, HeaderValue::from_bytes(line.value).ok()?);
         }
-        let body = got.slice(head_length..length);
-        Self::Whole(Request { method, uri, headers, body, length })
+        let target = target.as_bytes();
+        if let Some(first) = first.filter(|first| first.method == method && first.target == target) {
+            self.lines.extend_from_slice(&got[first.length..length]);
+        }
+        Some((method, target, length))
+    }
+}
+
+/// The first line of a request.
+struct First<'g> {
+    method: Method,
+    target: &'g [u8],
+    /// With its end.
+    length: usize,
+}
+
+impl<'g> First<'g> {
+    /// Nothing where there is any doubt.
+    fn of(got: &'g [u8]) -> Option<Self> {
+        let end = memchr(b'\n', got)?;
+        let line = got[..end].strip_suffix(b" HTTP/1.1\r")?;
+        let space = memchr(b' ', line)?;
+        let (method, target) = (usual(&line[..space])?, &line[space + 1..]);
+        let is_plain = target.iter().all(u8::is_ascii_graphic);
+        is_plain.then_some(Self { method, target, length: end + 1 })
     }
 }
 
 /// A method that says nothing of how the connection goes on.
-fn usual(method: &str) -> Option<Method> {
+fn usual(method: &[u8]) -> Option<Method> {
     Some(match method {
-        "GET" => Method::GET,
-        "POST" => Method::POST,
-        "PUT" => Method::PUT,
-        "PATCH" => Method::PATCH,
-        "DELETE" => Method::DELETE,
+        b"GET" => Method::GET,
+        b"POST" => Method::POST,
+        b"PUT" => Method::PUT,
+        b"PATCH" => Method::PATCH,
+        b"DELETE" => Method::DELETE,
         _ => return None,
     })
 }

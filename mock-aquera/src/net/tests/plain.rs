@@ -1,6 +1,7 @@
 //! Requests that are answered past hyper: nobody can tell the difference.
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 use proptest::test_runner::TestRunner;
 use tokio::io::AsyncWriteExt as _;
 
@@ -22,7 +23,24 @@ async fn said(server: &Running, bytes: &[u8]) -> String {
     lines.join("\r\n")
 }
 
-fn request() -> impl Strategy<Value = Vec<u8>> {
+/// A header line, mostly a sound one.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => ("[a-zA-Z-]{1,12}", "[ -~\t]{0,20}").prop_map(|(name, value)| format!("{name}: {value}\r\n")),
+        4 => prop::sample::select(vec![
+            "Host: x\r\n", "connection: Keep-Alive\r\n", "Authorization:Bearer t\r\n", "accept:  a \t\r\n", "x: \u{e9}\r\n",
+        ]).prop_map(str::to_owned),
+        1 => prop::sample::select(vec![
+            "connection: close\r\n", "connection: upgrade\r\n", "upgrade: h2c\r\n", "Connection: keep-alive, close\r\n",
+            "transfer-encoding: chunked\r\n", "content-length: 1\r\n", "content-length: +1\r\n",
+            "content-length: \r\n", "x : y\r\n", "bad\r\n", " folded\r\n", "x: y\n", "\u{e9}: y\r\n",
+            "content-length: 99999999999999999999\r\n",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
+/// Requests in a row. Several of them have the same headers.
+fn requests() -> impl Strategy<Value = Vec<u8>> {
     let method =
         prop::sample::select(vec!["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "get"]);
     let path = prop::sample::select(vec![
@@ -45,26 +63,22 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     ]);
     let version =
         prop::sample::select(vec!["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/2.0"]);
-    let line = prop_oneof![
-        8 => ("[a-zA-Z-]{1,12}", "[ -~\t]{0,20}").prop_map(|(name, value)| format!("{name}: {value}\r\n")),
-        4 => prop::sample::select(vec![
-            "Host: x\r\n", "connection: Keep-Alive\r\n", "Authorization:Bearer t\r\n", "accept:  a \t\r\n", "x: \u{e9}\r\n",
-        ]).prop_map(str::to_owned),
-        1 => prop::sample::select(vec![
-            "connection: close\r\n", "connection: upgrade\r\n", "upgrade: h2c\r\n", "Connection: keep-alive, close\r\n",
-            "transfer-encoding: chunked\r\n", "content-length: 1\r\n", "content-length: +1\r\n",
-            "content-length: \r\n", "x : y\r\n", "bad\r\n", " folded\r\n", "x: y\n", "\u{e9}: y\r\n",
-            "content-length: 99999999999999999999\r\n",
-        ]).prop_map(str::to_owned),
-    ];
-    let lines = prop::collection::vec(line, 0..40);
     // No chunk begins like this, so whatever was announced, the connection ends.
     let body = "([g-z~][ -~\r\n]{0,40})?";
-    (method, path, version, lines, body).prop_map(|(method, path, version, lines, body)| {
-        let length =
-            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-        let head = format!("{method} {path} {version}\r\n{}{length}\r\n", lines.concat());
-        (head + body.as_str()).into_bytes()
+    let heads = prop::collection::vec(prop::collection::vec(line(), 0..40), 1..3);
+    let requests = prop::collection::vec((method, path, version, any::<Index>(), body), 1..6);
+    (heads, requests).prop_map(|(heads, requests)| {
+        let mut all = String::new();
+        for (method, path, version, head, body) in requests {
+            let lines = head.get(&heads).concat();
+            all += &format!("{method} {path} {version}\r\n{lines}");
+            if !body.is_empty() {
+                all += &format!("Content-Length: {}\r\n", body.len());
+            }
+            all += "\r\n";
+            all += &body;
+        }
+        all.into_bytes()
     })
 }
 
@@ -76,8 +90,7 @@ fn it_is_all_the_same_who_answers() {
         (start(), serve(config(), slow).unwrap())
     });
     let mut runner = TestRunner::default();
-    let requests = prop::collection::vec(request(), 1..4).prop_map(|requests| requests.concat());
-    let outcome = runner.run(&requests, |bytes| {
+    let outcome = runner.run(&requests(), |bytes| {
         let (one, other) =
             runtime.block_on(async { tokio::join!(said(&quick, &bytes), said(&slow, &bytes)) });
         prop_assert_eq!(one, other, "{}", String::from_utf8_lossy(&bytes));
