@@ -1,10 +1,10 @@
 //! The connection layer: sockets, TLS, HTTP/1.1 and HTTP/2, and replies that go wrong on purpose.
 //!
 //! [`serve`] takes connections and hands each request to a [`Handler`], with the [`Wire`] that it came in by. What
-//! the handler returns is sent as it is, unless it asked the wire for a [`Sabotage`]. HTTP itself is hyper's. This
-//! layer adds what a well-mannered server owes to clients with bad manners: limits in time and number, replies
-//! to what is no HTTP, and an end that lets replies on their way arrive. It knows nothing of SCIM but the shape of an
-//! error (RFC 7644 §3.12).
+//! the handler returns is sent as it is, unless it asked the wire for a [`Sabotage`]. HTTP itself is hyper's, save for
+//! the plainest of requests ([`plain`]). This layer adds what a well-mannered server owes to clients with bad manners:
+//! limits in time and number, replies to what is no HTTP, and an end that lets replies on their way arrive. It knows
+//! nothing of SCIM but the shape of an error (RFC 7644 §3.12).
 //!
 //! Which protocol a connection speaks is settled by ALPN, and without it by the first bytes (RFC 9113 §3.3).
 

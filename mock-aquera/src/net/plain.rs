@@ -43,13 +43,11 @@ pub(super) async fn serve<H: Handler>(handler: &H, socket: &mut Socket, stage: &
     loop {
         while socket.ahead().len() < awaited {
             let more = poll_fn(|context| {
-                if let Poll::Ready(read) = socket.poll_ahead(context) {
-                    return Poll::Ready(Some(read));
-                }
+                // Asked first: a client that never stops sending must not keep a server from stopping.
                 if alarm.due() && drain.as_mut().poll(context).is_ready() {
                     return Poll::Ready(None);
                 }
-                Poll::Pending
+                socket.poll_ahead(context).map(Some)
             });
             match more.await? {
                 Ok(0) if socket.ahead().is_empty() => return Some(Rest::Close),

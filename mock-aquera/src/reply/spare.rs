@@ -1,5 +1,5 @@
-//! Header maps that were read and are written again: those of a request become those of a later answer. Making one takes
-//! two pieces of memory, and freeing it as many.
+//! Header maps that are used again: those of an answer become those of a later one. Making one takes two pieces of memory,
+//! and freeing it as many.
 
 use std::cell::RefCell;
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestRunner;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{BODY, Client, Paths, config, patiently, start};
 use crate::net::{Running, serve};
@@ -172,4 +172,20 @@ async fn a_server_that_stops_waits_for_a_body_on_its_way() {
     assert!(all.contains("\r\nconnection: close\r\n") && all.ends_with("b\"half a body\""), "{all}");
     end.unwrap();
     patiently(stopping).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_stops_however_much_is_asked_of_it() {
+    let server = start();
+    let Client(stream) = Client::connect(&server).await;
+    let (mut from, mut to) = stream.into_split();
+    let asking = tokio::spawn(async move {
+        let many = "GET /now HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+        while to.write_all(many.as_bytes()).await.is_ok() {}
+    });
+    let mut replies = [0; 1000];
+    from.read_exact(&mut replies).await.unwrap();
+    let reading = tokio::spawn(async move { while matches!(from.read(&mut replies).await, Ok(1..)) {} });
+    patiently(server.stop()).await;
+    patiently(async { (asking.await.unwrap(), reading.await.unwrap()) }).await;
 }

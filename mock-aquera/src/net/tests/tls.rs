@@ -56,6 +56,22 @@ async fn who_trusts_the_authority_is_served_under_each_name() {
 }
 
 #[tokio::test]
+async fn whole_requests_are_answered_at_once_through_the_encryption() {
+    let (server, authority) = start(Paths { is_quick: true, ..Paths::default() });
+    let mut stream = connect(&server, &authority, "localhost", b"http/1.1").await.unwrap();
+    for length in [10, 20_000] {
+        let body = "x".repeat(length);
+        let request = format!("PUT /told HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = Vec::new();
+        while !reply.ends_with(b"x\"") {
+            assert!(patiently(stream.read_buf(&mut reply)).await.unwrap() > 0);
+        }
+        assert!(reply.starts_with(b"HTTP/1.1 200 OK\r\n") && reply.len() > length, "{length}");
+    }
+}
+
+#[tokio::test]
 async fn the_protocol_is_agreed_on() {
     let (server, authority) = start(Paths::default());
     let stream = connect(&server, &authority, "localhost", b"h2").await.unwrap();
