@@ -179,7 +179,9 @@ mod tests {
         let list = |before: &[u8], documents: &[&Document]| {
             let mut text = ListText::new(0);
             text.push(before);
-            documents.iter().for_each(|document| text.push_document(document));
+            for document in documents {
+                text.push_document(document);
+            }
             let expected: Vec<&[u8]> = documents.iter().map(|document| document.text()).collect();
             let text = text.finish();
             assert_eq!(text, [before, &expected.concat()].concat());

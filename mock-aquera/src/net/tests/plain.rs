@@ -71,9 +71,9 @@ fn requests() -> impl Strategy<Value = Vec<u8>> {
         let mut all = String::new();
         for (method, path, version, head, body) in requests {
             let lines = head.get(&heads).concat();
-            all += &format!("{method} {path} {version}\r\n{lines}");
+            all.extend([method, " ", path, " ", version, "\r\n", &lines]);
             if !body.is_empty() {
-                all += &format!("Content-Length: {}\r\n", body.len());
+                all.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
             }
             all += "\r\n";
             all += &body;
