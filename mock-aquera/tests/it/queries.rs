@@ -245,6 +245,44 @@ async fn answers_show_what_is_asked_for() {
     check(client.get(&format!("{path}?attributes=shoe")).await, &["id", "schemas"]);
 }
 
+/// A page that is asked for again and again shares its memory with the one before. No write may be missed for that.
+#[tokio::test]
+async fn a_page_that_is_read_often_shows_each_write() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let title = |text: &str| json!({"title": text.repeat(300)});
+    let mut ids = Vec::new();
+    for nth in 0..20 {
+        ids.push(client.post("/Users", &user(&format!("user{nth}"), title("a"))).await.id());
+    }
+    let shows = async |ids: &[String], what: &str| {
+        for time in 0..5 {
+            let page = client.get("/Users?startIndex=1&count=15").await.json();
+            assert_eq!(page["totalResults"], ids.len(), "{what}, {time}");
+            for (shown, id) in page["Resources"].as_array().unwrap().iter().zip(&ids[..15]) {
+                assert_eq!(*shown, client.get(&format!("/Users/{id}")).await.json(), "{what}, {time}");
+            }
+        }
+    };
+    shows(&ids, "at first").await;
+    let third = format!("/Users/{}", ids[3]);
+    let replace = |text| json!([{"op": "replace", "path": "title", "value": title(text)["title"]}]);
+    assert_eq!(client.patch(&third, &replace("b")).await.json()["title"], title("b")["title"]);
+    shows(&ids, "patched").await;
+    assert_eq!(client.put(&third, &user("user3", title("a"))).await.status, 200);
+    shows(&ids, "replaced").await;
+    let group = json!({"schemas": [GROUP], "displayName": "Crew", "members": [{"value": ids[7]}]});
+    let group = format!("/Groups/{}", client.post("/Groups", &group).await.id());
+    shows(&ids, "in a group").await;
+    assert_eq!(client.delete(&group).await.status, 204);
+    shows(&ids, "in none").await;
+    assert_eq!(client.delete(&third).await.status, 204);
+    ids.remove(3);
+    shows(&ids, "one less").await;
+    ids.push(client.post("/Users", &user("user3", title("a"))).await.id());
+    shows(&ids, "one more").await;
+}
+
 #[tokio::test]
 async fn a_query_on_the_root_is_over_all_types() {
     let mock = start().await;
