@@ -74,7 +74,7 @@ impl Application {
             for (_, slot) in store.table(kind).order.after(None) {
                 let at = Ref { kind, slot };
                 if let Some(record) = store.get(at) {
-                    out.extend_from_slice(&store.shown_here(at, record, MembersShown::Whole));
+                    store.show_into(&mut out, at, record, MembersShown::Whole);
                     out.push(b'\n');
                 }
             }

@@ -6,7 +6,6 @@
 mod text;
 mod walk;
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -94,7 +93,7 @@ struct Found {
 enum Shown<'s> {
     /// Everything, as it is kept.
     Document(&'s Document),
-    Text(Cow<'s, [u8]>),
+    Text(Bytes),
 }
 
 /// A resource that is listed.
@@ -134,7 +133,7 @@ pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply
             let record = store.get(at).filter(|record| !record.on_request)?;
             let mut body = Vec::with_capacity(ENVELOPE + record.document.text().len());
             body.extend_from_slice(&HEAD_OF_ONE);
-            body.extend_from_slice(&store.shown_here(at, record, settings.members_in_lists()));
+            store.show_into(&mut body, at, record, settings.members_in_lists());
             body
         }
         Equals::Several => return None,
@@ -485,12 +484,12 @@ impl List {
             self.kinds.iter().position(|kind| *kind == at.kind).map(|nth| &projections[nth])
         });
         match (projection, record, stale) {
-            (None, _, Some(text)) => Shown::Text(Cow::Borrowed(text)),
+            (None, _, Some(text)) => Shown::Text(text.clone()),
             (None, Some(record), None) if !record.on_request => {
                 if record.is_alone() {
                     Shown::Document(&record.document)
                 } else {
-                    Shown::Text(store.shown_here(at, record, members))
+                    Shown::Text(store.shown(at, record, members))
                 }
             }
             (projection, record, stale) => {
@@ -499,7 +498,7 @@ impl List {
                     (None, Some(record)) => {
                         store.shown(at, record, super::members_shown(projection, members))
                     }
-                    (None, None) => return Shown::Text(Cow::default()),
+                    (None, None) => return Shown::Text(Bytes::new()),
                 };
                 let default;
                 let projection = if let Some(projection) = projection {
@@ -508,7 +507,7 @@ impl List {
                     default = Projection::default_for(&self.types.get(at.kind).schemas);
                     &default
                 };
-                Shown::Text(Cow::Owned(super::projected(&text, projection).into()))
+                Shown::Text(super::projected(&text, projection))
             }
         }
     }

@@ -1,10 +1,11 @@
 //! The head of an HTTP/1 reply, as hyper would write it.
 
 use std::cell::RefCell;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::header::{CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use hyper::{HeaderMap, StatusCode, Version};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 /// How the body is announced.
 #[derive(Debug, Clone, Copy)]
@@ -68,16 +69,16 @@ thread_local! {
 
 /// What a second is called in a header.
 struct Dated {
-    second: Option<u64>,
+    second: Option<i64>,
     text: String,
 }
 
 impl Dated {
     fn now(&mut self) -> &str {
-        let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        if self.second != Some(second) {
-            self.second = Some(second);
-            self.text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
+        let now = Timestamp::now();
+        if self.second != Some(now.as_second()) {
+            self.second = Some(now.as_second());
+            self.text = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default();
         }
         &self.text
     }

@@ -56,13 +56,12 @@ pub(super) async fn serve<H: Handler>(handler: &H, socket: &mut Socket, stage: &
                 Err(_) => return Some(Rest::Nothing),
             }
         }
-        let request = match reader.look(socket.ahead()) {
+        let request = match reader.look(socket.ahead())? {
             Sight::Whole(request) => request,
             Sight::Awaited(length) => {
                 awaited = length;
                 continue;
             }
-            Sight::Other => return None,
         };
         let head = Head { method: &request.method, uri: &request.uri, headers: &reader.headers };
         let Ok(reply) = caught_now(|| handler.at_once(head, &request.body)) else {
@@ -92,8 +91,6 @@ enum Sight {
     Whole(Request),
     /// Its head; with its body it will be so many bytes.
     Awaited(usize),
-    /// Nothing for here.
-    Other,
 }
 
 /// Reads the requests of one connection. Most clients send the same headers with each, so those are kept.
@@ -107,12 +104,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn look(&mut self, got: &[u8]) -> Sight {
-        self.seen(got).unwrap_or(Sight::Other)
-    }
-
     /// Nothing where it is nothing for here.
-    fn seen(&mut self, got: &[u8]) -> Option<Sight> {
+    fn look(&mut self, got: &[u8]) -> Option<Sight> {
         let first = First::of(got);
         let known = first.as_ref().filter(|first| {
             !self.lines.is_empty()

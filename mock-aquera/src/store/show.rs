@@ -1,6 +1,5 @@
 //! A resource as somebody reads it: the text that is kept, with what users and groups say of each other.
 
-use std::borrow::Cow;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use axum::body::Bytes;
@@ -39,17 +38,12 @@ impl Store {
         Bytes::from(record.document.with_extras(&extras, &version))
     }
 
-    /// The same to be read in place.
-    pub(crate) fn shown_here<'s>(
-        &'s self,
-        at: Ref,
-        record: &'s Record,
-        members: MembersShown,
-    ) -> Cow<'s, [u8]> {
+    /// Appends the representation of a resource.
+    pub(crate) fn show_into(&self, out: &mut Vec<u8>, at: Ref, record: &Record, members: MembersShown) {
         if record.is_alone() {
-            Cow::Borrowed(record.document.text())
+            out.extend_from_slice(record.document.text());
         } else {
-            Cow::Owned(self.shown(at, record, members).into())
+            out.extend_from_slice(&self.shown(at, record, members));
         }
     }
 
