@@ -13,6 +13,7 @@ mod live;
 mod openapi;
 mod reset;
 mod resources;
+mod strict;
 mod transfer;
 mod verify;
 
@@ -22,6 +23,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, Request, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use hyper::body::Incoming;
@@ -65,10 +67,14 @@ type Shared = Arc<Admin>;
 impl AdminFront {
     pub(crate) fn new(server: Arc<Server>, token: Option<Fingerprint>, ending: watch::Receiver<()>) -> Self {
         let admin = Arc::new(Admin { server, ending });
-        let with_slash = Router::new().route(&format!("{BASE}/"), get(index::index));
         let router = routes()
             .into_iter()
-            .fold(with_slash, |router, (path, methods)| router.route(&format!("{BASE}{path}"), methods))
+            .chain([("/", get(index::index))])
+            .fold(Router::new(), |router, (path, methods)| {
+                let takes = strict::Takes::described(path);
+                let strict = from_fn_with_state(takes, strict::check);
+                router.route(&format!("{BASE}{path}"), methods.route_layer(strict))
+            })
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .fallback(|| async { AdminError::NoSuchPath })
             .method_not_allowed_fallback(|| async { AdminError::MethodNotAllowed })

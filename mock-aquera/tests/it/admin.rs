@@ -4,6 +4,7 @@ mod applications;
 mod door;
 mod journal;
 mod program;
+mod strict;
 mod transfer;
 
 use mock_aquera::MockAquera;

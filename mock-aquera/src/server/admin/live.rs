@@ -17,7 +17,7 @@ use super::Shared;
 use super::answer::{AdminError, Json, Named, Pairs, Span, answer, bad_body, bad_query, ok};
 use super::journal::asked;
 use crate::application::Application;
-use crate::journal::{Exchange, JournalQuery, Live};
+use crate::journal::{Exchange, JournalQuery, Live, Order};
 
 /// How long is waited unless somebody says how long.
 const USUAL_WAIT: Duration = Duration::from_secs(10);
@@ -91,6 +91,9 @@ pub(super) async fn wait_for(
     Named(application): Named,
     Json(Wait { request, count, timeout }): Json<Wait>,
 ) -> Result<Response, AdminError> {
+    if request.limit.is_some() || request.order != Order::Oldest {
+        return Err(bad_body("`limit` and `order` do not apply to a wait; `count` says how many"));
+    }
     let timeout = timeout.as_ref().map(|value| Span::of_json(value).and_then(Span::waiting));
     let within = timeout.transpose().map_err(|error| bad_body(format!("`timeout`: {error}")))?;
     until(&admin, &application, request, count, within).await

@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use axum::http::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
@@ -58,6 +59,21 @@ struct Described;
 /// The whole description.
 pub(super) fn document() -> &'static Value {
     &DOCUMENT
+}
+
+/// The operations of a path below the base, with their methods.
+pub(super) fn operations(path: &str) -> impl Iterator<Item = (Method, &'static Value)> {
+    let path = if path.is_empty() { "/" } else { path };
+    let operations = document()["paths"][path].as_object().into_iter().flatten();
+    operations.filter_map(|(method, operation)| Some((method.to_uppercase().parse().ok()?, operation)))
+}
+
+/// The names of the query parameters of an operation.
+pub(super) fn queries(operation: &'static Value) -> impl Iterator<Item = &'static str> {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    parameters
+        .filter(|parameter| parameter["in"] == "query")
+        .filter_map(|parameter| parameter["name"].as_str())
 }
 
 /// The routes in the order of their paths.
@@ -128,11 +144,12 @@ fn complete(path: &str, operation: &mut Value) {
         .collect();
     let mut parameters = in_path;
     parameters.extend(operation["parameters"].as_array().cloned().unwrap_or_default());
-    let has_body = operation.get("requestBody").is_some();
-    let mut errors = Vec::new();
-    if has_body || parameters.iter().any(|parameter| parameter["in"] == "query") {
-        errors.push(("400", "It is not understood."));
+    if ["/journal/wait", "/journal/stream"].iter().any(|route| path.ends_with(route)) {
+        // Whoever waits or follows gets all that fits, as it comes.
+        parameters.retain(|parameter| parameter["name"] != "limit" && parameter["name"] != "order");
     }
+    let has_body = operation.get("requestBody").is_some();
+    let mut errors = vec![("400", "It is not understood, or says what this route does not take.")];
     if path == "/health" {
         operation["security"] = json!([{}]);
     } else {

@@ -58,7 +58,6 @@ fn apply(parts: &[Reset], application: &Application) {
 
 fn parts(mut query: Pairs) -> Result<Vec<Reset>, AdminError> {
     let what = query.take("what")?;
-    query.end(&["what"])?;
     let Some(what) = what else { return Ok(PARTS.iter().map(|(_, part)| *part).collect()) };
     let one = |word: &str| {
         let word = word.trim();

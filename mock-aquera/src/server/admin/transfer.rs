@@ -51,7 +51,6 @@ pub(super) struct Consistency {
         content((Vec<Object> = "application/json"), (String = "application/x-ndjson")))))]
 pub(super) async fn dump(Named(application): Named, mut query: Pairs) -> Result<Response, AdminError> {
     let format = query.take("format")?;
-    query.end(&["format"])?;
     let lines = match format.as_deref() {
         None | Some("json") => false,
         Some("ndjson") => true,
@@ -75,7 +74,6 @@ pub(super) async fn load(
     Raw(body): Raw,
 ) -> Result<Response, AdminError> {
     let how = Load { unchecked: query.take_flag("unchecked")?, replace: query.take_flag("replace")? };
-    query.end(&["unchecked", "replace"])?;
     let loaded = aside(move || application.load(&body, how)).await??;
     Ok(answer(StatusCode::CREATED, &Loaded { loaded }))
 }

@@ -64,13 +64,16 @@ async fn each_criterion_of_a_question_counts() {
     for (query, part) in [
         ("?metod=GET", "did you mean `method`?"),
         ("?status=abc", "`status`"),
-        ("?order=random", "oldest or newest"),
-        ("?limit=1&limit=2", "twice"),
+        ("?method=GET&method=PUT", "twice"),
         ("?operation=dance", "create"),
     ] {
         for path in ["", "/har", "/wait", "/stream"] {
             admin.refused(Method::GET, &format!("{JOURNAL}{path}{query}"), "", 400, part).await;
         }
+    }
+    for path in ["", "/har"] {
+        let query = format!("{JOURNAL}{path}?order=random");
+        admin.refused(Method::GET, &query, "", 400, "oldest or newest").await;
     }
 }
 
@@ -155,6 +158,8 @@ async fn whoever_waits_is_answered_when_enough_have_come() {
         (r#"{"method":"GET"}"#, "`request`"),
         (r#"{"request":{"metod":"GET"}}"#, "`metod`"),
         (r#"{"count":"two"}"#, "two"),
+        (r#"{"request":{"limit":1}}"#, "`count` says how many"),
+        (r#"{"request":{"order":"newest"}}"#, "`order`"),
     ] {
         admin.refused(Method::POST, &at, body, 400, part).await;
     }

@@ -194,7 +194,7 @@ async fn a_load_is_taken_whole_or_not_at_all() {
         ("?uncheckd=true", "did you mean `unchecked`?"),
         ("?unchecked=yes", "true or false"),
         ("?replace=1", "true or false"),
-        ("?x=1", "what is: unchecked, replace"),
+        ("?x=1", "this route takes unchecked, replace"),
     ] {
         admin.refused(Method::POST, &format!("{APP}/load{query}"), "", 400, part).await;
     }
