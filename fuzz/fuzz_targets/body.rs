@@ -32,6 +32,7 @@ fuzz_target!(|data: &[u8]| {
         refuse_unknown: switches & 1 != 0,
         enforce_canonical_values: switches & 2 != 0,
         string_booleans: switches & 4 != 0,
+        missing_schemas: switches & 8 != 0,
     };
     drop(GROUPS.read(body, options).map_err(|error| error.to_string()));
     match USERS.read(body, options) {

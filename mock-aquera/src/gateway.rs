@@ -17,6 +17,7 @@ mod quick;
 pub(crate) mod resource;
 pub(crate) mod shape;
 mod stale;
+mod stored;
 mod write;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -42,6 +43,7 @@ use crate::types::{Kind, Role};
 use list::List;
 pub(crate) use patch::are_plain as patches_are_plain;
 use query::Query;
+pub(crate) use stored::withholds;
 
 /// One request, its application and the instant.
 pub(crate) struct Scene<'a> {

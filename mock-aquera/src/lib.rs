@@ -68,16 +68,17 @@ pub use journal::{
 };
 pub use net::TlsError;
 pub use profile::{
-    ActiveChange, ApplicationRules, CanonicalValues, Claim, ConfigMember, CreateDisabled, CursorRule,
-    DeactivatedUsers, DeleteRule, Deviation, Dialect, Dialects, Difference, DisableRule, DiscoveryAccess,
-    DiscoveryRules, DownstreamDelete, EmailValue, Endpoint, ErrorBody, ErrorContentType, ErrorRules,
-    EtagRule, Feature, FeatureRules, FilterCase, FilterMiss, FilterRules, FilterSubset,
-    FilteredGroupsStartIndex, GatewayRules, Ids, ItemsPerPage, ListRules, Location, MembersInLists,
-    MembersPastCut, MembersShown, OperationRule, Pages, ParsePeriodError, PartialUpdateRule, PastEnd,
-    PatchReply, PatchRule, PathCase, Period, Presence, Profile, ProfileError, PutMissingAttributes, PutRule,
-    PutWithoutActive, RateLimit, RateMethods, RatePer, ReplyBody, ReplyContentType, ReplyRules,
-    RequestContentType, RequestRules, RetryAfter, SortRule, StartIndex, Support, TotalResults,
-    UnknownAttributes, UnknownMember, UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
+    ActiveChange, ApplicationRules, AttributePath, CanonicalValues, Claim, ConfigMember, CreateDisabled,
+    CursorRule, DeactivatedUsers, DeleteRule, Deviation, Dialect, Dialects, Difference, DisableRule,
+    DiscoveryAccess, DiscoveryRules, DottedPaths, DownstreamDelete, EmailValue, Endpoint, ErrorBody,
+    ErrorContentType, ErrorRules, EtagRule, Feature, FeatureRules, FilterCase, FilterMiss, FilterRules,
+    FilterSubset, FilteredGroupsStartIndex, GatewayRules, Ids, ItemsPerPage, ListRules, Location,
+    MembersInLists, MembersPastCut, MembersShown, NotStoredReply, OperationRule, Pages,
+    ParseAttributePathError, ParsePeriodError, PartialUpdateRule, PastEnd, PatchReply, PatchRule, PathCase,
+    Period, Presence, Profile, ProfileError, PutMissingAttributes, PutRule, PutWithoutActive, RateLimit,
+    RateMethods, RatePer, ReplyBody, ReplyContentType, ReplyRules, RequestContentType, RequestRules,
+    RetryAfter, SortRule, StartIndex, Support, TotalResults, UnknownAttributes, UnknownMember,
+    UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
 pub use scim::error::ScimType;
 pub use server::{ApplicationError, MAX_APPLICATIONS};

@@ -7,6 +7,7 @@
 //! from the RFC, and [`rate`] counts requests. What a switch does to a request is for the gateway to carry out.
 
 mod application;
+mod attribute;
 mod builtin;
 mod difference;
 mod gateway;
@@ -20,13 +21,15 @@ mod switch;
 mod wire;
 
 pub use application::{
-    ApplicationRules, DeactivatedUsers, DownstreamDelete, EmailValue, Ids, OperationRule, PartialUpdateRule,
-    UserNameValue,
+    ApplicationRules, DeactivatedUsers, DownstreamDelete, EmailValue, Ids, NotStoredReply, OperationRule,
+    PartialUpdateRule, UserNameValue,
 };
+pub use attribute::{AttributePath, ParseAttributePathError};
 pub use difference::Difference;
 pub use gateway::{
-    ActiveChange, CanonicalValues, CreateDisabled, DeleteRule, DisableRule, GatewayRules, PatchReply,
-    PatchRule, PutMissingAttributes, PutRule, PutWithoutActive, Support, UnknownAttributes, UnknownMember,
+    ActiveChange, CanonicalValues, CreateDisabled, DeleteRule, DisableRule, DottedPaths, GatewayRules,
+    PatchReply, PatchRule, PutMissingAttributes, PutRule, PutWithoutActive, Support, UnknownAttributes,
+    UnknownMember,
 };
 pub use period::{ParsePeriodError, Period};
 pub use query::{

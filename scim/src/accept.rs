@@ -23,6 +23,8 @@ pub struct AcceptOptions {
     pub enforce_canonical_values: bool,
     /// `"True"` and `"false"` are taken for booleans, as some clients send them.
     pub string_booleans: bool,
+    /// A body without `schemas` is taken, though RFC 7643 §3 requires them.
+    pub missing_schemas: bool,
 }
 
 /// A reader for the resources of one type. Made once for a schema set, used for each body.
@@ -53,6 +55,8 @@ pub struct Accepted {
     pub on_request: bool,
     /// Whether a text was taken for a boolean.
     pub string_boolean: bool,
+    /// Whether the body had no `schemas` and was taken nevertheless.
+    pub missing_schemas: bool,
 }
 
 /// Why a body is not taken.

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::auth::{Auth, Gatekeeper};
 use crate::gateway::discovery::Documents;
-use crate::gateway::{patches_are_plain, resource, shape};
+use crate::gateway::{patches_are_plain, resource, shape, withholds};
 use crate::profile::rate::Buckets;
 use crate::profile::{self, DeactivatedUsers, FilterRules, ListRules, Profile};
 use crate::store::show::MembersShown;
@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) plain_replies: bool,
     /// Whether values are changed or counted when they come in.
     pub(crate) normalises: bool,
+    /// Whether some attribute is not stored, not updated, or read-only.
+    pub(crate) withholds: bool,
     documents: OnceLock<Documents>,
 }
 
@@ -43,6 +45,7 @@ impl Settings {
             plain_patches: patches_are_plain(&profile),
             plain_replies: shape::is_plain(&profile),
             normalises: resource::normalises(&profile),
+            withholds: withholds(&profile),
             buckets: Buckets::new(profile.rate_limits.clone()),
             documents: OnceLock::new(),
             profile,

@@ -1,5 +1,7 @@
 //! Partial updates (RFC 7644 §3.5.2).
 
+mod dotted;
+
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -9,13 +11,13 @@ use serde_json::{Map, Value};
 
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
-use super::{Refusal, Scene, patch_rule, quick, resource, stale};
+use super::{Refusal, Scene, patch_rule, quick, resource, stale, stored};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation};
 use crate::problem::Problem;
 use crate::profile::{
-    CanonicalValues, DisableRule, EtagRule, GatewayRules, MembersPastCut, PatchReply, PatchRule, Profile,
-    Support, UnknownAttributes,
+    CanonicalValues, DisableRule, DottedPaths, EtagRule, GatewayRules, MembersPastCut, PatchReply, PatchRule,
+    Profile, Support, UnknownAttributes,
 };
 use crate::reply::Reply;
 use crate::store::content::Content;
@@ -45,6 +47,10 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
         scim::patch::drop_unknown(&mut request, &kind.schemas);
     }
     check(&profile.gateway, &request)?;
+    let literal = match profile.gateway.patch_dotted_paths {
+        DottedPaths::Works => Vec::new(),
+        DottedPaths::Swallowed => dotted::take_out(&mut request),
+    };
     let mut store = scene.store();
     let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);
     let refuse = |problem: Problem| -> Refusal {
@@ -60,7 +66,7 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
         PatchRule::Ignored204 => return Ok(Reply::empty(StatusCode::NO_CONTENT)),
         _ => {}
     }
-    let patched = patched(scene, &store, at, &request).map_err(|problem| {
+    let patched = patched(scene, &store, at, &request, literal).map_err(|problem| {
         // An application without the operation doesn't look at what it is about.
         let has_it = hops::has(profile, DownstreamOperation::PartialUpdate);
         refuse(if has_it { problem } else { Problem::PartialUpdateUnsupported })
@@ -78,17 +84,10 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     } else {
         carry_out(scene, &mut store, at, next, becomes)?
     };
+    write::echo(scene, &store, at, patched.asked.as_ref(), &mut reply)?;
     drop(store);
-    note(&mut reply, &dialects);
+    write::note(&mut reply, &dialects);
     Ok(answered(scene, rule, kind_at, id, reply))
-}
-
-fn note(reply: &mut Reply, dialects: &[Dialect]) {
-    for dialect in dialects {
-        if !reply.dialects.contains(&dialect.as_str()) {
-            reply.dialects.push(dialect.as_str());
-        }
-    }
 }
 
 /// What a profile answers without a look at the request.
@@ -146,6 +145,7 @@ fn accepted_dialects(profile: &Profile) -> Dialects {
         (Dialect::RemoveByValue, rules.remove_by_value),
         (Dialect::PathlessAdd, rules.pathless_add),
         (Dialect::SingleOperation, rules.single_operation),
+        (Dialect::MissingSchemas, rules.missing_schemas),
     ]
     .into_iter()
     .filter(|(_, rule)| *rule == Accepted)
@@ -183,9 +183,17 @@ struct Patched {
     members: Vec<crate::store::members::MembersChange>,
     only_members: bool,
     dialects: Vec<Dialect>,
+    /// What the request asked for, where not all of it is stored and answers echo it.
+    asked: Option<Content>,
 }
 
-fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) -> Result<Patched, Problem> {
+fn patched(
+    scene: &Scene<'_>,
+    store: &Store,
+    at: Ref,
+    request: &PatchRequest,
+    literal: Vec<dotted::Literal>,
+) -> Result<Patched, Problem> {
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(at.kind);
@@ -218,13 +226,16 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
             tree.remove(name);
         }
     }
+    dotted::put_in(&mut tree, literal);
     if settings.normalises {
         resource::normalise(profile, kind, &mut tree)?;
     }
     if scim::path::key_ci(&tree, "password").is_some() {
         super::feature(profile.features.change_password, "changing a password")?;
     }
-    let mut content = Content::of_tree(kind, &tree);
+    let kept_before = if kind.role == Role::User { record.document.value() } else { before };
+    let kept = stored::keep(settings, kind, Some(&kept_before), Content::of_tree(kind, &tree))?;
+    let (mut content, asked) = (kept.content, kept.asked);
     // What is kept apart is compared apart.
     let tree = resource::tree_of(&content.members)?;
     if let Some((refs, names)) = split.result {
@@ -234,8 +245,7 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
         // An account that does not say whether it is active is.
         content.active = content.active.or(Some(true));
     }
-    let kept = if kind.role == Role::User { record.document.value() } else { before };
-    let mut change = write::difference(store, at, &kept, &tree, &content, record.active);
+    let mut change = write::difference(store, at, &kept_before, &tree, &content, record.active);
     let only_members = !change.rest && change.active.is_none() && content.refs.is_none();
     change.rest |= !split.changes.is_empty();
     if !split.changes.is_empty() && !only_members {
@@ -244,7 +254,8 @@ fn patched(scene: &Scene<'_>, store: &Store, at: Ref, request: &PatchRequest) ->
         (content.refs, content.names) = (Some(refs), names);
     }
     let only_members = only_members && !split.changes.is_empty();
-    Ok(Patched { next: Next { content, change }, tree, members: split.changes, only_members, dialects })
+    let next = Next { content, change };
+    Ok(Patched { next, tree, members: split.changes, only_members, dialects, asked })
 }
 
 fn suggested(kind: &crate::types::Kind, after: &Value) -> Result<(), Problem> {
@@ -328,5 +339,6 @@ pub(crate) fn are_plain(profile: &Profile) -> bool {
         && profile.list.members_past_cut == MembersPastCut::Kept
         && profile.application.stale_reads.is_zero()
         && profile.application.max_values.is_empty()
+        && !stored::withholds(profile)
         && profile.features.etag == EtagRule::Works
 }

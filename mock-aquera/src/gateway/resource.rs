@@ -24,22 +24,28 @@ pub(crate) struct Taken {
     pub(crate) content: Content,
     /// The members of a group as they were sent.
     pub(crate) members: Option<Value>,
-    /// A text was taken for a boolean.
-    pub(crate) string_boolean: bool,
+    /// The habits that were met and taken.
+    pub(crate) dialects: Vec<scim::patch::Dialect>,
 }
 
 /// Reads the body of a POST or a PUT.
 pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Problem> {
     let profile = &settings.profile;
     let mut accepted = kind.reader.read(body, options(profile))?;
-    let string_boolean = accepted.string_boolean;
+    let mut dialects = Vec::new();
+    if accepted.string_boolean {
+        dialects.push(scim::patch::Dialect::StringBoolean);
+    }
+    if accepted.missing_schemas {
+        dialects.push(scim::patch::Dialect::MissingSchemas);
+    }
     let members = accepted.captured.take();
     let content = if settings.normalises {
         normalised(profile, kind, accepted)?
     } else {
         Content::of_accepted(kind, accepted)
     };
-    Ok(Taken { content, members, string_boolean })
+    Ok(Taken { content, members, dialects })
 }
 
 fn options(profile: &Profile) -> AcceptOptions {
@@ -47,6 +53,7 @@ fn options(profile: &Profile) -> AcceptOptions {
         refuse_unknown: profile.gateway.unknown_attributes == UnknownAttributes::Refused,
         enforce_canonical_values: profile.gateway.canonical_values == CanonicalValues::Enforced,
         string_booleans: profile.requests.dialects.string_booleans == Dialect::Accepted,
+        missing_schemas: profile.requests.dialects.missing_schemas == Dialect::Accepted,
     }
 }
 

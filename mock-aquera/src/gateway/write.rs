@@ -12,7 +12,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::{Refusal, Scene, resource, stale};
+use super::{Refusal, Scene, resource, stale, stored};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation, StateChange};
 use crate::problem::Problem;
@@ -30,8 +30,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
-    let resource::Taken { mut content, members, string_boolean } =
-        resource::take(settings, kind, scene.body()?)?;
+    let resource::Taken { mut content, members, dialects } = resource::take(settings, kind, scene.body()?)?;
     if kind.role == Role::User {
         let active = content.active;
         match (active, profile.gateway.create_disabled) {
@@ -52,6 +51,8 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         }
     }
     let refuse = |problem| refused(problem, &[DownstreamOperation::Create], None);
+    let kept = stored::keep(settings, kind, None, content).map_err(&refuse)?;
+    let (mut content, asked) = (kept.content, kept.asked);
     if !hops::has(profile, DownstreamOperation::Create) {
         return Err(refuse(Problem::OperationUnsupported("Create")));
     }
@@ -75,7 +76,11 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     stale::keep(scene, &mut store, at, false);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
     let whole = profile.replies.create_body == ReplyBody::Whole || scene.asks_for_attributes();
-    let body = if whole { represent(scene, &store, at, record)? } else { Bytes::new() };
+    let body = match asked {
+        _ if !whole => Bytes::new(),
+        Some(asked) => would_be(scene, &store, at, &asked)?,
+        None => represent(scene, &store, at, record)?,
+    };
     let location = record.document.location();
     let change = change(kind, &record.id, ChangeKind::Created, None, Some(record.document.shared()));
     let mut reply = Reply::scim(StatusCode::CREATED, body);
@@ -88,7 +93,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     if let Ok(location) = HeaderValue::from_maybe_shared(location) {
         reply.headers.insert(header::LOCATION, location);
     }
-    note_boolean(&mut reply, string_boolean);
+    note(&mut reply, &dialects);
     reply.downstream = downstream;
     reply.changes.push(change);
     Ok(reply)
@@ -104,9 +109,11 @@ pub(super) fn new_id(scene: &Scene<'_>, store: &mut Store, user_name: Option<Arc
 }
 
 /// A dialect is noted where it was made use of.
-pub(super) fn note_boolean(reply: &mut Reply, string_boolean: bool) {
-    if string_boolean {
-        reply.dialects.push(scim::patch::Dialect::StringBoolean.as_str());
+pub(super) fn note(reply: &mut Reply, dialects: &[scim::patch::Dialect]) {
+    for dialect in dialects {
+        if !reply.dialects.contains(&dialect.as_str()) {
+            reply.dialects.push(dialect.as_str());
+        }
     }
 }
 
@@ -205,7 +212,7 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
     if taken.content.secret.is_some() {
         super::feature(settings.profile.features.change_password, "changing a password")?;
     }
-    let string_boolean = taken.string_boolean;
+    let dialects = taken.dialects.clone();
     let mut store = scene.store();
     let operations = &[DownstreamOperation::Replace];
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
@@ -218,6 +225,8 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
     let before = record.document.value();
     let was_active = record.active;
     let next = replacement(scene, &store, at, record, taken, &before).map_err(&refuse)?;
+    let kept = stored::keep(settings, kind, Some(&before), next).map_err(&refuse)?;
+    let (next, asked) = (kept.content, kept.asked);
     let after = resource::tree_of(&next.members).map_err(&refuse)?;
     let schemas = &kind.schemas;
     if let Err(problems) = scim::validate::check_immutable(&before, &Value::Object(after.clone()), schemas) {
@@ -228,14 +237,29 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
     let next = allowed(scene, kind, next, &after, was_active).map_err(&refuse)?;
     let becomes = hops::of_put(&settings.profile, next.change);
     let mut reply = carry_out(scene, &mut store, at, next, becomes)?;
+    echo(scene, &store, at, asked.as_ref(), &mut reply)?;
     if settings.profile.replies.put_body == ReplyBody::Empty && !scene.asks_for_attributes() {
         let mut empty = Reply::empty(StatusCode::NO_CONTENT);
         empty.headers = std::mem::take(&mut reply.headers);
         empty.headers.remove(header::CONTENT_TYPE);
         reply = Reply { downstream: reply.downstream, changes: reply.changes, ..empty };
     }
-    note_boolean(&mut reply, string_boolean);
+    note(&mut reply, &dialects);
     Ok(reply)
+}
+
+/// Answers with what was asked for, where a profile echoes what was not stored.
+pub(super) fn echo(
+    scene: &Scene<'_>,
+    store: &Store,
+    at: Ref,
+    asked: Option<&Content>,
+    reply: &mut Reply,
+) -> Result<(), Problem> {
+    if let Some(asked) = asked.filter(|_| store.get(at).is_some()) {
+        reply.body = would_be(scene, store, at, asked)?;
+    }
+    Ok(())
 }
 
 /// The content that a PUT asks for.
@@ -268,12 +292,16 @@ fn replacement(
     if kind.role == Role::User && content.active.is_none() {
         let active = match gateway.put_without_active {
             // An absent `active` says nothing about it (RFC 7643 §4.1.1 gives no default).
-            PutWithoutActive::Keeps => record.active,
-            PutWithoutActive::Activates => true,
-            PutWithoutActive::Deactivates => false,
+            PutWithoutActive::Keeps => Some(record.active),
+            PutWithoutActive::Activates => Some(true),
+            PutWithoutActive::Deactivates => Some(false),
+            PutWithoutActive::Clears => None,
         };
-        content.add_flag("active", active);
-        content.active = Some(active);
+        if let Some(active) = active {
+            content.add_flag("active", active);
+        }
+        // An account that does not say whether it is active is.
+        content.active = active.or(Some(true));
     }
     if kind.role == Role::Group {
         (content.refs, content.names) = match (&taken.members, gateway.put_missing_attributes) {

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::attribute::AttributePath;
 use super::period::Period;
 use super::switch::switches;
 
@@ -34,6 +35,19 @@ pub struct ApplicationRules {
     /// How many values these attributes may have at most; more answers 400 `invalidValue`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub max_values: BTreeMap<String, NonZeroU32>,
+    /// Attributes that have no place in the application, by their paths: no write changes them, and the request
+    /// succeeds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_stored: Vec<AttributePath>,
+    /// Attributes that are kept as they were at creation, by their paths: no later write changes them, and the
+    /// request succeeds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_updated: Vec<AttributePath>,
+    /// What the answer to a write shows of `not-stored` and `not-updated`.
+    pub not_stored_reply: NotStoredReply,
+    /// Attributes that a client may not set, by their paths: a write that changes one answers 400 `mutability`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read_only: Vec<AttributePath>,
 }
 
 switches! {
@@ -97,5 +111,13 @@ switches! {
         Kept = "kept",
         /// In lower case.
         LowerCased = "lower-cased",
+    }
+
+    /// What the answer to a write shows of attributes that were not stored.
+    NotStoredReply {
+        /// What is stored.
+        Stored = "stored",
+        /// What was sent.
+        Echoed = "echoed",
     }
 }

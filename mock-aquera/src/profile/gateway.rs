@@ -35,6 +35,9 @@ pub struct GatewayRules {
     pub patch_value_filters: Support,
     /// Whether a PATCH operation may have a path at all.
     pub patch_paths: Support,
+    /// What becomes of a PATCH path to a sub-attribute without a filter, as in `name.givenName`, and of a key of that
+    /// form in a value without a path.
+    pub patch_dotted_paths: DottedPaths,
     /// How many members of a group one request may add and remove; more answers 400 `tooMany`. Absent: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_member_changes: Option<NonZeroU32>,
@@ -153,6 +156,14 @@ switches! {
         Answers400 = "answers-400",
     }
 
+    /// What becomes of a PATCH path with a dot.
+    DottedPaths {
+        /// It leads to the sub-attribute.
+        Works = "works",
+        /// It is taken for the name of a member, `"name.givenName"`; the sub-attribute stays as it was.
+        Swallowed = "swallowed",
+    }
+
     /// As what a change of `active` leaves the gateway.
     ActiveChange {
         /// As a partial update, also when it came as a PUT.
@@ -171,6 +182,8 @@ switches! {
         Activates = "activates",
         /// It becomes false.
         Deactivates = "deactivates",
+        /// It is cleared: the account no longer says whether it is active, and counts as active.
+        Clears = "clears",
     }
 
     /// What becomes of attributes that a PUT doesn't name.

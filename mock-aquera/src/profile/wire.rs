@@ -77,8 +77,8 @@ impl Default for RequestRules {
     }
 }
 
-/// Habits of widespread clients that depart from the letter of RFC 7644 §3.5.2.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+/// Habits of widespread clients that depart from the letter of the RFCs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Dialects {
     /// A PATCH `op` in another case than lower case.
@@ -93,6 +93,23 @@ pub struct Dialects {
     pub pathless_add: Dialect,
     /// One operation as the whole body, or outside an array.
     pub single_operation: Dialect,
+    /// A body without `schemas`, which RFC 7643 §3 requires. Refused unless it is set.
+    pub missing_schemas: Dialect,
+}
+
+impl Default for Dialects {
+    fn default() -> Self {
+        Self {
+            capitalised_op: Dialect::Accepted,
+            string_booleans: Dialect::Accepted,
+            dotted_keys: Dialect::Accepted,
+            remove_by_value: Dialect::Accepted,
+            pathless_add: Dialect::Accepted,
+            single_operation: Dialect::Accepted,
+            // Clients that forget them are told: most endpoints insist.
+            missing_schemas: Dialect::Refused,
+        }
+    }
 }
 
 switches! {

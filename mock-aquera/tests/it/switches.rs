@@ -12,6 +12,7 @@ mod rate_limit;
 mod requests;
 mod service;
 mod stale;
+mod stored;
 mod vendors;
 
 use mock_aquera::{Application, MockAquera, Profile};

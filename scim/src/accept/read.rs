@@ -39,6 +39,7 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
     }
     parsed.map_err(AcceptError::Syntax)?;
     match pass.lists_core {
+        None if options.missing_schemas => pass.out.missing_schemas = true,
         None => pass.problems.push(Problem { place: "schemas".to_owned(), kind: ProblemKind::Missing }),
         Some(false) => {
             let kind = ProblemKind::Unlisted(reader.core.to_string());

@@ -18,17 +18,20 @@ pub enum Dialect {
     PathlessAdd,
     /// One operation stands where an array of them belongs: as `Operations`, or as the whole body.
     SingleOperation,
+    /// The message has no `schemas`, which RFC 7643 §3 requires.
+    MissingSchemas,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::CapitalisedOp,
         Self::StringBoolean,
         Self::DottedKeys,
         Self::RemoveByValue,
         Self::PathlessAdd,
         Self::SingleOperation,
+        Self::MissingSchemas,
     ];
 
     /// The name for configuration and reports.
@@ -40,10 +43,11 @@ impl Dialect {
             Self::RemoveByValue => "remove-by-value",
             Self::PathlessAdd => "pathless-add",
             Self::SingleOperation => "single-operation",
+            Self::MissingSchemas => "missing-schemas",
         }
     }
 
-    const fn bit(self) -> u8 {
+    const fn bit(self) -> u16 {
         1 << self as u8
     }
 }
@@ -63,13 +67,15 @@ impl fmt::Display for Dialect {
 /// assert!(taken.contains(Dialect::DottedKeys) && !taken.contains(Dialect::PathlessAdd));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Dialects(u8);
+pub struct Dialects(u16);
 
 impl Dialects {
     /// Those that [`PatchRequest::from_json`](super::PatchRequest::from_json) and
     /// [`apply`](super::apply()) take.
-    pub(super) const USUAL: Self =
-        Self::all().without(Dialect::StringBoolean).without(Dialect::SingleOperation);
+    pub(super) const USUAL: Self = Self::all()
+        .without(Dialect::StringBoolean)
+        .without(Dialect::SingleOperation)
+        .without(Dialect::MissingSchemas);
 
     /// Every dialect.
     pub const fn all() -> Self {

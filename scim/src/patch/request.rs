@@ -42,7 +42,7 @@ impl PatchRequest {
                 std::slice::from_ref(body)
             }
             operations => {
-                check_schemas(members)?;
+                check_schemas(members, &mut tolerance)?;
                 match operations {
                     Some(Value::Array(operations)) if !operations.is_empty() => operations.as_slice(),
                     Some(single @ Value::Object(_)) => {
@@ -73,10 +73,12 @@ fn syntax(problem: impl Into<String>) -> PatchError {
     PatchError::new(ScimType::InvalidSyntax, "the request", problem)
 }
 
-fn check_schemas(members: &Map<String, Value>) -> Result<(), PatchError> {
-    let schemas = get_ci(members, "schemas").and_then(Value::as_array);
-    let mut declared = schemas.into_iter().flatten().filter_map(Value::as_str);
-    if declared.any(|urn| urn.eq_ignore_ascii_case(PATCH_URN)) {
+fn check_schemas(members: &Map<String, Value>, tolerance: &mut Tolerance) -> Result<(), PatchError> {
+    let given = get_ci(members, "schemas").filter(|given| !is_unassigned(given));
+    let mut declared = given.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    if declared.any(|urn| urn.eq_ignore_ascii_case(PATCH_URN))
+        || (given.is_none() && tolerance.meets(Dialect::MissingSchemas))
+    {
         return Ok(());
     }
     Err(syntax(format!("does not name {PATCH_URN} in `schemas`")))

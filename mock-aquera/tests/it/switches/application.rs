@@ -17,6 +17,9 @@ async fn every_word_is_seen() {
             "ids" => ids(&word).await,
             "user-name-value" | "email-value" => kept(&key, &word).await,
             "max-values" => max_values().await,
+            "not-stored" | "not-updated" | "not-stored-reply" | "read-only" => {
+                super::stored::case(&key, &word).await;
+            }
             "stale-reads" => super::stale::reads_show_what_was().await,
             _ => no_case(&key, &word),
         }

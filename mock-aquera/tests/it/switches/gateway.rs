@@ -52,6 +52,7 @@ async fn case(key: &str, word: &str) {
         ("patch-reply", _) => patch_reply(word).await,
         ("max-patch-operations" | "max-member-changes" | "max-members", _) => limits(key).await,
         ("patch-value-filters" | "patch-paths" | "replace-all-members", _) => forms(key, word).await,
+        ("patch-dotted-paths", _) => dotted_paths(word).await,
         ("active-change", _) => active_change(word).await,
         ("put-without-active" | "put-missing-attributes", _) => omissions(key, word).await,
         ("enable" | "disable" | "create-disabled", _) => active(key, word).await,
@@ -315,11 +316,55 @@ async fn omissions(key: &str, word: &str) {
         _ => no_case(key, word),
     }
     let expected = match word {
-        "activates" => [true, true],
-        "deactivates" => [false, false],
-        _ => [true, false],
+        "activates" => [json!(true), json!(true)],
+        "deactivates" => [json!(false), json!(false)],
+        "clears" => [Value::Null, Value::Null],
+        _ => [json!(true), json!(false)],
     };
-    assert_eq!([active(&w.ida), active(&w.bob)], expected.map(Value::Bool), "{word}");
+    assert_eq!([active(&w.ida), active(&w.bob)], expected, "{word}");
+    if word == "clears" {
+        assert!(!w.client.get(&w.bob).await.json().as_object().unwrap().contains_key("active"));
+        // Absent is not inactive.
+        let inactive = w.client.query("/Users", &[("filter", "active eq false")]).await.json();
+        assert_eq!(inactive["totalResults"], json!(0));
+        let put = w.client.put(&w.bob, &user("bob", json!({"active": false}))).await;
+        assert_eq!((put.status, active(&w.bob)), (200, json!(false)));
+        w.app.check_consistency().unwrap();
+    }
+}
+
+async fn dotted_paths(word: &str) {
+    let w = World::with("gateway", "patch-dotted-paths", word).await;
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let department = format!("{enterprise}:department");
+    let path = w.set(&w.ida, "name.givenName", json!("new")).await;
+    let keys = json!([{"op": "replace", "value": {"name.familyName": "N", "nickName": "n"}}]);
+    let keys = w.client.patch(&w.ida, &keys).await;
+    let filtered = w.set(&w.ida, "emails[type eq \"work\"].value", json!("new@x")).await;
+    let extension = w.set(&w.ida, &department, json!("Ops")).await;
+    let read = w.client.get(&w.ida).await.json();
+    assert_eq!([path.status, keys.status, filtered.status, extension.status], [200; 4]);
+    // Without a dot, or with a filter, a path leads where it should.
+    assert_eq!(
+        (&read["nickName"], &read["emails"][0]["value"], &read[enterprise]["department"]),
+        (&json!("n"), &json!("new@x"), &json!("Ops"))
+    );
+    assert_eq!(extension.json(), read);
+    match word {
+        "works" => {
+            assert_eq!(read["name"], json!({"givenName": "new", "familyName": "N"}));
+            assert!(read.get("name.givenName").is_none());
+        }
+        "swallowed" => {
+            assert_eq!(read["name"], json!({"givenName": "Ida", "familyName": "L"}));
+            assert_eq!((&read["name.givenName"], &read["name.familyName"]), (&json!("new"), &json!("N")));
+            assert_eq!(path.json()["name.givenName"], json!("new"));
+            let remove = json!([{"op": "remove", "path": "name.givenName"}]);
+            let removed = w.client.patch(&w.ida, &remove).await.json();
+            assert_eq!((removed.get("name.givenName"), &removed["name"]), (None, &read["name"]));
+        }
+        _ => no_case("patch-dotted-paths", word),
+    }
 }
 
 async fn active(key: &str, word: &str) {

@@ -167,6 +167,13 @@ async fn dialect(name: &str, word: &str) {
             let bare = send(&w.ida, title.clone()).await;
             (send(&w.ida, ops(title.clone())).await, vec![bare])
         }
+        "missing-schemas" => {
+            let post = json!({"userName": "eve"});
+            let post = finish(with_body(w.client.request(Method::POST, "/Users"), &post)).await;
+            let put = json!({"schemas": [], "userName": "bob"});
+            let put = finish(with_body(w.client.request(Method::PUT, &w.bob), &put)).await;
+            (send(&w.ida, json!({"Operations": [title]})).await, vec![post, put])
+        }
         _ => no_case(name, word),
     };
     let journal = w.app.journal();
@@ -201,6 +208,9 @@ async fn dialect(name: &str, word: &str) {
         let version = w.stored(&w.ida).unwrap()["meta"]["version"].clone();
         assert!(version.as_str().unwrap().starts_with("W/\"1."), "{version}");
     }
+    // Other schemas than the right ones are wrong either way.
+    let wrong = json!({"schemas": ["urn:x:y:z"], "Operations": [title]});
+    send(&w.ida, wrong).await.scim_error(400, Some("invalidSyntax"));
     // What the RFC has is taken either way.
     let plain = json!([title, {"op": "replace", "value": {"nickName": "n"}}, {"op": "remove", "path": "emails[type eq \"work\"]"}]);
     assert_eq!(send(&w.ida, ops(plain)).await.status, 200);

@@ -22,6 +22,17 @@ async fn every_profile_is_seen() {
             | "patch-ignored-204" | "patch-lies-200" | "patch-then-404" | "no-put" | "no-delete"
             | "delete-deactivates" | "disable-deletes" => {}
             "strict" => strict(&w).await,
+            "no-title"
+            | "no-title-echoed"
+            | "no-external-id"
+            | "external-id-read-only"
+            | "drops-email-type"
+            | "family-name-ignored"
+            | "swallows-dotted-paths"
+            | "put-clears-active"
+            | "schemas-optional" => {
+                super::stored::profile(&w, &profile.name).await;
+            }
             "aws-identity-center" => aws(&w).await,
             "google-cloud-identity" => google(&w).await,
             "snowflake" => snowflake(w).await,
