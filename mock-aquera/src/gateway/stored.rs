@@ -146,6 +146,7 @@ mod tests {
     #[test]
     fn attributes_are_put_back_to_what_they_were() {
         #[track_caller]
+        #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
         fn check(path: &str, was: Value, after: Value, expected: Value) {
             let (Value::Object(was), Value::Object(mut after)) = (was, after) else { panic!("objects") };
             put_back(&path.parse().unwrap(), SchemaSet::user(), &was, &mut after);
