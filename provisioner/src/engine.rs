@@ -13,6 +13,7 @@ mod learning;
 mod parts;
 mod pool;
 mod remove;
+mod resolve;
 mod scope;
 mod task;
 mod user;

@@ -31,6 +31,9 @@ pub struct Record {
     pub link: Option<Link>,
     /// A write that was about to be sent and whose outcome is not known.
     pub intent: Option<Intent>,
+    /// What the POST behind an unresolved [`Intent::Create`] carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posted: Option<Posted>,
     /// How the user stood after the last run that had something to say of it.
     pub situation: Option<Situation>,
     /// Digest of all that the last evaluation depended on; equal means that nothing has to be looked at again.
@@ -40,7 +43,39 @@ pub struct Record {
 impl Record {
     /// A record of somebody of whom nothing is known yet.
     pub fn new(user_name: UserName) -> Self {
-        Self { user_name, rule: None, link: None, intent: None, situation: None, fingerprint: None }
+        Self {
+            user_name,
+            rule: None,
+            link: None,
+            intent: None,
+            posted: None,
+            situation: None,
+            fingerprint: None,
+        }
+    }
+
+    /// What identifies the account that an unresolved create may have made; `None` if no create is unresolved.
+    ///
+    /// A record of an earlier version does not say what was sent: its user name is the one that was sent, as long as
+    /// the source's present name has not replaced it.
+    pub(crate) fn unresolved_create(&self, id: &SourceId) -> Option<Posted> {
+        if self.link.is_some() || self.intent != Some(Intent::Create) {
+            return None;
+        }
+        let legacy = || Posted { user_name: self.user_name.clone(), external_id: Some(id.to_string()) };
+        Some(self.posted.clone().unwrap_or_else(legacy))
+    }
+
+    /// Every user name that its account may have.
+    pub(crate) fn names(&self) -> impl Iterator<Item = UserName> {
+        let carried = self.link.as_ref().and_then(Link::user_name);
+        let posted = self.posted.as_ref().map(|posted| posted.user_name.clone());
+        [Some(self.user_name.clone()), carried, posted].into_iter().flatten()
+    }
+
+    /// Forgets a write whose outcome is known now.
+    pub(crate) fn resolve_intent(&mut self) {
+        (self.intent, self.posted) = (None, None);
     }
 
     /// The user name under which a look-up finds the account of `link`, as far as is known.
@@ -113,6 +148,16 @@ pub enum Intent {
     Disable,
     /// DELETE.
     Delete,
+}
+
+/// What a POST carried that tells its account from others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Posted {
+    /// The `userName` that was sent; the user may have another one at the source by now.
+    pub user_name: UserName,
+    /// The `externalId` that was sent, if any.
+    pub external_id: Option<String>,
 }
 
 /// How a user stands: two equal situations in a row are told once.

@@ -5,19 +5,22 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::pool::{Progress, in_parallel};
+use super::resolve::{Created, resolve};
 use super::scope::{Scope, Standing, Subject};
 use super::task::Task;
 use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::Leave;
 use crate::report::Reason;
-use crate::state::{Change, DisableKind, Intent, Link, Mark};
+use crate::state::{Change, DisableKind, Intent, Link, Mark, Posted};
 use crate::target::lookup::{Lookup, Read};
 use crate::target::{Halt, Trouble};
 
 /// What a subject has to be asked about at the target.
 enum Need {
     Nothing,
+    /// A create is unresolved: what came of it.
+    Resolve(Posted),
     LookUp,
     ReadBack,
 }
@@ -26,6 +29,8 @@ enum Need {
 enum Found {
     Nothing,
     LookedUp(Result<Lookup, Halt>),
+    /// What came of an unresolved create, and where that is nothing, what has the user's present name.
+    Resolved(Result<Created, Halt>, Option<Result<Lookup, Halt>>),
     ReadBack(Result<Read, Halt>),
     /// The account is gone; what bears the user's name now.
     Gone(Result<Lookup, Halt>),
@@ -64,11 +69,25 @@ pub(crate) async fn tasks(
     if context.client.is_stopping() {
         return Vec::new();
     }
-    let Some(subjects) = Arc::into_inner(subjects) else { return Vec::new() };
+    let Some(mut subjects) = Arc::into_inner(subjects) else { return Vec::new() };
     let mut found = found;
+    // Whose account is whose comes first: nobody else may be given what an unresolved create has made.
+    let mut unresolved = BTreeMap::new();
+    for (index, subject) in subjects.iter_mut().enumerate() {
+        if matches!(found.get(&index), Some(Found::Resolved(..)))
+            && let Some(Found::Resolved(created, lookup)) = found.remove(&index)
+        {
+            if created.is_err() && present.contains(&subject.id) {
+                unresolved
+                    .extend(subject.record.posted.clone().map(|sent| (sent.user_name, subject.id.clone())));
+            }
+            found.insert(index, settle_create(context, subject, created, lookup, changes));
+        }
+    }
     let mut tasks = Vec::with_capacity(subjects.len());
     for (index, subject) in subjects.into_iter().enumerate() {
         let answer = found.remove(&index).unwrap_or(Found::Nothing);
+        let answer = claimed(&subject, answer, &unresolved);
         tasks.extend(decide(context, subject, answer, &present, changes));
     }
     // A link that moved to a re-hired user is no longer its former holder's to lose.
@@ -81,7 +100,7 @@ pub(crate) async fn tasks(
 /// Where it is not known whether somebody new has the name of a user that left, the link may be about to move: no removal.
 fn hold_back(tasks: &mut Vec<Task>) {
     let unclear: BTreeSet<UserName> =
-        tasks.iter().filter(|task| task.is_unclear()).map(|task| task.record.user_name.clone()).collect();
+        tasks.iter().filter(|task| task.is_unclear()).flat_map(|task| task.record.names()).collect();
     tasks.retain(|task| {
         let carried = task.record.link.as_ref().and_then(Link::user_name);
         let held = || {
@@ -91,8 +110,59 @@ fn hold_back(tasks: &mut Vec<Task>) {
     });
 }
 
+/// Notes in the record what came of an unresolved create; what is found is what the user is decided by.
+fn settle_create(
+    context: &Context,
+    subject: &mut Subject,
+    created: Result<Created, Halt>,
+    lookup: Option<Result<Lookup, Halt>>,
+    changes: &mut Vec<Change>,
+) -> Found {
+    let account = match created {
+        Err(halt) => return Found::LookedUp(Err(halt)),
+        Ok(Created::Account(account)) if context.claim(&account.id, &subject.id) == subject.id => {
+            Some(account)
+        }
+        Ok(Created::Account(_) | Created::Nothing) => None,
+    };
+    subject.record.resolve_intent();
+    let found = match account {
+        Some(account) => {
+            let carries = account.project([&TargetPath::user_name()].into_iter());
+            let (id, active) = (account.id.clone(), account.active());
+            subject.record.link = Some(Link { account: id, carries, active, mark: Mark::Owned });
+            Lookup::One(account)
+        }
+        None => match lookup {
+            Some(Ok(lookup)) => lookup,
+            Some(Err(halt)) => return Found::LookedUp(Err(halt)),
+            None => Lookup::None,
+        },
+    };
+    // Durable before anything else is sent for the user.
+    changes.push(Change::Put(subject.id.clone(), Arc::new(subject.record.clone())));
+    Found::LookedUp(Ok(found))
+}
+
+/// Nobody is given an account that somebody else's unresolved create may have made.
+fn claimed(subject: &Subject, found: Found, unresolved: &BTreeMap<UserName, SourceId>) -> Found {
+    let Found::LookedUp(Ok(Lookup::One(account))) = &found else { return found };
+    let name = account.user_name();
+    match name.and_then(|name| unresolved.get(&name)).filter(|owner| **owner != subject.id) {
+        None => found,
+        Some(owner) => {
+            let detail = format!("the account may be that of user {owner}, whose create was cut off");
+            let trouble = Trouble::new(Reason::AccountLinkedElsewhere, detail);
+            Found::LookedUp(Err(trouble.into()))
+        }
+    }
+}
+
 fn need(subject: &Subject, full: bool) -> Need {
     let record = &subject.record;
+    if let Some(posted) = record.unresolved_create(&subject.id) {
+        return Need::Resolve(posted);
+    }
     match (&subject.standing, &record.link) {
         (Standing::Owned(owned), _) if owned.wanted.is_err() => Need::Nothing,
         (Standing::Owned(_), None) => Need::LookUp,
@@ -106,6 +176,16 @@ fn need(subject: &Subject, full: bool) -> Need {
 async fn ask(context: &Context, subject: &Subject, full: bool) -> Found {
     match (need(subject, full), &subject.record.link) {
         (Need::Nothing, _) => Found::Nothing,
+        (Need::Resolve(posted), _) => {
+            let created = resolve(context, &subject.id, &posted).await;
+            let enters = matches!(&subject.standing, Standing::Owned(owned) if owned.wanted.is_ok());
+            let lookup = if enters && created == Ok(Created::Nothing) {
+                Some(context.client.look_up(&subject.record.user_name).await)
+            } else {
+                None
+            };
+            Found::Resolved(created, lookup)
+        }
         (Need::LookUp, _) | (Need::ReadBack, None) => {
             Found::LookedUp(context.client.look_up(&subject.record.user_name).await)
         }
@@ -139,15 +219,23 @@ fn decide(
     let wanted = match &owned.wanted {
         Ok(wanted) => wanted.clone(),
         Err(error) => {
+            if let Found::LookedUp(Err(Halt::Stopped)) = found {
+                return None;
+            }
             let trouble = Trouble::new(Reason::InvalidUser, error.to_string());
             return Some(Task::failed(subject, trouble));
         }
     };
     let lookup = match found {
         Found::LookedUp(Ok(lookup)) => lookup,
-        Found::LookedUp(Err(halt)) | Found::ReadBack(Err(halt)) | Found::Gone(Err(halt)) => {
+        Found::LookedUp(Err(halt))
+        | Found::Resolved(Err(halt), _)
+        | Found::ReadBack(Err(halt))
+        | Found::Gone(Err(halt)) => {
             return failed(subject, halt);
         }
+        // Settled before anybody is decided.
+        Found::Resolved(Ok(_), _) => return None,
         Found::ReadBack(Ok(Read::Found(account))) => {
             if let Some(link) = &mut subject.record.link {
                 let paths: BTreeSet<_> =
@@ -192,38 +280,27 @@ fn linked(context: &Context, subject: Subject, wanted: Desired) -> Option<Task> 
     Some(Task::linked(context, id, record, &link, *owned, wanted))
 }
 
-/// A user that has left: either linked, or with a POST that was cut off and may have made an account.
+/// A user that has left: either linked, or with a create that was cut off and made nothing.
 fn left(
     context: &Context,
-    mut subject: Subject,
+    subject: Subject,
     leave: Leave,
     found: Found,
     changes: &mut Vec<Change>,
 ) -> Option<Task> {
+    match found {
+        Found::LookedUp(Err(Halt::Failed(trouble))) => return Some(Task::failed(subject, trouble)),
+        Found::LookedUp(Err(Halt::Stopped)) => return None,
+        Found::LookedUp(Ok(_))
+        | Found::Nothing
+        | Found::Resolved(..)
+        | Found::ReadBack(_)
+        | Found::Gone(_) => {}
+    }
     if subject.record.link.is_none() {
-        let account = match found {
-            Found::LookedUp(Ok(Lookup::One(account))) => Some(account),
-            Found::LookedUp(Err(Halt::Failed(trouble))) => return Some(Task::failed(subject, trouble)),
-            Found::LookedUp(Err(Halt::Stopped)) => return None,
-            Found::LookedUp(Ok(Lookup::None | Lookup::Several(_)))
-            | Found::Nothing
-            | Found::ReadBack(_)
-            | Found::Gone(_) => None,
-        };
-        // Only an account that names this user as its origin, and belongs to nobody else, is proved to be ours.
-        let ours = account.filter(|account| {
-            account.external_id() == Some(subject.id.as_str()) && context.holder(&account.id).is_none()
-        });
-        let Some(account) = ours else {
-            tracing::info!(source_id = %subject.id, "a create was cut off, and no account at the target names this user: forgotten");
-            changes.push(Change::Remove(subject.id));
-            return None;
-        };
-        context.hand_over(&account.id, &subject.id);
-        let carries = account.project([&TargetPath::user_name()].into_iter());
-        let active = account.active();
-        subject.record.link = Some(Link { account: account.id, carries, active, mark: Mark::Owned });
-        subject.record.intent = None;
+        tracing::info!(source_id = %subject.id, "a create was cut off, and made no account: forgotten");
+        changes.push(Change::Remove(subject.id));
+        return None;
     }
     let Subject { id, record, .. } = subject;
     Some(Task::left(context, id, record, leave))

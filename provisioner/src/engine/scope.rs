@@ -110,11 +110,7 @@ fn prepare(config: &Config) -> Vec<Prepared<'_>> {
 }
 
 fn excluded(config: &Config, record: Option<&Record>) -> bool {
-    record.is_some_and(|record| {
-        let carried = record.link.as_ref().and_then(Link::user_name);
-        config.options.exclude.contains(&record.user_name)
-            || carried.is_some_and(|name| config.options.exclude.contains(&name))
-    })
+    record.is_some_and(|record| record.names().any(|name| config.options.exclude.contains(&name)))
 }
 
 fn owned(
@@ -141,6 +137,8 @@ fn owned(
         return None;
     }
     let mut record = record.map_or_else(|| Record::new(name.clone()), Arc::unwrap_or_clone);
+    // What was sent stays known when the source's present name takes its place.
+    record.posted = record.unresolved_create(&user.id);
     record.user_name = name;
     record.rule = Some(owner.rule.name.clone());
     let targets = Arc::clone(&owner.targets);

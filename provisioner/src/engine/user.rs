@@ -306,7 +306,7 @@ impl Work<'_> {
         let relinked = owned.is_some_and(|owned| owned.decision.link != LinkAction::Keep) || undecided;
         let record = &mut self.task.record;
         if !self.unsure && !undecided {
-            record.intent = None;
+            record.resolve_intent();
         }
         let situation = verdict.as_ref().map(|verdict| Situation {
             operation: if failed { verdict.operation } else { Operation::None },

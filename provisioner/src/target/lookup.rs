@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use scim::path::get_ci;
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::client::{Client, Request};
 use super::resource::Account;
 use super::{Halt, Trouble};
@@ -18,6 +19,14 @@ pub(crate) enum Lookup {
     None,
     One(Box<Account>),
     Several(usize),
+}
+
+/// The accounts in a list answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Listed {
+    pub(crate) accounts: Vec<Account>,
+    /// How many there are; more than are listed where the target says so.
+    pub(crate) count: usize,
 }
 
 /// What the target has under one id.
@@ -34,54 +43,67 @@ impl Client {
     /// # Errors
     /// The answer is an error, is not SCIM, or holds an account of another user name (`filter-not-honoured`).
     pub(crate) async fn look_up(&self, name: &UserName) -> Result<Lookup, Halt> {
-        let literal = Value::String(name.as_str().to_owned());
-        let filter = format!("userName eq {literal}");
-        let request = Request { query: &[("filter", &filter)], ..Request::get(&["Users"]) };
-        let answer = self.send(request).await?;
+        let Listed { mut accounts, count } = self.accounts_named(name).await?;
+        match (accounts.pop(), count) {
+            (None, 0) => Ok(Lookup::None),
+            (Some(account), 1) => Ok(Lookup::One(Box::new(account))),
+            (Some(_), several) => Ok(Lookup::Several(several)),
+            (None, _) => Err(not_honoured("a total, and no user").into()),
+        }
+    }
+
+    /// Every account of a user name.
+    ///
+    /// # Errors
+    /// As [`Client::look_up`].
+    pub(crate) async fn accounts_named(&self, name: &UserName) -> Result<Listed, Halt> {
+        let answer = self.find("userName", name.as_str()).await?;
         if answer.is_scim_not_found() {
-            return Ok(Lookup::None); // some servers answer a filter without a match so
+            return Ok(Listed::default()); // some servers answer a filter without a match so
         }
         if answer.status != StatusCode::OK {
             return Err(Trouble { unsure: false, ..answer.trouble() }.into());
         }
-        let not_honoured = |what: &str| {
-            Trouble::new(
-                Reason::FilterNotHonoured,
-                format!("the look-up by userName was answered with {what}"),
-            )
-        };
-        let Some(list) = answer.object() else {
-            return Err(Trouble::new(Reason::Rejected, answer.describe()).into());
-        };
-        let resources = match get_ci(list, "Resources") {
-            Some(Value::Array(resources)) => resources.as_slice(),
-            Some(Value::Null) | None => &[],
-            Some(_) => return Err(not_honoured("something else than a list").into()),
-        };
-        let total = get_ci(list, "totalResults").and_then(Value::as_u64);
-        if total.is_none() && get_ci(list, "Resources").is_none() {
-            return Err(Trouble::new(
-                Reason::Rejected,
-                "the look-up by userName was not answered with a SCIM list",
-            )
-            .into());
+        let listed = listed(&answer)?;
+        if listed.accounts.iter().any(|account| account.user_name().as_ref() != Some(name)) {
+            return Err(not_honoured("another user").into());
         }
-        let mut accounts = BTreeMap::new();
-        for resource in resources {
-            let account = resource.as_object().and_then(|resource| Account::new(resource, None));
-            let Some(account) = account else { return Err(not_honoured("an entry without an id").into()) };
-            if account.user_name().as_ref() != Some(name) {
-                return Err(not_honoured("another user").into());
-            }
-            accounts.insert(account.id.clone(), account);
+        Ok(listed)
+    }
+
+    /// The accounts whose `externalId` is exactly this one; `None` where the target does not search by `externalId`.
+    ///
+    /// Few targets promise this filter: one that refuses or ignores it has said nothing. A status that speaks of this
+    /// moment only is an error.
+    ///
+    /// # Errors
+    /// The target cannot answer at present.
+    pub(crate) async fn accounts_from(&self, external_id: &str) -> Result<Option<Vec<Account>>, Halt> {
+        let answer = self.find("externalId", external_id).await?;
+        if answer.is_scim_not_found() {
+            return Ok(Some(Vec::new()));
         }
-        let count = accounts.len().max(usize::try_from(total.unwrap_or(0)).unwrap_or(usize::MAX).min(2));
-        match (accounts.pop_first(), count) {
-            (None, 0) => Ok(Lookup::None),
-            (Some((_, account)), 1) => Ok(Lookup::One(Box::new(account))),
-            (Some(_), several) => Ok(Lookup::Several(several)),
-            (None, _) => Err(not_honoured("a total, and no user").into()),
+        if matches!(answer.status.as_u16(), 408 | 429 | 502 | 503 | 504) {
+            return Err(Trouble { unsure: false, ..answer.trouble() }.into());
         }
+        let Some(listed) = (answer.status == StatusCode::OK).then(|| listed(&answer).ok()).flatten() else {
+            return Ok(None);
+        };
+        let honoured = listed.accounts.iter().all(|account| account.external_id() == Some(external_id));
+        let found: Vec<Account> = listed
+            .accounts
+            .into_iter()
+            .filter(|account| account.external_id() == Some(external_id))
+            .collect();
+        // A list of everybody that happens to begin with others is no answer to this question.
+        Ok((honoured || !found.is_empty()).then_some(found))
+    }
+
+    async fn find(&self, attribute: &str, value: &str) -> Result<Answer, Halt> {
+        let literal = Value::String(value.to_owned());
+        let filter = format!("{attribute} eq {literal}");
+        let request = Request { query: &[("filter", &filter)], ..Request::get(&["Users"]) };
+        self.send(request).await
     }
 
     /// Reads an account by id; a 404 counts only if it is SCIM and the look-up by `name` does not show the account either.
@@ -105,4 +127,36 @@ impl Client {
             }
         }
     }
+}
+
+/// The accounts in a list answer.
+///
+/// # Errors
+/// It is no SCIM list, or an entry is no account.
+fn listed(answer: &Answer) -> Result<Listed, Halt> {
+    let Some(list) = answer.object() else {
+        return Err(Trouble::new(Reason::Rejected, answer.describe()).into());
+    };
+    let resources = match get_ci(list, "Resources") {
+        Some(Value::Array(resources)) => resources.as_slice(),
+        Some(Value::Null) | None => &[],
+        Some(_) => return Err(not_honoured("something else than a list").into()),
+    };
+    let total = get_ci(list, "totalResults").and_then(Value::as_u64);
+    if total.is_none() && get_ci(list, "Resources").is_none() {
+        let detail = "the look-up by userName was not answered with a SCIM list";
+        return Err(Trouble::new(Reason::Rejected, detail).into());
+    }
+    let mut accounts = BTreeMap::new();
+    for resource in resources {
+        let account = resource.as_object().and_then(|resource| Account::new(resource, None));
+        let Some(account) = account else { return Err(not_honoured("an entry without an id").into()) };
+        accounts.insert(account.id.clone(), account);
+    }
+    let count = accounts.len().max(usize::try_from(total.unwrap_or(0)).unwrap_or(usize::MAX).min(2));
+    Ok(Listed { accounts: accounts.into_values().collect(), count })
+}
+
+fn not_honoured(what: &str) -> Trouble {
+    Trouble::new(Reason::FilterNotHonoured, format!("the look-up by userName was answered with {what}"))
 }

@@ -12,3 +12,4 @@ mod program;
 mod scripted;
 mod source;
 mod support;
+mod unresolved;
