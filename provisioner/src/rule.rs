@@ -51,6 +51,7 @@ impl AttrInfo for PingOneUser {
             known: true,
             case_exact: self.case_exact(path),
             date_time: ["createdAt", "updatedAt"].iter().any(|name| leaf.eq_ignore_ascii_case(name)),
+            user_name: false,
             extension: path.urn.as_ref(),
         }
     }

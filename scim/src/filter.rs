@@ -123,7 +123,8 @@ impl Filter {
     ///
     /// - A multi-valued attribute matches if one of its values does; the values of a complex one
     ///   are compared by their `value` sub-attribute where the path names none.
-    /// - Text is compared without case unless the attribute is case-exact; date-times by instant.
+    /// - Text is compared without case unless the attribute is case-exact; date-times by instant; user names by
+    ///   [their keys](crate::precis::user_name_key).
     /// - Values of different types are never equal, and have no order. Booleans have no order
     ///   either: `active gt false` never matches.
     /// - An attribute without a value equals `null` and is unequal to everything else, so `ne`
@@ -212,6 +213,7 @@ pub trait AttrInfo {
             known: true,
             case_exact: self.case_exact(path),
             date_time: false,
+            user_name: false,
             extension: path.urn.as_ref(),
         }
     }
@@ -226,13 +228,16 @@ pub struct AttrFacts<'a> {
     pub case_exact: bool,
     /// Whether its text is a date and time, compared by instant.
     pub date_time: bool,
+    /// Whether its text is a user name, compared by [its key](crate::precis::user_name_key) unless with case.
+    pub user_name: bool,
     /// The member of the resource that holds it, for an attribute of an extension.
     pub extension: Option<&'a Urn>,
 }
 
 impl AttrFacts<'_> {
     /// There is no such attribute.
-    pub const UNKNOWN: Self = Self { known: false, case_exact: false, date_time: false, extension: None };
+    pub const UNKNOWN: Self =
+        Self { known: false, case_exact: false, date_time: false, user_name: false, extension: None };
 }
 
 /// Why a filter or a path does not parse, and where.

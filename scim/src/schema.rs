@@ -167,6 +167,11 @@ impl Attribute {
         self.sub_attributes.iter().find(|sub| sub.name == *name)
     }
 
+    /// Whether its text is the name of a user, which has its own rules of comparison (RFC 7644 §5).
+    pub fn is_user_name(&self) -> bool {
+        self.kind == AttributeType::String && !self.multi_valued && self.name == *"userName"
+    }
+
     /// Whether its values are objects.
     pub fn is_complex(&self) -> bool {
         self.kind == AttributeType::Complex

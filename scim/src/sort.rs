@@ -5,7 +5,7 @@
 //!
 //! - Of a multi-valued attribute the primary value counts, or else the first.
 //! - A complex attribute is ordered by its `value`; one without needs a sub-attribute to be named.
-//! - Text is ordered without case unless the attribute is case-exact; date-times by instant.
+//! - Text is ordered without case unless the attribute is case-exact; date-times by instant; user names by their keys.
 //! - Resources without a value come last when ascending and first when descending.
 
 use std::{cmp::Ordering, fmt};
@@ -18,7 +18,9 @@ use crate::{
     filter::ParseError,
     name::AttrName,
     path::{AttrPath, get_ci},
+    precis::user_name_key,
     schema::{Attribute, AttributeType, Returned, SchemaSet},
+    text::lower_case,
     validate::{instant, is_primary},
 };
 
@@ -120,6 +122,7 @@ pub struct SortBy {
     sub: Option<Box<str>>,
     kind: AttributeType,
     case_exact: bool,
+    user_name: bool,
 }
 
 impl SortBy {
@@ -149,6 +152,7 @@ impl SortBy {
             sub,
             kind: compared.kind,
             case_exact: compared.case_exact,
+            user_name: found.extension.is_none() && compared.is_user_name(),
         })
     }
 
@@ -189,7 +193,8 @@ impl SortBy {
         match instant(text).filter(|_| by_instant) {
             Some(instant) => Key::Instant(instant),
             None if self.case_exact => Key::Text(text.into()),
-            None => Key::Text(text.to_lowercase().into()),
+            None if self.user_name => Key::Text(user_name_key(text).into()),
+            None => Key::Text(lower_case(text).into()),
         }
     }
 }

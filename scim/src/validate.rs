@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::{
     error::ScimType,
     path::{get_ci, key_ci},
+    precis::is_blank,
     schema::{Attribute, AttributeType, Mutability, Schema, SchemaSet},
 };
 
@@ -40,6 +41,9 @@ pub enum ProblemKind {
     /// It is missing, and must be there.
     #[error("is required")]
     Missing,
+    /// It is the name of a user, and has no sign but white space.
+    #[error("must not be blank")]
+    Blank,
     /// Its value has the wrong type.
     #[error("must be {0}")]
     Type(&'static str),
@@ -72,6 +76,7 @@ impl ProblemKind {
             | Self::Primary
             | Self::Unlisted(_)
             | Self::Foreign(_)
+            | Self::Blank
             | Self::Canonical(_) => ScimType::InvalidValue,
         }
     }
@@ -217,6 +222,8 @@ impl Problems {
             self.add(place, ProblemKind::Type(expected));
         } else if attr.required && value.as_str() == Some("") {
             self.add(place, ProblemKind::Missing);
+        } else if attr.is_user_name() && value.as_str().is_some_and(is_blank) {
+            self.add(place, ProblemKind::Blank);
         } else if self.options.canonical_values && !is_canonical(attr, value) {
             self.add(place, ProblemKind::Canonical(attr.canonical_values.clone()));
         }
@@ -365,6 +372,7 @@ mod tests {
         check(json!({"emails": [], "title": null}), &[]);
         check(json!({"userName": ""}), &["userName is required"]);
         check(json!({"userName": null}), &["userName is required"]);
+        check(json!({"userName": " \u{3000}"}), &["userName must not be blank"]);
         check(json!({"title": 1}), &["title must be a text"]);
         check(json!({"active": "true"}), &["active must be true or false"]);
         check(json!({"emails": {"value": "a"}}), &["emails must be an array"]);

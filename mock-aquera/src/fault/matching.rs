@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::fmt;
 
 use axum::http::Method;
+use scim::precis::user_name_key;
 
 use super::glob::Glob;
 use super::words::quoted;
@@ -37,7 +38,8 @@ impl<'a> Asked<'a> {
     }
 
     fn user_name(&self) -> Option<&str> {
-        self.user_name.get_or_init(|| (self.subject.user_name)().map(|name| name.to_lowercase())).as_deref()
+        let key = |name: String| user_name_key(&name).into_owned();
+        self.user_name.get_or_init(|| (self.subject.user_name)().map(key)).as_deref()
     }
 
     fn patch_paths(&self) -> &[String] {
@@ -70,7 +72,7 @@ impl Matching {
             })
             && is(&self.id, &|wanted| subject.id == Some(wanted))
             && self.path.as_ref().is_none_or(|glob| glob.fits(subject.path))
-            && is(&self.user_name, &|wanted| asked.user_name() == Some(&wanted.to_lowercase()))
+            && is(&self.user_name, &|wanted| asked.user_name() == Some(&user_name_key(wanted)))
             && is(&self.patch_path, &|wanted| {
                 subject.method == Method::PATCH && asked.patch_paths().contains(&comparable(wanted))
             })
@@ -100,7 +102,7 @@ impl fmt::Display for Matching {
 
 /// A PATCH path as it is compared: without case, and with one space where there are several.
 fn comparable(path: &str) -> String {
-    path.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    path.split_whitespace().collect::<Vec<_>>().join(" ").chars().flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -142,6 +144,8 @@ mod tests {
         check("id=Ab1", true);
         check("id=ab1", false);
         check("user-name=ana.ömer@EXAMPLE.com", true);
+        check("user-name=ana.o\u{308}mer@example.com", true);
+        check("user-name=ＡＮＡ.ömer@example.com", true);
         check("user-name=ana", false);
         check("patch-path=Active", true);
         check("patch-path=displayName", false);

@@ -5,6 +5,7 @@
 
 use scim::accept::{AcceptOptions, Accepted};
 use scim::schema::SchemaSet;
+use scim::text::lower_case;
 use serde_json::{Map, Value};
 
 use crate::application::Settings;
@@ -92,7 +93,7 @@ pub(super) fn normalise(
         if let Some(Value::String(name)) = tree.get_mut("userName") {
             match profile.application.user_name_value {
                 UserNameValue::Kept => {}
-                UserNameValue::LowerCased => *name = name.to_lowercase(),
+                UserNameValue::LowerCased => *name = lower_case(name).into_owned(),
                 UserNameValue::Trimmed => *name = name.trim().to_owned(),
             }
         }
@@ -101,7 +102,7 @@ pub(super) fn normalise(
         {
             for email in emails {
                 if let Some(Value::String(value)) = email.get_mut("value") {
-                    *value = value.to_lowercase();
+                    *value = lower_case(value).into_owned();
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! What a query can ask of an exchange. One closed list serves asking and explaining: what an exchange fails is what a
 //! miss tells.
 
+use scim::precis::user_name_key;
+use scim::text::lower_case;
+
 use super::exchange::Exchange;
 use super::glob;
 use super::operations::{OperationKind, ScimOperation, below_base};
@@ -58,7 +61,8 @@ impl Criterion {
                     || exchange.changes.iter().any(|change| change.id == wanted)
             }),
             Self::UserName => query.user_name.as_deref().is_none_or(|wanted| {
-                user_names(exchange).any(|name| name.to_lowercase() == wanted.to_lowercase())
+                let wanted = user_name_key(wanted);
+                user_names(exchange).any(|name| user_name_key(name) == wanted)
             }),
             Self::PatchPath => query
                 .patch_path
@@ -148,11 +152,11 @@ fn user_names(exchange: &Exchange) -> impl Iterator<Item = &str> {
 }
 
 fn contains(exchange: &Exchange, text: &str) -> bool {
-    let wanted = text.to_lowercase();
+    let wanted = lower_case(text);
     let bodies = exchange.request_body.iter().chain(&exchange.response_body);
-    exchange.path.to_lowercase().contains(&wanted)
+    lower_case(&exchange.path).contains(&*wanted)
         || bodies.into_iter().any(|body| match body {
-            serde_json::Value::String(text) => text.to_lowercase().contains(&wanted),
-            other => other.to_string().to_lowercase().contains(&wanted),
+            serde_json::Value::String(text) => lower_case(text).contains(&*wanted),
+            other => lower_case(&other.to_string()).contains(&*wanted),
         })
 }

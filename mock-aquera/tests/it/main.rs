@@ -18,6 +18,7 @@ mod guards;
 mod hammer;
 mod kept;
 mod library;
+mod names;
 mod profiles;
 mod program;
 mod protocol;

@@ -82,6 +82,7 @@ pub(super) struct Node {
     pub(super) read_only: bool,
     pub(super) never_shown: bool,
     pub(super) on_request: bool,
+    pub(super) user_name: bool,
     pub(super) captured: bool,
     pub(super) role: Role,
     /// The positions of the watched paths that its text is for.
@@ -175,6 +176,7 @@ impl Node {
             never_shown: attribute.returned == Returned::Never
                 || attribute.mutability == Mutability::WriteOnly,
             on_request: attribute.returned == Returned::Request,
+            user_name: attribute.is_user_name(),
             captured: false,
             role: Role::Plain,
             watched,

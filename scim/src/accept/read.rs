@@ -9,6 +9,7 @@ use serde_json::{Number, Value};
 
 use super::plan::{Members, Node, Role};
 use super::{AcceptError, AcceptOptions, Accepted, Reader, write_text};
+use crate::precis::is_blank;
 use crate::schema::AttributeType;
 use crate::validate::{Problem, ProblemKind, check_attribute, instant, is_base64, is_unassigned};
 
@@ -266,6 +267,9 @@ impl<'r> Pass<'r> {
         }
         if text.is_empty() && node.attribute.required {
             return self.problem(ProblemKind::Missing);
+        }
+        if node.user_name && is_blank(text) {
+            return self.problem(ProblemKind::Blank);
         }
         if self.options.enforce_canonical_values && !is_canonical(node, text) {
             return self.problem(ProblemKind::Canonical(node.attribute.canonical_values.clone()));

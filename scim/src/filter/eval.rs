@@ -8,6 +8,8 @@ use super::{AttrFacts, AttrInfo, CompareOp, Filter, Literal};
 use crate::{
     name::AttrName,
     path::{AttrPath, get_ci},
+    precis::user_name_key,
+    text::lower_case,
     validate::instant,
 };
 
@@ -205,7 +207,8 @@ fn compare_text(value: &str, op: CompareOp, literal: &str, facts: AttrFacts<'_>)
     if value.is_ascii() && literal.is_ascii() {
         return caseless_ascii(value, op, literal);
     }
-    let (value, literal) = (value.to_lowercase(), literal.to_lowercase());
+    let comparable = if facts.user_name { user_name_key } else { lower_case };
+    let (value, literal) = (comparable(value), comparable(literal));
     compare_text(&value, op, &literal, AttrFacts { case_exact: true, date_time: false, ..facts })
 }
 

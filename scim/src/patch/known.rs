@@ -5,7 +5,11 @@ use std::borrow::Cow;
 use hashbrown::HashMap;
 use serde_json::{Map, Value};
 
-use crate::{path::get_ci, schema::Attribute};
+use crate::{
+    path::get_ci,
+    schema::Attribute,
+    text::{lower_case, same_without_case},
+};
 
 /// From more values than this on, an index costs less than a search for each.
 pub(super) const FEW: usize = 4;
@@ -51,7 +55,7 @@ fn text_of<'v>(attr: &Attribute, value: &'v Value) -> Option<Cow<'v, str>> {
         simple => (attr, simple),
     };
     let text = value.as_str()?;
-    Some(if attr.case_exact { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) })
+    Some(if attr.case_exact { Cow::Borrowed(text) } else { lower_case(text) })
 }
 
 /// Whether a value is there already: by `value` and `type`, or by everything but `primary`.
@@ -81,10 +85,7 @@ pub(super) fn same(attr: &Attribute, a: &Value, b: &Value) -> bool {
 }
 
 pub(super) fn same_text(attr: &Attribute, a: &str, b: &str) -> bool {
-    if attr.case_exact || (a.is_ascii() && b.is_ascii()) {
-        return if attr.case_exact { a == b } else { a.eq_ignore_ascii_case(b) };
-    }
-    a.to_lowercase() == b.to_lowercase()
+    if attr.case_exact { a == b } else { same_without_case(a, b) }
 }
 
 #[cfg(test)]

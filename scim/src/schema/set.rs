@@ -175,6 +175,7 @@ fn facts_of<'a>(found: Located<'a>, compared: &Attribute) -> AttrFacts<'a> {
         known: true,
         case_exact: compared.case_exact,
         date_time: compared.kind == AttributeType::DateTime,
+        user_name: found.extension.is_none() && compared.is_user_name(),
         extension: found.extension.map(Schema::id),
     }
 }

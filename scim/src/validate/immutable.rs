@@ -6,6 +6,7 @@ use super::{Problem, ProblemKind, is_unassigned};
 use crate::{
     path::get_ci,
     schema::{Attribute, Mutability, SchemaSet},
+    text::same_without_case,
 };
 
 type Members = Map<String, Value>;
@@ -85,9 +86,7 @@ fn attribute(
 /// has one only where it is case-exact.
 fn same(attr: &Attribute, a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::String(a), Value::String(b)) if !attr.case_exact => {
-            a.eq_ignore_ascii_case(b) || a.to_lowercase() == b.to_lowercase()
-        }
+        (Value::String(a), Value::String(b)) if !attr.case_exact => same_without_case(a, b),
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(attr, a, b))
         }

@@ -52,6 +52,22 @@ fn operators_on_text() {
     check(r#"displayName eq "ida øST""#, true);
     check(r#"displayName co "øs""#, true);
     check("userName eq \"ida\\u002eLund\"", true);
+    check(r#"userName eq "ＩＤＡ.lund""#, true);
+    check(r#"displayName eq "ＩＤＡ øst""#, false);
+}
+
+#[test]
+fn text_without_case_is_lowered_sign_by_sign() {
+    #[track_caller]
+    fn check(value: &str, filter: &str, expected: bool) {
+        let filter = Filter::parse(filter).unwrap();
+        assert_eq!(filter.matches(&json!({"title": value}), SchemaSet::user()), expected, "{value} {filter}");
+    }
+    check("ΟΔΟΣΑ", r#"title sw "ΟΔΟΣ""#, true);
+    check("ΟΔΟΣ", r#"title sw "οδοσ""#, true);
+    check("ΣΟΔΟΣ", r#"title ew "ΟΔΟΣ""#, true);
+    check("ΟΔΟΣ", r#"title eq "οδοσ""#, true);
+    check("ΟΔΟΣ", r#"title eq "ΟΔΟΣΑ""#, false);
 }
 
 #[test]
