@@ -3,11 +3,13 @@
 mod apply;
 mod check;
 mod explain;
+mod interrupt;
 mod output;
 mod plan;
 mod progress;
 mod status;
 mod sync;
+mod terminal;
 mod test_connection;
 
 use std::num::NonZeroUsize;
@@ -62,7 +64,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Common {
     /// The configuration file.
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", default_value = "./aquera.toml")]
     config: PathBuf,
     /// The state file; default: `aquera.db` beside the configuration.
     #[arg(long, value_name = "FILE")]
@@ -108,7 +110,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            Output::error(&format!("failed to start the runtime: {error}"));
             return Exit::Usage.into();
         }
     };
@@ -169,7 +171,7 @@ impl Common {
         // The seed only spreads retries over time: any will do.
         let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut environment = Environment::system(&config, self.state(), seed).map_err(|error| {
-            eprintln!("error: {error}");
+            Output::error(&error.to_string());
             Exit::ConnectionUnusable
         })?;
         if !self.json {
@@ -180,7 +182,7 @@ impl Common {
             Use::Look => Provisioner::open_to_read(config, environment).await,
         };
         opened.map_err(|error| {
-            eprintln!("error: {error}");
+            Output::error(&error.to_string());
             Exit::Usage
         })
     }

@@ -9,6 +9,7 @@ mod correlate;
 mod create;
 mod execute;
 mod guard;
+mod interrupt;
 mod learning;
 mod parts;
 mod pool;
@@ -40,6 +41,7 @@ use crate::target::client::Client;
 use crate::target::test::ConnectionReport;
 use crate::transport::{Transport, TransportError};
 
+pub use self::interrupt::Interrupt;
 pub use self::pool::Progress;
 
 /// What a provisioner runs on: time, network, disk and chance.
@@ -99,6 +101,7 @@ pub struct Provisioner {
     config: Arc<Config>,
     environment: Environment,
     store: Arc<Store>,
+    interrupt: Interrupt,
     /// One run at a time.
     running: tokio::sync::Mutex<()>,
 }
@@ -155,6 +158,7 @@ impl Provisioner {
             config: Arc::new(config),
             environment,
             store: Arc::new(store),
+            interrupt: Interrupt::default(),
             running: tokio::sync::Mutex::new(()),
         })
     }
@@ -162,6 +166,11 @@ impl Provisioner {
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What ends a run before its time.
+    pub fn interrupter(&self) -> Interrupt {
+        self.interrupt.clone()
     }
 
     /// A copy of all that is stored for this connection's SCIM URL.
@@ -202,6 +211,7 @@ impl Provisioner {
             environment.transport.clone(),
             Arc::clone(&environment.clock),
             environment.seed,
+            self.interrupt.clone(),
         )
     }
 
@@ -306,12 +316,16 @@ impl Provisioner {
             }
         };
         let mut connection = self.store.connection();
-        connection.last_run = Some(RunRecord {
+        let run = RunRecord {
             at: self.now(),
             exit: report.exit.code(),
             impacted: report.summary.impacted,
             failed: report.summary.failed,
-        });
+        };
+        if options.full && report.summary.stopped.is_none() {
+            connection.last_full_run = Some(run.clone());
+        }
+        connection.last_run = Some(run);
         if let Err(error) = self.store.write(vec![Change::Connection(Box::new(connection))]).await {
             tracing::error!(%error, "cannot note the run");
         }

@@ -18,6 +18,8 @@ pub enum Exit {
     DeleteGuard = 4,
     /// The source could not be read whole.
     SourceUnreadable = 5,
+    /// The run was ended by a signal; what was done is stored, and the next run goes on.
+    Interrupted = 130,
 }
 
 impl Exit {

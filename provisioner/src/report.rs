@@ -195,7 +195,7 @@ pub struct UserLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stopped {
-    /// A stable word: `connection-off`, `connection-test-failed`, `unauthorized`, `delete-guard`, `source-unreadable`, `state`.
+    /// A stable word: `connection-off`, `connection-test-failed`, `unauthorized`, `delete-guard`, `source-unreadable`, `state`, `interrupted`.
     pub code: &'static str,
     /// What happened and what to do.
     pub message: String,

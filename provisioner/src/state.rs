@@ -202,6 +202,8 @@ pub struct ConnectionRecord {
     pub last_test: Option<TestRecord>,
     /// The last run.
     pub last_run: Option<RunRecord>,
+    /// The last run over everybody that was not stopped.
+    pub last_full_run: Option<RunRecord>,
 }
 
 /// One connection test, as `status` shows it.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::output::Output;
 use super::{Common, Use};
 use crate::engine::SyncOptions;
 use crate::engine::plan::Plan;
@@ -39,7 +40,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
         }) {
             Ok(plan) => plan,
             Err(error) => {
-                eprintln!("error: cannot read the plan {}: {error}", args.plan.display());
+                Output::error(&format!("cannot read the plan {}: {error}", args.plan.display()));
                 return Exit::Usage;
             }
         };
@@ -53,7 +54,9 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
         allow_empty_source: args.allow_empty_source,
         approve_removals: args.approve_removals,
     };
+    let signals = super::interrupt::listen(&provisioner);
     let applied = provisioner.apply(&plan, options).await;
+    drop(signals);
     provisioner.close().await;
     match applied {
         Ok(report) => {
@@ -61,7 +64,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
             report.exit
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            Output::error(&error.to_string());
             Exit::Usage
         }
     }

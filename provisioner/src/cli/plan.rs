@@ -5,11 +5,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::output::{Output, table, trimmed};
+use super::output::{OPERATION, Output, Row};
+use super::terminal::width;
 use super::{Allow, Common, Use};
 use crate::engine::plan::Plan;
 use crate::exit::Exit;
 use crate::report::{Outcome, word};
+
+/// Users listed at most; `--json` lists all.
+const LISTED: usize = 200;
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
@@ -39,7 +43,7 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
             .map_err(std::io::Error::other)
             .and_then(|text| fs::write(file, text + "\n"));
         if let Err(error) = written {
-            eprintln!("error: cannot write the plan to {}: {error}", file.display());
+            Output::error(&format!("cannot write the plan to {}: {error}", file.display()));
             return Exit::Usage;
         }
     }
@@ -65,27 +69,26 @@ fn print_json(plan: &Plan) {
 }
 
 fn print(plan: &Plan) {
-    if !plan.entries.is_empty() {
-        let mut table = table(&["user", "operation", "outcome", "would send", "why"]);
-        for entry in plan.entries.iter().take(200) {
-            let outcome = match entry.outcome {
-                Outcome::Success => word(&entry.outcome),
-                Outcome::Unsynced | Outcome::Partial | Outcome::Failed => {
-                    format!("{}: {}", word(&entry.outcome), word(&entry.reason))
-                }
-            };
-            table.add_row([
-                entry.user_name.as_str().to_owned(),
-                word(&entry.operation),
-                outcome,
-                entry.requests.join("\n"),
-                entry.why.clone(),
-            ]);
+    let width = width();
+    let mut text = String::new();
+    for entry in plan.entries.iter().take(LISTED) {
+        let mut below = entry.requests.clone();
+        if entry.outcome != Outcome::Success {
+            below.push(format!("expected: {}, {}", word(&entry.outcome), word(&entry.reason)));
         }
-        Output::line(&trimmed(&table));
-        if plan.entries.len() > 200 {
-            Output::line(&format!("… and {} more: --json lists everybody", plan.entries.len() - 200));
-        }
+        below.push(format!("because: {}", entry.why));
+        let row = Row {
+            lead: &[(word(&entry.operation), OPERATION)],
+            outcome: entry.outcome,
+            user: entry.user_name.as_str(),
+            change: word(&entry.change),
+            below,
+        };
+        text.push_str(&row.render(width));
+    }
+    Output::raw(&text);
+    if plan.entries.len() > LISTED {
+        Output::line(&format!("… and {} more: --json lists everybody", plan.entries.len() - LISTED));
     }
     let summary = &plan.summary;
     Output::line(&format!(

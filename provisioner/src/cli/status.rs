@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::output::{Output, table, trimmed};
+use super::output::{OUTCOME, Output, Row};
+use super::terminal::{cell, width};
 use super::{Common, Use};
 use crate::exit::Exit;
 use crate::report::{Operation, Outcome, Reason, word};
 use crate::state::store::Loaded;
 use crate::state::{Learned, Mark, RunRecord, TestRecord};
 
+/// Columns of a user name in a line about several.
+const NAME: usize = 40;
+
 #[derive(Default, Serialize)]
 #[serde(tag = "type", rename = "summary", rename_all = "camelCase")]
 struct Standing {
     connection: String,
+    description: Option<String>,
     scim_url: String,
     enabled: bool,
     linked: u64,
@@ -28,6 +33,7 @@ struct Standing {
     learned: Option<Learned>,
     last_test: Option<TestRecord>,
     last_run: Option<RunRecord>,
+    last_full_run: Option<RunRecord>,
     exit_code: u8,
 }
 
@@ -54,6 +60,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     let config = provisioner.config();
     let standing = Standing {
         connection: config.name.clone(),
+        description: config.description.clone(),
         scim_url: config.authentication.scim_url.to_string(),
         enabled: config.enabled,
         ..standing(&loaded)
@@ -71,6 +78,7 @@ fn standing(loaded: &Loaded) -> Standing {
         learned: Some(loaded.connection.learned.clone()),
         last_test: loaded.connection.last_test.clone(),
         last_run: loaded.connection.last_run.clone(),
+        last_full_run: loaded.connection.last_full_run.clone(),
         ..Standing::default()
     };
     for record in loaded.records.values() {
@@ -116,16 +124,24 @@ fn print_json(loaded: &Loaded, standing: &Standing) {
 fn print(loaded: &Loaded, standing: &Standing) {
     let toggle = if standing.enabled { "on" } else { "off" };
     Output::line(&format!("connection {:?} to {} ({toggle})", standing.connection, standing.scim_url));
+    if let Some(description) = &standing.description {
+        Output::line(description);
+    }
     match &standing.last_test {
         Some(test) => Output::line(&format!("last test {}: {}", test.at, test.message)),
         None => Output::line("never tested"),
     }
+    let run = |name: &str, run: &RunRecord| {
+        let RunRecord { at, exit, impacted, failed } = run;
+        Output::line(&format!("{name} {at}: exit {exit}, {impacted} impacted, {failed} failed"));
+    };
     match &standing.last_run {
-        Some(run) => Output::line(&format!(
-            "last run {}: exit {}, {} impacted, {} failed",
-            run.at, run.exit, run.impacted, run.failed
-        )),
+        Some(last) => run("last run", last),
         None => Output::line("never run"),
+    }
+    match &standing.last_full_run {
+        Some(last) => run("last full run", last),
+        None => Output::line("never run in full: `sync --full` reads every account and finds what was changed at the target"),
     }
     if let Some(learned) = &standing.learned {
         Output::line(&format!(
@@ -136,20 +152,31 @@ fn print(loaded: &Loaded, standing: &Standing) {
         ));
     }
     let mut reasons: BTreeMap<(Outcome, Reason), (usize, &str)> = BTreeMap::new();
-    for (id, record) in &loaded.records {
+    for record in loaded.records.values() {
         if let Some(situation) =
             record.situation.as_ref().filter(|situation| situation.outcome != Outcome::Success)
         {
-            reasons.entry((situation.outcome, situation.reason)).or_insert((0, id.as_str())).0 += 1;
+            let key = (situation.outcome, situation.reason);
+            reasons.entry(key).or_insert((0, record.user_name.as_str())).0 += 1;
         }
     }
-    if !reasons.is_empty() {
-        let mut table = table(&["users", "outcome", "reason", "for instance", "what it means"]);
-        for ((outcome, reason), (count, example)) in reasons.iter().rev() {
-            table.add_row([&count.to_string(), &word(outcome), &word(reason), *example, reason.explain()]);
-        }
-        Output::line(&trimmed(&table));
+    let width = width();
+    let mut text = String::new();
+    for ((outcome, reason), (count, example)) in reasons.iter().rev() {
+        let users = match count {
+            1 => cell(example, NAME),
+            _ => format!("{count} users, for instance {}", cell(example, NAME)),
+        };
+        let row = Row {
+            lead: &[(word(outcome), OUTCOME)],
+            outcome: *outcome,
+            user: &format!("{}: {users}", word(reason)),
+            change: String::new(),
+            below: vec![reason.explain().to_owned()],
+        };
+        text.push_str(&row.render(width));
     }
+    Output::raw(&text);
     Output::line(&format!(
         "{} linked, {} removed by disable, {} left and kept by preference, {} deprovisions pending; {} unsynced, {} partial, {} failed; {} unresolved writes",
         standing.linked,

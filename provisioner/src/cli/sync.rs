@@ -26,7 +26,9 @@ pub(super) async fn run(args: &SyncArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
+    let signals = super::interrupt::listen(&provisioner);
     let report = provisioner.sync(args.allow.options(args.approve_removals)).await;
+    drop(signals);
     provisioner.close().await;
     args.common.output().report(&report);
     report.exit

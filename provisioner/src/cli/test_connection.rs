@@ -21,7 +21,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     let report = match provisioner.test_connection().await {
         Ok(report) => report,
         Err(error) => {
-            eprintln!("error: {error}");
+            Output::error(&error.to_string());
             return Exit::Usage;
         }
     };

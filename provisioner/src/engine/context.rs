@@ -1,6 +1,7 @@
 //! What everybody in a run shares.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::learning::{Learning, Method};
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     claims_patch: Option<bool>,
     /// Who holds which account.
     links: Mutex<HashMap<TargetId, SourceId>>,
+    /// Users of this run that are through.
+    settled: AtomicUsize,
 }
 
 impl Context {
@@ -36,7 +39,17 @@ impl Context {
     ) -> Self {
         let learning = Learning::new(connection.learned.clone());
         let (connection, links) = (Mutex::new(connection), Mutex::new(links));
-        Self { config, client, learning, store, connection, claims_patch, links }
+        Self { config, client, learning, store, connection, claims_patch, links, settled: AtomicUsize::new(0) }
+    }
+
+    /// Counts a user that is through.
+    pub(crate) fn settle(&self) {
+        self.settled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many users are through.
+    pub(crate) fn settled(&self) -> usize {
+        self.settled.load(Ordering::Relaxed)
     }
 
     /// The method that the next write to an account uses.

@@ -8,9 +8,10 @@ use super::pool::in_parallel;
 use super::task::{Step, Task};
 use super::user::{Ran, run as run_user};
 use super::{Environment, Prepared};
+use crate::exit::Exit;
 use crate::ids::UserName;
 use crate::policy::Effect;
-use crate::report::{Operation, Outcome, RunReport, UserLine};
+use crate::report::{Operation, Outcome, RunReport, Stopped, UserLine};
 use crate::target::Halt;
 
 /// A task, and where its line goes.
@@ -19,7 +20,8 @@ type Placed = (usize, Task);
 /// Writes what was decided, and says what became of it.
 pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunReport {
     let Prepared { context, tasks, users, changes, .. } = prepared;
-    let report = |lines| RunReport::new(lines, users, context.client.requests(), context.client.stopped());
+    let total = tasks.len();
+    let report = |lines| RunReport::new(lines, users, context.client.requests(), stopped(&context, total));
     if context.save(changes).await.is_err() || context.keep_lessons().await.is_err() {
         return report(Vec::new());
     }
@@ -62,23 +64,40 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
     report(lines.into_iter().map(|(_, line)| line).collect())
 }
 
+/// Why the run was stopped, and how far it had come: `total` users had something to do.
+fn stopped(context: &Context, total: usize) -> Option<(Exit, Stopped)> {
+    let (exit, mut stopped) = context.client.stopped()?;
+    let done = context.settled();
+    let left = total.saturating_sub(done);
+    stopped.message = format!("{}; {done} of {total} users were done, {left} are left", stopped.message);
+    Some((exit, stopped))
+}
+
 async fn attempt(context: &Context, task: Task, last: bool) -> Option<Ran> {
     let (id, name, label) = (task.id.clone(), task.record.user_name.clone(), task.label);
     match run_user(context, task, last).await {
-        Ok(ran) => Some(ran),
+        Ok(ran) => {
+            if matches!(ran, Ran::Settled(_)) {
+                context.settle();
+            }
+            Some(ran)
+        }
         Err(Halt::Stopped) => None,
         // Nobody goes untold: what no step put into words ends here, and is tried again in the next run.
-        Err(Halt::Failed(trouble)) => Some(Ran::Settled(Some(UserLine {
-            source_id: id,
-            user_name: name,
-            target_id: None,
-            change: label,
-            operation: Operation::None,
-            outcome: Outcome::Failed,
-            reason: trouble.reason,
-            detail: Some(trouble.detail),
-            failed_deprovision: false,
-        }))),
+        Err(Halt::Failed(trouble)) => {
+            context.settle();
+            Some(Ran::Settled(Some(UserLine {
+                source_id: id,
+                user_name: name,
+                target_id: None,
+                change: label,
+                operation: Operation::None,
+                outcome: Outcome::Failed,
+                reason: trouble.reason,
+                detail: Some(trouble.detail),
+                failed_deprovision: false,
+            })))
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::answer::{Answer, Body};
 use super::{Halt, Trouble};
 use crate::clock::Clock;
 use crate::config::{Config, Credentials};
+use crate::engine::Interrupt;
 use crate::exit::Exit;
 use crate::ids::ScimUrl;
 use crate::report::{Reason, Stopped};
@@ -67,11 +68,18 @@ pub(crate) struct Client {
     requests: AtomicU64,
     stopping: AtomicBool,
     stopped: Mutex<Option<(Exit, Stopped)>>,
+    interrupt: Interrupt,
     forbidden_everywhere: OnceCell<bool>,
 }
 
 impl Client {
-    pub(crate) fn new(config: &Config, transport: Transport, clock: Arc<dyn Clock>, seed: u64) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        transport: Transport,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+        interrupt: Interrupt,
+    ) -> Self {
         Self {
             transport,
             url: config.authentication.scim_url.clone(),
@@ -85,6 +93,7 @@ impl Client {
             requests: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             stopped: Mutex::new(None),
+            interrupt,
             forbidden_everywhere: OnceCell::new(),
         }
     }
@@ -113,12 +122,17 @@ impl Client {
 
     /// Why the run was stopped, if it was.
     pub(crate) fn stopped(&self) -> Option<(Exit, Stopped)> {
-        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        stopped.or_else(|| {
+            let message = "the run was interrupted; run sync again to go on".to_owned();
+            let stopped = Stopped { code: "interrupted", message };
+            self.interrupt.is_interrupted().then_some((Exit::Interrupted, stopped))
+        })
     }
 
     /// Whether the run was stopped.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        self.stopping.load(Ordering::Acquire) || self.interrupt.is_interrupted()
     }
 
     /// Sends a request that may be repeated, until it is answered otherwise than by a passing fault.
@@ -209,7 +223,7 @@ impl Client {
         }
         let longest = BACKOFF.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(BACKOFF_CAP);
         let share = self.jitter.lock().unwrap_or_else(PoisonError::into_inner).random_range(0.5..=1.0);
-        self.clock.sleep(longest.mul_f64(share)).await;
+        self.sleep(longest.mul_f64(share)).await;
     }
 
     /// [`Client::exchange`], counted.
@@ -238,7 +252,18 @@ impl Client {
             if wait.is_zero() {
                 return;
             }
-            self.clock.sleep(wait).await;
+            if self.interrupt.is_interrupted() {
+                return;
+            }
+            self.sleep(wait).await;
+        }
+    }
+
+    /// Waits for `wait`, or until the run is interrupted.
+    async fn sleep(&self, wait: Duration) {
+        tokio::select! {
+            () = self.clock.sleep(wait) => {}
+            () = self.interrupt.interrupted() => {}
         }
     }
 
