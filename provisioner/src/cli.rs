@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod explain;
+mod init;
 mod interrupt;
 mod output;
 mod plan;
@@ -11,6 +12,8 @@ mod status;
 mod sync;
 mod terminal;
 mod test_connection;
+mod toggle;
+mod trial;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -29,7 +32,7 @@ use crate::exit::Exit;
 /// Provisions PingOne users to a SCIM endpoint such as Aquera.
 ///
 /// Exit codes: 0 done, 1 some users failed, 2 usage or configuration, 3 the connection cannot be used,
-/// 4 the delete guard stopped the run, 5 the source could not be read whole.
+/// 4 the delete guard stopped the run, 5 the source could not be read whole, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "provisioner", version, max_term_width = 100)]
 struct Cli {
@@ -39,6 +42,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Asks for a connection, tests it, and writes the configuration.
+    Init(init::InitArgs),
+    /// Turns the connection on.
+    Enable(Common),
+    /// Turns the connection off: nothing is sent.
+    Disable(Common),
     /// Reads the configuration and the source, and says what is wrong with them; sends nothing.
     Check(Common),
     /// Tests the connection, and forgets what was learned of the target's writes.
@@ -53,6 +62,12 @@ enum Command {
     Status(Common),
     /// Follows one user: found, in scope, mapped, compared, decided, sent, and why.
     Explain(explain::ExplainArgs),
+    /// Tries a filter on users of the source.
+    #[command(subcommand)]
+    Filter(trial::FilterCommand),
+    /// Tries a mapping on a user of the source.
+    #[command(subcommand)]
+    Mapping(trial::MappingCommand),
     /// Prints a completion script.
     Completions {
         /// The shell.
@@ -119,6 +134,11 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command) -> Exit {
     match command {
+        Command::Init(args) => init::run(&args).await,
+        Command::Enable(common) => toggle::run(&common, true),
+        Command::Disable(common) => toggle::run(&common, false),
+        Command::Filter(command) => trial::filter(&command),
+        Command::Mapping(command) => trial::mapping(&command),
         Command::Check(common) => check::run(&common),
         Command::TestConnection(common) => test_connection::run(&common).await,
         Command::Plan(args) => plan::run(&args).await,

@@ -12,6 +12,7 @@ use crate::source;
 #[serde(tag = "type", rename = "summary", rename_all = "camelCase")]
 struct Summary<'a> {
     connection: &'a str,
+    description: Option<&'a str>,
     scim_url: String,
     enabled: bool,
     rules: usize,
@@ -38,6 +39,7 @@ pub(super) fn run(common: &Common) -> Exit {
     if common.output().json {
         Output::object(&Summary {
             connection: &config.name,
+            description: config.description.as_deref(),
             scim_url: config.authentication.scim_url.to_string(),
             enabled: config.enabled,
             rules: config.rules.len(),
@@ -50,6 +52,9 @@ pub(super) fn run(common: &Common) -> Exit {
     }
     let toggle = if config.enabled { "on" } else { "off: nothing is sent" };
     Output::line(&format!("connection {:?} to {} ({toggle})", config.name, config.authentication.scim_url));
+    if let Some(description) = &config.description {
+        Output::line(description);
+    }
     let preferences = config.preferences;
     let on = |is_on: bool| if is_on { "on" } else { "off" };
     Output::line(&format!(

@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::Output;
+use super::terminal::{width, wrapped};
 use super::{Common, Use};
 use crate::exit::Exit;
 
@@ -28,6 +29,7 @@ pub(super) async fn run(args: &ExplainArgs) -> Exit {
         Err(exit) => return exit,
     };
     let explanation = provisioner.explain(&args.user, true).await;
+    let width = width();
     for stage in &explanation.stages {
         if args.common.json {
             Output::object(stage);
@@ -35,7 +37,7 @@ pub(super) async fn run(args: &ExplainArgs) -> Exit {
         }
         Output::line(&stage.stage.replace('-', " "));
         for line in &stage.lines {
-            Output::line(&format!("  {line}"));
+            Output::raw(&(wrapped(line, width, 2) + "\n"));
         }
     }
     if args.common.json {

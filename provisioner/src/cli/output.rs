@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::terminal::{cell, hanging, padded, visible, width, wrapped};
+use super::terminal::{cell, hanging, padded, width, wrapped};
 use crate::report::{Outcome, Reason, RunReport, UserLine, word};
 
 /// Users listed at most, per outcome; the rest is counted.
@@ -28,11 +28,9 @@ impl Output {
         Self { json }
     }
 
-    /// One line, for people: what would steer the terminal is written out.
+    /// One line, for people, or several where it is wider than the output; what would steer the terminal is written out.
     pub(super) fn line(text: &str) {
-        let mut shown: String = text.split('\n').map(visible).collect::<Vec<_>>().join("\n");
-        shown.push('\n');
-        Self::raw(&shown);
+        Self::raw(&(paragraphs(text) + "\n"));
     }
 
     /// Text as it is. A reader that has gone away is no failure. Colours are left out where stdout is no terminal, or `NO_COLOR` is set.
@@ -45,7 +43,7 @@ impl Output {
 
     /// Something to know meanwhile, on stderr.
     pub(super) fn notice(message: &str) {
-        if writeln!(anstream::stderr().lock(), "{}", visible(message)).is_err() {
+        if writeln!(anstream::stderr().lock(), "{}", paragraphs(message)).is_err() {
             tracing::debug!("stderr is closed");
         }
     }
@@ -54,8 +52,9 @@ impl Output {
     pub(super) fn error(message: &str) {
         let mut stderr = anstream::stderr().lock();
         let style = AnsiColor::Red.on_default();
-        let shown = message.split('\n').map(visible).collect::<Vec<_>>().join("\n");
-        if writeln!(stderr, "{style}error{style:#}: {shown}").is_err() {
+        let shown = paragraphs(&format!("error: {message}"));
+        let shown = shown.strip_prefix("error").unwrap_or(&shown);
+        if writeln!(stderr, "{style}error{style:#}{shown}").is_err() {
             tracing::debug!("stderr is closed");
         }
     }
@@ -102,6 +101,12 @@ impl Output {
                 .unwrap_or_default(),
         ));
     }
+}
+
+/// Each line of `text` as [`hanging`] lines.
+fn paragraphs(text: &str) -> String {
+    let width = width();
+    text.split('\n').map(|line| hanging(line, width, 2)).collect::<Vec<_>>().join("\n")
 }
 
 /// The colour of an outcome: failed red, partial and unsynced yellow.
@@ -258,12 +263,8 @@ mod tests {
     /// Work is bounded by what is shown, not by what a source holds: counted, not timed.
     #[test]
     fn a_huge_name_and_detail_cost_what_is_shown_of_them() {
-        let huge = line(
-            &"n".repeat(1_000_000),
-            Outcome::Failed,
-            Reason::Rejected,
-            Some(&"d".repeat(1_000_000)),
-        );
+        let huge =
+            line(&"n".repeat(1_000_000), Outcome::Failed, Reason::Rejected, Some(&"d".repeat(1_000_000)));
         let text = user_lines(std::slice::from_ref(&huge), 80);
         assert!(text.len() < 4_000, "{} bytes", text.len());
     }

@@ -141,7 +141,9 @@ fn print(loaded: &Loaded, standing: &Standing) {
     }
     match &standing.last_full_run {
         Some(last) => run("last full run", last),
-        None => Output::line("never run in full: `sync --full` reads every account and finds what was changed at the target"),
+        None => Output::line(
+            "never run in full: `sync --full` reads every account and finds what was changed at the target",
+        ),
     }
     if let Some(learned) = &standing.learned {
         Output::line(&format!(

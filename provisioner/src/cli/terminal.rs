@@ -116,7 +116,7 @@ fn fill(text: &str, width: usize, first: usize, others: usize) -> String {
 }
 
 /// The lines that one piece of text takes at most.
-const LINES: usize = 12;
+const LINES: usize = 24;
 
 #[cfg(test)]
 mod tests {

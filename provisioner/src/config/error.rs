@@ -61,7 +61,10 @@ impl Problem {
 impl ConfigError {
     pub(super) fn unreadable(file: &Path, error: &io::Error) -> Self {
         let (message, help) = match error.kind() {
-            ErrorKind::NotFound => ("there is no such file".to_owned(), "name the file with -c FILE"),
+            ErrorKind::NotFound => (
+                "there is no such file".to_owned(),
+                "name the file with -c FILE, or make one with `provisioner init`",
+            ),
             ErrorKind::IsADirectory => ("it is a directory".to_owned(), "name the file in it with -c FILE"),
             kind => (kind.to_string(), "make the file readable for the user that runs this program"),
         };

@@ -39,7 +39,16 @@ impl Context {
     ) -> Self {
         let learning = Learning::new(connection.learned.clone());
         let (connection, links) = (Mutex::new(connection), Mutex::new(links));
-        Self { config, client, learning, store, connection, claims_patch, links, settled: AtomicUsize::new(0) }
+        Self {
+            config,
+            client,
+            learning,
+            store,
+            connection,
+            claims_patch,
+            links,
+            settled: AtomicUsize::new(0),
+        }
     }
 
     /// Counts a user that is through.

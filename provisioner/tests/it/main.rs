@@ -4,6 +4,7 @@
 
 mod config;
 mod connection;
+mod console;
 mod crash;
 mod engine;
 mod mapping;

@@ -1,0 +1,317 @@
+//! `provisioner init`: asks for a connection, tests it, and writes the configuration.
+
+mod prompt;
+
+use std::fs;
+use std::io::{self, BufRead, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use toml_edit::Value;
+
+use self::prompt::{Prompt, PromptError};
+use super::output::Output;
+use crate::config::Config;
+use crate::engine::{Environment, Provisioner};
+use crate::exit::Exit;
+use crate::ids::ScimUrl;
+use crate::preferences::{Preferences, RawPreferences, RemoveAction};
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// The configuration file to write.
+    #[arg(short, long, value_name = "FILE", default_value = "./aquera.toml")]
+    config: PathBuf,
+    /// Overwrites an existing file.
+    #[arg(long)]
+    force: bool,
+}
+
+/// How the connection authenticates, and where the secret stands.
+enum Authentication {
+    Bearer { token: Secret },
+    Basic { user: String, password: Secret },
+}
+
+/// Where a secret stands.
+enum Secret {
+    /// In this environment variable.
+    Env(String),
+    /// In a file beside the configuration, which is still to be written.
+    File { name: String, secret: String },
+}
+
+/// The answers.
+struct Answers {
+    name: String,
+    description: String,
+    scim_url: ScimUrl,
+    allow_http: bool,
+    authentication: Authentication,
+    preferences: RawPreferences,
+    source: String,
+}
+
+pub(super) async fn run(args: &InitArgs) -> Exit {
+    let file = &args.config;
+    if file.exists() && !args.force {
+        Output::error(&format!(
+            "{} exists already; name another file with -c, or overwrite it with --force",
+            file.display()
+        ));
+        return Exit::Usage;
+    }
+    let stdin = io::stdin();
+    let hidden = stdin.is_terminal();
+    let mut prompt = Prompt::new(stdin.lock(), hidden);
+    match init(args, &mut prompt).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            Output::error(&format!("{error}; nothing was written"));
+            Exit::Usage
+        }
+    }
+}
+
+async fn init<R: BufRead>(args: &InitArgs, prompt: &mut Prompt<R>) -> Result<Exit, PromptError> {
+    let answers = ask(prompt, &args.config)?;
+    let text = answers.text();
+    let folder = args.config.parent().unwrap_or(Path::new(""));
+    // The secret is in no file yet: the test reads it where it will be looked for.
+    let tested = match answers.config(&text, &args.config) {
+        Ok(config) => test(config).await,
+        Err(untested) => Err(untested),
+    };
+    let mut exit = Exit::Done;
+    match tested {
+        Ok(message) => Output::line(&message),
+        Err(message) => {
+            Output::error(&message);
+            if !prompt.yes("Write the configuration all the same?", false)? {
+                Output::line("nothing was written");
+                return Ok(Exit::ConnectionUnusable);
+            }
+            exit = Exit::ConnectionUnusable;
+        }
+    }
+    let mut written = vec![args.config.display().to_string()];
+    let stored = answers
+        .secret_file()
+        .map_or(Ok(()), |(name, secret)| {
+            written.push(folder.join(name).display().to_string());
+            write_secret(&folder.join(name), secret)
+        })
+        .and_then(|()| fs::write(&args.config, &text));
+    if let Err(error) = stored {
+        Output::error(&format!("failed to write {}: {error}", written.join(" or ")));
+        return Ok(Exit::Usage);
+    }
+    Output::line(&format!("wrote {}", written.join(" and ")));
+    let option = if args.config == Path::new("./aquera.toml") {
+        String::new()
+    } else {
+        format!(" -c {}", args.config.display())
+    };
+    Output::line(&format!(
+        "next: provisioner check{option}, then provisioner plan{option}, then provisioner sync{option}"
+    ));
+    Ok(exit)
+}
+
+fn ask<R: BufRead>(prompt: &mut Prompt<R>, file: &Path) -> Result<Answers, PromptError> {
+    let name = prompt.text("Name of the connection", Some("Aquera"))?;
+    let description = prompt.text("Description (may be empty)", Some(""))?;
+    let (scim_url, allow_http) = loop {
+        let said = prompt.text("SCIM URL", Some("http://127.0.0.1:8080/scim/"))?;
+        let url: ScimUrl = match said.parse() {
+            Ok(url) => url,
+            Err(error) => {
+                Output::notice(&format!("  invalid SCIM URL `{said}`: {error}"));
+                continue;
+            }
+        };
+        if url.is_https() || url.is_loopback() {
+            break (url, false);
+        }
+        Output::notice("  http sends the credentials unencrypted");
+        if prompt.yes("Use http all the same?", false)? {
+            break (url, true);
+        }
+    };
+    let profile = prompt.one_of("Authentication", &["bearer-token", "basic-auth"])?;
+    let authentication = if profile == "basic-auth" {
+        let user = prompt.text("Basic auth user", None)?;
+        let password = secret(prompt, "password", "AQUERA_PASSWORD", file)?;
+        Authentication::Basic { user, password }
+    } else {
+        Authentication::Bearer { token: secret(prompt, "token", "AQUERA_TOKEN", file)? }
+    };
+    let preferences = preferences(prompt)?;
+    let source = prompt.text("File with the users (NDJSON, JSON or CSV)", Some("users.ndjson"))?;
+    Ok(Answers { name, description, scim_url, allow_http, authentication, preferences, source })
+}
+
+fn secret<R: BufRead>(
+    prompt: &mut Prompt<R>,
+    what: &str,
+    variable: &str,
+    file: &Path,
+) -> Result<Secret, PromptError> {
+    let question = format!("Environment variable with the {what} (- to type it in)");
+    let name = prompt.text(&question, Some(variable))?;
+    if name != "-" {
+        return Ok(Secret::Env(name));
+    }
+    let secret = prompt.secret(&format!("The {what}"))?;
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(Secret::File { name: format!("{stem}.secret"), secret })
+}
+
+/// Asks until the settings do not contradict each other; questions that have one answer only are left out.
+fn preferences<R: BufRead>(prompt: &mut Prompt<R>) -> Result<RawPreferences, PromptError> {
+    loop {
+        let enable_users_creation = prompt.yes("Enable users creation?", true)?;
+        let enable_users_updation = prompt.yes("Enable users updation?", true)?;
+        let enable_users_disable = enable_users_updation && prompt.yes("Enable users disable?", true)?;
+        let enable_users_deprovision = prompt.yes("Enable users deprovision?", true)?;
+        let mut settings = RawPreferences {
+            enable_users_creation,
+            enable_users_updation,
+            enable_users_disable,
+            enable_users_deprovision,
+            remove_action: None,
+            deprovision_on_rule_deletion: false,
+        };
+        if enable_users_deprovision {
+            let disables =
+                enable_users_disable && prompt.one_of("Remove Action", &["disable", "delete"])? == "disable";
+            settings.remove_action =
+                Some(if disables { RemoveAction::Disable } else { RemoveAction::Delete });
+            settings.deprovision_on_rule_deletion = prompt.yes("Deprovision on rule deletion?", false)?;
+        }
+        let Err(contradictions) = Preferences::try_from(settings) else { return Ok(settings) };
+        for contradiction in contradictions {
+            Output::notice(&format!("  {contradiction}: {}", contradiction.help()));
+        }
+    }
+}
+
+impl Answers {
+    /// The configuration as TOML.
+    fn text(&self) -> String {
+        let quoted = |text: &str| Value::from(text).to_string();
+        let secret = |secret: &Secret| match secret {
+            Secret::Env(name) => format!("{{ env = {} }}", quoted(name)),
+            Secret::File { name, .. } => format!("{{ file = {} }}", quoted(name)),
+        };
+        let mut text = format!("[connection]\nname = {}\n", quoted(&self.name));
+        if !self.description.is_empty() {
+            text += &format!("description = {}\n", quoted(&self.description));
+        }
+        text += &format!(
+            "enabled = true\n\n[connection.authentication]\nscim-url = {}\n",
+            quoted(self.scim_url.as_str())
+        );
+        text += &match &self.authentication {
+            Authentication::Bearer { token } => {
+                format!("profile = \"bearer-token\"\noauth-access-token = {}\n", secret(token))
+            }
+            Authentication::Basic { user, password } => format!(
+                "profile = \"basic-auth\"\nbasic-auth-user = {}\nbasic-auth-password = {}\n",
+                quoted(user),
+                secret(password)
+            ),
+        };
+        let RawPreferences {
+            enable_users_creation,
+            enable_users_updation,
+            enable_users_disable,
+            enable_users_deprovision,
+            remove_action,
+            deprovision_on_rule_deletion,
+        } = &self.preferences;
+        text += &format!(
+            "\n[connection.preferences]\nenable-users-creation = {enable_users_creation}\n\
+             enable-users-updation = {enable_users_updation}\nenable-users-disable = {enable_users_disable}\n\
+             enable-users-deprovision = {enable_users_deprovision}\n"
+        );
+        if let Some(action) = remove_action {
+            text += &format!(
+                "remove-action = \"{}\"\ndeprovision-on-rule-deletion = {deprovision_on_rule_deletion}\n",
+                crate::report::word(action)
+            );
+        }
+        if self.allow_http {
+            text += "\n[connection.options]\nallow-http = true\n";
+        }
+        text += &format!("\n[source]\nkind = \"file\"\npath = {}\n", quoted(&self.source));
+        text += "\n# Who is provisioned. Without a filter: everybody. Without mappings: the default ones.\n[[rule]]\nname = \"everyone\"\n";
+        text
+    }
+
+    fn secret_file(&self) -> Option<(&str, &str)> {
+        let (Authentication::Bearer { token: secret } | Authentication::Basic { password: secret, .. }) =
+            &self.authentication;
+        match secret {
+            Secret::Env(_) => None,
+            Secret::File { name, secret } => Some((name, secret)),
+        }
+    }
+
+    /// The configuration that `text` is, with a secret that was typed in; or why it cannot be tested.
+    fn config(&self, text: &str, file: &Path) -> Result<Config, String> {
+        const TYPED: &str = "TYPED_IN";
+        // A variable in place of the file that does not exist yet.
+        let (text, typed) = match self.secret_file() {
+            Some((name, secret)) => {
+                let reference = format!("{{ file = {} }}", Value::from(name));
+                (text.replace(&reference, &format!("{{ env = \"{TYPED}\" }}")), Some(secret))
+            }
+            None => (text.to_owned(), None),
+        };
+        let env = |name: &str| match typed {
+            Some(secret) if name == TYPED => Some(secret.to_owned()),
+            _ => std::env::var(name).ok(),
+        };
+        Config::parse_with(&text, file, &env).map_err(|error| {
+            let problems: Vec<String> = error
+                .problems()
+                .iter()
+                .map(|problem| format!("{}; {}", problem.message(), problem.way_out()))
+                .collect();
+            format!("the connection was not tested: {}", problems.join("; "))
+        })
+    }
+}
+
+/// The connection test, without a state that lasts.
+async fn test(config: Config) -> Result<String, String> {
+    let untested = |why: String| format!("the connection was not tested: {why}");
+    let folder = tempfile::tempdir().map_err(|error| untested(error.to_string()))?;
+    let environment = Environment::system(&config, folder.path().join("init.db"), 0)
+        .map_err(|error| untested(error.to_string()))?;
+    let provisioner =
+        Provisioner::open(config, environment).await.map_err(|error| untested(error.to_string()))?;
+    let report = provisioner.test_connection().await;
+    provisioner.close().await;
+    let report = report.map_err(|error| untested(error.to_string()))?;
+    match &report.failure {
+        None => Ok(report.to_string()),
+        Some(failure) => Err(format!(
+            "Test Connection Failed ({}): {}\nnext: {}",
+            failure.code, failure.message, failure.next
+        )),
+    }
+}
+
+/// Writes a secret to a file that nobody else can read.
+fn write_secret(file: &Path, secret: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    io::Write::write_all(&mut options.open(file)?, format!("{secret}\n").as_bytes())
+}
