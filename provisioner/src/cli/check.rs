@@ -80,7 +80,7 @@ pub(super) fn run(common: &Common) -> Exit {
             Output::line(&format!("{}: {users} users, {in_scope} of them in scope", config.source.identity));
         }
         (_, _, error) => {
-            Output::error(&format!("{}", error.unwrap_or_default()));
+            Output::error(&error.unwrap_or_default());
             Output::line(&format!("{}: not read", config.source.identity));
         }
     }

@@ -204,24 +204,23 @@ impl Answers {
             Secret::Env(name) => format!("{{ env = {} }}", quoted(name)),
             Secret::File { name, .. } => format!("{{ file = {} }}", quoted(name)),
         };
-        let mut text = format!("[connection]\nname = {}\n", quoted(&self.name));
+        let mut lines = vec!["[connection]".to_owned(), format!("name = {}", quoted(&self.name))];
         if !self.description.is_empty() {
-            text += &format!("description = {}\n", quoted(&self.description));
+            lines.push(format!("description = {}", quoted(&self.description)));
         }
-        text += &format!(
-            "enabled = true\n\n[connection.authentication]\nscim-url = {}\n",
-            quoted(self.scim_url.as_str())
-        );
-        text += &match &self.authentication {
+        lines.push("enabled = true\n\n[connection.authentication]".to_owned());
+        lines.push(format!("scim-url = {}", quoted(self.scim_url.as_str())));
+        match &self.authentication {
             Authentication::Bearer { token } => {
-                format!("profile = \"bearer-token\"\noauth-access-token = {}\n", secret(token))
+                lines.push("profile = \"bearer-token\"".to_owned());
+                lines.push(format!("oauth-access-token = {}", secret(token)));
             }
-            Authentication::Basic { user, password } => format!(
-                "profile = \"basic-auth\"\nbasic-auth-user = {}\nbasic-auth-password = {}\n",
-                quoted(user),
-                secret(password)
-            ),
-        };
+            Authentication::Basic { user, password } => {
+                lines.push("profile = \"basic-auth\"".to_owned());
+                lines.push(format!("basic-auth-user = {}", quoted(user)));
+                lines.push(format!("basic-auth-password = {}", secret(password)));
+            }
+        }
         let RawPreferences {
             enable_users_creation,
             enable_users_updation,
@@ -230,23 +229,25 @@ impl Answers {
             remove_action,
             deprovision_on_rule_deletion,
         } = &self.preferences;
-        text += &format!(
+        lines.push(format!(
             "\n[connection.preferences]\nenable-users-creation = {enable_users_creation}\n\
              enable-users-updation = {enable_users_updation}\nenable-users-disable = {enable_users_disable}\n\
-             enable-users-deprovision = {enable_users_deprovision}\n"
-        );
+             enable-users-deprovision = {enable_users_deprovision}"
+        ));
         if let Some(action) = remove_action {
-            text += &format!(
-                "remove-action = \"{}\"\ndeprovision-on-rule-deletion = {deprovision_on_rule_deletion}\n",
-                crate::report::word(action)
-            );
+            lines.push(format!("remove-action = \"{}\"", crate::report::word(action)));
+            lines.push(format!("deprovision-on-rule-deletion = {deprovision_on_rule_deletion}"));
         }
         if self.allow_http {
-            text += "\n[connection.options]\nallow-http = true\n";
+            lines.push("\n[connection.options]\nallow-http = true".to_owned());
         }
-        text += &format!("\n[source]\nkind = \"file\"\npath = {}\n", quoted(&self.source));
-        text += "\n# Who is provisioned. Without a filter: everybody. Without mappings: the default ones.\n[[rule]]\nname = \"everyone\"\n";
-        text
+        lines.push(format!("\n[source]\nkind = \"file\"\npath = {}\n", quoted(&self.source)));
+        lines.push(
+            "# Who is provisioned. Without a filter: everybody. Without mappings: the default ones."
+                .to_owned(),
+        );
+        lines.push("[[rule]]\nname = \"everyone\"\n".to_owned());
+        lines.join("\n")
     }
 
     fn secret_file(&self) -> Option<(&str, &str)> {
