@@ -25,12 +25,11 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use tokio::sync::oneshot;
-use tokio_stream::StreamExt as _;
 
 use crate::application::Application;
 use crate::builder::{self, MockAqueraBuilder, StartError};
 use crate::hold::Hold;
-use crate::journal::{Exchange, JournalQuery, Live, WaitError};
+use crate::journal::{Exchange, Gathered, JournalQuery, WaitError};
 
 /// A server on a thread of its own. It has all that [`MockAquera`](crate::MockAquera) has; dropping it stops it, and
 /// returns once every answer on its way has left and the snapshot, if there is one, is written.
@@ -117,18 +116,15 @@ impl Application {
         count: usize,
         within: Duration,
     ) -> Result<Vec<Exchange>, WaitError> {
-        let end = Instant::now().checked_add(within);
-        let query = JournalQuery { since_seq: Some(query.since_seq.unwrap_or(0)), ..query };
-        let mut live = self.follow_journal(query);
-        let mut came = Vec::new();
-        while came.len() < count {
-            match wait(live.next(), end) {
-                Some(Some(Live::Exchange { exchange })) => came.push(*exchange),
-                Some(Some(Live::Lagged { .. })) => {}
-                Some(None) | None => return Err(WaitError { wanted: count, within, came }),
-            }
+        let (journal, end) = (self.journal_ring(), Instant::now().checked_add(within));
+        let mut gathered = Gathered::within(journal.limits());
+        let enough = wait(journal.gather(query, count, &mut gathered), end) == Some(true);
+        let came = journal.shown(&gathered);
+        if enough {
+            Ok(came)
+        } else {
+            Err(WaitError { wanted: count, within, matched: gathered.matched(), came })
         }
-        Ok(came)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::load::{self, Beginning};
 use crate::lock;
 use crate::net::{self, Bound, ListenError, NetConfig, Running};
 use crate::profile::Profile;
-use crate::server::{AdminFront, ApplicationError, Defaults, Front, Server};
+use crate::server::{AdminFront, ApplicationError, Defaults, FOLLOWER_PATIENCE, Front, Server};
 use crate::snapshot::{Keeper, SnapshotError};
 use crate::tls::Tls;
 use crate::types::{DocumentError, DocumentKind, Role, Types};
@@ -45,6 +45,7 @@ pub struct MockAqueraBuilder {
     resource_types: Vec<Value>,
     admin_listen: Option<SocketAddr>,
     admin_token: Option<Fingerprint>,
+    follower_patience: Duration,
 }
 
 /// Why a server didn't start.
@@ -225,6 +226,12 @@ impl MockAqueraBuilder {
         Self { admin_token: Some(Fingerprint::of(token.as_ref().as_bytes())), ..self }
     }
 
+    /// How long a follower of a journal may leave unread what it was sent.
+    #[cfg(test)]
+    pub(crate) fn follower_patience(self, follower_patience: Duration) -> Self {
+        Self { follower_patience, ..self }
+    }
+
     /// Listens and serves in the background of the present tokio runtime.
     ///
     /// # Errors
@@ -271,7 +278,7 @@ impl MockAqueraBuilder {
             .zip(self.snapshot_every)
             .map(|(keeper, span)| tokio::spawn(save_every(Arc::clone(keeper), span)).abort_handle());
         let (ending, ended) = watch::channel(());
-        let admin = AdminFront::new(Arc::clone(&server), self.admin_token, ended);
+        let admin = AdminFront::new(Arc::clone(&server), self.admin_token, ended, self.follower_patience);
         let (admin_running, admin) = match admin_bound {
             Some(bound) => (Some(bound.serve(admin)), None),
             None => (None, Some(admin)),
@@ -370,6 +377,7 @@ impl MockAquera {
             resource_types: Vec::new(),
             admin_listen: None,
             admin_token: None,
+            follower_patience: FOLLOWER_PATIENCE,
         }
     }
 

@@ -29,6 +29,7 @@ use utoipa::ToSchema;
 pub use counters::{Counters, Scrape, render_prometheus};
 pub use exchange::{AttributeChange, Change, Exchange};
 pub use har::{HarCreator, har};
+pub(crate) use live::{Found, Gathered};
 pub use live::{Live, Subscription, WaitError};
 pub use operations::{OperationKind, PatchedPath, ScimOperation};
 pub use query::{JournalQuery, Order, QueryError, StatusMatch};
@@ -82,6 +83,8 @@ struct Shared {
     ring: Mutex<Ring>,
     /// The number of the latest record, told only while somebody listens.
     last: watch::Sender<u64>,
+    /// What was made readable for those who listen.
+    read: Mutex<live::Read>,
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +105,7 @@ impl Journal {
             max_bytes: AtomicUsize::new(ring.limits.bytes),
             ring: Mutex::new(ring),
             last: watch::Sender::new(0),
+            read: Mutex::default(),
         }))
     }
 

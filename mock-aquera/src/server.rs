@@ -27,7 +27,7 @@ use crate::problem::Problem;
 use crate::profile::Profile;
 use crate::reply::Reply;
 use crate::types::Types;
-pub(crate) use admin::AdminFront;
+pub(crate) use admin::{AdminFront, FOLLOWER_PATIENCE};
 
 /// How many applications one server holds at most.
 pub const MAX_APPLICATIONS: usize = 10_000;
@@ -295,7 +295,7 @@ impl Handler for Front {
             return self.token(&name, request, wire);
         }
         match &self.admin {
-            Some(admin) if AdminFront::is_below(path) => admin.clone().answer_later(request),
+            Some(admin) if AdminFront::is_below(path) => admin.clone().answer_later(request, wire),
             _ => nowhere(request, wire),
         }
     }
@@ -309,7 +309,7 @@ impl Handler for AdminFront {
 
     fn call(&self, request: Request<Coming>, wire: &Wire) -> Later {
         if Self::is_below(request.uri().path()) {
-            self.clone().answer_later(request)
+            self.clone().answer_later(request, wire)
         } else {
             nowhere(request, wire)
         }
@@ -317,8 +317,9 @@ impl Handler for AdminFront {
 }
 
 impl AdminFront {
-    fn answer_later(self, request: Request<Coming>) -> Later {
-        Box::pin(async move { self.answer(request).await.map(ReplyBody::Stream) })
+    fn answer_later(self, request: Request<Coming>, wire: &Wire) -> Later {
+        let wire = wire.clone();
+        Box::pin(async move { self.answer(request, wire).await.map(ReplyBody::Stream) })
     }
 }
 

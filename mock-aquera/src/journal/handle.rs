@@ -51,7 +51,8 @@ impl Application {
         self.journal_ring().verify(expectation)
     }
 
-    /// Waits until `count` exchanges fit the query, those that are there already included; oldest first.
+    /// Waits until `count` exchanges fit the query, those that are there already included; oldest first. Of more than
+    /// the journal may hold, the latest are returned.
     ///
     /// # Errors
     ///

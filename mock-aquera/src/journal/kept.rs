@@ -33,7 +33,7 @@ thread_local! {
 /// It is small on purpose: each record is written to memory that has left the cache, and so is the one that it
 /// replaces.
 #[derive(Clone)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     pub(super) at: Timestamp,
     /// In microseconds.
     pub(super) took: u64,

@@ -2,20 +2,24 @@
 //!
 //! Whoever follows reads the ring at their own pace and is woken by the number of the latest record. So a slow one
 //! costs nothing but what the ring holds anyway, and is told what it has missed; and nobody listening is one atomic read.
+//! What several of them read is made readable once ([`Readable`]).
 
+use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
-use tokio_stream::{Stream, StreamExt as _};
 use utoipa::ToSchema;
 
 use super::exchange::Exchange;
+use super::kept::Kept;
 use super::query::JournalQuery;
-use super::{Journal, Shared};
+use super::{Journal, JournalLimits, Shared};
+use crate::lock;
 
 /// What somebody who follows the journal is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -45,14 +49,101 @@ pub struct Subscription {
 
 /// The time was over before enough exchanges had come.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("see {wanted} matching exchanges within {within:?}: {} came", .came.len())]
+#[error("see {wanted} matching exchanges within {within:?}: {matched} came")]
 pub struct WaitError {
     /// How many were waited for.
     pub wanted: usize,
     /// How long.
     pub within: Duration,
-    /// Those that came.
+    /// How many came.
+    pub matched: usize,
+    /// Those that came, oldest first; of more than the journal may hold the latest.
     pub came: Vec<Exchange>,
+}
+
+/// What a subscription finds.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Match(Kept, Arc<Readable>),
+    Lagged(u64),
+}
+
+/// A record in readable form.
+#[derive(Debug)]
+pub(crate) struct Readable {
+    pub(crate) exchange: Exchange,
+    json: OnceLock<String>,
+}
+
+impl Readable {
+    /// The exchange as JSON, written when first asked for.
+    pub(crate) fn json(&self) -> &str {
+        self.json.get_or_init(|| serde_json::to_string(&self.exchange).unwrap_or_default())
+    }
+}
+
+/// How many readable records are held for others who follow.
+const MAX_READ: usize = 64;
+/// How many bytes they may weigh as they are kept.
+const MAX_READ_BYTES: usize = 1024 * 1024;
+
+/// The records that were made readable last, while anybody follows.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    records: VecDeque<(u64, usize, Arc<Readable>)>,
+    bytes: usize,
+}
+
+impl Read {
+    fn find(&self, seq: u64) -> Option<Arc<Readable>> {
+        self.records.iter().rev().find(|(known, ..)| *known == seq).map(|(.., read)| Arc::clone(read))
+    }
+
+    #[cfg(test)]
+    pub(super) fn weighs(&self) -> usize {
+        self.bytes
+    }
+
+    fn hold(&mut self, seq: u64, weight: usize, read: Arc<Readable>) {
+        self.records.push_back((seq, weight, read));
+        self.bytes += weight;
+        while self.records.len() > MAX_READ || self.bytes > MAX_READ_BYTES {
+            let Some((_, weight, _)) = self.records.pop_front() else { return };
+            self.bytes -= weight;
+        }
+    }
+}
+
+/// The exchanges that a wait has seen: as many as the journal itself may hold, and of more the latest.
+pub(crate) struct Gathered {
+    limits: JournalLimits,
+    held: VecDeque<(u64, Kept)>,
+    bytes: usize,
+    matched: usize,
+}
+
+impl Gathered {
+    pub(crate) fn within(limits: JournalLimits) -> Self {
+        Self { limits, held: VecDeque::new(), bytes: 0, matched: 0 }
+    }
+
+    /// How many have come.
+    pub(crate) fn matched(&self) -> usize {
+        self.matched
+    }
+
+    fn take(&mut self, seq: u64, record: Kept) {
+        self.matched += 1;
+        self.bytes += record.weight;
+        self.held.push_back((seq, record));
+        // One is always held, or a wait on a journal that keeps nothing would show nothing.
+        while self.held.len() > self.limits.exchanges.max(1)
+            || (self.bytes > self.limits.bytes && self.held.len() > 1)
+        {
+            let Some((_, oldest)) = self.held.pop_front() else { return };
+            self.bytes -= oldest.weight;
+        }
+    }
 }
 
 impl Journal {
@@ -70,34 +161,74 @@ impl Journal {
         count: usize,
         within: Duration,
     ) -> Result<Vec<Exchange>, WaitError> {
-        let mut came = Vec::new();
-        let mut live =
-            self.subscribe(JournalQuery { since_seq: Some(query.since_seq.unwrap_or(0)), ..query });
+        let mut gathered = Gathered::within(self.limits());
         let enough = async {
-            while came.len() < count {
-                match live.next().await {
-                    Some(Live::Exchange { exchange }) => came.push(*exchange),
-                    Some(Live::Lagged { .. }) => {}
-                    None => std::future::pending().await,
-                }
+            if !self.gather(query, count, &mut gathered).await {
+                std::future::pending::<()>().await;
             }
         };
-        match tokio::time::timeout(within, enough).await {
+        let outcome = tokio::time::timeout(within, enough).await;
+        let came = self.shown(&gathered);
+        match outcome {
             Ok(()) => Ok(came),
-            Err(_) => Err(WaitError { wanted: count, within, came }),
+            Err(_) => Err(WaitError { wanted: count, within, matched: gathered.matched(), came }),
         }
+    }
+
+    /// Gathers what fits until `count` have come. `false` where the application is gone before.
+    pub(crate) async fn gather(&self, query: JournalQuery, count: usize, gathered: &mut Gathered) -> bool {
+        let query = JournalQuery { since_seq: Some(query.since_seq.unwrap_or(0)), ..query };
+        let mut subscription = self.subscribe(query);
+        while gathered.matched < count {
+            match std::future::poll_fn(|context| subscription.poll_found(context)).await {
+                Some(Found::Match(record, read)) => gathered.take(read.exchange.seq, record),
+                Some(Found::Lagged(_)) => {}
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// What a wait shows of what it has gathered.
+    pub(crate) fn shown(&self, gathered: &Gathered) -> Vec<Exchange> {
+        gathered.held.iter().map(|(seq, record)| self.readable(record, *seq)).collect()
+    }
+
+    /// A record in readable form, which others who follow may share.
+    fn read(&self, record: &Kept, seq: u64) -> Arc<Readable> {
+        // Held while the record is made readable, so that nobody does it a second time. No writer takes this lock.
+        let mut read = lock(&self.0.read);
+        if let Some(there) = read.find(seq) {
+            return there;
+        }
+        let exchange = self.readable(record, seq);
+        let made = Arc::new(Readable { exchange, json: OnceLock::new() });
+        read.hold(seq, record.weight, Arc::clone(&made));
+        made
     }
 }
 
 impl Subscription {
+    /// What comes next; none where the application is gone.
+    pub(crate) fn poll_found(&mut self, context: &mut Context<'_>) -> Poll<Option<Found>> {
+        loop {
+            if let Some(found) = self.at_hand() {
+                return Poll::Ready(Some(found));
+            }
+            if ready!(Pin::new(&mut self.woken).poll_next(context)).is_none() {
+                return Poll::Ready(None);
+            }
+        }
+    }
+
     /// What can be told at once. None: nothing more for now, or the application is gone.
-    fn at_hand(&mut self) -> Option<Live> {
+    fn at_hand(&mut self) -> Option<Found> {
         let journal = Journal(self.shared.upgrade()?);
         loop {
             let (missed, batch) = journal.after(self.seen, 64);
             if missed > 0 {
                 self.seen += missed;
-                return Some(Live::Lagged { missed });
+                return Some(Found::Lagged(missed));
             }
             if batch.is_empty() {
                 return None;
@@ -105,9 +236,9 @@ impl Subscription {
             for (seq, record) in batch {
                 self.seen = seq;
                 if self.query.may_match(&record, seq) {
-                    let exchange = journal.readable(&record, seq);
-                    if self.query.matches(&exchange) {
-                        return Some(Live::Exchange { exchange: Box::new(exchange) });
+                    let read = journal.read(&record, seq);
+                    if self.query.matches(&read.exchange) {
+                        return Some(Found::Match(record, read));
                     }
                 }
             }
@@ -119,13 +250,11 @@ impl Stream for Subscription {
     type Item = Live;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Live>> {
-        loop {
-            if let Some(live) = self.at_hand() {
-                return Poll::Ready(Some(live));
-            }
-            if ready!(Pin::new(&mut self.woken).poll_next(context)).is_none() {
-                return Poll::Ready(None);
-            }
-        }
+        self.poll_found(context).map(|found| {
+            found.map(|found| match found {
+                Found::Match(_, read) => Live::Exchange { exchange: Box::new(read.exchange.clone()) },
+                Found::Lagged(missed) => Live::Lagged { missed },
+            })
+        })
     }
 }

@@ -11,7 +11,7 @@ use hyper::Version;
 use tokio::sync::Notify;
 
 use super::door::Door;
-use super::script::Script;
+use super::script::{Ending, Script};
 use crate::lock;
 
 /// What happens to a reply instead of its being sent.
@@ -92,6 +92,14 @@ impl Wire {
     /// stay. The same port is listened at again afterwards. Of two calls, the later end counts.
     pub(crate) fn refuse_connections(&self, time: Duration) {
         self.line.door.refuse(time);
+    }
+
+    /// Ends the connection once its task is woken, whatever it is about to write. A client of HTTP/2 may have other
+    /// streams on it, and keeps it.
+    pub(crate) fn cut(&self) {
+        if self.stream.is_none() {
+            self.line.cut();
+        }
     }
 
     pub(super) fn line(&self) -> &Arc<Line> {
@@ -250,6 +258,12 @@ impl Line {
         *lock(&self.script) = Some(script);
         self.is_taken.store(true, Relaxed);
         self.changed.notify_one();
+    }
+
+    /// Takes the connection from hyper though it still has something to write.
+    fn cut(&self) {
+        self.take_over(Script::just(Ending::Reset));
+        self.may_play.store(true, Relaxed);
     }
 
     /// The script, once it may be played.

@@ -18,6 +18,8 @@ mod transfer;
 mod verify;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -33,7 +35,9 @@ use tower::ServiceExt as _;
 
 use super::Server;
 use crate::auth::Fingerprint;
+use crate::net::Wire;
 use answer::{AdminError, MAX_BODY};
+pub(crate) use live::FOLLOWER_PATIENCE;
 
 /// What comes before every path.
 pub(super) const BASE: &str = "/_mock";
@@ -52,6 +56,10 @@ struct Admin {
     server: Arc<Server>,
     /// Closed once the server is to end: whoever waits for something stops waiting.
     ending: watch::Receiver<()>,
+    /// How many follow a journal.
+    followers: Arc<AtomicUsize>,
+    /// How long a follower may leave unread what it was sent.
+    follower_patience: Duration,
 }
 
 impl Admin {
@@ -65,8 +73,13 @@ impl Admin {
 type Shared = Arc<Admin>;
 
 impl AdminFront {
-    pub(crate) fn new(server: Arc<Server>, token: Option<Fingerprint>, ending: watch::Receiver<()>) -> Self {
-        let admin = Arc::new(Admin { server, ending });
+    pub(crate) fn new(
+        server: Arc<Server>,
+        token: Option<Fingerprint>,
+        ending: watch::Receiver<()>,
+        follower_patience: Duration,
+    ) -> Self {
+        let admin = Arc::new(Admin { server, ending, followers: Arc::default(), follower_patience });
         let router = routes()
             .into_iter()
             .chain([("/", get(index::index))])
@@ -87,12 +100,13 @@ impl AdminFront {
         path.strip_prefix(BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
+    pub(super) async fn answer(&self, mut request: Request<Incoming>, wire: Wire) -> Response {
         // Whether it is ready may be asked by those who know nothing.
         let open = request.uri().path().strip_prefix(BASE) == Some("/health");
         if !open && !self.lets_in(request.headers()) {
             return AdminError::Unauthorized.into_response();
         }
+        request.extensions_mut().insert(wire);
         let answered = self.router.clone().oneshot(request.map(Body::new)).await;
         answered.unwrap_or_else(|never| match never {})
     }

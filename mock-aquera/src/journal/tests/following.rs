@@ -1,3 +1,5 @@
+use std::task::Poll;
+
 use super::*;
 
 fn seqs(all: &[Exchange]) -> Vec<u64> {
@@ -99,4 +101,56 @@ async fn records_of_many_threads_all_arrive_once() {
         })
         .collect();
     assert_eq!(seqs, (1..=200).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn a_wait_holds_no_more_than_the_journal_may() {
+    let journal = Journal::of("acme");
+    journal.set_limits(JournalLimits { exchanges: 3, ..JournalLimits::default() });
+    let mut gathered = Gathered::within(journal.limits());
+    {
+        let mut gathering = std::pin::pin!(journal.gather(JournalQuery::new(), 50, &mut gathered));
+        for _ in 0..50 {
+            journal.record_whole(record(Method::POST, "/scim/Users", ""));
+            let polled = std::future::poll_fn(|context| Poll::Ready(gathering.as_mut().poll(context))).await;
+            if let Poll::Ready(enough) = polled {
+                assert!(enough);
+            }
+        }
+    }
+    assert_eq!((gathered.matched(), seqs(&journal.shown(&gathered))), (50, vec![48, 49, 50]));
+
+    // And no more bytes, though each of them is small enough.
+    let large = "x".repeat(3000);
+    journal.set_limits(JournalLimits { exchanges: 1000, bytes: 10_000 });
+    let mut gathered = Gathered::within(journal.limits());
+    let since = JournalQuery::new().since(50);
+    {
+        let mut gathering = std::pin::pin!(journal.gather(since, 20, &mut gathered));
+        for _ in 0..20 {
+            journal.record_whole(record(Method::POST, "/scim/Users", &large));
+            let _ = std::future::poll_fn(|context| Poll::Ready(gathering.as_mut().poll(context))).await;
+        }
+    }
+    assert_eq!((gathered.matched(), seqs(&journal.shown(&gathered))), (20, vec![68, 69, 70]));
+}
+
+#[tokio::test]
+async fn what_several_followers_read_is_made_readable_once() {
+    let journal = Journal::of("acme");
+    let mut followers: Vec<_> = (0..3).map(|_| journal.subscribe(JournalQuery::new())).collect();
+    journal.record_whole(record(Method::POST, "/scim/Users", ""));
+    let mut read = Vec::new();
+    for follower in &mut followers {
+        let found = std::future::poll_fn(|context| follower.poll_found(context)).await;
+        let Some(Found::Match(_, readable)) = found else { panic!("an exchange") };
+        read.push(readable);
+    }
+    assert!(Arc::ptr_eq(&read[0], &read[1]) && Arc::ptr_eq(&read[1], &read[2]));
+    // What is held for them is bounded.
+    for _ in 0..200 {
+        journal.record_whole(record(Method::POST, "/scim/Users", &"x".repeat(30_000)));
+        let _ = std::future::poll_fn(|context| followers[0].poll_found(context)).await;
+    }
+    assert!(lock(&journal.0.read).weighs() <= 1024 * 1024);
 }

@@ -52,6 +52,13 @@ pub(super) enum AdminError {
     UnknownQuery { key: String, hint: String },
     #[error("this route takes no body{0}")]
     UnexpectedBody(&'static str),
+    #[error(
+        "cannot wait for {count} exchanges, the journal holds {most} at most; wait for fewer at a time, with `sinceSeq`, \
+         or give it more room with PUT /_mock/applications/NAME/journal/limits"
+    )]
+    WaitTooLong { count: usize, most: usize },
+    #[error("{0} clients follow journals already, and no more can; end one of them")]
+    TooManyFollowers(usize),
     #[error("failed to {0}")]
     Load(#[from] LoadError),
     #[error("the body is larger than {0} bytes; send it in parts")]
@@ -88,9 +95,12 @@ impl IntoResponse for AdminError {
             | Self::BadQuery(_)
             | Self::UnknownQuery { .. }
             | Self::UnexpectedBody(_)
+            | Self::WaitTooLong { .. }
             | Self::Load(_) => StatusCode::BAD_REQUEST,
             Self::Application(ApplicationError::Exists(_)) => StatusCode::CONFLICT,
-            Self::Application(ApplicationError::TooMany) | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Application(ApplicationError::TooMany) | Self::TooManyFollowers(_) | Self::Ending => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let error = self.to_string();

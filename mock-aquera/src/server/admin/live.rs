@@ -2,22 +2,27 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio_stream::{Stream, StreamExt as _};
+use tokio_stream::Stream;
 
 use super::Shared;
-use super::answer::{AdminError, Json, Named, Pairs, Span, answer, bad_body, bad_query, ok};
+use super::answer::{AdminError, ErrorBody, Json, Named, Pairs, Span, answer, bad_body, bad_query, ok};
 use super::journal::asked;
 use crate::application::Application;
-use crate::journal::{Exchange, JournalQuery, Live, Order};
+use crate::journal::{Exchange, Found, JournalQuery, Order, Subscription};
+use crate::lock;
+use crate::net::Wire;
 
 /// How long is waited unless somebody says how long.
 const USUAL_WAIT: Duration = Duration::from_secs(10);
@@ -25,12 +30,16 @@ const USUAL_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// How often a line goes to a follower of a journal where nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How many follow journals of one server at once at most: each of them costs every request a little.
+const MAX_FOLLOWERS: usize = 64;
+/// How long a follower may leave unread what it was sent.
+pub(crate) const FOLLOWER_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it only describes the query")]
 pub(super) struct WaitQuery {
-    /// How many exchanges are waited for; 1 unless said otherwise.
+    /// How many exchanges are waited for; 1 unless said otherwise, and at most as many as the journal may hold.
     count: Option<usize>,
     /// How long: `30s`, `500ms`, `PT1M`, or a number of seconds; 10 s unless said otherwise, and 10 minutes at most.
     timeout: Option<String>,
@@ -42,7 +51,7 @@ pub(super) struct WaitQuery {
 pub(super) struct Wait {
     /// Which exchanges; those that are there already count too.
     request: JournalQuery,
-    /// How many; 1 unless said otherwise.
+    /// How many; 1 unless said otherwise, and at most as many as the journal may hold.
     count: Option<usize>,
     /// How long: `30s`, `500ms`, `PT1M`, or a number of seconds; 10 s unless said otherwise, and 10 minutes at most.
     #[schema(value_type = Option<String>)]
@@ -107,8 +116,12 @@ async fn until(
     within: Option<Duration>,
 ) -> Result<Response, AdminError> {
     let within = within.unwrap_or(USUAL_WAIT).min(LONGEST_WAIT);
+    let (count, most) = (count.unwrap_or(1), application.journal_limits().exchanges);
+    if count > most {
+        return Err(AdminError::WaitTooLong { count, most });
+    }
     tokio::select! {
-        came = application.wait_for(query, count.unwrap_or(1), within) => Ok(match came {
+        came = application.wait_for(query, count, within) => Ok(match came {
             Ok(exchanges) => ok(&Came { exchanges }),
             Err(error) => {
                 let told = format!("failed to {error}; GET on the journal shows what else came");
@@ -123,12 +136,16 @@ async fn until(
 ///
 /// Each exchange is an event of the usual kind with its number as the id and the exchange as JSON. An event `lagged`
 /// says how many were forgotten before they could be told. It begins after `sinceSeq` or `Last-Event-ID`, or else with
-/// what comes next, and ends with the application or the server.
+/// what comes next, and ends with the application or the server. A follower that falls behind what the journal holds
+/// is told so and dropped, one that reads nothing for 10 s is cut off; either may come again with `Last-Event-ID`.
 #[utoipa::path(get, path = "/applications/{name}/journal/stream", tag = "journal", params(JournalQuery),
-    responses((status = 200, description = "Events without end.", content_type = "text/event-stream", body = String)))]
+    responses(
+        (status = 200, description = "Events without end.", content_type = "text/event-stream", body = String),
+        (status = 503, description = "As many follow as can.", body = ErrorBody)))]
 pub(super) async fn stream(
     State(admin): State<Shared>,
     Named(application): Named,
+    Extension(wire): Extension<Wire>,
     headers: HeaderMap,
     query: Pairs,
 ) -> Result<Response, AdminError> {
@@ -136,36 +153,97 @@ pub(super) async fn stream(
     let last_seen =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     query.since_seq = query.since_seq.or(last_seen);
-    let events = application.follow_journal(query).map(|live| Ok::<_, Infallible>(event(&live)));
+    let place = Place::taken(&admin.followers).ok_or(AdminError::TooManyFollowers(MAX_FOLLOWERS))?;
+    let handed = Arc::new(Handed { place, at: Mutex::new(None) });
+    tokio::spawn(watch(
+        Arc::downgrade(&handed),
+        admin.follower_patience,
+        application.name().to_owned(),
+        wire,
+    ));
+    let subscription = application.journal_ring().subscribe(query);
     let ending = Box::pin(async move { admin.ended().await });
-    let events = Until { stream: events, ending };
+    let events = Events { subscription, ending, handed, told: false, over: false };
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-fn event(live: &Live) -> Event {
-    match live {
-        Live::Exchange { exchange } => {
-            Event::default().id(exchange.seq.to_string()).data(json!(exchange).to_string())
-        }
-        Live::Lagged { missed } => {
-            Event::default().event("lagged").data(json!({ "missed": missed }).to_string())
+/// The place of one follower among those that there may be.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn taken(followers: &Arc<AtomicUsize>) -> Option<Self> {
+        let one_more = |there: usize| (there < MAX_FOLLOWERS).then_some(there + 1);
+        followers.fetch_update(Relaxed, Relaxed, one_more).ok().map(|_| Self(Arc::clone(followers)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What is known of a follower that was handed an event.
+struct Handed {
+    #[expect(dead_code, reason = "it is given up with the follower")]
+    place: Place,
+    /// When the last event was handed over, and who sends it; until the next one is asked for, which happens once there
+    /// is room to send it.
+    at: Mutex<Option<(Instant, Waker)>>,
+}
+
+/// Cuts a follower off that does not read. Its stream cannot do that itself: nobody asks it for anything meanwhile.
+async fn watch(handed: Weak<Handed>, patience: Duration, application: String, wire: Wire) {
+    loop {
+        tokio::time::sleep(patience / 4).await;
+        let Some(handed) = handed.upgrade() else { return };
+        let unread = lock(&handed.at).take_if(|(since, _)| since.elapsed() >= patience);
+        if let Some((_, sender)) = unread {
+            tracing::warn!(application, "a follower of the journal does not read and is cut off");
+            wire.cut();
+            return sender.wake();
         }
     }
 }
 
-/// A stream that ends when something is over.
-struct Until<S> {
-    stream: S,
+/// The events of one follower.
+struct Events {
+    subscription: Subscription,
     ending: Pin<Box<dyn Future<Output = ()> + Send>>,
+    handed: Arc<Handed>,
+    /// Whether an exchange was told: from there on it has to keep up.
+    told: bool,
+    over: bool,
 }
 
-impl<S: Stream + Unpin> Stream for Until<S> {
-    type Item = S::Item;
+impl Stream for Events {
+    type Item = Result<Event, Infallible>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        if self.ending.as_mut().poll(context).is_ready() {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        *lock(&self.handed.at) = None;
+        if self.over || self.ending.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
         }
-        Pin::new(&mut self.stream).poll_next(context)
+        let Some(found) = ready!(self.subscription.poll_found(context)) else { return Poll::Ready(None) };
+        *lock(&self.handed.at) = Some((Instant::now(), context.waker().clone()));
+        let event = match found {
+            Found::Match(_, read) => {
+                self.told = true;
+                Event::default().id(read.exchange.seq.to_string()).data(read.json())
+            }
+            Found::Lagged(missed) => {
+                self.over = self.told;
+                let lagged = if self.over {
+                    json!({"missed": missed, "dropped": true})
+                } else {
+                    json!({"missed": missed})
+                };
+                Event::default().event("lagged").data(lagged.to_string())
+            }
+        };
+        Poll::Ready(Some(Ok(event)))
     }
 }
+
+#[cfg(test)]
+mod tests;

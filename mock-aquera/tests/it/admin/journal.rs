@@ -153,6 +153,9 @@ async fn whoever_waits_is_answered_when_enough_have_come() {
     for query in ["?count=many", "?timeout=soon", "?timeout=-1s", "?count=1&count=2"] {
         admin.refused(Method::GET, &format!("{at}{query}"), "", 400, "the query is not usable").await;
     }
+    let most = "the journal holds 1000 at most";
+    admin.refused(Method::GET, &format!("{at}?count=1000000"), "", 400, most).await;
+    admin.refused(Method::POST, &at, r#"{"count":1001}"#, 400, most).await;
     for (body, part) in [
         (r#"{"timeout":"soon"}"#, "`soon`"),
         (r#"{"method":"GET"}"#, "`request`"),
