@@ -11,6 +11,7 @@ pub mod need;
 pub mod step;
 pub mod template;
 
+use crate::case::expect::Shared;
 use crate::case::need::Need;
 use crate::case::step::Step;
 use crate::report::{Level, Spec};
@@ -35,6 +36,10 @@ pub struct Case {
     pub needs: Vec<Need>,
     /// Free words.
     pub tags: Vec<String>,
+    /// The shared expectations that it is about; others are passed over.
+    pub about: Vec<Shared>,
+    /// What its tries have in common, as in `operators that are refused`: the words of the steps that failed come behind.
+    pub tally: Option<String>,
     /// It looks at what others change, so nothing else may run meanwhile.
     pub alone: bool,
     /// What is done, in order.

@@ -126,6 +126,7 @@ fn check(check: &Check) -> String {
         Check::Error { status, types, .. } => {
             format!("a SCIM error {} with scimType {}", statuses(status), types.join(" or "))
         }
+        Check::ErrorForm => "an error, if it is one, as a SCIM error".to_owned(),
         Check::List => "a ListResponse".to_owned(),
         Check::Total(total) => format!("totalResults {total}"),
         Check::Lists(listing, names) => {
@@ -158,6 +159,8 @@ fn condition(condition: &Condition) -> String {
     match condition {
         Condition::Equals(json) => format!("is {json}"),
         Condition::EqualsIgnoringCase(text) => format!("is {text}, without case"),
+        Condition::SameAddress(text) => format!("is the address {text}"),
+        Condition::Status(sets) => format!("is the status {}", statuses(sets)),
         Condition::Differs(json) => format!("is not {json}"),
         Condition::OneOf(json) => format!("is one of {json}"),
         Condition::Includes(json) => format!("has {json}"),

@@ -8,8 +8,10 @@ use crate::report::Level;
 pub struct Expectation {
     /// Of the expectation, where it differs from the case's.
     pub level: Option<Level>,
-    /// Plain words for the report.
+    /// What it means where something else is there, in plain words for the report.
     pub why: Option<String>,
+    /// What it means where nothing is there.
+    pub gone: Option<String>,
     /// What must hold.
     pub check: Check,
 }
@@ -34,6 +36,8 @@ pub enum Check {
         /// How binding the type is.
         types_level: Level,
     },
+    /// Where the answer is an error, its body is a SCIM error.
+    ErrorForm,
     /// A ListResponse.
     List,
     /// `totalResults`.
@@ -55,6 +59,59 @@ pub enum Check {
     },
     /// One of these lists holds as a whole.
     AnyOf(Vec<Vec<Expectation>>),
+}
+
+/// An expectation that many cases have in common. A case judges it only where it is about it, so that one deviation is
+/// found once and does not hide what the others are about.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shared {
+    /// An error has a SCIM error as its body (RFC 7644 §3.12).
+    ErrorBody,
+    /// `status` in an error is a string (RFC 7644 §3.12).
+    ErrorStatus,
+    /// An error says `scimType` (RFC 7644 §3.12). Every case that asks for one judges it.
+    ErrorType,
+    /// Answers are `application/scim+json` (RFC 7644 §3.1).
+    MediaType,
+    /// A ListResponse names its schema (RFC 7644 §3.4.2).
+    ListSchema,
+    /// Resources say where they are (RFC 7643 §3.1, RFC 7644 §3.3). Every case that asks for it judges it.
+    Location,
+}
+
+impl Shared {
+    /// The word in case files and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ErrorBody => "error-body",
+            Self::ErrorStatus => "error-status",
+            Self::ErrorType => "error-type",
+            Self::MediaType => "media-type",
+            Self::ListSchema => "list-schema",
+            Self::Location => "location",
+        }
+    }
+
+    /// Whether a case that is not about it passes over it.
+    pub fn is_passed_over(self) -> bool {
+        match self {
+            Self::ErrorBody | Self::ErrorStatus | Self::MediaType | Self::ListSchema => true,
+            // What these cases are about needs it.
+            Self::ErrorType | Self::Location => false,
+        }
+    }
 }
 
 /// Statuses that are taken.
@@ -128,6 +185,10 @@ pub enum Condition {
     Equals(JsonTemplate),
     /// The same text, without case.
     EqualsIgnoringCase(Template),
+    /// The same address, relative or not.
+    SameAddress(Template),
+    /// One of these statuses, as a string or as a number: which of them it must be is judged by a case of its own.
+    Status(Vec<StatusSet>),
     /// Something else.
     Differs(JsonTemplate),
     /// One of these.

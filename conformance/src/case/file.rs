@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::case::expect::{
-    BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Kind, Listing, StatusSet,
+    BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Kind, Listing, Shared, StatusSet,
 };
 use crate::case::need::Need;
 use crate::case::step::{Action, Body, Paging, Step, WrongAuth};
@@ -39,6 +39,11 @@ pub struct CaseText {
     also: Vec<String>,
     #[serde(default)]
     tags: Vec<String>,
+    /// Expectations that many cases share, and that this one is about.
+    #[serde(default)]
+    about: Vec<Shared>,
+    /// What the steps with `tries` have in common where they fail.
+    tally: Option<String>,
     #[serde(default)]
     alone: bool,
     step: Vec<StepText>,
@@ -82,6 +87,8 @@ pub struct StepText {
     #[serde(default)]
     unsupported: Vec<u16>,
     preparation: Option<bool>,
+    /// A word for what is tried; of a case with `tally`.
+    tries: Option<String>,
     #[serde(default)]
     expect: Vec<ExpectText>,
 }
@@ -181,12 +188,16 @@ enum MediaTypeText {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct ExpectText {
     level: Option<Level>,
+    /// What it means where something else is there.
     why: Option<String>,
+    /// What it means where nothing is there.
+    gone: Option<String>,
     status: Option<Vec<Statuses>>,
     header: Option<String>,
     media_type: Option<MediaTypeText>,
     body: Option<BodyKind>,
     error: Option<ErrorText>,
+    error_form: Option<bool>,
     list: Option<bool>,
     total: Option<u64>,
     lists: Option<Vec<String>>,
@@ -201,6 +212,10 @@ struct ExpectText {
     equals: Option<String>,
     starts_with: Option<String>,
     equals_ignoring_case: Option<String>,
+    /// An address, relative or not.
+    same_address: Option<String>,
+    /// A status as a string or a number.
+    says_status: Option<Vec<Statuses>>,
     /// JSON.
     differs: Option<String>,
     /// JSON: an array.
@@ -259,6 +274,8 @@ impl CaseText {
             mend: self.mend,
             needs: self.needs.iter().map(|need| need.parse::<Need>()).collect::<Result<_, _>>()?,
             tags: self.tags,
+            about: self.about,
+            tally: self.tally,
             alone: self.alone,
             steps: steps(self.step, "step")?,
             clean_up: steps(self.clean_up, "clean-up")?,
@@ -319,6 +336,7 @@ impl StepText {
             auth: self.auth,
             unsupported: self.unsupported,
             preparation: self.preparation.unwrap_or(implied),
+            tries: self.tries,
             expect,
             action,
         })
@@ -418,6 +436,9 @@ impl ExpectText {
                     types_level: error.types_level.unwrap_or(Level::Should),
                 })
             }),
+            self.error_form.take().map(|on| {
+                if on { Ok(Check::ErrorForm) } else { Err("`error-form` can only be true".to_owned()) }
+            }),
             self.list
                 .take()
                 .map(|on| if on { Ok(Check::List) } else { Err("`list` can only be true".to_owned()) }),
@@ -450,13 +471,15 @@ impl ExpectText {
         if self.any_left() {
             return Err("a condition without `at` or `header`, or more than one".to_owned());
         }
-        Ok(Expectation { level: self.level, why: self.why, check })
+        Ok(Expectation { level: self.level, why: self.why, gone: self.gone, check })
     }
 
     fn any_left(&self) -> bool {
         self.equals.is_some()
             || self.starts_with.is_some()
             || self.equals_ignoring_case.is_some()
+            || self.same_address.is_some()
+            || self.says_status.is_some()
             || self.differs.is_some()
             || self.one_of.is_some()
             || self.includes.is_some()
@@ -494,6 +517,8 @@ impl ExpectText {
             self.equals_ignoring_case
                 .take()
                 .map(|text| Template::parse(&text).map(Condition::EqualsIgnoringCase)),
+            self.same_address.take().map(|text| Template::parse(&text).map(Condition::SameAddress)),
+            self.says_status.take().map(|statuses| Ok(Condition::Status(sets(&statuses)))),
             self.differs.take().map(|text| json(text).map(Condition::Differs)),
             self.one_of.take().map(|text| json(text).map(Condition::OneOf)),
             self.includes.take().map(|text| json(text).map(Condition::Includes)),

@@ -204,8 +204,11 @@ fn judged(expectation: &Expectation, names: &mut Vec<String>) {
                 | Condition::Lacks(json) => {
                     names.extend(json.places().into_iter().filter_map(Place::name).map(ToOwned::to_owned));
                 }
-                Condition::EqualsIgnoringCase(text) | Condition::LaterThan(text) => of_template(text, names),
+                Condition::EqualsIgnoringCase(text)
+                | Condition::SameAddress(text)
+                | Condition::LaterThan(text) => of_template(text, names),
                 Condition::Is(_)
+                | Condition::Status(_)
                 | Condition::Count(_)
                 | Condition::AtLeast(_)
                 | Condition::AtMost(_)
@@ -219,6 +222,7 @@ fn judged(expectation: &Expectation, names: &mut Vec<String>) {
         | Check::MediaType
         | Check::Body(_)
         | Check::Error { .. }
+        | Check::ErrorForm
         | Check::List
         | Check::Total(_) => {}
     }

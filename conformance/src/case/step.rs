@@ -22,6 +22,8 @@ pub struct Step {
     pub auth: Option<WrongAuth>,
     /// Statuses that say that the subject does not have this.
     pub unsupported: Vec<u16>,
+    /// What is tried, in a word, in a case that tells which of its tries failed.
+    pub tries: Option<String>,
     /// If it fails, the case cannot be tried.
     pub preparation: bool,
     /// What may come back.

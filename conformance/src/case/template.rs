@@ -17,9 +17,22 @@ pub enum Place {
     Unique(String),
     /// `{{n}}`.
     Number,
+    /// `{{User.new}}`, `{{User.new-b}}`: the smallest new resource of a type, under a name of its own for each label;
+    /// with a pointer, as in `{{User.new/userName}}`, a part of it.
+    New {
+        /// As in `User`.
+        resource_type: String,
+        /// Tells two of one case apart; may be empty.
+        label: String,
+        /// Empty for the whole.
+        pointer: String,
+    },
     /// `{{EnterpriseUser}}`: the URN of a schema, by name.
     Urn(String),
 }
+
+/// The member of a JSON object that the others are laid over.
+const OVER: &str = "...";
 
 /// What a name has besides its representation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,8 +196,18 @@ impl Place {
                 Err(format!("`{text}` in `{{{{{inside}}}}}` is no name"))
             }
         };
-        if let Some((name, pointer)) = inside.split_once('/') {
-            return Ok(Self::Field(word(name)?, format!("/{pointer}")));
+        let (holder, pointer) = match inside.split_once('/') {
+            Some((holder, pointer)) => (holder, format!("/{pointer}")),
+            None => (inside, String::new()),
+        };
+        if let Some((resource_type, label)) = holder.split_once(".new")
+            && (label.is_empty() || label.starts_with('-'))
+        {
+            let label = label.trim_start_matches('-').to_owned();
+            return Ok(Self::New { resource_type: word(resource_type)?, label, pointer });
+        }
+        if !pointer.is_empty() {
+            return Ok(Self::Field(word(holder)?, pointer));
         }
         if let Some(label) = inside.strip_prefix("unique:") {
             return Ok(Self::Unique(word(label)?));
@@ -217,7 +240,7 @@ impl Place {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Field(name, _) | Self::Of(name, _) => Some(name),
-            Self::Base | Self::Unique(_) | Self::Number | Self::Urn(_) => None,
+            Self::Base | Self::Unique(_) | Self::Number | Self::New { .. } | Self::Urn(_) => None,
         }
     }
 }
@@ -239,6 +262,10 @@ impl fmt::Display for Place {
             Self::Unique(label) if label.is_empty() => f.write_str("unique"),
             Self::Unique(label) => write!(f, "unique:{label}"),
             Self::Number => f.write_str("n"),
+            Self::New { resource_type, label, pointer } => {
+                let dash = if label.is_empty() { "" } else { "-" };
+                write!(f, "{resource_type}.new{dash}{label}{pointer}")
+            }
             Self::Urn(name) => f.write_str(name),
         }
     }
@@ -349,11 +376,18 @@ impl JsonTemplate {
                 Value::Array(filled)
             }
             Self::Object(members) => {
-                let members = members
-                    .iter()
-                    .map(|(name, member)| Ok((name.fill(values)?, member.fill(values)?)))
-                    .collect::<Result<Map<_, _>, _>>()?;
-                Value::Object(members)
+                let mut filled = Map::new();
+                for (name, member) in members {
+                    let (name, member) = (name.fill(values)?, member.fill(values)?);
+                    match member {
+                        // Members are in the order of their names, and this one comes before letters.
+                        Value::Object(under) if name == OVER => filled.extend(under),
+                        member => {
+                            filled.insert(name, member);
+                        }
+                    }
+                }
+                Value::Object(filled)
             }
         })
     }
@@ -402,6 +436,9 @@ mod tests {
                 Place::Unique(label) => Some(json!(format!("u-{label}"))),
                 Place::Number => Some(json!(3)),
                 Place::Urn(_) => Some(json!("urn:x")),
+                Place::New { label, pointer, .. } => {
+                    json!({ "schemas": [], "userName": format!("new-{label}") }).pointer(pointer).cloned()
+                }
                 _ => None,
             }
         }
@@ -434,6 +471,8 @@ mod tests {
             r#"userName eq "ada" and x eq "u-b""#,
         );
         check("n{{n}}{{unique}}", "n3u-");
+        check("{{User.new/userName}}", "new-");
+        check("{{User.new-b/userName}}", "new-b");
     }
 
     #[test]
@@ -445,6 +484,13 @@ mod tests {
         assert_eq!(filled, json!({ "a": true, "b": ["x3", 1], "urn:x": { "c": null } }));
         assert_eq!(template.places().len(), 3);
         assert_eq!(template.to_string(), r#"{"a":"{{ada/active}}","b":["x{{n}}",1],"{{Ext}}":{"c":null}}"#);
+    }
+
+    #[test]
+    fn members_are_laid_over_a_new_resource() {
+        let template = JsonTemplate::parse(r#"{"...": "{{User.new}}", "userName": "ada", "nickName": null}"#);
+        let filled = template.expect("a template").fill(&Fixed).expect("all places filled");
+        assert_eq!(filled, json!({ "schemas": [], "userName": "ada", "nickName": null }));
     }
 
     #[test]

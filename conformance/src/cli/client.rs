@@ -43,6 +43,9 @@ pub(super) struct Client {
     /// Judge the provisioner of this project in this process, in no time: auto, put or patch
     #[arg(long, value_name = "METHOD", conflicts_with = "drive", value_parser = METHODS)]
     own: Option<String>,
+    /// A person carries the steps out, though no terminal is there
+    #[arg(long, conflicts_with_all = ["drive", "own", "journal"])]
+    by_hand: bool,
     /// Play this scenario, and judge what is about it; repeatable
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
@@ -76,7 +79,7 @@ pub(super) struct Client {
 }
 
 const WAYS: &str = "\
-Without --drive, --own or --journal a person carries the steps out: they are printed on stderr, and a step is over \
+In a terminal, without --drive, --own or --journal, a person carries the steps out: they are printed on stderr, and a step is over \
 when traffic has come and gone quiet. Enter goes on at once, s Enter leaves a scenario out, q Enter ends the run.
 
 A command of --drive is started by the shell for each step. Exit code 0: done; 77: it cannot carry this scenario out; \
@@ -84,6 +87,13 @@ any other: it broke, and so does what the scenario would have shown. fixtures/cl
 conformance/examples/python/drive_example.py is one.
 
 Exit codes: 0 nothing failed, 1 something failed, 2 usage, 3 something broke, or the run was ended before its end.";
+
+const NOBODY: &str = "\
+nobody is here to carry the steps out: there is no terminal. Choose one of
+  --drive COMMAND   a command that carries each step out at your identity source, and syncs
+  --journal FILE    a recording of your provisioner's requests: a journal of mock-aquera, or an HTTP archive
+  --own METHOD      this project's provisioner: auto, put or patch
+  --by-hand         you, though this is no terminal: the steps are printed on stderr, and traffic says when one is over";
 
 impl Client {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
@@ -108,6 +118,7 @@ impl Client {
         if cases.is_empty() {
             return Err(Complaint::usage("no case is selected"));
         }
+        self.check_who_acts()?;
         let started = Instant::now();
         let made_up = written.scenarios.iter().flat_map(names_in);
         let mut redactor = Redactor::new().made_up(made_up);
@@ -142,6 +153,15 @@ impl Client {
         let exit = ending.finish(report, catalogue)?;
         // Half a run proves nothing.
         Ok(if interrupted { Exit::Broken } else { exit })
+    }
+
+    /// Somebody or something has to carry the steps out.
+    fn check_who_acts(&self) -> Result<(), Complaint> {
+        let something = self.drive.is_some() || self.own.is_some() || self.journal.is_some();
+        if something || self.by_hand || std::io::stdin().is_terminal() || std::io::stderr().is_terminal() {
+            return Ok(());
+        }
+        Err(Complaint::usage(NOBODY))
     }
 
     /// Which scenarios are played; where they are named, the cases that are about others are left out.

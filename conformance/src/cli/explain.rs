@@ -9,11 +9,13 @@ use crate::cli::{Complaint, cases, client, say};
 use crate::client::case as client_case;
 use crate::exit::Exit;
 use crate::matrix::cell::{Cell, Extent};
+use crate::probe::form::FORMS;
+use crate::probe::report as probe;
 use crate::report::Report;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// Of a case of `server` or `client`, or a cell of `matrix`
+    /// Of a case of `server` or `client`, a form of `probe`, or a cell of `matrix`
     #[arg(value_name = "ID")]
     id: String,
     /// Also say how it ended in this JSON report
@@ -42,13 +44,17 @@ impl Explain {
         if let Some(case) = clients.iter().find(|case| case.id() == self.id) {
             return Ok(case.describe());
         }
+        if let Some(form) = FORMS.iter().find(|form| probe::id(form) == self.id) {
+            return Ok(probe::describe(form));
+        }
         if let Some(cell) = Cell::all(Extent::Every).iter().find(|cell| cell.id() == self.id) {
             return Ok(format!("{}\n{}\n\nRun it alone: {}\n", cell.id(), cell.title(), cell.command()));
         }
         let ids = cases.iter().map(|case| case.id.clone()).chain(clients.iter().map(client_case::Case::id));
+        let ids = ids.chain(FORMS.iter().map(probe::id));
         let nearest = ids.min_by_key(|id| strsim::damerau_levenshtein(id, &self.id)).unwrap_or_default();
         Err(Complaint::usage(format!(
-            "nothing is called `{}`; the nearest is `{nearest}`. All ids: conformance cases, conformance client --list",
+            "nothing is called `{}`; the nearest is `{nearest}`. All ids: conformance cases, conformance client --list, conformance matrix --list; those of probe are in its report",
             self.id
         )))
     }

@@ -21,13 +21,13 @@ use serde_json::{Map, Value};
 
 use crate::cli::{Complaint, say};
 use crate::exit::Exit;
-use crate::report::baseline::{Baseline, Catalogue};
+use crate::report::baseline::{Baseline, Catalogue, Changes};
 use crate::report::format::Format;
 use crate::report::github::{self, Surroundings};
 use crate::report::redact::Redactor;
 use crate::report::shard::Shard;
 use crate::report::text::{self, Paint};
-use crate::report::{CaseResult, Level, Report, SELECTED, Summary, UP_TO, Verdict};
+use crate::report::{CaseResult, Level, Report, SELECTED, Summary, UP_TO, Verdict, plain};
 use crate::select::{Selectable, Selection};
 
 /// Which of all cases are run.
@@ -64,9 +64,12 @@ pub(super) struct Reporting {
     /// Known failures with their reasons: they do not fail the run, an entry that holds no longer does
     #[arg(long, value_name = "FILE.toml")]
     baseline: Option<PathBuf>,
-    /// Write what fails as a baseline; the reasons are yours to fill in
+    /// Write what fails as a baseline: reasons and links that the file has stay, what is mended goes
     #[arg(long, value_name = "FILE.toml")]
     write_baseline: Option<PathBuf>,
+    /// The reason of what --write-baseline adds
+    #[arg(long, value_name = "TEXT", requires = "write_baseline")]
+    reason: Option<String>,
     /// Print one JSON object a line, the last one a summary
     #[arg(long)]
     pub(super) json: bool,
@@ -158,6 +161,7 @@ impl Reporting {
     /// Reads the baseline, and makes sure that every file can be written: found out now, not when all has been run.
     pub(super) fn open(&self, redactor: Redactor) -> Result<Ending, Complaint> {
         let baseline = self.baseline.as_deref().map(read_baseline).transpose()?;
+        let renewed = self.write_baseline.as_deref().map(read_unfinished).transpose()?;
         let files: Vec<&Path> = self
             .reports
             .iter()
@@ -175,7 +179,8 @@ impl Reporting {
                 .open(file)
                 .map_err(|error| Complaint::usage(format!("cannot write {}: {error}", file.display())))?;
         }
-        Ok(Ending { reporting: self.clone(), baseline, redactor, extras: Map::new() })
+        let old = renewed.map(|renewed| baseline.iter().fold(renewed, Baseline::with));
+        Ok(Ending { reporting: self.clone(), baseline, old, redactor, extras: Map::new() })
     }
 }
 
@@ -188,11 +193,57 @@ fn read_baseline(file: &Path) -> Result<Baseline, Complaint> {
     })
 }
 
+/// The baseline that is to be written anew; an empty one where there is no such file yet.
+fn read_unfinished(file: &Path) -> Result<Baseline, Complaint> {
+    let bad = |problem: String| {
+        Complaint::usage(format!(
+            "failed to read the baseline {}, which is to be written anew:\n  {problem}",
+            file.display()
+        ))
+    };
+    match std::fs::read_to_string(file) {
+        Ok(text) => Baseline::parse_unfinished(&text).map_err(|error| bad(error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Baseline::default()),
+        Err(error) => Err(bad(error.to_string())),
+    }
+}
+
+/// What became of a baseline, for a person.
+fn told(file: &Path, changes: &Changes) -> String {
+    let Changes { kept, added, dropped, without_reason } = changes;
+    let mut text =
+        format!("{}: {kept} kept, {} added, {} dropped\n", file.display(), added.len(), dropped.len());
+    for id in added {
+        append!(text, "  added    {}\n", plain::one_line(id));
+    }
+    for why in dropped {
+        append!(
+            text,
+            "  dropped  {}\n",
+            plain::one_line(why.split(". Take the entry out").next().unwrap_or(why))
+        );
+    }
+    if *without_reason > 0 {
+        append!(
+            text,
+            "  {} no reason yet, and --baseline refuses the file until then: write it there, or run again with --reason TEXT\n",
+            if *without_reason == 1 {
+                "1 entry has".to_owned()
+            } else {
+                format!("{without_reason} entries have")
+            }
+        );
+    }
+    text
+}
+
 /// What becomes of the results, ready before there are any.
 #[derive(Debug)]
 pub(super) struct Ending {
     reporting: Reporting,
     baseline: Option<Baseline>,
+    /// What the baseline that is written anew had.
+    old: Option<Baseline>,
     redactor: Redactor,
     extras: Map<String, Value>,
 }
@@ -223,9 +274,10 @@ impl Ending {
         report: Report,
         catalogue: impl IntoIterator<Item = String>,
     ) -> Result<Exit, Complaint> {
-        let catalogue = match self.baseline {
-            Some(_) => Catalogue::Of(catalogue.into_iter().collect()),
-            None => Catalogue::Unknown,
+        let catalogue = if self.baseline.is_some() || self.old.is_some() {
+            Catalogue::Of(catalogue.into_iter().collect())
+        } else {
+            Catalogue::Unknown
         };
         self.finish_of(report, &catalogue)
     }
@@ -246,7 +298,7 @@ impl Ending {
         if let Some(baseline) = &self.baseline {
             baseline.apply(&mut report, catalogue);
         }
-        self.write(&report)?;
+        self.write(&report, catalogue)?;
         tell_github(&report)?;
         if self.reporting.json {
             say(&format!("{}\n", text::json_summary(&report, &self.extras)))?;
@@ -257,7 +309,7 @@ impl Ending {
         Ok(report.summary.exit())
     }
 
-    fn write(&self, report: &Report) -> Result<(), Complaint> {
+    fn write(&self, report: &Report, catalogue: &Catalogue) -> Result<(), Complaint> {
         let write = |file: &Path, text: &str| {
             std::fs::write(file, text)
                 .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))
@@ -268,8 +320,18 @@ impl Ending {
                 .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))?;
             write(file, &text)?;
         }
-        if let Some(file) = &self.reporting.write_baseline {
-            write(file, &Baseline::of(report))?;
+        if let (Some(file), Some(old)) = (&self.reporting.write_baseline, &self.old) {
+            let (renewed, mut changes) = old.renewed(report, catalogue, self.reporting.reason.as_deref());
+            if changes.without_reason > 0
+                && let Some(reason) = self.reporting.reason.as_deref()
+            {
+                let filled;
+                (filled, changes.without_reason) = (renewed.with_reason(reason), 0);
+                write(file, &filled.write())?;
+            } else {
+                write(file, &renewed.write())?;
+            }
+            eprint!("{}", told(file, &changes));
         }
         Ok(())
     }

@@ -46,6 +46,8 @@ pub struct Case {
     pub document: String,
     /// Where in it.
     pub section: String,
+    /// Whose rule it is, where the document of the id only is what it is about: a document's word, and a section.
+    pub rule_of: Option<(String, String)>,
     /// Further places, as in `RFC 9110 §10.2.3`.
     #[serde(default)]
     pub also: Vec<String>,
@@ -74,11 +76,13 @@ impl Case {
 
     /// Where the requirement stands.
     pub fn spec(&self) -> Spec {
-        let name = DOCUMENTS
-            .iter()
-            .find(|(word, _)| *word == self.document)
-            .map_or(self.document.as_str(), |(_, name)| name);
-        Spec { document: name.to_owned(), section: self.section.replace('-', " "), also: self.also.clone() }
+        let (document, section) = match &self.rule_of {
+            Some((document, section)) => (document, section),
+            None => (&self.document, &self.section),
+        };
+        let name =
+            DOCUMENTS.iter().find(|(word, _)| word == document).map_or(document.as_str(), |(_, name)| name);
+        Spec { document: name.to_owned(), section: section.replace('-', " "), also: self.also.clone() }
     }
 
     /// Whether it needs to be known what went on at the source.

@@ -235,6 +235,11 @@ fn judge(judgement: &Judgement, scope: &Scope<'_>) -> Outcome {
 fn each(scope: &Scope<'_>, of: &Pattern, has: &[Property]) -> Outcome {
     let mut outcome = Outcome::default();
     for index in scope.fitting(of) {
+        let exchange = &scope.knowledge.evidence.exchanges[index];
+        let has: Vec<_> = has.iter().filter(|property| property.applies(exchange)).collect();
+        if has.is_empty() {
+            continue;
+        }
         outcome.applies = true;
         outcome.seen.push(index);
         for property in has {

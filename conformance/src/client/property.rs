@@ -117,9 +117,6 @@ impl Property {
     pub fn check(&self, knowledge: &Knowledge<'_>, index: usize) -> Result<(), Broken> {
         let exchange = &knowledge.evidence.exchanges[index];
         let body = exchange.body.as_ref();
-        if body.is_some_and(is_unknown) {
-            return Ok(());
-        }
         match self {
             Self::MediaType => media_type(exchange, &["application/scim+json", "application/json"]),
             Self::ScimMediaType => media_type(exchange, &["application/scim+json"]),
@@ -244,6 +241,52 @@ impl Property {
                 }
                 _ => Ok(()),
             },
+        }
+    }
+
+    /// Whether there is anything to look at. What a body must be like is not asked of a request without one: that it has
+    /// none is told by `json-object` alone. What a recording did not keep says nothing.
+    pub fn applies(&self, exchange: &Recorded) -> bool {
+        let unseen = exchange.body.as_ref().map_or_else(|| exchange.has_unseen_body(), is_unknown);
+        match self {
+            Self::MediaType | Self::ScimMediaType => exchange.body.is_some() || unseen,
+            Self::JsonObject | Self::NoBody => !unseen,
+            _ if self.is_about_the_body() => !unseen && exchange.body.is_some(),
+            _ => true,
+        }
+    }
+
+    /// Whether it looks at what is in the body.
+    fn is_about_the_body(&self) -> bool {
+        match self {
+            Self::Schemas(_)
+            | Self::ExtensionsInSchemas
+            | Self::Lacks(_)
+            | Self::Has(_)
+            | Self::PatchOperations
+            | Self::OpWords
+            | Self::OpsHaveValues
+            | Self::RemovesHavePaths
+            | Self::OpsHavePaths
+            | Self::PathsParse
+            | Self::BooleanActive
+            | Self::IdAsInPath => true,
+            Self::MediaType
+            | Self::ScimMediaType
+            | Self::JsonObject
+            | Self::NoBody
+            | Self::Header(_)
+            | Self::LacksHeaders(_)
+            | Self::AcceptsScim
+            | Self::Authorization
+            | Self::NoSecretInUrl
+            | Self::UrlCharacters
+            | Self::NoPlusForSpace
+            | Self::KnownEndpoint
+            | Self::FilterParses
+            | Self::FilterNamesSomebody
+            | Self::FilterWords(_)
+            | Self::IdWasGiven => false,
         }
     }
 

@@ -249,6 +249,13 @@ impl Recorded {
         self.body.as_ref().filter(|_| whole).and_then(|body| get(body, "active")).and_then(truth)
     }
 
+    /// Whether it had a body that the recording does not have.
+    pub fn has_unseen_body(&self) -> bool {
+        let length = self.header("content-length").and_then(|length| length.trim().parse::<u64>().ok());
+        self.body.is_none()
+            && (length.is_some_and(|length| length > 0) || self.header("transfer-encoding").is_some())
+    }
+
     /// As in `PUT /Users/7 → 200`.
     pub fn in_short(&self) -> String {
         let status = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
@@ -422,6 +429,9 @@ fn of_har(entry: &Value) -> Result<Option<Recorded>, &'static str> {
         let text = entry.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         text.map(json)
     };
+    // A body may be counted and not kept.
+    let unseen = request.get("bodySize").and_then(Value::as_i64).filter(|size| *size > 0);
+    let unseen = unseen.map(|size| Value::from(format!("{LEFT_OUT}{size} bytes]")));
     let response = entry.get("response");
     let status = response.and_then(|response| response.get("status")).and_then(Value::as_u64);
     let time = entry.get("time").and_then(Value::as_f64).unwrap_or_default().max(0.0) / 1000.0;
@@ -432,7 +442,7 @@ fn of_har(entry: &Value) -> Result<Option<Recorded>, &'static str> {
         target,
         base: format!("{origin}{base}"),
         headers: headers(Some(request)),
-        body: body("/request/postData/text"),
+        body: body("/request/postData/text").or(unseen),
         status: status.and_then(|status| u16::try_from(status).ok()).filter(|status| *status != 0),
         answer_headers: headers(response),
         answer: body("/response/content/text"),

@@ -63,6 +63,37 @@ pub fn id(form: &Form) -> String {
     format!("probe/{}", form.name)
 }
 
+/// What a form is, for `explain`.
+pub fn describe(form: &Form) -> String {
+    let mut text =
+        format!("{}\n{}\n\nRFC 7644 §{}  {}\n", id(form), form.title, form.section, requirement(form));
+    let start = match form.start {
+        Start::Active => "an active account",
+        Start::Inactive => "an account that is not active",
+        Start::Nothing => "no account",
+        Start::Group => "a group with one member, and another user",
+    };
+    let sent = match form.sent {
+        Sent::Patch(operations) => format!("PATCH with the operations {operations}"),
+        Sent::Put("{}") => "PUT of what was read".to_owned(),
+        Sent::Put(members) => format!("PUT of what was read, with {members} laid over it (null: left out)"),
+        Sent::Delete => "DELETE".to_owned(),
+        Sent::Post("{}") => "POST of a new account".to_owned(),
+        Sent::Post(members) => format!("POST of a new account with {members}"),
+    };
+    append!(text, "Before      {start}\nSent        {sent}\nHolds when  {}", expected(form));
+    for (pointer, value) in form.goal {
+        append!(text, "; {pointer} is {}", if *value == "null" { "gone" } else { value });
+    }
+    text.push('\n');
+    if !form.senders.is_empty() {
+        let senders: Vec<_> = form.senders.iter().map(|sender| sender.as_str()).collect();
+        append!(text, "Sent by     {}\n", senders.join(", "));
+    }
+    text.push_str("\nTry it: conformance probe URL\n");
+    text
+}
+
 fn case(finding: &Finding, findings: &Findings) -> CaseResult {
     let Finding { form, outcome, exchanges } = finding;
     let verdict = verdict(form, outcome, findings);

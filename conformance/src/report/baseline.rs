@@ -114,23 +114,126 @@ impl Baseline {
         report.summary = Summary { stale: report.stale.len(), ..Summary::of(&report.cases) };
     }
 
-    /// The text of a baseline of a report's failures. What was known keeps its reason; the others have an empty one,
-    /// which is refused until somebody fills it in.
-    pub fn of(report: &Report) -> String {
-        let known = report
+    /// What a baseline of a report's failures is, and what that changes: entries that hold stay as they were written,
+    /// reason, link and pattern; what is mended goes; what is new has `reason`, or an empty one, which is refused until
+    /// somebody fills it in. A whole folder of cases that fail is one entry with a pattern.
+    pub fn renewed(&self, report: &Report, catalogue: &Catalogue, reason: Option<&str>) -> (Self, Changes) {
+        let mut changes = Changes::default();
+        let mut entries = Vec::new();
+        for entry in &self.entries {
+            if let Some(why) = entry.stale(&report.cases, catalogue) {
+                changes.dropped.push(why);
+            } else {
+                changes.kept += 1;
+                entries.push(entry.clone());
+            }
+        }
+        let new: BTreeSet<&str> = report
             .cases
             .iter()
             .filter(|case| matches!(case.verdict, Verdict::Fail | Verdict::Warn))
-            .map(|case| match &case.known {
-                Some(Known { reason, link }) => {
-                    Entry { id: case.id.clone(), reason: reason.clone(), link: link.clone() }
-                }
-                None => Entry { id: case.id.clone(), reason: String::new(), link: None },
-            })
+            .map(|case| case.id.as_str())
+            .filter(|id| !entries.iter().any(|entry| fits(&entry.id, id)))
             .collect();
-        let body = toml::to_string(&File { known }).unwrap_or_default();
+        // What another baseline knew when the report was written keeps what that said.
+        let known = |id: &str| report.cases.iter().find(|case| case.id == id)?.known.clone();
+        let (said, unsaid): (BTreeSet<&str>, BTreeSet<&str>) =
+            new.into_iter().partition(|id| known(id).is_some());
+        for id in said {
+            let Some(Known { reason, link }) = known(id) else { continue };
+            changes.added.push(id.to_owned());
+            entries.push(Entry { id: id.to_owned(), reason, link });
+        }
+        for id in grouped(&unsaid, report, catalogue) {
+            let reason = reason.unwrap_or_default().to_owned();
+            changes.added.push(id.clone());
+            changes.without_reason += usize::from(reason.is_empty());
+            entries.push(Entry { id, reason, link: None });
+        }
+        changes.without_reason += entries
+            .iter()
+            .filter(|entry| entry.reason.trim().is_empty() && !changes.added.contains(&entry.id))
+            .count();
+        (Self { entries }, changes)
+    }
+
+    /// The entries of both; of two for the same id, those of `self`.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        for entry in &other.entries {
+            if !self.entries.iter().any(|known| known.id == entry.id) {
+                self.entries.push(entry.clone());
+            }
+        }
+        self
+    }
+
+    /// Reads a file that is to be written anew: entries may lack their reasons still.
+    ///
+    /// # Errors
+    /// Where it is no baseline.
+    pub fn parse_unfinished(text: &str) -> Result<Self, BaselineError> {
+        let File { known } =
+            toml::from_str(text).map_err(|error| BaselineError::Syntax(error.to_string()))?;
+        Ok(Self { entries: known })
+    }
+
+    /// The same; entries without a reason have this one.
+    #[must_use]
+    pub fn with_reason(mut self, reason: &str) -> Self {
+        for entry in self.entries.iter_mut().filter(|entry| entry.reason.trim().is_empty()) {
+            reason.clone_into(&mut entry.reason);
+        }
+        self
+    }
+
+    /// The text of the file.
+    pub fn write(&self) -> String {
+        let body = toml::to_string(&File { known: self.entries.clone() }).unwrap_or_default();
         format!("{HEAD}\n{body}")
     }
+}
+
+/// What a renewed baseline has otherwise than the old one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Entries that stay.
+    pub kept: usize,
+    /// Ids or patterns of new entries.
+    pub added: Vec<String>,
+    /// Why entries are gone.
+    pub dropped: Vec<String>,
+    /// Entries that somebody has to give a reason.
+    pub without_reason: usize,
+}
+
+/// Fewer cases than these are told each by its id.
+const LEAST_OF_A_PATTERN: usize = 3;
+
+/// Ids, and patterns where all the cases of a folder that there are fail.
+fn grouped(failed: &BTreeSet<&str>, report: &Report, catalogue: &Catalogue) -> Vec<String> {
+    let all: BTreeSet<&str> = match catalogue {
+        Catalogue::Of(ids) => ids.iter().map(String::as_str).collect(),
+        // What was not run may pass.
+        Catalogue::Unknown => BTreeSet::new(),
+    };
+    let run: BTreeSet<&str> = report.cases.iter().map(|case| case.id.as_str()).collect();
+    let whole = |pattern: &str| {
+        let there: Vec<_> = all.iter().filter(|id| fits(pattern, id)).collect();
+        there.len() >= LEAST_OF_A_PATTERN
+            && there.iter().all(|id| failed.contains(**id) && run.contains(**id))
+    };
+    let mut written: Vec<String> = Vec::new();
+    for id in failed {
+        if written.iter().any(|pattern| fits(pattern, id)) {
+            continue;
+        }
+        // The widest folder first.
+        let folders = id.match_indices('/').map(|(at, _)| format!("{}*", &id[..=at]));
+        let pattern = folders.into_iter().find(|pattern| whole(pattern));
+        written.push(pattern.unwrap_or_else(|| (*id).to_owned()));
+    }
+    written
 }
 
 impl Entry {

@@ -41,7 +41,21 @@ pub fn write(report: &Report) -> Result<String, String> {
         }
         document.add_test_suite(suite);
     }
-    document.to_string().map_err(|error| error.to_string())
+    let text = document.to_string().map_err(|error| error.to_string())?;
+    Ok(well_formed(&text))
+}
+
+/// The document without what XML 1.0 does not allow, however it came there: other characters are spelled out.
+fn well_formed(text: &str) -> String {
+    let is_allowed = |sign: char| matches!(sign, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}');
+    if text.chars().all(is_allowed) {
+        return text.to_owned();
+    }
+    let mut safe = String::with_capacity(text.len());
+    for sign in text.chars() {
+        if is_allowed(sign) { safe.push(sign) } else { safe.extend(sign.escape_default()) }
+    }
+    safe
 }
 
 fn test_case(report: &Report, case: &CaseResult) -> TestCase {

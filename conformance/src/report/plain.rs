@@ -8,6 +8,9 @@ use serde_json::Value;
 fn is_treacherous(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        // Noncharacters: XML takes none of the first plane, and nobody shows any.
+        || matches!(character, '\u{fdd0}'..='\u{fdef}')
+        || u32::from(character) & 0xfffe == 0xfffe
 }
 
 /// The text on one line: whatever a terminal would obey is spelled out.
@@ -139,6 +142,7 @@ mod tests {
         assert_eq!(one_line("a\u{1b}[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\nc\\u{202e}d");
         assert_eq!(lines("a\r\nb\tc"), "a\\r\nb\tc");
         assert!(matches!(one_line("Zoë ✓"), Cow::Borrowed(_)));
+        assert_eq!(one_line("a\u{fffe}b\u{1ffff}"), "a\\u{fffe}b\\u{1ffff}");
     }
 
     #[test]

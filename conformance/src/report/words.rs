@@ -224,7 +224,7 @@ pub fn groups<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Vec<(Strin
 
 /// What can be said by `conformance explain`; none for what has no cases of its own.
 pub fn explain(report: &Report, case: &CaseResult) -> Option<String> {
-    ["server", "client", "matrix"]
+    ["server", "client", "matrix", "probe"]
         .contains(&report.suite.as_str())
         .then(|| format!("conformance explain {}", case.id))
 }

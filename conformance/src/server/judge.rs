@@ -1,18 +1,17 @@
 //! Whether an answer is what may come.
 
+mod condition;
 mod value;
 
 use serde_json::{Value, json};
 
-use crate::case::expect::{
-    BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Listing, StatusSet,
-};
+use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Listing, Shared, StatusSet};
 use crate::case::template::Unfilled;
 use crate::report::Level;
 use crate::server::facts::get;
-use crate::server::judge::value::{brief, cut, differing, has_schema, is, shown, text};
+use crate::server::judge::value::{cut, differing, has_schema, shown};
 use crate::server::memory::Memory;
-use crate::server::same::{includes, is_absent, reach, same};
+use crate::server::same::{is_absent, reach, same};
 use crate::wire::client::Answer;
 
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
@@ -31,26 +30,73 @@ pub(crate) struct Miss {
     pub(crate) actual: Value,
     /// In plain words.
     pub(crate) why: String,
+    /// The expectation that it has in common with other cases.
+    pub(crate) shared: Option<Shared>,
+    /// What was seen, so that the case's own words are told only where they are true.
+    seen: Seen,
 }
 
-/// What does not hold of an answer.
+/// What was seen in place of what should be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// Something else: what `why` speaks of.
+    Other,
+    /// Nothing: what `gone` speaks of.
+    Nothing,
+    /// Something that the case's words do not speak of, as a 500 where a 404 belongs.
+    Unrelated,
+}
+
+impl Miss {
+    /// A miss of the case's own.
+    pub(crate) fn new(level: Level, what: String, expected: Value, actual: Value, why: String) -> Self {
+        Self { level, what, expected, actual, why, shared: None, seen: Seen::Other }
+    }
+
+    fn of(self, shared: Shared) -> Self {
+        Self { shared: Some(shared), seen: Seen::Unrelated, ..self }
+    }
+
+    fn unrelated(self) -> Self {
+        Self { seen: Seen::Unrelated, ..self }
+    }
+}
+
+/// What a case asks of answers beside its expectations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    /// Of the case.
+    pub(crate) level: Level,
+    /// The shared expectations that it is about.
+    pub(crate) about: &'a [Shared],
+}
+
+/// What does not hold of an answer. A shared expectation counts only in a case that is about it.
 ///
 /// # Errors
 /// Where a template names nothing.
 pub(crate) fn judge(
     expectations: &[Expectation],
-    level: Level,
+    ask: Ask<'_>,
     answer: &Answer,
     memory: &Memory<'_>,
 ) -> Result<Vec<Miss>, Unfilled> {
     let mut misses = Vec::new();
     for expectation in expectations {
-        let level = expectation.level.unwrap_or(level);
-        let judge = Judge { answer, memory, level };
+        let level = expectation.level.unwrap_or(ask.level);
+        let judge = Judge { answer, memory, level, about: ask.about };
         let mut found = judge.check(&expectation.check)?;
-        if let Some(why) = &expectation.why {
-            for miss in &mut found {
-                miss.why.clone_from(why);
+        found.retain(|miss| {
+            miss.shared.is_none_or(|shared| !shared.is_passed_over() || ask.about.contains(&shared))
+        });
+        for miss in &mut found {
+            let told = match miss.seen {
+                Seen::Other => &expectation.why,
+                Seen::Nothing => &expectation.gone,
+                Seen::Unrelated => &None,
+            };
+            if let Some(told) = told {
+                miss.why.clone_from(told);
             }
         }
         // With another status the rest would only repeat that it is another answer.
@@ -84,11 +130,12 @@ struct Judge<'a> {
     answer: &'a Answer,
     memory: &'a Memory<'a>,
     level: Level,
+    about: &'a [Shared],
 }
 
 impl Judge<'_> {
     fn miss(&self, what: impl Into<String>, expected: Value, actual: Value, why: impl Into<String>) -> Miss {
-        Miss { level: self.level, what: what.into(), expected, actual, why: why.into() }
+        Miss::new(self.level, what.into(), expected, actual, why.into())
     }
 
     fn body(&self) -> &Value {
@@ -102,15 +149,18 @@ impl Judge<'_> {
             Check::MediaType => self.media_type().into_iter().collect(),
             Check::Body(kind) => self.body_kind(*kind).into_iter().collect(),
             Check::Error { status, types, types_level } => self.error(status, types, *types_level),
+            Check::ErrorForm if self.answer.status < 400 => Vec::new(),
+            Check::ErrorForm => self.error_form(),
             Check::List => self.list(),
             Check::Total(total) => {
                 let found = get(self.body(), "totalResults");
                 let holds = found.and_then(Value::as_u64) == Some(*total);
                 let why = format!("totalResults should be {total}");
-                (!holds)
-                    .then(|| self.miss("totalResults", json!(total), shown(found), why))
-                    .into_iter()
-                    .collect()
+                let miss = || {
+                    let miss = self.miss("totalResults", json!(total), shown(found), why);
+                    if found.is_some_and(Value::is_u64) { miss } else { miss.unrelated() }
+                };
+                (!holds).then(miss).into_iter().collect()
             }
             Check::Lists(listing, names) => self.lists(*listing, names).into_iter().collect(),
             Check::Unchanged(name) => self.unchanged(name).into_iter().collect(),
@@ -144,7 +194,15 @@ impl Judge<'_> {
         if let Some(detail) = get(self.body(), "detail").and_then(Value::as_str).filter(|_| status >= 400) {
             append!(why, "; it says: {detail}");
         }
-        Some(self.miss("status", statuses(wanted), json!(status), why))
+        let miss = self.miss("status", statuses(wanted), json!(status), why);
+        // What a case says of another status is true of the opposite, and not of any other answer.
+        let success = (200..300).contains(&status);
+        let opposite = if wanted.iter().any(|set| set.has(200) || set.has(201) || set.has(204)) {
+            matches!(status, 404 | 405 | 409 | 410 | 501)
+        } else {
+            success
+        };
+        Some(if opposite { miss } else { miss.unrelated() })
     }
 
     fn header(&self, name: &str, check: &HeaderCheck) -> Result<Option<Miss>, Unfilled> {
@@ -161,12 +219,13 @@ impl Judge<'_> {
                 (found.is_some_and(|found| found.starts_with(&text)), format!("{text}…"))
             }
         };
+        let shared = (name.eq_ignore_ascii_case("location") && found.is_none()).then_some(Shared::Location);
         let miss = || {
             let why = match found {
                 None => format!("the answer has no header {name}"),
                 Some(found) => format!("the header {name} is `{found}`, where `{expected}` belongs"),
             };
-            self.miss(format!("header {name}"), json!(expected), json!(found), why)
+            Miss { shared, ..self.miss(format!("header {name}"), json!(expected), json!(found), why) }
         };
         Ok((!holds).then(miss))
     }
@@ -177,21 +236,24 @@ impl Judge<'_> {
         let why = |more: &str| format!("the body is sent as `{found}`{more}");
         match plain.as_str() {
             "application/scim+json" => None,
-            "application/json" => Some(Miss {
-                level: Level::Should,
-                ..self.miss(
+            "application/json" => {
+                let miss = self.miss(
                     "header Content-Type",
                     json!("application/scim+json"),
                     json!(found),
                     why(", not as application/scim+json"),
-                )
-            }),
-            _ => Some(self.miss(
-                "header Content-Type",
-                json!("application/scim+json"),
-                json!(found),
-                why(", which no SCIM client reads"),
-            )),
+                );
+                Some(Miss { level: Level::Should, ..miss.of(Shared::MediaType) })
+            }
+            _ => {
+                let miss = self.miss(
+                    "header Content-Type",
+                    json!("application/scim+json"),
+                    json!(found),
+                    why(", which no SCIM client reads"),
+                );
+                Some(miss.of(Shared::MediaType))
+            }
         }
     }
 
@@ -207,37 +269,59 @@ impl Judge<'_> {
         if let Some(miss) = self.status(status) {
             return vec![miss];
         }
-        let mut misses = Vec::new();
+        let mut misses = self.error_form();
+        let body = self.body();
+        let found = get(body, "scimType").filter(|found| !found.is_null());
+        let holds =
+            found.and_then(Value::as_str).is_some_and(|found| types.iter().any(|known| known == found));
+        if !types.is_empty() && !holds {
+            let why =
+                format!("`scimType` should be {}, so that a client knows what to do", types.join(" or "));
+            let miss = Miss { level: types_level, ..self.miss("/scimType", json!(types), shown(found), why) };
+            misses.push(match found {
+                // A body of another shape has no types either.
+                None if !has_schema(body, ERROR) => miss.of(Shared::ErrorBody),
+                None => miss.of(Shared::ErrorType),
+                Some(_) => miss.unrelated(),
+            });
+        }
+        misses
+    }
+
+    /// Whether the body is a SCIM error (RFC 7644 §3.12).
+    fn error_form(&self) -> Vec<Miss> {
         let body = self.body();
         if !body.is_object() {
             let why =
                 "an error comes with a SCIM error as its body, so that a client can tell what went wrong";
-            return vec![self.miss("body", json!("a SCIM error"), json!(cut(&self.answer.text)), why)];
+            let miss = self.miss("body", json!("a SCIM error"), json!(cut(&self.answer.text)), why);
+            return vec![miss.of(Shared::ErrorBody)];
         }
+        let mut misses = Vec::new();
         if !has_schema(body, ERROR) {
-            misses.push(self.miss(
-                "/schemas",
-                json!([ERROR]),
-                shown(get(body, "schemas")),
-                "the error does not name its schema",
-            ));
+            let found = shown(get(body, "schemas"));
+            let miss = self.miss("/schemas", json!([ERROR]), found, "the error does not name its schema");
+            misses.push(miss.of(Shared::ErrorBody));
         }
         let wanted = self.answer.status.to_string();
-        let found = get(body, "status");
+        let found = get(body, "status").filter(|found| !found.is_null());
         if found.and_then(Value::as_str) != Some(wanted.as_str()) {
-            let why = "`status` in an error repeats the HTTP status, as a string";
-            misses.push(self.miss("/status", json!(wanted), shown(found), why));
-        }
-        if !types.is_empty() {
-            let found = get(body, "scimType").and_then(Value::as_str);
-            if !found.is_some_and(|found| types.iter().any(|known| known == found)) {
-                let why =
-                    format!("`scimType` should be {}, so that a client knows what to do", types.join(" or "));
-                misses.push(Miss {
-                    level: types_level,
-                    ..self.miss("/scimType", json!(types), json!(found), why)
-                });
-            }
+            let why = match found {
+                None => "the error has no `status`, which repeats the HTTP status as a string".to_owned(),
+                Some(Value::Number(number)) => {
+                    format!(
+                        "`status` in the error is the number {number}, and should be the string \"{wanted}\""
+                    )
+                }
+                Some(other) => {
+                    format!(
+                        "`status` in the error is {}, and should be the string \"{wanted}\"",
+                        cut(&other.to_string())
+                    )
+                }
+            };
+            let shared = if found.is_none() { Shared::ErrorBody } else { Shared::ErrorStatus };
+            misses.push(self.miss("/status", json!(wanted), shown(found), why).of(shared));
         }
         misses
     }
@@ -250,12 +334,9 @@ impl Judge<'_> {
         }
         let mut misses = Vec::new();
         if !has_schema(body, LIST) {
-            misses.push(self.miss(
-                "/schemas",
-                json!([LIST]),
-                shown(get(body, "schemas")),
-                "the list does not name its schema",
-            ));
+            let found = shown(get(body, "schemas"));
+            let miss = self.miss("/schemas", json!([LIST]), found, "the list does not name its schema");
+            misses.push(miss.of(Shared::ListSchema));
         }
         let total = get(body, "totalResults");
         let resources = get(body, "Resources");
@@ -385,16 +466,19 @@ impl Judge<'_> {
                 return Ok(Vec::new());
             }
             let why = format!("there is nothing at {pointer}");
-            return Ok(vec![self.miss(pointer, json!("something"), Value::Null, why)]);
+            let miss = self.miss(pointer, json!("something"), Value::Null, why);
+            return Ok(vec![Miss { seen: Seen::Nothing, ..miss }]);
         }
         let mut misses = Vec::new();
         for (path, value) in reached {
             if if_present && is_absent(value) {
                 continue;
             }
-            if let Some((expected, why)) = self.condition(&path, condition, value)? {
+            if let Some(unmet) = self.condition(&path, condition, value)? {
+                let shared = (pointer == "/meta/location" && is_absent(value)).then_some(Shared::Location);
                 let path = if path.is_empty() { "body".to_owned() } else { path };
-                misses.push(self.miss(path, expected, shown(value), why));
+                let miss = self.miss(path, unmet.expected, shown(value), unmet.why);
+                misses.push(Miss { seen: unmet.seen, shared, ..miss });
                 // Of many alike one says it.
                 break;
             }
@@ -402,166 +486,41 @@ impl Judge<'_> {
         Ok(misses)
     }
 
-    /// What should be there instead, and in words; none where it holds.
-    fn condition(
-        &self,
-        path: &str,
-        condition: &Condition,
-        value: Option<&Value>,
-    ) -> Result<Option<(Value, String)>, Unfilled> {
-        let memory = self.memory;
-        let null = Value::Null;
-        let there = value.unwrap_or(&null);
-        let size = there
-            .as_array()
-            .map(|elements| u32::try_from(elements.len()).map_or(f64::MAX, f64::from))
-            .or_else(|| there.as_f64());
-        Ok(match condition {
-            Condition::Equals(wanted) => {
-                let wanted = wanted.fill(memory)?;
-                let holds = if is_absent(Some(&wanted)) { is_absent(value) } else { same(there, &wanted) };
-                (!holds).then(|| {
-                    let why = format!("{path} is {}, and should be {}", brief(value), brief(Some(&wanted)));
-                    (wanted, why)
-                })
-            }
-            Condition::EqualsIgnoringCase(wanted) => {
-                let wanted = wanted.fill(memory)?;
-                let holds = there.as_str().is_some_and(|text| text.to_lowercase() == wanted.to_lowercase());
-                (!holds)
-                    .then(|| (json!(wanted), format!("{path} is {}, and should be {wanted}", brief(value))))
-            }
-            Condition::Differs(other) => {
-                let other = other.fill(memory)?;
-                same(there, &other)
-                    .then(|| (json!({ "not": other }), format!("{path} is still {}", brief(value))))
-            }
-            Condition::OneOf(wanted) => {
-                let wanted = wanted.fill(memory)?;
-                let holds = wanted.as_array().is_some_and(|all| {
-                    all.iter().any(|one| same(there, one) || (is_absent(Some(one)) && is_absent(value)))
-                });
-                (!holds).then(|| {
-                    let why =
-                        format!("{path} is {}, and should be one of {}", brief(value), brief(Some(&wanted)));
-                    (json!({ "one of": wanted }), why)
-                })
-            }
-            Condition::Includes(wanted) => {
-                let wanted = wanted.fill(memory)?;
-                let holds = match (there, &wanted) {
-                    (Value::Array(elements), wanted) if !wanted.is_array() => {
-                        elements.iter().any(|element| includes(element, wanted))
-                    }
-                    (there, wanted) => includes(there, wanted),
-                };
-                (!holds).then(|| {
-                    let why = format!("{path} lacks {}", brief(Some(&wanted)));
-                    (json!({ "includes": wanted }), why)
-                })
-            }
-            Condition::Lacks(unwanted) => {
-                let unwanted = unwanted.fill(memory)?;
-                let has = match there {
-                    Value::Array(elements) => elements.iter().any(|element| includes(element, &unwanted)),
-                    Value::Null => false,
-                    other => includes(other, &unwanted),
-                };
-                has.then(|| {
-                    let why = format!("{path} has {}, which should not be there", brief(Some(&unwanted)));
-                    (json!({ "lacks": unwanted }), why)
-                })
-            }
-            Condition::LaterThan(earlier) => {
-                let earlier = earlier.fill(memory)?;
-                let holds = match (
-                    there.as_str().map(str::parse::<jiff::Timestamp>),
-                    earlier.parse::<jiff::Timestamp>(),
-                ) {
-                    (Some(Ok(now)), Ok(then)) => {
-                        let whole = |time: jiff::Timestamp| time.subsec_nanosecond() == 0;
-                        now > then || (now == then && whole(now))
-                    }
-                    _ => false,
-                };
-                (!holds).then(|| {
-                    let why = format!("{path} is {}, and should be later than {earlier}", brief(value));
-                    (json!(format!("later than {earlier}")), why)
-                })
-            }
-            Condition::Is(kind) => {
-                let why = || format!("{path} is {}, and should be {}", brief(value), kind.describe());
-                (!is(*kind, value)).then(|| (json!(kind.describe()), why()))
-            }
-            Condition::Count(count) => {
-                let length = there.as_array().map_or(0, Vec::len);
-                let kind = there.is_array() || there.is_null();
-                (!kind || length != *count).then(|| {
-                    (
-                        json!(format!("{count} elements")),
-                        format!("{path} has {length} elements, and should have {count}"),
-                    )
-                })
-            }
-            Condition::AtLeast(bound) => (size.unwrap_or(f64::MIN) < *bound)
-                .then(|| (json!(format!("at least {bound}")), format!("{path} should be at least {bound}"))),
-            Condition::AtMost(bound) => (size.unwrap_or(if there.is_null() { 0.0 } else { f64::MAX })
-                > *bound)
-                .then(|| (json!(format!("at most {bound}")), format!("{path} should be at most {bound}"))),
-            Condition::Unique => {
-                let elements = there.as_array().map(Vec::as_slice).unwrap_or_default();
-                let twice = elements
-                    .iter()
-                    .enumerate()
-                    .find(|(index, element)| elements[..*index].iter().any(|earlier| same(earlier, element)));
-                twice.map(|(_, element)| {
-                    (json!("no element twice"), format!("{path} has {} twice", brief(Some(element))))
-                })
-            }
-            Condition::Sorted(_) => None,
-        })
-    }
-
-    fn sorted(&self, pointer: &str, values: &[Value], direction: Direction) -> Option<Miss> {
-        let ordered = values.array_windows::<2>().all(|[a, b]| {
-            let order = match (a, b) {
-                (Value::Number(a), Value::Number(b)) => {
-                    a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(std::cmp::Ordering::Equal)
-                }
-                (a, b) => text(a).cmp(&text(b)),
-            };
-            match direction {
-                Direction::Ascending => order.is_le(),
-                Direction::Descending => order.is_ge(),
-            }
-        });
-        (!ordered).then(|| {
-            let word = match direction {
-                Direction::Ascending => "ascending",
-                Direction::Descending => "descending",
-            };
-            self.miss(pointer, json!(word), json!(values), format!("{pointer} is not in {word} order"))
-        })
-    }
-
     fn any_of(&self, lists: &[Vec<Expectation>]) -> Result<Vec<Miss>, Unfilled> {
-        let mut first = None;
-        let mut expected = Vec::new();
+        let ask = Ask { level: self.level, about: self.about };
+        let mut all = Vec::new();
         for list in lists {
-            let misses = judge(list, self.level, self.answer, self.memory)?;
+            let misses = judge(list, ask, self.answer, self.memory)?;
             if misses.is_empty() {
                 return Ok(Vec::new());
             }
-            expected.push(
-                misses.iter().map(|miss| json!({ miss.what.clone(): miss.expected })).collect::<Value>(),
-            );
-            first = first.or(Some(misses));
+            all.push(misses);
         }
-        let Some(mut misses) = first else { return Ok(Vec::new()) };
+        let told = |misses: &Vec<Miss>| -> Value {
+            misses.iter().map(|miss| json!({ miss.what.clone(): miss.expected })).collect()
+        };
+        let expected: Vec<Value> = all.iter().map(told).collect();
+        let is_status = |misses: &Vec<Miss>| misses.iter().any(|miss| miss.what == "status");
+        if all.len() > 1 && all.iter().all(is_status) {
+            // It is none of the answers that are provided for: what the lists say of each does not matter.
+            let wanted: Vec<StatusSet> = lists.iter().flatten().flat_map(of_status).collect();
+            return Ok(self.status(&wanted).map(Miss::unrelated).into_iter().collect());
+        }
+        // The answer is the one that a list with its status speaks of, so that list says what is wrong with it.
+        let at = all.iter().position(|misses| !is_status(misses)).unwrap_or_default();
+        let Some(mut misses) = (!all.is_empty()).then(|| all.swap_remove(at)) else { return Ok(Vec::new()) };
         misses.truncate(1);
         if let Some(miss) = misses.first_mut() {
             miss.expected = json!({ "one of": expected });
         }
         Ok(misses)
+    }
+}
+
+/// The statuses that an expectation takes.
+fn of_status(expectation: &Expectation) -> Vec<StatusSet> {
+    match &expectation.check {
+        Check::Status(wanted) | Check::Error { status: wanted, .. } => wanted.clone(),
+        _ => Vec::new(),
     }
 }

@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use crate::case::template::{Place, Property, Values};
-use crate::server::facts::{Facts, get};
+use crate::server::facts::{Blank, Facts, get};
 use crate::wire::client::{Answer, Client};
 
 /// What is known under a name.
@@ -26,6 +26,7 @@ pub(crate) struct Known {
 pub(crate) struct Memory<'a> {
     facts: &'a Facts,
     client: &'a Client,
+    blank: &'a Blank,
     /// The prefix of all that the case makes.
     pub(crate) unique: String,
     /// The number of the resource that is being made.
@@ -35,8 +36,8 @@ pub(crate) struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    pub(crate) fn new(facts: &'a Facts, client: &'a Client, unique: String) -> Self {
-        Self { facts, client, unique, number: None, made: 0, names: BTreeMap::new() }
+    pub(crate) fn new(facts: &'a Facts, client: &'a Client, blank: &'a Blank, unique: String) -> Self {
+        Self { facts, client, blank, unique, number: None, made: 0, names: BTreeMap::new() }
     }
 
     /// A name for the next resource.
@@ -61,6 +62,11 @@ impl<'a> Memory<'a> {
         let mut names: Vec<_> = self.names.keys().filter(|known| numbered(known)).cloned().collect();
         names.sort_by_key(|name| name.rsplit('.').next().and_then(|n| n.parse::<usize>().ok()));
         names
+    }
+
+    /// A reference as an address, however it is written.
+    pub(crate) fn address(&self, reference: &str) -> String {
+        resolve(self.client.base(), reference)
     }
 
     pub(crate) fn id(&self, name: &str) -> Option<&str> {
@@ -145,6 +151,11 @@ impl Values for Memory<'_> {
             Place::Unique(label) if label.is_empty() => Some(Value::from(self.unique.as_str())),
             Place::Unique(label) => Some(Value::from(format!("{}-{label}", self.unique))),
             Place::Number => self.number.map(Value::from),
+            Place::New { resource_type, label, pointer } => {
+                let known = self.facts.resource_type(resource_type)?;
+                let new = self.blank.make(self.facts, known, &format!("{}-new{label}", self.unique));
+                first(&new, pointer)
+            }
             Place::Urn(name) => self.facts.urn(name).map(Value::from),
         }
     }

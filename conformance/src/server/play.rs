@@ -3,22 +3,26 @@
 use serde_json::{Value, json};
 
 use crate::case::Case;
-use crate::case::expect::Check;
+use crate::case::expect::{Check, Shared};
 use crate::case::need::Feature;
 use crate::case::step::{Action, Body, Paging, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
 use crate::report::{CaseResult, Level, Verdict};
 use crate::server::Stage;
 use crate::server::facts::{Met, get, merge};
-use crate::server::judge::{Miss, judge};
+use crate::server::judge::{Ask, Miss, judge};
 use crate::server::memory::Memory;
 use crate::server::tidy::Made;
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::exchange::Exchange;
+use crate::wire::query::parameters;
 
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/// The case that tells which operators of filters are refused.
+const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
 
 /// So many pages are walked; a subject with more never ends.
 const MAX_PAGES: usize = 1_000;
@@ -73,9 +77,11 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
     let mut player = Player {
         stage,
         level: case.level,
+        about: &case.about,
         filters_are_a_means: !case.spec.section.starts_with("3.4.2.2")
             && case.spec.document.starts_with("RFC"),
-        memory: Memory::new(&stage.facts, &stage.client, unique),
+        memory: Memory::new(&stage.facts, &stage.client, &stage.blank, unique),
+        tried: Vec::new(),
         made: Made::default(),
         exchanges: Vec::new(),
         misses: Vec::new(),
@@ -91,13 +97,15 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         Err(End::Skipped(why)) => (Verdict::Skipped, Some(why)),
         Err(End::Broken(why)) => (Verdict::Error, Some(why)),
     };
-    let Player { memory, made, exchanges, misses, filters_are_a_means, .. } = player;
+    let Player { memory, made, exchanges, misses, tried, filters_are_a_means, .. } = player;
     if !stage.keep {
         let mut after = Player {
             stage,
             level: case.level,
+            about: &case.about,
             filters_are_a_means,
             memory,
+            tried: Vec::new(),
             made,
             exchanges: Vec::new(),
             misses: Vec::new(),
@@ -113,6 +121,9 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
             .iter()
             .min_by_key(|(_, miss)| miss.level)
             .map(|(step, miss)| format!("{step}: {}", miss.why));
+        if let Some(tally) = &case.tally {
+            result.because = Some(tallied(tally, &tried));
+        }
         result.mend.clone_from(&case.mend);
         let side = |side: fn(&Miss) -> &Value| {
             misses
@@ -128,6 +139,18 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
     result
 }
 
+/// Which of a case's tries failed, and which held.
+fn tallied(tally: &str, tried: &[(String, bool)]) -> String {
+    let words = |held: bool| {
+        let words: Vec<_> =
+            tried.iter().filter(|(_, holds)| *holds == held).map(|(word, _)| format!("`{word}`")).collect();
+        words.join(", ")
+    };
+    let taken = words(true);
+    let taken = if taken.is_empty() { String::new() } else { format!("; taken: {taken}") };
+    format!("{tally}: {}{taken}", words(false))
+}
+
 /// Whether a query, in the address or in a body, is refused because of its filter, where nothing of the kind is expected.
 fn refuses_its_filter(step: &Step, sent: Option<&Exchange>, answer: &Answer) -> bool {
     fn expects(check: &Check) -> bool {
@@ -137,6 +160,7 @@ fn refuses_its_filter(step: &Step, sent: Option<&Exchange>, answer: &Answer) -> 
                 types.is_empty() || types.iter().any(|name| name == "invalidFilter")
             }
             Check::AnyOf(lists) => lists.iter().flatten().any(|expectation| expects(&expectation.check)),
+            Check::ErrorForm => true,
             Check::Header(..)
             | Check::MediaType
             | Check::Body(_)
@@ -157,6 +181,14 @@ fn refuses_its_filter(step: &Step, sent: Option<&Exchange>, answer: &Answer) -> 
         && !step.expect.iter().any(|expectation| expects(&expectation.check))
 }
 
+/// The filter of the last request, in its address or its body.
+fn filter_of(exchanges: &[Exchange]) -> Option<String> {
+    let sent = &exchanges.last()?.request;
+    let query = sent.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let given = parameters(query).into_iter().find(|(name, _)| name.eq_ignore_ascii_case("filter"));
+    given.map(|(_, filter)| filter).or_else(|| Some(get(&sent.body, "filter")?.as_str()?.to_owned()))
+}
+
 /// A number in digits and small letters.
 pub(super) fn radix(mut number: u64) -> String {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
@@ -173,9 +205,12 @@ pub(super) fn radix(mut number: u64) -> String {
 struct Player<'a> {
     stage: &'a Stage,
     level: Level,
+    about: &'a [Shared],
     /// The case is about something else, and filters only to find what it made.
     filters_are_a_means: bool,
     memory: Memory<'a>,
+    /// What was tried, in a word each, and whether it held.
+    tried: Vec<(String, bool)>,
     made: Made,
     exchanges: Vec<Exchange>,
     /// With the step's label.
@@ -247,26 +282,38 @@ impl Player<'_> {
         endpoint: Option<&str>,
     ) -> Result<(), End> {
         let label = step.action.label();
+        let means = self.filters_are_a_means && refuses_its_filter(step, self.exchanges.last(), answer);
+        if let Some(filter) =
+            filter_of(&self.exchanges).filter(|_| means || step.unsupported.contains(&answer.status))
+            && self.stage.facts.feature(Feature::Filter) == Some(true)
+        {
+            // Filters are advertised. Which of them are refused is one finding, of the case named here.
+            return Err(End::Skipped(format!(
+                "the server refuses the filter `{filter}` ({}), so this could not be tried; {OPERATORS} says which operators it refuses",
+                answer.status
+            )));
+        }
         if step.unsupported.contains(&answer.status) || self.silent(step, answer.status) {
             return Err(End::NotAdvertised(format!("{label} is answered {}", answer.status)));
         }
-        if self.filters_are_a_means && refuses_its_filter(step, self.exchanges.last(), answer) {
+        if means {
             // RFC 7644 §3.12: a server may not support a comparison.
             let why = "the filter by which the case finds what it made is not supported";
             return Err(End::NotAdvertised(format!("{label}: {why} (400, invalidFilter)")));
         }
-        let mut misses = judge(&step.expect, self.level, answer, &self.memory)?;
+        let ask = Ask { level: self.level, about: self.about };
+        let mut misses = judge(&step.expect, ask, answer, &self.memory)?;
         if step.expect.is_empty() && !answer.is_success() {
             let wanted = [crate::case::expect::StatusSet::Class(2)];
             let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
             let detail = detail.map_or_else(String::new, |detail| format!("; it says: {detail}"));
-            misses.push(Miss {
-                level: self.level,
-                what: "status".to_owned(),
-                expected: crate::server::judge::statuses(&wanted),
-                actual: json!(answer.status),
-                why: format!("the answer is {}, where 2xx belongs{detail}", answer.status),
-            });
+            misses.push(Miss::new(
+                self.level,
+                "status".to_owned(),
+                crate::server::judge::statuses(&wanted),
+                json!(answer.status),
+                format!("the answer is {}, where 2xx belongs{detail}", answer.status),
+            ));
         }
         if step.preparation
             && let Some(miss) = misses.first()
@@ -278,6 +325,9 @@ impl Player<'_> {
                 name.eq_ignore_ascii_case("attributes") || name.eq_ignore_ascii_case("excludedAttributes")
             });
             self.memory.keep(name, answer, sent, endpoint, !partial);
+        }
+        if let Some(word) = &step.tries {
+            self.tried.push((word.clone(), misses.is_empty()));
         }
         let failed = misses.iter().any(|miss| miss.level == Level::Must);
         self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss)));
@@ -367,13 +417,13 @@ impl Player<'_> {
                     _ => Client::segment(&text),
                 })?;
                 if !path.starts_with('/') && !self.stage.client.is_at_home(&path) {
-                    let miss = Miss {
-                        level: self.level,
-                        what: "location".to_owned(),
-                        expected: json!(format!("{}/…", self.stage.client.base())),
-                        actual: json!(path),
-                        why: format!("{path} is at another server, or no URL, so nothing is sent there"),
-                    };
+                    let miss = Miss::new(
+                        self.level,
+                        "location".to_owned(),
+                        json!(format!("{}/…", self.stage.client.base())),
+                        json!(path),
+                        format!("{path} is at another server, or no URL, so nothing is sent there"),
+                    );
                     self.misses.push((step.action.label(), miss));
                     return Err(End::Missed);
                 }

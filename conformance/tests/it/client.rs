@@ -79,6 +79,7 @@ fn a_person_is_told_where_to_point_the_provisioner_and_what_to_do() {
         "0.1",
         "--bearer",
         "a-token",
+        "--by-hand",
     ]);
     assert_eq!(code, Some(3), "{out}{error}");
     for told in [
@@ -96,6 +97,17 @@ fn a_person_is_told_where_to_point_the_provisioner_and_what_to_do() {
     // That nothing came is one thing to mend, and told once.
     assert_eq!(out.matches("nothing arrived: is the provisioner pointed at the URL").count(), 1, "{out}");
     assert!(out.contains(" more for the same reason"), "{out}");
+}
+
+#[test]
+fn without_a_person_the_choices_are_told_at_once() {
+    let (code, out, error) = conformance(&["client", "--scenario", "update"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""), "{error}");
+    for told in ["there is no terminal", "--drive COMMAND", "--journal FILE", "--own METHOD", "--by-hand"] {
+        assert!(error.contains(told), "{told}: {error}");
+    }
+    // What is only printed needs nobody.
+    assert_eq!(conformance(&["client", "--list", "--scenario", "update"]).0, Some(0));
 }
 
 #[test]
@@ -253,6 +265,56 @@ fn who_reads_the_whole_list_has_looked_everybody_up() {
         let taken = json!([post(409), look]);
         assert_eq!(verdict_of(conflict, "taken", &taken), if found { pass } else { warn }, "{look}");
     }
+}
+
+/// A recording may have no bodies, and a request may have none: what a body must be like is asked of neither.
+#[test]
+fn bodies_are_judged_where_there_are_any() {
+    let entry = |method: &str, path: &str, headers: Value, body: Value| json!({"method": method, "path": path, "status": 200, "requestHeaders": headers, "requestBody": body});
+    let verdicts = |entries: Value| {
+        let exchanges: Vec<Recorded> = recorded::read(&entries.to_string()).expect("a journal").exchanges;
+        let evidence = Evidence { exchanges, ..Evidence::default() };
+        judge::all(&load::built_in().expect("good cases").cases, &evidence)
+    };
+    let about_bodies = [
+        "client/rfc7643/3/creations-say-their-schemas",
+        "client/rfc7643/4.1.1/creations-have-a-user-name",
+        "client/rfc7644/3.5.1/replacements-have-a-user-name",
+        "client/rfc7644/3.5.2/patches-have-operations",
+    ];
+    let all = |length: &str| {
+        let headers = json!([
+            ["Authorization", "Bearer a-long-token"],
+            ["Content-Length", length],
+            ["Content-Type", "application/scim+json"]
+        ]);
+        json!([
+            entry("POST", "/scim/Users", headers.clone(), Value::Null),
+            entry("PUT", "/scim/Users/7", headers.clone(), Value::Null),
+            entry("PATCH", "/scim/Users/7", headers, Value::Null),
+        ])
+    };
+    for (length, json) in [("0", Verdict::Fail), ("300", Verdict::NotAdvertised)] {
+        let results = verdicts(all(length));
+        let of = |id: &str| results.iter().find(|result| result.id == id).expect(id).verdict;
+        assert_eq!(about_bodies.map(of), [Verdict::NotAdvertised; 4], "{length}");
+        assert_eq!(of("client/rfc7644/3.1/bodies-are-json"), json, "{length}");
+    }
+    let put = entry(
+        "PUT",
+        "/scim/Users/7",
+        json!([["Authorization", "Bearer a-long-token"]]),
+        json!({"title": "x"}),
+    );
+    let results = verdicts(json!([put]));
+    let result = |id: &str| results.iter().find(|result| result.id == id).expect(id).clone();
+    assert_eq!(result(about_bodies[2]).verdict, Verdict::Fail);
+    // Whose rule it is, is said; the id stays.
+    let rule = result("client/rfc7644/3.5.1/replacements-say-active");
+    assert_eq!(
+        (rule.verdict, rule.spec.document.as_str()),
+        (Verdict::Warn, "What provisioning must not break")
+    );
 }
 
 /// Whether there is Python 3. Where all is checked, it has to be there.

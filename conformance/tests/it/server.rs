@@ -89,13 +89,23 @@ async fn broken_discovery_does_not_stop_the_rest() {
 async fn a_server_that_filters_by_eq_alone_is_not_blamed_for_the_rest() {
     let mock = mock("hcp-terraform").await;
     let report = judged(&mock, "rfc", Manners::default()).await;
-    assert_eq!(told(&report), Vec::<String>::new());
-    let silent = report.cases.iter().filter(|case| {
-        case.because
-            .as_deref()
-            .is_some_and(|because| because.contains("by which the case finds what it made"))
-    });
-    assert!(silent.count() > 30);
+    // It says that it filters: what it refuses is one warning, and neither wrong nor unsaid forty times.
+    let of = |verdict: Verdict| report.cases.iter().filter(move |case| case.verdict == verdict);
+    let warned: Vec<_> = of(Verdict::Warn).map(|case| case.id.as_str()).collect();
+    assert_eq!(warned, ["rfc7644/3.4.2.2/all-operators-are-taken"]);
+    let because = of(Verdict::Warn).find_map(|case| case.because.as_deref()).unwrap_or_default();
+    assert!(
+        because.starts_with("filters are advertised, and these operators are refused: `ne`, `co`"),
+        "{because}"
+    );
+    assert!(because.contains("taken: `eq`"), "{because}");
+    assert_eq!(of(Verdict::Fail).chain(of(Verdict::Error)).count(), 0, "{:?}", told(&report));
+    let refused = |case: &&conformance::report::CaseResult| {
+        case.because.as_deref().is_some_and(|because| because.contains("the server refuses the filter"))
+    };
+    assert!(of(Verdict::Skipped).all(|case| refused(&case)), "{:?}", told(&report));
+    assert!(of(Verdict::Skipped).count() > 30);
+    assert_eq!(of(Verdict::NotAdvertised).filter(refused).count(), 0);
     assert!(report.summary.pass > 400, "{:?}", report.summary);
 }
 
@@ -156,6 +166,17 @@ async fn the_program_judges_and_says_why_it_cannot() {
     let (code, out, _) = conformance(&["explain", "rfc7644/3.6/is-gone"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("RFC 7644 §3.6") && out.contains("delete ada"), "{out}");
+    for (id, told) in [
+        ("probe/patch-inactive-entra", "PATCH with the operations [{\"op\":\"Replace\""),
+        ("client/rfc7644/3.1/bodies-are-json", "Holds when each"),
+    ] {
+        let (code, out, error) = conformance(&["explain", id]);
+        assert_eq!(code, Some(0), "{error}");
+        assert!(out.contains(id) && out.contains(told), "{out}");
+    }
+    let (code, _, error) = conformance(&["explain", "probe/patch-inactiv"]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("the nearest is `probe/patch-inactive`"), "{error}");
     let (code, _, error) = conformance(&["explain", "rfc7644/3.6/is-gne"]);
     assert_eq!(code, Some(2));
     assert!(error.contains("the nearest is `rfc7644/3.6/is-gone`"), "{error}");

@@ -85,17 +85,55 @@ fn bad_files_are_refused_with_everything_that_is_wrong() {
 }
 
 #[test]
-fn what_is_written_asks_for_reasons_and_keeps_those_it_had() {
-    let mut report = report(&[("a/1/x", Verdict::Fail), ("a/1/y", Verdict::Warn), ("b/1/z", Verdict::Pass)]);
-    let old = "[[known]]\nid = \"a/*\"\nreason = \"so it is\"\nlink = \"https://tracker.example/1\"\n";
-    let written = Baseline::of(&report);
-    check_refused(&written, &["`a/1/x` has no reason", "`a/1/y` has no reason"]);
-    assert!(!written.contains("b/1/z"), "{written}");
-    Baseline::parse(old).expect("a baseline").apply(&mut report, &Catalogue::Unknown);
-    let written = Baseline::of(&report);
-    let read = Baseline::parse(&written).expect("it has its reasons");
+fn what_is_written_asks_for_reasons() {
+    let report = report(&[("a/1/x", Verdict::Fail), ("a/1/y", Verdict::Warn), ("b/1/z", Verdict::Pass)]);
+    let (written, changes) = Baseline::default().renewed(&report, &Catalogue::Unknown, None);
+    assert_eq!((changes.kept, changes.added.len(), changes.without_reason), (0, 2, 2));
+    check_refused(&written.write(), &["`a/1/x` has no reason", "`a/1/y` has no reason"]);
+    assert!(!written.write().contains("b/1/z"), "{}", written.write());
+    let (written, changes) = Baseline::default().renewed(&report, &Catalogue::Unknown, Some("ticket 17"));
+    assert_eq!(changes.without_reason, 0);
+    assert_eq!(Baseline::parse(&written.write()), Ok(written));
+}
+
+/// The file had a pattern with a link, an entry that holds no longer and one that was not run.
+#[test]
+fn what_is_written_keeps_what_holds_and_drops_what_is_mended() {
+    let all = ids(&["a/1/x", "a/1/y", "b/1/z", "b/1/w", "c/1/v"]);
+    let old = "[[known]]\nid = \"a/*\"\nreason = \"so it is\"\nlink = \"https://tracker.example/1\"\n\
+        [[known]]\nid = \"b/1/z\"\nreason = \"mended since\"\n\
+        [[known]]\nid = \"c/1/v\"\nreason = \"not run\"\n";
+    let old = Baseline::parse(old).expect("a baseline");
+    let report = report(&[
+        ("a/1/x", Verdict::Fail),
+        ("a/1/y", Verdict::Pass),
+        ("b/1/z", Verdict::Pass),
+        ("b/1/w", Verdict::Fail),
+    ]);
+    let (written, changes) = old.renewed(&report, &all, Some("ticket 17"));
+    assert_eq!((changes.kept, &changes.added), (2, &vec!["b/1/w".to_owned()]));
+    assert_eq!(changes.dropped.len(), 1, "{changes:?}");
+    assert!(changes.dropped[0].starts_with("b/1/z: the case passes now"), "{changes:?}");
+    let text = written.write();
+    for kept in
+        ["id = \"a/*\"", "so it is", "https://tracker.example/1", "c/1/v", "not run", "b/1/w", "ticket 17"]
+    {
+        assert!(text.contains(kept), "{kept} is not in {text}");
+    }
+    assert!(!text.contains("b/1/z"), "{text}");
     let mut again = report.clone();
-    again.forget_known();
-    read.apply(&mut again, &Catalogue::Unknown);
-    assert_eq!(again, report, "{written}");
+    Baseline::parse(&text).expect("it has its reasons").apply(&mut again, &all);
+    assert_eq!(again.summary.exit(), Exit::Passed);
+}
+
+#[test]
+fn a_folder_that_fails_as_a_whole_is_one_pattern() {
+    let all = ["a/1/x", "a/1/y", "a/1/z", "a/2/u", "a/2/v", "a/2/w", "b/1/q"];
+    let run: Vec<_> =
+        all.iter().map(|id| (*id, if *id == "a/2/w" { Verdict::Pass } else { Verdict::Fail })).collect();
+    let (written, changes) = Baseline::default().renewed(&report(&run), &ids(&all), Some("r"));
+    assert_eq!(changes.added, ["a/1/*", "a/2/u", "a/2/v", "b/1/q"], "{}", written.write());
+    // Where not all there is was run, the rest of the folder may pass.
+    let (_, changes) = Baseline::default().renewed(&report(&run[..2]), &ids(&all), Some("r"));
+    assert_eq!(changes.added, ["a/1/x", "a/1/y"]);
 }

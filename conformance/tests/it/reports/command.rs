@@ -109,8 +109,17 @@ fn a_baseline_from_its_beginning_to_its_end() {
     let baseline = folder.path().join("known.toml").display().to_string();
 
     let output = conformance(&["merge", &failing, "--write-baseline", &baseline], &[]);
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(text(&output.stdout).contains("FAIL  rfc7644/3.5.2.1/add-keeps-other-values"));
+    for words in [
+        "0 kept, 1 added, 0 dropped",
+        "added    rfc7644/3.5.2.1/add-keeps-other-values",
+        "1 entry has no reason yet",
+        "--reason TEXT",
+    ] {
+        assert!(told.contains(words), "{words} is not in {told}");
+    }
 
     check_usage(&["merge", &failing, "--baseline", &baseline], "has no reason");
     let filled = std::fs::read_to_string(&baseline)
@@ -136,6 +145,18 @@ fn a_baseline_from_its_beginning_to_its_end() {
         "{told}"
     );
     assert!(told.ends_with("5 passed, 1 stale baseline entry\n"), "{told}");
+
+    // Written anew, it keeps what was written there.
+    let other = folder.path().join("other.toml").display().to_string();
+    std::fs::copy(&baseline, &other).expect("a copy");
+    let output = conformance(&["merge", &failing, "--write-baseline", &other], &[]);
+    assert!(text(&output.stderr).contains("1 kept, 0 added, 0 dropped"), "{}", text(&output.stderr));
+    assert!(std::fs::read_to_string(&other).expect("a baseline").contains("ticket 17"));
+    let output = conformance(&["merge", &mended, "--write-baseline", &other], &[]);
+    let told = text(&output.stderr);
+    assert!(told.contains("0 kept, 0 added, 1 dropped") && told.contains("the case passes now\n"), "{told}");
+    std::fs::write(&other, "not a baseline").expect("a file");
+    check_usage(&["merge", &failing, "--write-baseline", &other], "which is to be written anew");
 }
 
 #[test]
