@@ -3,6 +3,9 @@
 pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod lookup;
+mod needle;
+pub(crate) mod personal;
+mod redact;
 pub(crate) mod resource;
 pub(crate) mod test;
 
@@ -21,6 +24,15 @@ impl Trouble {
     pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into(), unsure: false }
     }
+}
+
+/// An answer in which the target repeats the connection's credentials where an id or a user name has to be.
+pub(crate) fn echoed() -> Trouble {
+    Trouble::new(
+        Reason::Rejected,
+        "the target repeats the connection's credentials in the id or the user name of this account, so it can be neither \
+         addressed nor stored: tell the target's operator, and renew the credentials",
+    )
 }
 
 /// Why an operation ended early.

@@ -12,8 +12,9 @@ use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::Leave;
 use crate::report::Reason;
-use crate::state::{Change, DisableKind, Intent, Link, Mark, Posted};
+use crate::state::{Change, DisableKind, Intent, Link, Mark, Posted, Record};
 use crate::target::lookup::{Lookup, Read};
+use crate::target::personal::{Personal, about};
 use crate::target::{Halt, Trouble};
 
 /// What a subject has to be asked about at the target.
@@ -174,6 +175,20 @@ fn need(subject: &Subject, full: bool) -> Need {
 }
 
 async fn ask(context: &Context, subject: &Subject, full: bool) -> Found {
+    let wanted = match &subject.standing {
+        Standing::Owned(owned) => owned.wanted.as_ref().ok(),
+        Standing::Left(_) => None,
+    };
+    about(personal(wanted, &subject.record), ask_target(context, subject, full)).await
+}
+
+/// The values of a user that a target may repeat: what is wanted, and what its account carries.
+pub(super) fn personal(wanted: Option<&Desired>, record: &Record) -> Personal {
+    let carried = record.link.iter().flat_map(|link| &link.carries);
+    Personal::new(wanted.into_iter().flat_map(Desired::iter).chain(carried))
+}
+
+async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
     match (need(subject, full), &subject.record.link) {
         (Need::Nothing, _) => Found::Nothing,
         (Need::Resolve(posted), _) => {

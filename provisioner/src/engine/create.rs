@@ -31,25 +31,13 @@ impl Work<'_> {
         loop {
             let mut accepted = false;
             let (trouble, answer) = match client.send_once(request).await? {
-                Ok(answer) if answer.status.is_success() => {
-                    let account = answer
-                        .object()
-                        .and_then(|object| Account::new(object, None))
-                        .map(|account| account.id);
-                    let located =
-                        || answer.location.as_deref()?.trim_end_matches('/').rsplit('/').next()?.parse().ok();
-                    if let Some(account) = account.or_else(located) {
-                        return Ok(self.created(owned, account));
+                Ok(answer) if answer.status.is_success() => match answer.new_account() {
+                    Ok(account) => return Ok(self.created(owned, account)),
+                    Err(trouble) => {
+                        accepted = true;
+                        (trouble, Some(answer))
                     }
-                    accepted = true;
-                    (
-                        Trouble {
-                            unsure: true,
-                            ..Trouble::new(Reason::Rejected, "the reply to POST names no id")
-                        },
-                        Some(answer),
-                    )
-                }
+                },
                 Ok(answer) if answer.status == StatusCode::CONFLICT => {
                     return match client.look_up(&name).await {
                         Ok(Lookup::None) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::context::Context;
+use super::correlate::personal;
 use super::parts::{Part, names, verdict};
 use super::remove;
 use super::scope::Owned;
@@ -18,6 +19,7 @@ use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
 use crate::source::fingerprint;
 use crate::state::{Change, Intent, Mark, Record, Situation, differences, kept};
 use crate::target::lookup::Lookup;
+use crate::target::personal::about;
 use crate::target::{Halt, Trouble};
 
 /// How often a user may turn out to be in another situation than the one decided about.
@@ -53,6 +55,14 @@ pub(crate) struct Work<'a> {
 
 /// Runs `task`; `last` says that a taken user name is final.
 pub(crate) async fn run(context: &Context, task: Task, last: bool) -> Result<Ran, Halt> {
+    let wanted = match &task.step {
+        Step::Owned(owned) => Some(&owned.wanted),
+        Step::Fail(_) | Step::Left { .. } => None,
+    };
+    about(personal(wanted, &task.record), run_alone(context, task, last)).await
+}
+
+async fn run_alone(context: &Context, task: Task, last: bool) -> Result<Ran, Halt> {
     let account = task.record.link.as_ref().map(|link| link.account.clone());
     let before = task.record.clone();
     let mut work = Work { context, task, unsure: false, account, before };

@@ -6,7 +6,9 @@ use reqwest::StatusCode;
 use scim::path::get_ci;
 use serde_json::{Map, Value};
 
-use super::Trouble;
+use super::redact::is_redacted;
+use super::{Trouble, echoed};
+use crate::ids::TargetId;
 use crate::report::Reason;
 
 /// Characters of a target's own words that are passed on.
@@ -24,6 +26,8 @@ pub(crate) struct Answer {
     pub(crate) challenges: Vec<String>,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Body,
+    /// Whether the target repeated the connection's credentials somewhere; they are cleared.
+    pub(crate) echoes: bool,
 }
 
 /// An answer's body.
@@ -40,6 +44,25 @@ impl Answer {
         match &self.body {
             Body::Json(Value::Object(object)) => Some(object),
             Body::Json(_) | Body::Empty | Body::Other => None,
+        }
+    }
+
+    /// The id of the account that a POST made: from the body, or from the end of `Location`.
+    ///
+    /// # Errors
+    /// The target names no id, or one with a credential in it. The account may be there all the same.
+    pub(crate) fn new_account(&self) -> Result<TargetId, Trouble> {
+        let in_body = || get_ci(self.object()?, "id")?.as_str();
+        let located = || self.location.as_deref()?.trim_end_matches('/').rsplit('/').next();
+        let id = in_body().and_then(|id| id.parse::<TargetId>().ok());
+        let id = id.or_else(|| located()?.parse().ok());
+        match id {
+            Some(id) if is_redacted(id.as_str()) => Err(Trouble { unsure: true, ..echoed() }),
+            Some(id) => Ok(id),
+            None => Err(Trouble {
+                unsure: true,
+                ..Trouble::new(Reason::Rejected, "the reply to POST names no id")
+            }),
         }
     }
 
@@ -147,6 +170,7 @@ mod tests {
             challenges: Vec::new(),
             content_type: None,
             body,
+            echoes: false,
         }
     }
 

@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -16,7 +14,8 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::answer::{Answer, Body};
-use super::{Halt, Trouble};
+use super::redact::Redactor;
+use super::{Halt, Trouble, personal};
 use crate::clock::Clock;
 use crate::config::{Config, Credentials};
 use crate::engine::Interrupt;
@@ -32,7 +31,6 @@ const BACKOFF_CAP: Duration = Duration::from_secs(30);
 /// The largest body that is read.
 const BODY_LIMIT: usize = 32 << 20;
 const SCIM_JSON: &str = "application/scim+json";
-const REDACTED: &str = "[redacted]";
 
 /// One request, relative to the SCIM URL.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +57,7 @@ pub(crate) struct Client {
     transport: Transport,
     url: ScimUrl,
     credentials: Credentials,
+    redactor: Redactor,
     timeout: Duration,
     max_attempts: u32,
     retry_after_cap: Duration,
@@ -84,6 +83,7 @@ impl Client {
             transport,
             url: config.authentication.scim_url.clone(),
             credentials: config.authentication.credentials.clone(),
+            redactor: Redactor::new(&config.authentication.credentials),
             timeout: config.options.request_timeout,
             max_attempts: config.options.max_attempts.get(),
             retry_after_cap: config.options.retry_after_cap,
@@ -177,8 +177,17 @@ impl Client {
         Ok(sent)
     }
 
-    /// One request and its answer, whatever that is.
+    /// One request and its answer, whatever that is. Nothing of a target gets past here that holds a credential, or repeats
+    /// a value of the user that the request is about in an error.
     async fn exchange(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
+        let mut answer =
+            self.exchange_uncleared(request).await.map_err(|error| self.redactor.clear_error(error))?;
+        self.redactor.clear(&mut answer);
+        personal::clear(&mut answer);
+        Ok(answer)
+    }
+
+    async fn exchange_uncleared(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
         let mut url = self.url.resource(request.segments);
         if !request.query.is_empty() {
             // Spaces as %20: not every server reads `+` as one.
@@ -208,7 +217,7 @@ impl Client {
             None => builder,
         };
         let response = builder.send().await.map_err(|error| NetworkError::from(&error))?;
-        self.receive(response).await
+        receive(response).await
     }
 
     /// Waits before try number `attempt + 1`, and makes everybody wait where the target asked for it.
@@ -286,64 +295,38 @@ impl Client {
         }
         Ok(answer)
     }
+}
 
-    /// `text` without the credentials, should a target have echoed them.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        match &self.credentials {
-            Credentials::Basic { user, password } => {
-                let header = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
-                text.replace(&header, REDACTED).replace(password.expose_secret(), REDACTED)
-            }
-            Credentials::Bearer { token } => text.replace(token.expose_secret(), REDACTED),
+async fn receive(mut response: reqwest::Response) -> Result<Answer, NetworkError> {
+    let text = |headers: &HeaderMap, name| {
+        headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    };
+    let mut answer = Answer {
+        status: response.status(),
+        etag: text(response.headers(), header::ETAG),
+        location: text(response.headers(), header::LOCATION),
+        retry_after: text(response.headers(), header::RETRY_AFTER),
+        challenges: response
+            .headers()
+            .get_all(header::WWW_AUTHENTICATE)
+            .iter()
+            .filter_map(|value| value.to_str().ok().map(str::to_owned))
+            .collect(),
+        content_type: text(response.headers(), header::CONTENT_TYPE),
+        body: Body::Empty,
+        echoes: false,
+    };
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| NetworkError::from(&error))? {
+        if bytes.len() + chunk.len() > BODY_LIMIT {
+            return Err(NetworkError::Broken(format!("the answer is larger than {} MiB", BODY_LIMIT >> 20)));
         }
+        bytes.extend_from_slice(&chunk);
     }
-
-    fn redact_in(&self, value: &mut Value) {
-        match value {
-            Value::String(text) => *text = self.redact(text),
-            Value::Array(values) => values.iter_mut().for_each(|value| self.redact_in(value)),
-            Value::Object(members) => members.values_mut().for_each(|value| self.redact_in(value)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
+    if !bytes.is_empty() {
+        answer.body = serde_json::from_slice(&bytes).map_or(Body::Other, Body::Json);
     }
-
-    async fn receive(&self, mut response: reqwest::Response) -> Result<Answer, NetworkError> {
-        let text = |headers: &HeaderMap, name| {
-            headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-        };
-        let mut answer = Answer {
-            status: response.status(),
-            etag: text(response.headers(), header::ETAG),
-            location: text(response.headers(), header::LOCATION),
-            retry_after: text(response.headers(), header::RETRY_AFTER),
-            challenges: response
-                .headers()
-                .get_all(header::WWW_AUTHENTICATE)
-                .iter()
-                .filter_map(|value| value.to_str().ok().map(str::to_owned))
-                .collect(),
-            content_type: text(response.headers(), header::CONTENT_TYPE),
-            body: Body::Empty,
-        };
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| NetworkError::from(&error))? {
-            if bytes.len() + chunk.len() > BODY_LIMIT {
-                return Err(NetworkError::Broken(format!(
-                    "the answer is larger than {} MiB",
-                    BODY_LIMIT >> 20
-                )));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        if !bytes.is_empty() {
-            answer.body = serde_json::from_slice(&bytes).map_or(Body::Other, Body::Json);
-        }
-        if let (false, Body::Json(value)) = (answer.status.is_success(), &mut answer.body) {
-            // Decoded, and before anything is cut off or passed on.
-            self.redact_in(value);
-        }
-        Ok(answer)
-    }
+    Ok(answer)
 }
 
 pub(crate) fn unreachable_target(error: &NetworkError) -> Trouble {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::client::{Client, Request};
 use super::resource::Account;
-use super::{Halt, Trouble};
+use super::{Halt, Trouble, echoed};
 use crate::ids::{TargetId, UserName};
 use crate::report::Reason;
 
@@ -66,7 +66,7 @@ impl Client {
         }
         let listed = listed(&answer)?;
         if listed.accounts.iter().any(|account| account.user_name().as_ref() != Some(name)) {
-            return Err(not_honoured("another user").into());
+            return Err(if answer.echoes { echoed() } else { not_honoured("another user") }.into());
         }
         Ok(listed)
     }
@@ -121,6 +121,7 @@ impl Client {
         let account = answer.object().and_then(|object| Account::new(object, answer.etag.as_deref()));
         match account {
             Some(account) if account.id == *id => Ok(Read::Found(Box::new(account))),
+            Some(_) | None if answer.echoes => Err(echoed().into()),
             Some(_) | None => {
                 let detail = "reading the account was not answered with that account";
                 Err(Trouble::new(Reason::Rejected, detail).into())
@@ -150,7 +151,9 @@ fn listed(answer: &Answer) -> Result<Listed, Halt> {
     let mut accounts = BTreeMap::new();
     for resource in resources {
         let account = resource.as_object().and_then(|resource| Account::new(resource, None));
-        let Some(account) = account else { return Err(not_honoured("an entry without an id").into()) };
+        let Some(account) = account else {
+            return Err(if answer.echoes { echoed() } else { not_honoured("an entry without an id") }.into());
+        };
         accounts.insert(account.id.clone(), account);
     }
     let count = accounts.len().max(usize::try_from(total.unwrap_or(0)).unwrap_or(usize::MAX).min(2));

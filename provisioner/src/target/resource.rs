@@ -3,6 +3,7 @@
 use scim::path::{get_ci, get_ci_mut, key_ci};
 use serde_json::{Map, Value, json};
 
+use super::redact::is_redacted;
 use crate::ids::{TargetId, UserName};
 use crate::mapping::TargetPath;
 use crate::state::{Carried, kept};
@@ -17,9 +18,9 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// The account in `resource`; `None` where that is not one.
+    /// The account in `resource`; `None` where that is not one, or its id held a credential.
     pub(crate) fn new(resource: &Map<String, Value>, etag: Option<&str>) -> Option<Self> {
-        let id = get_ci(resource, "id")?.as_str()?.parse().ok()?;
+        let id = get_ci(resource, "id")?.as_str().filter(|id| !is_redacted(id))?.parse().ok()?;
         let in_meta =
             || get_ci(resource, "meta")?.as_object().and_then(|meta| get_ci(meta, "version"))?.as_str();
         let version = etag

@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod console;
 mod crash;
+mod echo;
 mod engine;
 mod mapping;
 mod policy;

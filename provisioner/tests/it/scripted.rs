@@ -41,6 +41,23 @@ impl Answer {
 
 /// Starts a target that passes the connection test and leaves the rest to `script`; its SCIM URL.
 pub(crate) async fn target(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> String {
+    raw_target(move |asked| {
+        let Answer(status, headers, body) = match asked.path.as_str() {
+            "/scim/ServiceProviderConfig" => Answer::error(404, "no discovery here"),
+            "/scim/Users?count=1" => Answer::list(&[]),
+            _ => script(asked),
+        };
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status} Answer\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .into_bytes()
+    })
+    .await
+}
+
+/// Starts a target that answers each request with the bytes that `script` gives, and closes; its SCIM URL.
+pub(crate) async fn raw_target(script: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let script = Arc::new(script);
@@ -53,7 +70,7 @@ pub(crate) async fn target(script: impl Fn(&Asked) -> Answer + Send + Sync + 'st
     format!("http://{address}/scim")
 }
 
-async fn serve(mut socket: TcpStream, script: &(impl Fn(&Asked) -> Answer + Send + Sync)) -> Option<()> {
+async fn serve(mut socket: TcpStream, script: &(impl Fn(&Asked) -> Vec<u8> + Send + Sync)) -> Option<()> {
     let mut bytes = Vec::new();
     let (head, length) = loop {
         let mut buffer = [0; 4096];
@@ -76,15 +93,6 @@ async fn serve(mut socket: TcpStream, script: &(impl Fn(&Asked) -> Answer + Send
     let body = serde_json::from_slice(&bytes[head.len() + 4..]).unwrap_or(Value::Null);
     let mut words = head.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let asked = Asked { method, path, head: head.clone(), body };
-    let Answer(status, headers, body) = match asked.path.as_str() {
-        "/scim/ServiceProviderConfig" => Answer::error(404, "no discovery here"),
-        "/scim/Users?count=1" => Answer::list(&[]),
-        _ => script(&asked),
-    };
-    let reply = format!(
-        "HTTP/1.1 {status} Answer\r\n{headers}connection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    socket.write_all(reply.as_bytes()).await.ok()
+    let reply = script(&Asked { method, path, head: head.clone(), body });
+    socket.write_all(&reply).await.ok()
 }

@@ -1,0 +1,260 @@
+//! Finding a text in the spellings in which a target may repeat it: as it is, percent-encoded, escaped for JSON or HTML.
+
+use std::ops::Range;
+
+/// Texts of at least this many characters are found inside other words, and whatever their case.
+const UNMISTAKABLE: usize = 8;
+
+/// A text to look for.
+pub(super) struct Needle {
+    chars: Vec<char>,
+    /// Whether it counts only where no letter or digit touches it.
+    whole_word: bool,
+    ignore_case: bool,
+}
+
+impl Needle {
+    /// A secret: a short one counts as a whole word only, because it is a part of many others by chance.
+    pub(super) fn secret(text: &str) -> Self {
+        let short = text.chars().count() < UNMISTAKABLE;
+        Self { chars: text.chars().collect(), whole_word: short, ignore_case: !short }
+    }
+
+    /// The value of an attribute; `None` where it is too short to say anything.
+    pub(super) fn value(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let length = text.chars().count();
+        if length == 0 || (length == 1 && text.is_ascii()) {
+            return None;
+        }
+        // A plain word may be a part of another; an address, a number or a name in several parts hardly is.
+        let plain_word = text.chars().all(char::is_alphabetic) && text.is_ascii();
+        let whole_word = plain_word || (text.is_ascii() && length < 6);
+        Some(Self { chars: text.chars().collect(), whole_word, ignore_case: length >= 4 })
+    }
+
+    /// The characters that it has.
+    pub(super) fn len(&self) -> usize {
+        self.chars.len()
+    }
+
+    /// The byte behind the text, where `haystack` has it at byte `at`.
+    pub(super) fn end_at(&self, haystack: &str, at: usize) -> Option<usize> {
+        let (first, rest) = self.chars.split_first()?;
+        let mut ends = Vec::new();
+        self.step(haystack, at, *first, &mut ends);
+        for wanted in rest {
+            if ends.is_empty() {
+                return None;
+            }
+            let mut next = Vec::new();
+            for end in ends {
+                self.step(haystack, end, *wanted, &mut next);
+            }
+            next.sort_unstable();
+            next.dedup();
+            ends = next;
+        }
+        let fits = |end: &usize| !self.whole_word || stands_alone(haystack, &(at..*end));
+        ends.into_iter().filter(fits).max()
+    }
+
+    /// Adds to `ends` where `wanted` may end that begins at byte `at`.
+    fn step(&self, haystack: &str, at: usize, wanted: char, ends: &mut Vec<usize>) {
+        let Some(rest) = haystack.get(at..) else { return };
+        let Some(letter) = rest.chars().next() else { return };
+        let same = |found: char| {
+            found == wanted || (self.ignore_case && found.to_lowercase().eq(wanted.to_lowercase()))
+        };
+        if same(letter) {
+            ends.push(at + letter.len_utf8());
+        }
+        let escaped = match letter {
+            '%' => percent(rest),
+            '\\' => backslash(rest),
+            '&' => entity(rest),
+            '+' => Some((' ', 1)),
+            _ => None,
+        };
+        if let Some((found, length)) = escaped
+            && same(found)
+        {
+            ends.push(at + length);
+        }
+    }
+}
+
+/// Replaces what `needles` find in `text`, the longest first, by what stands beside them; `None` where nothing is found.
+pub(super) fn replace(text: &str, needles: &[(Needle, String)]) -> Option<String> {
+    let mut out = String::new();
+    let mut kept = 0;
+    let mut at = 0;
+    while let Some(letter) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        let found = needles
+            .iter()
+            .filter_map(|(needle, label)| Some((needle.end_at(text, at)?, label)))
+            .max_by_key(|(end, _)| *end);
+        match found {
+            Some((end, label)) if end > at => {
+                out.push_str(text.get(kept..at).unwrap_or_default());
+                out.push_str(label);
+                (at, kept) = (end, end);
+            }
+            _ => at += letter.len_utf8(),
+        }
+    }
+    if kept == 0 {
+        return None;
+    }
+    out.push_str(text.get(kept..).unwrap_or_default());
+    Some(out)
+}
+
+/// Whether neither a letter nor a digit touches `range`; an escape does not count as one.
+fn stands_alone(text: &str, range: &Range<usize>) -> bool {
+    let before = text.get(..range.start).unwrap_or_default();
+    let after = text.get(range.end..).unwrap_or_default();
+    let is_escape = |tail: &[u8]| match tail {
+        [.., b'%', one, two] => one.is_ascii_hexdigit() && two.is_ascii_hexdigit(),
+        _ => false,
+    };
+    let is_short_escape = |tail: &[u8]| matches!(tail, [.., b'\\', b'n' | b'r' | b't' | b'b' | b'f']);
+    let escaped = is_escape(before.as_bytes()) || is_short_escape(before.as_bytes());
+    (escaped || !before.chars().next_back().is_some_and(char::is_alphanumeric))
+        && !after.chars().next().is_some_and(char::is_alphanumeric)
+}
+
+/// A percent-encoded character (RFC 3986 §2.1), encoded any number of times, and its length.
+fn percent(text: &str) -> Option<(char, usize)> {
+    let mut bytes = [0; 4];
+    let mut length = 0;
+    for count in 0..bytes.len() {
+        let mut rest = text.get(length..)?.strip_prefix('%')?;
+        length += 1;
+        while let Some(again) = rest.strip_prefix("25").filter(|again| is_hex_pair(again)) {
+            length += 2;
+            rest = again;
+        }
+        *bytes.get_mut(count)? =
+            u8::from_str_radix(rest.get(..2).filter(|pair| is_hex_pair(pair))?, 16).ok()?;
+        length += 2;
+        if let Some(letter) =
+            std::str::from_utf8(bytes.get(..=count)?).ok().and_then(|text| text.chars().next())
+        {
+            return Some((letter, length));
+        }
+    }
+    None
+}
+
+fn is_hex_pair(text: &str) -> bool {
+    text.as_bytes().get(..2).is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// A character escaped as in a JSON string (RFC 8259 §7), any number of times, and its length.
+fn backslash(text: &str) -> Option<(char, usize)> {
+    let rest = text.trim_start_matches('\\');
+    let slashes = text.len() - rest.len();
+    let letter = match rest.chars().next() {
+        Some('"') => '"',
+        Some('/') => '/',
+        Some('\'') => '\'',
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some('u') => {
+            let unit = |at: usize| u16::from_str_radix(rest.get(at..at + 4)?, 16).ok();
+            let first = unit(1)?;
+            if let Some(letter) = char::from_u32(u32::from(first)) {
+                return Some((letter, slashes + 5));
+            }
+            let second = rest.get(5..)?;
+            let low = second.trim_start_matches('\\').strip_prefix('u')?;
+            let low = u16::from_str_radix(low.get(..4)?, 16).ok()?;
+            let letter = char::decode_utf16([first, low]).next()?.ok()?;
+            let between = second.len() - second.trim_start_matches('\\').len();
+            return Some((letter, slashes + 5 + between + 5));
+        }
+        // A backslash itself: two of them stand for one.
+        _ => return (slashes >= 2).then_some(('\\', 2)),
+    };
+    Some((letter, slashes + 1))
+}
+
+/// A character written as an HTML entity, and its length.
+fn entity(text: &str) -> Option<(char, usize)> {
+    let end = text.get(..10.min(text.len())).unwrap_or(text).find(';')?;
+    let letter = match text.get(1..end)? {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        "nbsp" => ' ',
+        other => {
+            let digits = other.strip_prefix('#')?;
+            let code = match digits.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => digits.parse().ok()?,
+            };
+            char::from_u32(code)?
+        }
+    };
+    Some((letter, end + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(secret: &str, text: &str, expected: &str) {
+        let needles = [(Needle::secret(secret), "#".to_owned())];
+        assert_eq!(replace(text, &needles).as_deref().unwrap_or(text), expected, "{secret} in {text}");
+    }
+
+    #[test]
+    fn a_secret_is_found_in_every_spelling() {
+        let secret = "pä/\"ss+w 😀d";
+        for spelling in [
+            "pä/\"ss+w 😀d",
+            "p%C3%A4%2F%22ss%2Bw%20%F0%9F%98%80d",
+            "p%c3%a4/%22ss%2bw+%f0%9f%98%80d",
+            "p%25C3%25A4%252F%2522ss%252Bw%2520%25F0%259F%2598%2580d",
+            r#"p\u00e4\/\"ss\u002Bw \ud83d\ude00d"#,
+            r#"p\\u00E4\\\/\\\"ss+w\u0020\\uD83D\\uDE00d"#,
+            "p&#228;/&quot;ss&#x2b;w&#32;&#x1F600;d",
+            "PÄ/\"SS+W 😀D",
+        ] {
+            check(secret, &format!("a{spelling}b, {spelling}"), "a#b, #");
+        }
+        check(r"back\slash!", r"back\slash! back\\slash! back%5Cslash!", "# # #");
+        check(secret, "pä/\"ss+w 😀", "pä/\"ss+w 😀");
+        check("aaaaaaab", "aaaaaaaaaaab", "aaaa#");
+        check("12345678", "%3%%%2512345678%", "%3%%%25#%");
+    }
+
+    #[test]
+    fn a_short_secret_is_no_part_of_a_word() {
+        check(
+            "s3cret",
+            "s3cret, x-s3cret-y, /s3cret, %20s3cret%2F, \\ns3cret",
+            "#, x-#-y, /#, %20#%2F, \\n#",
+        );
+        check("s3cret", "as3cret s3cretly S3cret", "as3cret s3cretly S3cret");
+        check("pass", "the password does not pass", "the password does not #");
+    }
+
+    #[test]
+    fn values_are_told_from_words_that_contain_them() {
+        let needles: Vec<_> =
+            [("Ann", "given"), ("ann@example.org", "email"), ("+1 555", "phone"), ("李", "family")]
+                .into_iter()
+                .map(|(value, label)| (Needle::value(value).unwrap(), label.to_owned()))
+                .collect();
+        let told = replace("Ann (ANN@EXAMPLE.ORG, %2B1%20555-0) cannot; 李明: Ann", &needles).unwrap();
+        assert_eq!(told, "given (email, phone-0) cannot; family明: given");
+        assert!(Needle::value(" ").is_none() && Needle::value("x").is_none());
+        assert_eq!(replace("nobody is here", &needles), None);
+    }
+}

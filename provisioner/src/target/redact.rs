@@ -1,0 +1,120 @@
+//! What comes from a target, cleared of the connection's credentials before anything else sees it.
+//!
+//! A target may repeat them anywhere: in headers, in ids, in the words of an error. A text that held them has
+//! [`REDACTED`] in their place. An id that did cannot be addressed any longer, and a version that did is dropped.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+
+use super::answer::{Answer, Body};
+use super::needle::{Needle, replace};
+use crate::config::Credentials;
+use crate::transport::NetworkError;
+
+/// Stands in the place of a credential.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// Knows the credentials in the forms in which they may come back.
+pub(crate) struct Redactor {
+    needles: Vec<(Needle, String)>,
+    /// Whether a number may be a credential.
+    numbers: bool,
+}
+
+impl Redactor {
+    pub(crate) fn new(credentials: &Credentials) -> Self {
+        let secrets = match credentials {
+            Credentials::Basic { user, password } => {
+                let password = password.expose_secret();
+                vec![format!("{user}:{password}"), password.to_owned()]
+            }
+            Credentials::Bearer { token } => vec![token.expose_secret().to_owned()],
+        };
+        let numeric = |secret: &String| {
+            secret.bytes().any(|byte| byte.is_ascii_digit()) && secret.parse::<f64>().is_ok()
+        };
+        let numbers = secrets.iter().any(numeric);
+        let encoded: Vec<String> = secrets
+            .iter()
+            .flat_map(|secret| [STANDARD_NO_PAD.encode(secret), URL_SAFE_NO_PAD.encode(secret)])
+            .collect();
+        let needles = secrets
+            .iter()
+            .chain(&encoded)
+            .filter(|form| !form.is_empty())
+            .map(|form| (Needle::secret(form), REDACTED.to_owned()))
+            .collect();
+        Self { needles, numbers }
+    }
+
+    /// Clears an answer: every header that is kept, every key and value of its body.
+    pub(crate) fn clear(&self, answer: &mut Answer) {
+        let Answer { status: _, etag, location, retry_after, challenges, content_type, body, echoes } =
+            answer;
+        if etag.as_deref().is_some_and(|etag| self.cleared(etag).is_some()) {
+            *etag = None;
+            *echoes = true;
+        }
+        let texts = [location, retry_after, content_type].into_iter().filter_map(Option::as_mut);
+        for text in texts.chain(challenges) {
+            *echoes |= self.clear_text(text);
+        }
+        if let Body::Json(value) = body {
+            *echoes |= self.clear_value(value);
+        }
+    }
+
+    /// Clears what went wrong below HTTP: the library's words may quote what the target sent.
+    pub(crate) fn clear_error(&self, mut error: NetworkError) -> NetworkError {
+        match &mut error {
+            NetworkError::NameResolution(text) | NetworkError::Tls(text) | NetworkError::Broken(text) => {
+                self.clear_text(text);
+            }
+            NetworkError::Refused | NetworkError::TimedOut => {}
+        }
+        error
+    }
+
+    fn cleared(&self, text: &str) -> Option<String> {
+        replace(text, &self.needles)
+    }
+
+    /// Whether there was something to clear.
+    fn clear_text(&self, text: &mut String) -> bool {
+        self.cleared(text).map(|cleared| *text = cleared).is_some()
+    }
+
+    fn clear_value(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) => self.clear_text(text),
+            Value::Array(values) => values.iter_mut().fold(false, |any, value| self.clear_value(value) | any),
+            Value::Object(members) => {
+                let mut any = members.values_mut().fold(false, |any, value| self.clear_value(value) | any);
+                if members.keys().any(|key| self.cleared(key).is_some()) {
+                    any = true;
+                    *members = std::mem::take(members)
+                        .into_iter()
+                        .map(|(key, value)| (self.cleared(&key).unwrap_or(key), value))
+                        .collect();
+                }
+                any
+            }
+            Value::Number(number) if self.numbers => {
+                let found = self.cleared(&number.to_string());
+                let any = found.is_some();
+                if let Some(text) = found {
+                    *value = Value::String(text);
+                }
+                any
+            }
+            Value::Number(_) | Value::Null | Value::Bool(_) => false,
+        }
+    }
+}
+
+/// Whether `id` held a credential: it names no account any longer.
+pub(crate) fn is_redacted(id: &str) -> bool {
+    id.contains(REDACTED)
+}
