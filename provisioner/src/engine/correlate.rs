@@ -179,7 +179,7 @@ async fn ask(context: &Context, subject: &Subject, full: bool) -> Found {
         Standing::Owned(owned) => owned.wanted.as_ref().ok(),
         Standing::Left(_) => None,
     };
-    about(personal(wanted, &subject.record), ask_target(context, subject, full)).await
+    about(personal(wanted, &subject.record), Box::pin(ask_target(context, subject, full))).await
 }
 
 /// The values of a user that a target may repeat: what is wanted, and what its account carries.

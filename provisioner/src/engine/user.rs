@@ -59,7 +59,7 @@ pub(crate) async fn run(context: &Context, task: Task, last: bool) -> Result<Ran
         Step::Owned(owned) => Some(&owned.wanted),
         Step::Fail(_) | Step::Left { .. } => None,
     };
-    about(personal(wanted, &task.record), run_alone(context, task, last)).await
+    about(personal(wanted, &task.record), Box::pin(run_alone(context, task, last))).await
 }
 
 async fn run_alone(context: &Context, task: Task, last: bool) -> Result<Ran, Halt> {
