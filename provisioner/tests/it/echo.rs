@@ -1,5 +1,6 @@
 //! A target that repeats what it was sent, credentials and personal data, in every place that an answer has.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -153,18 +154,21 @@ fn reply(place: Place, echo: &str, asked: &Asked) -> Vec<u8> {
     if let Some((name, value)) = header {
         if name == "content-type" {
             reply.headers.clear();
-            reply.body = "no JSON".to_owned();
+            reply = Reply { body: "no JSON".to_owned(), ..reply };
         }
         reply.headers.push((name.to_owned(), value));
     }
     if place == Place::ReasonPhrase {
-        reply.reason = echo.to_owned();
+        reply = Reply { reason: echo.to_owned(), ..reply };
     }
     let first_line = match place {
         Place::StatusLine if !is_test => format!("HTTP/1.1 {echo}"),
         _ => format!("HTTP/1.1 {} {}", reply.status, reply.reason),
     };
-    let headers: String = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let mut headers = String::new();
+    for (name, value) in &reply.headers {
+        write!(headers, "{name}: {value}\r\n").unwrap();
+    }
     let head = format!("{first_line}\r\n{headers}connection: close\r\n");
     let whole = || format!("{head}content-length: {}\r\n\r\n{}", reply.body.len(), reply.body);
     let chunked = |body: &str| format!("{head}transfer-encoding: chunked\r\n\r\n{body}");
@@ -174,7 +178,8 @@ fn reply(place: Place, echo: &str, asked: &Asked) -> Vec<u8> {
             // The secret is cut in two: no chunk holds it.
             let body = error(400, echo, "invalidValue").body;
             let middle = body.find(&json!(echo).to_string()[1..4]).unwrap() + 4;
-            let (one, two) = body.split_at((middle..).find(|at| body.is_char_boundary(*at)).unwrap());
+            let (one, two) =
+                body.split_at((middle..body.len()).find(|at| body.is_char_boundary(*at)).unwrap());
             chunked(&format!("{:x}\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n", one.len(), two.len()))
         }
         Place::ChunkExtension => {
@@ -196,7 +201,7 @@ fn spellings(secret: &str) -> Vec<String> {
         percent.replace('%', "%25"),
         percent,
         json[1..json.len() - 1].to_owned(),
-        secret.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect(),
+        secret.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect::<Vec<_>>().concat(),
     ]
 }
 
