@@ -5,13 +5,14 @@
 
 mod serve;
 mod settings;
+mod start;
 mod transfer;
 mod waiting;
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
@@ -29,6 +30,8 @@ use crate::store::{Ref, Store};
 use crate::types::Role;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
+use start::Start;
+pub(crate) use start::{Data, FillError, MadeUp};
 pub(crate) use transfer::no_type;
 pub use transfer::{Load, LoadError, LoadProblem};
 
@@ -82,6 +85,8 @@ struct Inner {
     journal: Journal,
     faults: Mutex<Faults>,
     gates: Mutex<Gates>,
+    /// What a reset returns to, once the application has begun.
+    start: OnceLock<Start>,
     /// Whether there is any fault, so that requests need not ask.
     faulty: AtomicBool,
     /// Whether there is any hold.
@@ -101,6 +106,7 @@ impl Application {
             journal,
             faults: Mutex::default(),
             gates: Mutex::default(),
+            start: OnceLock::new(),
             faulty: AtomicBool::new(false),
             gated: AtomicBool::new(false),
         }))
@@ -199,14 +205,24 @@ impl Application {
     }
 
     /// Adds a user as a POST would, with all its checks.
+    #[cfg(test)]
     pub(crate) fn add(&self, kind_at: u16, body: &[u8]) -> Result<(), Problem> {
-        let settings = self.settings();
+        self.add_to(&self.settings(), &mut lock(&self.0.store), kind_at, body)
+    }
+
+    /// Adds a user to a store as a POST would, with all its checks.
+    fn add_to(
+        &self,
+        settings: &Settings,
+        store: &mut Store,
+        kind_at: u16,
+        body: &[u8],
+    ) -> Result<(), Problem> {
         let kind = settings.types.get(kind_at);
-        let mut content = resource::take(&settings, kind, body)?.content;
+        let mut content = resource::take(settings, kind, body)?.content;
         if kind.role == Role::User && content.active.is_none() {
             content.add_flag("active", true);
         }
-        let mut store = lock(&self.0.store);
         if let Some(path) = store.taken(kind_at, &content.keys, None) {
             let path = path.to_owned();
             let value = content.keys.iter().find_map(|key| {
@@ -336,18 +352,6 @@ impl Application {
         gates.add(nth, phase)
     }
 
-    /// Forgets everything: resources, journal, counters, faults, tokens and rate limits; the clock runs on time
-    /// again. Ids start over from the seed.
-    pub fn reset(&self) {
-        self.reset_data();
-        self.clear_journal();
-        self.reset_counters();
-        self.clear_faults();
-        self.0.clock.reset();
-        self.reset_tokens();
-        self.reset_limits();
-    }
-
     /// Forgets the tokens that were issued, and what was revoked or expired before its time.
     pub fn reset_tokens(&self) {
         self.settings().gatekeeper.reset();
@@ -356,13 +360,6 @@ impl Application {
     /// Lets rate limits count from the beginning.
     pub fn reset_limits(&self) {
         self.settings().buckets.refill();
-    }
-
-    /// Forgets the resources. Ids start over from the seed.
-    pub fn reset_data(&self) {
-        let settings = self.settings();
-        let store = new_store(&settings, self.0.seed, &self.0.name);
-        *lock(&self.0.store) = store;
     }
 
     fn reconfigure(&self, change: impl FnOnce(&Settings) -> Settings) {

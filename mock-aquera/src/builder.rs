@@ -10,18 +10,19 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::application::{Application, ApplicationConfig, DEFAULT_APPLICATION, Load, LoadError};
+use crate::application::{
+    Application, ApplicationConfig, DEFAULT_APPLICATION, Data, FillError, LoadError, MadeUp,
+};
 use crate::auth::{Auth, DEFAULT_TOKEN, Fingerprint};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::Fault;
-use crate::generate::write_users;
 use crate::journal::JournalLimits;
 use crate::load::{self, Beginning};
 use crate::lock;
 use crate::net::{self, Bound, ListenError, NetConfig, Running};
 use crate::profile::Profile;
 use crate::server::{AdminFront, ApplicationError, Defaults, FOLLOWER_PATIENCE, Front, Server};
-use crate::snapshot::{Keeper, SnapshotError};
+use crate::snapshot::{Keeper, SnapshotError, Stock};
 use crate::tls::Tls;
 use crate::types::{DocumentError, DocumentKind, Role, Types};
 
@@ -115,12 +116,18 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-impl From<LoadError> for StartError {
-    fn from(LoadError { problems }: LoadError) -> Self {
-        // Each resource was a line.
-        let first = problems.into_iter().next();
-        let (index, detail) =
-            first.map(|first| (first.line.saturating_sub(1), first.detail)).unwrap_or_default();
+impl StartError {
+    /// What is wrong with the resources to start with, of which so many were given one by one.
+    fn of(error: FillError, given: usize) -> Self {
+        let (index, detail) = match error {
+            FillError::Load(LoadError { problems }) => {
+                // Each resource was a line.
+                let first = problems.into_iter().next();
+                first.map(|first| (first.line.saturating_sub(1), first.detail)).unwrap_or_default()
+            }
+            FillError::MadeUp(index, problem) => (given + index, problem.to_string()),
+            FillError::Kept(detail) => (0, detail),
+        };
         Self::Resource { index, detail }
     }
 }
@@ -267,10 +274,16 @@ impl MockAqueraBuilder {
             .create_default(DEFAULT_APPLICATION)
             .map_err(|problem| StartError::Resource { index: 0, detail: problem.to_string() })?;
         let keeper = self.snapshot.map(|file| Keeper::open(file, Arc::clone(&server))).transpose()?;
-        if !keeper.as_ref().is_some_and(|(_, found)| *found) {
-            default.load(&load::text(&self.beginnings), Load::default())?;
-            let user_kind = types.of_role(Role::User).unwrap_or_default();
-            make_up(&default, user_kind, self.seed, self.made_up, self.beginnings.len())?;
+        if keeper.as_ref().is_some_and(|(_, found)| *found) {
+            for application in server.applications() {
+                let data = Data::Kept(Stock::of(&application));
+                application.begin(data).map_err(|error| StartError::of(error, 0))?;
+            }
+        } else {
+            let kind = types.of_role(Role::User).unwrap_or_default();
+            let users = MadeUp { kind, seed: self.seed, count: self.made_up };
+            let data = Data::Given { text: load::text(&self.beginnings), users };
+            default.begin(data).map_err(|error| StartError::of(error, self.beginnings.len()))?;
         }
         let keeper = keeper.map(|(keeper, _)| Arc::new(keeper));
         let saving = keeper
@@ -286,26 +299,6 @@ impl MockAqueraBuilder {
         let main = bound.serve(Front { server: Arc::clone(&server), admin });
         let running = Mutex::new(Some(Ports { ending, main, admin: admin_running }));
         Ok(MockAquera { addr, admin_addr, server, default, tls: self.tls, running, keeper, saving })
-    }
-}
-
-/// So many made-up users, behind those that were given.
-fn make_up(
-    default: &Application,
-    kind: u16,
-    seed: u64,
-    count: usize,
-    given: usize,
-) -> Result<(), StartError> {
-    let mut failed = None;
-    write_users(seed, count, |index, body| {
-        if let Err(problem) = default.add(kind, body) {
-            failed.get_or_insert((given + index, problem.to_string()));
-        }
-    });
-    match failed {
-        Some((index, detail)) => Err(StartError::Resource { index, detail }),
-        None => Ok(()),
     }
 }
 
@@ -479,6 +472,10 @@ impl Drop for MockAquera {
         }
         if let Err(error) = self.save() {
             tracing::error!("failed to {error}");
+        }
+        if let Some(keeper) = &self.keeper {
+            // A write that is under way may hold it for a moment longer than this handle.
+            keeper.let_go();
         }
     }
 }

@@ -13,8 +13,8 @@ use hyper::body::Incoming as Coming;
 use hyper::{Request, Response};
 
 use crate::application::{
-    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Incoming, Served, Settings, mixed,
-    unauthorized,
+    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Data, Incoming, Served, Settings,
+    mixed, unauthorized,
 };
 use crate::auth::{Auth, Gatekeeper};
 use crate::clock::{AppClock, Clock};
@@ -120,7 +120,18 @@ impl Server {
         if self.applications.contains_key(name) {
             return Err(ApplicationError::Exists(name.to_owned()));
         }
-        self.make(valid, config).ok_or(ApplicationError::TooMany)
+        let application = self.make(valid, config).ok_or(ApplicationError::TooMany)?;
+        // Nothing that could be refused.
+        let _ = application.begin(Data::Nothing);
+        Ok(application)
+    }
+
+    /// An application as the command line describes it, with its faults. It has begun.
+    fn create_on_demand(&self, name: &str) -> Result<Application, Problem> {
+        let application = self.create_default(name)?;
+        // Nothing that could be refused; and of two who come first, one has begun it.
+        let _ = application.begin(Data::Nothing);
+        Ok(application)
     }
 
     /// An application as the command line describes it, with its faults.
@@ -184,7 +195,7 @@ impl Server {
         if access.principal().is_none() {
             return Err(Box::new(unauthorized(&self.gatekeeper, &access)));
         }
-        self.create_default(name).map_err(|problem| Box::new(Reply::from(problem)))
+        self.create_on_demand(name).map_err(|problem| Box::new(Reply::from(problem)))
     }
 
     async fn scim(&self, name: &str, path_at: usize, request: Request<Coming>) -> Served {
@@ -223,7 +234,7 @@ impl Server {
         };
         let application = match self.application(name) {
             Some(application) => application,
-            None if self.gatekeeper.would_issue(&parts.headers, &body) => match self.create_default(name) {
+            None if self.gatekeeper.would_issue(&parts.headers, &body) => match self.create_on_demand(name) {
                 Ok(application) => application,
                 Err(problem) => return Served::of(Reply::from(problem)),
             },

@@ -7,12 +7,14 @@
 mod read;
 mod write;
 
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::lock;
 use crate::server::Server;
+pub(crate) use write::Stock;
 
 /// The version of the format that is written and understood.
 const VERSION: u32 = 1;
@@ -43,6 +45,23 @@ pub enum SnapshotError {
         /// What is wrong there.
         detail: String,
     },
+    /// Another process keeps its data in the file.
+    #[error(
+        "use the snapshot {}: another mock-aquera is using it; stop that one, or name another file for this one",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// The file could not be written when the server is to stop, so it doesn't start.
+    #[error(
+        "prepare the snapshot {}: {source}; its folder has to be there and writable, or name another file",
+        file.display()
+    )]
+    Unwritable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The file can't be written.
     #[error("write the snapshot {}: {source}; what was written before is still there", file.display())]
     Write {
@@ -58,19 +77,30 @@ pub enum SnapshotError {
 pub(crate) struct Keeper {
     file: PathBuf,
     server: Arc<Server>,
-    /// What was written last, so that nothing is written twice; held while a file is written.
-    written: Mutex<Option<u64>>,
+    /// Held while the file is written.
+    writing: Mutex<Writing>,
+}
+
+#[derive(Debug)]
+struct Writing {
+    /// What was written last, so that nothing is written twice.
+    written: Option<u64>,
+    /// Keeps others from the file for as long as it is open, however the process ends. None once the file is let go.
+    lock: Option<File>,
 }
 
 impl Keeper {
     /// Takes the file in, if it is there, and keeps the data in it from then on. Gives whether it was.
     ///
     /// # Errors
-    /// The file is there and of no use.
+    /// The file is there and of no use, in use, or could not be written.
     pub(crate) fn open(file: PathBuf, server: Arc<Server>) -> Result<(Self, bool), SnapshotError> {
+        let lock = lock_file(&file)?;
         let found = read::read(&file, &server)?;
-        let written = Mutex::new(found.then(|| write::mark(&write::take_stock(&server))));
-        Ok((Self { file, server, written }, found))
+        try_to_write(&file).map_err(|source| SnapshotError::Unwritable { file: file.clone(), source })?;
+        let written = found.then(|| write::mark(&write::take_stock(&server)));
+        let writing = Mutex::new(Writing { written, lock: Some(lock) });
+        Ok((Self { file, server, writing }, found))
     }
 
     /// Writes the file if anything has changed. The one before is kept beside it as `.bak`.
@@ -78,17 +108,49 @@ impl Keeper {
     /// # Errors
     /// The file can't be written; the one that is there is left alone.
     pub(crate) fn save(&self) -> Result<(), SnapshotError> {
-        let mut written = lock(&self.written);
+        let mut writing = lock(&self.writing);
+        if writing.lock.is_none() {
+            return Ok(());
+        }
         let stock = write::take_stock(&self.server);
         let mark = write::mark(&stock);
-        if *written == Some(mark) {
+        if writing.written == Some(mark) {
             return Ok(());
         }
         write::write(&self.file, &stock)
             .map_err(|source| SnapshotError::Write { file: self.file.clone(), source })?;
-        *written = Some(mark);
+        writing.written = Some(mark);
         Ok(())
     }
+
+    /// Lets others have the file. It is not written any more.
+    pub(crate) fn let_go(&self) {
+        lock(&self.writing).lock = None;
+    }
+}
+
+/// Keeps other processes from the file. The lock is on a file beside it, because each write puts a new file in its place.
+fn lock_file(file: &Path) -> Result<File, SnapshotError> {
+    let unwritable = |source| SnapshotError::Unwritable { file: file.to_owned(), source };
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(beside(file, ".lock"));
+    let lock = opened.map_err(unwritable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(SnapshotError::InUse(file.to_owned())),
+        Err(TryLockError::Error(source)) => Err(unwritable(source)),
+    }
+}
+
+/// Does what a write does, save for the file itself: what can't be written is told at the start, not at the end.
+fn try_to_write(file: &Path) -> io::Result<()> {
+    let new = beside(file, ".new");
+    File::create(&new)?;
+    fs::remove_file(&new)?;
+    let old = beside(file, ".bak");
+    if old.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, format!("{} is a folder", old.display())));
+    }
+    Ok(())
 }
 
 /// A file beside another.

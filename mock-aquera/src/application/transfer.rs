@@ -90,12 +90,37 @@ impl Application {
     /// What is wrong, with its line. Nothing has changed then.
     pub fn load(&self, text: &[u8], how: Load) -> Result<usize, LoadError> {
         let settings = self.settings();
+        if how.replace {
+            let mut store = new_store(&settings, self.0.seed, &self.0.name);
+            let arrivals = self.arrivals(&settings, text, how)?;
+            let mut there = lock(&self.0.store);
+            let count = take_in(&settings, &mut store, arrivals, how)?;
+            *there = store;
+            return Ok(count);
+        }
+        let arrivals = self.arrivals(&settings, text, how)?;
+        take_in(&settings, &mut lock(&self.0.store), arrivals, how)
+    }
+
+    /// Takes resources into a store that is not the application's yet.
+    pub(super) fn load_into(
+        &self,
+        settings: &Settings,
+        store: &mut Store,
+        text: &[u8],
+        how: Load,
+    ) -> Result<usize, LoadError> {
+        take_in(settings, store, self.arrivals(settings, text, how)?, how)
+    }
+
+    /// What stands in a text, with its problems.
+    fn arrivals(&self, settings: &Settings, text: &[u8], how: Load) -> Result<Arrivals, LoadError> {
         let now = self.0.clock.now();
         let mut problems = Vec::new();
         let arrivals: Vec<Arrival> = pieces(text)
             .map_err(|problem| LoadError { problems: vec![problem] })?
             .into_iter()
-            .filter_map(|(line, piece)| match Arrival::read(&settings, line, piece, how, now) {
+            .filter_map(|(line, piece)| match Arrival::read(settings, line, piece, how, now) {
                 Ok(arrival) => Some(arrival),
                 Err(detail) => {
                     problems.push(LoadProblem { line, detail });
@@ -103,15 +128,14 @@ impl Application {
                 }
             })
             .collect();
-        let mut there = lock(&self.0.store);
-        if how.replace {
-            let mut store = new_store(&settings, self.0.seed, &self.0.name);
-            let count = take_in(&settings, &mut store, arrivals, how, problems)?;
-            *there = store;
-            return Ok(count);
-        }
-        take_in(&settings, &mut there, arrivals, how, problems)
+        Ok(Arrivals { arrivals, problems })
     }
+}
+
+/// Resources on their way in, and what is wrong with others.
+struct Arrivals {
+    arrivals: Vec<Arrival>,
+    problems: Vec<LoadProblem>,
 }
 
 /// One resource on its way in.
@@ -178,9 +202,8 @@ impl Arrival {
 fn take_in(
     settings: &Settings,
     store: &mut Store,
-    arrivals: Vec<Arrival>,
+    Arrivals { arrivals, mut problems }: Arrivals,
     how: Load,
-    mut problems: Vec<LoadProblem>,
 ) -> Result<usize, LoadError> {
     if !how.unchecked {
         problems.extend(clashes(store, &arrivals));

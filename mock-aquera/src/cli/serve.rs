@@ -21,6 +21,7 @@ use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
 use crate::journal::JournalLimits;
 use crate::profile::Period;
+use crate::snapshot::SnapshotError;
 pub(super) use data::reason;
 pub(super) use tls::CA_FILE;
 
@@ -184,6 +185,9 @@ async fn serve(options: Options) -> Result<(), Failure> {
         _ if let Some(failure) = options.documents.failure(&error) => failure,
         StartError::Resource { index, detail } if *index < places.len() => {
             Failure::usage(format!("load {}: {detail}", places[*index]))
+        }
+        StartError::Snapshot(SnapshotError::InUse(_) | SnapshotError::Unwritable { .. }) => {
+            Failure::failed(error.to_string())
         }
         StartError::Snapshot(_) => Failure::usage(error.to_string()),
         _ => Failure::failed(error.to_string()),

@@ -133,6 +133,11 @@ impl Faults {
         self.live.is_empty()
     }
 
+    /// The rules that can still strike.
+    pub(crate) fn rules(&self) -> Vec<Fault> {
+        self.live.iter().map(|rule| rule.fault.clone()).collect()
+    }
+
     /// Adds a fault behind those that are there.
     pub(crate) fn add(&mut self, fault: Fault, now: Timestamp) -> FaultId {
         self.last_id += 1;

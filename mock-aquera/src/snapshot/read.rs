@@ -218,7 +218,7 @@ fn in_line(error: &serde_json::Error) -> String {
     format!("column {}: {reason}", error.column())
 }
 
-fn restored(kind: &Kind, document: &Map<String, Value>) -> Result<Restored, String> {
+pub(super) fn restored(kind: &Kind, document: &Map<String, Value>) -> Result<Restored, String> {
     let id = document.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
     let meta = |name: &str| {
         let value = document.get("meta").and_then(|meta| meta.get(name)).and_then(Value::as_str);

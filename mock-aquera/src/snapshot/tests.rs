@@ -161,11 +161,64 @@ async fn it_is_written_now_and_then() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_is_told() {
+async fn snapshot_that_cannot_be_written_is_told_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
-    let mock = MockAquera::builder().snapshot(folder.path().join("no/such/data")).start().await.unwrap();
+    let refused = async |file: std::path::PathBuf| {
+        MockAquera::builder().snapshot(file).start().await.unwrap_err().to_string()
+    };
+    let error = refused(folder.path().join("no/such/data")).await;
+    assert!(error.starts_with("prepare the snapshot") && error.contains("data"), "{error}");
+    let error = refused(folder.path().to_owned()).await;
+    assert!(error.starts_with("read the snapshot"), "{error}");
+    // Each file that a write makes may be in the way of one.
+    for ending in [".lock", ".new", ".bak"] {
+        let name = format!("data{ending}");
+        fs::create_dir(folder.path().join(&name)).unwrap();
+        let error = refused(folder.path().join("data")).await;
+        assert!(error.starts_with("prepare the snapshot"), "{name}: {error}");
+        fs::remove_dir(folder.path().join(&name)).unwrap();
+    }
+    let mock = MockAquera::builder().snapshot(folder.path().join("data")).start().await.unwrap();
+    assert!(!folder.path().join("data.new").exists(), "nothing of the trial is left");
+    // What goes wrong later is told where it happens.
+    fs::create_dir(folder.path().join("data.new")).unwrap();
     let error = mock.save().unwrap_err().to_string();
     assert!(error.starts_with("write the snapshot") && error.contains("data"), "{error}");
-    let error = MockAquera::builder().snapshot(folder.path()).start().await.unwrap_err().to_string();
-    assert!(error.starts_with("read the snapshot"), "{error}");
+    fs::remove_dir(folder.path().join("data.new")).unwrap();
+    mock.save().unwrap();
+}
+
+#[tokio::test]
+async fn snapshot_belongs_to_one_server_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = keeping(&folder).users(2).start().await.unwrap();
+    let error = keeping(&folder).start().await.unwrap_err();
+    assert!(
+        matches!(&error, crate::StartError::Snapshot(SnapshotError::InUse(file)) if file.ends_with("data.ndjson"))
+    );
+    assert!(error.to_string().contains("another mock-aquera is using it"), "{error}");
+    first.stop().await;
+    let second = keeping(&folder).snapshot_every(Duration::from_millis(1)).start().await.unwrap();
+    assert_eq!(second.default_application().user_count(), 2);
+    // Even where a write was under way.
+    second.default_application().seed_user(json!({"userName": "x"}));
+    drop(second);
+    assert_eq!(keeping(&folder).start().await.unwrap().default_application().user_count(), 3);
+}
+
+#[tokio::test]
+async fn reset_returns_to_the_snapshot_of_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(&folder).await.stop().await;
+    let mock = keeping(&folder).start().await.unwrap();
+    let before = (all(&mock, "default"), all(&mock, "other"));
+    let application = mock.default_application();
+    let next = application.seed_user(json!({"userName": "next"}));
+    application.remove_all("Group");
+    application.remove_all("User");
+    mock.application("other").unwrap().seed_user(json!({"userName": "more"}));
+    application.reset();
+    mock.application("other").unwrap().reset();
+    assert_eq!((all(&mock, "default"), all(&mock, "other")), before);
+    assert_eq!(application.seed_user(json!({"userName": "next"})), next, "ids go on where they were");
 }

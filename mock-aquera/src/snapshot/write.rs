@@ -1,5 +1,6 @@
 //! From the stores to the file. A store is locked only while its resources are counted up, not while they are written.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::io::{self, BufWriter, Write};
@@ -9,14 +10,17 @@ use std::sync::Arc;
 use scim::accept::write_text;
 use serde_json::json;
 
-use super::{VERSION, beside};
+use super::{VERSION, beside, read};
+use crate::application::Application;
 use crate::lock;
 use crate::server::Server;
 use crate::store::restore::Kept;
+use crate::store::{Ref, Store};
 use crate::types::Types;
 
 /// The data of one application.
-pub(super) struct Stock {
+#[derive(Debug)]
+pub(crate) struct Stock {
     name: String,
     seed: u64,
     ids_drawn: u64,
@@ -27,11 +31,15 @@ pub(super) struct Stock {
 
 /// What all applications hold at this moment, each by itself.
 pub(super) fn take_stock(server: &Server) -> Vec<Stock> {
-    let all = server.applications();
-    let stock = all.iter().map(|application| {
+    server.applications().iter().map(Stock::of).collect()
+}
+
+impl Stock {
+    /// What an application holds at this moment. It shares the texts.
+    pub(crate) fn of(application: &Application) -> Self {
         let store = lock(application.store());
         let (ids_drawn, freed_ids) = store.id_state();
-        Stock {
+        Self {
             name: application.name().to_owned(),
             seed: application.seed_number(),
             ids_drawn,
@@ -39,8 +47,33 @@ pub(super) fn take_stock(server: &Server) -> Vec<Stock> {
             types: Arc::clone(store.types()),
             resources: store.take_stock(),
         }
-    });
-    stock.collect()
+    }
+
+    /// Puts everything into a store that is empty, as it was.
+    pub(crate) fn put_back(&self, store: &mut Store) -> Result<(), String> {
+        store.restore_id_state(self.ids_drawn, self.freed_ids.clone());
+        let mut ties = Vec::new();
+        for kept in &self.resources {
+            let document = serde_json::from_slice(&kept.text).map_err(|error| error.to_string())?;
+            let mut restored = read::restored(self.types.get(kept.kind), &document)?;
+            restored.hidden = kept.hidden;
+            restored.content.secret = kept.secret;
+            let at = store.put_back(kept.kind, restored);
+            if !kept.members.is_empty() || !kept.member_of.is_empty() {
+                ties.push((at, kept));
+            }
+        }
+        for (at, kept) in &ties {
+            let found: Vec<Ref> = kept.members.iter().filter_map(|id| store.find(id)).collect();
+            let named = kept.names.iter().filter_map(|(id, name)| Some((store.find(id)?, name.clone())));
+            store.set_members(*at, &found, &named.collect());
+        }
+        for (at, kept) in ties.iter().filter(|(_, kept)| !kept.member_of.is_empty()) {
+            let places: HashMap<&str, usize> = kept.member_of.iter().map(|id| &**id).zip(0..).collect();
+            store.sort_groups(*at, |id| places.get(id).copied());
+        }
+        Ok(())
+    }
 }
 
 /// A number that is another one once anything has changed: each change of a resource makes a new text.

@@ -4,16 +4,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::Shared;
-use super::answer::{AdminError, Named, Pairs, bad_query};
+use super::answer::{AdminError, Named, Pairs, aside, bad_query};
 use crate::application::Application;
 use crate::nearest::nearest;
 
 type Reset = fn(&Application);
 
 /// What can be reset, and how.
-const PARTS: [(&str, Reset); 7] = [
+const PARTS: [(&str, Reset); 8] = [
+    // First, because the others follow the profile.
+    ("settings", Application::reset_settings),
     ("data", Application::reset_data),
-    ("faults", Application::clear_faults),
+    ("faults", Application::reset_faults),
     ("journal", Application::clear_journal),
     ("counters", Application::reset_counters),
     ("clock", |application| application.clock().reset()),
@@ -25,28 +27,32 @@ const PARTS: [(&str, Reset); 7] = [
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it only describes the query")]
 pub(super) struct ResetQuery {
-    /// What to forget, with commas in between: `data` (resources; ids start over from the seed), `faults`, `journal`,
-    /// `counters`, `clock` (it runs on time again), `tokens` (issued, expired, revoked), `limits` (rate limits). All
-    /// of it unless said otherwise.
+    /// What returns to the start, with commas in between: `settings` (profile, credentials, limits of the journal),
+    /// `data` (the resources of the start; ids start over from the seed), `faults` (those of the start), `journal`
+    /// (emptied), `counters` (zero), `clock` (it runs on time again), `tokens` (issued, expired, revoked), `limits` (rate
+    /// limits). All of it unless said otherwise.
     what: Option<String>,
 }
 
-/// Reset an application, in part or as a whole. Its profile and credentials stay.
+/// Return an application to its start, in part or as a whole.
+///
+/// The start is what the server was started with: `--load`, `--users` or the snapshot, `--fault`, `--profile`, `--auth`. Of
+/// an application that was made later it is what it was made with.
 #[utoipa::path(post, path = "/applications/{name}/reset", tag = "applications", params(ResetQuery),
-    responses((status = 204, description = "It is forgotten.")))]
+    responses((status = 204, description = "It is at its start.")))]
 pub(super) async fn reset(Named(application): Named, query: Pairs) -> Result<StatusCode, AdminError> {
-    apply(&parts(query)?, &application);
+    let parts = parts(query)?;
+    aside(move || apply(&parts, &application)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Reset all applications, in part or as a whole.
+/// Return all applications to their start, in part or as a whole.
 #[utoipa::path(post, path = "/reset", tag = "applications", params(ResetQuery),
-    responses((status = 204, description = "It is forgotten.")))]
+    responses((status = 204, description = "They are at their start.")))]
 pub(super) async fn reset_all(State(admin): State<Shared>, query: Pairs) -> Result<StatusCode, AdminError> {
     let parts = parts(query)?;
-    for application in admin.server.applications() {
-        apply(&parts, &application);
-    }
+    let all = admin.server.applications();
+    aside(move || all.iter().for_each(|application| apply(&parts, application))).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -59,12 +65,12 @@ fn apply(parts: &[Reset], application: &Application) {
 fn parts(mut query: Pairs) -> Result<Vec<Reset>, AdminError> {
     let what = query.take("what")?;
     let Some(what) = what else { return Ok(PARTS.iter().map(|(_, part)| *part).collect()) };
-    let one = |word: &str| {
-        let word = word.trim();
-        let known = PARTS.iter().find(|(name, _)| *name == word);
-        known.map(|(_, part)| *part).ok_or_else(|| unknown(word))
-    };
-    what.split(',').map(one).collect()
+    let words: Vec<&str> = what.split(',').map(str::trim).collect();
+    if let Some(word) = words.iter().find(|word| PARTS.iter().all(|(name, _)| name != *word)) {
+        return Err(unknown(word));
+    }
+    // In the order in which they stand above, however they are written.
+    Ok(PARTS.iter().filter(|(name, _)| words.contains(name)).map(|(_, part)| *part).collect())
 }
 
 fn unknown(word: &str) -> AdminError {

@@ -346,3 +346,77 @@ async fn a_reset_takes_what_it_is_told() {
     }
     assert_eq!(application.user_count(), 1);
 }
+
+#[tokio::test]
+async fn reset_returns_to_what_the_server_was_started_with() {
+    let mock = MockAquera::builder()
+        .profile(mock_aquera::Profile::builtin("slack").unwrap())
+        .user(user("given", json!({"id": "u1"})))
+        .resource("Group", json!({"displayName": "all", "members": [{"value": "u1"}]}))
+        .users(2)
+        .fault("status=503 user-name=nobody times=2".parse().unwrap())
+        .start()
+        .await
+        .unwrap();
+    let (admin, application) = (Admin::of(&mock), mock.default_application());
+    let ids = |resources: Vec<Value>| resources.iter().map(|one| one["id"].clone()).collect::<Vec<_>>();
+    let state = || {
+        (
+            ids(application.users()),
+            ids(application.groups()),
+            application.faults(),
+            application.profile().name,
+            application.journal_limits(),
+        )
+    };
+    let spoil = async || {
+        let scim = Client::of(&mock);
+        scim.post("/Users", &user("nobody", json!({}))).await.scim_error(503, None);
+        application.remove_user("u1");
+        application.add_fault(mock_aquera::Fault::hang());
+        let other = json!({"profile": "rfc", "auth": ["bearer:other"]});
+        assert_eq!(admin.put(APP, other).await.status, 200);
+        assert_eq!(admin.put(&format!("{APP}/journal/limits"), json!({"exchanges": 7})).await.status, 200);
+    };
+    let start = state();
+    assert_eq!((start.0.len(), start.1.len(), start.2.len(), &*start.3), (3, 1, 1, "slack"));
+    spoil().await;
+    assert_eq!(admin.post(&format!("{APP}/reset"), json!({})).await.status, 204);
+    assert_eq!(state(), start);
+    application.check_consistency().unwrap();
+    let group = &application.groups()[0];
+    assert_eq!(group["members"][0]["value"], json!("u1"), "{group}");
+    assert_eq!(Client::of(&mock).get("/Users").await.status, 200, "with the credentials of the start");
+    let faults = admin.read(&format!("{APP}/faults")).await["faults"].clone();
+    assert_eq!((faults.as_array().unwrap().len(), &faults[0]["struck"]), (1, &json!(0)), "{faults}");
+
+    // Each part by itself, the others untouched.
+    spoil().await;
+    let spoilt = state();
+    let reset = async |what: &str| {
+        assert_eq!(admin.post(&format!("{APP}/reset?what={what}"), json!({})).await.status, 204);
+        state()
+    };
+    let after = reset("data").await;
+    assert_eq!((&after.0, &after.1, &after.2, &after.3), (&start.0, &start.1, &spoilt.2, &spoilt.3));
+    let after = reset("faults").await;
+    assert_eq!((&after.2, &after.3, after.4.exchanges), (&start.2, &spoilt.3, 7));
+    assert_eq!(reset("settings").await, start);
+
+    // An application that was made later returns to what it was made with, or to the command line.
+    let made = json!({"profile": "no-delete", "auth": ["bearer:own"], "seed": 9});
+    assert_eq!(admin.put("/applications/made", made).await.status, 201);
+    assert_eq!(
+        Client::at(mock.scim_url().replace("/scim", "/apps/later/scim")).get("/Users").await.status,
+        200
+    );
+    for (name, profile, faults) in [("made", "no-delete", 0), ("later", "slack", 1)] {
+        let application = mock.application(name).unwrap();
+        application.seed_user(user("x", json!({})));
+        application.set_profile(mock_aquera::Profile::default());
+        application.clear_faults();
+        assert_eq!(admin.post("/reset", json!({})).await.status, 204);
+        let is = (application.user_count(), application.profile().name, application.faults().len());
+        assert_eq!(is, (0, profile.to_owned(), faults), "{name}");
+    }
+}
