@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cases;
+mod clean;
 mod client;
 mod explain;
 mod identities;
@@ -10,6 +11,7 @@ mod mutants;
 mod probe;
 mod reporting;
 mod server;
+mod signal;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -17,6 +19,7 @@ use std::io::Write;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::Exit;
+use crate::report::github::{self, Surroundings};
 
 /// Judges the provisioner, and in time SCIM servers and other provisioners.
 #[derive(Debug, Parser)]
@@ -44,6 +47,8 @@ enum Command {
     DriveProvisioner(client::DriveProvisioner),
     /// Find out what an endpoint does with partial updates, and what that means for a PingOne connection
     Probe(probe::Probe),
+    /// Delete what runs of `server` and `probe` left at a SCIM server: users and groups named conformance-…
+    Clean(clean::Clean),
     /// Run the suite of `server` against deliberately broken servers, to see that it finds what is wrong
     Mutants(mutants::Mutants),
     /// List the cases of `server`, or print the JSON Schema of case files
@@ -77,6 +82,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Client(client) => client.run(),
         Command::DriveProvisioner(drive) => drive.run(),
         Command::Probe(probe) => probe.run(),
+        Command::Clean(clean) => clean.run(),
         Command::Mutants(mutants) => mutants.run(),
         Command::Cases(cases) => cases.run(),
         Command::Explain(explain) => explain.run(),
@@ -89,6 +95,9 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     };
     result.unwrap_or_else(|Complaint { message, exit }| {
         eprintln!("error: {message}");
+        if exit == Exit::Broken && Surroundings::of_environment().annotations {
+            eprint!("{}", github::complaint(&message));
+        }
         exit
     })
 }

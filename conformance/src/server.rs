@@ -1,26 +1,47 @@
 //! `conformance server`: plays cases against a subject, judges the answers, and leaves nothing behind.
 
+pub mod cost;
+pub(crate) mod deviation;
 pub mod facts;
 mod judge;
 mod memory;
 mod play;
+pub mod preflight;
 pub(crate) mod same;
+pub mod sweep;
 pub(crate) mod tidy;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 
 use crate::case::Case;
+use crate::case::step::{Action, Step};
+use crate::report::plain;
+use crate::report::words::count;
 use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
+use crate::server::deviation::Deviation;
 use crate::server::facts::{Blank, Facts};
 use crate::server::tidy::Leftovers;
-use crate::wire::client::{Client, Request};
+use crate::wire::client::{Answer, Client};
 
 /// What the names of all that the harness makes start with.
 pub const PREFIX: &str = "conformance-";
+
+/// The fact that has what the server did not delete, by path.
+pub const LEFT_BEHIND: &str = "left behind";
+
+/// The fact that counts what runs other than this one left.
+pub const OF_OTHERS: &str = "left by other runs";
+
+/// The fact that has what helps to run the suite.
+pub const HINT: &str = "hint";
+
+const TEMPLATE_HINT: &str =
+    "if it asks for more attributes, give a user that it takes with --template FILE.json";
 
 /// How cases are played.
 #[derive(Debug, Clone)]
@@ -31,33 +52,12 @@ pub struct Options {
     pub seed: u64,
     /// What is made stays, to be looked at.
     pub keep: bool,
+    /// Cases that pass keep what was sent and what came.
+    pub keep_exchanges: bool,
     /// Bodies to start from.
     pub blank: Blank,
     /// Becomes true when no further step may be taken.
     pub stop: watch::Receiver<bool>,
-}
-
-/// Why nothing could be played.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ServerError {
-    /// Nobody answers.
-    #[error("failed to reach {url}: {reason}\nis the server running, and is this its SCIM base URL?")]
-    Unreachable {
-        /// Where.
-        url: String,
-        /// In words.
-        reason: String,
-    },
-    /// The subject does not let the harness in.
-    #[error(
-        "{url} refuses the credentials ({status}): give them with --bearer TOKEN or --basic USER:PASSWORD"
-    )]
-    Refused {
-        /// Where.
-        url: String,
-        /// 401 or 403.
-        status: u16,
-    },
 }
 
 /// What tells a run's names from others'.
@@ -73,31 +73,55 @@ pub(crate) struct Stage {
     /// What its names have in common.
     run: String,
     keep: bool,
+    keep_exchanges: bool,
     stop: watch::Receiver<bool>,
     leftovers: Leftovers,
+    /// What was overlooked.
+    deviations: Mutex<BTreeSet<Deviation>>,
+    /// Why the smallest user is refused.
+    refused: OnceLock<String>,
+    /// Cases in a row that broke off.
+    broken: AtomicUsize,
 }
 
-/// Asks the subject what it is, after finding out that it answers and lets the harness in.
-///
-/// # Errors
-/// [`ServerError`]. Discovery that is missing or broken is no error.
-pub async fn facts(client: &Client) -> Result<Facts, ServerError> {
-    let request = Request {
-        step: "connection test".to_owned(),
-        method: "GET".to_owned(),
-        path: "/Users".to_owned(),
-        query: vec![("count".to_owned(), "1".to_owned())],
-        ..Request::default()
-    };
-    let (exchange, answer) = client.send(&request).await;
-    let url = client.base().to_owned();
-    match answer {
-        None => Err(ServerError::Unreachable {
-            url,
-            reason: exchange.error.unwrap_or_else(|| "no answer".to_owned()),
-        }),
-        Some(answer) if answer.status == 401 => Err(ServerError::Refused { url, status: answer.status }),
-        Some(_) => Ok(Facts::ask(client).await),
+/// After so many cases in a row that broke off, nothing more is tried.
+const GIVE_UP_AFTER: usize = 12;
+
+impl Stage {
+    /// Notes what is overlooked.
+    fn note(&self, deviation: Deviation) {
+        self.deviations.lock().unwrap_or_else(PoisonError::into_inner).insert(deviation);
+    }
+
+    /// Notes that a user of no special kind cannot be created.
+    fn refused(&self, step: &Step, answer: &Answer) {
+        let plain = matches!(&step.action, Action::Create { resource_type, with: None, .. }
+            if resource_type.eq_ignore_ascii_case("User"));
+        if plain && matches!(answer.status, 400 | 409 | 422) {
+            let detail = answer.json.as_ref().and_then(|body| facts::get(body, "detail")?.as_str());
+            let detail =
+                detail.map_or_else(String::new, |detail| format!(", saying: {}", plain::cut(detail, 300)));
+            self.refused.get_or_init(|| format!("{}{detail}", answer.status));
+        }
+    }
+
+    /// Counts cases that broke off, for a server that is away has nothing more to be asked.
+    fn went(&self, result: &CaseResult) {
+        match result.verdict {
+            Verdict::Error => {
+                self.broken.fetch_add(1, Ordering::Relaxed);
+            }
+            Verdict::Pass | Verdict::Fail | Verdict::Warn => self.broken.store(0, Ordering::Relaxed),
+            Verdict::NotAdvertised | Verdict::Skipped => {}
+        }
+    }
+
+    /// Why nothing more is tried.
+    fn given_up(&self) -> Option<String> {
+        let broken = self.broken.load(Ordering::Relaxed);
+        (broken >= GIVE_UP_AFTER).then(|| {
+            format!("not tried: {GIVE_UP_AFTER} cases in a row broke off, the server gives no answers that say anything")
+        })
     }
 }
 
@@ -118,8 +142,12 @@ pub async fn run(
         blank: options.blank,
         run: run_name(options.seed),
         keep: options.keep,
+        keep_exchanges: options.keep_exchanges,
         stop: options.stop,
         leftovers: Leftovers::default(),
+        deviations: Mutex::default(),
+        refused: OnceLock::new(),
+        broken: AtomicUsize::new(0),
     });
     let mut results = Vec::with_capacity(cases.len());
     let (alone, together): (Vec<_>, Vec<_>) =
@@ -132,9 +160,28 @@ pub async fn run(
         }
     }
     results.sort_by(|a, b| a.id.cmp(&b.id));
+    if !stage.keep {
+        let removed = sweep::remove(&stage.client, &stage.facts, &format!("{PREFIX}{}-", stage.run)).await;
+        removed.stay.into_iter().for_each(|path| stage.leftovers.add(path));
+        if removed.others > 0 {
+            lines.insert(OF_OTHERS.to_owned(), count(removed.others, "resource"));
+        }
+        if !removed.unsearched.is_empty() {
+            lines.insert("not searched for leftovers".to_owned(), removed.unsearched.join("; "));
+        }
+    }
     let leftovers = stage.leftovers.list();
     if !leftovers.is_empty() {
-        lines.insert("left behind".to_owned(), leftovers.join(", "));
+        lines.insert(LEFT_BEHIND.to_owned(), leftovers.join(", "));
+    }
+    let deviations = stage.deviations.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if !deviations.is_empty() {
+        let texts: Vec<_> = deviations.into_iter().map(Deviation::text).collect();
+        lines.insert("overlooked".to_owned(), texts.join("; "));
+    }
+    if let Some(refused) = stage.refused.get() {
+        let hint = format!("creating the smallest user is answered {refused}; {TEMPLATE_HINT}");
+        lines.insert(HINT.to_owned(), hint);
     }
     Report {
         schema_version: SCHEMA_VERSION,

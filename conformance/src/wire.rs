@@ -3,6 +3,10 @@
 //! Credentials are out of what it records from the start; the rest of what must not be shown is
 //! [`crate::report::redact`]'s.
 
+pub(crate) mod bounded;
 pub mod client;
 pub mod exchange;
+pub mod failure;
+mod pace;
 pub mod query;
+mod tls;

@@ -6,6 +6,8 @@
 mod cli;
 #[path = "it/client.rs"]
 mod client;
+#[path = "it/half_broken.rs"]
+mod half_broken;
 #[path = "it/matrix.rs"]
 mod matrix;
 #[path = "it/model.rs"]

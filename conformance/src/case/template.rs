@@ -15,6 +15,8 @@ pub enum Place {
     Base,
     /// `{{unique}}`, `{{unique:b}}`.
     Unique(String),
+    /// `{{user-name}}`, `{{user-name:b}}`: the same as a user name, in the shape that the server takes.
+    UserName(String),
     /// `{{n}}`.
     Number,
     /// `{{User.new}}`, `{{User.new-b}}`: the smallest new resource of a type, under a name of its own for each label;
@@ -41,6 +43,8 @@ pub enum Property {
     Id,
     /// Its path below the base URL.
     Path,
+    /// Of a resource type: its endpoint as /ResourceTypes names it, be it there or not.
+    NamedPath,
     /// Its absolute URL.
     Location,
     /// Its version: the ETag as last seen.
@@ -212,7 +216,15 @@ impl Place {
         if let Some(label) = inside.strip_prefix("unique:") {
             return Ok(Self::Unique(word(label)?));
         }
+        if let Some(label) = inside.strip_prefix("user-name:") {
+            return if label.is_empty() {
+                Err(format!("`{{{{{inside}}}}}`: expected a label after the colon"))
+            } else {
+                Ok(Self::UserName(label.to_owned()))
+            };
+        }
         match inside {
+            "user-name" => return Ok(Self::UserName(String::new())),
             "unique" => return Ok(Self::Unique(String::new())),
             "n" => return Ok(Self::Number),
             "base" => return Ok(Self::Base),
@@ -221,6 +233,7 @@ impl Place {
         let property = |text: &str| match text {
             "id" => Some(Property::Id),
             "path" => Some(Property::Path),
+            "named-path" => Some(Property::NamedPath),
             "location" => Some(Property::Location),
             "version" => Some(Property::Version),
             _ => None,
@@ -229,7 +242,7 @@ impl Place {
             Some((name, after)) => match property(after) {
                 Some(property) => Ok(Self::Of(word(name)?, property)),
                 None => Err(format!(
-                    "`{{{{{inside}}}}}`: after the dot comes id, path, location or version; fields are reached with a slash"
+                    "`{{{{{inside}}}}}`: after the dot comes id, path, named-path, location or version; fields are reached with a slash"
                 )),
             },
             None => Ok(Self::Urn(word(inside)?)),
@@ -240,7 +253,9 @@ impl Place {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Field(name, _) | Self::Of(name, _) => Some(name),
-            Self::Base | Self::Unique(_) | Self::Number | Self::New { .. } | Self::Urn(_) => None,
+            Self::Base | Self::Unique(_) | Self::UserName(_) | Self::Number | Self::New { .. } | Self::Urn(_) => {
+                None
+            }
         }
     }
 }
@@ -253,6 +268,7 @@ impl fmt::Display for Place {
                 let property = match property {
                     Property::Id => "id",
                     Property::Path => "path",
+                    Property::NamedPath => "named-path",
                     Property::Location => "location",
                     Property::Version => "version",
                 };
@@ -261,6 +277,8 @@ impl fmt::Display for Place {
             Self::Base => f.write_str("base"),
             Self::Unique(label) if label.is_empty() => f.write_str("unique"),
             Self::Unique(label) => write!(f, "unique:{label}"),
+            Self::UserName(label) if label.is_empty() => f.write_str("user-name"),
+            Self::UserName(label) => write!(f, "user-name:{label}"),
             Self::Number => f.write_str("n"),
             Self::New { resource_type, label, pointer } => {
                 let dash = if label.is_empty() { "" } else { "-" };
@@ -434,6 +452,7 @@ mod tests {
                 }
                 Place::Of(_, Property::Id) => Some(json!("4711")),
                 Place::Unique(label) => Some(json!(format!("u-{label}"))),
+                Place::UserName(label) => Some(json!(format!("u-{label}@example.com"))),
                 Place::Number => Some(json!(3)),
                 Place::Urn(_) => Some(json!("urn:x")),
                 Place::New { label, pointer, .. } => {
@@ -473,6 +492,7 @@ mod tests {
         check("n{{n}}{{unique}}", "n3u-");
         check("{{User.new/userName}}", "new-");
         check("{{User.new-b/userName}}", "new-b");
+        check("{{user-name:Ž.b}}", "u-Ž.b@example.com");
     }
 
     #[test]
@@ -504,7 +524,7 @@ mod tests {
 
     #[test]
     fn bad_places_are_refused() {
-        for text in ["{{ada", "{{}}", "{{ada.name}}", "{{a b}}", "{{unique:}}"] {
+        for text in ["{{ada", "{{user-name:}}", "{{}}", "{{ada.name}}", "{{a b}}", "{{unique:}}"] {
             Template::parse(text).expect_err(text);
         }
         JsonTemplate::parse("{").expect_err("no JSON");

@@ -10,7 +10,8 @@ use clap::Args;
 use tokio::sync::watch;
 
 use crate::cli::reporting::{Choice, Reporting, Strictness};
-use crate::cli::server::{any_seed, interrupt};
+use crate::cli::server::any_seed;
+use crate::cli::signal::interrupt;
 use crate::cli::{Complaint, runtime, say};
 use crate::client::case::Case;
 use crate::client::drive::{self, Brief, Driver, Run};

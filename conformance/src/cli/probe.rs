@@ -8,13 +8,16 @@ use clap::Args;
 use tokio::sync::watch;
 
 use crate::cli::reporting::Reporting;
-use crate::cli::server::{Access, any_seed, interrupt, template};
+use crate::cli::server::{Access, any_seed, template};
+use crate::cli::signal::interrupt;
 use crate::cli::{Complaint, runtime, say};
 use crate::exit::Exit;
 use crate::probe::experiment::{Options, probe};
 use crate::probe::fit::{Fit, fit};
 use crate::probe::{form, report};
-use crate::server;
+use crate::server::cost::Cost;
+use crate::server::preflight::preflight;
+use crate::server::{PREFIX, run_name, sweep};
 
 #[derive(Debug, Args)]
 pub(super) struct Probe {
@@ -56,11 +59,19 @@ impl Probe {
         let runtime = runtime()?;
         let started = Instant::now();
         let (findings, fitted, interrupted) = runtime.block_on(async {
-            let facts = server::facts(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
+            let facts = preflight(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
             let (stopper, stop) = watch::channel(false);
+            client.stop_with(stop.clone());
             tokio::spawn(interrupt(stopper));
             let options = Options { jobs: self.jobs.get(), seed, blank, stop: stop.clone() };
-            let findings = probe(&client, &facts, &options).await;
+            eprintln!("{}: {}, named {PREFIX}{}-…", client.base(), Cost::of_forms(), run_name(seed));
+            let mut findings = probe(&client, &facts, &options).await;
+            let removed = sweep::remove(&client, &facts, &format!("{PREFIX}{}-", run_name(seed))).await;
+            for path in removed.stay {
+                if !findings.left_behind.contains(&path) {
+                    findings.left_behind.push(path);
+                }
+            }
             let fitted = match &self.out {
                 Some(_) => Some(
                     fit(&findings, stop.clone())
@@ -73,6 +84,9 @@ impl Probe {
             Ok::<_, Complaint>((findings, fitted, interrupted))
         })?;
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if !findings.left_behind.is_empty() {
+            eprintln!("what stayed at the server is removed by: conformance clean {}", findings.subject);
+        }
         if !self.reporting.json {
             say(&format!("{}\n", report::text(&findings)))?;
         }

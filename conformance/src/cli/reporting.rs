@@ -70,6 +70,9 @@ pub(super) struct Reporting {
     /// The reason of what --write-baseline adds
     #[arg(long, value_name = "TEXT", requires = "write_baseline")]
     reason: Option<String>,
+    /// Keep what was sent and what came of cases that passed too, in the reports
+    #[arg(long)]
+    pub(super) keep_exchanges: bool,
     /// Print one JSON object a line, the last one a summary
     #[arg(long)]
     pub(super) json: bool,
@@ -285,12 +288,15 @@ impl Ending {
     /// As [`Self::finish`], for who may not know which cases there are.
     pub(super) fn finish_of(&self, mut report: Report, catalogue: &Catalogue) -> Result<Exit, Complaint> {
         report.cases.sort_by(|a, b| a.id.cmp(&b.id));
-        if self.reporting.reports.is_empty() {
-            // Only files show what was said where nothing is wrong; to redact it takes as long as to hear it.
-            for case in &mut report.cases {
-                if matches!(case.verdict, Verdict::Pass | Verdict::NotAdvertised | Verdict::Skipped) {
-                    case.exchanges = Vec::new();
-                }
+        // What was said where nothing is wrong makes a report hundreds of times as long, and is looked at by nobody; to
+        // redact it takes as long as to hear it. Only files show why a case was skipped.
+        let files = !self.reporting.reports.is_empty();
+        for case in &mut report.cases {
+            let passed = matches!(case.verdict, Verdict::Pass | Verdict::NotAdvertised);
+            if passed && !(files && self.reporting.keep_exchanges)
+                || case.verdict == Verdict::Skipped && !files
+            {
+                case.exchanges = Vec::new();
             }
         }
         self.redactor.report(&mut report);

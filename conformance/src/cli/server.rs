@@ -11,10 +11,13 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::cli::reporting::{Choice, Reporting, Strictness};
+use crate::cli::signal::interrupt;
 use crate::cli::{Complaint, cases, runtime};
 use crate::exit::Exit;
-use crate::report::CaseResult;
-use crate::server::{self, Options, facts::Blank};
+use crate::report::{CaseResult, Report, plain, words};
+use crate::server::cost::Cost;
+use crate::server::preflight::preflight;
+use crate::server::{self, HINT, LEFT_BEHIND, OF_OTHERS, Options, PREFIX, facts::Blank};
 use crate::wire::client::{Client, Credentials, Manners};
 
 #[derive(Debug, Args)]
@@ -68,12 +71,15 @@ pub(super) struct Access {
     /// Send at most so many requests a second
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
-    /// Send a request that was answered 429 again, so often, after the time that Retry-After says
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    /// Send a request that was answered 429 or 503 again, at most this often, after the time that Retry-After says
+    #[arg(long, value_name = "N", default_value_t = 10)]
     retries: u32,
     /// Trust the certificates of this PEM file and no others
-    #[arg(long, value_name = "FILE")]
+    #[arg(long = "ca-file", visible_alias = "ca", value_name = "FILE.pem")]
     ca: Option<PathBuf>,
+    /// Take any certificate of the server, unverified
+    #[arg(long, conflicts_with = "ca")]
+    insecure: bool,
 }
 
 impl Access {
@@ -118,6 +124,7 @@ impl Access {
             retries: self.retries,
             headers,
             certificates,
+            insecure: self.insecure,
             ..Manners::default()
         };
         Client::new(url, credentials, manners).map_err(|error| Complaint::usage(error.to_string()))
@@ -145,10 +152,21 @@ impl Server {
         let progress = progress(cases.len(), "cases");
         let mut trouble = Ok(());
         let (mut report, interrupted) = runtime.block_on(async {
-            let facts = server::facts(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
+            let facts = preflight(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
             let (stopper, stop) = watch::channel(false);
+            client.stop_with(stop.clone());
             tokio::spawn(interrupt(stopper));
-            let options = Options { jobs: self.jobs.get(), seed, keep: self.keep, blank, stop: stop.clone() };
+            let cost = Cost::of(&cases, &facts);
+            let stays = if self.keep { "; --keep: nothing is deleted" } else { "" };
+            eprintln!("{}: {cost}, named {PREFIX}{}-…{stays}", client.base(), server::run_name(seed));
+            let options = Options {
+                jobs: self.jobs.get(),
+                seed,
+                keep: self.keep,
+                keep_exchanges: self.reporting.keep_exchanges,
+                blank,
+                stop: stop.clone(),
+            };
             let told = |case: &CaseResult| {
                 progress.inc(1);
                 if trouble.is_ok() {
@@ -163,13 +181,36 @@ impl Server {
         trouble?;
         self.choice.note(&mut report);
         self.strictness.note(&mut report);
-        if let Some(left) = report.facts.get("left behind") {
-            eprintln!("warning: the server did not delete {left}");
-        }
+        let told = last_lines(&report);
         let exit = ending.finish(report, catalogue)?;
+        eprint!("{told}");
         // Half a run proves nothing.
         Ok(if interrupted { Exit::Broken } else { exit })
     }
+}
+
+/// What a person has to know beside the verdicts: what stays behind, and what helps.
+fn last_lines(report: &Report) -> String {
+    let mut lines = String::new();
+    let clean = format!("conformance clean {}", report.subject);
+    if let Some(left) = report.facts.get(LEFT_BEHIND) {
+        let count = left.split(", ").count();
+        let some: Vec<_> = left.split(", ").take(5).collect();
+        let more = if count > some.len() { " …" } else { "" };
+        append!(
+            lines,
+            "warning: {} stayed at the server, which did not delete them: {}{more}\nremove them: {clean}\n",
+            words::count(count, "resource"),
+            plain::one_line(&some.join(", "))
+        );
+    }
+    if let Some(others) = report.facts.get(OF_OTHERS) {
+        append!(lines, "note: {others} named {PREFIX}… of other runs at the server; remove them: {clean}\n");
+    }
+    if let Some(hint) = report.facts.get(HINT) {
+        append!(lines, "hint: {}\n", plain::one_line(hint));
+    }
+    lines
 }
 
 /// The bodies to start from, with a user out of a file.
@@ -200,15 +241,4 @@ pub(super) fn progress(length: usize, what: &'static str) -> ProgressBar {
 /// Another one each time; short enough to be typed.
 pub(super) fn any_seed() -> u64 {
     RandomState::new().build_hasher().finish() >> 32
-}
-
-/// The first Ctrl-C lets what runs clean up after itself; the second ends at once.
-pub(super) async fn interrupt(stopper: watch::Sender<bool>) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        eprintln!("interrupted: cleaning up; once more to leave everything as it is");
-        stopper.send_replace(true);
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(130);
-        }
-    }
 }

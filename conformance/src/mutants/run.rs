@@ -111,7 +111,8 @@ async fn one(
     let facts = Facts::ask(&client).await;
     let (_sender, stop) = watch::channel(false);
     // What is made goes with the application.
-    let options = Options { jobs: 4, seed: 1, keep: true, blank: Blank::default(), stop };
+    let options =
+        Options { jobs: 4, seed: 1, keep: true, keep_exchanges: false, blank: Blank::default(), stop };
     let report = server::run(client, facts, &cases, options, |_| {}).await;
     mock.remove_application(name);
     if let Some((layer, mutant)) = layer {

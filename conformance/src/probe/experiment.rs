@@ -8,7 +8,8 @@ use crate::case::need::Need;
 use crate::probe::form::{FORMS, Form, Sent, Start};
 use crate::probe::outcome::{Names, Outcome, State, classify};
 use crate::probe::{Finding, Findings};
-use crate::server::facts::{Blank, Facts, Met, get, merge};
+use crate::server::deviation::understand;
+use crate::server::facts::{Blank, Facts, Met, get, id_text, merge};
 use crate::server::tidy::{Leftovers, Made};
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::exchange::Exchange;
@@ -251,13 +252,16 @@ impl Bench<'_> {
         self.made.note(self.facts, self.client, &request, answer.as_ref());
         let broken = exchange.error.clone();
         self.exchanges.push(exchange);
-        answer.ok_or_else(|| broken.unwrap_or_else(|| "no answer".to_owned()))
+        let mut answer = answer.ok_or_else(|| broken.unwrap_or_else(|| "no answer".to_owned()))?;
+        // Numbers for ids are another fault than those that are looked for here.
+        understand(&mut answer, false);
+        Ok(answer)
     }
 
     fn subject(&self, resource_type: &str, answer: &Answer) -> Option<Subject> {
-        let body = answer.json.as_ref().and_then(|body| get(body, "id")?.as_str());
-        let last = || answer.header("location").and_then(|location| location.rsplit('/').next());
-        let id = body.or_else(last).filter(|_| answer.is_success())?.to_owned();
+        let body = answer.json.as_ref().and_then(|body| id_text(get(body, "id")?));
+        let last = || Some(answer.header("location")?.rsplit('/').next()?.to_owned());
+        let id = body.or_else(last).filter(|_| answer.is_success())?;
         let endpoint = self.endpoint(resource_type).ok()?;
         Some(Subject { path: format!("{endpoint}/{}", Client::segment(&id)), id })
     }

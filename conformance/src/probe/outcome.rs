@@ -353,7 +353,7 @@ mod tests {
 
     fn answer(status: u16, body: Value) -> Answer {
         let text = if body.is_null() { String::new() } else { body.to_string() };
-        Answer { status, headers: Vec::new(), text, json: Some(body).filter(|body| !body.is_null()) }
+        Answer { status, text, json: Some(body).filter(|body| !body.is_null()), ..Answer::default() }
     }
 
     #[track_caller]

@@ -70,6 +70,11 @@ pub fn annotations(report: &Report) -> String {
     text
 }
 
+/// The line for a run that came to nothing.
+pub fn complaint(message: &str) -> String {
+    format!("::error title=conformance::{}\n", data(&plain::lines(message)))
+}
+
 /// What is appended to the step's summary.
 pub fn summary(report: &Report) -> String {
     format!("{}\n", markdown::write(report))

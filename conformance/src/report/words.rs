@@ -126,9 +126,13 @@ pub fn sort(cases: &mut [&CaseResult]) {
     cases.sort_by(|a, b| key(a).cmp(&key(b)));
 }
 
-fn key(case: &CaseResult) -> ((u8, Level), usize, &str) {
-    (urgency(case), subject(case).0, &case.id)
+fn key(case: &CaseResult) -> ((u8, Level), bool, usize, &str) {
+    let builds_upon = !case.tags.iter().any(|tag| tag == FOUNDATION);
+    (urgency(case), builds_upon, subject(case).0, &case.id)
 }
+
+/// The tag of cases about what nearly all others build upon.
+pub const FOUNDATION: &str = "foundation";
 
 /// Sections of RFC 7644 and 7643 by what they are about; the first that fits decides. In the order in which things
 /// build upon each other.

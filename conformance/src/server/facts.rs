@@ -31,6 +31,27 @@ pub struct Facts {
     types_said: bool,
     /// Schemas by URN in lower case.
     pub schemas: BTreeMap<String, Value>,
+    /// Endpoints that are elsewhere than /ResourceTypes says.
+    pub moved: Vec<Moved>,
+}
+
+/// An endpoint that /ResourceTypes names wrongly: the usual one is there and is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The resource type.
+    pub name: String,
+    /// What /ResourceTypes names.
+    pub named: String,
+    /// What is used.
+    pub used: String,
+    /// What is at the named one.
+    pub why: String,
+}
+
+impl Moved {
+    pub(crate) fn new(name: &str, named: &str, used: &str, why: &str) -> Self {
+        Self { name: name.to_owned(), named: named.to_owned(), used: used.to_owned(), why: why.to_owned() }
+    }
 }
 
 /// Whether what a case needs is there.
@@ -70,13 +91,57 @@ impl Facts {
             types.map(elements).unwrap_or_default().iter().filter_map(resource_type).collect();
         let types_said = !resource_types.is_empty();
         let resource_types = if types_said { resource_types } else { usual() };
-        let schemas = schemas
+        let mut facts = Self {
+            config: config.filter(Value::is_object),
+            resource_types,
+            types_said,
+            schemas: BTreeMap::new(),
+            moved: Vec::new(),
+        };
+        facts.learn_schemas(schemas);
+        facts
+    }
+
+    /// Takes in what /Schemas says.
+    pub(crate) fn learn_schemas(&mut self, schemas: Option<&Value>) {
+        self.schemas = schemas
             .map(elements)
             .unwrap_or_default()
             .into_iter()
             .filter_map(|schema| Some((get(&schema, "id")?.as_str()?.to_ascii_lowercase(), schema)))
             .collect();
-        Self { config: config.filter(Value::is_object), resource_types, types_said, schemas }
+    }
+
+    /// Whether discovery looks like that of a SCIM server.
+    pub(crate) fn speaks_scim(&self) -> bool {
+        let said = |name: &str| self.config.as_ref().and_then(|config| get(config, name));
+        let urns = said("schemas").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let mut urns = urns.map(str::to_ascii_lowercase);
+        urns.any(|urn| urn.starts_with("urn:ietf:params:scim:"))
+            || ["patch", "bulk", "filter"]
+                .iter()
+                .filter(|name| said(name).is_some_and(Value::is_object))
+                .count()
+                > 1
+    }
+
+    /// Uses the endpoints that are there in place of those that were named.
+    pub(crate) fn move_endpoints(&mut self) {
+        for Moved { name, used, .. } in &self.moved {
+            for known in &mut self.resource_types {
+                if known.name.eq_ignore_ascii_case(name) {
+                    known.endpoint.clone_from(used);
+                }
+            }
+        }
+    }
+
+    /// The endpoint of a resource type as /ResourceTypes names it.
+    pub fn named_endpoint(&self, name: &str) -> Option<&str> {
+        let moved = self.moved.iter().find(|moved| moved.name.eq_ignore_ascii_case(name));
+        moved
+            .map(|moved| moved.named.as_str())
+            .or_else(|| self.resource_type(name).map(|known| known.endpoint.as_str()))
     }
 
     /// A resource type by name.
@@ -182,6 +247,12 @@ impl Facts {
         let types: Vec<_> = self.resource_types.iter().map(|known| known.name.as_str()).collect();
         let types = if self.types_said { types.join(", ") } else { "nothing said".to_owned() };
         lines.insert("resource types".to_owned(), types);
+        if !self.moved.is_empty() {
+            let moved = self.moved.iter().map(|Moved { name, named, used, why }| {
+                format!("{name}: /ResourceTypes says {named} ({why}); {used} was used")
+            });
+            lines.insert("wrong endpoints".to_owned(), moved.collect::<Vec<_>>().join("; "));
+        }
         lines
     }
 }
@@ -206,10 +277,34 @@ pub(crate) fn get<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     })
 }
 
+/// An id as it is put into paths and compared: a text, or a number as its digits, which no server should send.
+pub(crate) fn id_text(id: &Value) -> Option<String> {
+    match id {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Whether this is a list of resources, however badly written: a ListResponse, or a bare array of objects.
+pub(crate) fn is_list(document: &Value) -> bool {
+    match document {
+        Value::Array(elements) => elements.iter().all(Value::is_object),
+        other => ["Resources", "totalResults"].iter().any(|name| get(other, name).is_some()),
+    }
+}
+
 /// The elements of a ListResponse, or of a bare array.
-fn elements(document: &Value) -> Vec<Value> {
+pub(crate) fn resources(document: &Value) -> &[Value] {
     let list = get(document, "Resources").unwrap_or(document);
-    list.as_array().cloned().unwrap_or_default()
+    list.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// At most so many are looked at: no server has more types or schemas.
+const MOST_DOCUMENTS: usize = 500;
+
+fn elements(document: &Value) -> Vec<Value> {
+    resources(document).iter().take(MOST_DOCUMENTS).cloned().collect()
 }
 
 fn resource_type(document: &Value) -> Option<ResourceType> {
@@ -284,23 +379,39 @@ impl Blank {
             merge(&mut body, &personal(template, unique));
         }
         // What makes it ours, and findable: always with the prefix.
-        let name = match resource_type.name.to_ascii_lowercase().as_str() {
-            "user" => "userName",
-            "group" => "displayName",
-            _ => return body,
-        };
-        // A template may dress it up, as in `{{unique}}@example.com`.
-        if !body[name].as_str().is_some_and(|dressed| dressed.contains(unique)) {
-            body[name] = Value::from(unique);
+        match resource_type.name.to_ascii_lowercase().as_str() {
+            "user" => body["userName"] = Value::from(self.user_name(unique)),
+            "group" if !body["displayName"].as_str().is_some_and(|dressed| dressed.contains(unique)) => {
+                body["displayName"] = Value::from(unique);
+            }
+            _ => {}
         }
         body
     }
+
+    /// A user name in the shape of the template's, else in that of an e-mail address, which more servers take than any
+    /// other.
+    pub fn user_name(&self, unique: &str) -> String {
+        let shape = self.templates.get("user").and_then(|user| get(user, "userName")?.as_str());
+        match shape {
+            Some(shape) if shape.contains(UNIQUE) => shape.replace(UNIQUE, unique),
+            // Somebody's real name: its domain is its shape.
+            Some(shape) => match shape.rsplit_once('@') {
+                Some((_, domain)) => format!("{unique}@{domain}"),
+                None => unique.to_owned(),
+            },
+            None => format!("{unique}@example.com"),
+        }
+    }
 }
+
+/// What a template has where two resources must differ.
+const UNIQUE: &str = "{{unique}}";
 
 /// A template's texts with `{{unique}}` filled in.
 fn personal(template: &Value, unique: &str) -> Value {
     match template {
-        Value::String(text) => Value::from(text.replace("{{unique}}", unique)),
+        Value::String(text) => Value::from(text.replace(UNIQUE, unique)),
         Value::Array(elements) => elements.iter().map(|element| personal(element, unique)).collect(),
         Value::Object(members) => {
             members.iter().map(|(name, member)| (name.clone(), personal(member, unique))).collect()
@@ -443,12 +554,22 @@ mod tests {
         assert_eq!(
             blank.make(&facts, user, "conformance-1"),
             json!({
-                "schemas": [USER, "urn:example:Badge"], "userName": "conformance-1", "origin": { "value": 1 }, "marks": ["blue"],
+                "schemas": [USER, "urn:example:Badge"], "userName": "conformance-1@example.com", "origin": { "value": 1 }, "marks": ["blue"],
                 "urn:example:Badge": { "since": "2026-01-01T00:00:00Z" },
             })
         );
         blank.templates.insert("user".to_owned(), json!({ "title": "t-{{unique}}", "marks": null }));
         let made = blank.make(&facts, user, "u");
         assert_eq!((&made["title"], made.get("marks")), (&json!("t-u"), None));
+        for (shape, expected) in [
+            ("{{unique}}@corp.example", "u@corp.example"),
+            ("x-{{unique}}", "x-u"),
+            ("ada@corp.example", "u@corp.example"),
+            ("ada", "u"),
+        ] {
+            blank.templates.insert("user".to_owned(), json!({ "USERNAME": shape }));
+            assert_eq!(blank.user_name("u"), expected, "{shape}");
+            assert_eq!(blank.make(&facts, user, "u")["userName"], json!(expected), "{shape}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use crate::case::template::{Place, Property, Values};
-use crate::server::facts::{Blank, Facts, get};
+use crate::server::facts::{Blank, Facts, get, id_text};
 use crate::wire::client::{Answer, Client};
 
 /// What is known under a name.
@@ -17,8 +17,10 @@ pub(crate) struct Known {
     id: Option<String>,
     location: Option<String>,
     version: Option<String>,
-    /// The last representation.
+    /// The last representation, as it was understood.
     pub(crate) seen: Value,
+    /// The same as it was sent.
+    pub(crate) sent: Value,
 }
 
 /// What a case has seen.
@@ -27,6 +29,8 @@ pub(crate) struct Memory<'a> {
     facts: &'a Facts,
     client: &'a Client,
     blank: &'a Blank,
+    /// The case is about what is overlooked in others.
+    pub(crate) strict: bool,
     /// The prefix of all that the case makes.
     pub(crate) unique: String,
     /// The number of the resource that is being made.
@@ -36,8 +40,14 @@ pub(crate) struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    pub(crate) fn new(facts: &'a Facts, client: &'a Client, blank: &'a Blank, unique: String) -> Self {
-        Self { facts, client, blank, unique, number: None, made: 0, names: BTreeMap::new() }
+    pub(crate) fn new(
+        facts: &'a Facts,
+        client: &'a Client,
+        blank: &'a Blank,
+        strict: bool,
+        unique: String,
+    ) -> Self {
+        Self { facts, client, blank, strict, unique, number: None, made: 0, names: BTreeMap::new() }
     }
 
     /// A name for the next resource.
@@ -87,14 +97,16 @@ impl<'a> Memory<'a> {
             && whole
         {
             known.seen = json.clone();
+            known.sent = answer.raw.clone().unwrap_or_else(|| json.clone());
         } else if let (None, Some(sent), true) = (&answer.json, sent, whole) {
             known.seen = sent.clone();
+            known.sent = sent.clone();
         }
         let text =
             |value: &Value, name: &str| get(value, name).and_then(Value::as_str).map(ToOwned::to_owned);
         if let Some(json) = &answer.json {
             let meta = get(json, "meta");
-            if let Some(id) = text(json, "id") {
+            if let Some(id) = get(json, "id").and_then(id_text) {
                 known.id = Some(id);
             }
             if let Some(version) = meta.and_then(|meta| text(meta, "version")) {
@@ -128,7 +140,7 @@ impl Values for Memory<'_> {
                 if let Some(known) = self.names.get(name) {
                     return match property {
                         Property::Id => known.id.clone(),
-                        Property::Path => known.path.clone(),
+                        Property::Path | Property::NamedPath => known.path.clone(),
                         Property::Version => known.version.clone(),
                         Property::Location => {
                             let base = self.client.base();
@@ -141,6 +153,7 @@ impl Values for Memory<'_> {
                 let known = self.facts.resource_type(name)?;
                 match property {
                     Property::Path => Some(Value::from(known.endpoint.as_str())),
+                    Property::NamedPath => self.facts.named_endpoint(name).map(Value::from),
                     Property::Location => {
                         Some(Value::from(format!("{}{}", self.client.base(), known.endpoint)))
                     }
@@ -150,6 +163,11 @@ impl Values for Memory<'_> {
             Place::Base => Some(Value::from(self.client.base())),
             Place::Unique(label) if label.is_empty() => Some(Value::from(self.unique.as_str())),
             Place::Unique(label) => Some(Value::from(format!("{}-{label}", self.unique))),
+            Place::UserName(label) => {
+                let unique =
+                    if label.is_empty() { self.unique.clone() } else { format!("{}-{label}", self.unique) };
+                Some(Value::from(self.blank.user_name(&unique)))
+            }
             Place::Number => self.number.map(Value::from),
             Place::New { resource_type, label, pointer } => {
                 let known = self.facts.resource_type(resource_type)?;

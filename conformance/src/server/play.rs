@@ -1,5 +1,7 @@
 //! Plays one case against the subject.
 
+mod steady;
+
 use serde_json::{Value, json};
 
 use crate::case::Case;
@@ -7,12 +9,15 @@ use crate::case::expect::{Check, Shared};
 use crate::case::need::Feature;
 use crate::case::step::{Action, Body, Paging, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
+use crate::report::words::FOUNDATION;
 use crate::report::{CaseResult, Level, Verdict};
 use crate::server::Stage;
+use crate::server::deviation::Deviation;
 use crate::server::facts::{Met, get, merge};
-use crate::server::judge::{Ask, Miss, judge};
+use crate::server::judge::{Ask, Miss, is_created_with_200, judge};
 use crate::server::memory::Memory;
 use crate::server::tidy::Made;
+use crate::wire::bounded::{Bound, bounded};
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::exchange::Exchange;
 use crate::wire::query::parameters;
@@ -73,14 +78,20 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         result.because = Some(why);
         return result;
     }
+    if let Some(why) = stage.given_up() {
+        result.verdict = Verdict::Skipped;
+        result.because = Some(why);
+        return result;
+    }
     let unique = format!("{}{}-{}", super::PREFIX, stage.run, radix(index as u64 + 1));
+    let strict = case.tags.iter().any(|tag| tag == FOUNDATION);
     let mut player = Player {
         stage,
         level: case.level,
         about: &case.about,
         filters_are_a_means: !case.spec.section.starts_with("3.4.2.2")
             && case.spec.document.starts_with("RFC"),
-        memory: Memory::new(&stage.facts, &stage.client, &stage.blank, unique),
+        memory: Memory::new(&stage.facts, &stage.client, &stage.blank, strict, unique),
         tried: Vec::new(),
         made: Made::default(),
         exchanges: Vec::new(),
@@ -128,13 +139,19 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         let side = |side: fn(&Miss) -> &Value| {
             misses
                 .iter()
-                .map(|(step, miss)| json!({ "step": step, "what": miss.what, "value": side(miss), "why": miss.why }))
+                .map(|(step, miss)| {
+                    let value = bounded(side(miss), Bound::SIDE);
+                    json!({ "step": step, "what": miss.what, "value": value, "why": miss.why })
+                })
                 .collect::<Value>()
         };
         result.expected = side(|miss| &miss.expected);
         result.actual = side(|miss| &miss.actual);
     }
-    result.exchanges = exchanges;
+    stage.went(&result);
+    if stage.keep_exchanges || !matches!(verdict, Verdict::Pass | Verdict::NotAdvertised) {
+        result.exchanges = exchanges;
+    }
     result.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     result
 }
@@ -258,18 +275,8 @@ impl Player<'_> {
     /// Sends one request and looks at its answer.
     async fn one(&mut self, step: &Step, name: &str) -> Result<(), End> {
         let (request, sent, endpoint) = self.request(step)?;
-        let answer = self.send(&request).await?;
+        let answer = self.ask(step, &request).await?;
         self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref())
-    }
-
-    async fn send(&mut self, request: &Request) -> Result<Answer, End> {
-        let (exchange, answer) = self.stage.client.send(request).await;
-        self.made.note(&self.stage.facts, &self.stage.client, request, answer.as_ref());
-        let broken = exchange.error.clone();
-        self.exchanges.push(exchange);
-        answer.ok_or_else(|| {
-            End::Broken(format!("{}: {}", request.step, broken.unwrap_or_else(|| "no answer".to_owned())))
-        })
     }
 
     /// Judges an answer, and keeps what it shows.
@@ -282,6 +289,9 @@ impl Player<'_> {
         endpoint: Option<&str>,
     ) -> Result<(), End> {
         let label = step.action.label();
+        if matches!(step.action, Action::Create { .. }) && is_created_with_200(answer) {
+            self.stage.note(Deviation::CreatedWith200);
+        }
         let means = self.filters_are_a_means && refuses_its_filter(step, self.exchanges.last(), answer);
         if let Some(filter) =
             filter_of(&self.exchanges).filter(|_| means || step.unsupported.contains(&answer.status))
@@ -318,6 +328,7 @@ impl Player<'_> {
         if step.preparation
             && let Some(miss) = misses.first()
         {
+            self.stage.refused(step, answer);
             return Err(End::Skipped(format!("it could not be tried: {label}: {}", miss.why)));
         }
         if answer.is_success() && !matches!(step.action, Action::Delete(_)) {
@@ -413,7 +424,9 @@ impl Player<'_> {
             }
             Action::Send { method, path, body } => {
                 let path = path.fill_with(&self.memory, |place, text| match place {
-                    Place::Of(_, Property::Path | Property::Location) | Place::Base => text,
+                    Place::Of(_, Property::Path | Property::NamedPath | Property::Location) | Place::Base => {
+                        text
+                    }
                     _ => Client::segment(&text),
                 })?;
                 if !path.starts_with('/') && !self.stage.client.is_at_home(&path) {
@@ -457,7 +470,7 @@ impl Player<'_> {
             Body::Text(text) => Some(text.fill(&self.memory)?),
             Body::With(with) => {
                 let seen = name.and_then(|name| self.memory.known(name));
-                let mut body = seen.map(|known| known.seen.clone()).unwrap_or_default();
+                let mut body = seen.map(|known| known.sent.clone()).unwrap_or_default();
                 merge(&mut body, &with.fill(&self.memory)?);
                 Some(body.to_string())
             }
@@ -497,7 +510,7 @@ impl Player<'_> {
         loop {
             let mut request = first.clone();
             request.query.push((place.0.to_owned(), place.1.clone()));
-            let answer = self.send(&request).await?;
+            let answer = self.ask(step, &request).await?;
             if !answer.is_success() {
                 return Ok(answer);
             }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::server::facts::{Facts, get};
+use crate::server::facts::{Facts, get, id_text, resources};
 use crate::wire::client::{Answer, Client, Request};
 
 /// What one case made, in order, and what it may have made without being told.
@@ -21,6 +21,13 @@ pub(crate) struct Made {
 pub(crate) struct Leftovers(Mutex<Vec<String>>);
 
 impl Leftovers {
+    pub(crate) fn add(&self, path: String) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains(&path) {
+            all.push(path);
+        }
+    }
+
     pub(crate) fn list(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -35,29 +42,49 @@ impl Made {
         request: &Request,
         answer: Option<&Answer>,
     ) {
-        let endpoint =
-            facts.resource_types.iter().find(|known| known.endpoint == request.path.trim_end_matches('/'));
-        match (request.method.as_str(), endpoint, answer) {
-            ("POST", Some(known), Some(answer)) if answer.is_success() => {
-                let body = answer.json.as_ref();
-                let id = body.and_then(|body| get(body, "id")?.as_str()).map(ToOwned::to_owned);
-                let last = || answer.header("location").and_then(|location| location.rsplit('/').next());
-                let segment = id.map(|id| Client::segment(&id)).or_else(|| last().map(ToOwned::to_owned));
-                match segment {
-                    Some(segment) => self.paths.push(format!("{}/{segment}", known.endpoint)),
-                    None => self.unsure(&known.endpoint, request),
-                }
-            }
-            ("POST", Some(known), answer) if answer.is_none_or(|answer| answer.status >= 500) => {
-                self.unsure(&known.endpoint, request);
-            }
-            ("POST", None, Some(answer)) if request.path.eq_ignore_ascii_case("/bulk") => {
+        match (request.method.as_str(), answer) {
+            ("POST", Some(answer)) if request.path.eq_ignore_ascii_case("/bulk") => {
                 self.bulk(facts, client, answer);
             }
-            ("DELETE", _, Some(answer)) if answer.is_success() || answer.status == 404 => {
+            ("POST", answer) => self.posted(facts, client, request, answer),
+            // Some servers create what a PUT finds missing.
+            ("PUT", Some(answer)) if answer.status == 201 && request.path.starts_with('/') => {
+                self.paths.push(request.path.trim_end_matches('/').to_owned());
+            }
+            ("DELETE", Some(answer)) if answer.is_success() || answer.status == 404 => {
                 self.paths.retain(|path| *path != request.path);
             }
             _ => {}
+        }
+    }
+
+    /// A POST to an endpoint, or anywhere below one: whatever the answer shows with an id may be new.
+    fn posted(&mut self, facts: &Facts, client: &Client, request: &Request, answer: Option<&Answer>) {
+        let path = request.path.trim_end_matches('/');
+        if path.ends_with("/.search") {
+            return;
+        }
+        let is_below = |endpoint: &str| {
+            path.strip_prefix(endpoint).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let Some(known) = facts.resource_types.iter().find(|known| is_below(&known.endpoint)) else { return };
+        let Some(answer) = answer.filter(|answer| answer.status < 500) else {
+            return self.unsure(&known.endpoint, request);
+        };
+        if !answer.is_success() {
+            return;
+        }
+        let body = answer.json.as_ref();
+        let id = body.and_then(|body| id_text(get(body, "id")?));
+        let told = || {
+            let location = answer.header("location")?;
+            client.below(location).or_else(|| {
+                Some(format!("{}/{}", known.endpoint, location.trim_end_matches('/').rsplit('/').next()?))
+            })
+        };
+        match id.map(|id| format!("{}/{}", known.endpoint, Client::segment(&id))).or_else(told) {
+            Some(made) => self.paths.push(made),
+            None => self.unsure(&known.endpoint, request),
         }
     }
 
@@ -106,7 +133,7 @@ impl Made {
             let gone = answer
                 .is_some_and(|answer| answer.is_success() || answer.status == 404 || answer.status == 410);
             if !gone {
-                leftovers.0.lock().unwrap_or_else(PoisonError::into_inner).push(request.path);
+                leftovers.add(request.path);
             }
         }
     }
@@ -127,12 +154,12 @@ async fn find(client: &Client, endpoint: &str, name: &str, value: &str) -> Vec<S
     };
     let (_, answer) = client.send(&request).await;
     let body = answer.and_then(|answer| answer.json).unwrap_or_default();
-    let resources = get(&body, "Resources").and_then(Value::as_array);
-    resources
-        .into_iter()
-        .flatten()
-        .filter(|resource| get(resource, name).and_then(Value::as_str) == Some(value))
-        .filter_map(|resource| get(resource, "id")?.as_str())
-        .map(|id| format!("{endpoint}/{}", Client::segment(id)))
+    resources(&body)
+        .iter()
+        .filter(|resource| {
+            get(resource, name).and_then(Value::as_str).is_some_and(|known| known.eq_ignore_ascii_case(value))
+        })
+        .filter_map(|resource| id_text(get(resource, "id")?))
+        .map(|id| format!("{endpoint}/{}", Client::segment(&id)))
         .collect()
 }

@@ -1,8 +1,6 @@
 //! A client for one subject: credentials, pace, patience, and retries where the subject asks for them.
 
-use std::error::Error;
-use std::io::ErrorKind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
@@ -10,13 +8,17 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
-use rustls_platform_verifier::BuilderVerifierExt;
 use serde_json::Value;
+use tokio::sync::watch;
 use url::Url;
 
 use crate::case::step::WrongAuth;
 use crate::report::redact::{REDACTED, Redactor};
+use crate::wire::bounded::{Bound, bounded, bounded_text};
 use crate::wire::exchange::{Exchange, Received, Sent};
+use crate::wire::failure::{FailureKind, NetworkFailure, innermost};
+use crate::wire::pace::Pace;
+use crate::wire::tls;
 
 /// What a query value or a path segment may hold as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -25,11 +27,14 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 const SEGMENT: &AsciiSet =
     &PLAIN.remove(b':').remove(b'@').remove(b'!').remove(b'$').remove(b'*').remove(b',').remove(b'=');
 
-/// A body that is larger is cut off: no SCIM answer is.
-const MAX_BODY: usize = 64 << 20;
+/// A larger body is not read: parsed, it takes many times its length in memory, and several cases run at once.
+const MAX_BODY: usize = 8 << 20;
 
-/// How the error of a connection begins that ended before an answer did.
-const RESET: &str = "the connection was reset";
+/// Header fields of an answer that are recorded.
+const MAX_FIELDS: usize = 100;
+
+/// Waiting for one answer because of refusals lasts at most this long after an interruption.
+const WAIT_WHEN_STOPPED: Duration = Duration::from_secs(5);
 
 /// Who the harness says it is.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -100,14 +105,16 @@ pub struct Manners {
     pub timeout: Duration,
     /// Requests a second; none: as fast as it goes.
     pub rate: Option<f64>,
-    /// So often is a request that was answered 429 sent again.
+    /// How often a request is sent again that was answered 429, or 503 with Retry-After, or (GET) 502, 503 or 504.
     pub retries: u32,
-    /// A longer Retry-After is not waited for.
+    /// How long one request is waited for in all because of such answers. A longer Retry-After is not waited for.
     pub longest_wait: Duration,
     /// Header fields that go with every request.
     pub headers: Vec<(String, String)>,
-    /// PEM certificates to trust beside the system's.
+    /// PEM certificates to trust in place of the system's.
     pub certificates: Option<Vec<u8>>,
+    /// Take any certificate.
+    pub insecure: bool,
 }
 
 impl Default for Manners {
@@ -115,10 +122,11 @@ impl Default for Manners {
         Self {
             timeout: Duration::from_secs(30),
             rate: None,
-            retries: 3,
+            retries: 10,
             longest_wait: Duration::from_mins(2),
             headers: Vec::new(),
             certificates: None,
+            insecure: false,
         }
     }
 }
@@ -153,6 +161,8 @@ pub struct Answer {
     pub text: String,
     /// The body where it is JSON.
     pub json: Option<Value>,
+    /// The body as it was sent, where `json` is what was understood by it.
+    pub raw: Option<Value>,
 }
 
 impl Answer {
@@ -191,8 +201,9 @@ struct Inner {
     base: Url,
     credentials: Credentials,
     manners: Manners,
-    /// When the next request may go, where there is a rate.
-    next: Mutex<Instant>,
+    pace: Pace,
+    /// Becomes true when nothing is to be waited for any longer.
+    stop: OnceLock<watch::Receiver<bool>>,
 }
 
 impl Client {
@@ -214,7 +225,18 @@ impl Client {
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
         let http = http(&base, &manners)?;
-        Ok(Self(Arc::new(Inner { http, base, credentials, manners, next: Mutex::new(Instant::now()) })))
+        let (pace, stop) = (Pace::new(manners.rate), OnceLock::new());
+        Ok(Self(Arc::new(Inner { http, base, credentials, manners, pace, stop })))
+    }
+
+    /// Cuts waits short once `stop` becomes true.
+    pub fn stop_with(&self, stop: watch::Receiver<bool>) {
+        drop(self.0.stop.set(stop));
+    }
+
+    /// Requests a second that the subject is likely to bear, by how it answered so far.
+    pub fn bearable_rate(&self) -> f64 {
+        self.0.pace.bearable()
     }
 
     /// The base URL, without a slash at its end.
@@ -225,6 +247,15 @@ impl Client {
     /// Whether the harness has credentials at all.
     pub fn has_credentials(&self) -> bool {
         self.0.credentials != Credentials::None
+    }
+
+    /// The scheme of the credentials; `None` without any.
+    pub fn scheme(&self) -> Option<&'static str> {
+        match self.0.credentials {
+            Credentials::None => None,
+            Credentials::Bearer(_) => Some("Bearer"),
+            Credentials::Basic { .. } => Some("Basic"),
+        }
     }
 
     /// What a report about the subject must not show: the credentials.
@@ -260,57 +291,78 @@ impl Client {
         path.starts_with('/').then(|| path.to_owned())
     }
 
-    /// Sends a request and waits for its answer, again and again while the subject says 429 and when to come back.
-    /// Says what happened; no answer where the network broke.
+    /// Sends a request and waits for its answer, again and again while the subject asks to wait (RFC 6585 §4, RFC 9110
+    /// §15.6.4). Says what happened; no answer where the network broke.
     ///
     /// A connection that was kept alive and is reset before an answer begins tells nothing of the subject's behaviour:
     /// the request is sent once more.
     pub async fn send(&self, request: &Request) -> (Exchange, Option<Answer>) {
+        let (exchange, outcome) = self.attempt(request, self.0.manners.longest_wait).await;
+        (exchange, outcome.ok())
+    }
+
+    /// As [`Self::send`], waiting at most `patience` because of refusals, and with the kind of trouble where there is no
+    /// answer.
+    pub(crate) async fn attempt(
+        &self,
+        request: &Request,
+        patience: Duration,
+    ) -> (Exchange, Result<Answer, NetworkFailure>) {
         let mut tries = 0;
+        let mut waited = Duration::ZERO;
         let mut reset = false;
         loop {
-            let (exchange, answer) = self.once(request).await;
-            if !reset && exchange.error.as_deref().is_some_and(|error| error.starts_with(RESET)) {
+            self.0.pace.turn().await;
+            let sent = Instant::now();
+            let (exchange, outcome) = self.once(request).await;
+            let failed = outcome.as_ref().err().map(|failure| failure.kind);
+            if !reset && failed == Some(FailureKind::Reset) {
                 reset = true;
                 continue;
             }
-            let wait = answer.as_ref().filter(|answer| answer.status == 429).map(retry_after);
-            match wait {
-                Some(wait) if tries < self.0.manners.retries && wait <= self.0.manners.longest_wait => {
-                    tries += 1;
-                    tokio::time::sleep(wait).await;
-                }
-                _ => return (exchange, answer),
+            let wait = outcome.as_ref().ok().and_then(|answer| wait_asked(&request.method, answer, tries));
+            let Some(wait) = wait else {
+                self.0.pace.answered();
+                return (exchange, outcome);
+            };
+            if tries >= self.0.manners.retries || waited + wait > patience {
+                self.0.pace.refused(sent, Duration::ZERO);
+                return (exchange, outcome);
             }
+            tries += 1;
+            waited += wait;
+            self.0.pace.refused(sent, wait);
+            self.wait(wait).await;
         }
     }
 
-    async fn once(&self, request: &Request) -> (Exchange, Option<Answer>) {
-        self.pace().await;
+    /// Waits, at most until somebody wants the end.
+    async fn wait(&self, wait: Duration) {
+        let Some(stop) = self.0.stop.get() else { return tokio::time::sleep(wait).await };
+        let mut stop = stop.clone();
+        if *stop.borrow() {
+            self.0.pace.open();
+            return tokio::time::sleep(wait.min(WAIT_WHEN_STOPPED)).await;
+        }
+        let stopped = tokio::time::timeout(wait, stop.wait_for(|stop| *stop)).await;
+        if matches!(stopped, Ok(Ok(_))) {
+            self.0.pace.open();
+        }
+    }
+
+    async fn once(&self, request: &Request) -> (Exchange, Result<Answer, NetworkFailure>) {
         let started = Instant::now();
         let (sent, built) = self.build(request);
         let outcome = match built {
             Ok(built) => self.fetch(built).await,
-            Err(problem) => Err(problem),
+            Err(problem) => Err(NetworkFailure::new(FailureKind::NotSent, problem)),
         };
-        let (response, error, answer) = match outcome {
-            Ok(answer) => (Some(show(&answer)), None, Some(answer)),
-            Err(problem) => (None, Some(problem), None),
+        let (response, error) = match &outcome {
+            Ok(answer) => (Some(show(answer)), None),
+            Err(failure) => (None, Some(failure.text.clone())),
         };
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        (Exchange { step: request.step.clone(), request: sent, response, error, milliseconds }, answer)
-    }
-
-    /// Waits for the turn of the next request.
-    async fn pace(&self) {
-        let Some(rate) = self.0.manners.rate.filter(|rate| *rate > 0.0) else { return };
-        let turn = {
-            let mut next = self.0.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let turn = (*next).max(Instant::now());
-            *next = turn + Duration::from_secs_f64(1.0 / rate);
-            turn
-        };
-        tokio::time::sleep_until(turn.into()).await;
+        (Exchange { step: request.step.clone(), request: sent, response, error, milliseconds }, outcome)
     }
 
     /// The request for the network, and for the report.
@@ -341,10 +393,8 @@ impl Client {
                 headers.push((name.clone(), value.clone()));
             }
         }
-        let body = match &request.body {
-            None => Value::Null,
-            Some(body) => serde_json::from_str(body).unwrap_or_else(|_| Value::from(body.as_str())),
-        };
+        let body = request.body.as_deref().unwrap_or_default();
+        let body = recorded(serde_json::from_str(body).ok().as_ref(), body);
         let own =
             |name: &str| inner.manners.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         let shown = |name: &str, value: &str| match value.split_once(' ') {
@@ -378,13 +428,11 @@ impl Client {
         (sent, built)
     }
 
-    async fn fetch(&self, request: reqwest::Request) -> Result<Answer, String> {
+    async fn fetch(&self, request: reqwest::Request) -> Result<Answer, NetworkFailure> {
         let patience = self.0.manners.timeout;
         let fetched = tokio::time::timeout(patience, async {
-            let mut response = self.0.http.execute(request).await.map_err(|error| {
-                let told = innermost(&error);
-                if was_reset(&error) { format!("{RESET}: {told}") } else { told }
-            })?;
+            let mut response =
+                self.0.http.execute(request).await.map_err(|error| NetworkFailure::from(&error))?;
             let status = response.status().as_u16();
             let headers = response
                 .headers()
@@ -394,40 +442,70 @@ impl Client {
                 })
                 .collect();
             let mut body = Vec::new();
-            while let Some(chunk) = response.chunk().await.map_err(|error| innermost(&error))? {
+            while let Some(chunk) = response
+                .chunk()
+                .await
+                .map_err(|error| NetworkFailure::new(FailureKind::Broken, innermost(&error)))?
+            {
                 if body.len() + chunk.len() > MAX_BODY {
-                    return Err(format!("the answer is larger than {} MiB", MAX_BODY >> 20));
+                    let text = format!("the answer is larger than {} MiB, which is not read", MAX_BODY >> 20);
+                    return Err(NetworkFailure::new(FailureKind::TooLarge, text));
                 }
                 body.extend_from_slice(&chunk);
             }
             let json = serde_json::from_slice(&body).ok();
-            Ok(Answer { status, headers, text: String::from_utf8_lossy(&body).into_owned(), json })
+            Ok(Answer { status, headers, text: String::from_utf8_lossy(&body).into_owned(), json, raw: None })
         });
-        match fetched.await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(format!("no answer within {} s", patience.as_secs_f64())),
-        }
+        fetched.await.unwrap_or_else(|_| {
+            let text = format!("no answer within {} s", patience.as_secs_f64());
+            Err(NetworkFailure::new(FailureKind::TimedOut, text))
+        })
     }
 }
 
-/// An answer as it is recorded.
+/// An answer as it is recorded: as much of it as a report can hold.
 fn show(answer: &Answer) -> Received {
-    let body = match &answer.json {
-        Some(json) => json.clone(),
-        None if answer.text.is_empty() => Value::Null,
-        None => Value::from(answer.text.as_str()),
-    };
-    Received { status: answer.status, headers: answer.headers.clone(), body }
+    let headers = answer.headers.iter().take(MAX_FIELDS);
+    let headers = headers.map(|(name, value)| (name.clone(), bounded_text(value, Bound::SIDE))).collect();
+    Received { status: answer.status, headers, body: recorded(answer.json.as_ref(), &answer.text) }
 }
 
-/// How long a 429 asks to wait (RFC 9110 §10.2.3): seconds or a date; a second where it says nothing.
-fn retry_after(answer: &Answer) -> Duration {
-    let Some(text) = answer.header("retry-after") else { return Duration::from_secs(1) };
-    if let Ok(seconds) = text.trim().parse() {
-        return Duration::from_secs(seconds);
+/// A body as it is recorded: JSON as JSON, other text as a string, null where there is none.
+fn recorded(json: Option<&Value>, text: &str) -> Value {
+    match json {
+        Some(json) => bounded(json, Bound::BODY),
+        None if text.is_empty() => Value::Null,
+        None => Value::from(bounded_text(text, Bound::BODY)),
     }
-    let date = httpdate::parse_http_date(text.trim());
-    date.ok().and_then(|date| date.duration_since(SystemTime::now()).ok()).unwrap_or(Duration::from_secs(1))
+}
+
+/// How long to wait before a request is sent again, where its answer says nothing of the subject's behaviour: 429, 503
+/// that names a time, and what a proxy answers for a server that is away, where sending twice does no harm.
+fn wait_asked(method: &str, answer: &Answer, tries: u32) -> Option<Duration> {
+    let named = retry_after(answer);
+    let again = match answer.status {
+        429 => true,
+        503 => named.is_some() || is_safe(method),
+        502 | 504 => is_safe(method),
+        _ => false,
+    };
+    // Where no time is named: a second, then two, then four …
+    again.then(|| named.unwrap_or_else(|| Duration::from_secs(1 << tries.min(5))))
+}
+
+/// A request that changes nothing (RFC 9110 §9.2.1).
+fn is_safe(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS")
+}
+
+/// How long an answer asks to wait (RFC 9110 §10.2.3): seconds or a date. Returns `None` if it does not say.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let text = answer.header("retry-after")?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO))
 }
 
 /// TLS for a client that never uses it: `http` on this machine needs no certificates.
@@ -438,28 +516,9 @@ pub(crate) fn no_certificates() -> Result<ClientConfig, rustls::Error> {
 }
 
 fn http(base: &Url, manners: &Manners) -> Result<reqwest::Client, ClientError> {
-    let tls = |error: &dyn Error| ClientError::Tls(error.to_string());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| tls(&error))?;
-    let mut builder = reqwest::Client::builder();
-    if let Some(pem) = &manners.certificates {
-        let mut roots = rustls::RootCertStore::empty();
-        for certificate in rustls::pki_types::pem::PemObject::pem_slice_iter(pem) {
-            let certificate: rustls::pki_types::CertificateDer<'_> =
-                certificate.map_err(|error| ClientError::Tls(format!("{error:?}")))?;
-            roots.add(certificate).map_err(|error| tls(&error))?;
-        }
-        builder =
-            builder.tls_backend_preconfigured(config.with_root_certificates(roots).with_no_client_auth());
-    } else if base.scheme() == "https" {
-        let config = config.with_platform_verifier().map_err(|error| tls(&error))?;
-        builder = builder.tls_backend_preconfigured(config.with_no_client_auth());
-    } else {
-        let config = config.with_root_certificates(rustls::RootCertStore::empty());
-        builder = builder.tls_backend_preconfigured(config.with_no_client_auth());
-    }
+    let tls = tls::config(base.scheme() == "https", manners.certificates.as_deref(), manners.insecure)
+        .map_err(ClientError::Tls)?;
+    let mut builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
     // A proxy cannot reach this machine's own ports.
     let loopback = match base.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
@@ -475,32 +534,6 @@ fn http(base: &Url, manners: &Manners) -> Result<reqwest::Client, ClientError> {
         .user_agent(concat!("conformance/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| ClientError::Tls(innermost(&error)))
-}
-
-/// Whether a connection that once stood ended before an answer began.
-fn was_reset(error: &reqwest::Error) -> bool {
-    if error.is_connect() || error.is_timeout() {
-        return false;
-    }
-    let mut cause: Option<&dyn Error> = Some(error);
-    while let Some(inner) = cause {
-        let kind = inner.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        if matches!(kind, Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof))
-        {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
-}
-
-/// The cause that says most.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]
@@ -526,16 +559,43 @@ mod tests {
     }
 
     #[test]
-    fn waiting_as_asked() {
+    fn retry_after_is_seconds_or_a_date() {
         let asked = |value: &str| {
             retry_after(&Answer {
                 headers: vec![("retry-after".to_owned(), value.to_owned())],
                 ..Answer::default()
             })
         };
-        assert_eq!(asked("7"), Duration::from_secs(7));
-        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Duration::from_secs(1), "a date that is past");
+        assert_eq!(asked("7"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO), "a date that is past");
+        assert_eq!(asked("soon"), None);
         let later = SystemTime::now() + Duration::from_hours(1);
-        assert!(asked(&httpdate::fmt_http_date(later)) > Duration::from_secs(3500));
+        assert!(asked(&httpdate::fmt_http_date(later)) > Some(Duration::from_secs(3500)));
+    }
+
+    #[test]
+    fn only_answers_that_ask_to_wait_are_waited_for() {
+        #[track_caller]
+        fn assert_wait(method: &str, status: u16, named: Option<&str>, expected: Option<u64>) {
+            let headers =
+                named.map(|named| ("retry-after".to_owned(), named.to_owned())).into_iter().collect();
+            let answer = Answer { status, headers, ..Answer::default() };
+            assert_eq!(
+                wait_asked(method, &answer, 2),
+                expected.map(Duration::from_secs),
+                "{method} {status}"
+            );
+        }
+        assert_wait("POST", 429, None, Some(4));
+        assert_wait("POST", 429, Some("3"), Some(3));
+        assert_wait("POST", 503, Some("3"), Some(3));
+        // What it did is not known.
+        assert_wait("POST", 503, None, None);
+        assert_wait("DELETE", 504, None, None);
+        assert_wait("GET", 503, None, Some(4));
+        assert_wait("GET", 502, None, Some(4));
+        for status in [200, 400, 500, 501] {
+            assert_wait("GET", status, Some("3"), None);
+        }
     }
 }

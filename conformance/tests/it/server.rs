@@ -19,7 +19,8 @@ async fn judged(mock: &MockAquera, select: &str, manners: Manners) -> Report {
     cases.retain(|case| case.id.starts_with(select));
     let facts = Facts::ask(&client).await;
     let (_sender, stop) = watch::channel(false);
-    let options = Options { jobs: 8, seed: 11, keep: false, blank: Blank::default(), stop };
+    let options =
+        Options { jobs: 8, seed: 11, keep: false, keep_exchanges: false, blank: Blank::default(), stop };
     server::run(client, facts, &cases, options, |_| {}).await
 }
 

@@ -1,0 +1,96 @@
+//! What went wrong below HTTP.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+/// The kinds of trouble that need different help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The host name is unknown.
+    NameResolution,
+    /// Nothing listens at the port.
+    Refused,
+    /// TLS failed.
+    Tls,
+    /// No answer in time.
+    TimedOut,
+    /// A connection that once stood ended before an answer began.
+    Reset,
+    /// The answer is larger than what is read.
+    TooLarge,
+    /// The request could not be written, so nothing was sent.
+    NotSent,
+    /// Anything else: the connection broke.
+    Broken,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkFailure {
+    /// Which kind.
+    pub kind: FailureKind,
+    /// In words, without the URL.
+    pub text: String,
+}
+
+impl NetworkFailure {
+    pub(super) fn new(kind: FailureKind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into() }
+    }
+}
+
+impl fmt::Display for NetworkFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<&reqwest::Error> for NetworkFailure {
+    fn from(error: &reqwest::Error) -> Self {
+        let told = innermost(error);
+        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+        while let Some(inner) = cause {
+            if let Some(tls) = tls_error(inner) {
+                return Self::new(FailureKind::Tls, format!("TLS failed: {tls}"));
+            }
+            let kind = inner.downcast_ref::<io::Error>().map(io::Error::kind);
+            if kind == Some(ErrorKind::ConnectionRefused) {
+                return Self::new(FailureKind::Refused, "the connection was refused");
+            }
+            if inner.to_string().starts_with("dns error") {
+                return Self::new(
+                    FailureKind::NameResolution,
+                    format!("the host name cannot be resolved: {told}"),
+                );
+            }
+            let ended = matches!(
+                kind,
+                Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof)
+            );
+            if ended && !error.is_connect() && !error.is_timeout() {
+                return Self::new(FailureKind::Reset, format!("the connection was reset: {told}"));
+            }
+            cause = inner.source();
+        }
+        let kind = if error.is_timeout() { FailureKind::TimedOut } else { FailureKind::Broken };
+        Self::new(kind, told)
+    }
+}
+
+/// The TLS error in `error`, however many times it was wrapped.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls);
+    }
+    tls_error(error.downcast_ref::<io::Error>()?.get_ref()?)
+}
+
+/// The cause that says most.
+pub(super) fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,175 @@
+//! How fast requests follow each other: at most at the rate that was asked for, and slower where the server says that
+//! it is too much.
+//!
+//! A 429 or 503 makes all requests wait, not only the one that met it: the server counts the client, not the request.
+//! The pause between requests then doubles, and shrinks again while all goes well.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The first pause between two requests.
+const FIRST_GAP: Duration = Duration::from_millis(20);
+
+/// The longest pause between two requests.
+const LONGEST_GAP: Duration = Duration::from_secs(1);
+
+/// How often a wait looks whether it is still due.
+const NAP: Duration = Duration::from_millis(200);
+
+/// After this many answers without trouble the pause shrinks.
+const STREAK: u32 = 20;
+
+/// The turns of all requests of one client.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Between two requests at least, by the rate that was asked for.
+    least: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// When the next request may go.
+    next: Instant,
+    /// Nothing is sent before.
+    closed_until: Instant,
+    /// The pause that the server's refusals have led to.
+    gap: Duration,
+    /// When that was last made longer: refusals of requests that were sent before say nothing new.
+    slowed: Instant,
+    streak: u32,
+    /// When the first request went, and how many were answered otherwise than with a refusal.
+    began: Option<Instant>,
+    answered: u32,
+}
+
+impl Pace {
+    /// At most `rate` requests a second.
+    pub(super) fn new(rate: Option<f64>) -> Self {
+        let least = rate.filter(|rate| *rate > 0.0).map_or(Duration::ZERO, |rate| {
+            Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX).min(Duration::from_hours(1))
+        });
+        let now = Instant::now();
+        let state = State {
+            next: now,
+            closed_until: now,
+            gap: Duration::ZERO,
+            slowed: now,
+            streak: 0,
+            began: None,
+            answered: 0,
+        };
+        Self { least, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the turn of the next request.
+    pub(super) async fn turn(&self) {
+        loop {
+            let now = Instant::now();
+            let turn = {
+                let mut state = self.state();
+                if state.closed_until > now {
+                    Err(state.closed_until)
+                } else {
+                    let turn = state.next.max(now);
+                    state.next = turn + self.least.max(state.gap);
+                    state.began.get_or_insert(turn);
+                    Ok(turn)
+                }
+            };
+            match turn {
+                Ok(turn) => {
+                    if turn > now {
+                        tokio::time::sleep_until(turn.into()).await;
+                    }
+                    // A refusal that came meanwhile holds for this one too.
+                    if self.state().closed_until <= Instant::now() {
+                        return;
+                    }
+                }
+                // In short sleeps, for the wait may be called off.
+                Err(opens) => tokio::time::sleep_until(opens.min(now + NAP).into()).await,
+            }
+        }
+    }
+
+    /// The server refused a request that was sent at `sent`, and wants `wait` before the next.
+    pub(super) fn refused(&self, sent: Instant, wait: Duration) {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.closed_until = state.closed_until.max(now + wait);
+        state.streak = 0;
+        if sent >= state.slowed {
+            state.slowed = now;
+            state.gap = (state.gap * 2).clamp(FIRST_GAP, LONGEST_GAP);
+        }
+    }
+
+    /// The server answered a request.
+    pub(super) fn answered(&self) {
+        let mut state = self.state();
+        state.answered += 1;
+        state.streak += 1;
+        if state.streak >= STREAK {
+            state.streak = 0;
+            state.gap = if state.gap <= FIRST_GAP / 4 { Duration::ZERO } else { state.gap * 3 / 4 };
+        }
+    }
+
+    /// Lets a client that was told to stop clean up without the pause that a refusal led to.
+    pub(super) fn open(&self) {
+        self.state().closed_until = Instant::now();
+    }
+
+    /// Requests a second that the server is likely to bear: somewhat less than it answered so far.
+    pub(super) fn bearable(&self) -> f64 {
+        let state = self.state();
+        let seconds = state.began.map_or(0.0, |began| began.elapsed().as_secs_f64()).max(1.0);
+        let rate = f64::from(state.answered) / seconds * 0.8;
+        if rate >= 2.0 { rate.floor() } else { (rate * 10.0).floor().max(1.0) / 10.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_lengthen_the_pause_once_and_answers_shorten_it() {
+        let pace = Pace::new(None);
+        let sent = Instant::now();
+        pace.refused(sent, Duration::from_secs(3));
+        let gap = pace.state().gap;
+        assert_eq!(gap, FIRST_GAP);
+        // Of the same burst: it says nothing new.
+        let earlier = sent.checked_sub(Duration::from_secs(1)).expect("a clock that runs for a second");
+        pace.refused(earlier, Duration::from_secs(1));
+        assert_eq!(pace.state().gap, FIRST_GAP);
+        pace.refused(Instant::now(), Duration::ZERO);
+        assert_eq!(pace.state().gap, FIRST_GAP * 2);
+        for _ in 0..STREAK {
+            pace.answered();
+        }
+        assert_eq!(pace.state().gap, FIRST_GAP * 3 / 2);
+        for _ in 0..(20 * STREAK) {
+            pace.answered();
+        }
+        assert_eq!(pace.state().gap, Duration::ZERO);
+        for _ in 0..20 {
+            pace.refused(Instant::now(), Duration::ZERO);
+        }
+        assert_eq!(pace.state().gap, LONGEST_GAP);
+    }
+
+    #[test]
+    fn a_rate_is_a_pause() {
+        assert_eq!(Pace::new(Some(4.0)).least, Duration::from_millis(250));
+        assert_eq!(Pace::new(None).least, Duration::ZERO);
+        assert_eq!(Pace::new(Some(f64::MIN_POSITIVE)).least, Duration::from_hours(1));
+        assert!(Pace::new(None).bearable() > 0.0);
+    }
+}
