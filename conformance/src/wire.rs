@@ -9,4 +9,5 @@ pub mod exchange;
 pub mod failure;
 mod pace;
 pub mod query;
+mod retry;
 mod tls;

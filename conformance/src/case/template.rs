@@ -253,9 +253,12 @@ impl Place {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Field(name, _) | Self::Of(name, _) => Some(name),
-            Self::Base | Self::Unique(_) | Self::UserName(_) | Self::Number | Self::New { .. } | Self::Urn(_) => {
-                None
-            }
+            Self::Base
+            | Self::Unique(_)
+            | Self::UserName(_)
+            | Self::Number
+            | Self::New { .. }
+            | Self::Urn(_) => None,
         }
     }
 }

@@ -155,7 +155,7 @@ async fn the_program_judges_and_says_why_it_cannot() {
     let (code, _, error) = run(&["--bearer", "wrong-token-indeed"]);
     assert_eq!(code, Some(3));
     assert!(
-        error.contains("refuses the credentials (401)") && !error.contains("wrong-token-indeed"),
+        error.contains("refuses the Bearer credentials (401)") && !error.contains("wrong-token-indeed"),
         "{error}"
     );
     let (code, _, error) = conformance(&["server", "http://127.0.0.1:1/scim", "--bearer", "x"]);

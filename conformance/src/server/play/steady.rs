@@ -117,6 +117,7 @@ fn names(expectation: &Expectation, status: u16) -> bool {
         Check::AnyOf(lists) => lists.iter().flatten().any(|expectation| names(expectation, status)),
         Check::Header(..)
         | Check::MediaType
+        | Check::ErrorForm
         | Check::Body(_)
         | Check::List
         | Check::Total(_)
