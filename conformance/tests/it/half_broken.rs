@@ -183,7 +183,8 @@ async fn bare_arrays_are_taken_for_lists() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_is_no_usable_scim_server_gets_one_sentence_and_no_case() {
-    let cases: [(fn(&mut Seen) -> Option<Answer>, &str, &str); 7] = [
+    type Instead = fn(&mut Seen) -> Option<Answer>;
+    let cases: [(Instead, &str, &str); 7] = [
         (
             |_| Some(page(200, "<!doctype html><title>Sign in</title>", &[("content-type", "text/html")])),
             "answers 200 with a web page, which is no SCIM list",
@@ -296,7 +297,7 @@ async fn a_500_is_a_verdict_only_where_it_comes_again_and_others_are_answered() 
         let first = seen.method == "GET"
             && seen.path.len() > "/Users/".len()
             && seen.path.starts_with("/Users/")
-            && count.fetch_add(1, Ordering::SeqCst) % 2 == 0;
+            && count.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
         first.then(|| page(500, "", &[]))
     })
     .await;

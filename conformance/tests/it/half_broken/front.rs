@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use conformance::report::{CaseResult, Report, Verdict, json};
 use conformance::wire::client::{self, Answer, Client, Credentials, Manners};
 use mock_aquera::{Auth, MockAquera, Profile};
@@ -176,41 +176,10 @@ async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response<Bo
         number: front.count.fetch_add(1, Ordering::SeqCst) + 1,
     };
     front.seen.lock().expect("a lock").push(format!("{} {}", seen.method, seen.path));
-    let mut answer = match (front.instead)(&mut seen) {
+    let instead = (front.instead)(&mut seen);
+    let mut answer = match instead {
         Some(answer) => answer,
-        None => {
-            let mut headers: Vec<(String, String)> = parts
-                .headers
-                .iter()
-                .filter(|(name, _)| !["host", "content-length", "connection"].contains(&name.as_str()))
-                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
-                .collect();
-            // The client adds its own where there is none.
-            for name in ["authorization", "accept", "content-type"] {
-                if !headers.iter().any(|(known, _)| known == name) {
-                    headers.push((name.to_owned(), String::new()));
-                }
-            }
-            let request = client::Request {
-                method: seen.method.clone(),
-                path: if seen.query.is_empty() {
-                    seen.path.clone()
-                } else {
-                    format!("{}?{}", seen.path, seen.query)
-                },
-                headers,
-                body: (!seen.text.is_empty()).then(|| seen.text.clone()),
-                ..client::Request::default()
-            };
-            let (_, answer) = front.client.send(&request).await;
-            let mut answer = answer.unwrap_or_else(|| Answer { status: 502, ..Answer::default() });
-            answer.text = answer.text.replace(&front.upstream, &front.own);
-            for (_, value) in &mut answer.headers {
-                *value = value.replace(&front.upstream, &front.own);
-            }
-            answer.json = serde_json::from_str(&answer.text).ok();
-            answer
-        }
+        None => forward(&front, &seen, &parts.headers).await,
     };
     (front.change)(&seen, &mut answer);
     let text = answer.json.map_or(answer.text, |json| json.to_string());
@@ -223,6 +192,37 @@ async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response<Bo
         }
     }
     response
+}
+
+/// What the mock answers, with the addresses of the layer.
+async fn forward(front: &Front, seen: &Seen, sent: &HeaderMap) -> Answer {
+    let mut headers: Vec<(String, String)> = sent
+        .iter()
+        .filter(|(name, _)| !["host", "content-length", "connection"].contains(&name.as_str()))
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+        .collect();
+    // The client adds its own where there is none.
+    for name in ["authorization", "accept", "content-type"] {
+        if !headers.iter().any(|(known, _)| known == name) {
+            headers.push((name.to_owned(), String::new()));
+        }
+    }
+    let query = if seen.query.is_empty() { String::new() } else { format!("?{}", seen.query) };
+    let request = client::Request {
+        method: seen.method.clone(),
+        path: format!("{}{query}", seen.path),
+        headers,
+        body: (!seen.text.is_empty()).then(|| seen.text.clone()),
+        ..client::Request::default()
+    };
+    let (_, answer) = front.client.send(&request).await;
+    let mut answer = answer.unwrap_or_else(|| Answer { status: 502, ..Answer::default() });
+    answer.text = answer.text.replace(&front.upstream, &front.own);
+    for (_, value) in &mut answer.headers {
+        *value = value.replace(&front.upstream, &front.own);
+    }
+    answer.json = serde_json::from_str(&answer.text).ok();
+    answer
 }
 
 pub(super) fn page(status: u16, text: &str, headers: &[(&str, &str)]) -> Answer {
