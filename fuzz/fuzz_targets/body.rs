@@ -33,6 +33,8 @@ fuzz_target!(|data: &[u8]| {
         enforce_canonical_values: switches & 2 != 0,
         string_booleans: switches & 4 != 0,
         missing_schemas: switches & 8 != 0,
+        duplicate_schemas: switches & 16 != 0,
+        bare_manager: switches & 32 != 0,
     };
     drop(GROUPS.read(body, options).map_err(|error| error.to_string()));
     match USERS.read(body, options) {

@@ -9,6 +9,7 @@ pub(crate) mod discovery;
 mod filters;
 pub(crate) mod list;
 mod members;
+mod notes;
 mod page;
 mod partial;
 mod patch;
@@ -240,7 +241,7 @@ fn root(scene: &Scene<'_>) -> Result<Step, Refusal> {
 fn search(scene: &Scene<'_>, kinds: Vec<u16>) -> Result<Step, Refusal> {
     feature(scene.settings.profile.features.search, "searching by POST")?;
     match *scene.method {
-        Method::POST => list::list(scene, kinds, &Query::of_body(&scene.json()?)?),
+        Method::POST => list::list(scene, kinds, &Query::of_body(&scene.json()?, scene.settings.dialects)?),
         _ => Err(scene.not_allowed("POST".to_owned())),
     }
 }

@@ -63,8 +63,8 @@ pub use guard::{ExpectGuard, FaultGuard};
 pub use hold::Hold;
 pub use journal::{
     AttributeChange, Change, ChangeKind, Counters, Downstream, DownstreamOperation, Exchange, HarCreator,
-    JournalLimits, JournalQuery, JournalSize, Live, OperationKind, Order, PatchedPath, QueryError,
-    ScimOperation, Scrape, StatusMatch, Subscription, WaitError, har, render_prometheus,
+    JournalLimits, JournalQuery, JournalSize, Live, Note, NoteKind, OperationKind, Order, PatchedPath,
+    QueryError, ScimOperation, Scrape, StatusMatch, Subscription, WaitError, har, render_prometheus,
 };
 pub use net::TlsError;
 pub use profile::{

@@ -8,7 +8,7 @@ use scim::error::error_body;
 use serde_json::Value;
 
 use crate::hops::Downstreams;
-use crate::journal::StateChange;
+use crate::journal::{Note, StateChange};
 use crate::problem::Problem;
 
 /// The media type of everything under a SCIM path (RFC 7644 §3.1).
@@ -27,6 +27,8 @@ pub(crate) struct Reply {
     pub(crate) downstream: Downstreams,
     pub(crate) changes: Vec<StateChange>,
     pub(crate) dialects: Vec<&'static str>,
+    /// What in the request had no effect.
+    pub(crate) notes: Vec<Note>,
 }
 
 impl Reply {
@@ -39,7 +41,14 @@ impl Reply {
             downstream: Downstreams::None,
             changes: Vec::new(),
             dialects: Vec::new(),
+            notes: Vec::new(),
         }
+    }
+
+    /// Another answer to the same request: what is known of it goes along.
+    pub(crate) fn answered_as(self, other: Self) -> Self {
+        let Self { downstream, changes, dialects, notes, .. } = self;
+        Self { downstream, changes, dialects, notes, ..other }
     }
 
     pub(crate) fn scim(status: StatusCode, body: Bytes) -> Self {

@@ -6,12 +6,12 @@ mod documents;
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use jiff::Timestamp;
 use scim::accept::Reader;
 use scim::path::AttrPath;
 use scim::precis::user_name_key;
 use scim::schema::{Attribute, AttributeType, ResourceType, Returned, SchemaSet, Uniqueness};
 use scim::text::lower_case;
+use scim::validate::instant;
 
 pub(crate) use documents::{DocumentError, DocumentKind};
 
@@ -59,9 +59,9 @@ impl Watched {
     /// The form in which texts are compared.
     pub(crate) fn fold<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self.kind {
-            AttributeType::DateTime => match text.parse::<Timestamp>() {
-                Ok(instant) => Cow::Owned(instant.to_string()),
-                Err(_) => Cow::Borrowed(text),
+            AttributeType::DateTime => match instant(text) {
+                Some(instant) => Cow::Owned(instant.to_string()),
+                None => Cow::Borrowed(text),
             },
             _ if self.case_exact => Cow::Borrowed(text),
             _ if self.user_name => user_name_key(text),

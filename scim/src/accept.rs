@@ -25,6 +25,10 @@ pub struct AcceptOptions {
     pub string_booleans: bool,
     /// A body without `schemas` is taken, though RFC 7643 §3 requires them.
     pub missing_schemas: bool,
+    /// A URN may stand in `schemas` twice, though RFC 7643 §3 forbids it.
+    pub duplicate_schemas: bool,
+    /// A manager may be sent as an id alone, as Entra does.
+    pub bare_manager: bool,
 }
 
 /// A reader for the resources of one type. Made once for a schema set, used for each body.
@@ -57,7 +61,16 @@ pub struct Accepted {
     pub string_boolean: bool,
     /// Whether the body had no `schemas` and was taken nevertheless.
     pub missing_schemas: bool,
+    /// Whether `schemas` named a URN twice.
+    pub duplicate_schemas: bool,
+    /// Whether a text was taken for the id of a manager.
+    pub bare_manager: bool,
+    /// The places of members that no schema knows, at most [`MAX_DROPPED`].
+    pub dropped: Vec<String>,
 }
+
+/// How many places of unknown members are told.
+pub const MAX_DROPPED: usize = 20;
 
 /// Why a body is not taken.
 #[derive(Debug, thiserror::Error)]

@@ -18,6 +18,7 @@ pub use parse::{MAX_DEPTH, MAX_TERMS};
 pub use simple::simple_eq;
 
 use crate::{
+    dialect::{Dialect, Dialects, Tolerance},
     name::{AttrName, Urn},
     path::AttrPath,
 };
@@ -116,7 +117,26 @@ impl Filter {
     /// The first thing in the text that does not fit the grammar, or that goes beyond
     /// [`MAX_DEPTH`] or [`MAX_TERMS`].
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        parse::filter(text)
+        parse::filter(text, &mut Tolerance::of(Dialects::all()))
+    }
+
+    /// Parses a filter, taking these dialects, and tells which of them it uses.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and for a dialect that is not taken.
+    ///
+    /// ```
+    /// use scim::{dialect::{Dialect, Dialects}, filter::Filter};
+    ///
+    /// let (_, used) = Filter::parse_with(r#"userName eq"mara""#, Dialects::all())?;
+    /// assert_eq!(used, [Dialect::FilterMissingSpaces]);
+    /// assert!(Filter::parse_with(r#"userName eq"mara""#, Dialects::none()).is_err());
+    /// # Ok::<(), scim::filter::ParseError>(())
+    /// ```
+    pub fn parse_with(text: &str, dialects: Dialects) -> Result<(Self, Vec<Dialect>), ParseError> {
+        let mut tolerance = Tolerance::of(dialects);
+        let filter = parse::filter(text, &mut tolerance)?;
+        Ok((filter, tolerance.used()))
     }
 
     /// Whether a resource satisfies the filter.

@@ -16,6 +16,7 @@
 //! ```
 
 pub mod accept;
+pub mod dialect;
 pub mod error;
 pub mod filter;
 pub mod name;

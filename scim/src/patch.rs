@@ -12,30 +12,30 @@
 //! - `replace` of a complex value, or of values that a filter selects, sets the sub-attributes that
 //!   are given and leaves the others.
 //! - `add` with a filter that selects nothing makes the value that the filter describes, if it
-//!   consists of equalities only; otherwise, and for the other operations, that is `noTarget`.
+//!   consists of equalities only; otherwise, and for `replace`, that is `noTarget`.
 //! - `add` knows a value again by its `value` and `type` (either may lack the type), or, without a
 //!   `value`, by all its sub-attributes but `primary`; what is there already is completed, not doubled.
 //! - `remove` with a `value` removes just those values of a multi-valued attribute. The RFC does
 //!   not give a value to `remove`; clients that send one mean this, and not "all".
-//! - Removing what is not there is fine, as long as it was not looked for with a filter.
+//! - `add` to a sub-attribute with several values joins them to those that are there.
+//! - Removing what is not there is fine, also where it was looked for with a filter.
 
 mod apply;
 mod booleans;
-mod dialect;
 mod diff;
 mod known;
 mod request;
 mod unknown;
 mod values;
 
+pub use crate::dialect::{Dialect, Dialects};
 pub use apply::{apply, apply_with};
-pub use dialect::{Dialect, Dialects};
 pub use diff::diff;
 pub use unknown::drop_unknown;
 
 use serde_json::Value;
 
-use crate::{error::ScimType, filter::ParseError, path::PatchPath, validate::Problem};
+use crate::{dialect, error::ScimType, filter::ParseError, path::PatchPath, validate::Problem};
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -10,6 +10,7 @@ use std::{fmt, str::FromStr};
 use serde_json::{Map, Value};
 
 use crate::{
+    dialect::{Dialects, Tolerance},
     filter::{Filter, ParseError, parse},
     name::{AttrName, Urn, looks_like_urn},
 };
@@ -126,7 +127,7 @@ impl FromStr for PatchPath {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        parse::patch_path(text)
+        parse::patch_path(text, &mut Tolerance::of(Dialects::all()))
     }
 }
 

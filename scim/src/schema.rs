@@ -172,6 +172,11 @@ impl Attribute {
         self.kind == AttributeType::String && !self.multi_valued && self.name == *"userName"
     }
 
+    /// Whether it is a manager, whom some clients send by id alone.
+    pub(crate) fn is_manager(&self) -> bool {
+        self.is_complex() && !self.multi_valued && self.name == *"manager" && self.sub("value").is_some()
+    }
+
     /// Whether its values are objects.
     pub fn is_complex(&self) -> bool {
         self.kind == AttributeType::Complex

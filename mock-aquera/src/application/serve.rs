@@ -237,6 +237,7 @@ impl Application {
             downstream: std::mem::take(&mut reply.downstream),
             faults: verdict.rules(),
             dialects: std::mem::take(&mut reply.dialects),
+            notes: std::mem::take(&mut reply.notes),
             changes: std::mem::take(&mut reply.changes),
             scim: Vec::new(),
         };
@@ -299,13 +300,7 @@ impl Application {
         let mut sabotage = None;
         if let Some(struck) = verdict.main() {
             if struck.phase == Phase::AfterEffect && replaces(&struck.kind) {
-                let other = Self::struck(&settings, struck, head);
-                reply = Reply {
-                    downstream: reply.downstream,
-                    changes: reply.changes,
-                    dialects: reply.dialects,
-                    ..other
-                };
+                reply = reply.answered_as(Self::struck(&settings, struck, head));
             }
             if let FaultKind::Refuse(time) = &struck.kind {
                 refuse = Some(*time);

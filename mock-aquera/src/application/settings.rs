@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use scim::dialect::Dialects;
+
 use crate::auth::{Auth, Gatekeeper};
 use crate::gateway::discovery::Documents;
 use crate::gateway::{patches_are_plain, resource, shape, withholds};
@@ -26,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) plain_replies: bool,
     /// Whether values are changed or counted when they come in.
     pub(crate) normalises: bool,
+    /// The habits of clients that are taken.
+    pub(crate) dialects: Dialects,
     /// Whether some attribute is not stored, not updated, or read-only.
     pub(crate) withholds: bool,
     documents: OnceLock<Documents>,
@@ -46,6 +50,7 @@ impl Settings {
             plain_replies: shape::is_plain(&profile),
             normalises: resource::normalises(&profile),
             withholds: withholds(&profile),
+            dialects: profile.requests.dialects.taken(),
             buckets: Buckets::new(profile.rate_limits.clone()),
             documents: OnceLock::new(),
             profile,

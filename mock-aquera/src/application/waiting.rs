@@ -59,6 +59,7 @@ impl Drop for Unanswered<'_> {
             downstream: reply.map(|reply| reply.downstream.clone()).unwrap_or_default(),
             faults: strikes.rules().cloned().collect(),
             dialects: reply.map(|reply| reply.dialects.clone()).unwrap_or_default(),
+            notes: reply.map(|reply| reply.notes.clone()).unwrap_or_default(),
             changes: reply.map(|reply| reply.changes.clone()).unwrap_or_default(),
             scim: Vec::new(),
         };

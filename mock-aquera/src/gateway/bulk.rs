@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use scim::dialect::{Dialect, Dialects, check_message};
 use scim::error::ScimType;
 use scim::path::get_ci;
 use scim::schema::{BULK_REQUEST_URN, BULK_RESPONSE_URN};
@@ -49,7 +50,7 @@ pub(super) fn bulk(scene: &Scene<'_>) -> Result<Reply, Refusal> {
     if body.len() > most {
         return Err(Problem::TooLarge { what: "the bulk request (maxPayloadSize)", most }.into());
     }
-    let (fail_on_errors, operations) = read(&scene.json()?)?;
+    let (fail_on_errors, operations, dialects) = read(&scene.json()?, scene.settings.dialects)?;
     let most = features.bulk_max_operations as usize;
     if operations.len() > most {
         let why = format!(
@@ -59,6 +60,7 @@ pub(super) fn bulk(scene: &Scene<'_>) -> Result<Reply, Refusal> {
         return Err(Problem::by_profile(413, None, why).into());
     }
     let mut run = Run::new(scene, operations)?;
+    super::write::note(&mut run.reply, &dialects);
     run.all(fail_on_errors);
     run.close_circles();
     Ok(run.reply())
@@ -68,13 +70,12 @@ fn syntax(text: impl Into<String>) -> Problem {
     Problem::BadSyntax(text.into())
 }
 
-fn read(body: &Value) -> Result<(Option<usize>, Vec<Operation>), Problem> {
+type BulkRequest = (Option<usize>, Vec<Operation>, Vec<Dialect>);
+
+fn read(body: &Value, dialects: Dialects) -> Result<BulkRequest, Problem> {
     let Value::Object(members) = body else { return Err(syntax("a bulk request is a JSON object")) };
-    let listed = get_ci(members, "schemas").and_then(Value::as_array);
-    let is_bulk = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(BULK_REQUEST_URN));
-    if !listed.is_some_and(|urns| urns.iter().any(is_bulk)) {
-        return Err(syntax(format!("`schemas` of a bulk request names {BULK_REQUEST_URN}")));
-    }
+    let dialects = check_message(members, BULK_REQUEST_URN, dialects)
+        .map_err(|problem| syntax(format!("the bulk request {problem}")))?;
     let fail_on_errors = match get_ci(members, "failOnErrors") {
         None | Some(Value::Null) => None,
         Some(value) => {
@@ -93,7 +94,7 @@ fn read(body: &Value) -> Result<(Option<usize>, Vec<Operation>), Problem> {
             read_operation(operation).map_err(|why| syntax(format!("Operations[{at}]{why}")))
         })
         .collect::<Result<_, _>>()?;
-    Ok((fail_on_errors, operations))
+    Ok((fail_on_errors, operations, dialects))
 }
 
 fn read_operation(operation: &Value) -> Result<Operation, String> {
@@ -303,6 +304,7 @@ impl<'a> Run<'a> {
         };
         self.downstream.extend(reply.downstream.to_list());
         self.reply.changes.extend(reply.changes);
+        self.reply.notes.extend(reply.notes);
         for dialect in reply.dialects {
             if !self.reply.dialects.contains(&dialect) {
                 self.reply.dialects.push(dialect);
@@ -380,8 +382,8 @@ impl<'a> Run<'a> {
             list.push(Value::Object(told));
         }
         let body = json!({"schemas": [BULK_RESPONSE_URN], "Operations": list});
-        let reply = Reply::value(StatusCode::OK, &body).became(Downstreams::Many(self.downstream));
-        Reply { changes: self.reply.changes, dialects: self.reply.dialects, ..reply }
+        let reply = self.reply.answered_as(Reply::value(StatusCode::OK, &body));
+        reply.became(Downstreams::Many(self.downstream))
     }
 }
 

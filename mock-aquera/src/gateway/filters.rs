@@ -1,5 +1,6 @@
 //! Which filters an application takes, and how it compares.
 
+use scim::dialect::{Dialect, Dialects};
 use scim::error::ScimType;
 use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, Operator};
 use scim::path::AttrPath;
@@ -21,21 +22,31 @@ pub(super) enum Taken {
 }
 
 /// Reads a filter and looks whether the application has what it takes.
-pub(super) fn take(text: &str, rules: &FilterRules, kinds: &[&Kind]) -> Result<Taken, Problem> {
+pub(super) fn take(
+    text: &str,
+    rules: &FilterRules,
+    dialects: Dialects,
+    kinds: &[&Kind],
+) -> Result<(Taken, Vec<Dialect>), Problem> {
+    let (filter, used) = match Filter::parse_with(text, dialects) {
+        Ok(parsed) => parsed,
+        Err(error) if rules.unsupported == UnsupportedFilter::Empty200 => {
+            tracing::debug!(%error, "a filter that is not understood selects nothing");
+            return Ok((Taken::Nothing, Vec::new()));
+        }
+        Err(error) => return Err(Problem::BadFilter(format!("{error}: {}", marked(text, &error)))),
+    };
+    Ok((supported(filter, rules, kinds)?, used))
+}
+
+/// Looks whether the application has what a filter takes.
+fn supported(filter: Filter, rules: &FilterRules, kinds: &[&Kind]) -> Result<Taken, Problem> {
     let unsupported = |why: String| match rules.unsupported {
         UnsupportedFilter::Answers400 => Err(Problem::BadFilter(why)),
         UnsupportedFilter::Answers501 => Err(Problem::by_profile(501, None, why)),
         UnsupportedFilter::Answers403 => Err(Problem::by_profile(403, None, why)),
         UnsupportedFilter::Empty200 => Ok(Taken::Nothing),
         UnsupportedFilter::Ignored => Ok(Taken::Ignored),
-    };
-    let filter = match Filter::parse(text) {
-        Ok(filter) => filter,
-        Err(error) if rules.unsupported == UnsupportedFilter::Empty200 => {
-            tracing::debug!(%error, "a filter that is not understood selects nothing");
-            return Ok(Taken::Nothing);
-        }
-        Err(error) => return Err(Problem::BadFilter(format!("{error}: {}", marked(text, &error)))),
     };
     if let Some(path) = unknown(&filter, kinds) {
         if rules.unsupported == UnsupportedFilter::Empty200 {
@@ -223,10 +234,10 @@ mod tests {
     #[track_caller]
     fn check(text: &str, rules: &FilterRules, expected: Result<&str, &str>) {
         let types = Types::standard();
-        let got = match take(text, rules, &[types.get(0)]) {
-            Ok(Taken::Applied(_)) => Ok("applied"),
-            Ok(Taken::Ignored) => Ok("ignored"),
-            Ok(Taken::Nothing) => Ok("nothing"),
+        let got = match take(text, rules, Dialects::all(), &[types.get(0)]) {
+            Ok((Taken::Applied(_), _)) => Ok("applied"),
+            Ok((Taken::Ignored, _)) => Ok("ignored"),
+            Ok((Taken::Nothing, _)) => Ok("nothing"),
             Err(problem) => {
                 let (status, scim_type) = problem.wire();
                 Err(format!("{} {}", status.as_u16(), scim_type.map_or("-", ScimType::as_str)))

@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use scim::dialect::Dialect;
 use scim::filter::Filter;
 use scim::project::Projection;
 use scim::schema::LIST_URN;
@@ -20,10 +21,10 @@ use scim::sort::{SortBy, SortOrder};
 use super::filters::{self, Indexed, Taken};
 use super::page::{Cursor, Place, Position, Rank, Window, query_hash};
 use super::query::Query;
-use super::{Refusal, Scene, Step};
+use super::{Refusal, Scene, Step, notes, write};
 use crate::application::Settings;
 use crate::hops::Downstreams;
-use crate::journal::DownstreamOperation;
+use crate::journal::{DownstreamOperation, Note};
 use crate::lock;
 use crate::problem::Problem;
 use crate::profile::{
@@ -57,6 +58,8 @@ pub(crate) struct List {
     hash: u32,
     projections: Option<Vec<Projection>>,
     now: Timestamp,
+    dialects: Vec<Dialect>,
+    notes: Vec<Note>,
 }
 
 #[derive(Debug)]
@@ -163,9 +166,19 @@ impl List {
         let types = Arc::clone(&settings.types);
         let rules = &settings.profile.list;
         let looked_at: Vec<&Kind> = kinds.iter().map(|at| types.get(*at)).collect();
+        let mut dialects = asked.dialects.clone();
         let taken = match &asked.filter {
-            Some(text) => Some(filters::take(text, &settings.profile.filter, &looked_at)?),
+            Some(text) => {
+                let (taken, used) =
+                    filters::take(text, &settings.profile.filter, settings.dialects, &looked_at)?;
+                dialects.extend(used);
+                Some(taken)
+            }
             None => None,
+        };
+        let notes = match &taken {
+            Some(Taken::Applied(filter)) => notes::never_matching(filter, &looked_at),
+            _ => Vec::new(),
         };
         let (filter, nothing) = match taken {
             Some(Taken::Applied(filter)) => (Some(filter), false),
@@ -214,6 +227,8 @@ impl List {
             window,
             hash,
             projections,
+            dialects,
+            notes,
         })
     }
 
@@ -261,7 +276,10 @@ impl List {
             self.selected(store)
         };
         self.check(&found)?;
-        Ok(self.render(&lock(store), &found).became(read()))
+        let mut reply = self.render(&lock(store), &found).became(read());
+        write::note(&mut reply, &self.dialects);
+        reply.notes.clone_from(&self.notes);
+        Ok(reply)
     }
 
     /// A page of everything, by rank or by position.

@@ -268,12 +268,11 @@ impl Taken<'_, '_> {
             (Some(filter), None, PatchKind::Remove, _) if by_value(filter).is_some() => {
                 let id = by_value(filter).unwrap_or_default();
                 let member = self.store.find(id).filter(|member| self.view.contains(*member));
-                let Some(member) = member else {
-                    let detail = format!("members[value eq \"{id}\"] selects no value");
-                    return Err(Problem::BadPatch { scim_type: scim::error::ScimType::NoTarget, detail });
-                };
-                self.check_changes(1)?;
-                self.push(MembersChange::Remove(vec![member]));
+                // Somebody who is no member is removed already (RFC 7644 §3.5.2.2).
+                if let Some(member) = member {
+                    self.check_changes(1)?;
+                    self.push(MembersChange::Remove(vec![member]));
+                }
             }
             _ => self.at_large(operation)?,
         }

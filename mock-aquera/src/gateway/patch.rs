@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
-use scim::patch::{Dialect, Dialects, PatchRequest};
+use scim::patch::{Dialect, PatchRequest};
 use serde_json::{Map, Value};
 
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
-use super::{Refusal, Scene, patch_rule, quick, resource, stale, stored};
+use super::{Refusal, Scene, notes, patch_rule, quick, resource, stale, stored};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation};
 use crate::problem::Problem;
@@ -42,9 +42,12 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
         return set(scene, kind_at, id, &setting);
     }
     let (mut request, mut dialects) =
-        PatchRequest::read(&scene.json()?, accepted_dialects(profile)).map_err(Problem::from)?;
+        PatchRequest::read(&scene.json()?, settings.dialects).map_err(Problem::from)?;
+    let mut notes = Vec::new();
     if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
-        scim::patch::drop_unknown(&mut request, &kind.schemas);
+        let mut dropped = scim::patch::drop_unknown(&mut request, &kind.schemas);
+        dropped.truncate(scim::accept::MAX_DROPPED);
+        notes = notes::dropped(kind, &dropped);
     }
     check(&profile.gateway, &request)?;
     let literal = match profile.gateway.patch_dotted_paths {
@@ -87,6 +90,7 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     write::echo(scene, &store, at, patched.asked.as_ref(), &mut reply)?;
     drop(store);
     write::note(&mut reply, &dialects);
+    reply.notes = notes;
     Ok(answered(scene, rule, kind_at, id, reply))
 }
 
@@ -132,33 +136,15 @@ fn answered(scene: &Scene<'_>, rule: PatchRule, kind_at: u16, id: &str, mut repl
         }
         None => return reply,
     };
-    Reply { downstream: reply.downstream, changes: reply.changes, dialects: reply.dialects, ..other }
-}
-
-fn accepted_dialects(profile: &Profile) -> Dialects {
-    use crate::profile::Dialect::Accepted;
-    let rules = &profile.requests.dialects;
-    [
-        (Dialect::CapitalisedOp, rules.capitalised_op),
-        (Dialect::StringBoolean, rules.string_booleans),
-        (Dialect::DottedKeys, rules.dotted_keys),
-        (Dialect::RemoveByValue, rules.remove_by_value),
-        (Dialect::PathlessAdd, rules.pathless_add),
-        (Dialect::SingleOperation, rules.single_operation),
-        (Dialect::MissingSchemas, rules.missing_schemas),
-    ]
-    .into_iter()
-    .filter(|(_, rule)| *rule == Accepted)
-    .fold(Dialects::none(), |all, (dialect, _)| all.with(dialect))
+    reply.answered_as(other)
 }
 
 /// What a gateway has against a request by its form.
 fn check(gateway: &GatewayRules, request: &PatchRequest) -> Result<(), Problem> {
     use scim::error::ScimType;
     let operations = &request.operations;
-    if let Some(most) = gateway.max_patch_operations.map(|most| most.get() as usize)
-        && operations.len() > most
-    {
+    let most = gateway.max_patch_operations.get() as usize;
+    if operations.len() > most {
         let why = format!("the request has {} operations, and {most} is the most here", operations.len());
         return Err(Problem::by_profile(400, Some(ScimType::TooMany), why));
     }
@@ -211,7 +197,7 @@ fn patched(
         Role::Group | Role::Other => record.document.value(),
     };
     let (after, used) =
-        scim::patch::apply_with(before.clone(), &split.rest, &kind.schemas, accepted_dialects(profile))
+        scim::patch::apply_with(before.clone(), &split.rest, &kind.schemas, settings.dialects)
             .map_err(Problem::from)?;
     dialects.extend(used);
     if profile.gateway.canonical_values == CanonicalValues::Enforced {

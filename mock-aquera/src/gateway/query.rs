@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use scim::dialect::{Dialect, Dialects, check_message};
 use scim::path::get_ci;
 use scim::schema::SEARCH_URN;
 use serde_json::{Map, Value};
@@ -21,6 +22,8 @@ pub(crate) struct Query {
     pub(crate) sort_order: Option<String>,
     pub(crate) attributes: Vec<String>,
     pub(crate) excluded: Vec<String>,
+    /// The habits that were met in the message and taken.
+    pub(crate) dialects: Vec<Dialect>,
 }
 
 impl Query {
@@ -56,16 +59,14 @@ impl Query {
     ///
     /// # Errors
     /// `invalidSyntax` for what is no search request, `invalidValue` for a member of the wrong type.
-    pub(crate) fn of_body(body: &Value) -> Result<Self, Problem> {
+    pub(crate) fn of_body(body: &Value, dialects: Dialects) -> Result<Self, Problem> {
         let Value::Object(members) = body else {
             return Err(Problem::BadSyntax("a search request is a JSON object".to_owned()));
         };
-        let listed = get_ci(members, "schemas").and_then(Value::as_array);
-        let is_search = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_URN));
-        if !listed.is_some_and(|urns| urns.iter().any(is_search)) {
-            return Err(Problem::BadSyntax(format!("`schemas` of a search request names {SEARCH_URN}")));
-        }
+        let dialects = check_message(members, SEARCH_URN, dialects)
+            .map_err(|problem| Problem::BadSyntax(format!("the search request {problem}")))?;
         Ok(Self {
+            dialects,
             filter: text(members, "filter")?,
             start_index: whole(members, "startIndex")?,
             count: whole(members, "count")?,
@@ -205,15 +206,15 @@ mod tests {
     fn a_body_says_the_same() {
         let body = json!({"schemas": [SEARCH_URN], "FILTER": "title pr", "startIndex": 2, "count": 3, "attributes": ["a"],
             "excludedAttributes": "b, c", "sortBy": "title", "sortOrder": "descending", "cursor": ""});
-        let asked = Query::of_body(&body).unwrap();
+        let asked = Query::of_body(&body, Dialects::none()).unwrap();
         assert_eq!(asked, Query::of_url("filter=title+pr&startIndex=2&count=3&attributes=a&excludedAttributes=b,c&sortBy=title&sortOrder=descending&cursor=").unwrap());
         for bad in [json!([]), json!({}), json!({"schemas": ["urn:x:y"]})] {
-            assert!(matches!(Query::of_body(&bad), Err(Problem::BadSyntax(_))), "{bad}");
+            assert!(matches!(Query::of_body(&bad, Dialects::none()), Err(Problem::BadSyntax(_))), "{bad}");
         }
         for bad in [json!({"filter": 1}), json!({"count": "3"}), json!({"attributes": [1]})] {
             let mut body = bad.clone();
             body["schemas"] = json!([SEARCH_URN]);
-            assert!(matches!(Query::of_body(&body), Err(Problem::BadValue(_))), "{bad}");
+            assert!(matches!(Query::of_body(&body, Dialects::none()), Err(Problem::BadValue(_))), "{bad}");
         }
     }
 

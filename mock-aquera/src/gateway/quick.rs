@@ -42,7 +42,9 @@ pub(super) struct Setting<'k> {
 /// Reads a body as such a PATCH; nothing for every other one, be it good or bad.
 pub(super) fn read<'k>(kind: &'k Kind, body: &[u8]) -> Option<Setting<'k>> {
     let request: Request<'_> = serde_json::from_slice(body).ok()?;
-    if !request.schemas.iter().any(|urn| urn.eq_ignore_ascii_case(PATCH_URN)) {
+    // More of them are looked at closely: one may be there twice.
+    let [urn] = request.schemas.as_slice() else { return None };
+    if !urn.eq_ignore_ascii_case(PATCH_URN) {
         return None;
     }
     let [operation] = request.operations.as_slice() else { return None };

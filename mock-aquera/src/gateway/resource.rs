@@ -4,15 +4,16 @@
 //! values an attribute may have, and who is meant by the members of a group.
 
 use scim::accept::{AcceptOptions, Accepted};
+use scim::dialect::Dialect;
 use scim::schema::SchemaSet;
 use scim::text::lower_case;
 use serde_json::{Map, Value};
 
+use super::notes;
 use crate::application::Settings;
+use crate::journal::Note;
 use crate::problem::Problem;
-use crate::profile::{
-    CanonicalValues, Dialect, EmailValue, Profile, UnknownAttributes, UnknownMember, UserNameValue,
-};
+use crate::profile::{CanonicalValues, EmailValue, Profile, UnknownAttributes, UnknownMember, UserNameValue};
 use crate::store::content::Content;
 use crate::store::members::Names;
 use crate::store::show::own_name;
@@ -26,35 +27,41 @@ pub(crate) struct Taken {
     /// The members of a group as they were sent.
     pub(crate) members: Option<Value>,
     /// The habits that were met and taken.
-    pub(crate) dialects: Vec<scim::patch::Dialect>,
+    pub(crate) dialects: Vec<Dialect>,
+    /// What has no effect.
+    pub(crate) notes: Vec<Note>,
 }
 
 /// Reads the body of a POST or a PUT.
 pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Problem> {
     let profile = &settings.profile;
-    let mut accepted = kind.reader.read(body, options(profile))?;
-    let mut dialects = Vec::new();
-    if accepted.string_boolean {
-        dialects.push(scim::patch::Dialect::StringBoolean);
-    }
-    if accepted.missing_schemas {
-        dialects.push(scim::patch::Dialect::MissingSchemas);
-    }
+    let mut accepted = kind.reader.read(body, options(settings))?;
+    let met = [
+        (accepted.string_boolean, Dialect::StringBoolean),
+        (accepted.missing_schemas, Dialect::MissingSchemas),
+        (accepted.duplicate_schemas, Dialect::DuplicateSchemas),
+        (accepted.bare_manager, Dialect::BareManager),
+    ];
+    let dialects = met.into_iter().filter_map(|(met, dialect)| met.then_some(dialect)).collect();
+    let notes = notes::dropped(kind, &accepted.dropped);
     let members = accepted.captured.take();
     let content = if settings.normalises {
         normalised(profile, kind, accepted)?
     } else {
         Content::of_accepted(kind, accepted)
     };
-    Ok(Taken { content, members, dialects })
+    Ok(Taken { content, members, dialects, notes })
 }
 
-fn options(profile: &Profile) -> AcceptOptions {
+fn options(settings: &Settings) -> AcceptOptions {
+    let (profile, dialects) = (&settings.profile, settings.dialects);
     AcceptOptions {
         refuse_unknown: profile.gateway.unknown_attributes == UnknownAttributes::Refused,
         enforce_canonical_values: profile.gateway.canonical_values == CanonicalValues::Enforced,
-        string_booleans: profile.requests.dialects.string_booleans == Dialect::Accepted,
-        missing_schemas: profile.requests.dialects.missing_schemas == Dialect::Accepted,
+        string_booleans: dialects.contains(Dialect::StringBoolean),
+        missing_schemas: dialects.contains(Dialect::MissingSchemas),
+        duplicate_schemas: dialects.contains(Dialect::DuplicateSchemas),
+        bare_manager: dialects.contains(Dialect::BareManager),
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
-    let resource::Taken { mut content, members, dialects } = resource::take(settings, kind, scene.body()?)?;
+    let resource::Taken { mut content, members, dialects, notes } =
+        resource::take(settings, kind, scene.body()?)?;
     if kind.role == Role::User {
         let active = content.active;
         match (active, profile.gateway.create_disabled) {
@@ -94,6 +95,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         reply.headers.insert(header::LOCATION, location);
     }
     note(&mut reply, &dialects);
+    reply.notes = notes;
     reply.downstream = downstream;
     reply.changes.push(change);
     Ok(reply)
@@ -212,7 +214,7 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
     if taken.content.secret.is_some() {
         super::feature(settings.profile.features.change_password, "changing a password")?;
     }
-    let dialects = taken.dialects.clone();
+    let (dialects, notes) = (taken.dialects.clone(), taken.notes.clone());
     let mut store = scene.store();
     let operations = &[DownstreamOperation::Replace];
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
@@ -242,9 +244,10 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
         let mut empty = Reply::empty(StatusCode::NO_CONTENT);
         empty.headers = std::mem::take(&mut reply.headers);
         empty.headers.remove(header::CONTENT_TYPE);
-        reply = Reply { downstream: reply.downstream, changes: reply.changes, ..empty };
+        reply = reply.answered_as(empty);
     }
     note(&mut reply, &dialects);
+    reply.notes = notes;
     Ok(reply)
 }
 

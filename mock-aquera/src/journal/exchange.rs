@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::kept::Kept;
+use super::note::Note;
 use super::operations::{self, ScimOperation, user_name_of};
 use super::record::{ChangeKind, Downstream, StateChange};
 use super::redact;
@@ -52,6 +53,9 @@ pub struct Exchange {
     pub faults: Vec<String>,
     /// What was let pass although the RFC has it otherwise.
     pub dialects: Vec<String>,
+    /// What in the request had no effect: attributes that were left out, comparisons that nothing satisfies.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
 
 /// What became of one resource.
@@ -117,6 +121,7 @@ impl Exchange {
             fault: faults.first().cloned(),
             faults,
             dialects: record.dialects().iter().map(ToString::to_string).collect(),
+            notes: record.notes().to_vec(),
         }
     }
 

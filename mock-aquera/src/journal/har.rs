@@ -68,6 +68,7 @@ fn entry(exchange: &Exchange, creator: &HarCreator) -> Value {
         "_changes": exchange.changes,
         "_faults": exchange.faults,
         "_dialects": exchange.dialects,
+        "_notes": exchange.notes,
     });
     if let Some(name) = &exchange.application {
         entry["_application"] = Value::from(name.as_str());

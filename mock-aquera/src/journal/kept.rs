@@ -12,6 +12,7 @@ use hyper::body::Bytes;
 use hyper::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
+use super::note::Note;
 use super::operations::ScimOperation;
 use super::record::{Downstream, DownstreamOperation, Known, MAX_STATE_BYTES, Seen, StateChange};
 use super::redact::{self, REDACTED};
@@ -79,18 +80,20 @@ struct Rest {
     downstream: Vec<Downstream>,
     faults: Vec<Arc<str>>,
     dialects: Vec<&'static str>,
+    notes: Vec<Note>,
     changes: Vec<StateChange>,
     scim: Vec<ScimOperation>,
 }
 
 impl Rest {
     fn is_nothing(&self) -> bool {
-        let Self { request_body, downstream, faults, dialects, changes, scim } = self;
+        let Self { request_body, downstream, faults, dialects, notes, changes, scim } = self;
         request_body.is_none()
             && changes.is_empty()
             && downstream.is_empty()
             && faults.is_empty()
             && dialects.is_empty()
+            && notes.is_empty()
             && scim.is_empty()
     }
 
@@ -101,7 +104,7 @@ impl Rest {
         size_of::<Self>()
             + length(&self.request_body)
             + changes.sum::<usize>()
-            + (self.downstream.len() + self.scim.len()) * 128
+            + (self.downstream.len() + self.scim.len() + 2 * self.notes.len()) * 128
     }
 }
 
@@ -118,13 +121,13 @@ impl Kept {
     }
 
     fn written(room: &mut Vec<u8>, seen: &Seen<'_>, known: Known, limit: usize) -> Self {
-        let Known { downstream, faults, dialects, changes, scim } = known;
+        let Known { downstream, faults, dialects, notes, changes, scim } = known;
         let (operations, target, accepted, many) = match downstream {
             Downstreams::None => (Default::default(), None, false, Vec::new()),
             Downstreams::Few { operations, target, accepted } => (operations, target, accepted, Vec::new()),
             Downstreams::Many(many) => (Default::default(), None, false, many),
         };
-        let mut rest = Rest { request_body: None, downstream: many, faults, dialects, changes, scim };
+        let mut rest = Rest { request_body: None, downstream: many, faults, dialects, notes, changes, scim };
         for change in &mut rest.changes {
             for state in [&mut change.before, &mut change.after] {
                 state.take_if(|state| state.len() > MAX_STATE_BYTES);
@@ -230,6 +233,11 @@ impl Kept {
     /// What was let pass although the RFC has it otherwise.
     pub(super) fn dialects(&self) -> &[&'static str] {
         self.rest.as_ref().map_or(&[], |rest| &rest.dialects)
+    }
+
+    /// What in the request had no effect.
+    pub(super) fn notes(&self) -> &[Note] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.notes)
     }
 
     pub(super) fn changes(&self) -> &[StateChange] {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::note::Note;
 use super::operations::ScimOperation;
 use crate::hops::Downstreams;
 
@@ -91,6 +92,8 @@ pub(crate) struct Known {
     pub(crate) faults: Vec<Arc<str>>,
     /// What was let pass although the RFC has it otherwise.
     pub(crate) dialects: Vec<&'static str>,
+    /// What in the request had no effect.
+    pub(crate) notes: Vec<Note>,
     pub(crate) changes: Vec<StateChange>,
     /// Where it is empty, it is read out of method, path and body.
     pub(crate) scim: Vec<ScimOperation>,

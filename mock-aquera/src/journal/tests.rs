@@ -58,7 +58,7 @@ impl RecordWhole for Journal {
             response_headers: &record.response_headers,
             response_body: &record.response_body,
         };
-        self.record(&seen, Known { downstream, faults, dialects, changes, scim })
+        self.record(&seen, Known { downstream, faults, dialects, notes: Vec::new(), changes, scim })
     }
 }
 

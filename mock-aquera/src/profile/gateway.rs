@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::switch::switches;
 
 /// What the gateway does with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct GatewayRules {
     /// What becomes of a PATCH.
@@ -28,9 +28,8 @@ pub struct GatewayRules {
     pub group_delete: Option<DeleteRule>,
     /// How a PATCH that was carried out is answered.
     pub patch_reply: PatchReply,
-    /// How many operations a PATCH may hold; more answers 400 `tooMany`. Absent: any number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_patch_operations: Option<NonZeroU32>,
+    /// How many operations a PATCH may hold; more answers 400 `tooMany`.
+    pub max_patch_operations: NonZeroU32,
     /// Whether a PATCH path may pick values by a filter, as in `emails[type eq "work"]`.
     pub patch_value_filters: Support,
     /// Whether a PATCH operation may have a path at all.
@@ -64,6 +63,39 @@ pub struct GatewayRules {
     pub canonical_values: CanonicalValues,
     /// What becomes of a group member that doesn't exist.
     pub unknown_member: UnknownMember,
+}
+
+/// As many as a bulk request may hold.
+const MAX_PATCH_OPERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
+
+impl Default for GatewayRules {
+    fn default() -> Self {
+        Self {
+            patch: PatchRule::default(),
+            put: PutRule::default(),
+            delete: DeleteRule::default(),
+            group_patch: None,
+            group_put: None,
+            group_delete: None,
+            patch_reply: PatchReply::default(),
+            max_patch_operations: MAX_PATCH_OPERATIONS,
+            patch_value_filters: Support::default(),
+            patch_paths: Support::default(),
+            patch_dotted_paths: DottedPaths::default(),
+            max_member_changes: None,
+            max_members: None,
+            replace_all_members: Support::default(),
+            active_change: ActiveChange::default(),
+            put_without_active: PutWithoutActive::default(),
+            put_missing_attributes: PutMissingAttributes::default(),
+            enable: Support::default(),
+            disable: DisableRule::default(),
+            create_disabled: CreateDisabled::default(),
+            unknown_attributes: UnknownAttributes::default(),
+            canonical_values: CanonicalValues::default(),
+            unknown_member: UnknownMember::default(),
+        }
+    }
 }
 
 impl GatewayRules {

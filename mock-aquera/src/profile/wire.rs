@@ -95,6 +95,35 @@ pub struct Dialects {
     pub single_operation: Dialect,
     /// A body without `schemas`, which RFC 7643 §3 requires. Refused unless it is set.
     pub missing_schemas: Dialect,
+    /// One URN twice in `schemas`, which RFC 7643 §3 forbids.
+    pub duplicate_schemas: Dialect,
+    /// Entra's `manager` as an id alone.
+    pub bare_manager: Dialect,
+    /// A comparison behind a value filter, `emails[type eq "work"].value eq "x"`.
+    pub filter_after_brackets: Dialect,
+    /// A filter without a space that RFC 7644 §3.4.2.2 asks for, `userName eq"x"`.
+    pub filter_missing_spaces: Dialect,
+}
+
+impl Dialects {
+    /// Those that are accepted.
+    pub(crate) fn taken(&self) -> scim::dialect::Dialects {
+        use scim::dialect::Dialect as Habit;
+        let rules = [
+            (Habit::CapitalisedOp, self.capitalised_op),
+            (Habit::StringBoolean, self.string_booleans),
+            (Habit::DottedKeys, self.dotted_keys),
+            (Habit::RemoveByValue, self.remove_by_value),
+            (Habit::PathlessAdd, self.pathless_add),
+            (Habit::SingleOperation, self.single_operation),
+            (Habit::MissingSchemas, self.missing_schemas),
+            (Habit::DuplicateSchemas, self.duplicate_schemas),
+            (Habit::BareManager, self.bare_manager),
+            (Habit::FilterAfterBrackets, self.filter_after_brackets),
+            (Habit::FilterMissingSpaces, self.filter_missing_spaces),
+        ];
+        rules.into_iter().filter(|(_, rule)| *rule == Dialect::Accepted).map(|(habit, _)| habit).collect()
+    }
 }
 
 impl Default for Dialects {
@@ -108,6 +137,10 @@ impl Default for Dialects {
             single_operation: Dialect::Accepted,
             // Clients that forget them are told: most endpoints insist.
             missing_schemas: Dialect::Refused,
+            duplicate_schemas: Dialect::Accepted,
+            bare_manager: Dialect::Accepted,
+            filter_after_brackets: Dialect::Accepted,
+            filter_missing_spaces: Dialect::Accepted,
         }
     }
 }

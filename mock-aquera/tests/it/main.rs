@@ -19,6 +19,7 @@ mod hammer;
 mod kept;
 mod library;
 mod names;
+mod notes;
 mod profiles;
 mod program;
 mod protocol;

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::{Number, Value};
 
 use super::plan::{Members, Node, Role};
-use super::{AcceptError, AcceptOptions, Accepted, Reader, write_text};
+use super::{AcceptError, AcceptOptions, Accepted, MAX_DROPPED, Reader, write_text};
 use crate::precis::is_blank;
 use crate::schema::AttributeType;
 use crate::validate::{Problem, ProblemKind, check_attribute, instant, is_base64, is_unassigned};
@@ -23,6 +23,7 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
         primaries: 0,
         given: Vec::new(),
         lists_core: None,
+        lists: Vec::new(),
         not_an_object: false,
     };
     // Checked once as a whole, the text need not be checked string by string.
@@ -71,6 +72,8 @@ struct Pass<'r> {
     given: Vec<usize>,
     /// Whether `schemas` names the main schema; nothing where it is absent or empty.
     lists_core: Option<bool>,
+    /// The other URNs that `schemas` names.
+    lists: Vec<String>,
     not_an_object: bool,
 }
 
@@ -147,6 +150,9 @@ impl<'r> Pass<'r> {
         if self.options.refuse_unknown {
             let place = self.place(Some(name));
             self.problems.push(Problem { place, kind: ProblemKind::Unknown });
+        } else if self.out.dropped.len() < MAX_DROPPED {
+            let place = self.place(Some(name));
+            self.out.dropped.push(place);
         }
     }
 
@@ -260,6 +266,7 @@ impl<'r> Pass<'r> {
             AttributeType::DateTime => instant(text).is_some(),
             AttributeType::Binary => is_base64(text),
             AttributeType::Boolean => return self.text_as_boolean(node, text),
+            AttributeType::Complex if self.options.bare_manager && self.bare(node, given) => return,
             AttributeType::Decimal | AttributeType::Integer | AttributeType::Complex => false,
         };
         if !fits {
@@ -278,6 +285,26 @@ impl<'r> Pass<'r> {
             self.out.watched.push((watched, text.to_owned()));
         }
         given.write(&mut self.out.members);
+    }
+
+    /// Takes a text for the `value` of a manager. Gives whether it is one.
+    fn bare(&mut self, node: &Node, given: Text<'_>) -> bool {
+        let Some(at) = node.subs.find("value").filter(|_| node.attribute.is_manager()) else { return false };
+        let sub = &node.subs.nodes[at];
+        let before = self.out.members.len();
+        self.out.members.push(b'{');
+        let (_, after) = self.begin(&sub.key);
+        self.text(sub, given);
+        if self.out.members.len() > after {
+            self.out.members.push(b'}');
+            let mut seen = Seen::default();
+            seen.insert(at);
+            self.require(&node.subs, &seen);
+        } else {
+            self.out.members.truncate(before);
+        }
+        self.out.bare_manager = true;
+        true
     }
 
     fn text_as_boolean(&mut self, node: &Node, text: &str) {

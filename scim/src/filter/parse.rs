@@ -7,6 +7,7 @@ use serde_json::Number;
 
 use super::{CompareOp, Filter, Literal, ParseError};
 use crate::{
+    dialect::{Dialect, Tolerance},
     name::{AttrName, is_urn_byte, shown},
     path::{AttrPath, PatchPath},
 };
@@ -17,14 +18,14 @@ pub const MAX_DEPTH: usize = 32;
 /// How many comparisons one filter may hold.
 pub const MAX_TERMS: usize = 256;
 
-pub(super) fn filter(text: &str) -> Result<Filter, ParseError> {
-    let mut parser = Parser::new(text);
+pub(super) fn filter(text: &str, tolerance: &mut Tolerance) -> Result<Filter, ParseError> {
+    let mut parser = Parser::new(text, tolerance);
     let filter = parser.or()?;
     parser.space();
     if parser.pos == text.len() { Ok(filter) } else { Err(parser.unexpected("`and`, `or` or the end")) }
 }
 
-pub(crate) fn patch_path(text: &str) -> Result<PatchPath, ParseError> {
+pub(crate) fn patch_path(text: &str, tolerance: &mut Tolerance) -> Result<PatchPath, ParseError> {
     let Some(open) = text.find('[') else {
         return AttrPath::parse_at(text, 0).map(PatchPath::from);
     };
@@ -33,7 +34,7 @@ pub(crate) fn patch_path(text: &str) -> Result<PatchPath, ParseError> {
         let message = format!("a value filter belongs to the attribute, not to its sub-attribute {sub:?}");
         return Err(ParseError::new(message, 0..open));
     }
-    let mut parser = Parser::new(text);
+    let mut parser = Parser::new(text, tolerance);
     parser.pos = open;
     let filter = parser.value_filter()?;
     let sub = if parser.eat(b'.') { Some(parser.name()?) } else { None };
@@ -43,8 +44,9 @@ pub(crate) fn patch_path(text: &str) -> Result<PatchPath, ParseError> {
     Ok(PatchPath { urn: attr.urn, name: attr.name, filter: Some(filter), sub })
 }
 
-struct Parser<'a> {
+struct Parser<'a, 't> {
     text: &'a str,
+    tolerance: &'t mut Tolerance,
     pos: usize,
     depth: usize,
     terms: usize,
@@ -56,9 +58,9 @@ enum Operator {
     Compare(CompareOp),
 }
 
-impl<'a> Parser<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { text, pos: 0, depth: 0, terms: 0, in_value_filter: false }
+impl<'a, 't> Parser<'a, 't> {
+    fn new(text: &'a str, tolerance: &'t mut Tolerance) -> Self {
+        Self { text, tolerance, pos: 0, depth: 0, terms: 0, in_value_filter: false }
     }
 
     fn or(&mut self) -> Result<Filter, ParseError> {
@@ -77,7 +79,13 @@ impl<'a> Parser<'a> {
     ) -> Result<Filter, ParseError> {
         let first = part(self)?;
         let mut rest = Vec::new();
-        while self.keyword(word) {
+        loop {
+            let before = self.pos;
+            if !self.keyword(word) {
+                break;
+            }
+            self.spaced(before, &format!("before `{word}`"))?;
+            self.spaced(self.pos, &format!("after `{word}`"))?;
             rest.push(part(self)?);
         }
         if rest.is_empty() {
@@ -147,7 +155,13 @@ impl<'a> Parser<'a> {
             return Err(self.error(&message, 1));
         }
         let inner = self.value_filter()?;
+        let dot = self.pos;
         let filter = if self.eat(b'.') {
+            if !self.tolerance.meets(Dialect::FilterAfterBrackets) {
+                let message =
+                    "a filter compares nothing behind `]`; the comparison belongs inside, behind `and`";
+                return Err(ParseError::new(message, dot..dot + 1));
+            }
             let sub = self.name()?;
             let compared = self.operation(AttrPath::of(sub))?;
             match inner {
@@ -194,6 +208,9 @@ impl<'a> Parser<'a> {
     }
 
     fn literal(&mut self, op: CompareOp) -> Result<Literal, ParseError> {
+        if self.peek().is_some_and(|b| matches!(b, b'"' | b'-' | b'0'..=b'9')) {
+            self.spaced(self.pos, &format!("after `{op}`"))?;
+        }
         self.space();
         match self.peek() {
             Some(b'"') => self.string(),
@@ -289,6 +306,15 @@ impl<'a> Parser<'a> {
 
     fn space(&mut self) {
         self.run(|b| b.is_ascii_whitespace());
+    }
+
+    /// Looks whether a space stands at a place where the grammar has one.
+    fn spaced(&mut self, at: usize, place: &str) -> Result<(), ParseError> {
+        let is_space = self.text.as_bytes().get(at).is_none_or(u8::is_ascii_whitespace);
+        if is_space || self.tolerance.meets(Dialect::FilterMissingSpaces) {
+            return Ok(());
+        }
+        Err(ParseError::new(format!("a space is missing {place}"), at..at + 1))
     }
 
     fn peek(&self) -> Option<u8> {

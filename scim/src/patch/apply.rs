@@ -1,6 +1,6 @@
 //! Where an operation leads, and what the schema lets it do there.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     PatchError, PatchKind, PatchRequest, booleans,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::ScimType,
-    filter::Filter,
+    filter::{Filter, parse::patch_path},
     path::{AttrPath, PatchPath, get_ci, key_ci},
     schema::{Attribute, Located, Mutability, Schema, SchemaSet},
     validate::{immutable_change, is_unassigned},
@@ -127,8 +127,8 @@ impl Editor<'_> {
                 continue;
             }
             let path = match schema {
-                Some(schema) => format!("{}:{key}", schema.id()).parse(),
-                None => key.parse(),
+                Some(schema) => patch_path(&format!("{}:{key}", schema.id()), &mut self.tolerance),
+                None => patch_path(key, &mut self.tolerance),
             };
             let path: PatchPath = match path {
                 Ok(path) => path,
@@ -171,6 +171,7 @@ impl Editor<'_> {
         explicit: bool,
     ) -> Result<(), PatchError> {
         let schemas = self.schemas;
+        let says_remove = op == PatchKind::Remove;
         let (op, value) = match value {
             Some(value) if op == PatchKind::Replace && is_unassigned(value) => (PatchKind::Remove, None),
             Some(value) if op == PatchKind::Add && is_unassigned(value) => return Ok(()),
@@ -197,6 +198,11 @@ impl Editor<'_> {
                 self.tolerance.meets(Dialect::StringBoolean);
             }
         }
+        let whole = value.filter(|_| self.tolerance.takes(Dialect::BareManager));
+        if let Some(whole) = whole.and_then(|value| whole_of_bare(found.leaf(), value)) {
+            self.tolerance.meets(Dialect::BareManager);
+            converted = Some(whole);
+        }
         let value = converted.as_ref().or(value);
         let path = converted_path.as_ref().unwrap_or(path);
         if found.attribute.name == *"schemas" {
@@ -209,7 +215,7 @@ impl Editor<'_> {
             }
             return Err(PatchError::mutability(&place, "is read-only"));
         }
-        self.write(found, &Edit { op, path, attr_path, found, value, place, schemas })
+        self.write(found, &Edit { op, says_remove, path, attr_path, found, value, place, schemas })
     }
 
     /// An operation on a bare schema URN.
@@ -327,6 +333,13 @@ impl Editor<'_> {
         }
         self.members.insert("schemas".to_owned(), Value::Array(listed));
     }
+}
+
+/// The manager that is meant where the id stands alone.
+fn whole_of_bare(attr: &Attribute, value: &Value) -> Option<Value> {
+    let sub = attr.sub("value").filter(|_| attr.is_manager())?;
+    let text = value.as_str()?;
+    Some(json!({ sub.name.as_str(): text }))
 }
 
 /// Removes a member, however its name is spelled.

@@ -4,9 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     PatchError, PatchKind, PatchOp, PatchRequest,
-    dialect::{Dialect, Dialects, Tolerance},
+    dialect::{Dialect, Dialects, Tolerance, message_schemas},
 };
-use crate::{error::ScimType, path::get_ci, schema::PATCH_URN, validate::is_unassigned};
+use crate::{
+    error::ScimType, filter::parse::patch_path, path::get_ci, schema::PATCH_URN, validate::is_unassigned,
+};
 
 impl PatchRequest {
     /// A request of these operations.
@@ -42,7 +44,7 @@ impl PatchRequest {
                 std::slice::from_ref(body)
             }
             operations => {
-                check_schemas(members, &mut tolerance)?;
+                message_schemas(members, PATCH_URN, &mut tolerance).map_err(syntax)?;
                 match operations {
                     Some(Value::Array(operations)) if !operations.is_empty() => operations.as_slice(),
                     Some(single @ Value::Object(_)) => {
@@ -73,17 +75,6 @@ fn syntax(problem: impl Into<String>) -> PatchError {
     PatchError::new(ScimType::InvalidSyntax, "the request", problem)
 }
 
-fn check_schemas(members: &Map<String, Value>, tolerance: &mut Tolerance) -> Result<(), PatchError> {
-    let given = get_ci(members, "schemas").filter(|given| !is_unassigned(given));
-    let mut declared = given.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    if declared.any(|urn| urn.eq_ignore_ascii_case(PATCH_URN))
-        || (given.is_none() && tolerance.meets(Dialect::MissingSchemas))
-    {
-        return Ok(());
-    }
-    Err(syntax(format!("does not name {PATCH_URN} in `schemas`")))
-}
-
 impl PatchOp {
     fn read(operation: &Value, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
         let syntax = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "it", problem);
@@ -99,7 +90,7 @@ impl PatchOp {
         }
         let path = match get_ci(members, "path") {
             None | Some(Value::Null) => None,
-            Some(Value::String(path)) => Some(path.parse().map_err(|e| PatchError::path(&e))?),
+            Some(Value::String(path)) => Some(patch_path(path, tolerance).map_err(|e| PatchError::path(&e))?),
             Some(_) => return Err(PatchError::new(ScimType::InvalidPath, "the path", "is not a text")),
         };
         let value = get_ci(members, "value").cloned();

@@ -11,7 +11,7 @@ use crate::{
 type Members = Map<String, Value>;
 
 /// Takes members that no schema knows out of the values of a request, as a server may do with those of a POST
-/// (RFC 7644 §3.3). A path that leads nowhere stays what it is: an error.
+/// (RFC 7644 §3.3), and tells where they stood. A path that leads nowhere stays what it is: an error.
 ///
 /// ```
 /// use scim::{patch::{PatchRequest, drop_unknown}, schema::{PATCH_URN, SchemaSet}};
@@ -20,73 +20,89 @@ type Members = Map<String, Value>;
 /// let mut request = PatchRequest::from_json(&json!({"schemas": [PATCH_URN], "Operations": [
 ///     {"op": "add", "value": {"title": "Nurse", "shoe": 44, "name": {"givenName": "Ida", "size": "S"}}},
 /// ]}))?;
-/// drop_unknown(&mut request, SchemaSet::user());
+/// assert_eq!(drop_unknown(&mut request, SchemaSet::user()), ["name.size", "shoe"]);
 /// assert_eq!(request.operations[0].value, Some(json!({"title": "Nurse", "name": {"givenName": "Ida"}})));
 /// # Ok::<(), scim::patch::PatchError>(())
 /// ```
-pub fn drop_unknown(request: &mut PatchRequest, schemas: &SchemaSet) {
+pub fn drop_unknown(request: &mut PatchRequest, schemas: &SchemaSet) -> Vec<String> {
+    let mut dropped = Vec::new();
     for operation in &mut request.operations {
         let Some(value) = &mut operation.value else { continue };
         match &operation.path {
-            None => in_members(value, schemas),
-            Some(path) => in_value(value, path, schemas),
+            None => in_members(value, schemas, &mut dropped),
+            Some(path) => in_value(value, path, schemas, &mut dropped),
         }
     }
+    dropped
 }
 
 /// Of a value without a path, whose members are paths.
-fn in_members(value: &mut Value, schemas: &SchemaSet) {
+fn in_members(value: &mut Value, schemas: &SchemaSet, dropped: &mut Vec<String>) {
     let Value::Object(members) = value else { return };
     members.retain(|key, value| {
         if let Some(schema) = schemas.extension(key) {
-            in_extension(value, schema);
+            in_extension(value, schema, dropped);
             return true;
         }
-        let Ok(path) = key.parse::<PatchPath>() else { return false };
-        let attr_path: AttrPath = path.attr_path();
-        if schemas.schema_at(&attr_path).is_none() && schemas.locate(&attr_path).is_none() {
-            return false;
+        let path = key.parse::<PatchPath>().ok().filter(|path| {
+            let path: AttrPath = path.attr_path();
+            schemas.schema_at(&path).is_some() || schemas.locate(&path).is_some()
+        });
+        match &path {
+            Some(path) => in_value(value, path, schemas, dropped),
+            None => dropped.push(key.clone()),
         }
-        in_value(value, &path, schemas);
-        true
+        path.is_some()
     });
 }
 
-fn in_value(value: &mut Value, path: &PatchPath, schemas: &SchemaSet) {
+fn in_value(value: &mut Value, path: &PatchPath, schemas: &SchemaSet, dropped: &mut Vec<String>) {
     let attr_path = path.attr_path();
     match (schemas.schema_at(&attr_path), schemas.locate(&attr_path)) {
-        (Some(schema), _) if schema.id() == schemas.core().id() => in_members(value, schemas),
-        (Some(schema), _) => in_extension(value, schema),
-        (None, Some(found)) => in_attribute(value, found.leaf()),
+        (Some(schema), _) if schema.id() == schemas.core().id() => in_members(value, schemas, dropped),
+        (Some(schema), _) => in_extension(value, schema, dropped),
+        (None, Some(found)) => in_attribute(value, found.leaf(), &attr_path.to_string(), dropped),
         (None, None) => {}
     }
 }
 
-fn in_extension(value: &mut Value, schema: &Schema) {
+fn in_extension(value: &mut Value, schema: &Schema, dropped: &mut Vec<String>) {
     let Value::Object(members) = value else { return };
-    retain(members, |key| schema.attribute(key));
+    retain(members, &format!("{}:", schema.id()), |key| schema.attribute(key), dropped);
 }
 
-fn in_attribute(value: &mut Value, attribute: &Attribute) {
+fn in_attribute(value: &mut Value, attribute: &Attribute, place: &str, dropped: &mut Vec<String>) {
     if !attribute.is_complex() {
         return;
     }
-    let values = match value {
-        Value::Array(values) => values.as_mut_slice(),
-        single => std::slice::from_mut(single),
-    };
-    for members in values.iter_mut().filter_map(Value::as_object_mut) {
-        retain(members, |key| attribute.sub(key));
+    match value {
+        Value::Array(values) => {
+            for (at, value) in values.iter_mut().enumerate() {
+                if let Value::Object(members) = value {
+                    retain(members, &format!("{place}[{at}]."), |key| attribute.sub(key), dropped);
+                }
+            }
+        }
+        Value::Object(members) => retain(members, &format!("{place}."), |key| attribute.sub(key), dropped),
+        _ => {}
     }
 }
 
-fn retain<'a>(members: &mut Members, look_up: impl Fn(&str) -> Option<&'a Attribute>) {
+fn retain<'a>(
+    members: &mut Members,
+    prefix: &str,
+    look_up: impl Fn(&str) -> Option<&'a Attribute>,
+    dropped: &mut Vec<String>,
+) {
     members.retain(|key, value| match look_up(key) {
         Some(attribute) => {
-            in_attribute(value, attribute);
+            in_attribute(value, attribute, &format!("{prefix}{key}"), dropped);
             true
         }
-        None => false,
+        None => {
+            dropped.push(format!("{prefix}{key}"));
+            false
+        }
     });
 }
 
@@ -103,7 +119,9 @@ mod tests {
         let body = json!({"schemas": [PATCH_URN], "Operations": [operation]});
         let mut request = PatchRequest::from_json(&body).unwrap();
         let path = request.operations[0].path.clone();
-        drop_unknown(&mut request, SchemaSet::user());
+        let before = request.operations[0].value.clone().unwrap_or_default();
+        let dropped = drop_unknown(&mut request, SchemaSet::user());
+        assert_eq!(dropped.is_empty(), left == before, "{dropped:?}");
         assert_eq!((request.operations[0].value.as_ref(), &request.operations[0].path), (Some(&left), &path));
     }
 

@@ -20,6 +20,8 @@ type Members = Map<String, Value>;
 /// One operation at one attribute.
 pub(super) struct Edit<'a> {
     pub(super) op: PatchKind,
+    /// Whether the request says `remove`. A `replace` by nothing removes too, but needs something to replace.
+    pub(super) says_remove: bool,
     pub(super) path: &'a PatchPath,
     pub(super) attr_path: AttrPath,
     pub(super) found: Located<'a>,
@@ -55,7 +57,7 @@ impl Edit<'_> {
         };
         let new = members.is_empty();
         match (self.found.sub, self.given(self.value)) {
-            (Some(sub), given) => set_sub(&mut members, sub, given, &self.place)?,
+            (Some(sub), _) => set_sub(&mut members, sub, self.op, self.value, &self.place)?,
             (None, None) => return Ok(None),
             (None, Some(given)) if attr.is_complex() => self.merge(&mut members, given)?,
             (None, Some(given)) => return self.checked(given).map(Some),
@@ -94,7 +96,7 @@ impl Edit<'_> {
                 PatchError::new(ScimType::InvalidValue, &place, "is not an attribute of the schema")
             })?;
             if sub.mutability != Mutability::ReadOnly {
-                set_sub(members, sub, Some(value), &place)?;
+                set_sub(members, sub, self.op, Some(value), &place)?;
             }
         }
         Ok(())
@@ -121,14 +123,23 @@ fn plain_text<'f>(filter: &'f Filter, attr: &'f Attribute) -> Option<(&'f Attrib
     matches!(sub.kind, AttributeType::String | AttributeType::Reference).then_some((sub, text.as_str()))
 }
 
+/// Does an operation to a sub-attribute. One with several values keeps those that it has when others are added, and
+/// loses those that are named when they are removed (RFC 7644 §3.5.2.1, §3.5.2.2).
 fn set_sub(
     members: &mut Members,
     sub: &Attribute,
+    op: PatchKind,
     value: Option<&Value>,
     place: &str,
 ) -> Result<(), PatchError> {
     let before = take_ci(members, sub.name.as_str()).filter(|value| !is_unassigned(value));
-    let next = value.filter(|value| !is_unassigned(value)).map(|value| canonical_value(value, sub));
+    let given = value.filter(|value| !is_unassigned(value)).map(|value| canonical_value(value, sub));
+    let next = match (op, &before, given) {
+        (PatchKind::Add, Some(before), Some(given)) if sub.multi_valued => Some(joined(sub, before, given)),
+        (PatchKind::Remove, Some(before), Some(given)) if sub.multi_valued => without(sub, before, &given),
+        (PatchKind::Remove, _, _) => None,
+        (PatchKind::Add | PatchKind::Replace, _, given) => given,
+    };
     if let Some(next) = &next
         && let Some(problem) = check_attribute(sub, next, place).into_iter().next()
     {
@@ -145,6 +156,32 @@ fn set_sub(
         None => {}
     }
     Ok(())
+}
+
+/// The values of a sub-attribute and those that are added to them, each once.
+fn joined(sub: &Attribute, before: &Value, given: Value) -> Value {
+    let listed = |value: Value| match value {
+        Value::Array(values) => values,
+        single => vec![single],
+    };
+    let mut values = listed(before.clone());
+    let mut known = Known::of(sub, &values);
+    for value in listed(given).into_iter().filter(|value| !value.is_null()) {
+        if known.find(sub, &values, &value).is_none() {
+            known.insert(sub, values.len(), &value);
+            values.push(value);
+        }
+    }
+    Value::Array(values)
+}
+
+/// The values of a sub-attribute without those that are named; nothing where none is left.
+fn without(sub: &Attribute, before: &Value, given: &Value) -> Option<Value> {
+    let listed = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+    let (mut values, gone) = (listed(before), listed(given));
+    let known = Known::of(sub, &gone);
+    values.retain(|value| known.find(sub, &gone, value).is_none());
+    (!values.is_empty()).then_some(Value::Array(values))
 }
 
 /// The values of a multi-valued attribute while an operation changes them.
@@ -250,7 +287,8 @@ impl List<'_, '_> {
             element_matches(filter, value, &parent, edit.schemas)
         };
         let selected: Vec<usize> = (0..self.values.len()).filter(|i| found(&self.values[*i])).collect();
-        if !selected.is_empty() {
+        // RFC 7644 §3.5.2.2 knows no error for what is not there: it is removed already.
+        if !selected.is_empty() || edit.says_remove {
             return Ok(selected);
         }
         let described = if edit.op == PatchKind::Add { self.described(filter) } else { None };
@@ -327,7 +365,7 @@ impl List<'_, '_> {
         let given = edit.given(edit.value);
         for &i in selected {
             if let Value::Object(members) = &mut self.values[i] {
-                set_sub(members, sub, given, &edit.place)?;
+                set_sub(members, sub, edit.op, edit.value, &edit.place)?;
                 if sub.name == *"primary" && given == Some(&Value::Bool(true)) {
                     self.claims.push(i);
                 }
@@ -372,7 +410,7 @@ fn complete(attr: &Attribute, members: &mut Members, given: &Members, place: &st
         let existing = get_ci(members, name);
         let stays = existing.is_some_and(|e| sub.mutability == Mutability::Immutable || same(sub, e, value));
         if !stays {
-            set_sub(members, sub, Some(value), place)?;
+            set_sub(members, sub, PatchKind::Add, Some(value), place)?;
         }
     }
     Ok(())

@@ -205,13 +205,57 @@ fn selected_values() {
                {"op": "remove", "path": "emails[type eq \"home\"].type"}]),
         json!({"emails": [work("ida@acme.example")]}),
     );
-    for op in ["replace", "remove"] {
+    for value in [json!("x"), json!(null)] {
         refuse(
-            json!([{"op": op, "path": "emails[type eq \"fax\"].value", "value": "x"}]),
+            json!([{"op": "replace", "path": "emails[type eq \"fax\"].value", "value": value}]),
             ScimType::NoTarget,
             "operation 1: emails[type eq \"fax\"].value selects no value",
         );
     }
+    // RFC 7644 §3.5.2.2 has no error for a removal that matches nothing.
+    for path in ["emails[type eq \"fax\"].value", "emails[type eq \"fax\"]", "phoneNumbers[value sw \"+47\"]"]
+    {
+        check(json!([{"op": "remove", "path": path}]), json!({}));
+    }
+}
+
+#[test]
+fn adding_to_a_sub_attribute_with_several_values_joins_them() {
+    let schema = json!({"id": "urn:x:Thing", "attributes": [
+        {"name": "box", "type": "complex", "subAttributes": [
+            {"name": "tags", "type": "string", "multiValued": true}, {"name": "size", "type": "integer"}]},
+        {"name": "boxes", "type": "complex", "multiValued": true, "subAttributes": [
+            {"name": "value", "type": "string"}, {"name": "tags", "type": "string", "multiValued": true}]}]});
+    let set = SchemaSet::new(scim::schema::Schema::from_json(&schema).unwrap(), Vec::new());
+    let thing = json!({"box": {"tags": ["a", "b"], "size": 1},
+        "boxes": [{"value": "one", "tags": ["a"]}, {"value": "two", "tags": ["b"]}]});
+    let run = |operation: Value| {
+        let body = json!({"schemas": [scim::schema::PATCH_URN], "Operations": [operation]});
+        let request = PatchRequest::from_json(&body).unwrap();
+        apply(&thing, &request, &set).unwrap()
+    };
+    let add = |path: &str, value: Value| run(json!({"op": "add", "path": path, "value": value}));
+    let replace = |path: &str, value: Value| run(json!({"op": "replace", "path": path, "value": value}));
+    assert_eq!(add("box.tags", json!(["B", "c"]))["box"], json!({"tags": ["a", "b", "c"], "size": 1}));
+    assert_eq!(add("box.tags", json!("c"))["box"]["tags"], json!(["a", "b", "c"]));
+    assert_eq!(
+        add("box", json!({"tags": ["c"], "size": 2}))["box"],
+        json!({"tags": ["a", "b", "c"], "size": 2})
+    );
+    let whole = run(json!({"op": "add", "value": {"box": {"tags": ["c"]}}}));
+    assert_eq!(whole["box"]["tags"], json!(["a", "b", "c"]));
+    let one = "boxes[value eq \"one\"]";
+    assert_eq!(add(&format!("{one}.tags"), json!(["z"]))["boxes"][0]["tags"], json!(["a", "z"]));
+    assert_eq!(add(one, json!({"tags": ["z"]}))["boxes"][0]["tags"], json!(["a", "z"]));
+    let again = add("boxes", json!([{"value": "two", "tags": ["z"]}]));
+    assert_eq!(again["boxes"][1]["tags"], json!(["b", "z"]));
+    assert_eq!(add("boxes.tags", json!(["z"]))["boxes"][1]["tags"], json!(["b", "z"]));
+    assert_eq!(replace("box.tags", json!(["c"]))["box"]["tags"], json!(["c"]));
+    assert_eq!(replace(&format!("{one}.tags"), json!(["z"]))["boxes"][0]["tags"], json!(["z"]));
+    assert_eq!(replace("box", json!({"tags": ["c"]}))["box"], json!({"tags": ["c"], "size": 1}));
+    let removed = run(json!({"op": "remove", "path": "box.tags", "value": ["A"]}));
+    assert_eq!(removed["box"]["tags"], json!(["b"]));
+    assert_eq!(run(json!({"op": "remove", "path": "box.tags"}))["box"], json!({"size": 1}));
 }
 
 #[test]

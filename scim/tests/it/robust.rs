@@ -171,7 +171,13 @@ proptest! {
 
     #[test]
     fn the_usual_way_is_a_set_of_dialects(body in body(), resource in user()) {
-        let usual = Dialects::all().without(Dialect::StringBoolean).without(Dialect::SingleOperation);
+        let refused = [
+            Dialect::StringBoolean,
+            Dialect::SingleOperation,
+            Dialect::MissingSchemas,
+            Dialect::BareManager,
+        ];
+        let usual = refused.into_iter().fold(Dialects::all(), Dialects::without);
         let read = PatchRequest::read(&body, usual).map(|(request, _)| request);
         prop_assert_eq!(&PatchRequest::from_json(&body), &read);
         if let Ok(request) = read {

@@ -50,7 +50,7 @@ fn an_archive_has_what_the_format_asks_for() {
         "_downstream": [],
         "_changes": [],
         "_faults": [],
-        "_dialects": [],
+        "_dialects": [], "_notes": [],
     });
     assert_eq!(log["entries"], json!([expected]));
 }

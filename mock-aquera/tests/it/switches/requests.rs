@@ -172,7 +172,75 @@ async fn dialect(name: &str, word: &str) {
             let post = finish(with_body(w.client.request(Method::POST, "/Users"), &post)).await;
             let put = json!({"schemas": [], "userName": "bob"});
             let put = finish(with_body(w.client.request(Method::PUT, &w.bob), &put)).await;
-            (send(&w.ida, json!({"Operations": [title]})).await, vec![post, put])
+            let search = with_body(w.client.request(Method::POST, "/Users/.search"), &json!({"count": 1}));
+            let bulk = json!({"Operations": [{"method": "DELETE", "path": format!("/Groups/{}", "none")}]});
+            let bulk = finish(with_body(w.client.request(Method::POST, "/Bulk"), &bulk)).await;
+            let others = vec![post, put, finish(search).await, bulk];
+            (send(&w.ida, json!({"Operations": [title]})).await, others)
+        }
+        "duplicate-schemas" => {
+            let twice = json!([
+                "urn:ietf:params:scim:schemas:core:2.0:User",
+                "urn:IETF:params:scim:schemas:core:2.0:User"
+            ]);
+            let post = w.client.post("/Users", &user("eve", json!({"schemas": twice}))).await;
+            let put = w.client.put(&w.bob, &user("bob", json!({"schemas": twice}))).await;
+            (send(&w.ida, json!({"schemas": [PATCH, PATCH], "Operations": [title]})).await, vec![post, put])
+        }
+        "bare-manager" => {
+            let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+            let schemas = json!(["urn:ietf:params:scim:schemas:core:2.0:User", enterprise]);
+            let body = |name: &str| {
+                user(name, json!({"schemas": schemas, enterprise: {"manager": w.bob_id, "division": "D"}}))
+            };
+            let post = w.client.post("/Users", &body("eve")).await;
+            let put = w.client.put(&w.bob, &body("bob")).await;
+            let path = format!("{enterprise}:manager");
+            let patch = send(&w.ida, ops(json!([{"op": "add", "path": path, "value": w.bob_id}]))).await;
+            let whole = json!([{"op": "replace", "value": {enterprise: {"manager": w.bob_id}}}]);
+            let whole = send(&w.ida, ops(whole)).await;
+            if word == "accepted" {
+                let manager = json!({"value": w.bob_id});
+                for answer in [&post, &put, &patch, &whole] {
+                    assert_eq!(answer.json()[enterprise]["manager"], manager, "{answer:?}");
+                }
+                assert_eq!(post.json()[enterprise]["division"], json!("D"));
+            }
+            (patch, vec![post, put, whole])
+        }
+        "filter-after-brackets" => {
+            let filter = "emails[type eq \"work\"].value sw \"ida\"";
+            let list = w.client.query("/Users", &[("filter", filter)]).await;
+            let search =
+                json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": filter});
+            let search = w.client.post("/Users/.search", &search).await;
+            if word == "accepted" {
+                assert_eq!(
+                    (&list.json()["totalResults"], &search.json()["totalResults"]),
+                    (&json!(1), &json!(1))
+                );
+            } else {
+                assert!(list.scim_error(400, Some("invalidFilter")).contains("behind `]`"), "{list:?}");
+            }
+            (list, vec![search])
+        }
+        "filter-missing-spaces" => {
+            let list = w.client.query("/Users", &[("filter", "userName eq\"ida\"")]).await;
+            let and = w.client.query("/Users", &[("filter", "title eq \"old\"and (active eq true)")]).await;
+            let path = json!([{"op": "replace", "path": "emails[type eq\"work\"].value", "value": "new@x"}]);
+            let path = send(&w.ida, ops(path)).await;
+            if word == "accepted" {
+                assert_eq!(
+                    (&list.json()["totalResults"], &and.json()["totalResults"]),
+                    (&json!(1), &json!(1))
+                );
+            } else {
+                assert!(
+                    list.scim_error(400, Some("invalidFilter")).contains("a space is missing after `eq`")
+                );
+                path.scim_error(400, Some("invalidPath"));
+            }
+            (list, vec![and, path])
         }
         _ => no_case(name, word),
     };
@@ -202,6 +270,7 @@ async fn dialect(name: &str, word: &str) {
                 assert_eq!(team["members"].as_array().unwrap().len(), 1);
                 assert_eq!(ida["emails"].as_array().unwrap().len(), 1);
             }
+            "bare-manager" | "filter-after-brackets" | "filter-missing-spaces" => {}
             _ => assert_eq!(ida["title"], json!("new")),
         }
     } else {

@@ -125,6 +125,13 @@ async fn strict(w: &World) {
     ] {
         assert_eq!(w.client.post("/Users", &user("eve", more.clone())).await.status, 400, "{more}");
     }
+    for filter in ["emails[type eq \"work\"].value eq \"x\"", "userName eq\"x\"", "title pr and(userName pr)"]
+    {
+        w.client.query("/Users", &[("filter", filter)]).await.scim_error(400, Some("invalidFilter"));
+    }
+    for filter in ["emails[type eq \"work\" and value eq \"x\"]", "userName EQ \"x\" and not (title pr)"] {
+        assert_eq!(w.client.query("/Users", &[("filter", filter)]).await.status, 200, "{filter}");
+    }
     assert_eq!(w.set(&w.ida, "title", json!("new")).await.status, 200);
 }
 

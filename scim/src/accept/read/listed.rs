@@ -56,6 +56,17 @@ impl Urn<'_, '_> {
     fn listed(self, urn: &str) {
         let pass = self.0;
         let core = pass.reader.is_core(urn);
+        let again = if core {
+            pass.lists_core == Some(true)
+        } else {
+            let known = pass.lists.iter().any(|known| known.eq_ignore_ascii_case(urn));
+            pass.lists.push(urn.to_owned());
+            known
+        };
+        if again && !pass.options.duplicate_schemas {
+            pass.problem(ProblemKind::Twice(urn.to_owned()));
+        }
+        pass.out.duplicate_schemas |= again;
         if pass.options.refuse_unknown && !core && pass.reader.extension(urn).is_none() {
             pass.problem(ProblemKind::Foreign(urn.to_owned()));
         }

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-/// A way of writing PATCH requests that a strict server refuses.
+use serde_json::{Map, Value};
+
+use crate::{path::get_ci, validate::is_unassigned};
+
+/// A way of writing requests that a strict server refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dialect {
     /// `op` is not in lower case: `Replace`.
@@ -20,11 +24,20 @@ pub enum Dialect {
     SingleOperation,
     /// The message has no `schemas`, which RFC 7643 §3 requires.
     MissingSchemas,
+    /// `schemas` names one URN twice, which RFC 7643 §3 forbids.
+    DuplicateSchemas,
+    /// A `manager` is sent as an id alone, as Entra does, and not as an object with a `value`.
+    BareManager,
+    /// A filter compares behind a value filter, `emails[type eq "work"].value eq "x"`, which RFC 7644 §3.4.2.2 has
+    /// in paths of PATCH only.
+    FilterAfterBrackets,
+    /// A filter lacks a space that the grammar asks for: `userName eq"x"`.
+    FilterMissingSpaces,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::CapitalisedOp,
         Self::StringBoolean,
         Self::DottedKeys,
@@ -32,6 +45,10 @@ impl Dialect {
         Self::PathlessAdd,
         Self::SingleOperation,
         Self::MissingSchemas,
+        Self::DuplicateSchemas,
+        Self::BareManager,
+        Self::FilterAfterBrackets,
+        Self::FilterMissingSpaces,
     ];
 
     /// The name for configuration and reports.
@@ -44,6 +61,10 @@ impl Dialect {
             Self::PathlessAdd => "pathless-add",
             Self::SingleOperation => "single-operation",
             Self::MissingSchemas => "missing-schemas",
+            Self::DuplicateSchemas => "duplicate-schemas",
+            Self::BareManager => "bare-manager",
+            Self::FilterAfterBrackets => "filter-after-brackets",
+            Self::FilterMissingSpaces => "filter-missing-spaces",
         }
     }
 
@@ -61,7 +82,7 @@ impl fmt::Display for Dialect {
 /// A set of dialects: those that are taken, or those that were used.
 ///
 /// ```
-/// use scim::patch::{Dialect, Dialects};
+/// use scim::dialect::{Dialect, Dialects};
 ///
 /// let taken = Dialects::all().without(Dialect::PathlessAdd);
 /// assert!(taken.contains(Dialect::DottedKeys) && !taken.contains(Dialect::PathlessAdd));
@@ -70,12 +91,13 @@ impl fmt::Display for Dialect {
 pub struct Dialects(u16);
 
 impl Dialects {
-    /// Those that [`PatchRequest::from_json`](super::PatchRequest::from_json) and
-    /// [`apply`](super::apply()) take.
-    pub(super) const USUAL: Self = Self::all()
+    /// Those that [`PatchRequest::from_json`](crate::patch::PatchRequest::from_json) and
+    /// [`apply`](crate::patch::apply()) take.
+    pub(crate) const USUAL: Self = Self::all()
         .without(Dialect::StringBoolean)
         .without(Dialect::SingleOperation)
-        .without(Dialect::MissingSchemas);
+        .without(Dialect::MissingSchemas)
+        .without(Dialect::BareManager);
 
     /// Every dialect.
     pub const fn all() -> Self {
@@ -133,18 +155,18 @@ impl fmt::Debug for Dialects {
 
 /// Which dialects are taken, and which were met.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tolerance {
+pub(crate) struct Tolerance {
     taken: Dialects,
     used: Dialects,
 }
 
 impl Tolerance {
-    pub(super) const fn of(taken: Dialects) -> Self {
+    pub(crate) const fn of(taken: Dialects) -> Self {
         Self { taken, used: Dialects::none() }
     }
 
     /// Notes a dialect, if it is taken.
-    pub(super) fn meets(&mut self, dialect: Dialect) -> bool {
+    pub(crate) fn meets(&mut self, dialect: Dialect) -> bool {
         let taken = self.taken.contains(dialect);
         if taken {
             self.used = self.used.with(dialect);
@@ -152,18 +174,75 @@ impl Tolerance {
         taken
     }
 
-    pub(super) const fn takes(self, dialect: Dialect) -> bool {
+    pub(crate) const fn takes(self, dialect: Dialect) -> bool {
         self.taken.contains(dialect)
     }
 
-    pub(super) fn used(self) -> Vec<Dialect> {
+    pub(crate) fn used(self) -> Vec<Dialect> {
         self.used.iter().collect()
+    }
+}
+
+/// Looks whether a message names its schema in `schemas`, and tells which dialects that takes.
+///
+/// # Errors
+/// What is wrong with `schemas`, in words that follow the name of the message.
+pub fn check_message(
+    members: &Map<String, Value>,
+    urn: &str,
+    dialects: Dialects,
+) -> Result<Vec<Dialect>, String> {
+    let mut tolerance = Tolerance::of(dialects);
+    message_schemas(members, urn, &mut tolerance)?;
+    Ok(tolerance.used())
+}
+
+pub(crate) fn message_schemas(
+    members: &Map<String, Value>,
+    urn: &str,
+    tolerance: &mut Tolerance,
+) -> Result<(), String> {
+    let given = get_ci(members, "schemas").filter(|given| !is_unassigned(given));
+    if given.is_none() && tolerance.meets(Dialect::MissingSchemas) {
+        return Ok(());
+    }
+    let urns: Vec<&str> =
+        given.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    if !urns.iter().any(|given| given.eq_ignore_ascii_case(urn)) {
+        return Err(format!("does not name {urn} in `schemas`"));
+    }
+    let twice = |(at, one): (usize, &&str)| urns[..at].iter().any(|other| other.eq_ignore_ascii_case(one));
+    match urns.iter().enumerate().find(|(at, urn)| twice((*at, urn))) {
+        Some((_, urn)) if !tolerance.meets(Dialect::DuplicateSchemas) => {
+            Err(format!("names {} twice in `schemas`", crate::name::shown(urn)))
+        }
+        _ => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_message_names_its_schema_once() {
+        #[track_caller]
+        #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
+        fn check(schemas: Value, dialects: Dialects, expected: Result<&[Dialect], &str>) {
+            let body = json!({"Schemas": schemas});
+            let found = check_message(body.as_object().unwrap(), "urn:a:b", dialects);
+            assert_eq!(found.as_deref().map_err(String::as_str), expected);
+        }
+        let (all, none) = (Dialects::all(), Dialects::none());
+        check(json!(["urn:x:y", "URN:A:B"]), none, Ok(&[]));
+        check(json!(null), none, Err("does not name urn:a:b in `schemas`"));
+        check(json!([]), all, Ok(&[Dialect::MissingSchemas]));
+        check(json!(["urn:x:y"]), all, Err("does not name urn:a:b in `schemas`"));
+        check(json!(["urn:a:b", "urn:A:b"]), all, Ok(&[Dialect::DuplicateSchemas]));
+        check(json!(["urn:a:b", "urn:A:b"]), none, Err("names urn:A:b twice in `schemas`"));
+    }
 
     #[test]
     fn sets_hold_what_was_put_in() {

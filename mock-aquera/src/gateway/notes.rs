@@ -1,0 +1,273 @@
+//! Notes on what in a request has no effect: attributes that no schema knows, comparisons that nothing satisfies.
+
+use scim::filter::{CompareOp, Filter, Literal, Operator};
+use scim::path::AttrPath;
+use scim::schema::{AttributeType, SchemaSet};
+
+use crate::journal::{Note, NoteKind};
+use crate::nearest::nearest;
+use crate::types::Kind;
+
+/// What clients call attributes that SCIM has under another name. In lower case, without `_` and `-`.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("firstname", "name.givenName"),
+    ("forename", "name.givenName"),
+    ("fname", "name.givenName"),
+    ("lastname", "name.familyName"),
+    ("surname", "name.familyName"),
+    ("lname", "name.familyName"),
+    ("fullname", "displayName"),
+    ("email", "emails"),
+    ("mail", "emails"),
+    ("emailaddress", "emails"),
+    ("phone", "phoneNumbers"),
+    ("mobile", "phoneNumbers"),
+    ("mobilephone", "phoneNumbers"),
+    ("telephonenumber", "phoneNumbers"),
+    ("login", "userName"),
+    ("user", "userName"),
+    ("enabled", "active"),
+    ("isactive", "active"),
+    ("status", "active"),
+    ("jobtitle", "title"),
+    ("language", "preferredLanguage"),
+    ("users", "members"),
+    ("name", "displayName"),
+];
+
+/// Notes on attributes that were left out because no schema knows them.
+pub(super) fn dropped(kind: &Kind, places: &[String]) -> Vec<Note> {
+    places.iter().map(|place| dropped_one(kind, place)).collect()
+}
+
+fn dropped_one(kind: &Kind, place: &str) -> Note {
+    let nearest = meant(&kind.schemas, place);
+    let shown = shown(place);
+    let hint = nearest.as_ref().map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+    Note {
+        kind: NoteKind::Dropped,
+        text: format!("`{shown}` is not an attribute of {} and was left out{hint}", kind.name()),
+        path: shown,
+        nearest,
+    }
+}
+
+/// The beginning of a text that somebody else wrote, with nothing in it that steers a terminal.
+fn shown(text: &str) -> String {
+    let cut = text.chars().take(200);
+    cut.map(|sign| if sign.is_control() { char::REPLACEMENT_CHARACTER } else { sign }).collect()
+}
+
+/// The place that was probably meant.
+fn meant(schemas: &SchemaSet, place: &str) -> Option<String> {
+    let (parent, leaf) = match place.rfind(['.', ':']) {
+        // A URN has dots of its own: what stands behind its last colon is a name.
+        Some(at) => place.split_at(at + 1),
+        None => ("", place),
+    };
+    let written: String = leaf.chars().filter(|sign| !matches!(sign, '_' | '-')).collect();
+    let schema = schemas.extension(parent.strip_suffix(':').unwrap_or(parent));
+    let found = match schema {
+        Some(extension) => nearest(&written, extension.attributes().iter().map(|attr| attr.name.as_str())),
+        None if parent.is_empty() => return at_top(schemas, &written),
+        None => {
+            let whole: AttrPath = without_positions(parent).trim_end_matches('.').parse().ok()?;
+            let subs = &schemas.attribute(&whole)?.sub_attributes;
+            nearest(&written, subs.iter().map(|sub| sub.name.as_str()))
+        }
+    };
+    found.map(|found| format!("{parent}{found}"))
+}
+
+/// Of names that stand at the top: other names of an attribute, parts of single complex attributes, attributes of
+/// extensions, and what is spelled nearly so.
+fn at_top(schemas: &SchemaSet, written: &str) -> Option<String> {
+    let known = |path: &str| path.parse().is_ok_and(|path| schemas.locate(&path).is_some());
+    let lower = written.to_ascii_lowercase();
+    let other = OTHER_NAMES.iter().find(|(other, path)| *other == lower && known(path));
+    if let Some((_, path)) = other {
+        return Some((*path).to_owned());
+    }
+    let mut places: Vec<(&str, String)> = Vec::new();
+    for attribute in schemas.core().attributes().iter().chain(schemas.common()) {
+        places.push((attribute.name.as_str(), attribute.name.to_string()));
+    }
+    for extension in schemas.extensions() {
+        let of = |name: &str| format!("{}:{name}", extension.id());
+        places.extend(extension.attributes().iter().map(|a| (a.name.as_str(), of(a.name.as_str()))));
+    }
+    for attribute in schemas.core().attributes().iter().filter(|a| a.is_complex() && !a.multi_valued) {
+        let of = |name: &str| format!("{}.{name}", attribute.name);
+        places.extend(attribute.sub_attributes.iter().map(|sub| (sub.name.as_str(), of(sub.name.as_str()))));
+    }
+    let found = nearest(written, places.iter().map(|(name, _)| *name))?;
+    places.iter().find(|(name, _)| *name == found).map(|(_, place)| place.clone())
+}
+
+fn without_positions(place: &str) -> String {
+    let mut inside = false;
+    place
+        .chars()
+        .filter(|sign| {
+            inside = *sign == '[' || (inside && *sign != ']');
+            !inside && *sign != ']'
+        })
+        .collect()
+}
+
+/// Notes on comparisons whose outcome does not depend on any resource: an attribute of one type with a value of another.
+pub(super) fn never_matching(filter: &Filter, kinds: &[&Kind]) -> Vec<Note> {
+    let mut notes: Vec<Note> = Vec::new();
+    for part in filter.parts() {
+        let (Operator::Compare(operator), Some(path), Some(value)) = (part.operator, part.path, part.value)
+        else {
+            continue;
+        };
+        let mut types = kinds.iter().filter_map(|kind| compared_type(&kind.schemas, &path));
+        let Some(first) = types.next() else { continue };
+        let fits = |kind: AttributeType| can_match(kind, value);
+        if fits(first) || types.any(fits) {
+            continue;
+        }
+        let outcome = if operator == CompareOp::Ne { "matches everything" } else { "never matches" };
+        let text = format!(
+            "`{path}` is {}, and the filter compares it with {}: it {outcome}{}",
+            described(first),
+            described_value(value),
+            hint(first, value)
+        );
+        let note = Note { kind: NoteKind::NeverMatches, path: path.to_string(), nearest: None, text };
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}
+
+/// The type of what a path is compared by: of a complex attribute, its `value`.
+fn compared_type(schemas: &SchemaSet, path: &AttrPath) -> Option<AttributeType> {
+    let leaf = schemas.attribute(path)?;
+    let compared = if leaf.is_complex() { leaf.sub("value").unwrap_or(leaf) } else { leaf };
+    Some(compared.kind)
+}
+
+fn can_match(kind: AttributeType, value: &Literal) -> bool {
+    match (kind, value) {
+        // `null` is no value at all, which every attribute may have.
+        (_, Literal::Null) => true,
+        (AttributeType::Boolean, value) => matches!(value, Literal::Bool(_)),
+        (AttributeType::Integer | AttributeType::Decimal, value) => matches!(value, Literal::Number(_)),
+        (AttributeType::Complex, _) => true,
+        (
+            AttributeType::String
+            | AttributeType::Reference
+            | AttributeType::Binary
+            | AttributeType::DateTime,
+            value,
+        ) => matches!(value, Literal::String(_)),
+    }
+}
+
+fn described(kind: AttributeType) -> &'static str {
+    match kind {
+        AttributeType::String => "a string",
+        AttributeType::Boolean => "a boolean",
+        AttributeType::Decimal | AttributeType::Integer => "a number",
+        AttributeType::DateTime => "a date and time",
+        AttributeType::Binary => "binary data",
+        AttributeType::Reference => "a reference",
+        AttributeType::Complex => "a complex attribute",
+    }
+}
+
+fn described_value(value: &Literal) -> &'static str {
+    match value {
+        Literal::String(_) => "a string",
+        Literal::Number(_) => "a number",
+        Literal::Bool(_) => "a boolean",
+        Literal::Null => "null",
+    }
+}
+
+fn hint(kind: AttributeType, value: &Literal) -> &'static str {
+    match (kind, value) {
+        (AttributeType::Boolean, Literal::String(_)) => "; write true or false without quotes",
+        (AttributeType::Integer | AttributeType::Decimal, Literal::String(_)) => {
+            "; write the number without quotes"
+        }
+        (_, Literal::Number(_) | Literal::Bool(_)) => "; put the value in double quotes",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Types;
+
+    #[test]
+    fn what_was_dropped_has_the_nearest_name() {
+        let types = Types::standard();
+        #[track_caller]
+        fn check(kind: &Kind, place: &str, nearest: Option<&str>) {
+            let [note] = dropped(kind, &[place.to_owned()]).try_into().unwrap();
+            assert_eq!((note.path.as_str(), note.nearest.as_deref()), (place, nearest), "{}", note.text);
+        }
+        let user = types.get(0);
+        let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        check(user, "firstName", Some("name.givenName"));
+        check(user, "first_name", Some("name.givenName"));
+        check(user, "emails[0].valu", Some("emails[0].value"));
+        check(user, "name.givenNam", Some("name.givenName"));
+        check(user, "nickname2", Some("nickName"));
+        check(user, "familyName", Some("name.familyName"));
+        check(user, "department", Some(&format!("{enterprise}:department")));
+        check(user, &format!("{enterprise}:departmnt"), Some(&format!("{enterprise}:department")));
+        check(user, &format!("{enterprise}:manager.vale"), Some(&format!("{enterprise}:manager.value")));
+        check(user, "qqqqqq", None);
+        check(types.get(1), "users", Some("members"));
+        check(types.get(1), "firstName", None);
+        let note = &dropped(user, &["firstName".to_owned()])[0];
+        assert_eq!(
+            note.text,
+            "`firstName` is not an attribute of User and was left out; did you mean `name.givenName`?"
+        );
+    }
+
+    #[test]
+    fn comparisons_that_nothing_satisfies_are_noted() {
+        let types = Types::standard();
+        let of = |text: &str, kinds: &[&Kind]| {
+            let notes = never_matching(&Filter::parse(text).unwrap(), kinds);
+            notes.into_iter().map(|note| note.text).collect::<Vec<_>>()
+        };
+        let (user, group) = (types.get(0), types.get(1));
+        for fine in [
+            "active eq true",
+            "userName eq \"true\"",
+            "active eq null",
+            "emails eq \"a\"",
+            "meta.created gt \"2024-01-01T00:00:00Z\"",
+            "emails[primary eq true and value co \"a\"]",
+            "shoe eq 1",
+        ] {
+            assert!(of(fine, &[user]).is_empty(), "{fine}");
+        }
+        assert_eq!(
+            of("active eq \"true\" and title pr", &[user]),
+            [
+                "`active` is a boolean, and the filter compares it with a string: it never matches; write true or false \
+              without quotes"
+            ]
+        );
+        assert_eq!(
+            of("userName ne 1", &[user, group]),
+            [
+                "`userName` is a string, and the filter compares it with a number: it matches everything; put the value in \
+              double quotes"
+            ]
+        );
+        assert_eq!(of("emails[primary eq \"True\"]", &[user]).len(), 1);
+        assert_eq!(of("emails.value eq true", &[user]).len(), 1);
+    }
+}
