@@ -94,15 +94,14 @@ fn retain<'a>(
     look_up: impl Fn(&str) -> Option<&'a Attribute>,
     dropped: &mut Vec<String>,
 ) {
-    members.retain(|key, value| match look_up(key) {
-        Some(attribute) => {
-            in_attribute(value, attribute, &format!("{prefix}{key}"), dropped);
-            true
+    members.retain(|key, value| {
+        let place = format!("{prefix}{key}");
+        let known = look_up(key);
+        match known {
+            Some(attribute) => in_attribute(value, attribute, &place, dropped),
+            None => dropped.push(place),
         }
-        None => {
-            dropped.push(format!("{prefix}{key}"));
-            false
-        }
+        known.is_some()
     });
 }
 
