@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
+use crate::address::Addresses;
 use crate::auth::Auth;
 use crate::clock::{AppClock, Clock as _};
 use crate::fault::{Fault, FaultId, FaultState, Faults, Phase};
@@ -79,6 +80,7 @@ pub struct Application(Arc<Inner>);
 struct Inner {
     name: ApplicationName,
     seed: u64,
+    addresses: Arc<Addresses>,
     clock: Arc<AppClock>,
     settings: RwLock<Arc<Settings>>,
     store: Mutex<Store>,
@@ -94,12 +96,19 @@ struct Inner {
 }
 
 impl Application {
-    pub(crate) fn new(name: ApplicationName, settings: Settings, seed: u64, clock: AppClock) -> Self {
+    pub(crate) fn new(
+        name: ApplicationName,
+        settings: Settings,
+        seed: u64,
+        clock: AppClock,
+        addresses: Arc<Addresses>,
+    ) -> Self {
         let store = new_store(&settings, seed, &name);
         let journal = Journal::of(name.as_str());
         Self(Arc::new(Inner {
             name,
             seed,
+            addresses,
             clock: Arc::new(clock),
             settings: RwLock::new(Arc::new(settings)),
             store: Mutex::new(store),

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::address::{Addresses, PublicUrl};
 use crate::application::{
     Application, ApplicationConfig, DEFAULT_APPLICATION, Data, FillError, LoadError, MadeUp,
 };
@@ -47,6 +48,8 @@ pub struct MockAqueraBuilder {
     admin_listen: Option<SocketAddr>,
     admin_token: Option<Fingerprint>,
     follower_patience: Duration,
+    public_url: Option<PublicUrl>,
+    trust_forwarded: bool,
 }
 
 /// Why a server didn't start.
@@ -106,14 +109,7 @@ impl From<DocumentError> for StartError {
 }
 
 fn advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "; choose another one with --listen, or port 0 for a free one",
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 often need rights that this program doesn't have"
-        }
-        io::ErrorKind::AddrNotAvailable => "; this machine doesn't have that address",
-        _ => "",
-    }
+    if error.kind() == io::ErrorKind::AddrInUse { "; port 0 takes a free one" } else { "" }
 }
 
 impl StartError {
@@ -239,6 +235,18 @@ impl MockAqueraBuilder {
         Self { follower_patience, ..self }
     }
 
+    /// Writes all URLs with this one, whatever address clients use. Without, they are written with the address that each
+    /// client used.
+    pub fn public_url(self, url: PublicUrl) -> Self {
+        Self { public_url: Some(url), ..self }
+    }
+
+    /// Takes the address that clients used from `Forwarded` (RFC 7239) or `X-Forwarded-Proto`, `-Host`, `-Port` and
+    /// `-Prefix`. For a server behind a proxy that sets them: anybody else could send them too.
+    pub fn trust_forwarded(self) -> Self {
+        Self { trust_forwarded: true, ..self }
+    }
+
     /// Listens and serves in the background of the present tokio runtime.
     ///
     /// # Errors
@@ -267,8 +275,10 @@ impl MockAqueraBuilder {
             journal: self.journal,
         };
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let origin = format!("{scheme}://{}", reachable(addr));
-        let server = Arc::new(Server::new(origin, defaults, self.clock));
+        let authority = reachable(addr).to_string();
+        let addresses =
+            Arc::new(Addresses::new(scheme, authority, self.public_url.as_ref(), self.trust_forwarded));
+        let server = Arc::new(Server::new(Arc::clone(&addresses), defaults, self.clock));
         // A name that is valid and a server that is empty: this can't be refused.
         let default = server
             .create_default(DEFAULT_APPLICATION)
@@ -291,7 +301,13 @@ impl MockAqueraBuilder {
             .zip(self.snapshot_every)
             .map(|(keeper, span)| tokio::spawn(save_every(Arc::clone(keeper), span)).abort_handle());
         let (ending, ended) = watch::channel(());
-        let admin = AdminFront::new(Arc::clone(&server), self.admin_token, ended, self.follower_patience);
+        let admin = AdminFront::new(
+            Arc::clone(&server),
+            self.admin_token,
+            admin_bound.is_none(),
+            ended,
+            self.follower_patience,
+        );
         let (admin_running, admin) = match admin_bound {
             Some(bound) => (Some(bound.serve(admin)), None),
             None => (None, Some(admin)),
@@ -371,6 +387,8 @@ impl MockAquera {
             admin_listen: None,
             admin_token: None,
             follower_patience: FOLLOWER_PATIENCE,
+            public_url: None,
+            trust_forwarded: false,
         }
     }
 
@@ -379,24 +397,28 @@ impl MockAquera {
         self.addr
     }
 
-    /// The SCIM URL of the default application, `http://127.0.0.1:PORT/scim`.
+    /// The address that administration listens at.
+    pub(crate) fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// The SCIM URL of the default application, `http://127.0.0.1:PORT/scim` unless there is a public URL.
     pub fn scim_url(&self) -> String {
         self.default.scim_url()
     }
 
     /// The URL of the administration API, `http://127.0.0.1:PORT/_mock`.
     pub fn admin_url(&self) -> String {
-        format!("{}/_mock", self.origin(self.admin_addr))
+        if self.admin_addr == self.addr {
+            return format!("{}/_mock", self.server.addresses().origin());
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/_mock", reachable(self.admin_addr))
     }
 
     /// Where clients of OAuth 2 fetch their tokens for the default application.
     pub fn token_url(&self) -> String {
-        format!("{}/oauth/token", self.origin(self.addr))
-    }
-
-    fn origin(&self, addr: SocketAddr) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", reachable(addr))
+        format!("{}/oauth/token", self.server.addresses().origin())
     }
 
     /// The PEM of the authority that a client has to trust; none without TLS or with a certificate of one's own.

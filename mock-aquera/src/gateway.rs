@@ -49,6 +49,8 @@ pub(crate) use stored::withholds;
 /// One request, its application and the instant.
 pub(crate) struct Scene<'a> {
     pub(crate) settings: &'a Arc<Settings>,
+    /// The base URL that the client used, where it is not the one that URLs are kept with.
+    pub(crate) seen_as: Option<&'a str>,
     pub(crate) store: &'a Mutex<Store>,
     pub(crate) now: Timestamp,
     pub(crate) method: &'a Method,

@@ -29,6 +29,7 @@ use utoipa::ToSchema;
 
 pub use counters::{Counters, Scrape, render_prometheus};
 pub use exchange::{AttributeChange, Change, Exchange};
+pub(crate) use har::archive;
 pub use har::{HarCreator, har};
 pub(crate) use live::{Found, Gathered};
 pub use live::{Live, Subscription, WaitError};

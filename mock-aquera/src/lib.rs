@@ -23,6 +23,7 @@
 //!
 //! The protocol itself (filters, paths, PATCH, schemas) is the crate `scim`'s.
 
+mod address;
 mod application;
 mod auth;
 pub mod blocking;
@@ -52,6 +53,7 @@ mod verify;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use address::{PublicUrl, PublicUrlError};
 pub use application::{Application, ApplicationConfig, DEFAULT_APPLICATION, Load, LoadError, LoadProblem};
 pub use auth::{Auth, AuthKind, DEFAULT_TOKEN, DEFAULT_TOKEN_LIFETIME, ParseAuthError};
 pub use builder::{MockAquera, MockAqueraBuilder, StartError};

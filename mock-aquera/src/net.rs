@@ -15,6 +15,7 @@ mod door;
 mod head;
 mod plain;
 mod refusal;
+mod rules;
 mod script;
 mod sending;
 mod service;
@@ -48,7 +49,8 @@ use stage::Stage;
 /// What answers requests.
 ///
 /// If it panics, the client gets no answer and its connection ends (of HTTP/2, the stream), and nothing else does. If
-/// the client goes away, the future is dropped where it stands.
+/// the client goes away, the future is dropped where it stands. A client that has ended its side of the connection is
+/// waited for as long as it is there.
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
     /// Answers a request that is there whole, if nothing holds the answer up and nothing is to happen to it on its way.
     /// Otherwise nothing has been done, and [`Handler::call`] is asked.

@@ -67,6 +67,8 @@ pub(crate) enum Problem {
     FilterOnDiscovery,
     #[error("{detail}")]
     ByProfile { status: StatusCode, scim_type: Option<ScimType>, detail: String },
+    #[error("{0}")]
+    BadForwarding(String),
     #[error("too many requests: {0}")]
     Limited(StatusCode, String),
     #[error("{}", detail.as_deref().unwrap_or("a fault was asked for here"))]
@@ -110,6 +112,7 @@ impl Problem {
             Self::BadCursor => (StatusCode::BAD_REQUEST, Some(ScimType::InvalidCursor)),
             Self::ExpiredCursor(_) => (StatusCode::BAD_REQUEST, Some(ScimType::ExpiredCursor)),
             Self::BadCount(_) => (StatusCode::BAD_REQUEST, Some(ScimType::InvalidCount)),
+            Self::BadForwarding(_) => (StatusCode::BAD_REQUEST, None),
             Self::FilterOnDiscovery => (StatusCode::FORBIDDEN, None),
             Self::ByProfile { status, scim_type, .. } => (*status, *scim_type),
             Self::Limited(status, _) => (*status, None),
@@ -182,6 +185,7 @@ mod tests {
         check(&Problem::BadCursor, 400, Some("invalidCursor"));
         check(&Problem::ExpiredCursor(1), 400, Some("expiredCursor"));
         check(&Problem::BadCount(text()), 400, Some("invalidCount"));
+        check(&Problem::BadForwarding(text()), 400, None);
         check(&Problem::FilterOnDiscovery, 403, None);
         check(&Problem::by_profile(403, Some(ScimType::Sensitive), "x"), 403, Some("sensitive"));
         check(&Problem::Limited(StatusCode::TOO_MANY_REQUESTS, text()), 429, None);

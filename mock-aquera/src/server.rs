@@ -12,6 +12,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming as Coming;
 use hyper::{Request, Response};
 
+use crate::address::Addresses;
 use crate::application::{
     Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Data, Incoming, Served, Settings,
     mixed, unauthorized,
@@ -51,7 +52,7 @@ pub(crate) struct Defaults {
 /// Everything that the handlers share.
 #[derive(Debug)]
 pub(crate) struct Server {
-    origin: String,
+    addresses: Arc<Addresses>,
     defaults: Defaults,
     /// Lets in those who ask for an application that doesn't exist yet.
     gatekeeper: Gatekeeper,
@@ -78,10 +79,10 @@ pub enum ApplicationError {
 }
 
 impl Server {
-    pub(crate) fn new(origin: String, defaults: Defaults, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(addresses: Arc<Addresses>, defaults: Defaults, clock: Arc<dyn Clock>) -> Self {
         let gatekeeper = Gatekeeper::new(defaults.auth.clone(), defaults.seed);
         Self {
-            origin,
+            addresses,
             defaults,
             gatekeeper,
             clock,
@@ -92,6 +93,10 @@ impl Server {
 
     pub(crate) fn application(&self, name: &str) -> Option<Application> {
         self.applications.get(name).map(|application| application.clone())
+    }
+
+    pub(crate) fn addresses(&self) -> &Arc<Addresses> {
+        &self.addresses
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -170,17 +175,15 @@ impl Server {
         if self.applications.len() >= MAX_APPLICATIONS {
             return None;
         }
-        let scim_url = match name.as_str() {
-            DEFAULT_APPLICATION => format!("{}/scim", self.origin),
-            other => format!("{}/apps/{other}/scim", self.origin),
-        };
+        let scim_url = scim_url(self.addresses.origin(), name.as_str());
         let auth = if config.auth.is_empty() { self.defaults.auth.clone() } else { config.auth };
         let gatekeeper = Gatekeeper::new(auth, mixed(config.seed, &name));
         let types = Arc::clone(&self.defaults.types);
         let settings = Settings::new(config.profile, Arc::new(gatekeeper), scim_url, types);
         let key = name.as_str().to_owned();
         let clock = AppClock::new(Arc::clone(&self.clock));
-        let application = Application::new(name, settings, config.seed, clock);
+        let addresses = Arc::clone(&self.addresses);
+        let application = Application::new(name, settings, config.seed, clock, addresses);
         application.set_journal_limits(self.defaults.journal);
         self.applications.insert(key, application.clone());
         Some(application)
@@ -358,6 +361,14 @@ fn response<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {
     response
 }
 
+/// The base URL of an application below an origin.
+pub(crate) fn scim_url(origin: &str, application: &str) -> String {
+    match application {
+        DEFAULT_APPLICATION => format!("{origin}/scim"),
+        other => format!("{origin}/apps/{other}/scim"),
+    }
+}
+
 /// The name of the application in a SCIM path, and where what follows the base URL begins.
 fn scim_path(path: &str) -> Option<(&str, usize)> {
     match path.strip_prefix("/scim") {
@@ -414,7 +425,8 @@ mod tests {
             types: Types::standard(),
             journal: JournalLimits::default(),
         };
-        let server = Server::new(String::new(), defaults, Arc::new(crate::SystemClock));
+        let addresses = Addresses::new("http", "h".to_owned(), None, false);
+        let server = Server::new(Arc::new(addresses), defaults, Arc::new(crate::SystemClock));
         let (first, second) = (server.create_default("a").unwrap(), server.create_default("a").unwrap());
         first.seed_user(serde_json::json!({"userName": "x"}));
         assert_eq!((second.users().len(), server.count()), (1, 1));

@@ -384,7 +384,7 @@ impl Client {
             Some(line) if !line.is_closed() => line,
             _ => connect(self.addr).await?,
         };
-        let answer = ask(&mut line, method, path, body).await?;
+        let answer = ask(&mut line, self.addr, method, path, body).await?;
         self.line = Some(line);
         Ok(answer)
     }
@@ -402,6 +402,7 @@ async fn connect(
 
 async fn ask(
     line: &mut SendRequest<Full<Bytes>>,
+    host: SocketAddr,
     method: Method,
     path: &str,
     body: Option<Value>,
@@ -409,7 +410,7 @@ async fn ask(
     let request = Request::builder()
         .method(method)
         .uri(format!("/scim{path}"))
-        .header("host", "mock")
+        .header("host", host.to_string())
         .header("authorization", "Bearer mock-token")
         .header("content-type", "application/scim+json")
         .body(Full::from(body.map(|body| body.to_string()).unwrap_or_default()))?;
@@ -477,7 +478,7 @@ async fn seen(addr: SocketAddr) -> Result<Seen, Box<dyn std::error::Error + Send
         let mut start = 1;
         loop {
             let path = format!("/{endpoint}?startIndex={start}&count=100");
-            let (_, page) = ask(&mut line, Method::GET, &path, None).await?;
+            let (_, page) = ask(&mut line, addr, Method::GET, &path, None).await?;
             let listed = page["Resources"].as_array().cloned().unwrap_or_default();
             if listed.is_empty() {
                 if page["totalResults"].as_u64() != Some(resources.len() as u64) {
@@ -501,7 +502,7 @@ async fn seen(addr: SocketAddr) -> Result<Seen, Box<dyn std::error::Error + Send
     for user in users.values() {
         let name = user["userName"].as_str().unwrap_or_default().to_uppercase();
         let path = format!("/Users?filter=userName%20eq%20%22{name}%22");
-        let (_, page) = ask(&mut line, Method::GET, &path, None).await?;
+        let (_, page) = ask(&mut line, addr, Method::GET, &path, None).await?;
         let ids = page["Resources"].as_array().into_iter().flatten().filter_map(|found| found["id"].as_str());
         found.push((name, ids.map(str::to_owned).collect()));
     }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::waiting::Waiting;
 use super::{Application, Settings, mixed};
+use crate::address::Rebase;
 use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal};
 use crate::clock::Clock as _;
 use crate::fault::{self, FaultKind, Phase, Strikes, Struck, Subject};
@@ -23,6 +24,7 @@ use crate::problem::Problem;
 use crate::profile::DiscoveryAccess;
 use crate::profile::rate::{Admission, Asked};
 use crate::reply::Reply;
+use crate::server::scim_url;
 use crate::store::Ref;
 
 impl<'r> From<&'r Parts> for Head<'r> {
@@ -159,7 +161,9 @@ impl Application {
         let Access::Granted(principal) = settings.gatekeeper.check(head.headers, now) else {
             return None;
         };
-        let taken = Taken { settings: &settings, head, body, now };
+        // What is wrong with forwarding headers is told by `answer`.
+        let seen = self.seen_as(head).ok()?;
+        let taken = Taken { settings: &settings, head, body, now, seen_as: seen.as_deref() };
         let reply = if let Some(problem) = head_problem(&settings, head, &glance) {
             Reply::from(problem)
         } else {
@@ -179,9 +183,10 @@ impl Application {
         glance: &Glance,
         me: Option<Arc<str>>,
     ) -> Scene<'a> {
-        let Taken { settings, head, body, now } = *taken;
+        let Taken { settings, head, body, now, seen_as } = *taken;
         Scene {
             settings,
+            seen_as,
             store: &self.0.store,
             now,
             method: head.method,
@@ -197,6 +202,14 @@ impl Application {
         }
     }
 
+    /// The base URL of this application that the client of a request used; `None` if it is the one that URLs are kept
+    /// with.
+    fn seen_as(&self, head: Head<'_>) -> Result<Option<String>, Problem> {
+        let seen =
+            head.seen_as(&self.0.addresses).map_err(|error| Problem::BadForwarding(error.to_string()))?;
+        Ok(seen.map(|origin| scim_url(&origin, self.name())))
+    }
+
     /// Gives an answer its last form, journals the exchange and lets it go.
     fn leave(
         &self,
@@ -205,9 +218,12 @@ impl Application {
         verdict: &Verdict,
         sabotage: Option<Sabotage>,
     ) -> Served {
-        let Taken { settings, head, body, now } = *taken;
+        let Taken { settings, head, body, now, seen_as } = *taken;
+        if let Some(to) = seen_as {
+            Rebase { from: &settings.scim_url, to }.reply(&mut reply);
+        }
         if !settings.plain_replies {
-            reply = shape::shape(&settings.profile, &settings.scim_url, reply);
+            reply = shape::shape(&settings.profile, seen_as.unwrap_or(&settings.scim_url), reply);
         }
         if let Some(FaultKind::WrongType(kind)) = verdict.main().map(|struck| &struck.kind)
             && let Ok(kind) = HeaderValue::from_str(kind)
@@ -253,7 +269,14 @@ impl Application {
         let glance = Glance::at(head.headers);
         let empty = Bytes::new();
         let body = incoming.body.as_ref().unwrap_or(&empty);
-        let taken = Taken { settings: &settings, head, body, now };
+        let (seen, bad_forwarding) = match self.seen_as(head) {
+            Ok(seen) => (seen, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let taken = Taken { settings: &settings, head, body, now, seen_as: seen.as_deref() };
+        if let Some(problem) = bad_forwarding {
+            return self.leave(&taken, Reply::from(problem), &Verdict::default(), None);
+        }
 
         let access = Self::access(&settings, head, path, now);
         let Access::Granted(principal) = access else {
@@ -468,6 +491,8 @@ struct Taken<'a> {
     head: Head<'a>,
     body: &'a Bytes,
     now: Timestamp,
+    /// The base URL that the client used, where it is not the one that URLs are kept with.
+    seen_as: Option<&'a str>,
 }
 
 /// What one look at the headers tells.

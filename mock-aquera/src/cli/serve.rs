@@ -2,11 +2,11 @@
 
 mod banner;
 mod data;
+mod listen;
 mod tls;
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::documents::Documents;
 use super::{Failure, profiles};
+use crate::address::PublicUrl;
 use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
@@ -23,6 +24,7 @@ use crate::journal::JournalLimits;
 use crate::profile::Period;
 use crate::snapshot::SnapshotError;
 pub(super) use data::reason;
+use listen::ListenAddress;
 pub(super) use tls::CA_FILE;
 
 /// How many users are made up when nobody says what to start with.
@@ -39,14 +41,25 @@ const OUTPUT: &str = "Output";
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", help_heading = LISTENING)]
-    listen: SocketAddr,
+    /// Where to listen: PORT, HOST or HOST:PORT, such as 9000, localhost:9000, [::1]:9000 or 0.0.0.0:9000; port 0 picks
+    /// a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT", help_heading = LISTENING)]
+    listen: Option<ListenAddress>,
+    /// The port to listen at, where --listen names none
+    #[arg(long, value_name = "PORT", help_heading = LISTENING)]
+    port: Option<u16>,
     /// Write the port to this file once it listens
     #[arg(long, value_name = "FILE", help_heading = LISTENING)]
     port_file: Option<PathBuf>,
     #[command(flatten)]
     tls: tls::TlsOptions,
+    /// Write all URLs with this one, such as https://scim.example.com/mock [default: the address that each client uses]
+    #[arg(long, value_name = "URL", help_heading = LISTENING)]
+    public_url: Option<PublicUrl>,
+    /// Take the address that clients use from Forwarded or X-Forwarded-Proto, -Host, -Port and -Prefix, as a proxy in
+    /// front of the server sets them
+    #[arg(long, conflicts_with = "public_url", help_heading = LISTENING)]
+    trust_forwarded: bool,
 
     /// Accept these credentials: none, basic:USER:PASSWORD, bearer:TOKEN or oauth:CLIENT:SECRET[:LIFETIME]
     /// (repeatable: any of them) [default: bearer:mock-token]
@@ -91,8 +104,8 @@ pub(super) struct Options {
     snapshot_every: Option<Period>,
 
     /// Serve administration here and not beside the SCIM endpoints; port 0 picks a free one
-    #[arg(long, value_name = "ADDR:PORT", help_heading = ADMINISTRATION)]
-    admin_listen: Option<SocketAddr>,
+    #[arg(long, value_name = "HOST:PORT", help_heading = ADMINISTRATION)]
+    admin_listen: Option<ListenAddress>,
     /// Let only those into administration who show this bearer token
     #[arg(
         long,
@@ -136,14 +149,17 @@ async fn serve(options: Options) -> Result<(), Failure> {
         interruption().map_err(|error| Failure::failed(format!("listen for signals: {error}")))?;
     let auth = credentials(&options)?;
     let profile = profiles::read(&options.profile)?;
-    let tls = options.tls.read(options.listen.ip())?;
+    let listen = options.listen.clone().unwrap_or_default().resolve("--listen", options.port)?;
+    let admin_listen =
+        options.admin_listen.as_ref().map(|at| at.resolve("--admin-listen", None)).transpose()?;
+    let tls = options.tls.read(listen.ip())?;
     let (places, resources): (Vec<data::Place>, Vec<_>) = data::read(&options.load)?.into_iter().unzip();
     // Made-up users know nothing of what other schemas require.
     let demo = if options.load.is_empty() && options.documents.is_empty() { DEMO_USERS } else { 0 };
     let limits = JournalLimits { exchanges: options.journal_limit, bytes: options.journal_bytes };
 
     let mut builder = MockAquera::builder()
-        .listen(options.listen)
+        .listen(listen)
         .profile(profile)
         .seed(options.seed)
         .journal_limits(limits)
@@ -157,8 +173,14 @@ async fn serve(options: Options) -> Result<(), Failure> {
     for resource in resources {
         builder = builder.any_resource(resource);
     }
-    if let Some(listen) = options.admin_listen {
-        builder = builder.admin_listen(listen);
+    if let Some(admin_listen) = admin_listen {
+        builder = builder.admin_listen(admin_listen);
+    }
+    if let Some(url) = &options.public_url {
+        builder = builder.public_url(url.clone());
+    }
+    if options.trust_forwarded {
+        builder = builder.trust_forwarded();
     }
     if let Some(token) = &options.admin_token {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -189,6 +211,10 @@ async fn serve(options: Options) -> Result<(), Failure> {
         StartError::Snapshot(SnapshotError::InUse(_) | SnapshotError::Unwritable { .. }) => {
             Failure::failed(error.to_string())
         }
+        StartError::Listen { address, source } => {
+            let option = if Some(*address) == admin_listen { "--admin-listen" } else { "--listen" };
+            Failure::failed(format!("listen at {address}: {source}{}", listen::advice(option, source)))
+        }
         StartError::Snapshot(_) => Failure::usage(error.to_string()),
         _ => Failure::failed(error.to_string()),
     })?;
@@ -203,7 +229,9 @@ async fn serve(options: Options) -> Result<(), Failure> {
         tls: tls.as_ref(),
         admin_token: options.admin_token.as_deref(),
         snapshot: options.snapshot.as_deref(),
+        public_url: options.public_url.is_some(),
     };
+    about.warn(options.admin_listen.is_some());
     about.announce(options.json)?;
     interrupted.await;
     stop(server, options.json).await

@@ -57,6 +57,8 @@ pub(crate) struct List {
     window: Window,
     hash: u32,
     projections: Option<Vec<Projection>>,
+    /// The base URL that the client used, where it is not the one that URLs are kept with: a filter compares with it.
+    seen_as: Option<String>,
     now: Timestamp,
     dialects: Vec<Dialect>,
     notes: Vec<Note>,
@@ -229,6 +231,7 @@ impl List {
             projections,
             dialects,
             notes,
+            seen_as: scene.seen_as.map(str::to_owned),
         })
     }
 

@@ -42,7 +42,7 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
         return set(scene, kind_at, id, &setting);
     }
     let (mut request, mut dialects) =
-        PatchRequest::read(&scene.json()?, settings.dialects).map_err(Problem::from)?;
+        PatchRequest::read(&own_urls(scene, scene.json()?), settings.dialects).map_err(Problem::from)?;
     let mut notes = Vec::new();
     if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
         let mut dropped = scim::patch::drop_unknown(&mut request, &kind.schemas);
@@ -92,6 +92,21 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     write::note(&mut reply, &dialects);
     reply.notes = notes;
     Ok(answered(scene, rule, kind_at, id, reply))
+}
+
+/// The request with the URLs in the filters of its paths as they are kept.
+fn own_urls(scene: &Scene<'_>, mut body: Value) -> Value {
+    let Some(seen) = scene.seen_as else { return body };
+    let (seen, own) = (format!("\"{seen}/"), format!("\"{}/", scene.settings.scim_url));
+    let operations = body.as_object_mut().into_iter().flatten().map(|(_, value)| value);
+    for operation in operations.filter_map(Value::as_array_mut).flatten() {
+        if let Some(Value::String(path)) = operation.get_mut("path")
+            && path.contains(&seen)
+        {
+            *path = path.replace(&seen, &own);
+        }
+    }
+    body
 }
 
 /// What a profile answers without a look at the request.

@@ -27,7 +27,20 @@ impl Default for HarCreator {
 
 /// An archive of exchanges, redacted like them. Sizes that aren't known are -1, as the format has it.
 pub fn har(exchanges: &[Exchange], creator: &HarCreator) -> Value {
-    let entries: Vec<Value> = exchanges.iter().map(|exchange| entry(exchange, creator)).collect();
+    let origin = |exchange: &Exchange| {
+        let host = || format!("http://{}", exchange.header("host").unwrap_or("localhost"));
+        creator.origin.clone().unwrap_or_else(host)
+    };
+    archive(exchanges, creator, &origin)
+}
+
+/// An archive of exchanges, each with the origin that its client used.
+pub(crate) fn archive(
+    exchanges: &[Exchange],
+    creator: &HarCreator,
+    origin: &dyn Fn(&Exchange) -> String,
+) -> Value {
+    let entries: Vec<Value> = exchanges.iter().map(|exchange| entry(exchange, &origin(exchange))).collect();
     json!({"log": {
         "version": "1.2",
         "creator": {"name": creator.name, "version": creator.version},
@@ -35,11 +48,7 @@ pub fn har(exchanges: &[Exchange], creator: &HarCreator) -> Value {
     }})
 }
 
-fn entry(exchange: &Exchange, creator: &HarCreator) -> Value {
-    let origin = creator
-        .origin
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", exchange.header("host").unwrap_or("localhost")));
+fn entry(exchange: &Exchange, origin: &str) -> Value {
     let time = milliseconds(exchange.took);
     let mut request = json!({
         "method": exchange.method,

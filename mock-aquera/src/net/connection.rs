@@ -27,8 +27,18 @@ use super::wire::{Line, Phase, Wire};
 /// What a client of HTTP/2 sends first (RFC 9113 §3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// How a TLS client begins: a handshake record of version 3 (RFC 8446 §5.1).
+const TLS_HANDSHAKE: &[u8] = &[0x16, 0x03];
+
+/// The fatal alert `handshake_failure` (RFC 8446 §6).
+const TLS_ALERT: &[u8] = &[0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 40];
+
 /// How many requests one HTTP/2 connection may have in flight.
 const MAX_STREAMS: u32 = 1000;
+
+/// How large the headers of an HTTP/2 request may be to be refused by us, in bytes: hyper refuses larger ones itself, with
+/// a reply that has no body.
+const MAX_HEADER_LIST: u32 = 4 * 1024 * 1024;
 
 pub(super) struct Connection<H> {
     pub(super) peer: SocketAddr,
@@ -72,11 +82,11 @@ impl<H: Handler> Connection<H> {
             () = self.stage.reached(Stage::Drain) => return,
         };
         // No handshake, no byte.
-        let Ok(Some((mut socket, is_http2))) = opened else { return };
-        let rest = if is_http2 {
-            self.http2(&mut socket, &line).await
-        } else {
-            self.http1(&mut socket, &line).await
+        let Ok(Some((mut socket, spoken))) = opened else { return };
+        let rest = match spoken {
+            Spoken::Http1 => self.http1(&mut socket, &line).await,
+            Spoken::Http2 => self.http2(&mut socket, &line).await,
+            Spoken::Other(script) => Rest::Play(script),
         };
         let script = match rest {
             Rest::Nothing => return,
@@ -102,6 +112,8 @@ impl<H: Handler> Connection<H> {
                 Exchange::of(&self.handler, &wire, request)
             });
             let mut served = http1::Builder::new()
+                // A client that has said all may end its side before the answer comes.
+                .half_close(true)
                 // hyper's would end connections that are merely idle.
                 .header_read_timeout(None)
                 .serve_connection(TokioIo::new(&mut *socket), service);
@@ -155,6 +167,7 @@ impl<H: Handler> Connection<H> {
         let served = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADER_LIST)
             .serve_connection(TokioIo::new(&mut *socket), service);
         let mut served = pin!(served);
         let mut is_draining = false;
@@ -184,10 +197,29 @@ impl<H: Handler> Connection<H> {
     }
 }
 
-/// The handshake, if there is one, and the protocol. Nothing for a client that goes before that is settled.
-async fn open(stream: TcpStream, acceptor: Option<TlsAcceptor>, line: &Arc<Line>) -> Option<(Socket, bool)> {
+/// What a client speaks.
+enum Spoken {
+    Http1,
+    Http2,
+    /// What this port does not speak; it is told so.
+    Other(Script),
+}
+
+/// Does the handshake, if there is one, and finds out the protocol. Returns `None` if the client goes before that is
+/// settled.
+async fn open(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    line: &Arc<Line>,
+) -> Option<(Socket, Spoken)> {
     let (stream, agreed) = match acceptor {
         None => (Stream::Plain(stream), None),
+        Some(_) if begins_with_a_letter(&stream).await => {
+            let peer = line.peer;
+            tracing::warn!(%peer, "a client sent HTTP without TLS; this port speaks TLS, so its URL begins with https://");
+            let socket = Socket::new(Stream::Plain(stream), Arc::clone(line));
+            return Some((socket, Spoken::Other(Refusal::TlsNeeded.script())));
+        }
         Some(acceptor) => match acceptor.accept(stream).await {
             Ok(tls) => {
                 let agreed = tls.get_ref().1.alpn_protocol().map(|protocol| protocol == b"h2");
@@ -204,7 +236,18 @@ async fn open(stream: TcpStream, acceptor: Option<TlsAcceptor>, line: &Arc<Line>
         Some(agreed) => agreed,
         None => socket.begins_with(HTTP2_PREFACE).await.ok()?,
     };
-    Some((socket, is_http2))
+    if socket.ahead().starts_with(TLS_HANDSHAKE) && matches!(socket.stream, Stream::Plain(_)) {
+        let peer = line.peer;
+        tracing::warn!(%peer, "a client began TLS; this port speaks plain HTTP, so its URL begins with http://");
+        return Some((socket, Spoken::Other(Script::closing(TLS_ALERT.to_vec()))));
+    }
+    Some((socket, if is_http2 { Spoken::Http2 } else { Spoken::Http1 }))
+}
+
+/// Whether the first byte that comes is a letter, as in HTTP, and not the number of a TLS record. It stays where it is.
+async fn begins_with_a_letter(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    matches!(stream.peek(&mut first).await, Ok(1..)) && first[0].is_ascii_alphabetic()
 }
 
 /// Plays the end of a connection.

@@ -16,11 +16,12 @@ use hyper::body::Bytes;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
-use hyper::{HeaderMap, Method, Uri};
+use hyper::{HeaderMap, Method, Uri, Version};
 use memchr::memchr;
 
 use super::caught::caught_now;
 use super::connection::Rest;
+use super::rules;
 use super::sending::Sending;
 use super::service::tell_of_panic;
 use super::socket::Socket;
@@ -142,6 +143,9 @@ impl Reader {
         for line in &*head.headers {
             let name = HeaderName::from_bytes(line.name.as_bytes()).ok()?;
             self.headers.append(name, HeaderValue::from_bytes(line.value).ok()?);
+        }
+        if rules::host(Version::HTTP_11, &self.headers).is_some() {
+            return None;
         }
         let target = target.as_bytes();
         if let Some(first) = first.filter(|first| first.method == method && first.target == target) {

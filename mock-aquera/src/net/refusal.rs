@@ -7,6 +7,7 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Response, StatusCode, Version};
 use scim::error::error_body;
 
+use super::rules::{MAX_HEAD, MAX_LINES};
 use super::script::{Asked, Script, write_reply};
 use crate::reply::SCIM_JSON;
 
@@ -21,8 +22,22 @@ pub(super) enum Refusal {
     Malformed,
     #[error("the target of the request is longer than 65,534 bytes")]
     TargetTooLong,
-    #[error("the head of the request is too large, or has more than 100 header lines")]
+    #[error(
+        "the head of the request is too large: {MAX_HEAD} bytes and {MAX_LINES} header lines are the most"
+    )]
     HeadTooLarge,
+    #[error("the request has no Host header; RFC 9112 §3.2 asks for one")]
+    NoHost,
+    #[error("the request names two hosts; RFC 9112 §3.2 allows one Host header")]
+    SeveralHosts,
+    #[error("the Host header is not a host name or an address, with a port or without")]
+    BadHost,
+    #[error(
+        "the request has a transfer coding other than `chunked`, which is the only one that is understood"
+    )]
+    UnknownCoding,
+    #[error("this port speaks TLS, and the request came without; use a URL that begins with https://")]
+    TlsNeeded,
 }
 
 impl Refusal {
@@ -40,14 +55,17 @@ impl Refusal {
         match self {
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyConnections(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Malformed | Self::NoHost | Self::SeveralHosts | Self::BadHost | Self::TlsNeeded => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         }
     }
 
-    /// The reply, and the end of the connection.
-    pub(super) fn script(&self) -> Script {
+    /// The reply, which says that the connection ends.
+    pub(super) fn reply(&self) -> Response<Bytes> {
         let status = self.status();
         let body = error_body(status.as_u16(), None, &self.to_string()).to_string();
         let mut reply = Response::new(Bytes::from(body));
@@ -58,6 +76,12 @@ impl Refusal {
         if matches!(self, Self::TooManyConnections(_)) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        reply
+    }
+
+    /// The reply, and the end of the connection.
+    pub(super) fn script(&self) -> Script {
+        let reply = self.reply();
         // Whatever was asked: it isn't known.
         let asked = Asked { method: Method::GET, version: Version::HTTP_11 };
         Script::closing(write_reply(&asked, &reply))

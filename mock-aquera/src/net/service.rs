@@ -10,13 +10,14 @@ use std::time::Duration;
 use axum::BoxError;
 use axum::body::Body as AxumBody;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_LENGTH, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
+use hyper::{Method, Request, Response, Version};
 use tokio::time::{Sleep, sleep};
 
 use super::body::{Outgoing, ReplyBody};
 use super::caught::{Panicked, caught, caught_now, poll_caught};
 use super::head::off;
+use super::rules;
 use super::script::{Asked, Ending, Script, part};
 use super::stage::{Follow, Stage, elapsed};
 use super::wire::{Line, Sabotage, Wire};
@@ -39,15 +40,23 @@ impl<'c> Exchange<'c> {
     /// Lets a handler answer a request.
     pub(super) fn of<H: Handler>(handler: &H, wire: &'c Wire, request: Request<Incoming>) -> Self {
         let asked = Asked { method: request.method().clone(), version: request.version() };
+        if let Some(refusal) = rules::http1(request.version(), request.headers()) {
+            return Self::answered(asked, wire, Ok(refusal.reply().map(ReplyBody::from)));
+        }
         match caught_now(|| begun(handler, wire, request)) {
             Ok(Ok(reply)) => Self::answered(asked, wire, Ok(reply)),
-            Ok(Err(reply)) => Self::Answering { asked, wire, reply },
+            Ok(Err(reply)) => {
+                // An older client knows no interim reply.
+                wire.line().await_reply(asked.version == Version::HTTP_11);
+                Self::Answering { asked, wire, reply }
+            }
             Err(panicked) => Self::answered(asked, wire, Err(panicked)),
         }
     }
 
     fn answered(asked: Asked, wire: &'c Wire, reply: Result<Response<ReplyBody>, Panicked>) -> Self {
         let line = wire.line();
+        line.await_reply(false);
         let Ok(reply) = reply else {
             tell_of_panic();
             line.take_over(Script::just(Ending::Close));
@@ -103,6 +112,13 @@ pub(super) async fn http2<H: Handler>(
 ) -> Result<Response<Outgoing>, ResetStream> {
     let wire = Wire::stream(&line);
     let has_body = request.method() != Method::HEAD;
+    let (mut parts, body) = request.into_parts();
+    if let Some(refusal) = rules::http2(&mut parts) {
+        let mut reply = refusal.reply().map(ReplyBody::from);
+        reply.headers_mut().remove(CONNECTION);
+        return Ok(if has_body { reply } else { without_body(reply) }.map(|body| Outgoing::new(body, None)));
+    }
+    let request = Request::from_parts(parts, body);
     let reply = match caught_now(|| begun(&handler, &wire, request)) {
         Ok(Ok(reply)) => Ok(reply),
         Ok(Err(mut reply)) => caught(reply.as_mut()).await,

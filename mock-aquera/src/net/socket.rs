@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
@@ -18,6 +19,13 @@ use super::wire::{Line, Phase};
 /// How much is read at once, in bytes, and how little room is too little.
 const ROOM: usize = 8 * 1024;
 const MIN_ROOM: usize = 1024;
+
+/// Sent to a client that has ended its side and waits for a reply: the system of one that has gone answers with a reset.
+const STILL_AT_IT: &[u8] = b"HTTP/1.1 102 Processing\r\n\r\n";
+
+/// How long a client that has ended its side is given before it is asked the first time whether it is still there, and
+/// the longest time between two such questions.
+const ASK_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_mins(1));
 
 /// A connection, encrypted or not.
 #[derive(Debug)]
@@ -108,6 +116,8 @@ pub(super) struct Socket {
     pause: Option<Pin<Box<Sleep>>>,
     turn: Turn,
     pub(super) client_is_done: bool,
+    /// When a client that has ended its side is asked the next time whether it is still there.
+    asking: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
 impl Socket {
@@ -121,6 +131,7 @@ impl Socket {
             pause: None,
             turn: Turn::default(),
             client_is_done: false,
+            asking: None,
         }
     }
 
@@ -213,6 +224,38 @@ impl Socket {
         self.stream.flush().await
     }
 
+    /// Finds out while a reply is waited for whether the client has gone. One that has ended its side alone still wants
+    /// its reply; the two look the same until something is sent.
+    fn watch(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        while !self.client_is_done && self.ahead().len() < ROOM {
+            match self.poll_ahead(context) {
+                Poll::Ready(outcome) => drop(outcome?),
+                Poll::Pending => return Ok(()),
+            }
+        }
+        if !self.client_is_done {
+            return Ok(());
+        }
+        loop {
+            let (time, timer) =
+                self.asking.get_or_insert_with(|| (ASK_AFTER.0, Box::pin(sleep(ASK_AFTER.0))));
+            if timer.as_mut().poll(context).is_pending() {
+                return Ok(());
+            }
+            let next = (*time * 2).min(ASK_AFTER.1);
+            self.asking = Some((next, Box::pin(sleep(next))));
+            // It is short, and nothing stands before it: it is written whole, or there is nobody to read it.
+            if let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(context, STILL_AT_IT)
+                && written? != STILL_AT_IT.len()
+            {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            if let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(context) {
+                flushed?;
+            }
+        }
+    }
+
     /// A piece of a dribbled reply, once the pause before it is over.
     fn poll_piece(
         &mut self,
@@ -302,6 +345,9 @@ impl AsyncWrite for Socket {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.stream).poll_flush(context))?;
         this.line.flushed();
+        if this.line.awaits_reply() {
+            this.watch(context)?;
+        }
         Poll::Ready(Ok(()))
     }
 

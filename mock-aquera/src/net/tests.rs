@@ -3,6 +3,7 @@
 mod http2;
 mod limits;
 mod plain;
+mod rules;
 mod sabotage;
 mod tls;
 

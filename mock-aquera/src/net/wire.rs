@@ -144,6 +144,8 @@ pub(super) struct Line {
     sabotage: Mutex<Option<Sabotage>>,
     is_dribbling: AtomicBool,
     dribble: Mutex<Dribble>,
+    /// A reply is waited for, and the client may be told so meanwhile.
+    awaits_reply: AtomicBool,
     is_taken: AtomicBool,
     /// Nothing of hyper's is left to be written before the script.
     may_play: AtomicBool,
@@ -172,6 +174,7 @@ impl Line {
             sabotage: Mutex::new(None),
             is_dribbling: AtomicBool::new(false),
             dribble: Mutex::new((1, Duration::ZERO)),
+            awaits_reply: AtomicBool::new(false),
             is_taken: AtomicBool::new(false),
             may_play: AtomicBool::new(false),
             script: Mutex::new(None),
@@ -199,6 +202,16 @@ impl Line {
         self.requests.fetch_add(1, Relaxed);
         self.partial.store(false, Relaxed);
         self.is_sabotaged.store(false, Relaxed);
+    }
+
+    /// The reply to an HTTP/1.1 request takes its time, or it is there.
+    pub(super) fn await_reply(&self, awaits: bool) {
+        self.awaits_reply.store(awaits, Relaxed);
+    }
+
+    /// Whether a reply is waited for, of which nothing is written yet.
+    pub(super) fn awaits_reply(&self) -> bool {
+        self.awaits_reply.load(Relaxed)
     }
 
     /// hyper has the whole reply.

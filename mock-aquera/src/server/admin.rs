@@ -24,7 +24,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, Request, header};
+use axum::http::{HeaderMap, Request, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post};
@@ -34,9 +34,10 @@ use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use super::Server;
+use crate::address::{BadForwarding, host_of};
 use crate::auth::Fingerprint;
 use crate::net::Wire;
-use answer::{AdminError, MAX_BODY};
+use answer::{AdminError, MAX_BODY, SeenAs};
 pub(crate) use live::FOLLOWER_PATIENCE;
 
 /// What comes before every path.
@@ -46,6 +47,9 @@ pub(super) const BASE: &str = "/_mock";
 #[derive(Debug, Clone)]
 pub(crate) struct AdminFront {
     router: Router,
+    server: Arc<Server>,
+    /// Whether it is on the port of the SCIM endpoints.
+    is_beside: bool,
     /// What has to be shown, if anything.
     token: Option<Fingerprint>,
 }
@@ -76,10 +80,16 @@ impl AdminFront {
     pub(crate) fn new(
         server: Arc<Server>,
         token: Option<Fingerprint>,
+        is_beside: bool,
         ending: watch::Receiver<()>,
         follower_patience: Duration,
     ) -> Self {
-        let admin = Arc::new(Admin { server, ending, followers: Arc::default(), follower_patience });
+        let admin = Arc::new(Admin {
+            server: Arc::clone(&server),
+            ending,
+            followers: Arc::default(),
+            follower_patience,
+        });
         let router = routes()
             .into_iter()
             .chain([("/", get(index::index))])
@@ -92,7 +102,7 @@ impl AdminFront {
             .fallback(|| async { AdminError::NoSuchPath })
             .method_not_allowed_fallback(|| async { AdminError::MethodNotAllowed })
             .with_state(admin);
-        Self { router, token }
+        Self { router, server, is_beside, token }
     }
 
     /// Whether a path is one of administration.
@@ -107,8 +117,24 @@ impl AdminFront {
             return AdminError::Unauthorized.into_response();
         }
         request.extensions_mut().insert(wire);
+        let seen = match self.seen_as(request.uri(), request.headers()) {
+            Ok(seen) => seen,
+            Err(error) => return AdminError::BadForwarding(error.to_string()).into_response(),
+        };
+        request.extensions_mut().insert(SeenAs(seen));
         let answered = self.router.clone().oneshot(request.map(Body::new)).await;
         answered.unwrap_or_else(|never| match never {})
+    }
+
+    /// The origin of the SCIM endpoints for whoever sent a request; `None` if it is the one that URLs are kept with.
+    fn seen_as(&self, uri: &Uri, headers: &HeaderMap) -> Result<Option<String>, BadForwarding> {
+        let addresses = self.server.addresses();
+        if self.is_beside {
+            return addresses.seen_by(uri, headers);
+        }
+        // Another port: only the name of the host is common to both.
+        let host = host_of(uri, headers).and_then(|host| str::from_utf8(host).ok());
+        Ok(host.and_then(|host| addresses.beside(host)))
     }
 
     fn lets_in(&self, headers: &HeaderMap) -> bool {

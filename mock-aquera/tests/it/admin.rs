@@ -33,6 +33,16 @@ impl Admin {
         Self { http: http(), base: mock.admin_url() }
     }
 
+    pub(crate) fn at(base: String) -> Self {
+        Self { http: http(), base }
+    }
+
+    /// Sends NDJSON.
+    pub(crate) async fn load(&self, path: &str, lines: String) -> Answer {
+        finish(self.request(Method::POST, path).header("content-type", "application/x-ndjson").body(lines))
+            .await
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }

@@ -1,10 +1,11 @@
 //! What the program says once it is ready, and that it is true.
 
+use std::io::Read as _;
 use std::process::{Command, Stdio};
 
 use serde_json::{Deserializer, Value, json};
 
-use crate::program::{Running, command};
+use crate::program::{Running, command, finished};
 
 /// Starts in a folder of its own; gives the banner up to its end, and the folder.
 fn started(arguments: &[&str]) -> (Running, tempfile::TempDir, String) {
@@ -119,4 +120,68 @@ fn its_lines_work_when_pasted() {
         let statuses: Vec<&Value> = journal.as_array().unwrap().iter().map(|each| &each["status"]).collect();
         assert!(statuses.ends_with(&[&json!(200), &json!(201)]), "{arguments:?} {statuses:?}");
     }
+}
+
+/// Starts with `--json`; gives the ready line and what is on stderr when it is stopped.
+fn told(arguments: &[&str]) -> (Value, String) {
+    let mut server = Running::start(&[&["--json"], arguments].concat());
+    let ready = server.ready();
+    server.child.kill().unwrap();
+    let mut told = String::new();
+    server.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    (ready, told)
+}
+
+#[test]
+fn a_server_that_others_can_reach_warns_and_says_where() {
+    let (ready, told) = self::told(&["--listen", "0.0.0.0:0"]);
+    assert!(
+        told.contains("every interface") && told.contains("`mock-token`, which everybody knows"),
+        "{told}"
+    );
+    assert!(told.contains("administration needs no token") && told.contains("--listen 127.0.0.1"), "{told}");
+    let port = ready["scimUrl"].as_str().unwrap().split(':').nth(2).unwrap().to_owned();
+    for url in ready["scimUrls"].as_array().into_iter().flatten() {
+        let url = url.as_str().unwrap();
+        assert!(url.starts_with("http://") && url.ends_with(&port) && !url.contains("127.0.0.1"), "{url}");
+    }
+    let (_, told) =
+        self::told(&["--listen", "0.0.0.0:0", "--auth", "bearer:s3cret", "--admin-token", "t0p-s3cret"]);
+    assert!(told.contains("with the bearer token of --auth") && !told.contains("s3cret"), "{told}");
+    assert!(!told.contains("needs no token"), "{told}");
+    let (ready, told) = self::told(&["--listen", "127.0.0.1:0"]);
+    assert!(!told.contains("WARN") && ready.get("scimUrls").is_none(), "{told}");
+}
+
+#[test]
+fn addresses_are_understood_in_their_usual_forms() {
+    for arguments in [
+        &["--listen", "0"][..],
+        &["--listen", ":0"],
+        &["--listen", "localhost:0"],
+        &["--port", "0"],
+        &["--listen", "localhost", "--port", "0"],
+        &["--listen", "0", "--admin-listen", "0"],
+    ] {
+        let (ready, _) = told(arguments);
+        assert!(ready["scimUrl"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{arguments:?} {ready}");
+    }
+    let (ready, _) = told(&["--port", "0", "--public-url", "https://scim.example.com/mock/"]);
+    assert_eq!(ready["scimUrl"], json!("https://scim.example.com/mock/scim"));
+    let (code, _, told) = finished(&["--listen", "127.0.0.1:1", "--port", "2"]);
+    assert!(code == 2 && told.contains("port 1, and --port says 2"), "{told}");
+    let (code, _, told) = finished(&["--listen", "nonsense:port"]);
+    assert!(code == 2 && told.contains("the port `port` is not a number"), "{told}");
+    let (code, _, told) = finished(&["--public-url", "scim.example.com"]);
+    assert!(code == 2 && told.contains("https://scim.example.com/mock"), "{told}");
+}
+
+#[test]
+fn a_port_in_use_is_told_with_the_way_out() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (code, _, told) = finished(&["--port", &port]);
+    assert!(code == 1 && told.contains(&format!("127.0.0.1:{port}")) && told.contains("--port 0"), "{told}");
+    let (code, _, told) = finished(&["--port", "0", "--admin-listen", &port]);
+    assert!(code == 1 && told.contains("--admin-listen") && !told.contains("--port 0"), "{told}");
 }

@@ -1,13 +1,14 @@
 //! What is said once the server is ready.
 
 use std::io::{self, Write as _};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use serde_json::json;
 
 use super::super::Failure;
 use super::tls::Chosen;
-use crate::auth::{Auth, AuthKind};
+use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::MockAquera;
 
 /// What is to be said.
@@ -18,9 +19,74 @@ pub(super) struct About<'a> {
     pub(super) tls: Option<&'a Chosen>,
     pub(super) admin_token: Option<&'a str>,
     pub(super) snapshot: Option<&'a Path>,
+    /// Whether URLs are public ones.
+    pub(super) public_url: bool,
 }
 
 impl About<'_> {
+    /// Warns where others than those on this machine can reach the server.
+    pub(super) fn warn(&self, has_admin_port: bool) {
+        let addr = self.server.addr();
+        if !addr.ip().is_loopback() {
+            let place = if addr.ip().is_unspecified() {
+                "every interface"
+            } else {
+                "an address that is not loopback"
+            };
+            tracing::warn!(
+                "listening on {place} ({addr}): other machines can use this server {}; {}--listen 127.0.0.1 keeps it to \
+                 this machine",
+                self.needed(),
+                if has_admin_port { "" } else { self.administration() },
+            );
+        }
+        let admin = self.server.admin_addr();
+        if has_admin_port && !admin.ip().is_loopback() {
+            tracing::warn!(
+                "administration listens at {admin}: {}",
+                self.administration().trim_end_matches("; ")
+            );
+        }
+    }
+
+    /// What one needs to use the server.
+    fn needed(&self) -> String {
+        let kinds = self.auth.iter().map(|auth| match auth.kind() {
+            AuthKind::None => "without credentials".to_owned(),
+            AuthKind::Basic { .. } => "with the user name and password of --auth".to_owned(),
+            AuthKind::Bearer { token } if token == DEFAULT_TOKEN => {
+                format!("with the bearer token `{DEFAULT_TOKEN}`, which everybody knows")
+            }
+            AuthKind::Bearer { .. } => "with the bearer token of --auth".to_owned(),
+            AuthKind::OAuth { .. } => "with the client id and secret of --auth".to_owned(),
+        });
+        kinds.collect::<Vec<_>>().join(" or ")
+    }
+
+    fn administration(&self) -> &'static str {
+        if self.admin_token.is_some() {
+            "its administration needs the token of --admin-token; "
+        } else {
+            "its administration needs no token (--admin-token TOKEN asks for one); "
+        }
+    }
+
+    /// The SCIM URLs of the interfaces, where the server listens at each.
+    fn interfaces(&self) -> Vec<String> {
+        let addr = self.server.addr();
+        if !addr.ip().is_unspecified() {
+            return Vec::new();
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let all = if_addrs::get_if_addrs().unwrap_or_default();
+        let ips = all.iter().map(if_addrs::Interface::ip).filter(|ip| {
+            // Link-local addresses need the name of an interface, which no URL has.
+            let is_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+            !ip.is_loopback() && !is_local && (ip.is_ipv4() || addr.is_ipv6())
+        });
+        ips.map(|ip| format!("{scheme}://{}/scim", SocketAddr::new(ip, addr.port()))).collect()
+    }
+
     /// Says it in words, or as one JSON object.
     pub(super) fn announce(&self, as_json: bool) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
@@ -41,6 +107,10 @@ impl About<'_> {
         if let Some(file) = self.ca_file() {
             ready["caFile"] = file.display().to_string().into();
         }
+        let interfaces = self.interfaces();
+        if !interfaces.is_empty() {
+            ready["scimUrls"] = interfaces.into();
+        }
         ready
     }
 
@@ -51,6 +121,10 @@ impl About<'_> {
     fn banner(&self) -> String {
         let application = self.server.default_application();
         let mut lines = vec![("SCIM URL", self.server.scim_url())];
+        lines.extend(self.interfaces().into_iter().map(|url| ("", url)));
+        if self.server.addr().ip().is_unspecified() || self.public_url {
+            lines.push(("Listening", self.server.addr().to_string()));
+        }
         for auth in self.auth {
             lines.push(match auth.kind() {
                 AuthKind::None => ("Auth", "none needed".to_owned()),

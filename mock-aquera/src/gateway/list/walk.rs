@@ -9,6 +9,7 @@ use super::super::filters::{Comparing, Indexed};
 use super::super::page::{Position, Rank};
 use super::super::partial;
 use super::List;
+use crate::address::Rebase;
 use crate::lock;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
@@ -59,7 +60,10 @@ impl<'l> Walk<'l> {
 
     /// The resource's sort key where it satisfies the filter.
     fn judge(&self, text: &[u8]) -> Option<Rank> {
-        let tree = partial::members(text, &self.needed);
+        let mut tree = partial::members(text, &self.needed);
+        if let Some(to) = &self.list.seen_as {
+            Rebase { from: &self.list.settings.scim_url, to }.value(&mut tree);
+        }
         let holds = self.list.filter.as_ref().is_none_or(|filter| filter.matches(&tree, &self.comparing));
         holds.then(|| self.sort.map(|by| by.key(&tree)))
     }

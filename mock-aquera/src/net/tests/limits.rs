@@ -11,7 +11,7 @@ use super::{BODY, Client, PATIENCE, Paths, config, patiently, start};
 use crate::net::serve;
 
 /// The reply is SCIM's error of this status, and ends the connection.
-async fn check_refusal(client: &mut Client, status: u16, about: &str) {
+pub(super) async fn check_refusal(client: &mut Client, status: u16, about: &str) {
     let (all, end) = client.rest().await;
     let (head, body) = all.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply: {all}"));
     assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
@@ -27,9 +27,7 @@ async fn check_refusal(client: &mut Client, status: u16, about: &str) {
 #[tokio::test]
 async fn what_is_no_http_is_refused_in_scim() {
     let server = start();
-    for nonsense in
-        ["nonsense\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"]
-    {
+    for nonsense in ["nonsense\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "\x16\x02\x01\x02\r\n\r\n"] {
         let mut client = Client::connect(&server).await;
         client.send(nonsense).await;
         check_refusal(&mut client, 400, "malformed").await;

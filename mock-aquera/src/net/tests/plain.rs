@@ -9,7 +9,7 @@ use super::{BODY, Client, Paths, config, patiently, start};
 use crate::net::{Running, serve};
 
 /// Ends a connection that nothing else has ended.
-const LAST: &[u8] = b"GET /now HTTP/1.1\r\nconnection: close\r\n\r\n";
+const LAST: &[u8] = b"GET /now HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 /// What a server says to these bytes on a connection of their own, without the times of day.
 async fn said(server: &Running, bytes: &[u8]) -> String {
@@ -28,7 +28,7 @@ fn line() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => ("[a-zA-Z-]{1,12}", "[ -~\t]{0,20}").prop_map(|(name, value)| format!("{name}: {value}\r\n")),
         4 => prop::sample::select(vec![
-            "Host: x\r\n", "connection: Keep-Alive\r\n", "Authorization:Bearer t\r\n", "accept:  a \t\r\n", "x: \u{e9}\r\n",
+            "connection: Keep-Alive\r\n", "Authorization:Bearer t\r\n", "accept:  a \t\r\n", "x: \u{e9}\r\n",
         ]).prop_map(str::to_owned),
         1 => prop::sample::select(vec![
             "connection: close\r\n", "connection: upgrade\r\n", "upgrade: h2c\r\n", "Connection: keep-alive, close\r\n",
@@ -65,7 +65,10 @@ fn requests() -> impl Strategy<Value = Vec<u8>> {
         prop::sample::select(vec!["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/2.0"]);
     // No chunk begins like this, so whatever was announced, the connection ends.
     let body = "([g-z~][ -~\r\n]{0,40})?";
-    let heads = prop::collection::vec(prop::collection::vec(line(), 0..40), 1..3);
+    let host = prop_oneof![8 => Just("host: x\r\n"), 1 => Just(""), 1 => Just("host: x\r\nhost: x\r\n"), 1 => Just("host: a b\r\n")];
+    let lines = (host, prop::collection::vec(line(), 0..40))
+        .prop_map(|(host, lines)| [vec![host.to_owned()], lines].concat());
+    let heads = prop::collection::vec(lines, 1..3);
     let requests = prop::collection::vec((method, path, version, any::<Index>(), body), 1..6);
     (heads, requests).prop_map(|(heads, requests)| {
         let mut all = String::new();

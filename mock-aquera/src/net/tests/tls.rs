@@ -102,7 +102,7 @@ async fn a_client_without_tls_holds_nobody_up() {
     let silent = TcpStream::connect(server.addr()).await.unwrap();
     let mut plain = super::Client::connect(&server).await;
     plain.get("/").await;
-    assert!(!plain.rest().await.0.contains("HTTP"));
+    assert!(plain.rest().await.0.contains("https://"));
     connect(&server, &authority, "localhost", b"http/1.1").await.unwrap();
     drop(silent);
     patiently(server.stop()).await;
@@ -132,4 +132,17 @@ fn a_certificate_of_ones_own() {
     check(&chain, KEY, "the certificate and its key: ");
     check(&chain, &other, "not that of the first certificate");
     assert!(matches!(TlsConfig::self_signed(&["näme"]), Err(TlsError::Generate(_))));
+}
+
+#[tokio::test]
+async fn http_without_tls_is_told_to_use_it() {
+    let (server, _) = start(Paths::default());
+    for request in [
+        "GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 900\r\n\r\nx",
+    ] {
+        let mut client = super::Client::connect(&server).await;
+        client.send(request).await;
+        super::limits::check_refusal(&mut client, 400, "https://").await;
+    }
 }

@@ -17,8 +17,9 @@ use serde_json::Value;
 
 use super::Shared;
 use super::strict::same_key;
+use crate::address::Rebase;
 use crate::application::{Application, LoadError, LoadProblem, no_type};
-use crate::server::ApplicationError;
+use crate::server::{ApplicationError, scim_url};
 
 /// The largest body that is read, in bytes: some hundred thousand users at once.
 pub(super) const MAX_BODY: usize = 128 * 1024 * 1024;
@@ -59,6 +60,8 @@ pub(super) enum AdminError {
     WaitTooLong { count: usize, most: usize },
     #[error("{0} clients follow journals already, and no more can; end one of them")]
     TooManyFollowers(usize),
+    #[error("{0}")]
+    BadForwarding(String),
     #[error("failed to {0}")]
     Load(#[from] LoadError),
     #[error("the body is larger than {0} bytes; send it in parts")]
@@ -96,6 +99,7 @@ impl IntoResponse for AdminError {
             | Self::UnknownQuery { .. }
             | Self::UnexpectedBody(_)
             | Self::WaitTooLong { .. }
+            | Self::BadForwarding(_)
             | Self::Load(_) => StatusCode::BAD_REQUEST,
             Self::Application(ApplicationError::Exists(_)) => StatusCode::CONFLICT,
             Self::Application(ApplicationError::TooMany) | Self::TooManyFollowers(_) | Self::Ending => {
@@ -141,6 +145,45 @@ pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, AdminError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| AdminError::Broken)
+}
+
+/// The origin of the SCIM endpoints for whoever asks, where it is not the one that URLs are kept with.
+#[derive(Debug, Clone)]
+pub(super) struct SeenAs(pub(super) Option<String>);
+
+impl SeenAs {
+    /// The base URL of an application.
+    pub(super) fn scim_url(&self, application: &Application) -> String {
+        match &self.0 {
+            Some(origin) => scim_url(origin, application.name()),
+            None => application.scim_url(),
+        }
+    }
+
+    /// A representation with the URLs that are seen.
+    pub(super) fn value(&self, application: &Application, mut resource: Value) -> Value {
+        if self.0.is_some() {
+            Rebase { from: &application.scim_url(), to: &self.scim_url(application) }.value(&mut resource);
+        }
+        resource
+    }
+
+    /// A text of representations with the URLs that are seen.
+    pub(super) fn text(&self, application: &Application, text: Vec<u8>) -> Vec<u8> {
+        if self.0.is_none() {
+            return text;
+        }
+        let rebase = Rebase { from: &application.scim_url(), to: &self.scim_url(application) };
+        rebase.text(&text).map_or(text, Vec::from)
+    }
+}
+
+impl FromRequestParts<Shared> for SeenAs {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, AdminError> {
+        Ok(parts.extensions.get().cloned().unwrap_or(Self(None)))
+    }
 }
 
 /// The application that the path names.

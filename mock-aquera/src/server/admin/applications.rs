@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 use super::Shared;
-use super::answer::{AdminError, ErrorBody, Json, Name, Named, answer, bad_body, ok};
+use super::answer::{AdminError, ErrorBody, Json, Name, Named, SeenAs, answer, bad_body, ok};
 use crate::application::{Application, ApplicationConfig};
 use crate::auth::{Auth, AuthKind};
 use crate::clock::ClockState;
@@ -83,16 +83,17 @@ pub(super) struct Kinds {
 /// List the applications.
 #[utoipa::path(get, path = "/applications", tag = "applications",
     responses((status = 200, description = "All of them.", body = ApplicationList)))]
-pub(super) async fn list(State(admin): State<Shared>) -> Response {
-    let applications = admin.server.applications().iter().map(ApplicationView::of).collect();
+pub(super) async fn list(State(admin): State<Shared>, seen: SeenAs) -> Response {
+    let applications =
+        admin.server.applications().iter().map(|each| ApplicationView::of(each, &seen)).collect();
     ok(&ApplicationList { applications })
 }
 
 /// Show an application.
 #[utoipa::path(get, path = "/applications/{name}", tag = "applications",
     responses((status = 200, description = "How it stands.", body = ApplicationView)))]
-pub(super) async fn describe(Named(application): Named) -> Response {
-    ok(&ApplicationView::of(&application))
+pub(super) async fn describe(Named(application): Named, seen: SeenAs) -> Response {
+    ok(&ApplicationView::of(&application, &seen))
 }
 
 /// Make an application, or change one.
@@ -106,6 +107,7 @@ pub(super) async fn describe(Named(application): Named) -> Response {
 pub(super) async fn configure(
     State(admin): State<Shared>,
     Name(name): Name,
+    seen: SeenAs,
     Json(Configuration { profile, auth, seed }): Json<Configuration>,
 ) -> Result<Response, AdminError> {
     let profile = profile.map(profile_of).transpose()?;
@@ -120,7 +122,7 @@ pub(super) async fn configure(
         if let Some(auth) = auth {
             application.set_auth(auth);
         }
-        return Ok(ok(&ApplicationView::of(&application)));
+        return Ok(ok(&ApplicationView::of(&application, &seen)));
     }
     let defaults = &admin.server.defaults;
     let config = ApplicationConfig {
@@ -129,7 +131,7 @@ pub(super) async fn configure(
         seed: seed.unwrap_or(defaults.seed),
     };
     let application = admin.server.create(&name, config)?;
-    Ok(answer(StatusCode::CREATED, &ApplicationView::of(&application)))
+    Ok(answer(StatusCode::CREATED, &ApplicationView::of(&application, &seen)))
 }
 
 /// Remove an application with all that it holds.
@@ -185,15 +187,16 @@ pub(super) async fn set_auth(
 }
 
 impl ApplicationView {
-    fn of(application: &Application) -> Self {
+    fn of(application: &Application, seen: &SeenAs) -> Self {
         let settings = application.settings();
+        let scim_url = seen.scim_url(application);
         let token_url = settings.gatekeeper.has_clients().then(|| {
-            let base = settings.scim_url.strip_suffix("/scim").unwrap_or(&settings.scim_url);
+            let base = scim_url.strip_suffix("/scim").unwrap_or(&scim_url);
             format!("{base}/oauth/token")
         });
         Self {
             name: application.name().to_owned(),
-            scim_url: settings.scim_url.clone(),
+            scim_url,
             token_url,
             profile: settings.profile.name.clone(),
             auth: kinds(application),

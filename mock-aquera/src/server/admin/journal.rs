@@ -1,14 +1,17 @@
 //! The journal of an application: what it is asked, what it may hold, and its export.
 
+use std::sync::Arc;
+
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::Shared;
 use super::answer::{AdminError, Json, Named, Pairs, aside, bad_query, ok};
+use crate::address::Addresses;
 use crate::application::Application;
-use crate::journal::{Exchange, HarCreator, JournalLimits, JournalQuery, JournalSize, har as archive};
+use crate::journal::{Exchange, HarCreator, JournalLimits, JournalQuery, JournalSize, archive};
 
 /// What a journal may hold, and what it does.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -59,9 +62,13 @@ pub(super) async fn har(
     query: Pairs,
 ) -> Result<Response, AdminError> {
     let query = asked(query)?;
-    let creator = HarCreator { origin: Some(admin.server.origin.clone()), ..HarCreator::default() };
+    let addresses = Arc::clone(admin.server.addresses());
     let name = format!("attachment; filename=\"{}.har\"", application.name());
-    let mut response = aside(move || ok(&archive(&application.query_journal(&query), &creator))).await?;
+    let mut response = aside(move || {
+        let origin = |exchange: &Exchange| origin_of(&addresses, exchange);
+        ok(&archive(&application.query_journal(&query), &HarCreator::default(), &origin))
+    })
+    .await?;
     if let Ok(value) = HeaderValue::try_from(name) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }
@@ -71,6 +78,18 @@ pub(super) async fn har(
 /// The question that the rest of a URL's query asks.
 pub(super) fn asked(pairs: Pairs) -> Result<JournalQuery, AdminError> {
     JournalQuery::from_pairs(pairs.rest()).map_err(bad_query)
+}
+
+/// The origin that the client of an exchange used.
+fn origin_of(addresses: &Addresses, exchange: &Exchange) -> String {
+    let headers: HeaderMap = exchange
+        .request_headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.parse::<HeaderName>().ok()?, value.parse().ok()?)))
+        .collect();
+    let uri: Uri = exchange.path.parse().unwrap_or_default();
+    let seen = addresses.seen_by(&uri, &headers).ok().flatten();
+    seen.unwrap_or_else(|| addresses.origin().to_owned())
 }
 
 fn state(application: &Application) -> Response {

@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::answer::{AdminError, Id, Ids, Json, Named, OfType, answer, aside, bad_body, ok};
+use super::answer::{AdminError, Id, Ids, Json, Named, OfType, SeenAs, answer, aside, bad_body, ok};
 use crate::application::Application;
 
 /// How many resources went.
@@ -17,8 +17,8 @@ pub(super) struct Removed {
 /// List the users in full representation, in order of creation.
 #[utoipa::path(get, path = "/applications/{name}/users", tag = "resources",
     responses((status = 200, description = "All of them.", body = Vec<Object>)))]
-pub(super) async fn users(Named(application): Named) -> Result<Response, AdminError> {
-    all(application, "User".to_owned()).await
+pub(super) async fn users(Named(application): Named, seen: SeenAs) -> Result<Response, AdminError> {
+    all(application, "User".to_owned(), seen).await
 }
 
 /// Add users without any check.
@@ -44,8 +44,8 @@ pub(super) async fn remove_users(Named(application): Named) -> Result<Response, 
 /// List the groups in full representation, in order of creation.
 #[utoipa::path(get, path = "/applications/{name}/groups", tag = "resources",
     responses((status = 200, description = "All of them.", body = Vec<Object>)))]
-pub(super) async fn groups(Named(application): Named) -> Result<Response, AdminError> {
-    all(application, "Group".to_owned()).await
+pub(super) async fn groups(Named(application): Named, seen: SeenAs) -> Result<Response, AdminError> {
+    all(application, "Group".to_owned(), seen).await
 }
 
 /// Add groups without any check. Members that don't exist are passed over.
@@ -68,8 +68,8 @@ pub(super) async fn remove_groups(Named(application): Named) -> Result<Response,
 /// List the resources of a type in full representation, in order of creation.
 #[utoipa::path(get, path = "/applications/{name}/resources/{type}", tag = "resources",
     responses((status = 200, description = "All of them.", body = Vec<Object>)))]
-pub(super) async fn list(OfType(application, kind): OfType) -> Result<Response, AdminError> {
-    all(application, kind).await
+pub(super) async fn list(OfType(application, kind): OfType, seen: SeenAs) -> Result<Response, AdminError> {
+    all(application, kind, seen).await
 }
 
 /// Add resources of a type without any check.
@@ -92,9 +92,13 @@ pub(super) async fn remove_all(OfType(application, kind): OfType) -> Result<Resp
 /// Show one resource.
 #[utoipa::path(get, path = "/applications/{name}/resources/{type}/{id}", tag = "resources",
     responses((status = 200, description = "Its full representation.", body = Object)))]
-pub(super) async fn show(OfType(application, kind): OfType, Id(id): Id) -> Result<Response, AdminError> {
+pub(super) async fn show(
+    OfType(application, kind): OfType,
+    Id(id): Id,
+    seen: SeenAs,
+) -> Result<Response, AdminError> {
     match application.resource(&kind, &id) {
-        Some(resource) => Ok(ok(&resource)),
+        Some(resource) => Ok(ok(&seen.value(&application, resource))),
         None => Err(AdminError::NoSuchResource { resource_type: kind, id }),
     }
 }
@@ -105,11 +109,12 @@ pub(super) async fn show(OfType(application, kind): OfType, Id(id): Id) -> Resul
 pub(super) async fn write(
     OfType(application, kind): OfType,
     Id(id): Id,
+    seen: SeenAs,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Response, AdminError> {
     let written = application.edit(&kind, &id, |members| *members = body);
     match application.resource(&kind, &id) {
-        Some(resource) if written => Ok(ok(&resource)),
+        Some(resource) if written => Ok(ok(&seen.value(&application, resource))),
         _ => Err(AdminError::NoSuchResource { resource_type: kind, id }),
     }
 }
@@ -125,8 +130,12 @@ pub(super) async fn remove(OfType(application, kind): OfType, Id(id): Id) -> Res
     }
 }
 
-async fn all(application: Application, kind: String) -> Result<Response, AdminError> {
-    aside(move || ok(&application.resources(&kind))).await
+async fn all(application: Application, kind: String, seen: SeenAs) -> Result<Response, AdminError> {
+    aside(move || {
+        let resources = application.resources(&kind).into_iter();
+        ok(&resources.map(|resource| seen.value(&application, resource)).collect::<Vec<_>>())
+    })
+    .await
 }
 
 async fn add(application: Application, kind: String, body: Value) -> Result<Response, AdminError> {

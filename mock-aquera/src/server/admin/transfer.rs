@@ -4,7 +4,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use super::answer::{AdminError, Named, Pairs, Raw, answer, aside, bad_query, ok};
+use super::answer::{AdminError, Named, Pairs, Raw, SeenAs, answer, aside, bad_query, ok};
 use crate::application::Load;
 
 /// The largest body of a load, in bytes: a million users.
@@ -49,14 +49,22 @@ pub(super) struct Consistency {
 #[utoipa::path(get, path = "/applications/{name}/dump", tag = "resources", params(DumpQuery),
     responses((status = 200, description = "All of them.",
         content((Vec<Object> = "application/json"), (String = "application/x-ndjson")))))]
-pub(super) async fn dump(Named(application): Named, mut query: Pairs) -> Result<Response, AdminError> {
+pub(super) async fn dump(
+    Named(application): Named,
+    seen: SeenAs,
+    mut query: Pairs,
+) -> Result<Response, AdminError> {
     let format = query.take("format")?;
     let lines = match format.as_deref() {
         None | Some("json") => false,
         Some("ndjson") => true,
         Some(other) => return Err(bad_query(format!("`format` is json or ndjson, not `{other}`"))),
     };
-    let text = aside(move || if lines { application.dump() } else { array(application.dump()) }).await?;
+    let text = aside(move || {
+        let text = seen.text(&application, application.dump());
+        if lines { text } else { array(text) }
+    })
+    .await?;
     let kind = if lines { "application/x-ndjson" } else { "application/json" };
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

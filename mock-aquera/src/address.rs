@@ -1,0 +1,353 @@
+//! The address under which a client sees the server.
+//!
+//! URLs in documents are kept with one base URL: that of the listening address, or the one of `--public-url`. A client
+//! that came by another address (a container's port map, a host name, a proxy) gets them with the address that it
+//! used. [`Rebase`] writes them so, in the text of a reply that is ready otherwise.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use memchr::memmem;
+
+use crate::net::Head;
+use crate::reply::Reply;
+
+/// The longest host name (RFC 1035 §2.3.4).
+const MAX_NAME: usize = 255;
+/// The longest path prefix of a proxy.
+const MAX_PREFIX: usize = 1024;
+
+/// Returns whether a text is a host, with a port or without: a name of letters, digits, `-`, `.`, `_` and `~`, an IPv4
+/// address, or an IPv6 address in brackets. RFC 3986 §3.2.2 allows more, which no host is called, and which could be
+/// mistaken for something else where the host is repeated.
+pub(crate) fn is_host(text: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(text) else { return false };
+    let (name, port) = split_port(text);
+    let is_name = match name.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => {
+            (1..=MAX_NAME).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        }
+    };
+    let is_port = |port: &str| {
+        port.is_empty() || (port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok())
+    };
+    is_name && port.is_none_or(is_port)
+}
+
+/// Splits a host into its name and its port. An IPv6 address keeps its brackets.
+pub(crate) fn split_port(host: &str) -> (&str, Option<&str>) {
+    let from = host.rfind(']').unwrap_or(0);
+    match host[from..].find(':') {
+        Some(at) => (&host[..from + at], Some(&host[from + at + 1..])),
+        None => (host, None),
+    }
+}
+
+/// The host that a request names: that of an absolute target or `:authority`, or else its `Host` header.
+pub(crate) fn host_of<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r [u8]> {
+    let named = uri.authority().map(Authority::as_str).map(str::as_bytes);
+    named.or_else(|| headers.get(header::HOST).map(HeaderValue::as_bytes))
+}
+
+/// The URL under which clients see the server, whatever they say: `https://scim.example.com/mock`, without a slash at
+/// the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+impl PublicUrl {
+    /// The URL as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is no public URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid public URL `{text}`: {why}")]
+pub struct PublicUrlError {
+    text: String,
+    why: &'static str,
+}
+
+impl FromStr for PublicUrl {
+    type Err = PublicUrlError;
+
+    fn from_str(text: &str) -> Result<Self, PublicUrlError> {
+        let failed = |why| PublicUrlError { text: text.to_owned(), why };
+        let form = "expected http:// or https:// with a host, such as https://scim.example.com/mock";
+        let trimmed = text.trim_end_matches('/');
+        let rest = ["https://", "http://"].iter().find_map(|scheme| trimmed.strip_prefix(scheme));
+        let rest = rest.ok_or_else(|| failed(form))?;
+        let (host, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if !is_host(host.as_bytes()) {
+            return Err(failed(form));
+        }
+        if !is_prefix(prefix) {
+            return Err(failed("its path may not have a query, a fragment or spaces"));
+        }
+        if prefix.ends_with("/scim") {
+            return Err(failed("leave `/scim` out; the server adds it"));
+        }
+        Ok(Self(trimmed.to_owned()))
+    }
+}
+
+/// Returns whether a text is empty, or a path that begins with a slash and does not end with one.
+fn is_prefix(text: &str) -> bool {
+    text.is_empty()
+        || (text.len() <= MAX_PREFIX
+            && text.starts_with('/')
+            && !text.ends_with('/')
+            && !text.starts_with("//")
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte)))
+}
+
+/// What a forwarding header says that is not usable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the {header} header is not usable: {expected}")]
+pub(crate) struct BadForwarding {
+    header: HeaderName,
+    expected: &'static str,
+}
+
+/// How the server is addressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Addresses {
+    /// Scheme, host, port and prefix of the URLs that are kept, without a slash at the end.
+    origin: String,
+    /// The host and port of the listener.
+    authority: String,
+    scheme: &'static str,
+    is_public: bool,
+    trusts_forwarded: bool,
+}
+
+impl Addresses {
+    /// Addresses of a listener at this host and port.
+    pub(crate) fn new(
+        scheme: &'static str,
+        authority: String,
+        public: Option<&PublicUrl>,
+        trusts_forwarded: bool,
+    ) -> Self {
+        let origin = public.map_or_else(|| format!("{scheme}://{authority}"), PublicUrl::to_string);
+        Self { origin, authority, scheme, is_public: public.is_some(), trusts_forwarded }
+    }
+
+    /// The origin of the URLs that are kept.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The origin that the client of a request used; `None` if it is the one that URLs are kept with.
+    ///
+    /// # Errors
+    /// A forwarding header is trusted and not usable.
+    pub(crate) fn seen_by(&self, uri: &Uri, headers: &HeaderMap) -> Result<Option<String>, BadForwarding> {
+        if self.is_public {
+            return Ok(None);
+        }
+        let Some(host) = host_of(uri, headers) else { return Ok(None) };
+        if !self.trusts_forwarded {
+            if host == self.authority.as_bytes() || !is_host(host) {
+                return Ok(None);
+            }
+            return Ok(str::from_utf8(host).ok().map(|host| format!("{}://{host}", self.scheme)));
+        }
+        let forwarded = Forwarded::of(headers)?;
+        let host = forwarded
+            .host
+            .as_deref()
+            .or_else(|| str::from_utf8(host).ok().filter(|host| is_host(host.as_bytes())));
+        let Some(host) = host else { return Ok(None) };
+        let scheme = forwarded.scheme.unwrap_or(self.scheme);
+        let port = forwarded
+            .port
+            .filter(|port| split_port(host).1.is_none() && *port != if scheme == "https" { 443 } else { 80 });
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let seen = format!("{scheme}://{host}{port}{}", forwarded.prefix);
+        Ok((seen != self.origin).then_some(seen))
+    }
+
+    /// The origin of the SCIM endpoints for a client that came to another port of this server, under this host.
+    pub(crate) fn beside(&self, host: &str) -> Option<String> {
+        if self.is_public || !is_host(host.as_bytes()) {
+            return None;
+        }
+        let port = split_port(&self.authority).1.unwrap_or_default();
+        let seen = format!("{}://{}:{port}", self.scheme, split_port(host).0);
+        (seen != self.origin).then_some(seen)
+    }
+}
+
+/// What the proxies in front of the server say of the request that they got.
+#[derive(Debug, Default)]
+struct Forwarded {
+    scheme: Option<&'static str>,
+    host: Option<String>,
+    port: Option<u16>,
+    prefix: String,
+}
+
+impl Forwarded {
+    /// Reads `Forwarded` (RFC 7239), or else `X-Forwarded-*`. Of several proxies the first one counts.
+    fn of(headers: &HeaderMap) -> Result<Self, BadForwarding> {
+        let first = |name: &'static str| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            let value = value.map(|value| value.split(',').next().unwrap_or_default().trim());
+            value.filter(|value| !value.is_empty())
+        };
+        let failed =
+            |name: &'static str, expected| BadForwarding { header: HeaderName::from_static(name), expected };
+        let mut found = Self::default();
+        if let Some(element) = first("forwarded") {
+            let failed = |expected| failed("forwarded", expected);
+            for (name, value) in element.split(';').filter_map(|pair| pair.split_once('=')) {
+                let value = value.trim().trim_matches('"');
+                match name.trim().to_ascii_lowercase().as_str() {
+                    "proto" => {
+                        found.scheme = Some(scheme(value).ok_or_else(|| failed("`proto` is http or https"))?);
+                    }
+                    "host" => {
+                        let host = host(value);
+                        let expected = "`host` is a host, with its port or without";
+                        found.host = Some(host.ok_or_else(|| failed(expected))?);
+                    }
+                    _ => {}
+                }
+            }
+        } else {
+            let name = "x-forwarded-proto";
+            found.scheme = first(name)
+                .map(|value| scheme(value).ok_or_else(|| failed(name, "expected http or https")))
+                .transpose()?;
+            let name = "x-forwarded-host";
+            found.host = first(name)
+                .map(|value| {
+                    host(value).ok_or_else(|| failed(name, "expected a host, with its port or without"))
+                })
+                .transpose()?;
+        }
+        let name = "x-forwarded-port";
+        let port = first(name).map(|value| value.parse::<u16>().map_err(|_| failed(name, "expected a port")));
+        found.port = port.transpose()?;
+        let name = "x-forwarded-prefix";
+        if let Some(prefix) = first(name) {
+            let prefix = prefix.trim_end_matches('/');
+            if !is_prefix(prefix) {
+                return Err(failed(name, "expected a path that begins with a slash"));
+            }
+            prefix.clone_into(&mut found.prefix);
+        }
+        Ok(found)
+    }
+}
+
+fn scheme(text: &str) -> Option<&'static str> {
+    ["http", "https"].into_iter().find(|known| text.eq_ignore_ascii_case(known))
+}
+
+fn host(text: &str) -> Option<String> {
+    is_host(text.as_bytes()).then(|| text.to_owned())
+}
+
+/// From the URLs that are kept to those that a client sees. Both are base URLs of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rebase<'a> {
+    pub(crate) from: &'a str,
+    pub(crate) to: &'a str,
+}
+
+impl Rebase<'_> {
+    /// Writes the `Location` header and the body of a reply, and the changes that go into the journal.
+    pub(crate) fn reply(self, reply: &mut Reply) {
+        if let Some(location) = reply.headers.get(header::LOCATION)
+            && let Some(rest) = location.as_bytes().strip_prefix(self.from.as_bytes())
+            && let Ok(location) = HeaderValue::from_bytes(&[self.to.as_bytes(), rest].concat())
+        {
+            reply.headers.insert(header::LOCATION, location);
+        }
+        if let Some(body) = self.text(&reply.body) {
+            reply.body = body;
+        }
+        for change in &mut reply.changes {
+            for side in [&mut change.before, &mut change.after].into_iter().flatten() {
+                if let Some(text) = self.text(side) {
+                    *side = text;
+                }
+            }
+        }
+    }
+
+    /// The same JSON text with other URLs in `location` and `$ref`; `None` if there are none to change. The text is
+    /// our own: without white space between names and values.
+    ///
+    /// What stands inside a string can't be mistaken for them, because each quote in it has a backslash before it.
+    pub(crate) fn text(self, text: &[u8]) -> Option<Bytes> {
+        let sought = [b"\"", self.from.as_bytes(), b"/"].concat();
+        let mut out = Vec::new();
+        let mut copied = 0;
+        for at in memmem::find_iter(text, &sought) {
+            let is_ours = [&b"\"$ref\":"[..], b"\"location\":"].iter().any(|name| {
+                text[..at].strip_suffix(*name).is_some_and(|before| before.last() != Some(&b'\\'))
+            });
+            if is_ours {
+                if out.is_empty() {
+                    out.reserve(text.len() + text.len() / 16 + self.to.len());
+                }
+                out.extend_from_slice(&text[copied..=at]);
+                out.extend_from_slice(self.to.as_bytes());
+                copied = at + sought.len() - 1;
+            }
+        }
+        if copied == 0 {
+            return None;
+        }
+        out.extend_from_slice(&text[copied..]);
+        Some(Bytes::from(out))
+    }
+
+    /// The same for a tree.
+    pub(crate) fn value(self, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(members) => {
+                for (name, value) in members {
+                    match value {
+                        serde_json::Value::String(text) if name == "$ref" || name == "location" => {
+                            if let Some(rest) =
+                                text.strip_prefix(self.from).filter(|rest| rest.starts_with('/'))
+                            {
+                                *text = format!("{}{rest}", self.to);
+                            }
+                        }
+                        other => self.value(other),
+                    }
+                }
+            }
+            serde_json::Value::Array(elements) => elements.iter_mut().for_each(|element| self.value(element)),
+            _ => {}
+        }
+    }
+}
+
+impl Head<'_> {
+    /// The origin that its client used; see [`Addresses::seen_by`].
+    pub(crate) fn seen_as(self, addresses: &Addresses) -> Result<Option<String>, BadForwarding> {
+        addresses.seen_by(self.uri, self.headers)
+    }
+}
+
+#[cfg(test)]
+mod tests;
