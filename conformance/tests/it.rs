@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests end a test as the tests themselves do")]
 
+#[path = "it/certificates.rs"]
+mod certificates;
 #[path = "it/cli.rs"]
 mod cli;
 #[path = "it/client.rs"]

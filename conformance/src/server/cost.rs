@@ -5,7 +5,7 @@ use std::fmt;
 use crate::case::Case;
 use crate::case::step::{Action, Step};
 use crate::probe::form::{FORMS, Start};
-use crate::report::plain::number;
+use crate::report::words::count;
 use crate::server::facts::{Facts, Met};
 
 /// About how much a run sends and makes.
@@ -67,14 +67,12 @@ impl Cost {
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { requests, users, groups } = *self;
-        write!(f, "about {} requests", number(requests))?;
+        write!(f, "about {}", count(requests, "request"))?;
         if users + groups > 0 {
-            write!(
-                f,
-                ", which create and delete about {} users and {} groups",
-                number(users),
-                number(groups)
-            )?;
+            write!(f, ", which create and delete about {}", count(users, "user"))?;
+            if groups > 0 {
+                write!(f, " and {}", count(groups, "group"))?;
+            }
         }
         Ok(())
     }

@@ -19,8 +19,15 @@ pub(crate) struct Known {
     version: Option<String>,
     /// The last representation, as it was understood.
     pub(crate) seen: Value,
-    /// The same as it was sent.
-    pub(crate) sent: Value,
+    /// The same as it was sent, where that was otherwise.
+    sent: Option<Value>,
+}
+
+impl Known {
+    /// The last representation as the server writes it: what a client sends back.
+    pub(crate) fn to_send(&self) -> Value {
+        self.sent.as_ref().unwrap_or(&self.seen).clone()
+    }
 }
 
 /// What a case has seen.
@@ -97,10 +104,10 @@ impl<'a> Memory<'a> {
             && whole
         {
             known.seen = json.clone();
-            known.sent = answer.raw.clone().unwrap_or_else(|| json.clone());
+            known.sent.clone_from(&answer.raw);
         } else if let (None, Some(sent), true) = (&answer.json, sent, whole) {
             known.seen = sent.clone();
-            known.sent = sent.clone();
+            known.sent = None;
         }
         let text =
             |value: &Value, name: &str| get(value, name).and_then(Value::as_str).map(ToOwned::to_owned);

@@ -15,7 +15,7 @@ use crate::server::Stage;
 use crate::server::deviation::Deviation;
 use crate::server::facts::{Met, get, merge};
 use crate::server::judge::{Ask, Miss, is_created_with_200, judge};
-use crate::server::memory::Memory;
+use crate::server::memory::{Known, Memory};
 use crate::server::tidy::Made;
 use crate::wire::bounded::{Bound, bounded};
 use crate::wire::client::{Answer, Client, Request};
@@ -470,7 +470,7 @@ impl Player<'_> {
             Body::Text(text) => Some(text.fill(&self.memory)?),
             Body::With(with) => {
                 let seen = name.and_then(|name| self.memory.known(name));
-                let mut body = seen.map(|known| known.sent.clone()).unwrap_or_default();
+                let mut body = seen.map(Known::to_send).unwrap_or_default();
                 merge(&mut body, &with.fill(&self.memory)?);
                 Some(body.to_string())
             }

@@ -1,0 +1,66 @@
+//! Which certificates of a server are taken.
+
+use std::process::Command;
+
+use mock_aquera::{Auth, MockAquera, Tls};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+async fn exit_of(tls: Tls, arguments: &[&str]) -> (Option<i32>, String) {
+    let mock =
+        MockAquera::builder().auth(Auth::bearer("a-long-token")).tls(tls).start().await.expect("a mock");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_conformance"));
+    program.args([
+        "server",
+        &mock.scim_url(),
+        "--bearer",
+        "a-long-token",
+        "--select",
+        "id=rfc7644/3.6/is-gone",
+    ]);
+    program.args(arguments);
+    let output = tokio::task::spawn_blocking(move || program.output()).await.expect("a task");
+    let output = output.expect("the program runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[track_caller]
+fn assert_refused((code, error): &(Option<i32>, String)) {
+    assert_eq!(*code, Some(3), "{error}");
+    assert!(error.contains("TLS failed") && error.contains("--ca-file FILE.pem"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_certificate_is_refused_unless_its_authority_is_named_or_any_is_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ca.pem");
+    let tls = Tls::self_signed(&[]).expect("a certificate");
+    std::fs::write(&file, tls.ca_pem().expect("an authority")).expect("a file");
+    let named = exit_of(tls, &["--ca-file", &file.display().to_string()]).await;
+    assert_eq!(named.0, Some(0), "{}", named.1);
+    assert_refused(&exit_of(Tls::self_signed(&[]).expect("a certificate"), &[]).await);
+    let other = exit_of(Tls::self_signed(&[]).expect("one"), &["--ca", &file.display().to_string()]).await;
+    assert_refused(&other);
+    let any = exit_of(Tls::self_signed(&[]).expect("a certificate"), &["--insecure"]).await;
+    assert_eq!(any.0, Some(0), "{}", any.1);
+}
+
+/// What `openssl req -x509` makes: its own authority, and marked as one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_signed_itself_is_taken_where_its_certificate_is_in_the_file_and_for_its_name_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("server.pem");
+    for (name, taken) in [("127.0.0.1", true), ("elsewhere.example", false)] {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        std::fs::write(&file, &pem).expect("a file");
+        let tls = Tls::from_pem(pem.as_bytes(), key.serialize_pem().as_bytes()).expect("TLS");
+        let outcome = exit_of(tls, &["--ca-file", &file.display().to_string()]).await;
+        if taken {
+            assert_eq!(outcome.0, Some(0), "{}", outcome.1);
+        } else {
+            assert_refused(&outcome);
+        }
+    }
+}
