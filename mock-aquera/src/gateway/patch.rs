@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
-use scim::patch::{Dialect, PatchRequest};
+use scim::patch::{Dialect, PatchError, PatchRequest};
 use serde_json::{Map, Value};
 
 use super::members::{self, Split};
@@ -54,6 +54,11 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
         DottedPaths::Works => Vec::new(),
         DottedPaths::Swallowed => dotted::take_out(&mut request),
     };
+    let ahead = if request.operations.len() > FEW_OPERATIONS && kind.role != Role::Group {
+        Ahead::of(scene, kind_at, id, &request)
+    } else {
+        None
+    };
     let mut store = scene.store();
     let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);
     let refuse = |problem: Problem| -> Refusal {
@@ -69,7 +74,7 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
         PatchRule::Ignored204 => return Ok(Reply::empty(StatusCode::NO_CONTENT)),
         _ => {}
     }
-    let patched = patched(scene, &store, at, &request, literal).map_err(|problem| {
+    let patched = patched(scene, &store, at, &request, literal, ahead).map_err(|problem| {
         // An application without the operation doesn't look at what it is about.
         let has_it = hops::has(profile, DownstreamOperation::PartialUpdate);
         refuse(if has_it { problem } else { Problem::PartialUpdateUnsupported })
@@ -177,6 +182,34 @@ fn check(gateway: &GatewayRules, request: &PatchRequest) -> Result<(), Problem> 
     Ok(())
 }
 
+/// Requests of more operations are applied before the store is locked, so that nobody waits for them.
+const FEW_OPERATIONS: usize = 8;
+
+/// What a request of many operations makes of a resource as it was when somebody looked.
+struct Ahead {
+    document: Bytes,
+    applied: Result<(Value, Vec<Dialect>), PatchError>,
+}
+
+impl Ahead {
+    fn of(scene: &Scene<'_>, kind_at: u16, id: &str, request: &PatchRequest) -> Option<Self> {
+        let settings = scene.settings;
+        let (document, before) = {
+            let store = scene.store();
+            let (at, record) = write::visible(scene, &store, kind_at, id)?;
+            (record.document.shared(), store.tree(at, record))
+        };
+        let schemas = &settings.types.get(kind_at).schemas;
+        let applied = scim::patch::apply_with(before, request, schemas, settings.dialects);
+        Some(Self { document, applied })
+    }
+
+    /// Whether nobody has written meanwhile: a document is never changed in its place, and this one is held.
+    fn is_of(&self, document: &Bytes) -> bool {
+        self.document.as_ptr() == document.as_ptr() && self.document.len() == document.len()
+    }
+}
+
 /// What a request makes of a resource.
 struct Patched {
     next: Next,
@@ -194,6 +227,7 @@ fn patched(
     at: Ref,
     request: &PatchRequest,
     literal: Vec<dotted::Literal>,
+    ahead: Option<Ahead>,
 ) -> Result<Patched, Problem> {
     let settings = scene.settings;
     let profile = &settings.profile;
@@ -211,9 +245,11 @@ fn patched(
         Role::User => store.tree(at, record),
         Role::Group | Role::Other => record.document.value(),
     };
-    let (after, used) =
-        scim::patch::apply_with(before.clone(), &split.rest, &kind.schemas, settings.dialects)
-            .map_err(Problem::from)?;
+    let applied = match ahead.filter(|ahead| ahead.is_of(&record.document.shared())) {
+        Some(ahead) => ahead.applied,
+        None => scim::patch::apply_with(before.clone(), &split.rest, &kind.schemas, settings.dialects),
+    };
+    let (after, used) = applied.map_err(Problem::from)?;
     dialects.extend(used);
     if profile.gateway.canonical_values == CanonicalValues::Enforced {
         suggested(kind, &after)?;

@@ -1,5 +1,7 @@
 //! The indexed texts of one resource, packed: a million resources have them.
 
+use std::collections::HashSet;
+
 use super::content::Key;
 
 /// The length of what stands in front of each text: its index, and how long it is.
@@ -19,9 +21,20 @@ pub(super) fn pack(out: &mut Vec<u8>, keys: &[Key]) {
     }
 }
 
+/// From more texts than this on, a set costs less than a search for each.
+const FEW: usize = 16;
+
 /// A text that stands twice in a resource is indexed once.
 fn distinct(keys: &[Key]) -> impl Iterator<Item = &Key> {
-    keys.iter().enumerate().filter(|(at, key)| !keys[..*at].contains(key)).map(|(_, key)| key)
+    let mut known: HashSet<&Key> = HashSet::new();
+    keys.iter()
+        .enumerate()
+        .filter(
+            move |(at, key)| {
+                if keys.len() > FEW { known.insert(key) } else { !keys[..*at].contains(key) }
+            },
+        )
+        .map(|(_, key)| key)
 }
 
 /// Each index with its text.
@@ -52,5 +65,9 @@ mod tests {
             unpack(&packed).map(|(index, text)| (index, std::str::from_utf8(text).unwrap())).collect();
         assert_eq!(texts, [(0, "a"), (2, ""), (2, "é"), (1, "a")]);
         assert_eq!(unpack(&[]).count(), 0);
+        let many: Vec<Key> = (0..3 * FEW).map(|n| key(0, &(n % (2 * FEW)).to_string())).collect();
+        let mut packed = Vec::new();
+        pack(&mut packed, &many);
+        assert_eq!((unpack(&packed).count(), packed.len()), (2 * FEW, length(&many)));
     }
 }

@@ -299,3 +299,33 @@ async fn a_filtered_answer_agrees_with_the_index() {
         assert_eq!(ids, [&json!(twin), &json!(other)], "{filter}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn patches_of_many_operations_meet_each_other_and_lose_nothing() {
+    let mock = start().await;
+    let client = Arc::new(Client::of(&mock));
+    let path = format!("/Users/{}", client.post("/Users", &user("ida", json!({}))).await.id());
+    let adds = |from: usize, count: usize| -> Value {
+        (from..from + count)
+            .map(|n| json!({"op": "add", "path": "emails", "value": [{"value": format!("m{n}@example.com")}]}))
+            .collect()
+    };
+    let writers = (0..8).map(|writer| {
+        let (client, path, operations) = (Arc::clone(&client), path.clone(), adds(writer * 50, 50));
+        tokio::spawn(async move { client.patch(&path, &operations).await.status })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        assert_eq!(writer.await.unwrap(), 200);
+    }
+    assert_eq!(client.get(&path).await.json()["emails"].as_array().unwrap().len(), 400);
+    // A wrong operation among many changes nothing, and is told by its number.
+    let mut wrong = adds(400, 20);
+    wrong.as_array_mut().unwrap().push(json!({"op": "replace", "path": "active", "value": 1}));
+    let detail = client.patch(&path, &wrong).await.scim_error(400, Some("invalidValue"));
+    assert!(detail.starts_with("operation 21"), "{detail}");
+    let most = client.patch(&path, &adds(400, 1000)).await;
+    assert_eq!((most.status, most.json()["emails"].as_array().unwrap().len()), (200, 1400));
+    let detail = client.patch(&path, &adds(0, 1001)).await.scim_error(400, Some("tooMany"));
+    assert!(detail.contains("1001") && detail.contains("1000"), "{detail}");
+    mock.default_application().check_consistency().unwrap();
+}

@@ -1,11 +1,12 @@
 //! Where an operation leads, and what the schema lets it do there.
 
+use hashbrown::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{
     PatchError, PatchKind, PatchRequest, booleans,
     dialect::{Dialect, Dialects, Tolerance},
-    values::{Edit, edit},
+    values::{Edit, Index, edit},
 };
 use crate::{
     error::ScimType,
@@ -70,7 +71,7 @@ pub fn apply_with(
     let has = |members: &Members, schema: &Schema| key_ci(members, schema.id().as_str()).is_some();
     let had: Vec<&Schema> = schemas.required_extensions().filter(|schema| has(&members, schema)).collect();
     let before: Vec<String> = lacking(&members, schemas).collect();
-    let mut editor = Editor { members, schemas, tolerance: Tolerance::of(dialects) };
+    let mut editor = Editor { members, schemas, tolerance: Tolerance::of(dialects), indexes: HashMap::new() };
     for (i, operation) in request.operations.iter().enumerate() {
         operation
             .check()
@@ -110,6 +111,8 @@ struct Editor<'a> {
     members: Members,
     schemas: &'a SchemaSet,
     tolerance: Tolerance,
+    /// What is known of the values of attributes that were added to.
+    indexes: HashMap<*const Attribute, Index>,
 }
 
 impl Editor<'_> {
@@ -243,6 +246,7 @@ impl Editor<'_> {
                 if let Some(key) = key_ci(&self.members, schema.id().as_str()).map(str::to_owned) {
                     self.members.remove(&key);
                 }
+                self.indexes.clear();
                 Ok(())
             }
         }
@@ -292,7 +296,11 @@ impl Editor<'_> {
         let immutable = |attr: &Attribute| attr.mutability == Mutability::Immutable;
         let guarded = immutable(attr) || (!attr.multi_valued && attr.sub_attributes.iter().any(immutable));
         let before = if guarded { current.clone() } else { None };
-        let next = edit(change, current)?.filter(|value| !is_unassigned(value));
+        let mut index = self.indexes.remove(&std::ptr::from_ref(attr));
+        let next = edit(change, current, &mut index)?.filter(|value| !is_unassigned(value));
+        if let Some(index) = index {
+            self.indexes.insert(std::ptr::from_ref(attr), index);
+        }
         if immutable(attr) && before.is_some() && next != before {
             return Err(PatchError::mutability(&change.place, "is immutable and has a value"));
         }

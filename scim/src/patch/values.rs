@@ -30,19 +30,46 @@ pub(super) struct Edit<'a> {
     pub(super) schemas: &'a SchemaSet,
 }
 
+/// What is known of the values of an attribute from one operation to the next, so that many operations that add one
+/// value each do not search all values each time.
+pub(super) struct Index {
+    known: Known,
+    /// The positions of primary values.
+    primaries: Vec<usize>,
+}
+
+/// From this many values on they are indexed even for one that is added.
+const INDEXED: usize = 32;
+
+impl Edit<'_> {
+    /// Whether an index of the values is still good after this operation: it only adds.
+    pub(super) fn only_adds(&self) -> bool {
+        self.op == PatchKind::Add && self.path.filter.is_none() && self.found.sub.is_none()
+    }
+}
+
 /// The attribute's new value; nothing where it has none any more.
-pub(super) fn edit(edit: &Edit<'_>, current: Option<Value>) -> Result<Option<Value>, PatchError> {
+pub(super) fn edit(
+    edit: &Edit<'_>,
+    current: Option<Value>,
+    index: &mut Option<Index>,
+) -> Result<Option<Value>, PatchError> {
     if edit.found.attribute.multi_valued {
         let values = match current {
             Some(Value::Array(values)) => values,
             Some(single) => vec![single],
             None => Vec::new(),
         };
-        let mut list = List { edit, values, claims: Vec::new(), made: None };
+        let only_adds = edit.only_adds();
+        let mut list =
+            List { edit, values, claims: Vec::new(), made: None, index: index.take().filter(|_| only_adds) };
         list.run()?;
         list.check_made()?;
         list.settle_primary()?;
-        list.values.retain(|value| value.as_object().is_none_or(|members| !members.is_empty()));
+        if !only_adds {
+            list.values.retain(|value| value.as_object().is_none_or(|members| !members.is_empty()));
+        }
+        *index = list.index;
         return Ok(Some(Value::Array(list.values)));
     }
     edit.single(current)
@@ -192,6 +219,7 @@ struct List<'e, 'a> {
     claims: Vec<usize>,
     /// The value that a sub-attribute or a filter called for.
     made: Option<usize>,
+    index: Option<Index>,
 }
 
 impl List<'_, '_> {
@@ -233,10 +261,16 @@ impl List<'_, '_> {
                 self.values.retain(|existing| gone.find(attr, &given, existing).is_none());
             }
             PatchKind::Add => {
-                let many = given.clone().count() > FEW;
-                let mut known = many.then(|| Known::of(self.edit.found.attribute, &self.values));
+                let many = given.clone().count() > FEW || self.values.len() > INDEXED;
+                if many && self.index.is_none() {
+                    let known = Known::of(self.edit.found.attribute, &self.values);
+                    self.index = Some(Index { known, primaries: self.primaries() });
+                }
                 for value in given {
-                    self.add(self.edit.fresh(value)?, known.as_mut())?;
+                    let value = self.edit.fresh(value)?;
+                    if value.as_object().is_none_or(|members| !members.is_empty()) {
+                        self.add(value)?;
+                    }
                 }
             }
             PatchKind::Replace => {
@@ -247,11 +281,11 @@ impl List<'_, '_> {
         Ok(())
     }
 
-    fn add(&mut self, value: Value, known: Option<&mut Known>) -> Result<(), PatchError> {
+    fn add(&mut self, value: Value) -> Result<(), PatchError> {
         let attr = self.edit.found.attribute;
         let claims = is_primary(&value);
-        let found = match &known {
-            Some(known) => known.find(attr, &self.values, &value),
+        let found = match &self.index {
+            Some(index) => index.known.find(attr, &self.values, &value),
             None => self.values.iter().position(|existing| same_value(attr, existing, &value)),
         };
         let at = found.unwrap_or(self.values.len());
@@ -261,8 +295,8 @@ impl List<'_, '_> {
             }
             (Some(_), _) => {}
             (None, value) => {
-                if let Some(known) = known {
-                    known.insert(attr, at, &value);
+                if let Some(index) = &mut self.index {
+                    index.known.insert(attr, at, &value);
                 }
                 self.values.push(value);
             }
@@ -389,7 +423,11 @@ impl List<'_, '_> {
             let problem = "would have more than one primary value";
             return Err(PatchError::new(ScimType::InvalidValue, &self.edit.place, problem));
         };
-        for i in self.primaries() {
+        let primaries = match &mut self.index {
+            Some(index) => std::mem::replace(&mut index.primaries, vec![primary]),
+            None => self.primaries(),
+        };
+        for i in primaries {
             if i != primary
                 && let Value::Object(members) = &mut self.values[i]
                 && let Some(flag) = crate::path::get_ci_mut(members, "primary")

@@ -322,3 +322,51 @@ proptest! {
         prop_assert_eq!(once, twice);
     }
 }
+
+/// Operations on two attributes with several values, of few texts, so that they meet each other.
+fn list_operation() -> impl Strategy<Value = Value> {
+    let attribute = || select(vec!["emails", "phoneNumbers"]);
+    let value = || {
+        ("[a-h]{1,2}", option::of(select(vec!["work", "home"])), option::weighted(0.2, any::<bool>()))
+            .prop_map(|(value, kind, primary)| {
+                object(vec![
+                    ("value", Some(Value::from(value))),
+                    ("type", kind.map(Value::from)),
+                    ("primary", primary.map(Value::from)),
+                ])
+            })
+    };
+    prop_oneof![
+        12 => (attribute(), value()).prop_map(|(path, value)| json!({"op": "add", "path": path, "value": [value]})),
+        1 => (attribute(), "[a-h]{1,2}").prop_map(|(path, text)| {
+            json!({"op": "remove", "path": format!("{path}[value eq \"{text}\"]")})
+        }),
+        1 => (attribute(), vec(value(), 0..3)).prop_map(|(path, values)| {
+            json!({"op": "replace", "path": path, "value": values})
+        }),
+        1 => (attribute(), "[a-h]{1,2}").prop_map(|(path, text)| {
+            json!({"op": "add", "path": format!("{path}.display"), "value": text})
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() })]
+
+    /// What is remembered from one operation to the next changes nothing.
+    #[test]
+    fn many_operations_at_once_are_the_same_as_one_by_one(operations in vec(list_operation(), 1..120)) {
+        let run = |user: &Value, operations: &[Value]| {
+            let body = json!({"schemas": [scim::schema::PATCH_URN], "Operations": operations});
+            let request = PatchRequest::from_json(&body).unwrap();
+            apply(user, &request, SchemaSet::user())
+        };
+        let user = json!({"schemas": [USER_URN], "userName": "ida"});
+        let one_by_one =
+            operations.iter().try_fold(user.clone(), |user, one| run(&user, std::slice::from_ref(one)));
+        match (run(&user, &operations), one_by_one) {
+            (Ok(at_once), Ok(one_by_one)) => prop_assert_eq!(at_once, one_by_one),
+            (at_once, one_by_one) => prop_assert_eq!(at_once.is_err(), one_by_one.is_err()),
+        }
+    }
+}
