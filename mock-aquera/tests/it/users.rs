@@ -307,7 +307,9 @@ async fn patches_of_many_operations_meet_each_other_and_lose_nothing() {
     let path = format!("/Users/{}", client.post("/Users", &user("ida", json!({}))).await.id());
     let adds = |from: usize, count: usize| -> Value {
         (from..from + count)
-            .map(|n| json!({"op": "add", "path": "emails", "value": [{"value": format!("m{n}@example.com")}]}))
+            .map(
+                |n| json!({"op": "add", "path": "emails", "value": [{"value": format!("m{n}@example.com")}]}),
+            )
             .collect()
     };
     let writers = (0..8).map(|writer| {
