@@ -93,12 +93,19 @@ impl Probe {
         if let (Some(file), Some(Fit { profile, differing, tries })) = (&self.out, &fitted) {
             std::fs::write(file, profile.to_toml())
                 .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))?;
-            let same = form::FORMS.len() - differing.len();
+            let tried = findings.findings.iter().filter(|finding| !finding.outcome.is_untried()).count();
             let mut told = format!(
-                "{} answers {same} of {} forms as the endpoint does ({tries} profiles tried)\n",
+                "{} answers {} of {tried} forms that were tried as the endpoint does ({tries} profiles compared)\n",
                 file.display(),
-                form::FORMS.len()
+                tried - differing.len(),
             );
+            if tried < form::FORMS.len() {
+                append!(
+                    told,
+                    "unknown, because they could not be tried: {} forms\n",
+                    form::FORMS.len() - tried
+                );
+            }
             if !differing.is_empty() {
                 append!(told, "not imitated: {}\n", differing.join(", "));
             }

@@ -3,8 +3,10 @@
 //! The rules are those of the provisioner: PUT and PATCH as the update method, Delete and Disable as the Remove
 //! Action, never one in place of the other.
 
+use serde_json::Value;
+
 use crate::probe::Findings;
-use crate::probe::outcome::{Class, Outcome};
+use crate::probe::outcome::{Class, Damage, Outcome};
 
 /// How a setting will fare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,13 +51,17 @@ pub fn advise(findings: &Findings) -> Vec<Advice> {
     };
     vec![
         creation(&of("post"), &of("post-inactive")),
-        method("Update method: PUT", &of("put-title"), "PUT", &of("put-inactive"), &of("put-active")),
+        method(
+            "Update method: PUT",
+            "PUT",
+            [&of("put-title"), &of("put-inactive"), &of("put-active")],
+            &of("patch-title"),
+        ),
         method(
             "Update method: PATCH",
-            &of("patch-title"),
             "PATCH",
-            &of("patch-inactive"),
-            &of("patch-active"),
+            [&of("patch-title"), &of("patch-inactive"), &of("patch-active")],
+            &of("put-title"),
         ),
         toggle(
             "Enable users disable",
@@ -86,7 +92,10 @@ fn because(request: &str, outcome: &Outcome) -> String {
             Some(damage) if damage.pointer.is_empty() => {
                 format!("after {request} the account answers 404 and its user name stays taken")
             }
-            Some(damage) => format!("{request} also changes {}", damage.pointer.trim_start_matches('/')),
+            Some(damage) if damage.now.is_none() => {
+                format!("{request} is answered {status} and {} is lost", damage.attribute())
+            }
+            Some(damage) => format!("{request} also changes {}", damage.attribute()),
             None => format!("{request} works"),
         },
         Class::Partly => format!("{request} is answered {status} and takes effect only in part"),
@@ -102,19 +111,45 @@ fn advice(setting: &'static str, fares: Fares, text: impl Into<String>) -> Advic
     Advice { setting, fares, text: text.into() }
 }
 
+/// What a request does beside what was asked of it, where that is harmless: labels of values that are not kept.
+fn labels(outcome: &Outcome) -> Option<String> {
+    let labels: Vec<_> = outcome.damages().iter().map(Damage::attribute).collect();
+    (!labels.is_empty()).then(|| format!("{} is not kept as it is sent", labels.join(", ")))
+}
+
+/// What is said of something that could not be tried, and of which nothing follows.
+fn untried(setting: &'static str, tries: &[(&str, &Outcome)]) -> Advice {
+    let why: Vec<_> = tries.iter().map(|(request, outcome)| because(request, outcome)).collect();
+    advice(setting, Fares::Unknown, format!("It could not be found out: {}.", why.join("; ")))
+}
+
 fn creation(post: &Outcome, inactive: &Outcome) -> Advice {
     const SETTING: &str = "Enable users creation";
-    if post.class() == Class::Untried {
-        return advice(SETTING, Fares::Unknown, because("a POST", post));
+    if post.is_untried() {
+        return untried(SETTING, &[("a POST", post)]);
     }
-    if !post.is_clean() {
-        return advice(
-            SETTING,
-            Fares::Badly,
-            format!("Users will not arrive as they should: {}.", because("a POST", post)),
-        );
+    if !post.works() {
+        // Attributes that are missing afterwards: the account is there.
+        let missing: Vec<_> = post
+            .damages()
+            .iter()
+            .filter(|damage| !damage.pointer.is_empty())
+            .map(Damage::attribute)
+            .collect();
+        if post.class() == Class::Done && missing.len() == post.damages().len() {
+            let text = format!(
+                "Users are created, but not as they are sent: {}. Leave these attributes out of the mapping.",
+                missing.join(", ")
+            );
+            return advice(SETTING, Fares::Limited, text);
+        }
+        let text = format!("Users will not arrive as they should: {}.", because("a POST", post));
+        return advice(SETTING, Fares::Badly, text);
     }
-    if inactive.is_clean() || inactive.class() == Class::Untried {
+    if let Some(labels) = labels(post) {
+        return advice(SETTING, Fares::Limited, format!("Users are created; {labels}."));
+    }
+    if inactive.works() || inactive.is_untried() {
         return advice(SETTING, Fares::Well, "Users are created.");
     }
     advice(
@@ -127,29 +162,37 @@ fn creation(post: &Outcome, inactive: &Outcome) -> Advice {
     )
 }
 
+/// An update method: what became of a changed title, of disabling and of enabling, and of the title by the other method.
 fn method(
     setting: &'static str,
-    title: &Outcome,
     request: &str,
-    disable: &Outcome,
-    enable: &Outcome,
+    [title, disable, enable]: [&Outcome; 3],
+    other: &Outcome,
 ) -> Advice {
-    if title.class() == Class::Untried {
-        return advice(setting, Fares::Unknown, because(request, title));
+    let named = format!("a {request}");
+    if title.is_untried() {
+        return untried(setting, &[(&named, title)]);
     }
-    if !title.is_clean() {
-        return advice(
-            setting,
-            Fares::Badly,
-            format!(
-                "Attributes are not updated this way: {}. Use the other method.",
-                because(&format!("a {request}"), title)
-            ),
-        );
+    if !title.works() {
+        let switches = disable.works() || enable.works();
+        if title.class() == Class::Ignored && title.damages().is_empty() && switches {
+            let text = format!(
+                "Users are disabled or enabled with it, but the title that was tried is not stored: {}. Whether other attributes are was not tried.",
+                because(&named, title)
+            );
+            return advice(setting, Fares::Limited, text);
+        }
+        let instead = match (other.works(), other.is_untried()) {
+            (true, _) => " Use the other method.",
+            (false, true) => "",
+            (false, false) => " The other method does not update them either.",
+        };
+        let text = format!("Attributes are not updated this way: {}.{instead}", because(&named, title));
+        return advice(setting, Fares::Badly, text);
     }
     let refused: Vec<_> = [("disabled", disable), ("enabled", enable)]
         .into_iter()
-        .filter(|(_, outcome)| outcome.class() != Class::Untried && !outcome.is_clean())
+        .filter(|(_, outcome)| !outcome.is_untried() && !outcome.works())
         .map(|(word, outcome)| {
             format!(
                 "users cannot be {word} with it: {}",
@@ -157,10 +200,26 @@ fn method(
             )
         })
         .collect();
-    if refused.is_empty() {
-        advice(setting, Fares::Well, "Attributes are updated, and users disabled and enabled with it.")
-    } else {
-        advice(setting, Fares::Limited, format!("Attributes are updated, but {}.", refused.join("; ")))
+    let unknown: Vec<_> = [("disabled", disable), ("enabled", enable)]
+        .into_iter()
+        .filter(|(_, outcome)| outcome.is_untried())
+        .map(|(word, _)| format!("whether users are {word} with it could not be tried"))
+        .collect();
+    match (refused.is_empty(), unknown.is_empty()) {
+        (true, true) => match labels(title) {
+            Some(labels) => advice(setting, Fares::Limited, format!("Attributes are updated; {labels}.")),
+            None => advice(
+                setting,
+                Fares::Well,
+                "Attributes are updated, and users disabled and enabled with it.",
+            ),
+        },
+        (true, false) => {
+            advice(setting, Fares::Unknown, format!("Attributes are updated; {}.", unknown.join("; ")))
+        }
+        (false, _) => {
+            advice(setting, Fares::Limited, format!("Attributes are updated, but {}.", refused.join("; ")))
+        }
     }
 }
 
@@ -168,58 +227,48 @@ fn method(
 fn ways(patch: &Outcome, put: &Outcome) -> Vec<&'static str> {
     [("PATCH", patch), ("PUT", put)]
         .into_iter()
-        .filter(|(_, outcome)| outcome.is_clean())
+        .filter(|(_, outcome)| outcome.works())
         .map(|(way, _)| way)
         .collect()
 }
 
+/// The requests that change `active`, by their method.
+fn switching<'a>(patch: &'a Outcome, put: &'a Outcome) -> [(&'static str, &'a Outcome); 2] {
+    [("a PATCH of active", patch), ("a PUT that changes active", put)]
+}
+
+/// Which method works alone, and why the other one does not.
+fn only(way: &str, patch: &Outcome, put: &Outcome) -> String {
+    let [patch, put] = switching(patch, put);
+    let (request, outcome) = if way == "PUT" { patch } else { put };
+    if outcome.is_untried() {
+        return format!("Works with {way} as the update method: {}.", because(request, outcome));
+    }
+    format!("Works with {way} as the update method, and not otherwise: {}.", because(request, outcome))
+}
+
 fn toggle(setting: &'static str, otherwise: &str, patch: &Outcome, put: &Outcome) -> Advice {
+    let tries = switching(patch, put);
     match ways(patch, put).as_slice() {
-        [] => advice(
-            setting,
-            if patch.class() == Class::Untried && put.class() == Class::Untried {
-                Fares::Unknown
-            } else {
-                Fares::Badly
-            },
-            format!(
-                "Users {otherwise}, or worse: {}; {}.",
-                because("a PATCH of active", patch),
-                because("a PUT that changes active", put)
-            ),
-        ),
-        [way] => {
-            let (other, outcome) =
-                if *way == "PUT" { ("a PATCH of active", patch) } else { ("a PUT that changes active", put) };
-            advice(
-                setting,
-                Fares::Limited,
-                format!(
-                    "Works with {way} as the update method, and not otherwise: {}.",
-                    because(other, outcome)
-                ),
-            )
+        [] if patch.is_untried() || put.is_untried() => untried(setting, &tries),
+        [] => {
+            let why = tries.map(|(request, outcome)| because(request, outcome)).join("; ");
+            advice(setting, Fares::Badly, format!("Users {otherwise}, or worse: {why}."))
         }
+        [way] => advice(setting, Fares::Limited, only(way, patch, put)),
         _ => advice(setting, Fares::Well, "Works, with PUT and with PATCH."),
     }
 }
 
 fn enabling(patch: &Outcome, put: &Outcome) -> Advice {
-    const SETTING: &str = "Enabling users again";
-    if patch.class() == Class::Untried && put.class() == Class::Untried {
-        return advice(
-            SETTING,
-            Fares::Unknown,
-            format!("It could not be tried: {}.", because("a PATCH of active", patch)),
-        );
-    }
-    toggle(SETTING, "stay inactive when they come back", patch, put)
+    toggle("Enabling users again", "stay inactive when they come back", patch, put)
 }
 
 fn remove_by_disable(patch: &Outcome, put: &Outcome, delete: &Outcome) -> Advice {
     const SETTING: &str = "Deprovision, Remove Action = Disable";
-    let ways = ways(patch, put);
-    match ways.as_slice() {
+    let tries = switching(patch, put);
+    match ways(patch, put).as_slice() {
+        [] if patch.is_untried() || put.is_untried() => untried(SETTING, &tries),
         [] => {
             let gone = |outcome: &Outcome| {
                 outcome.damages().iter().any(|damage| damage.pointer.is_empty() && damage.now.is_none())
@@ -230,34 +279,17 @@ fn remove_by_disable(patch: &Outcome, put: &Outcome, delete: &Outcome) -> Advice
                 "Users stay active at the application after they have left"
             };
             let instead = match delete.class() {
+                Class::Untried => "Whether Delete works could not be tried.",
                 Class::Done if delete.damages().is_empty() => "Use Delete, which removes the account.",
                 Class::Ignored | Class::Done if deactivates(delete) => {
                     "Use Delete: this endpoint deactivates the account and keeps it."
                 }
                 _ => "Delete does not work either: leavers have to be removed by hand.",
             };
-            advice(
-                SETTING,
-                Fares::Badly,
-                format!(
-                    "{happens}, because {}, and {}. {instead}",
-                    because("a PATCH of active", patch),
-                    because("a PUT that changes active", put)
-                ),
-            )
+            let why = tries.map(|(request, outcome)| because(request, outcome)).join(", and ");
+            advice(SETTING, Fares::Badly, format!("{happens}, because {why}. {instead}"))
         }
-        [way] => {
-            let (other, outcome) =
-                if *way == "PUT" { ("a PATCH of active", patch) } else { ("a PUT that changes active", put) };
-            advice(
-                SETTING,
-                Fares::Limited,
-                format!(
-                    "Works with {way} as the update method. With the other one it fails, because {}.",
-                    because(other, outcome)
-                ),
-            )
-        }
+        [way] => advice(SETTING, Fares::Limited, only(way, patch, put)),
         _ => advice(SETTING, Fares::Well, "The account is kept and made inactive."),
     }
 }
@@ -268,9 +300,13 @@ fn deactivates(delete: &Outcome) -> bool {
 
 fn remove_by_delete(delete: &Outcome, patch: &Outcome, put: &Outcome) -> Advice {
     const SETTING: &str = "Deprovision, Remove Action = Delete";
-    let instead = if ways(patch, put).is_empty() { "Disable does not work either." } else { "Use Disable." };
+    let instead = match (ways(patch, put).is_empty(), patch.is_untried() || put.is_untried()) {
+        (false, _) => "Use Disable.",
+        (true, true) => "Whether Disable works could not be found out.",
+        (true, false) => "Disable does not work either.",
+    };
     match delete.class() {
-        Class::Untried => advice(SETTING, Fares::Unknown, because("a DELETE", delete)),
+        Class::Untried => untried(SETTING, &[("a DELETE", delete)]),
         Class::Done if delete.damages().is_empty() => {
             advice(SETTING, Fares::Well, "The account is removed, and its user name is free again.")
         }
@@ -294,37 +330,45 @@ fn remove_by_delete(delete: &Outcome, patch: &Outcome, put: &Outcome) -> Advice 
 
 fn unsaid(active: &Outcome, inactive: &Outcome) -> Advice {
     const SETTING: &str = "A client whose PUT does not say active";
-    let flips = |outcome: &Outcome| outcome.damages().iter().any(|damage| damage.pointer == "/active");
-    if active.class() == Class::Refused
-        || (active.class() == Class::Untried && inactive.class() == Class::Untried)
-    {
+    let found = |outcome: &Outcome| {
+        outcome.damages().iter().find(|damage| damage.pointer == "/active").map(|damage| damage.now.clone())
+    };
+    let (active_now, inactive_now) = (found(active), found(inactive));
+    if active_now == Some(Some(Value::Bool(false))) {
         return advice(
-            SETTING,
-            Fares::Unknown,
-            format!("It could not be seen: {}.", because("such a PUT", active)),
-        );
-    }
-    match (flips(active), flips(inactive)) {
-        (true, _) => advice(
             SETTING,
             Fares::Badly,
             "It locks users out: such a PUT makes an active account inactive. Our provisioner always says active.",
-        ),
-        (_, true) => advice(
+        );
+    }
+    if inactive_now == Some(Some(Value::Bool(true))) {
+        return advice(
             SETTING,
             Fares::Badly,
             "It lets leavers in again: such a PUT makes an inactive account active. Our provisioner always says active.",
-        ),
-        _ => advice(SETTING, Fares::Well, "It does no harm: active stays as it is."),
+        );
     }
+    if active_now.is_some() || inactive_now.is_some() {
+        return advice(
+            SETTING,
+            Fares::Limited,
+            "Such a PUT clears active, as RFC 7644 §3.5.1 allows: the account no longer says whether it is active. Our provisioner always says active.",
+        );
+    }
+    let seen = |outcome: &Outcome| matches!(outcome.class(), Class::Done | Class::Partly | Class::Ignored);
+    if !seen(active) || !seen(inactive) {
+        return untried(
+            SETTING,
+            &[("such a PUT of an active account", active), ("such a PUT of an inactive one", inactive)],
+        );
+    }
+    advice(SETTING, Fares::Well, "It does no harm: active stays as it is.")
 }
 
 fn groups(add: &Outcome, remove: &Outcome, put: &Outcome) -> Advice {
     const SETTING: &str = "Group members";
-    if add.class() == Class::Untried && put.class() == Class::Untried {
-        return advice(SETTING, Fares::Unknown, because("a PATCH of members", add));
-    }
-    match (add.is_clean() && remove.is_clean(), put.is_clean()) {
+    let patches = add.is_untried() || remove.is_untried();
+    match (add.works() && remove.works(), put.works()) {
         (true, true) => advice(SETTING, Fares::Well, "Members come and go by PATCH, and by PUT."),
         (true, false) => advice(
             SETTING,
@@ -332,19 +376,27 @@ fn groups(add: &Outcome, remove: &Outcome, put: &Outcome) -> Advice {
             format!("Members come and go by PATCH; {}.", because("a PUT of the group", put)),
         ),
         (false, true) => {
-            let worse = if add.is_clean() { remove } else { add };
+            let worse = if add.works() { remove } else { add };
             advice(
                 SETTING,
                 Fares::Limited,
-                format!("Only by PUT of the whole group: {}.", because("a PATCH of members", worse)),
+                format!("By PUT of the whole group: {}.", because("a PATCH of members", worse)),
             )
         }
+        (false, false) if patches || put.is_untried() => untried(
+            SETTING,
+            &[
+                ("a PATCH that adds a member", add),
+                ("a PATCH that removes one", remove),
+                ("a PUT of the group", put),
+            ],
+        ),
         (false, false) => advice(
             SETTING,
             Fares::Badly,
             format!(
                 "Members cannot be changed: {}; {}.",
-                because("a PATCH of members", add),
+                because("a PATCH of members", if add.works() { remove } else { add }),
                 because("a PUT of the group", put)
             ),
         ),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::case::need::Need;
-use crate::probe::form::{FORMS, Form, Sent, Start};
-use crate::probe::outcome::{Names, Outcome, State, classify};
+use crate::probe::form::{FORMS, Form, Goal, Sent, Start};
+use crate::probe::outcome::{Names, Outcome, State, classify, is_reached};
 use crate::probe::{Finding, Findings};
 use crate::server::deviation::understand;
 use crate::server::facts::{Blank, Facts, Met, get, id_text, merge};
@@ -135,6 +135,18 @@ impl Bench<'_> {
             names.0.push((subject.id.clone(), "@id"));
         }
         let extension = self.facts.urn("EnterpriseUser").unwrap_or_default();
+        let pointers = |goal: Goal| -> Vec<(String, Value)> {
+            goal.iter()
+                .map(|(pointer, json)| (pointer.replace("@extension", &extension), parse(json)))
+                .collect()
+        };
+        let goal = pointers(form.goal);
+        if form.start != Start::Nothing && !goal.is_empty() && is_reached(&goal, &names, &before) {
+            return Err(format!("{} was so before the request", in_words(form.goal)));
+        }
+        if !is_reached(&pointers(form.before()), &names, &before) {
+            return Err(format!("what was prepared is read without {}", in_words(form.before())));
+        }
         let fill = |json: &str| {
             let mut text = json.replace("@extension", &extension);
             for (id, name) in &names.0 {
@@ -170,11 +182,6 @@ impl Bench<'_> {
         };
         // Last, for ids may hold it.
         names.0.push((self.unique.clone(), "@name"));
-        let goal: Vec<_> = form
-            .goal
-            .iter()
-            .map(|(pointer, json)| (pointer.replace("@extension", &extension), parse(json)))
-            .collect();
         Ok(Outcome::Tried(classify(form, &goal, &names, &before, &answer, &after)))
     }
 
@@ -216,6 +223,11 @@ impl Bench<'_> {
     fn account(&self, suffix: &str) -> Result<Value, Untried> {
         let mut body = self.smallest("User", suffix)?;
         let unique = format!("{}{suffix}", self.unique);
+        let has = |path: &[&str]| {
+            let path = path.iter().map(|&name| name.to_owned()).collect();
+            let need = Need::Schema { name: "User".to_owned(), path, characteristic: None };
+            self.facts.met(&need) == Met::Yes
+        };
         let more = [
             ("active", json!(true)),
             ("title", json!("Tester")),
@@ -223,12 +235,30 @@ impl Bench<'_> {
             ("emails", json!([{ "value": format!("{unique}@work.example"), "type": "work" }])),
             ("externalId", json!(format!("{unique}-external"))),
         ];
-        for (name, value) in more {
-            let need =
-                Need::Schema { name: "User".to_owned(), path: vec![name.to_owned()], characteristic: None };
+        for (name, mut value) in more {
             // externalId is common to all types, and in no schema.
-            if name == "externalId" || self.facts.met(&need) == Met::Yes {
-                merge(&mut body, &json!({ name: value }));
+            if name != "externalId" && !has(&[name]) {
+                continue;
+            }
+            let parts = match &mut value {
+                Value::Array(values) => values.first_mut().and_then(Value::as_object_mut),
+                value => value.as_object_mut(),
+            };
+            if let Some(parts) = parts {
+                parts.retain(|part, _| has(&[name, part]));
+            }
+            // What a template or the schema asks for stays as it is.
+            match (get(&body, name), value) {
+                (None, value) => body[name] = value,
+                (Some(Value::Object(known)), Value::Object(parts)) => {
+                    let known: Vec<String> = known.keys().map(|part| part.to_lowercase()).collect();
+                    for (part, value) in parts {
+                        if !known.contains(&part.to_lowercase()) {
+                            merge(&mut body, &json!({ name: { part: value } }));
+                        }
+                    }
+                }
+                (Some(_), _) => {}
             }
         }
         Ok(body)
@@ -335,6 +365,22 @@ impl Bench<'_> {
         let again = self.send("create again", "POST", endpoint, Some(body)).await?;
         Ok(if again.status == 409 { State::Hidden } else { State::Gone })
     }
+}
+
+/// The attributes of a goal, in words.
+fn in_words(goal: Goal) -> String {
+    let attribute = |pointer: &str| {
+        let parts: Vec<_> = pointer.split('/').filter(|part| !part.is_empty() && *part != "0").collect();
+        parts.join(".").replace("@extension.", "")
+    };
+    let words: Vec<_> = goal
+        .iter()
+        .map(|(pointer, json)| match *json {
+            "null" | "[]" => format!("no {}", attribute(pointer)),
+            _ => format!("{} = {json}", attribute(pointer)),
+        })
+        .collect();
+    words.join(", ").replace("[\"@member\"]", "the member that it was made with")
 }
 
 /// JSON that the program itself has.

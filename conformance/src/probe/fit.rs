@@ -5,6 +5,7 @@
 //! imitate is told.
 
 mod guess;
+mod reach;
 mod search;
 mod switch;
 
@@ -32,9 +33,11 @@ pub struct Fit {
 #[error("failed to run a mock to try profiles on: {0}")]
 pub struct FitError(String);
 
-/// The switches that a profile is fitted with: section, name and words.
-pub fn vocabulary() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
-    switch::switches().into_iter().map(|switch| (switch.section, switch.name, switch.words)).collect()
+/// The switches that a profile is fitted with, wherever they show: section, name and words. A switch that is a list comes with
+/// `true`. Left out are those that reach further than a form shows.
+pub fn vocabulary() -> Vec<(&'static str, &'static str, Vec<&'static str>, bool)> {
+    let narrow = switch::switches().into_iter().filter(|switch| !switch.wide);
+    narrow.map(|switch| (switch.section, switch.name, switch.words, switch.list)).collect()
 }
 
 /// Finds the profile.

@@ -105,6 +105,19 @@ pub struct Form {
     pub goal: Goal,
 }
 
+impl Form {
+    /// What has to be so before the request, for its outcome to say anything.
+    pub fn before(&self) -> Goal {
+        match (self.start, self.sent) {
+            (Start::Group, Sent::Patch(_) | Sent::Put(_)) => &[("/members", r#"["@member"]"#)],
+            (_, Sent::Patch(operations)) if operations.contains("emails[type eq") => {
+                &[("/emails/0/type", "\"work\"")]
+            }
+            _ => &[],
+        }
+    }
+}
+
 use Sender::{Entra, Okta, Ping, SailPoint};
 
 /// All forms, in the order in which they are told.

@@ -145,6 +145,16 @@ impl Outcome {
         self.class() == Class::Done && self.damages().is_empty()
     }
 
+    /// Whether it is done and nothing else changed that a provisioner would miss.
+    pub fn works(&self) -> bool {
+        self.class() == Class::Done && self.damages().iter().all(Damage::is_minor)
+    }
+
+    /// Whether it could not be tried.
+    pub fn is_untried(&self) -> bool {
+        self.class() == Class::Untried
+    }
+
     /// What else changed.
     pub fn damages(&self) -> &[Damage] {
         match self {
@@ -187,16 +197,36 @@ impl Outcome {
     }
 }
 
+/// Sub-attributes that describe a value of a list and are not the value (RFC 7643 §2.4).
+const LABELS: [&str; 4] = ["type", "primary", "display", "$ref"];
+
 impl Damage {
+    /// Whether only a label of a value in a list changed: the value itself is there.
+    pub fn is_minor(&self) -> bool {
+        let mut parts = self.pointer.rsplit('/');
+        let label = parts.next().is_some_and(|last| LABELS.contains(&last));
+        label && parts.next().is_some_and(is_index)
+    }
+
+    /// The attribute as people write it: `emails.type`. Empty: the resource as a whole.
+    pub fn attribute(&self) -> String {
+        let parts: Vec<_> =
+            self.pointer.split('/').filter(|part| !part.is_empty() && !is_index(part)).collect();
+        parts.join(".")
+    }
+
     fn describe(&self) -> String {
-        let name = self.pointer.trim_start_matches('/');
-        match (&self.now, name) {
+        match (&self.now, self.attribute().as_str()) {
             (None, "") => "the account is gone".to_owned(),
             (Some(_), "") => "the account can no longer be read, and its user name stays taken".to_owned(),
             (None, name) => format!("{name} is lost"),
             (Some(now), name) => format!("{name} is now {now}"),
         }
     }
+}
+
+fn is_index(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl Names {
@@ -301,17 +331,77 @@ fn damages(goal: &[(String, Value)], before: &Value, now: &Value, created: bool)
     let empty = Map::new();
     let (before, now) = (before.as_object().unwrap_or(&empty), now.as_object().unwrap_or(&empty));
     let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-    names
-        .into_iter()
-        .filter(|name| !goal.iter().any(|(pointer, _)| first(pointer).eq_ignore_ascii_case(name)))
+    let mut damages = Vec::new();
+    for name in names {
+        let asked_for = goal.iter().any(|(pointer, _)| first(pointer).eq_ignore_ascii_case(name));
         // A server gives a new account an id, and defaults.
-        .filter(|name| !created || before.contains_key(*name))
-        .filter(|name| match (before.get(*name), now.get(*name)) {
-            (Some(a), Some(b)) => !same(a, b),
-            _ => true,
+        if !asked_for && (!created || before.contains_key(name)) {
+            changes(&format!("/{name}"), before.get(name), now.get(name), created, &mut damages);
+        }
+    }
+    damages
+}
+
+/// What differs between `before` and `now`, as far inside as they are alike in shape.
+fn changes(
+    pointer: &str,
+    before: Option<&Value>,
+    now: Option<&Value>,
+    created: bool,
+    damages: &mut Vec<Damage>,
+) {
+    match (before, now) {
+        (before, now) if is_absent(before) && is_absent(now) => {}
+        (Some(before), Some(now)) if same(before, now) => {}
+        (Some(Value::Object(before)), Some(now @ Value::Object(members))) => {
+            for (name, value) in before {
+                changes(&format!("{pointer}/{name}"), Some(value), get(now, name), created, damages);
+            }
+            let in_list = pointer.rsplit('/').next().is_some_and(is_index);
+            for (name, value) in members {
+                // Defaults of the server: inside a new account, and labels of values.
+                let default = created || (in_list && LABELS.contains(&name.as_str()));
+                let known = before.keys().any(|known| known.eq_ignore_ascii_case(name));
+                if !known && !default {
+                    changes(&format!("{pointer}/{name}"), None, Some(value), created, damages);
+                }
+            }
+        }
+        (Some(Value::Array(before)), Some(Value::Array(now)))
+            if before.len() == now.len() && before.iter().chain(now).all(Value::is_object) =>
+        {
+            for (at, (value, partner)) in before.iter().zip(partners(before, now)).enumerate() {
+                changes(&format!("{pointer}/{at}"), Some(value), Some(partner), created, damages);
+            }
+        }
+        (_, now) => damages.push(Damage { pointer: pointer.to_owned(), now: now.cloned() }),
+    }
+}
+
+/// For each element of `before` the one of `now` that has its `value`; where none has, one that is left over.
+fn partners<'a>(before: &[Value], now: &'a [Value]) -> Vec<&'a Value> {
+    let mut left: Vec<&Value> = now.iter().collect();
+    let mut found: Vec<Option<&Value>> = before
+        .iter()
+        .map(|value| {
+            let alike =
+                |other: &&Value| get(value, "value").is_some() && get(value, "value") == get(other, "value");
+            left.iter().position(alike).map(|at| left.remove(at))
         })
-        .map(|name| Damage { pointer: format!("/{name}"), now: now.get(name).cloned() })
-        .collect()
+        .collect();
+    let mut left = left.into_iter();
+    for partner in &mut found {
+        if partner.is_none() {
+            *partner = left.next();
+        }
+    }
+    found.into_iter().flatten().collect()
+}
+
+/// Whether all of `goal` was so before a request, which then can show nothing.
+pub(crate) fn is_reached(goal: &[(String, Value)], names: &Names, before: &Value) -> bool {
+    let view = names.view(before);
+    reached(goal, &view, &view, true) == Effect::Done
 }
 
 fn first(pointer: &str) -> &str {
@@ -369,6 +459,12 @@ mod tests {
         assert_eq!(Outcome::Tried(tried).describe(), told);
     }
 
+    fn changes_of(before: &Value, now: &Value, created: bool) -> Vec<Damage> {
+        let mut damages = Vec::new();
+        changes("", Some(before), Some(now), created, &mut damages);
+        damages
+    }
+
     fn user(active: bool) -> Value {
         json!({ "id": "1", "userName": "u-1", "active": active, "title": "Tester", "meta": { "version": "1" } })
     }
@@ -421,6 +517,21 @@ mod tests {
             &readable(user(false)),
             "accepted and ignored: 204; damages: active is now false",
         );
+        let listed = |email: Value| {
+            let mut user = user(false);
+            user["emails"] = json!([email]);
+            user
+        };
+        let typed = listed(json!({ "value": "a@work.example", "type": "work" }));
+        let untyped = listed(json!({ "value": "a@work.example", "primary": true }));
+        let changed = changes_of(&typed, &untyped, false);
+        assert_eq!(changed.iter().map(Damage::describe).collect::<Vec<_>>(), ["emails.type is lost"]);
+        assert!(changed.iter().all(Damage::is_minor));
+        let other = listed(json!({ "value": "b@work.example", "type": "work" }));
+        let changed = changes_of(&typed, &other, false);
+        assert_eq!(changed.iter().map(Damage::attribute).collect::<Vec<_>>(), ["emails.value"]);
+        assert!(!changed.iter().any(Damage::is_minor));
+        assert_eq!(changes_of(&user(true), &typed, true).len(), 1, "active, and no default of a new account");
         let lost = json!({ "id": "1", "userName": "u-1", "active": false });
         check(
             "patch-inactive",

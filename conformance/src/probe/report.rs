@@ -8,7 +8,7 @@ use crate::probe::outcome::{Class, Outcome};
 use crate::probe::{Finding, Findings};
 use crate::report::{CaseResult, Level, Report, SCHEMA_VERSION, Spec, Summary, Verdict};
 
-/// The findings for people: what the endpoint does, and what that means.
+/// The findings for people: what they mean for the preferences first, then what the endpoint does.
 pub fn text(findings: &Findings) -> String {
     let mut text = format!("{}\n", findings.subject);
     let said = match findings.patch_advertised {
@@ -17,6 +17,10 @@ pub fn text(findings: &Findings) -> String {
         None => "does not say whether it supports PATCH",
     };
     append!(text, "ServiceProviderConfig {said}.\n");
+    text.push_str("\nWhat this means for a connection of PingOne to Aquera\n");
+    for advice in advise(findings) {
+        append!(text, "  {} ({})\n    {}\n", advice.setting, advice.fares.as_str(), advice.text);
+    }
     let width = findings.findings.iter().map(|finding| finding.form.title.len()).max().unwrap_or_default();
     let mut topic = None;
     for finding in &findings.findings {
@@ -25,10 +29,6 @@ pub fn text(findings: &Findings) -> String {
             append!(text, "\n{}\n", finding.form.topic.as_str());
         }
         append!(text, "  {:width$}  {}\n", finding.form.title, finding.outcome.describe());
-    }
-    text.push_str("\nWhat this means for a connection of PingOne to Aquera\n");
-    for advice in advise(findings) {
-        append!(text, "  {} ({})\n    {}\n", advice.setting, advice.fares.as_str(), advice.text);
     }
     if !findings.left_behind.is_empty() {
         append!(text, "\nThe endpoint did not delete {}\n", findings.left_behind.join(", "));
@@ -125,6 +125,8 @@ fn verdict(form: &Form, outcome: &Outcome, findings: &Findings) -> Verdict {
     match outcome.class() {
         Class::Untried => Verdict::Skipped,
         Class::Done if clean => Verdict::Pass,
+        // The values are there, without their labels.
+        Class::Done if outcome.works() => Verdict::Warn,
         // What a PUT leaves out may be removed and may be kept (RFC 7644 §3.5.1).
         Class::Ignored if clean && form.name == "put-clears" => Verdict::Pass,
         Class::Refused if patch && findings.patch_advertised != Some(true) => Verdict::NotAdvertised,

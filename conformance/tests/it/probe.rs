@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use conformance::probe::advice::{Advice, advise};
 use conformance::probe::experiment::{Options, probe};
 use conformance::probe::fit::{fit, vocabulary};
 use conformance::probe::outcome::Outcome;
@@ -11,7 +12,7 @@ use conformance::wire::client::{Client, Credentials, Manners};
 use mock_aquera::{Auth, MockAquera, Profile};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 /// What the probe finds out of a mock with a profile, and how much it leaves there.
@@ -56,24 +57,24 @@ async fn every_built_in_profile_is_imitated() {
     }
 }
 
-/// A profile of words of the vocabulary.
-fn of_words(words: &[(&str, &str, &str)]) -> Profile {
+/// A profile of words of the vocabulary: section, switch, word, and whether the switch is a list.
+fn of_words(words: &[(&str, &str, &str, bool)]) -> Profile {
     let mut profile = Profile::new("random", "").to_json();
-    for (section, name, word) in words {
+    for (section, name, word, list) in words {
         let mut place = &mut profile;
         for part in section.split('.') {
             place = &mut place[part];
         }
-        place[*name] = json!(word);
+        place[*name] = if *list { json!([word]) } else { json!(word) };
     }
     Profile::from_json(&profile).expect("words of the vocabulary")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_single_switch_is_imitated() {
-    for (section, name, words) in vocabulary() {
+    for (section, name, words, list) in vocabulary() {
         for word in words {
-            let (differing, written) = differing(of_words(&[(section, name, word)])).await;
+            let (differing, written) = differing(of_words(&[(section, name, word, list)])).await;
             assert!(differing.is_empty(), "{section}.{name} = {word}: {differing:#?}\n{written}");
         }
     }
@@ -92,8 +93,8 @@ fn any_profile_is_imitated() {
         let words: Vec<_> = switches
             .into_iter()
             .map(|(at, word)| {
-                let (section, name, words) = &vocabulary[at];
-                (*section, *name, *word.get(words))
+                let (section, name, words, list) = &vocabulary[at];
+                (*section, *name, *word.get(words), *list)
             })
             .collect();
         let profile = of_words(&words);
@@ -122,4 +123,103 @@ async fn what_is_told() {
         found.left_behind.clear();
         insta::assert_snapshot!(format!("probe-{name}"), report::text(&found));
     }
+}
+
+/// What a profile that was fitted to `profile` says at a section and a switch.
+async fn written(profile: Profile, section: &str, switch: &str) -> Value {
+    let (found, _) = findings(profile).await;
+    let (_sender, stop) = watch::channel(false);
+    let fit = fit(&found, stop).await.expect("a fit");
+    fit.profile.to_json()[section][switch].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_that_reaches_further_than_what_was_seen_is_not_written() {
+    let with = |switches: Value| {
+        let mut profile = Profile::new("odd", "").to_json();
+        merge(&mut profile, &switches);
+        Profile::from_json(&profile).expect("a profile")
+    };
+    // One method answers with a page in HTML: not all errors do.
+    let html = with(json!({ "gateway": { "put": "answers-400" }, "errors": { "body": "html" } }));
+    assert_eq!(written(html, "errors", "body").await, "scim");
+    // Two do, and nothing else is seen.
+    let html = with(json!({
+        "gateway": { "put": "answers-400", "delete": "answers-405" }, "errors": { "body": "html" }
+    }));
+    assert_eq!(written(html, "errors", "body").await, "html");
+    // An attribute that is not stored is no PUT and no PATCH that is ignored.
+    let no_title = Profile::builtin("no-title").expect("a profile");
+    assert_eq!(written(no_title.clone(), "gateway", "put").await, "works");
+    assert_eq!(written(no_title.clone(), "gateway", "patch").await, "works");
+    assert_eq!(written(no_title, "application", "not-stored").await, json!(["title"]));
+    // Lists were not looked at.
+    let hidden = with(json!({ "list": { "members": "missing" } }));
+    assert_eq!(written(hidden, "list", "members").await, "whole");
+}
+
+fn merge(into: &mut Value, over: &Value) {
+    match (into, over) {
+        (Value::Object(into), Value::Object(over)) => {
+            for (name, value) in over {
+                merge(into.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, over) => *into = over.clone(),
+    }
+}
+
+/// The advice on one setting.
+fn advice<'a>(advice: &'a [Advice], setting: &str) -> (&'a str, &'a str) {
+    let found = advice.iter().find(|advice| advice.setting == setting).expect("a setting");
+    (found.fares.as_str(), found.text.as_str())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_tried_is_unknown() {
+    // Nobody can be created, so nothing could be tried but POST.
+    let mut profile = Profile::new("closed", "").to_json();
+    profile["application"]["create"] = json!("refused-501");
+    let (found, _) = findings(Profile::from_json(&profile).expect("a profile")).await;
+    let advised = advise(&found);
+    assert_eq!(advice(&advised, "Enable users creation").0, "does not work");
+    for advice in advised.iter().filter(|advice| advice.setting != "Enable users creation") {
+        assert_eq!(advice.fares.as_str(), "unknown", "{}: {}", advice.setting, advice.text);
+        assert!(!advice.text.contains("Use "), "{}", advice.text);
+    }
+    assert_eq!(report::troubles(&found), ["Enable users creation"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_concluded_beyond_what_was_seen() {
+    let of = async |name: &str| {
+        let (found, _) = findings(Profile::builtin(name).expect("a profile")).await;
+        (advise(&found), found)
+    };
+    let (advised, found) = of("drops-email-type").await;
+    let (fares, text) = advice(&advised, "Enable users creation");
+    assert_eq!((fares, text), ("limited", "Users are created; emails.type is not kept as it is sent."));
+    assert_eq!(advice(&advised, "Enable users disable").0, "works");
+    assert!(matches!(found.outcome("patch-work-email"), Some(Outcome::Untried(_))), "nothing to pick by");
+
+    let (advised, found) = of("no-title").await;
+    assert_eq!(advice(&advised, "Enable users creation").0, "limited");
+    assert_eq!(advice(&advised, "Update method: PUT").0, "limited");
+    assert_eq!(advice(&advised, "Update method: PATCH").0, "limited");
+    assert_eq!(advice(&advised, "Enable users disable").0, "works");
+    assert!(matches!(found.outcome("patch-remove"), Some(Outcome::Untried(_))), "there was no title");
+    assert!(matches!(found.outcome("put-clears"), Some(Outcome::Untried(_))), "there was no title");
+    assert!(advised.iter().all(|advice| !advice.text.contains("Use the other method")), "{advised:#?}");
+
+    let (advised, _) = of("put-clears-active").await;
+    assert_eq!(advice(&advised, "A client whose PUT does not say active").0, "limited");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_begins_with_the_preferences() {
+    let (found, _) = findings(Profile::builtin("rfc").expect("a profile")).await;
+    let text = report::text(&found);
+    let preferences = text.find("Enable users creation").expect("preferences");
+    let forms = text.find("PATCH replaces active with false").expect("forms");
+    assert!(preferences < forms, "{text}");
 }

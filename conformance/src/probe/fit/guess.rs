@@ -19,7 +19,9 @@ pub(super) fn guess(found: &Findings) -> Value {
     let paths_refused = refused(patch, 400) && of("patch-add-without-path").is_some_and(Outcome::is_clean);
     if paths_refused {
         put("gateway", "patch-paths", "answers-400");
-    } else if let Some(word) = patch.and_then(patch_word) {
+    } else if let Some(word) =
+        patch.filter(|_| !patch_inactive.is_some_and(Outcome::works)).and_then(patch_word)
+    {
         if refused(patch, 501) && refused(put_inactive, 501) && !refused(put_title, 501) {
             put("application", "partial-update", "refused-501");
         } else {
@@ -33,8 +35,10 @@ pub(super) fn guess(found: &Findings) -> Value {
         put("gateway", "patch-reply", "204");
     }
     // Groups are treated as users are, unless said otherwise.
-    let [replace, replace_group] =
-        [put_title, of("group-put")].map(|outcome| outcome.and_then(put_word).unwrap_or("works"));
+    // A title that is not stored is no PUT that is ignored.
+    let stores_active = put_inactive.is_some_and(Outcome::works);
+    let [replace, replace_group] = [put_title.filter(|_| !stores_active), of("group-put")]
+        .map(|outcome| outcome.and_then(put_word).unwrap_or("works"));
     put("gateway", "put", replace);
     if replace_group != replace {
         put("gateway", "group-put", replace_group);

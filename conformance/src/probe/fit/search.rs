@@ -7,7 +7,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::FitError;
-use super::switch::{Switch, set, switches, word};
+use super::reach::is_seen;
+use super::switch::{Switch, has, set, switches, word};
 use crate::probe::Findings;
 use crate::probe::experiment::{Options, at_once, probe};
 use crate::probe::form::FORMS;
@@ -101,7 +102,7 @@ impl<'a> Bench<'a> {
         while best.distance > 0 {
             let mut nearest: Option<Candidate> = None;
             for (at, to) in self.words() {
-                if word(&best.profile, &self.switches[at]) == Some(to) {
+                if has(&best.profile, &self.switches[at], to) {
                     continue;
                 }
                 let limit = nearest.as_ref().map_or(best.distance, |nearest| nearest.distance);
@@ -134,7 +135,8 @@ impl<'a> Bench<'a> {
                     (true, _) if switch.core && self.switches[second].core && first < second => 2,
                     (true, _) => continue,
                 };
-                if first != second && now != Some(a) {
+                let news = !has(&best.profile, switch, a) && !has(&best.profile, &self.switches[second], b);
+                if first != second && news {
                     pairs.push((order, (first, a), (second, b)));
                 }
             }
@@ -150,10 +152,13 @@ impl<'a> Bench<'a> {
         None
     }
 
-    /// Every word of every switch.
+    /// Every word of every switch whose whole reach was seen.
     fn words(&self) -> Vec<(usize, &'static str)> {
         let switches = self.switches.iter().enumerate();
-        switches.flat_map(|(at, switch)| switch.words.iter().map(move |word| (at, *word))).collect()
+        switches
+            .flat_map(|(at, switch)| switch.words.iter().map(move |word| (at, *word)))
+            .filter(|(at, word)| is_seen(&self.switches[*at], word, self.found))
+            .collect()
     }
 
     /// A profile, where it is nearer than a limit. Forms are tried no longer than it can be.

@@ -1,8 +1,8 @@
 //! The switches that a profile is fitted with.
 
 use mock_aquera::{
-    ActiveChange, Claim, CreateDisabled, DeactivatedUsers, DeleteRule, Dialect, DisableRule,
-    DownstreamDelete, ErrorBody, MembersShown, OperationRule, PartialUpdateRule, PatchReply, PatchRule,
+    ActiveChange, Claim, CreateDisabled, DeactivatedUsers, DeleteRule, Dialect, DisableRule, DottedPaths,
+    DownstreamDelete, ErrorBody, NotStoredReply, OperationRule, PartialUpdateRule, PatchReply, PatchRule,
     Presence, PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody, Support,
 };
 use serde_json::{Value, json};
@@ -12,6 +12,10 @@ pub(super) struct Switch {
     pub(super) section: &'static str,
     pub(super) name: &'static str,
     pub(super) words: Vec<&'static str>,
+    /// Whether the switch is a list that holds words, instead of one word.
+    pub(super) list: bool,
+    /// Whether it reaches further than the forms that show it, so that a single sight of it proves little.
+    pub(super) wide: bool,
     /// Hidden behind others, so that it is tried together with another one too.
     pub(super) core: bool,
 }
@@ -23,11 +27,25 @@ pub(super) fn switches() -> Vec<Switch> {
                 section: $section,
                 name: $name,
                 words: $kind::ALL.iter().map(|word| word.as_str()).collect(),
+                list: false,
+                wide: false,
                 core: $core,
             }
         };
     }
+    let wide = |switch: Switch| Switch { wide: true, ..switch };
     vec![
+        // Attributes that the forms write, so that their loss is seen.
+        Switch {
+            section: "application",
+            name: "not-stored",
+            words: vec!["title", "emails.type", "externalId", "name.givenName"],
+            list: true,
+            wide: false,
+            core: false,
+        },
+        switch!("application", "not-stored-reply", NotStoredReply, true),
+        switch!("gateway", "patch-dotted-paths", DottedPaths, false),
         switch!("application", "create", OperationRule, true),
         switch!("application", "partial-update", PartialUpdateRule, true),
         switch!("application", "replace", OperationRule, true),
@@ -57,9 +75,8 @@ pub(super) fn switches() -> Vec<Switch> {
         switch!("requests.dialects", "single-operation", Dialect, false),
         switch!("replies", "create-body", ReplyBody, false),
         switch!("replies", "put-body", ReplyBody, false),
-        switch!("list", "members", MembersShown, false),
-        switch!("errors", "body", ErrorBody, false),
-        switch!("errors", "scim-type", Presence, false),
+        wide(switch!("errors", "body", ErrorBody, false)),
+        wide(switch!("errors", "scim-type", Presence, false)),
         switch!("discovery", "patch", Claim, false),
     ]
 }
@@ -70,14 +87,31 @@ pub(super) fn set(profile: &Value, switch: &Switch, word: &str) -> Value {
     for part in switch.section.split('.') {
         place = &mut place[part];
     }
-    place[switch.name] = json!(word);
+    if !switch.list {
+        place[switch.name] = json!(word);
+    } else if let Some(words) = place[switch.name].as_array_mut() {
+        words.push(json!(word));
+    } else {
+        place[switch.name] = json!([word]);
+    }
     changed
 }
 
+fn place<'a>(profile: &'a Value, switch: &Switch) -> Option<&'a Value> {
+    let section = switch.section.split('.').try_fold(profile, |place, part| place.get(part));
+    section?.get(switch.name)
+}
+
+/// The word that a switch has; `None` for a list.
 pub(super) fn word<'a>(profile: &'a Value, switch: &Switch) -> Option<&'a str> {
-    let mut place = profile;
-    for part in switch.section.split('.') {
-        place = place.get(part)?;
+    place(profile, switch)?.as_str()
+}
+
+/// Whether a switch has, or holds, a word.
+pub(super) fn has(profile: &Value, switch: &Switch, word: &str) -> bool {
+    match place(profile, switch) {
+        Some(Value::Array(words)) => words.iter().any(|known| known == word),
+        Some(value) => value == word,
+        None => false,
     }
-    place.get(switch.name)?.as_str()
 }
