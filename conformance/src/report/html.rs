@@ -33,6 +33,7 @@ pub fn write(report: &Report) -> String {
     let mut page = String::new();
     head(&mut page, report);
     page.push_str("<main id=\"main\">\n");
+    preferences(&mut page, report);
     verdict(&mut page, report);
     stale(&mut page, report);
     points::write(&mut page, report);
@@ -75,6 +76,27 @@ fn head(page: &mut String, report: &Report) {
         if report.suite.is_empty() { String::new() } else { format!(" · {}", inline(&report.suite)) },
         inline(&report.subject),
     );
+}
+
+/// What a probe means for each preference, which comes before everything else.
+fn preferences(page: &mut String, report: &Report) {
+    let settings: Vec<_> = words::preferences(report).collect();
+    if settings.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<section aria-labelledby=\"preferences\"><h2 id=\"preferences\">What this means for a connection of PingOne to Aquera</h2>\n<table><thead><tr><th scope=\"col\">Preference</th><th scope=\"col\">Rating</th><th scope=\"col\">What to expect</th></tr></thead><tbody>\n",
+    );
+    for (setting, rating, text) in settings {
+        append!(
+            *page,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>\n",
+            inline(setting),
+            inline(rating),
+            inline(text)
+        );
+    }
+    page.push_str("</tbody></table></section>\n");
 }
 
 /// What a person wants to know first, and what follows from it.
@@ -252,7 +274,9 @@ fn foot(page: &mut String, report: &Report) {
     if let Some(shard) = &report.shard {
         facts.push(("Shard".to_owned(), shard.clone()));
     }
-    facts.extend(report.facts.iter().map(|(name, fact)| (name.clone(), fact.clone())));
+    let told = |name: &str| words::preferences(report).any(|(setting, ..)| setting == name);
+    let facts_left = report.facts.iter().filter(|(name, _)| !told(name));
+    facts.extend(facts_left.map(|(name, fact)| (name.clone(), fact.clone())));
     for (name, fact) in facts {
         append!(*page, "<div><dt>{}</dt><dd>{}</dd></div>", inline(&name), inline(&fact));
     }

@@ -20,6 +20,18 @@ const VALUE: usize = 1_500;
 /// The text; never longer than [`MOST`] characters.
 pub fn write(report: &Report) -> String {
     let mut text = head(report);
+    for (setting, rating, meaning) in words::preferences(report) {
+        append!(
+            text,
+            "- **{}** ({}): {}\n",
+            prose(setting),
+            prose(rating),
+            prose(&plain::cut(meaning, CELL))
+        );
+    }
+    if words::preferences(report).next().is_some() {
+        text.push('\n');
+    }
     let trouble = words::by_importance(&report.cases);
     for cause in causes::of(report).iter().take(CAUSES) {
         append!(

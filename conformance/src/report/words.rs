@@ -6,6 +6,15 @@ use super::{CaseResult, Level, OPTIONS, Report, Spec, Summary, Verdict};
 use crate::report::plain::{self, number};
 use crate::wire::exchange::Exchange;
 
+/// What a probe says of each preference: setting, rating and text, in the order of the preferences.
+pub fn preferences(report: &Report) -> impl Iterator<Item = (&'static str, &str, &str)> {
+    let facts = (report.suite == "probe").then_some(&report.facts);
+    crate::probe::advice::SETTINGS.into_iter().filter_map(move |setting| {
+        let (rating, text) = facts?.get(setting)?.split_once(": ")?;
+        Some((setting, rating, text))
+    })
+}
+
 /// As RFC 2119 writes it.
 pub fn level(level: Level) -> &'static str {
     match level {

@@ -222,4 +222,12 @@ async fn the_page_begins_with_the_preferences() {
     let preferences = text.find("Enable users creation").expect("preferences");
     let forms = text.find("PATCH replaces active with false").expect("forms");
     assert!(preferences < forms, "{text}");
+    let report = report::report(&found, 7, 1);
+    for setting in conformance::probe::advice::SETTINGS {
+        assert!(report.facts.contains_key(setting), "{setting}");
+    }
+    let page = conformance::report::html::write(&report);
+    let (preferences, verdict) = (page.find("id=\"preferences\""), page.find("id=\"verdict\""));
+    assert!(preferences.is_some() && preferences < verdict, "{page}");
+    assert_eq!(page.matches("Remove Action = Delete").count(), 1, "told once");
 }
