@@ -111,6 +111,8 @@ pub struct Options {
     pub update_method: UpdateMethod,
     /// Whether an attribute that is gone at the source is cleared at the target.
     pub clear_missing_attributes: bool,
+    /// Whether `externalId` is written where no rule maps it: the source id.
+    pub external_id: bool,
     /// User names that are never touched.
     pub exclude: BTreeSet<UserName>,
     /// How long one request may take.
@@ -132,6 +134,7 @@ impl Default for Options {
         Self {
             update_method: UpdateMethod::Auto,
             clear_missing_attributes: false,
+            external_id: true,
             exclude: BTreeSet::new(),
             request_timeout: Duration::from_secs(30),
             concurrency: NonZeroUsize::MIN.saturating_add(7),

@@ -1,7 +1,10 @@
 //! From what is wanted and what the account carries to the body of a write, and back: what of it took effect.
 
+mod fate;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use fate::{Fate, fates, is_form_of, is_never_returned};
 use scim::path::{get_ci, key_ci};
 use serde_json::{Map, Value, json};
 
@@ -157,31 +160,6 @@ impl Element {
 fn write(path: &TargetPath, value: &Value, has: bool) -> Value {
     let op = if has { "replace" } else { "add" };
     json!({ "op": op, "path": path.to_string(), "value": value })
-}
-
-/// Of `paths`, those that did not change to what was wanted, nor at all.
-///
-/// A target may normalise what it is given, so any change counts; what it never returns cannot be judged.
-pub(crate) fn dropped(
-    paths: &[TargetPath],
-    wanted: &Desired,
-    before: &Carried,
-    after: &Account,
-) -> Vec<TargetPath> {
-    paths
-        .iter()
-        .filter(|path| {
-            let now = after.read(path);
-            let took = now == wanted.get(path) || now != before.get(path);
-            !took && !is_never_returned(path)
-        })
-        .cloned()
-        .collect()
-}
-
-/// Whether a target never shows what it has there (RFC 7643 §4.1.1: `password`).
-pub(crate) fn is_never_returned(path: &TargetPath) -> bool {
-    path.urn().is_none() && path.attribute().eq_ignore_ascii_case("password")
 }
 
 #[cfg(test)]

@@ -278,8 +278,15 @@ impl Provisioner {
             Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), links);
         let context = Arc::new(context);
         let managed = loaded.records.values().filter(|record| record.is_managed()).count();
-        let mut scope =
-            scope::subjects(&self.config, snapshot, &mut loaded.records, options.full, &mut changes);
+        let learned = context.learning.learned();
+        let mut scope = scope::subjects(
+            &self.config,
+            snapshot,
+            &mut loaded.records,
+            options.full,
+            &learned,
+            &mut changes,
+        );
         scope.subjects.retain(|subject| only.is_none_or(|only| subject.id == *only));
         let tasks =
             correlate::tasks(&context, scope, options.full, &self.environment.progress, &mut changes).await;

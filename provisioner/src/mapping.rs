@@ -90,9 +90,20 @@ pub enum MappingError {
 #[derive(Debug, Clone)]
 pub struct Mapping {
     entries: Arc<[Entry]>,
-    maps_external_id: bool,
+    external_id: ExternalId,
     targets: Arc<[TargetPath]>,
     fingerprint: String,
+}
+
+/// Where `externalId` comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ExternalId {
+    /// It is the source id.
+    SourceId,
+    /// A line of the mapping says.
+    Mapped,
+    /// It is not written.
+    Off,
 }
 
 /// One line of a mapping.
@@ -136,17 +147,35 @@ impl Mapping {
         entries.sort_by(|one, other| one.target.cmp(&other.target));
         let external_id = TargetPath::external_id();
         let mut targets: Vec<_> = entries.iter().map(|entry| entry.target.clone()).collect();
-        let maps_external_id = targets.contains(&external_id);
-        if !maps_external_id {
+        let external_id = if targets.contains(&external_id) {
+            ExternalId::Mapped
+        } else {
             targets.push(external_id);
             targets.sort();
-        }
+            ExternalId::SourceId
+        };
         let fingerprint = fingerprint_of(&entries);
-        Self { entries: entries.into(), maps_external_id, targets: targets.into(), fingerprint }
+        Self { entries: entries.into(), external_id, targets: targets.into(), fingerprint }
+    }
+
+    /// Whether a line of it is for `externalId`.
+    pub(crate) fn maps_external_id(&self) -> bool {
+        self.external_id == ExternalId::Mapped
+    }
+
+    /// The same without an `externalId` that no line maps.
+    pub(crate) fn without_external_id(self) -> Self {
+        if self.external_id != ExternalId::SourceId {
+            return self;
+        }
+        let external_id = TargetPath::external_id();
+        let targets = self.targets.iter().filter(|target| **target != external_id).cloned().collect();
+        let fingerprint = fingerprint([self.fingerprint.as_str(), "without externalId"]);
+        Self { external_id: ExternalId::Off, targets, fingerprint, ..self }
     }
 
     /// What the target should carry for a user. An absent, null or empty value is an absent attribute; `externalId`
-    /// is the source id unless it is mapped.
+    /// is the source id unless it is mapped, or left out by the options.
     ///
     /// # Errors
     ///
@@ -172,7 +201,7 @@ impl Mapping {
                 values.insert(entry.target.clone(), value);
             }
         }
-        if !self.maps_external_id {
+        if self.external_id == ExternalId::SourceId {
             values.insert(TargetPath::external_id(), Value::from(user.id.as_str()));
         }
         Desired::new(values).ok_or(MappingError::NoUserName)

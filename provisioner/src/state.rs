@@ -4,20 +4,23 @@
 //! source's identity is stored under the URL it was learned at, and is not looked at under another.
 
 mod database;
+mod learned;
+mod link;
 pub mod store;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use learned::{DisableKind, Learned, MethodSupport, Methods, PathSupport, Paths};
+pub(crate) use learned::{Method, WriteKind, WriteMethod};
+pub use link::{Carried, Link, Mark, Shows, differences};
+pub(crate) use link::{is_carried, kept, matched};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::diff::is_never_returned;
-use crate::ids::{RuleName, SourceId, TargetId, UserName};
-use crate::mapping::{Desired, TargetPath};
-use crate::policy::Leave;
+use crate::ids::{RuleName, SourceId, UserName};
 use crate::report::{Operation, Outcome, Reason};
-use crate::source::fingerprint;
+
+/// How the detail of a write begins that was not sent, since others of its kind were ignored.
+pub(crate) const NOT_SENT: &str = "not sent";
 
 /// All that is known of one source user at one target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,57 +86,23 @@ impl Record {
         link.user_name().unwrap_or_else(|| self.user_name.clone())
     }
 
+    /// Whether the last that was told of it is that the target ignored something.
+    pub(crate) fn was_ignored(&self) -> bool {
+        self.situation
+            .as_ref()
+            .is_some_and(|told| told.outcome == Outcome::Failed && told.reason == Reason::IgnoredByTarget)
+    }
+
+    /// Whether the last that was sent for it was ignored: others are more likely to show what a target does by now.
+    pub(crate) fn was_sent_in_vain(&self) -> bool {
+        let unsent = self.situation.as_ref().and_then(|told| told.detail.as_deref()).unwrap_or_default();
+        self.was_ignored() && !unsent.starts_with(NOT_SENT)
+    }
+
     /// Whether it has an account that is provisioned, and not removed by Disable.
     pub fn is_managed(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.mark != Mark::Removed)
     }
-}
-
-/// An account at the target that was created or adopted here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Link {
-    /// The account's `id`.
-    pub account: TargetId,
-    /// The mapped attributes that the account carries as far as is known: as sent, or as read when it was matched.
-    pub carries: Carried,
-    /// `active` as it was last established here, which out-of-band changes do not touch.
-    pub active: bool,
-    /// Whether the user has left, and what became of it.
-    pub mark: Mark,
-}
-
-/// What an account carries at mapped paths, as far as is known.
-pub type Carried = BTreeMap<TargetPath, Value>;
-
-/// `value` as it is kept for comparison: of a password only a digest.
-pub(crate) fn kept(path: &TargetPath, value: &Value) -> Value {
-    if is_never_returned(path) {
-        Value::String(fingerprint([value.to_string().as_str()]))
-    } else {
-        value.clone()
-    }
-}
-
-impl Link {
-    /// The user name that the account carries as far as is known.
-    pub fn user_name(&self) -> Option<UserName> {
-        self.carries.get(&TargetPath::user_name())?.as_str()?.parse().ok()
-    }
-}
-
-/// Where a linked user stands with respect to the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mark {
-    /// Owned by a rule.
-    Owned,
-    /// Removed by Disable; nothing more is sent until it returns.
-    Removed,
-    /// Left, and the preferences forbade the removal.
-    Withheld(Leave),
-    /// Left, and the removal failed: it is tried in each run.
-    Pending(Leave),
 }
 
 /// A write that is about to be sent.
@@ -230,73 +199,6 @@ pub struct RunRecord {
     pub impacted: u64,
     /// Of these, failed.
     pub failed: u64,
-}
-
-/// What the connection's answers have taught.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Learned {
-    /// How PATCH behaves.
-    pub patch: Kind,
-    /// How PUT behaves.
-    pub put: Kind,
-    /// How a Disable behaves.
-    pub disable: DisableKind,
-}
-
-/// What is known of one kind of write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// None has been read back yet: one in flight at a time.
-    #[default]
-    Unknown,
-    /// It takes effect.
-    Works,
-    /// It was answered as done and changed nothing: no more are sent.
-    Ignored,
-    /// Under `auto`: refused where PUT does the same, so PUT is used.
-    Unusable,
-}
-
-/// What is known of Disable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DisableKind {
-    /// None has read back inactive yet: one in flight at a time.
-    #[default]
-    Unknown,
-    /// One has read back inactive.
-    Works,
-    /// One deleted the account: none is sent until a person tests the connection.
-    Withheld,
-}
-
-/// Whether an account that `carries` this is at `path` as wanted.
-pub(crate) fn is_carried(carries: &Carried, path: &TargetPath, wanted: Option<&Value>) -> bool {
-    carries.get(path) == wanted.map(|value| kept(path, value)).as_ref()
-}
-
-/// The attributes in which `wanted` differs from what the account `carries`.
-///
-/// An attribute that is mapped but absent at the source counts only with `clear_missing`.
-pub fn differences(
-    wanted: &Desired,
-    carries: &Carried,
-    mapped: &[TargetPath],
-    clear_missing: bool,
-) -> Vec<TargetPath> {
-    let mut paths: Vec<TargetPath> = wanted
-        .iter()
-        .filter(|(path, value)| !is_carried(carries, path, Some(value)))
-        .map(|(path, _)| path.clone())
-        .collect();
-    if clear_missing {
-        paths.extend(
-            carries.keys().filter(|path| mapped.contains(path) && wanted.get(path).is_none()).cloned(),
-        );
-    }
-    paths
 }
 
 /// One change to what is stored.

@@ -7,6 +7,7 @@ mod needle;
 pub(crate) mod personal;
 mod redact;
 pub(crate) mod resource;
+pub(crate) mod schemas;
 pub(crate) mod test;
 
 use crate::report::Reason;

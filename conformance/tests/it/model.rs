@@ -100,9 +100,11 @@ fn rows_of_the_decision_table() {
 #[test]
 fn what_each_profile_makes_of_it() {
     use Method::{Auto, Patch, Put};
-    let refused = "1 | u-1 deleted disable failed partial-update-unsupported | PartialUpdate!";
     for method in Method::ALL {
-        check(BY_DISABLE, "no-partial-update", method, "deleted", refused);
+        // Under auto a Disable that is refused for want of support is tried the other way.
+        let writes = if method == Auto { "PartialUpdate! PartialUpdate!" } else { "PartialUpdate!" };
+        let refused = format!("1 | u-1 deleted disable failed partial-update-unsupported | {writes}");
+        check(BY_DISABLE, "no-partial-update", method, "deleted", &refused);
         check(
             BY_DELETE,
             "no-partial-update",
@@ -111,8 +113,7 @@ fn what_each_profile_makes_of_it() {
             "0 | u-1 deleted delete success done | Delete",
         );
     }
-    let alone =
-        "1 | u-1 attributes-and-disabled disable failed partial-update-unsupported | PartialUpdate! Replace";
+    let alone = "1 | u-1 attributes-and-disabled disable failed partial-update-unsupported | PartialUpdate! PartialUpdate! Replace";
     check(BY_DISABLE, "no-partial-update", Auto, "disabled-and-changed", alone);
     let updated = "0 | u-1 attributes update success done | Replace";
     for profile in

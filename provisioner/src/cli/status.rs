@@ -146,12 +146,9 @@ fn print(loaded: &Loaded, standing: &Standing) {
         ),
     }
     if let Some(learned) = &standing.learned {
-        Output::line(&format!(
-            "learned: PATCH {}, PUT {}, disable {} (test-connection forgets it)",
-            word(&learned.patch),
-            word(&learned.put),
-            word(&learned.disable)
-        ));
+        for line in learned.lines() {
+            Output::line(&line);
+        }
     }
     let mut reasons: BTreeMap<(Outcome, Reason), (usize, &str)> = BTreeMap::new();
     for record in loaded.records.values() {

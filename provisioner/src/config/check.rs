@@ -56,9 +56,15 @@ pub(super) fn config(
 ) -> Result<Config, Vec<Problem>> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut checker = Checker { text, folder, env, problems: Vec::new() };
+    let no_external_id = raw
+        .connection
+        .as_ref()
+        .and_then(|connection| connection.options.external_id.as_ref())
+        .filter(|external_id| !external_id.get_ref())
+        .map(Spanned::span);
     let connection = checker.connection(raw.connection);
     let source = checker.source(raw.source);
-    let rules = checker.rules(raw.rule);
+    let rules = checker.rules(raw.rule, no_external_id.as_ref());
     match (connection, source, checker.problems) {
         (Some(connection), Some(source), problems) if problems.is_empty() => Ok(Config {
             file: file.to_owned(),

@@ -70,6 +70,7 @@ pub(super) struct WrittenPreferences {
 pub(super) struct RawOptions {
     pub(super) update_method: Option<UpdateMethod>,
     pub(super) clear_missing_attributes: Option<bool>,
+    pub(super) external_id: Maybe<bool>,
     #[serde(default)]
     pub(super) exclude: Vec<Spanned<String>>,
     pub(super) request_timeout: Maybe<RawDuration>,

@@ -6,7 +6,7 @@ use scim::schema::{ENTERPRISE_URN, PATCH_URN, SchemaSet, USER_URN};
 
 use super::*;
 use crate::mapping::Mapping;
-use crate::state::{differences, kept};
+use crate::state::{Link, Mark, kept};
 
 /// The default mapping's targets, and of each other kind of path one or two.
 fn paths() -> Vec<TargetPath> {
@@ -24,6 +24,17 @@ fn paths() -> Vec<TargetPath> {
 
 fn desired(values: &Value) -> Desired {
     serde_json::from_value(values.clone()).unwrap()
+}
+
+fn differences(wanted: &Desired, carries: &Carried, mapped: &[TargetPath], clear: bool) -> Vec<TargetPath> {
+    let link = Link {
+        account: "1".parse().unwrap(),
+        carries: carries.clone(),
+        shows: BTreeMap::new(),
+        active: true,
+        mark: Mark::Owned,
+    };
+    crate::state::differences(wanted, &link, mapped, clear, false)
 }
 
 fn carried(wanted: &Desired) -> Carried {
@@ -283,29 +294,84 @@ fn schemas_names_what_is_used() {
     check_schemas(&json!({ "schemas": other }), &plain, &other);
 }
 
+fn account_with(value: &Value) -> Account {
+    let mut resource = value.as_object().unwrap().clone();
+    resource.insert("id".to_owned(), json!("1"));
+    read(&resource)
+}
+
 #[track_caller]
-fn check_dropped(before: &Value, after: &Value, expected: &[&str]) {
-    let full = |value: &Value| {
-        let mut resource = value.as_object().unwrap().clone();
-        resource.insert("id".to_owned(), json!("1"));
-        read(&resource)
-    };
+fn check_fates(before: &Value, after: &Value, expected: &[Fate]) {
     let wanted = desired(&json!({ "userName": "ida", "title": "New", "password": "p" }));
     let paths = ["title", "password", "nickName"].map(|path| path.parse::<TargetPath>().unwrap());
-    let before = full(before).project(paths.iter());
-    let found: Vec<String> =
-        dropped(&paths, &wanted, &before, &full(after)).iter().map(ToString::to_string).collect();
+    let before = account_with(before).project(paths.iter());
+    let found: Vec<Fate> =
+        fates(&paths, &wanted, &before, &account_with(after)).into_iter().map(|(_, fate)| fate).collect();
     assert_eq!(found, expected);
 }
 
 #[test]
-fn what_did_not_change_was_dropped() {
+fn unchanged_or_missing_values_are_lost_and_other_values_are_the_targets_own_form() {
+    use Fate::{As, Form, Lost, Took, Unproven};
     let old = json!({ "title": "Old", "nickName": "N" });
-    check_dropped(&old, &old, &["title", "nickName"]);
-    check_dropped(&old, &json!({ "title": "New" }), &[]);
-    check_dropped(&old, &json!({ "title": "NEW", "nickName": "n" }), &[]);
-    check_dropped(&old, &json!({ "title": "New", "nickName": "N" }), &["nickName"]);
-    check_dropped(&json!({}), &json!({}), &["title"]);
+    check_fates(&old, &old, &[Lost(Some(json!("Old"))), Unproven, Lost(Some(json!("N")))]);
+    check_fates(&old, &json!({ "title": "New" }), &[Took, Unproven, Took]);
+    check_fates(
+        &old,
+        &json!({ "title": "NEW", "nickName": "n" }),
+        &[As(json!("NEW")), Unproven, As(json!("n"))],
+    );
+    check_fates(&old, &json!({ "title": "New", "nickName": "N" }), &[Took, Unproven, Lost(Some(json!("N")))]);
+    check_fates(&json!({}), &json!({}), &[Lost(None), Unproven, Took]);
+    // What was there goes, and what was written does not come: that is no form of it.
+    check_fates(&old, &json!({}), &[Lost(None), Unproven, Took]);
+    // The target keeps titles in capitals, and has kept this one so before: nobody can tell.
+    check_fates(
+        &json!({ "title": "NEW" }),
+        &json!({ "title": "NEW" }),
+        &[Form(json!("NEW")), Unproven, Took],
+    );
+}
+
+#[test]
+fn an_element_that_is_doubled_reordered_or_unlabelled_still_shows_its_value() {
+    let path: TargetPath = r#"emails[type eq "work"].value"#.parse().unwrap();
+    let shows = |emails: Value| account_with(&json!({ "emails": emails })).shows(&path, &json!("new"));
+    assert!(shows(json!([{ "type": "work", "value": "new" }])));
+    assert!(shows(
+        json!([{ "type": "home", "value": "x" }, { "display": "d", "primary": true, "type": "Work", "value": "new" }])
+    ));
+    assert!(shows(json!([{ "type": "work", "value": "old" }, { "type": "work", "value": "new" }])));
+    assert!(
+        shows(json!([{ "value": "old" }, { "value": "new", "primary": true }])),
+        "the target keeps no `type`"
+    );
+    assert!(!shows(json!([{ "type": "home", "value": "new" }])), "that is another address");
+    assert!(!shows(json!([{ "type": "work", "value": "old" }])));
+    assert!(!shows(json!([])));
+}
+
+#[test]
+fn a_form_of_a_value_differs_in_spelling_only() {
+    let check = |path: &str, shown: Value, written: Value, expected: bool| {
+        let path: TargetPath = path.parse().unwrap();
+        assert_eq!(is_form_of(&path, &shown, &written), expected, "{path}: {shown} for {written}");
+    };
+    let (phone, mail) = (r#"phoneNumbers[type eq "work"].value"#, r#"emails[type eq "work"].value"#);
+    check(phone, json!("+15550100"), json!("+1 (555) 01-00"), true);
+    check(phone, json!("tel:+1-555-0100"), json!("+1 555 0100"), true);
+    check(phone, json!("+15550101"), json!("+1 555 0100"), false);
+    check(phone, json!("15550100"), json!("+1 555 0100"), false);
+    check(mail, json!("ada@example.org"), json!("Ada@Example.org"), true);
+    check(mail, json!("ada.l@example.org"), json!("adal@example.org"), false);
+    check("title", json!("Head of  Sales "), json!("Head of Sales"), true);
+    check("title", json!("Head"), json!("Head of Sales"), false);
+    check("locale", json!("en-US"), json!("en_us"), true);
+    check("title", json!(42), json!("42"), true);
+    check("title", json!("true"), json!(true), true);
+    check("externalId", json!("ab"), json!("AB"), false);
+    check("urn:example:x:externalId", json!("ab"), json!("AB"), true);
+    check("title", json!(["a"]), json!("a"), false);
 }
 
 #[test]

@@ -4,14 +4,20 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::learning::{Learning, Method};
-use crate::config::{Config, UpdateMethod};
+use tokio::sync::OnceCell;
+
+use super::learning::Learning;
+use super::write::Effects;
+use crate::config::Config;
+use crate::diff::Fate;
 use crate::exit::Exit;
 use crate::ids::{SourceId, TargetId};
+use crate::mapping::{Desired, TargetPath};
 use crate::state::store::Store;
-use crate::state::{Change, ConnectionRecord, Kind, Learned};
+use crate::state::{Change, ConnectionRecord, Learned, WriteMethod};
 use crate::target::Halt;
 use crate::target::client::Client;
+use crate::target::schemas::Unshown;
 
 /// Shared by all users of a run.
 pub(crate) struct Context {
@@ -20,8 +26,8 @@ pub(crate) struct Context {
     pub(crate) learning: Learning,
     store: Arc<Store>,
     connection: Mutex<ConnectionRecord>,
-    /// What ServiceProviderConfig says of PATCH; `None` where it says nothing.
-    claims_patch: Option<bool>,
+    /// What the target's schemas say of attributes that reads leave out; asked for when one is missing.
+    unshown: OnceCell<Unshown>,
     /// Who holds which account.
     links: Mutex<HashMap<TargetId, SourceId>>,
     /// Users of this run that are through.
@@ -37,7 +43,8 @@ impl Context {
         claims_patch: Option<bool>,
         links: HashMap<TargetId, SourceId>,
     ) -> Self {
-        let learning = Learning::new(connection.learned.clone());
+        let learned = connection.learned.clone();
+        let learning = Learning::new(learned, config.options.update_method, claims_patch);
         let (connection, links) = (Mutex::new(connection), Mutex::new(links));
         Self {
             config,
@@ -45,7 +52,7 @@ impl Context {
             learning,
             store,
             connection,
-            claims_patch,
+            unshown: OnceCell::new(),
             links,
             settled: AtomicUsize::new(0),
         }
@@ -61,22 +68,17 @@ impl Context {
         self.settled.load(Ordering::Relaxed)
     }
 
-    /// The method that the next write to an account uses.
-    pub(crate) fn method(&self) -> Method {
-        match self.config.options.update_method {
-            UpdateMethod::Put => Method::Put,
-            UpdateMethod::Patch => Method::Patch,
-            UpdateMethod::Auto => match (self.learning.kind(Method::Patch), self.claims_patch) {
-                (Kind::Ignored | Kind::Unusable, _) => Method::Put,
-                (Kind::Works, _) | (Kind::Unknown, Some(true) | None) => Method::Patch,
-                (Kind::Unknown, Some(false)) => Method::Put,
-            },
+    /// Absolves, of the paths that a read lacks after a write by `method`, those that the target's schemas say it never shows.
+    pub(crate) async fn absolve(&self, effects: &mut Effects, wanted: &Desired, method: WriteMethod) {
+        let missing =
+            |path: &TargetPath, fate: &Fate| *fate == Fate::Lost(None) && wanted.get(path).is_some();
+        for (path, fate) in &mut effects.fates {
+            if missing(path, fate) && self.unshown.get_or_init(|| self.client.unshown()).await.contains(path)
+            {
+                *fate = Fate::Unproven;
+                self.learning.never_returned(method, path.clone());
+            }
         }
-    }
-
-    /// Whether another method may be tried where PATCH does not do.
-    pub(crate) fn may_switch(&self) -> bool {
-        self.config.options.update_method == UpdateMethod::Auto
     }
 
     /// Keeps a lesson, so that a crash does not lose it.

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::pool::{Progress, in_parallel};
 use super::resolve::{Created, resolve};
 use super::scope::{Scope, Standing, Subject};
-use super::task::Task;
+use super::task::{ReadAnew, Task};
 use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::Leave;
@@ -89,7 +89,7 @@ pub(crate) async fn tasks(
     for (index, subject) in subjects.into_iter().enumerate() {
         let answer = found.remove(&index).unwrap_or(Found::Nothing);
         let answer = claimed(&subject, answer, &unresolved);
-        tasks.extend(decide(context, subject, answer, &present, changes));
+        tasks.extend(decide(context, subject, answer, &present, full, changes));
     }
     // A link that moved to a re-hired user is no longer its former holder's to lose.
     let moved: BTreeSet<SourceId> = tasks.iter().filter_map(|task| task.moved_from.clone()).collect();
@@ -131,7 +131,8 @@ fn settle_create(
         Some(account) => {
             let carries = account.project([&TargetPath::user_name()].into_iter());
             let (id, active) = (account.id.clone(), account.active());
-            subject.record.link = Some(Link { account: id, carries, active, mark: Mark::Owned });
+            subject.record.link =
+                Some(Link { account: id, carries, shows: BTreeMap::new(), active, mark: Mark::Owned });
             Lookup::One(account)
         }
         None => match lookup {
@@ -220,6 +221,7 @@ fn decide(
     mut subject: Subject,
     found: Found,
     present: &BTreeSet<SourceId>,
+    full: bool,
     changes: &mut Vec<Change>,
 ) -> Option<Task> {
     let failed = |subject, halt| match halt {
@@ -253,9 +255,8 @@ fn decide(
         Found::Resolved(Ok(_), _) => return None,
         Found::ReadBack(Ok(Read::Found(account))) => {
             if let Some(link) = &mut subject.record.link {
-                let paths: BTreeSet<_> =
-                    link.carries.keys().cloned().chain(wanted.iter().map(|(path, _)| path.clone())).collect();
-                link.carries = account.project(paths.iter().chain(&*owned.targets));
+                let paths = wanted.iter().map(|(path, _)| path).chain(&*owned.targets).cloned().collect();
+                link.reread(&account, &paths);
                 // The write was cut off: what the account says is what it did. A plain update never touches `active`.
                 match subject.record.intent.take() {
                     Some(Intent::Disable) => link.active = account.active(),
@@ -263,7 +264,7 @@ fn decide(
                     Some(Intent::Create | Intent::Delete) | None => {}
                 }
             }
-            return linked(context, subject, wanted);
+            return linked(context, subject, wanted, ReadAnew { account: Some(account), full });
         }
         Found::ReadBack(Ok(Read::Gone)) => Lookup::None,
         Found::Gone(Ok(lookup)) => {
@@ -281,18 +282,18 @@ fn decide(
             (subject.record.link, subject.record.intent) = (None, None);
             lookup
         }
-        Found::Nothing => return linked(context, subject, wanted),
+        Found::Nothing => return linked(context, subject, wanted, ReadAnew { account: None, full }),
     };
     let Subject { id, standing, record } = subject;
     let Standing::Owned(owned) = standing else { return None };
     Some(Task::entering(context, id, record, *owned, wanted, lookup, &is_present))
 }
 
-fn linked(context: &Context, subject: Subject, wanted: Desired) -> Option<Task> {
+fn linked(context: &Context, subject: Subject, wanted: Desired, read: ReadAnew) -> Option<Task> {
     let Subject { id, standing, record } = subject;
     let Standing::Owned(owned) = standing else { return None };
     let link = record.link.clone()?;
-    Some(Task::linked(context, id, record, &link, *owned, wanted))
+    Some(Task::linked(context, id, record, &link, *owned, wanted, read))
 }
 
 /// A user that has left: either linked, or with a create that was cut off and made nothing.

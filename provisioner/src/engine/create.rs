@@ -1,30 +1,38 @@
 //! Making an account: a POST is never repeated blindly, because a lost reply looks like none.
 
+use std::collections::BTreeMap;
+
 use reqwest::{Method as Verb, StatusCode};
 use serde_json::Value;
 
+use super::learning::Permit;
 use super::task::OwnedTask;
-use super::user::{Flow, Work};
-use crate::diff::create_body;
+use super::user::{Flow, Work, told};
+use super::write::Effects;
+use crate::diff::{Fate, create_body, fates, is_never_returned};
 use crate::engine::parts::Part;
 use crate::ids::TargetId;
 use crate::mapping::TargetPath;
 use crate::report::{Operation, Reason};
-use crate::state::{Intent, Link, Mark, Posted, kept};
+use crate::state::{Carried, Intent, Link, Mark, Posted, WriteMethod, kept};
 use crate::target::client::{Request, unreachable_target};
-use crate::target::lookup::Lookup;
+use crate::target::lookup::{Lookup, Read};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
 impl Work<'_> {
     pub(super) async fn create(&mut self, owned: &OwnedTask) -> Result<Flow, Halt> {
         let body = create_body(&owned.wanted);
+        let paths: Vec<TargetPath> = owned.wanted.iter().map(|(path, _)| path.clone()).collect();
+        let context = self.context;
+        // Held until the account has been read back, where that is to teach something.
+        let permit = context.learning.create_permit(&paths).await;
         let name = owned.wanted.user_name();
         let external_id = owned.wanted.get(&TargetPath::external_id()).and_then(Value::as_str);
         let posted = Posted { user_name: name.clone(), external_id: external_id.map(str::to_owned) };
         self.task.record.posted = Some(posted.clone());
         self.intend(Intent::Create).await?;
-        let client = &self.context.client;
+        let client = &context.client;
         let request = Request { body: Some(&body), ..Request::new(&Verb::POST, &["Users"]) };
         let mut ambiguous = false;
         let mut attempt = 1;
@@ -32,7 +40,13 @@ impl Work<'_> {
             let mut accepted = false;
             let (trouble, answer) = match client.send_once(request).await? {
                 Ok(answer) if answer.status.is_success() => match answer.new_account() {
-                    Ok(account) => return Ok(self.created(owned, account)),
+                    Ok(account) => {
+                        let shown = answer.object().and_then(|object| Account::new(object, None));
+                        if !self.link_created(owned, account) {
+                            return Ok(Flow::Through);
+                        }
+                        return self.created(owned, shown, matches!(permit, Permit::First(_))).await;
+                    }
                     Err(trouble) => {
                         accepted = true;
                         (trouble, Some(answer))
@@ -48,7 +62,7 @@ impl Work<'_> {
                             Ok(Flow::Through)
                         }
                         Ok(Lookup::One(account)) if ambiguous && self.is_ours(&account, &posted) => {
-                            Ok(self.created(owned, account.id))
+                            Ok(self.found(owned, &account))
                         }
                         Ok(found) => Ok(self.enter_anew(found, ambiguous)),
                         Err(Halt::Failed(trouble)) => {
@@ -75,7 +89,7 @@ impl Work<'_> {
             }
             match client.look_up(&name).await {
                 Ok(Lookup::One(account)) if self.is_ours(&account, &posted) => {
-                    return Ok(self.created(owned, account.id));
+                    return Ok(self.found(owned, &account));
                 }
                 // What was accepted is not sent twice: it shows later, or never.
                 Ok(Lookup::None) if attempt < client.max_attempts() && !accepted => {}
@@ -107,21 +121,122 @@ impl Work<'_> {
         Flow::Enter(self.task.label, found)
     }
 
-    fn created(&mut self, owned: &OwnedTask, account: TargetId) -> Flow {
+    /// Links the account that was made; false where somebody else has it.
+    fn link_created(&mut self, owned: &OwnedTask, account: TargetId) -> bool {
         self.unsure = false;
         let holder = self.context.claim(&account, &self.task.id);
         if holder != self.task.id {
             let detail = "the target answered a create with the id of an account that is linked already";
             self.failed(Operation::Create, Trouble::new(Reason::AccountLinkedElsewhere, detail));
-            return Flow::Through;
+            return false;
         }
         self.task.record.link = Some(Link {
             account,
             carries: owned.wanted.iter().map(|(path, value)| (path.clone(), kept(path, value))).collect(),
+            shows: BTreeMap::new(),
             active: true,
             mark: Mark::Owned,
         });
-        self.push(Part::done(Operation::Create));
+        true
+    }
+
+    /// The account that a POST without a clear answer has made.
+    fn found(&mut self, owned: &OwnedTask, account: &Account) -> Flow {
+        if self.link_created(owned, account.id.clone()) {
+            let effects = posted(owned, account);
+            self.learn_created(&effects);
+            self.settle_created(owned, &effects);
+        }
         Flow::Through
     }
+
+    /// Compares the account that was made with what was sent: by the answer, and by a read where the answer shows less or a
+    /// path is written by POST for the first time.
+    async fn created(
+        &mut self,
+        owned: &OwnedTask,
+        shown: Option<Account>,
+        verify: bool,
+    ) -> Result<Flow, Halt> {
+        let learning = &self.context.learning;
+        let told = shown.map(|account| posted(owned, &account));
+        let lost = |effects: &Effects| effects.fates.iter().any(|(_, fate)| fate.is_lost());
+        let is_news = |effects: &Effects| {
+            let paths: Vec<TargetPath> = effects
+                .fates
+                .iter()
+                .filter(|(_, fate)| fate.is_lost())
+                .map(|(path, _)| path.clone())
+                .collect();
+            !learning.sort(WriteMethod::Post, &paths).send.is_empty()
+        };
+        let doubtful = learning.answers_are_whole(WriteMethod::Post) && told.as_ref().is_some_and(is_news);
+        if (verify || doubtful)
+            && let Some(read) = self.read_created(owned).await?
+        {
+            if doubtful && !lost(&read) {
+                learning.answers_partially(WriteMethod::Post);
+            }
+            self.learn_created(&read);
+            self.context.keep_lessons().await?;
+            self.settle_created(owned, &read);
+            return Ok(Flow::Through);
+        }
+        let told = told.filter(|_| learning.answers_are_whole(WriteMethod::Post));
+        let mut told = told.unwrap_or_else(|| believed(owned));
+        // What was read back once weighs more than an answer.
+        for (path, fate) in &mut told.fates {
+            if !learning.sort(WriteMethod::Post, std::slice::from_ref(path)).left_out.is_empty() {
+                *fate = Fate::Lost(None);
+            }
+        }
+        self.settle_created(owned, &told);
+        Ok(Flow::Through)
+    }
+
+    /// Reads the account that was just made. A read that fails proves nothing: the create was answered as done.
+    async fn read_created(&mut self, owned: &OwnedTask) -> Result<Option<Effects>, Halt> {
+        self.keep_link().await?;
+        let Some(link) = &self.task.record.link else { return Ok(None) };
+        match self.context.client.read(&link.account, &owned.wanted.user_name()).await {
+            Ok(Read::Found(account)) => {
+                let mut effects = posted(owned, &account);
+                self.context.absolve(&mut effects, &owned.wanted, WriteMethod::Post).await;
+                Ok(Some(effects))
+            }
+            Ok(Read::Gone) | Err(Halt::Failed(_)) => Ok(None),
+            Err(Halt::Stopped) => Err(Halt::Stopped),
+        }
+    }
+
+    fn learn_created(&self, effects: &Effects) {
+        let learning = &self.context.learning;
+        let paths = |lost: bool| {
+            let of_them =
+                move |(_, fate): &&(TargetPath, Fate)| if lost { fate.is_lost() } else { fate.took() };
+            effects.fates.iter().filter(of_them).map(|(path, _)| path.clone()).collect::<Vec<_>>()
+        };
+        learning.stored(WriteMethod::Post, paths(false));
+        learning.not_stored(WriteMethod::Post, paths(true));
+    }
+
+    fn settle_created(&mut self, owned: &OwnedTask, effects: &Effects) {
+        self.note(owned, effects);
+        let part = Part::done(Operation::Create);
+        self.push(Part { detail: told(effects, &owned.wanted), ..part });
+    }
+}
+
+/// What `account` shows of what was posted for it.
+fn posted(owned: &OwnedTask, account: &Account) -> Effects {
+    let paths: Vec<TargetPath> = owned.wanted.iter().map(|(path, _)| path.clone()).collect();
+    Effects { fates: fates(&paths, &owned.wanted, &Carried::new(), account), ..Effects::default() }
+}
+
+/// All that was posted, believed.
+fn believed(owned: &OwnedTask) -> Effects {
+    let fate =
+        |path: &TargetPath| if is_never_returned(path) { Fate::Unproven } else { Fate::Believed(None) };
+    let fates = owned.wanted.iter().map(|(path, _)| (path.clone(), fate(path))).collect();
+    Effects { fates, ..Effects::default() }
 }

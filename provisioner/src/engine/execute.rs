@@ -25,7 +25,9 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
     if context.save(changes).await.is_err() || context.keep_lessons().await.is_err() {
         return report(Vec::new());
     }
-    let (tasks, doubles) = separate_doubles(tasks);
+    let (mut tasks, doubles) = separate_doubles(tasks);
+    // An account that takes nothing shows nothing of the target: it is not the first to be asked.
+    tasks.sort_by_key(|(_, task)| task.record.was_sent_in_vain());
     environment.progress.begin("provisioning", tasks.len() + doubles.len());
     let width = context.config.options.concurrency.get();
     let mut lines = Vec::new();

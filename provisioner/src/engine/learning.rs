@@ -1,17 +1,20 @@
-//! What the connection's answers teach, and the permits that keep one write of an unlearned kind in flight.
+//! What the connection's answers teach: which method a write goes by, which paths it leaves out, and which writes wait
+//! until another one has shown what comes of them.
+//!
+//! What was learned is as wide as what was seen: of a path under a method, of a method for attributes, and of Disable and
+//! Enable by their own writes. Whatever speaks against a path or a method is tried again once in each run.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard as Locked, PoisonError};
 
 use tokio::sync::{Mutex as Permits, MutexGuard};
 
-use crate::state::{DisableKind, Kind, Learned};
+use crate::config::UpdateMethod;
+use crate::mapping::TargetPath;
+use crate::state::{DisableKind, Learned, Method, MethodSupport, PathSupport, WriteKind, WriteMethod};
 
-/// The two methods that write to an existing account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    Patch,
-    Put,
-}
+/// How many users it takes to conclude from them about the others of a run.
+const SEVERAL: usize = 3;
 
 /// Leave to send one write.
 pub(crate) enum Permit<'a> {
@@ -21,77 +24,300 @@ pub(crate) enum Permit<'a> {
     Known,
 }
 
-impl Permit<'_> {
-    pub(crate) const fn is_first(&self) -> bool {
-        matches!(self, Self::First(_))
-    }
-}
-
-/// What was learned on this connection. Permits are taken in the order disable, PATCH, PUT.
+/// What was learned on this connection, and what was tried in this run. Permits are taken in the order Disable or Enable,
+/// then attributes; a create has a permit of its own.
 #[derive(Debug)]
 pub(crate) struct Learning {
+    update_method: UpdateMethod,
+    /// What ServiceProviderConfig says of PATCH; `None` where it says nothing.
+    claims_patch: Option<bool>,
     learned: Mutex<Learned>,
-    disable: Permits<()>,
-    patch: Permits<()>,
-    put: Permits<()>,
+    run: Mutex<ThisRun>,
+    creates: Permits<()>,
+    attributes: Permits<()>,
+    disables: Permits<()>,
+    enables: Permits<()>,
+}
+
+/// What was tried in this run.
+#[derive(Debug, Default)]
+struct ThisRun {
+    /// Methods that were tried although something spoke against them.
+    methods: BTreeSet<(WriteKind, Method)>,
+    /// Paths that were read back.
+    paths: BTreeSet<(WriteMethod, TargetPath)>,
+    /// Writes in a row that had no effect on a path which is known to be stored.
+    in_vain: BTreeMap<(WriteMethod, TargetPath), usize>,
+    /// Users whose Disable was answered as done and changed nothing.
+    ignored_disables: usize,
+    /// Whether a Disable took effect.
+    disabled: bool,
+    /// Methods whose answers leave out what a read shows: they prove nothing against a write.
+    partial_answers: BTreeSet<WriteMethod>,
+}
+
+/// The methods of one write, in the order in which they are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) first: Method,
+    pub(crate) second: Option<Method>,
+}
+
+/// The paths of a write, sorted by what is known of them under its method.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sorted {
+    /// Those that are written.
+    pub(crate) send: Vec<TargetPath>,
+    /// Those that are known not to be stored.
+    pub(crate) left_out: Vec<TargetPath>,
+    /// Whether one of those that are written has to be read back.
+    pub(crate) unverified: bool,
 }
 
 impl Learning {
-    pub(crate) fn new(learned: Learned) -> Self {
+    pub(crate) fn new(learned: Learned, update_method: UpdateMethod, claims_patch: Option<bool>) -> Self {
         Self {
+            update_method,
+            claims_patch,
             learned: Mutex::new(learned),
-            disable: Permits::new(()),
-            patch: Permits::new(()),
-            put: Permits::new(()),
+            run: Mutex::default(),
+            creates: Permits::new(()),
+            attributes: Permits::new(()),
+            disables: Permits::new(()),
+            enables: Permits::new(()),
         }
     }
 
     /// What is known now.
     pub(crate) fn learned(&self) -> Learned {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known().clone()
     }
 
     /// Changes what is known.
     pub(crate) fn learn(&self, lesson: impl FnOnce(&mut Learned)) {
-        lesson(&mut self.learned.lock().unwrap_or_else(PoisonError::into_inner));
+        lesson(&mut self.known());
     }
 
-    /// What is known of `method`.
-    pub(crate) fn kind(&self, method: Method) -> Kind {
-        let learned = self.learned();
-        match method {
-            Method::Patch => learned.patch,
-            Method::Put => learned.put,
+    fn known(&self) -> Locked<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) -> Locked<'_, ThisRun> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether another method may be tried where one does not do.
+    pub(crate) fn may_switch(&self) -> bool {
+        self.update_method == UpdateMethod::Auto
+    }
+
+    pub(crate) fn support(&self, kind: WriteKind, method: Method) -> MethodSupport {
+        self.known().support(kind, method)
+    }
+
+    /// The methods by which a write of this kind is tried. A method that something speaks against stands first only where it
+    /// has not been tried in this run.
+    pub(crate) fn order(&self, kind: WriteKind) -> Order {
+        let fixed = |first| Order { first, second: None };
+        match self.update_method {
+            UpdateMethod::Put => fixed(Method::Put),
+            UpdateMethod::Patch => fixed(Method::Patch),
+            UpdateMethod::Auto => self.order_of_auto(kind),
         }
     }
 
-    /// Leave to write by `method`, or why there is none.
-    pub(crate) async fn permit(&self, method: Method) -> Result<Permit<'_>, Kind> {
-        let lane = match method {
-            Method::Patch => &self.patch,
-            Method::Put => &self.put,
+    fn order_of_auto(&self, kind: WriteKind) -> Order {
+        let preferred = match kind {
+            WriteKind::Attributes if self.claims_patch == Some(false) => Method::Put,
+            WriteKind::Attributes => Method::Patch,
+            // What attributes have shown is no reason to refuse a Disable, but a hint where to begin.
+            WriteKind::Disable | WriteKind::Enable => self.order_of_auto(WriteKind::Attributes).first,
         };
-        let mut waited = None;
-        loop {
-            match (self.kind(method), waited) {
-                (Kind::Works, _) => return Ok(Permit::Known),
-                (Kind::Unknown, Some(guard)) => return Ok(Permit::First(guard)),
-                (Kind::Unknown, None) => waited = Some(lane.lock().await),
-                (kind @ (Kind::Ignored | Kind::Unusable), _) => return Err(kind),
-            }
+        let works = |method| self.support(kind, method) == MethodSupport::Works;
+        let against = |method| self.support(kind, method).is_against();
+        let usable = |method| !against(method) || self.is_due(kind, method);
+        let other = preferred.other();
+        let begins_with_other = if against(preferred) {
+            !self.is_due(kind, preferred) && usable(other)
+        } else {
+            works(other) && !works(preferred)
+        };
+        let first = if begins_with_other { other } else { preferred };
+        Order { first, second: Some(first.other()).filter(|second| usable(*second)) }
+    }
+
+    /// Whether something speaks against `method`, and it has not been tried in this run.
+    pub(crate) fn is_due(&self, kind: WriteKind, method: Method) -> bool {
+        self.support(kind, method).is_against() && !self.run().methods.contains(&(kind, method))
+    }
+
+    /// Notes that `method` is being tried although something speaks against it.
+    pub(crate) fn begin(&self, kind: WriteKind, method: Method) {
+        if self.support(kind, method).is_against() {
+            self.run().methods.insert((kind, method));
         }
+    }
+
+    /// Sorts `paths` by what is known of them under `method`.
+    pub(crate) fn sort(&self, method: WriteMethod, paths: &[TargetPath]) -> Sorted {
+        let (learned, run) = (self.known(), self.run());
+        let known = learned.paths.of(method);
+        let mut sorted = Sorted::default();
+        for path in paths {
+            let support = known.get(path);
+            let tried = run.paths.contains(&(method, path.clone()));
+            match support {
+                Some(PathSupport::NotStored) if tried => {
+                    sorted.left_out.push(path.clone());
+                    continue;
+                }
+                None | Some(PathSupport::NotStored) => {
+                    sorted.unverified |= !crate::diff::is_never_returned(path);
+                }
+                Some(PathSupport::Stored | PathSupport::NeverReturned) => {}
+            }
+            sorted.send.push(path.clone());
+        }
+        sorted
+    }
+
+    /// Whether every attribute write of a fixed method has had no effect, and one was tried in this run.
+    pub(crate) fn is_ignored(&self, method: Method) -> bool {
+        let kind = WriteKind::Attributes;
+        self.support(kind, method) == MethodSupport::Ignored && !self.is_due(kind, method)
+    }
+
+    /// `path` was read back as written.
+    pub(crate) fn stored(&self, method: WriteMethod, paths: impl IntoIterator<Item = TargetPath>) {
+        let (mut learned, mut run) = (self.known(), self.run());
+        for path in paths {
+            run.in_vain.remove(&(method, path.clone()));
+            run.paths.insert((method, path.clone()));
+            learned.paths.of_mut(method).insert(path, PathSupport::Stored);
+        }
+    }
+
+    /// The target's schema says that it never returns `path`.
+    pub(crate) fn never_returned(&self, method: WriteMethod, path: TargetPath) {
+        self.known().paths.of_mut(method).insert(path, PathSupport::NeverReturned);
+    }
+
+    /// `paths` were written and read back without effect. A path that other accounts take is that account's own matter, until
+    /// several in a row do not take it.
+    pub(crate) fn not_stored(&self, method: WriteMethod, paths: impl IntoIterator<Item = TargetPath>) {
+        let (mut learned, mut run) = (self.known(), self.run());
+        for path in paths {
+            let key = (method, path.clone());
+            let known = learned.paths.of_mut(method);
+            if known.get(&path) == Some(&PathSupport::Stored) {
+                let in_vain = run.in_vain.entry(key.clone()).or_default();
+                *in_vain += 1;
+                if *in_vain < SEVERAL {
+                    continue;
+                }
+            }
+            known.insert(path, PathSupport::NotStored);
+            run.paths.insert(key);
+        }
+    }
+
+    /// A fixed method whose writes had no effect on three paths, or on `userName`, and never had any, counts as ignored.
+    pub(crate) fn conclude(&self, method: Method) {
+        let mut learned = self.known();
+        let paths = learned.paths.of(method.into());
+        let in_vain = paths.values().filter(|support| **support == PathSupport::NotStored).count();
+        let name = paths.get(&TargetPath::user_name()) == Some(&PathSupport::NotStored);
+        let support = learned.support_mut(WriteKind::Attributes, method);
+        if *support == MethodSupport::Unknown && (in_vain >= SEVERAL || name) {
+            *support = MethodSupport::Ignored;
+            self.run().methods.insert((WriteKind::Attributes, method));
+        }
+    }
+
+    /// Whether `path` is known to be stored for other accounts.
+    pub(crate) fn is_stored(&self, path: &TargetPath) -> bool {
+        self.known().is_stored(path)
+    }
+
+    /// `method` took effect for this kind of write.
+    pub(crate) fn works(&self, kind: WriteKind, method: Method) {
+        let mut learned = self.known();
+        *learned.support_mut(kind, method) = MethodSupport::Works;
+        if kind == WriteKind::Disable {
+            if learned.disable == DisableKind::Unknown {
+                learned.disable = DisableKind::Works;
+            }
+            self.run().disabled = true;
+        }
+    }
+
+    /// `method` is of no use for this kind of write.
+    pub(crate) fn unusable(&self, kind: WriteKind, method: Method) {
+        *self.known().support_mut(kind, method) = MethodSupport::Unusable;
+        self.run().methods.insert((kind, method));
+    }
+
+    /// A user's Disable was answered as done and changed nothing.
+    pub(crate) fn disable_ignored(&self) {
+        self.run().ignored_disables += 1;
+    }
+
+    /// Whether several users' Disables were ignored in this run, and none took effect.
+    pub(crate) fn disables_are_ignored(&self) -> bool {
+        let run = self.run();
+        run.ignored_disables >= SEVERAL && !run.disabled
+    }
+
+    /// Whether the answers of `method` show all that a read shows, as far as is known.
+    pub(crate) fn answers_are_whole(&self, method: WriteMethod) -> bool {
+        !self.run().partial_answers.contains(&method)
+    }
+
+    /// An answer of `method` left out what the read after it showed.
+    pub(crate) fn answers_partially(&self, method: WriteMethod) {
+        self.run().partial_answers.insert(method);
+    }
+
+    /// Leave to create, alone where something of it has to be read back.
+    pub(crate) async fn create_permit(&self, paths: &[TargetPath]) -> Permit<'_> {
+        let unverified = || self.sort(WriteMethod::Post, paths).unverified;
+        if !unverified() {
+            return Permit::Known;
+        }
+        let guard = self.creates.lock().await;
+        if unverified() { Permit::First(guard) } else { Permit::Known }
+    }
+
+    /// The permit under which attributes are written that have to be read back.
+    pub(crate) async fn attributes_permit(&self) -> MutexGuard<'_, ()> {
+        self.attributes.lock().await
     }
 
     /// Leave to disable an account; `None` where none is sent any more.
     pub(crate) async fn disable_permit(&self) -> Option<Permit<'_>> {
         let mut waited = None;
         loop {
-            match (self.learned().disable, waited) {
+            match (self.known().disable, waited.take()) {
                 (DisableKind::Works, _) => return Some(Permit::Known),
                 (DisableKind::Withheld, _) => return None,
                 (DisableKind::Unknown, Some(guard)) => return Some(Permit::First(guard)),
-                (DisableKind::Unknown, None) => waited = Some(self.disable.lock().await),
+                (DisableKind::Unknown, None) => {}
             }
+            waited = Some(self.disables.lock().await);
         }
+    }
+
+    /// Leave to enable an account.
+    pub(crate) async fn enable_permit(&self) -> Permit<'_> {
+        let works = || {
+            [Method::Patch, Method::Put]
+                .into_iter()
+                .any(|method| self.support(WriteKind::Enable, method) == MethodSupport::Works)
+        };
+        if works() {
+            return Permit::Known;
+        }
+        let guard = self.enables.lock().await;
+        if works() { Permit::Known } else { Permit::First(guard) }
     }
 }

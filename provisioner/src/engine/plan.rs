@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
-use super::learning::Method;
 use super::parts::{Part, Verdict, names, verdict};
 use super::task::{Step, Task};
 use super::user::{standing, to_write};
@@ -14,6 +13,7 @@ use crate::policy::{Effect, LinkAction};
 use crate::preferences::RemoveAction;
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, RunReport};
 use crate::source::fingerprint;
+use crate::state::{Method, WriteKind};
 
 /// What a run would do. Holds attribute names, never their values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,7 +165,7 @@ impl Provisioner {
 
 /// What a task would do; `None` where a run would be silent.
 pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
-    let method = context.method();
+    let method = |active| context.learning.order(WriteKind::of(active)).first;
     let mut parts = Vec::new();
     let mut requests = Vec::new();
     let account = task.record.link.as_ref().map_or("{id}", |link| link.account.as_str());
@@ -183,7 +183,7 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
                 Effect::Remove(RemoveAction::Disable) => {
                     parts.push(Part::done(Operation::Disable));
                     requests.push(format!("GET Users/{account}"));
-                    requests.extend(writes(account, method, &[], Some(false)));
+                    requests.extend(writes(account, method(Some(false)), &[], Some(false)));
                 }
                 Effect::None | Effect::Create | Effect::Write { .. } => {}
             }
@@ -207,7 +207,7 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
                     if let Some(active) = active {
                         parts.push(Part::done(if active { Operation::Enable } else { Operation::Disable }));
                     }
-                    requests.extend(writes(account, method, paths, active));
+                    requests.extend(writes(account, method(active), paths, active));
                 }
                 Effect::None | Effect::Remove(_) => {}
             }

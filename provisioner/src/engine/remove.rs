@@ -127,9 +127,10 @@ async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), H
         account: &link.account,
         name: &name,
         wanted: &wanted,
-        carries: &link.carries,
+        link,
         paths: &[],
         active: Some(false),
+        base: None,
     };
     let written = match write(work.context, request).await {
         Ok(written) => written,
@@ -137,13 +138,16 @@ async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), H
         Err(Halt::Stopped) => return Err(Halt::Stopped),
     };
     match written {
-        Written::Done { active_ignored: false, .. } => {
+        Written::Done(effects) if effects.active != Some(false) => {
             mark(work, Mark::Removed);
             work.push(Part::done(Operation::Disable));
         }
-        Written::Done { active_ignored: true, .. } => {
+        Written::Done(_) => {
             let trouble = Trouble::new(Reason::IgnoredByTarget, "answered as done, and still active");
             fail(work, Operation::Disable, trouble, leave);
+        }
+        Written::Ignored(_, detail) => {
+            fail(work, Operation::Disable, Trouble::new(Reason::IgnoredByTarget, detail), leave);
         }
         Written::Refused(trouble) => fail(work, Operation::Disable, trouble, leave),
         Written::Taken(detail) => {

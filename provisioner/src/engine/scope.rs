@@ -10,7 +10,7 @@ use crate::policy::Leave;
 use crate::report::Outcome;
 use crate::rule::Rule;
 use crate::source::{Snapshot, SourceUser, fingerprint};
-use crate::state::{Change, Intent, Link, Mark, Record};
+use crate::state::{Change, Intent, Learned, Link, Mark, Record};
 
 /// The users of a run.
 pub(crate) struct Scope {
@@ -62,6 +62,7 @@ pub(crate) fn subjects(
     snapshot: Snapshot,
     records: &mut BTreeMap<SourceId, Arc<Record>>,
     full: bool,
+    learned: &Learned,
     changes: &mut Vec<Change>,
 ) -> Scope {
     let present = snapshot.users.iter().map(|user| user.id.clone()).collect();
@@ -83,7 +84,7 @@ pub(crate) fn subjects(
             subjects.extend(left(user.id, record, leave, changes));
             continue;
         };
-        subjects.extend(owned(config, user, record, owner, full));
+        subjects.extend(owned(config, user, record, owner, full, learned));
     }
     for (id, record) in std::mem::take(records) {
         let is_frozen = record.rule.as_ref().is_some_and(frozen);
@@ -119,9 +120,10 @@ fn owned(
     record: Option<Arc<Record>>,
     owner: &Prepared<'_>,
     full: bool,
+    learned: &Learned,
 ) -> Option<Subject> {
     let fingerprint = fingerprint([user.digest().as_str(), owner.fingerprint.as_str()]);
-    if !full && record.as_ref().is_some_and(|record| settled(record, &fingerprint)) {
+    if !full && record.as_ref().is_some_and(|record| settled(record, &fingerprint, learned)) {
         return None;
     }
     if excluded(config, record.as_deref()) {
@@ -148,11 +150,12 @@ fn owned(
 }
 
 /// Whether everything that the last evaluation depended on is as it was, and it left nothing to try again.
-fn settled(record: &Record, fingerprint: &str) -> bool {
+fn settled(record: &Record, fingerprint: &str, learned: &Learned) -> bool {
     let as_it_was = record.fingerprint.as_deref() == Some(fingerprint);
     let failed = record.situation.as_ref().is_some_and(|situation| situation.outcome == Outcome::Failed);
     let at_rest = record.link.as_ref().is_none_or(|link| link.mark == Mark::Owned);
-    as_it_was && !failed && at_rest && record.intent.is_none()
+    let has_news = record.link.as_ref().is_some_and(|link| link.has_news(learned));
+    as_it_was && !failed && at_rest && !has_news && record.intent.is_none()
 }
 
 fn left(

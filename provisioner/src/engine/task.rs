@@ -1,5 +1,6 @@
 //! What is to be done for one user: the decision, and what it was made from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::context::Context;
@@ -9,7 +10,7 @@ use crate::ids::SourceId;
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::{self, Change, Decision, Effect, Link as LinkState, LinkAction};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason};
-use crate::state::{Link, Mark, Record, differences};
+use crate::state::{Link, Mark, Record, differences, matched};
 use crate::target::Trouble;
 use crate::target::lookup::Lookup;
 use crate::target::resource::Account;
@@ -40,6 +41,14 @@ pub(crate) enum Step {
     Left { decision: Decision, leave: policy::Leave },
 }
 
+/// What this run has read of a linked account before it decides.
+pub(crate) struct ReadAnew {
+    /// The account, where it was read.
+    pub(crate) account: Option<Box<Account>>,
+    /// Whether the run judges everybody by what it reads.
+    pub(crate) full: bool,
+}
+
 /// What is wanted of an owned user.
 #[derive(Clone)]
 pub(crate) struct OwnedTask {
@@ -49,6 +58,8 @@ pub(crate) struct OwnedTask {
     pub(crate) targets: Arc<[TargetPath]>,
     /// Attributes in which the account differs, as far as is known.
     pub(crate) differs: Vec<TargetPath>,
+    /// The account, where this run has read it and something is to be written.
+    pub(crate) base: Option<Arc<Account>>,
 }
 
 impl OwnedTask {
@@ -147,9 +158,11 @@ impl Task {
         link: &Link,
         owned: Owned,
         wanted: Desired,
+        read: ReadAnew,
     ) -> Self {
         let clear = context.config.options.clear_missing_attributes;
-        let differs = differences(&wanted, &link.carries, &owned.targets, clear);
+        let again = read.full || record.was_ignored() || link.has_news(&context.learning.learned());
+        let differs = differences(&wanted, link, &owned.targets, clear, again);
         let attributes = !differs.is_empty();
         let returns = link.mark != Mark::Owned;
         let change = if returns { Change::Returns { attributes } } else { Change::Stays { attributes } };
@@ -160,7 +173,8 @@ impl Task {
         } else {
             stays_label(&record, link, attributes, owned.enabled)
         };
-        Self::owned(id, record, label, decision, owned, wanted, differs)
+        let base = read.account.filter(|_| matches!(decision.effect, Effect::Write { .. })).map(Arc::from);
+        Self::owned(id, record, label, decision, owned, wanted, differs, base)
     }
 
     /// A task for an owned user without a link, after the look-up; `present` says who is in the source.
@@ -184,7 +198,7 @@ impl Task {
                 let link = link_to(&account, &owned, &wanted);
                 let active = link.active;
                 let clear = context.config.options.clear_missing_attributes;
-                differs = differences(&wanted, &link.carries, &owned.targets, clear);
+                differs = differences(&wanted, &link, &owned.targets, clear, true);
                 if holder == id {
                     record.link = Some(link);
                     LinkState::UnlinkedMatch { active }
@@ -203,7 +217,7 @@ impl Task {
         if decision.link != LinkAction::Adopt {
             record.link = None;
         }
-        Self { moved_from, ..Self::owned(id, record, label, decision, owned, wanted, differs) }
+        Self { moved_from, ..Self::owned(id, record, label, decision, owned, wanted, differs, None) }
     }
 
     fn owned(
@@ -214,9 +228,10 @@ impl Task {
         owned: Owned,
         wanted: Desired,
         differs: Vec<TargetPath>,
+        base: Option<Arc<Account>>,
     ) -> Self {
         let Owned { enabled, targets, fingerprint, .. } = owned;
-        let step = Step::Owned(OwnedTask { decision, wanted, enabled, targets, differs });
+        let step = Step::Owned(OwnedTask { decision, wanted, enabled, targets, differs, base });
         Self { id, record, label, step, moved_from: None, fingerprint: Some(fingerprint), parts: Vec::new() }
     }
 }
@@ -225,7 +240,8 @@ fn link_to(account: &Account, owned: &Owned, wanted: &Desired) -> Link {
     let paths = owned.targets.iter().chain(wanted.iter().map(|(path, _)| path));
     Link {
         account: account.id.clone(),
-        carries: account.project(paths),
+        carries: matched(account, wanted, paths),
+        shows: BTreeMap::new(),
         active: account.active(),
         mark: Mark::Owned,
     }

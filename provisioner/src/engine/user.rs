@@ -10,20 +10,25 @@ use super::parts::{Part, names, verdict};
 use super::remove;
 use super::scope::Owned;
 use super::task::{OwnedTask, Step, Task};
-use super::write::{Write, Written, write};
+use super::write::{Effects, Write, Written, go_together, write};
 use crate::clock::timestamp;
+use crate::diff::Fate;
 use crate::ids::TargetId;
-use crate::mapping::TargetPath;
+use crate::mapping::{Desired, TargetPath};
 use crate::policy::{Effect, LinkAction, Verdict};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
 use crate::source::fingerprint;
-use crate::state::{Change, Intent, Mark, Record, Situation, differences, kept};
+use crate::state::{Change, Intent, Mark, Record, Shows, Situation, differences, is_carried, kept};
 use crate::target::lookup::Lookup;
 use crate::target::personal::about;
 use crate::target::{Halt, Trouble};
 
 /// How often a user may turn out to be in another situation than the one decided about.
 const ROUNDS: usize = 3;
+
+/// The way out where the target does not take `externalId`.
+const WITHOUT_EXTERNAL_ID: &str =
+    "if the target has no place for externalId, set external-id = false under [connection.options]";
 
 /// How a task went.
 pub(crate) enum Ran {
@@ -93,9 +98,35 @@ impl Work<'_> {
         self.task.parts.push(part);
     }
 
-    pub(crate) fn failed(&mut self, operation: Operation, trouble: Trouble) {
+    pub(crate) fn failed(&mut self, operation: Operation, mut trouble: Trouble) {
         self.unsure |= trouble.unsure;
+        if let Some(way_out) = self.way_out(operation, &trouble) {
+            trouble.detail.push_str("; ");
+            trouble.detail.push_str(way_out);
+        }
         self.push(Part::failed(operation, trouble));
+    }
+
+    /// What to do about `trouble`, where the configuration has the nearest way out.
+    fn way_out(&self, operation: Operation, trouble: &Trouble) -> Option<&'static str> {
+        let removal = matches!(self.task.step, Step::Left { .. });
+        match trouble.reason {
+            Reason::PartialUpdateUnsupported if self.context.learning.may_switch() => {
+                Some(match (operation, removal) {
+                    (Operation::Disable, true) => {
+                        "PATCH and PUT were tried: use remove-action = \"delete\", or ask the vendor for partial update"
+                    }
+                    _ => "PATCH and PUT were tried: ask the vendor for partial update",
+                })
+            }
+            Reason::Rejected
+                if self.context.config.options.external_id
+                    && trouble.detail.to_ascii_lowercase().contains("externalid") =>
+            {
+                Some(WITHOUT_EXTERNAL_ID)
+            }
+            _ => None,
+        }
     }
 
     /// Makes the intent durable, before the request that it announces.
@@ -104,6 +135,13 @@ impl Work<'_> {
         let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
         changes.push(Change::Put(self.task.id.clone(), Arc::new(self.task.record.clone())));
         self.context.save(changes).await
+    }
+
+    /// Makes a new link durable, before the next request of its user.
+    pub(super) async fn keep_link(&mut self) -> Result<(), Halt> {
+        self.task.record.resolve_intent();
+        let record = Arc::new(self.task.record.clone());
+        self.context.save(vec![Change::Put(self.task.id.clone(), record)]).await
     }
 
     /// The account is gone: nobody holds it any longer.
@@ -187,9 +225,10 @@ impl Work<'_> {
             account: &link.account,
             name: &name,
             wanted: &owned.wanted,
-            carries: &link.carries,
+            link: &link,
             paths,
             active,
+            base: owned.base.as_deref(),
         };
         match write(self.context, request).await {
             Err(Halt::Failed(trouble)) => Ok(Written::Refused(trouble)),
@@ -203,11 +242,20 @@ impl Work<'_> {
         paths: &[TargetPath],
         active: Option<bool>,
     ) -> Result<Flow, Halt> {
-        let written = self.send(owned, paths, active).await?;
-        let Some(active) = active else { return self.after(owned, paths, None, written).await };
-        if paths.is_empty() {
-            return self.after(owned, paths, Some(active), written).await;
+        let Some(active) = active else {
+            let written = self.send(owned, paths, None).await?;
+            return self.after(owned, paths, None, written).await;
+        };
+        if paths.is_empty() || !go_together(self.context, paths, active) {
+            let written = self.send(owned, &[], Some(active)).await?;
+            let flow = self.after(owned, &[], Some(active), written).await?;
+            if paths.is_empty() || matches!(flow, Flow::Enter(..)) || self.task.record.link.is_none() {
+                return Ok(flow);
+            }
+            let written = self.send(owned, paths, None).await?;
+            return self.after(owned, paths, None, written).await;
         }
+        let written = self.send(owned, paths, Some(active)).await?;
         match written {
             Written::Withheld => {
                 self.after(owned, &[], Some(active), Written::Withheld).await?;
@@ -242,31 +290,46 @@ impl Work<'_> {
     ) -> Result<Flow, Halt> {
         let switch = active.map(|active| if active { Operation::Enable } else { Operation::Disable });
         match written {
-            Written::Done { dropped, active_ignored } => {
-                if let Some(link) = &mut self.task.record.link {
-                    for path in paths {
-                        match owned.wanted.get(path) {
-                            Some(value) => drop(link.carries.insert(path.clone(), kept(path, value))),
-                            None => drop(link.carries.remove(path)),
-                        }
-                    }
-                    link.active = active.filter(|_| !active_ignored).unwrap_or(link.active);
-                }
+            Written::Done(effects) => {
+                self.note(owned, &effects);
+                let took = |active: bool| effects.active == Some(active);
                 match switch {
-                    Some(operation) if active_ignored => {
+                    Some(operation) if took(false) => {
                         let detail = "the write was answered as done and left active as it was";
                         self.failed(operation, Trouble::new(Reason::IgnoredByTarget, detail));
                     }
-                    Some(operation) => self.push(Part::done(operation)),
+                    Some(operation) => {
+                        if let (Some(link), Some(active)) = (&mut self.task.record.link, active) {
+                            link.active = active;
+                        }
+                        self.push(Part::done(operation));
+                    }
                     None => {}
                 }
                 if !paths.is_empty() {
                     let part = Part::done(Operation::Update);
-                    self.push(if dropped.is_empty() {
-                        part
+                    self.push(Part { detail: told(&effects, &owned.wanted), ..part });
+                }
+            }
+            Written::Ignored(effects, detail) => {
+                self.note(owned, &effects);
+                let not_stored = effects.not_stored();
+                let switched = self.task.parts.iter().any(|part| {
+                    part.outcome == Outcome::Success
+                        && matches!(part.operation, Operation::Enable | Operation::Disable)
+                });
+                // In the same step `active` took effect: the user is provisioned, save what the target does not store.
+                if switched && switch.is_none() && !not_stored.is_empty() {
+                    let part = Part::done(Operation::Update);
+                    self.push(part.with_detail(not_stored_words(&not_stored)));
+                } else {
+                    let detail = if not_stored.is_empty() {
+                        detail
                     } else {
-                        part.with_detail(format!("not taken over by the target: {}", names(&dropped)))
-                    });
+                        format!("{detail}; {}", not_stored_words(&not_stored))
+                    };
+                    let operation = switch.unwrap_or(Operation::Update);
+                    self.failed(operation, Trouble::new(Reason::IgnoredByTarget, detail));
                 }
             }
             Written::Refused(trouble) => {
@@ -297,6 +360,36 @@ impl Work<'_> {
             }
         }
         Ok(Flow::Through)
+    }
+
+    /// Notes in the link what became of each path that was written.
+    pub(super) fn note(&mut self, owned: &OwnedTask, effects: &Effects) {
+        let Some(link) = &mut self.task.record.link else { return };
+        for path in &effects.carried {
+            let wanted = owned.wanted.get(path);
+            let form = link.shows.get(path).filter(|shows| matches!(shows, Shows::As(_))).cloned();
+            let form = form.filter(|_| is_carried(&link.carries, path, wanted));
+            link.carry(path, wanted, form);
+        }
+        for path in &effects.left_out {
+            let sent = owned.wanted.get(path).map(|value| kept(path, value));
+            link.shows.insert(path.clone(), Shows::Ignored { sent, alone: false });
+        }
+        for (path, fate) in &effects.fates {
+            let wanted = owned.wanted.get(path);
+            match fate {
+                Fate::Took | Fate::Unproven => link.carry(path, wanted, None),
+                Fate::As(shown) | Fate::Form(shown) => {
+                    link.carry(path, wanted, Some(Shows::As(shown.clone())))
+                }
+                Fate::Believed(before) => link.carry(path, wanted, Some(Shows::Unseen(before.clone()))),
+                Fate::Lost(now) => {
+                    let sent = wanted.map(|value| kept(path, value));
+                    let alone = self.context.learning.is_stored(path);
+                    link.carry_still(path, now.clone(), Some(Shows::Ignored { sent, alone }));
+                }
+            }
+        }
     }
 
     /// Puts the line together, and stores how the user stands.
@@ -369,6 +462,29 @@ impl Work<'_> {
     }
 }
 
+/// What there is to say of attributes that did not take effect as they were written.
+pub(super) fn told(effects: &Effects, wanted: &Desired) -> Option<String> {
+    let (not_stored, other) = (effects.not_stored(), effects.in_other_form(wanted));
+    let mut words = Vec::new();
+    if !not_stored.is_empty() {
+        words.push(not_stored_words(&not_stored));
+    }
+    if !other.is_empty() {
+        words.push(format!("stored in another form by the target: {}", names(&other)));
+    }
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
+/// Names the paths that the target does not store, and the way out.
+pub(super) fn not_stored_words(paths: &[TargetPath]) -> String {
+    let way_out = if paths.contains(&TargetPath::external_id()) {
+        format!("; {WITHOUT_EXTERNAL_ID}")
+    } else {
+        String::new()
+    };
+    format!("not stored by the target: {}{way_out}", names(paths))
+}
+
 /// Whether a write that was refused for this is worth a second one without its other half.
 const fn goes_alone(trouble: &Trouble) -> bool {
     !trouble.unsure
@@ -393,7 +509,7 @@ pub(crate) fn standing(verdict: Verdict) -> Option<Part> {
 pub(super) fn to_write(context: &Context, owned: &OwnedTask, record: &Record) -> Option<String> {
     let link = record.link.as_ref()?;
     let clear = context.config.options.clear_missing_attributes;
-    let paths = differences(&owned.wanted, &link.carries, &owned.targets, clear);
+    let paths = differences(&owned.wanted, link, &owned.targets, clear, true);
     if paths.is_empty() {
         return None;
     }

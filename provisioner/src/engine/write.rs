@@ -1,18 +1,18 @@
-//! Writing to an existing account: PATCH or PUT, what the first of a kind teaches, and what really took effect.
+//! Writing to an existing account: by which methods it is tried, what their answers teach, and what became of it.
 
-use reqwest::{Method as Verb, StatusCode};
-use serde_json::{Value, json};
+mod attempt;
 
+use serde_json::Value;
+use tokio::sync::MutexGuard;
+
+use self::attempt::{Attempt, Refusal, attempt};
 use super::context::Context;
-use super::learning::{Method, Permit};
-use crate::diff::{dropped, is_never_returned, merge, patch_operations, writable};
+use super::learning::{Order, Permit, Sorted};
+use crate::diff::Fate;
 use crate::ids::{TargetId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::report::Reason;
-use crate::state::{Carried, DisableKind, Kind, is_carried};
-use crate::target::answer::Answer;
-use crate::target::client::Request;
-use crate::target::lookup::Read;
+use crate::state::{DisableKind, Link, Method, MethodSupport, NOT_SENT, Shows, WriteKind, is_carried};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -23,18 +23,36 @@ pub(crate) struct Write<'a> {
     /// The user name that the account carries as far as is known.
     pub(crate) name: &'a UserName,
     pub(crate) wanted: &'a Desired,
-    pub(crate) carries: &'a Carried,
+    /// What is known of the account.
+    pub(crate) link: &'a Link,
     /// The attributes to write; under PUT these are all that is wanted, if any.
     pub(crate) paths: &'a [TargetPath],
     /// The new value of `active`.
+    pub(crate) active: Option<bool>,
+    /// The account as this run has read it already.
+    pub(crate) base: Option<&'a Account>,
+}
+
+/// What became of the parts of a write.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Effects {
+    /// The paths that were written.
+    pub(crate) fates: Vec<(TargetPath, Fate)>,
+    /// Paths that the account carried already.
+    pub(crate) carried: Vec<TargetPath>,
+    /// Paths that were not written, because the target does not store them.
+    pub(crate) left_out: Vec<TargetPath>,
+    /// Whether `active` became what was wanted; `None` where it was not written.
     pub(crate) active: Option<bool>,
 }
 
 /// What became of a write.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Written {
-    /// In effect, save the attributes named, and save `active` where that was ignored.
-    Done { dropped: Vec<TargetPath>, active_ignored: bool },
+    /// In effect, save what the effects name.
+    Done(Effects),
+    /// Answered as done, or not sent, and nothing of it is in effect.
+    Ignored(Effects, String),
     /// Not in effect, or not known to be.
     Refused(Trouble),
     /// 409 to a new user name.
@@ -47,24 +65,40 @@ pub(crate) enum Written {
     Withheld,
 }
 
-/// What a read after a write shows.
-enum Seen {
-    All,
-    /// Nothing that was written can be read back: it has to be believed, and teaches nothing.
-    Unproven,
-    Some {
-        dropped: Vec<TargetPath>,
-        active_ignored: bool,
-    },
-    Nothing,
-    Gone,
-}
+impl Effects {
+    fn lost(&self) -> impl Iterator<Item = &TargetPath> {
+        self.fates.iter().filter(|(_, fate)| fate.is_lost()).map(|(path, _)| path)
+    }
 
-/// A write by PATCH either ends there or goes on by PUT.
-enum Patched {
-    Ended(Written),
-    /// PATCH is of no use here; `Some` where PUT must first show that it does the same.
-    UsePut(Option<Trouble>),
+    fn took(&self) -> impl Iterator<Item = &TargetPath> {
+        self.fates.iter().filter(|(_, fate)| fate.took()).map(|(path, _)| path)
+    }
+
+    /// Paths that the target does not store, whether they were written or not.
+    pub(crate) fn not_stored(&self) -> Vec<TargetPath> {
+        self.lost().chain(&self.left_out).cloned().collect()
+    }
+
+    /// Paths of which the target keeps another form than what was written.
+    pub(crate) fn in_other_form(&self, wanted: &Desired) -> Vec<TargetPath> {
+        let other = |(path, fate): &&(TargetPath, Fate)| match (fate, wanted.get(path)) {
+            (Fate::As(shown), Some(written)) => !crate::diff::is_form_of(path, shown, written),
+            (
+                Fate::As(_) | Fate::Took | Fate::Unproven | Fate::Form(_) | Fate::Believed(_) | Fate::Lost(_),
+                _,
+            ) => false,
+        };
+        self.fates.iter().filter(other).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Whether the write was answered as done and had no effect at all; `needed` is what it was sent for.
+    fn is_nothing(&self, needed: &[TargetPath]) -> bool {
+        let writes = !self.fates.is_empty() || self.active.is_some();
+        let nothing = |(path, fate): &(TargetPath, Fate)| {
+            fate.is_lost() || (*fate == Fate::Unproven && !needed.contains(path))
+        };
+        writes && self.active != Some(true) && self.fates.iter().all(nothing)
+    }
 }
 
 impl Write<'_> {
@@ -80,313 +114,270 @@ impl Write<'_> {
     fn name_after(&self) -> UserName {
         if self.renames() { self.wanted.user_name() } else { self.name.clone() }
     }
+
+    /// The paths whose fate under `method` this write may show: under PUT all that is wanted and not known to be there.
+    fn concerns(&self, method: Method) -> Vec<TargetPath> {
+        let beside = |(path, value): &(&TargetPath, &Value)| {
+            !self.paths.contains(path) && !is_carried(&self.link.carries, path, Some(value))
+        };
+        let all = self.wanted.iter().filter(beside).map(|(path, _)| path).filter(|_| method == Method::Put);
+        self.paths.iter().chain(all.filter(|_| !self.paths.is_empty())).cloned().collect()
+    }
+
+    /// Whether a value that is written was sent before in vain, or was read otherwise since.
+    fn is_doubtful(&self) -> bool {
+        self.paths.iter().any(|path| {
+            matches!(self.link.shows.get(path), Some(Shows::Ignored { .. } | Shows::Changed { .. }))
+        })
+    }
 }
 
-/// Carries out `write` by the method that fits the connection.
+/// What one method came to, where it did not do.
+enum Failure {
+    /// It was refused.
+    Refused(Trouble, Refusal),
+    /// It was answered as done, or not sent, and nothing is in effect.
+    Nothing(Effects, String),
+}
+
+/// Carries out `write` by the methods that fit the connection.
 pub(crate) async fn write(context: &Context, write: Write<'_>) -> Result<Written, Halt> {
-    let disable_permit = if write.disables() {
-        match context.learning.disable_permit().await {
-            Some(permit) => Some(permit),
+    let learning = &context.learning;
+    let permit = match write.active {
+        Some(false) => match learning.disable_permit().await {
+            Some(permit) => permit,
             None => return Ok(Written::Withheld),
-        }
-    } else {
-        None
-    };
-    let written = match context.method() {
-        Method::Put => put(context, write).await?,
-        Method::Patch => match patch(context, write).await? {
-            Patched::Ended(written) => written,
-            Patched::UsePut(None) => put(context, write).await?,
-            Patched::UsePut(Some(trouble)) => match put(context, write).await? {
-                done @ Written::Done { .. } => {
-                    context.learn(|learned| learned.patch = Kind::Unusable).await?;
-                    done
-                }
-                Written::Refused(_) => Written::Refused(trouble),
-                other => other,
-            },
         },
+        Some(true) => learning.enable_permit().await,
+        None => Permit::Known,
     };
-    if written == Written::DeletedByTarget {
-        context.learn(|learned| learned.disable = DisableKind::Withheld).await?;
+    if write.disables() && learning.disables_are_ignored() {
+        let detail =
+            format!("{NOT_SENT}: three disables in this run were answered as done and changed nothing");
+        return Ok(Written::Refused(Trouble::new(Reason::IgnoredByTarget, detail)));
     }
-    drop(disable_permit);
+    let written = by_methods(context, write).await?;
+    match &written {
+        Written::DeletedByTarget => {
+            learning.learn(|learned| learned.disable = DisableKind::Withheld);
+        }
+        Written::Ignored(Effects { active: Some(false), .. }, _)
+        | Written::Done(Effects { active: Some(false), .. })
+            if write.disables() =>
+        {
+            learning.disable_ignored();
+        }
+        Written::Done(_)
+        | Written::Ignored(..)
+        | Written::Refused(_)
+        | Written::Taken(_)
+        | Written::Gone
+        | Written::Withheld => {}
+    }
+    drop(permit);
+    context.keep_lessons().await?;
     Ok(written)
 }
 
-async fn patch(context: &Context, write: Write<'_>) -> Result<Patched, Halt> {
-    let permit = match context.learning.permit(Method::Patch).await {
-        Ok(permit) => permit,
-        Err(_) if context.may_switch() => return Ok(Patched::UsePut(None)),
-        Err(_) => return Ok(Patched::Ended(not_sent("PATCH"))),
+/// Whether attributes and `active` are written together: by the same method, where one is left to write.
+pub(crate) fn go_together(context: &Context, paths: &[TargetPath], active: bool) -> bool {
+    let learning = &context.learning;
+    let method = learning.order(WriteKind::of(Some(active))).first;
+    method == learning.order(WriteKind::Attributes).first
+        && !learning.is_ignored(method)
+        && !learning.sort(method.into(), paths).send.is_empty()
+}
+
+/// Tries the methods one after the other, and learns from each.
+async fn by_methods(context: &Context, mut write: Write<'_>) -> Result<Written, Halt> {
+    let learning = &context.learning;
+    let kind = WriteKind::of(write.active);
+    let mut permit: Option<MutexGuard<'_, ()>> = None;
+    let (order, mut sorted) = loop {
+        let order = learning.order(kind);
+        let sorted = learning.sort(order.first.into(), write.paths);
+        let concerned = learning.sort(order.first.into(), &write.concerns(order.first));
+        let unverified = concerned.unverified || learning.is_due(kind, order.first);
+        if permit.is_some() || write.paths.is_empty() || !unverified {
+            break (order, sorted);
+        }
+        // What another write is showing at this moment may change all of this.
+        permit = Some(learning.attributes_permit().await);
     };
-    let mut carries = write.carries.clone();
-    let (mut paths, mut active) = (write.paths.to_vec(), write.active);
-    let mut reread = false;
-    // What teaches something, and every disable, is compared with what the account carries now, not with what was sent once.
-    let mut look_first = permit.is_first() || write.disables();
-    loop {
-        if std::mem::take(&mut look_first) {
-            match context.client.read(write.account, write.name).await? {
-                Read::Found(account) => {
-                    carries = account.project(carries.keys().chain(write.paths));
-                    paths.retain(|path| !is_carried(&carries, path, write.wanted.get(path)));
-                    active = active.filter(|active| *active != account.active());
-                }
-                Read::Gone => return Ok(Patched::Ended(Written::Gone)),
+    let Order { first, second } = order;
+    let mut so_far: Option<Effects> = None;
+    let mut failed: Vec<(Method, Failure)> = Vec::new();
+    for method in [Some(first), second].into_iter().flatten() {
+        if method != first {
+            sorted = learning.sort(method.into(), write.paths);
+            if sorted.unverified && permit.is_none() {
+                permit = Some(learning.attributes_permit().await);
+                sorted = learning.sort(method.into(), write.paths);
             }
         }
-        let write = Write { paths: &paths, active, ..write };
-        let operations = patch_operations(write.paths, write.wanted, &carries, write.active);
-        if operations.is_empty() {
-            return Ok(Patched::Ended(done()));
-        }
-        let body = json!({ "schemas": [scim::schema::PATCH_URN], "Operations": operations });
-        let segments = ["Users", write.account.as_str()];
-        let request = Request { body: Some(&body), ..Request::new(&Verb::PATCH, &segments) };
-        let answer = match context.client.send(request).await {
-            Ok(answer) => answer,
-            Err(Halt::Failed(trouble)) => {
-                return Ok(Patched::Ended(
-                    after_error(context, write, &carries, trouble, Method::Patch).await?,
-                ));
-            }
-            Err(Halt::Stopped) => return Err(Halt::Stopped),
-        };
-        // A target may have lost what it was thought to carry: look, and say it in terms of what is there.
-        if scim_type(&answer) == Some("noTarget") && !reread {
-            reread = true;
-            look_first = true;
+        let Sorted { send, left_out, .. } = &sorted;
+        if write.active.is_none()
+            && (send.is_empty() || (!learning.may_switch() && learning.is_ignored(method)))
+        {
+            let effects = Effects { left_out: write.paths.to_vec(), ..Effects::default() };
+            failed.push((method, Failure::Nothing(effects, not_sent(method, send.is_empty()))));
             continue;
         }
-        return judge_patch(context, write, &carries, answer, permit).await;
-    }
-}
-
-async fn judge_patch(
-    context: &Context,
-    write: Write<'_>,
-    carries: &Carried,
-    answer: Answer,
-    permit: Permit<'_>,
-) -> Result<Patched, Halt> {
-    let status = answer.status;
-    if status.is_success() {
-        if !permit.is_first() && !write.disables() {
-            return Ok(Patched::Ended(done()));
-        }
-        return match look(context, write, carries).await? {
-            Seen::Nothing => {
-                let unknown = permit.is_first();
-                if context.may_switch() {
-                    context
-                        .learn(|learned| learned.patch = if unknown { Kind::Ignored } else { Kind::Unusable })
-                        .await?;
-                    return Ok(Patched::UsePut(None));
+        let suspect = learning.support(kind, method).is_against();
+        learning.begin(kind, method);
+        let part = Write { paths: send, ..write };
+        let verify = sorted.unverified || suspect || part.is_doubtful();
+        let (mut effects, status) = match attempt(context, part, method, verify).await? {
+            Attempt::Judged(effects, status) => (effects, status),
+            Attempt::Ended(written) => return Ok(written),
+            Attempt::Refused(trouble, refusal) => {
+                let goes_on = refused(context, kind, method, refusal);
+                failed.push((method, Failure::Refused(trouble, refusal)));
+                if goes_on {
+                    continue;
                 }
-                if unknown {
-                    context.learn(|learned| learned.patch = Kind::Ignored).await?;
-                }
-                Ok(Patched::Ended(ignored("PATCH", status)))
+                break;
             }
-            Seen::Some { active_ignored: true, dropped } if context.may_switch() => {
-                context.learn(|learned| learned.patch = Kind::Unusable).await?;
-                drop(dropped);
-                Ok(Patched::UsePut(None))
-            }
-            seen => Ok(Patched::Ended(in_effect(context, write, seen, Method::Patch).await?)),
         };
-    }
-    if status == StatusCode::CONFLICT && write.renames() {
-        return Ok(Patched::Ended(Written::Taken(answer.describe())));
-    }
-    let unsupported = matches!(status.as_u16(), 405 | 501);
-    let trouble = if unsupported {
-        Trouble::new(Reason::PartialUpdateUnsupported, answer.describe())
-    } else {
-        answer.trouble()
-    };
-    if !unsupported || write.disables() {
-        match after_error(context, write, carries, trouble.clone(), Method::Patch).await? {
-            Written::Refused(_) => {}
-            other => return Ok(Patched::Ended(other)),
-        }
-    }
-    if unsupported && context.may_switch() {
-        context.learn(|learned| learned.patch = Kind::Unusable).await?;
-        return Ok(Patched::UsePut(None));
-    }
-    // 408, 412 and 429 speak of this moment, not of the method.
-    let of_the_method = status.is_client_error() && !matches!(status.as_u16(), 408 | 412 | 429);
-    if of_the_method && context.may_switch() {
-        return Ok(Patched::UsePut(Some(trouble)));
-    }
-    Ok(Patched::Ended(Written::Refused(trouble)))
-}
-
-async fn put(context: &Context, write: Write<'_>) -> Result<Written, Halt> {
-    let Ok(permit) = context.learning.permit(Method::Put).await else { return Ok(not_sent("PUT")) };
-    let mut conflict = None;
-    for _ in 0..2 {
-        let base = match context.client.read(write.account, write.name).await? {
-            Read::Found(base) => base,
-            Read::Gone => return Ok(Written::Gone),
-        };
-        let active = write.active.unwrap_or_else(|| base.active());
-        // Whoever writes attributes by PUT writes all that is wanted: the whole resource travels anyway.
-        let wanted_paths = write.wanted.iter().map(|(path, _)| path.clone());
-        let removed = write.paths.iter().filter(|path| write.wanted.get(path).is_none()).cloned();
-        let paths: Vec<TargetPath> =
-            if write.paths.is_empty() { Vec::new() } else { wanted_paths.chain(removed).collect() };
-        let before = base.project(paths.iter());
-        let paths: Vec<TargetPath> =
-            paths.into_iter().filter(|path| !is_carried(&before, path, write.wanted.get(path))).collect();
-        let merged = merge(&base, &paths, write.wanted, active);
-        if paths.is_empty() && active == base.active() {
-            return Ok(done());
-        }
-        debug_assert_ne!(merged, writable(&base.resource), "a difference was found");
-        let body = Value::Object(merged);
-        let segments = ["Users", write.account.as_str()];
-        let request = Request {
-            body: Some(&body),
-            if_match: base.version.as_deref(),
-            ..Request::new(&Verb::PUT, &segments)
-        };
-        let sent = Write { paths: &paths, active: write.active.filter(|_| active != base.active()), ..write };
-        let answer = match context.client.send(request).await {
-            Ok(answer) => answer,
-            Err(Halt::Failed(trouble)) => {
-                return after_error(context, sent, &before, trouble, Method::Put).await;
-            }
-            Err(Halt::Stopped) => return Err(Halt::Stopped),
-        };
-        let status = answer.status;
-        if status == StatusCode::PRECONDITION_FAILED {
-            conflict = Some(answer.trouble());
+        effects.left_out.extend(left_out.iter().cloned());
+        if effects.is_nothing(write.paths) {
+            failed.push((
+                method,
+                Failure::Nothing(
+                    effects,
+                    format!("{} was answered {status} and changed nothing", method.as_str()),
+                ),
+            ));
             continue;
         }
-        if status.is_success() {
-            if !permit.is_first() && !sent.disables() {
-                return Ok(done());
-            }
-            let seen = look(context, sent, &before).await?;
-            if matches!(seen, Seen::Nothing) {
-                if permit.is_first() {
-                    context.learn(|learned| learned.put = Kind::Ignored).await?;
-                }
-                return Ok(ignored("PUT", status));
-            }
-            return in_effect(context, sent, seen, Method::Put).await;
-        }
-        if status == StatusCode::CONFLICT && sent.renames() {
-            return Ok(Written::Taken(answer.describe()));
-        }
-        let trouble = if status == StatusCode::NOT_IMPLEMENTED && sent.active.is_some() {
-            Trouble::new(Reason::PartialUpdateUnsupported, answer.describe())
-        } else {
-            answer.trouble()
+        let active_ignored = effects.active == Some(false);
+        learn(context, kind, method, &effects);
+        let effects = match so_far.take() {
+            Some(before) => Effects { active: effects.active, ..before },
+            None => effects,
         };
-        return after_error(context, sent, &before, trouble, Method::Put).await;
-    }
-    Ok(Written::Refused(
-        conflict.unwrap_or_else(|| Trouble::new(Reason::Conflict, "changed meanwhile, twice")),
-    ))
-}
-
-/// After an answer that is no success, or none at all: what the account looks like decides, then the error.
-async fn after_error(
-    context: &Context,
-    write: Write<'_>,
-    carries: &Carried,
-    trouble: Trouble,
-    method: Method,
-) -> Result<Written, Halt> {
-    let worth_a_look = write.disables() || trouble.reason == Reason::Rejected;
-    if !worth_a_look {
-        return Ok(Written::Refused(trouble));
-    }
-    match look(context, write, carries).await {
-        Ok(seen @ (Seen::All | Seen::Gone)) => in_effect(context, write, seen, method).await,
-        Ok(Seen::Some { .. } | Seen::Nothing | Seen::Unproven) => {
-            Ok(Written::Refused(Trouble { unsure: false, ..trouble }))
+        if !active_ignored {
+            for (method, failure) in &failed {
+                gave_way(context, kind, *method, failure);
+            }
+            return Ok(Written::Done(effects));
         }
-        Err(Halt::Failed(_)) => Ok(Written::Refused(Trouble { unsure: true, ..trouble })),
-        Err(Halt::Stopped) => Err(Halt::Stopped),
+        // The attributes are in effect, and `active` is not: it goes alone by the other method.
+        failed.push((
+            method,
+            Failure::Nothing(Effects { active: Some(false), ..Effects::default() }, String::new()),
+        ));
+        so_far = Some(effects);
+        write.paths = &[];
     }
+    drop(permit);
+    if let Some(effects) = so_far {
+        return Ok(Written::Done(effects));
+    }
+    Ok(nothing_worked(context, kind, order, failed))
 }
 
-/// Reads the account back and compares it with what was written.
-async fn look(context: &Context, write: Write<'_>, before: &Carried) -> Result<Seen, Halt> {
-    let read = match context.client.read(write.account, &write.name_after()).await {
-        // Nobody knows whether the write took effect.
-        Err(Halt::Failed(trouble)) => return Err(Halt::Failed(Trouble { unsure: true, ..trouble })),
-        other => other?,
-    };
-    let account = match read {
-        Read::Found(account) => account,
-        Read::Gone => return Ok(Seen::Gone),
-    };
-    Ok(compare(write, before, &account))
-}
-
-fn compare(write: Write<'_>, before: &Carried, account: &Account) -> Seen {
-    let dropped = dropped(write.paths, write.wanted, before, account);
-    let active_ignored = write.active.is_some_and(|active| active != account.active());
-    let shown = write.paths.iter().filter(|path| !is_never_returned(path)).count();
-    let took = (shown - dropped.len()) + usize::from(write.active.is_some() && !active_ignored);
-    if shown == 0 && write.active.is_none() {
-        Seen::Unproven
-    } else if dropped.is_empty() && !active_ignored {
-        Seen::All
-    } else if took == 0 {
-        Seen::Nothing
+fn not_sent(method: Method, known: bool) -> String {
+    if known {
+        NOT_SENT.to_owned()
     } else {
-        Seen::Some { dropped, active_ignored }
+        format!("{NOT_SENT}: every {} so far was answered as done and changed nothing", method.as_str())
     }
 }
 
-/// Draws the lessons of a write that was seen to have (some) effect.
-async fn in_effect(context: &Context, write: Write<'_>, seen: Seen, method: Method) -> Result<Written, Halt> {
-    let (dropped, active_ignored) = match seen {
-        Seen::Gone if write.disables() => return Ok(Written::DeletedByTarget),
-        Seen::Gone => return Ok(Written::Gone),
-        Seen::Unproven => return Ok(done()),
-        Seen::All => (Vec::new(), false),
-        Seen::Some { dropped, active_ignored } => (dropped, active_ignored),
-        Seen::Nothing => return Ok(ignored("the write", StatusCode::OK)),
-    };
-    context
-        .learn(|learned| {
-            let kind = match method {
-                Method::Patch => &mut learned.patch,
-                Method::Put => &mut learned.put,
-            };
-            if *kind == Kind::Unknown {
-                *kind = Kind::Works;
+/// Draws the lesson of a refusal; whether the other method is worth a try.
+fn refused(context: &Context, kind: WriteKind, method: Method, refusal: Refusal) -> bool {
+    let learning = &context.learning;
+    match refusal {
+        Refusal::Unsupported => {
+            let worked = learning.support(kind, method) == MethodSupport::Works;
+            if !worked && method == Method::Patch {
+                learning.unusable(kind, method);
             }
-            if write.disables() && !active_ignored && learned.disable == DisableKind::Unknown {
-                learned.disable = DisableKind::Works;
+            learning.may_switch() && (!worked || kind != WriteKind::Attributes)
+        }
+        Refusal::ClientError => learning.may_switch(),
+        Refusal::Final => false,
+    }
+}
+
+/// Draws the lessons of what a write has done.
+fn learn(context: &Context, kind: WriteKind, method: Method, effects: &Effects) {
+    let learning = &context.learning;
+    if effects.took().next().is_some() {
+        learning.works(WriteKind::Attributes, method);
+    }
+    if effects.active == Some(true) && kind != WriteKind::Attributes {
+        learning.works(kind, method);
+    }
+    learning.stored(method.into(), effects.took().cloned());
+    learning.not_stored(method.into(), effects.lost().cloned());
+}
+
+/// The other method did what `method` did not do for the same user.
+fn gave_way(context: &Context, kind: WriteKind, method: Method, failure: &Failure) {
+    match failure {
+        Failure::Nothing(..) | Failure::Refused(_, Refusal::Unsupported | Refusal::ClientError) => {
+            context.learning.unusable(kind, method);
+        }
+        Failure::Refused(_, Refusal::Final) => {}
+    }
+}
+
+/// What is told where no method did, and what that teaches.
+fn nothing_worked(
+    context: &Context,
+    kind: WriteKind,
+    order: Order,
+    failed: Vec<(Method, Failure)>,
+) -> Written {
+    let learning = &context.learning;
+    for (method, failure) in &failed {
+        if let Failure::Nothing(effects, _) = failure {
+            learning.not_stored((*method).into(), effects.lost().cloned());
+            if !learning.may_switch() && kind == WriteKind::Attributes {
+                learning.conclude(*method);
             }
-        })
-        .await?;
-    Ok(Written::Done { dropped, active_ignored })
+        }
+    }
+    let mut failures = failed.into_iter().map(|(_, failure)| failure);
+    let (first, second) = (failures.next(), failures.next());
+    match (first, second) {
+        // A refusal that is not for want of support is about this user, and says more than the other method's.
+        (Some(Failure::Refused(trouble, _)), None)
+        | (
+            Some(Failure::Refused(trouble, Refusal::ClientError)),
+            Some(Failure::Refused(..) | Failure::Nothing(..)),
+        )
+        | (Some(Failure::Nothing(..)), Some(Failure::Refused(trouble, _))) => Written::Refused(trouble),
+        (Some(Failure::Refused(first, _)), Some(Failure::Refused(second, _))) => {
+            Written::Refused(Trouble { detail: joined(&first.detail, &second.detail), ..second })
+        }
+        (Some(Failure::Nothing(effects, mut detail)), None) => {
+            add_other_method(context, order.first, &mut detail);
+            Written::Ignored(effects, detail)
+        }
+        (Some(Failure::Refused(trouble, _)), Some(Failure::Nothing(effects, detail))) => {
+            Written::Ignored(effects, joined(&trouble.detail, &detail))
+        }
+        (Some(Failure::Nothing(first, one)), Some(Failure::Nothing(second, other))) => {
+            // What was sent by either method is known to be ignored; what was sent by none is not.
+            let effects = if second.fates.is_empty() && second.active.is_none() { first } else { second };
+            Written::Ignored(effects, joined(&one, &other))
+        }
+        (None, _) => Written::Done(Effects::default()),
+    }
 }
 
-const fn done() -> Written {
-    Written::Done { dropped: Vec::new(), active_ignored: false }
+/// Names the way out that a fixed method leaves untried.
+fn add_other_method(context: &Context, method: Method, detail: &mut String) {
+    if !context.learning.may_switch() {
+        detail.push_str("; set update-method = \"auto\" under [connection.options], which tries ");
+        detail.push_str(method.other().as_str());
+        detail.push_str(" too");
+    }
 }
 
-fn ignored(what: &str, status: StatusCode) -> Written {
-    let detail = format!("{what} was answered {} and changed nothing", status.as_u16());
-    Written::Refused(Trouble::new(Reason::IgnoredByTarget, detail))
-}
-
-fn not_sent(verb: &str) -> Written {
-    let detail = format!("not sent: an earlier {verb} was answered as done and changed nothing");
-    Written::Refused(Trouble::new(Reason::IgnoredByTarget, detail))
-}
-
-fn scim_type(answer: &Answer) -> Option<&str> {
-    scim::path::get_ci(answer.object()?, "scimType")?.as_str()
+fn joined(one: &str, other: &str) -> String {
+    if one == other { one.to_owned() } else { format!("{one}; {other}") }
 }

@@ -68,6 +68,27 @@ impl Account {
         is_content(value).then_some(value)
     }
 
+    /// Whether `wanted` is at `path`. Of several elements that the selector fits, one that has it will do; and so will an
+    /// element that lost what it was selected by, since some targets keep no `type`.
+    pub(crate) fn shows(&self, path: &TargetPath, wanted: &Value) -> bool {
+        if self.read(path) == Some(wanted) {
+            return true;
+        }
+        let (Some(selector), Some(sub)) = (path.selector(), path.sub()) else { return false };
+        let object = match path.urn() {
+            Some(urn) => get_ci(&self.resource, urn).and_then(Value::as_object),
+            None => Some(&self.resource),
+        };
+        let elements = object
+            .and_then(|object| get_ci(object, path.attribute()))
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
+        elements.iter().any(|element| {
+            let has = |name: &str| element.as_object().and_then(|object| get_ci(object, name));
+            has(sub) == Some(wanted) && (selects(element, selector) || has(selector.0).is_none())
+        })
+    }
+
     /// What the account carries at `paths`.
     pub(crate) fn project<'a>(&self, paths: impl Iterator<Item = &'a TargetPath>) -> Carried {
         paths.filter_map(|path| Some((path.clone(), kept(path, self.read(path)?)))).collect()

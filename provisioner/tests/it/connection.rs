@@ -156,9 +156,10 @@ async fn a_test_by_a_person_forgets_what_was_learned() {
     let learned =
         |provisioner: &provisioner::Provisioner| format!("{:?}", provisioner.stored().connection.learned);
     let provisioner = bench.open().await;
-    assert!(learned(&provisioner).contains("patch: Ignored, put: Works"), "{}", learned(&provisioner));
+    assert!(learned(&provisioner).contains("patch: Unusable, put: Works"), "{}", learned(&provisioner));
     provisioner.test_connection().await.unwrap();
-    assert!(learned(&provisioner).contains("patch: Unknown, put: Unknown"), "{}", learned(&provisioner));
+    let forgotten = provisioner.stored().connection.learned;
+    assert_eq!(forgotten, provisioner::state::Learned::default());
     provisioner.close().await;
 }
 

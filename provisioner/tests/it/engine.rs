@@ -45,6 +45,8 @@ async fn a_user_name_cannot_break_out_of_the_filter() {
     .await;
     let lines = bench.run(&[user("1", "a\" or userName pr or userName eq \"\\b")]).await;
     assert!(lines[0].ends_with("enters create success done"), "{lines:?}");
+    // The first account that is made is read back.
+    assert_eq!(ASKED.lock().unwrap().pop().as_deref(), Some("/scim/Users/7"));
     let asked = ASKED.lock().unwrap().clone();
     let filter = "userName eq \"a\\\" or userName pr or userName eq \\\"\\\\b\"";
     let encoded: String =
@@ -224,7 +226,7 @@ async fn a_target_that_takes_some_attributes_is_believed_for_those() {
     let report = bench.sync().await;
     assert_eq!(short(&report), ["ada attributes update success done"]);
     let detail = report.lines[0].detail.clone().unwrap();
-    assert_eq!(detail, "not taken over by the target: nickName");
+    assert_eq!(detail, "not stored by the target: nickName");
 }
 
 #[tokio::test]

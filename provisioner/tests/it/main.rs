@@ -8,6 +8,8 @@ mod console;
 mod crash;
 mod echo;
 mod engine;
+mod forms;
+mod learning;
 mod mapping;
 mod policy;
 mod program;

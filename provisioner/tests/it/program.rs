@@ -72,7 +72,7 @@ async fn a_sync_prints_lines_and_a_summary_for_programs() {
             json!({ "type": "user", "sourceId": "2", "userName": "brook", "targetId": null, "change": "enters",
                 "operation": "none", "outcome": "unsynced", "reason": "disabled-at-source", "detail": null }),
             json!({ "type": "summary", "impacted": 2, "success": 1, "unsynced": 1, "partial": 0, "failed": 0,
-                "failedDeprovisions": 0, "users": 2, "requests": 5, "stopped": null, "exitCode": 0 }),
+                "failedDeprovisions": 0, "users": 2, "requests": 6, "stopped": null, "exitCode": 0 }),
         ]
     );
 }

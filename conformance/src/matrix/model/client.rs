@@ -2,7 +2,7 @@
 
 use crate::matrix::model::fault::Request;
 use crate::matrix::model::gateway::Reply;
-use crate::matrix::model::types::{Account, Desired, Fields, Key, Method, World};
+use crate::matrix::model::types::{Account, Desired, Fields, Key, Kind, Method, Path, Way, World};
 use crate::matrix::model::words::Reason;
 
 /// Tries of one request.
@@ -23,6 +23,25 @@ pub(crate) enum Written {
     DeletedByTarget,
     /// 401: the run ends here.
     Stop,
+}
+
+/// Why a way of writing did not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// Refused as not supported.
+    Unsupported,
+    /// Refused otherwise.
+    Refused,
+    /// Answered as done, and nothing changed.
+    Nothing,
+    /// No reason for another way.
+    Final,
+}
+
+impl Failure {
+    fn of(written: Written) -> Option<Self> {
+        matches!(written, Written::Failed(_) | Written::Unsure(_)).then_some(Self::Final)
+    }
 }
 
 /// How a POST ended.
@@ -49,6 +68,14 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
+    fn kind(self) -> Kind {
+        match self.active {
+            None => Kind::Attributes,
+            Some(false) => Kind::Disable,
+            Some(true) => Kind::Enable,
+        }
+    }
+
     fn disables(self) -> bool {
         self.active == Some(false)
     }
@@ -93,17 +120,24 @@ impl World {
     /// Writes attributes, `active`, or both, to an account that is thought to exist.
     pub(crate) fn write(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
         let change = Change { key, attributes, active };
-        let patch = match self.method {
-            Method::Put => false,
-            Method::Patch => true,
-            Method::Auto => self.profile.advertises_patch && !self.learned.patch_unusable,
-        };
-        let written = if !patch {
-            self.write_by_put(change)
-        } else if self.method == Method::Auto {
-            self.write_by_patch_or_put(change)
-        } else {
-            self.write_by_patch(change)
+        let kind = change.kind();
+        let (first, second) = self.ways(kind);
+        let (written, failure) = self.attempt(change, first);
+        let second = second.filter(|_| failure.is_some_and(|failure| failure != Failure::Final));
+        let written = match (second, failure) {
+            (Some(second), Some(failure)) => {
+                let (other, otherwise) = self.attempt(change, second);
+                if other == Written::Done && otherwise.is_none() {
+                    self.learned.unusable.insert((kind, first));
+                    self.learned.tried.insert((kind, first));
+                }
+                match other {
+                    // A refusal that is not for want of support is about this user: it is told.
+                    Written::Failed(_) | Written::Unsure(_) if failure == Failure::Refused => written,
+                    other => other,
+                }
+            }
+            (None, _) | (_, None) => written,
         };
         if written == Written::DeletedByTarget {
             self.learned.disable_deletes = true;
@@ -111,90 +145,151 @@ impl World {
         written
     }
 
-    fn write_by_patch(&mut self, change: Change<'_>) -> Written {
-        if self.learned.patch_ignored {
-            return Written::Failed(Reason::IgnoredByTarget);
-        }
-        let written = self.send_patch(change);
-        if written == Written::Failed(Reason::IgnoredByTarget) {
-            self.learned.patch_ignored = true;
-        }
-        written
+    /// The ways by which a write of this kind is tried: the second where the first does not do.
+    ///
+    /// What has shown itself to be of no use is tried again once in each run.
+    pub(crate) fn ways(&self, kind: Kind) -> (Way, Option<Way>) {
+        let preferred = match (self.method, kind) {
+            (Method::Put, _) => return (Way::Put, None),
+            (Method::Patch, _) => return (Way::Patch, None),
+            (Method::Auto, Kind::Attributes) if self.profile.advertises_patch => Way::Patch,
+            (Method::Auto, Kind::Attributes) => Way::Put,
+            // Where a Disable or Enable begins is free; that it is tried both ways is not.
+            (Method::Auto, Kind::Disable | Kind::Enable) => self.ways(Kind::Attributes).0,
+        };
+        let is_out = |way| {
+            let known = (kind, way);
+            self.learned.unusable.contains(&known) && self.learned.tried.contains(&known)
+        };
+        let works = |way| self.learned.works.contains(&(kind, way));
+        let shunned = |way| self.learned.unusable.contains(&(kind, way));
+        let other = preferred.other();
+        let turned = if shunned(preferred) {
+            is_out(preferred) && !is_out(other)
+        } else {
+            works(other) && !works(preferred)
+        };
+        let first = if turned { other } else { preferred };
+        (first, Some(first.other()).filter(|way| !is_out(*way)))
     }
 
-    fn write_by_patch_or_put(&mut self, change: Change<'_>) -> Written {
-        match self.send_patch(change) {
-            Written::Failed(Reason::PartialUpdateUnsupported | Reason::IgnoredByTarget) => {
-                self.learned.patch_unusable = true;
-                self.write_by_put(change)
-            }
-            // Any other 4xx that speaks of the method, and not of this moment.
-            Written::Failed(refusal @ (Reason::Rejected | Reason::Forbidden)) => {
-                let written = self.write_by_put(change);
-                self.learned.patch_unusable = written == Written::Done;
-                // A PUT that did not work either proves nothing of PATCH: what PATCH was told stands.
-                match written {
-                    Written::Failed(_) | Written::Unsure(_) => Written::Failed(refusal),
-                    written => written,
+    /// One way of writing a change; `Some` where another one may do better.
+    fn attempt(&mut self, change: Change<'_>, way: Way) -> (Written, Option<Failure>) {
+        let kind = change.kind();
+        if self.learned.unusable.contains(&(kind, way)) {
+            self.learned.tried.insert((kind, way));
+        }
+        let before = self.account(change.key).cloned();
+        let worked = self.learned.works.contains(&(kind, way));
+        let (written, failure) =
+            if way == Way::Put { self.send_put(change) } else { self.send_patch(change) };
+        if failure.is_none() && written == Written::Done {
+            self.learned.unusable.remove(&(kind, way));
+            if let (Some(before), Some(desired)) = (before, change.attributes) {
+                let news = desired.news(&before.fields);
+                if !news.is_empty() {
+                    self.learned.works.insert((Kind::Attributes, way));
+                    self.learned.unusable.remove(&(Kind::Attributes, way));
                 }
+                self.learned.stored.extend(news.into_iter().map(|path| (way, path)));
             }
-            written => written,
+            if change.active.is_some() {
+                self.learned.works.insert((kind, way));
+            }
         }
+        if failure == Some(Failure::Unsupported) && way == Way::Patch {
+            if worked {
+                // It has worked here: this refusal is about this user.
+                let failure = if kind == Kind::Attributes { Failure::Final } else { Failure::Unsupported };
+                let told = match written {
+                    Written::Failed(Reason::PartialUpdateUnsupported) => Written::Failed(Reason::Rejected),
+                    written => written,
+                };
+                return (told, Some(failure));
+            }
+            self.learned.unusable.insert((kind, way));
+            self.learned.tried.insert((kind, way));
+        }
+        (written, failure)
     }
 
-    fn send_patch(&mut self, mut change: Change<'_>) -> Written {
-        let first = !self.learned.patch_works;
-        if change.disables() || first {
-            // A disable, and whatever has to teach, looks at the account first: what is gone was not deleted by it, and
-            // what is there already is not written.
+    /// Whether a write by `way` has something of which nothing is known, or is tried again: it is read back.
+    fn has_to_show(&self, change: Change<'_>, way: Way) -> bool {
+        let kind = change.kind();
+        let news = || {
+            let account = self.account(change.key)?;
+            Some(change.attributes?.news(&account.fields))
+        };
+        let unknown = |path: &Path| !self.learned.stored.contains(&(way, *path));
+        change.disables()
+            || self.learned.unusable.contains(&(kind, way))
+            || (kind == Kind::Enable && !self.learned.works.contains(&(kind, way)))
+            || news().is_some_and(|paths| paths.iter().any(unknown))
+    }
+
+    fn send_patch(&mut self, mut change: Change<'_>) -> (Written, Option<Failure>) {
+        let first = self.has_to_show(change, Way::Patch);
+        if first {
+            // Whatever has to teach looks at the account first: what is gone was not deleted by it, and what is there already
+            // is not written.
             let account = match self.look_first(change.key) {
                 Ok(account) => account,
-                Err(written) => return written,
+                Err(written) => return (written, None),
             };
             change = change.news(&account);
             if change.is_empty() {
-                return Written::Done;
+                return (Written::Done, None);
             }
         }
         let Change { key, attributes, active } = change;
-        let written = match self.with_retries(|world| world.patch(key, attributes, active)) {
-            reply @ Reply::Error(405 | 501) => {
-                let unsupported = Written::Failed(Reason::PartialUpdateUnsupported);
-                if change.disables() { self.read_back(reply, change, unsupported) } else { unsupported }
-            }
-            reply => self.judge(reply, change, first),
-        };
-        self.learned.patch_works |= written == Written::Done;
-        written
+        match self.with_retries(|world| world.patch(key, attributes, active)) {
+            reply @ Reply::Error(405 | 501) => self.unsupported(reply, change),
+            reply => self.judged(reply, change, first),
+        }
     }
 
-    fn write_by_put(&mut self, change: Change<'_>) -> Written {
+    fn send_put(&mut self, change: Change<'_>) -> (Written, Option<Failure>) {
         let mut conflicts = 0;
         loop {
             let account = match self.look_first(change.key) {
                 Ok(account) => account,
-                Err(written) => return written,
+                Err(written) => return (written, None),
             };
             let change = change.news(&account);
             if change.is_empty() {
-                return Written::Done;
+                return (Written::Done, None);
             }
+            let first = self.has_to_show(change, Way::Put);
             let Change { key, attributes, active } = change;
-            let written = match self.with_retries(|world| world.put(key, attributes, active, account.version))
-            {
+            return match self.with_retries(|world| world.put(key, attributes, active, account.version)) {
                 Reply::Error(412) if conflicts == 0 => {
                     conflicts += 1;
                     continue;
                 }
-                reply @ Reply::Error(501) if active.is_some() => {
-                    let unsupported = Written::Failed(Reason::PartialUpdateUnsupported);
-                    if change.disables() { self.read_back(reply, change, unsupported) } else { unsupported }
-                }
-                reply => self.judge(reply, change, !self.learned.put_works),
+                reply @ Reply::Error(501) if active.is_some() => self.unsupported(reply, change),
+                reply => self.judged(reply, change, first),
             };
-            self.learned.put_works |= written == Written::Done;
-            return written;
         }
+    }
+
+    fn unsupported(&mut self, reply: Reply, change: Change<'_>) -> (Written, Option<Failure>) {
+        let unsupported = Written::Failed(Reason::PartialUpdateUnsupported);
+        let written =
+            if change.disables() { self.read_back(reply, change, unsupported) } else { unsupported };
+        let failure = if written == unsupported { Some(Failure::Unsupported) } else { Failure::of(written) };
+        (written, failure)
+    }
+
+    /// What an answer means, and whether it speaks of the way or of this moment.
+    fn judged(&mut self, reply: Reply, change: Change<'_>, first: bool) -> (Written, Option<Failure>) {
+        let of_this_moment = matches!(reply, Reply::Error(408 | 412 | 429 | 500 | 502..=599) | Reply::Broken);
+        let written = self.judge(reply, change, first);
+        let failure = match written {
+            Written::Failed(Reason::IgnoredByTarget) => Some(Failure::Nothing),
+            Written::Failed(_) if !of_this_moment => Some(Failure::Refused),
+            written => Failure::of(written),
+        };
+        (written, failure)
     }
 
     /// The account as it is before a write; or how the write ends because of what the look showed.
@@ -300,7 +395,8 @@ impl World {
                 // The answer names the account, if need be in `Location`.
                 Reply::Success | Reply::Cut => {
                     let made = self.look_up(&fields.user_name).first().map(|account| account.key);
-                    return made.map_or(Created::Failed(Reason::Rejected), Created::Account);
+                    let Some(key) = made else { return Created::Failed(Reason::Rejected) };
+                    return self.read_created(key, &fields);
                 }
                 Reply::Error(401) => return Created::Stop,
                 Reply::Error(403) if self.everything_is_forbidden() => return Created::Stop,
@@ -325,6 +421,21 @@ impl World {
             }
         }
         Created::Failed(reason(last))
+    }
+
+    /// The first account with a path is read back; what comes of the read does not touch the create.
+    fn read_created(&mut self, key: Key, fields: &Fields) -> Created {
+        let attributes = fields.attributes.keys().map(|name| Path::Attribute(*name));
+        let mut paths: Vec<Path> = [Path::UserName, Path::ExternalId].into_iter().chain(attributes).collect();
+        paths.retain(|path| !self.learned.stored.contains(&(Way::Post, *path)));
+        if !paths.is_empty() {
+            match self.read(key) {
+                Ok(Some(_)) => self.learned.stored.extend(paths.into_iter().map(|path| (Way::Post, path))),
+                Ok(None) | Err(Unread::Failed(_)) => {}
+                Err(Unread::Stop) => return Created::Stop,
+            }
+        }
+        Created::Account(key)
     }
 
     /// One DELETE.

@@ -2,7 +2,9 @@
 
 use crate::matrix::model::client::{Created, Unread, Written};
 use crate::matrix::model::sync::{Run, Stop};
-use crate::matrix::model::types::{Attribute, Desired, Key, Leave, Left, Link, Rule, Standing, User, World};
+use crate::matrix::model::types::{
+    Attribute, Desired, Key, Kind, Leave, Left, Link, Rule, Standing, User, World,
+};
 use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
 
 /// Who a user belongs to.
@@ -317,6 +319,16 @@ impl World {
         let Some(active) = active else {
             return [None, attributes.map(|desired| self.write(link.account, Some(desired), None))];
         };
+        let kind = if active { Kind::Enable } else { Kind::Disable };
+        if let Some(desired) = attributes
+            && self.ways(kind).0 != self.ways(Kind::Attributes).0
+        {
+            let [to_active, _] = self.carry_out(link, None, Some(active));
+            return match to_active {
+                Some(Written::Gone | Written::DeletedByTarget | Written::Stop) => [to_active, to_active],
+                _ => [to_active, Some(self.write(link.account, Some(desired), None))],
+            };
+        }
         let together = if !active && self.learned.disable_deletes {
             Written::Failed(Reason::DisableWithheld)
         } else {

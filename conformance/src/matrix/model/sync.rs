@@ -131,6 +131,7 @@ impl World {
         }
         self.known_source = Some(self.source_file);
         self.writes.clear();
+        self.learned.tried.clear();
         let stopped = self.everyone(&mut run, &order).is_err();
         for user in self.source.values() {
             self.was_enabled[url].insert(user.id.clone(), user.enabled);

@@ -115,6 +115,21 @@ impl Desired {
             || self.attributes.iter().any(|(name, value)| fields.attributes.get(name) != value.as_ref())
     }
 
+    /// In which paths `fields` is short of this.
+    pub(crate) fn news(&self, fields: &Fields) -> BTreeSet<Path> {
+        let mut paths = BTreeSet::new();
+        if self.user_name.to_lowercase() != fields.user_name.to_lowercase() {
+            paths.insert(Path::UserName);
+        }
+        if fields.external_id.as_ref() != Some(&self.external_id) {
+            paths.insert(Path::ExternalId);
+        }
+        let attributes = self.attributes.iter();
+        let short = attributes.filter(|(name, value)| fields.attributes.get(name) != value.as_ref());
+        paths.extend(short.map(|(name, _)| Path::Attribute(*name)));
+        paths
+    }
+
     /// `fields` with this written over it.
     pub(crate) fn over(&self, fields: &Fields) -> Fields {
         let mut merged = fields.clone();
@@ -187,17 +202,47 @@ pub(crate) enum Standing {
     Failed,
 }
 
+/// A kind of write: each is judged by its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Attributes,
+    Disable,
+    Enable,
+}
+
+/// A way of writing to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    Post,
+    Patch,
+    Put,
+}
+
+impl Way {
+    pub(crate) fn other(self) -> Self {
+        if self == Self::Patch { Self::Put } else { Self::Patch }
+    }
+}
+
+/// A path that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Path {
+    UserName,
+    ExternalId,
+    Attribute(Attribute),
+}
+
 /// What a connection has found out about its target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Learned {
-    /// Under `auto`: PATCH is of no use here.
-    pub(crate) patch_unusable: bool,
-    /// A PATCH was seen to work: until then each looks at the account first.
-    pub(crate) patch_works: bool,
-    /// Under `patch`: PATCH changes nothing here.
-    pub(crate) patch_ignored: bool,
-    /// A PUT was seen to work.
-    pub(crate) put_works: bool,
+    /// What has taken effect.
+    pub(crate) works: BTreeSet<(Kind, Way)>,
+    /// Under `auto`: what is of no use, where the other way is not.
+    pub(crate) unusable: BTreeSet<(Kind, Way)>,
+    /// Of that, what was tried again in this run.
+    pub(crate) tried: BTreeSet<(Kind, Way)>,
+    /// Which paths were read back as written.
+    pub(crate) stored: BTreeSet<(Way, Path)>,
     /// A Disable made an account vanish.
     pub(crate) disable_deletes: bool,
 }

@@ -203,6 +203,7 @@ impl Checker<'_> {
             clear_missing_attributes: raw
                 .clear_missing_attributes
                 .unwrap_or(defaults.clear_missing_attributes),
+            external_id: raw.external_id.map_or(defaults.external_id, Spanned::into_inner),
             exclude,
             request_timeout: self.timeout(raw.request_timeout).unwrap_or(defaults.request_timeout),
             concurrency: self

@@ -14,14 +14,29 @@ use crate::mapping::{Entry, Expression, Mapping, Origin, TargetPath, resolve};
 use crate::rule::Rule;
 
 impl Checker<'_> {
-    pub(super) fn rules(&mut self, raw: Vec<Spanned<RawRule>>) -> Vec<Rule> {
+    /// The rules; `no_external_id` is where the options turn `externalId` off.
+    pub(super) fn rules(
+        &mut self,
+        raw: Vec<Spanned<RawRule>>,
+        no_external_id: Option<&Range<usize>>,
+    ) -> Vec<Rule> {
         let mut lines: BTreeMap<RuleName, usize> = BTreeMap::new();
         let mut rules = Vec::new();
         for rule in raw {
             let span = rule.span();
             let rule = rule.into_inner();
             let filter = rule.filter.map(|filter| self.filter(&filter));
-            let mapping = self.mapping(&span, rule.mapping);
+            let mut mapping = self.mapping(&span, rule.mapping);
+            if let Some(option) = no_external_id {
+                if mapping.maps_external_id() {
+                    let line = self.line(Some(&span));
+                    let message =
+                        format!("`external-id` is false, and the rule on line {line} maps `externalId`");
+                    let help = "leave the option out, or the mapping: it says what `externalId` is";
+                    self.report(Some(option.clone()), message, help);
+                }
+                mapping = mapping.without_external_id();
+            }
             let name_span = rule.name.as_ref().map(Spanned::span);
             let help = "give every rule a name of its own: name = \"…\"; the name identifies it";
             let Some(name) =

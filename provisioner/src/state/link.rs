@@ -1,0 +1,218 @@
+//! A link between a user and its account, and what is known of the account's attributes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Learned;
+use crate::diff::{is_form_of, is_never_returned};
+use crate::ids::{TargetId, UserName};
+use crate::mapping::{Desired, TargetPath};
+use crate::policy::Leave;
+use crate::source::fingerprint;
+use crate::target::resource::Account;
+
+/// An account at the target that was created or adopted here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Link {
+    /// The account's `id`.
+    pub account: TargetId,
+    /// The mapped attributes that the account carries as far as is known: as sent, or as read when it was matched.
+    pub carries: Carried,
+    /// Where the account is known to show something else than was sent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shows: BTreeMap<TargetPath, Shows>,
+    /// `active` as it was last established here, which out-of-band changes do not touch.
+    pub active: bool,
+    /// Whether the user has left, and what became of it.
+    pub mark: Mark,
+}
+
+/// What is known of one path besides what the account carries there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Shows {
+    /// The value was stored; the target shows this form of it.
+    As(Value),
+    /// The value was sent and not read back; the account carried this before.
+    Unseen(Option<Value>),
+    /// This value was sent in vain: the account still shows what it carries (`None`: the value was to be cleared).
+    Ignored {
+        /// What was sent.
+        sent: Option<Value>,
+        /// Whether the path was known to be stored for other accounts.
+        alone: bool,
+    },
+    /// The account read otherwise than what was sent, so the next write is read back.
+    Changed {
+        /// Whether it became that only after the value was sent.
+        by_write: bool,
+    },
+}
+
+/// What an account carries at mapped paths, as far as is known.
+pub type Carried = BTreeMap<TargetPath, Value>;
+
+/// `value` as it is kept for comparison: of a password only a digest.
+pub(crate) fn kept(path: &TargetPath, value: &Value) -> Value {
+    if is_never_returned(path) {
+        Value::String(fingerprint([value.to_string().as_str()]))
+    } else {
+        value.clone()
+    }
+}
+
+impl Link {
+    /// The user name that the account carries as far as is known.
+    pub fn user_name(&self) -> Option<UserName> {
+        self.carries.get(&TargetPath::user_name())?.as_str()?.parse().ok()
+    }
+
+    /// Whether `wanted` was sent to `path` before, and the account is known not to have taken it.
+    pub(crate) fn is_ignored(&self, path: &TargetPath, wanted: Option<&Value>) -> bool {
+        let wanted = wanted.map(|value| kept(path, value));
+        matches!(self.shows.get(path), Some(Shows::Ignored { sent, .. }) if *sent == wanted)
+    }
+
+    /// Whether `account` shows the form that the target keeps of `wanted`.
+    pub(crate) fn shows_form(&self, path: &TargetPath, wanted: &Value, account: &Account) -> bool {
+        match self.shows.get(path) {
+            Some(Shows::As(form)) => {
+                account.read(path) == Some(form) && is_carried(&self.carries, path, Some(wanted))
+            }
+            Some(Shows::Unseen(_) | Shows::Ignored { .. } | Shows::Changed { .. }) | None => false,
+        }
+    }
+
+    /// Whether a value that was sent in vain is worth another try: other accounts have taken the path since.
+    pub(crate) fn has_news(&self, learned: &Learned) -> bool {
+        self.shows.iter().any(|(path, shows)| {
+            matches!(shows, Shows::Ignored { alone: false, .. }) && learned.is_stored(path)
+        })
+    }
+
+    /// Notes that `wanted` is what the account has at `path`, as far as is known, with what it `shows` instead.
+    pub(crate) fn carry(&mut self, path: &TargetPath, wanted: Option<&Value>, shows: Option<Shows>) {
+        match wanted {
+            Some(value) => drop(self.carries.insert(path.clone(), kept(path, value))),
+            None => drop(self.carries.remove(path)),
+        }
+        self.note(path, shows);
+    }
+
+    /// Notes that the account has `now` at `path`, which is not what was sent.
+    pub(crate) fn carry_still(&mut self, path: &TargetPath, now: Option<Value>, shows: Option<Shows>) {
+        match now {
+            Some(now) => drop(self.carries.insert(path.clone(), now)),
+            None => drop(self.carries.remove(path)),
+        }
+        self.note(path, shows);
+    }
+
+    fn note(&mut self, path: &TargetPath, shows: Option<Shows>) {
+        match shows {
+            Some(shows) => drop(self.shows.insert(path.clone(), shows)),
+            None => drop(self.shows.remove(path)),
+        }
+    }
+
+    /// Holds what is known against `account` as it was just read, at `paths` and wherever something is known.
+    pub(crate) fn reread(&mut self, account: &Account, paths: &BTreeSet<TargetPath>) {
+        let known: BTreeSet<TargetPath> = self.carries.keys().chain(self.shows.keys()).cloned().collect();
+        for path in known.union(paths).filter(|path| !is_never_returned(path)) {
+            let (now, carries) = (account.read(path).cloned(), self.carries.get(path).cloned());
+            let as_carried = match &carries {
+                Some(carries) => account.shows(path, carries),
+                None => now.is_none(),
+            };
+            let form = || {
+                let (now, carries) = (now.as_ref()?, carries.as_ref()?);
+                is_form_of(path, now, carries).then(|| Shows::As(now.clone()))
+            };
+            match (self.shows.get(path), as_carried) {
+                (Some(Shows::Ignored { sent: Some(sent), .. }), _) if account.shows(path, sent) => {
+                    let sent = sent.clone();
+                    self.carry(path, Some(&sent), None);
+                }
+                (Some(Shows::Ignored { sent: None, .. }), _) if now.is_none() => {
+                    self.carry_still(path, None, None)
+                }
+                (Some(Shows::Ignored { .. }), true) => {}
+                (_, true) => self.note(path, None),
+                (Some(Shows::As(shown)), false) if Some(shown) == now.as_ref() => {}
+                (Some(Shows::Unseen(before)), false) if *before == now => {
+                    self.carry_still(path, now, Some(Shows::Ignored { sent: carries, alone: false }));
+                }
+                (shows, false) => match form() {
+                    Some(form) => self.note(path, Some(form)),
+                    None => {
+                        let by_write = matches!(shows, Some(Shows::Unseen(_)));
+                        let sent = carries.is_some() || shows.is_some();
+                        self.carry_still(path, now, sent.then_some(Shows::Changed { by_write }));
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// What an account that was just matched is linked with: what it shows, in the spelling of `wanted` where that says the same.
+pub(crate) fn matched<'a>(
+    account: &Account,
+    wanted: &Desired,
+    paths: impl Iterator<Item = &'a TargetPath>,
+) -> Carried {
+    let mut carries = account.project(paths);
+    for (path, value) in wanted.iter().filter(|(path, value)| account.shows(path, value)) {
+        carries.insert(path.clone(), kept(path, value));
+    }
+    carries
+}
+
+/// Where a linked user stands with respect to the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// Owned by a rule.
+    Owned,
+    /// Removed by Disable; nothing more is sent until it returns.
+    Removed,
+    /// Left, and the preferences forbade the removal.
+    Withheld(Leave),
+    /// Left, and the removal failed: it is tried in each run.
+    Pending(Leave),
+}
+
+/// Whether an account that `carries` this is at `path` as wanted.
+pub(crate) fn is_carried(carries: &Carried, path: &TargetPath, wanted: Option<&Value>) -> bool {
+    carries.get(path) == wanted.map(|value| kept(path, value)).as_ref()
+}
+
+/// The attributes in which `wanted` differs from what the account of `link` carries.
+///
+/// An attribute that is mapped but absent at the source counts only with `clear_missing`; a value that was sent in vain
+/// counts only where it is to be tried `again`.
+pub fn differences(
+    wanted: &Desired,
+    link: &Link,
+    mapped: &[TargetPath],
+    clear_missing: bool,
+    again: bool,
+) -> Vec<TargetPath> {
+    let counts = |path: &TargetPath, value: Option<&Value>| again || !link.is_ignored(path, value);
+    let mut paths: Vec<TargetPath> = wanted
+        .iter()
+        .filter(|(path, value)| !is_carried(&link.carries, path, Some(value)) && counts(path, Some(value)))
+        .map(|(path, _)| path.clone())
+        .collect();
+    if clear_missing {
+        let cleared = link
+            .carries
+            .keys()
+            .filter(|path| mapped.contains(path) && wanted.get(path).is_none() && counts(path, None));
+        paths.extend(cleared.cloned());
+    }
+    paths
+}

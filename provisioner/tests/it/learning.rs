@@ -1,0 +1,439 @@
+//! Targets that do not store what they take: what is learned of them, and what it must not cost anybody.
+
+use mock_aquera::{Fault, Profile};
+use provisioner::SyncOptions;
+use provisioner::state::{Learned, MethodSupport, PathSupport};
+use serde_json::{Value, json};
+
+use crate::support::{Bench, Settings, but, short, user};
+
+const METHODS: [&str; 3] = ["auto", "put", "patch"];
+
+pub(crate) fn somebody(id: &str, name: &str) -> Value {
+    but(user(id, name), json!({ "name": { "given": "Given", "family": "Old" }, "nickname": "Nick" }))
+}
+
+fn four() -> Vec<Value> {
+    vec![somebody("1", "ada"), somebody("2", "brook"), somebody("3", "cleo"), somebody("4", "dora")]
+}
+
+fn all(users: &[Value], members: &Value) -> Vec<Value> {
+    users.iter().map(|user| but(user.clone(), members.clone())).collect()
+}
+
+async fn bench(profile: &str, method: &str) -> Bench {
+    let options = format!("update-method = \"{method}\"");
+    Bench::with(profile, Settings { options, ..Settings::default() }).await
+}
+
+/// Exit code, and the lines in the order of the users.
+pub(crate) async fn run(bench: &Bench, users: &[Value], full: bool) -> (u8, Vec<String>) {
+    bench.users(users);
+    bench.app.clear_journal();
+    let report = bench.sync_with(SyncOptions { full, ..SyncOptions::default() }).await;
+    (report.exit.code(), short(&report))
+}
+
+pub(crate) async fn learned(bench: &Bench) -> Learned {
+    let provisioner = bench.open().await;
+    let learned = provisioner.stored().connection.learned;
+    provisioner.close().await;
+    learned
+}
+
+fn at<'a>(user: &'a Value, pointer: &str) -> &'a Value {
+    user.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+/// Everybody's value at `pointer`, by user name.
+fn values(bench: &Bench, pointer: &str) -> Vec<Value> {
+    let mut users = bench.app.users();
+    users.sort_by_key(|user| user["userName"].to_string());
+    users.iter().map(|user| at(user, pointer).clone()).collect()
+}
+
+/// One attribute that the target does not store: what it costs the writes of that attribute, and nobody else.
+struct Lacks {
+    profile: &'static str,
+    /// What the source changes of everybody.
+    change: Value,
+    /// Whether an update by this method is stored.
+    stores: fn(&str) -> bool,
+}
+
+fn lacking() -> Vec<Lacks> {
+    let lacks = |profile, change, stores| Lacks { profile, change, stores };
+    vec![
+        lacks("no-title", json!({ "title": "Lead" }), |_| false),
+        lacks("no-title-echoed", json!({ "title": "Lead" }), |_| false),
+        lacks("family-name-ignored", json!({ "name": { "given": "Given", "family": "New" } }), |_| false),
+        // PATCH makes a member that is literally called so; PUT stores it.
+        lacks("swallows-dotted-paths", json!({ "name": { "given": "Given", "family": "New" } }), |method| {
+            method != "patch"
+        }),
+        lacks("patch-ignored-200", json!({ "title": "Lead" }), |method| method != "patch"),
+        lacks("patch-lies-200", json!({ "title": "Lead" }), |method| method != "patch"),
+        lacks("no-external-id", json!({ "title": "Lead" }), |_| true),
+        lacks("drops-email-type", json!({ "title": "Lead" }), |_| true),
+        lacks("put-clears-active", json!({ "title": "Lead" }), |_| true),
+    ]
+}
+
+#[tokio::test]
+async fn an_attribute_that_is_not_stored_costs_nobody_a_disable_or_another_attribute() {
+    for case in lacking() {
+        for method in METHODS {
+            let what = format!("{} by {method}", case.profile);
+            let bench = bench(case.profile, method).await;
+            let users = four();
+            let (exit, lines) = run(&bench, &users, false).await;
+            assert_eq!(exit, 0, "{what}: {lines:?}");
+            assert!(
+                lines.iter().all(|line| line.ends_with("enters create success done")),
+                "{what}: {lines:?}"
+            );
+
+            // The attribute alone changes for everybody.
+            let changed = all(&users, &case.change);
+            let (exit, lines) = run(&bench, &changed, false).await;
+            let stores = (case.stores)(method);
+            let expected = if stores {
+                "attributes update success done"
+            } else {
+                "attributes update failed ignored-by-target"
+            };
+            assert_eq!(exit, u8::from(!stores), "{what}: {lines:?}");
+            assert!(
+                lines.len() == 4 && lines.iter().all(|line| line.ends_with(expected)),
+                "{what}: {lines:?}"
+            );
+            if !stores {
+                let sent = bench.writes().len();
+                assert!(sent <= if method == "auto" { 2 } else { 1 }, "{what}: {:?}", bench.writes());
+            }
+
+            // Another attribute changes for everybody: it is written.
+            let renamed = all(&changed, &json!({ "nickname": "Other" }));
+            let (exit, lines) = run(&bench, &renamed, false).await;
+            // A fixed PATCH that is swallowed as a whole stores nothing; all others do.
+            let swallowed = method == "patch" && case.profile.starts_with("patch-");
+            assert_eq!(exit, u8::from(swallowed), "{what}: {lines:?}");
+            if !swallowed {
+                assert!(
+                    lines.iter().all(|line| line.ends_with("attributes update success done")),
+                    "{what}: {lines:?}"
+                );
+                assert_eq!(values(&bench, "/nickName"), ["Other"; 4], "{what}");
+            }
+
+            // Brook is disabled at the source, cleo is gone from it.
+            let mut rest = renamed.clone();
+            rest[1]["enabled"] = false.into();
+            rest.remove(2);
+            let (exit, lines) = run(&bench, &rest, false).await;
+            let [brook, cleo] = ["brook", "cleo"]
+                .map(|name| lines.iter().find(|line| line.starts_with(name)).cloned().unwrap_or_default());
+            if swallowed {
+                assert_eq!(exit, 1, "{what}: {lines:?}");
+                assert!(brook.ends_with("disable failed ignored-by-target"), "{what}: {lines:?}");
+                assert_eq!(cleo, "cleo deleted disable failed ignored-by-target", "{what}: {lines:?}");
+                let patches = bench.writes().iter().filter(|write| write.starts_with("PATCH")).count();
+                assert!(patches >= 2, "{what}: each disable is sent: {:?}", bench.writes());
+            } else {
+                assert_eq!(brook, "brook disabled disable success done", "{what}: {lines:?}");
+                assert_eq!(cleo, "cleo deleted disable success done", "{what}: {lines:?}");
+                let accounts = ["ada true", "brook false", "cleo false", "dora true"];
+                assert_eq!(bench.accounts(), accounts, "{what}");
+            }
+
+            // The target is mended: the next run that has to do with it finds out by itself.
+            bench.app.set_profile(Profile::builtin("aquera").unwrap());
+            let twice =
+                all(&rest, &json!({ "title": "Boss", "name": { "given": "Given", "family": "Newest" } }));
+            let (exit, lines) = run(&bench, &twice, false).await;
+            assert_eq!(exit, 0, "{what}: {lines:?}");
+            let staying = |values: Vec<Value>| [values[0].clone(), values[1].clone(), values[3].clone()];
+            assert_eq!(staying(values(&bench, "/title")), ["Boss"; 3], "{what}: {lines:?}");
+            assert_eq!(staying(values(&bench, "/name/familyName")), ["Newest"; 3], "{what}: {lines:?}");
+            assert_eq!(
+                bench.accounts(),
+                ["ada true", "brook false", "cleo false", "dora true"],
+                "{what}: {lines:?}"
+            );
+            let (exit, lines) = run(&bench, &twice, false).await;
+            assert_eq!((exit, lines), (0, Vec::new()), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_run_names_what_reads_back_unchanged_and_does_not_send_it_again() {
+    for method in METHODS {
+        let bench = bench("family-name-ignored", method).await;
+        let users: Vec<Value> = (0..12).map(|n| somebody(&n.to_string(), &format!("user{n:02}"))).collect();
+        run(&bench, &users, false).await;
+        // With another attribute beside it the update is a success, and says what it lacks.
+        let changed = all(&users, &json!({ "title": "Lead", "name": { "given": "Given", "family": "New" } }));
+        bench.users(&changed);
+        let report = bench.sync().await;
+        assert_eq!(report.exit.code(), 0);
+        for line in &report.lines {
+            assert_eq!(line.detail.as_deref(), Some("not stored by the target: name.familyName"), "{method}");
+        }
+        assert_eq!(
+            run(&bench, &changed, false).await,
+            (0, Vec::new()),
+            "{method}: an ordinary run has nothing to say"
+        );
+        for _ in 0..2 {
+            let (exit, lines) = run(&bench, &changed, true).await;
+            assert_eq!(exit, 1, "{method}");
+            let told = lines
+                .iter()
+                .filter(|line| line.ends_with("attributes update failed ignored-by-target"))
+                .count();
+            assert_eq!(told, 12, "{method}: {lines:?}");
+            let writes = bench.writes();
+            assert!(
+                writes.len() <= if method == "auto" { 2 } else { 1 },
+                "{method}: tried again once: {writes:?}"
+            );
+            // Nobody is read twice but the user that tries it again, whose write is read back.
+            let reads = bench
+                .app
+                .journal()
+                .iter()
+                .filter(|exchange| exchange.method == "GET" && exchange.path.contains("/Users/"))
+                .count();
+            assert!(reads <= 12 + if method == "auto" { 3 } else { 1 }, "{method}: {reads}");
+        }
+        // A mended target needs nobody's hand.
+        bench.app.set_profile(Profile::builtin("aquera").unwrap());
+        let (exit, _) = run(&bench, &changed, false).await;
+        assert_eq!(exit, 0, "{method}");
+        assert!(values(&bench, "/name/familyName").iter().all(|name| name == "New"), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_run_with_put_reads_each_account_once() {
+    let bench = bench("aquera", "put").await;
+    let users: Vec<Value> = (0..6).map(|n| somebody(&n.to_string(), &format!("user{n}"))).collect();
+    run(&bench, &users, false).await;
+    run(&bench, &all(&users, &json!({ "title": "Lead" })), false).await;
+    for user in bench.app.users() {
+        let id = user["id"].as_str().unwrap().to_owned();
+        bench.app.edit_user(&id, |user| drop(user.insert("title".to_owned(), "Drifted".into())));
+    }
+    let (exit, lines) = run(&bench, &all(&users, &json!({ "title": "Lead" })), true).await;
+    assert_eq!((exit, lines.len()), (0, 6), "{lines:?}");
+    assert_eq!(values(&bench, "/title"), ["Lead"; 6], "what somebody else changed is written again");
+    let reads = |verb: &str| {
+        bench
+            .app
+            .journal()
+            .iter()
+            .filter(|exchange| exchange.method == verb && exchange.path.contains("/Users/"))
+            .count()
+    };
+    assert_eq!(reads("PUT"), 6);
+    assert_eq!(
+        reads("GET"),
+        12,
+        "once before the write, and once after it, since the values had changed meanwhile"
+    );
+}
+
+#[tokio::test]
+async fn success_that_lacks_an_attribute_is_made_good_once_others_have_it() {
+    let bench = bench("no-title", "auto").await;
+    let users = four();
+    run(&bench, &users, false).await;
+    assert_eq!(values(&bench, "/title"), [(); 4].map(|()| Value::Null));
+    bench.app.set_profile(Profile::builtin("aquera").unwrap());
+    // Ada alone changes, and shows that titles are stored now; the run after it gives the others theirs.
+    let mut changed = users.clone();
+    changed[0]["title"] = "Lead".into();
+    assert_eq!(
+        run(&bench, &changed, false).await,
+        (0, vec!["ada attributes update success done".to_owned()])
+    );
+    let (exit, lines) = run(&bench, &changed, false).await;
+    assert_eq!((exit, lines.len()), (0, 3), "{lines:?}");
+    assert_eq!(values(&bench, "/title"), ["Lead", "Engineer", "Engineer", "Engineer"]);
+    assert_eq!(run(&bench, &changed, false).await, (0, Vec::new()));
+}
+
+#[tokio::test]
+async fn an_external_id_that_is_refused_is_told_and_can_be_left_out() {
+    for method in METHODS {
+        let mut bench = bench("external-id-read-only", method).await;
+        bench.users(&four());
+        let report = bench.sync().await;
+        assert_eq!(report.exit.code(), 1);
+        for line in &report.lines {
+            let detail = line.detail.clone().unwrap_or_default();
+            assert!(
+                detail.contains("set external-id = false under [connection.options]"),
+                "{method}: {detail}"
+            );
+        }
+        bench.settings.options.push_str("\nexternal-id = false");
+        let (exit, lines) = run(&bench, &four(), false).await;
+        assert_eq!((exit, lines.len()), (0, 4), "{method}: {lines:?}");
+        let changed = all(&four(), &json!({ "title": "Lead" }));
+        let (exit, lines) = run(&bench, &changed, false).await;
+        assert_eq!(exit, 0, "{method}: {lines:?}");
+        let (exit, lines) = run(&bench, &changed[..3], false).await;
+        assert_eq!((exit, lines), (0, vec!["dora deleted disable success done".to_owned()]), "{method}");
+        assert_eq!(values(&bench, "/title"), ["Lead"; 4]);
+        assert_eq!(values(&bench, "/externalId"), [(); 4].map(|()| Value::Null));
+        assert_eq!(run(&bench, &changed[..3], true).await, (0, Vec::new()), "{method}: nothing is missed");
+    }
+}
+
+#[tokio::test]
+async fn an_external_id_that_is_not_stored_names_the_option() {
+    let mut bench = bench("no-external-id", "auto").await;
+    bench.users(&four());
+    let report = bench.sync().await;
+    let detail = report.lines[0].detail.clone().unwrap_or_default();
+    assert!(detail.starts_with("not stored by the target: externalId; "), "{detail}");
+    assert!(detail.contains("external-id = false"), "{detail}");
+    bench.settings.options.push_str("\nexternal-id = false");
+    assert_eq!(run(&bench, &four(), true).await.0, 0);
+}
+
+#[tokio::test]
+async fn one_501_where_patch_works_is_that_users_refusal() {
+    for (options, outcome) in [("patch", "failed rejected"), ("auto", "failed rejected")] {
+        let bench = bench("aquera", options).await;
+        run(&bench, &four(), false).await;
+        let changed = all(&four(), &json!({ "title": "Lead" }));
+        assert_eq!(run(&bench, &changed, false).await.0, 0);
+        bench.app.add_fault(Fault::status(501).times(1).method("PATCH"));
+        let again = all(&four(), &json!({ "title": "Boss" }));
+        let (exit, mut lines) = run(&bench, &again, false).await;
+        lines.retain(|line| !line.ends_with("attributes update success done"));
+        assert_eq!(exit, 1, "{options}: {lines:?}");
+        assert_eq!(lines.len(), 1, "{options}: {lines:?}");
+        assert!(lines[0].ends_with(outcome), "{options}: {lines:?}");
+        assert_eq!(learned(&bench).await.patch, MethodSupport::Works, "{options}");
+        assert_eq!(run(&bench, &again, false).await.0, 0);
+        assert_eq!(values(&bench, "/title"), ["Boss"; 4]);
+    }
+}
+
+#[tokio::test]
+async fn a_disable_that_is_refused_for_want_of_support_goes_by_the_other_method() {
+    let bench = bench("aquera", "auto").await;
+    run(&bench, &four(), false).await;
+    assert_eq!(run(&bench, &all(&four(), &json!({ "title": "Lead" })), false).await.0, 0);
+    let titled = all(&four(), &json!({ "title": "Lead" }));
+    bench.app.add_fault(Fault::status(501).times(9).method("PATCH"));
+    let (exit, lines) = run(&bench, &titled[..2], false).await;
+    assert_eq!((exit, lines.len()), (0, 2), "{lines:?}");
+    assert_eq!(bench.accounts(), ["ada true", "brook true", "cleo false", "dora false"]);
+    let patches = bench.writes().iter().filter(|write| write.starts_with("PATCH")).count();
+    assert_eq!(patches, 1, "what works is used from then on: {:?}", bench.writes());
+    // Attributes are another kind: PATCH works for them as before.
+    let now = learned(&bench).await;
+    assert_eq!(
+        (now.patch, now.disabling.patch, now.disabling.put),
+        (MethodSupport::Works, MethodSupport::Unusable, MethodSupport::Works)
+    );
+}
+
+#[tokio::test]
+async fn a_fixed_method_that_the_target_lacks_names_the_other_one() {
+    for (profile, method, reason) in [
+        ("patch-405", "patch", "partial-update-unsupported"),
+        ("patch-501", "patch", "partial-update-unsupported"),
+        ("no-put", "put", "rejected"),
+    ] {
+        let bench = bench(profile, method).await;
+        run(&bench, &four(), false).await;
+        bench.users(&all(&four()[..3], &json!({ "title": "Lead" })));
+        let report = bench.sync().await;
+        assert_eq!(report.lines.len(), 4);
+        for line in &report.lines {
+            assert_eq!(serde_json::to_value(line.reason).unwrap(), reason, "{profile}");
+            let detail = line.detail.clone().unwrap_or_default();
+            assert!(detail.contains("set update-method = \"auto\""), "{profile}: {detail}");
+            assert!(!detail.contains("remove-action"), "{profile}: {detail}");
+        }
+    }
+    // Where both were tried, another Remove Action is the way out.
+    let bench = bench("no-partial-update", "auto").await;
+    run(&bench, &four(), false).await;
+    bench.users(&four()[..3]);
+    let detail = bench.sync().await.lines[0].detail.clone().unwrap_or_default();
+    assert!(detail.contains("remove-action = \"delete\"") && !detail.contains("update-method"), "{detail}");
+}
+
+#[tokio::test]
+async fn after_three_ignored_disables_in_a_run_the_others_are_told_so_unsent() {
+    let settings = Settings {
+        options: "update-method = \"patch\"\nmax-removals-percent = 100".to_owned(),
+        ..Settings::default()
+    };
+    let bench = Bench::with("patch-ignored-204", settings).await;
+    let users: Vec<Value> = (0..8).map(|n| somebody(&n.to_string(), &format!("user{n}"))).collect();
+    run(&bench, &users, false).await;
+    for round in 0..2 {
+        bench.users(&users[..1]);
+        bench.app.clear_journal();
+        let report = bench.sync().await;
+        let lines = short(&report);
+        assert!(lines.iter().all(|line| line.ends_with("disable failed ignored-by-target")), "{lines:?}");
+        assert_eq!((lines.len(), bench.writes().len()), (7, 3), "run {round}: {:?}", bench.writes());
+        let unsent = report
+            .lines
+            .iter()
+            .filter(|line| line.detail.as_deref().unwrap_or_default().starts_with("not sent"))
+            .count();
+        assert_eq!(unsent, 4);
+    }
+    bench.app.set_profile(Profile::builtin("aquera").unwrap());
+    assert_eq!(run(&bench, &users[..1], false).await.0, 0);
+}
+
+#[tokio::test]
+async fn what_was_learned_is_kept_by_path_and_forgotten_by_a_test() {
+    let bench = bench("no-title", "patch").await;
+    run(&bench, &four(), false).await;
+    run(&bench, &all(&four(), &json!({ "title": "Lead" })), false).await;
+    run(&bench, &all(&four(), &json!({ "title": "Lead", "nickname": "Other" })), false).await;
+    let known = learned(&bench).await;
+    let path = |text: &str| text.parse().unwrap();
+    assert_eq!(known.paths.post.get(&path("title")), Some(&PathSupport::NotStored));
+    assert_eq!(known.paths.post.get(&path("nickName")), Some(&PathSupport::Stored));
+    assert_eq!(known.paths.patch.get(&path("title")), Some(&PathSupport::NotStored));
+    assert_eq!(known.paths.patch.get(&path("nickName")), Some(&PathSupport::Stored));
+    assert_eq!(known.paths.put.len(), 0);
+    assert_eq!(known.patch, MethodSupport::Works);
+    let provisioner = bench.open().await;
+    provisioner.test_connection().await.unwrap();
+    assert_eq!(provisioner.stored().connection.learned, Learned::default());
+    provisioner.close().await;
+}
+
+#[tokio::test]
+async fn a_fixed_method_counts_as_ignored_after_three_paths_without_effect() {
+    let bench = bench("patch-ignored-200", "patch").await;
+    run(&bench, &four(), false).await;
+    for (change, support) in [
+        (json!({ "title": "Lead" }), MethodSupport::Unknown),
+        (json!({ "title": "Lead", "nickname": "Other" }), MethodSupport::Unknown),
+        (json!({ "title": "Lead", "nickname": "Other", "locale": "de" }), MethodSupport::Ignored),
+    ] {
+        assert_eq!(run(&bench, &all(&four(), &change), false).await.0, 1);
+        assert_eq!(learned(&bench).await.patch, support, "{change}");
+    }
+    let change = json!({ "title": "Lead", "nickname": "Other", "locale": "de", "type": "Staff" });
+    run(&bench, &all(&four(), &change), false).await;
+    assert_eq!(bench.writes().len(), 1, "tried again once in the run: {:?}", bench.writes());
+    bench.app.set_profile(Profile::builtin("aquera").unwrap());
+    assert_eq!(run(&bench, &all(&four(), &change), false).await.0, 0);
+    assert_eq!(learned(&bench).await.patch, MethodSupport::Works);
+}
