@@ -65,6 +65,12 @@ impl PublicUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The host without its port.
+    pub(crate) fn host(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        split_port(rest.split('/').next().unwrap_or_default()).0
+    }
 }
 
 impl fmt::Display for PublicUrl {

@@ -22,7 +22,9 @@ use crate::load::{self, Beginning};
 use crate::lock;
 use crate::net::{self, Bound, ListenError, NetConfig, Running};
 use crate::profile::Profile;
-use crate::server::{AdminFront, ApplicationError, Defaults, FOLLOWER_PATIENCE, Front, Server};
+use crate::server::{
+    AdminAccess, AdminFront, ApplicationError, Cors, Defaults, FOLLOWER_PATIENCE, Front, Origin, Server,
+};
 use crate::snapshot::{Keeper, SnapshotError, Stock};
 use crate::tls::Tls;
 use crate::types::{DocumentError, DocumentKind, Role, Types};
@@ -50,6 +52,8 @@ pub struct MockAqueraBuilder {
     follower_patience: Duration,
     public_url: Option<PublicUrl>,
     trust_forwarded: bool,
+    admin_hosts: Vec<String>,
+    cors: Vec<Origin>,
 }
 
 /// Why a server didn't start.
@@ -235,6 +239,19 @@ impl MockAqueraBuilder {
         Self { follower_patience, ..self }
     }
 
+    /// Serves administration under this host name too, besides loopback names, addresses and the host of a public URL.
+    /// With a token for administration every name will do.
+    pub fn admin_host(mut self, name: impl Into<String>) -> Self {
+        self.admin_hosts.push(name.into());
+        self
+    }
+
+    /// Lets web pages of this origin use the SCIM endpoints and administration, and read what they answer.
+    pub fn cors(mut self, origin: Origin) -> Self {
+        self.cors.push(origin);
+        self
+    }
+
     /// Writes all URLs with this one, whatever address clients use. Without, they are written with the address that each
     /// client used.
     pub fn public_url(self, url: PublicUrl) -> Self {
@@ -301,9 +318,13 @@ impl MockAqueraBuilder {
             .zip(self.snapshot_every)
             .map(|(keeper, span)| tokio::spawn(save_every(Arc::clone(keeper), span)).abort_handle());
         let (ending, ended) = watch::channel(());
+        let cors = Cors::new(self.cors);
+        let public_host = self.public_url.as_ref().map(|url| url.host().to_owned());
+        let hosts = self.admin_hosts.into_iter().chain(public_host);
         let admin = AdminFront::new(
             Arc::clone(&server),
             self.admin_token,
+            (AdminAccess::new(hosts), cors.clone()),
             admin_bound.is_none(),
             ended,
             self.follower_patience,
@@ -312,7 +333,7 @@ impl MockAqueraBuilder {
             Some(bound) => (Some(bound.serve(admin)), None),
             None => (None, Some(admin)),
         };
-        let main = bound.serve(Front { server: Arc::clone(&server), admin });
+        let main = bound.serve(Front { server: Arc::clone(&server), admin, cors });
         let running = Mutex::new(Some(Ports { ending, main, admin: admin_running }));
         Ok(MockAquera { addr, admin_addr, server, default, tls: self.tls, running, keeper, saving })
     }
@@ -388,6 +409,8 @@ impl MockAquera {
             admin_token: None,
             follower_patience: FOLLOWER_PATIENCE,
             public_url: None,
+            admin_hosts: Vec::new(),
+            cors: Vec::new(),
             trust_forwarded: false,
         }
     }

@@ -83,7 +83,7 @@ pub use profile::{
     UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
 pub use scim::error::ScimType;
-pub use server::{ApplicationError, MAX_APPLICATIONS};
+pub use server::{ApplicationError, MAX_APPLICATIONS, Origin, OriginError};
 pub use snapshot::SnapshotError;
 pub use tls::Tls;
 pub use verify::{Expect, Expectation, Miss, Seen, Times, Verification};

@@ -1,11 +1,12 @@
 //! The server: many applications behind one listener, and the way of a request to one of them.
 
 mod admin;
+mod cors;
 
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Bytes, HttpBody as _};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -28,7 +29,9 @@ use crate::problem::Problem;
 use crate::profile::Profile;
 use crate::reply::Reply;
 use crate::types::Types;
-pub(crate) use admin::{AdminFront, FOLLOWER_PATIENCE};
+pub(crate) use admin::{AdminAccess, AdminFront, FOLLOWER_PATIENCE};
+pub(crate) use cors::Cors;
+pub use cors::{Origin, OriginError};
 
 /// How many applications one server holds at most.
 pub const MAX_APPLICATIONS: usize = 10_000;
@@ -264,6 +267,7 @@ pub(crate) struct Front {
     pub(crate) server: Arc<Server>,
     /// Administration, unless it has a port of its own.
     pub(crate) admin: Option<AdminFront>,
+    pub(crate) cors: Cors,
 }
 
 impl Front {
@@ -281,19 +285,52 @@ impl Front {
 impl Handler for Front {
     fn at_once(&self, head: Head<'_>, body: &Bytes) -> Option<Response<Bytes>> {
         let (name, path_at) = scim_path(head.uri.path())?;
+        let page = self.cors.allowed(head.headers);
+        if page.is_some() && *head.method == Method::OPTIONS {
+            return None;
+        }
         let application = self.server.application(name)?;
         if body.len() > application.body_limit() {
             return None;
         }
-        let Served { status, headers, body, sabotage: None, refuse: None } =
+        let Served { status, mut headers, body, sabotage: None, refuse: None } =
             application.answer_now(head, path_at, body)?
         else {
             return None;
         };
+        if let Some(page) = page {
+            cors::expose(&mut headers, page);
+        }
         Some(response(status, headers, body))
     }
 
     fn call(&self, request: Request<Coming>, wire: &Wire) -> Later {
+        match self.cors.allowed(request.headers()) {
+            None => self.route(request, wire),
+            Some(page) => for_page(page, request, |request| self.route(request, wire)),
+        }
+    }
+}
+
+/// Answers a request of a page that may read the answer.
+fn for_page(
+    page: HeaderValue,
+    request: Request<Coming>,
+    answer: impl FnOnce(Request<Coming>) -> Later,
+) -> Later {
+    if let Some(reply) = cors::preflight(request.method(), request.headers(), &page) {
+        return Box::pin(std::future::ready(reply));
+    }
+    let answered = answer(request);
+    Box::pin(async move {
+        let mut reply = answered.await;
+        cors::expose(reply.headers_mut(), page);
+        reply
+    })
+}
+
+impl Front {
+    fn route(&self, request: Request<Coming>, wire: &Wire) -> Later {
         let path = request.uri().path();
         if let Some((name, path_at)) = scim_path(path) {
             let name = name.to_owned();
@@ -322,10 +359,16 @@ impl Handler for AdminFront {
     }
 
     fn call(&self, request: Request<Coming>, wire: &Wire) -> Later {
-        if Self::is_below(request.uri().path()) {
-            self.clone().answer_later(request, wire)
-        } else {
-            nowhere(request, wire)
+        let route = |request: Request<Coming>| {
+            if Self::is_below(request.uri().path()) {
+                self.clone().answer_later(request, wire)
+            } else {
+                nowhere(request, wire)
+            }
+        };
+        match self.cors().allowed(request.headers()) {
+            None => route(request),
+            Some(page) => for_page(page, request, route),
         }
     }
 }

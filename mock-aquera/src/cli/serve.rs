@@ -16,12 +16,13 @@ use tracing_subscriber::EnvFilter;
 
 use super::documents::Documents;
 use super::{Failure, profiles};
-use crate::address::PublicUrl;
+use crate::address::{PublicUrl, is_host, split_port};
 use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
 use crate::journal::JournalLimits;
 use crate::profile::Period;
+use crate::server::Origin;
 use crate::snapshot::SnapshotError;
 pub(super) use data::reason;
 use listen::ListenAddress;
@@ -116,6 +117,15 @@ pub(super) struct Options {
     )]
     admin_token: Option<String>,
 
+    /// Serve administration under this host name too, besides loopback names and addresses; not needed with
+    /// --admin-token (repeatable)
+    #[arg(long, value_name = "NAME", env = "MOCK_AQUERA_ADMIN_HOST", value_delimiter = ',', help_heading = ADMINISTRATION)]
+    admin_host: Vec<String>,
+    /// Let web pages of this origin, such as https://console.example.com, use the SCIM endpoints and administration
+    /// (repeatable)
+    #[arg(long, value_name = "ORIGIN", help_heading = LISTENING)]
+    cors: Vec<Origin>,
+
     /// Remember this many exchanges in each application's journal
     #[arg(long, value_name = "N", default_value_t = JournalLimits::default().exchanges, help_heading = OUTPUT)]
     journal_limit: usize,
@@ -178,6 +188,17 @@ async fn serve(options: Options) -> Result<(), Failure> {
     }
     if let Some(url) = &options.public_url {
         builder = builder.public_url(url.clone());
+    }
+    for name in &options.admin_host {
+        if !is_host(name.as_bytes()) || split_port(name).1.is_some() {
+            return Err(Failure::usage(format!(
+                "use --admin-host {name}: expected a host name without a port"
+            )));
+        }
+        builder = builder.admin_host(name);
+    }
+    for origin in &options.cors {
+        builder = builder.cors(origin.clone());
     }
     if options.trust_forwarded {
         builder = builder.trust_forwarded();

@@ -3,6 +3,7 @@
 //! [`routes`] is the whole of it, and [`openapi`] describes it; a test holds the two together. What a route does is a
 //! method of [`Application`](crate::Application), so that the library can do the same.
 
+mod access;
 mod answer;
 mod applications;
 mod clock;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, Request, Uri, header};
+use axum::http::{HeaderMap, Method, Request, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post};
@@ -33,10 +34,11 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-use super::Server;
+use super::{Cors, Server};
 use crate::address::{BadForwarding, host_of};
 use crate::auth::Fingerprint;
 use crate::net::Wire;
+pub(crate) use access::AdminAccess;
 use answer::{AdminError, MAX_BODY, SeenAs};
 pub(crate) use live::FOLLOWER_PATIENCE;
 
@@ -52,6 +54,8 @@ pub(crate) struct AdminFront {
     is_beside: bool,
     /// What has to be shown, if anything.
     token: Option<Fingerprint>,
+    access: AdminAccess,
+    cors: Cors,
 }
 
 /// What the handlers share.
@@ -80,6 +84,7 @@ impl AdminFront {
     pub(crate) fn new(
         server: Arc<Server>,
         token: Option<Fingerprint>,
+        (access, cors): (AdminAccess, Cors),
         is_beside: bool,
         ending: watch::Receiver<()>,
         follower_patience: Duration,
@@ -102,7 +107,7 @@ impl AdminFront {
             .fallback(|| async { AdminError::NoSuchPath })
             .method_not_allowed_fallback(|| async { AdminError::MethodNotAllowed })
             .with_state(admin);
-        Self { router, server, is_beside, token }
+        Self { router, server, is_beside, token, access, cors }
     }
 
     /// Whether a path is one of administration.
@@ -113,8 +118,8 @@ impl AdminFront {
     pub(super) async fn answer(&self, mut request: Request<Incoming>, wire: Wire) -> Response {
         // Whether it is ready may be asked by those who know nothing.
         let open = request.uri().path().strip_prefix(BASE) == Some("/health");
-        if !open && !self.lets_in(request.headers()) {
-            return AdminError::Unauthorized.into_response();
+        if !open && let Err(error) = self.check(request.method(), request.uri(), request.headers()) {
+            return error.into_response();
         }
         request.extensions_mut().insert(wire);
         let seen = match self.seen_as(request.uri(), request.headers()) {
@@ -135,6 +140,20 @@ impl AdminFront {
         // Another port: only the name of the host is common to both.
         let host = host_of(uri, headers).and_then(|host| str::from_utf8(host).ok());
         Ok(host.and_then(|host| addresses.beside(host)))
+    }
+
+    pub(super) fn cors(&self) -> &Cors {
+        &self.cors
+    }
+
+    /// Checks who asks, and from where.
+    fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), AdminError> {
+        if self.token.is_none() {
+            // Who knows the token was not led here by somebody else's host name.
+            self.access.check_host(uri, headers)?;
+        }
+        AdminAccess::check_origin(method, uri, headers, self.cors.allowed(headers).is_some())?;
+        if self.lets_in(headers) { Ok(()) } else { Err(AdminError::Unauthorized) }
     }
 
     fn lets_in(&self, headers: &HeaderMap) -> bool {

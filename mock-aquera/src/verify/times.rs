@@ -3,11 +3,14 @@
 use std::fmt;
 use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, IntoDeserializer as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-/// How often a request is expected. In JSON: `{"exactly":1}`, `{"between":{"from":1,"to":3}}`, `"never"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// How often a request is expected. In JSON: `{"exactly":1}` or the number alone, `{"between":{"from":1,"to":3}}`,
+/// `"never"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Times {
     /// So many, no more and no less.
@@ -25,6 +28,57 @@ pub enum Times {
     },
     /// Not at all.
     Never,
+}
+
+/// As it is written with its name.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+enum Named {
+    Exactly(u64),
+    AtLeast(u64),
+    AtMost(u64),
+    Between { from: u64, to: u64 },
+    Never,
+}
+
+impl From<Named> for Times {
+    fn from(named: Named) -> Self {
+        match named {
+            Named::Exactly(count) => Self::Exactly(count),
+            Named::AtLeast(count) => Self::AtLeast(count),
+            Named::AtMost(count) => Self::AtMost(count),
+            Named::Between { from, to } => Self::Between { from, to },
+            Named::Never => Self::Never,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Times {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+
+        impl<'de> Visitor<'de> for Written {
+            type Value = Times;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, \"never\", or an object such as {\"atLeast\":1}")
+            }
+
+            fn visit_u64<E: de::Error>(self, count: u64) -> Result<Times, E> {
+                Ok(Times::Exactly(count))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Times, E> {
+                Named::deserialize(text.into_deserializer()).map(Times::from)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Times, A::Error> {
+                Named::deserialize(MapAccessDeserializer::new(map)).map(Times::from)
+            }
+        }
+
+        deserializer.deserialize_any(Written)
+    }
 }
 
 impl Default for Times {

@@ -1,5 +1,6 @@
 //! Administration over HTTP.
 
+mod access;
 mod applications;
 mod door;
 mod journal;
@@ -16,7 +17,7 @@ use crate::client::{Answer, Client, finish, http, start, user};
 async fn admin(mock: &MockAquera, method: Method, path: &str, body: Option<Value>) -> Answer {
     let request = http().request(method, format!("{}{path}", mock.admin_url()));
     finish(match body {
-        Some(body) => request.body(body.to_string()),
+        Some(body) => request.header("content-type", "application/json").body(body.to_string()),
         None => request,
     })
     .await
@@ -59,7 +60,7 @@ impl Admin {
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: impl Into<reqwest::Body>) -> Answer {
-        finish(self.request(method, path).body(body)).await
+        finish(self.request(method, path).header("content-type", "application/json").body(body)).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
@@ -167,7 +168,6 @@ async fn what_is_wrong_is_said_in_json() {
     let many: Vec<Value> = (0..40_000).map(|at| user(&format!("user{at}@example.com"), json!({}))).collect();
     let seeded = admin(&mock, Method::POST, "/applications/default/users", Some(Value::from(many))).await;
     assert_eq!(seeded.status, 201, "4 MB are not too much here");
-    let broken =
-        finish(http().post(format!("{}/applications/default/faults", mock.admin_url())).body("{")).await;
+    let broken = Admin::of(&mock).send(Method::POST, "/applications/default/faults", "{").await;
     assert_eq!(broken.status, 400);
 }

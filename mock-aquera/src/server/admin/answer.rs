@@ -34,6 +34,17 @@ pub(super) enum AdminError {
     #[error("administration needs its token here: send `Authorization: Bearer TOKEN`, as --admin-token says")]
     Unauthorized,
     #[error(
+        "administration is not served under the host name `{0}`, which others could give out for this machine; use \
+         localhost or an address, or start the server with --admin-host {0} or --admin-token TOKEN"
+    )]
+    UnknownHost(String),
+    #[error(
+        "a web page of the origin `{0}` may not use administration; start the server with --cors ORIGIN to let it"
+    )]
+    ForeignOrigin(String),
+    #[error("the body has the media type {sent}; send the header `Content-Type: {expected}` (curl: --json)")]
+    MediaType { sent: String, expected: String },
+    #[error(
         "there is no application called `{0}`; GET /_mock/applications lists those that there are, and PUT makes one"
     )]
     NoSuchApplication(String),
@@ -91,6 +102,8 @@ impl IntoResponse for AdminError {
             | Self::NoSuchResource { .. }
             | Self::NoSuchFault(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::UnknownHost(_) | Self::ForeignOrigin(_) => StatusCode::FORBIDDEN,
+            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Application(ApplicationError::BadName(_))

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{AdminError, Id, Named, Raw, answer, bad_body, ok, parsed};
+use super::answer::{AdminError, Id, Json, Named, answer, bad_body, ok};
 use crate::application::Application;
 use crate::fault::{Fault, FaultId, FaultState};
 
@@ -48,16 +48,14 @@ pub(super) async fn list(Named(application): Named) -> Response {
 
 /// Add faults behind those that are there.
 ///
-/// The body is an object with a `rule`, or the rules themselves as plain text. All of them are added, or none.
+/// All of the rules are added, or none.
 #[utoipa::path(post, path = "/applications/{name}/faults", tag = "faults",
-    request_body(content((FaultRules = "application/json"), (String = "text/plain"))),
+    request_body = FaultRules,
     responses((status = 201, description = "They are added.", body = FaultsAdded)))]
-pub(super) async fn add(Named(application): Named, Raw(body): Raw) -> Result<Response, AdminError> {
-    let rules = if body.trim_ascii_start().starts_with(b"{") {
-        parsed::<FaultRules>(&body)?.rule
-    } else {
-        String::from_utf8(body.to_vec()).map_err(|_| bad_body("rules are UTF-8 text"))?
-    };
+pub(super) async fn add(
+    Named(application): Named,
+    Json(FaultRules { rule: rules }): Json<FaultRules>,
+) -> Result<Response, AdminError> {
     let faults = Fault::parse_all(&rules).map_err(bad_body)?;
     if faults.is_empty() {
         return Err(bad_body("there is no rule in it; one looks like `status=503 method=POST times=2`"));

@@ -76,6 +76,11 @@ pub(super) fn queries(operation: &'static Value) -> impl Iterator<Item = &'stati
         .filter_map(|parameter| parameter["name"].as_str())
 }
 
+/// The media types of the body that an operation takes; none where it takes no body.
+pub(super) fn media_types(operation: &'static Value) -> impl Iterator<Item = &'static str> {
+    operation["requestBody"]["content"].as_object().into_iter().flatten().map(|(name, _)| name.as_str())
+}
+
 /// The routes in the order of their paths.
 pub(super) fn index() -> Vec<Route> {
     let paths = document()["paths"].as_object();
@@ -154,12 +159,17 @@ fn complete(path: &str, operation: &mut Value) {
         operation["security"] = json!([{}]);
     } else {
         errors.push(("401", "The token is missing or wrong."));
+        errors.push((
+            "403",
+            "It comes from a web page of another origin, or by a host name that is not known.",
+        ));
     }
     if path.contains('{') {
         errors.push(("404", "There is no such thing."));
     }
     if has_body {
         errors.push(("413", "The body is too large."));
+        errors.push(("415", "The body has another media type."));
     }
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
-use axum::http::Method;
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, Collected, Limited};
@@ -27,7 +28,8 @@ pub(super) struct Takes(Arc<BTreeMap<Method, Taken>>);
 #[derive(Debug)]
 struct Taken {
     queries: Vec<&'static str>,
-    body: bool,
+    /// The media types of its body; none where it takes no body.
+    types: Vec<&'static str>,
     /// What to send instead, where there is something that people look for here.
     instead: &'static str,
 }
@@ -38,7 +40,7 @@ impl Takes {
         let methods = openapi::operations(path).map(|(method, operation)| {
             let taken = Taken {
                 queries: openapi::queries(operation).collect(),
-                body: operation.get("requestBody").is_some(),
+                types: openapi::media_types(operation).collect(),
                 instead: instead(&method, path),
             };
             (method, taken)
@@ -55,7 +57,7 @@ impl Takes {
 pub(super) async fn check(State(takes): State<Takes>, request: Request, next: Next) -> Response {
     let Some(taken) = takes.of(request.method()) else { return next.run(request).await };
     let checked = match taken.check_query(request.uri().query().unwrap_or_default()) {
-        Ok(()) if taken.body => Ok(request),
+        Ok(()) if !taken.types.is_empty() => taken.check_type(&request).map(|()| request),
         Ok(()) => taken.without_body(request).await,
         Err(error) => Err(error),
     };
@@ -76,6 +78,22 @@ impl Taken {
             (None, known) => format!("this route takes {}", known.join(", ")),
         };
         Err(AdminError::UnknownQuery { key: key.to_owned(), hint })
+    }
+
+    /// Checks that a body says to be what it is. A web page of another origin can send only other types unasked.
+    fn check_type(&self, request: &Request) -> Result<(), AdminError> {
+        if request.body().is_end_stream() {
+            return Ok(());
+        }
+        let sent = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let sent = sent.map(|sent| String::from_utf8_lossy(sent).to_ascii_lowercase());
+        let essence = sent.as_deref().map(|sent| sent.split(';').next().unwrap_or_default().trim());
+        let fits = |essence: &str| self.types.contains(&essence) || essence.ends_with("+json");
+        if essence.is_some_and(fits) {
+            return Ok(());
+        }
+        let sent = essence.map_or_else(|| "(none)".to_owned(), |sent| format!("`{sent}`"));
+        Err(AdminError::MediaType { sent, expected: self.types.join(" or ") })
     }
 
     /// The request without its body, if that says nothing: some clients send `{}` with every POST.

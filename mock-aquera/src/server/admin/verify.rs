@@ -1,9 +1,10 @@
 //! Assertions on what came in.
 
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::answer::{AdminError, Json, Named, aside, ok};
+use super::answer::{AdminError, Json, Named, Pairs, answer, aside};
 use crate::verify::{Expectation, Miss, Seen, Verification};
 
 /// What became of an expectation.
@@ -28,18 +29,35 @@ pub(super) struct Verified {
     explanation: String,
 }
 
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it only describes the query")]
+pub(super) struct VerifyQuery {
+    /// Answers 417 where the expectation is not satisfied, for shells: `curl --fail-with-body` ends with an error then.
+    fail: Option<bool>,
+}
+
 /// Look whether so many requests came as are expected.
 ///
-/// The answer is 200 whether they did or not: `satisfied` says it, and `explanation` why.
-#[utoipa::path(post, path = "/applications/{name}/verify", tag = "journal", request_body = Expectation,
-    responses((status = 200, description = "Satisfied or not.", body = Verified)))]
+/// The answer is 200 whether they did or not, unless `fail` is set: `satisfied` says it, and `explanation` why.
+#[utoipa::path(post, path = "/applications/{name}/verify", tag = "journal", params(VerifyQuery),
+    request_body = Expectation,
+    responses(
+        (status = 200, description = "Satisfied or not.", body = Verified),
+        (status = 417, description = "Not satisfied, and `fail` is set.", body = Verified)))]
 pub(super) async fn verify(
     Named(application): Named,
+    mut query: Pairs,
     Json(expectation): Json<Expectation>,
 ) -> Result<Response, AdminError> {
+    let fails = query.take_flag("fail")?;
     let verification = aside(move || application.verify(&expectation)).await?;
     let explanation = verification.to_string();
     let Verification { satisfied, matched, expected, request, matches, looked_at, nearest_miss } =
         verification;
-    Ok(ok(&Verified { satisfied, matched, expected, request, matches, looked_at, nearest_miss, explanation }))
+    let status = if fails && !satisfied { StatusCode::EXPECTATION_FAILED } else { StatusCode::OK };
+    Ok(answer(
+        status,
+        &Verified { satisfied, matched, expected, request, matches, looked_at, nearest_miss, explanation },
+    ))
 }

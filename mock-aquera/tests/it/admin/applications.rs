@@ -189,10 +189,10 @@ async fn faults_are_added_listed_and_taken_away() {
     admin.refused(Method::DELETE, &format!("{at}/{}", ids[1]), "", 404, "no fault").await;
     admin.refused(Method::DELETE, &format!("{at}/mild"), "", 404, "`mild`").await;
 
-    let plain = admin.send(Method::POST, &at, "# a comment\nstatus=429 times=1\n").await;
+    let plain = admin.post(&at, json!({"rule": "# a comment\nstatus=429 times=1\n"})).await;
     assert_eq!((plain.status, &plain.json()["rules"]), (201, &json!(["status=429 times=1"])), "{plain:?}");
     assert_eq!(scim.get("/Users").await.status, 429);
-    let preset = admin.send(Method::POST, &at, "hostile").await.json();
+    let preset = admin.post(&at, json!({"rule": "hostile"})).await.json();
     assert_eq!(preset["ids"].as_array().unwrap().len(), mock_aquera::Fault::preset("hostile").unwrap().len());
     assert_eq!(admin.delete(&at).await.status, 204);
     assert_eq!(admin.read(&at).await, json!({"rules": [], "faults": []}));

@@ -134,6 +134,7 @@ async fn a_body_that_is_too_large_is_refused() {
     let admin = Admin::of(&mock);
     let length = 128 * 1024 * 1024 + 1;
     let request = admin.request(Method::POST, "/applications/default/users").header("expect", "");
+    let request = request.header("content-type", "application/json");
     let answer = finish(request.body(vec![b' '; length])).await;
     assert_eq!(answer.status, 413, "{answer:?}");
     assert!(answer.json()["error"].as_str().unwrap().contains("134217728 bytes"));
