@@ -1,6 +1,5 @@
 //! Carrying out the decisions: users beside each other, each one's requests in order.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::Context;
@@ -10,7 +9,6 @@ use super::user::{Ran, run as run_user};
 use super::{Environment, Prepared};
 use crate::exit::Exit;
 use crate::ids::UserName;
-use crate::policy::Effect;
 use crate::report::{Operation, Outcome, RunReport, Stopped, UserLine};
 use crate::target::Halt;
 
@@ -25,12 +23,12 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
     if context.save(changes).await.is_err() || context.keep_lessons().await.is_err() {
         return report(Vec::new());
     }
-    let (tasks, doubles) = separate_doubles(tasks);
-    environment.progress.begin("provisioning", tasks.len() + doubles.len());
+    environment.progress.begin("provisioning", tasks.len());
     let width = context.config.options.concurrency.get();
     let mut lines = Vec::new();
     let mut deferred = Vec::new();
-    let slots: Arc<Vec<_>> = Arc::new(tasks.into_iter().map(|task| Mutex::new(Some(task))).collect());
+    let placed = tasks.into_iter().enumerate();
+    let slots: Arc<Vec<_>> = Arc::new(placed.map(|placed: Placed| Mutex::new(Some(placed))).collect());
     let results = {
         let (shared, slots) = (Arc::clone(&context), Arc::clone(&slots));
         in_parallel(slots.len(), width, &environment.progress, move |index| {
@@ -54,10 +52,6 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
     }
     while let Some((position, task)) = next(&mut deferred) {
         lines.extend(finally(&context, task).await.map(|line| (position, line)));
-    }
-    for (position, task) in doubles {
-        lines.extend(finally(&context, task).await.map(|line| (position, line)));
-        environment.progress.advance();
     }
     environment.progress.end();
     lines.sort_by_key(|(position, _)| *position);
@@ -106,17 +100,6 @@ async fn finally(context: &Context, task: Task) -> Option<UserLine> {
         Some(Ran::Settled(line)) => line,
         Some(Ran::Deferred(_)) | None => None,
     }
-}
-
-/// Two users of one name must not be created beside each other: the second one goes when the first is through.
-fn separate_doubles(tasks: Vec<Task>) -> (Vec<Placed>, Vec<Placed>) {
-    let mut names: BTreeSet<UserName> = BTreeSet::new();
-    tasks.into_iter().enumerate().partition(|(_, task)| match &task.step {
-        Step::Owned(owned) if owned.decision.effect == Effect::Create => {
-            names.insert(owned.wanted.user_name())
-        }
-        Step::Owned(_) | Step::Fail(_) | Step::Left { .. } => true,
-    })
 }
 
 /// The next of the deferred renames: one whose new name is held by none of the others, while there is one.
