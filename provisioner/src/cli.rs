@@ -28,6 +28,7 @@ use self::output::Output;
 use crate::config::Config;
 use crate::engine::{Environment, Provisioner, SyncOptions};
 use crate::exit::Exit;
+use crate::ids::RuleName;
 
 /// Provisions PingOne users to a SCIM endpoint such as Aquera.
 ///
@@ -101,14 +102,18 @@ struct Allow {
     /// Takes a source without users as what it says: everybody is gone.
     #[arg(long)]
     allow_empty_source: bool,
+    /// Lets a rule match nobody although users with accounts leave it by that; repeatable.
+    #[arg(long, value_name = "RULE")]
+    allow_empty_scope: Vec<RuleName>,
 }
 
 impl Allow {
-    const fn options(&self, approve_removals: Option<u32>) -> SyncOptions {
+    fn options(&self, approve_removals: Option<u32>) -> SyncOptions {
         SyncOptions {
             full: self.full,
             accept_new_source: self.accept_new_source,
             allow_empty_source: self.allow_empty_source,
+            allow_empty_scope: self.allow_empty_scope.clone(),
             approve_removals,
         }
     }

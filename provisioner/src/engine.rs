@@ -7,10 +7,12 @@
 mod context;
 mod correlate;
 mod create;
+mod doubt;
 mod execute;
 mod guard;
 mod interrupt;
 mod learning;
+mod namesakes;
 mod parts;
 mod pool;
 mod remove;
@@ -31,17 +33,19 @@ use self::context::Context;
 use self::task::Task;
 use crate::clock::{Clock, SystemClock, timestamp};
 use crate::config::Config;
+use crate::config::nearest;
 use crate::exit::Exit;
-use crate::ids::{SourceId, TargetId};
+use crate::ids::{RuleName, SourceId, TargetId};
 use crate::report::{RunReport, Stopped};
 use crate::source;
 use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
-use crate::state::{Change, Learned, RunRecord, TestRecord};
+use crate::state::{Change, Learned, RunRecord, TestRecord, Withdrawal};
 use crate::target::client::Client;
 use crate::target::test::ConnectionReport;
 use crate::transport::{Transport, TransportError};
 
 pub use self::interrupt::Interrupt;
+pub use self::namesakes::{Namesake, Namesakes, namesakes};
 pub use self::pool::Progress;
 
 /// What a provisioner runs on: time, network, disk and chance.
@@ -79,7 +83,7 @@ impl Environment {
 }
 
 /// What a person asks of one run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncOptions {
     /// Evaluates everybody anew, reads every linked account, and carries out removals that wait for it.
     pub full: bool,
@@ -87,7 +91,9 @@ pub struct SyncOptions {
     pub accept_new_source: bool,
     /// Takes a source without users as what it says.
     pub allow_empty_source: bool,
-    /// Approves exactly that many removals, whatever the delete guard says.
+    /// Rules that may match nobody although users with accounts leave them by it.
+    pub allow_empty_scope: Vec<RuleName>,
+    /// Approves exactly that many removals and disables, whatever the delete guard says.
     pub approve_removals: Option<u32>,
 }
 
@@ -113,8 +119,10 @@ pub(crate) struct Prepared {
     pub(crate) users: u64,
     /// Accounts under management, those removed by Disable aside.
     pub(crate) managed: usize,
-    /// Finished removals of late: seconds since the epoch.
-    pub(crate) removals: Vec<i64>,
+    /// Finished removals and disables of late.
+    pub(crate) withdrawals: Vec<Withdrawal>,
+    /// Users in the source of the last run.
+    pub(crate) users_before: Option<u64>,
     /// Records that changed without a request, to be stored with the run.
     pub(crate) changes: Vec<Change>,
 }
@@ -195,8 +203,8 @@ impl Provisioner {
     /// One run: reads the source, tests the connection, decides, writes, and says what it did.
     pub async fn sync(&self, options: SyncOptions) -> RunReport {
         let _running = self.running.lock().await;
-        let prepared = self.prepare(options, None).await;
-        self.carry_out(prepared, options).await
+        let prepared = self.prepare(&options, None).await;
+        self.carry_out(prepared, &options).await
     }
 
     /// Ends the work with the state file.
@@ -228,7 +236,7 @@ impl Provisioner {
     /// `only` leaves everybody else out, for a look at one user.
     pub(crate) async fn prepare(
         &self,
-        options: SyncOptions,
+        options: &SyncOptions,
         only: Option<&SourceId>,
     ) -> Result<Prepared, Ended> {
         let mut loaded = self.store.loaded();
@@ -238,6 +246,18 @@ impl Provisioner {
             let message =
                 "the connection is off: set `enabled = true` under [connection] to provision with it";
             return Err(ended(Exit::ConnectionUnusable, "connection-off", message.to_owned()));
+        }
+        if let Some(unknown) = options
+            .allow_empty_scope
+            .iter()
+            .find(|name| self.config.rules.iter().all(|rule| rule.name != **name))
+        {
+            let names = self.config.rules.iter().map(|rule| rule.name.as_str());
+            let meant = nearest(unknown.as_str(), names)
+                .map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
+            let message =
+                format!("no rule is called {:?}, which --allow-empty-scope names{meant}", unknown.as_str());
+            return Err(ended(Exit::Usage, "unknown-rule", message));
         }
         let identity = &self.config.source.identity;
         if let Some(last) = loaded.source.as_ref().filter(|last| *last != identity)
@@ -254,6 +274,17 @@ impl Provisioner {
             ended(Exit::SourceUnreadable, "source-unreadable", message)
         })?;
         let users = snapshot.users.len() as u64;
+        let refused = |exit, code, message| Ended { users, ..ended(exit, code, message) };
+        if !options.accept_new_source
+            && let Some(message) = doubt::other_users(&snapshot, &loaded.records)
+        {
+            return Err(refused(Exit::Usage, "source-changed", message));
+        }
+        let allowed = &options.allow_empty_scope;
+        if let Some(message) = doubt::empty_rules(&self.config, &snapshot, &loaded.records, allowed) {
+            return Err(refused(Exit::SourceUnreadable, "rule-matches-nobody", message));
+        }
+        let namesakes = namesakes(&self.config, &snapshot);
         let client = self.client();
         let report = client.test().await;
         let requests = client.requests();
@@ -276,7 +307,7 @@ impl Provisioner {
         let config = Arc::clone(&self.config);
         let context =
             Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), links);
-        let context = Arc::new(context);
+        let context = Arc::new(context.with_namesakes(namesakes));
         let managed = loaded.records.values().filter(|record| record.is_managed()).count();
         let learned = context.learning.learned();
         let mut scope = scope::subjects(
@@ -293,14 +324,23 @@ impl Provisioner {
         if let Some((exit, reason)) = context.client.stopped() {
             return Err(Ended { exit, stopped: reason, users, requests: context.client.requests() });
         }
-        Ok(Prepared { context, tasks, users, managed, removals: loaded.removals, changes })
+        let users_before = loaded.connection.last_run.map(|run| run.users);
+        Ok(Prepared {
+            context,
+            tasks,
+            users,
+            managed,
+            withdrawals: loaded.withdrawals,
+            users_before,
+            changes,
+        })
     }
 
     /// The guard, the writes, and the report.
     pub(crate) async fn carry_out(
         &self,
         prepared: Result<Prepared, Ended>,
-        options: SyncOptions,
+        options: &SyncOptions,
     ) -> RunReport {
         let report = match prepared {
             Err(Ended { exit, stopped, users, requests }) => {
@@ -323,11 +363,17 @@ impl Provisioner {
             }
         };
         let mut connection = self.store.connection();
+        let users = match (&report.summary.stopped, &connection.last_run) {
+            (None, _) => report.summary.users,
+            // A source that was refused or guarded against is no measure for the next one.
+            (Some(_), last) => last.as_ref().map_or(0, |run| run.users),
+        };
         let run = RunRecord {
             at: self.now(),
             exit: report.exit.code(),
             impacted: report.summary.impacted,
             failed: report.summary.failed,
+            users,
         };
         if options.full && report.summary.stopped.is_none() {
             connection.last_full_run = Some(run.clone());

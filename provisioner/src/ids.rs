@@ -8,6 +8,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use scim::precis::user_name_key;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use url::{Host, Url};
 
@@ -107,7 +108,8 @@ pub struct RuleName {
     text: String,
 }
 
-/// A user name at the target: compares, hashes and orders without case, and keeps its spelling.
+/// A user name at the target: compares, hashes and orders by the key of RFC 7644 §5 (without case, width and
+/// composition), and keeps its spelling.
 #[derive(Debug, Clone)]
 pub struct UserName {
     text: String,
@@ -145,10 +147,10 @@ impl RuleName {
 impl UserName {
     fn parse(text: String) -> Result<Self, IdError> {
         not_blank(&text, "user name")?;
-        Ok(Self { folded: text.to_lowercase(), text })
+        Ok(Self { folded: user_name_key(&text).into_owned(), text })
     }
 
-    /// The form that two user names share when they differ in case only.
+    /// The key that two user names share when a target takes them for the same ([`scim::precis`]).
     pub fn folded(&self) -> &str {
         &self.folded
     }
@@ -344,6 +346,11 @@ mod tests {
         assert_eq!(one.cmp(&other), Ordering::Equal);
         assert_eq!(HashSet::from([one.clone(), other]).len(), 1);
         assert_eq!(one.to_string(), "Zoë.ÖZ@example.com");
+        // Composed and decomposed, fullwidth and plain, each sigma.
+        for (one, other) in [("j\u{fc}rgen", "JU\u{308}RGEN"), ("ＡＮＡ", "ana")] {
+            let (one, other): (UserName, UserName) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(one, other);
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(crate) use expression::Expression;
 pub use path::{TargetPath, TargetPathError};
 pub(crate) use target::{Kind, resolve};
 
+use crate::ids::UserName;
 use crate::source::{SourceUser, fingerprint};
 use expression::User;
 
@@ -205,6 +206,17 @@ impl Mapping {
             values.insert(TargetPath::external_id(), Value::from(user.id.as_str()));
         }
         Desired::new(values).ok_or(MappingError::NoUserName)
+    }
+
+    /// The user name that [`Mapping::apply`] would come to; `None` where it would fail for want of one.
+    pub(crate) fn user_name(&self, user: &SourceUser) -> Option<UserName> {
+        let path = TargetPath::user_name();
+        let entry = self.entries.iter().find(|entry| entry.target == path)?;
+        let value = match &entry.origin {
+            Origin::Attribute(path) => attribute(&user.attributes, path).ok()?,
+            Origin::Expression(expression) => expression.evaluate(&User::new(&user.attributes)).ok()?,
+        };
+        entry.fit(value).ok()??.as_str()?.parse().ok()
     }
 
     /// 32 hex characters that stand for the mapping, the same from run to run and for the same lines in any order.

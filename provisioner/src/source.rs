@@ -3,6 +3,7 @@
 //! A user that is missing from a snapshot is a deleted user, so a snapshot is either complete or an error: no line is
 //! skipped, nothing is guessed. Who of the users is in scope, and what of them is written, is decided elsewhere.
 
+mod attributes;
 mod canonical;
 mod csv;
 mod error;
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+pub use attributes::Attributes;
+pub(crate) use attributes::{Case, Place};
 pub(crate) use canonical::fingerprint;
 pub use error::{SourceError, SourceProblem};
 
@@ -31,6 +34,8 @@ pub struct SourceUser {
     pub enabled: bool,
     /// The whole PingOne user object, as it was read.
     pub attributes: Value,
+    /// The line of the file on which the user begins, counted from 1.
+    pub line: usize,
 }
 
 impl SourceUser {
@@ -58,6 +63,8 @@ pub struct SourceConfig {
     pub path: PathBuf,
     /// Kind and path as they were written: another identity than that of the last run is another source.
     pub identity: String,
+    /// What filters and mappings may name.
+    pub attributes: Attributes,
 }
 
 /// The sorts of source.

@@ -199,6 +199,27 @@ pub struct RunRecord {
     pub impacted: u64,
     /// Of these, failed.
     pub failed: u64,
+    /// Users in the source of the last run that was not stopped; 0 where none was.
+    #[serde(default)]
+    pub users: u64,
+}
+
+/// An account that a run took from its user, as the delete guard counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// When, in seconds since the epoch.
+    pub at: i64,
+    /// How.
+    pub kind: WithdrawalKind,
+}
+
+/// The ways in which an account is taken from its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithdrawalKind {
+    /// By the Remove Action.
+    Removal,
+    /// The user was disabled at the source; the account is still managed.
+    Disable,
 }
 
 /// One change to what is stored.
@@ -210,8 +231,8 @@ pub enum Change {
     Remove(SourceId),
     /// Writes what is known of the connection.
     Connection(Box<ConnectionRecord>),
-    /// Notes a finished removal for the delete guard: seconds since the epoch.
-    Removal(i64),
+    /// Notes a finished removal or disable for the delete guard.
+    Withdrawal(Withdrawal),
     /// Notes where the users come from.
     Source(String),
 }

@@ -7,11 +7,13 @@
 mod client;
 mod fault;
 mod gateway;
+mod guard;
 mod policy;
 mod profile;
 mod removal;
 mod sync;
 mod types;
+mod unresolved;
 mod words;
 
 pub use fault::{FaultKind, FaultRule, On};

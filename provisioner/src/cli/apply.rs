@@ -11,6 +11,7 @@ use super::{Common, Use};
 use crate::engine::SyncOptions;
 use crate::engine::plan::Plan;
 use crate::exit::Exit;
+use crate::ids::RuleName;
 
 #[derive(Debug, Args)]
 pub(super) struct ApplyArgs {
@@ -24,10 +25,13 @@ pub(super) struct ApplyArgs {
     /// Takes a source without users as what it says: everybody is gone.
     #[arg(long)]
     allow_empty_source: bool,
+    /// Lets a rule match nobody although users with accounts leave it by that; repeatable.
+    #[arg(long, value_name = "RULE")]
+    allow_empty_scope: Vec<RuleName>,
     /// Works on N users at a time, instead of the configured number.
     #[arg(long, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
-    /// Approves exactly N removals, whatever the delete guard says.
+    /// Approves exactly N removals and disables, whatever the delete guard says.
     #[arg(long, value_name = "N")]
     approve_removals: Option<u32>,
 }
@@ -52,6 +56,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
         full: plan.full,
         accept_new_source: args.accept_new_source,
         allow_empty_source: args.allow_empty_source,
+        allow_empty_scope: args.allow_empty_scope.clone(),
         approve_removals: args.approve_removals,
     };
     let signals = super::interrupt::listen(&provisioner);

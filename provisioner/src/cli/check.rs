@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use super::Common;
 use super::output::Output;
+use crate::engine::namesakes;
 use crate::exit::Exit;
 use crate::report::word;
+use crate::rule::Rule;
 use crate::source;
 
 #[derive(Serialize)]
@@ -18,6 +20,7 @@ struct Summary<'a> {
     rules: usize,
     users: Option<usize>,
     in_scope: Option<usize>,
+    namesakes: usize,
     source_error: Option<String>,
     exit_code: u8,
 }
@@ -27,16 +30,26 @@ pub(super) fn run(common: &Common) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
+    let mut clashes = Vec::new();
+    let mut matched = Vec::new();
     let (users, in_scope, source_error) = match source::read(&config.source, false) {
         Ok(snapshot) => {
             let owned = |user: &_| config.rules.iter().any(|rule| rule.enabled && rule.matches(user));
             let in_scope = snapshot.users.iter().filter(|user| owned(user)).count();
+            let matches = |rule: &Rule| snapshot.users.iter().filter(|user| rule.matches(user)).count();
+            matched = config.rules.iter().map(matches).collect();
+            clashes = namesakes(&config, &snapshot);
             (Some(snapshot.users.len()), Some(in_scope), None)
         }
         Err(error) => (None, None, Some(format!("cannot {error}; {}", error.way_out()))),
     };
-    let exit = if source_error.is_some() { Exit::SourceUnreadable } else { Exit::Done };
+    let exit = match (&source_error, clashes.is_empty()) {
+        (Some(_), _) => Exit::SourceUnreadable,
+        (None, false) => Exit::SomeFailed,
+        (None, true) => Exit::Done,
+    };
     if common.output().json {
+        clashes.iter().for_each(Output::object);
         Output::object(&Summary {
             connection: &config.name,
             description: config.description.as_deref(),
@@ -45,6 +58,7 @@ pub(super) fn run(common: &Common) -> Exit {
             rules: config.rules.len(),
             users,
             in_scope,
+            namesakes: clashes.len(),
             source_error,
             exit_code: exit.code(),
         });
@@ -71,9 +85,17 @@ pub(super) fn run(common: &Common) -> Exit {
             ),
         }
     ));
-    for rule in &config.rules {
+    for (index, rule) in config.rules.iter().enumerate() {
         let state = if rule.enabled { "" } else { " (off: its users are frozen)" };
-        Output::line(&format!("rule {:?}{state}", rule.name.as_str()));
+        let matched = match matched.get(index) {
+            Some(0) => ": matches nobody in the source".to_owned(),
+            Some(count) => format!(": matches {count}"),
+            None => String::new(),
+        };
+        Output::line(&format!("rule {:?}{state}{matched}", rule.name.as_str()));
+    }
+    for group in &clashes {
+        Output::error(&group.describe());
     }
     match (users, in_scope, source_error) {
         (Some(users), Some(in_scope), _) => {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::output::{OPERATION, Output, Row};
 use super::terminal::width;
@@ -52,7 +53,7 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
     } else {
         print(&plan);
     }
-    Exit::Done
+    if plan.guard.is_some() { Exit::DeleteGuard } else { Exit::Done }
 }
 
 fn print_json(plan: &Plan) {
@@ -65,7 +66,15 @@ fn print_json(plan: &Plan) {
     for entry in &plan.entries {
         tagged("plan", serde_json::to_value(entry));
     }
-    tagged("summary", serde_json::to_value(&plan.summary));
+    let mut summary = serde_json::to_value(&plan.summary);
+    if let Ok(Value::Object(members)) = &mut summary {
+        let stopped =
+            plan.guard.as_ref().map(|message| json!({ "code": "delete-guard", "message": message }));
+        members.insert("stopped".to_owned(), stopped.into());
+        let exit = if plan.guard.is_some() { Exit::DeleteGuard } else { Exit::Done };
+        members.insert("exitCode".to_owned(), exit.code().into());
+    }
+    tagged("summary", summary);
 }
 
 fn print(plan: &Plan) {
@@ -104,4 +113,7 @@ fn print(plan: &Plan) {
         summary.removals,
         summary.failed,
     ));
+    if let Some(message) = &plan.guard {
+        Output::line(&format!("the delete guard would stop this run: {message}"));
+    }
 }

@@ -132,7 +132,7 @@ fn print(loaded: &Loaded, standing: &Standing) {
         None => Output::line("never tested"),
     }
     let run = |name: &str, run: &RunRecord| {
-        let RunRecord { at, exit, impacted, failed } = run;
+        let RunRecord { at, exit, impacted, failed, users: _ } = run;
         Output::line(&format!("{name} {at}: exit {exit}, {impacted} impacted, {failed} failed"));
     };
     match &standing.last_run {

@@ -16,7 +16,7 @@ pub(super) struct SyncArgs {
     /// Works on N users at a time, instead of the configured number.
     #[arg(long, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
-    /// Approves exactly N removals, whatever the delete guard says.
+    /// Approves exactly N removals and disables, whatever the delete guard says.
     #[arg(long, value_name = "N")]
     approve_removals: Option<u32>,
 }

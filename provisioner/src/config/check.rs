@@ -1,5 +1,6 @@
 //! What a file means: every contradiction is found before the first is told.
 
+mod attributes;
 mod connection;
 mod rules;
 
@@ -10,13 +11,15 @@ use toml::Spanned;
 
 use super::raw::{RawFile, RawSource};
 use super::{Config, Problem};
-use crate::source::{SourceConfig, SourceKind};
+use crate::source::{Attributes, SourceConfig, SourceKind};
 
 /// What the checks share: the text, and what was found so far.
 struct Checker<'a> {
     text: &'a str,
     folder: &'a Path,
     env: &'a dyn Fn(&str) -> Option<String>,
+    /// What filters and mappings may name.
+    attributes: Attributes,
     problems: Vec<Problem>,
 }
 
@@ -55,7 +58,7 @@ pub(super) fn config(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, Vec<Problem>> {
     let folder = file.parent().unwrap_or(Path::new(""));
-    let mut checker = Checker { text, folder, env, problems: Vec::new() };
+    let mut checker = Checker { text, folder, env, attributes: Attributes::default(), problems: Vec::new() };
     let no_external_id = raw
         .connection
         .as_ref()
@@ -89,7 +92,8 @@ impl Checker<'_> {
             return None;
         };
         let span = raw.span();
-        let RawSource { kind, path } = raw.into_inner();
+        let RawSource { kind, path, custom_attributes } = raw.into_inner();
+        self.attributes = self.declared(custom_attributes);
         if kind.is_none() {
             self.report(Some(span.clone()), "`kind` is missing", "write kind = \"file\"");
         }
@@ -99,6 +103,7 @@ impl Checker<'_> {
             kind: SourceKind::File,
             identity: format!("file:{path}"),
             path: self.folder.join(path),
+            attributes: self.attributes.clone(),
         })
     }
 }

@@ -82,10 +82,12 @@ pub(super) struct RawOptions {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields, expecting = "the table [source]")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [source]")]
 pub(super) struct RawSource {
     pub(super) kind: Option<SourceKind>,
     pub(super) path: Maybe<String>,
+    #[serde(default)]
+    pub(super) custom_attributes: Vec<Spanned<String>>,
 }
 
 #[derive(serde::Deserialize)]

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use super::learning::Learning;
+use super::namesakes::Namesakes;
 use super::write::Effects;
 use crate::config::Config;
 use crate::diff::Fate;
@@ -30,6 +31,8 @@ pub(crate) struct Context {
     unshown: OnceCell<Unshown>,
     /// Who holds which account.
     links: Mutex<HashMap<TargetId, SourceId>>,
+    /// Of users whose user name others have too: who clashes with whom.
+    namesakes: HashMap<SourceId, String>,
     /// Users of this run that are through.
     settled: AtomicUsize,
 }
@@ -54,8 +57,23 @@ impl Context {
             connection,
             unshown: OnceCell::new(),
             links,
+            namesakes: HashMap::new(),
             settled: AtomicUsize::new(0),
         }
+    }
+
+    /// The same, with the users of the source that share a user name.
+    pub(crate) fn with_namesakes(mut self, namesakes: Vec<Namesakes>) -> Self {
+        for group in namesakes {
+            let words = group.describe();
+            self.namesakes.extend(group.users.into_iter().map(|user| (user.source_id, words.clone())));
+        }
+        self
+    }
+
+    /// Who has the same user name as `user`, in words; `None` where nobody has.
+    pub(crate) fn clash(&self, user: &SourceId) -> Option<&str> {
+        self.namesakes.get(user).map(String::as_str)
     }
 
     /// Counts a user that is through.

@@ -7,10 +7,10 @@ use super::context::Context;
 use super::pool::{Progress, in_parallel};
 use super::resolve::{Created, resolve};
 use super::scope::{Scope, Standing, Subject};
-use super::task::{ReadAnew, Task};
+use super::task::{ReadAnew, Step, Task};
 use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::Leave;
+use crate::policy::{Effect, Leave};
 use crate::report::Reason;
 use crate::state::{Change, DisableKind, Intent, Link, Mark, Posted, Record};
 use crate::target::lookup::{Lookup, Read};
@@ -94,8 +94,27 @@ pub(crate) async fn tasks(
     // A link that moved to a re-hired user is no longer its former holder's to lose.
     let moved: BTreeSet<SourceId> = tasks.iter().filter_map(|task| task.moved_from.clone()).collect();
     tasks.retain(|task| !moved.contains(&task.id));
+    one_create_each(context, &mut tasks);
     hold_back(&mut tasks);
     tasks
+}
+
+/// Of several users of one name the first gets the account: no POST is sent for the others.
+fn one_create_each(context: &Context, tasks: &mut [Task]) {
+    let mut names = BTreeSet::new();
+    for task in tasks {
+        if let Step::Owned(owned) = &task.step
+            && owned.decision.effect == Effect::Create
+            && !names.insert(owned.wanted.user_name())
+        {
+            let detail = match context.clash(&task.id) {
+                // The line says it anyway.
+                Some(_) => "",
+                None => "another user of the source has this userName",
+            };
+            task.step = Step::Fail(Trouble::new(Reason::AccountLinkedElsewhere, detail));
+        }
+    }
 }
 
 /// Where it is not known whether somebody new has the name of a user that left, the link may be about to move: no removal.

@@ -1,6 +1,5 @@
 //! Carrying out the decisions: users beside each other, each one's requests in order.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::Context;
@@ -10,7 +9,6 @@ use super::user::{Ran, run as run_user};
 use super::{Environment, Prepared};
 use crate::exit::Exit;
 use crate::ids::UserName;
-use crate::policy::Effect;
 use crate::report::{Operation, Outcome, RunReport, Stopped, UserLine};
 use crate::target::Halt;
 
@@ -25,14 +23,14 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
     if context.save(changes).await.is_err() || context.keep_lessons().await.is_err() {
         return report(Vec::new());
     }
-    let (mut tasks, doubles) = separate_doubles(tasks);
-    // An account that takes nothing shows nothing of the target: it is not the first to be asked.
-    tasks.sort_by_key(|(_, task)| task.record.was_sent_in_vain());
-    environment.progress.begin("provisioning", tasks.len() + doubles.len());
+    environment.progress.begin("provisioning", tasks.len());
     let width = context.config.options.concurrency.get();
     let mut lines = Vec::new();
     let mut deferred = Vec::new();
-    let slots: Arc<Vec<_>> = Arc::new(tasks.into_iter().map(|task| Mutex::new(Some(task))).collect());
+    let mut placed: Vec<Placed> = tasks.into_iter().enumerate().collect();
+    // An account that takes nothing shows nothing of the target: it is not the first to be asked.
+    placed.sort_by_key(|(_, task)| task.record.was_sent_in_vain());
+    let slots: Arc<Vec<_>> = Arc::new(placed.into_iter().map(|placed| Mutex::new(Some(placed))).collect());
     let results = {
         let (shared, slots) = (Arc::clone(&context), Arc::clone(&slots));
         in_parallel(slots.len(), width, &environment.progress, move |index| {
@@ -56,10 +54,6 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
     }
     while let Some((position, task)) = next(&mut deferred) {
         lines.extend(finally(&context, task).await.map(|line| (position, line)));
-    }
-    for (position, task) in doubles {
-        lines.extend(finally(&context, task).await.map(|line| (position, line)));
-        environment.progress.advance();
     }
     environment.progress.end();
     lines.sort_by_key(|(position, _)| *position);
@@ -108,17 +102,6 @@ async fn finally(context: &Context, task: Task) -> Option<UserLine> {
         Some(Ran::Settled(line)) => line,
         Some(Ran::Deferred(_)) | None => None,
     }
-}
-
-/// Two users of one name must not be created beside each other: the second one goes when the first is through.
-fn separate_doubles(tasks: Vec<Task>) -> (Vec<Placed>, Vec<Placed>) {
-    let mut names: BTreeSet<UserName> = BTreeSet::new();
-    tasks.into_iter().enumerate().partition(|(_, task)| match &task.step {
-        Step::Owned(owned) if owned.decision.effect == Effect::Create => {
-            names.insert(owned.wanted.user_name())
-        }
-        Step::Owned(_) | Step::Fail(_) | Step::Left { .. } => true,
-    })
 }
 
 /// The next of the deferred renames: one whose new name is held by none of the others, while there is one.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::plan::entry;
-use super::{Provisioner, SyncOptions};
+use super::{Provisioner, SyncOptions, namesakes};
 use crate::exit::Exit;
 use crate::ids::{SourceId, UserName};
 use crate::report::word;
@@ -48,13 +48,29 @@ impl Provisioner {
         let name: Option<UserName> = user.parse().ok();
         let named =
             |other: &str| name.as_ref().is_some_and(|name| other.parse::<UserName>().as_ref() == Ok(name));
-        let in_source = snapshot.users.iter().find(|one| one.id.as_str() == user || named(&one.username));
-        let known = stored.records.iter().find(|(id, record)| {
-            in_source.is_some_and(|one| one.id == **id)
-                || id.as_str() == user
-                || named(record.user_name.as_str())
-                || record.link.as_ref().is_some_and(|link| link.account.as_str() == user)
-        });
+        let in_source = match candidates(&snapshot.users, user, &named).as_slice() {
+            [] => None,
+            [only] => Some(*only),
+            several => {
+                let mut lines = vec![format!(
+                    "{} users of the source have the user name {user:?}; name one by its id",
+                    several.len()
+                )];
+                lines.extend(several.iter().map(|one| {
+                    format!("{:?}, id {}, line {} of the source", one.username, one.id, one.line)
+                }));
+                stages.push(Stage { stage: "found", lines });
+                return Explanation { stages, exit: Exit::Usage };
+            }
+        };
+        let known = match in_source {
+            Some(one) => stored.records.get_key_value(&one.id),
+            None => stored.records.iter().find(|(id, record)| {
+                id.as_str() == user
+                    || named(record.user_name.as_str())
+                    || record.link.as_ref().is_some_and(|link| link.account.as_str() == user)
+            }),
+        };
         let in_source =
             in_source.or_else(|| known.and_then(|(id, _)| snapshot.users.iter().find(|one| one.id == *id)));
         let Some(id) = in_source.map(|one| &one.id).or_else(|| known.map(|(id, _)| id)).cloned() else {
@@ -63,7 +79,12 @@ impl Provisioner {
             return Explanation { stages, exit: Exit::Usage };
         };
         let record = known.map(|(_, record)| &**record);
-        stages.push(Stage { stage: "found", lines: found(&id, in_source, record) });
+        let mut lines = found(&id, in_source, record);
+        let clash = namesakes(self.config(), &snapshot)
+            .into_iter()
+            .find(|group| group.users.iter().any(|one| one.source_id == id));
+        lines.extend(clash.map(|group| group.describe()));
+        stages.push(Stage { stage: "found", lines });
         if let Some(one) = in_source {
             stages.push(Stage { stage: "in-scope", lines: self.in_scope(one) });
             stages.push(Stage { stage: "mapped", lines: self.mapped(one) });
@@ -113,7 +134,7 @@ impl Provisioner {
     }
 
     async fn decided(&self, id: &SourceId, record: Option<&Record>, stages: &mut Vec<Stage>) -> Exit {
-        let prepared = match self.prepare(SyncOptions::default(), Some(id)).await {
+        let prepared = match self.prepare(&SyncOptions::default(), Some(id)).await {
             Ok(prepared) => prepared,
             Err(ended) => {
                 stages.push(Stage { stage: "decided", lines: vec![ended.stopped.message] });
@@ -161,6 +182,15 @@ impl Provisioner {
         stages.push(Stage { stage: "decided", lines });
         Exit::Done
     }
+}
+
+/// The users that `asked` may mean: the one of this id, else of this very spelling, else all of the same user name.
+fn candidates<'a>(users: &'a [SourceUser], asked: &str, named: &dyn Fn(&str) -> bool) -> Vec<&'a SourceUser> {
+    if let Some(one) = users.iter().find(|one| one.id.as_str() == asked) {
+        return vec![one];
+    }
+    let spelled: Vec<&SourceUser> = users.iter().filter(|one| one.username == asked).collect();
+    if spelled.is_empty() { users.iter().filter(|one| named(&one.username)).collect() } else { spelled }
 }
 
 fn found(id: &SourceId, user: Option<&SourceUser>, record: Option<&Record>) -> Vec<String> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::context::Context;
 use super::parts::{Part, Verdict, names, verdict};
 use super::task::{Step, Task};
-use super::user::{standing, to_write};
+use super::user::{standing, to_write, with_clash};
 use super::{Ended, Prepared, Provisioner, SyncOptions};
 use crate::ids::{SourceId, TargetId, UserName};
 use crate::mapping::TargetPath;
@@ -35,6 +35,9 @@ pub struct Plan {
     pub entries: Vec<Entry>,
     /// The figures.
     pub summary: PlanSummary,
+    /// Why the delete guard would stop a run that carries this out, and the way out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
 }
 
 /// One user of a plan.
@@ -103,8 +106,8 @@ impl Provisioner {
     /// The run would end before any decision; the report says why.
     pub async fn plan(&self, options: SyncOptions) -> Result<Plan, NoPlan> {
         let _running = self.running.lock().await;
-        match self.prepare(options, None).await {
-            Ok(prepared) => Ok(self.document(&prepared, options)),
+        match self.prepare(&options, None).await {
+            Ok(prepared) => Ok(self.document(&prepared, &options)),
             Err(Ended { exit, stopped, users, requests }) => {
                 Err(RunReport::new(Vec::new(), users, requests, Some((exit, stopped))))
             }
@@ -118,17 +121,17 @@ impl Provisioner {
     pub async fn apply(&self, plan: &Plan, options: SyncOptions) -> Result<RunReport, ApplyError> {
         let _running = self.running.lock().await;
         let options = SyncOptions { full: plan.full, ..options };
-        let prepared = self.prepare(options, None).await;
+        let prepared = self.prepare(&options, None).await;
         if let Ok(prepared) = &prepared {
-            let now = self.document(prepared, options);
+            let now = self.document(prepared, &options);
             if let Some(difference) = difference(plan, &now) {
                 return Err(ApplyError::Stale(difference));
             }
         }
-        Ok(self.carry_out(prepared, options).await)
+        Ok(self.carry_out(prepared, &options).await)
     }
 
-    fn document(&self, prepared: &Prepared, options: SyncOptions) -> Plan {
+    fn document(&self, prepared: &Prepared, options: &SyncOptions) -> Plan {
         let mut summary = PlanSummary { users: prepared.users, ..PlanSummary::default() };
         let mut entries = Vec::new();
         let mut behind = Vec::new();
@@ -159,6 +162,13 @@ impl Provisioner {
             preconditions,
             entries,
             summary,
+            guard: super::guard::check(
+                &config.options,
+                prepared,
+                self.environment.clock.now(),
+                options.approve_removals,
+            )
+            .err(),
         }
     }
 }
@@ -231,7 +241,7 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
         outcome,
         reason,
         requests,
-        why: why(task, reason, detail),
+        why: why(task, reason, with_clash(detail, context.clash(&task.id))),
     })
 }
 

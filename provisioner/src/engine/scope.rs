@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::ids::{RuleName, SourceId, UserName};
+use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, Mapping, MappingError, TargetPath};
 use crate::policy::Leave;
 use crate::report::Outcome;
@@ -67,14 +67,13 @@ pub(crate) fn subjects(
 ) -> Scope {
     let present = snapshot.users.iter().map(|user| user.id.clone()).collect();
     let rules = prepare(config);
-    let frozen = |name: &RuleName| config.rules.iter().any(|rule| rule.name == *name && !rule.enabled);
     let mut subjects = Vec::new();
     for user in snapshot.users {
         let record = records.remove(&user.id);
         let owner = rules.iter().find(|prepared| prepared.rule.enabled && prepared.rule.matches(&user));
         let Some(owner) = owner else {
             let last = record.as_ref().and_then(|record| record.rule.as_ref());
-            let is_frozen = last.is_some_and(frozen)
+            let is_frozen = record.as_ref().is_some_and(|record| is_frozen(config, record))
                 || rules.iter().any(|prepared| !prepared.rule.enabled && prepared.rule.matches(&user));
             if is_frozen || excluded(config, record.as_deref()) {
                 continue;
@@ -87,13 +86,20 @@ pub(crate) fn subjects(
         subjects.extend(owned(config, user, record, owner, full, learned));
     }
     for (id, record) in std::mem::take(records) {
-        let is_frozen = record.rule.as_ref().is_some_and(frozen);
-        if !is_frozen && !excluded(config, Some(&record)) {
+        if !is_frozen(config, &record) && !excluded(config, Some(&record)) {
             subjects.extend(left(id, Some(record), Leave::Deleted, changes));
         }
     }
     subjects.retain(|subject| full || !waits_for_full(config, subject));
     Scope { subjects, present }
+}
+
+/// Whether the rule that owned the user is turned off.
+pub(super) fn is_frozen(config: &Config, record: &Record) -> bool {
+    record
+        .rule
+        .as_ref()
+        .is_some_and(|name| config.rules.iter().any(|rule| rule.name == *name && !rule.enabled))
 }
 
 fn prepare(config: &Config) -> Vec<Prepared<'_>> {
@@ -110,7 +116,7 @@ fn prepare(config: &Config) -> Vec<Prepared<'_>> {
         .collect()
 }
 
-fn excluded(config: &Config, record: Option<&Record>) -> bool {
+pub(super) fn excluded(config: &Config, record: Option<&Record>) -> bool {
     record.is_some_and(|record| record.names().any(|name| config.options.exclude.contains(&name)))
 }
 

@@ -18,7 +18,9 @@ use crate::mapping::{Desired, TargetPath};
 use crate::policy::{Effect, LinkAction, Verdict};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
 use crate::source::fingerprint;
-use crate::state::{Change, Intent, Mark, Record, Shows, Situation, differences, is_carried, kept};
+use crate::state::{
+    Change, Intent, Mark, Record, Shows, Situation, Withdrawal, WithdrawalKind, differences, is_carried, kept,
+};
 use crate::target::lookup::Lookup;
 use crate::target::personal::about;
 use crate::target::{Halt, Trouble};
@@ -443,7 +445,7 @@ impl Work<'_> {
                 operation: verdict.operation,
                 outcome: verdict.outcome,
                 reason: verdict.reason,
-                detail: verdict.detail,
+                detail: with_clash(verdict.detail, self.context.clash(&self.task.id)),
                 failed_deprovision: failed && leaves && removes,
             },
         );
@@ -453,10 +455,7 @@ impl Work<'_> {
         } else if relinked || *record != self.before {
             changes.push(Change::Put(self.task.id.clone(), Arc::new(record.clone())));
         }
-        if leaves && carried_out && !failed {
-            let now = self.context.client.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            changes.push(Change::Removal(i64::try_from(now.as_secs()).unwrap_or(i64::MAX)));
-        }
+        changes.extend(self.withdrawal(carried_out && !failed).map(Change::Withdrawal));
         self.context.save(changes).await?;
         Ok(line)
     }
@@ -483,6 +482,30 @@ pub(super) fn not_stored_words(paths: &[TargetPath]) -> String {
         String::new()
     };
     format!("not stored by the target: {}{way_out}", names(paths))
+}
+
+impl Work<'_> {
+    /// What the delete guard has to count of a user that is through; `removed` says that a Remove Action would have been
+    /// carried out. A disable that deleted the account took it away all the same.
+    fn withdrawal(&self, removed: bool) -> Option<Withdrawal> {
+        let disabled = self.task.parts.iter().any(|part| {
+            part.operation == Operation::Disable
+                && (part.outcome == Outcome::Success || part.reason == Reason::DeletedByTarget)
+        });
+        let kind = match &self.task.step {
+            Step::Left { .. } if removed || disabled => WithdrawalKind::Removal,
+            Step::Owned(_) if disabled => WithdrawalKind::Disable,
+            Step::Left { .. } | Step::Owned(_) | Step::Fail(_) => return None,
+        };
+        let now = self.context.client.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Some(Withdrawal { at: i64::try_from(now.as_secs()).unwrap_or(i64::MAX), kind })
+    }
+}
+
+/// The detail of a line, and who else has the user's name.
+pub(crate) fn with_clash(detail: Option<String>, clash: Option<&str>) -> Option<String> {
+    let parts: Vec<String> = detail.into_iter().chain(clash.map(str::to_owned)).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// Whether a write that was refused for this is worth a second one without its other half.

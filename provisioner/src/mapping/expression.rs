@@ -4,7 +4,9 @@
 //! `replace` …). Its result is a text, a boolean, a number, or null for "no value". What went wrong is told without
 //! the user's data.
 
-use std::collections::HashMap;
+mod attributes;
+
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -77,6 +79,14 @@ impl Expression {
 
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The dotted paths of the attributes of `user` that the expression names, as far as it says them: an index that is
+    /// computed is not followed.
+    pub(crate) fn attributes(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        attributes::collect(self.program.expression(), &mut found);
+        found
     }
 
     /// The value for a user; `Null` where it has none.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::error::line;
+use super::error;
 use super::{Misplaced, SourceProblem, SourceUser};
 use crate::ids::SourceId;
 
@@ -17,22 +17,27 @@ pub(super) struct Record {
 /// The users that the records are, in their order.
 pub(super) fn users(text: &str, records: Vec<Record>) -> Result<Vec<SourceUser>, Misplaced> {
     let offsets: Vec<usize> = records.iter().map(|record| record.offset).collect();
+    let (mut line, mut counted) = (1, 0);
     let users = records
         .into_iter()
-        .map(|Record { offset, value }| user(value).map_err(|problem| (Some(offset), problem)))
+        .map(|Record { offset, value }| {
+            line += text.get(counted..offset).unwrap_or_default().matches('\n').count();
+            counted = offset;
+            user(value, line).map_err(|problem| (Some(offset), problem))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let mut seen = HashSet::with_capacity(users.len());
     for (user, offset) in users.iter().zip(&offsets) {
         if !seen.insert(&user.id) {
             let first = users.iter().position(|other| other.id == user.id).unwrap_or_default();
-            let first = line(text, offsets.get(first).copied().unwrap_or_default());
+            let first = error::line(text, offsets.get(first).copied().unwrap_or_default());
             return Err((Some(*offset), SourceProblem::DuplicateId { id: user.id.to_string(), first }));
         }
     }
     Ok(users)
 }
 
-fn user(attributes: Value) -> Result<SourceUser, SourceProblem> {
+fn user(attributes: Value, line: usize) -> Result<SourceUser, SourceProblem> {
     let Value::Object(members) = &attributes else {
         return Err(SourceProblem::NotAnObject(kind(Some(&attributes))));
     };
@@ -48,7 +53,7 @@ fn user(attributes: Value) -> Result<SourceUser, SourceProblem> {
         }
     };
     let id = SourceId::try_from(id).map_err(|_| SourceProblem::BadId("an empty text"))?;
-    Ok(SourceUser { id, username, enabled, attributes })
+    Ok(SourceUser { id, username, enabled, attributes, line })
 }
 
 /// A text with something in it, or what stands there instead.

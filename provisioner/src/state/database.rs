@@ -7,11 +7,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::store::{Access, Durability, Loaded, StoreError};
-use super::{Change, Record};
+use super::{Change, Record, Withdrawal, WithdrawalKind};
 use crate::ids::{ScimUrl, SourceId};
 
 /// The layout this version reads and writes (`PRAGMA user_version`).
-pub(super) const LAYOUT: i64 = 1;
+pub(super) const LAYOUT: i64 = 2;
 
 const CREATE: &str = "
 BEGIN IMMEDIATE;
@@ -22,9 +22,19 @@ CREATE TABLE subject (
   PRIMARY KEY (target, source_id)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX subject_account ON subject (target, account) WHERE account IS NOT NULL;
-CREATE TABLE removal (target INTEGER NOT NULL REFERENCES target (id), at INTEGER NOT NULL);
+CREATE TABLE removal (
+  target INTEGER NOT NULL REFERENCES target (id), at INTEGER NOT NULL, disable INTEGER NOT NULL DEFAULT 0
+);
 CREATE TABLE source (only INTEGER PRIMARY KEY CHECK (only = 1), identity TEXT NOT NULL);
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
+COMMIT;
+";
+
+/// From layout 1, which did not count disables, to layout 2.
+const MIGRATE: &str = "
+BEGIN IMMEDIATE;
+ALTER TABLE removal ADD COLUMN disable INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 2;
 COMMIT;
 ";
 
@@ -33,7 +43,7 @@ COMMIT;
 const LOAD: &str = "
 SELECT 0, record, CAST (id AS TEXT) FROM target WHERE url = ?1
 UNION ALL SELECT 1, subject.record, source_id FROM target JOIN subject ON target = id WHERE url = ?1
-UNION ALL SELECT 2, CAST (at AS TEXT), '' FROM target JOIN removal ON target = id WHERE url = ?1
+UNION ALL SELECT 2, CAST (at AS TEXT), CAST (removal.disable AS TEXT) FROM target JOIN removal ON target = id WHERE url = ?1
 UNION ALL SELECT 3, identity, '' FROM source
 ";
 
@@ -55,17 +65,15 @@ impl Database {
     ) -> Result<Option<(Self, Loaded)>, StoreError> {
         let failed = |source| StoreError::Database { path: path.to_owned(), source };
         let connection = connect(path, durability, access).map_err(failed)?;
-        if !prepare(&connection, path, access)? {
-            return Ok(None);
-        }
-        let (found, loaded) = load(&connection, url, path)?;
+        let Some(layout) = prepare(&connection, path, access)? else { return Ok(None) };
+        let (found, loaded) = load(&connection, url, path, layout)?;
         let target = match found {
             Some(id) => id,
             None if access == Access::Read => return Ok(None),
             None => insert(&connection, url).map_err(failed)?,
         };
         if access == Access::Write {
-            forget_old(&connection, target, &loaded.removals).map_err(failed)?;
+            forget_old(&connection, target, &loaded.withdrawals).map_err(failed)?;
         }
         Ok(Some((Self { connection, target }, loaded)))
     }
@@ -128,15 +136,16 @@ fn readable(connection: &Connection) -> bool {
     connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).is_ok()
 }
 
-/// Checks the layout and makes it in a new file; whether there is one to read.
-fn prepare(connection: &Connection, path: &Path, access: Access) -> Result<bool, StoreError> {
+/// Checks the layout, and makes it in a new file or brings an older one to it; the layout that there is to read.
+fn prepare(connection: &Connection, path: &Path, access: Access) -> Result<Option<i64>, StoreError> {
     let failed = |source| StoreError::Database { path: path.to_owned(), source };
     let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
-    match found {
-        LAYOUT => Ok(true),
-        0 if access == Access::Read => Ok(false),
-        0 => connection.execute_batch(CREATE).map(|()| true).map_err(failed),
-        found => Err(StoreError::Layout { path: path.to_owned(), found }),
+    match (found, access) {
+        (LAYOUT, _) | (1, Access::Read) => Ok(Some(found)),
+        (0, Access::Read) => Ok(None),
+        (0, Access::Write) => connection.execute_batch(CREATE).map(|()| Some(LAYOUT)).map_err(failed),
+        (1, Access::Write) => connection.execute_batch(MIGRATE).map(|()| Some(LAYOUT)).map_err(failed),
+        (found, _) => Err(StoreError::Layout { path: path.to_owned(), found }),
     }
 }
 
@@ -146,12 +155,18 @@ fn insert(connection: &Connection, url: &ScimUrl) -> rusqlite::Result<i64> {
 }
 
 /// The target of this URL, where there is one, and what is stored for it.
-fn load(connection: &Connection, url: &ScimUrl, path: &Path) -> Result<(Option<i64>, Loaded), StoreError> {
+fn load(
+    connection: &Connection,
+    url: &ScimUrl,
+    path: &Path,
+    layout: i64,
+) -> Result<(Option<i64>, Loaded), StoreError> {
     let failed = |source| StoreError::Database { path: path.to_owned(), source };
     let unreadable = |message: String| StoreError::Record { path: path.to_owned(), message };
     let parsed = |error: serde_json::Error| unreadable(error.to_string());
     let number = |text: &str| text.parse::<i64>().map_err(|error| unreadable(error.to_string()));
-    let mut statement = connection.prepare(LOAD).map_err(failed)?;
+    let query = if layout == 1 { LOAD.replace("removal.disable", "0") } else { LOAD.to_owned() };
+    let mut statement = connection.prepare(&query).map_err(failed)?;
     let mut rows = statement.query([url.to_string()]).map_err(failed)?;
     let (mut target, mut loaded) = (None, Loaded::default());
     while let Some(row) = rows.next().map_err(failed)? {
@@ -166,17 +181,21 @@ fn load(connection: &Connection, url: &ScimUrl, path: &Path) -> Result<(Option<i
                 let id = whose.parse::<SourceId>().map_err(|error| unreadable(error.to_string()))?;
                 loaded.records.insert(id, Arc::new(record));
             }
-            2 => loaded.removals.push(number(&text)?),
+            2 => {
+                let kind = if whose == "0" { WithdrawalKind::Removal } else { WithdrawalKind::Disable };
+                loaded.withdrawals.push(Withdrawal { at: number(&text)?, kind });
+            }
             _ => loaded.source = Some(text),
         }
     }
     Ok((target, loaded))
 }
 
-/// The guard looks back 24 hours; what is much older than the newest removal serves nobody.
-fn forget_old(connection: &Connection, target: i64, removals: &[i64]) -> rusqlite::Result<()> {
-    let old = removals.iter().max().map_or(0, |newest| newest - 2 * 24 * 60 * 60);
-    if removals.iter().any(|at| *at < old) {
+/// The guard looks back 24 hours; what is much older than the newest withdrawal serves nobody.
+fn forget_old(connection: &Connection, target: i64, withdrawals: &[Withdrawal]) -> rusqlite::Result<()> {
+    let times = || withdrawals.iter().map(|withdrawal| withdrawal.at);
+    let old = times().max().map_or(0, |newest| newest - 2 * 24 * 60 * 60);
+    if times().any(|at| at < old) {
         connection.execute("DELETE FROM removal WHERE target = ? AND at < ?", params![target, old])?;
     }
     Ok(())
@@ -204,9 +223,9 @@ fn apply(connection: &Connection, target: i64, change: &Change) -> rusqlite::Res
         Change::Connection(record) => connection
             .prepare_cached("UPDATE target SET record = ? WHERE id = ?")?
             .execute(params![serde_json::to_string(&**record).map_err(encode)?, target]),
-        Change::Removal(at) => connection
-            .prepare_cached("INSERT INTO removal (target, at) VALUES (?, ?)")?
-            .execute(params![target, at]),
+        Change::Withdrawal(Withdrawal { at, kind }) => connection
+            .prepare_cached("INSERT INTO removal (target, at, disable) VALUES (?, ?, ?)")?
+            .execute(params![target, at, *kind == WithdrawalKind::Disable]),
         Change::Source(identity) => connection
             .prepare_cached("INSERT OR REPLACE INTO source (only, identity) VALUES (1, ?)")?
             .execute([identity]),

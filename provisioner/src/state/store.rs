@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::database::{Database, LAYOUT};
-use super::{Change, ConnectionRecord, Record};
+use super::{Change, ConnectionRecord, Record, Withdrawal};
 use crate::ids::{ScimUrl, SourceId};
 
 /// Changes written in one transaction at most.
@@ -121,8 +121,8 @@ pub struct Loaded {
     pub records: BTreeMap<SourceId, Arc<Record>>,
     /// The connection.
     pub connection: ConnectionRecord,
-    /// Seconds since the epoch of the removals that were finished.
-    pub removals: Vec<i64>,
+    /// The removals and disables of late that were finished.
+    pub withdrawals: Vec<Withdrawal>,
     /// Where the users of the last run came from.
     pub source: Option<String>,
 }
@@ -134,7 +134,7 @@ impl Loaded {
                 Change::Put(id, record) => drop(self.records.insert(id, record)),
                 Change::Remove(id) => drop(self.records.remove(&id)),
                 Change::Connection(record) => self.connection = *record,
-                Change::Removal(at) => self.removals.push(at),
+                Change::Withdrawal(withdrawal) => self.withdrawals.push(withdrawal),
                 Change::Source(identity) => self.source = Some(identity),
             }
         }

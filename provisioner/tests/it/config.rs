@@ -141,6 +141,7 @@ fn every_option_is_read() {
     assert!(options.clear_missing_attributes);
     let names: Vec<_> = config.rules.iter().map(|rule| (rule.name.as_str(), rule.enabled)).collect();
     assert_eq!(names, [("employees", true), ("contractors", false)]);
+    assert_eq!(config.source.attributes.custom(), ["badgeNumber", "hr.costCenter"]);
 }
 
 #[test]

@@ -6,12 +6,13 @@ use provisioner::config::Config;
 use provisioner::ids::SourceId;
 use provisioner::mapping::{Desired, Mapping, TargetPath};
 use provisioner::rule::Rule;
-use provisioner::source::{SourceConfig, SourceKind, SourceUser, read};
+use provisioner::source::{Attributes, SourceConfig, SourceKind, SourceUser, read};
 use serde_json::{Value, json};
 
 fn rules(text: &str) -> Vec<Rule> {
     let head = "[connection]\nname = \"x\"\n[connection.authentication]\nscim-url = \"http://localhost/\"\n\
-                profile = \"bearer-token\"\noauth-access-token = \"t\"\n[source]\nkind = \"file\"\npath = \"u.csv\"\n";
+                profile = \"bearer-token\"\noauth-access-token = \"t\"\n[source]\nkind = \"file\"\npath = \"u.csv\"\n\
+                custom-attributes = [\"nobody\", \"level\", \"groups\", \"a\", \"record\"]\n";
     Config::parse(&format!("{head}{text}"), Path::new("aquera.toml")).unwrap().rules
 }
 
@@ -31,6 +32,7 @@ fn user(attributes: Value) -> SourceUser {
         username: text("username"),
         enabled: attributes.get("enabled").is_none_or(|enabled| enabled == true),
         attributes,
+        line: 1,
     }
 }
 
@@ -39,14 +41,19 @@ fn mara() -> SourceUser {
         "id": "Id-1", "username": "mara@example.com", "email": "Mara.Lund@example.com", "enabled": true,
         "name": {"given": "Mara", "family": "Lund", "middle": ""}, "nickname": null, "title": "Welder",
         "population": {"id": "pop-A"}, "externalId": "E 1", "mfaEnabled": false, "level": 7,
-        "createdAt": "2026-03-01T10:00:00Z", "groups": ["a"]
+        "createdAt": "2026-03-01T10:00:00Z", "groups": ["a"], "record": {"a": 1}
     }))
 }
 
 #[test]
 fn the_default_mappings() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/identities/users.ndjson");
-    let source = SourceConfig { kind: SourceKind::File, path: folder, identity: "file:users".to_owned() };
+    let source = SourceConfig {
+        kind: SourceKind::File,
+        path: folder,
+        identity: "file:users".to_owned(),
+        attributes: Attributes::default(),
+    };
     let users = read(&source, false).unwrap().users;
     let mapping = Mapping::default();
     let targets = mapping.targets().iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -80,7 +87,7 @@ fn values_are_scalars_and_empty_ones_are_absent() {
     check("source = 'title'\ntarget = 'TITLE'", "title", "Welder");
     check("source = 'name.family'\ntarget = 'displayName'", "displayName", "Lund");
     check("source = 'nobody.there'\ntarget = 'title'", "title", Value::Null);
-    check("source = 'title.deeper'\ntarget = 'title'", "title", Value::Null);
+    check("source = 'level.deeper'\ntarget = 'title'", "title", Value::Null);
     check("source = 'nickname'\ntarget = 'nickName'", "nickName", Value::Null);
     check("source = 'name.middle'\ntarget = 'name.middleName'", "name.middleName", Value::Null);
     // Into a text, numbers and booleans go as texts; into a schema that we do not know, as they are.
@@ -115,7 +122,7 @@ fn refused(mapping: &Mapping, expected: &str) {
 
 #[test]
 fn what_cannot_be_mapped_is_said_without_values() {
-    refused(&mapping("source = 'name'\ntarget = 'title'"), "map `name` to `title`: it is an object");
+    refused(&mapping("source = 'record'\ntarget = 'title'"), "map `record` to `title`: it is an object");
     refused(&mapping("source = 'groups'\ntarget = 'title'"), "it is an array");
     let primary = "emails[type eq \"work\"].primary";
     refused(&mapping(&format!("source = 'email'\ntarget = '{primary}'")), "takes true or false only");

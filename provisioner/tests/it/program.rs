@@ -122,6 +122,75 @@ async fn every_exit_but_2_ends_with_a_summary() {
 }
 
 #[tokio::test]
+async fn a_plan_says_that_the_guard_would_stop_it() {
+    let mut bench = Bench::new("aquera").await;
+    bench.settings.options = "max-removals = 1".to_owned();
+    bench.users(&[user("1", "ada"), user("2", "brook"), user("3", "cleo")]);
+    bench.write_config();
+    let folder = bench.folder.path().to_owned();
+    assert_eq!(run(&["sync", "-c", "aquera.toml"], &folder).await.status.code(), Some(0));
+    bench.users(&[user("1", "ada"), but(user("2", "brook"), json!({ "enabled": false }))]);
+    let message = "2 of 3 managed accounts would be removed or disabled, more than 1 in 24 hours (max-removals = 1): \
+        \"brook\" and \"cleo\": 1 gone from the source, 1 disabled at the source.";
+    let plan = run(&["plan", "-c", "aquera.toml", "--out", "plan.json"], &folder).await;
+    assert_eq!(plan.status.code(), Some(4));
+    // Lines are broken for the terminal.
+    let told = out(&plan).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains(&format!("the delete guard would stop this run: {message}")), "{told}");
+    let plan = run(&["plan", "-c", "aquera.toml", "--json"], &folder).await;
+    assert_eq!(plan.status.code(), Some(4));
+    let summary = objects(&plan).pop().unwrap();
+    assert_eq!((&summary["exitCode"], &summary["stopped"]["code"]), (&json!(4), &json!("delete-guard")));
+    assert!(summary["stopped"]["message"].as_str().unwrap().starts_with(message), "{summary}");
+    // The plan is kept all the same: it may be approved.
+    let apply = |extra: &'static [&'static str]| {
+        let mut arguments = vec!["apply", "plan.json", "-c", "aquera.toml"];
+        arguments.extend(extra);
+        let folder = folder.clone();
+        async move { run(&arguments, &folder).await.status.code() }
+    };
+    assert_eq!(apply(&[]).await, Some(4));
+    assert_eq!(apply(&["--approve-removals", "2"]).await, Some(0));
+    assert_eq!(bench.accounts(), ["ada true", "brook false", "cleo false"]);
+}
+
+#[tokio::test]
+async fn an_empty_rule_is_refused_by_each_command_and_allowed_by_name() {
+    let mut bench = Bench::new("aquera").await;
+    bench.settings.rules = "[[rule]]\nname = \"staff\"\nfilter = 'title eq \"Engineer\"'\n".to_owned();
+    bench.users(&[user("1", "ada")]);
+    bench.write_config();
+    let folder = bench.folder.path().to_owned();
+    assert_eq!(run(&["sync", "-c", "aquera.toml"], &folder).await.status.code(), Some(0));
+    bench.users(&[but(user("1", "ada"), json!({ "title": "Guest" }))]);
+    for command in ["sync", "plan"] {
+        let refused = run(&[command, "-c", "aquera.toml"], &folder).await;
+        assert_eq!(refused.status.code(), Some(5), "{command}");
+        assert!(err(&refused).contains("--allow-empty-scope staff"), "{}", err(&refused));
+    }
+    let allow = ["--allow-empty-scope", "staff"];
+    let plan = run(&["plan", "-c", "aquera.toml", "--out", "plan.json", allow[0], allow[1]], &folder).await;
+    assert_eq!(plan.status.code(), Some(0), "{}", err(&plan));
+    assert_eq!(run(&["apply", "plan.json", "-c", "aquera.toml"], &folder).await.status.code(), Some(5));
+    let applied = run(&["apply", "plan.json", "-c", "aquera.toml", allow[0], allow[1]], &folder).await;
+    assert_eq!(applied.status.code(), Some(0), "{}", err(&applied));
+    assert_eq!(bench.accounts(), ["ada false"]);
+}
+
+#[tokio::test]
+async fn a_misspelt_attribute_in_a_filter_is_refused_by_every_command() {
+    let mut bench = Bench::new("aquera").await;
+    bench.settings.rules = "[[rule]]\nname = \"staff\"\nfilter = 'enabld eq true'\n".to_owned();
+    bench.users(&[user("1", "ada")]);
+    bench.write_config();
+    for command in ["check", "plan", "sync"] {
+        let refused = run(&[command, "-c", "aquera.toml"], bench.folder.path()).await;
+        assert_eq!(refused.status.code(), Some(2), "{command}");
+        assert!(err(&refused).contains("did you mean `enabled`?"), "{}", err(&refused));
+    }
+}
+
+#[tokio::test]
 async fn a_plan_says_what_would_be_sent_and_goes_stale() {
     let bench = Bench::new("aquera").await;
     bench.app.seed_user(json!({ "userName": "brook", "active": true }));

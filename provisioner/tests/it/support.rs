@@ -85,7 +85,8 @@ impl Bench {
         format!(
             "[connection]\nname = \"test\"\n{connection}\n[connection.authentication]\nscim-url = \"{url}\"\n\
              profile = \"bearer-token\"\noauth-access-token = \"{token}\"\n[connection.preferences]\n{preferences}\n\
-             [connection.options]\n{options}\n[source]\nkind = \"file\"\npath = \"{source}\"\n{rules}"
+             [connection.options]\n{options}\n[source]\nkind = \"file\"\npath = \"{source}\"\n\
+             custom-attributes = [\"secret\"]\n{rules}"
         )
     }
 
@@ -96,6 +97,17 @@ impl Bench {
     }
 
     pub(crate) async fn open(&self) -> Provisioner {
+        let (config, environment) = self.parts();
+        Provisioner::open(config, environment).await.unwrap()
+    }
+
+    /// As a plan opens it: beside a run, without changing the state.
+    pub(crate) async fn open_to_read(&self) -> Provisioner {
+        let (config, environment) = self.parts();
+        Provisioner::open_to_read(config, environment).await.unwrap()
+    }
+
+    fn parts(&self) -> (Config, Environment) {
         let config = Config::parse(&self.config_text(), &self.path("aquera.toml"))
             .map_err(|error| format!("{error}"))
             .unwrap();
@@ -107,7 +119,7 @@ impl Bench {
             seed: 7,
             progress: Arc::new(()),
         };
-        Provisioner::open(config, environment).await.unwrap()
+        (config, environment)
     }
 
     pub(crate) async fn sync_with(&self, options: SyncOptions) -> RunReport {

@@ -49,6 +49,9 @@ impl Failure {
 pub(crate) enum Created {
     Account(Key),
     Failed(Reason),
+    /// Failed, and nobody knows whether there is an account.
+    Unsure(Reason),
+    /// 401; nobody knows either.
     Stop,
 }
 
@@ -389,25 +392,29 @@ impl World {
     pub(crate) fn create(&mut self, desired: &Desired) -> Created {
         let fields = desired.over(&Fields::default());
         let mut last = Reply::Success;
+        // Once an answer was lost, no later failure tells what came of that try.
+        let mut lost = false;
+        let failed = |lost, reason| if lost { Created::Unsure(reason) } else { Created::Failed(reason) };
         for _ in 0..ATTEMPTS {
             last = self.post(fields.clone());
             let repeatable = match last {
                 // The answer names the account, if need be in `Location`.
                 Reply::Success | Reply::Cut => {
                     let made = self.look_up(&fields.user_name).first().map(|account| account.key);
-                    let Some(key) = made else { return Created::Failed(Reason::Rejected) };
+                    let Some(key) = made else { return failed(lost, Reason::Rejected) };
                     return self.read_created(key, &fields);
                 }
                 Reply::Error(401) => return Created::Stop,
                 Reply::Error(403) if self.everything_is_forbidden() => return Created::Stop,
                 Reply::Error(409) => false,
                 refusal if is_transient(refusal) => true,
-                refusal => return Created::Failed(reason(refusal)),
+                refusal => return failed(lost, reason(refusal)),
             };
+            lost |= repeatable;
             match self.ask_by_name() {
                 Err(Unread::Stop) => return Created::Stop,
                 Err(Unread::Failed(unread)) => {
-                    return Created::Failed(if repeatable { reason(last) } else { unread });
+                    return failed(lost, if repeatable { reason(last) } else { unread });
                 }
                 Ok(true) => {
                     if let Some(account) = self.look_up(&fields.user_name).first() {
@@ -417,10 +424,10 @@ impl World {
                 Ok(false) => {}
             }
             if !repeatable {
-                return Created::Failed(Reason::HiddenAccount);
+                return failed(lost, Reason::HiddenAccount);
             }
         }
-        Created::Failed(reason(last))
+        failed(lost, reason(last))
     }
 
     /// The first account with a path is read back; what comes of the read does not touch the create.

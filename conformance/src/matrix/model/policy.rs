@@ -1,9 +1,10 @@
 //! Who holds a user, what should be written for it, and what a run does for one that is held.
 
 use crate::matrix::model::client::{Created, Unread, Written};
+use crate::matrix::model::guard::is_refusal;
 use crate::matrix::model::sync::{Run, Stop};
 use crate::matrix::model::types::{
-    Attribute, Desired, Key, Kind, Leave, Left, Link, Rule, Standing, User, World,
+    Attribute, Desired, Key, Kind, Leave, Left, Link, Posted, Rule, Standing, User, World,
 };
 use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
 
@@ -54,7 +55,10 @@ impl World {
                 return Holder::Frozen;
             }
         }
-        let own_rule = link.and_then(|link| self.rules.iter().find(|rule| rule.name == link.rule));
+        let own_rule = link
+            .map(|link| &link.rule)
+            .or_else(|| self.posted[self.url].get(id).map(|posted| &posted.rule))
+            .and_then(|name| self.rules.iter().find(|rule| rule.name == *name));
         if own_rule.is_some_and(|rule| !rule.enabled) {
             return Holder::Frozen;
         }
@@ -156,9 +160,14 @@ impl World {
         }
         let desired = self.desired(user, rule);
         let operation = Operation::Create;
-        match self.create(&desired) {
+        let created = self.create(&desired);
+        if matches!(created, Created::Stop | Created::Unsure(_)) {
+            let posted = Posted { sent: desired, rule: rule.name.clone() };
+            self.posted[url].insert(user.id.clone(), posted);
+        }
+        match created {
             Created::Stop => return Err(Stop),
-            Created::Failed(reason) => {
+            Created::Failed(reason) | Created::Unsure(reason) => {
                 self.fail(run, &user.id, Line { change, operation, outcome: Outcome::Failed, reason });
             }
             Created::Account(key) => {
@@ -268,6 +277,15 @@ impl World {
             .map_or(Operation::None, |(_, operation)| operation);
         let line = line_of(change, operation, &parts);
 
+        if write_active && !user.enabled {
+            let taken = matches!(to_active, Some(Written::Done | Written::DeletedByTarget));
+            self.withdrawn[url].disables += usize::from(taken);
+        }
+        if !user.enabled && line.outcome == Outcome::Failed && is_refusal(line.reason) {
+            self.withdrawn[url].refused_disables.insert(id.to_owned());
+        } else {
+            self.withdrawn[url].refused_disables.remove(id);
+        }
         if to_active == Some(Written::DeletedByTarget) {
             self.links[url].remove(id);
         } else if let Some(link) = self.links[url].get_mut(id) {

@@ -1,6 +1,7 @@
 //! What a run does for a user that nobody holds any more.
 
 use crate::matrix::model::client::{Unread, Written};
+use crate::matrix::model::guard::is_refusal;
 use crate::matrix::model::sync::{Run, Stop};
 use crate::matrix::model::types::{Leave, Left, Link, World};
 use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
@@ -17,7 +18,7 @@ pub(crate) enum Due {
     Removal(Change),
 }
 
-fn change_of(leave: Leave) -> Change {
+pub(crate) fn change_of(leave: Leave) -> Change {
     match leave {
         Leave::Deleted => Change::Deleted,
         Leave::LeftScope => Change::LeftScope,
@@ -62,6 +63,17 @@ impl World {
             }
             Due::Removal(change) => {
                 let (operation, result) = self.remove(id, &link)?;
+                let taken = matches!(
+                    (operation, result),
+                    (Operation::Delete | Operation::Disable, Ok(_)) | (_, Err(Reason::DeletedByTarget))
+                );
+                let withdrawn = &mut self.withdrawn[url];
+                withdrawn.removals += usize::from(taken);
+                if result.is_err_and(is_refusal) {
+                    withdrawn.refused_removals.insert(id.to_owned());
+                } else {
+                    withdrawn.refused_removals.remove(id);
+                }
                 let line = match result {
                     Ok(reason) => Line { change, operation, outcome: Outcome::Success, reason },
                     Err(reason) => {

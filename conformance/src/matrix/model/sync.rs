@@ -6,9 +6,9 @@ use crate::matrix::model::client::Unread;
 use crate::matrix::model::fault::{On, Request};
 use crate::matrix::model::gateway::Reply;
 use crate::matrix::model::policy::{Holder, Match};
-use crate::matrix::model::removal::Due;
-use crate::matrix::model::types::{World, Write};
-use crate::matrix::model::words::{Line, Outcome};
+use crate::matrix::model::removal::change_of;
+use crate::matrix::model::types::{Standing, World, Write};
+use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
 
 /// The run ends here: the target no longer takes our credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Options {
     pub accept_new_source: bool,
     /// `--allow-empty-source`.
     pub allow_empty_source: bool,
+    /// `--allow-empty-scope`, for every rule.
+    pub allow_empty_scope: bool,
     /// Users are taken last first. Within a run their order is the provisioner's own affair: where a result
     /// hangs on it, either order is right.
     pub backwards: bool,
@@ -110,12 +112,19 @@ impl World {
         if !self.enabled {
             return Expectation::refusal(3);
         }
+        if self.is_of_strangers() && !options.accept_new_source {
+            return Expectation::refusal(2);
+        }
+        if self.has_an_emptied_rule() && !options.allow_empty_scope {
+            return Expectation::refusal(5);
+        }
         self.settle_connection_test();
         if !self.credentials_accepted {
             return Expectation { silent: false, ..Expectation::refusal(3) };
         }
         let url = self.url;
-        let everyone: BTreeSet<String> = self.source.keys().chain(self.links[url].keys()).cloned().collect();
+        let known = self.links[url].keys().chain(self.posted[url].keys());
+        let everyone: BTreeSet<String> = self.source.keys().chain(known).cloned().collect();
         let mut order: Vec<(String, Holder)> = everyone
             .into_iter()
             .map(|id| {
@@ -126,7 +135,7 @@ impl World {
         if options.backwards {
             order.reverse();
         }
-        if self.removals_due(&order, options.full) > self.max_removals {
+        if self.is_guarded_against(&order, options.full) {
             return Expectation { silent: false, ..Expectation::refusal(4) };
         }
         self.known_source = Some(self.source_file);
@@ -147,6 +156,16 @@ impl World {
         }
     }
 
+    /// Nobody knows yet what came of the user's create: nothing is done.
+    fn leave_unresolved(&mut self, run: &mut Run, id: &str, holder: &Holder, reason: Reason) {
+        let change = match holder {
+            Holder::Leaves(leave) => change_of(*leave),
+            Holder::Rule(_) | Holder::Frozen => Change::Enters,
+        };
+        self.standing[self.url].insert(id.to_owned(), Standing::Failed);
+        run.say(id, Line { change, operation: Operation::None, outcome: Outcome::Failed, reason });
+    }
+
     /// The connection test meets the faults that any request meets, and outlasts them.
     fn settle_connection_test(&mut self) {
         self.faults.retain(|fault| fault.rule.on != On::Any);
@@ -154,16 +173,8 @@ impl World {
         let _: Reply = self.request(Request::List, |_| Reply::Success);
     }
 
-    fn removals_due(&self, order: &[(String, Holder)], full: bool) -> usize {
-        let due = |(id, holder): &&(String, Holder)| match (holder, self.links[self.url].get(id)) {
-            (Holder::Leaves(leave), Some(link)) => matches!(self.due(link, *leave, full), Due::Removal(_)),
-            (Holder::Leaves(_) | Holder::Frozen | Holder::Rule(_), _) => false,
-        };
-        order.iter().filter(due).filter(|(id, _)| !self.taken_over(id)).count()
-    }
-
     /// Whether the account of this user, who is gone from the source, goes to a newcomer of the same name.
-    fn taken_over(&self, id: &str) -> bool {
+    pub(crate) fn taken_over(&self, id: &str) -> bool {
         let Some(link) = self.links[self.url].get(id) else { return false };
         let unlinked = |other: &&String| !self.links[self.url].contains_key(other.as_str());
         self.source.keys().filter(unlinked).any(|other| {
@@ -173,10 +184,12 @@ impl World {
     }
 
     fn everyone(&mut self, run: &mut Run, order: &[(String, Holder)]) -> Result<(), Stop> {
+        let resolved = self.resolve(order)?;
         // All correlations are decided before the first write.
         let mut matches: BTreeMap<&str, Match> = BTreeMap::new();
         for (id, holder) in order {
-            if !matches!(holder, Holder::Rule(_)) || self.links[self.url].contains_key(id.as_str()) {
+            let known = self.links[self.url].contains_key(id.as_str()) || resolved.unknown.contains_key(id);
+            if !matches!(holder, Holder::Rule(_)) || known {
                 continue;
             }
             let Some(user) = self.source.get(id).cloned() else { continue };
@@ -194,7 +207,14 @@ impl World {
             .filter(|id| !self.source.contains_key(*id) && self.taken_over(id))
             .collect();
         for (id, holder) in order {
+            if let Some(reason) = resolved.unknown.get(id) {
+                self.leave_unresolved(run, id, holder, *reason);
+                continue;
+            }
             match (holder, matches.get(id.as_str())) {
+                (Holder::Rule(rule), None) if resolved.made.contains(id) => {
+                    self.hold(run, id, rule, Some(Change::Enters))?;
+                }
                 (Holder::Rule(rule), Some(found)) => self.enter(run, id, rule, *found)?,
                 (Holder::Rule(rule), None) => self.hold(run, id, rule, None)?,
                 (Holder::Leaves(_), _) if taken_over.contains(id.as_str()) => {}

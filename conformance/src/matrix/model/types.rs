@@ -193,6 +193,24 @@ pub(crate) struct Link {
     pub(crate) unsure: Option<bool>,
 }
 
+/// A create whose end nobody knows: what was sent, and under which rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Posted {
+    pub(crate) sent: Desired,
+    pub(crate) rule: String,
+}
+
+/// What the delete guard counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Withdrawn {
+    pub(crate) removals: usize,
+    pub(crate) disables: usize,
+    /// Users whose removal the target has refused: trying it again is not counted.
+    pub(crate) refused_removals: BTreeSet<String>,
+    /// Users whose Disable the target has refused.
+    pub(crate) refused_disables: BTreeSet<String>,
+}
+
 /// Where a user stood after the last run that looked at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -317,6 +335,10 @@ pub struct World {
     /// The groups of each application, by name. Nothing of ours writes them.
     pub groups: [BTreeMap<String, BTreeSet<Key>>; 2],
     pub(crate) known_source: Option<u8>,
+    /// What was sent of creates whose end nobody knows, by source id.
+    pub(crate) posted: [BTreeMap<String, Posted>; 2],
+    /// Removals and disables that were carried out: all within a day.
+    pub(crate) withdrawn: [Withdrawn; 2],
     pub(crate) links: [BTreeMap<String, Link>; 2],
     pub(crate) standing: [BTreeMap<String, Standing>; 2],
     pub(crate) was_enabled: [BTreeMap<String, bool>; 2],
@@ -346,6 +368,8 @@ impl World {
             applications: [Vec::new(), Vec::new()],
             groups: [BTreeMap::new(), BTreeMap::new()],
             known_source: None,
+            posted: [BTreeMap::new(), BTreeMap::new()],
+            withdrawn: [Withdrawn::default(), Withdrawn::default()],
             links: [BTreeMap::new(), BTreeMap::new()],
             standing: [BTreeMap::new(), BTreeMap::new()],
             was_enabled: [BTreeMap::new(), BTreeMap::new()],
@@ -413,7 +437,9 @@ impl World {
 
     /// The user name that was last written for a user.
     pub(crate) fn last_known_name(&self, id: &str) -> Option<String> {
-        self.links[self.url].get(id).map(|link| link.sent.user_name.clone())
+        let linked = self.links[self.url].get(id).map(|link| &link.sent.user_name);
+        let posted = || self.posted[self.url].get(id).map(|posted| &posted.sent.user_name);
+        linked.or_else(posted).cloned()
     }
 
     pub(crate) fn account(&self, key: Key) -> Option<&Account> {

@@ -138,6 +138,11 @@ impl Subject {
                 full: options.full,
                 accept_new_source: options.accept_new_source,
                 allow_empty_source: options.allow_empty_source,
+                allow_empty_scope: if options.allow_empty_scope {
+                    self.0.config().rules.iter().map(|rule| rule.name.clone()).collect()
+                } else {
+                    Vec::new()
+                },
                 approve_removals: None,
             })
             .await;

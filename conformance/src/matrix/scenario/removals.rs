@@ -1,9 +1,10 @@
 //! Sequences about removals: what they find, what fails, what waits, what is withheld.
 
-use crate::matrix::model::Options;
+use crate::matrix::model::{Options, User};
 use crate::matrix::scenario::people::{
-    ALUMNI, MONA, MONA_NAME, NILS, NILS_NAME, after_both, after_mona, by_disable, each_way, everything,
-    full_sync, linked, mona, nils, other_action, removes, sequence, sync, without_deprovision,
+    ALUMNI, MONA, MONA_NAME, NILS, NILS_NAME, after_both, after_mona, by_disable, careful_sync, each_way,
+    everything, extra, full_sync, linked, mona, newcomer, nils, other_action, removes, sequence, sync,
+    without_deprovision,
 };
 use crate::matrix::scenario::{Edit, Scenario, Step};
 
@@ -168,6 +169,67 @@ fn guarded() -> Vec<Scenario> {
                     sync(),
                     Step::MaxRemovals(500),
                     sync(),
+                ],
+            )
+        }),
+        sequence(
+            "guard-counts-disables",
+            "more disables than allowed, then allowed",
+            everything,
+            |setting| {
+                after_both(
+                    setting,
+                    [
+                        Step::MaxRemovals(1),
+                        Step::Put(mona().disabled()),
+                        Step::Put(nils().changed().disabled()),
+                        sync(),
+                        Step::MaxRemovals(500),
+                        sync(),
+                    ],
+                )
+            },
+        ),
+        sequence(
+            "guard-counts-the-day",
+            "one removal passes, and the disable after it no longer does",
+            everything,
+            |setting| {
+                after_both(
+                    setting,
+                    [
+                        Step::MaxRemovals(1),
+                        Step::Put(mona().of(ALUMNI)),
+                        sync(),
+                        Step::Put(nils().disabled()),
+                        sync(),
+                        Step::MaxRemovals(500),
+                        sync(),
+                    ],
+                )
+            },
+        ),
+        sequence("guard-by-share", "six of seven leave: stopped; five: let pass", removes, |setting| {
+            let crowd: Vec<User> = (0..7).map(extra).collect();
+            let mut steps = linked(setting, &crowd);
+            steps.extend(crowd[1..].iter().map(|user| Step::Put(user.clone().of(ALUMNI))));
+            steps.extend([sync(), Step::Put(crowd[1].clone()), sync()]);
+            steps
+        }),
+        sequence("rule-matches-nobody", "a rule loses its only user: refused, then allowed", removes, |s| {
+            after_mona(s, [Step::Put(mona().of(ALUMNI)), careful_sync(), sync()])
+        }),
+        sequence("other-people", "all others at the source: refused, then accepted", removes, |setting| {
+            let accepted = Options { accept_new_source: true, allow_empty_scope: true, ..Options::default() };
+            after_both(
+                setting,
+                [
+                    Step::Drop(MONA),
+                    Step::Drop(NILS),
+                    Step::Put(newcomer()),
+                    Step::Put(extra(1)),
+                    sync(),
+                    Step::Sync(accepted),
                 ],
             )
         }),

@@ -1,10 +1,12 @@
 //! Sequences about answers that go wrong.
 
-use crate::matrix::model::{FaultRule, On};
+use crate::matrix::model::{FaultKind, FaultRule, On};
 use crate::matrix::scenario::people::{
-    after_both, after_mona, by_disable, each_way, everything, mona, nils, sequence, sync, two_rules,
+    ALUMNI, MONA, after_both, after_mona, by_disable, each_way, everything, linked, mona, newcomer, nils,
+    sequence, sync, two_rules,
 };
 use crate::matrix::scenario::{Scenario, Step};
+use crate::matrix::setting::Setting;
 
 fn fault(status: u16, times: u32, method: &'static str) -> Step {
     Step::Fault(FaultRule::status(status, times, On::Method(method)))
@@ -17,7 +19,65 @@ fn new_with(then: impl IntoIterator<Item = Step>) -> Vec<Step> {
     steps
 }
 
+/// The answer to Mona's create is lost and the look-ups behind it fail; then this happens at the source.
+fn cut_off(setting: Setting, kind: FaultKind, then: impl IntoIterator<Item = Step>) -> Vec<Step> {
+    let lost = FaultRule { kind, after_effect: true, on: On::Method("POST"), skip: 0, times: None };
+    // The connection test lists users, and so does the look-up before the POST.
+    let unread = FaultRule { skip: 2, times: None, ..FaultRule::status(503, 0, On::List) };
+    let mut steps = linked(setting, &[nils()]);
+    steps.extend([Step::Put(mona()), Step::Fault(lost), Step::Fault(unread), sync(), Step::ClearFaults]);
+    steps.extend(then);
+    steps.push(sync());
+    steps
+}
+
+fn cut_off_creates() -> Vec<Scenario> {
+    const NEW_NAME: &str = "mona.lund@example.com";
+    const LOST: FaultKind = FaultKind::Status(503);
+    vec![
+        sequence("cut-off", "a create is cut off, and nothing else happens", each_way, |setting| {
+            cut_off(setting, FaultKind::Reset, [])
+        }),
+        sequence("cut-off-then-renamed", "a create is cut off, then the user is renamed", each_way, |s| {
+            cut_off(s, LOST, [Step::Put(mona().named(NEW_NAME))])
+        }),
+        sequence("cut-off-then-disabled", "a create is cut off, then the user is disabled", each_way, |s| {
+            cut_off(s, FaultKind::Hang, [Step::Put(mona().disabled())])
+        }),
+        sequence(
+            "cut-off-then-renamed-and-disabled",
+            "a create is cut off, then the user is renamed and disabled",
+            each_way,
+            |s| cut_off(s, LOST, [Step::Put(mona().named(NEW_NAME).disabled())]),
+        ),
+        sequence("cut-off-then-deleted", "a create is cut off, then the user is deleted", each_way, |s| {
+            cut_off(s, FaultKind::EmptyReply, [Step::Drop(MONA)])
+        }),
+        sequence(
+            "cut-off-then-left-scope",
+            "a create is cut off, then no rule holds the user",
+            each_way,
+            |s| cut_off(s, LOST, [Step::Put(mona().named(NEW_NAME).of(ALUMNI))]),
+        ),
+        sequence("cut-off-then-re-hired", "a create is cut off, then the user has a new id", each_way, |s| {
+            cut_off(s, LOST, [Step::Drop(MONA), Step::Put(newcomer())])
+        }),
+        sequence(
+            "cut-off-then-name-handed-on",
+            "a create is cut off, then the user is renamed and a newcomer has the name",
+            each_way,
+            |s| cut_off(s, LOST, [Step::Put(mona().named(NEW_NAME)), Step::Put(newcomer()), sync()]),
+        ),
+    ]
+}
+
 pub(super) fn scenarios() -> Vec<Scenario> {
+    let mut scenarios = single_answers();
+    scenarios.extend(cut_off_creates());
+    scenarios
+}
+
+fn single_answers() -> Vec<Scenario> {
     vec![
         sequence("transient-status", "503 twice, to whatever comes first", each_way, |setting| {
             let any = Step::Fault(FaultRule::status(503, 2, On::Any));

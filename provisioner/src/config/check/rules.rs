@@ -9,6 +9,7 @@ use toml::Spanned;
 use super::super::place::inside;
 use super::super::raw::{RawMapping, RawRule};
 use super::Checker;
+use super::attributes::is_path;
 use crate::ids::RuleName;
 use crate::mapping::{Entry, Expression, Mapping, Origin, TargetPath, resolve};
 use crate::rule::Rule;
@@ -68,7 +69,10 @@ impl Checker<'_> {
 
     fn filter(&mut self, raw: &Spanned<String>) -> Option<Filter> {
         match Filter::parse(raw.get_ref()) {
-            Ok(filter) => Some(filter),
+            Ok(filter) => {
+                self.filter_attributes(raw, &filter);
+                Some(filter)
+            }
             Err(error) => {
                 let span = inside(self.text, &raw.span(), &error.span());
                 self.report(
@@ -150,7 +154,7 @@ impl Checker<'_> {
 
     fn attribute(&mut self, raw: &Spanned<String>) -> Option<Origin> {
         let path = raw.get_ref();
-        if path.split('.').any(|name| name.trim().is_empty()) || path.contains(char::is_whitespace) {
+        if !is_path(path) {
             self.report(
                 Some(raw.span()),
                 format!("{path:?} is no attribute of a PingOne user"),
@@ -158,13 +162,16 @@ impl Checker<'_> {
             );
             return None;
         }
-        Some(Origin::Attribute(path.clone()))
+        self.mapped_attribute(raw).then(|| Origin::Attribute(path.clone()))
     }
 
     fn expression(&mut self, raw: &Spanned<String>) -> Option<Origin> {
         let text = raw.get_ref();
         match Expression::compile(text) {
-            Ok(expression) => Some(Origin::Expression(expression)),
+            Ok(expression) => {
+                self.expression_attributes(raw, &expression);
+                Some(Origin::Expression(expression))
+            }
             Err(error) => {
                 let span = error.offset.map_or_else(
                     || raw.span(),

@@ -1,0 +1,71 @@
+//! What keeps a run from beginning: too many removals and disables, a rule that matches nobody, other people.
+
+use crate::matrix::model::policy::Holder;
+use crate::matrix::model::removal::Due;
+use crate::matrix::model::types::{Left, World};
+use crate::matrix::model::words::Reason;
+
+/// So many removals and disables a day always pass.
+const ALWAYS: usize = 5;
+/// The share of the managed accounts that passes, in percent.
+const SHARE: usize = 20;
+
+impl World {
+    /// Users with accounts are gone, all of them, and others are there: another file, by the look of it.
+    pub(crate) fn is_of_strangers(&self) -> bool {
+        let mut held = self.links[self.url]
+            .iter()
+            .filter(|(_, link)| link.left == Left::No)
+            .map(|(id, _)| id)
+            .peekable();
+        let several = held.clone().nth(1).is_some();
+        several && !self.source.is_empty() && held.all(|id| !self.source.contains_key(id))
+    }
+
+    /// An enabled rule matches nobody, and somebody with an account leaves by it.
+    pub(crate) fn has_an_emptied_rule(&self) -> bool {
+        let links = &self.links[self.url];
+        let empty = |name: &str| {
+            let rule = self.rules.iter().find(|rule| rule.name == name);
+            rule.is_some_and(|rule| rule.enabled && !self.source.values().any(|user| rule.matches(user)))
+        };
+        !self.source.is_empty()
+            && links.iter().any(|(id, link)| {
+                link.left == Left::No && empty(&link.rule) && matches!(self.holder(id), Holder::Leaves(_))
+            })
+    }
+
+    /// Whether the run would take too many accounts from their users.
+    pub(crate) fn is_guarded_against(&self, order: &[(String, Holder)], full: bool) -> bool {
+        let withdrawn = &self.withdrawn[self.url];
+        let planned = self.removals_due(order, full) + self.disables_due(order);
+        let managed = self.links[self.url].values().filter(|link| link.left != Left::Removed).count()
+            + withdrawn.removals;
+        let limit = self.max_removals.min(ALWAYS.max(managed * SHARE / 100));
+        planned > 0 && planned + withdrawn.removals + withdrawn.disables > limit
+    }
+
+    fn removals_due(&self, order: &[(String, Holder)], full: bool) -> usize {
+        let due = |(id, holder): &&(String, Holder)| match (holder, self.links[self.url].get(id)) {
+            (Holder::Leaves(leave), Some(link)) => matches!(self.due(link, *leave, full), Due::Removal(_)),
+            (Holder::Leaves(_) | Holder::Frozen | Holder::Rule(_), _) => false,
+        };
+        let refused = &self.withdrawn[self.url].refused_removals;
+        order.iter().filter(due).filter(|(id, _)| !self.taken_over(id) && !refused.contains(id)).count()
+    }
+
+    fn disables_due(&self, order: &[(String, Holder)]) -> usize {
+        let refused = &self.withdrawn[self.url].refused_disables;
+        let due = |(id, holder): &&(String, Holder)| {
+            let active = self.links[self.url].get(id).is_some_and(|link| link.active);
+            let disabled = self.source.get(id).is_some_and(|user| !user.enabled);
+            matches!(holder, Holder::Rule(_)) && active && disabled && !refused.contains(id)
+        };
+        if self.setting.disables() { order.iter().filter(due).count() } else { 0 }
+    }
+}
+
+/// Whether a failure is the target's own no, and not one of the moment.
+pub(crate) fn is_refusal(reason: Reason) -> bool {
+    !matches!(reason, Reason::Unreachable | Reason::TargetError | Reason::RateLimited | Reason::Conflict)
+}

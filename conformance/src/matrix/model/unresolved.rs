@@ -1,0 +1,101 @@
+//! Creates whose end nobody knows: what came of them is found out by what was sent, before anything is decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::matrix::model::client::Unread;
+use crate::matrix::model::policy::Holder;
+use crate::matrix::model::sync::Stop;
+use crate::matrix::model::types::{Key, Left, Link, Posted, World};
+use crate::matrix::model::words::Reason;
+
+/// What is known at last of the unresolved creates of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
+    /// These users have an account now.
+    pub(crate) made: BTreeSet<String>,
+    /// Of these nothing is known yet, for this reason.
+    pub(crate) unknown: BTreeMap<String, Reason>,
+}
+
+impl World {
+    /// Resolves what can be resolved; links are made, and what came to nothing is forgotten.
+    pub(crate) fn resolve(&mut self, order: &[(String, Holder)]) -> Result<Resolved, Stop> {
+        let url = self.url;
+        let mut resolved = Resolved::default();
+        for (id, holder) in order {
+            let Some(posted) = self.posted[url].get(id).cloned() else { continue };
+            if *holder == Holder::Frozen {
+                continue;
+            }
+            match self.what_came_of(id, &posted) {
+                Ok(found) => {
+                    self.posted[url].remove(id);
+                    if let Some(key) = found {
+                        resolved.made.insert(id.clone());
+                        self.link_posted(id, key, posted.rule);
+                    }
+                }
+                Err(Unread::Failed(reason)) => drop(resolved.unknown.insert(id.clone(), reason)),
+                Err(Unread::Stop) => return Err(Stop),
+            }
+        }
+        Ok(resolved)
+    }
+
+    fn link_posted(&mut self, id: &str, key: Key, rule: String) {
+        let Some(account) = self.account(key) else { return };
+        let link = Link {
+            account: key,
+            rule,
+            sent: account.fields.clone(),
+            active: account.active,
+            left: Left::No,
+            unsure: None,
+        };
+        self.links[self.url].insert(id.to_owned(), link);
+    }
+
+    /// The account that the POST made, if it made one: by `externalId`, then by the name that was sent.
+    fn what_came_of(&mut self, id: &str, posted: &Posted) -> Result<Option<Key>, Unread> {
+        let origin = Some(&posted.sent.external_id);
+        let answered = match self.ask_by_name() {
+            Ok(true) => {
+                if let [only] = *self.free(id, &|world, key| {
+                    world.account(key).is_some_and(|account| account.fields.external_id.as_ref() == origin)
+                }) {
+                    return Ok(Some(only));
+                }
+                Ok(())
+            }
+            Ok(false) => Ok(()),
+            Err(Unread::Stop) => return Err(Unread::Stop),
+            Err(failed) => Err(failed),
+        };
+        if !self.ask_by_name()? {
+            return answered.map(|()| None);
+        }
+        let name = posted.sent.user_name.to_lowercase();
+        let named = self.free(id, &|world, key| {
+            world.account(key).is_some_and(|account| {
+                account.fields.user_name.to_lowercase() == name
+                    && account.fields.external_id.as_ref().is_none_or(|other| Some(other) == origin)
+            })
+        });
+        match *named {
+            [] => answered.map(|()| None),
+            [only] => answered.map(|()| Some(only)),
+            [_, _, ..] => Err(Unread::Failed(Reason::AmbiguousMatch)),
+        }
+    }
+
+    /// The accounts that are like this and linked to nobody else.
+    fn free(&self, id: &str, like: &dyn Fn(&Self, Key) -> bool) -> Vec<Key> {
+        let links = &self.links[self.url];
+        self.applications[self.url]
+            .iter()
+            .map(|account| account.key)
+            .filter(|key| !links.iter().any(|(holder, link)| link.account == *key && holder != id))
+            .filter(|key| like(self, *key))
+            .collect()
+    }
+}

@@ -1,0 +1,142 @@
+//! Names of source attributes: in `custom-attributes`, filters, mappings and expressions.
+
+use std::ops::Range;
+
+use scim::filter::{Filter, Literal, Operator};
+use toml::Spanned;
+
+use super::super::place::inside;
+use super::Checker;
+use crate::mapping::Expression;
+use crate::source::{Attributes, Case, Place};
+
+impl Checker<'_> {
+    /// The attributes that filters and mappings may name: PingOne's, and those declared here.
+    pub(super) fn declared(&mut self, raw: Vec<Spanned<String>>) -> Attributes {
+        let mut custom = Vec::new();
+        for name in raw {
+            if is_path(name.get_ref()) {
+                custom.push(name.into_inner());
+            } else {
+                self.report(
+                    Some(name.span()),
+                    format!("`custom-attributes` cannot hold {:?}", name.get_ref()),
+                    "write the names of the environment's own user attributes, as in custom-attributes = [\"badgeNumber\"]",
+                );
+            }
+        }
+        Attributes::with_custom(custom)
+    }
+
+    /// Reports what the filter names and no user has, and comparisons that never hold.
+    pub(super) fn filter_attributes(&mut self, raw: &Spanned<String>, filter: &Filter) {
+        for part in filter.parts() {
+            let Some(path) = part.path else { continue };
+            let path = path.to_string();
+            let span = find(raw.get_ref(), &path, true);
+            let place = self.attributes.place(&path, Case::Ignored);
+            if place.is_none() {
+                self.unknown(raw, span, &path);
+            } else if let (Some(Place::Parts), Operator::Compare(_)) = (place, part.operator) {
+                self.parts(raw, span, &path);
+            } else if let (Operator::Compare(_), Some(value)) = (part.operator, part.value)
+                && path.eq_ignore_ascii_case("enabled")
+                && !matches!(value, Literal::Bool(_))
+            {
+                self.report(
+                    Some(self.within(raw, span)),
+                    "`enabled` is true or false, and the filter compares it with something else",
+                    "write `enabled eq true` or `enabled eq false`, without quotes",
+                );
+            }
+        }
+    }
+
+    /// Reports a source attribute of a mapping that no user has, or that is no value; whether it is one.
+    pub(super) fn mapped_attribute(&mut self, raw: &Spanned<String>) -> bool {
+        let path = raw.get_ref();
+        match self.attributes.place(path, Case::Exact) {
+            Some(Place::Plain | Place::Custom) => return true,
+            Some(Place::Parts) => self.parts(raw, None, path),
+            None => self.unknown(raw, None, path),
+        }
+        false
+    }
+
+    /// Reports what an expression reads and no user has.
+    pub(super) fn expression_attributes(&mut self, raw: &Spanned<String>, expression: &Expression) {
+        for path in expression.attributes() {
+            if self.attributes.place(&path, Case::Exact).is_none() {
+                let span = find(raw.get_ref(), &path, false);
+                self.unknown(raw, span, &path);
+            }
+        }
+    }
+
+    fn unknown(&mut self, raw: &Spanned<String>, span: Option<Range<usize>>, path: &str) {
+        let root = path.split('.').next().unwrap_or(path);
+        let nearest = self.attributes.nearest(path);
+        let help = match (self.attributes.place(root, Case::Ignored), nearest) {
+            (Some(Place::Plain), _) if path.contains('.') => {
+                format!("`{root}` is one value, without parts: write `{root}`")
+            }
+            (Some(Place::Parts), Some(nearest)) => format!("did you mean `{nearest}`?"),
+            (Some(Place::Parts), None) => format!("its parts are {}", listed(root)),
+            (Some(Place::Plain | Place::Custom) | None, nearest) => {
+                let meant = nearest.map_or_else(String::new, |nearest| format!("did you mean `{nearest}`? "));
+                // A declaration covers everything below it.
+                format!(
+                    "{meant}an attribute of your environment's own is declared with custom-attributes = [{root:?}] under [source]"
+                )
+            }
+        };
+        self.report(
+            Some(self.within(raw, span)),
+            format!("`{path}` is not an attribute of a PingOne user"),
+            help,
+        );
+    }
+
+    fn parts(&mut self, raw: &Spanned<String>, span: Option<Range<usize>>, path: &str) {
+        self.report(
+            Some(self.within(raw, span)),
+            format!("`{path}` has parts and is no value itself"),
+            format!("name the part: {}", listed(path)),
+        );
+    }
+
+    /// The place in the file of a place in the text, or of the whole text.
+    fn within(&self, raw: &Spanned<String>, span: Option<Range<usize>>) -> Range<usize> {
+        span.map_or_else(|| raw.span(), |span| inside(self.text, &raw.span(), &span))
+    }
+}
+
+fn listed(path: &str) -> String {
+    let parts: Vec<String> = Attributes::parts(path).map(|part| format!("`{part}`")).collect();
+    parts.join(", ")
+}
+
+/// Whether `path` is names with dots between them.
+pub(super) fn is_path(path: &str) -> bool {
+    path.split('.').all(|name| !name.trim().is_empty()) && !path.contains(char::is_whitespace)
+}
+
+/// Where `path` stands by itself in `text`; of a path that is written otherwise, its last name.
+fn find(text: &str, path: &str, ignoring_case: bool) -> Option<Range<usize>> {
+    let part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '$');
+    let (text, path) = if ignoring_case {
+        (text.to_ascii_lowercase(), path.to_ascii_lowercase())
+    } else {
+        (text.to_owned(), path.to_owned())
+    };
+    let alone = |at: usize, length: usize| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + length..).and_then(|after| after.chars().next());
+        !before.is_some_and(part) && !after.is_some_and(part)
+    };
+    let place = |name: &str| {
+        let mut places = text.match_indices(name).map(|(at, _)| at);
+        places.find(|at| alone(*at, name.len())).map(|at| at..at + name.len())
+    };
+    place(&path).or_else(|| place(path.rsplit('.').next()?))
+}

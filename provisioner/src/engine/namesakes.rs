@@ -1,0 +1,82 @@
+//! Users of the source whose accounts would have one user name: the target takes one of them at most.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::ids::{SourceId, UserName};
+use crate::rule::Rule;
+use crate::source::{Snapshot, SourceUser};
+
+/// Users in scope whose user names are the same to a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "namesakes", rename_all = "camelCase")]
+pub struct Namesakes {
+    /// Two or more, in the order of the file.
+    pub users: Vec<Namesake>,
+}
+
+/// One of several users of one user name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Namesake {
+    /// The user's id at the source.
+    pub source_id: SourceId,
+    /// The user name as its rule maps it.
+    pub user_name: UserName,
+    /// The line of the source file.
+    pub line: usize,
+}
+
+impl Namesakes {
+    /// Who clashes with whom, in words.
+    pub fn describe(&self) -> String {
+        let each: Vec<String> = self
+            .users
+            .iter()
+            .map(|user| format!("{:?} (id {}, line {})", user.user_name.as_str(), user.source_id, user.line))
+            .collect();
+        format!("{} have the same userName to a target, which gives it to one account only", joined(&each))
+    }
+}
+
+/// Several texts as people list them.
+fn joined(texts: &[String]) -> String {
+    match texts {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// The rule that owns a user: the first enabled one that matches.
+pub(crate) fn owner<'a>(config: &'a Config, user: &SourceUser) -> Option<&'a Rule> {
+    config.rules.iter().find(|rule| rule.enabled && rule.matches(user))
+}
+
+/// All users in scope that share their user name with others, in the order of the file.
+pub fn namesakes(config: &Config, snapshot: &Snapshot) -> Vec<Namesakes> {
+    let mut first: HashMap<UserName, usize> = HashMap::with_capacity(snapshot.users.len());
+    let mut groups: BTreeMap<usize, Vec<Namesake>> = BTreeMap::new();
+    for (index, user) in snapshot.users.iter().enumerate() {
+        let Some(name) = owner(config, user).and_then(|rule| rule.mapping.user_name(user)) else { continue };
+        if config.options.exclude.contains(&name) {
+            continue;
+        }
+        let namesake = |user: &SourceUser, user_name: UserName| Namesake {
+            source_id: user.id.clone(),
+            user_name,
+            line: user.line,
+        };
+        let Some((known, other)) = first.get_key_value(&name) else {
+            first.insert(name, index);
+            continue;
+        };
+        let group = groups.entry(*other).or_insert_with(|| {
+            snapshot.users.get(*other).map(|user| namesake(user, known.clone())).into_iter().collect()
+        });
+        group.push(namesake(user, name));
+    }
+    groups.into_values().map(|users| Namesakes { users }).collect()
+}

@@ -1,0 +1,74 @@
+//! Which attributes of the user an expression names.
+
+use std::collections::BTreeSet;
+
+use cel::IdedExpr;
+use cel::common::ast::{EntryExpr, Expr, LiteralValue, operators};
+
+/// Adds the dotted path of every attribute that `expression` selects from `user`.
+pub(super) fn collect(expression: &IdedExpr, found: &mut BTreeSet<String>) {
+    let mut names = Vec::new();
+    let root = chain(&expression.expr, &mut names);
+    if let Expr::Ident(name) = root {
+        if name == "user" && !names.is_empty() {
+            names.reverse();
+            found.insert(names.join("."));
+        }
+        return;
+    }
+    match root {
+        Expr::Call(call) => {
+            call.target.iter().for_each(|target| collect(target, found));
+            call.args.iter().for_each(|argument| collect(argument, found));
+        }
+        Expr::Comprehension(comprehension) => {
+            // `user` in it is the variable of the comprehension, where that is called so.
+            for part in [
+                &comprehension.iter_range,
+                &comprehension.accu_init,
+                &comprehension.loop_cond,
+                &comprehension.loop_step,
+                &comprehension.result,
+            ] {
+                collect(part, found);
+            }
+        }
+        Expr::List(list) => list.elements.iter().for_each(|element| collect(element, found)),
+        Expr::Map(map) => map.entries.iter().for_each(|entry| collect_entry(&entry.expr, found)),
+        Expr::Struct(structure) => {
+            structure.entries.iter().for_each(|entry| collect_entry(&entry.expr, found));
+        }
+        // `chain` follows selections to their start.
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) | Expr::Select(_) => {}
+    }
+}
+
+fn collect_entry(entry: &EntryExpr, found: &mut BTreeSet<String>) {
+    match entry {
+        EntryExpr::StructField(field) => collect(&field.value, found),
+        EntryExpr::MapEntry(entry) => {
+            collect(&entry.key, found);
+            collect(&entry.value, found);
+        }
+    }
+}
+
+/// Follows selections, by name or by a text in brackets, to what they start from; the names, last one first.
+fn chain<'a>(mut expression: &'a Expr, names: &mut Vec<&'a str>) -> &'a Expr {
+    loop {
+        match expression {
+            Expr::Select(select) => {
+                names.push(&select.field);
+                expression = &select.operand.expr;
+            }
+            Expr::Call(call) if call.func_name == operators::INDEX => match call.args.as_slice() {
+                [of, IdedExpr { expr: Expr::Literal(LiteralValue::String(name)), .. }] => {
+                    names.push(name.inner());
+                    expression = &of.expr;
+                }
+                _ => return expression,
+            },
+            _ => return expression,
+        }
+    }
+}
