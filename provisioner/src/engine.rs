@@ -69,7 +69,7 @@ impl Environment {
     pub fn system(config: &Config, state: PathBuf, seed: u64) -> Result<Self, TransportError> {
         Ok(Self {
             clock: Arc::new(SystemClock),
-            transport: Transport::for_url(&config.authentication.scim_url)?,
+            transport: Transport::for_config(config)?,
             state,
             durability: Durability::Full,
             seed,

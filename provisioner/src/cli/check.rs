@@ -1,12 +1,17 @@
-//! `provisioner check`: the configuration and the source, without sending anything.
+//! `provisioner check`: the configuration and the source, without sending anything. Everything that is wrong with either is
+//! told at once, and every mapping is tried on the users whom it is for.
+
+mod findings;
 
 use serde::Serialize;
 
 use super::Common;
 use super::output::Output;
+use crate::config::Config;
 use crate::exit::Exit;
 use crate::report::word;
 use crate::source;
+use findings::Finding;
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "summary", rename_all = "camelCase")]
@@ -19,24 +24,39 @@ struct Summary<'a> {
     users: Option<usize>,
     in_scope: Option<usize>,
     source_error: Option<String>,
+    problems: Vec<Finding>,
     exit_code: u8,
 }
 
 pub(super) fn run(common: &Common) -> Exit {
-    let config = match common.load() {
+    let (config, source) = Config::load_with_source(&common.config);
+    let config = match config {
         Ok(config) => config,
-        Err(exit) => return exit,
-    };
-    let (users, in_scope, source_error) = match source::read(&config.source, false) {
-        Ok(snapshot) => {
-            let owned = |user: &_| config.rules.iter().any(|rule| rule.enabled && rule.matches(user));
-            let in_scope = snapshot.users.iter().filter(|user| owned(user)).count();
-            (Some(snapshot.users.len()), Some(in_scope), None)
+        Err(error) => {
+            eprintln!("{:?}", miette::Report::new(error));
+            // What is wrong with the source is told in the same go.
+            if let Some(source) = source {
+                findings::show(&findings::of_source(&source::inspect(&source, false)), &source);
+            }
+            return Exit::Usage;
         }
-        Err(error) => (None, None, Some(format!("cannot {error}; {}", error.way_out()))),
     };
-    let exit = if source_error.is_some() { Exit::SourceUnreadable } else { Exit::Done };
+    let inspection = source::inspect(&config.source, false);
+    let whole = inspection.count == 0;
+    let mut problems = findings::of_source(&inspection);
+    problems.extend(findings::of_mappings(&config, &inspection.users));
+    let (users, in_scope) = if whole {
+        (Some(inspection.users.len()), Some(findings::in_scope(&config, &inspection.users)))
+    } else {
+        (None, None)
+    };
+    let exit = match (whole, problems.is_empty()) {
+        (false, _) => Exit::SourceUnreadable,
+        (true, false) => Exit::SomeFailed,
+        (true, true) => Exit::Done,
+    };
     if common.output().json {
+        let source_error = inspection.problems.first().map(|error| format!("cannot {error}; {}", error.way_out()));
         Output::object(&Summary {
             connection: &config.name,
             description: config.description.as_deref(),
@@ -46,6 +66,7 @@ pub(super) fn run(common: &Common) -> Exit {
             users,
             in_scope,
             source_error,
+            problems,
             exit_code: exit.code(),
         });
         return exit;
@@ -75,14 +96,12 @@ pub(super) fn run(common: &Common) -> Exit {
         let state = if rule.enabled { "" } else { " (off: its users are frozen)" };
         Output::line(&format!("rule {:?}{state}", rule.name.as_str()));
     }
-    match (users, in_scope, source_error) {
-        (Some(users), Some(in_scope), _) => {
+    findings::show(&problems, &config.source);
+    match users.zip(in_scope) {
+        Some((users, in_scope)) => {
             Output::line(&format!("{}: {users} users, {in_scope} of them in scope", config.source.identity));
         }
-        (_, _, error) => {
-            Output::error(&error.unwrap_or_default());
-            Output::line(&format!("{}: not read", config.source.identity));
-        }
+        None => Output::line(&format!("{}: not read whole", config.source.identity)),
     }
     exit
 }

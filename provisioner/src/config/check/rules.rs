@@ -123,6 +123,9 @@ impl Checker<'_> {
                 None
             }
             (None, None) => {
+                if ["source", "expression"].iter().any(|key| self.is_left_out(key, Some(mapping))) {
+                    return None;
+                }
                 self.report(
                     Some(mapping.clone()),
                     "the mapping has neither `source` nor `expression`",
@@ -175,7 +178,7 @@ impl Checker<'_> {
     ) -> Option<(TargetPath, crate::mapping::Kind)> {
         let Some(raw) = raw else {
             let help = "name the attribute to write, as in target = \"userName\"";
-            self.report(Some(mapping.clone()), "the mapping has no `target`", help);
+            self.missing("target", Some(mapping), "the mapping has no `target`".to_owned(), help);
             return None;
         };
         let path = match raw.get_ref().parse::<TargetPath>() {
