@@ -99,7 +99,7 @@ impl Format {
 /// The file cannot be read, is cut off or malformed anywhere, holds a user without an id or a user name, holds one id
 /// or one key of an object twice, is one page of many, or is empty. The first of several problems is told.
 pub fn read(source: &SourceConfig, allow_empty: bool) -> Result<Snapshot, SourceError> {
-    let Inspection { users, mut problems, count, .. } = inspect(source, allow_empty);
+    let Inspection { users, mut problems, count } = inspect(source, allow_empty);
     if !problems.is_empty() {
         return Err(problems.swap_remove(0).with_more(count - 1));
     }
@@ -116,8 +116,6 @@ pub(crate) struct Inspection {
     pub(crate) problems: Vec<SourceError>,
     /// How many problems there are.
     pub(crate) count: usize,
-    /// The attributes that the columns of a CSV file stand for, with the numbers of the columns.
-    pub(crate) columns: Vec<(usize, String)>,
 }
 
 /// Reads what can be read of the source, and tells everything that is wrong with it.
@@ -127,7 +125,6 @@ pub(crate) fn inspect(source: &SourceConfig, allow_empty: bool) -> Inspection {
         users: Vec::new(),
         problems: vec![SourceError::new(path, place, problem)],
         count: 1,
-        columns: Vec::new(),
     };
     let Some(format) = Format::of(path) else { return refused(None, SourceProblem::UnknownFormat) };
     let bytes = match fs::read(path) {
@@ -143,18 +140,20 @@ pub(crate) fn inspect(source: &SourceConfig, allow_empty: bool) -> Inspection {
     };
     let text = match text::decode(bytes) {
         Ok(text) => text,
-        Err((before, problem)) => return refused(Some((without_bom(&before), without_bom(&before).len())), problem),
+        Err((before, problem)) => {
+            return refused(Some((without_bom(&before), without_bom(&before).len())), problem);
+        }
     };
     let text = without_bom(&text);
     let mut problems = Problems::default();
-    let (users, columns) = parse(text, format, allow_empty, &mut problems);
+    let users = parse(text, format, allow_empty, &mut problems);
     let Problems { mut first, count } = problems;
     first.sort_by_key(|(offset, _)| *offset);
     let problems = first
         .into_iter()
         .map(|(offset, problem)| SourceError::new(path, offset.map(|at| (text, at)), problem))
         .collect();
-    Inspection { users: with_lines(text, users), problems, count, columns }
+    Inspection { users: with_lines(text, users), problems, count }
 }
 
 /// Problems kept at most; the others are counted.
@@ -184,28 +183,20 @@ impl Problems {
     }
 }
 
-fn parse(
-    text: &str,
-    format: Format,
-    allow_empty: bool,
-    problems: &mut Problems,
-) -> (Vec<(usize, SourceUser)>, Vec<(usize, String)>) {
-    let (records, columns) = if text.trim().is_empty() {
-        (Vec::new(), Vec::new())
+fn parse(text: &str, format: Format, allow_empty: bool, problems: &mut Problems) -> Vec<(usize, SourceUser)> {
+    let records = if text.trim().is_empty() {
+        Vec::new()
     } else {
         match format {
-            Format::Ndjson => (json::lines(text, problems), Vec::new()),
-            Format::Json => (json::array(text, problems), Vec::new()),
-            Format::Csv => {
-                let csv = csv::rows(text, problems);
-                (csv.records, csv.columns)
-            }
+            Format::Ndjson => json::lines(text, problems),
+            Format::Json => json::array(text, problems),
+            Format::Csv => csv::rows(text, problems),
         }
     };
     if records.is_empty() && problems.count == 0 && !allow_empty {
         problems.push((None, SourceProblem::Empty));
     }
-    (proof::users(text, records, problems), columns)
+    proof::users(text, records, problems)
 }
 
 /// The lines, counted from 1, of users that stand in the order of their bytes.

@@ -13,24 +13,16 @@ use crate::config::nearest;
 const REQUIRED: [&str; 3] = ["id", "username", "enabled"];
 const DELIMITERS: [char; 3] = [',', ';', '\t'];
 
-/// What a CSV file holds.
-#[derive(Default)]
-pub(super) struct Csv {
-    pub(super) records: Vec<Record>,
-    /// The names of the columns, with their numbers counted from 1.
-    pub(super) columns: Vec<(usize, String)>,
-}
-
 /// The rows below the header.
-pub(super) fn rows(text: &str, problems: &mut Problems) -> Csv {
-    let mut csv = Csv::default();
+pub(super) fn rows(text: &str, problems: &mut Problems) -> Vec<Record> {
+    let mut records = Vec::new();
     let (start, delimiter) = delimiter(text);
     let mut rows = Rows { text, at: start, delimiter };
     let header = match rows.next() {
-        None => return csv,
+        None => return records,
         Some(Err(problem)) => {
             problems.push(problem);
-            return csv;
+            return records;
         }
         Some(Ok(header)) => header,
     };
@@ -38,15 +30,9 @@ pub(super) fn rows(text: &str, problems: &mut Problems) -> Csv {
         Ok(columns) => columns,
         Err(problem) => {
             problems.push((Some(header.offset), problem));
-            return csv;
+            return records;
         }
     };
-    csv.columns = columns
-        .iter()
-        .enumerate()
-        .filter(|(_, path)| !path.is_empty())
-        .map(|(index, path)| (index + 1, path.join(".")))
-        .collect();
     for row in rows {
         let row = match row {
             Ok(row) => row,
@@ -64,14 +50,15 @@ pub(super) fn rows(text: &str, problems: &mut Problems) -> Csv {
             problems.push((Some(row.offset), SourceProblem::Width { expected, found }));
             continue;
         }
-        let unnamed = columns.iter().zip(&row.cells).position(|(path, cell)| path.is_empty() && !cell.is_empty());
+        let unnamed =
+            columns.iter().zip(&row.cells).position(|(path, cell)| path.is_empty() && !cell.is_empty());
         if let Some(index) = unnamed {
             problems.push((Some(header.offset), SourceProblem::BadColumn(index + 1)));
-            return csv;
+            return records;
         }
-        csv.records.push(Record { offset: row.offset, value: user(&columns, row.cells) });
+        records.push(Record { offset: row.offset, value: user(&columns, row.cells) });
     }
-    csv
+    records
 }
 
 /// The byte where the header begins, and what separates cells: what a line `sep=;` says, or what makes a header of the
@@ -84,8 +71,7 @@ fn delimiter(text: &str) -> (usize, char) {
     let mut best = (0, 0, ',');
     for delimiter in DELIMITERS {
         let Some(Ok(header)) = (Rows { text, at: 0, delimiter }).next() else { continue };
-        let required =
-            REQUIRED.iter().filter(|name| header.cells.iter().any(|cell| cell == *name)).count();
+        let required = REQUIRED.iter().filter(|name| header.cells.iter().any(|cell| cell == *name)).count();
         if (required, header.cells.len()) > (best.0, best.1) {
             best = (required, header.cells.len(), delimiter);
         }
@@ -260,7 +246,9 @@ impl Rows<'_> {
             }
             let blanks = self.blanks(after);
             return match after.get(blanks..).and_then(|rest| rest.chars().next()) {
-                Some(letter) if !self.ends_cell(letter) => Err((Some(self.at - 1), SourceProblem::AfterQuote)),
+                Some(letter) if !self.ends_cell(letter) => {
+                    Err((Some(self.at - 1), SourceProblem::AfterQuote))
+                }
                 _ => {
                     self.at += blanks;
                     Ok(cell)

@@ -32,7 +32,9 @@ pub enum SourceProblem {
     #[error("its extension does not say in which format it is")]
     UnknownFormat,
     /// The file is not UTF-8.
-    #[error("here it is not UTF-8, but perhaps Windows-1252 or Latin-1, which cannot be told from each other")]
+    #[error(
+        "here it is not UTF-8, but perhaps Windows-1252 or Latin-1, which cannot be told from each other"
+    )]
     NotUtf8,
     /// The file is UTF-16, and cut off or malformed.
     #[error("here the UTF-16 of this file is malformed, or cut off")]
@@ -195,7 +197,9 @@ impl SourceProblem {
             Self::NotUtf8 => {
                 "save the file as UTF-8 (in Excel: `CSV UTF-8`), or convert it: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
             }
-            Self::BadUtf16 => "save the file again, as UTF-8 or UTF-16; if it was cut off, export the users again",
+            Self::BadUtf16 => {
+                "save the file again, as UTF-8 or UTF-16; if it was cut off, export the users again"
+            }
             Self::Utf32 => "save the file as UTF-8",
             Self::Empty => {
                 "every managed account would be removed: if that is meant, say --allow-empty-source; otherwise export \
@@ -220,7 +224,9 @@ impl SourceProblem {
             Self::PageNotWhole { .. } => {
                 "users who are missing count as deleted: fetch them all, with a larger `limit` or page by page"
             }
-            Self::PageAsUser => "name the file .json if it is one page with all users; otherwise write one user a line",
+            Self::PageAsUser => {
+                "name the file .json if it is one page with all users; otherwise write one user a line"
+            }
             Self::BadId(_) => "give it the id it has in PingOne, as a text that is not empty",
             Self::BadUsername { .. } => "give it its PingOne user name, as a text that is not empty",
             Self::BadEnabled { .. } => {

@@ -12,8 +12,8 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<String, Undecodable> {
         [0xff, 0xfe, ..] => u16::from_le_bytes,
         [0xfe, 0xff, ..] => u16::from_be_bytes,
         // No text begins with a NUL, so every other one is half of a letter.
-        [1.., 0, 1.., 0, ..] => u16::from_le_bytes,
-        [0, 1.., 0, 1.., ..] => u16::from_be_bytes,
+        [1..=255, 0, 1..=255, 0, ..] => u16::from_le_bytes,
+        [0, 1..=255, 0, 1..=255, ..] => u16::from_be_bytes,
         _ => return utf8(bytes),
     };
     let (pairs, rest) = bytes.as_chunks::<2>();
@@ -50,7 +50,10 @@ mod tests {
             let cut = little[..little.len() - 1].to_vec();
             assert_eq!(decode(cut), Err((text[..text.len() - 1].to_owned(), SourceProblem::BadUtf16)));
         }
-        assert_eq!(decode(b"\xff\xfea\0\x00\xd8".to_vec()), Err(("\u{feff}a".to_owned(), SourceProblem::BadUtf16)));
+        assert_eq!(
+            decode(b"\xff\xfea\0\x00\xd8".to_vec()),
+            Err(("\u{feff}a".to_owned(), SourceProblem::BadUtf16))
+        );
         assert_eq!(decode(b"\xff\xfe\0\0a\0\0\0".to_vec()), Err((String::new(), SourceProblem::Utf32)));
     }
 
