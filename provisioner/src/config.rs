@@ -214,7 +214,9 @@ impl Config {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (config, source) = match tolerant::parse(text) {
             Ok(tolerant) => check::config(tolerant, text, file, env),
-            Err(problems) => (Err(problems), tolerant::source_of(text).and_then(|raw| check::source(raw, file))),
+            Err(problems) => {
+                (Err(problems), tolerant::source_of(text).and_then(|raw| check::source(raw, file)))
+            }
         };
         (config.map_err(|problems| ConfigError::invalid(file, text, problems)), source)
     }

@@ -155,10 +155,25 @@ impl ServerCertVerifier for Named {
     }
 }
 
+/// What went wrong in TLS, in the words of whoever has to mend it.
+pub(crate) fn words(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            "its certificate is self-signed, or of an authority that is not known here".to_owned()
+        }
+        refused if is_about_issuer(refused) => {
+            "its certificate is self-signed, and not known here".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Whether a certificate was refused for who issued it. The dates are checked before that, so they are in order then.
 fn is_about_issuer(error: &Error) -> bool {
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        // Another certificate that is trusted has the issuer's name, and not its key.
+        Error::InvalidCertificate(CertificateError::BadSignature) => true,
         // What `openssl req -x509` makes is a certificate of an authority, and is refused as one of a server.
         Error::InvalidCertificate(CertificateError::Other(other)) => {
             format!("{other:?}").contains("CaUsedAsEndEntity")

@@ -91,7 +91,7 @@ impl From<&reqwest::Error> for NetworkError {
         while let Some(inner) = source {
             innermost = inner.to_string();
             if let Some(tls) = tls_error(inner) {
-                return Self::Tls(tls.to_string());
+                return Self::Tls(tls::words(tls));
             }
             let refused = |io: &io::Error| io.kind() == io::ErrorKind::ConnectionRefused;
             if inner.downcast_ref::<io::Error>().is_some_and(refused) {

@@ -56,7 +56,8 @@ pub(super) fn run(common: &Common) -> Exit {
         (true, true) => Exit::Done,
     };
     if common.output().json {
-        let source_error = inspection.problems.first().map(|error| format!("cannot {error}; {}", error.way_out()));
+        let source_error =
+            inspection.problems.first().map(|error| format!("cannot {error}; {}", error.way_out()));
         Output::object(&Summary {
             connection: &config.name,
             description: config.description.as_deref(),

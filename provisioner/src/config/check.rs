@@ -50,7 +50,13 @@ impl Checker<'_> {
     }
 
     /// Reports that `key` is missing, unless it is there and could not be read.
-    fn missing(&mut self, key: &str, parent: Option<&Range<usize>>, message: String, help: impl Into<String>) {
+    fn missing(
+        &mut self,
+        key: &str,
+        parent: Option<&Range<usize>>,
+        message: String,
+        help: impl Into<String>,
+    ) {
         if !self.is_left_out(key, parent) {
             self.report(parent.cloned(), message, help);
         }
@@ -65,7 +71,7 @@ impl Checker<'_> {
         &mut self,
         name: &str,
         found: Option<Spanned<String>>,
-        parent: Option<Range<usize>>,
+        parent: Option<&Range<usize>>,
         help: &str,
     ) -> Option<String> {
         match found {
@@ -75,7 +81,7 @@ impl Checker<'_> {
             }
             Some(text) => Some(text.into_inner()),
             None => {
-                self.missing(name, parent.as_ref(), format!("`{name}` is missing"), help);
+                self.missing(name, parent, format!("`{name}` is missing"), help);
                 None
             }
         }
@@ -132,7 +138,7 @@ impl Checker<'_> {
         if kind.is_none() {
             self.missing("kind", Some(&span), "`kind` is missing".to_owned(), "write kind = \"file\"");
         }
-        let path = self.text("path", path, Some(span), help)?;
+        let path = self.text("path", path, Some(&span), help)?;
         let SourceKind::File = kind?;
         Some(SourceConfig {
             kind: SourceKind::File,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use toml::Spanned;
 
-use super::secret::RawSecret;
 use super::UpdateMethod;
+use super::secret::RawSecret;
 use crate::preferences::RemoveAction;
 use crate::source::SourceKind;
 

@@ -42,7 +42,8 @@ pub(super) fn parse(text: &str) -> Result<Tolerant, Vec<Problem>> {
         let (problem, meant) = wrong(&error);
         problems.push(problem);
         let place = error.span().filter(|_| problems.len() < MOST);
-        let Some((key, span)) = place.and_then(|span| Some((leave_out(table.get_mut(), &span)?, span))) else {
+        let Some((key, span)) = place.and_then(|span| Some((leave_out(table.get_mut(), &span)?, span)))
+        else {
             return Err(problems);
         };
         left_out.push(LeftOut { key: meant.unwrap_or(key), span });
@@ -74,8 +75,8 @@ fn leave_out_within(key: &str, value: &mut Spanned<DeValue<'_>>, span: &Range<us
     match value.get_mut() {
         DeValue::Table(table) => leave_out(table, span),
         DeValue::Array(values) => {
-            if let Some(index) = values.iter().position(|value| value.span() == *span) {
-                values.remove(index);
+            if values.iter().any(|value| value.span() == *span) {
+                *values = values.iter().filter(|value| value.span() != *span).cloned().collect();
                 return Some(key.to_owned());
             }
             values.iter_mut().find_map(|value| leave_out_within(key, value, span))

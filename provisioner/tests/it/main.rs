@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests panic like the tests themselves")]
 
+mod check;
 mod config;
 mod connection;
 mod console;
@@ -14,4 +15,5 @@ mod program;
 mod scripted;
 mod source;
 mod support;
+mod tls;
 mod unresolved;

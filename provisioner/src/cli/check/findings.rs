@@ -96,10 +96,17 @@ pub(super) fn show(findings: &[Finding], source: &SourceConfig) {
     for finding in findings {
         let mut text = finding.message.clone();
         if !finding.users.is_empty() {
-            let named: Vec<String> =
-                finding.users.iter().map(|user| format!("{:?} (line {})", user.user_name, user.line)).collect();
+            let named: Vec<String> = finding
+                .users
+                .iter()
+                .map(|user| format!("{:?} (line {})", user.user_name, user.line))
+                .collect();
             let rest = finding.count - named.len();
-            let more = if rest > 0 { format!(", and {rest} more in {}", source.path.display()) } else { String::new() };
+            let more = if rest > 0 {
+                format!(", and {rest} more in {}", source.path.display())
+            } else {
+                String::new()
+            };
             text = format!("{text}: for {}{more}", named.join(", "));
         }
         if let Some(help) = &finding.help {

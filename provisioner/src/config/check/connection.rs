@@ -109,7 +109,7 @@ impl Checker<'_> {
     ) -> Option<ScimUrl> {
         let help = "write the SCIM URL of the application, as in scim-url = \"https://api.aquera.io/scim/\"";
         let span = raw.as_ref().map(Spanned::span);
-        let url = self.text("scim-url", raw, Some(parent.clone()), help)?;
+        let url = self.text("scim-url", raw, Some(parent), help)?;
         match url.parse::<ScimUrl>() {
             Ok(url) if !url.is_https() && !url.is_loopback() && !allow_http => {
                 self.report(
@@ -130,7 +130,7 @@ impl Checker<'_> {
     fn basic_user(&mut self, raw: Option<Spanned<String>>, parent: &Range<usize>) -> Option<String> {
         let span = raw.as_ref().map(Spanned::span);
         let help = "write the user of the application: basic-auth-user = \"…\"";
-        let user = self.text("basic-auth-user", raw, Some(parent.clone()), help)?;
+        let user = self.text("basic-auth-user", raw, Some(parent), help)?;
         if user.contains(':') || user.chars().any(char::is_control) {
             let help =
                 "Basic authentication ends the user name at the first colon (RFC 7617 §2): use another user";
@@ -168,6 +168,12 @@ impl Checker<'_> {
             return None;
         };
         let span = raw.span();
+        // A reference with an unknown key in it was told already.
+        let is_told =
+            self.left_out.iter().any(|key| span.start <= key.span.start && key.span.end <= span.end);
+        if is_told {
+            return None;
+        }
         match look_up(raw.into_inner(), option, self.folder, self.env) {
             // A token goes into a header as it is; a password is encoded first.
             Ok(token)

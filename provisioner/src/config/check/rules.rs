@@ -25,7 +25,7 @@ impl Checker<'_> {
             let name_span = rule.name.as_ref().map(Spanned::span);
             let help = "give every rule a name of its own: name = \"…\"; the name identifies it";
             let Some(name) =
-                self.text("name", rule.name, Some(span), help).and_then(|name| name.parse().ok())
+                self.text("name", rule.name, Some(&span), help).and_then(|name| name.parse().ok())
             else {
                 continue;
             };
