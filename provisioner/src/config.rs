@@ -11,6 +11,7 @@ mod nearest;
 mod place;
 mod raw;
 mod secret;
+mod tolerant;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -127,6 +128,10 @@ pub struct Options {
     pub max_attempts: NonZeroU32,
     /// The longest wait that a Retry-After is granted.
     pub retry_after_cap: Duration,
+    /// Certificates that are trusted beside the system's, as PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Whether plain `http` is spoken to another machine.
+    pub allow_http: bool,
 }
 
 impl Default for Options {
@@ -142,6 +147,8 @@ impl Default for Options {
             max_removals_percent: 20,
             max_attempts: NonZeroU32::MIN.saturating_add(4),
             retry_after_cap: Duration::from_mins(2),
+            ca_file: None,
+            allow_http: false,
         }
     }
 }
@@ -165,9 +172,7 @@ impl Config {
     ///
     /// The file cannot be read, or is no valid configuration.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let bytes = fs::read(file).map_err(|error| ConfigError::unreadable(file, &error))?;
-        let text = String::from_utf8(bytes).map_err(|_| ConfigError::not_utf8(file))?;
-        Self::parse(&text, file)
+        Self::parse(&read(file)?, file)
     }
 
     /// Parses the text of a configuration; relative paths in it start at the folder of `file`.
@@ -189,8 +194,38 @@ impl Config {
         file: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let raw = raw::parse(text).map_err(|problems| ConfigError::invalid(file, text, problems))?;
-        check::config(raw, text, file, env).map_err(|problems| ConfigError::invalid(file, text, problems))
+        Self::examine(text, file, env).0
     }
+
+    /// As [`Config::load`], with the source that the file names, which may be told though the rest is wrong.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub(crate) fn load_with_source(file: &Path) -> (Result<Self, ConfigError>, Option<SourceConfig>) {
+        match read(file) {
+            Ok(text) => Self::examine(&text, file, &|name| std::env::var(name).ok()),
+            Err(error) => (Err(error), None),
+        }
+    }
+
+    fn examine(
+        text: &str,
+        file: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> (Result<Self, ConfigError>, Option<SourceConfig>) {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let (config, source) = match tolerant::parse(text) {
+            Ok(tolerant) => check::config(tolerant, text, file, env),
+            Err(problems) => {
+                (Err(problems), tolerant::source_of(text).and_then(|raw| check::source(raw, file)))
+            }
+        };
+        (config.map_err(|problems| ConfigError::invalid(file, text, problems)), source)
+    }
+}
+
+fn read(file: &Path) -> Result<String, ConfigError> {
+    let bytes = fs::read(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+    String::from_utf8(bytes).map_err(|_| ConfigError::not_utf8(file))
 }

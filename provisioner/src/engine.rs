@@ -73,7 +73,7 @@ impl Environment {
     pub fn system(config: &Config, state: PathBuf, seed: u64) -> Result<Self, TransportError> {
         Ok(Self {
             clock: Arc::new(SystemClock),
-            transport: Transport::for_url(&config.authentication.scim_url)?,
+            transport: Transport::for_config(config)?,
             state,
             durability: Durability::Full,
             seed,
@@ -284,7 +284,7 @@ impl Provisioner {
         if let Some(message) = doubt::empty_rules(&self.config, &snapshot, &loaded.records, allowed) {
             return Err(refused(Exit::SourceUnreadable, "rule-matches-nobody", message));
         }
-        let namesakes = namesakes(&self.config, &snapshot);
+        let namesakes = namesakes(&self.config, &snapshot.users);
         let client = self.client();
         let report = client.test().await;
         let requests = client.requests();

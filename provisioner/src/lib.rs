@@ -18,6 +18,7 @@ pub mod rule;
 pub mod source;
 pub mod state;
 mod target;
+pub mod tls;
 pub mod transport;
 
 pub use clock::Clock;

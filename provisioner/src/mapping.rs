@@ -182,30 +182,57 @@ impl Mapping {
     ///
     /// A value that is no plain value, an expression that fails, or no user name in the end.
     pub fn apply(&self, user: &SourceUser) -> Result<Desired, MappingError> {
-        let mut subject = None;
         let mut values = BTreeMap::new();
+        self.evaluate(user, |target, value| {
+            if let Some(value) = value? {
+                values.insert(target.clone(), value);
+            }
+            Ok(())
+        })?;
+        if self.external_id == ExternalId::SourceId {
+            values.insert(TargetPath::external_id(), Value::from(user.id.as_str()));
+        }
+        Desired::new(values).ok_or(MappingError::NoUserName)
+    }
+
+    /// Everything that keeps a user from being mapped, in the order of the targets; empty where [`Mapping::apply`] succeeds.
+    pub fn problems(&self, user: &SourceUser) -> Vec<MappingError> {
+        let mut problems = Vec::new();
+        // Problems are gathered here, so nothing ends the walk.
+        let _ = self.evaluate(user, |_, value| {
+            problems.extend(value.err());
+            Ok(())
+        });
+        if problems.is_empty() {
+            problems.extend(self.apply(user).err());
+        }
+        problems
+    }
+
+    /// Hands the value of every line to `take`, until that fails.
+    fn evaluate(
+        &self,
+        user: &SourceUser,
+        mut take: impl FnMut(&TargetPath, Result<Option<Value>, MappingError>) -> Result<(), MappingError>,
+    ) -> Result<(), MappingError> {
+        let mut subject = None;
         for entry in &*self.entries {
             let value = match &entry.origin {
                 Origin::Attribute(path) => attribute(&user.attributes, path).map_err(|found| {
                     MappingError::NotScalar { from: path.clone(), target: entry.target.to_string(), found }
-                })?,
+                }),
                 Origin::Expression(expression) => {
                     let subject = subject.get_or_insert_with(|| User::new(&user.attributes));
                     expression.evaluate(subject).map_err(|why| MappingError::Expression {
                         target: entry.target.to_string(),
                         expression: expression.text().to_owned(),
                         why,
-                    })?
+                    })
                 }
             };
-            if let Some(value) = entry.fit(value)? {
-                values.insert(entry.target.clone(), value);
-            }
+            take(&entry.target, value.and_then(|value| entry.fit(value)))?;
         }
-        if self.external_id == ExternalId::SourceId {
-            values.insert(TargetPath::external_id(), Value::from(user.id.as_str()));
-        }
-        Desired::new(values).ok_or(MappingError::NoUserName)
+        Ok(())
     }
 
     /// The user name that [`Mapping::apply`] would come to; `None` where it would fail for want of one.

@@ -9,6 +9,8 @@ mod csv;
 mod error;
 mod json;
 mod proof;
+mod text;
+mod unique;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -102,48 +104,119 @@ impl Format {
 /// # Errors
 ///
 /// The file cannot be read, is cut off or malformed anywhere, holds a user without an id or a user name, holds one id
-/// twice, or is empty.
+/// or one key of an object twice, is one page of many, or is empty. The first of several problems is told.
 pub fn read(source: &SourceConfig, allow_empty: bool) -> Result<Snapshot, SourceError> {
-    let path = source.path.as_path();
-    let refused = |problem| SourceError::new(path, None, problem);
-    let format = Format::of(path).ok_or_else(|| refused(SourceProblem::UnknownFormat))?;
-    let bytes = fs::read(path).map_err(|error| {
-        refused(match error.kind() {
-            ErrorKind::NotFound => SourceProblem::NotFound,
-            ErrorKind::IsADirectory => SourceProblem::Directory,
-            kind => SourceProblem::Unreadable(kind),
-        })
-    })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        let valid = String::from_utf8_lossy(error.as_bytes().get(..offset).unwrap_or_default()).into_owned();
-        SourceError::new(path, Some((&valid, offset)), SourceProblem::NotUtf8)
-    })?;
-    parse(&text, format, allow_empty).map_err(|(offset, problem)| {
-        SourceError::new(path, offset.map(|at| (without_bom(&text), at)), problem)
-    })
+    let Inspection { users, mut problems, count } = inspect(source, allow_empty);
+    if !problems.is_empty() {
+        return Err(problems.swap_remove(0).with_more(count - 1));
+    }
+    let digest = canonical::digest(users.iter().map(|(_, user)| &user.attributes));
+    Ok(Snapshot { users: users.into_iter().map(|(_, user)| user).collect(), digest })
 }
+
+/// What is in a source, whole or not.
+#[derive(Debug)]
+pub(crate) struct Inspection {
+    /// The users that can be read, each with its line.
+    pub(crate) users: Vec<(usize, SourceUser)>,
+    /// The first of the problems, in the order of the file.
+    pub(crate) problems: Vec<SourceError>,
+    /// How many problems there are.
+    pub(crate) count: usize,
+}
+
+/// Reads what can be read of the source, and tells everything that is wrong with it.
+pub(crate) fn inspect(source: &SourceConfig, allow_empty: bool) -> Inspection {
+    let path = source.path.as_path();
+    let refused = |place: Option<(&str, usize)>, problem| Inspection {
+        users: Vec::new(),
+        problems: vec![SourceError::new(path, place, problem)],
+        count: 1,
+    };
+    let Some(format) = Format::of(path) else { return refused(None, SourceProblem::UnknownFormat) };
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let problem = match error.kind() {
+                ErrorKind::NotFound => SourceProblem::NotFound,
+                ErrorKind::IsADirectory => SourceProblem::Directory,
+                kind => SourceProblem::Unreadable(kind),
+            };
+            return refused(None, problem);
+        }
+    };
+    let text = match text::decode(bytes) {
+        Ok(text) => text,
+        Err((before, problem)) => {
+            return refused(Some((without_bom(&before), without_bom(&before).len())), problem);
+        }
+    };
+    let text = without_bom(&text);
+    let mut problems = Problems::default();
+    let users = parse(text, format, allow_empty, &mut problems);
+    let Problems { mut first, count } = problems;
+    first.sort_by_key(|(offset, _)| *offset);
+    let problems = first
+        .into_iter()
+        .map(|(offset, problem)| SourceError::new(path, offset.map(|at| (text, at)), problem))
+        .collect();
+    Inspection { users: with_lines(text, users), problems, count }
+}
+
+/// Problems kept at most; the others are counted.
+const MOST: usize = 100;
 
 /// A problem, and the byte it was met at where it has a place.
 type Misplaced = (Option<usize>, SourceProblem);
 
-fn parse(text: &str, format: Format, allow_empty: bool) -> Result<Snapshot, Misplaced> {
-    let text = without_bom(text);
+/// What is wrong with a source: a start, and how much more.
+#[derive(Default)]
+struct Problems {
+    first: Vec<Misplaced>,
+    count: usize,
+}
+
+impl Problems {
+    fn push(&mut self, problem: Misplaced) {
+        self.push_with(|| problem);
+    }
+
+    /// Keeps a problem that takes work to be told.
+    fn push_with(&mut self, problem: impl FnOnce() -> Misplaced) {
+        self.count += 1;
+        if self.first.len() < MOST {
+            self.first.push(problem());
+        }
+    }
+}
+
+fn parse(text: &str, format: Format, allow_empty: bool, problems: &mut Problems) -> Vec<(usize, SourceUser)> {
     let records = if text.trim().is_empty() {
         Vec::new()
     } else {
         match format {
-            Format::Ndjson => json::lines(text)?,
-            Format::Json => json::array(text)?,
-            Format::Csv => csv::rows(text)?,
+            Format::Ndjson => json::lines(text, problems),
+            Format::Json => json::array(text, problems),
+            Format::Csv => csv::rows(text, problems),
         }
     };
-    if records.is_empty() && !allow_empty {
-        return Err((None, SourceProblem::Empty));
+    if records.is_empty() && problems.count == 0 && !allow_empty {
+        problems.push((None, SourceProblem::Empty));
     }
-    let users = proof::users(text, records)?;
-    let digest = canonical::digest(users.iter().map(|user| &user.attributes));
-    Ok(Snapshot { users, digest })
+    proof::users(text, records, problems)
+}
+
+/// The lines, counted from 1, of users that stand in the order of their bytes.
+fn with_lines(text: &str, users: Vec<(usize, SourceUser)>) -> Vec<(usize, SourceUser)> {
+    let (mut line, mut at) = (1, 0);
+    users
+        .into_iter()
+        .map(|(offset, user)| {
+            line += text.get(at..offset).unwrap_or_default().matches('\n').count();
+            at = offset;
+            (line, user)
+        })
+        .collect()
 }
 
 fn without_bom(text: &str) -> &str {

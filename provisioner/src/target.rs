@@ -1,6 +1,7 @@
 //! The SCIM endpoint as the engine sees it: requests with retries, look-ups, reads, and what an answer means.
 
 pub(crate) mod answer;
+mod body;
 pub(crate) mod client;
 pub(crate) mod lookup;
 mod needle;

@@ -4,14 +4,12 @@
 
 use std::error::Error as _;
 use std::io;
-use std::sync::Arc;
 
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
-use rustls::crypto::ring;
-use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use crate::ids::ScimUrl;
+use crate::config::Config;
+use crate::tls::{self, TlsError};
 
 /// A pool of connections. Cheap to clone; clones share the pool.
 #[derive(Clone, Debug)]
@@ -22,35 +20,30 @@ pub struct Transport {
 /// Why no client can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// No certificate authority is known to the system.
-    #[error(
-        "cannot verify https targets: {0}; install the system's certificate authorities \
-         (Debian and Ubuntu: `apt-get install ca-certificates`, Fedora: `dnf install ca-certificates`, Alpine: `apk add ca-certificates`), \
-         or point SSL_CERT_FILE at a PEM file"
-    )]
-    Certificates(String),
+    /// It cannot be told which servers are trusted.
+    #[error(transparent)]
+    Certificates(#[from] TlsError),
     /// The client library refused its settings.
     #[error("cannot make an HTTP client: {0}")]
     Client(reqwest::Error),
 }
 
 impl Transport {
-    /// A transport that fits `url`: `https` is verified against the system's certificates.
-    pub fn for_url(url: &ScimUrl) -> Result<Self, TransportError> {
+    /// A transport that fits the target of `config`: `https` is verified against the system's certificates and its `ca-file`.
+    ///
+    /// # Errors
+    /// The system has no certificates, `ca-file` cannot be used, or the client library refuses its settings.
+    pub fn for_config(config: &Config) -> Result<Self, TransportError> {
+        let url = &config.authentication.scim_url;
         if !url.is_https() {
             return Self::for_http(url.is_loopback());
         }
-        let tls = tls_builder()?
-            .with_platform_verifier()
-            .map_err(|error| TransportError::Certificates(error.to_string()))?
-            .with_no_client_auth();
-        Self::build(tls, url.is_loopback())
+        Self::build(tls::client_config(config.options.ca_file.as_deref())?, url.is_loopback())
     }
 
     /// A transport for `http` targets only, which needs no certificates; `loopback` bypasses proxies.
     pub fn for_http(loopback: bool) -> Result<Self, TransportError> {
-        let tls = tls_builder()?.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
-        Self::build(tls, loopback)
+        Self::build(tls::without_certificates()?, loopback)
     }
 
     fn build(tls: ClientConfig, loopback: bool) -> Result<Self, TransportError> {
@@ -62,12 +55,6 @@ impl Transport {
         let builder = if loopback { builder.no_proxy() } else { builder };
         builder.build().map(|http| Self { http }).map_err(TransportError::Client)
     }
-}
-
-fn tls_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, TransportError> {
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TransportError::Certificates(error.to_string()))
 }
 
 /// What went wrong below HTTP.
@@ -104,7 +91,7 @@ impl From<&reqwest::Error> for NetworkError {
         while let Some(inner) = source {
             innermost = inner.to_string();
             if let Some(tls) = tls_error(inner) {
-                return Self::Tls(tls.to_string());
+                return Self::Tls(tls::words(tls));
             }
             let refused = |io: &io::Error| io.kind() == io::ErrorKind::ConnectionRefused;
             if inner.downcast_ref::<io::Error>().is_some_and(refused) {

@@ -1,14 +1,19 @@
-//! `provisioner check`: the configuration and the source, without sending anything.
+//! `provisioner check`: the configuration and the source, without sending anything. Everything that is wrong with either is
+//! told at once, and every mapping is tried on the users whom it is for.
+
+mod findings;
 
 use serde::Serialize;
 
 use super::Common;
 use super::output::Output;
+use crate::config::Config;
 use crate::engine::namesakes;
 use crate::exit::Exit;
 use crate::report::word;
 use crate::rule::Rule;
-use crate::source;
+use crate::source::{self, SourceUser};
+use findings::Finding;
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "summary", rename_all = "camelCase")]
@@ -22,34 +27,47 @@ struct Summary<'a> {
     in_scope: Option<usize>,
     namesakes: usize,
     source_error: Option<String>,
+    problems: Vec<Finding>,
     exit_code: u8,
 }
 
 pub(super) fn run(common: &Common) -> Exit {
-    let config = match common.load() {
+    let (config, source) = Config::load_with_source(&common.config);
+    let config = match config {
         Ok(config) => config,
-        Err(exit) => return exit,
+        Err(error) => {
+            eprintln!("{:?}", miette::Report::new(error));
+            // What is wrong with the source is told in the same go.
+            if let Some(source) = source {
+                findings::show(&findings::of_source(&source::inspect(&source, false)), &source);
+            }
+            return Exit::Usage;
+        }
     };
+    let inspection = source::inspect(&config.source, false);
+    let whole = inspection.count == 0;
+    let mut problems = findings::of_source(&inspection);
+    problems.extend(findings::of_mappings(&config, &inspection.users));
     let mut clashes = Vec::new();
     let mut matched = Vec::new();
-    let (users, in_scope, source_error) = match source::read(&config.source, false) {
-        Ok(snapshot) => {
-            let owned = |user: &_| config.rules.iter().any(|rule| rule.enabled && rule.matches(user));
-            let in_scope = snapshot.users.iter().filter(|user| owned(user)).count();
-            let matches = |rule: &Rule| snapshot.users.iter().filter(|user| rule.matches(user)).count();
-            matched = config.rules.iter().map(matches).collect();
-            clashes = namesakes(&config, &snapshot);
-            (Some(snapshot.users.len()), Some(in_scope), None)
-        }
-        Err(error) => (None, None, Some(format!("cannot {error}; {}", error.way_out()))),
+    let (users, in_scope) = if whole {
+        let users: Vec<SourceUser> = inspection.users.iter().map(|(_, user)| user.clone()).collect();
+        let matches = |rule: &Rule| users.iter().filter(|user| rule.matches(user)).count();
+        matched.extend(config.rules.iter().map(matches));
+        clashes = namesakes(&config, &users);
+        (Some(users.len()), Some(findings::in_scope(&config, &inspection.users)))
+    } else {
+        (None, None)
     };
-    let exit = match (&source_error, clashes.is_empty()) {
-        (Some(_), _) => Exit::SourceUnreadable,
-        (None, false) => Exit::SomeFailed,
-        (None, true) => Exit::Done,
+    let exit = match (whole, problems.is_empty() && clashes.is_empty()) {
+        (false, _) => Exit::SourceUnreadable,
+        (true, false) => Exit::SomeFailed,
+        (true, true) => Exit::Done,
     };
     if common.output().json {
         clashes.iter().for_each(Output::object);
+        let source_error =
+            inspection.problems.first().map(|error| format!("cannot {error}; {}", error.way_out()));
         Output::object(&Summary {
             connection: &config.name,
             description: config.description.as_deref(),
@@ -60,6 +78,7 @@ pub(super) fn run(common: &Common) -> Exit {
             in_scope,
             namesakes: clashes.len(),
             source_error,
+            problems,
             exit_code: exit.code(),
         });
         return exit;
@@ -97,14 +116,12 @@ pub(super) fn run(common: &Common) -> Exit {
     for group in &clashes {
         Output::error(&group.describe());
     }
-    match (users, in_scope, source_error) {
-        (Some(users), Some(in_scope), _) => {
+    findings::show(&problems, &config.source);
+    match users.zip(in_scope) {
+        Some((users, in_scope)) => {
             Output::line(&format!("{}: {users} users, {in_scope} of them in scope", config.source.identity));
         }
-        (_, _, error) => {
-            Output::error(&error.unwrap_or_default());
-            Output::line(&format!("{}: not read", config.source.identity));
-        }
+        None => Output::line(&format!("{}: not read whole", config.source.identity)),
     }
     exit
 }

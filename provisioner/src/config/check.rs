@@ -9,7 +9,8 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::raw::{RawFile, RawSource};
+use super::raw::RawSource;
+use super::tolerant::{LeftOut, Tolerant};
 use super::{Config, Problem};
 use crate::source::{Attributes, SourceConfig, SourceKind};
 
@@ -21,9 +22,49 @@ struct Checker<'a> {
     /// What filters and mappings may name.
     attributes: Attributes,
     problems: Vec<Problem>,
+    /// What is written and could not be read: it is not missing, and nothing is concluded from its absence.
+    left_out: Vec<LeftOut>,
 }
 
 impl Checker<'_> {
+    /// Whether `key` was written in the table `parent`, or anywhere, and could not be read.
+    fn is_left_out(&self, key: &str, parent: Option<&Range<usize>>) -> bool {
+        let within = |span: &Range<usize>| {
+            // The span of a table that has a header of its own is that header.
+            parent.is_none_or(|parent| span.start >= parent.start && span.start < self.table_end(parent))
+        };
+        self.left_out.iter().any(|left_out| left_out.key == key && within(&left_out.span))
+    }
+
+    /// The byte where the table at `span` ends: with its braces, or before the next header.
+    fn table_end(&self, span: &Range<usize>) -> usize {
+        let rest = self.text.get(span.end..).unwrap_or_default();
+        if self.text.get(span.clone()).is_some_and(|table| table.starts_with('{')) {
+            return span.end;
+        }
+        let mut end = span.end;
+        for (index, line) in rest.split_inclusive('\n').enumerate() {
+            if index > 0 && line.trim_start().starts_with('[') {
+                break;
+            }
+            end += line.len();
+        }
+        end
+    }
+
+    /// Reports that `key` is missing, unless it is there and could not be read.
+    fn missing(
+        &mut self,
+        key: &str,
+        parent: Option<&Range<usize>>,
+        message: String,
+        help: impl Into<String>,
+    ) {
+        if !self.is_left_out(key, parent) {
+            self.report(parent.cloned(), message, help);
+        }
+    }
+
     fn report(&mut self, span: Option<Range<usize>>, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Problem::new(message, help, span));
     }
@@ -33,7 +74,7 @@ impl Checker<'_> {
         &mut self,
         name: &str,
         found: Option<Spanned<String>>,
-        parent: Option<Range<usize>>,
+        parent: Option<&Range<usize>>,
         help: &str,
     ) -> Option<String> {
         match found {
@@ -43,22 +84,31 @@ impl Checker<'_> {
             }
             Some(text) => Some(text.into_inner()),
             None => {
-                self.report(parent, format!("`{name}` is missing"), help);
+                self.missing(name, parent, format!("`{name}` is missing"), help);
                 None
             }
         }
     }
 }
 
-/// The configuration that a file means, or everything that is wrong with it.
+/// The source of a file that is no TOML otherwise, where it is named.
+pub(super) fn source(raw: RawSource, file: &Path) -> Option<SourceConfig> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let (problems, left_out) = (Vec::new(), Vec::new());
+    let mut checker = Checker { text: "", folder, env: &|_| None, problems, left_out };
+    checker.source(Some(Spanned::new(0..0, raw)))
+}
+
+/// The configuration that a file means, or everything that is wrong with it; and its source, where that can be read.
 pub(super) fn config(
-    raw: RawFile,
+    tolerant: Tolerant,
     text: &str,
     file: &Path,
     env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Config, Vec<Problem>> {
+) -> (Result<Config, Vec<Problem>>, Option<SourceConfig>) {
     let folder = file.parent().unwrap_or(Path::new(""));
-    let mut checker = Checker { text, folder, env, attributes: Attributes::default(), problems: Vec::new() };
+    let Tolerant { file: raw, problems, left_out } = tolerant;
+    let mut checker = Checker { text, folder, env, attributes: Attributes::default(), problems, left_out };
     let no_external_id = raw
         .connection
         .as_ref()
@@ -68,7 +118,7 @@ pub(super) fn config(
     let connection = checker.connection(raw.connection);
     let source = checker.source(raw.source);
     let rules = checker.rules(raw.rule, no_external_id.as_ref());
-    match (connection, source, checker.problems) {
+    let config = match (connection, source.clone(), checker.problems) {
         (Some(connection), Some(source), problems) if problems.is_empty() => Ok(Config {
             file: file.to_owned(),
             name: connection.name,
@@ -81,23 +131,24 @@ pub(super) fn config(
             rules,
         }),
         (_, _, problems) => Err(problems),
-    }
+    };
+    (config, source)
 }
 
 impl Checker<'_> {
     fn source(&mut self, raw: Option<Spanned<RawSource>>) -> Option<SourceConfig> {
         let help = "say where the users are: [source] with kind = \"file\" and path = \"users.ndjson\"";
         let Some(raw) = raw else {
-            self.report(None, "there is no [source]", help);
+            self.missing("source", None, "there is no [source]".to_owned(), help);
             return None;
         };
         let span = raw.span();
         let RawSource { kind, path, custom_attributes } = raw.into_inner();
         self.attributes = self.declared(custom_attributes);
         if kind.is_none() {
-            self.report(Some(span.clone()), "`kind` is missing", "write kind = \"file\"");
+            self.missing("kind", Some(&span), "`kind` is missing".to_owned(), "write kind = \"file\"");
         }
-        let path = self.text("path", path, Some(span), help)?;
+        let path = self.text("path", path, Some(&span), help)?;
         let SourceKind::File = kind?;
         Some(SourceConfig {
             kind: SourceKind::File,

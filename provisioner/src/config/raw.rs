@@ -1,15 +1,14 @@
-//! The file as it is written: syntax, keys and types. What it means is checked afterwards, all at once, which is why
-//! nearly everything here may be absent.
+//! The file as it is written: keys and types. What it means is checked afterwards, all at once, which is why nearly
+//! everything here may be absent.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use toml::Spanned;
-use toml::de::{DeTable, Error};
 
+use super::UpdateMethod;
 use super::secret::RawSecret;
-use super::{Problem, UpdateMethod, nearest};
 use crate::preferences::RemoveAction;
 use crate::source::SourceKind;
 
@@ -79,6 +78,8 @@ pub(super) struct RawOptions {
     pub(super) max_removals_percent: Maybe<i64>,
     pub(super) max_attempts: Maybe<i64>,
     pub(super) retry_after_cap: Maybe<RawDuration>,
+    pub(super) ca_file: Maybe<String>,
+    pub(super) allow_http: Option<bool>,
 }
 
 #[derive(serde::Deserialize)]
@@ -137,70 +138,5 @@ impl Visitor<'_> for DurationVisitor {
         parsed
             .and_then(|span| Duration::try_from(span).ok())
             .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
-    }
-}
-
-/// Parses the text, and tells either every error of syntax or the first wrong key or type.
-pub(super) fn parse(text: &str) -> Result<RawFile, Vec<Problem>> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        return Err(errors.iter().map(syntax).collect());
-    }
-    RawFile::deserialize(toml::de::Deserializer::from(table)).map_err(|error| vec![wrong(&error)])
-}
-
-fn syntax(error: &Error) -> Problem {
-    let help = match error.message() {
-        "duplicate key" => "a key stands once in a table: leave one of the two out",
-        _ => "this does not follow the TOML format; texts stand in quotes, as in name = \"Acme\"",
-    };
-    Problem::new(error.message(), help, error.span())
-}
-
-/// A wrong key, value or type, in better words than the deserializer's.
-fn wrong(error: &Error) -> Problem {
-    let message = error.message();
-    // Serde's messages quote what was found, then what is valid, in backticks.
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let found = quoted.next().unwrap_or_default();
-    let valid: Vec<&str> = quoted.collect();
-    let listed = || valid.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    let meant = || match nearest(found, valid.iter().copied()) {
-        Some(word) => format!("did you mean `{word}`? "),
-        None => String::new(),
-    };
-    if message.starts_with("unknown field") {
-        let help = format!("{}the keys here are {}", meant(), listed());
-        return Problem::new(format!("unknown key `{found}`"), help, error.span());
-    }
-    if message.starts_with("unknown variant") {
-        let help = format!("{}the values here are {}", meant(), listed());
-        return Problem::new(format!("unknown value `{found}`"), help, error.span());
-    }
-    if let Some((found, expected)) = message
-        .strip_prefix("invalid type: ")
-        .or_else(|| message.strip_prefix("invalid value: "))
-        .and_then(|rest| rest.rsplit_once(", expected "))
-    {
-        let expected = match expected {
-            "i64" => "a whole number",
-            "a sequence" => "a list",
-            other => other,
-        };
-        let found = found.replace("map", "table").replace("sequence", "list");
-        return Problem::new(
-            format!("this is {}{found}", article(&found)),
-            format!("write {expected}"),
-            error.span(),
-        );
-    }
-    Problem::new(message, "correct this place", error.span())
-}
-
-fn article(noun: &str) -> &'static str {
-    match noun.chars().next() {
-        Some('a') if noun.starts_with("a ") => "",
-        Some('a' | 'e' | 'i' | 'o' | 'u') => "an ",
-        _ => "a ",
     }
 }

@@ -80,7 +80,7 @@ impl Provisioner {
         };
         let record = known.map(|(_, record)| &**record);
         let mut lines = found(&id, in_source, record);
-        let clash = namesakes(self.config(), &snapshot)
+        let clash = namesakes(self.config(), &snapshot.users)
             .into_iter()
             .find(|group| group.users.iter().any(|one| one.source_id == id));
         lines.extend(clash.map(|group| group.describe()));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::ids::{SourceId, UserName};
 use crate::rule::Rule;
-use crate::source::{Snapshot, SourceUser};
+use crate::source::{SourceUser};
 
 /// Users in scope whose user names are the same to a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -56,10 +56,10 @@ pub(crate) fn owner<'a>(config: &'a Config, user: &SourceUser) -> Option<&'a Rul
 }
 
 /// All users in scope that share their user name with others, in the order of the file.
-pub fn namesakes(config: &Config, snapshot: &Snapshot) -> Vec<Namesakes> {
-    let mut first: HashMap<UserName, usize> = HashMap::with_capacity(snapshot.users.len());
+pub fn namesakes(config: &Config, users: &[SourceUser]) -> Vec<Namesakes> {
+    let mut first: HashMap<UserName, usize> = HashMap::with_capacity(users.len());
     let mut groups: BTreeMap<usize, Vec<Namesake>> = BTreeMap::new();
-    for (index, user) in snapshot.users.iter().enumerate() {
+    for (index, user) in users.iter().enumerate() {
         let Some(name) = owner(config, user).and_then(|rule| rule.mapping.user_name(user)) else { continue };
         if config.options.exclude.contains(&name) {
             continue;
@@ -74,7 +74,7 @@ pub fn namesakes(config: &Config, snapshot: &Snapshot) -> Vec<Namesakes> {
             continue;
         };
         let group = groups.entry(*other).or_insert_with(|| {
-            snapshot.users.get(*other).map(|user| namesake(user, known.clone())).into_iter().collect()
+            users.get(*other).map(|user| namesake(user, known.clone())).into_iter().collect()
         });
         group.push(namesake(user, name));
     }

@@ -5,19 +5,20 @@
 //! the user's data.
 
 mod attributes;
+mod bounds;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use cel::{Context, Env, ExecutionError, Program, extensions};
+use cel::{Context, Env, ExecutionError, IdedExpr, extensions};
 use serde_json::{Number, Value, json};
 
 /// A compiled expression.
 #[derive(Clone)]
 pub(crate) struct Expression {
     text: String,
-    program: Arc<Program>,
+    metered: Arc<IdedExpr>,
 }
 
 /// Why a text is no expression, and at which byte.
@@ -60,7 +61,14 @@ impl User {
 
 impl Expression {
     pub(crate) fn compile(text: &str) -> Result<Self, ExpressionError> {
+        if text.len() > bounds::LONGEST {
+            let message = format!("it is longer than {} bytes", bounds::LONGEST);
+            return Err(ExpressionError { message, offset: None });
+        }
         let program = ENVIRONMENT.compile(text).map_err(|errors| match errors.errors.into_iter().next() {
+            Some(error) if error.msg.contains("recursion limit") => {
+                ExpressionError { offset: None, message: "it nests too deep".to_owned() }
+            }
             Some(error) => {
                 // The parser goes on to list every token that it could have taken.
                 let message = error.msg.split(" expecting ").next().unwrap_or_default().to_lowercase();
@@ -68,13 +76,22 @@ impl Expression {
             }
             None => ExpressionError { message: "it does not parse".to_owned(), offset: None },
         })?;
-        let expression = Self { text: text.to_owned(), program: Arc::new(program) };
-        // The compiler does not look names up. A trial run finds most of the wrong ones before any user fails by them.
-        if let Err(ExecutionError::UndeclaredReference(name)) = expression.run(&SAMPLE) {
-            let message = format!("`{name}` is neither `user` nor a function");
-            return Err(ExpressionError { message, offset: find_word(text, &name) });
+        if bounds::is_too_deep(program.expression()) {
+            return Err(ExpressionError { message: "it nests too deep".to_owned(), offset: None });
         }
-        Ok(expression)
+        let metered = Arc::new(bounds::metered(program.expression()));
+        let expression = Self { text: text.to_owned(), metered };
+        // The compiler does not look names up. A trial run finds most of the wrong ones before any user fails by them.
+        match expression.run(&SAMPLE) {
+            Err(ExecutionError::UndeclaredReference(name)) => {
+                let message = format!("`{name}` is neither `user` nor a function");
+                Err(ExpressionError { message, offset: find_word(text, &name) })
+            }
+            Err(error) if bounds::is_exhausted(&error) => {
+                Err(ExpressionError { message: bounds::too_costly(), offset: None })
+            }
+            _ => Ok(expression),
+        }
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -107,12 +124,14 @@ impl Expression {
     fn run(&self, user: &User) -> Result<cel::Value, ExecutionError> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.add_variable_from_value("user", user.0.clone());
-        self.program.execute(&context)
+        bounds::allow(&mut context);
+        context.resolve(&self.metered)
     }
 
     /// What went wrong, in words that are the author's or ours: most of the interpreter's errors quote values.
     fn explain(&self, error: &ExecutionError) -> String {
         match error {
+            _ if bounds::is_exhausted(error) => bounds::too_costly(),
             ExecutionError::NoSuchKey(key) if self.text.contains(key.as_str()) => {
                 format!("the user has no `{key}`; ask first, as in `has(user.{key}) ? user.{key} : null`")
             }
@@ -252,6 +271,39 @@ mod tests {
         let error = Expression::compile(text).unwrap_err();
         assert!(error.message.contains(message), "{error:?}");
         assert_eq!(error.offset, offset, "{error:?}");
+    }
+
+    #[test]
+    fn what_costs_too_much_is_refused() {
+        let nested = |depth: usize| {
+            let list = "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]";
+            (0..depth).fold("1".to_owned(), |inner, level| format!("{list}.map(x{level}, {inner}).size()"))
+        };
+        let grown = |times: usize| format!("'a'{}", ".replace('a', 'aaaaaaaaaa')".repeat(times));
+        check(&nested(3), Ok(json!(20)));
+        check(&grown(4), Ok(json!("a".repeat(10_000))));
+        let doubled = (0..40).fold("user.email".to_owned(), |text, _| format!("[{text}].map(t, t + t)[0]"));
+        for costly in [&nested(6), &grown(12), &doubled] {
+            refused(costly, None, "too many steps");
+        }
+        refused(&format!("'a'.replace('a', '{}')", "b".repeat(200)), None, "too many steps");
+        refused(&format!("['a', 'b'].join('{}')", "b".repeat(200)), None, "too many steps");
+        refused(&format!("{}1{}", "[".repeat(300), "]".repeat(300)), None, "nests too deep");
+        let chain = |links: usize| vec!["'a'"; links].join(" + ");
+        check(&chain(120), Ok(json!("a".repeat(120))));
+        refused(&chain(130), None, "nests too deep");
+        refused(&format!("'{}'", "a".repeat(5000)), None, "longer than 4096 bytes");
+        // What the data make costly fails for the user who has them.
+        let user = User::new(&json!({ "list": vec!["x"; 1000], "name": "a".repeat(100_000) }));
+        for text in [
+            "user.list.exists(x, user.list.exists(y, user.list.exists(z, z == 'q')))",
+            "user.list.map(x, user.name)[0]",
+            "user.list.map(x, user.list.map(y, y + x)).size()",
+            "user.name.split('').map(x, user.name.lowerAscii()).join('')",
+        ] {
+            let error = Expression::compile(text).unwrap().evaluate(&user).unwrap_err();
+            assert!(error.contains("too many steps"), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -1,87 +1,137 @@
-//! CSV with a header (RFC 4180): dotted column names become nested objects, an empty cell is an absent attribute.
+//! CSV with a header (RFC 4180), as spreadsheets write it: commas, semicolons or tabs, blanks around cells, rows and
+//! columns without content.
 //!
-//! Every attribute is a text, save `enabled`, which is true or false.
+//! Dotted column names become nested objects, an empty cell is an absent attribute. Every attribute is a text, save
+//! `enabled`, which is true or false. Blanks count where they stand in quotes.
 
-use ::csv::{ErrorKind, ReaderBuilder};
 use serde_json::{Map, Value};
 
 use super::proof::Record;
-use super::{Misplaced, SourceProblem};
+use super::{Misplaced, Problems, SourceProblem};
+use crate::config::nearest;
+
+const REQUIRED: [&str; 3] = ["id", "username", "enabled"];
+const DELIMITERS: [char; 3] = [',', ';', '\t'];
 
 /// The rows below the header.
-pub(super) fn rows(text: &str) -> Result<Vec<Record>, Misplaced> {
-    check_quotes(text)?;
-    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
-    let mut columns = None;
+pub(super) fn rows(text: &str, problems: &mut Problems) -> Vec<Record> {
     let mut records = Vec::new();
-    for row in reader.records() {
-        let row = row.map_err(|error| {
-            let at = error.position().map(|position| row_start(text, position.byte()));
-            match *error.kind() {
-                ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                    (at, SourceProblem::Width { expected: width(expected_len), found: width(len) })
-                }
-                // The text is UTF-8 and in memory: neither of the other kinds can occur.
-                _ => (at, SourceProblem::StrayQuote),
+    let (start, delimiter) = delimiter(text);
+    let mut rows = Rows { text, at: start, delimiter };
+    let header = match rows.next() {
+        None => return records,
+        Some(Err(problem)) => {
+            problems.push(problem);
+            return records;
+        }
+        Some(Ok(header)) => header,
+    };
+    let columns = match columns(&header.cells) {
+        Ok(columns) => columns,
+        Err(problem) => {
+            problems.push((Some(header.offset), problem));
+            return records;
+        }
+    };
+    for row in rows {
+        let row = match row {
+            Ok(row) => row,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
             }
-        })?;
-        let offset = row.position().map_or(0, |position| row_start(text, position.byte()));
-        match &columns {
-            None => columns = Some(header(row.iter()).map_err(|problem| (Some(offset), problem))?),
-            Some(columns) => records.push(Record { offset, value: user(columns, row.iter()) }),
+        };
+        // A row that a spreadsheet has formatted, and nobody has filled in.
+        if row.cells.iter().all(String::is_empty) {
+            continue;
+        }
+        if row.cells.len() != columns.len() {
+            let (expected, found) = (columns.len(), row.cells.len());
+            problems.push((Some(row.offset), SourceProblem::Width { expected, found }));
+            continue;
+        }
+        let unnamed =
+            columns.iter().zip(&row.cells).position(|(path, cell)| path.is_empty() && !cell.is_empty());
+        if let Some(index) = unnamed {
+            problems.push((Some(header.offset), SourceProblem::BadColumn(index + 1)));
+            return records;
+        }
+        records.push(Record { offset: row.offset, value: user(&columns, row.cells) });
+    }
+    records
+}
+
+/// The byte where the header begins, and what separates cells: what a line `sep=;` says, or what makes a header of the
+/// first line.
+fn delimiter(text: &str) -> (usize, char) {
+    let line = text.lines().next().unwrap_or_default();
+    if let Some(letter) = line.strip_prefix("sep=").and_then(|rest| rest.chars().next()) {
+        return (line.len(), letter);
+    }
+    let mut best = (0, 0, ',');
+    for delimiter in DELIMITERS {
+        let Some(Ok(header)) = (Rows { text, at: 0, delimiter }).next() else { continue };
+        let required = REQUIRED.iter().filter(|name| header.cells.iter().any(|cell| cell == *name)).count();
+        if (required, header.cells.len()) > (best.0, best.1) {
+            best = (required, header.cells.len(), delimiter);
         }
     }
-    Ok(records)
+    (0, best.2)
 }
 
-fn width(cells: u64) -> usize {
-    usize::try_from(cells).unwrap_or(usize::MAX)
-}
-
-/// The byte where a row's first cell is: the reader's own position comes before the blank lines that it skips.
-fn row_start(text: &str, byte: u64) -> usize {
-    let byte = width(byte).min(text.len());
-    let rest = text.get(byte..).unwrap_or_default();
-    byte + (rest.len() - rest.trim_start_matches(['\r', '\n']).len())
-}
-
-/// The path of each column's attribute.
-fn header<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Vec<Vec<String>>, SourceProblem> {
+/// The path of each column's attribute; empty for a column without a name.
+fn columns(cells: &[String]) -> Result<Vec<Vec<String>>, SourceProblem> {
     let mut columns: Vec<Vec<String>> = Vec::new();
     for cell in cells {
-        let path: Vec<String> = cell.trim().split('.').map(str::to_owned).collect();
+        if cell.is_empty() {
+            columns.push(Vec::new());
+            continue;
+        }
+        let path: Vec<String> = cell.split('.').map(|name| name.trim().to_owned()).collect();
         if path.iter().any(String::is_empty) {
             return Err(SourceProblem::BadColumn(columns.len() + 1));
         }
-        if let Some(clash) =
-            columns.iter().position(|other| other.starts_with(&path) || path.starts_with(other))
-        {
+        let clashes =
+            |other: &Vec<String>| !other.is_empty() && (other.starts_with(&path) || path.starts_with(other));
+        if let Some(clash) = columns.iter().position(clashes) {
             return Err(SourceProblem::ColumnClash(clash + 1, columns.len() + 1));
         }
         columns.push(path);
     }
-    for required in ["id", "username", "enabled"] {
+    for required in REQUIRED {
         if !columns.iter().any(|path| *path == [required]) {
-            return Err(SourceProblem::MissingColumn(required));
+            let names = || cells.iter().map(String::as_str).filter(|name| !REQUIRED.contains(name));
+            let meant = nearest(required, names()).map(str::to_owned);
+            return Err(SourceProblem::MissingColumn { required, meant });
         }
     }
     Ok(columns)
 }
 
-fn user<'a>(columns: &[Vec<String>], cells: impl Iterator<Item = &'a str>) -> Value {
+fn user(columns: &[Vec<String>], cells: Vec<String>) -> Value {
     let mut user = Map::new();
     for (path, cell) in columns.iter().zip(cells) {
-        let value = match (path.as_slice(), cell) {
-            ([name], "true") if name == "enabled" => Value::Bool(true),
-            ([name], "false") if name == "enabled" => Value::Bool(false),
-            // Kept as it is, and refused with the other proofs: the column is required, so is a value.
-            ([name], _) if name == "enabled" => Value::String(cell.to_owned()),
-            (_, "") => continue,
-            _ => Value::String(cell.to_owned()),
+        let value = match path.as_slice() {
+            // What is neither is kept as it is, and refused with the other proofs: the column is required, so is a value.
+            [name] if name == "enabled" => flag(&cell).map_or(Value::String(cell), Value::Bool),
+            _ if cell.is_empty() => continue,
+            _ => Value::String(cell),
         };
         insert(&mut user, path, value);
     }
     Value::Object(user)
+}
+
+/// True or false in the words of spreadsheets and of people.
+fn flag(cell: &str) -> Option<bool> {
+    let is = |words: [&str; 3]| words.iter().any(|word| cell.eq_ignore_ascii_case(word));
+    if is(["true", "yes", "1"]) {
+        Some(true)
+    } else if is(["false", "no", "0"]) {
+        Some(false)
+    } else {
+        None
+    }
 }
 
 fn insert(object: &mut Map<String, Value>, path: &[String], value: Value) {
@@ -100,31 +150,110 @@ fn insert(object: &mut Map<String, Value>, path: &[String], value: Value) {
     }
 }
 
-/// Refuses what the reader would take in silence: above all a quoted cell that swallows the rest of the file.
-fn check_quotes(text: &str) -> Result<(), Misplaced> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    let mut cell_start = true;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' if cell_start => {
-                let opened = at;
-                at += 1;
-                loop {
-                    match (bytes.get(at), bytes.get(at + 1)) {
-                        (Some(b'"'), Some(b'"')) => at += 2,
-                        (Some(b'"'), Some(b',' | b'\r' | b'\n') | None) => break,
-                        (Some(b'"'), Some(_)) => return Err((Some(at), SourceProblem::AfterQuote)),
-                        (Some(_), _) => at += 1,
-                        (None, _) => return Err((Some(opened), SourceProblem::OpenQuote)),
-                    }
-                }
-                cell_start = false;
-            }
-            b'"' => return Err((Some(at), SourceProblem::StrayQuote)),
-            byte => cell_start = matches!(byte, b',' | b'\n' | b'\r'),
+/// A row, and the byte where it starts.
+struct Row {
+    offset: usize,
+    cells: Vec<String>,
+}
+
+/// Reads rows. A file whose quotes do not match has no further row: above all, no cell swallows the rest of the file.
+struct Rows<'a> {
+    text: &'a str,
+    at: usize,
+    delimiter: char,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Row, Misplaced>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.text.get(self.at..)?;
+        self.at += rest.len() - rest.trim_start_matches(['\r', '\n']).len();
+        if self.at >= self.text.len() {
+            return None;
         }
-        at += 1;
+        let mut row = Row { offset: self.at, cells: Vec::new() };
+        loop {
+            match self.cell() {
+                Ok(cell) => row.cells.push(cell),
+                Err(problem) => {
+                    if matches!(problem, (_, SourceProblem::OpenQuote)) {
+                        self.at = self.text.len();
+                    } else {
+                        self.skip_line();
+                    }
+                    return Some(Err(problem));
+                }
+            }
+            match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
+                Some(letter) if letter == self.delimiter => self.at += letter.len_utf8(),
+                // `cell` stops at the end of a line or of the file otherwise.
+                _ => return Some(Ok(row)),
+            }
+        }
     }
-    Ok(())
+}
+
+impl Rows<'_> {
+    fn skip_line(&mut self) {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        self.at += rest.find('\n').unwrap_or(rest.len());
+    }
+
+    fn ends_cell(&self, letter: char) -> bool {
+        letter == self.delimiter || letter == '\n' || letter == '\r'
+    }
+
+    /// A cell, up to the delimiter or the end of the line.
+    fn cell(&mut self) -> Result<String, Misplaced> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let blanks = self.blanks(rest);
+        if rest.get(blanks..).is_some_and(|rest| rest.starts_with('"')) {
+            self.at += blanks;
+            return self.quoted();
+        }
+        let end = rest.find(|letter| self.ends_cell(letter)).unwrap_or(rest.len());
+        let cell = rest.get(..end).unwrap_or_default();
+        if let Some(quote) = cell.find('"') {
+            let problem = (Some(self.at + quote), SourceProblem::StrayQuote);
+            self.at += end;
+            return Err(problem);
+        }
+        self.at += end;
+        Ok(cell.trim().to_owned())
+    }
+
+    /// The bytes of blanks with which a text begins.
+    fn blanks(&self, text: &str) -> usize {
+        let blank = |letter: char| letter.is_whitespace() && !self.ends_cell(letter);
+        text.len() - text.trim_start_matches(blank).len()
+    }
+
+    fn quoted(&mut self) -> Result<String, Misplaced> {
+        let opened = self.at;
+        let mut cell = String::new();
+        self.at += 1;
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let Some(quote) = rest.find('"') else { return Err((Some(opened), SourceProblem::OpenQuote)) };
+            cell.push_str(rest.get(..quote).unwrap_or_default());
+            self.at += quote + 1;
+            let after = self.text.get(self.at..).unwrap_or_default();
+            if after.starts_with('"') {
+                cell.push('"');
+                self.at += 1;
+                continue;
+            }
+            let blanks = self.blanks(after);
+            return match after.get(blanks..).and_then(|rest| rest.chars().next()) {
+                Some(letter) if !self.ends_cell(letter) => {
+                    Err((Some(self.at - 1), SourceProblem::AfterQuote))
+                }
+                _ => {
+                    self.at += blanks;
+                    Ok(cell)
+                }
+            };
+        }
+    }
 }

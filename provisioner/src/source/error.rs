@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 /// The source could not be read whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read the source {}{}: {problem}", .file.display(), Place(*.position))]
+#[error("read the source {}{}: {problem}{}", .file.display(), Place(*.position), More(*.more))]
 pub struct SourceError {
     file: PathBuf,
     position: Option<(usize, usize)>,
     problem: SourceProblem,
+    /// Problems beside this one.
+    more: usize,
 }
 
 /// What is wrong with the source.
@@ -30,8 +32,16 @@ pub enum SourceProblem {
     #[error("its extension does not say in which format it is")]
     UnknownFormat,
     /// The file is not UTF-8.
-    #[error("here it is not UTF-8")]
+    #[error(
+        "here it is not UTF-8, but perhaps Windows-1252 or Latin-1, which cannot be told from each other"
+    )]
     NotUtf8,
+    /// The file is UTF-16, and cut off or malformed.
+    #[error("here the UTF-16 of this file is malformed, or cut off")]
+    BadUtf16,
+    /// The file is UTF-32.
+    #[error("it is UTF-32, and only UTF-8 and UTF-16 are read")]
+    Utf32,
     /// The file holds no user.
     #[error("it holds no user")]
     Empty,
@@ -56,6 +66,26 @@ pub enum SourceProblem {
     /// A user is something else than an object.
     #[error("a user is a JSON object, and this is {0}")]
     NotAnObject(&'static str),
+    /// An object has a key twice.
+    #[error("the key {0:?} is there twice in one object")]
+    DoubledKey(String),
+    /// A page of the API, and others follow.
+    #[error("this is one page of several: it has {users} users, and `_links.next` leads to more")]
+    PageOfMany {
+        /// The users of the page.
+        users: usize,
+    },
+    /// A page of the API that has fewer users than it says.
+    #[error("this page has {users} users, and says that there are {count}")]
+    PageNotWhole {
+        /// The users of the page.
+        users: usize,
+        /// What it says.
+        count: u64,
+    },
+    /// A page of the API where a user has to be.
+    #[error("this is a page of PingOne's API and no user")]
+    PageAsUser,
     /// A user has no id, or none that is a text.
     #[error("this user has no `id`: it is {0}")]
     BadId(&'static str),
@@ -84,8 +114,13 @@ pub enum SourceProblem {
         first: usize,
     },
     /// A required column is missing.
-    #[error("the header has no column `{0}`")]
-    MissingColumn(&'static str),
+    #[error("the header has no column `{required}`{}", Meant(.meant.as_deref()))]
+    MissingColumn {
+        /// Its name.
+        required: &'static str,
+        /// The column that is probably meant to be it.
+        meant: Option<String>,
+    },
     /// A column without a name, or with an empty part between its dots.
     #[error("column {0} has no proper name")]
     BadColumn(usize),
@@ -115,7 +150,12 @@ impl SourceError {
     /// An error in `file`, at a byte of its text where it has a place.
     pub(super) fn new(file: &Path, place: Option<(&str, usize)>, problem: SourceProblem) -> Self {
         let position = place.map(|(text, offset)| position(text, offset));
-        Self { file: file.to_owned(), position, problem }
+        Self { file: file.to_owned(), position, problem, more: 0 }
+    }
+
+    /// The same as the first of several problems.
+    pub(super) fn with_more(self, more: usize) -> Self {
+        Self { more, ..self }
     }
 
     /// The file.
@@ -154,7 +194,13 @@ impl SourceProblem {
             Self::Directory => "name the file in it: `path` under [source] is a file of users",
             Self::Unreadable(_) => "make the file readable for the user that runs this program",
             Self::UnknownFormat => "name it users.ndjson (or .jsonl), users.json or users.csv, as what it is",
-            Self::NotUtf8 => "save the file as UTF-8",
+            Self::NotUtf8 => {
+                "save the file as UTF-8 (in Excel: `CSV UTF-8`), or convert it: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW"
+            }
+            Self::BadUtf16 => {
+                "save the file again, as UTF-8 or UTF-16; if it was cut off, export the users again"
+            }
+            Self::Utf32 => "save the file as UTF-8",
             Self::Empty => {
                 "every managed account would be removed: if that is meant, say --allow-empty-source; otherwise export \
                  the users again"
@@ -164,17 +210,32 @@ impl SourceProblem {
                 "one user is one line in NDJSON: join the lines, or export again if the file was cut off"
             }
             Self::NotAnArray => {
-                "a .json source is `[ {user}, {user}, … ]`; for one user a line name the file .ndjson"
+                "a .json source is `[ {user}, {user}, … ]`, or the API's `{\"_embedded\": {\"users\": [ … ]}}`; for one user a \
+                 line name the file .ndjson"
             }
             Self::ArrayNotClosed => "nothing is removed by half a file: export the users again",
             Self::AfterArray => "put all users into one array",
             Self::NotAnObject(_) => "write each user as `{\"id\": \"…\", \"username\": \"…\", …}`",
+            Self::DoubledKey(_) => "nobody knows which of the two is meant: leave one of them out",
+            Self::PageOfMany { .. } => {
+                "users who are missing count as deleted: fetch every page and join them, as in \
+                 `jq -s '[.[]._embedded.users[]]' page*.json > users.json`"
+            }
+            Self::PageNotWhole { .. } => {
+                "users who are missing count as deleted: fetch them all, with a larger `limit` or page by page"
+            }
+            Self::PageAsUser => {
+                "name the file .json if it is one page with all users; otherwise write one user a line"
+            }
             Self::BadId(_) => "give it the id it has in PingOne, as a text that is not empty",
             Self::BadUsername { .. } => "give it its PingOne user name, as a text that is not empty",
-            Self::BadEnabled { .. } => "write true or false; in JSON it may be left out, which means true",
+            Self::BadEnabled { .. } => {
+                "write true or false (in CSV also yes or no, 1 or 0, in any case); in JSON it may be left out, which means true"
+            }
             Self::DuplicateId { .. } => "an id is one user: leave one of the two out",
-            Self::MissingColumn(_) => {
-                "the first row names the columns; `id`, `username` and `enabled` must be there"
+            Self::MissingColumn { .. } => {
+                "the first row names the columns, with commas, semicolons or tabs between them; `id`, `username` and \
+                 `enabled` must be there"
             }
             Self::BadColumn(_) => "name it like the PingOne attribute: `email`, `name.given`",
             Self::ColumnClash(..) => {
@@ -188,6 +249,31 @@ impl SourceProblem {
                 "double a quote that belongs to the cell; otherwise a comma or the line's end follows"
             }
             Self::OpenQuote => "close the quote; if the file was cut off, export the users again",
+        }
+    }
+}
+
+/// What a missing column may be called, as it stands behind its name.
+struct Meant<'a>(Option<&'a str>);
+
+impl fmt::Display for Meant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(meant) => write!(f, "; is `{meant}` meant to be it?"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How many problems there are beside the one that is told.
+struct More(usize);
+
+impl fmt::Display for More {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(" (and one problem more)"),
+            more => write!(f, " (and {more} problems more)"),
         }
     }
 }

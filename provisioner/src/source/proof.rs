@@ -1,11 +1,12 @@
 //! The proof that every record is a user, and each another one.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::Value;
 
-use super::error;
-use super::{Misplaced, SourceProblem, SourceUser};
+use super::error::line;
+use super::{Problems, SourceProblem, SourceUser};
 use crate::ids::SourceId;
 
 /// A parsed record and the byte where it starts.
@@ -15,32 +16,41 @@ pub(super) struct Record {
 }
 
 /// The users that the records are, in their order.
-pub(super) fn users(text: &str, records: Vec<Record>) -> Result<Vec<SourceUser>, Misplaced> {
-    let offsets: Vec<usize> = records.iter().map(|record| record.offset).collect();
-    let (mut line, mut counted) = (1, 0);
-    let users = records
-        .into_iter()
-        .map(|Record { offset, value }| {
-            line += text.get(counted..offset).unwrap_or_default().matches('\n').count();
-            counted = offset;
-            user(value, line).map_err(|problem| (Some(offset), problem))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut seen = HashSet::with_capacity(users.len());
-    for (user, offset) in users.iter().zip(&offsets) {
-        if !seen.insert(&user.id) {
-            let first = users.iter().position(|other| other.id == user.id).unwrap_or_default();
-            let first = error::line(text, offsets.get(first).copied().unwrap_or_default());
-            return Err((Some(*offset), SourceProblem::DuplicateId { id: user.id.to_string(), first }));
+pub(super) fn users(text: &str, records: Vec<Record>, problems: &mut Problems) -> Vec<(usize, SourceUser)> {
+    let (mut at_line, mut counted) = (1, 0);
+    let mut users = Vec::with_capacity(records.len());
+    for Record { offset, value } in records {
+        at_line += text.get(counted..offset).unwrap_or_default().matches('\n').count();
+        counted = offset;
+        match user(value, at_line) {
+            Ok(user) => users.push((offset, user)),
+            Err(problem) => problems.push((Some(offset), problem)),
         }
     }
-    Ok(users)
+    let mut seen = HashMap::with_capacity(users.len());
+    for (offset, user) in &users {
+        match seen.entry(&user.id) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(*offset);
+            }
+            Entry::Occupied(first) => {
+                problems.push_with(|| {
+                    let first = line(text, *first.get());
+                    (Some(*offset), SourceProblem::DuplicateId { id: user.id.to_string(), first })
+                });
+            }
+        }
+    }
+    users
 }
 
 fn user(attributes: Value, line: usize) -> Result<SourceUser, SourceProblem> {
     let Value::Object(members) = &attributes else {
         return Err(SourceProblem::NotAnObject(kind(Some(&attributes))));
     };
+    if members.get("_embedded").is_some_and(|embedded| embedded.get("users").is_some()) {
+        return Err(SourceProblem::PageAsUser);
+    }
     let id = text(members.get("id")).map_err(SourceProblem::BadId)?;
     let username = text(members.get("username"))
         .map_err(|found| SourceProblem::BadUsername { id: id.to_owned(), found })?

@@ -36,6 +36,8 @@ pub(crate) enum Body {
     Empty,
     Json(Value),
     Other,
+    /// More than is read: how much.
+    Excess(String),
 }
 
 impl Answer {
@@ -43,7 +45,7 @@ impl Answer {
     pub(crate) fn object(&self) -> Option<&Map<String, Value>> {
         match &self.body {
             Body::Json(Value::Object(object)) => Some(object),
-            Body::Json(_) | Body::Empty | Body::Other => None,
+            Body::Json(_) | Body::Empty | Body::Other | Body::Excess(_) => None,
         }
     }
 
@@ -117,7 +119,8 @@ impl Answer {
                 .as_deref()
                 .and_then(|kind| kind.split(';').next())
                 .unwrap_or("no content type");
-            return match self.body {
+            return match &self.body {
+                Body::Excess(what) => format!("the target answered {status} with {what}"),
                 Body::Empty => format!("the target answered {status} without a body"),
                 Body::Json(_) | Body::Other => {
                     format!("the target answered {status} with {}, which is not SCIM", in_line(kind, WORD))

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::answer::{Answer, Body};
+use super::body::{self, Limit};
 use super::redact::Redactor;
 use super::{Halt, Trouble, personal};
 use crate::clock::Clock;
@@ -28,8 +29,6 @@ use crate::transport::{NetworkError, Transport};
 const BACKOFF: Duration = Duration::from_millis(500);
 /// The longest wait that is not asked for by the target.
 const BACKOFF_CAP: Duration = Duration::from_secs(30);
-/// The largest body that is read.
-const BODY_LIMIT: usize = 32 << 20;
 const SCIM_JSON: &str = "application/scim+json";
 
 /// One request, relative to the SCIM URL.
@@ -217,7 +216,12 @@ impl Client {
             None => builder,
         };
         let response = builder.send().await.map_err(|error| NetworkError::from(&error))?;
-        receive(response).await
+        let limit = match request.query {
+            _ if !response.status().is_success() => Limit::Error,
+            [("count", _), ..] => Limit::Page,
+            _ => Limit::Account,
+        };
+        receive(response, limit).await
     }
 
     /// Waits before try number `attempt + 1`, and makes everybody wait where the target asked for it.
@@ -297,7 +301,7 @@ impl Client {
     }
 }
 
-async fn receive(mut response: reqwest::Response) -> Result<Answer, NetworkError> {
+async fn receive(mut response: reqwest::Response, limit: Limit) -> Result<Answer, NetworkError> {
     let text = |headers: &HeaderMap, name| {
         headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
@@ -318,14 +322,13 @@ async fn receive(mut response: reqwest::Response) -> Result<Answer, NetworkError
     };
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| NetworkError::from(&error))? {
-        if bytes.len() + chunk.len() > BODY_LIMIT {
-            return Err(NetworkError::Broken(format!("the answer is larger than {} MiB", BODY_LIMIT >> 20)));
+        if bytes.len() + chunk.len() > limit.bytes() {
+            answer.body = limit.exceeded();
+            return Ok(answer);
         }
         bytes.extend_from_slice(&chunk);
     }
-    if !bytes.is_empty() {
-        answer.body = serde_json::from_slice(&bytes).map_or(Body::Other, Body::Json);
-    }
+    answer.body = body::parse(&bytes);
     Ok(answer)
 }
 

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use scim::path::get_ci;
 use serde_json::Value;
 
-use super::answer::Answer;
+use super::answer::{Answer, Body};
 use super::client::{Client, Request};
 use super::resource::Account;
 use super::{Halt, Trouble, echoed};
@@ -136,6 +136,9 @@ impl Client {
 /// It is no SCIM list, or an entry is no account.
 fn listed(answer: &Answer) -> Result<Listed, Halt> {
     let Some(list) = answer.object() else {
+        if let Body::Excess(what) = &answer.body {
+            return Err(not_honoured(what).into());
+        }
         return Err(Trouble::new(Reason::Rejected, answer.describe()).into());
     };
     let resources = match get_ci(list, "Resources") {

@@ -5,6 +5,9 @@ use std::ops::Range;
 /// Texts of at least this many characters are found inside other words, and whatever their case.
 const UNMISTAKABLE: usize = 8;
 
+/// How often a text may have been encoded again.
+const ENCODED: usize = 3;
+
 /// A text to look for.
 pub(super) struct Needle {
     chars: Vec<char>,
@@ -69,17 +72,19 @@ impl Needle {
         if same(letter) {
             ends.push(at + letter.len_utf8());
         }
-        let escaped = match letter {
-            '%' => percent(rest),
-            '\\' => backslash(rest),
-            '&' => entity(rest),
-            '+' => Some((' ', 1)),
-            _ => None,
+        let mut escaped = |found: Option<(char, usize)>| {
+            ends.extend(found.filter(|(found, _)| same(*found)).map(|(_, length)| at + length));
         };
-        if let Some((found, length)) = escaped
-            && same(found)
-        {
-            ends.push(at + length);
+        // What an escape stands for depends on how often the text was encoded: each reading is tried.
+        match letter {
+            '%' => (0..=ENCODED).for_each(|times| escaped(percent(rest, times))),
+            '\\' => {
+                escaped(backslash(rest));
+                (1..=ENCODED).for_each(|times| escaped(doubled(rest, times)));
+            }
+            '&' => escaped(entity(rest)),
+            '+' => escaped(Some((' ', 1))),
+            _ => {}
         }
     }
 }
@@ -124,16 +129,16 @@ fn stands_alone(text: &str, range: &Range<usize>) -> bool {
         && !after.chars().next().is_some_and(char::is_alphanumeric)
 }
 
-/// A percent-encoded character (RFC 3986 §2.1), encoded any number of times, and its length.
-fn percent(text: &str) -> Option<(char, usize)> {
+/// A percent-encoded character (RFC 3986 §2.1) whose signs were encoded `times` again, and its length.
+fn percent(text: &str, times: usize) -> Option<(char, usize)> {
     let mut bytes = [0; 4];
     let mut length = 0;
     for count in 0..bytes.len() {
         let mut rest = text.get(length..)?.strip_prefix('%')?;
         length += 1;
-        while let Some(again) = rest.strip_prefix("25").filter(|again| is_hex_pair(again)) {
+        for _ in 0..times {
+            rest = rest.strip_prefix("25")?;
             length += 2;
-            rest = again;
         }
         *bytes.get_mut(count)? =
             u8::from_str_radix(rest.get(..2).filter(|pair| is_hex_pair(pair))?, 16).ok()?;
@@ -175,10 +180,16 @@ fn backslash(text: &str) -> Option<(char, usize)> {
             let between = second.len() - second.trim_start_matches('\\').len();
             return Some((letter, slashes + 5 + between + 5));
         }
-        // A backslash itself: two of them stand for one.
-        _ => return (slashes >= 2).then_some(('\\', 2)),
+        _ => return None,
     };
     Some((letter, slashes + 1))
+}
+
+/// A backslash that was escaped `times`, and its length.
+fn doubled(text: &str, times: usize) -> Option<(char, usize)> {
+    let length = 1 << times;
+    let slashes = text.len() - text.trim_start_matches('\\').len();
+    (slashes >= length).then_some(('\\', length))
 }
 
 /// A character written as an HTML entity, and its length.
@@ -229,6 +240,8 @@ mod tests {
             check(secret, &format!("a{spelling}b, {spelling}"), "a#b, #");
         }
         check(r"back\slash!", r"back\slash! back\\slash! back%5Cslash!", "# # #");
+        check(r"back\new \u0041", r"back\new \u0041 back\\new \\u0041 back\\\\new \\\\u0041", "# # #");
+        check("100%B6%25%41", "100%B6%25%41 100%25B6%2525%2541 100%2525B6%252525%252541", "# # #");
         check(secret, "pä/\"ss+w 😀", "pä/\"ss+w 😀");
         check("aaaaaaab", "aaaaaaaaaaab", "aaaa#");
         check("12345678", "%3%%%2512345678%", "%3%%%25#%");

@@ -7,7 +7,7 @@ use scim::path::get_ci;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::answer::Answer;
+use super::answer::{Answer, Body};
 use super::client::{Client, Request};
 use crate::config::Credentials;
 use crate::transport::NetworkError;
@@ -171,6 +171,10 @@ impl Client {
             });
             says_list || get_ci(list, "totalResults").is_some_and(Value::is_u64)
         });
+        if let Body::Excess(what) = &answer.body {
+            let next = "the target sends everybody where one user is asked for (`count=1`): have its operator turn pages on";
+            return failure("rejected", format!("{url} answers 200 with {what}"), next);
+        }
         let Some(list) = list else {
             let kind = answer.content_type.as_deref().unwrap_or("no content type");
             let next = "check the SCIM URL: a web page or another API seems to live there";
@@ -232,8 +236,9 @@ impl Client {
             }
             NetworkError::Tls(_) => (
                 "tls",
-                "check that scim-url's port speaks TLS (https) and that its certificate is valid for the host; \
-                 a private certificate authority goes into the system's store, or into the file that SSL_CERT_FILE names"
+                "check that scim-url's port speaks TLS (https) and that its certificate is valid for the host; a certificate of a \
+                 private authority, or a self-signed one, goes into a PEM file that is named by ca-file = \"…\" under \
+                 [connection.options]"
                     .to_owned(),
             ),
             NetworkError::TimedOut => {

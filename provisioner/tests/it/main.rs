@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests panic like the tests themselves")]
 
+mod check;
 mod config;
 mod connection;
 mod console;
@@ -18,4 +19,5 @@ mod safety;
 mod scripted;
 mod source;
 mod support;
+mod tls;
 mod unresolved;

@@ -103,7 +103,12 @@ fn malformed_csv_is_refused_with_its_line() {
     check("u.csv", &format!("{head}\n1,a,true,x\n2,Okafor,true,\"x\n3,b,true,x\n"), Some(3), "never ends");
     check("u.csv", &format!("{head}\n1,a,true,x\n2,Ok\"afor,true,x\n"), Some(3), "quote inside");
     check("u.csv", &format!("{head}\n1,\"a\"b,true,x\n"), Some(2), "closing quote");
-    check("u.csv", &format!("{head}\n1,a,yes,x\n"), Some(2), "`enabled` of the user with id \"1\" is a text");
+    check(
+        "u.csv",
+        &format!("{head}\n1,a,maybe,x\n"),
+        Some(2),
+        "`enabled` of the user with id \"1\" is a text",
+    );
     check("u.csv", &format!("{head}\n1,a,,x\n"), Some(2), "is an empty text");
     check("u.csv", &format!("{head}\n1,,true,x\n"), Some(2), "no `username`: it is absent");
     check("u.csv", &format!("{head}\n,Okafor,true,x\n"), Some(2), "no `id`: it is absent");
@@ -114,6 +119,137 @@ fn malformed_csv_is_refused_with_its_line() {
     check("u.csv", "id,username,enabled,name.given,name\n1,a,true,A,B\n", Some(1), "columns 4 and 5");
     check("u.csv", "id,username,enabled,name..given\n1,a,true,A\n", Some(1), "column 4 has no proper name");
     check("u.csv", "id,username,enabled,\n1,a,true,A\n", Some(1), "column 4 has no proper name");
+}
+
+#[test]
+fn csv_is_read_as_spreadsheets_write_it() {
+    let expected = |id: &str, enabled: bool| json!({"id": id, "username": "ada lovelace", "enabled": enabled, "name": {"given": "Ada"}});
+    for (written, enabled) in [
+        ("true", true),
+        ("TRUE", true),
+        ("True", true),
+        ("1", true),
+        ("yes", true),
+        ("YES", true),
+        ("false", false),
+        ("FALSE", false),
+        ("False", false),
+        ("0", false),
+        ("no", false),
+        ("\"No\"", false),
+    ] {
+        for delimiter in [",", ";", "\t"] {
+            let row = |cells: [&str; 5]| cells.join(delimiter) + "\r\n";
+            let text = [
+                row(["id ", " username", "enabled", "name.given\u{a0}", "title"]),
+                row(["1", " ada lovelace ", written, "Ada", "  "]),
+                row(["", "", "", "", " "]),
+                row([" 2", "\"ada lovelace\" ", written, " \"Ada\"", ""]),
+                row(["", "", "", "", ""]),
+            ]
+            .concat();
+            let users = [expected("1", enabled), expected("2", enabled)];
+            let read = |bytes: &[u8]| -> Vec<Value> {
+                let snapshot = read_bytes("u.csv", bytes, false).unwrap();
+                snapshot.users.into_iter().map(|user| user.attributes).collect()
+            };
+            assert_eq!(read(text.as_bytes()), users, "{written} {delimiter:?}");
+            let marked = format!("\u{feff}{text}");
+            assert_eq!(read(marked.as_bytes()), users, "with a mark");
+            let utf16: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            assert_eq!(read(&utf16), users, "as UTF-16");
+        }
+    }
+    let semicolons = "sep=;\r\nid;username;enabled;title\r\n1;ada;true;\" a, b \"\r\n";
+    assert_eq!(read_text("u.csv", semicolons).unwrap().users[0].attributes["title"], " a, b ");
+    // Columns that a spreadsheet adds behind the last one.
+    assert_eq!(read_text("u.csv", "id,username,enabled,,\n1,a,true,,\n").unwrap().users.len(), 1);
+}
+
+#[test]
+fn csv_that_is_nearly_right_is_told_what_is_meant() {
+    check(
+        "u.csv",
+        "id,userName,enabled\n1,Okafor,true\n",
+        Some(1),
+        "no column `username`; is `userName` meant to be it?",
+    );
+    check(
+        "u.csv",
+        "Id;username;enabled\n1;Okafor;true\n",
+        Some(1),
+        "no column `id`; is `Id` meant to be it?",
+    );
+    check("u.csv", "id|username|enabled\n1|Okafor|true\n", Some(1), "the header has no column `id`");
+    check(
+        "u.csv",
+        "id;username;enabled\n1;a;true\n2;Okafor;true;x\n",
+        Some(3),
+        "4 cells, and the header has 3",
+    );
+    check("u.csv", "id,username,enabled,,\n1,a,true,,Okafor\n", Some(1), "column 5 has no proper name");
+}
+
+#[test]
+fn a_page_of_the_api_is_read_where_it_is_the_only_one() {
+    let users = json!([{"id": "1", "username": "a"}, {"id": "2", "username": "b"}]);
+    let page = json!({
+        "_links": {"self": {"href": "https://api.example.com/v1/environments/1/users"}},
+        "_embedded": {"users": users, "other": [1]}, "count": 2, "size": 2,
+    });
+    for text in [page.to_string(), serde_json::to_string_pretty(&page).unwrap()] {
+        let snapshot = read_text("u.json", &text).unwrap();
+        assert_eq!(snapshot, read_text("u.json", &users.to_string()).unwrap());
+    }
+    let but = |member: &str, value: Value| {
+        let mut page = page.clone();
+        page[member] = value;
+        page.to_string()
+    };
+    let next = json!({"next": {"href": "https://api.example.com/v1/environments/1/users?cursor=x"}});
+    check("u.json", &but("_links", next), Some(1), "one page of several: it has 2 users, and `_links.next`");
+    check("u.json", &but("count", json!(5)), Some(1), "this page has 2 users, and says that there are 5");
+    check("u.json", &but("size", json!(3)), Some(1), "this page has 2 users, and says that there are 3");
+    assert!(read_text("u.json", &but("_links", json!({"next": null}))).is_ok());
+    let error = read_text("u.json", &but("count", json!(5))).unwrap_err();
+    assert!(error.way_out().contains("page by page"), "{}", error.way_out());
+    check("u.json", &but("_embedded", json!({"groups": []})), Some(1), "no JSON array");
+    check("u.json", "{\"_embedded\":{\"users\":[]}}", None, "it holds no user");
+    let whole = page.to_string();
+    for cut in 1..whole.len() {
+        assert!(read_bytes("u.json", &whole.as_bytes()[..cut], true).is_err(), "{}", &whole[..cut]);
+    }
+    check("u.json", &format!("{whole} {whole}"), Some(1), "something follows");
+    check("u.ndjson", &whole, Some(1), "a page of PingOne's API and no user");
+    let users = "{\n\"_embedded\": {\"users\": [\n{\"id\":\"1\",\"username\":\"a\"},\n{\"id\":\"\",\"username\":\"Okafor\"}]}}";
+    check("u.json", users, Some(4), "no `id`: it is an empty text");
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_refused_with_its_line() {
+    let good = r#"{"id":"1","username":"a"}"#;
+    let doubled = r#"{"id":"2","username":"b","title":"Okafor","title":"x"}"#;
+    check(
+        "u.ndjson",
+        &format!("{good}\n{doubled}\n"),
+        Some(2),
+        "the key \"title\" is there twice in one object",
+    );
+    check("u.json", &format!("[{good},\n{doubled}]"), Some(2), "the key \"title\" is there twice");
+    let nested = r#"{"id":"2","username":"b","name":{"given":"x","g\u0069ven":"Okafor"}}"#;
+    check("u.ndjson", &format!("{good}\n{nested}\n"), Some(2), "the key \"given\" is there twice");
+    check("u.json", &format!("[{good},\n{nested}]"), Some(2), "the key \"given\" is there twice");
+    check("u.json", r#"{"_embedded":{"users":[],"users":[]}}"#, Some(1), "the key \"users\" is there twice");
+    check("u.json", r#"{"count":1,"count":2}"#, Some(1), "the key \"count\" is there twice");
+}
+
+#[test]
+fn the_first_of_several_problems_says_how_many_there_are() {
+    let text =
+        "{\"id\":\"1\"}\n{\"id\":\"2\",\"username\":\"b\"}\nnonsense\n{\"id\":\"2\",\"username\":\"b\"}\n";
+    check("u.ndjson", text, Some(1), "(and 2 problems more)");
+    let many = "{\"id\":\"1\",\"username\":\"a\"}\n".repeat(20_000);
+    check("u.ndjson", &many, Some(2), "(and 19998 problems more)");
 }
 
 #[test]
@@ -148,6 +284,13 @@ fn files_that_cannot_be_read_have_their_own_words() {
     assert!(refused("users.xlsx").way_out().contains(".jsonl"));
     let error = read_bytes("u.csv", b"id,username,enabled\n1,Jos\xe9,true\n", false).unwrap_err();
     assert_eq!((error.line(), error.problem()), (Some(2), &SourceProblem::NotUtf8));
+    assert!(
+        error.way_out().contains("CSV UTF-8") && error.way_out().contains("iconv"),
+        "{}",
+        error.way_out()
+    );
+    let error = read_bytes("u.csv", b"\xff\xfei\0d\0\n\0x", false).unwrap_err();
+    assert_eq!((error.line(), error.problem()), (Some(2), &SourceProblem::BadUtf16));
 }
 
 #[test]

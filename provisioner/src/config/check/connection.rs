@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -15,6 +16,7 @@ use super::super::{Authentication, Credentials, Options, Problem};
 use super::Checker;
 use crate::ids::{ScimUrl, UserName};
 use crate::preferences::{Preferences, RawPreferences};
+use crate::tls;
 
 /// `[connection]` without contradictions.
 pub(super) struct Connection {
@@ -29,16 +31,18 @@ pub(super) struct Connection {
 impl Checker<'_> {
     pub(super) fn connection(&mut self, raw: Option<RawConnection>) -> Option<Connection> {
         let Some(raw) = raw else {
-            self.report(
+            self.missing(
+                "connection",
                 None,
-                "there is no [connection]",
+                "there is no [connection]".to_owned(),
                 "begin with [connection], its name, [connection.authentication] and [connection.preferences]",
             );
             return None;
         };
         let name =
             self.text("name", raw.name, None, "give the connection a name: name = \"…\" under [connection]");
-        let authentication = self.authentication(raw.authentication);
+        let allow_http = raw.options.allow_http.unwrap_or(false) || self.is_left_out("allow-http", None);
+        let authentication = self.authentication(raw.authentication, allow_http);
         let preferences = self.preferences(&raw.preferences);
         let options = self.options(raw.options);
         Some(Connection {
@@ -51,22 +55,27 @@ impl Checker<'_> {
         })
     }
 
-    fn authentication(&mut self, raw: Option<Spanned<RawAuthentication>>) -> Option<Authentication> {
+    fn authentication(
+        &mut self,
+        raw: Option<Spanned<RawAuthentication>>,
+        allow_http: bool,
+    ) -> Option<Authentication> {
         let Some(raw) = raw else {
-            self.report(
+            self.missing(
+                "authentication",
                 None,
-                "there is no [connection.authentication]",
+                "there is no [connection.authentication]".to_owned(),
                 "write it with scim-url, profile, and the credentials of the profile",
             );
             return None;
         };
         let span = raw.span();
         let raw = raw.into_inner();
-        let scim_url = self.scim_url(raw.scim_url, &span);
+        let scim_url = self.scim_url(raw.scim_url, &span, allow_http);
         let Some(profile) = raw.profile else {
             let help = "write profile = \"bearer-token\" with oauth-access-token, or profile = \"basic-auth\" with \
                         basic-auth-user and basic-auth-password";
-            self.report(Some(span), "`profile` is missing", help);
+            self.missing("profile", Some(&span), "`profile` is missing".to_owned(), help);
             return None;
         };
         let credentials = match profile.into_inner() {
@@ -92,11 +101,24 @@ impl Checker<'_> {
         Some(Authentication { scim_url: scim_url?, credentials: credentials? })
     }
 
-    fn scim_url(&mut self, raw: Option<Spanned<String>>, parent: &Range<usize>) -> Option<ScimUrl> {
+    fn scim_url(
+        &mut self,
+        raw: Option<Spanned<String>>,
+        parent: &Range<usize>,
+        allow_http: bool,
+    ) -> Option<ScimUrl> {
         let help = "write the SCIM URL of the application, as in scim-url = \"https://api.aquera.io/scim/\"";
         let span = raw.as_ref().map(Spanned::span);
-        let url = self.text("scim-url", raw, Some(parent.clone()), help)?;
-        match url.parse() {
+        let url = self.text("scim-url", raw, Some(parent), help)?;
+        match url.parse::<ScimUrl>() {
+            Ok(url) if !url.is_https() && !url.is_loopback() && !allow_http => {
+                self.report(
+                    span,
+                    "`scim-url` is plain http to another machine: everybody on the way can read the credentials",
+                    "write https; or, where the way is safe by other means, allow-http = true under [connection.options]",
+                );
+                None
+            }
             Ok(url) => Some(url),
             Err(error) => {
                 self.report(span, format!("`scim-url` cannot be used: {error}"), help);
@@ -108,7 +130,7 @@ impl Checker<'_> {
     fn basic_user(&mut self, raw: Option<Spanned<String>>, parent: &Range<usize>) -> Option<String> {
         let span = raw.as_ref().map(Spanned::span);
         let help = "write the user of the application: basic-auth-user = \"…\"";
-        let user = self.text("basic-auth-user", raw, Some(parent.clone()), help)?;
+        let user = self.text("basic-auth-user", raw, Some(parent), help)?;
         if user.contains(':') || user.chars().any(char::is_control) {
             let help =
                 "Basic authentication ends the user name at the first colon (RFC 7617 §2): use another user";
@@ -137,14 +159,21 @@ impl Checker<'_> {
         parent: &Range<usize>,
     ) -> Option<SecretString> {
         let Some(raw) = raw else {
-            self.report(
-                Some(parent.clone()),
+            self.missing(
+                option,
+                Some(parent),
                 format!("`{option}` is missing"),
                 format!("write {option} = {{ env = \"NAME\" }}, {{ file = \"PATH\" }}, or a string"),
             );
             return None;
         };
         let span = raw.span();
+        // A reference with an unknown key in it was told already.
+        let is_told =
+            self.left_out.iter().any(|key| span.start <= key.span.start && key.span.end <= span.end);
+        if is_told {
+            return None;
+        }
         match look_up(raw.into_inner(), option, self.folder, self.env) {
             // A token goes into a header as it is; a password is encoded first.
             Ok(token)
@@ -177,6 +206,19 @@ impl Checker<'_> {
             Ok(preferences) => return Some(preferences),
             Err(contradictions) => contradictions,
         };
+        // A preference that could not be read is not known to be off.
+        let names = [
+            "enable-users-creation",
+            "enable-users-updation",
+            "enable-users-disable",
+            "enable-users-deprovision",
+            "remove-action",
+            "deprovision-on-rule-deletion",
+            "preferences",
+        ];
+        if names.iter().any(|name| self.is_left_out(name, None)) {
+            return None;
+        }
         for contradiction in contradictions {
             let span = match contradiction.option() {
                 "enable-users-disable" => raw.enable_users_disable.as_ref().map(Spanned::span),
@@ -221,6 +263,8 @@ impl Checker<'_> {
                 .and_then(NonZeroU32::new)
                 .unwrap_or(defaults.max_attempts),
             retry_after_cap: raw.retry_after_cap.map_or(defaults.retry_after_cap, |cap| cap.into_inner().0),
+            ca_file: raw.ca_file.and_then(|file| self.ca_file(&file)),
+            allow_http: raw.allow_http.unwrap_or(defaults.allow_http),
         }
     }
 
@@ -235,6 +279,22 @@ impl Checker<'_> {
             );
         }
         parsed
+    }
+
+    fn ca_file(&mut self, raw: &Spanned<String>) -> Option<PathBuf> {
+        let file = self.folder.join(raw.get_ref());
+        match tls::read_certificates(&file) {
+            Ok(_) => Some(file),
+            Err(error) => {
+                self.report(
+                    Some(raw.span()),
+                    format!("`ca-file` cannot be used: {error}"),
+                    "name a PEM file with the certificate of the authority, or of the server itself; a relative path starts at \
+                     the folder of the configuration",
+                );
+                None
+            }
+        }
     }
 
     fn timeout(&mut self, raw: Option<Spanned<RawDuration>>) -> Option<Duration> {

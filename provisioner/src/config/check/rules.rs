@@ -41,7 +41,7 @@ impl Checker<'_> {
             let name_span = rule.name.as_ref().map(Spanned::span);
             let help = "give every rule a name of its own: name = \"…\"; the name identifies it";
             let Some(name) =
-                self.text("name", rule.name, Some(span), help).and_then(|name| name.parse().ok())
+                self.text("name", rule.name, Some(&span), help).and_then(|name| name.parse().ok())
             else {
                 continue;
             };
@@ -142,6 +142,9 @@ impl Checker<'_> {
                 None
             }
             (None, None) => {
+                if ["source", "expression"].iter().any(|key| self.is_left_out(key, Some(mapping))) {
+                    return None;
+                }
                 self.report(
                     Some(mapping.clone()),
                     "the mapping has neither `source` nor `expression`",
@@ -197,7 +200,7 @@ impl Checker<'_> {
     ) -> Option<(TargetPath, crate::mapping::Kind)> {
         let Some(raw) = raw else {
             let help = "name the attribute to write, as in target = \"userName\"";
-            self.report(Some(mapping.clone()), "the mapping has no `target`", help);
+            self.missing("target", Some(mapping), "the mapping has no `target`".to_owned(), help);
             return None;
         };
         let path = match raw.get_ref().parse::<TargetPath>() {

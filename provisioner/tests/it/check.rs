@@ -1,0 +1,141 @@
+//! `provisioner check`: everything that is wrong with the configuration and the source, in one go.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+/// A configuration with these tables behind a sound connection.
+fn config(rest: &str) -> String {
+    format!(
+        "[connection]\nname = \"test\"\n[connection.authentication]\nscim-url = \"http://127.0.0.1:1/scim\"\n\
+         profile = \"bearer-token\"\noauth-access-token = \"a-token-for-tests\"\n[connection.preferences]\n\
+         enable-users-creation = true\n[source]\nkind = \"file\"\npath = \"users.ndjson\"\n{rest}"
+    )
+}
+
+fn check(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_provisioner"))
+        .args(["check", "-c", "aquera.toml"])
+        .args(arguments)
+        .current_dir(folder)
+        .env("COLUMNS", "1000")
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn mistakes_of_the_file_and_of_the_source_are_told_in_one_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = "[connection]\nname = 7\nenabeld = true\n[connection.authentication]\nscim-url = \"http://aquera.example.com/scim\"\n\
+        profile = \"bearer\"\n[connection.preferences]\nenable-users-creation = \"yes\"\n[connection.options]\nconcurrency = 0\n\
+        exclude = [\"a\", 7]\nca-file = \"nobody.pem\"\n[source]\nkind = \"file\"\npath = \"users.ndjson\"\n[[rule]]\nname = \"one\"\n\
+        filter = 'title eq'\nmapping = [{ source = \"username\", target = \"userNam\" }, { source = 7, target = \"userName\" }]\n";
+    fs::write(folder.path().join("aquera.toml"), broken).unwrap();
+    let users =
+        "{\"id\":\"1\",\"username\":\"a\",\"title\":\"x\",\"title\":\"y\"}\n{\"id\":\"1\"}\nnonsense\n";
+    fs::write(folder.path().join("users.ndjson"), users).unwrap();
+    let output = check(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = text(&output.stderr);
+    for expected in [
+        "this is an integer",
+        "unknown key `enabeld`",
+        "did you mean `enabled`?",
+        "plain http to another machine",
+        "unknown value `bearer`",
+        "this is a string \"yes\"",
+        "`concurrency` cannot be 0",
+        "this is an integer `7`",
+        "the file nobody.pem cannot be read",
+        "`filter` does not parse",
+        "there is no attribute `userNam`",
+        "line 1, column 44: the key \"title\" is there twice",
+        "line 2: the user with id \"1\" has no `username`",
+        "line 3, column 2: this is not JSON",
+    ] {
+        let found = told
+            .replace('\n', " ")
+            .replace(&folder.path().display().to_string(), "")
+            .replace("/nobody", "nobody");
+        assert!(found.contains(expected), "{expected:?} is not in {told}");
+    }
+    // Nothing is said to be missing that is there and wrong.
+    assert!(!told.contains("missing") && !told.contains("neither"), "{told}");
+    // A file that is no TOML still names its source.
+    fs::write(folder.path().join("aquera.toml"), broken.replace("name = 7", "name = = 7")).unwrap();
+    let told = text(&check(folder.path(), &[]).stderr);
+    assert!(told.contains("TOML format") && told.contains("line 3, column 2: this is not JSON"), "{told}");
+}
+
+#[test]
+fn mappings_are_tried_on_the_users_whom_they_are_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = "[[rule]]\nname = \"staff\"\nfilter = 'type eq \"staff\"'\n\
+        mapping = [{ source = \"username\", target = \"userName\" }, { source = \"name\", target = \"displayName\" },\n\
+        { expression = \"user.title + '!'\", target = \"title\" }]\n\
+        [[rule]]\nname = \"off\"\nenabled = false\nmapping = [{ source = \"nobody\", target = \"userName\" }]\n";
+    let rules = rules
+        .replace("source = \"name\"", "expression = \"user.name.given\"")
+        .replace("source = \"nobody\"", "expression = \"user.x.y\"");
+    fs::write(folder.path().join("aquera.toml"), config(&rules)).unwrap();
+    let staff = |id: usize, more: Value| {
+        let mut user = json!({ "id": id.to_string(), "username": format!("u{id}"), "type": "staff" });
+        user.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        user.to_string()
+    };
+    let mut users: Vec<String> = vec![staff(1, json!({ "title": "x", "name": { "given": "Ada" } }))];
+    users.extend((2..7).map(|id| staff(id, json!({ "name": { "given": "Ada" } }))));
+    users.push(staff(7, json!({ "title": "x" })));
+    users.push(json!({ "id": "8", "username": "nobody's" }).to_string());
+    fs::write(folder.path().join("users.ndjson"), users.join("\n\n")).unwrap();
+    let output = check(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let told = text(&output.stderr);
+    assert!(
+        told.contains(
+            "rule \"staff\" fails to compute `title` by `user.title + '!'`: the user has no `title`"
+        ),
+        "{told}"
+    );
+    assert!(told.contains("for \"u2\" (line 3), \"u3\" (line 5), \"u4\" (line 7), and 2 more in "), "{told}");
+    assert!(told.contains("the user has no `name`") && told.contains("for \"u7\" (line 13)\n"), "{told}");
+    assert!(!told.contains("Ada") && !told.contains("u8") && !told.contains("user.x.y"), "{told}");
+    let summary: Value = serde_json::from_slice(&check(folder.path(), &["--json"]).stdout).unwrap();
+    assert_eq!(
+        (&summary["exitCode"], &summary["users"], &summary["inScope"]),
+        (&json!(1), &json!(8), &json!(7))
+    );
+    let problems = summary["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 2);
+    assert!(
+        problems.iter().any(|problem| {
+            problem["kind"] == "mapping"
+                && problem["rule"] == "staff"
+                && problem["count"] == 5
+                && problem["users"][0] == json!({ "sourceId": "2", "userName": "u2", "line": 3 })
+        }),
+        "{summary}"
+    );
+}
+
+#[test]
+fn a_source_with_many_bad_rows_is_told_with_a_start_and_a_count() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("aquera.toml"), config("[[rule]]\nname = \"all\"\n")).unwrap();
+    fs::write(folder.path().join("users.ndjson"), "{\"id\":\"1\"}\n".repeat(5_000)).unwrap();
+    let output = check(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(5));
+    let told = text(&output.stderr);
+    assert_eq!(told.matches("has no `username`").count(), 10, "{told}");
+    assert!(told.contains("the source has 4990 problems more"), "{told}");
+    let summary: Value = serde_json::from_slice(&check(folder.path(), &["--json"]).stdout).unwrap();
+    assert!(summary["sourceError"].as_str().unwrap().contains("line 1"), "{summary}");
+    assert_eq!((&summary["exitCode"], &summary["users"]), (&json!(5), &Value::Null));
+}
