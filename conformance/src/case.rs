@@ -8,11 +8,13 @@ pub mod expect;
 pub mod file;
 pub mod load;
 pub mod need;
+pub mod noun;
 pub mod step;
 pub mod template;
 
 use crate::case::expect::Shared;
 use crate::case::need::Need;
+use crate::case::noun::Nouns;
 use crate::case::step::Step;
 use crate::report::{Level, Spec};
 use crate::select::Selectable;
@@ -42,10 +44,26 @@ pub struct Case {
     pub tally: Option<String>,
     /// It looks at what others change, so nothing else may run meanwhile.
     pub alone: bool,
+    /// What its names stand for in reports.
+    pub nouns: Nouns,
     /// What is done, in order.
     pub steps: Vec<Step>,
     /// What is done afterwards, not judged.
     pub clean_up: Vec<Step>,
+}
+
+/// Advice shorter than this, in characters, says what to do and not to what.
+const SHORT: usize = 48;
+
+impl Case {
+    /// What the subject's author does about a failure, in words that can be understood without the case.
+    pub fn advice(&self) -> Option<String> {
+        let mend = self.mend.as_ref()?;
+        if mend.chars().count() >= SHORT {
+            return Some(mend.clone());
+        }
+        Some(format!("{} {mend}", self.requirement))
+    }
 }
 
 /// The documents that cases cite: folder, and name.

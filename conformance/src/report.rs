@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::case::expect::Shared;
 use crate::exit::Exit;
 use crate::wire::exchange::Exchange;
 
@@ -149,6 +150,12 @@ pub struct CaseResult {
     /// What the subject's author does about a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
+    /// An answer that would have passed: the status, header fields, an empty line, the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
+    /// The expectation that is behind it, where it has that in common with other cases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Shared>,
     /// What should have come; null for a pass.
     #[serde(default)]
     pub expected: Value,

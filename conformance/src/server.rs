@@ -2,7 +2,9 @@
 
 pub mod cost;
 pub(crate) mod deviation;
+mod example;
 pub mod facts;
+mod fit;
 mod judge;
 mod memory;
 mod play;
@@ -235,6 +237,8 @@ fn broken(case: &Case, why: &str) -> CaseResult {
         expected: serde_json::Value::Null,
         actual: serde_json::Value::Null,
         known: None,
+        example: None,
+        cause: None,
         tags: case.tags.clone(),
         milliseconds: 0,
         exchanges: Vec::new(),

@@ -14,6 +14,8 @@ mod half_broken;
 mod matrix;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/odd.rs"]
+mod odd;
 #[path = "it/probe.rs"]
 mod probe;
 #[path = "it/reports.rs"]

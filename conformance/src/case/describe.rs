@@ -35,7 +35,7 @@ fn step(text: &mut String, number: usize, step: &Step) {
     } else {
         format!(", called {}", step.name)
     };
-    append!(*text, "  {number}. {}{named}\n", step.action.label());
+    append!(*text, "  {number}. {}{named}\n", called(&step.action));
     let mut line = |what: &str, value: &str| append!(*text, "       {what} {value}\n");
     for (name, value) in &step.query {
         line("query", &format!("{name}={value}"));
@@ -74,6 +74,26 @@ fn step(text: &mut String, number: usize, step: &Step) {
     if !step.unsupported.is_empty() {
         let statuses: Vec<_> = step.unsupported.iter().map(ToString::to_string).collect();
         line("or", &format!("{}: not advertised", statuses.join(", ")));
+    }
+}
+
+/// What is sent, with the names of the case file, which the lines around it use.
+fn called(action: &Action) -> String {
+    match action {
+        Action::Create { resource_type, count: Some(count), .. } => {
+            format!("create {count} {resource_type}s")
+        }
+        Action::Create { resource_type, .. } => format!("create a {resource_type}"),
+        Action::Read(name) => format!("read {name}"),
+        Action::Replace(name, _) => format!("replace {name}"),
+        Action::Patch(name, _) => format!("patch {name}"),
+        Action::Delete(name) => format!("delete {name}"),
+        Action::List(resource_type) => format!("list {resource_type}s"),
+        Action::Search(resource_type, _) if resource_type.is_empty() => "search everything".to_owned(),
+        Action::Search(resource_type, _) => format!("search {resource_type}s"),
+        Action::Walk(resource_type, _) => format!("walk through all {resource_type}s"),
+        Action::Bulk(_) => "bulk".to_owned(),
+        Action::Send { method, path, .. } => format!("{method} {path}"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::case::expect::{
 use crate::case::need::Need;
 use crate::case::step::{Action, Body, Paging, Step, WrongAuth};
 use crate::case::template::{JsonTemplate, Template};
-use crate::case::{Case, DOCUMENTS};
+use crate::case::{Case, DOCUMENTS, noun};
 use crate::report::{Level, Spec};
 use crate::select::check_slug;
 
@@ -265,6 +265,12 @@ impl CaseText {
                 })
                 .collect::<Result<Vec<_>, _>>()
         };
+        let mut main = steps(self.step, "step")?;
+        let mut clean_up = steps(self.clean_up, "clean-up")?;
+        let nouns = noun::nouns(main.iter().chain(&clean_up));
+        for step in main.iter_mut().chain(&mut clean_up) {
+            step.label = noun::label(&step.action, &step.name, &nouns);
+        }
         Ok(Case {
             id: format!("{document}/{section}/{}", self.slug),
             title: self.title,
@@ -277,8 +283,9 @@ impl CaseText {
             about: self.about,
             tally: self.tally,
             alone: self.alone,
-            steps: steps(self.step, "step")?,
-            clean_up: steps(self.clean_up, "clean-up")?,
+            nouns,
+            steps: main,
+            clean_up,
         })
     }
 }
@@ -329,6 +336,7 @@ impl StepText {
         let implied = matches!(action, Action::Create { .. }) && expect.is_empty();
         Ok(Step {
             name: self.r#as.unwrap_or_else(|| action.default_name().to_owned()),
+            label: String::new(),
             query: templates(self.query.into_iter().map(|(name, value)| (name, value.text())).collect())?,
             headers: templates(self.headers.into_iter().collect())?,
             content_type: self.content_type,

@@ -10,6 +10,8 @@ pub struct Step {
     pub action: Action,
     /// The name that keeps what is seen.
     pub name: String,
+    /// What it is called in reports.
+    pub label: String,
     /// Query parameters, in the order of their names.
     pub query: Vec<(String, Template)>,
     /// Header fields; an empty value takes one away.
@@ -114,26 +116,6 @@ impl Action {
             Self::Create { .. } => "it",
             Self::Read(name) | Self::Replace(name, _) | Self::Patch(name, _) | Self::Delete(name) => name,
             Self::List(_) | Self::Search(..) | Self::Walk(..) | Self::Bulk(_) | Self::Send { .. } => "answer",
-        }
-    }
-
-    /// What it is called in reports, as in `patch ada`.
-    pub fn label(&self) -> String {
-        match self {
-            Self::Create { resource_type, count: Some(count), .. } => {
-                format!("create {count} {resource_type}s")
-            }
-            Self::Create { resource_type, .. } => format!("create a {resource_type}"),
-            Self::Read(name) => format!("read {name}"),
-            Self::Replace(name, _) => format!("replace {name}"),
-            Self::Patch(name, _) => format!("patch {name}"),
-            Self::Delete(name) => format!("delete {name}"),
-            Self::List(resource_type) => format!("list {resource_type}s"),
-            Self::Search(resource_type, _) if resource_type.is_empty() => "search everything".to_owned(),
-            Self::Search(resource_type, _) => format!("search {resource_type}s"),
-            Self::Walk(resource_type, _) => format!("walk through all {resource_type}s"),
-            Self::Bulk(_) => "bulk".to_owned(),
-            Self::Send { method, path, .. } => format!("{method} {path}"),
         }
     }
 }

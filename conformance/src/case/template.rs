@@ -132,6 +132,20 @@ impl Template {
         })
     }
 
+    /// Whether it is one place and nothing else.
+    pub fn is_a_place(&self) -> bool {
+        matches!(self.0.as_slice(), [Piece::Place(_)])
+    }
+
+    /// The text with what each place is called.
+    pub fn outline(&self, call: impl Fn(&Place) -> String) -> String {
+        let called = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Place(place) => call(place),
+        };
+        self.0.iter().map(called).collect()
+    }
+
     /// The text with every place filled in.
     ///
     /// # Errors

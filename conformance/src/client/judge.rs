@@ -415,6 +415,8 @@ fn result(case: &Case, verdict: Verdict, because: Option<String>) -> CaseResult 
         expected: json!(null),
         actual: json!(null),
         known: None,
+        example: None,
+        cause: None,
         tags: case.tags.clone(),
         milliseconds: 0,
         exchanges: Vec::new(),

@@ -260,6 +260,8 @@ impl KillTable {
             expected: serde_json::Value::Null,
             actual: json!(seen),
             known: None,
+            example: None,
+            cause: None,
             tags: Vec::new(),
             milliseconds: 0,
             exchanges: Vec::new(),

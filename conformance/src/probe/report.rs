@@ -110,6 +110,8 @@ fn case(finding: &Finding, findings: &Findings) -> CaseResult {
         expected: if good { Value::Null } else { json!(expected(form)) },
         actual: if good { Value::Null } else { json!(outcome.describe()) },
         known: None,
+        example: None,
+        cause: None,
         tags: std::iter::once(form.topic.as_str().to_lowercase())
             .chain(form.senders.iter().map(|sender| sender.as_str().to_lowercase()))
             .collect(),

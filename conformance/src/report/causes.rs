@@ -1,8 +1,10 @@
-//! Refusals that many cases run into. What such a case is about was not seen, so its own advice would mislead.
+//! What is behind several cases: a refusal that they run into, or an expectation that they share. One finding with one
+//! advice says more than each case for itself, and a case that was refused did not see what it is about.
 
 use serde_json::Value;
 
 use super::{CaseResult, Report, Verdict, plain, words};
+use crate::case::expect::Shared;
 use crate::wire::exchange::Exchange;
 
 /// Fewer cases than this may as well be wrong each for itself.
@@ -12,17 +14,29 @@ const REQUEST: usize = 160;
 /// What a case's reason has before the words of the subject.
 const SAYS: &str = "it says: ";
 
-/// One refusal, and the cases that ended with it.
+/// One thing that is behind several cases.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cause<'a> {
-    /// The status of the answers.
-    pub status: u16,
-    /// What the subject said, the first time.
-    pub said: Option<&'a str>,
-    /// One of the requests, as in `GET /scim/Users?filter=…`.
-    pub request: String,
+    /// What it is.
+    pub kind: Kind<'a>,
     /// The cases, the most urgent first.
     pub cases: Vec<&'a CaseResult>,
+}
+
+/// What is behind cases.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind<'a> {
+    /// A refusal with which they ended.
+    Refusal {
+        /// The status of the answers.
+        status: u16,
+        /// What the subject said, the first time.
+        said: Option<&'a str>,
+        /// One of the requests, as in `GET /scim/Users?filter=…`.
+        request: String,
+    },
+    /// An expectation that does not hold of any of them.
+    Shared(Shared),
 }
 
 /// What two refusals have in common where they are one.
@@ -37,33 +51,103 @@ struct Likeness {
 impl Cause<'_> {
     /// What happens, in one sentence.
     pub fn because(&self) -> String {
-        let said = self.said.map_or_else(String::new, |said| format!(", saying: {said}"));
-        format!("`{}` is answered {}{said}", self.request, self.status)
+        match &self.kind {
+            Kind::Refusal { status, said, request } => {
+                let said = said.map_or_else(String::new, |said| format!(", saying: {said}"));
+                format!("`{request}` is answered {status}{said}")
+            }
+            Kind::Shared(shared) => {
+                let first = self.cases.first().and_then(|case| case.because.as_deref());
+                let first = first.map_or_else(String::new, |because| format!("; for instance, {because}"));
+                format!("{}{first}", happens(*shared))
+            }
+        }
     }
 
-    /// What it means.
+    /// What it means, and what to do.
     pub fn advice(&self, report: &Report) -> String {
-        format!(
-            "{} stopped there, and what they are about was not seen. Mend this first, and run them again.",
-            words::count(self.cases.len(), words::noun(report))
-        )
+        let count = words::count(self.cases.len(), words::noun(report));
+        match self.kind {
+            Kind::Refusal { .. } => format!(
+                "{count} stopped there, and what they are about was not seen. Mend this first, and run them again."
+            ),
+            Kind::Shared(shared) => {
+                format!("{} {count} say the same; all others are judged apart from it.", mend(shared))
+            }
+        }
+    }
+
+    /// An answer that would pass, where that is the same for all of them.
+    pub fn example(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Refusal { .. } => None,
+            Kind::Shared(_) => self.cases.iter().find_map(|case| case.example.as_deref()),
+        }
+    }
+
+    /// Whether nothing is left to say of its cases.
+    pub fn says_all(&self) -> bool {
+        matches!(self.kind, Kind::Shared(_))
     }
 }
 
-/// The refusals behind three cases or more, what is behind most of them first.
-pub fn of(report: &Report) -> Vec<Cause<'_>> {
-    let mut causes: Vec<(Likeness, Cause<'_>)> = Vec::new();
-    for case in words::by_importance(&report.cases) {
-        let Some((likeness, cause)) = refusal(case) else { continue };
-        match causes.iter_mut().find(|(known, _)| *known == likeness) {
-            Some((_, known)) => known.cases.push(case),
-            None => causes.push((likeness, cause)),
+fn happens(shared: Shared) -> &'static str {
+    match shared {
+        Shared::ErrorBody => "errors are not answered with a SCIM error as their body",
+        Shared::ErrorStatus => "`status` in errors is not the HTTP status as a string",
+        Shared::ErrorType => "errors do not say `scimType`",
+        Shared::MediaType => "answers are not sent as application/scim+json",
+        Shared::ListSchema => "lists do not name the schema ListResponse",
+        Shared::Location => "resources do not say where they are",
+    }
+}
+
+fn mend(shared: Shared) -> &'static str {
+    match shared {
+        Shared::ErrorBody => {
+            "Write every error, those of the web framework too, with the schema Error, `status` as a string and `detail` (RFC 7644 §3.12)."
+        }
+        Shared::ErrorStatus => "Write `status` in errors as a string, as in \"404\" (RFC 7644 §3.12).",
+        Shared::ErrorType => {
+            "Write the `scimType` that fits into errors with 400 and 409, so that a client knows what to do (RFC 7644 §3.12)."
+        }
+        Shared::MediaType => {
+            "Send Content-Type: application/scim+json with every answer that has a body (RFC 7644 §3.1)."
+        }
+        Shared::ListSchema => {
+            "Write schemas: [\"urn:ietf:params:scim:api:messages:2.0:ListResponse\"] into every list (RFC 7644 §3.4.2)."
+        }
+        Shared::Location => {
+            "Send Location with every 201, and write the same into meta.location (RFC 7644 §3.3, RFC 7643 §3.1)."
         }
     }
-    let mut causes: Vec<_> =
-        causes.into_iter().map(|(_, cause)| cause).filter(|cause| cause.cases.len() >= LEAST).collect();
-    causes.sort_by_key(|cause| std::cmp::Reverse(cause.cases.len()));
-    causes
+}
+
+/// What is behind several cases: refusals behind three or more first, since they hide what comes after them; then shared
+/// expectations, the most urgent first.
+pub fn of(report: &Report) -> Vec<Cause<'_>> {
+    let mut refusals: Vec<(Likeness, Cause<'_>)> = Vec::new();
+    let mut shared: Vec<Cause<'_>> = Vec::new();
+    for case in words::by_importance(&report.cases) {
+        if let Some(expectation) = case.cause {
+            match shared.iter_mut().find(|known| known.kind == Kind::Shared(expectation)) {
+                Some(known) => known.cases.push(case),
+                None => shared.push(Cause { kind: Kind::Shared(expectation), cases: vec![case] }),
+            }
+            continue;
+        }
+        let Some((likeness, cause)) = refusal(case) else { continue };
+        match refusals.iter_mut().find(|(known, _)| *known == likeness) {
+            Some((_, known)) => known.cases.push(case),
+            None => refusals.push((likeness, cause)),
+        }
+    }
+    let mut refusals: Vec<_> =
+        refusals.into_iter().map(|(_, cause)| cause).filter(|cause| cause.cases.len() >= LEAST).collect();
+    refusals.sort_by_key(|cause| std::cmp::Reverse(cause.cases.len()));
+    // A single case says it itself.
+    refusals.extend(shared.into_iter().filter(|cause| cause.cases.len() > 1));
+    refusals
 }
 
 /// Whether one of the causes is behind the case.
@@ -90,7 +174,7 @@ fn refusal(case: &CaseResult) -> Option<(Likeness, Cause<'_>)> {
     let likeness = Likeness { status, said: said.map(common), what };
     let request = format!("{} {}", exchange.request.method, local(&exchange.request.url));
     let request = plain::one_line(&plain::cut(&request, REQUEST)).into_owned();
-    Some((likeness, Cause { status, said, request, cases: vec![case] }))
+    Some((likeness, Cause { kind: Kind::Refusal { status, said, request }, cases: vec![case] }))
 }
 
 /// The value of the first difference, where that is one of the status.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Report, Verdict, markdown, plain, words};
+use super::{Report, Verdict, causes, markdown, plain, words};
 
 /// GitHub shows no more of each kind.
 const OF_A_KIND: usize = 10;
@@ -34,17 +34,29 @@ impl Surroundings {
 pub fn annotations(report: &Report) -> String {
     let mut text = String::new();
     let mut told = [0_usize; 2];
+    let causes = causes::of(report);
     for case in words::by_importance(&report.cases) {
+        // Of a shared expectation the first case speaks for all.
+        let behind = causes
+            .iter()
+            .find(|cause| cause.says_all() && causes::explain(std::slice::from_ref(cause), case));
+        if behind.is_some_and(|cause| cause.cases.first().is_some_and(|first| first.id != case.id)) {
+            continue;
+        }
         let (kind, at) = if case.verdict == Verdict::Warn { ("warning", 0) } else { ("error", 1) };
         told[at] += 1;
         if told[at] > OF_A_KIND {
             continue;
         }
-        let because = case.because.as_deref().unwrap_or(&case.title);
-        let mend = case.mend.as_ref().map_or_else(String::new, |mend| format!("\nMend: {mend}"));
+        let because = match behind {
+            Some(cause) => cause.because(),
+            None => case.because.clone().unwrap_or_else(|| case.title.clone()),
+        };
+        let mend = behind.map(|cause| cause.advice(report)).or_else(|| case.mend.clone());
+        let mend = mend.map_or_else(String::new, |mend| format!("\nMend: {mend}"));
         let message = format!(
             "{}{}\n{}, {}",
-            plain::one_line(because),
+            plain::one_line(&because),
             plain::lines(&mend),
             words::level(case.level),
             plain::one_line(&words::spec(&case.spec))

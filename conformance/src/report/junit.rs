@@ -116,6 +116,9 @@ fn description(report: &Report, case: &CaseResult) -> String {
     if let Some(mend) = &case.mend {
         append!(text, "mend: {}\n", plain::one_line(mend));
     }
+    if let Some(example) = &case.example {
+        append!(text, "an answer that passes:\n{}\n", plain::lines(example));
+    }
     for (what, expected, actual) in plain::pairs(&case.expected, &case.actual) {
         let what = what.map_or_else(String::new, |what| format!(" ({})", plain::one_line(&what)));
         for (name, value) in [("expected", expected), ("got", actual)] {

@@ -32,16 +32,21 @@ pub fn write(report: &Report) -> String {
     if words::preferences(report).next().is_some() {
         text.push('\n');
     }
-    let trouble = words::by_importance(&report.cases);
-    for cause in causes::of(report).iter().take(CAUSES) {
+    let causes = causes::of(report);
+    let mut trouble = words::by_importance(&report.cases);
+    for cause in causes.iter().take(CAUSES) {
         append!(
             text,
-            "> **One refusal behind {}:** {}. {}\n\n",
+            "> **One {} behind {}:** {}. {}\n\n",
+            if cause.says_all() { "cause" } else { "refusal" },
             words::count(cause.cases.len(), words::noun(report)),
             prose(&plain::cut(&cause.because(), CELL)),
             prose(&cause.advice(report)),
         );
     }
+    // Of a shared expectation all is said; the JSON and HTML reports have its cases.
+    let told: Vec<_> = causes.iter().take(CAUSES).filter(|cause| cause.says_all()).cloned().collect();
+    trouble.retain(|case| !causes::explain(&told, case));
     text.push_str(&table(&trouble));
     for stale in report.stale.iter().take(ROWS) {
         append!(text, "- **stale baseline entry** {}\n", prose(&plain::cut(stale, CELL)));
@@ -116,7 +121,12 @@ fn table(trouble: &[&CaseResult]) -> String {
         return String::new();
     }
     let mut text = "| | what | why | how to mend |\n|---|---|---|---|\n".to_owned();
+    let mut is_apart = false;
     for case in trouble.iter().take(ROWS) {
+        if !is_apart && words::is_apart(case) {
+            is_apart = true;
+            append!(text, "| | **{}** | | |\n", words::APART);
+        }
         let sign = match case.verdict {
             Verdict::Warn => "⚠️ ",
             Verdict::Error => "💥 ",
@@ -157,6 +167,9 @@ fn details(report: &Report, case: &CaseResult) -> String {
                 append!(text, "{name}{what}:\n{}\n", fenced(value));
             }
         }
+    }
+    if let Some(example) = &case.example {
+        append!(text, "An answer that passes:\n{}\n", fenced(&Value::from(example.as_str())));
     }
     for exchange in &case.exchanges {
         append!(text, "- {}\n", code(&plain::cut(&words::exchange(exchange), CELL)));

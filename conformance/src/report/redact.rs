@@ -179,8 +179,8 @@ impl Redactor {
         for value in [&mut case.expected, &mut case.actual] {
             each_string(value, &everywhere);
         }
-        if let Some(because) = &mut case.because {
-            everywhere(because);
+        for text in case.because.iter_mut().chain(&mut case.example) {
+            everywhere(text);
         }
     }
 

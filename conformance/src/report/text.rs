@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::causes::{self, Cause};
 use super::{CaseResult, Report, Verdict, plain, words};
+use crate::wire::exchange::Exchange;
 
 /// Failures told in full; the rest are counted, and told in the written reports.
 const TOLD_IN_FULL: usize = 20;
@@ -59,19 +60,41 @@ impl Paint {
 pub fn failures(report: &Report, paint: Paint) -> String {
     let mut text = String::new();
     let causes = causes::of(report);
-    for it in &causes {
+    // What is optional, and the habits of single clients, stand apart.
+    let mut is_apart = false;
+    let mut apart = |text: &mut String, case: Option<&CaseResult>| {
+        if !is_apart && case.is_some_and(words::is_apart) {
+            is_apart = true;
+            append!(*text, "{}\n\n", paint.with("1", words::APART));
+        }
+    };
+    let (hidden, shared): (Vec<_>, Vec<_>) = causes.iter().partition(|cause| !cause.says_all());
+    for it in hidden {
         cause(&mut text, report, it, paint);
     }
     let mut told = words::by_importance(&report.cases);
+    told.retain(|case| !shared.iter().any(|cause| cause.cases.iter().any(|known| known.id == case.id)));
     // What a refusal hides says least.
     told.sort_by_cached_key(|case| causes::explain(&causes, case));
     let (told, alike) = folded(told);
+    let mut shared = shared.into_iter().peekable();
     for case in told.iter().take(TOLD_IN_FULL) {
+        while let Some(it) = shared.next_if(|cause| {
+            first_of(cause).is_some_and(|first| words::urgency(first) <= words::urgency(case))
+        }) {
+            apart(&mut text, first_of(it));
+            cause(&mut text, report, it, paint);
+        }
+        apart(&mut text, Some(case));
         failure(&mut text, report, case, paint);
         let others = case.because.as_deref().and_then(|because| alike.get(because));
         if let Some(others) = others.filter(|_| case.verdict == Verdict::Error) {
             append!(text, "… and {} more for the same reason\n\n", plain::number(*others));
         }
+    }
+    for it in shared {
+        apart(&mut text, first_of(it));
+        cause(&mut text, report, it, paint);
     }
     if let Some(left_out) = told.len().checked_sub(TOLD_IN_FULL).filter(|left_out| *left_out > 0) {
         let left_out = plain::number(left_out);
@@ -84,6 +107,11 @@ pub fn failures(report: &Report, paint: Paint) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The most urgent case behind a cause.
+fn first_of<'a>(cause: &Cause<'a>) -> Option<&'a CaseResult> {
+    cause.cases.first().copied()
 }
 
 /// What broke for one and the same reason is told once; how many more there are, by the reason.
@@ -113,9 +141,14 @@ fn cause(text: &mut String, report: &Report, cause: &Cause<'_>, paint: Paint) {
         0 => String::new(),
         more => format!(" and {} more", plain::number(more)),
     };
-    for (name, value) in [("means", cause.advice(report)), ("among", format!("{}{more}", ids.join(", ")))] {
-        append!(*text, "      {} {}\n", paint.faint(&format!("{name:<9}")), plain::one_line(&value));
+    let mut line = |name: &str, value: &str| {
+        append!(*text, "      {} {}\n", paint.faint(&format!("{name:<9}")), plain::one_line(value));
+    };
+    line("means", &cause.advice(report));
+    if let Some(example) = cause.example() {
+        line("example", &on_one_line(example));
     }
+    line("among", &format!("{}{more}", ids.join(", ")));
     text.push('\n');
 }
 
@@ -150,14 +183,32 @@ fn failure(text: &mut String, report: &Report, case: &CaseResult, paint: Paint) 
             }
         }
     }
+    for exchange in shown(report, case) {
+        line("request", &words::exchange(exchange));
+    }
     if let Some(mend) = &case.mend {
         line("mend", mend);
+    }
+    if let Some(example) = &case.example {
+        line("example", &on_one_line(example));
     }
     if let Some(explain) = words::explain(report, case) {
         line("more", &explain);
     }
     line("again", &words::again(report, case));
     text.push('\n');
+}
+
+/// The requests that show it: of a client those that were found, of a server the last one.
+fn shown<'a>(report: &Report, case: &'a CaseResult) -> &'a [Exchange] {
+    let all = case.exchanges.as_slice();
+    if report.suite == "client" { &all[..all.len().min(NAMED)] } else { &all[all.len().saturating_sub(1)..] }
+}
+
+/// An example answer without its line breaks.
+fn on_one_line(example: &str) -> String {
+    let words: Vec<&str> = example.split_whitespace().collect();
+    plain::cut(&words.join(" "), VALUE).into_owned()
 }
 
 /// The count and the time, on one line.

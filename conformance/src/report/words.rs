@@ -109,7 +109,7 @@ pub fn is_trouble(case: &CaseResult) -> bool {
 }
 
 /// How soon a case is to be looked at: failures of what is a MUST, then what broke, then warnings, then known ones.
-pub fn urgency(case: &CaseResult) -> (u8, Level) {
+pub fn urgency(case: &CaseResult) -> (u8, bool, Level) {
     let rank = match (case.verdict, &case.known) {
         (Verdict::Fail, None) => 0,
         (Verdict::Error, _) => 1,
@@ -120,7 +120,50 @@ pub fn urgency(case: &CaseResult) -> (u8, Level) {
         (Verdict::NotAdvertised, _) => 6,
         (Verdict::Pass, _) => 7,
     };
-    (rank, case.level)
+    (rank, is_apart(case), case.level)
+}
+
+/// The heading of what stands apart.
+pub const APART: &str = "Optional, and habits of single clients";
+
+/// Tags of the clients whose habits cases are about.
+const CLIENTS: [&str; 3] = ["entra", "okta", "sailpoint"];
+
+/// Whether a case is about something optional, or a habit of one client that no document asks a server to take.
+pub fn is_apart(case: &CaseResult) -> bool {
+    let habit = case.tags.iter().any(|tag| CLIENTS.contains(&tag.as_str()));
+    case.level == Level::May || habit && case.level != Level::Must
+}
+
+/// What a client needs first: to connect, to create, to find, to disable, to list, groups; then the rest.
+fn need(case: &CaseResult) -> u8 {
+    let id = case.id.as_str();
+    let slug = id.rsplit('/').next().unwrap_or_default();
+    let says = |words: &[&str]| words.iter().any(|word| slug.contains(word));
+    let section = |sections: &[&str]| {
+        case.spec.document == "RFC 7644"
+            && sections.iter().any(|start| {
+                case.spec
+                    .section
+                    .strip_prefix(start)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
+    };
+    if says(&["group", "member"]) {
+        5
+    } else if section(&["2", "4"]) || says(&["connection-can-be-tested", "endpoints-answer"]) {
+        0
+    } else if section(&["3.3"]) || says(&["is-looked-up-before"]) {
+        1
+    } else if says(&["disable", "enable", "activat", "inactive", "active"]) && !says(&["interactive"]) {
+        3
+    } else if section(&["3.4.1", "3.4.2.2"]) || says(&["finds", "still-found"]) {
+        2
+    } else if section(&["3.4"]) {
+        4
+    } else {
+        6
+    }
 }
 
 /// The cases that need attention, the most important first; of the same importance, what others build upon.
@@ -135,9 +178,9 @@ pub fn sort(cases: &mut [&CaseResult]) {
     cases.sort_by(|a, b| key(a).cmp(&key(b)));
 }
 
-fn key(case: &CaseResult) -> ((u8, Level), bool, usize, &str) {
+fn key(case: &CaseResult) -> ((u8, bool, Level), bool, u8, usize, &str) {
     let builds_upon = !case.tags.iter().any(|tag| tag == FOUNDATION);
-    (urgency(case), builds_upon, subject(case).0, &case.id)
+    (urgency(case), builds_upon, need(case), subject(case).0, &case.id)
 }
 
 /// The tag of cases about what nearly all others build upon.
@@ -174,6 +217,9 @@ pub const ABOUT: &str = "about:";
 
 /// What a case is about, with its place in the order of subjects: by a tag like `about:paging`, else by the section.
 pub fn subject(case: &CaseResult) -> (usize, String) {
+    if is_apart(case) && is_trouble(case) {
+        return (SUBJECTS.len() + 9, APART.to_owned());
+    }
     if let Some(about) = case.tags.iter().find_map(|tag| tag.strip_prefix(ABOUT)) {
         return (SUBJECTS.len(), about.to_owned());
     }
@@ -230,7 +276,7 @@ pub fn groups<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Vec<(Strin
     groups.sort_by_key(|(order, name, cases)| {
         let worst = cases.first().map(|case| urgency(case));
         let as_bad = cases.iter().filter(|case| Some(urgency(case)) == worst).count();
-        (worst, *order, Reverse(as_bad), name.clone())
+        (worst, cases.first().map(|case| need(case)), *order, Reverse(as_bad), name.clone())
     });
     groups.into_iter().map(|(_, name, cases)| (name, cases)).collect()
 }

@@ -231,6 +231,14 @@ impl Facts {
         }
     }
 
+    /// Takes out of a value what the schemas have no sub-attribute for, under the name of an attribute of any type.
+    pub(crate) fn prune(&self, name: &str, value: &mut Value) {
+        let known = self.schemas.values().find_map(|schema| attribute(schema, "attributes", name));
+        if let Some(known) = known {
+            crate::server::fit::prune(value, known);
+        }
+    }
+
     /// Lines for a report.
     pub fn lines(&self) -> BTreeMap<String, String> {
         let mut lines: BTreeMap<_, _> = Feature::ALL
@@ -258,7 +266,7 @@ impl Facts {
 }
 
 /// The attribute of a name in a list of definitions.
-fn attribute<'a>(holder: &'a Value, list: &str, name: &str) -> Option<&'a Value> {
+pub(crate) fn attribute<'a>(holder: &'a Value, list: &str, name: &str) -> Option<&'a Value> {
     get(holder, list)?.as_array()?.iter().find(|known| {
         get(known, "name").and_then(Value::as_str).is_some_and(|known| known.eq_ignore_ascii_case(name))
     })
@@ -423,7 +431,7 @@ fn personal(template: &Value, unique: &str) -> Value {
 /// Puts the required attributes of a schema in.
 fn fill(body: &mut Value, schema: Option<&Value>, unique: &str, extension: &str) {
     let attributes = schema.and_then(|schema| get(schema, "attributes")).and_then(Value::as_array);
-    for attribute in attributes.into_iter().flatten().filter(|attribute| wanted(attribute)) {
+    for attribute in attributes.into_iter().flatten().filter(|attribute| is_wanted(attribute)) {
         let Some(name) = get(attribute, "name").and_then(Value::as_str) else { continue };
         if extension.is_empty() && matches!(name, "id" | "schemas" | "meta") {
             continue;
@@ -433,12 +441,17 @@ fn fill(body: &mut Value, schema: Option<&Value>, unique: &str, extension: &str)
 }
 
 /// Required, and writable.
-fn wanted(attribute: &Value) -> bool {
+pub(crate) fn is_wanted(attribute: &Value) -> bool {
     let required = get(attribute, "required").and_then(Value::as_bool).unwrap_or(false);
     required && get(attribute, "mutability").and_then(Value::as_str) != Some("readOnly")
 }
 
-fn value_of(attribute: &Value, unique: &str) -> Value {
+/// Whether it is the address of another resource, which cannot be made up.
+fn refers(attribute: &Value) -> bool {
+    get(attribute, "name").and_then(Value::as_str) == Some("$ref")
+}
+
+pub(crate) fn value_of(attribute: &Value, unique: &str) -> Value {
     let canonical =
         get(attribute, "canonicalValues").and_then(Value::as_array).and_then(|values| values.first());
     let one = match (canonical, get(attribute, "type").and_then(Value::as_str)) {
@@ -452,7 +465,7 @@ fn value_of(attribute: &Value, unique: &str) -> Value {
         (None, Some("complex")) => {
             let parts = get(attribute, "subAttributes").and_then(Value::as_array);
             let mut object = json!({});
-            for part in parts.into_iter().flatten().filter(|part| wanted(part)) {
+            for part in parts.into_iter().flatten().filter(|part| is_wanted(part) && !refers(part)) {
                 if let Some(name) = get(part, "name").and_then(Value::as_str) {
                     object[name] = value_of(part, unique);
                 }

@@ -399,7 +399,7 @@ impl Judge<'_> {
         let ids: Vec<_> = names.iter().map(|name| self.memory.id(name).unwrap_or_default()).collect();
         let call = |id: &str| {
             let known = names.iter().zip(&ids).find(|(_, known)| **known == id);
-            known.map_or_else(|| format!("another ({id})"), |(name, _)| name.clone())
+            known.map_or_else(|| format!("another ({id})"), |(name, _)| self.memory.describe(name))
         };
         let called: Vec<_> = found.iter().take(20).map(|id| call(id)).collect();
         let missing: Vec<_> = names
@@ -408,18 +408,25 @@ impl Judge<'_> {
             .filter(|(_, id)| !found.contains(id))
             .map(|(name, _)| name.as_str())
             .collect();
+        let told = |names: &[&str]| {
+            let mut told: Vec<_> = names.iter().take(3).map(|name| self.memory.describe(name)).collect();
+            if let Some(more) = names.len().checked_sub(3).filter(|more| *more > 0) {
+                told.push(format!("{more} more"));
+            }
+            told.join(", ")
+        };
         let problem = match listing {
             Listing::All => {
-                (!missing.is_empty()).then(|| format!("{} should be in the list", missing.join(", ")))
+                (!missing.is_empty()).then(|| format!("{} should be in the list", told(&missing)))
             }
             Listing::Not => (missing.len() < names.len()).then(|| {
                 let there: Vec<_> =
                     names.iter().map(String::as_str).filter(|name| !missing.contains(name)).collect();
-                format!("{} should not be in the list", there.join(", "))
+                format!("{} should not be in the list", told(&there))
             }),
             Listing::Exactly => {
                 if !missing.is_empty() {
-                    Some(format!("{} should be in the list", missing.join(", ")))
+                    Some(format!("{} should be in the list", told(&missing)))
                 } else if found.len() != ids.len() {
                     let more: Vec<_> = found.iter().filter(|id| !ids.contains(id)).collect();
                     Some(if more.is_empty() {
@@ -433,9 +440,11 @@ impl Judge<'_> {
             }
             Listing::InOrder => {
                 let order: Vec<_> = found.iter().filter(|id| ids.contains(id)).copied().collect();
-                (order != ids).then(|| format!("the order should be {}", names.join(", ")))
+                let wanted: Vec<_> = names.iter().map(String::as_str).collect();
+                (order != ids).then(|| format!("the order should be {}", told(&wanted)))
             }
         };
+        let names: Vec<_> = names.iter().take(20).map(|name| self.memory.describe(name)).collect();
         let expected = match listing {
             Listing::Not => json!({ "none of": names }),
             Listing::All => json!({ "all of": names }),
@@ -457,12 +466,9 @@ impl Judge<'_> {
         let now = bare(self.body());
         (!same(&before, &now)).then(|| {
             let (expected, actual) = differing(&before, &now);
-            self.miss(
-                name,
-                expected,
-                actual,
-                format!("{name} changed, though nothing of the request should have taken effect"),
-            )
+            let what = self.memory.describe(name);
+            let why = format!("{what} changed, though nothing of the request should have taken effect");
+            self.miss(what, expected, actual, why)
         })
     }
 

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use reqwest::Url;
 use serde_json::Value;
 
+use crate::case::noun::Nouns;
 use crate::case::template::{Place, Property, Values};
-use crate::server::facts::{Blank, Facts, get, id_text};
+use crate::server::facts::{Blank, Facts, ResourceType, get, id_text};
+use crate::server::fit::Fit;
 use crate::wire::client::{Answer, Client};
 
 /// What is known under a name.
@@ -38,6 +40,7 @@ pub(crate) struct Memory<'a> {
     blank: &'a Blank,
     /// The case is about what is overlooked in others.
     pub(crate) strict: bool,
+    nouns: &'a Nouns,
     /// The prefix of all that the case makes.
     pub(crate) unique: String,
     /// The number of the resource that is being made.
@@ -51,10 +54,19 @@ impl<'a> Memory<'a> {
         facts: &'a Facts,
         client: &'a Client,
         blank: &'a Blank,
+        nouns: &'a Nouns,
         strict: bool,
         unique: String,
     ) -> Self {
-        Self { facts, client, blank, strict, unique, number: None, made: 0, names: BTreeMap::new() }
+        Self { facts, client, blank, strict, nouns, unique, number: None, made: 0, names: BTreeMap::new() }
+    }
+
+    /// What a name stands for, with what it is called at the server.
+    pub(crate) fn describe(&self, name: &str) -> String {
+        let noun = self.nouns.get(name).map_or("the resource", String::as_str);
+        let seen = self.names.get(name).map(|known| &known.seen);
+        let called = ["userName", "displayName"].into_iter().find_map(|name| get(seen?, name)?.as_str());
+        called.map_or_else(|| noun.to_owned(), |called| format!("{noun} `{called}`"))
     }
 
     /// A name for the next resource.
@@ -79,6 +91,24 @@ impl<'a> Memory<'a> {
         let mut names: Vec<_> = self.names.keys().filter(|known| numbered(known)).cloned().collect();
         names.sort_by_key(|name| name.rsplit('.').next().and_then(|n| n.parse::<usize>().ok()));
         names
+    }
+
+    /// What a resource type's bodies are made to fit.
+    pub(crate) fn fitted(&self, resource_type: &ResourceType, make: impl FnOnce(&Fit<'_>)) {
+        let locate = |id: &str| {
+            let known = self.names.values().find(|known| known.id.as_deref() == Some(id))?;
+            let told = known.location.as_deref().map(|location| self.address(location));
+            told.or_else(|| known.path.as_ref().map(|path| format!("{}{path}", self.client.base())))
+        };
+        make(&Fit { facts: self.facts, resource_type, unique: &self.unique, locate: &locate });
+    }
+
+    /// What is asked for at a pointer, without sub-attributes that the schemas lack.
+    pub(crate) fn pruned(&self, pointer: &str, mut wanted: Value) -> Value {
+        if let Some(name) = pointer.strip_prefix('/').filter(|name| !name.contains('/')) {
+            self.facts.prune(name, &mut wanted);
+        }
+        wanted
     }
 
     /// A reference as an address, however it is written.

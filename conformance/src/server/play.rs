@@ -1,26 +1,27 @@
 //! Plays one case against the subject.
 
+mod filters;
 mod steady;
 
 use serde_json::{Value, json};
 
 use crate::case::Case;
-use crate::case::expect::{Check, Shared};
+use crate::case::expect::Shared;
 use crate::case::need::Feature;
 use crate::case::step::{Action, Body, Paging, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
 use crate::report::words::FOUNDATION;
 use crate::report::{CaseResult, Level, Verdict};
-use crate::server::Stage;
 use crate::server::deviation::Deviation;
-use crate::server::facts::{Met, get, merge};
+use crate::server::facts::{Met, ResourceType, get, merge};
 use crate::server::judge::{Ask, Miss, is_created_with_200, judge};
 use crate::server::memory::{Known, Memory};
+use crate::server::play::filters::{filter_of, refuses_its_filter};
 use crate::server::tidy::Made;
+use crate::server::{Stage, example};
 use crate::wire::bounded::{Bound, bounded};
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::exchange::Exchange;
-use crate::wire::query::parameters;
 
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
@@ -46,7 +47,22 @@ enum End {
 
 impl From<Unfilled> for End {
     fn from(unfilled: Unfilled) -> Self {
-        Self::Skipped(format!("{unfilled}: the answers before it did not say"))
+        let Unfilled(place) = unfilled;
+        let what = match place {
+            Place::Of(_, Property::Id | Property::Path | Property::NamedPath) => {
+                "the id of the resource".to_owned()
+            }
+            Place::Of(_, Property::Location) => "where the resource is".to_owned(),
+            Place::Of(_, Property::Version) => {
+                "the version of the resource (ETag, or meta.version)".to_owned()
+            }
+            Place::Field(name, pointer) if name == "config" => format!("{pointer} of ServiceProviderConfig"),
+            Place::Field(_, pointer) => pointer,
+            Place::Urn(name) => format!("the URN of {name}"),
+            Place::New { resource_type, .. } => format!("what a {resource_type} is"),
+            Place::Base | Place::Unique(_) | Place::UserName(_) | Place::Number => "what it needs".to_owned(),
+        };
+        Self::Skipped(format!("it could not be tried: no answer before said {what}"))
     }
 }
 
@@ -65,6 +81,8 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         expected: Value::Null,
         actual: Value::Null,
         known: None,
+        example: None,
+        cause: None,
         tags: case.tags.clone(),
         milliseconds: 0,
         exchanges: Vec::new(),
@@ -91,7 +109,8 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         about: &case.about,
         filters_are_a_means: !case.spec.section.starts_with("3.4.2.2")
             && case.spec.document.starts_with("RFC"),
-        memory: Memory::new(&stage.facts, &stage.client, &stage.blank, strict, unique),
+        memory: Memory::new(&stage.facts, &stage.client, &stage.blank, &case.nouns, strict, unique),
+        example: None,
         tried: Vec::new(),
         made: Made::default(),
         exchanges: Vec::new(),
@@ -108,7 +127,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         Err(End::Skipped(why)) => (Verdict::Skipped, Some(why)),
         Err(End::Broken(why)) => (Verdict::Error, Some(why)),
     };
-    let Player { memory, made, exchanges, misses, tried, filters_are_a_means, .. } = player;
+    let Player { memory, made, exchanges, misses, tried, example, filters_are_a_means, .. } = player;
     if !stage.keep {
         let mut after = Player {
             stage,
@@ -116,6 +135,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
             about: &case.about,
             filters_are_a_means,
             memory,
+            example: None,
             tried: Vec::new(),
             made,
             exchanges: Vec::new(),
@@ -135,7 +155,17 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         if let Some(tally) = &case.tally {
             result.because = Some(tallied(tally, &tried));
         }
-        result.mend.clone_from(&case.mend);
+        result.mend = case.advice();
+        result.example = example.map(|(_, example)| example);
+        // What is behind all that counts is behind the case.
+        let worst = misses.iter().map(|(_, miss)| miss.level).min();
+        let mut shared =
+            misses.iter().filter(|(_, miss)| Some(miss.level) == worst).map(|(_, miss)| miss.shared);
+        if let Some(Some(first)) = shared.next()
+            && shared.all(|other| other == Some(first))
+        {
+            result.cause = Some(first);
+        }
         let side = |side: fn(&Miss) -> &Value| {
             misses
                 .iter()
@@ -168,44 +198,6 @@ fn tallied(tally: &str, tried: &[(String, bool)]) -> String {
     format!("{tally}: {}{taken}", words(false))
 }
 
-/// Whether a query, in the address or in a body, is refused because of its filter, where nothing of the kind is expected.
-fn refuses_its_filter(step: &Step, sent: Option<&Exchange>, answer: &Answer) -> bool {
-    fn expects(check: &Check) -> bool {
-        match check {
-            Check::Status(wanted) => wanted.iter().any(|set| set.has(400)),
-            Check::Error { types, .. } => {
-                types.is_empty() || types.iter().any(|name| name == "invalidFilter")
-            }
-            Check::AnyOf(lists) => lists.iter().flatten().any(|expectation| expects(&expectation.check)),
-            Check::ErrorForm => true,
-            Check::Header(..)
-            | Check::MediaType
-            | Check::Body(_)
-            | Check::List
-            | Check::Total(_)
-            | Check::Lists(..)
-            | Check::Unchanged(_)
-            | Check::Nowhere(_)
-            | Check::At { .. } => false,
-        }
-    }
-    let said = answer.json.as_ref().and_then(|body| get(body, "scimType")?.as_str());
-    let filters = step.query.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter"))
-        || sent.is_some_and(|sent| get(&sent.request.body, "filter").is_some());
-    answer.status == 400
-        && filters
-        && said.is_some_and(|said| said.eq_ignore_ascii_case("invalidFilter"))
-        && !step.expect.iter().any(|expectation| expects(&expectation.check))
-}
-
-/// The filter of the last request, in its address or its body.
-fn filter_of(exchanges: &[Exchange]) -> Option<String> {
-    let sent = &exchanges.last()?.request;
-    let query = sent.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
-    let given = parameters(query).into_iter().find(|(name, _)| name.eq_ignore_ascii_case("filter"));
-    given.map(|(_, filter)| filter).or_else(|| Some(get(&sent.body, "filter")?.as_str()?.to_owned()))
-}
-
 /// A number in digits and small letters.
 pub(super) fn radix(mut number: u64) -> String {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
@@ -226,6 +218,8 @@ struct Player<'a> {
     /// The case is about something else, and filters only to find what it made.
     filters_are_a_means: bool,
     memory: Memory<'a>,
+    /// An answer that would have passed, of the most binding miss so far.
+    example: Option<(Level, String)>,
     /// What was tried, in a word each, and whether it held.
     tried: Vec<(String, bool)>,
     made: Made,
@@ -288,7 +282,7 @@ impl Player<'_> {
         sent: Option<&Value>,
         endpoint: Option<&str>,
     ) -> Result<(), End> {
-        let label = step.action.label();
+        let label = step.label.clone();
         if matches!(step.action, Action::Create { .. }) && is_created_with_200(answer) {
             self.stage.note(Deviation::CreatedWith200);
         }
@@ -341,6 +335,11 @@ impl Player<'_> {
             self.tried.push((word.clone(), misses.is_empty()));
         }
         let failed = misses.iter().any(|miss| miss.level == Level::Must);
+        if let Some(level) = misses.iter().map(|miss| miss.level).min()
+            && self.example.as_ref().is_none_or(|(known, _)| level < *known)
+        {
+            self.example = Some((level, example::of(step, &self.memory, answer.status)));
+        }
         self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss)));
         if failed { Err(End::Missed) } else { Ok(()) }
     }
@@ -366,7 +365,9 @@ impl Player<'_> {
                 let unique = self.memory.next_unique();
                 let mut body = self.stage.blank.make(&self.stage.facts, known, &unique);
                 if let Some(with) = with {
-                    merge(&mut body, &with.fill(&self.memory)?);
+                    let mut with = with.fill(&self.memory)?;
+                    self.memory.fitted(known, |fit| fit.body(&mut with));
+                    merge(&mut body, &with);
                 }
                 sent = Some(body.clone());
                 ("POST", known.endpoint.clone(), Some(body.to_string()), Some(known.endpoint.clone()))
@@ -381,7 +382,10 @@ impl Player<'_> {
             Action::Patch(name, body) => {
                 let body = match body {
                     Body::Operations(operations, _) => {
-                        let operations = operations.fill(&self.memory)?;
+                        let mut operations = operations.fill(&self.memory)?;
+                        if let Some(known) = self.type_of(name) {
+                            self.memory.fitted(known, |fit| fit.operations(&mut operations));
+                        }
                         Some(json!({ "schemas": [PATCH_OP], "Operations": operations }).to_string())
                     }
                     other => self.body(other, None)?,
@@ -437,7 +441,7 @@ impl Player<'_> {
                         json!(path),
                         format!("{path} is at another server, or no URL, so nothing is sent there"),
                     );
-                    self.misses.push((step.action.label(), miss));
+                    self.misses.push((step.label.clone(), miss));
                     return Err(End::Missed);
                 }
                 (method.as_str(), path, self.body(body, None)?, None)
@@ -452,7 +456,7 @@ impl Player<'_> {
         let mut headers = fill(&step.headers)?;
         headers.extend(step.content_type.iter().map(|value| ("Content-Type".to_owned(), value.clone())));
         let request = Request {
-            step: step.action.label(),
+            step: step.label.clone(),
             method: method.to_owned(),
             path,
             query: fill(&step.query)?,
@@ -471,7 +475,11 @@ impl Player<'_> {
             Body::With(with) => {
                 let seen = name.and_then(|name| self.memory.known(name));
                 let mut body = seen.map(Known::to_send).unwrap_or_default();
-                merge(&mut body, &with.fill(&self.memory)?);
+                let mut with = with.fill(&self.memory)?;
+                if let Some(known) = name.and_then(|name| self.type_of(name)) {
+                    self.memory.fitted(known, |fit| fit.body(&mut with));
+                }
+                merge(&mut body, &with);
                 Some(body.to_string())
             }
         })
@@ -489,6 +497,12 @@ impl Player<'_> {
     fn endpoint(&self, name: &str) -> Option<String> {
         let path = self.memory.known(name)?.path.as_deref()?;
         path.rsplit_once('/').map(|(endpoint, _)| endpoint.to_owned())
+    }
+
+    /// The resource type of a name.
+    fn type_of(&self, name: &str) -> Option<&ResourceType> {
+        let endpoint = self.endpoint(name)?;
+        self.stage.facts.resource_types.iter().find(|known| known.endpoint == endpoint)
     }
 
     fn type_path(&self, resource_type: &str) -> Result<String, End> {

@@ -66,7 +66,7 @@ async fn what_is_not_advertised_is_not_judged_and_what_is_broken_is_found() {
     let failed = report.cases.iter().find(|case| case.id.ends_with("a-user-is-disabled-by-patch"));
     let failed = failed.expect("the case");
     assert_eq!(failed.verdict, Verdict::Fail);
-    assert_eq!(failed.because.as_deref(), Some("read ada: the user is still active"));
+    assert_eq!(failed.because.as_deref(), Some("read the user: the user is still active"));
     assert!(!failed.exchanges.is_empty());
 }
 

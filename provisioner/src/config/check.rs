@@ -95,7 +95,8 @@ impl Checker<'_> {
 pub(super) fn source(raw: RawSource, file: &Path) -> Option<SourceConfig> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let (problems, left_out) = (Vec::new(), Vec::new());
-    let mut checker = Checker { text: "", folder, env: &|_| None, problems, left_out };
+    let attributes = Attributes::default();
+    let mut checker = Checker { text: "", folder, env: &|_| None, attributes, problems, left_out };
     checker.source(Some(Spanned::new(0..0, raw)))
 }
 

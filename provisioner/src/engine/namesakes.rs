@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::ids::{SourceId, UserName};
 use crate::rule::Rule;
-use crate::source::{SourceUser};
+use crate::source::SourceUser;
 
 /// Users in scope whose user names are the same to a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

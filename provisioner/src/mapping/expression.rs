@@ -19,6 +19,8 @@ use serde_json::{Number, Value, json};
 pub(crate) struct Expression {
     text: String,
     metered: Arc<IdedExpr>,
+    /// The attributes of `user` that it names.
+    attributes: BTreeSet<String>,
 }
 
 /// Why a text is no expression, and at which byte.
@@ -80,7 +82,9 @@ impl Expression {
             return Err(ExpressionError { message: "it nests too deep".to_owned(), offset: None });
         }
         let metered = Arc::new(bounds::metered(program.expression()));
-        let expression = Self { text: text.to_owned(), metered };
+        let mut attributes = BTreeSet::new();
+        attributes::collect(program.expression(), &mut attributes);
+        let expression = Self { text: text.to_owned(), metered, attributes };
         // The compiler does not look names up. A trial run finds most of the wrong ones before any user fails by them.
         match expression.run(&SAMPLE) {
             Err(ExecutionError::UndeclaredReference(name)) => {
@@ -101,9 +105,7 @@ impl Expression {
     /// The dotted paths of the attributes of `user` that the expression names, as far as it says them: an index that is
     /// computed is not followed.
     pub(crate) fn attributes(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        attributes::collect(self.program.expression(), &mut found);
-        found
+        self.attributes.clone()
     }
 
     /// The value for a user; `Null` where it has none.

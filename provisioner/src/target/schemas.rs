@@ -47,7 +47,9 @@ impl Client {
         match self.count_and_exchange(Request::get(&["Schemas"])).await {
             Ok(answer) if answer.status == StatusCode::OK => match &answer.body {
                 super::answer::Body::Json(schemas) => Unshown::of(schemas),
-                super::answer::Body::Empty | super::answer::Body::Other => Unshown::default(),
+                super::answer::Body::Empty | super::answer::Body::Other | super::answer::Body::Excess(_) => {
+                    Unshown::default()
+                }
             },
             Ok(_) | Err(_) => Unshown::default(),
         }

@@ -101,7 +101,11 @@ async fn values_that_the_target_keeps_in_its_own_form_have_taken_effect() {
     assert_eq!(short(&report), ["ada enters create success done"]);
     assert_eq!(report.lines[0].detail.as_deref(), Some("stored in another form by the target: title"));
     let full = SyncOptions { full: true, ..SyncOptions::default() };
-    assert_eq!(short(&bench.sync_with(full).await), [""; 0], "what the target made of it is no difference");
+    assert_eq!(
+        short(&bench.sync_with(full.clone()).await),
+        [""; 0],
+        "what the target made of it is no difference"
+    );
     // Answered without a body: believed at first, and recognised when it is read.
     let ada = but(ada, json!({ "email": "Ada.L@Example.org", "title": "Principal" }));
     bench.users(std::slice::from_ref(&ada));

@@ -43,6 +43,8 @@ pub fn case(cell: &Cell, played: &Played) -> CaseResult {
         expected: side(|difference| &difference.expected),
         actual: side(|difference| &difference.actual),
         known: None,
+        example: None,
+        cause: None,
         tags: vec![format!("{ABOUT}{}", cell.title())],
         milliseconds: 0,
         exchanges: played.exchanges.iter().filter_map(exchange).collect(),

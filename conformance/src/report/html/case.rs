@@ -68,6 +68,9 @@ pub(super) fn write(page: &mut String, report: &Report, case: &CaseResult, budge
     if let Some(mend) = &case.mend {
         append!(*page, "<div class=\"mend\"><h4>What to mend</h4><p>{}</p></div>\n", escape::prose(mend));
     }
+    if let Some(example) = &case.example {
+        append!(*page, "<h4>An answer that passes</h4><pre>{}</pre>\n", block(&plain::cut(example, VALUE)));
+    }
     if let Some(because) = &case.because {
         append!(*page, "<h4>Why it {}</h4><p>{}</p>\n", failed(case.verdict), escape::prose(because));
     }

@@ -75,7 +75,7 @@ fn refusals(page: &mut String, report: &Report, causes: &[Cause<'_>], number: &m
     if causes.is_empty() {
         return;
     }
-    page.push_str("<section><h3>Refusals that many cases run into</h3>\n<ol>");
+    page.push_str("<section><h3>What is behind several cases</h3>\n<ol>");
     for cause in causes {
         *number += 1;
         append!(
@@ -84,6 +84,9 @@ fn refusals(page: &mut String, report: &Report, causes: &[Cause<'_>], number: &m
             escape::prose(&plain::cut(&cause.because(), 600)),
             escape::prose(&cause.advice(report)),
         );
+        if let Some(example) = cause.example() {
+            append!(*page, "<pre>{}</pre>", escape::block(&plain::cut(example, 2_000)));
+        }
         about(page, &cause.cases);
         page.push_str("</li>\n");
     }

@@ -94,7 +94,7 @@ impl Judge<'_> {
                 })
             }
             Condition::Includes(wanted) => {
-                let wanted = wanted.fill(memory)?;
+                let wanted = memory.pruned(path, wanted.fill(memory)?);
                 let holds = match (there, &wanted) {
                     (Value::Array(elements), wanted) if !wanted.is_array() => {
                         elements.iter().any(|element| includes(element, wanted))

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use conformance::case::expect::Shared;
 use conformance::report::format::Format;
 use conformance::report::text::{self, Paint};
-use conformance::report::{Report, Summary, Verdict, badge, causes, github, html, junit, markdown};
+use conformance::report::{Level, Report, Summary, Verdict, badge, causes, github, html, junit, markdown};
 use serde_json::{Value, json};
 
 use super::sample;
@@ -138,7 +139,8 @@ fn a_refusal_behind_many_cases_comes_first() {
     cases.push(one("c"));
     let report = Report::new("server", "https://h.example", cases);
     let [cause] = &causes::of(&report)[..] else { panic!("{:?}", causes::of(&report)) };
-    assert_eq!((cause.status, cause.cases.len()), (400, 3));
+    assert!(matches!(cause.kind, causes::Kind::Refusal { status: 400, .. }), "{cause:?}");
+    assert_eq!(cause.cases.len(), 3);
     let because =
         "`GET /v2/Users?filter=userName%20sw%20%22a%22` is answered 400, saying: no `sw` here (\"a\", 4400)";
     assert_eq!(cause.because(), because);
@@ -151,8 +153,109 @@ fn a_refusal_behind_many_cases_comes_first() {
     let points =
         &page[page.find("class=\"points\"").expect("points")..page.find("id=\"toolbar\"").expect("an end")];
     let at = |text: &str| points.find(text).unwrap_or_else(|| panic!("{text} is not in {points}"));
-    assert!(at("Refusals that many cases run into") < at("Its own advice."));
+    assert!(at("What is behind several cases") < at("Its own advice."));
     // Only those that it does not explain say it.
     assert_eq!(points.matches("Sort.").count(), 1, "{points}");
     assert!(markdown::write(&report).contains("> **One refusal behind 3 cases:** "));
+}
+
+/// An expectation that several cases share is one finding; a SHOULD does not come before a MUST, and habits stand apart.
+#[test]
+fn a_shared_expectation_is_one_finding_in_its_place() {
+    let of = |id: &str, verdict: Verdict, level: Level| {
+        let mut case = sample::case(id, verdict);
+        case.level = level;
+        case.because = Some(format!("because of {id}"));
+        case
+    };
+    let shared = |id: &str, cause: Shared, verdict: Verdict, level: Level| {
+        let mut case = of(id, verdict, level);
+        case.mend = Some("Its own.".to_owned());
+        case.example = Some("404 Not Found\n\n{\n  \"status\": \"404\"\n}".to_owned());
+        case.cause = Some(cause);
+        case
+    };
+    let mut habit = of("rfc7644/3.5.2/entra-habit", Verdict::Warn, Level::May);
+    habit.tags = vec!["entra".to_owned()];
+    let report = Report::new(
+        "server",
+        "https://h.example",
+        vec![
+            shared("rfc7644/3.12/a", Shared::ErrorStatus, Verdict::Fail, Level::Must),
+            shared("rfc7644/3.12/b", Shared::ErrorStatus, Verdict::Fail, Level::Must),
+            shared("rfc7644/3.12/c", Shared::ErrorType, Verdict::Warn, Level::Should),
+            shared("rfc7644/3.12/d", Shared::ErrorType, Verdict::Warn, Level::Should),
+            of("rfc7644/3.4.2.4/pages", Verdict::Fail, Level::Must),
+            of("rfc7644/3.5.2.2/removes-one-member", Verdict::Fail, Level::Must),
+            of("rfc7644/3.5.2.3/disables-a-user", Verdict::Fail, Level::Must),
+            of("rfc7644/3.3/answers-201", Verdict::Fail, Level::Must),
+            of("rfc7644/3.4.2.2/eq-finds-the-equal", Verdict::Fail, Level::Must),
+            habit,
+        ],
+    );
+    let told = text::failures(&report, Paint::Plain);
+    let at = |words: &str| told.find(words).unwrap_or_else(|| panic!("{words} is not in {told}"));
+    let order = [
+        "FAIL  rfc7644/3.3/answers-201",
+        "FAIL  rfc7644/3.4.2.2/eq-finds-the-equal",
+        "FAIL  rfc7644/3.5.2.3/disables-a-user",
+        "FAIL  rfc7644/3.4.2.4/pages",
+        "FAIL  rfc7644/3.5.2.2/removes-one-member",
+        "CAUSE errors do not say `scimType`",
+        "Optional, and habits of single clients",
+        "WARN  rfc7644/3.5.2/entra-habit",
+    ];
+    for pair in order.windows(2) {
+        assert!(at(pair[0]) < at(pair[1]), "{} comes before {}: {told}", pair[0], pair[1]);
+    }
+    assert!(
+        at("CAUSE `status` in errors is not the HTTP status as a string") < at("CAUSE errors do not say")
+    );
+    assert!(at("example   404 Not Found { \"status\": \"404\" }") > 0);
+    // The cases of a cause say nothing more for themselves.
+    assert!(!told.contains("FAIL  rfc7644/3.12") && !told.contains("Its own."), "{told}");
+    let annotations = github::annotations(&report);
+    assert_eq!(annotations.matches("::error ").count(), 6, "{annotations}");
+    assert_eq!(annotations.matches("::warning ").count(), 2, "{annotations}");
+    let pulled = markdown::write(&report);
+    assert!(pulled.contains("> **One cause behind 2 cases:** ") && !pulled.contains("Its own."), "{pulled}");
+}
+
+/// The request is named where only the terminal is read.
+#[test]
+fn findings_name_their_requests() {
+    let mut case = sample::case("client/rfc7643/3/creations-say-their-schemas", Verdict::Fail);
+    case.exchanges = (1..=5)
+        .map(|at| sample::exchange("POST", &format!("/Users?at={at}"), json!({}), 201, json!({})))
+        .collect();
+    let told =
+        |suite: &str| text::failures(&Report::new(suite, "a client", vec![case.clone()]), Paint::Plain);
+    let client = told("client");
+    assert!(
+        client.contains("request   POST https://scim.vendor.example/v2/Users?at=1 -> 201 Created"),
+        "{client}"
+    );
+    assert_eq!(client.matches("request   ").count(), 3, "{client}");
+    assert_eq!(told("server").matches("request   POST https://scim.vendor.example/v2/Users?at=5").count(), 1);
+}
+
+#[test]
+fn junit_is_well_formed_whatever_comes() {
+    for sign in ['\u{0}', '\u{8}', '\u{1b}', '\u{b}', '\u{fffe}', '\u{ffff}', '\u{fdd0}', '\u{85}'] {
+        let mut report = sample::report();
+        let text = format!("a{sign}b \\ud800 ]]>");
+        for case in &mut report.cases {
+            case.because = Some(text.clone());
+            case.example = Some(text.clone());
+            case.id.push(sign);
+            case.actual = json!({ text.clone(): text });
+        }
+        report.subject = text.clone();
+        let written = junit::write(&report).expect("XML");
+        let bad = |c: char| !matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+        assert!(!written.contains(bad), "{sign:?}");
+        // A character that XML does not allow is not allowed as a reference either.
+        assert!(!written.contains("&#0;") && !written.to_lowercase().contains("&#xfffe;"), "{sign:?}");
+        quick_junit::Report::deserialize_from_str(&written).expect("JUnit");
+    }
 }

@@ -25,6 +25,8 @@ pub(crate) fn case(id: &str, verdict: Verdict) -> CaseResult {
         expected: Value::Null,
         actual: Value::Null,
         known: None,
+        example: None,
+        cause: None,
         tags: Vec::new(),
         milliseconds: 12,
         exchanges: Vec::new(),
