@@ -103,7 +103,7 @@ impl Answer {
         for token in pointer.split('/').skip(1) {
             let name = token.replace("~1", "/").replace("~0", "~");
             if name == "*" || name.parse::<usize>().is_ok() {
-                if !place.as_array().is_some_and(|elements| !elements.is_empty()) {
+                if place.as_array().is_none_or(Vec::is_empty) {
                     *place = json!([null]);
                 }
                 place = &mut place[0];

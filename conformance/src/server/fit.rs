@@ -55,7 +55,9 @@ impl Fit<'_> {
     fn value(&self, value: &mut Value, known: &Value, prune: bool) {
         match value {
             Value::Array(elements) => {
-                elements.iter_mut().for_each(|element| self.element(element, known, prune));
+                for element in elements.iter_mut() {
+                    self.element(element, known, prune);
+                }
             }
             one => self.element(one, known, prune),
         }

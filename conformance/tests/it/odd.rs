@@ -260,7 +260,9 @@ fn each_attribute(schemas: &mut Value, name: &str, change: &mut dyn FnMut(&mut V
             }
         }
         Value::Array(elements) => {
-            elements.iter_mut().for_each(|element| each_attribute(element, name, change))
+            for element in elements.iter_mut() {
+                each_attribute(element, name, change);
+            }
         }
         _ => {}
     }

@@ -174,7 +174,7 @@ impl Task {
             stays_label(&record, link, attributes, owned.enabled)
         };
         let base = read.account.filter(|_| matches!(decision.effect, Effect::Write { .. })).map(Arc::from);
-        Self::owned(id, record, label, decision, owned, wanted, differs, base)
+        Self::owned(id, record, label, decision, owned, wanted, differs).with_base(base)
     }
 
     /// A task for an owned user without a link, after the look-up; `present` says who is in the source.
@@ -217,7 +217,7 @@ impl Task {
         if decision.link != LinkAction::Adopt {
             record.link = None;
         }
-        Self { moved_from, ..Self::owned(id, record, label, decision, owned, wanted, differs, None) }
+        Self { moved_from, ..Self::owned(id, record, label, decision, owned, wanted, differs) }
     }
 
     fn owned(
@@ -228,11 +228,18 @@ impl Task {
         owned: Owned,
         wanted: Desired,
         differs: Vec<TargetPath>,
-        base: Option<Arc<Account>>,
     ) -> Self {
         let Owned { enabled, targets, fingerprint, .. } = owned;
-        let step = Step::Owned(OwnedTask { decision, wanted, enabled, targets, differs, base });
+        let step = Step::Owned(OwnedTask { decision, wanted, enabled, targets, differs, base: None });
         Self { id, record, label, step, moved_from: None, fingerprint: Some(fingerprint), parts: Vec::new() }
+    }
+
+    /// With the account as this run has read it, so that it is not read twice.
+    fn with_base(mut self, base: Option<Arc<Account>>) -> Self {
+        if let Step::Owned(owned) = &mut self.step {
+            owned.base = base;
+        }
+        self
     }
 }
 

@@ -382,7 +382,7 @@ impl Work<'_> {
             match fate {
                 Fate::Took | Fate::Unproven => link.carry(path, wanted, None),
                 Fate::As(shown) | Fate::Form(shown) => {
-                    link.carry(path, wanted, Some(Shows::As(shown.clone())))
+                    link.carry(path, wanted, Some(Shows::As(shown.clone())));
                 }
                 Fate::Believed(before) => link.carry(path, wanted, Some(Shows::Unseen(before.clone()))),
                 Fate::Lost(now) => {

@@ -137,7 +137,7 @@ impl Link {
                     self.carry(path, Some(&sent), None);
                 }
                 (Some(Shows::Ignored { sent: None, .. }), _) if now.is_none() => {
-                    self.carry_still(path, None, None)
+                    self.carry_still(path, None, None);
                 }
                 (Some(Shows::Ignored { .. }), true) => {}
                 (_, true) => self.note(path, None),
@@ -145,14 +145,15 @@ impl Link {
                 (Some(Shows::Unseen(before)), false) if *before == now => {
                     self.carry_still(path, now, Some(Shows::Ignored { sent: carries, alone: false }));
                 }
-                (shows, false) => match form() {
-                    Some(form) => self.note(path, Some(form)),
-                    None => {
-                        let by_write = matches!(shows, Some(Shows::Unseen(_)));
-                        let sent = carries.is_some() || shows.is_some();
+                (shows, false) => {
+                    let by_write = matches!(shows, Some(Shows::Unseen(_)));
+                    let sent = carries.is_some() || shows.is_some();
+                    if let Some(form) = form() {
+                        self.note(path, Some(form));
+                    } else {
                         self.carry_still(path, now, sent.then_some(Shows::Changed { by_write }));
                     }
-                },
+                }
             }
         }
     }

@@ -114,10 +114,10 @@ async fn values_that_the_target_keeps_in_its_own_form_have_taken_effect() {
     bench.users(std::slice::from_ref(&ada));
     assert_eq!(short(&bench.sync().await), ["ada attributes update success done"]);
     for _ in 0..2 {
-        let lines = short(&bench.sync_with(full).await);
+        let lines = short(&bench.sync_with(full.clone()).await);
         assert!(lines.iter().all(|line| line.ends_with("success done")), "{lines:?}");
     }
-    assert_eq!(short(&bench.sync_with(full).await), [""; 0]);
+    assert_eq!(short(&bench.sync_with(full.clone()).await), [""; 0]);
     assert!(
         learned(&bench).await.paths.put.values().all(|support| *support == PathSupport::Stored),
         "{:?}",
