@@ -68,7 +68,7 @@ impl Expression {
             return Err(ExpressionError { message, offset: None });
         }
         let program = ENVIRONMENT.compile(text).map_err(|errors| match errors.errors.into_iter().next() {
-            Some(error) if error.msg.contains("recursion limit") => {
+            Some(error) if error.msg.to_lowercase().contains("recursion limit") => {
                 ExpressionError { offset: None, message: "it nests too deep".to_owned() }
             }
             Some(error) => {
