@@ -53,8 +53,8 @@ async fn a_page_of_another_origin_changes_nothing_and_reads_nothing() {
         }
     }
     // A page of its own, such as the index, may.
-    let own = format!("host: localhost\r\norigin: http://localhost\r\ncontent-type: application/json\r\n");
-    assert_eq!(sent(&mock, "POST", "/applications/default/faults", &own, RULE).await.status, 201);
+    let own = "host: localhost\r\norigin: http://localhost\r\ncontent-type: application/json\r\n";
+    assert_eq!(sent(&mock, "POST", "/applications/default/faults", own, RULE).await.status, 201);
 }
 
 #[tokio::test]
