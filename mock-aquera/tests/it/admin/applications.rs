@@ -199,10 +199,11 @@ async fn faults_are_added_listed_and_taken_away() {
 
     for (body, part) in [
         (r#"{"rule":"status=1"}"#, "`1` does not fit"),
-        ("latency=1s\nstaus=500", "line 2"),
+        (r#"{"rule":"latency=1s\nstaus=500"}"#, "line 2"),
         (r#"{"rules":"reset"}"#, "`rules`"),
         ("{}", "`rule`"),
-        ("", "no rule"),
+        (r#"{"rule":""}"#, "no rule"),
+        ("", "empty"),
         ("{", "EOF"),
     ] {
         admin.refused(Method::POST, &at, body, 400, part).await;
