@@ -204,8 +204,8 @@ impl Work<'_> {
                 self.context.absolve(&mut effects, &owned.wanted, WriteMethod::Post).await;
                 Ok(Some(effects))
             }
-            Ok(Read::Gone) | Err(Halt::Failed(_)) => Ok(None),
-            Err(Halt::Stopped) => Err(Halt::Stopped),
+            // A run that stops here has made the account all the same: it is told.
+            Ok(Read::Gone) | Err(Halt::Failed(_) | Halt::Stopped) => Ok(None),
         }
     }
 

@@ -225,8 +225,8 @@ async fn an_interrupted_sync_says_how_far_it_came_and_is_resumed() {
     bench.users(&people);
     bench.write_config();
     let folder = bench.folder.path().to_owned();
-    // Two requests of the test, five look-ups, then the third POST.
-    let mut held = bench.app.hold(10, Phase::BeforeEffect);
+    // Two requests of the test, five look-ups, the first POST and its read-back, then the third POST.
+    let mut held = bench.app.hold(11, Phase::BeforeEffect);
     let mut command = tokio::process::Command::from(program(&["sync", "--json"], &folder));
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     held.reached().await;

@@ -220,8 +220,13 @@ impl World {
     fn has_to_show(&self, change: Change<'_>, way: Way) -> bool {
         let kind = change.kind();
         let news = || {
-            let account = self.account(change.key)?;
-            Some(change.attributes?.news(&account.fields))
+            // Of an account that is gone it is what was sent last that the change is news to.
+            let sent = || self.links[self.url].values().find(|link| link.account == change.key);
+            let fields = match self.account(change.key) {
+                Some(account) => &account.fields,
+                None => &sent()?.sent,
+            };
+            Some(change.attributes?.news(fields))
         };
         let unknown = |path: &Path| !self.learned.stored.contains(&(way, *path));
         change.disables()
