@@ -83,7 +83,7 @@ fn mappings_are_tried_on_the_users_whom_they_are_for() {
         [[rule]]\nname = \"off\"\nenabled = false\nmapping = [{ source = \"nobody\", target = \"userName\" }]\n";
     let rules = rules
         .replace("source = \"name\"", "expression = \"user.name.given\"")
-        .replace("source = \"nobody\"", "expression = \"user.x.y\"");
+        .replace("source = \"nobody\"", "expression = \"user.nickname + '!'\"");
     fs::write(folder.path().join("aquera.toml"), config(&rules)).unwrap();
     let staff = |id: usize, more: Value| {
         let mut user = json!({ "id": id.to_string(), "username": format!("u{id}"), "type": "staff" });
@@ -106,7 +106,7 @@ fn mappings_are_tried_on_the_users_whom_they_are_for() {
     );
     assert!(told.contains("for \"u2\" (line 3), \"u3\" (line 5), \"u4\" (line 7), and 2 more in "), "{told}");
     assert!(told.contains("the user has no `name`") && told.contains("for \"u7\" (line 13)\n"), "{told}");
-    assert!(!told.contains("Ada") && !told.contains("u8") && !told.contains("user.x.y"), "{told}");
+    assert!(!told.contains("Ada") && !told.contains("u8") && !told.contains("user.nickname"), "{told}");
     let summary: Value = serde_json::from_slice(&check(folder.path(), &["--json"]).stdout).unwrap();
     assert_eq!(
         (&summary["exitCode"], &summary["users"], &summary["inScope"]),

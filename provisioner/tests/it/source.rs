@@ -199,7 +199,8 @@ fn a_page_of_the_api_is_read_where_it_is_the_only_one() {
     });
     for text in [page.to_string(), serde_json::to_string_pretty(&page).unwrap()] {
         let snapshot = read_text("u.json", &text).unwrap();
-        assert_eq!(snapshot, read_text("u.json", &users.to_string()).unwrap());
+        let plain = read_text("u.json", &users.to_string()).unwrap();
+        assert_eq!(snapshot.digest, plain.digest, "the same users, on other lines");
     }
     let but = |member: &str, value: Value| {
         let mut page = page.clone();
