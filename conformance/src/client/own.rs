@@ -83,7 +83,7 @@ impl Own {
             self.subject = Some(subject);
         }
         match &self.subject {
-            Some(subject) => subject.sync(Options::default()).await.map(drop),
+            Some(subject) => subject.sync(meant()).await.map(drop),
             None => Ok(()),
         }
     }
@@ -107,7 +107,7 @@ pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<Stri
     let text = configuration(&brief.scim_url, &brief.credentials.bearer, method);
     let subject =
         Subject::open(Configuration::read(&text, folder)?, folder, &Wire::new()?, &Time::real(), 0).await?;
-    let report = subject.sync(Options::default()).await;
+    let report = subject.sync(meant()).await;
     subject.close().await;
     Ok(report?.summary.to_string())
 }
@@ -152,4 +152,9 @@ fn configuration(url: &str, token: &str, method: &str) -> String {
          [source]\nkind = \"file\"\npath = \"users.ndjson\"\n\n\
          [[rule]]\nname = \"everyone\"\n"
     )
+}
+
+/// Whatever a scenario does to its people is meant: all of them may go, and others come.
+fn meant() -> Options {
+    Options { accept_new_source: true, allow_empty_scope: true, ..Options::default() }
 }
