@@ -1,7 +1,5 @@
 //! The mock over real sockets, and the program as a process.
-
 #![expect(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
-
 mod address;
 mod admin;
 mod applications;
