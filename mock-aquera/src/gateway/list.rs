@@ -36,7 +36,7 @@ use crate::store::document::{Document, write_number};
 use crate::store::show::MembersShown;
 use crate::store::{Equals, Record, Ref, Store};
 use crate::types::{Kind, Role, Types, Watched};
-use text::ListText;
+use text::{ListText, synthetic};
 use walk::{Chosen, Walk};
 
 /// The length of a list response around one resource or none.
@@ -591,13 +591,4 @@ fn head(
     }
     out.extend_from_slice(cursors);
     out.extend_from_slice(b"\"Resources\":[");
-}
-
-/// One user that nobody made, as some applications list where no filter is given.
-fn synthetic() -> String {
-    format!(
-        "{{\"schemas\":[\"{LIST_URN}\"],\"totalResults\":1,\"startIndex\":1,\"itemsPerPage\":1,\"Resources\":[{{\
-         \"schemas\":[\"{}\"],\"id\":\"synthetic\",\"userName\":\"synthetic\",\"active\":true}}]}}",
-        scim::schema::USER_URN
-    )
 }

@@ -129,6 +129,15 @@ impl ListText {
     }
 }
 
+/// One user that nobody made, as some applications list where no filter is given.
+pub(super) fn synthetic() -> String {
+    format!(
+        "{{\"schemas\":[\"{LIST_URN}\"],\"totalResults\":1,\"startIndex\":1,\"itemsPerPage\":1,\"Resources\":[{{\
+         \"schemas\":[\"{}\"],\"id\":\"synthetic\",\"userName\":\"synthetic\",\"active\":true}}]}}",
+        scim::schema::USER_URN
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
