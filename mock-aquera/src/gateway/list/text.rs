@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use scim::schema::LIST_URN;
 
 use crate::store::document::Document;
 
