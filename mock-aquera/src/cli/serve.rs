@@ -21,6 +21,7 @@ use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
 use crate::journal::JournalLimits;
+use crate::log::RequestLog;
 use crate::profile::Period;
 use crate::server::Origin;
 use crate::snapshot::SnapshotError;
@@ -132,28 +133,44 @@ pub(super) struct Options {
     /// Remember about so many bytes in each application's journal, such as 500000, 64KiB or 32MiB
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = bytes, help_heading = OUTPUT)]
     journal_bytes: usize,
+    /// Write no line for each request to stderr
+    #[arg(short, long, help_heading = OUTPUT)]
+    quiet: bool,
     /// Print one JSON object a line
     #[arg(long, help_heading = OUTPUT)]
     json: bool,
 }
 
 pub(super) fn run(options: Options) -> Result<(), Failure> {
-    log_to_stderr();
+    let log = RequestLog::to(io::stderr());
+    log_to(log.clone());
+    let outcome = in_runtime(options, log.clone());
+    if let Some(log) = log {
+        log.finish();
+    }
+    outcome
+}
+
+fn in_runtime(options: Options, log: Option<RequestLog>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("start the runtime: {error}")))?;
-    runtime.block_on(serve(options))
+    runtime.block_on(serve(options, log))
 }
 
-fn log_to_stderr() {
+/// Events go where the lines of requests go: whoever does not read stderr must not stop the server by it.
+fn log_to(log: Option<RequestLog>) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(io::stderr().is_terminal());
     // A second call in one process changes nothing.
-    let _ = logs.with_ansi(io::stderr().is_terminal()).try_init();
+    let _ = match log {
+        Some(log) => logs.with_writer(move || log.clone()).try_init(),
+        None => logs.with_writer(io::stderr).try_init(),
+    };
 }
 
-async fn serve(options: Options) -> Result<(), Failure> {
+async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure> {
     // Before anybody is told that the server is ready: a signal that comes right then must find its handler.
     let interrupted =
         interruption().map_err(|error| Failure::failed(format!("listen for signals: {error}")))?;
@@ -166,6 +183,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let (places, resources): (Vec<data::Place>, Vec<_>) = data::read(&options.load)?.into_iter().unzip();
     // Made-up users know nothing of what other schemas require.
     let demo = if options.load.is_empty() && options.documents.is_empty() { DEMO_USERS } else { 0 };
+    // `RUST_LOG=warn` or `RUST_LOG=mock_aquera::requests=off` leaves the lines out too.
+    let tells = !options.quiet && tracing::enabled!(target: "mock_aquera::requests", tracing::Level::INFO);
     let limits = JournalLimits { exchanges: options.journal_limit, bytes: options.journal_bytes };
 
     let mut builder = MockAquera::builder()
@@ -174,6 +193,9 @@ async fn serve(options: Options) -> Result<(), Failure> {
         .seed(options.seed)
         .journal_limits(limits)
         .users(options.users.map_or(demo, |users| users as usize));
+    if tells && let Some(log) = log {
+        builder = builder.request_log_at(log);
+    }
     for kind in &auth {
         builder = builder.auth(kind.clone());
     }
@@ -236,7 +258,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
             let option = if Some(*address) == admin_listen { "--admin-listen" } else { "--listen" };
             Failure::failed(format!("listen at {address}: {source}{}", listen::advice(option, source)))
         }
-        StartError::Snapshot(_) => Failure::usage(error.to_string()),
+        StartError::Fault { .. } | StartError::Snapshot(_) => Failure::usage(error.to_string()),
         _ => Failure::failed(error.to_string()),
     })?;
     if let Some(file) = &options.port_file {

@@ -33,19 +33,19 @@ impl About<'_> {
             } else {
                 "an address that is not loopback"
             };
-            tracing::warn!(
+            warning(&format!(
                 "listening on {place} ({addr}): other machines can use this server {}; {}--listen 127.0.0.1 keeps it to \
                  this machine",
                 self.needed(),
                 if has_admin_port { "" } else { self.administration() },
-            );
+            ));
         }
         let admin = self.server.admin_addr();
         if has_admin_port && !admin.ip().is_loopback() {
-            tracing::warn!(
+            warning(&format!(
                 "administration listens at {admin}: {}",
                 self.administration().trim_end_matches("; ")
-            );
+            ));
         }
     }
 
@@ -220,5 +220,12 @@ mod tests {
     #[test]
     fn a_word_survives_the_shell() {
         assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}
+
+/// A line on stderr before the server says that it is ready: not by the log, which is written behind the requests.
+fn warning(text: &str) {
+    if writeln!(io::stderr(), "warning: {text}").is_err() {
+        tracing::debug!("stderr is closed");
     }
 }
