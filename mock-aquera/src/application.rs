@@ -6,6 +6,7 @@
 mod serve;
 mod settings;
 mod start;
+mod told;
 mod transfer;
 mod waiting;
 
@@ -19,13 +20,15 @@ use serde_json::{Map, Value};
 use crate::address::Addresses;
 use crate::auth::Auth;
 use crate::clock::{AppClock, Clock as _};
-use crate::fault::{Fault, FaultId, FaultState, Faults, Phase};
+use crate::fault::{Fault, FaultId, FaultState, Faults, ParseFaultError, Phase, Places};
+use crate::gateway::nowhere::OTHER_ENDPOINTS;
 use crate::gateway::resource::{self, Joining};
 use crate::hold::{Gates, Hold};
 use crate::journal::Journal;
 use crate::lock;
+use crate::log::RequestLog;
 use crate::problem::Problem;
-use crate::profile::Profile;
+use crate::profile::{PathCase, Profile};
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
 use crate::types::Role;
@@ -89,6 +92,8 @@ struct Inner {
     gates: Mutex<Gates>,
     /// What a reset returns to, once the application has begun.
     start: OnceLock<Start>,
+    /// Where each request is told, if anywhere.
+    log: Option<RequestLog>,
     /// Whether there is any fault, so that requests need not ask.
     faulty: AtomicBool,
     /// Whether there is any hold.
@@ -102,6 +107,7 @@ impl Application {
         seed: u64,
         clock: AppClock,
         addresses: Arc<Addresses>,
+        log: Option<RequestLog>,
     ) -> Self {
         let store = new_store(&settings, seed, &name);
         let journal = Journal::of(name.as_str());
@@ -116,6 +122,7 @@ impl Application {
             faults: Mutex::default(),
             gates: Mutex::default(),
             start: OnceLock::new(),
+            log,
             faulty: AtomicBool::new(false),
             gated: AtomicBool::new(false),
         }))
@@ -303,6 +310,18 @@ impl Application {
         lock(&self.0.store).check()
     }
 
+    /// Makes sure that a fault can strike some request to this application: its resource type, path and methods are some
+    /// that there are.
+    ///
+    /// # Errors
+    /// Why it can't. [`add_fault`](Self::add_fault) takes it all the same.
+    pub fn check_fault(&self, fault: &Fault) -> Result<(), ParseFaultError> {
+        let settings = self.settings();
+        let types = settings.types.all().iter().map(|kind| (kind.name(), kind.endpoint.as_str())).collect();
+        let exact = settings.profile.requests.path_case == PathCase::Exact;
+        fault.can_strike_in(&Places { types, others: &OTHER_ENDPOINTS, exact })
+    }
+
     /// Adds a fault behind those that are there. Latencies add up; of the others the first one that is ready
     /// strikes.
     pub fn add_fault(&self, fault: Fault) -> FaultId {
@@ -375,6 +394,11 @@ impl Application {
         let mut settings = self.0.settings.write().unwrap_or_else(PoisonError::into_inner);
         let next = change(&settings);
         *settings = Arc::new(next);
+    }
+
+    /// Where each request is told, if anywhere.
+    fn request_log(&self) -> Option<&RequestLog> {
+        self.0.log.as_ref()
     }
 
     /// The journal, behind which `journal::handle` puts what the handle shows of it.

@@ -5,6 +5,7 @@
 mod access;
 mod gatekeeper;
 mod oauth;
+mod presented;
 mod scheme;
 mod secret;
 mod tokens;

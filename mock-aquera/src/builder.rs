@@ -1,6 +1,6 @@
 //! Setting a server up, and the handle that keeps it running.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -16,10 +16,11 @@ use crate::application::{
 };
 use crate::auth::{Auth, DEFAULT_TOKEN, Fingerprint};
 use crate::clock::{Clock, SystemClock};
-use crate::fault::Fault;
+use crate::fault::{Fault, ParseFaultError};
 use crate::journal::JournalLimits;
 use crate::load::{self, Beginning};
 use crate::lock;
+use crate::log::RequestLog;
 use crate::net::{self, Bound, ListenError, NetConfig, Running};
 use crate::profile::Profile;
 use crate::server::{
@@ -45,6 +46,7 @@ pub struct MockAqueraBuilder {
     snapshot: Option<PathBuf>,
     snapshot_every: Option<Duration>,
     journal: JournalLimits,
+    log: Option<RequestLog>,
     schemas: Vec<Value>,
     resource_types: Vec<Value>,
     admin_listen: Option<SocketAddr>,
@@ -74,6 +76,14 @@ pub enum StartError {
         index: usize,
         /// What is wrong with it.
         detail: String,
+    },
+    /// A fault to start with could never strike.
+    #[error("use the fault `{rule}`: {reason}")]
+    Fault {
+        /// The rule in its canonical form.
+        rule: String,
+        /// Why it can't strike.
+        reason: ParseFaultError,
     },
     /// There is no thread for the blocking variant.
     #[error("start the server's thread: {source}")]
@@ -223,6 +233,12 @@ impl MockAqueraBuilder {
         Self { journal, ..self }
     }
 
+    /// Writes a line for each request, such as `401 GET /scim/Users  unknown access token`. No request waits for it: what
+    /// comes faster than `out` takes it is counted and left out. Without, nothing is written.
+    pub fn request_log(self, out: impl Write + Send + 'static) -> Self {
+        Self { log: RequestLog::to(out), ..self }
+    }
+
     /// Where administration listens, instead of beside the SCIM endpoints; port 0 picks a free one.
     pub fn admin_listen(self, listen: SocketAddr) -> Self {
         Self { admin_listen: Some(listen), ..self }
@@ -290,6 +306,7 @@ impl MockAqueraBuilder {
             faults: self.faults,
             types: Arc::clone(&types),
             journal: self.journal,
+            log: self.log,
         };
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let authority = reachable(addr).to_string();
@@ -300,6 +317,10 @@ impl MockAqueraBuilder {
         let default = server
             .create_default(DEFAULT_APPLICATION)
             .map_err(|problem| StartError::Resource { index: 0, detail: problem.to_string() })?;
+        for fault in &server.defaults().faults {
+            let check = default.check_fault(fault);
+            check.map_err(|reason| StartError::Fault { rule: fault.to_string(), reason })?;
+        }
         let keeper = self.snapshot.map(|file| Keeper::open(file, Arc::clone(&server))).transpose()?;
         if keeper.as_ref().is_some_and(|(_, found)| *found) {
             for application in server.applications() {
@@ -403,6 +424,7 @@ impl MockAquera {
             snapshot: None,
             snapshot_every: None,
             journal: JournalLimits::default(),
+            log: None,
             schemas: Vec::new(),
             resource_types: Vec::new(),
             admin_listen: None,

@@ -11,6 +11,7 @@ mod glob;
 mod grammar;
 mod kind;
 mod matching;
+mod never;
 mod preset;
 mod span;
 mod subject;
@@ -30,6 +31,7 @@ use glob::Glob;
 pub use kind::{FaultKind, Latency};
 use matching::Matching;
 pub(crate) use matching::Subject;
+pub(crate) use never::Places;
 pub(crate) use subject::{patch_paths, user_name};
 pub use trigger::Moment;
 use trigger::{Times, Trigger};
@@ -57,6 +59,8 @@ pub enum Phase {
 /// - `phase=before` or `phase=after` the effect of the request.
 ///
 /// A rule that doesn't say when strikes once; one that says it otherwise than by `times`, without end.
+///
+/// A text whose rule could never strike (`method=POTS`, `path=/scim/Users`, `times=0`) is refused.
 ///
 /// A request whose credentials are wrong is answered 401 before any rule looks at it. Of the others each one counts for
 /// every rule that matches, whatever else is wrong with it.

@@ -10,6 +10,7 @@ mod filters;
 pub(crate) mod list;
 mod members;
 mod notes;
+pub(crate) mod nowhere;
 mod page;
 mod partial;
 mod patch;
@@ -177,7 +178,10 @@ fn route(scene: &Scene<'_>) -> Result<Step, Refusal> {
         Target::Configuration => discovery::configuration(scene),
         Target::ResourceTypes(name) => discovery::resource_types(scene, name.map(decoded).as_deref()),
         Target::Schemas(name) => discovery::schemas(scene, name.map(decoded).as_deref()),
-        Target::Nothing => Err(Problem::NoSuchPath.into()),
+        Target::Nothing => {
+            let told = nowhere::below(&settings.types, &settings.scim_url, scene.path);
+            Err(Problem::NoRoute(told).into())
+        }
     };
     reply.map(Step::Done)
 }

@@ -38,6 +38,7 @@ mod hold;
 mod hops;
 mod journal;
 mod load;
+mod log;
 mod nearest;
 mod net;
 mod problem;

@@ -16,6 +16,8 @@ pub(crate) enum Problem {
     #[error("nothing is at this path; SCIM is at /scim and /apps/NAME/scim, administration under /_mock")]
     NoSuchPath,
     #[error("{0}")]
+    NoRoute(String),
+    #[error("{0}")]
     NobodyIsMe(String),
     #[error("the name of an application is 1 to 64 letters, digits, hyphens or underscores")]
     BadApplicationName,
@@ -88,6 +90,7 @@ impl Problem {
             Self::NoSuchResource { .. }
             | Self::NoSuchDefinition { .. }
             | Self::NoSuchPath
+            | Self::NoRoute(_)
             | Self::NobodyIsMe(_)
             | Self::NotHere(_)
             | Self::BadApplicationName => (StatusCode::NOT_FOUND, None),
@@ -161,6 +164,7 @@ mod tests {
         check(&Problem::NoSuchResource { kind: text(), id: text() }, 404, None);
         check(&Problem::NoSuchDefinition { kind: "schema", name: text() }, 404, None);
         check(&Problem::NoSuchPath, 404, None);
+        check(&Problem::NoRoute(text()), 404, None);
         check(&Problem::NobodyIsMe(text()), 404, None);
         check(&Problem::NotHere("x"), 404, None);
         check(&Problem::BadApplicationName, 404, None);

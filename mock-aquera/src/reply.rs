@@ -77,6 +77,11 @@ impl Reply {
         Self::other(StatusCode::NOT_FOUND, kind, HTML_404)
     }
 
+    /// What is wrong, in words.
+    pub(crate) fn note(&self) -> Option<String> {
+        self.problem.as_ref().map(ToString::to_string)
+    }
+
     pub(crate) fn became(mut self, downstream: Downstreams) -> Self {
         self.downstream = downstream;
         self

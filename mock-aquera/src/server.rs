@@ -21,9 +21,10 @@ use crate::application::{
 use crate::auth::{Auth, Gatekeeper};
 use crate::clock::{AppClock, Clock};
 use crate::fault::Fault;
-use crate::gateway::shape;
+use crate::gateway::{nowhere, shape};
 use crate::journal::JournalLimits;
 use crate::lock;
+use crate::log::{Line, RequestLog};
 use crate::net::{Handler, Head, Later, ReplyBody, Wire};
 use crate::problem::Problem;
 use crate::profile::Profile;
@@ -50,6 +51,8 @@ pub(crate) struct Defaults {
     pub(crate) faults: Vec<Fault>,
     pub(crate) types: Arc<Types>,
     pub(crate) journal: JournalLimits,
+    /// Where each request is told, if anywhere.
+    pub(crate) log: Option<RequestLog>,
 }
 
 /// Everything that the handlers share.
@@ -100,6 +103,10 @@ impl Server {
 
     pub(crate) fn addresses(&self) -> &Arc<Addresses> {
         &self.addresses
+    }
+
+    pub(crate) fn defaults(&self) -> &Defaults {
+        &self.defaults
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -185,8 +192,8 @@ impl Server {
         let settings = Settings::new(config.profile, Arc::new(gatekeeper), scim_url, types);
         let key = name.as_str().to_owned();
         let clock = AppClock::new(Arc::clone(&self.clock));
-        let addresses = Arc::clone(&self.addresses);
-        let application = Application::new(name, settings, config.seed, clock, addresses);
+        let (addresses, log) = (Arc::clone(&self.addresses), self.defaults.log.clone());
+        let application = Application::new(name, settings, config.seed, clock, addresses, log);
         application.set_journal_limits(self.defaults.journal);
         self.applications.insert(key, application.clone());
         Some(application)
@@ -204,12 +211,24 @@ impl Server {
         self.create_on_demand(name).map_err(|problem| Box::new(Reply::from(problem)))
     }
 
+    /// Tells of a request that no application saw.
+    fn tell(&self, head: Head<'_>, status: StatusCode, note: Option<&str>) {
+        if let Some(log) = &self.defaults.log {
+            let notable = !status.is_success();
+            let line = Line { status: Some(status), method: head.method, uri: head.uri, notable };
+            log.tell(line, |notes| note.into_iter().for_each(|note| notes.add(note)));
+        }
+    }
+
     async fn scim(&self, name: &str, path_at: usize, request: Request<Coming>) -> Served {
         let (parts, body) = request.into_parts();
         let application = match self.application_for(name, &parts.headers) {
             Ok(application) => application,
             // Only the command line says how what doesn't exist yet behaves.
-            Err(reply) => return unread(shape::shape(&self.defaults.profile, "", *reply), body).await,
+            Err(reply) => {
+                self.tell(Head::from(&parts), reply.status, reply.note().as_deref());
+                return unread(shape::shape(&self.defaults.profile, "", *reply), body).await;
+            }
         };
         let body = if body.is_end_stream() {
             Ok(Bytes::new())
@@ -347,7 +366,15 @@ impl Front {
         }
         match &self.admin {
             Some(admin) if AdminFront::is_below(path) => admin.clone().answer_later(request, wire),
-            _ => nowhere(request, wire),
+            _ => {
+                let server = &self.server;
+                let head = Head { method: request.method(), uri: request.uri(), headers: request.headers() };
+                let seen = head.seen_as(&server.addresses).ok().flatten();
+                let origin = seen.as_deref().unwrap_or_else(|| server.addresses.origin());
+                let told = nowhere::outside(&server.defaults.types, origin, path);
+                server.tell(head, StatusCode::NOT_FOUND, Some(&told));
+                missed(told, request, wire)
+            }
         }
     }
 }
@@ -363,7 +390,9 @@ impl Handler for AdminFront {
             if Self::is_below(request.uri().path()) {
                 self.clone().answer_later(request, wire)
             } else {
-                nowhere(request, wire)
+                let told =
+                    "nothing is at this path; administration is under /_mock, and SCIM on another port";
+                missed(told.to_owned(), request, wire)
             }
         };
         match self.cors().allowed(request.headers()) {
@@ -380,11 +409,10 @@ impl AdminFront {
     }
 }
 
-fn nowhere(request: Request<Coming>, wire: &Wire) -> Later {
+fn missed(told: String, request: Request<Coming>, wire: &Wire) -> Later {
     let wire = wire.clone();
-    Box::pin(
-        async move { respond(unread(Reply::from(Problem::NoSuchPath), request.into_body()).await, &wire) },
-    )
+    let reply = Reply::from(Problem::NoRoute(told));
+    Box::pin(async move { respond(unread(reply, request.into_body()).await, &wire) })
 }
 
 fn respond(served: Served, wire: &Wire) -> Response<ReplyBody> {
@@ -467,6 +495,7 @@ mod tests {
             faults: Vec::new(),
             types: Types::standard(),
             journal: JournalLimits::default(),
+            log: None,
         };
         let addresses = Addresses::new("http", "h".to_owned(), None, false);
         let server = Server::new(Arc::new(addresses), defaults, Arc::new(crate::SystemClock));

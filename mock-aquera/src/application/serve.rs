@@ -230,13 +230,8 @@ impl Application {
         {
             reply.headers.insert(header::CONTENT_TYPE, kind);
         }
-        tracing::debug!(
-            application = self.name(),
-            method = %head.method,
-            status = reply.status.as_u16(),
-            "answered a request"
-        );
         let lost = sabotage.as_ref().is_some_and(is_lost);
+        self.tell_answered(head, (!lost).then_some(reply.status), &reply, verdict.strikes.as_deref());
         let (no_headers, no_body) = (HeaderMap::new(), Bytes::new());
         let seen = Seen {
             at: now,
@@ -466,6 +461,7 @@ impl Application {
             return Served::of(Reply::from(problem));
         }
         let token = settings.gatekeeper.issue(&parts.headers, body, now);
+        self.tell_token(Head::from(parts), &token);
         let mut headers = HeaderMap::new();
         headers.extend(token.headers);
         let seen = Seen {
@@ -579,9 +575,15 @@ fn is_lost(sabotage: &Sabotage) -> bool {
 /// A 401 that names what would be accepted (RFC 7644 §2).
 pub(crate) fn unauthorized(gatekeeper: &Gatekeeper, access: &Access) -> Reply {
     let why = match access {
-        Access::Granted(_) | Access::Missing => "credentials are needed, and none were sent".to_owned(),
+        Access::Granted(_) | Access::Missing => "there is no Authorization header".to_owned(),
         Access::Refused(refusal) => refusal.to_string(),
     };
+    let of_form = match access {
+        Access::Refused(refusal) => refusal.is_of_form(),
+        Access::Granted(_) | Access::Missing => true,
+    };
+    let expected = of_form.then(|| gatekeeper.expected());
+    let why = expected.map_or(why.clone(), |expected| format!("{why}; {expected}"));
     let challenges = gatekeeper.challenges(access);
     challenges.into_iter().fold(Reply::from(Problem::Unauthorized(why)), |reply, challenge| {
         reply.with_header(header::WWW_AUTHENTICATE, challenge)

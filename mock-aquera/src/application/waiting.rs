@@ -63,6 +63,7 @@ impl Drop for Unanswered<'_> {
             changes: reply.map(|reply| reply.changes.clone()).unwrap_or_default(),
             scim: Vec::new(),
         };
+        application.tell_given_up(head, strikes);
         application.journal_ring().record(&seen, known);
     }
 }

@@ -58,25 +58,65 @@ pub(crate) enum PrincipalKind {
 /// Why credentials don't do. The messages can stand in a quoted string of a header as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// Several `Authorization` headers, or one that isn't text.
-    #[error("the Authorization header is not readable")]
+    /// Several `Authorization` headers.
+    #[error("there are several Authorization headers, one is needed")]
+    Several,
+    /// An `Authorization` header that isn't text.
+    #[error("the Authorization header is not readable: it has characters other than ASCII")]
     Unreadable,
-    /// A scheme that isn't accepted here.
-    #[error("the authentication scheme is not accepted here")]
-    WrongScheme,
-    /// HTTP Basic with another user or password.
-    #[error("the user name or the password is wrong")]
+    /// One word alone, which may be a token. It is never repeated.
+    #[error("the Authorization header has no scheme in front of the credentials")]
+    NoScheme,
+    /// A scheme that isn't accepted here, by its name where it is one that everybody knows: what stands there may be a
+    /// secret.
+    #[error("the authentication scheme {0} is not accepted here")]
+    WrongScheme(&'static str),
+    /// A scheme with nothing behind it.
+    #[error("the Authorization header has nothing behind the scheme")]
+    NoCredentials,
+    /// A token with the scheme in front of it twice, or in quotation marks.
+    #[error("the access token has {0}, which is no part of it")]
+    Decorated(&'static str),
+    /// HTTP Basic that isn't `user:password` in Base64.
+    #[error("the credentials of HTTP Basic are not the Base64 of user:password")]
+    NotBasic,
+    /// HTTP Basic with a user that nobody knows.
+    #[error("unknown user name")]
+    UnknownUser,
+    /// HTTP Basic with another password.
+    #[error("wrong password")]
     WrongPassword,
     /// HTTP Basic that was right and was taken back.
     #[error("the account of these credentials is locked")]
     LockedOut,
     /// A token that nobody gave out, or so long ago that it is forgotten.
-    #[error("the access token is unknown")]
+    #[error("unknown access token")]
     UnknownToken,
     /// A token whose time is over.
-    #[error("the access token expired")]
+    #[error("expired access token")]
     ExpiredToken,
     /// A token that was taken back.
-    #[error("the access token was revoked")]
+    #[error("revoked access token")]
     RevokedToken,
+}
+
+impl Refusal {
+    /// Whether it is the form of the credentials that is wrong, and not what they are.
+    pub(crate) fn is_of_form(self) -> bool {
+        match self {
+            Self::Several
+            | Self::Unreadable
+            | Self::NoScheme
+            | Self::WrongScheme(_)
+            | Self::NoCredentials
+            | Self::Decorated(_)
+            | Self::NotBasic => true,
+            Self::UnknownUser
+            | Self::WrongPassword
+            | Self::LockedOut
+            | Self::UnknownToken
+            | Self::ExpiredToken
+            | Self::RevokedToken => false,
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -14,10 +14,10 @@ use subtle::ConstantTimeEq as _;
 
 use super::access::{Access, Principal, PrincipalKind, Refusal};
 use super::oauth::{self, TokenError, TokenReply};
+use super::presented::{Scheme, presented, wrong_token};
 use super::secret::Fingerprint;
 use super::tokens::{Standing, Tokens};
 use super::{Auth, AuthKind, scheme};
-use crate::text;
 
 /// Who is let in at one application. Where no token endpoint is configured, a request takes no lock and no memory.
 pub(crate) struct Gatekeeper {
@@ -42,12 +42,6 @@ struct Client {
     fingerprint: Fingerprint,
     lifetime: Duration,
     me: Option<Arc<str>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Scheme {
-    Basic,
-    Bearer,
 }
 
 impl Gatekeeper {
@@ -105,6 +99,25 @@ impl Gatekeeper {
         }
     }
 
+    /// What is accepted, in words for whoever was refused. The credentials themselves are told to nobody.
+    pub(crate) fn expected(&self) -> String {
+        let any = |wanted: fn(&AuthKind) -> bool| self.accepted.iter().any(|auth| wanted(auth.kind()));
+        let mut forms = Vec::new();
+        if any(|kind| matches!(kind, AuthKind::Bearer { .. })) {
+            forms.push("`Authorization: Bearer TOKEN`");
+        }
+        if any(|kind| matches!(kind, AuthKind::Basic { .. })) {
+            forms.push("`Authorization: Basic` with the Base64 of USER:PASSWORD");
+        }
+        if any(|kind| matches!(kind, AuthKind::OAuth { .. })) {
+            forms.push("`Authorization: Bearer TOKEN` with a token of the token endpoint");
+        }
+        if forms.is_empty() {
+            return "no credentials are accepted here at present".to_owned();
+        }
+        format!("send {}", forms.join(" or "))
+    }
+
     /// What `WWW-Authenticate` says to a request that isn't let in, a header for each accepted scheme.
     pub(crate) fn challenges(&self, access: &Access) -> Vec<HeaderValue> {
         scheme::challenges(&self.accepted, access)
@@ -112,14 +125,19 @@ impl Gatekeeper {
 
     fn judge(&self, scheme: Scheme, credentials: &str, now: Timestamp) -> Access {
         if !self.knows(scheme) {
-            return Access::Refused(Refusal::WrongScheme);
+            return Access::Refused(Refusal::WrongScheme(scheme.name()));
+        }
+        if credentials.is_empty() {
+            return Access::Refused(Refusal::NoCredentials);
         }
         let issued = self.judge_issued(scheme, credentials, now);
         let Some(fixed) = self.find_fixed(scheme, credentials) else {
-            return issued.unwrap_or(Access::Refused(match scheme {
-                Scheme::Basic => Refusal::WrongPassword,
-                Scheme::Bearer => Refusal::UnknownToken,
-            }));
+            return issued.unwrap_or_else(|| {
+                Access::Refused(match scheme {
+                    Scheme::Basic => self.wrong_basic(credentials),
+                    Scheme::Bearer => wrong_token(credentials),
+                })
+            });
         };
         match (Standing::from_byte(fixed.standing.load(Ordering::Relaxed)), scheme) {
             (Standing::Good, _) => Access::Granted(fixed.principal.clone()),
@@ -145,6 +163,21 @@ impl Gatekeeper {
             Standing::Expired => Access::Refused(Refusal::ExpiredToken),
             Standing::Revoked => Access::Refused(Refusal::RevokedToken),
         })
+    }
+
+    /// What is wrong with the credentials of HTTP Basic. That it tells which users there are harms nobody here.
+    fn wrong_basic(&self, credentials: &str) -> Refusal {
+        let decoded = STANDARD.decode(credentials).ok();
+        let Some(user) = decoded.as_deref().and_then(|pair| pair.split(|byte| *byte == b':').next()) else {
+            return Refusal::NotBasic;
+        };
+        if !decoded.as_deref().is_some_and(|pair| pair.contains(&b':')) {
+            return Refusal::NotBasic;
+        }
+        let is_known = self.accepted.iter().any(
+            |auth| matches!(auth.kind(), AuthKind::Basic { user: known, .. } if known.as_bytes() == user),
+        );
+        if is_known { Refusal::WrongPassword } else { Refusal::UnknownUser }
     }
 
     fn knows(&self, scheme: Scheme) -> bool {
@@ -264,27 +297,9 @@ impl fmt::Debug for Gatekeeper {
     }
 }
 
-/// The scheme and the credentials of a request; `None` where it carries none.
-fn presented(headers: &HeaderMap) -> Result<Option<(Scheme, &str)>, Refusal> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Refusal::Unreadable);
-    }
-    let text = value.to_str().map_err(|_| Refusal::Unreadable)?.trim_ascii();
-    let (scheme, credentials) = text::split_once(text, b' ').unwrap_or((text, ""));
-    let scheme = if scheme.eq_ignore_ascii_case("bearer") {
-        Scheme::Bearer
-    } else if scheme.eq_ignore_ascii_case("basic") {
-        Scheme::Basic
-    } else {
-        return Err(Refusal::WrongScheme);
-    };
-    Ok(Some((scheme, credentials.trim_ascii())))
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::http::header;
     use jiff::SignedDuration;
     use proptest::prelude::*;
     use serde_json::Value;
@@ -349,26 +364,32 @@ mod tests {
         check(&["bearer:t"], Some("bearer   t "), Ok(Bearer));
         check(&["bearer:t"], Some("Bearer u"), refused(Refusal::UnknownToken));
         check(&["bearer:t"], Some("Bearer tt"), refused(Refusal::UnknownToken));
-        check(&["bearer:t"], Some("Bearer"), refused(Refusal::UnknownToken));
-        check(&["bearer:t"], Some("Basic t"), refused(Refusal::WrongScheme));
-        check(&["bearer:t"], Some("t"), refused(Refusal::WrongScheme));
-        check(&["bearer:t"], Some("Digest t"), refused(Refusal::WrongScheme));
-        check(&["bearer:t"], Some(""), refused(Refusal::WrongScheme));
+        check(&["bearer:t"], Some("Bearer"), refused(Refusal::NoCredentials));
+        check(&["bearer:t"], Some("Bearer Bearer t"), refused(wrong_token("Bearer t")));
+        check(&["bearer:t"], Some("Bearer \"t\""), refused(wrong_token("\"t\"")));
+        check(&["bearer:t"], Some("Basic t"), refused(Refusal::WrongScheme("Basic")));
+        check(&["bearer:t"], Some("t"), refused(Refusal::NoScheme));
+        check(&["bearer:t"], Some("token t"), refused(Refusal::WrongScheme("Token")));
+        check(&["bearer:t"], Some("s3cret t"), refused(Refusal::WrongScheme("of this request")));
+        check(&["bearer:t"], Some("Digest t"), refused(Refusal::WrongScheme("Digest")));
+        check(&["bearer:t"], Some(""), refused(Refusal::NoScheme));
         check(&["bearer:t"], None, Err(None));
         check(&["basic:ann:s3:cret"], Some(&ann), Ok(Basic));
         check(&["basic:ann:other"], Some(&ann), refused(Refusal::WrongPassword));
-        check(&["basic:ann:s3:cret"], Some("Basic !!!"), refused(Refusal::WrongPassword));
-        check(&["basic:ann:s3:cret"], Some("Bearer t"), refused(Refusal::WrongScheme));
+        check(&["basic:ann:s3:cret"], Some("Basic !!!"), refused(Refusal::NotBasic));
+        check(&["basic:ann:s3:cret"], Some("Basic YW5u"), refused(Refusal::NotBasic));
+        check(&["basic:ann:s3:cret"], Some(&basic("bob:s3:cret")), refused(Refusal::UnknownUser));
+        check(&["basic:ann:s3:cret"], Some("Bearer t"), refused(Refusal::WrongScheme("Bearer")));
         check(&["basic:ann:other", "bearer:t"], Some("Bearer t"), Ok(Bearer));
         check(&["bearer:a", "bearer:b", "bearer:c"], Some("Bearer b"), Ok(Bearer));
         check(&["oauth:id:pw"], Some("Bearer t"), refused(Refusal::UnknownToken));
         check(&["oauth:id:pw", "bearer:t"], Some("Bearer t"), Ok(Bearer));
-        check(&[], Some("Bearer t"), refused(Refusal::WrongScheme));
+        check(&[], Some("Bearer t"), refused(Refusal::WrongScheme("Bearer")));
         check(&[], None, Err(None));
         // What one scheme accepts is nothing to the other.
         let sent = STANDARD.encode("ann:pw");
         check(&["basic:ann:pw", "bearer:t"], Some(&format!("Bearer {sent}")), refused(Refusal::UnknownToken));
-        check(&["bearer:t", "basic:ann:pw"], Some("Basic t"), refused(Refusal::WrongPassword));
+        check(&["bearer:t", "basic:ann:pw"], Some("Basic t"), refused(Refusal::NotBasic));
     }
 
     #[test]
@@ -376,7 +397,7 @@ mod tests {
         let keeper = keeper(&["bearer:t"]);
         let mut twice = bearer("t");
         twice.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer t"));
-        assert_eq!(keeper.check(&twice, NOW), Access::Refused(Refusal::Unreadable));
+        assert_eq!(keeper.check(&twice, NOW), Access::Refused(Refusal::Several));
         let bytes = HeaderValue::from_bytes(b"Bearer \xff").unwrap();
         let bytes = HeaderMap::from_iter([(header::AUTHORIZATION, bytes)]);
         assert_eq!(keeper.check(&bytes, NOW), Access::Refused(Refusal::Unreadable));

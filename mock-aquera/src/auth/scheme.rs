@@ -63,7 +63,10 @@ fn bearer_challenge(access: &Access) -> HeaderValue {
     const PLAIN: HeaderValue = HeaderValue::from_static(r#"Bearer realm="mock-aquera""#);
     match access {
         Access::Refused(
-            refusal @ (Refusal::UnknownToken | Refusal::ExpiredToken | Refusal::RevokedToken),
+            refusal @ (Refusal::UnknownToken
+            | Refusal::ExpiredToken
+            | Refusal::RevokedToken
+            | Refusal::Decorated(_)),
         ) => {
             let told = format!(
                 r#"Bearer realm="mock-aquera", error="invalid_token", error_description="{refusal}""#
@@ -73,7 +76,15 @@ fn bearer_challenge(access: &Access) -> HeaderValue {
         Access::Granted(_)
         | Access::Missing
         | Access::Refused(
-            Refusal::Unreadable | Refusal::WrongScheme | Refusal::WrongPassword | Refusal::LockedOut,
+            Refusal::Several
+            | Refusal::Unreadable
+            | Refusal::NoScheme
+            | Refusal::WrongScheme(_)
+            | Refusal::NoCredentials
+            | Refusal::NotBasic
+            | Refusal::UnknownUser
+            | Refusal::WrongPassword
+            | Refusal::LockedOut,
         ) => PLAIN,
     }
 }
@@ -121,7 +132,12 @@ mod tests {
         for access in [
             Access::Missing,
             refused(Refusal::Unreadable),
-            refused(Refusal::WrongScheme),
+            refused(Refusal::Several),
+            refused(Refusal::NoScheme),
+            refused(Refusal::WrongScheme("Token")),
+            refused(Refusal::NoCredentials),
+            refused(Refusal::NotBasic),
+            refused(Refusal::UnknownUser),
             refused(Refusal::WrongPassword),
             refused(Refusal::LockedOut),
         ] {
@@ -130,8 +146,8 @@ mod tests {
             check(&[Auth::basic("u", "p")], &access, &[BASIC]);
             check(&[Auth::none()], &access, &[BEARER]);
         }
-        check(&all(), &refused(Refusal::UnknownToken), &[BASIC, &wrong("the access token is unknown")]);
-        check(&all(), &refused(Refusal::ExpiredToken), &[BASIC, &wrong("the access token expired")]);
-        check(&all(), &refused(Refusal::RevokedToken), &[BASIC, &wrong("the access token was revoked")]);
+        check(&all(), &refused(Refusal::UnknownToken), &[BASIC, &wrong("unknown access token")]);
+        check(&all(), &refused(Refusal::ExpiredToken), &[BASIC, &wrong("expired access token")]);
+        check(&all(), &refused(Refusal::RevokedToken), &[BASIC, &wrong("revoked access token")]);
     }
 }

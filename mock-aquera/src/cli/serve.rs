@@ -132,6 +132,9 @@ pub(super) struct Options {
     /// Remember about so many bytes in each application's journal, such as 500000, 64KiB or 32MiB
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = bytes, help_heading = OUTPUT)]
     journal_bytes: usize,
+    /// Write no line for each request to stderr
+    #[arg(short, long, help_heading = OUTPUT)]
+    quiet: bool,
     /// Print one JSON object a line
     #[arg(long, help_heading = OUTPUT)]
     json: bool,
@@ -166,6 +169,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let (places, resources): (Vec<data::Place>, Vec<_>) = data::read(&options.load)?.into_iter().unzip();
     // Made-up users know nothing of what other schemas require.
     let demo = if options.load.is_empty() && options.documents.is_empty() { DEMO_USERS } else { 0 };
+    // `RUST_LOG=warn` or `RUST_LOG=mock_aquera::requests=off` leaves the lines out too.
+    let tells = !options.quiet && tracing::enabled!(target: "mock_aquera::requests", tracing::Level::INFO);
     let limits = JournalLimits { exchanges: options.journal_limit, bytes: options.journal_bytes };
 
     let mut builder = MockAquera::builder()
@@ -174,6 +179,9 @@ async fn serve(options: Options) -> Result<(), Failure> {
         .seed(options.seed)
         .journal_limits(limits)
         .users(options.users.map_or(demo, |users| users as usize));
+    if tells {
+        builder = builder.request_log(io::stderr());
+    }
     for kind in &auth {
         builder = builder.auth(kind.clone());
     }
@@ -236,7 +244,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
             let option = if Some(*address) == admin_listen { "--admin-listen" } else { "--listen" };
             Failure::failed(format!("listen at {address}: {source}{}", listen::advice(option, source)))
         }
-        StartError::Snapshot(_) => Failure::usage(error.to_string()),
+        StartError::Fault { .. } | StartError::Snapshot(_) => Failure::usage(error.to_string()),
         _ => Failure::failed(error.to_string()),
     })?;
     if let Some(file) = &options.port_file {

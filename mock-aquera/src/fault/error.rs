@@ -6,12 +6,14 @@ use scim::error::ScimType;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseFaultError {
     /// A word that rules don't have.
-    #[error("there is no `{key}` in a fault; {}", hint(*.nearest))]
+    #[error("unknown fault key or preset `{key}`; {}", hint(*.nearest, *.is_bare))]
     UnknownKey {
         /// What was written.
         key: String,
         /// The word that looks most like it.
         nearest: Option<&'static str>,
+        /// Whether it has no value, as the name of a preset.
+        is_bare: bool,
     },
     /// A word stands there twice.
     #[error("`{0}` is written twice")]
@@ -79,16 +81,20 @@ pub enum ParseFaultError {
     /// A fault that needs the reply is to strike before there is one.
     #[error("`{0}` spoils the reply, so it can't strike with `phase=before`; leave the phase out")]
     NeedsReply(&'static str),
+    /// Nothing that can come fits the rule.
+    #[error("the rule can never strike: {0}")]
+    NeverStrikes(String),
     /// A preset stands among other words.
     #[error("`{0}` is a preset, which stands for whole rules; write it alone, where several rules may stand")]
     Preset(&'static str),
 }
 
-fn hint(nearest: Option<&str>) -> String {
-    nearest.map_or_else(
+fn hint(nearest: Option<&str>, is_bare: bool) -> String {
+    let hint = nearest.map_or_else(
         || "a rule looks like `status=503 method=POST times=2`".to_owned(),
         |nearest| format!("did you mean `{nearest}`?"),
-    )
+    );
+    if is_bare { format!("{hint} (the presets are mild, rough and hostile)") } else { hint }
 }
 
 fn keywords(nearest: Option<&str>) -> String {

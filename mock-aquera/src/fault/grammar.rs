@@ -61,6 +61,15 @@ impl FromStr for Fault {
     type Err = ParseFaultError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fault = Self::read(text)?;
+        fault.can_strike()?;
+        Ok(fault)
+    }
+}
+
+impl Fault {
+    /// Reads a rule that may be one that can never strike.
+    pub(super) fn read(text: &str) -> Result<Self, ParseFaultError> {
         let mut said = Said::default();
         for Word { key, value } in words(text)? {
             said.take(key, value)?;
@@ -110,7 +119,7 @@ struct Said {
 impl Said {
     fn take(&mut self, key: &str, value: Option<String>) -> Result<(), ParseFaultError> {
         let Some(at) = WORDS.iter().position(|(word, _)| *word == key) else {
-            return Err(unknown(key));
+            return Err(unknown(key, value.is_none()));
         };
         let (key, takes) = WORDS[at];
         if self.words.contains(&key) {
@@ -197,12 +206,12 @@ impl Said {
     }
 }
 
-fn unknown(key: &str) -> ParseFaultError {
+fn unknown(key: &str, is_bare: bool) -> ParseFaultError {
     if let Some((preset, _)) = PRESETS.iter().find(|(name, _)| *name == key) {
         return ParseFaultError::Preset(preset);
     }
     let known = WORDS.iter().map(|(word, _)| *word).chain(PRESETS.iter().map(|(name, _)| *name));
-    ParseFaultError::UnknownKey { key: key.to_owned(), nearest: nearest(key, known) }
+    ParseFaultError::UnknownKey { key: key.to_owned(), nearest: nearest(key, known), is_bare }
 }
 
 fn scim_type(text: String) -> Result<ScimType, ParseFaultError> {

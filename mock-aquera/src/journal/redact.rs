@@ -71,7 +71,7 @@ pub(crate) fn expected_at(pointer: &str, value: &Value) -> Value {
 }
 
 /// The path and the query, cleared; what is in front of them is not kept.
-pub(super) fn path(uri: &Uri) -> Cow<'_, str> {
+pub(crate) fn path(uri: &Uri) -> Cow<'_, str> {
     match uri.query() {
         Some(query) if text::split(query, b'&').any(is_secret_pair) => {
             Cow::from(format!("{}?{}", uri.path(), pairs(query)))

@@ -57,6 +57,51 @@ async fn any_of_the_accepted_credentials_opens() {
 }
 
 #[tokio::test]
+async fn refusal_says_what_is_wrong_and_repeats_no_secret() {
+    let bearer = MockAquera::builder().auth(Auth::bearer("t1")).start().await.unwrap();
+    let basic = MockAquera::builder().auth("basic:ann:hunter2".parse().unwrap()).start().await.unwrap();
+    let check = async |mock: &MockAquera, sent: Option<&str>, part: &str| {
+        let answer = ask(mock, "/Users", |request| match sent {
+            Some(sent) => request.header("authorization", sent),
+            None => request,
+        })
+        .await;
+        answer.scim_error(401, None);
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(part), "{sent:?}: {detail}");
+        assert!(!answer.text.contains("hunter2") && !answer.text.contains("t1"), "{sent:?}: {detail}");
+        for value in answer.headers.values() {
+            assert!(!value.to_str().unwrap().contains("hunter2"), "{sent:?}: {value:?}");
+        }
+    };
+    let form = "; send `Authorization: Bearer TOKEN`";
+    check(&bearer, None, &format!("there is no Authorization header{form}")).await;
+    check(&bearer, Some("hunter2"), &format!("has no scheme in front of the credentials{form}")).await;
+    check(
+        &bearer,
+        Some("Token hunter2"),
+        &format!("the authentication scheme Token is not accepted here{form}"),
+    )
+    .await;
+    check(&bearer, Some("hunter2 hunter2"), "the authentication scheme of this request is not").await;
+    check(&bearer, Some("Basic aHVudGVyMg=="), "the authentication scheme Basic is not accepted").await;
+    check(&bearer, Some("Bearer"), "nothing behind the scheme").await;
+    check(&bearer, Some("Bearer Bearer hunter2"), "the scheme Bearer in front of it twice").await;
+    check(&bearer, Some("Bearer \"hunter2\""), "quotation marks around it").await;
+    check(&bearer, Some("Bearer hunter2"), "unknown access token").await;
+    check(
+        &basic,
+        Some("Bearer hunter2"),
+        "the authentication scheme Bearer is not accepted here; send `Authorization: Basic`",
+    )
+    .await;
+    check(&basic, Some("Basic hunter2"), "not the Base64 of user:password").await;
+    // ann:hunter2x and bob:hunter2
+    check(&basic, Some("Basic YW5uOmh1bnRlcjJ4"), "wrong password").await;
+    check(&basic, Some("Basic Ym9iOmh1bnRlcjI="), "unknown user name").await;
+}
+
+#[tokio::test]
 async fn an_error_is_told_only_about_a_token_that_was_sent() {
     let mock = crate::client::start().await;
     let without = ask(&mock, "/Users", |request| request).await;

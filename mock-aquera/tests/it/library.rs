@@ -95,3 +95,19 @@ async fn a_request_is_held_while_the_test_looks() {
         application.wait_for(JournalQuery::new().method("PATCH"), 1, Duration::from_mins(1)).await.unwrap();
     assert_eq!(writes[0].status, 200);
 }
+
+#[tokio::test]
+async fn fault_that_can_never_strike_keeps_the_server_from_starting() {
+    let start = async |fault: Fault| MockAquera::builder().fault(fault).start().await;
+    let error = start(Fault::status(503).method("POTS")).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("use the fault `status=503 method=POTS`: the rule can never strike"),
+        "{error}"
+    );
+    let error = start(Fault::status(503).resource_type("Usr")).await.unwrap_err().to_string();
+    assert!(error.contains("did you mean `User`?"), "{error}");
+    let mock = start(Fault::status(503).path("/Users/*")).await.unwrap();
+    let application = mock.default_application();
+    assert!(application.check_fault(&Fault::reset().path("/scim/Users")).is_err());
+    assert!(application.check_fault(&Fault::reset().path("/Users")).is_ok());
+}

@@ -294,3 +294,85 @@ fn it_says_what_it_is() {
     assert_eq!(code, 0);
     insta::assert_snapshot!("help", help);
 }
+
+/// What a server that was started with these options tells of some requests on stderr.
+async fn told(options: &[&str], rust_log: Option<&str>) -> String {
+    let mut command = command(&[&["--listen", "127.0.0.1:0", "--json", "--users", "1"], options].concat());
+    command.env_remove("RUST_LOG");
+    if let Some(filter) = rust_log {
+        command.env("RUST_LOG", filter);
+    }
+    let mut server = Running::of(command.spawn().unwrap());
+    let ready = server.ready();
+    let url = ready["scimUrl"].as_str().unwrap().to_owned();
+    let scim = Client::at(url.clone());
+    assert_eq!(scim.get("/Users").await.status, 200);
+    let http = crate::client::http();
+    for token in ["hunter2", "Bearer hunter2"] {
+        let asked = http.get(format!("{url}/Users?access_token=hunter2")).bearer_auth(token).send().await;
+        assert_eq!(asked.unwrap().status(), 401);
+    }
+    scim.get("/v2/Users").await.scim_error(404, None);
+    Client::at(url.replace("/scim", "")).get("/Users").await.scim_error(404, None);
+    Client::at(url.replace("/scim", "/apps/x/scim")).get("/Users/nobody").await.scim_error(404, None);
+    assert_eq!(scim.get("/Users?count=0").await.status, 503);
+    let mut stderr = server.child.stderr.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).unwrap();
+        text
+    });
+    let ended = Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
+    assert!(ended.success() && server.child.wait().unwrap().success());
+    reader.join().unwrap()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn each_request_is_told_in_a_line_without_secrets() {
+    let fault = ["--fault", "status=503 path=/Users nth=2"];
+    let text = told(&fault, None).await;
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains(" GET /")).collect();
+    assert_eq!(lines.len(), 7, "{text}");
+    assert_eq!(lines[0], "200 GET /scim/Users");
+    assert!(lines[1].starts_with("401 GET /scim/Users?access_token="), "{text}");
+    assert!(lines[1].ends_with("  unknown access token"), "{text}");
+    assert!(lines[2].contains("the scheme Bearer in front of it twice"), "{text}");
+    assert!(
+        lines[3].starts_with("404 GET /scim/v2/Users  nothing is at /v2/Users; the base URL is http://127"),
+        "{text}"
+    );
+    assert!(
+        lines[4].starts_with("404 GET /Users  nothing is at /Users; the base URL is http://127"),
+        "{text}"
+    );
+    assert!(lines[4].ends_with("/scim/Users?"), "{text}");
+    assert!(lines[5].starts_with("404 GET /apps/x/scim/Users/nobody  no user has the id `nobody`"), "{text}");
+    assert!(
+        lines[6].starts_with("503 GET /scim/Users?count=0  fault status=503 path=/Users nth=2"),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2"), "{text}");
+
+    for (options, rust_log) in [(&["--quiet"][..], None), (&["-q"], None), (&[], Some("warn"))] {
+        let text = told(&[&fault, options].concat(), rust_log).await;
+        assert!(!text.contains(" GET /"), "{options:?} {rust_log:?}: {text}");
+    }
+    let text = told(&fault, Some("mock_aquera::requests=off,info")).await;
+    assert!(!text.contains(" GET /") && text.contains("stopping"), "{text}");
+}
+
+#[test]
+fn fault_that_can_never_strike_is_refused_at_the_start() {
+    for (rule, part) in [
+        ("status=503 path=/scim/Users", "write `path=/Users`"),
+        ("status=503 method=POTS", "did you mean `POST`?"),
+        ("status=503 method=GET patch-path=active", "leaves them out"),
+        ("status=503 type=Usr", "there is no resource type `Usr`; did you mean `User`?"),
+        ("status=503 path=/Usrs/*", "did you mean `/Users`?"),
+        ("chaos", "the presets are mild, rough and hostile"),
+    ] {
+        let (code, _, err) = finished(&["--listen", "127.0.0.1:0", "--fault", rule]);
+        assert!(code == 2 && err.contains(part), "{rule}: {code} {err}");
+    }
+}

@@ -37,7 +37,7 @@ impl Bench {
     }
 
     fn add(&mut self, rule: &str) -> FaultId {
-        self.faults.add(rule.parse().unwrap(), at(0))
+        self.faults.add(Fault::read(rule).unwrap(), at(0))
     }
 
     fn go(&mut self, method: &Method, seconds: i64) -> Strikes {
@@ -93,7 +93,7 @@ fn windows_follow_the_clock() {
     #[track_caller]
     fn check(trigger: &str, struck: &[i64]) {
         let mut bench = Bench::new(&[]);
-        bench.faults.add(format!("reset {trigger}").parse().unwrap(), at(100));
+        bench.faults.add(Fault::read(&format!("reset {trigger}")).unwrap(), at(100));
         let seen: Vec<i64> = (100..180).step_by(10).filter(|seconds| bench.get(*seconds) > 0).collect();
         assert_eq!(seen, struck, "{trigger}");
     }

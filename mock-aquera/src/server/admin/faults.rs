@@ -60,6 +60,9 @@ pub(super) async fn add(
     if faults.is_empty() {
         return Err(bad_body("there is no rule in it; one looks like `status=503 method=POST times=2`"));
     }
+    for fault in &faults {
+        application.check_fault(fault).map_err(|error| bad_body(format_args!("`{fault}`: {error}")))?;
+    }
     let ids = faults.into_iter().map(|fault| application.add_fault(fault)).collect();
     let (rules, faults) = both(&application);
     Ok(answer(StatusCode::CREATED, &FaultsAdded { ids, rules, faults }))

@@ -200,6 +200,13 @@ async fn faults_are_added_listed_and_taken_away() {
     for (body, part) in [
         (r#"{"rule":"status=1"}"#, "`1` does not fit"),
         (r#"{"rule":"latency=1s\nstaus=500"}"#, "line 2"),
+        (r#"{"rule":"chaos"}"#, "the presets are mild, rough and hostile"),
+        (r#"{"rule":"reset path=/scim/Users"}"#, "write `path=/Users`"),
+        (
+            r#"{"rule":"reset type=Usr"}"#,
+            "`reset type=Usr`: the rule can never strike: there is no resource type `Usr`",
+        ),
+        (r#"{"rule":"reset path=/users"}"#, "did you mean `/Users`?"),
         (r#"{"rules":"reset"}"#, "`rules`"),
         ("{}", "`rule`"),
         (r#"{"rule":""}"#, "no rule"),
@@ -284,7 +291,9 @@ async fn a_reset_takes_what_it_is_told() {
     let application = mock.default_application();
     let fill = async || {
         scim.post("/Users", &user("a", json!({}))).await;
-        admin.post(&format!("{APP}/faults"), json!({"rule": "status=503 path=/nowhere times=always"})).await;
+        admin
+            .post(&format!("{APP}/faults"), json!({"rule": "status=503 user-name=nobody times=always"}))
+            .await;
         admin.post(&format!("{APP}/clock"), json!({"freeze": true})).await;
     };
     let state = || {

@@ -322,7 +322,7 @@ async fn credentials_that_are_right_are_refused_once() {
 async fn a_password_is_refused_in_the_words_for_a_password() {
     let mock = MockAquera::builder().auth(Auth::basic("ann", "pw")).start().await.unwrap();
     for (rule, about) in
-        [("unauthorized", "password is wrong"), ("revoke", "locked"), ("expire-token", "locked")]
+        [("unauthorized", "wrong password"), ("revoke", "locked"), ("expire-token", "locked")]
     {
         let fault = mock.default_application().scoped_fault(rule.parse().unwrap());
         let ask = || finish(http().get(format!("{}/Users", mock.scim_url())).basic_auth("ann", Some("pw")));
@@ -375,9 +375,9 @@ async fn a_token_that_expires_is_replaced_by_another_one() {
         raw.ask_as(&first, "POST", "/scim/Users", &user("a", json!({})).to_string()).await;
         let reply = raw.read().await.reply();
         assert_eq!((reply.status, application.user_count()), (401, made), "{phase}");
-        assert!(reply.header("www-authenticate").unwrap().contains("the access token expired"));
+        assert!(reply.header("www-authenticate").unwrap().contains("expired access token"));
         let (status, challenge) = status_with(&mock, &first).await;
-        assert!(status == 401 && challenge.contains("the access token expired"), "it stays expired");
+        assert!(status == 401 && challenge.contains("expired access token"), "it stays expired");
         assert_eq!(status_with(&mock, &other).await.0, 200, "nobody else's token does");
         assert_eq!(status_with(&mock, &token(&mock).await).await.0, 200);
         let journal = serde_json::to_string(&application.journal()).unwrap();

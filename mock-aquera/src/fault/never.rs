@@ -1,0 +1,237 @@
+//! Rules that could never strike, and why. A rule that waits for what cannot come makes a test pass that tests nothing.
+
+use super::trigger::{Moment, Times};
+use super::{Fault, ParseFaultError};
+use crate::nearest::nearest;
+
+/// The methods that a client of SCIM may send.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// The resource types and paths of an application, as rules name them.
+pub(crate) struct Places<'a> {
+    /// Each resource type and its endpoint, without slashes.
+    pub(crate) types: Vec<(&'a str, &'a str)>,
+    /// The other endpoints.
+    pub(crate) others: &'a [&'a str],
+    /// Whether case counts in paths.
+    pub(crate) exact: bool,
+}
+
+impl Fault {
+    /// Makes sure that the rule can strike some request, as far as the rule alone tells.
+    pub(super) fn can_strike(&self) -> Result<(), ParseFaultError> {
+        let never = |why: String| Err(ParseFaultError::NeverStrikes(why));
+        let (matching, trigger) = (&self.matching, &self.trigger);
+        for method in matching.methods.iter().flatten() {
+            if !METHODS.contains(&method.as_str()) {
+                let hint = match nearest(method, METHODS) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("there are {}", METHODS.join(", ")),
+                };
+                return never(format!("there is no method `{method}`; {hint}"));
+            }
+        }
+        if let (Some(methods), Some(_)) = (&matching.methods, &matching.patch_path)
+            && !methods.iter().any(|method| method == "PATCH")
+        {
+            let methods = methods.join(",");
+            return never(format!(
+                "`patch-path` fits PATCH requests alone, and `method={methods}` leaves them out"
+            ));
+        }
+        if let Some(path) = matching.path.as_ref().map(ToString::to_string) {
+            if path.contains('?') {
+                return never(
+                    "`path` is compared without the query; leave out `?` and what follows".to_owned(),
+                );
+            }
+            if path == "/oauth/token" || path.starts_with("/_mock") {
+                return never(format!("rules are about SCIM requests, and `{path}` is no path of SCIM"));
+            }
+            if let Some(below) = below_base(&path) {
+                return never(format!("`path` begins below the base URL: write `path={below}`"));
+            }
+        }
+        if trigger.times == Some(Times::UpTo(0)) {
+            return never("`times=0` never strikes; leave the rule out".to_owned());
+        }
+        if trigger.probability.is_some_and(|probability| probability <= 0.0) {
+            return never("`probability=0` never strikes; leave the rule out".to_owned());
+        }
+        let (after, every) = (trigger.after.unwrap_or(0), trigger.every.unwrap_or(1).max(1));
+        if let Some(nth) = trigger.nth
+            && (nth <= after || !(nth - after).is_multiple_of(every))
+        {
+            return never(format!(
+                "`nth={nth}` is none of those that `after` and `every` leave; write `nth` alone"
+            ));
+        }
+        let empty = match (trigger.from, trigger.until) {
+            (Some(Moment::At(from)), Some(Moment::At(until))) => until <= from,
+            (Some(Moment::In(from)), Some(Moment::In(until))) => until <= from,
+            (None, Some(Moment::In(until))) => until.is_zero(),
+            _ => false,
+        };
+        if empty {
+            return never("`until` is not later than `from`".to_owned());
+        }
+        if let Some(ttl) = trigger.ttl
+            && (ttl.is_zero() || matches!(trigger.from, Some(Moment::In(from)) if ttl <= from))
+        {
+            return never("`ttl` is over before the rule could strike".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the rule can strike some request to an application with these resource types.
+    pub(crate) fn can_strike_in(&self, places: &Places<'_>) -> Result<(), ParseFaultError> {
+        self.can_strike()?;
+        let never = |why: String| Err(ParseFaultError::NeverStrikes(why));
+        let wanted = self.matching.resource_type.as_deref();
+        let found =
+            wanted.map(|wanted| places.types.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)));
+        if let (Some(wanted), Some(None)) = (wanted, found) {
+            let names = || places.types.iter().map(|(name, _)| *name);
+            let hint = match nearest(wanted, names()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            return never(format!("there is no resource type `{wanted}`; {hint}"));
+        }
+        let Some(path) = self.matching.path.as_ref().map(ToString::to_string) else { return Ok(()) };
+        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        if first.is_empty() || first.contains('*') {
+            return Ok(());
+        }
+        let endpoints =
+            || places.types.iter().map(|(_, endpoint)| *endpoint).chain(places.others.iter().copied());
+        let same = |known: &str| known == first || (!places.exact && known.eq_ignore_ascii_case(first));
+        if !endpoints().any(same) {
+            let hint = match nearest(first, endpoints()) {
+                Some(meant) => format!("did you mean `/{meant}`?"),
+                None => format!("there are /{}", endpoints().collect::<Vec<_>>().join(", /")),
+            };
+            return never(format!("there is no path `/{first}` below the base URL; {hint}"));
+        }
+        if let Some(Some((name, endpoint))) = found
+            && !endpoint.eq_ignore_ascii_case(first)
+        {
+            return never(format!("requests to `/{first}` are not about the resource type {name}"));
+        }
+        Ok(())
+    }
+}
+
+/// What a path is below the base URL, where it begins with that.
+fn below_base(path: &str) -> Option<&str> {
+    let rest = match path.strip_prefix("/apps/") {
+        Some(rest) => rest.split_once('/').map_or("", |(_, rest)| rest),
+        None => path.strip_prefix('/')?,
+    };
+    let below = rest.strip_prefix("scim").filter(|below| below.is_empty() || below.starts_with('/'));
+    match below {
+        Some("") => Some("/"),
+        Some(below) => Some(below),
+        None => path.starts_with("/apps/").then_some("/Users"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACES: Places<'_> = Places { types: Vec::new(), others: &["Me", "Bulk"], exact: true };
+
+    fn places(exact: bool) -> Places<'static> {
+        Places { types: vec![("User", "Users"), ("Group", "Groups")], exact, ..PLACES }
+    }
+
+    #[test]
+    fn rule_that_cannot_strike_is_refused_with_the_way_out() {
+        #[track_caller]
+        fn check(conditions: &str, message: &str) {
+            let error = format!("reset {conditions}").parse::<Fault>().unwrap_err().to_string();
+            assert_eq!(error, format!("the rule can never strike: {message}"), "{conditions}");
+        }
+        check("method=POTS", "there is no method `POTS`; did you mean `POST`?");
+        check("method=PUT,DELTE", "there is no method `DELTE`; did you mean `DELETE`?");
+        check(
+            "method=XYZ",
+            "there is no method `XYZ`; there are GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        );
+        check(
+            "method=GET,PUT patch-path=active",
+            "`patch-path` fits PATCH requests alone, and `method=GET,PUT` leaves them out",
+        );
+        check("path=/scim/Users", "`path` begins below the base URL: write `path=/Users`");
+        check("path=/apps/hr/scim/Users/*", "`path` begins below the base URL: write `path=/Users/*`");
+        check("path=/scim", "`path` begins below the base URL: write `path=/`");
+        check("path=/Users?filter=x", "`path` is compared without the query; leave out `?` and what follows");
+        check("path=/oauth/token", "rules are about SCIM requests, and `/oauth/token` is no path of SCIM");
+        check("path=/_mock/health", "rules are about SCIM requests, and `/_mock/health` is no path of SCIM");
+        check("times=0", "`times=0` never strikes; leave the rule out");
+        check("probability=0", "`probability=0` never strikes; leave the rule out");
+        let nth = |nth: u8| {
+            format!("`nth={nth}` is none of those that `after` and `every` leave; write `nth` alone")
+        };
+        check("nth=3 after=3", &nth(3));
+        check("nth=3 every=2", &nth(3));
+        check("from=+10s until=+10s", "`until` is not later than `from`");
+        check("from=2026-01-02T00:00:00Z until=2026-01-01T00:00:00Z", "`until` is not later than `from`");
+        check("until=+0s", "`until` is not later than `from`");
+        check("from=+10s ttl=5s", "`ttl` is over before the rule could strike");
+    }
+
+    #[test]
+    fn rule_that_can_strike_is_taken() {
+        for conditions in [
+            "method=get,PATCH patch-path=active",
+            "path=/scimitar/x",
+            "path=**",
+            "nth=5 after=3 every=2",
+            "from=+10s until=2026-01-01T00:00:00Z",
+            "from=+5s ttl=10s",
+        ] {
+            let rule = format!("reset {conditions}");
+            assert!(rule.parse::<Fault>().is_ok(), "{rule}");
+        }
+    }
+
+    #[test]
+    fn types_and_paths_of_the_application_are_asked() {
+        #[track_caller]
+        fn check(conditions: &str, exact: bool, message: Option<&str>) {
+            let fault: Fault = format!("reset {conditions}").parse().unwrap();
+            let error = fault.can_strike_in(&places(exact)).err().map(|error| error.to_string());
+            let expected = message.map(|message| format!("the rule can never strike: {message}"));
+            assert_eq!(error, expected, "{conditions}");
+        }
+        check("type=user path=/Users/*", true, None);
+        check("path=/Me", true, None);
+        check("path=/", true, None);
+        check("path=/U*", true, None);
+        check("type=Users", true, Some("there is no resource type `Users`; did you mean `User`?"));
+        check("type=Zzz", true, Some("there is no resource type `Zzz`; there are User, Group"));
+        check(
+            "path=/Usrs/*",
+            true,
+            Some("there is no path `/Usrs` below the base URL; did you mean `/Users`?"),
+        );
+        check(
+            "path=/users",
+            true,
+            Some("there is no path `/users` below the base URL; did you mean `/Users`?"),
+        );
+        check("path=/users", false, None);
+        check(
+            "path=/zz",
+            true,
+            Some("there is no path `/zz` below the base URL; there are /Users, /Groups, /Me, /Bulk"),
+        );
+        check(
+            "path=/Groups type=User",
+            true,
+            Some("requests to `/Groups` are not about the resource type User"),
+        );
+    }
+}
