@@ -239,6 +239,11 @@ impl MockAqueraBuilder {
         Self { log: RequestLog::to(out), ..self }
     }
 
+    /// Tells of each request where this goes.
+    pub(crate) fn request_log_at(self, log: RequestLog) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
     /// Where administration listens, instead of beside the SCIM endpoints; port 0 picks a free one.
     pub fn admin_listen(self, listen: SocketAddr) -> Self {
         Self { admin_listen: Some(listen), ..self }

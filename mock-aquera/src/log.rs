@@ -6,7 +6,7 @@
 //! to themselves.
 
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -105,6 +105,35 @@ impl RequestLog {
             shared.bell.notify_one();
         }
     }
+
+    /// Waits a moment until all is written. Nothing is written afterwards.
+    pub(crate) fn finish(&self) {
+        self.0.finish();
+    }
+}
+
+/// For what else is to be told at the same place, and must not wait for it either. It has as much room again as the
+/// lines of requests.
+impl Write for RequestLog {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let shared = &self.0.shared;
+        let mut waiting = lock(&shared.waiting);
+        let was = waiting.lines.len();
+        if was >= 2 * ROOM {
+            shared.dropped.fetch_add(1, Relaxed);
+            return Ok(text.len());
+        }
+        waiting.lines.push_str(&String::from_utf8_lossy(text));
+        drop(waiting);
+        if was == 0 {
+            shared.bell.notify_one();
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Shared {
@@ -130,7 +159,7 @@ impl Shared {
                 // Writing to a text cannot fail.
                 let _ = writeln!(
                     lines,
-                    "... {dropped} more requests, too many to show; the journal has the latest"
+                    "... {dropped} more, too many to show; the journal has the latest requests"
                 );
             }
             // Nobody is there to be told that nobody reads.
@@ -142,11 +171,18 @@ impl Shared {
     }
 }
 
-impl Drop for Writing {
-    fn drop(&mut self) {
+impl Writing {
+    fn finish(&self) {
         lock(&self.shared.waiting).ended = true;
         self.shared.bell.notify_all();
+        // It fails where it was waited for before.
         let _ = lock(&self.written).recv_timeout(FAREWELL);
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

@@ -21,6 +21,7 @@ use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::fault::Fault;
 use crate::journal::JournalLimits;
+use crate::log::RequestLog;
 use crate::profile::Period;
 use crate::server::Origin;
 use crate::snapshot::SnapshotError;
@@ -141,22 +142,35 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: Options) -> Result<(), Failure> {
-    log_to_stderr();
+    let log = RequestLog::to(io::stderr());
+    log_to(log.clone());
+    let outcome = in_runtime(options, log.clone());
+    if let Some(log) = log {
+        log.finish();
+    }
+    outcome
+}
+
+fn in_runtime(options: Options, log: Option<RequestLog>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("start the runtime: {error}")))?;
-    runtime.block_on(serve(options))
+    runtime.block_on(serve(options, log))
 }
 
-fn log_to_stderr() {
+/// Events go where the lines of requests go: whoever does not read stderr must not stop the server by it.
+fn log_to(log: Option<RequestLog>) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(io::stderr().is_terminal());
     // A second call in one process changes nothing.
-    let _ = logs.with_ansi(io::stderr().is_terminal()).try_init();
+    let _ = match log {
+        Some(log) => logs.with_writer(move || log.clone()).try_init(),
+        None => logs.with_writer(io::stderr).try_init(),
+    };
 }
 
-async fn serve(options: Options) -> Result<(), Failure> {
+async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure> {
     // Before anybody is told that the server is ready: a signal that comes right then must find its handler.
     let interrupted =
         interruption().map_err(|error| Failure::failed(format!("listen for signals: {error}")))?;
@@ -179,8 +193,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
         .seed(options.seed)
         .journal_limits(limits)
         .users(options.users.map_or(demo, |users| users as usize));
-    if tells {
-        builder = builder.request_log(io::stderr());
+    if tells && let Some(log) = log {
+        builder = builder.request_log_at(log);
     }
     for kind in &auth {
         builder = builder.auth(kind.clone());

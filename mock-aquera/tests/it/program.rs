@@ -362,6 +362,21 @@ async fn each_request_is_told_in_a_line_without_secrets() {
     assert!(!text.contains(" GET /") && text.contains("stopping"), "{text}");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn server_goes_on_and_ends_though_nobody_reads_its_lines() {
+    let mut server = Running::start(&["--listen", "127.0.0.1:0", "--json"]);
+    let ready = server.ready();
+    let scim = Client::at(ready["scimUrl"].as_str().unwrap());
+    // More than a pipe holds.
+    let path = format!("/Users/{}", "x".repeat(250));
+    for _ in 0..600 {
+        assert_eq!(scim.get(&path).await.status, 404);
+    }
+    let ended = Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
+    assert!(ended.success() && server.child.wait().unwrap().success());
+}
+
 #[test]
 fn fault_that_can_never_strike_is_refused_at_the_start() {
     for (rule, part) in [
