@@ -213,6 +213,13 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// A line on stderr before the server says that it is ready: not by the log, which is written behind the requests.
+fn warning(text: &str) {
+    if writeln!(io::stderr(), "warning: {text}").is_err() {
+        tracing::debug!("stderr is closed");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,12 +227,5 @@ mod tests {
     #[test]
     fn a_word_survives_the_shell() {
         assert_eq!(quoted("it's"), r"'it'\''s'");
-    }
-}
-
-/// A line on stderr before the server says that it is ready: not by the log, which is written behind the requests.
-fn warning(text: &str) {
-    if writeln!(io::stderr(), "warning: {text}").is_err() {
-        tracing::debug!("stderr is closed");
     }
 }
