@@ -286,7 +286,7 @@ impl Bench<'_> {
         let broken = exchange.error.clone();
         self.exchanges.push(exchange);
         let mut answer = answer.ok_or_else(|| broken.unwrap_or_else(|| "no answer".to_owned()))?;
-        // Numbers for ids are another fault than those that are looked for here.
+        // The suite reports numeric ids; the probe reads them as text.
         understand(&mut answer, false);
         Ok(answer)
     }
@@ -299,7 +299,7 @@ impl Bench<'_> {
         Some(Subject { path: format!("{endpoint}/{}", Client::segment(&id)), id })
     }
 
-    /// POST; once more without externalId where that may be what is refused: everything else can be found out all the same.
+    /// Sends a POST, and sends it again without externalId if that may be what is refused.
     async fn post_user(&mut self, step: &str, endpoint: String, mut body: Value) -> Result<Answer, Untried> {
         let answer = self.send(step, "POST", endpoint.clone(), Some(body.clone())).await?;
         let has_external_id = body.as_object_mut().and_then(|body| body.remove("externalId")).is_some();

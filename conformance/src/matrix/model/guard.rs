@@ -5,7 +5,7 @@ use crate::matrix::model::removal::Due;
 use crate::matrix::model::types::{Left, World};
 use crate::matrix::model::words::Reason;
 
-/// So many removals and disables a day always pass.
+/// At most this number of removals and disables a day always passes the guard.
 const ALWAYS: usize = 5;
 /// The share of the managed accounts that passes, in percent.
 const SHARE: usize = 20;
