@@ -15,6 +15,8 @@ pub mod policy;
 pub mod preferences;
 pub mod report;
 pub mod rule;
+mod scalars;
+pub mod signal;
 pub mod source;
 pub mod state;
 mod target;

@@ -95,10 +95,10 @@ impl Reason {
                 "the user's rule was deleted, and deprovision-on-rule-deletion is off: the account stays and is no longer managed"
             }
             Self::PartialUpdateUnsupported => {
-                "the target refused the method of the write as not supported: set update-method = \"auto\", which tries PATCH and PUT; where both are refused, use remove-action = \"delete\" for removals, or ask the vendor for partial update"
+                "the target refused the method of the write as not supported (update-method = \"auto\" tries both PATCH and PUT): where both are refused, use remove-action = \"delete\" for removals, or ask the vendor for partial update"
             }
             Self::IgnoredByTarget => {
-                "the target answered as if it were done and changed nothing: set update-method = \"auto\", which tries PATCH and PUT, or take the attributes that the target does not store out of the mapping; each run tries again"
+                "the target answered as if it were done and changed nothing (update-method = \"auto\" tries both PATCH and PUT): take the attributes that the target does not store out of the mapping; each run tries again"
             }
             Self::DeletedByTarget => {
                 "the target deleted the account when it was asked to disable it: no further disable is sent until test-connection is run"

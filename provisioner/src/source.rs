@@ -106,19 +106,21 @@ impl Format {
 /// The file cannot be read, is cut off or malformed anywhere, holds a user without an id or a user name, holds one id
 /// or one key of an object twice, is one page of many, or is empty. The first of several problems is told.
 pub fn read(source: &SourceConfig, allow_empty: bool) -> Result<Snapshot, SourceError> {
-    let Inspection { users, mut problems, count } = inspect(source, allow_empty);
+    let Inspection { users, mut problems, count, .. } = inspect(source, allow_empty);
     if !problems.is_empty() {
         return Err(problems.swap_remove(0).with_more(count - 1));
     }
-    let digest = canonical::digest(users.iter().map(|(_, user)| &user.attributes));
-    Ok(Snapshot { users: users.into_iter().map(|(_, user)| user).collect(), digest })
+    let digest = canonical::digest(users.iter().map(|user| &user.attributes));
+    Ok(Snapshot { users, digest })
 }
 
 /// What is in a source, whole or not.
 #[derive(Debug)]
 pub(crate) struct Inspection {
-    /// The users that can be read, each with its line.
-    pub(crate) users: Vec<(usize, SourceUser)>,
+    /// The users that can be read.
+    pub(crate) users: Vec<SourceUser>,
+    /// The dotted names of a CSV file's columns, those without a name left out.
+    pub(crate) columns: Vec<String>,
     /// The first of the problems, in the order of the file.
     pub(crate) problems: Vec<SourceError>,
     /// How many problems there are.
@@ -130,6 +132,7 @@ pub(crate) fn inspect(source: &SourceConfig, allow_empty: bool) -> Inspection {
     let path = source.path.as_path();
     let refused = |place: Option<(&str, usize)>, problem| Inspection {
         users: Vec::new(),
+        columns: Vec::new(),
         problems: vec![SourceError::new(path, place, problem)],
         count: 1,
     };
@@ -153,14 +156,14 @@ pub(crate) fn inspect(source: &SourceConfig, allow_empty: bool) -> Inspection {
     };
     let text = without_bom(&text);
     let mut problems = Problems::default();
-    let users = parse(text, format, allow_empty, &mut problems);
+    let (users, columns) = parse(text, format, allow_empty, &mut problems);
     let Problems { mut first, count } = problems;
     first.sort_by_key(|(offset, _)| *offset);
     let problems = first
         .into_iter()
         .map(|(offset, problem)| SourceError::new(path, offset.map(|at| (text, at)), problem))
         .collect();
-    Inspection { users: with_lines(text, users), problems, count }
+    Inspection { users, columns, problems, count }
 }
 
 /// Problems kept at most; the others are counted.
@@ -190,33 +193,27 @@ impl Problems {
     }
 }
 
-fn parse(text: &str, format: Format, allow_empty: bool, problems: &mut Problems) -> Vec<(usize, SourceUser)> {
+/// The users, and the names of the columns in which they stand.
+fn parse(
+    text: &str,
+    format: Format,
+    allow_empty: bool,
+    problems: &mut Problems,
+) -> (Vec<SourceUser>, Vec<String>) {
+    let mut columns = Vec::new();
     let records = if text.trim().is_empty() {
         Vec::new()
     } else {
         match format {
             Format::Ndjson => json::lines(text, problems),
             Format::Json => json::array(text, problems),
-            Format::Csv => csv::rows(text, problems),
+            Format::Csv => csv::rows(text, &mut columns, problems),
         }
     };
     if records.is_empty() && problems.count == 0 && !allow_empty {
         problems.push((None, SourceProblem::Empty));
     }
-    proof::users(text, records, problems)
-}
-
-/// The lines, counted from 1, of users that stand in the order of their bytes.
-fn with_lines(text: &str, users: Vec<(usize, SourceUser)>) -> Vec<(usize, SourceUser)> {
-    let (mut line, mut at) = (1, 0);
-    users
-        .into_iter()
-        .map(|(offset, user)| {
-            line += text.get(at..offset).unwrap_or_default().matches('\n').count();
-            at = offset;
-            (line, user)
-        })
-        .collect()
+    (proof::users(text, records, problems), columns)
 }
 
 fn without_bom(text: &str) -> &str {

@@ -12,7 +12,7 @@ use crate::engine::namesakes;
 use crate::exit::Exit;
 use crate::report::word;
 use crate::rule::Rule;
-use crate::source::{self, SourceUser};
+use crate::source;
 use findings::Finding;
 
 #[derive(Serialize)]
@@ -28,6 +28,7 @@ struct Summary<'a> {
     namesakes: usize,
     source_error: Option<String>,
     problems: Vec<Finding>,
+    notes: Vec<Finding>,
     exit_code: u8,
 }
 
@@ -48,14 +49,15 @@ pub(super) fn run(common: &Common) -> Exit {
     let whole = inspection.count == 0;
     let mut problems = findings::of_source(&inspection);
     problems.extend(findings::of_mappings(&config, &inspection.users));
+    let notes = findings::of_attributes(&config.source, &inspection);
     let mut clashes = Vec::new();
     let mut matched = Vec::new();
     let (users, in_scope) = if whole {
-        let users: Vec<SourceUser> = inspection.users.iter().map(|(_, user)| user.clone()).collect();
+        let users = &inspection.users;
         let matches = |rule: &Rule| users.iter().filter(|user| rule.matches(user)).count();
         matched.extend(config.rules.iter().map(matches));
-        clashes = namesakes(&config, &users);
-        (Some(users.len()), Some(findings::in_scope(&config, &inspection.users)))
+        clashes = namesakes(&config, users);
+        (Some(users.len()), Some(findings::in_scope(&config, users)))
     } else {
         (None, None)
     };
@@ -79,6 +81,7 @@ pub(super) fn run(common: &Common) -> Exit {
             namesakes: clashes.len(),
             source_error,
             problems,
+            notes,
             exit_code: exit.code(),
         });
         return exit;
@@ -117,6 +120,7 @@ pub(super) fn run(common: &Common) -> Exit {
         Output::error(&group.describe());
     }
     findings::show(&problems, &config.source);
+    findings::show_notes(&notes, &config.source);
     match users.zip(in_scope) {
         Some((users, in_scope)) => {
             Output::line(&format!("{}: {users} users, {in_scope} of them in scope", config.source.identity));

@@ -3,6 +3,7 @@
 use super::output::Output;
 use crate::engine::{Interrupt, Provisioner};
 use crate::exit::Exit;
+use crate::signal::Signals;
 
 /// Listens for signals until it is dropped.
 pub(super) struct Listener(tokio::task::JoinHandle<()>);
@@ -31,54 +32,4 @@ async fn stop_on_signal(interrupt: &Interrupt) -> std::io::Result<()> {
     signals.next().await;
     Output::error("stopped at once: the next sync looks up what became of the requests in flight");
     std::process::exit(i32::from(Exit::Interrupted.code()));
-}
-
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-    }
-}
-
-#[cfg(windows)]
-struct Signals {
-    interrupt: tokio::signal::windows::CtrlC,
-    close: tokio::signal::windows::CtrlClose,
-    shutdown: tokio::signal::windows::CtrlShutdown,
-}
-
-#[cfg(windows)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_shutdown};
-        Ok(Self { interrupt: ctrl_c()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.close.recv() => {}
-            _ = self.shutdown.recv() => {}
-        }
-    }
 }

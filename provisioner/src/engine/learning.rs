@@ -11,7 +11,9 @@ use tokio::sync::{Mutex as Permits, MutexGuard};
 
 use crate::config::UpdateMethod;
 use crate::mapping::TargetPath;
+use crate::report::Reason;
 use crate::state::{DisableKind, Learned, Method, MethodSupport, PathSupport, WriteKind, WriteMethod};
+use crate::target::Trouble;
 
 /// How many users it takes to conclude from them about the others of a run.
 const SEVERAL: usize = 3;
@@ -243,6 +245,7 @@ impl Learning {
     pub(crate) fn works(&self, kind: WriteKind, method: Method) {
         let mut learned = self.known();
         *learned.support_mut(kind, method) = MethodSupport::Works;
+        learned.set_failure(kind, None);
         if kind == WriteKind::Disable {
             if learned.disable == DisableKind::Unknown {
                 learned.disable = DisableKind::Works;
@@ -255,6 +258,42 @@ impl Learning {
     pub(crate) fn unusable(&self, kind: WriteKind, method: Method) {
         *self.known().support_mut(kind, method) = MethodSupport::Unusable;
         self.run().methods.insert((kind, method));
+    }
+
+    /// A Disable or Enable had no effect by any method.
+    pub(crate) fn failed(&self, kind: WriteKind, reason: Reason) {
+        self.known().set_failure(kind, Some(reason));
+    }
+
+    /// How a write of `kind` is expected to fail: from what ServiceProviderConfig says, and from what earlier writes
+    /// showed. It is tried all the same, save a withheld Disable.
+    pub(crate) fn expected_failure(&self, kind: WriteKind, paths: &[TargetPath]) -> Option<Trouble> {
+        let learned = self.learned();
+        if kind == WriteKind::Disable && learned.disable == DisableKind::Withheld {
+            return Some(Trouble::new(Reason::DisableWithheld, "an earlier one deleted the account"));
+        }
+        if let Some(reason) = learned.failure(kind) {
+            return Some(Trouble::new(reason, "the last one failed so; it is tried again"));
+        }
+        let Order { first, second } = self.order(kind);
+        if self.update_method == UpdateMethod::Patch
+            && self.claims_patch == Some(false)
+            && learned.support(kind, Method::Patch) != MethodSupport::Works
+        {
+            let detail = "ServiceProviderConfig says that PATCH is not supported; update-method = \"auto\" under \
+                          [connection.options] tries PUT too";
+            return Some(Trouble::new(Reason::PartialUpdateUnsupported, detail));
+        }
+        let lost = |method: Method| {
+            let known = learned.paths.of(method.into());
+            paths.iter().all(|path| known.get(path) == Some(&PathSupport::NotStored))
+        };
+        let nothing_takes = kind == WriteKind::Attributes && !paths.is_empty() && lost(first);
+        if nothing_takes && second.is_none_or(lost) {
+            let detail = "the target did not store these attributes so far; they are tried again";
+            return Some(Trouble::new(Reason::IgnoredByTarget, detail));
+        }
+        None
     }
 
     /// A user's Disable was answered as done and changed nothing.

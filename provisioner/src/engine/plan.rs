@@ -54,7 +54,7 @@ pub struct Entry {
     pub change: ChangeLabel,
     /// The strongest operation.
     pub operation: Operation,
-    /// How it ends if the target plays along.
+    /// How it is expected to end.
     pub outcome: Outcome,
     /// Why.
     pub reason: Reason,
@@ -191,9 +191,11 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
                     requests.extend([format!("GET Users/{account}"), format!("DELETE Users/{account}")]);
                 }
                 Effect::Remove(RemoveAction::Disable) => {
-                    parts.push(Part::done(Operation::Disable));
+                    parts.push(expected(context, Operation::Disable, &[]));
                     requests.push(format!("GET Users/{account}"));
-                    requests.extend(writes(account, method(Some(false)), &[], Some(false)));
+                    if !is_withheld(&parts) {
+                        requests.extend(writes(account, method(Some(false)), &[], Some(false)));
+                    }
                 }
                 Effect::None | Effect::Create | Effect::Write { .. } => {}
             }
@@ -212,12 +214,16 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
                 Effect::Write { attributes, active } => {
                     let paths = if attributes { owned.differs.as_slice() } else { &[] };
                     if attributes {
-                        parts.push(Part::done(Operation::Update));
+                        parts.push(expected(context, Operation::Update, paths));
                     }
                     if let Some(active) = active {
-                        parts.push(Part::done(if active { Operation::Enable } else { Operation::Disable }));
+                        let operation = if active { Operation::Enable } else { Operation::Disable };
+                        parts.push(expected(context, operation, &[]));
                     }
-                    requests.extend(writes(account, method(active), paths, active));
+                    let active = active.filter(|_| !is_withheld(&parts));
+                    if !paths.is_empty() || active.is_some() {
+                        requests.extend(writes(account, method(active), paths, active));
+                    }
                 }
                 Effect::None | Effect::Remove(_) => {}
             }
@@ -243,6 +249,26 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
         requests,
         why: why(task, reason, with_clash(detail, context.clash(&task.id))),
     })
+}
+
+/// How `operation` on an existing account ends, as far as the connection test or an earlier run has shown.
+fn expected(context: &Context, operation: Operation, paths: &[TargetPath]) -> Part {
+    let kind = match operation {
+        Operation::Disable => WriteKind::Disable,
+        Operation::Enable => WriteKind::Enable,
+        Operation::None | Operation::Link | Operation::Create | Operation::Update | Operation::Delete => {
+            WriteKind::Attributes
+        }
+    };
+    context
+        .learning
+        .expected_failure(kind, paths)
+        .map_or_else(|| Part::done(operation), |trouble| Part::failed(operation, trouble))
+}
+
+/// Whether a Disable among `parts` is not going to be sent.
+fn is_withheld(parts: &[Part]) -> bool {
+    parts.iter().any(|part| part.reason == Reason::DisableWithheld)
 }
 
 /// Whether that is how the user stands already, so that a run says nothing of it.

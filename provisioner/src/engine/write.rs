@@ -65,6 +65,24 @@ pub(crate) enum Written {
     Withheld,
 }
 
+impl Written {
+    /// Why a change of `active` had no effect, where that says something of the target and not of this user.
+    const fn limitation(&self) -> Option<Reason> {
+        match self {
+            Self::Refused(Trouble { reason: reason @ Reason::PartialUpdateUnsupported, .. }) => Some(*reason),
+            Self::Done(Effects { active: Some(false), .. })
+            | Self::Ignored(Effects { active: Some(false), .. }, _) => Some(Reason::IgnoredByTarget),
+            Self::Done(_)
+            | Self::Ignored(..)
+            | Self::Refused(_)
+            | Self::Taken(_)
+            | Self::Gone
+            | Self::DeletedByTarget
+            | Self::Withheld => None,
+        }
+    }
+}
+
 impl Effects {
     fn lost(&self) -> impl Iterator<Item = &TargetPath> {
         self.fates.iter().filter(|(_, fate)| fate.is_lost()).map(|(path, _)| path)
@@ -157,6 +175,10 @@ pub(crate) async fn write(context: &Context, write: Write<'_>) -> Result<Written
         return Ok(Written::Refused(Trouble::new(Reason::IgnoredByTarget, detail)));
     }
     let written = by_methods(context, write).await?;
+    let kind = WriteKind::of(write.active);
+    if let Some(reason) = written.limitation() {
+        learning.failed(kind, reason);
+    }
     match &written {
         Written::DeletedByTarget => {
             learning.learn(|learned| learned.disable = DisableKind::Withheld);

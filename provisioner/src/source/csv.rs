@@ -13,8 +13,8 @@ use crate::config::nearest;
 const REQUIRED: [&str; 3] = ["id", "username", "enabled"];
 const DELIMITERS: [char; 3] = [',', ';', '\t'];
 
-/// The rows below the header.
-pub(super) fn rows(text: &str, problems: &mut Problems) -> Vec<Record> {
+/// The rows below the header, whose names go into `names`.
+pub(super) fn rows(text: &str, names: &mut Vec<String>, problems: &mut Problems) -> Vec<Record> {
     let mut records = Vec::new();
     let (start, delimiter) = delimiter(text);
     let mut rows = Rows { text, at: start, delimiter };
@@ -33,6 +33,7 @@ pub(super) fn rows(text: &str, problems: &mut Problems) -> Vec<Record> {
             return records;
         }
     };
+    names.extend(columns.iter().filter(|path| !path.is_empty()).map(|path| path.join(".")));
     for row in rows {
         let row = match row {
             Ok(row) => row,

@@ -16,19 +16,22 @@ pub(super) struct Record {
 }
 
 /// The users that the records are, in their order.
-pub(super) fn users(text: &str, records: Vec<Record>, problems: &mut Problems) -> Vec<(usize, SourceUser)> {
+pub(super) fn users(text: &str, records: Vec<Record>, problems: &mut Problems) -> Vec<SourceUser> {
     let (mut at_line, mut counted) = (1, 0);
-    let mut users = Vec::with_capacity(records.len());
+    let (mut users, mut offsets) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
     for Record { offset, value } in records {
         at_line += text.get(counted..offset).unwrap_or_default().matches('\n').count();
         counted = offset;
         match user(value, at_line) {
-            Ok(user) => users.push((offset, user)),
+            Ok(user) => {
+                users.push(user);
+                offsets.push(offset);
+            }
             Err(problem) => problems.push((Some(offset), problem)),
         }
     }
     let mut seen = HashMap::with_capacity(users.len());
-    for (offset, user) in &users {
+    for (offset, user) in offsets.iter().zip(&users) {
         match seen.entry(&user.id) {
             Entry::Vacant(vacant) => {
                 vacant.insert(*offset);

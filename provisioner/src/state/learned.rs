@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::mapping::TargetPath;
-use crate::report::word;
+use crate::report::{Reason, word};
 
 /// What the connection's answers have taught.
 ///
@@ -23,6 +23,10 @@ pub struct Learned {
     pub disabling: Methods,
     /// What each method does with `active: true`.
     pub enabling: Methods,
+    /// Why the last Disable had no effect by any method; `None` once one takes effect.
+    pub disable_failure: Option<Reason>,
+    /// Why the last Enable had no effect by any method; `None` once one takes effect.
+    pub enable_failure: Option<Reason>,
     /// What becomes of each path.
     pub paths: Paths,
 }
@@ -200,6 +204,23 @@ impl Learned {
         }
     }
 
+    /// Why the last Disable or Enable had no effect by any method; attributes are judged by path.
+    pub(crate) const fn failure(&self, kind: WriteKind) -> Option<Reason> {
+        match kind {
+            WriteKind::Attributes => None,
+            WriteKind::Disable => self.disable_failure,
+            WriteKind::Enable => self.enable_failure,
+        }
+    }
+
+    pub(crate) const fn set_failure(&mut self, kind: WriteKind, failure: Option<Reason>) {
+        match kind {
+            WriteKind::Attributes => {}
+            WriteKind::Disable => self.disable_failure = failure,
+            WriteKind::Enable => self.enable_failure = failure,
+        }
+    }
+
     /// Whether a write by PATCH or PUT was seen to store `path`.
     pub(crate) fn is_stored(&self, path: &TargetPath) -> bool {
         [WriteMethod::Patch, WriteMethod::Put]
@@ -212,16 +233,19 @@ impl Learned {
         let by = |kind: &str, methods: Methods, more: &str| {
             format!("  {kind}: PATCH {}, PUT {}{more}", word(&methods.patch), word(&methods.put))
         };
-        let withheld = match self.disable {
-            DisableKind::Withheld => "; one deleted the account, so no more are sent",
-            DisableKind::Unknown | DisableKind::Works => "",
+        let last = |failure: Option<Reason>| {
+            failure.map(|reason| format!("; the last one failed {}", word(&reason))).unwrap_or_default()
+        };
+        let disable = match self.disable {
+            DisableKind::Withheld => "; one deleted the account, so no more are sent".to_owned(),
+            DisableKind::Unknown | DisableKind::Works => last(self.disable_failure),
         };
         let mut lines = vec![
             "learned of the target (each is tried again in the next run; test-connection forgets it):"
                 .to_owned(),
             by("attributes", Methods { patch: self.patch, put: self.put }, ""),
-            by("disable", self.disabling, withheld),
-            by("enable", self.enabling, ""),
+            by("disable", self.disabling, &disable),
+            by("enable", self.enabling, &last(self.enable_failure)),
         ];
         for (support, words) in [
             (PathSupport::NotStored, "not stored"),

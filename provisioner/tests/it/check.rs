@@ -139,3 +139,49 @@ fn a_source_with_many_bad_rows_is_told_with_a_start_and_a_count() {
     assert!(summary["sourceError"].as_str().unwrap().contains("line 1"), "{summary}");
     assert_eq!((&summary["exitCode"], &summary["users"]), (&json!(5), &Value::Null));
 }
+
+#[track_caller]
+fn check_notes(file: &str, text_of_source: &str, expected: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = config("custom-attributes = [\"badge\"]\n[[rule]]\nname = \"everyone\"\n");
+    fs::write(folder.path().join("aquera.toml"), settings.replace("users.ndjson", file)).unwrap();
+    fs::write(folder.path().join(file), text_of_source).unwrap();
+    let output = check(folder.path(), &[]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "a note is no mistake: {told}");
+    let notes: Vec<&str> = told.lines().filter(|line| line.starts_with("note: ")).collect();
+    assert_eq!(notes.len(), expected.len(), "{told}");
+    for expected in expected {
+        assert!(notes.iter().any(|note| note.contains(expected)), "{expected:?} is missing in {told}");
+    }
+    let object: Value = serde_json::from_slice(&check(folder.path(), &["--json"]).stdout).unwrap();
+    assert_eq!(object["notes"].as_array().map(Vec::len), Some(expected.len()), "{object}");
+}
+
+#[test]
+fn unknown_columns_and_members_are_named_with_the_nearest_attribute() {
+    // Empty or not: a column that nobody fills in is there by mistake as well.
+    let csv = "id;username;enabled;emial;name.givenName;badge;shoe size\n1;ada;TRUE;a@example.com;Ada;7;\n";
+    check_notes(
+        "users.csv",
+        csv,
+        &[
+            "column `emial` is no attribute of a PingOne user, so nothing reads it; did you mean `email`?",
+            "column `name.givenName` is no attribute of a PingOne user, so nothing reads it; did you mean `name.given`?",
+            "column `shoe size` is no attribute of a PingOne user, so nothing reads it; declare it with custom-attributes",
+        ],
+    );
+    // What PingOne's API adds for its own use is no mistake.
+    let pages = "{\"id\":\"1\",\"username\":\"ada\",\"emial\":\"x\",\"name\":{\"given\":\"Ada\",\"familly\":\"B\"},\"_links\":{}}\n\
+         {\"id\":\"2\",\"username\":\"bo\",\"emial\":\"y\",\"badge\":7}\n";
+    check_notes(
+        "users.ndjson",
+        pages,
+        &[
+            "member `emial` is no attribute of a PingOne user, so nothing reads it: for \"ada\" (line 1), \"bo\" (line 2)",
+            "member `name.familly` is no attribute of a PingOne user, so nothing reads it: for \"ada\" (line 1); did you mean \
+             `name.family`?",
+        ],
+    );
+    check_notes("users.csv", "id,username,enabled,badge\n1,ada,true,7\n", &[]);
+}

@@ -9,6 +9,7 @@ mod console;
 mod crash;
 mod echo;
 mod engine;
+mod expectation;
 mod forms;
 mod learning;
 mod mapping;

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::super::output::Output;
 use crate::config::Config;
 use crate::rule::Rule;
-use crate::source::{Inspection, SourceConfig, SourceUser};
+use crate::source::{Case, Inspection, Place, SourceConfig, SourceUser};
 
 /// Problems of the file told at most; the rest is counted.
 const TOLD: usize = 10;
@@ -55,9 +56,9 @@ pub(super) fn of_source(inspection: &Inspection) -> Vec<Finding> {
 }
 
 /// Every mapping and expression that fails for somebody, by rule and kind of failure.
-pub(super) fn of_mappings(config: &Config, users: &[(usize, SourceUser)]) -> Vec<Finding> {
+pub(super) fn of_mappings(config: &Config, users: &[SourceUser]) -> Vec<Finding> {
     let mut found: BTreeMap<(usize, String), Finding> = BTreeMap::new();
-    for (line, user) in users {
+    for user in users {
         let Some((index, rule)) = owner(config, user) else { continue };
         for problem in rule.mapping.problems(user) {
             let message = format!("rule {:?} fails to {problem}", rule.name.as_str());
@@ -69,14 +70,7 @@ pub(super) fn of_mappings(config: &Config, users: &[(usize, SourceUser)]) -> Vec
                 count: 0,
                 users: Vec::new(),
             });
-            finding.count += 1;
-            if finding.users.len() < NAMED {
-                finding.users.push(Named {
-                    source_id: user.id.to_string(),
-                    user_name: user.username.clone(),
-                    line: *line,
-                });
-            }
+            finding.add(user);
         }
     }
     found.into_values().collect()
@@ -87,13 +81,95 @@ fn owner<'a>(config: &'a Config, user: &SourceUser) -> Option<(usize, &'a Rule)>
 }
 
 /// The users who are in scope of an enabled rule.
-pub(super) fn in_scope(config: &Config, users: &[(usize, SourceUser)]) -> usize {
-    users.iter().filter(|(_, user)| owner(config, user).is_some()).count()
+pub(super) fn in_scope(config: &Config, users: &[SourceUser]) -> usize {
+    users.iter().filter(|user| owner(config, user).is_some()).count()
+}
+
+/// Attributes of the users that no filter or mapping may name: columns of a CSV file, members of JSON. They do no harm, but
+/// a misspelt one is an attribute that nobody gets.
+pub(super) fn of_attributes(source: &SourceConfig, inspection: &Inspection) -> Vec<Finding> {
+    let mut found: BTreeMap<String, Finding> = BTreeMap::new();
+    let note = |path: &str, what: &str| Finding {
+        kind: "attribute",
+        rule: None,
+        message: format!("{what} `{path}` is no attribute of a PingOne user, so nothing reads it"),
+        help: Some(match source.attributes.nearest(path) {
+            Some(nearest) => format!("did you mean `{nearest}`? Otherwise {DECLARE}"),
+            None => DECLARE.to_owned(),
+        }),
+        count: 0,
+        users: Vec::new(),
+    };
+    for column in &inspection.columns {
+        if source.attributes.place(column, Case::Exact).is_none() {
+            found.entry(column.clone()).or_insert_with(|| note(column, "column"));
+        }
+    }
+    if inspection.columns.is_empty() {
+        for user in &inspection.users {
+            for path in unknown(source, "", &user.attributes) {
+                found.entry(path.clone()).or_insert_with(|| note(&path, "member")).add(user);
+            }
+        }
+    }
+    let told = found.len().min(TOLD);
+    let more = found.len() - told;
+    let mut notes: Vec<Finding> = found.into_values().take(told).collect();
+    if more > 0 {
+        let message = format!("{more} more are no attributes of a PingOne user");
+        notes.push(Finding { message, count: more, ..note("", "") });
+    }
+    notes
+}
+
+/// What makes an attribute of an environment's own known.
+const DECLARE: &str = "declare it with custom-attributes under [source]";
+
+/// The dotted paths below `prefix` that lead to no attribute. What PingOne's API adds to a user for its own use is passed over.
+fn unknown(source: &SourceConfig, prefix: &str, value: &Value) -> Vec<String> {
+    let Value::Object(members) = value else { return Vec::new() };
+    let mut paths = Vec::new();
+    for (name, value) in members.iter().filter(|(name, _)| !name.starts_with('_')) {
+        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match source.attributes.place(&path, Case::Exact) {
+            None => paths.push(path),
+            Some(Place::Parts) => paths.extend(unknown(source, &path, value)),
+            Some(Place::Plain | Place::Custom) => {}
+        }
+    }
+    paths
+}
+
+/// Shows what may be a mistake on stderr.
+pub(super) fn show_notes(notes: &[Finding], source: &SourceConfig) {
+    for note in notes {
+        Output::notice(&format!("note: {}", note.text(source)));
+    }
 }
 
 /// Shows what is wrong on stderr.
 pub(super) fn show(findings: &[Finding], source: &SourceConfig) {
     for finding in findings {
+        Output::error(&finding.text(source));
+    }
+}
+
+impl Finding {
+    /// Counts one more user, and names the first few.
+    fn add(&mut self, user: &SourceUser) {
+        self.count += 1;
+        if self.users.len() < NAMED {
+            self.users.push(Named {
+                source_id: user.id.to_string(),
+                user_name: user.username.clone(),
+                line: user.line,
+            });
+        }
+    }
+
+    /// The message with the users and the way out, for a person.
+    fn text(&self, source: &SourceConfig) -> String {
+        let finding = self;
         let mut text = finding.message.clone();
         if !finding.users.is_empty() {
             let named: Vec<String> = finding
@@ -112,11 +188,9 @@ pub(super) fn show(findings: &[Finding], source: &SourceConfig) {
         if let Some(help) = &finding.help {
             text = format!("{text}; {help}");
         }
-        Output::error(&text);
+        text
     }
-}
 
-impl Finding {
     fn of_source(message: String, help: Option<&str>, count: usize) -> Self {
         let help = help.map(str::to_owned);
         Self { kind: "source", rule: None, message, help, count, users: Vec::new() }

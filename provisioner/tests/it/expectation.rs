@@ -1,0 +1,115 @@
+//! What a plan expects of a target that has shown a limitation, in an earlier run or in the connection test.
+
+use mock_aquera::Profile;
+use provisioner::SyncOptions;
+use serde_json::{Value, json};
+
+use crate::support::{Bench, Settings, but, user};
+
+/// Each entry of a plan as `user operation outcome reason requests`, and how many cannot be provisioned.
+async fn plan(bench: &Bench, users: &[Value]) -> (Vec<String>, u64) {
+    bench.users(users);
+    let provisioner = bench.open_to_read().await;
+    let plan = provisioner.plan(SyncOptions::default()).await.unwrap();
+    provisioner.close().await;
+    let entry = |entry| {
+        let value = serde_json::to_value(entry).unwrap();
+        let word = |name: &str| value[name].as_str().unwrap().to_owned();
+        let requests = value["requests"].as_array().unwrap().len().to_string();
+        [word("userName"), word("operation"), word("outcome"), word("reason"), requests].join(" ")
+    };
+    (plan.entries.iter().map(entry).collect(), plan.summary.failed)
+}
+
+fn people() -> Vec<Value> {
+    ["ada", "brook", "cleo", "dora"].map(|name| user(name, name)).to_vec()
+}
+
+async fn bench(profile: &str, method: &str) -> Bench {
+    let options = format!("update-method = \"{method}\"");
+    Bench::with(profile, Settings { options, ..Settings::default() }).await
+}
+
+/// Before any write nothing is known; afterwards the next plan expects what the last removal showed.
+#[track_caller]
+fn check(found: (Vec<String>, u64), expected: &[&str], failed: u64, what: &str) {
+    assert_eq!(
+        (found.0.iter().map(String::as_str).collect::<Vec<_>>(), found.1),
+        (expected.to_vec(), failed),
+        "{what}"
+    );
+}
+
+#[tokio::test]
+async fn a_plan_expects_the_limitation_that_an_earlier_run_showed() {
+    for method in ["auto", "put", "patch"] {
+        let bench = bench("no-partial-update", method).await;
+        let users = people();
+        bench.run(&users).await;
+        // `ServiceProviderConfig` says that there is no PATCH: with nothing else allowed, the test alone shows the limitation.
+        let (first, failed) = if method == "patch" {
+            ("ada disable failed partial-update-unsupported", 1)
+        } else {
+            ("ada disable success done", 0)
+        };
+        let requests = if method == "put" || method == "auto" { 4 } else { 3 };
+        check(plan(&bench, &users[1..]).await, &[&format!("{first} {requests}")], failed, method);
+        bench.run(&users[1..]).await;
+        // Ada's removal is pending, and Brook's source disables him.
+        let disabled = but(users[1].clone(), json!({ "enabled": false }));
+        let next = [disabled, users[2].clone(), users[3].clone()];
+        let (entries, failed) = plan(&bench, &next).await;
+        assert_eq!(entries.len(), 2, "{method}: {entries:?}");
+        assert!(
+            entries.iter().all(|entry| entry.contains(" disable failed partial-update-unsupported ")),
+            "{method}: {entries:?}"
+        );
+        assert_eq!(failed, 2, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_was_mended_is_expected_to_work_after_one_disable() {
+    let bench = bench("no-partial-update", "auto").await;
+    let users = people();
+    bench.run(&users).await;
+    bench.run(&users[1..]).await;
+    bench.app.set_profile(Profile::builtin("aquera").unwrap());
+    bench.run(&users[1..]).await;
+    let (entries, failed) = plan(&bench, &users[2..]).await;
+    assert!(entries.len() == 1 && entries[0].starts_with("brook disable success done"), "{entries:?}");
+    assert_eq!(failed, 0);
+}
+
+#[tokio::test]
+async fn a_plan_expects_no_disable_where_one_deleted_an_account() {
+    let bench = bench("disable-deletes", "auto").await;
+    let users = people();
+    bench.run(&users).await;
+    bench.run(&users[1..]).await;
+    // Only the read before the removal is sent.
+    check(plan(&bench, &users[2..]).await, &["brook disable failed disable-withheld 1"], 1, "withheld");
+}
+
+#[tokio::test]
+async fn a_plan_expects_that_attributes_are_not_stored_which_were_not() {
+    let bench = bench("no-title", "auto").await;
+    let users = people();
+    bench.run(&users).await;
+    let titled = |title: &str| {
+        users.iter().map(|user| but(user.clone(), json!({ "title": title }))).collect::<Vec<_>>()
+    };
+    bench.run(&titled("Lead")).await;
+    let (entries, failed) = plan(&bench, &titled("Head")).await;
+    assert!(
+        entries.len() == 4 && entries.iter().all(|entry| entry.contains(" update failed ignored-by-target ")),
+        "{entries:?}"
+    );
+    assert_eq!(failed, 4);
+    // Another attribute beside it goes through.
+    let renamed: Vec<Value> =
+        titled("Head").into_iter().map(|user| but(user, json!({ "nickname": "Nick" }))).collect();
+    let (entries, failed) = plan(&bench, &renamed).await;
+    assert!(entries.iter().all(|entry| entry.contains(" update success done ")), "{entries:?}");
+    assert_eq!(failed, 0);
+}
