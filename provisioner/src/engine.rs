@@ -325,7 +325,7 @@ impl Provisioner {
             return Err(Ended { exit, stopped: reason, users, requests: context.client.requests() });
         }
         let users_before = loaded.connection.last_run.map(|run| run.users);
-        Ok(Prepared {
+        let mut prepared = Prepared {
             context,
             tasks,
             users,
@@ -333,7 +333,10 @@ impl Provisioner {
             withdrawals: loaded.withdrawals,
             users_before,
             changes,
-        })
+        };
+        let now = self.environment.clock.now();
+        guard::hold_back(&self.config.options, &mut prepared, now, options.approve_removals);
+        Ok(prepared)
     }
 
     /// The guard, the writes, and the report.

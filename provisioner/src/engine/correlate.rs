@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::pool::{Progress, in_parallel};
-use super::resolve::{Created, resolve};
+use super::resolve::{Created, find_again, resolve};
 use super::scope::{Scope, Standing, Subject};
 use super::task::{ReadAnew, Step, Task};
 use crate::ids::{SourceId, UserName};
@@ -228,11 +228,25 @@ async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
             let carried = link.user_name();
             let name = carried.as_ref().unwrap_or(&subject.record.user_name);
             match context.client.read(&link.account, name).await {
-                Ok(Read::Gone) => Found::Gone(context.client.look_up(&subject.record.user_name).await),
+                Ok(Read::Gone) => {
+                    let origin = origin_of(subject, link);
+                    let name = &subject.record.user_name;
+                    Found::Gone(find_again(context, &subject.id, origin.as_deref(), name).await)
+                }
                 read => Found::ReadBack(read),
             }
         }
     }
+}
+
+/// The origin that the account of a user was given.
+fn origin_of(subject: &Subject, link: &Link) -> Option<String> {
+    let path = TargetPath::external_id();
+    let wanted = match &subject.standing {
+        Standing::Owned(owned) => owned.wanted.as_ref().ok().and_then(|wanted| wanted.get(&path)),
+        Standing::Left(_) => None,
+    };
+    link.carries.get(&path).or(wanted)?.as_str().map(str::to_owned)
 }
 
 fn decide(
@@ -259,7 +273,7 @@ fn decide(
                 return None;
             }
             let trouble = Trouble::new(Reason::InvalidUser, error.to_string());
-            return Some(Task::failed(subject, trouble));
+            return Some(Task::unmapped(context, subject, trouble));
         }
     };
     let lookup = match found {

@@ -6,6 +6,7 @@ use reqwest::{Method as Verb, StatusCode};
 use serde_json::Value;
 
 use super::learning::Permit;
+use super::resolve::may_lack;
 use super::task::OwnedTask;
 use super::user::{Flow, Work, told};
 use super::write::Effects;
@@ -111,7 +112,11 @@ impl Work<'_> {
     /// Whether an account that appeared after a POST without a clear answer is the one that was posted.
     fn is_ours(&self, account: &Account, posted: &Posted) -> bool {
         let free = self.context.holder(&account.id).is_none_or(|holder| holder == self.task.id);
-        free && account.external_id().is_none_or(|id| posted.external_id.as_deref() == Some(id))
+        let origin = posted.external_id.as_deref();
+        free && match account.external_id() {
+            Some(id) => origin == Some(id),
+            None => may_lack(self.context, origin),
+        }
     }
 
     /// The user is decided about anew, by what the target has under its name. After a POST without a clear answer one

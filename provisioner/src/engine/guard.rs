@@ -4,12 +4,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Prepared;
 use super::doubt::some_names;
-use super::task::Task;
+use super::task::{Step, Task};
 use crate::config::Options;
 use crate::ids::UserName;
 use crate::policy::Effect;
 use crate::report::{ChangeLabel, Outcome, Reason};
 use crate::state::WithdrawalKind;
+use crate::target::Trouble;
 
 /// How far back finished removals and disables count.
 const WINDOW: Duration = Duration::from_hours(24);
@@ -18,14 +19,104 @@ const SHARE_FROM: u64 = 6;
 
 /// Whether a task takes an account from its user: by the Remove Action, or because the source disabled the user.
 ///
-/// What the target has refused before was let pass once and is not counted again: at a target that cannot disable, the
-/// leavers of many weeks would otherwise stop every run.
-fn withdraws(task: &Task) -> bool {
+fn withdraws(task: &Task) -> Option<Withdraws> {
     let disables = task
         .decision()
         .is_some_and(|decision| matches!(decision.effect, Effect::Write { active: Some(false), .. }));
-    (task.removes() && !(task.label == ChangeLabel::Retry && was_refused(task, None)))
-        || (disables && !was_refused(task, Some(false)))
+    let again = if task.removes() {
+        task.label == ChangeLabel::Retry && was_refused(task, None)
+    } else if disables {
+        was_refused(task, Some(false))
+    } else {
+        return None;
+    };
+    Some(if again { Withdraws::Again } else { Withdraws::Anew })
+}
+
+/// How a task takes an account from its user.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Withdraws {
+    /// For the first time, or after a failure of the moment.
+    Anew,
+    /// The target refused it before. It does not stop a run: at a target that cannot disable, the leavers of many weeks would
+    /// stop every run. But no more of them are tried than the limit allows, since a mended target carries them all out.
+    Again,
+}
+
+/// The figures that the limit is about.
+struct Figures {
+    anew: u64,
+    again: u64,
+    /// Those that took effect of late.
+    done: u64,
+    managed: u64,
+    limit: Limit,
+}
+
+impl Figures {
+    fn of(options: &Options, prepared: &Prepared, now: SystemTime) -> Self {
+        let count = |which: Withdraws| {
+            prepared.tasks.iter().filter(|task| withdraws(task) == Some(which)).count() as u64
+        };
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(WINDOW).as_secs();
+        let recent = |kind: WithdrawalKind| {
+            let of_late =
+                prepared.withdrawals.iter().filter(|one| u64::try_from(one.at).is_ok_and(|at| at > since));
+            of_late.filter(|one| one.kind == kind).count() as u64
+        };
+        let removed = recent(WithdrawalKind::Removal);
+        // What was removed of late was managed before.
+        let managed = prepared.managed as u64 + removed;
+        Self {
+            anew: count(Withdraws::Anew),
+            again: count(Withdraws::Again),
+            done: removed + recent(WithdrawalKind::Disable),
+            managed,
+            limit: limit(options, managed),
+        }
+    }
+
+    /// Whether a person has agreed to this number, of what is new or of all.
+    fn is_approved(&self, approved: Option<u32>) -> bool {
+        approved.map(u64::from).is_some_and(|number| number == self.anew || number == self.anew + self.again)
+    }
+}
+
+/// Holds back removals and disables that the target refused before, as many as would exceed the limit if they took effect now.
+pub(crate) fn hold_back(options: &Options, prepared: &mut Prepared, now: SystemTime, approved: Option<u32>) {
+    let Figures { anew, again, done, limit, .. } = Figures::of(options, prepared, now);
+    let all = anew + again;
+    if approved.map(u64::from) == Some(all) {
+        return;
+    }
+    let room = usize::try_from(limit.count.saturating_sub(anew + done)).unwrap_or(usize::MAX);
+    let mut tasks: Vec<&mut Task> =
+        prepared.tasks.iter_mut().filter(|task| withdraws(task) == Some(Withdraws::Again)).collect();
+    // Whoever was held back last time comes first.
+    tasks.sort_by_key(|task| !was_held(task));
+    for task in tasks.into_iter().skip(room) {
+        let Some(reason) = task.record.situation.as_ref().map(|told| told.reason) else { continue };
+        let detail = format!(
+            "{HELD}: {again} removals and disables that the target refused before would be tried again, more than the {room} \
+             that the delete guard has left for 24 hours ({}); --approve-removals {all} lets all of them through",
+            limit.option
+        );
+        task.held = Some(Trouble::new(reason, detail));
+        if let Step::Owned(owned) = &mut task.step
+            && let Effect::Write { attributes, .. } = owned.decision.effect
+        {
+            owned.decision.effect =
+                if attributes { Effect::Write { attributes, active: None } } else { Effect::None };
+        }
+    }
+}
+
+/// How the detail of a user begins whose removal or disable was held back.
+const HELD: &str = "not tried in this run";
+
+fn was_held(task: &Task) -> bool {
+    let detail = task.record.situation.as_ref().and_then(|told| told.detail.as_deref());
+    detail.is_some_and(|detail| detail.starts_with(HELD))
 }
 
 /// Whether the same was tried for the user before, and refused by the target for good.
@@ -50,22 +141,13 @@ pub(crate) fn check(
     now: SystemTime,
     approved: Option<u32>,
 ) -> Result<(), String> {
-    let concerned: Vec<&Task> = prepared.tasks.iter().filter(|task| withdraws(task)).collect();
-    let planned = concerned.len() as u64;
-    if planned == 0 || approved.map(u64::from) == Some(planned) {
+    let figures = Figures::of(options, prepared, now);
+    if figures.anew == 0 || figures.is_approved(approved) {
         return Ok(());
     }
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(WINDOW).as_secs();
-    let recent = |kind: WithdrawalKind| {
-        let of_late =
-            prepared.withdrawals.iter().filter(|one| u64::try_from(one.at).is_ok_and(|at| at > since));
-        of_late.filter(|one| one.kind == kind).count() as u64
-    };
-    let removed = recent(WithdrawalKind::Removal);
-    let done = removed + recent(WithdrawalKind::Disable);
-    // What was removed of late was managed before.
-    let managed = prepared.managed as u64 + removed;
-    let limit = limit(options, managed);
+    let concerned: Vec<&Task> =
+        prepared.tasks.iter().filter(|task| withdraws(task) == Some(Withdraws::Anew)).collect();
+    let Figures { anew: planned, done, managed, limit, .. } = figures;
     if planned + done <= limit.count {
         return Ok(());
     }

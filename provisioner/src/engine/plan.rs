@@ -176,7 +176,7 @@ impl Provisioner {
 /// What a task would do; `None` where a run would be silent.
 pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
     let method = |active| context.learning.order(WriteKind::of(active)).first;
-    let mut parts = Vec::new();
+    let mut parts = task.parts.clone();
     let mut requests = Vec::new();
     let account = task.record.link.as_ref().map_or("{id}", |link| link.account.as_str());
     match &task.step {
@@ -186,6 +186,13 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
         Step::Left { decision, .. } => {
             parts.extend(standing(decision.verdict));
             match decision.effect {
+                Effect::Remove(action) if task.held.is_some() => {
+                    let operation = match action {
+                        RemoveAction::Delete => Operation::Delete,
+                        RemoveAction::Disable => Operation::Disable,
+                    };
+                    parts.extend(task.held.clone().map(|trouble| Part::failed(operation, trouble)));
+                }
                 Effect::Remove(RemoveAction::Delete) => {
                     parts.push(Part::done(Operation::Delete));
                     requests.extend([format!("GET Users/{account}"), format!("DELETE Users/{account}")]);
@@ -227,6 +234,7 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
                 }
                 Effect::None | Effect::Remove(_) => {}
             }
+            parts.extend(task.held.clone().map(|trouble| Part::failed(Operation::Disable, trouble)));
             parts.extend(owned.withheld());
         }
     }

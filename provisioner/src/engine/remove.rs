@@ -1,17 +1,19 @@
 //! Carrying out the Remove Action: a read first, then Delete or Disable, never one for the other.
 
 use reqwest::{Method as Verb, StatusCode};
+use serde_json::Value;
 
 use super::parts::Part;
+use super::resolve::find_again;
 use super::user::{Work, standing};
 use super::write::{Write, Written, write};
-use crate::mapping::Desired;
+use crate::mapping::{Desired, TargetPath};
 use crate::policy::{Decision, Effect, Leave, LinkAction, Verdict};
 use crate::preferences::RemoveAction;
 use crate::report::{Operation, Outcome, Reason, UserLine};
 use crate::state::{DisableKind, Intent, Link, Mark};
 use crate::target::client::Request;
-use crate::target::lookup::Read;
+use crate::target::lookup::{Lookup, Read};
 use crate::target::{Halt, Trouble};
 
 /// Runs the task of a user that has left.
@@ -39,8 +41,17 @@ pub(crate) async fn run(
         RemoveAction::Delete => Operation::Delete,
         RemoveAction::Disable => Operation::Disable,
     };
+    if let Some(trouble) = work.task.held.take() {
+        fail(&mut work, operation, trouble, leave);
+        return work.settle(None).await;
+    }
     let name = work.task.record.name_at(&link);
-    match work.context.client.read(&link.account, &name).await {
+    let mut read = work.context.client.read(&link.account, &name).await;
+    let mut link = link;
+    if read == Ok(Read::Gone) && work.task.record.intent != Some(Intent::Disable) {
+        read = moved(&mut work, &mut link).await;
+    }
+    match read {
         Err(Halt::Stopped) => return Err(Halt::Stopped),
         Err(Halt::Failed(trouble)) => fail(&mut work, operation, trouble, leave),
         Ok(Read::Gone) => gone(&mut work).await?,
@@ -54,6 +65,22 @@ pub(crate) async fn run(
         },
     }
     work.settle(None).await
+}
+
+/// The account that took the place of one that is gone, if it names the user as its origin; the link follows it.
+async fn moved(work: &mut Work<'_>, link: &mut Link) -> Result<Read, Halt> {
+    let name = work.task.record.name_at(link);
+    let origin = link.carries.get(&TargetPath::external_id()).and_then(Value::as_str).map(str::to_owned);
+    let found = find_again(work.context, &work.task.id, origin.as_deref(), &name).await?;
+    let Lookup::One(account) = found else { return Ok(Read::Gone) };
+    let is_ours = origin.is_some() && account.external_id() == origin.as_deref();
+    if !is_ours || work.context.claim(&account.id, &work.task.id) != work.task.id {
+        return Ok(Read::Gone);
+    }
+    work.context.release(&link.account);
+    link.account = account.id.clone();
+    work.task.record.link = Some(link.clone());
+    Ok(Read::Found(account))
 }
 
 fn mark(work: &mut Work<'_>, mark: Mark) {

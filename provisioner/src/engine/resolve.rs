@@ -4,10 +4,11 @@
 //! been renamed, disabled, deleted or re-hired since.
 
 use super::context::Context;
-use crate::ids::SourceId;
+use crate::ids::{SourceId, UserName};
+use crate::mapping::TargetPath;
 use crate::report::Reason;
-use crate::state::Posted;
-use crate::target::lookup::Listed;
+use crate::state::{PathSupport, Posted};
+use crate::target::lookup::{Listed, Lookup};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -23,7 +24,8 @@ pub(crate) enum Created {
 /// Looks for the account that `posted` may have made for the user `id`: by `externalId`, then by `userName`.
 ///
 /// An account is the posted one if it names the user as its origin. One without an origin is too if it has the posted
-/// user name: a look-up before the POST showed no account of that name. Accounts linked to somebody else are not.
+/// user name and the target is not known to keep origins: a look-up before the POST showed no account of that name. Accounts
+/// linked to somebody else are not.
 ///
 /// # Errors
 /// The target could not answer, or several accounts may be the one: the create stays unresolved.
@@ -53,8 +55,9 @@ pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -
     if let Some(failed) = unanswered {
         return Err(failed);
     }
-    let mut no_origin: Vec<Account> =
-        others.into_iter().filter(|account| account.external_id().is_none()).collect();
+    // Somebody else may have made an account of that name by hand.
+    let is_posted = |account: &Account| account.external_id().is_none() && may_lack(context, origin);
+    let mut no_origin: Vec<Account> = others.into_iter().filter(is_posted).collect();
     if same_origin.is_empty() && by_origin.is_empty() && count <= 1 {
         return Ok(only(&mut no_origin).map_or(Created::Nothing, Created::Account));
     }
@@ -66,6 +69,37 @@ pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -
         by_origin.len().max(count)
     );
     Err(Trouble::new(Reason::AmbiguousMatch, detail).into())
+}
+
+/// Looks for the account of the user `id` whose account by id is gone: by its present name, then by the `origin` that it was
+/// given. A target that restores or moves an account gives it another id, and perhaps another name.
+///
+/// # Errors
+/// The target could not answer.
+pub(crate) async fn find_again(
+    context: &Context,
+    id: &SourceId,
+    origin: Option<&str>,
+    name: &UserName,
+) -> Result<Lookup, Halt> {
+    let by_name = context.client.look_up(name).await?;
+    let (Lookup::None, Some(origin)) = (&by_name, origin) else { return Ok(by_name) };
+    let mut found = context.client.accounts_from(origin).await?.unwrap_or_default();
+    found.retain(|account| context.holder(&account.id).is_none_or(|holder| holder == *id));
+    Ok(match found.len() {
+        0 => Lookup::None,
+        1 => found.pop().map_or(Lookup::None, |account| Lookup::One(Box::new(account))),
+        several => Lookup::Several(several),
+    })
+}
+
+/// Whether an account without an origin may be the one that was posted with `origin`: not where the target is known to keep it.
+pub(crate) fn may_lack(context: &Context, origin: Option<&str>) -> bool {
+    let stored = || {
+        let learned = context.learning.learned();
+        learned.paths.post.get(&TargetPath::external_id()) == Some(&PathSupport::Stored)
+    };
+    origin.is_none() || !stored()
 }
 
 /// The only one of several, if there is exactly one.

@@ -10,7 +10,7 @@ use crate::ids::SourceId;
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::{self, Change, Decision, Effect, Link as LinkState, LinkAction};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason};
-use crate::state::{Link, Mark, Record, differences, matched};
+use crate::state::{Learned, Link, Mark, PathSupport, Record, Shows, differences, kept, matched};
 use crate::target::Trouble;
 use crate::target::lookup::Lookup;
 use crate::target::resource::Account;
@@ -26,8 +26,10 @@ pub(crate) struct Task {
     pub(crate) moved_from: Option<SourceId>,
     /// What the record's fingerprint becomes once the user is settled.
     pub(crate) fingerprint: Option<String>,
-    /// What was done for the user before the task was put off.
+    /// What is told of the user beside what the step comes to: what was done before the task was put off, say.
     pub(crate) parts: Vec<Part>,
+    /// Why the removal or disable, which the target refused before, is not tried in this run.
+    pub(crate) held: Option<Trouble>,
 }
 
 /// What a task does.
@@ -124,6 +126,7 @@ impl Task {
             moved_from: None,
             fingerprint: None,
             parts: Vec::new(),
+            held: None,
         }
     }
 
@@ -147,6 +150,7 @@ impl Task {
             moved_from: None,
             fingerprint: None,
             parts: Vec::new(),
+            held: None,
         }
     }
 
@@ -195,10 +199,14 @@ impl Task {
             Lookup::Several(_) => LinkState::Ambiguous,
             Lookup::One(account) => {
                 let holder = context.claim(&account.id, &id);
-                let link = link_to(&account, &owned, &wanted);
+                let mut link = link_to(&account, &owned, &wanted);
+                let made_here = record.link.is_some();
+                if made_here {
+                    note_not_stored(&mut link, &wanted, &context.learning.learned());
+                }
                 let active = link.active;
                 let clear = context.config.options.clear_missing_attributes;
-                differs = differences(&wanted, &link, &owned.targets, clear, true);
+                differs = differences(&wanted, &link, &owned.targets, clear, !made_here);
                 if holder == id {
                     record.link = Some(link);
                     LinkState::UnlinkedMatch { active }
@@ -231,7 +239,41 @@ impl Task {
     ) -> Self {
         let Owned { enabled, targets, fingerprint, .. } = owned;
         let step = Step::Owned(OwnedTask { decision, wanted, enabled, targets, differs, base: None });
-        Self { id, record, label, step, moved_from: None, fingerprint: Some(fingerprint), parts: Vec::new() }
+        Self {
+            id,
+            record,
+            label,
+            step,
+            moved_from: None,
+            fingerprint: Some(fingerprint),
+            parts: Vec::new(),
+            held: None,
+        }
+    }
+
+    /// A task for a linked user who cannot be mapped: a Disable or Enable needs no mapping, and is not withheld for want of one.
+    pub(crate) fn unmapped(context: &Context, subject: Subject, trouble: Trouble) -> Self {
+        let (Some(link), Standing::Owned(owned)) = (subject.record.link.clone(), &subject.standing) else {
+            return Self::failed(subject, trouble);
+        };
+        if link.active == owned.enabled || !context.config.preferences.disables() {
+            return Self::failed(subject, trouble);
+        }
+        let wanted = Desired::only_user_name(&subject.record.name_at(&link));
+        let (targets, fingerprint) = (Arc::from([]), owned.fingerprint.clone());
+        let owned = Owned { enabled: owned.enabled, wanted: Ok(wanted.clone()), targets, fingerprint };
+        let Subject { id, record, .. } = subject;
+        let read = ReadAnew { account: None, full: false };
+        let mut task = Self::linked(context, id, record, &link, owned, wanted, read);
+        if let Step::Owned(owned) = &mut task.step {
+            owned.differs.clear();
+            owned.decision.attributes_withheld = false;
+            if let Effect::Write { attributes, .. } = &mut owned.decision.effect {
+                *attributes = false;
+            }
+        }
+        task.parts.push(Part { decided: false, ..Part::failed(Operation::None, trouble) });
+        task
     }
 
     /// With the account as this run has read it, so that it is not read twice.
@@ -251,6 +293,16 @@ fn link_to(account: &Account, owned: &Owned, wanted: &Desired) -> Link {
         shows: BTreeMap::new(),
         active: account.active(),
         mark: Mark::Owned,
+    }
+}
+
+/// The account was made here by a create that was cut off: what a POST is known not to store was sent in vain.
+fn note_not_stored(link: &mut Link, wanted: &Desired, learned: &Learned) {
+    for (path, value) in wanted.iter().filter(|(path, _)| !link.carries.contains_key(*path)) {
+        if learned.paths.post.get(path) == Some(&PathSupport::NotStored) {
+            let sent = Some(kept(path, value));
+            link.shows.insert(path.clone(), Shows::Ignored { sent, alone: false });
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::correlate::personal;
 use super::parts::{Part, names, verdict};
 use super::remove;
+use super::resolve::find_again;
 use super::scope::Owned;
 use super::task::{OwnedTask, Step, Task};
 use super::write::{Effects, Write, Written, go_together, write};
@@ -55,6 +56,8 @@ pub(crate) struct Work<'a> {
     pub(crate) task: Task,
     /// Whether a request may have had an effect that is not known.
     pub(crate) unsure: bool,
+    /// Whether an intent was stored, so that its end has to be stored too.
+    intended: bool,
     /// The account that the line names where the link is gone at its end.
     account: Option<TargetId>,
     before: Record,
@@ -72,7 +75,7 @@ pub(crate) async fn run(context: &Context, task: Task, last: bool) -> Result<Ran
 async fn run_alone(context: &Context, task: Task, last: bool) -> Result<Ran, Halt> {
     let account = task.record.link.as_ref().map(|link| link.account.clone());
     let before = task.record.clone();
-    let mut work = Work { context, task, unsure: false, account, before };
+    let mut work = Work { context, task, unsure: false, intended: false, account, before };
     match work.task.step.clone() {
         Step::Fail(trouble) => {
             work.unsure = trouble.unsure;
@@ -132,7 +135,14 @@ impl Work<'_> {
     }
 
     /// Makes the intent durable, before the request that it announces.
+    ///
+    /// # Errors
+    /// The run is being stopped: nothing is announced that is not sent any more.
     pub(crate) async fn intend(&mut self, intent: Intent) -> Result<(), Halt> {
+        if self.context.client.is_stopping() {
+            return Err(Halt::Stopped);
+        }
+        self.intended = true;
         self.task.record.intent = Some(intent);
         let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
         changes.push(Change::Put(self.task.id.clone(), Arc::new(self.task.record.clone())));
@@ -194,6 +204,9 @@ impl Work<'_> {
                     owned = entered;
                 }
             }
+        }
+        if let Some(trouble) = self.task.held.take() {
+            self.failed(Operation::Disable, trouble);
         }
         self.task.parts.extend(owned.withheld());
         self.settle(Some(&owned)).await.map(Ran::Settled)
@@ -262,12 +275,14 @@ impl Work<'_> {
             Written::Withheld => {
                 self.after(owned, &[], Some(active), Written::Withheld).await?;
             }
-            // Only the attributes go again: the switch was what was refused, as far as anybody can tell.
-            Written::Refused(trouble) if goes_alone(&trouble) => {
+            // The switch was what was refused: only the attributes go again.
+            Written::Refused(trouble)
+                if !trouble.unsure && trouble.reason == Reason::PartialUpdateUnsupported =>
+            {
                 self.after(owned, &[], Some(active), Written::Refused(trouble)).await?;
             }
-            // A name that is taken must not keep a leaver active.
-            Written::Taken(_) => {
+            // An attribute that is refused, or a name that is taken, must not keep a leaver active: each goes alone.
+            refused if refused.may_be_of_either() => {
                 let alone = self.send(owned, &[], Some(active)).await?;
                 if let enter @ Flow::Enter(..) = self.after(owned, &[], Some(active), alone).await? {
                     return Ok(enter);
@@ -350,7 +365,8 @@ impl Work<'_> {
             Written::Taken(detail) => return Ok(Flow::Taken(detail)),
             Written::Gone => {
                 self.unlink();
-                let lookup = self.context.client.look_up(&owned.wanted.user_name()).await;
+                let origin = owned.wanted.get(&TargetPath::external_id()).and_then(Value::as_str);
+                let lookup = find_again(self.context, &self.task.id, origin, &owned.wanted.user_name()).await;
                 return match lookup {
                     Ok(lookup) => Ok(Flow::Enter(ChangeLabel::Enters, lookup)),
                     Err(Halt::Failed(trouble)) => {
@@ -452,7 +468,7 @@ impl Work<'_> {
         let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
         if leaves && record.link.is_none() && record.intent.is_none() {
             changes.push(Change::Remove(self.task.id.clone()));
-        } else if relinked || *record != self.before {
+        } else if relinked || self.intended || *record != self.before {
             changes.push(Change::Put(self.task.id.clone(), Arc::new(record.clone())));
         }
         changes.extend(self.withdrawal(carried_out && !failed).map(Change::Withdrawal));
@@ -506,12 +522,6 @@ impl Work<'_> {
 pub(crate) fn with_clash(detail: Option<String>, clash: Option<&str>) -> Option<String> {
     let parts: Vec<String> = detail.into_iter().chain(clash.map(str::to_owned)).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
-}
-
-/// Whether a write that was refused for this is worth a second one without its other half.
-const fn goes_alone(trouble: &Trouble) -> bool {
-    !trouble.unsure
-        && matches!(trouble.reason, Reason::PartialUpdateUnsupported | Reason::Rejected | Reason::Forbidden)
 }
 
 /// The part that a verdict of the policy is, where that ends the matter.

@@ -66,6 +66,18 @@ pub(crate) enum Written {
 }
 
 impl Written {
+    /// Whether a write of attributes and `active` together was refused in a way that either of them may be the cause of.
+    pub(crate) const fn may_be_of_either(&self) -> bool {
+        match self {
+            Self::Taken(_) => true,
+            Self::Refused(trouble) => {
+                !trouble.unsure
+                    && matches!(trouble.reason, Reason::Rejected | Reason::Forbidden | Reason::TargetError)
+            }
+            Self::Done(_) | Self::Ignored(..) | Self::Gone | Self::DeletedByTarget | Self::Withheld => false,
+        }
+    }
+
     /// Why a change of `active` had no effect, where that says something of the target and not of this user.
     const fn limitation(&self) -> Option<Reason> {
         match self {

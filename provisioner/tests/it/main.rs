@@ -12,6 +12,7 @@ mod engine;
 mod expectation;
 mod forms;
 mod learning;
+mod leavers;
 mod mapping;
 mod namesakes;
 mod policy;

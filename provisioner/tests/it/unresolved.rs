@@ -68,13 +68,17 @@ fn filters(line: &str) -> Profile {
 }
 
 async fn bench(preferences: &'static str, rules: &str) -> Bench {
+    bench_at("aquera", preferences, rules).await
+}
+
+async fn bench_at(profile: &str, preferences: &'static str, rules: &str) -> Bench {
     let settings = Settings {
         preferences,
         rules: rules.to_owned(),
         options: "concurrency = 1".to_owned(),
         ..Settings::default()
     };
-    let bench = Bench::with("aquera", settings).await;
+    let bench = Bench::with(profile, settings).await;
     bench.write_config();
     assert_eq!(bench.run(&[ada()]).await, ["ada enters create success done"]);
     bench.users(&[ada(), gus()]);
@@ -191,15 +195,10 @@ async fn unresolved_create_is_found_by_the_name_that_was_sent_whatever_filters_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unresolved_create_is_found_where_external_ids_are_mapped_or_not_stored() {
-    for (rules, forgets) in [(BADGES, false), (STAFF, true)] {
+    for (rules, profile) in [(BADGES, "aquera"), (STAFF, "no-external-id")] {
         for (change, then, active) in CHANGES {
-            let bench = bench(ALL_DELETE, rules).await;
+            let bench = bench_at(profile, ALL_DELETE, rules).await;
             kill_at_the_post(&bench).await;
-            if forgets {
-                for user in bench.app.users() {
-                    bench.app.edit_user(user["id"].as_str().unwrap(), |user| drop(user.remove("externalId")));
-                }
-            }
             bench.users(&then());
             check(&bench, active, &format!("{rules}: {change}")).await;
         }
