@@ -262,12 +262,12 @@ impl Work<'_> {
             Written::Withheld => {
                 self.after(owned, &[], Some(active), Written::Withheld).await?;
             }
-            // Only the attributes go again: the switch was what was refused, as far as anybody can tell.
-            Written::Refused(trouble) if goes_alone(&trouble) => {
+            // Only the attributes go again: the refusal was for want of support of the switch.
+            Written::Refused(trouble) if refuses_switch(&trouble) => {
                 self.after(owned, &[], Some(active), Written::Refused(trouble)).await?;
             }
-            // A name that is taken must not keep a leaver active.
-            Written::Taken(_) => {
+            // Neither a name that is taken nor an attribute that is refused may keep an account active: each goes alone.
+            written if may_refuse_attributes(&written) => {
                 let alone = self.send(owned, &[], Some(active)).await?;
                 if let enter @ Flow::Enter(..) = self.after(owned, &[], Some(active), alone).await? {
                     return Ok(enter);
@@ -508,10 +508,24 @@ pub(crate) fn with_clash(detail: Option<String>, clash: Option<&str>) -> Option<
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// Whether a write that was refused for this is worth a second one without its other half.
-const fn goes_alone(trouble: &Trouble) -> bool {
-    !trouble.unsure
-        && matches!(trouble.reason, Reason::PartialUpdateUnsupported | Reason::Rejected | Reason::Forbidden)
+/// Whether a write of attributes and `active` was refused because of `active`.
+const fn refuses_switch(trouble: &Trouble) -> bool {
+    !trouble.unsure && matches!(trouble.reason, Reason::PartialUpdateUnsupported)
+}
+
+/// Whether a write of attributes and `active` may have been refused because of the attributes.
+const fn may_refuse_attributes(written: &Written) -> bool {
+    match written {
+        Written::Taken(_) => true,
+        Written::Refused(trouble) => {
+            !trouble.unsure && matches!(trouble.reason, Reason::Rejected | Reason::Forbidden)
+        }
+        Written::Done(_)
+        | Written::Ignored(..)
+        | Written::Gone
+        | Written::DeletedByTarget
+        | Written::Withheld => false,
+    }
 }
 
 /// The part that a verdict of the policy is, where that ends the matter.
