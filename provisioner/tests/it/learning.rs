@@ -293,6 +293,23 @@ async fn an_external_id_that_is_refused_is_told_and_can_be_left_out() {
 }
 
 #[tokio::test]
+async fn refused_attribute_beside_a_disable_leaves_no_account_active() {
+    for method in METHODS {
+        let bench = bench("external-id-read-only", method).await;
+        // An account of ours that carries no externalId: every write of one is refused.
+        bench.app.seed_user(json!({ "userName": "ada", "active": true }));
+        let mut ada = somebody("1", "ada");
+        ada["enabled"] = false.into();
+        let (exit, lines) = run(&bench, std::slice::from_ref(&ada), false).await;
+        assert_eq!((exit, lines), (1, vec!["ada enters disable failed rejected".to_owned()]), "{method}");
+        assert_eq!(bench.accounts(), ["ada false"], "{method}: {:?}", bench.writes());
+        // From then on the attributes alone fail, and the Disable is not sent again.
+        let (exit, lines) = run(&bench, &[ada], false).await;
+        assert_eq!((exit, lines), (1, vec!["ada attributes update failed rejected".to_owned()]), "{method}");
+    }
+}
+
+#[tokio::test]
 async fn an_external_id_that_is_not_stored_names_the_option() {
     let mut bench = bench("no-external-id", "auto").await;
     bench.users(&four());
