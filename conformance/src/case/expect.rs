@@ -89,6 +89,10 @@ pub enum Shared {
     ListSchema,
     /// Resources say where they are (RFC 7643 §3.1, RFC 7644 §3.3). Every case that asks for it judges it.
     Location,
+    /// Resources have `meta` (RFC 7643 §3.1). Every case that asks for a part of it judges it.
+    Meta,
+    /// `meta` says the resource type (RFC 7643 §3.1). Every case that asks for it judges it.
+    ResourceType,
 }
 
 impl Shared {
@@ -101,6 +105,8 @@ impl Shared {
             Self::MediaType => "media-type",
             Self::ListSchema => "list-schema",
             Self::Location => "location",
+            Self::Meta => "meta",
+            Self::ResourceType => "resource-type",
         }
     }
 
@@ -109,7 +115,7 @@ impl Shared {
         match self {
             Self::ErrorBody | Self::ErrorStatus | Self::MediaType | Self::ListSchema => true,
             // What these cases are about needs it.
-            Self::ErrorType | Self::Location => false,
+            Self::ErrorType | Self::Location | Self::Meta | Self::ResourceType => false,
         }
     }
 }

@@ -492,7 +492,7 @@ impl Judge<'_> {
                 continue;
             }
             if let Some(unmet) = self.condition(&path, condition, value)? {
-                let shared = (pointer == "/meta/location" && is_absent(value)).then_some(Shared::Location);
+                let shared = if is_absent(value) { missing_meta(self.body(), &path) } else { None };
                 let path = if path.is_empty() { "body".to_owned() } else { path };
                 let miss = self.miss(path, unmet.expected, shown(value), unmet.why);
                 misses.push(Miss { seen: unmet.seen, shared, ..miss });
