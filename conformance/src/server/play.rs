@@ -11,7 +11,7 @@ use crate::case::need::Feature;
 use crate::case::step::{Action, Body, Paging, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
 use crate::report::words::FOUNDATION;
-use crate::report::{CaseResult, Level, Verdict};
+use crate::report::{CaseResult, Level, Verdict, plain};
 use crate::server::deviation::Deviation;
 use crate::server::facts::{Met, ResourceType, get, merge};
 use crate::server::judge::{Ask, Miss, is_created_with_200, judge};
@@ -27,8 +27,11 @@ const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
-/// The case that tells which operators of filters are refused.
-const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
+/// Characters of what the server says of a refusal.
+const DETAIL: usize = 200;
+
+/// Bytes of pages whose resources are kept whole; of those behind them only what tells which one it is.
+const WALKED_WHOLE: usize = 64 * LARGE;
 
 /// So many pages are walked; a subject with more never ends.
 const MAX_PAGES: usize = 1_000;
@@ -41,6 +44,8 @@ enum End {
     NotAdvertised(String),
     /// It cannot be tried.
     Skipped(String),
+    /// It cannot be tried, because of a filter that is refused.
+    FilterRefused(String),
     /// The network broke.
     Broken(String),
 }
@@ -125,6 +130,10 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         },
         Err(End::NotAdvertised(why)) => (Verdict::NotAdvertised, Some(why)),
         Err(End::Skipped(why)) => (Verdict::Skipped, Some(why)),
+        Err(End::FilterRefused(why)) => {
+            stage.filter_refused(&case.id);
+            (Verdict::Skipped, Some(why))
+        }
         Err(End::Broken(why)) => (Verdict::Error, Some(why)),
     };
     let Player { memory, made, exchanges, misses, tried, example, filters_are_a_means, .. } = player;
@@ -291,9 +300,12 @@ impl Player<'_> {
             filter_of(&self.exchanges).filter(|_| means || step.unsupported.contains(&answer.status))
             && self.stage.facts.feature(Feature::Filter) == Some(true)
         {
-            // Filters are advertised. Which of them are refused is one finding, of the case named here.
-            return Err(End::Skipped(format!(
-                "the server refuses the filter `{filter}` ({}), so this could not be tried; {OPERATORS} says which operators it refuses",
+            // Filters are advertised: which operators are refused is the finding of another case.
+            let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
+            let detail =
+                detail.map_or_else(String::new, |detail| format!(", saying: {}", plain::cut(detail, DETAIL)));
+            return Err(End::FilterRefused(format!(
+                "it could not be tried: the server refuses the filter `{filter}` ({}{detail})",
                 answer.status
             )));
         }

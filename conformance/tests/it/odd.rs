@@ -495,6 +495,33 @@ async fn operators_and_names_in_one_case_only_are_found() {
     );
 }
 
+/// Where all operators are taken, or were not asked for, a skipped case points at nothing but its own filter.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_skipped_case_says_the_filter_that_was_refused_in_this_run() {
+    let odd = Odd {
+        refuses: |asked| {
+            let of_emails = asked.query.contains("filter=") && asked.query.contains("emails");
+            of_emails.then_some((400, "e-mails are not searched"))
+        },
+        ..PLAIN
+    };
+    for select in ["rfc7644/3.4.2.2/", "rfc7644/3.4.2.2/two-"] {
+        let report = judged(odd, Blank::default(), Profile::builtin("rfc").expect("a profile"), select).await;
+        let operators = report.cases.iter().find(|case| case.id.ends_with("/all-operators-are-taken"));
+        assert!(operators.is_none_or(|case| case.verdict == Verdict::Pass), "{operators:?}");
+        let skipped: Vec<_> = report.cases.iter().filter(|case| case.verdict == Verdict::Skipped).collect();
+        assert!(!skipped.is_empty(), "{select}");
+        for case in skipped {
+            let because = case.because.as_deref().unwrap_or_default();
+            assert!(
+                because.contains("the server refuses the filter `") && because.contains("emails"),
+                "{because}"
+            );
+            assert!(because.ends_with("(400, saying: e-mails are not searched)"), "{because}");
+        }
+    }
+}
+
 /// Nothing of a case file's own vocabulary is in a report, whatever is wrong.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reports_speak_of_no_placeholder_and_of_no_fixture() {
