@@ -208,6 +208,7 @@ pub async fn run(
         shard: None,
         summary: Summary::of(&results),
         stale: Vec::new(),
+        not_judged: None,
         cases: results,
     }
 }

@@ -149,10 +149,20 @@ impl Server {
         let seed = self.choice.seed.unwrap_or_else(any_seed);
         let ending = self.reporting.open(client.redactor().own_requests(blank.templates.get("user")))?;
         let runtime = runtime()?;
+        let facts = match runtime.block_on(preflight(&client)) {
+            Ok(facts) => facts,
+            Err(unusable) => {
+                let why = unusable.to_string();
+                let mut report = Report::not_judged("server", client.base(), unusable.into());
+                report.seed = seed;
+                self.choice.note(&mut report);
+                self.strictness.note(&mut report);
+                return ending.not_judged(report, &why);
+            }
+        };
         let progress = progress(cases.len(), "cases");
         let mut trouble = Ok(());
         let (mut report, interrupted) = runtime.block_on(async {
-            let facts = preflight(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
             let (stopper, stop) = watch::channel(false);
             client.stop_with(stop.clone());
             tokio::spawn(interrupt(stopper));

@@ -54,6 +54,7 @@ pub fn report(findings: &Findings, seed: u64, milliseconds: u64) -> Report {
         shard: None,
         summary: Summary::of(&cases),
         stale: Vec::new(),
+        not_judged: None,
         cases,
     }
 }
