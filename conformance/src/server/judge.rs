@@ -12,6 +12,7 @@ use crate::server::facts::get;
 use crate::server::judge::value::{cut, differing, has_schema, shown};
 use crate::server::memory::Memory;
 use crate::server::same::{is_absent, reach, same};
+use crate::wire::bounded::{Bound, bounded};
 use crate::wire::client::Answer;
 
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
@@ -51,6 +52,12 @@ impl Miss {
     /// A miss of the case's own.
     pub(crate) fn new(level: Level, what: String, expected: Value, actual: Value, why: String) -> Self {
         Self { level, what, expected, actual, why, shared: None, seen: Seen::Other }
+    }
+
+    /// With as much of both sides as a report can hold.
+    pub(crate) fn bounded(self) -> Self {
+        let side = |value: &Value| bounded(value, Bound::SIDE);
+        Self { expected: side(&self.expected), actual: side(&self.actual), ..self }
     }
 
     fn of(self, shared: Shared) -> Self {

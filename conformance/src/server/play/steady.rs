@@ -61,6 +61,8 @@ impl Player<'_> {
         if matches!(status, 429 | 502..=504) {
             return Err(self.away(request, status));
         }
+        // Its room is needed for the next.
+        drop(answer);
         let again = self.send(request).await?;
         if matches!(again.status, 429 | 502..=504) {
             return Err(self.away(request, again.status));
