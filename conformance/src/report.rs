@@ -266,9 +266,27 @@ pub struct Report {
     /// Entries of the baseline that hold no longer, by id, with what to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stale: Vec<String>,
+    /// Why the subject could not be judged; then the only case is the connection test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_judged: Option<NotJudged>,
     /// The cases in the order of their ids.
     pub cases: Vec<CaseResult>,
 }
+
+/// Why no case was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotJudged {
+    /// A stable word, as in `unauthorized`, `not-found` or `timed-out`.
+    pub code: String,
+    /// What was found.
+    pub message: String,
+    /// What to do.
+    pub next: String,
+}
+
+/// The id of the only case in a report of a subject that could not be judged.
+pub const CONNECTION_TEST: &str = "connection-test";
 
 impl Report {
     /// A report of these cases, counted; everything else is as yet unsaid.
@@ -284,8 +302,32 @@ impl Report {
             shard: None,
             summary: Summary::of(&cases),
             stale: Vec::new(),
+            not_judged: None,
             cases,
         }
+    }
+
+    /// A report that says why no case was run: its only case is the connection test, which broke off.
+    pub fn not_judged(suite: &str, subject: &str, why: NotJudged) -> Self {
+        let case = CaseResult {
+            id: CONNECTION_TEST.to_owned(),
+            title: "the connection test passes".to_owned(),
+            level: Level::Must,
+            verdict: Verdict::Error,
+            requirement: "A list of users can be read. No case is run before that.".to_owned(),
+            spec: Spec { document: "RFC 7644".to_owned(), section: "3.4.2".to_owned(), also: Vec::new() },
+            because: Some(format!("no case was run: {}", why.message)),
+            mend: Some(why.next.clone()),
+            example: None,
+            cause: None,
+            expected: Value::Null,
+            actual: Value::Null,
+            known: None,
+            tags: vec![format!("{}connection test", words::ABOUT)],
+            milliseconds: 0,
+            exchanges: Vec::new(),
+        };
+        Self { not_judged: Some(why), ..Self::new(suite, subject, vec![case]) }
     }
 
     /// Forgets what a baseline said, before another is applied.

@@ -42,6 +42,9 @@ pub const OF_OTHERS: &str = "left by other runs";
 /// The fact that has what helps to run the suite.
 pub const HINT: &str = "hint";
 
+/// The case that tells which operators of filters are refused.
+const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
+
 const TEMPLATE_HINT: &str =
     "if it asks for more attributes, give a user that it takes with --template FILE.json";
 
@@ -82,6 +85,8 @@ pub(crate) struct Stage {
     deviations: Mutex<BTreeSet<Deviation>>,
     /// Why the smallest user is refused.
     refused: OnceLock<String>,
+    /// Cases that were skipped because of a filter that is refused.
+    without_filter: Mutex<BTreeSet<String>>,
     /// Cases in a row that broke off.
     broken: AtomicUsize,
 }
@@ -105,6 +110,11 @@ impl Stage {
                 detail.map_or_else(String::new, |detail| format!(", saying: {}", plain::cut(detail, 300)));
             self.refused.get_or_init(|| format!("{}{detail}", answer.status));
         }
+    }
+
+    /// Notes that a case was skipped because of a filter that is refused.
+    fn filter_refused(&self, case: &str) {
+        self.without_filter.lock().unwrap_or_else(PoisonError::into_inner).insert(case.to_owned());
     }
 
     /// Counts cases that broke off, for a server that is away has nothing more to be asked.
@@ -149,6 +159,7 @@ pub async fn run(
         leftovers: Leftovers::default(),
         deviations: Mutex::default(),
         refused: OnceLock::new(),
+        without_filter: Mutex::default(),
         broken: AtomicUsize::new(0),
     });
     let mut results = Vec::with_capacity(cases.len());
@@ -162,6 +173,7 @@ pub async fn run(
         }
     }
     results.sort_by(|a, b| a.id.cmp(&b.id));
+    name_operators(&mut results, &stage.without_filter.lock().unwrap_or_else(PoisonError::into_inner));
     if !stage.keep {
         let removed = sweep::remove(&stage.client, &stage.facts, &format!("{PREFIX}{}-", stage.run)).await;
         removed.stay.into_iter().for_each(|path| stage.leftovers.add(path));
@@ -196,7 +208,22 @@ pub async fn run(
         shard: None,
         summary: Summary::of(&results),
         stale: Vec::new(),
+        not_judged: None,
         cases: results,
+    }
+}
+
+/// Names the case that tells which operators are refused, in cases skipped for that, where it was run and found some.
+fn name_operators(results: &mut [CaseResult], skipped: &BTreeSet<String>) {
+    let tells =
+        |case: &CaseResult| case.id == OPERATORS && matches!(case.verdict, Verdict::Fail | Verdict::Warn);
+    if !results.iter().any(tells) {
+        return;
+    }
+    for case in results.iter_mut().filter(|case| skipped.contains(&case.id)) {
+        if let Some(because) = &mut case.because {
+            append!(*because, "; {OPERATORS} says which operators it refuses");
+        }
     }
 }
 

@@ -10,4 +10,5 @@ pub mod failure;
 mod pace;
 pub mod query;
 mod retry;
-mod tls;
+pub mod room;
+pub(crate) mod tls;

@@ -16,6 +16,36 @@ pub struct Expectation {
     pub check: Check,
 }
 
+/// Statuses that an expectation speaks of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Foreseen<'a> {
+    /// One of these; empty: any error.
+    pub(crate) status: &'a [StatusSet],
+    /// As errors of one of these types; empty: of any.
+    pub(crate) error: Option<&'a [String]>,
+}
+
+impl Expectation {
+    /// The statuses that it speaks of, each alternative by itself.
+    pub(crate) fn foreseen(&self) -> Vec<Foreseen<'_>> {
+        match &self.check {
+            Check::Status(status) => vec![Foreseen { status, error: None }],
+            Check::Error { status, types, .. } => vec![Foreseen { status, error: Some(types) }],
+            Check::ErrorForm => vec![Foreseen { status: &[], error: Some(&[]) }],
+            Check::AnyOf(lists) => lists.iter().flatten().flat_map(Self::foreseen).collect(),
+            Check::Header(..)
+            | Check::MediaType
+            | Check::Body(_)
+            | Check::List
+            | Check::Total(_)
+            | Check::Lists(..)
+            | Check::Unchanged(_)
+            | Check::Nowhere(_)
+            | Check::At { .. } => Vec::new(),
+        }
+    }
+}
+
 /// What must hold.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Check {
@@ -89,6 +119,10 @@ pub enum Shared {
     ListSchema,
     /// Resources say where they are (RFC 7643 §3.1, RFC 7644 §3.3). Every case that asks for it judges it.
     Location,
+    /// Resources have `meta` (RFC 7643 §3.1). Every case that asks for a part of it judges it.
+    Meta,
+    /// `meta` says the resource type (RFC 7643 §3.1). Every case that asks for it judges it.
+    ResourceType,
 }
 
 impl Shared {
@@ -101,6 +135,8 @@ impl Shared {
             Self::MediaType => "media-type",
             Self::ListSchema => "list-schema",
             Self::Location => "location",
+            Self::Meta => "meta",
+            Self::ResourceType => "resource-type",
         }
     }
 
@@ -109,7 +145,7 @@ impl Shared {
         match self {
             Self::ErrorBody | Self::ErrorStatus | Self::MediaType | Self::ListSchema => true,
             // What these cases are about needs it.
-            Self::ErrorType | Self::Location => false,
+            Self::ErrorType | Self::Location | Self::Meta | Self::ResourceType => false,
         }
     }
 }

@@ -114,19 +114,34 @@ fn file(path: &str, text: &str) -> Result<Vec<Case>, String> {
         .collect()
 }
 
+/// The names that steps send or judge by. What is seen under another one is not looked at again.
+pub(crate) fn used_names(case: &Case) -> BTreeSet<String> {
+    let mut used = Vec::new();
+    for step in case.steps.iter().chain(&case.clean_up) {
+        used.extend(target(step).map(ToOwned::to_owned));
+        used.extend(sent(step).into_iter().filter_map(Place::name).map(ToOwned::to_owned));
+        step.expect.iter().for_each(|expectation| judged(expectation, &mut used));
+    }
+    used.into_iter().collect()
+}
+
+/// The name that a step reads or writes.
+fn target(step: &Step) -> Option<&str> {
+    match &step.action {
+        Action::Read(name) | Action::Replace(name, _) | Action::Patch(name, _) | Action::Delete(name) => {
+            Some(name.as_str())
+        }
+        _ => None,
+    }
+}
+
 /// Every name is given before it is used.
 fn check_names(case: &Case) -> Result<(), String> {
     let mut known = BTreeSet::from(["config".to_owned()]);
     for (index, step) in case.steps.iter().chain(&case.clean_up).enumerate() {
         let told = |problem: String| format!("step {}: {problem}", index + 1);
-        let target = match &step.action {
-            Action::Read(name) | Action::Replace(name, _) | Action::Patch(name, _) | Action::Delete(name) => {
-                Some(name.as_str())
-            }
-            _ => None,
-        };
         let sent = sent(step);
-        let used = target.into_iter().chain(sent.iter().filter_map(|place| place.name()));
+        let used = target(step).into_iter().chain(sent.iter().filter_map(|place| place.name()));
         for name in used {
             check_name(&known, name.strip_suffix(".*").unwrap_or(name)).map_err(told)?;
         }
@@ -294,5 +309,26 @@ mod tests {
     fn those_built_in_are_good() {
         let cases = built_in().unwrap_or_else(|error| panic!("{error}"));
         assert!(cases.iter().all(|case| !case.steps.is_empty()));
+    }
+
+    #[test]
+    fn names_that_steps_send_or_judge_by_are_used() {
+        let cases = case(
+            r#"
+            [[case.step]]
+            create = "User"
+            as = "ada"
+            [[case.step]]
+            list = "User"
+            as = "first"
+            [[case.step]]
+            list = "User"
+            as = "second"
+            query = { startIndex = "{{first/itemsPerPage}}" }
+            expect = [{ lists = ["ada"] }]
+            "#,
+        )
+        .expect("a case");
+        assert_eq!(used_names(&cases[0]), BTreeSet::from(["ada".to_owned(), "first".to_owned()]));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use tokio::sync::watch;
 
-use crate::cli::reporting::Reporting;
+use crate::cli::reporting::{Reporting, check_writable};
 use crate::cli::server::{Access, any_seed, template};
 use crate::cli::signal::interrupt;
 use crate::cli::{Complaint, runtime, say};
@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::probe::experiment::{Options, probe};
 use crate::probe::fit::{Fit, fit};
 use crate::probe::{form, report};
+use crate::report::Report;
 use crate::server::cost::Cost;
 use crate::server::preflight::preflight;
 use crate::server::{PREFIX, run_name, sweep};
@@ -50,16 +51,20 @@ impl Probe {
         let ending = self.reporting.open(client.redactor().own_requests(blank.templates.get("user")))?;
         if let Some(file) = &self.out {
             // Found out now, not when everything has been tried.
-            std::fs::OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(file)
-                .map_err(|error| Complaint::usage(format!("cannot write {}: {error}", file.display())))?;
+            check_writable(file)?;
         }
         let runtime = runtime()?;
+        let facts = match runtime.block_on(preflight(&client)) {
+            Ok(facts) => facts,
+            Err(unusable) => {
+                let why = unusable.to_string();
+                let mut report = Report::not_judged("probe", client.base(), unusable.into());
+                report.seed = seed;
+                return ending.not_judged(report, &why);
+            }
+        };
         let started = Instant::now();
         let (findings, fitted, interrupted) = runtime.block_on(async {
-            let facts = preflight(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
             let (stopper, stop) = watch::channel(false);
             client.stop_with(stop.clone());
             tokio::spawn(interrupt(stopper));

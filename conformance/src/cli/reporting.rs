@@ -176,11 +176,7 @@ impl Reporting {
             if files[..at].contains(file) {
                 return Err(Complaint::usage(format!("two reports cannot both go to {}", file.display())));
             }
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(file)
-                .map_err(|error| Complaint::usage(format!("cannot write {}: {error}", file.display())))?;
+            check_writable(file)?;
         }
         let old = renewed.map(|renewed| baseline.iter().fold(renewed, Baseline::with));
         Ok(Ending { reporting: self.clone(), baseline, old, redactor, extras: Map::new() })
@@ -251,6 +247,22 @@ pub(super) struct Ending {
     extras: Map<String, Value>,
 }
 
+/// Makes sure that a file can be written, and leaves none behind that was not there: an empty report is no report, and a
+/// program that reads it would fail.
+pub(super) fn check_writable(file: &Path) -> Result<(), Complaint> {
+    let is_new = std::fs::symlink_metadata(file).is_err();
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file)
+        .map_err(|error| Complaint::usage(format!("cannot write {}: {error}", file.display())))?;
+    if is_new {
+        // Where it cannot be removed it is written over at the end.
+        drop(std::fs::remove_file(file));
+    }
+    Ok(())
+}
+
 impl Ending {
     /// Adds a member to the summary line of `--json`.
     pub(super) fn with(&mut self, name: &str, value: impl Into<Value>) {
@@ -315,17 +327,29 @@ impl Ending {
         Ok(report.summary.exit())
     }
 
-    fn write(&self, report: &Report, catalogue: &Catalogue) -> Result<(), Complaint> {
-        let write = |file: &Path, text: &str| {
-            std::fs::write(file, text)
-                .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))
-        };
+    /// Writes reports that say why no case was run, and ends with that. A baseline that was to be written stays as it is.
+    pub(super) fn not_judged(&self, mut report: Report, why: &str) -> Result<Exit, Complaint> {
+        self.redactor.report(&mut report);
+        self.write_reports(&report)?;
+        append_summary(&report)?;
+        if self.reporting.json {
+            say(&format!("{}\n", text::json_summary(&report, &self.extras)))?;
+        }
+        Err(Complaint::broken(why))
+    }
+
+    fn write_reports(&self, report: &Report) -> Result<(), Complaint> {
         for ReportFile { format, file } in &self.reporting.reports {
             let text = format
                 .write(report)
                 .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))?;
             write(file, &text)?;
         }
+        Ok(())
+    }
+
+    fn write(&self, report: &Report, catalogue: &Catalogue) -> Result<(), Complaint> {
+        self.write_reports(report)?;
         if let (Some(file), Some(old)) = (&self.reporting.write_baseline, &self.old) {
             let (renewed, mut changes) = old.renewed(report, catalogue, self.reporting.reason.as_deref());
             if changes.without_reason > 0
@@ -343,14 +367,23 @@ impl Ending {
     }
 }
 
+fn write(file: &Path, text: &str) -> Result<(), Complaint> {
+    std::fs::write(file, text)
+        .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))
+}
+
 /// Annotations and the step's summary, where GitHub runs this. The annotations go to stderr, which GitHub reads as
 /// well, so that stdout is what it is everywhere.
 fn tell_github(report: &Report) -> Result<(), Complaint> {
-    let surroundings = Surroundings::of_environment();
-    if surroundings.annotations {
+    if Surroundings::of_environment().annotations {
         eprint!("{}", github::annotations(report));
     }
-    let Some(file) = surroundings.summary else { return Ok(()) };
+    append_summary(report)
+}
+
+/// The step's summary, where GitHub runs this.
+fn append_summary(report: &Report) -> Result<(), Complaint> {
+    let Some(file) = Surroundings::of_environment().summary else { return Ok(()) };
     OpenOptions::new()
         .create(true)
         .append(true)

@@ -307,6 +307,7 @@ impl KillTable {
             shard: None,
             summary: Summary::of(&cases),
             stale: Vec::new(),
+            not_judged: None,
             cases,
         }
     }

@@ -351,21 +351,21 @@ fn unsaid(active: &Outcome, inactive: &Outcome) -> Advice {
         return advice(
             SETTING,
             Fares::Badly,
-            "It locks users out: such a PUT makes an active account inactive. Our provisioner always says active.",
+            "It locks users out: such a PUT makes an active account inactive, which RFC 7644 §3.5.1 leaves to the server. Our provisioner always says active.",
         );
     }
     if inactive_now == Some(Some(Value::Bool(true))) {
         return advice(
             SETTING,
             Fares::Badly,
-            "It lets leavers in again: such a PUT makes an inactive account active. Our provisioner always says active.",
+            "It lets leavers in again: such a PUT makes an inactive account active, which RFC 7644 §3.5.1 leaves to the server. Our provisioner always says active.",
         );
     }
     if active_now.is_some() || inactive_now.is_some() {
         return advice(
             SETTING,
             Fares::Limited,
-            "Such a PUT clears active, as RFC 7644 §3.5.1 allows: the account no longer says whether it is active. Our provisioner always says active.",
+            "Such a PUT clears active, as RFC 7644 §3.5.1 allows: the account no longer says whether it is active, which is not the same as inactive. Our provisioner always says active.",
         );
     }
     let seen = |outcome: &Outcome| matches!(outcome.class(), Class::Done | Class::Partly | Class::Ignored);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::case::need::Need;
+use crate::casing::lower_case;
 use crate::probe::form::{FORMS, Form, Goal, Sent, Start};
 use crate::probe::outcome::{Names, Outcome, State, classify, is_reached};
 use crate::probe::{Finding, Findings};
@@ -102,10 +103,21 @@ impl Bench<'_> {
         self.can_be_asked_for(form)?;
         let group = form.start == Start::Group;
         let mut names = Names(Vec::new());
+        let extension = self.facts.urn("EnterpriseUser").unwrap_or_default();
+        if form.names_another_user() {
+            let user = self.create("User", self.account("-user")?).await?;
+            names.0.push((user.id, "@user"));
+        }
         let (subject, before, sent) = match (form.start, form.sent) {
             (Start::Nothing, Sent::Post(over)) => {
                 let mut body = self.account("")?;
-                merge(&mut body, &parse(over));
+                merge(&mut body, &filled(over, &extension, &names));
+                if get(&body, &extension).is_some()
+                    && let Some(schemas) = body["schemas"].as_array_mut()
+                    && !schemas.iter().any(|urn| *urn == *extension)
+                {
+                    schemas.push(json!(extension));
+                }
                 (None, body.clone(), Some(body))
             }
             (Start::Group, _) => {
@@ -134,7 +146,6 @@ impl Bench<'_> {
         if let Some(subject) = &subject {
             names.0.push((subject.id.clone(), "@id"));
         }
-        let extension = self.facts.urn("EnterpriseUser").unwrap_or_default();
         let pointers = |goal: Goal| -> Vec<(String, Value)> {
             goal.iter()
                 .map(|(pointer, json)| (pointer.replace("@extension", &extension), parse(json)))
@@ -147,13 +158,7 @@ impl Bench<'_> {
         if !is_reached(&pointers(form.before()), &names, &before) {
             return Err(format!("what was prepared is read without {}", in_words(form.before())));
         }
-        let fill = |json: &str| {
-            let mut text = json.replace("@extension", &extension);
-            for (id, name) in &names.0 {
-                text = text.replace(name, id);
-            }
-            parse(&text)
-        };
+        let fill = |json: &str| filled(json, &extension, &names);
         let (method, path, body) = match form.sent {
             Sent::Patch(operations) => {
                 let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
@@ -254,9 +259,9 @@ impl Bench<'_> {
             match (get(&body, name), value) {
                 (None, value) => body[name] = value,
                 (Some(Value::Object(known)), Value::Object(parts)) => {
-                    let known: Vec<String> = known.keys().map(|part| part.to_lowercase()).collect();
+                    let known: Vec<String> = known.keys().map(|part| lower_case(part)).collect();
                     for (part, value) in parts {
-                        if !known.contains(&part.to_lowercase()) {
+                        if !known.contains(&lower_case(&part)) {
                             merge(&mut body, &json!({ name: { part: value } }));
                         }
                     }
@@ -397,6 +402,15 @@ fn in_words(goal: Goal) -> String {
         })
         .collect();
     words.join(", ").replace("[\"@member\"]", "the member that it was made with")
+}
+
+/// A form's JSON, with ids and the URN of the extension in their places.
+fn filled(json: &str, extension: &str, names: &Names) -> Value {
+    let mut text = json.replace("@extension", extension);
+    for (id, name) in &names.0 {
+        text = text.replace(name, id);
+    }
+    parse(&text)
 }
 
 /// JSON that the program itself has.

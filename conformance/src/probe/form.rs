@@ -70,6 +70,7 @@ pub enum Start {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
     /// PATCH with these operations. `@user`, `@member` and `@extension` stand for ids and the enterprise extension.
+    /// `@user` is another user, who is made for it.
     Patch(&'static str),
     /// PUT of what was read, with these members over it; null removes.
     Put(&'static str),
@@ -106,6 +107,21 @@ pub struct Form {
 }
 
 impl Form {
+    /// Whether the request names another user, whom an account without a group does not have.
+    pub fn names_another_user(&self) -> bool {
+        match self.sent {
+            Sent::Patch(json) | Sent::Put(json) | Sent::Post(json) => {
+                self.start != Start::Group && json.contains("@user")
+            }
+            Sent::Delete => false,
+        }
+    }
+
+    /// Whether it is a PUT that leaves `active` out. RFC 7644 §3.5.1 lets a server keep it, clear it or set a default.
+    pub fn leaves_active_out(&self) -> bool {
+        matches!(self.sent, Sent::Put(json) if json.contains(r#""active":null"#))
+    }
+
     /// What has to be so before the request, for its outcome to say anything.
     pub fn before(&self) -> Goal {
         match (self.start, self.sent) {
@@ -305,6 +321,17 @@ pub static FORMS: &[Form] = &[
         goal: &[("/@extension/department", "\"Testing\"")],
     },
     Form {
+        name: "patch-manager-id",
+        title: "PATCH adds the manager as an id alone",
+        topic: Topic::Update,
+        senders: &[Entra],
+        standard: false,
+        section: "3.5.2.1",
+        start: Start::Active,
+        sent: Sent::Patch(r#"[{"op":"add","path":"@extension:manager","value":"@user"}]"#),
+        goal: &[("/@extension/manager/value", "\"@user\"")],
+    },
+    Form {
         name: "patch-add-without-path",
         title: "PATCH adds an object, without a path",
         topic: Topic::Update,
@@ -364,7 +391,7 @@ pub static FORMS: &[Form] = &[
         title: "PUT of an active account that does not say active",
         topic: Topic::Update,
         senders: &[SailPoint],
-        standard: true,
+        standard: false,
         section: "3.5.1",
         start: Start::Active,
         sent: Sent::Put(r#"{"title":"Chief Tester","active":null}"#),
@@ -375,7 +402,7 @@ pub static FORMS: &[Form] = &[
         title: "PUT of an inactive account that does not say active",
         topic: Topic::Update,
         senders: &[SailPoint],
-        standard: true,
+        standard: false,
         section: "3.5.1",
         start: Start::Inactive,
         sent: Sent::Put(r#"{"title":"Chief Tester","active":null}"#),
@@ -424,6 +451,17 @@ pub static FORMS: &[Form] = &[
         start: Start::Nothing,
         sent: Sent::Post(r#"{"active":false}"#),
         goal: &[("/active", "false")],
+    },
+    Form {
+        name: "post-manager-id",
+        title: "POST of an account with the manager as an id alone",
+        topic: Topic::Lifecycle,
+        senders: &[Entra],
+        standard: false,
+        section: "3.3",
+        start: Start::Nothing,
+        sent: Sent::Post(r#"{"active":true,"@extension":{"manager":"@user"}}"#),
+        goal: &[("/@extension/manager/value", "\"@user\"")],
     },
     Form {
         name: "delete",

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::casing::lower_case;
 use crate::probe::advice::{Fares, advise};
 use crate::probe::form::{Form, Sent, Start, Topic};
 use crate::probe::outcome::{Class, Outcome};
@@ -28,7 +29,7 @@ pub fn text(findings: &Findings) -> String {
             topic = Some(finding.form.topic);
             append!(text, "\n{}\n", finding.form.topic.as_str());
         }
-        append!(text, "  {:width$}  {}\n", finding.form.title, finding.outcome.describe());
+        append!(text, "  {:width$}  {}\n", finding.form.title, told(finding.form, &finding.outcome));
     }
     if !findings.left_behind.is_empty() {
         append!(text, "\nThe endpoint did not delete {}\n", findings.left_behind.join(", "));
@@ -54,6 +55,7 @@ pub fn report(findings: &Findings, seed: u64, milliseconds: u64) -> Report {
         shard: None,
         summary: Summary::of(&cases),
         stale: Vec::new(),
+        not_judged: None,
         cases,
     }
 }
@@ -81,7 +83,8 @@ pub fn describe(form: &Form) -> String {
         Sent::Post("{}") => "POST of a new account".to_owned(),
         Sent::Post(members) => format!("POST of a new account with {members}"),
     };
-    append!(text, "Before      {start}\nSent        {sent}\nHolds when  {}", expected(form));
+    let other = if form.names_another_user() { ", and another user" } else { "" };
+    append!(text, "Before      {start}{other}\nSent        {sent}\nHolds when  {}", expected(form));
     for (pointer, value) in form.goal {
         append!(text, "; {pointer} is {}", if *value == "null" { "gone" } else { value });
     }
@@ -112,8 +115,8 @@ fn case(finding: &Finding, findings: &Findings) -> CaseResult {
         known: None,
         example: None,
         cause: None,
-        tags: std::iter::once(form.topic.as_str().to_lowercase())
-            .chain(form.senders.iter().map(|sender| sender.as_str().to_lowercase()))
+        tags: std::iter::once(lower_case(form.topic.as_str()))
+            .chain(form.senders.iter().map(|sender| lower_case(sender.as_str())))
             .collect(),
         milliseconds: exchanges.iter().map(|exchange| exchange.milliseconds).sum(),
         exchanges: exchanges.clone(),
@@ -126,7 +129,9 @@ fn verdict(form: &Form, outcome: &Outcome, findings: &Findings) -> Verdict {
     let clean = outcome.damages().is_empty();
     match outcome.class() {
         Class::Untried => Verdict::Skipped,
-        Class::Done if clean => Verdict::Pass,
+        Class::Done if clean || clears_active(form, outcome) => Verdict::Pass,
+        // A default that the server may set, and that does harm.
+        Class::Done if sets_active(form, outcome) => Verdict::Warn,
         // The values are there, without their labels.
         Class::Done if outcome.works() => Verdict::Warn,
         // What a PUT leaves out may be removed and may be kept (RFC 7644 §3.5.1).
@@ -137,7 +142,37 @@ fn verdict(form: &Form, outcome: &Outcome, findings: &Findings) -> Verdict {
     }
 }
 
+/// Whether all else that changed is `active`, which the request leaves out, and whether it has a value now.
+fn changes_active_alone(form: &Form, outcome: &Outcome, has_value: bool) -> bool {
+    let damages = outcome.damages();
+    form.leaves_active_out()
+        && !damages.is_empty()
+        && damages.iter().all(|damage| damage.pointer == "/active" && damage.now.is_some() == has_value)
+}
+
+fn clears_active(form: &Form, outcome: &Outcome) -> bool {
+    changes_active_alone(form, outcome, false)
+}
+
+fn sets_active(form: &Form, outcome: &Outcome) -> bool {
+    changes_active_alone(form, outcome, true)
+}
+
+/// What came of a form, in a sentence without its start.
+fn told(form: &Form, outcome: &Outcome) -> String {
+    if outcome.class() == Class::Done && clears_active(form, outcome) {
+        let status = outcome.status().unwrap_or_default();
+        return format!("accepted and done: {status}; active is cleared, as RFC 7644 §3.5.1 allows");
+    }
+    outcome.describe()
+}
+
 fn requirement(form: &Form) -> String {
+    if form.leaves_active_out() {
+        return "The change takes effect. What becomes of active, which is left out, is the server's choice \
+                (RFC 7644 §3.5.1): it may stay or be cleared. A value that the account did not have does harm."
+            .to_owned();
+    }
     match (form.standard, form.sent) {
         (true, Sent::Patch(_)) => {
             "Where PATCH is offered, this takes effect, nothing else changes, and the answer says so."
@@ -152,6 +187,9 @@ fn requirement(form: &Form) -> String {
 
 fn expected(form: &Form) -> &'static str {
     match form.start {
+        _ if form.leaves_active_out() => {
+            "accepted and done, active as it was or cleared, and nothing else changed"
+        }
         Start::Group if form.goal.is_empty() => "accepted, and the group is gone",
         _ if form.goal.is_empty() => "accepted, and the account is gone",
         _ => "accepted and done, and nothing else changed",
@@ -160,6 +198,9 @@ fn expected(form: &Form) -> &'static str {
 
 fn mend(form: &Form, outcome: &Outcome) -> Option<String> {
     let text = match outcome.class() {
+        Class::Done if sets_active(form, outcome) => {
+            "Keep active where a PUT leaves it out, or clear it. To set a value is allowed (RFC 7644 §3.5.1), but false locks users out, and true lets leavers in again."
+        }
         Class::Ignored if outcome.damages().is_empty() => {
             "Carry it out, or refuse it with an error: a client that is told 2xx takes the change for done."
         }
@@ -178,6 +219,7 @@ fn mend(form: &Form, outcome: &Outcome) -> Option<String> {
             }
             Sent::Patch(_) => "Take it leniently: clients in wide use send it.",
             Sent::Put(_) => "Carry it out: PUT is not optional.",
+            Sent::Post(_) if !form.standard => "Take it leniently: clients in wide use send it.",
             Sent::Delete => "Carry it out, or tell your users that accounts stay.",
             Sent::Post(_) => "Take the account as it is sent.",
         },

@@ -98,7 +98,9 @@ fn happens(shared: Shared) -> &'static str {
         Shared::ErrorType => "errors do not say `scimType`",
         Shared::MediaType => "answers are not sent as application/scim+json",
         Shared::ListSchema => "lists do not name the schema ListResponse",
-        Shared::Location => "resources do not say where they are",
+        Shared::Location => "the location of resources is missing",
+        Shared::Meta => "resources have no `meta`",
+        Shared::ResourceType => "`meta` of resources does not say `resourceType`",
     }
 }
 
@@ -119,6 +121,12 @@ fn mend(shared: Shared) -> &'static str {
         }
         Shared::Location => {
             "Send Location with every 201, and write the same into meta.location (RFC 7644 §3.3, RFC 7643 §3.1)."
+        }
+        Shared::Meta => {
+            "Write meta with resourceType, created, lastModified and location into every resource, in lists too (RFC 7643 §3.1)."
+        }
+        Shared::ResourceType => {
+            "Write meta.resourceType, the name of the resource type as in /ResourceTypes, into every resource, in lists too (RFC 7643 §3.1)."
         }
     }
 }

@@ -125,6 +125,7 @@ fn join(mut merged: Report, other: Report) -> Report {
     for (name, fact) in other.facts {
         tell(&mut merged.facts, &name, &fact);
     }
+    merged.not_judged = merged.not_judged.or(other.not_judged);
     for stale in other.stale {
         if !merged.stale.contains(&stale) {
             merged.stale.push(stale);

@@ -241,6 +241,9 @@ pub fn json_summary(report: &Report, extras: &serde_json::Map<String, Value>) ->
     if !report.stale.is_empty() {
         line["staleEntries"] = report.stale.clone().into();
     }
+    if let Some(why) = &report.not_judged {
+        line["notJudged"] = serde_json::to_value(why).unwrap_or_default();
+    }
     for (name, value) in extras {
         line[name] = value.clone();
     }

@@ -283,8 +283,7 @@ pub fn groups<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Vec<(Strin
 
 /// What can be said by `conformance explain`; none for what has no cases of its own.
 pub fn explain(report: &Report, case: &CaseResult) -> Option<String> {
-    ["server", "client", "matrix", "probe"]
-        .contains(&report.suite.as_str())
+    (report.not_judged.is_none() && ["server", "client", "matrix", "probe"].contains(&report.suite.as_str()))
         .then(|| format!("conformance explain {}", case.id))
 }
 
@@ -293,6 +292,8 @@ pub fn again(report: &Report, case: &CaseResult) -> String {
     let target = if report.subject.contains("://") { format!(" {}", report.subject) } else { String::new() };
     let seed = if report.seed == 0 { String::new() } else { format!(" --seed {}", report.seed) };
     let select = match report.suite.as_str() {
+        // Whatever was to be run is.
+        _ if report.not_judged.is_some() => String::new(),
         // A probe is one thing: its answers say something together.
         "probe" => String::new(),
         "mutants" => match case.id.strip_prefix("mutant/") {

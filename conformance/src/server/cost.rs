@@ -41,6 +41,7 @@ impl Cost {
                 Start::Inactive => (1, 0, 5),
                 Start::Group => (2, 1, 3),
             };
+            let users = users + usize::from(form.names_another_user());
             cost.users += users;
             cost.groups += groups;
             cost.requests += 2 * (users + groups) + looks;

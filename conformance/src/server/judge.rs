@@ -12,6 +12,7 @@ use crate::server::facts::get;
 use crate::server::judge::value::{cut, differing, has_schema, shown};
 use crate::server::memory::Memory;
 use crate::server::same::{is_absent, reach, same};
+use crate::wire::bounded::{Bound, bounded};
 use crate::wire::client::Answer;
 
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
@@ -51,6 +52,12 @@ impl Miss {
     /// A miss of the case's own.
     pub(crate) fn new(level: Level, what: String, expected: Value, actual: Value, why: String) -> Self {
         Self { level, what, expected, actual, why, shared: None, seen: Seen::Other }
+    }
+
+    /// With as much of both sides as a report can hold.
+    pub(crate) fn bounded(self) -> Self {
+        let side = |value: &Value| bounded(value, Bound::SIDE);
+        Self { expected: side(&self.expected), actual: side(&self.actual), ..self }
     }
 
     fn of(self, shared: Shared) -> Self {
@@ -492,7 +499,7 @@ impl Judge<'_> {
                 continue;
             }
             if let Some(unmet) = self.condition(&path, condition, value)? {
-                let shared = (pointer == "/meta/location" && is_absent(value)).then_some(Shared::Location);
+                let shared = if is_absent(value) { missing_meta(self.body(), &path) } else { None };
                 let path = if path.is_empty() { "body".to_owned() } else { path };
                 let miss = self.miss(path, unmet.expected, shown(value), unmet.why);
                 misses.push(Miss { seen: unmet.seen, shared, ..miss });
@@ -520,7 +527,13 @@ impl Judge<'_> {
         let is_status = |misses: &Vec<Miss>| misses.iter().any(|miss| miss.what == "status");
         if all.len() > 1 && all.iter().all(is_status) {
             // It is none of the answers that are provided for: what the lists say of each does not matter.
-            let wanted: Vec<StatusSet> = lists.iter().flatten().flat_map(of_status).collect();
+            let wanted: Vec<StatusSet> = lists
+                .iter()
+                .flatten()
+                .flat_map(Expectation::foreseen)
+                .flat_map(|foreseen| foreseen.status)
+                .copied()
+                .collect();
             return Ok(self.status(&wanted).map(Miss::unrelated).into_iter().collect());
         }
         // The answer is the one that a list with its status speaks of, so that list says what is wrong with it.
@@ -534,10 +547,19 @@ impl Judge<'_> {
     }
 }
 
-/// The statuses that an expectation takes.
-fn of_status(expectation: &Expectation) -> Vec<StatusSet> {
-    match &expectation.check {
-        Check::Status(wanted) | Check::Error { status: wanted, .. } => wanted.clone(),
-        _ => Vec::new(),
+/// What a resource lacks where a part of its `meta` is missing: all of `meta`, or a part that several cases ask for.
+fn missing_meta(body: &Value, path: &str) -> Option<Shared> {
+    let (resource, part) = path.rsplit_once("/meta/")?;
+    let at = |pointer: &str| reach(body, pointer).into_iter().next().and_then(|(_, value)| value);
+    if !at(resource)?.is_object() {
+        return None;
+    }
+    if is_absent(at(&format!("{resource}/meta"))) {
+        return Some(Shared::Meta);
+    }
+    match part {
+        "location" => Some(Shared::Location),
+        "resourceType" => Some(Shared::ResourceType),
+        _ => None,
     }
 }

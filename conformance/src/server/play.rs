@@ -3,15 +3,18 @@
 mod filters;
 mod steady;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::case::Case;
 use crate::case::expect::Shared;
+use crate::case::load::used_names;
 use crate::case::need::Feature;
 use crate::case::step::{Action, Body, Paging, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
 use crate::report::words::FOUNDATION;
-use crate::report::{CaseResult, Level, Verdict};
+use crate::report::{CaseResult, Level, Verdict, plain};
 use crate::server::deviation::Deviation;
 use crate::server::facts::{Met, ResourceType, get, merge};
 use crate::server::judge::{Ask, Miss, is_created_with_200, judge};
@@ -19,7 +22,7 @@ use crate::server::memory::{Known, Memory};
 use crate::server::play::filters::{filter_of, refuses_its_filter};
 use crate::server::tidy::Made;
 use crate::server::{Stage, example};
-use crate::wire::bounded::{Bound, bounded};
+use crate::wire::bounded::{LARGE, outline};
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::exchange::Exchange;
 
@@ -27,8 +30,11 @@ const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
-/// The case that tells which operators of filters are refused.
-const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
+/// Characters of what the server says of a refusal.
+const DETAIL: usize = 200;
+
+/// Bytes of pages whose resources are kept whole; of those behind them only what tells which one it is.
+const WALKED_WHOLE: usize = 64 * LARGE;
 
 /// So many pages are walked; a subject with more never ends.
 const MAX_PAGES: usize = 1_000;
@@ -41,6 +47,8 @@ enum End {
     NotAdvertised(String),
     /// It cannot be tried.
     Skipped(String),
+    /// It cannot be tried, because of a filter that is refused.
+    FilterRefused(String),
     /// The network broke.
     Broken(String),
 }
@@ -57,7 +65,7 @@ impl From<Unfilled> for End {
                 "the version of the resource (ETag, or meta.version)".to_owned()
             }
             Place::Field(name, pointer) if name == "config" => format!("{pointer} of ServiceProviderConfig"),
-            Place::Field(_, pointer) => pointer,
+            Place::Field(_, pointer) => pointer.trim_start_matches('/').replace('/', "."),
             Place::Urn(name) => format!("the URN of {name}"),
             Place::New { resource_type, .. } => format!("what a {resource_type} is"),
             Place::Base | Place::Unique(_) | Place::UserName(_) | Place::Number => "what it needs".to_owned(),
@@ -103,10 +111,12 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
     }
     let unique = format!("{}{}-{}", super::PREFIX, stage.run, radix(index as u64 + 1));
     let strict = case.tags.iter().any(|tag| tag == FOUNDATION);
+    let used = used_names(case);
     let mut player = Player {
         stage,
         level: case.level,
         about: &case.about,
+        used: &used,
         filters_are_a_means: !case.spec.section.starts_with("3.4.2.2")
             && case.spec.document.starts_with("RFC"),
         memory: Memory::new(&stage.facts, &stage.client, &stage.blank, &case.nouns, strict, unique),
@@ -125,6 +135,10 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         },
         Err(End::NotAdvertised(why)) => (Verdict::NotAdvertised, Some(why)),
         Err(End::Skipped(why)) => (Verdict::Skipped, Some(why)),
+        Err(End::FilterRefused(why)) => {
+            stage.filter_refused(&case.id);
+            (Verdict::Skipped, Some(why))
+        }
         Err(End::Broken(why)) => (Verdict::Error, Some(why)),
     };
     let Player { memory, made, exchanges, misses, tried, example, filters_are_a_means, .. } = player;
@@ -133,6 +147,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
             stage,
             level: case.level,
             about: &case.about,
+            used: &used,
             filters_are_a_means,
             memory,
             example: None,
@@ -170,8 +185,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
             misses
                 .iter()
                 .map(|(step, miss)| {
-                    let value = bounded(side(miss), Bound::SIDE);
-                    json!({ "step": step, "what": miss.what, "value": value, "why": miss.why })
+                    json!({ "step": step, "what": miss.what, "value": side(miss), "why": miss.why })
                 })
                 .collect::<Value>()
         };
@@ -215,6 +229,8 @@ struct Player<'a> {
     stage: &'a Stage,
     level: Level,
     about: &'a [Shared],
+    /// Names whose large answers are looked at again.
+    used: &'a BTreeSet<String>,
     /// The case is about something else, and filters only to find what it made.
     filters_are_a_means: bool,
     memory: Memory<'a>,
@@ -291,9 +307,12 @@ impl Player<'_> {
             filter_of(&self.exchanges).filter(|_| means || step.unsupported.contains(&answer.status))
             && self.stage.facts.feature(Feature::Filter) == Some(true)
         {
-            // Filters are advertised. Which of them are refused is one finding, of the case named here.
-            return Err(End::Skipped(format!(
-                "the server refuses the filter `{filter}` ({}), so this could not be tried; {OPERATORS} says which operators it refuses",
+            // Filters are advertised: which operators are refused is the finding of another case.
+            let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
+            let detail =
+                detail.map_or_else(String::new, |detail| format!(", saying: {}", plain::cut(detail, DETAIL)));
+            return Err(End::FilterRefused(format!(
+                "it could not be tried: the server refuses the filter `{filter}` ({}{detail})",
                 answer.status
             )));
         }
@@ -329,7 +348,8 @@ impl Player<'_> {
             let partial = step.query.iter().any(|(name, _)| {
                 name.eq_ignore_ascii_case("attributes") || name.eq_ignore_ascii_case("excludedAttributes")
             });
-            self.memory.keep(name, answer, sent, endpoint, !partial);
+            let kept = answer.text.len() <= LARGE || self.used.contains(name);
+            self.memory.keep(name, answer, sent, endpoint, !partial && kept);
         }
         if let Some(word) = &step.tries {
             self.tried.push((word.clone(), misses.is_empty()));
@@ -340,7 +360,8 @@ impl Player<'_> {
         {
             self.example = Some((level, example::of(step, &self.memory, answer.status)));
         }
-        self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss)));
+        // What came may be megabytes, and the case goes on.
+        self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss.bounded())));
         if failed { Err(End::Missed) } else { Ok(()) }
     }
 
@@ -441,7 +462,7 @@ impl Player<'_> {
                         json!(path),
                         format!("{path} is at another server, or no URL, so nothing is sent there"),
                     );
-                    self.misses.push((step.label.clone(), miss));
+                    self.misses.push((step.label.clone(), miss.bounded()));
                     return Err(End::Missed);
                 }
                 (method.as_str(), path, self.body(body, None)?, None)
@@ -517,6 +538,7 @@ impl Player<'_> {
         let (first, ..) = self.request(step)?;
         let mut pages = Vec::new();
         let mut resources = Vec::new();
+        let mut read = 0;
         let mut place = match paging {
             Paging::Index => ("startIndex", "1".to_owned()),
             Paging::Cursor => ("cursor", String::new()),
@@ -524,12 +546,25 @@ impl Player<'_> {
         loop {
             let mut request = first.clone();
             request.query.push((place.0.to_owned(), place.1.clone()));
-            let answer = self.ask(step, &request).await?;
+            let mut answer = self.ask(step, &request).await?;
             if !answer.is_success() {
                 return Ok(answer);
             }
-            let page = answer.json.clone().unwrap_or_default();
-            let found = get(&page, "Resources").and_then(Value::as_array).cloned().unwrap_or_default();
+            read += answer.text.len();
+            let large = answer.text.len() > LARGE || read > WALKED_WHOLE;
+            let mut page = answer.json.take().unwrap_or_default();
+            let found = get(&page, "Resources").and_then(Value::as_array);
+            let found: Vec<Value> = if large {
+                found.into_iter().flatten().map(outline).collect()
+            } else {
+                found.cloned().unwrap_or_default()
+            };
+            if large
+                && let Some(members) = page.as_object_mut()
+                && let Some(all) = members.keys().find(|name| name.eq_ignore_ascii_case("Resources")).cloned()
+            {
+                members.insert(all, json!(found));
+            }
             let total = get(&page, "totalResults").and_then(Value::as_u64);
             let next = get(&page, "nextCursor").and_then(Value::as_str).map(ToOwned::to_owned);
             let last = found.is_empty() || pages.len() >= MAX_PAGES;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::report::plain;
+use crate::report::{NotJudged, plain};
 use crate::server::facts::{Facts, Moved, get, is_list};
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::failure::{FailureKind, NetworkFailure};
@@ -27,6 +27,13 @@ pub struct Unusable {
     pub message: String,
     /// What to do.
     pub next: String,
+}
+
+impl From<Unusable> for NotJudged {
+    fn from(unusable: Unusable) -> Self {
+        let Unusable { code, message, next } = unusable;
+        Self { code: code.to_owned(), message, next }
+    }
 }
 
 impl Unusable {

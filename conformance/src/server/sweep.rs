@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::server::PREFIX;
 use crate::server::facts::{Facts, get, id_text, resources};
+use crate::wire::bounded::outline;
 use crate::wire::client::{Client, Request};
 
 /// Resources of one page.
@@ -163,11 +164,11 @@ async fn pages(
         }
         let page = resources(&body);
         // A server that always answers the first page would never end.
-        let stuck = page.first().is_some_and(|first| all.contains(first));
+        let stuck = page.first().is_some_and(|first| all.contains(&outline(first)));
         if page.is_empty() || stuck {
             break;
         }
-        all.extend(page.iter().cloned());
+        all.extend(page.iter().map(outline));
         if total.is_none_or(|total| all.len() as u64 >= total) {
             break;
         }

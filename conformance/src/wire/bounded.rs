@@ -13,9 +13,14 @@ pub(crate) struct Bound {
     depth: usize,
 }
 
+/// A body of more bytes is large: parsed, it takes ten times as much memory, so that few are held at once.
+pub(crate) const LARGE: usize = 64 << 10;
+
 impl Bound {
     /// For the body of a request or an answer in a transcript.
     pub(crate) const BODY: Self = Self { bytes: 16 << 10, depth: 24 };
+    /// For the beginning of a large body in a transcript.
+    pub(crate) const LARGE_BODY: Self = Self { bytes: 4 << 10, depth: 24 };
     /// For what was expected and what came.
     pub(crate) const SIDE: Self = Self { bytes: 4 << 10, depth: 16 };
 }
@@ -28,6 +33,15 @@ const TEXT: usize = 2_000;
 pub(crate) fn bounded(value: &Value, bound: Bound) -> Value {
     let mut left = bound.bytes;
     prune(value, bound.depth, &mut left)
+}
+
+/// A resource of a large list: what tells which one it is.
+pub(crate) fn outline(resource: &Value) -> Value {
+    const KEPT: [&str; 4] = ["id", "userName", "displayName", "externalId"];
+    let Some(members) = resource.as_object() else { return resource.clone() };
+    let is_kept = |name: &str| KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name));
+    let kept = members.iter().filter(|(name, _)| is_kept(name));
+    kept.map(|(name, member)| (name.clone(), member.clone())).collect()
 }
 
 /// A text that is no JSON.
@@ -102,6 +116,9 @@ mod tests {
             deep = json!({ "a": [deep] });
         }
         assert!(!bounded(&deep, Bound::BODY).to_string().contains("bottom"));
+        let user =
+            json!({ "id": 1, "USERNAME": "ada", "title": "x", "emails": [{ "value": "a@example.com" }] });
+        assert_eq!(outline(&user), json!({ "id": 1, "USERNAME": "ada" }));
         assert!(bounded_text(&"x".repeat(1 << 20), Bound::BODY).ends_with("(1048576 bytes in all)"));
     }
 

@@ -1,5 +1,6 @@
 //! A client for one subject: credentials, pace, patience, and retries where the subject asks for them.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -7,18 +8,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect::Policy;
-use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::sync::watch;
 use url::Url;
 
 use crate::case::step::WrongAuth;
 use crate::report::redact::{REDACTED, Redactor};
-use crate::wire::bounded::{Bound, bounded, bounded_text};
+use crate::wire::bounded::{Bound, LARGE, bounded, bounded_text};
 use crate::wire::exchange::{Exchange, Received, Sent};
 use crate::wire::failure::{FailureKind, NetworkFailure, innermost};
 use crate::wire::pace::Pace;
 use crate::wire::retry::wait_asked;
+use crate::wire::room::{Room, Rooms};
 use crate::wire::tls;
 
 /// What a query value or a path segment may hold as it is.
@@ -28,7 +29,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 const SEGMENT: &AsciiSet =
     &PLAIN.remove(b':').remove(b'@').remove(b'!').remove(b'$').remove(b'*').remove(b',').remove(b'=');
 
-/// A larger body is not read: parsed, it takes many times its length in memory, and several cases run at once.
+/// A larger body is not read: parsed, it takes many times its length in memory.
 const MAX_BODY: usize = 8 << 20;
 
 /// Header fields of an answer that are recorded.
@@ -112,8 +113,8 @@ pub struct Manners {
     pub longest_wait: Duration,
     /// Header fields that go with every request.
     pub headers: Vec<(String, String)>,
-    /// PEM certificates to trust in place of the system's.
-    pub certificates: Option<Vec<u8>>,
+    /// A PEM file of certificates to trust beside those that the system knows.
+    pub ca_file: Option<PathBuf>,
     /// Take any certificate.
     pub insecure: bool,
 }
@@ -126,7 +127,7 @@ impl Default for Manners {
             retries: 10,
             longest_wait: Duration::from_mins(2),
             headers: Vec::new(),
-            certificates: None,
+            ca_file: None,
             insecure: false,
         }
     }
@@ -164,6 +165,8 @@ pub struct Answer {
     pub json: Option<Value>,
     /// The body as it was sent, where `json` is what was understood by it.
     pub raw: Option<Value>,
+    /// The room that a large body takes, free again with the answer.
+    pub room: Room,
 }
 
 impl Answer {
@@ -203,6 +206,8 @@ struct Inner {
     credentials: Credentials,
     manners: Manners,
     pace: Pace,
+    /// For large answers.
+    rooms: Rooms,
     /// Becomes true when nothing is to be waited for any longer.
     stop: OnceLock<watch::Receiver<bool>>,
 }
@@ -227,7 +232,7 @@ impl Client {
         base.set_path(&path);
         let http = http(&base, &manners)?;
         let (pace, stop) = (Pace::new(manners.rate), OnceLock::new());
-        Ok(Self(Arc::new(Inner { http, base, credentials, manners, pace, stop })))
+        Ok(Self(Arc::new(Inner { http, base, credentials, manners, pace, rooms: Rooms::default(), stop })))
     }
 
     /// Cuts waits short once `stop` becomes true.
@@ -238,6 +243,11 @@ impl Client {
     /// Requests a second that the subject is likely to bear, by how it answered so far.
     pub fn bearable_rate(&self) -> f64 {
         self.0.pace.bearable()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn rooms(&self) -> &Rooms {
+        &self.0.rooms
     }
 
     /// The base URL, without a slash at its end.
@@ -431,36 +441,45 @@ impl Client {
 
     async fn fetch(&self, request: reqwest::Request) -> Result<Answer, NetworkFailure> {
         let patience = self.0.manners.timeout;
-        let fetched = tokio::time::timeout(patience, async {
-            let mut response =
-                self.0.http.execute(request).await.map_err(|error| NetworkFailure::from(&error))?;
-            let status = response.status().as_u16();
-            let headers = response
-                .headers()
-                .iter()
-                .map(|(name, value)| {
-                    (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-                })
-                .collect();
-            let mut body = Vec::new();
-            while let Some(chunk) = response
-                .chunk()
-                .await
-                .map_err(|error| NetworkFailure::new(FailureKind::Broken, innermost(&error)))?
-            {
-                if body.len() + chunk.len() > MAX_BODY {
-                    let text = format!("the answer is larger than {} MiB, which is not read", MAX_BODY >> 20);
-                    return Err(NetworkFailure::new(FailureKind::TooLarge, text));
-                }
-                body.extend_from_slice(&chunk);
-            }
-            let json = serde_json::from_slice(&body).ok();
-            Ok(Answer { status, headers, text: String::from_utf8_lossy(&body).into_owned(), json, raw: None })
-        });
-        fetched.await.unwrap_or_else(|_| {
+        let mut until = tokio::time::Instant::now() + patience;
+        let late = |_| {
             let text = format!("no answer within {} s", patience.as_secs_f64());
-            Err(NetworkFailure::new(FailureKind::TimedOut, text))
-        })
+            NetworkFailure::new(FailureKind::TimedOut, text)
+        };
+        let sent = tokio::time::timeout_at(until, self.0.http.execute(request)).await.map_err(late)?;
+        let mut response = sent.map_err(|error| NetworkFailure::from(&error))?;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
+            .collect();
+        let (mut body, mut room) = (Vec::new(), Room::default());
+        while let Some(chunk) = tokio::time::timeout_at(until, response.chunk())
+            .await
+            .map_err(late)?
+            .map_err(|error| NetworkFailure::new(FailureKind::Broken, innermost(&error)))?
+        {
+            if body.len() + chunk.len() > MAX_BODY {
+                let text = format!("the answer is larger than {} MiB, which is not read", MAX_BODY >> 20);
+                return Err(NetworkFailure::new(FailureKind::TooLarge, text));
+            }
+            if body.len() <= LARGE && body.len() + chunk.len() > LARGE {
+                // The server is not to blame for this wait.
+                let asked = tokio::time::Instant::now();
+                room = self.0.rooms.take().await;
+                until += asked.elapsed();
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let json = serde_json::from_slice(&body).ok();
+        let text = match String::from_utf8(body) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+        Ok(Answer { status, headers, text, json, raw: None, room })
     }
 }
 
@@ -473,22 +492,16 @@ fn show(answer: &Answer) -> Received {
 
 /// A body as it is recorded: JSON as JSON, other text as a string, null where there is none.
 fn recorded(json: Option<&Value>, text: &str) -> Value {
+    let bound = if text.len() > LARGE { Bound::LARGE_BODY } else { Bound::BODY };
     match json {
-        Some(json) => bounded(json, Bound::BODY),
+        Some(json) => bounded(json, bound),
         None if text.is_empty() => Value::Null,
-        None => Value::from(bounded_text(text, Bound::BODY)),
+        None => Value::from(bounded_text(text, bound)),
     }
 }
 
-/// TLS for a client that never uses it: `http` on this machine needs no certificates.
-pub(crate) fn no_certificates() -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
-}
-
 fn http(base: &Url, manners: &Manners) -> Result<reqwest::Client, ClientError> {
-    let tls = tls::config(base.scheme() == "https", manners.certificates.as_deref(), manners.insecure)
+    let tls = tls::config(base.scheme() == "https", manners.ca_file.as_deref(), manners.insecure)
         .map_err(ClientError::Tls)?;
     let mut builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
     // A proxy cannot reach this machine's own ports.

@@ -196,31 +196,73 @@ async fn error_bodies_of_another_shape_are_one_finding() {
     assert_eq!(conflict.verdict, Verdict::Pass, "the status is judged apart from the body");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_location_is_one_finding() {
-    fn without(value: &mut Value) {
-        match value {
-            Value::Object(members) => {
-                if let Some(meta) = members.get_mut("meta").and_then(Value::as_object_mut) {
-                    meta.remove("location");
-                }
-                members.values_mut().for_each(without);
+/// Takes a part of each `meta` away, or all of it.
+fn each_meta(value: &mut Value, part: Option<&str>) {
+    match value {
+        Value::Object(members) => {
+            match (part, members.get_mut("meta").and_then(Value::as_object_mut)) {
+                (Some(part), Some(meta)) => drop(meta.remove(part)),
+                _ => drop(members.remove("meta")),
             }
-            Value::Array(elements) => elements.iter_mut().for_each(without),
-            _ => {}
+            members.values_mut().for_each(|member| each_meta(member, part));
         }
+        Value::Array(elements) => elements.iter_mut().for_each(|element| each_meta(element, part)),
+        _ => {}
     }
+}
+
+/// What failed is one finding, of this cause or of one case alone, and nothing else is found wrong.
+#[track_caller]
+fn check_one_finding(report: &Report, shared: Shared) {
+    let failed: Vec<_> = wrong(report).into_iter().filter(|case| case.verdict != Verdict::Skipped).collect();
+    assert!(failed.iter().all(|case| case.cause == Some(shared)), "{:#?}", lines(&failed));
+    let causes = causes::of(report);
+    let alone = failed.iter().filter(|case| !causes::explain(&causes, case)).count();
+    assert_eq!(causes.len() + alone, 1, "{:#?}", lines(&failed));
+    let skipped: Vec<_> = wrong(report).into_iter().filter(|case| case.verdict == Verdict::Skipped).collect();
+    let told =
+        |case: &&CaseResult| case.because.as_deref().is_some_and(|because| because.contains("said meta."));
+    assert!(skipped.iter().all(told), "{:#?}", lines(&skipped));
+    assert!(report.summary.pass > 500, "{:?}", report.summary);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_location_that_is_nowhere_is_one_finding() {
     let report = against(Odd {
         tells: |asked, told| {
             told.headers.remove("location");
             if !asked.path.starts_with("/Bulk") {
-                without(&mut told.body);
+                each_meta(&mut told.body, Some("location"));
             }
         },
         ..PLAIN
     })
     .await;
     check_one_cause(&report, Shared::Location, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_never_sends_location_gets_one_finding() {
+    let odd = Odd { tells: |_, told| drop(told.headers.remove("location")), ..PLAIN };
+    check_one_finding(&against(odd).await, Shared::Location);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn resources_without_meta_are_one_finding() {
+    let odd = Odd { tells: |_, told| each_meta(&mut told.body, None), ..PLAIN };
+    check_one_finding(&against(odd).await, Shared::Meta);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn meta_without_location_is_one_finding() {
+    let odd = Odd { tells: |_, told| each_meta(&mut told.body, Some("location")), ..PLAIN };
+    check_one_finding(&against(odd).await, Shared::Location);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn meta_without_resource_type_is_one_finding() {
+    let odd = Odd { tells: |_, told| each_meta(&mut told.body, Some("resourceType")), ..PLAIN };
+    check_one_finding(&against(odd).await, Shared::ResourceType);
 }
 
 /// The sub-attribute that a schema lacks is neither sent nor asked for.
@@ -451,6 +493,33 @@ async fn operators_and_names_in_one_case_only_are_found() {
             (Verdict::Fail, "rfc7644/3.4.2.2/operators-without-case"),
         ]
     );
+}
+
+/// Where all operators are taken, or were not asked for, a skipped case points at nothing but its own filter.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_skipped_case_says_the_filter_that_was_refused_in_this_run() {
+    let odd = Odd {
+        refuses: |asked| {
+            let of_emails = asked.query.contains("filter=") && asked.query.contains("emails");
+            of_emails.then_some((400, "e-mails are not searched"))
+        },
+        ..PLAIN
+    };
+    for select in ["rfc7644/3.4.2.2/", "rfc7644/3.4.2.2/two-"] {
+        let report = judged(odd, Blank::default(), Profile::builtin("rfc").expect("a profile"), select).await;
+        let operators = report.cases.iter().find(|case| case.id.ends_with("/all-operators-are-taken"));
+        assert!(operators.is_none_or(|case| case.verdict == Verdict::Pass), "{operators:?}");
+        let skipped: Vec<_> = report.cases.iter().filter(|case| case.verdict == Verdict::Skipped).collect();
+        assert!(!skipped.is_empty(), "{select}");
+        for case in skipped {
+            let because = case.because.as_deref().unwrap_or_default();
+            assert!(
+                because.contains("the server refuses the filter `") && because.contains("emails"),
+                "{because}"
+            );
+            assert!(because.ends_with("(400, saying: e-mails are not searched)"), "{because}");
+        }
+    }
 }
 
 /// Nothing of a case file's own vocabulary is in a report, whatever is wrong.

@@ -7,6 +7,7 @@ use conformance::probe::experiment::{Options, probe};
 use conformance::probe::fit::{fit, vocabulary};
 use conformance::probe::outcome::Outcome;
 use conformance::probe::{Findings, report};
+use conformance::report::{Level, Verdict};
 use conformance::server::facts::{Blank, Facts};
 use conformance::wire::client::{Client, Credentials, Manners};
 use mock_aquera::{Auth, MockAquera, Profile};
@@ -213,6 +214,49 @@ async fn nothing_is_concluded_beyond_what_was_seen() {
 
     let (advised, _) = of("put-clears-active").await;
     assert_eq!(advice(&advised, "A client whose PUT does not say active").0, "limited");
+}
+
+/// The verdict and the level of a form on a mock with a switch.
+async fn judged(switches: &Value, form: &str) -> (Verdict, Level, String) {
+    let mut profile = Profile::new("odd", "").to_json();
+    merge(&mut profile, switches);
+    let (found, _) = findings(Profile::from_json(&profile).expect("a profile")).await;
+    let report = report::report(&found, 7, 1);
+    let case = report.cases.iter().find(|case| case.id == format!("probe/{form}")).expect(form);
+    (case.verdict, case.level, report::text(&found))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_put_without_active_may_keep_or_clear_it_and_a_value_is_a_warning() {
+    for (word, active, inactive) in [
+        ("keeps", Verdict::Pass, Verdict::Pass),
+        ("clears", Verdict::Pass, Verdict::Pass),
+        ("deactivates", Verdict::Warn, Verdict::Pass),
+        ("activates", Verdict::Pass, Verdict::Warn),
+    ] {
+        let switches = json!({ "gateway": { "put-without-active": word } });
+        for (form, verdict) in [("put-without-active", active), ("put-without-active-inactive", inactive)] {
+            let (found, level, text) = judged(&switches, form).await;
+            assert_eq!((found, level), (verdict, Level::May), "{word} {form}: {text}");
+            let cleared = "200; active is cleared, as RFC 7644 §3.5.1 allows";
+            assert_eq!(text.contains(cleared), word == "clears", "{text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manager_as_an_id_alone_is_tried_by_patch_and_post_and_imitated() {
+    for (word, verdict) in [("accepted", Verdict::Pass), ("refused", Verdict::Warn)] {
+        let switches = json!({ "requests": { "dialects": { "bare-manager": word } } });
+        for form in ["patch-manager-id", "post-manager-id"] {
+            let (found, level, text) = judged(&switches, form).await;
+            assert_eq!((found, level), (verdict, Level::May), "{form}: {text}");
+        }
+        let mut profile = Profile::new("odd", "").to_json();
+        merge(&mut profile, &switches);
+        let written = written(Profile::from_json(&profile).expect("a profile"), "requests", "dialects").await;
+        assert_eq!(written["bare-manager"], word);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

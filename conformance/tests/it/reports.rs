@@ -12,6 +12,8 @@ mod hostile;
 mod json;
 #[path = "reports/merge.rs"]
 mod merge;
+#[path = "reports/not_judged.rs"]
+mod not_judged;
 #[path = "reports/pipelines.rs"]
 mod pipelines;
 #[path = "reports/redaction.rs"]

@@ -42,7 +42,8 @@ pub(super) fn made_up(instead: &Instead) -> Answer {
     let text = instead.body.clone().unwrap_or_default();
     let media_type = instead.media_type.clone().unwrap_or_else(|| "application/scim+json".to_owned());
     let headers = if text.is_empty() { Vec::new() } else { vec![("content-type".to_owned(), media_type)] };
-    Answer { status: instead.status, headers, json: serde_json::from_str(&text).ok(), text, raw: None }
+    let json = serde_json::from_str(&text).ok();
+    Answer { status: instead.status, headers, json, text, ..Answer::default() }
 }
 
 /// The resource that a request is about: its path, or of a creation the one that was made.
@@ -117,9 +118,9 @@ pub(super) fn exact(attribute: &str, came: &Came, body: &mut Value) {
         .parameter("filter")
         .or_else(|| came.json.as_ref().and_then(|json| get(json, "filter")?.as_str()))
         .unwrap_or_default();
-    let Some(at) = filter.to_lowercase().find(&attribute.to_lowercase()) else { return };
+    let Some(at) = filter.to_ascii_lowercase().find(&attribute.to_ascii_lowercase()) else { return };
     let mut parts = filter[at + attribute.len()..].splitn(2, '"');
-    let operator = parts.next().unwrap_or_default().trim().to_lowercase();
+    let operator = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
     let Some(text) = parts.next().and_then(|rest| rest.split('"').next()) else { return };
     let fits = |value: &str| match operator.as_str() {
         "co" => value.contains(text),

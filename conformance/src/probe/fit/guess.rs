@@ -73,9 +73,9 @@ pub(super) fn guess(found: &Findings) -> Value {
     }
     for (form, flip) in [("put-without-active", "deactivates"), ("put-without-active-inactive", "activates")]
     {
-        let flips = |outcome: &Outcome| outcome.damages().iter().any(|damage| damage.pointer == "/active");
-        if of(form).is_some_and(flips) {
-            put("gateway", "put-without-active", flip);
+        let damages = of(form).map(Outcome::damages).unwrap_or_default();
+        if let Some(damage) = damages.iter().find(|damage| damage.pointer == "/active") {
+            put("gateway", "put-without-active", if damage.now.is_none() { "clears" } else { flip });
         }
     }
     if of("put-clears")
@@ -89,6 +89,7 @@ pub(super) fn guess(found: &Findings) -> Value {
             ("patch-inactive-text", "string-booleans"),
             ("patch-dotted-keys", "dotted-keys"),
             ("group-remove-by-value", "remove-by-value"),
+            ("patch-manager-id", "bare-manager"),
             ("patch-add-without-path", "pathless-add"),
             ("patch-single-operation", "single-operation"),
         ] {

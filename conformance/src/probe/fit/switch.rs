@@ -79,6 +79,7 @@ pub(super) fn switches() -> Vec<Switch> {
         switch!("requests.dialects", "string-booleans", Dialect, false),
         switch!("requests.dialects", "dotted-keys", Dialect, false),
         switch!("requests.dialects", "remove-by-value", Dialect, false),
+        switch!("requests.dialects", "bare-manager", Dialect, false),
         switch!("requests.dialects", "pathless-add", Dialect, false),
         switch!("requests.dialects", "single-operation", Dialect, false),
         switch!("replies", "create-body", ReplyBody, false),

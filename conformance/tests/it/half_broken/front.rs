@@ -147,12 +147,14 @@ impl Judged {
         self.out.lines().find(|line| line.contains("rfc76")).unwrap_or_default()
     }
 
-    /// The connection test failed: one sentence, no case, nothing sent but the test.
+    /// The connection test failed: one sentence, no case but that, nothing sent but the test.
     #[track_caller]
     pub(super) fn assert_unusable(&self, message: &str, next: &str) {
         assert_eq!(self.code, Some(3), "{}", self.error);
         assert_eq!(self.out, "");
-        assert!(self.report.is_none());
+        assert_eq!(self.with(Verdict::Error).len(), self.report().cases.len());
+        let why = self.report().not_judged.as_ref().expect("a reason");
+        assert!(why.message.contains(message) && why.next.contains(next), "{why:?}");
         let line = self.error.lines().next().unwrap_or_default();
         assert!(line.starts_with("error: connection test failed: "), "{line}");
         assert!(line.contains(message) && line.contains(next), "{line}");

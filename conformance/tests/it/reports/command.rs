@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::sample;
 
-fn conformance(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+pub(super) fn conformance(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_conformance"))
         .args(arguments)
         .env_remove("GITHUB_ACTIONS")
@@ -18,7 +18,7 @@ fn conformance(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         .expect("the program runs")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
