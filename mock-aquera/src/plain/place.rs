@@ -7,7 +7,7 @@ use std::borrow::Cow;
 pub(super) struct At {
     /// The path of the value that is read at the end, or is to come: `request.status`, `auth[1]`.
     pub(super) path: String,
-    /// The path of the last value that begins before the end; of a key, the path of its object.
+    /// The path of the last value that begins before the end, or right at it; of a key, the path of its object.
     pub(super) of: String,
     /// The byte at which that value begins.
     pub(super) start: usize,
@@ -107,6 +107,11 @@ impl At {
             at += 1;
         }
         let path = path(&open);
+        if matches!(next, Next::Value | Next::ValueOrEnd) {
+            // Arrays and objects are found wrong before they are read.
+            let blanks = text[end..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            (of, start) = (path.clone(), end + blanks);
+        }
         let missing = missing(next, open.last().map(|open| &open.inside), &path);
         Self { path, of, start, missing }
     }
