@@ -1,8 +1,8 @@
 //! `mock-aquera serve`: options to a running server, until it is interrupted.
 
 mod banner;
-mod data;
 mod listen;
+mod port_file;
 mod tls;
 
 use std::fs;
@@ -25,8 +25,8 @@ use crate::log::RequestLog;
 use crate::profile::Period;
 use crate::server::Origin;
 use crate::snapshot::SnapshotError;
-pub(super) use data::reason;
 use listen::ListenAddress;
+use port_file::PortFile;
 pub(super) use tls::CA_FILE;
 
 /// How many users are made up when nobody says what to start with.
@@ -88,9 +88,10 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = BEHAVIOUR)]
     seed: u64,
 
-    /// Start with the resources in this file, one JSON object a line: users, or what `schemas` or `meta.resourceType`
-    /// says. An `id` is kept; whoever a group has for members may come later (repeatable)
-    #[arg(long, value_name = "FILE.ndjson", help_heading = DATA)]
+    /// Start with the resources in this file: JSON objects one a line, an array, or list responses as an endpoint answered
+    /// them, one after another. They are users, or what `schemas` or `meta.resourceType` says. An `id` is kept; group
+    /// members may be defined later in the file (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = DATA)]
     load: Vec<PathBuf>,
     #[command(flatten)]
     documents: Documents,
@@ -174,13 +175,14 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
     // Before anybody is told that the server is ready: a signal that comes right then must find its handler.
     let interrupted =
         interruption().map_err(|error| Failure::failed(format!("listen for signals: {error}")))?;
+    // Whoever waits for the file would wait for ever.
+    let port_file = options.port_file.as_deref().map(PortFile::open).transpose()?;
     let auth = credentials(&options)?;
     let profile = profiles::read(&options.profile)?;
     let listen = options.listen.clone().unwrap_or_default().resolve("--listen", options.port)?;
     let admin_listen =
         options.admin_listen.as_ref().map(|at| at.resolve("--admin-listen", None)).transpose()?;
     let tls = options.tls.read(listen.ip())?;
-    let (places, resources): (Vec<data::Place>, Vec<_>) = data::read(&options.load)?.into_iter().unzip();
     // Made-up users know nothing of what other schemas require.
     let demo = if options.load.is_empty() && options.documents.is_empty() { DEMO_USERS } else { 0 };
     // `RUST_LOG=warn` or `RUST_LOG=mock_aquera::requests=off` leaves the lines out too.
@@ -202,8 +204,10 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
     for fault in options.fault.iter().flatten().cloned().chain(faults(&options.faults)?) {
         builder = builder.fault(fault);
     }
-    for resource in resources {
-        builder = builder.any_resource(resource);
+    for file in &options.load {
+        let name = file.display().to_string();
+        let text = fs::read(file).map_err(|error| Failure::usage(format!("load {name}: {error}")))?;
+        builder = builder.load(name, text);
     }
     if let Some(admin_listen) = admin_listen {
         builder = builder.admin_listen(admin_listen);
@@ -248,9 +252,7 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
     builder = options.documents.add_to(builder)?;
     let server = builder.start().await.map_err(|error| match &error {
         _ if let Some(failure) = options.documents.failure(&error) => failure,
-        StartError::Resource { index, detail } if *index < places.len() => {
-            Failure::usage(format!("load {}: {detail}", places[*index]))
-        }
+        StartError::Load(error) => Failure::usage(error.to_string()),
         StartError::Snapshot(SnapshotError::InUse(_) | SnapshotError::Unwritable { .. }) => {
             Failure::failed(error.to_string())
         }
@@ -261,9 +263,8 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
         StartError::Fault { .. } | StartError::Snapshot(_) => Failure::usage(error.to_string()),
         _ => Failure::failed(error.to_string()),
     })?;
-    if let Some(file) = &options.port_file {
-        write_aside(file, &format!("{}\n", server.addr().port()))
-            .map_err(|error| Failure::failed(format!("write the port to {}: {error}", file.display())))?;
+    if let Some(file) = port_file {
+        file.write(server.addr().port())?;
     }
     let about = banner::About {
         server: &server,
@@ -348,10 +349,16 @@ fn bytes(text: &str) -> Result<usize, &'static str> {
 
 /// Whoever waits for the file never sees half of it.
 fn write_aside(file: &Path, text: &str) -> io::Result<()> {
-    let mut aside = file.as_os_str().to_owned();
-    aside.push(".new");
+    let aside = aside(file);
     fs::write(&aside, text)?;
     fs::rename(&aside, file)
+}
+
+/// The file that a new one is written to before it takes its place.
+fn aside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
 }
 
 /// Listens for Ctrl-C, and where there is one for SIGTERM, from now on; the future returns at the first.

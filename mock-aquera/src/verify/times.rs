@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for Times {
             type Value = Times;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number, \"never\", or an object such as {\"atLeast\":1}")
+                f.write_str("a whole number from 0, \"never\", or an object such as {\"atLeast\":1}")
             }
 
             fn visit_u64<E: de::Error>(self, count: u64) -> Result<Times, E> {

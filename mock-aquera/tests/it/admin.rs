@@ -4,9 +4,12 @@ mod access;
 mod applications;
 mod door;
 mod journal;
+mod loads;
+mod never;
 mod program;
 mod strict;
 mod transfer;
+mod words;
 
 use mock_aquera::MockAquera;
 use reqwest::Method;

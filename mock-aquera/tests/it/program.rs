@@ -144,7 +144,6 @@ fn bad_input_is_refused_with_its_place() {
     let twice = file("twice.ndjson", &format!("{user}\n\n{user}\n"));
     let nameless = file("nameless.ndjson", r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"]}"#);
     let strange = file("strange.ndjson", &format!("{user}\n{}", r#"{"schemas":["urn:x"],"userName":"b"}"#));
-    let list = file("list.ndjson", &format!("[{user}]"));
     let group = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g","members":[{"value":"x"}]}"#;
     let lost = file("lost.ndjson", &format!("{group}\n{user}"));
     let rules = file("rules.txt", "status=503\nstatuss=503\n");
@@ -178,10 +177,13 @@ fn bad_input_is_refused_with_its_place() {
     );
     check(&with(&["--fault", "status=9"]), 2, &["--fault", "200 to 599"]);
     check(&with(&["--listn", "x"]), 2, &["--listen"]);
-    check(&["--listen", "127.0.0.1:0", "--load", &broken], 2, &["broken.ndjson:3:13", "expected `:`"]);
+    check(
+        &["--listen", "127.0.0.1:0", "--load", &broken],
+        2,
+        &["broken.ndjson:3:13", "`:` is expected here"],
+    );
     check(&["--listen", "127.0.0.1:0", "--load", &twice], 2, &["twice.ndjson:3", "there twice"]);
     check(&["--listen", "127.0.0.1:0", "--load", &strange], 2, &["strange.ndjson:2", "write `schemas`"]);
-    check(&["--listen", "127.0.0.1:0", "--load", &list], 2, &["list.ndjson:1", "a JSON object"]);
     check(&["--listen", "127.0.0.1:0", "--load", &lost], 2, &["lost.ndjson:1", "members[0]"]);
     check(&["--listen", "127.0.0.1:0", "--faults", &rules], 2, &["rules.txt: line 2", "`status`"]);
     check(&with(&["--faults", "nowhere.txt"]), 2, &["--faults nowhere.txt"]);
@@ -203,6 +205,33 @@ fn bad_input_is_refused_with_its_place() {
     check(&["--listen", &taken], 1, &[&taken, "--listen", "port 0"]);
     check(&["profiles", "aqera"], 2, &["did you mean `aquera`?"]);
     check(&["healthcheck", "ftp://x"], 2, &["http://HOST:PORT"]);
+}
+
+#[test]
+fn unwritable_files_are_told_before_anything_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(path("folder")).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let (nowhere, port) = (path("no/port"), path("port"));
+    let ca = path("ca.pem");
+    for (arguments, part) in [
+        (vec!["--port-file", &nowhere], format!("failed to write the port to {nowhere}: ")),
+        (vec!["--port-file", &path("folder")], "it is a folder; --port-file names another file".to_owned()),
+        (vec!["--tls", "self-signed", "--tls-ca", &path("no/ca.pem")], "no/ca-key.pem: ".to_owned()),
+        (vec!["--tls", "self-signed", "--tls-ca", &ca, "--port-file", &nowhere], format!("to {nowhere}: ")),
+    ] {
+        // The port is taken: if anything was started, that would be told.
+        let (code, out, err) = finished(&[&["--listen", &taken], arguments.as_slice()].concat());
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(err.contains(&part), "{err}\nlacks {part}");
+    }
+    assert!(!Path::new(&ca).exists());
+    // What was tried with does not stay.
+    assert_eq!(finished(&["--listen", &taken, "--port-file", &port]).0, 1);
+    let left: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["folder"]);
 }
 
 #[test]
