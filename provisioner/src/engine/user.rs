@@ -276,9 +276,7 @@ impl Work<'_> {
                 self.after(owned, &[], Some(active), Written::Withheld).await?;
             }
             // The switch was what was refused: only the attributes go again.
-            Written::Refused(trouble)
-                if !trouble.unsure && trouble.reason == Reason::PartialUpdateUnsupported =>
-            {
+            Written::Refused(trouble) if refuses_switch(&trouble) => {
                 self.after(owned, &[], Some(active), Written::Refused(trouble)).await?;
             }
             // An attribute that is refused, or a name that is taken, must not keep a leaver active: each goes alone.
@@ -522,6 +520,11 @@ impl Work<'_> {
 pub(crate) fn with_clash(detail: Option<String>, clash: Option<&str>) -> Option<String> {
     let parts: Vec<String> = detail.into_iter().chain(clash.map(str::to_owned)).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// Whether a write of attributes and `active` was refused because of `active`.
+const fn refuses_switch(trouble: &Trouble) -> bool {
+    !trouble.unsure && matches!(trouble.reason, Reason::PartialUpdateUnsupported)
 }
 
 /// The part that a verdict of the policy is, where that ends the matter.
