@@ -12,6 +12,7 @@ mod engine;
 mod expectation;
 mod forms;
 mod learning;
+mod limits;
 mod mapping;
 mod namesakes;
 mod policy;
