@@ -144,7 +144,7 @@ async fn run(command: Command) -> Exit {
         Command::Disable(common) => toggle::run(&common, false),
         Command::Filter(command) => trial::filter(&command),
         Command::Mapping(command) => trial::mapping(&command),
-        Command::Check(common) => check::run(&common),
+        Command::Check(common) => check::run(&common).await,
         Command::TestConnection(common) => test_connection::run(&common).await,
         Command::Plan(args) => plan::run(&args).await,
         Command::Apply(args) => apply::run(&args).await,
