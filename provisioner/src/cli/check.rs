@@ -38,7 +38,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     let config = match config {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("{:?}", miette::Report::new(error));
+            Output::config_error(error);
             // What is wrong with the source is told in the same go.
             if let Some(source) = source {
                 findings::show(&findings::of_source(&source::inspect(&source, false)), &source);

@@ -11,6 +11,7 @@ mod echo;
 mod engine;
 mod expectation;
 mod forms;
+mod hostile;
 mod learning;
 mod limits;
 mod mapping;
