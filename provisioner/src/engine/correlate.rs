@@ -349,7 +349,7 @@ fn left(
         | Found::Gone(_) => {}
     }
     if subject.record.link.is_none() {
-        tracing::info!(source_id = %subject.id, "a create was cut off, and made no account: forgotten");
+        tracing::info!(source_id = ?subject.id.as_str(), "a create was cut off, and made no account: forgotten");
         changes.push(Change::Remove(subject.id));
         return None;
     }
