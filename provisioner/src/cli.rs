@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::engine::{Environment, Provisioner, SyncOptions};
 use crate::exit::Exit;
 use crate::ids::RuleName;
+use crate::visible::visible;
 
 /// Provisions PingOne users to a SCIM endpoint such as Aquera.
 ///
@@ -123,6 +124,7 @@ impl Allow {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() => usage(&error),
         Err(error) => error.exit(),
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
@@ -137,6 +139,17 @@ pub fn main() -> ExitCode {
     runtime.block_on(run(cli.command)).into()
 }
 
+/// Ends with what is wrong with the command line, which is repeated with everything written out that steers a terminal.
+fn usage(error: &clap::Error) -> ! {
+    let arguments = std::env::args_os().map(|argument| visible(&argument.to_string_lossy()).into_owned());
+    if let Err(error) = Cli::try_parse_from(arguments) {
+        error.exit();
+    }
+    // Written out it is no mistake any longer.
+    Output::error(&error.kind().to_string());
+    std::process::exit(i32::from(Exit::Usage.code()))
+}
+
 async fn run(command: Command) -> Exit {
     match command {
         Command::Init(args) => init::run(&args).await,
@@ -144,7 +157,7 @@ async fn run(command: Command) -> Exit {
         Command::Disable(common) => toggle::run(&common, false),
         Command::Filter(command) => trial::filter(&command),
         Command::Mapping(command) => trial::mapping(&command),
-        Command::Check(common) => check::run(&common),
+        Command::Check(common) => check::run(&common).await,
         Command::TestConnection(common) => test_connection::run(&common).await,
         Command::Plan(args) => plan::run(&args).await,
         Command::Apply(args) => apply::run(&args).await,
@@ -179,7 +192,7 @@ impl Common {
     /// The configuration; what is wrong with it goes to stderr.
     fn load(&self) -> Result<Config, Exit> {
         Config::load(&self.config).map_err(|error| {
-            eprintln!("{:?}", miette::Report::new(error));
+            Output::config_error(error);
             Exit::Usage
         })
     }

@@ -23,6 +23,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+pub(crate) use check::Argument;
 pub use error::{ConfigError, Problem};
 pub(crate) use nearest::nearest;
 

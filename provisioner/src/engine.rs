@@ -44,6 +44,7 @@ use crate::target::client::Client;
 use crate::target::test::ConnectionReport;
 use crate::transport::{Transport, TransportError};
 
+pub(crate) use self::doubt::refusals;
 pub use self::interrupt::Interrupt;
 pub use self::namesakes::{Namesake, Namesakes, namesakes};
 pub use self::pool::Progress;
@@ -243,8 +244,8 @@ impl Provisioner {
         let ended =
             |exit, code, message| Ended { exit, stopped: Stopped { code, message }, users: 0, requests: 0 };
         if !self.config.enabled {
-            let message =
-                "the connection is off: set `enabled = true` under [connection] to provision with it";
+            let message = "the connection is off: turn it on with `provisioner enable`, which sets `enabled = true` under \
+                           [connection]";
             return Err(ended(Exit::ConnectionUnusable, "connection-off", message.to_owned()));
         }
         if let Some(unknown) = options
@@ -263,11 +264,7 @@ impl Provisioner {
         if let Some(last) = loaded.source.as_ref().filter(|last| *last != identity)
             && !options.accept_new_source
         {
-            let message = format!(
-                "the users came from {last} in the last run and would come from {identity} now; every user that the new source \
-                 does not have would count as deleted: if that is meant, run once with --accept-new-source"
-            );
-            return Err(ended(Exit::Usage, "source-changed", message));
+            return Err(ended(Exit::Usage, "source-changed", doubt::other_source_words(last, identity)));
         }
         let snapshot = source::read(&self.config.source, options.allow_empty_source).map_err(|error| {
             let message = format!("cannot {error}; {}", error.way_out());
@@ -276,12 +273,12 @@ impl Provisioner {
         let users = snapshot.users.len() as u64;
         let refused = |exit, code, message| Ended { users, ..ended(exit, code, message) };
         if !options.accept_new_source
-            && let Some(message) = doubt::other_users(&snapshot, &loaded.records)
+            && let Some(message) = doubt::other_users(&snapshot.users, &loaded.records)
         {
             return Err(refused(Exit::Usage, "source-changed", message));
         }
         let allowed = &options.allow_empty_scope;
-        if let Some(message) = doubt::empty_rules(&self.config, &snapshot, &loaded.records, allowed) {
+        if let Some(message) = doubt::empty_rules(&self.config, &snapshot.users, &loaded.records, allowed) {
             return Err(refused(Exit::SourceUnreadable, "rule-matches-nobody", message));
         }
         let namesakes = namesakes(&self.config, &snapshot.users);
@@ -321,8 +318,14 @@ impl Provisioner {
         scope.subjects.retain(|subject| only.is_none_or(|only| subject.id == *only));
         let tasks =
             correlate::tasks(&context, scope, options.full, &self.environment.progress, &mut changes).await;
-        if let Some((exit, reason)) = context.client.stopped() {
-            return Err(Ended { exit, stopped: reason, users, requests: context.client.requests() });
+        if let Some((exit, mut stopped)) = context.client.stopped() {
+            if let Some((done, total)) = context.looked_up() {
+                stopped.message = format!(
+                    "{}; {done} of {total} users were looked up, and nothing was written",
+                    stopped.message
+                );
+            }
+            return Err(Ended { exit, stopped, users, requests: context.client.requests() });
         }
         let users_before = loaded.connection.last_run.map(|run| run.users);
         let mut prepared = Prepared {

@@ -22,6 +22,7 @@ pub mod state;
 mod target;
 pub mod tls;
 pub mod transport;
+mod visible;
 
 pub use clock::Clock;
 pub use config::{Config, ConfigError};

@@ -20,6 +20,7 @@ pub(crate) use target::{Kind, resolve};
 
 use crate::ids::UserName;
 use crate::source::{SourceUser, fingerprint};
+use crate::visible::shortened;
 use expression::User;
 
 /// The mappings that apply to a rule without any of its own: source attribute and target.
@@ -48,6 +49,9 @@ const DEFAULTS: [(&str, &str); 22] = [
     ("address.countryCode", "addresses[type eq \"work\"].country"),
 ];
 
+/// Characters of an expression that an error repeats.
+const EXPRESSION: usize = 200;
+
 /// Why a user cannot be mapped. Names attributes and expressions, never values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -73,7 +77,7 @@ pub enum MappingError {
         target: String,
     },
     /// An expression failed, or its result is no value.
-    #[error("compute `{target}` by `{expression}`: {why}")]
+    #[error("compute `{target}` by `{}`: {why}", shortened(.expression, EXPRESSION))]
     Expression {
         /// The target.
         target: String,

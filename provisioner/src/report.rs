@@ -123,8 +123,21 @@ impl Reason {
             Self::Forbidden => "the credentials are not allowed to do this",
             Self::Conflict => "the account was changed by somebody else meanwhile, twice",
             Self::RateLimited => "the target kept answering 429",
-            Self::TargetError => "the target kept failing",
+            Self::TargetError => "the target kept failing, or sent an answer that is too large",
             Self::Unreachable => "the target did not answer",
+        }
+    }
+
+    /// [`Reason::explain`], where `operation` is known: what helps an update does not help a disable.
+    pub const fn explain_for(self, operation: Operation) -> &'static str {
+        match (self, operation) {
+            (Self::IgnoredByTarget, Operation::Disable) => {
+                "the target answered as if the disable were done and left the account active (update-method = \"auto\" tries both PATCH and PUT): deactivate the account at the target by hand, and report this to its operator; for users who left, remove-action = \"delete\" is another way; each run tries again"
+            }
+            (Self::IgnoredByTarget, Operation::Enable) => {
+                "the target answered as if it were done and left the account inactive (update-method = \"auto\" tries both PATCH and PUT): activate the account at the target by hand, and report this to its operator; each run tries again"
+            }
+            _ => self.explain(),
         }
     }
 }

@@ -57,6 +57,9 @@ impl Transport {
     }
 }
 
+/// The longest URL of a request: what the HTTP library takes.
+pub(crate) const LONGEST_URL: usize = 65_534;
+
 /// What went wrong below HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NetworkError {
@@ -70,6 +73,10 @@ pub(crate) enum NetworkError {
     TimedOut,
     /// The connection broke.
     Broken(String),
+    /// The request cannot be sent at all: its URL has so many characters.
+    TooLong(usize),
+    /// The request cannot be built.
+    Unbuildable(String),
 }
 
 impl std::fmt::Display for NetworkError {
@@ -80,12 +87,29 @@ impl std::fmt::Display for NetworkError {
             Self::Tls(what) => write!(f, "TLS failed ({what})"),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Broken(what) => write!(f, "the connection broke ({what})"),
+            Self::TooLong(characters) => write!(
+                f,
+                "the request was not sent: its URL would have {characters} characters, and {LONGEST_URL} are possible; \
+                 shorten the user name or the id in it"
+            ),
+            Self::Unbuildable(what) => write!(f, "the request was not sent: it cannot be built ({what})"),
         }
+    }
+}
+
+impl NetworkError {
+    /// Whether the request could never be sent, however often it were tried.
+    pub(crate) const fn is_unsendable(&self) -> bool {
+        matches!(self, Self::TooLong(_) | Self::Unbuildable(_))
     }
 }
 
 impl From<&reqwest::Error> for NetworkError {
     fn from(error: &reqwest::Error) -> Self {
+        if error.is_builder() {
+            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            return Self::Unbuildable(cause);
+        }
         let mut innermost = error.to_string();
         let mut source = error.source();
         while let Some(inner) = source {

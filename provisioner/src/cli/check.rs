@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::report::word;
 use crate::rule::Rule;
 use crate::source;
+use crate::state::store::{Access, Durability, Loaded, Store};
 use findings::Finding;
 
 #[derive(Serialize)]
@@ -32,12 +33,12 @@ struct Summary<'a> {
     exit_code: u8,
 }
 
-pub(super) fn run(common: &Common) -> Exit {
+pub(super) async fn run(common: &Common) -> Exit {
     let (config, source) = Config::load_with_source(&common.config);
     let config = match config {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("{:?}", miette::Report::new(error));
+            Output::config_error(error);
             // What is wrong with the source is told in the same go.
             if let Some(source) = source {
                 findings::show(&findings::of_source(&source::inspect(&source, false)), &source);
@@ -49,7 +50,7 @@ pub(super) fn run(common: &Common) -> Exit {
     let whole = inspection.count == 0;
     let mut problems = findings::of_source(&inspection);
     problems.extend(findings::of_mappings(&config, &inspection.users));
-    let notes = findings::of_attributes(&config.source, &inspection);
+    let mut notes = findings::of_attributes(&config.source, &inspection);
     let mut clashes = Vec::new();
     let mut matched = Vec::new();
     let (users, in_scope) = if whole {
@@ -57,6 +58,13 @@ pub(super) fn run(common: &Common) -> Exit {
         let matches = |rule: &Rule| users.iter().filter(|user| rule.matches(user)).count();
         matched.extend(config.rules.iter().map(matches));
         clashes = namesakes(&config, users);
+        if !users.is_empty() {
+            let refused = findings::of_refusals(&config, users, &stored(common, &config).await);
+            if refused.is_empty() {
+                notes.extend(findings::of_empty_rules(&config, users));
+            }
+            problems.extend(refused);
+        }
         (Some(users.len()), Some(findings::in_scope(&config, users)))
     } else {
         (None, None)
@@ -89,7 +97,7 @@ pub(super) fn run(common: &Common) -> Exit {
     let toggle = if config.enabled { "on" } else { "off: nothing is sent" };
     Output::line(&format!("connection {:?} to {} ({toggle})", config.name, config.authentication.scim_url));
     if let Some(description) = &config.description {
-        Output::line(description);
+        description.lines().for_each(Output::line);
     }
     let preferences = config.preferences;
     let on = |is_on: bool| if is_on { "on" } else { "off" };
@@ -128,4 +136,16 @@ pub(super) fn run(common: &Common) -> Exit {
         None => Output::line(&format!("{}: not read whole", config.source.identity)),
     }
     exit
+}
+
+/// What earlier runs stored; nothing where there is no state, or none that can be read.
+async fn stored(common: &Common, config: &Config) -> Loaded {
+    let url = &config.authentication.scim_url;
+    match Store::open(&common.state(), url, Durability::Full, Access::Read).await {
+        Ok(store) => store.loaded(),
+        Err(error) => {
+            Output::notice(&format!("note: the state was not looked at: {error}"));
+            Loaded::default()
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::interrupt::not_interrupted;
 use super::output::Output;
 use super::terminal::{width, wrapped};
 use super::{Common, Use};
@@ -28,7 +29,15 @@ pub(super) async fn run(args: &ExplainArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let explanation = provisioner.explain(&args.user, true).await;
+    let explanation = match not_interrupted(provisioner.explain(&args.user, true)).await {
+        Ok(explanation) => explanation,
+        Err(exit) => {
+            if args.common.json {
+                Output::object(&Summary { stages: 0, exit_code: exit.code() });
+            }
+            return exit;
+        }
+    };
     let width = width();
     for stage in &explanation.stages {
         if args.common.json {

@@ -79,14 +79,17 @@ async fn init<R: BufRead>(args: &InitArgs, prompt: &mut Prompt<R>) -> Result<Exi
     let folder = args.config.parent().unwrap_or(Path::new(""));
     // The secret is in no file yet: the test reads it where it will be looked for.
     let tested = match answers.config(&text, &args.config) {
+        // Without a listener for signals: Ctrl-C ends the questions behind it too.
         Ok(config) => test(config).await,
-        Err(untested) => Err(untested),
+        Err(untested) => Err(vec![untested]),
     };
     let mut exit = Exit::Done;
     match tested {
         Ok(message) => Output::line(&message),
-        Err(message) => {
-            Output::error(&message);
+        Err(messages) => {
+            let mut messages = messages.iter();
+            messages.next().iter().for_each(|message| Output::error(message));
+            messages.for_each(|message| Output::notice(message));
             if !prompt.yes("Write the configuration all the same?", false)? {
                 Output::line("nothing was written");
                 return Ok(Exit::ConnectionUnusable);
@@ -285,9 +288,9 @@ impl Answers {
     }
 }
 
-/// The connection test, without a state that lasts.
-async fn test(config: Config) -> Result<String, String> {
-    let untested = |why: String| format!("the connection was not tested: {why}");
+/// The connection test, without a state that lasts; what is told where it fails, line by line.
+async fn test(config: Config) -> Result<String, Vec<String>> {
+    let untested = |why: String| vec![format!("the connection was not tested: {why}")];
     let folder = tempfile::tempdir().map_err(|error| untested(error.to_string()))?;
     let environment = Environment::system(&config, folder.path().join("init.db"), 0)
         .map_err(|error| untested(error.to_string()))?;
@@ -298,10 +301,10 @@ async fn test(config: Config) -> Result<String, String> {
     let report = report.map_err(|error| untested(error.to_string()))?;
     match &report.failure {
         None => Ok(report.to_string()),
-        Some(failure) => Err(format!(
-            "Test Connection Failed ({}): {}\nnext: {}",
-            failure.code, failure.message, failure.next
-        )),
+        Some(failure) => Err(vec![
+            format!("Test Connection Failed ({}): {}", failure.code, failure.message),
+            format!("next: {}", failure.next),
+        ]),
     }
 }
 

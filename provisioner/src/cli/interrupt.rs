@@ -33,3 +33,27 @@ async fn stop_on_signal(interrupt: &Interrupt) -> std::io::Result<()> {
     Output::error("stopped at once: the next sync looks up what became of the requests in flight");
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }
+
+/// Carries out `work`, which writes nothing: a signal ends it at once.
+///
+/// # Errors
+/// It was interrupted, which is told.
+pub(super) async fn not_interrupted<W: Future>(work: W) -> Result<W::Output, Exit> {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::warn!(%error, "failed to listen for signals: they end the program at once");
+            return Ok(work.await);
+        }
+    };
+    tokio::select! {
+        done = work => Ok(done),
+        _ = signals.next() => {
+            Output::error(NOTHING_WRITTEN);
+            Err(Exit::Interrupted)
+        }
+    }
+}
+
+/// What is told of a command that was interrupted, and only reads.
+pub(super) const NOTHING_WRITTEN: &str = "interrupted; nothing was written";

@@ -1,5 +1,6 @@
 //! Results go to stdout: lines for people, NDJSON for programs. Errors go to stderr.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -9,7 +10,9 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::terminal::{cell, hanging, padded, width, wrapped};
+use crate::config::ConfigError;
 use crate::report::{Outcome, Reason, RunReport, UserLine, word};
+use crate::visible::is_steering;
 
 /// Users listed at most, per outcome; the rest is counted.
 const LISTED: usize = 50;
@@ -28,9 +31,10 @@ impl Output {
         Self { json }
     }
 
-    /// One line, for people, or several where it is wider than the output; what would steer the terminal is written out.
+    /// One line, for people, or several where it is wider than the output; what would steer the terminal is written out, line
+    /// breaks too: most texts have words of the source or the target in them.
     pub(super) fn line(text: &str) {
-        Self::raw(&(paragraphs(text) + "\n"));
+        Self::raw(&(hanging(text, width(), 2) + "\n"));
     }
 
     /// Text as it is. A reader that has gone away is no failure. Colours are left out where stdout is no terminal, or `NO_COLOR` is set.
@@ -43,7 +47,7 @@ impl Output {
 
     /// Something to know meanwhile, on stderr.
     pub(super) fn notice(message: &str) {
-        if writeln!(anstream::stderr().lock(), "{}", paragraphs(message)).is_err() {
+        if writeln!(anstream::stderr().lock(), "{}", hanging(message, width(), 2)).is_err() {
             tracing::debug!("stderr is closed");
         }
     }
@@ -52,7 +56,7 @@ impl Output {
     pub(super) fn error(message: &str) {
         let mut stderr = anstream::stderr().lock();
         let style = AnsiColor::Red.on_default();
-        let shown = paragraphs(&format!("error: {message}"));
+        let shown = hanging(&format!("error: {message}"), width(), 2);
         let shown = shown.strip_prefix("error").unwrap_or(&shown);
         if writeln!(stderr, "{style}error{style:#}{shown}").is_err() {
             tracing::debug!("stderr is closed");
@@ -62,8 +66,15 @@ impl Output {
     /// One object, for programs.
     pub(super) fn object<T: Serialize>(value: &T) {
         match serde_json::to_string(value) {
-            Ok(text) => Self::raw(&(text + "\n")),
+            Ok(text) => Self::raw(&(escaped(&text).into_owned() + "\n")),
             Err(error) => tracing::error!(%error, "failed to write a result"),
+        }
+    }
+
+    /// What is wrong with a configuration, with its places, on stderr.
+    pub(super) fn config_error(error: ConfigError) {
+        if writeln!(anstream::stderr().lock(), "{:?}", miette::Report::new(error)).is_err() {
+            tracing::debug!("stderr is closed");
         }
     }
 
@@ -72,7 +83,7 @@ impl Output {
         if self.json {
             let mut text = String::new();
             for line in &report.lines {
-                text.push_str(&serde_json::to_string(line).unwrap_or_default());
+                text.push_str(&escaped(&serde_json::to_string(line).unwrap_or_default()));
                 text.push('\n');
             }
             Self::raw(&text);
@@ -103,10 +114,23 @@ impl Output {
     }
 }
 
-/// Each line of `text` as [`hanging`] lines.
-fn paragraphs(text: &str) -> String {
-    let width = width();
-    text.split('\n').map(|line| hanging(line, width, 2)).collect::<Vec<_>>().join("\n")
+/// JSON with everything escaped that could steer a terminal: serde_json escapes line breaks and the like only.
+fn escaped(json: &str) -> Cow<'_, str> {
+    if !json.contains(is_steering) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len() + 16);
+    for sign in json.chars() {
+        if is_steering(sign) {
+            // Outside of texts JSON has no such characters.
+            for unit in sign.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        } else {
+            text.push(sign);
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// The colour of an outcome: failed red, partial and unsynced yellow.
@@ -177,7 +201,7 @@ fn user_lines(lines: &[UserLine], width: usize) -> String {
                 (Some(detail), _) => Some(format!("{}: {detail}", word(&line.reason))),
             };
             if outcome != Outcome::Success {
-                reasons.insert(line.reason);
+                reasons.insert((line.reason, line.reason.explain_for(line.operation)));
             }
             let row = Row {
                 lead: &[(word(&line.outcome), OUTCOME), (word(&line.operation), OPERATION)],
@@ -197,10 +221,10 @@ fn user_lines(lines: &[UserLine], width: usize) -> String {
 }
 
 /// What each of `reasons` means, a paragraph each.
-pub(super) fn legend(reasons: impl IntoIterator<Item = Reason>, width: usize) -> String {
+fn legend(reasons: BTreeSet<(Reason, &str)>, width: usize) -> String {
     let mut text = String::new();
-    for reason in reasons {
-        let paragraph = format!("{}: {}", word(&reason), reason.explain());
+    for (reason, explained) in reasons {
+        let paragraph = format!("{}: {explained}", word(&reason));
         text.push_str(&hanging(&paragraph, width, 2));
         text.push('\n');
     }
@@ -250,6 +274,16 @@ mod tests {
             }
         }
         insta::assert_snapshot!(plain(&user_lines(&lines, 80)));
+    }
+
+    #[test]
+    fn json_is_escaped_where_it_could_steer_a_terminal() {
+        for text in ["plain é", "a\u{7f}\u{9b}31m\u{202e}b\u{e0001}", "\u{1b}\n"] {
+            let json = serde_json::to_string(text).unwrap();
+            let shown = escaped(&json);
+            assert!(!shown.contains(is_steering), "{shown:?}");
+            assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
+        }
     }
 
     #[test]

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::interrupt::{NOTHING_WRITTEN, not_interrupted};
 use super::output::{OPERATION, Output, Row};
 use super::terminal::width;
 use super::{Allow, Common, Use};
 use crate::engine::plan::Plan;
 use crate::exit::Exit;
-use crate::report::{Outcome, word};
+use crate::report::{Outcome, RunReport, Stopped, word};
 
 /// Users listed at most; `--json` lists all.
 const LISTED: usize = 200;
@@ -32,7 +33,18 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let plan = match provisioner.plan(args.allow.options(None)).await {
+    let planned = match not_interrupted(provisioner.plan(args.allow.options(None))).await {
+        Ok(planned) => planned,
+        Err(exit) => {
+            if args.common.json {
+                let message = NOTHING_WRITTEN.to_owned();
+                let stopped = Some((exit, Stopped { code: "interrupted", message }));
+                Output::object(&RunReport::new(Vec::new(), 0, 0, stopped).summary);
+            }
+            return exit;
+        }
+    };
+    let plan = match planned {
         Ok(plan) => plan,
         Err(report) => {
             args.common.output().report(&report);

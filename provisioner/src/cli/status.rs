@@ -125,7 +125,7 @@ fn print(loaded: &Loaded, standing: &Standing) {
     let toggle = if standing.enabled { "on" } else { "off" };
     Output::line(&format!("connection {:?} to {} ({toggle})", standing.connection, standing.scim_url));
     if let Some(description) = &standing.description {
-        Output::line(description);
+        description.lines().for_each(Output::line);
     }
     match &standing.last_test {
         Some(test) => Output::line(&format!("last test {}: {}", test.at, test.message)),
@@ -150,18 +150,19 @@ fn print(loaded: &Loaded, standing: &Standing) {
             Output::line(&line);
         }
     }
-    let mut reasons: BTreeMap<(Outcome, Reason), (usize, &str)> = BTreeMap::new();
+    let mut reasons: BTreeMap<(Outcome, Reason, &str), (usize, &str)> = BTreeMap::new();
     for record in loaded.records.values() {
         if let Some(situation) =
             record.situation.as_ref().filter(|situation| situation.outcome != Outcome::Success)
         {
-            let key = (situation.outcome, situation.reason);
+            let explained = situation.reason.explain_for(situation.operation);
+            let key = (situation.outcome, situation.reason, explained);
             reasons.entry(key).or_insert((0, record.user_name.as_str())).0 += 1;
         }
     }
     let width = width();
     let mut text = String::new();
-    for ((outcome, reason), (count, example)) in reasons.iter().rev() {
+    for ((outcome, reason, explained), (count, example)) in reasons.iter().rev() {
         let users = match count {
             1 => cell(example, NAME),
             _ => format!("{count} users, for instance {}", cell(example, NAME)),
@@ -171,7 +172,7 @@ fn print(loaded: &Loaded, standing: &Standing) {
             outcome: *outcome,
             user: &format!("{}: {users}", word(reason)),
             change: String::new(),
-            below: vec![reason.explain().to_owned()],
+            below: vec![(*explained).to_owned()],
         };
         text.push_str(&row.render(width));
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::interrupt::not_interrupted;
 use super::output::Output;
 use super::{Common, Use};
 use crate::exit::Exit;
@@ -18,7 +19,16 @@ pub(super) async fn run(common: &Common) -> Exit {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
-    let report = match provisioner.test_connection().await {
+    let tested = match not_interrupted(provisioner.test_connection()).await {
+        Ok(tested) => tested,
+        Err(exit) => {
+            if common.json {
+                Output::object(&Summary { succeeded: false, exit_code: exit.code() });
+            }
+            return exit;
+        }
+    };
+    let report = match tested {
         Ok(report) => report,
         Err(error) => {
             Output::error(&error.to_string());

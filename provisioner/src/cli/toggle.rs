@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Serialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 use toml_edit::{DocumentMut, Item, Value};
 
 use super::Common;
@@ -25,31 +28,18 @@ pub(super) fn run(common: &Common, enabled: bool) -> Exit {
         return common.load().err().unwrap_or(Exit::Usage);
     };
     // The rest of the file may be wrong: turning a connection off must not wait for that.
-    let mut document: DocumentMut = match text.parse() {
-        Ok(document) => document,
-        Err(_) => return common.load().err().unwrap_or(Exit::Usage),
-    };
-    let Some(connection) = document.get_mut("connection").and_then(Item::as_table_like_mut) else {
-        Output::error(&format!("failed to find [connection] in {}", common.config.display()));
-        return Exit::Usage;
-    };
-    let name = connection.get("name").and_then(Item::as_str).unwrap_or_default().to_owned();
-    let before = connection.get("enabled").and_then(Item::as_bool);
-    // Absent means on.
-    let changed = before.unwrap_or(true) != enabled;
-    if changed {
-        match connection.get_mut("enabled").and_then(Item::as_value_mut) {
-            // Comments and blanks around the old value stay.
-            Some(old) => {
-                let decor = old.decor().clone();
-                *old = Value::from(enabled);
-                *old.decor_mut() = decor;
-            }
-            None => {
-                connection.insert("enabled", Item::Value(Value::from(enabled)));
-            }
+    let Toggle { name, place, before } = match Toggle::find(&text) {
+        Ok(toggle) => toggle,
+        Err(Unfound::NoToml) => return common.load().err().unwrap_or(Exit::Usage),
+        Err(Unfound::NoConnection) => {
+            Output::error(&format!("failed to find [connection] in {}", common.config.display()));
+            return Exit::Usage;
         }
-        if let Err(error) = replace(&common.config, &document.to_string()) {
+    };
+    let changed = before != Some(enabled);
+    if changed {
+        let new = place.with(&text, enabled);
+        if let Err(error) = replace(&common.config, &new) {
             Output::error(&format!("failed to write {}: {error}", common.config.display()));
             return Exit::Usage;
         }
@@ -65,6 +55,90 @@ pub(super) fn run(common: &Common, enabled: bool) -> Exit {
         format!("connection {name:?} is{already} off: nothing is sent until `provisioner enable`")
     });
     Exit::Done
+}
+
+/// The toggle in the text of a configuration.
+struct Toggle {
+    /// The connection's name.
+    name: String,
+    place: Place,
+    /// What it is; absent means on, and something else is neither.
+    before: Option<bool>,
+}
+
+/// Why a text has no toggle.
+enum Unfound {
+    NoToml,
+    NoConnection,
+}
+
+/// Where the toggle is written. All other bytes of the file stay as they are: comments, line breaks, a mark at the start.
+enum Place {
+    /// The value that stands there.
+    Value(Range<usize>),
+    /// The line below the header of `[connection]`.
+    Below(usize),
+    /// Somewhere else in a connection that has no header of its own.
+    Elsewhere,
+}
+
+impl Toggle {
+    /// The toggle of `text`.
+    fn find(text: &str) -> Result<Self, Unfound> {
+        let mark = text.len() - text.trim_start_matches('\u{feff}').len();
+        let content = text.get(mark..).unwrap_or_default();
+        let table = DeTable::parse(content).map_err(|_| Unfound::NoToml)?.into_inner();
+        let connection = table.get("connection").ok_or(Unfound::NoConnection)?;
+        let DeValue::Table(members) = connection.get_ref() else { return Err(Unfound::NoConnection) };
+        let name = match members.get("name").map(Spanned::get_ref) {
+            Some(DeValue::String(name)) => name.to_string(),
+            _ => String::new(),
+        };
+        let header = connection.span().start + mark;
+        let rest = text.get(header..).unwrap_or_default();
+        let is_header =
+            rest.starts_with("[connection]") || rest.replace([' ', '\t'], "").starts_with("[connection]");
+        let (place, before) = match members.get("enabled") {
+            Some(value) => {
+                let before = match value.get_ref() {
+                    DeValue::Boolean(enabled) => Some(*enabled),
+                    _ => None,
+                };
+                (Place::Value(value.span().start + mark..value.span().end + mark), before)
+            }
+            None if is_header => {
+                (Place::Below(header + rest.find('\n').map_or(rest.len(), |at| at + 1)), Some(true))
+            }
+            None => (Place::Elsewhere, Some(true)),
+        };
+        Ok(Self { name, place, before })
+    }
+}
+
+impl Place {
+    /// `text` with the toggle at this place.
+    fn with(&self, text: &str, enabled: bool) -> String {
+        let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        let insert = |place: Range<usize>, new: &str| {
+            let (before, after) = (text.get(..place.start), text.get(place.end..));
+            format!("{}{new}{}", before.unwrap_or_default(), after.unwrap_or_default())
+        };
+        match self {
+            Self::Value(place) => insert(place.clone(), &enabled.to_string()),
+            Self::Below(at) => {
+                let first = if text.get(..*at).is_some_and(|above| above.ends_with('\n')) { "" } else { end };
+                insert(*at..*at, &format!("{first}enabled = {enabled}{end}"))
+            }
+            Self::Elsewhere => {
+                let mut document: DocumentMut =
+                    text.trim_start_matches('\u{feff}').parse().unwrap_or_default();
+                if let Some(connection) = document.get_mut("connection").and_then(Item::as_table_like_mut) {
+                    connection.insert("enabled", Item::Value(Value::from(enabled)));
+                }
+                document.to_string().replace("\r\n", "\n").replace('\n', end)
+            }
+        }
+    }
 }
 
 /// Replaces the contents of `file` in one step, so that a crash leaves the old ones; a symbolic link stays one.

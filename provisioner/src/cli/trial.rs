@@ -1,23 +1,22 @@
 //! `provisioner filter try` and `provisioner mapping try`: a filter or a mapping on users of the source, before it goes into the file.
 //!
-//! What is tried becomes a rule of a configuration that has the file's `[source]` and nothing else of it, so it is read and checked
-//! exactly as in the file, and no credential has to be there.
+//! What is tried is checked exactly as in the file, against the attributes of the file's `[source]`. No credential has to be there.
 
 use std::fs;
-use std::path::Path;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
-use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+use toml_edit::DocumentMut;
 
 use super::Common;
 use super::output::Output;
-use crate::config::Config;
+use crate::config::{Argument, Config, ConfigError};
 use crate::exit::Exit;
-use crate::ids::UserName;
+use crate::ids::{RuleName, UserName};
+use crate::mapping::Mapping;
 use crate::rule::Rule;
-use crate::source::{self, SourceUser};
+use crate::source::{self, SourceConfig, SourceUser};
 
 /// Users named where a filter was tried on everybody.
 const NAMED: usize = 10;
@@ -88,22 +87,23 @@ struct Summary {
 
 pub(super) fn filter(command: &FilterCommand) -> Exit {
     let FilterCommand::Try(args) = command;
-    let mut rule = Table::new();
-    rule["name"] = value("filter try");
-    rule["filter"] = value(args.filter.as_str());
-    match tried(&args.common, Some(rule)).and_then(|config| match_filter(args, &config)) {
+    match match_filter(args) {
         Ok(()) => Exit::Done,
         Err(exit) => exit,
     }
 }
 
-fn match_filter(args: &FilterArgs, config: &Config) -> Result<(), Exit> {
-    let users = users(config)?;
+fn match_filter(args: &FilterArgs) -> Result<(), Exit> {
+    let source = source_of(&args.common)?;
+    let argument = Argument { name: "the filter", text: &args.filter };
+    let filter = argument.filter(&source.attributes).map_err(wrong)?;
+    let rule = Rule { name: rule_name()?, enabled: true, filter: Some(filter), mapping: Mapping::default() };
+    let users = users(&source)?;
     let users = match &args.user {
         Some(user) => named(users, user)?,
         None => users,
     };
-    let matches = |user: &SourceUser| config.rules.iter().any(|rule| rule.matches(user));
+    let matches = |user: &SourceUser| rule.matches(user);
     let matched: Vec<&SourceUser> = users.iter().filter(|user| matches(user)).collect();
     if args.common.json {
         for user in &users {
@@ -137,42 +137,51 @@ fn match_filter(args: &FilterArgs, config: &Config) -> Result<(), Exit> {
 
 pub(super) fn mapping(command: &MappingCommand) -> Exit {
     let MappingCommand::Try(args) = command;
-    let origin = match (&args.source, &args.expression) {
-        (Some(source), _) => Some(("source", source)),
-        (None, Some(expression)) => Some(("expression", expression)),
-        (None, None) => None,
-    };
-    let rule = origin.map(|(key, text)| {
-        let mut mappings = ArrayOfTables::new();
-        // A rule without a mapping for `userName` is refused.
-        if !args.target.eq_ignore_ascii_case("userName") {
-            mappings.push(line("source", "username", "userName"));
-        }
-        mappings.push(line(key, text, &args.target));
-        let mut rule = Table::new();
-        rule["name"] = value("mapping try");
-        rule["mapping"] = Item::ArrayOfTables(mappings);
-        rule
-    });
-    let only = rule.is_some().then_some(args.target.as_str());
-    match tried(&args.common, rule).and_then(|config| map(args, &config, only)) {
+    match tried(args).and_then(|tried| map(args, &tried)) {
         Ok(()) => Exit::Done,
         Err(exit) => exit,
     }
 }
 
-fn line(key: &str, text: &str, target: &str) -> Table {
-    let mut mapping = Table::new();
-    mapping[key] = value(text);
-    mapping["target"] = value(target);
-    mapping
+/// What a mapping is tried with.
+struct Tried {
+    source: SourceConfig,
+    rules: Vec<Rule>,
+    /// The only target that is shown.
+    only: Option<String>,
 }
 
-fn map(args: &MappingArgs, config: &Config, only: Option<&str>) -> Result<(), Exit> {
-    let users = named(users(config)?, &args.user)?;
+/// The rules of the file, or one with the mapping that is tried.
+fn tried(args: &MappingArgs) -> Result<Tried, Exit> {
+    let target = Argument { name: "--target", text: &args.target };
+    let argument = |name, text| Argument { name, text };
+    let mapping = match (&args.source, &args.expression) {
+        (None, None) => {
+            let config = rules_of(&args.common)?;
+            return Ok(Tried { source: config.source, rules: config.rules, only: None });
+        }
+        (Some(text), _) => {
+            let source = source_of(&args.common)?;
+            argument("--source", text).mapped(&target, &source.attributes).map(|mapping| (source, mapping))
+        }
+        (None, Some(text)) => {
+            let source = source_of(&args.common)?;
+            argument("--expression", text)
+                .computed(&target, &source.attributes)
+                .map(|mapping| (source, mapping))
+        }
+    };
+    let (source, mapping) = mapping.map_err(wrong)?;
+    let rule = Rule { name: rule_name()?, enabled: true, filter: None, mapping };
+    Ok(Tried { source, rules: vec![rule], only: Some(args.target.clone()) })
+}
+
+fn map(args: &MappingArgs, tried: &Tried) -> Result<(), Exit> {
+    let only = tried.only.as_deref();
+    let users = named(users(&tried.source)?, &args.user)?;
     let mut failed = false;
     for user in &users {
-        let Some(rule) = config.rules.iter().find(|rule| rule.enabled && rule.matches(user)) else {
+        let Some(rule) = tried.rules.iter().find(|rule| rule.enabled && rule.matches(user)) else {
             Output::error(&format!("no enabled rule matches {}: nothing is mapped", user.username));
             failed = true;
             continue;
@@ -224,25 +233,33 @@ fn show(args: &MappingArgs, user: &SourceUser, rule: &Rule, only: Option<&str>) 
     true
 }
 
-/// The configuration with the file's source and `rule` as its only rule; without one, the file's rules.
-fn tried(common: &Common, rule: Option<Table>) -> Result<Config, Exit> {
-    // What is wrong with the file is told as everywhere.
+/// The rule that an argument is tried as.
+fn rule_name() -> Result<RuleName, Exit> {
+    "try".parse().map_err(|_| Exit::Usage)
+}
+
+/// The source of the file, whatever is wrong with the rest of it.
+fn source_of(common: &Common) -> Result<SourceConfig, Exit> {
+    let (config, source) = Config::load_with_source(&common.config);
+    source.ok_or_else(|| config.err().map_or(Exit::Usage, wrong))
+}
+
+/// The configuration with the file's source and rules, without what a connection needs.
+fn rules_of(common: &Common) -> Result<Config, Exit> {
     let text = fs::read_to_string(&common.config).map_err(|_| unusable(common))?;
     let mut document: DocumentMut = text.parse().map_err(|_| unusable(common))?;
     let placeholder = "[connection]\nname = \"try\"\n[connection.authentication]\nscim-url = \"http://127.0.0.1/\"\n\
                        profile = \"bearer-token\"\noauth-access-token = \"unused\"\n";
     let connection = placeholder.parse::<DocumentMut>().ok().and_then(|mut own| own.remove("connection"));
     document["connection"] = connection.unwrap_or_default();
-    if let Some(rule) = rule {
-        let mut rules = ArrayOfTables::new();
-        rules.push(rule);
-        document["rule"] = Item::ArrayOfTables(rules);
-    }
-    let folder = common.config.parent().unwrap_or(Path::new(""));
-    Config::parse(&document.to_string(), &folder.join("what is tried")).map_err(|error| {
-        eprintln!("{:?}", miette::Report::new(error));
-        Exit::Usage
-    })
+    // What is wrong is told with its places in the file.
+    Config::parse(&document.to_string(), &common.config).map_err(|_| unusable(common))
+}
+
+/// Says what is wrong with an argument or the file.
+fn wrong(error: ConfigError) -> Exit {
+    Output::config_error(error);
+    Exit::Usage
 }
 
 /// Says what is wrong with the file.
@@ -250,8 +267,8 @@ fn unusable(common: &Common) -> Exit {
     common.load().err().unwrap_or(Exit::Usage)
 }
 
-fn users(config: &Config) -> Result<Vec<SourceUser>, Exit> {
-    source::read(&config.source, true).map(|snapshot| snapshot.users).map_err(|error| {
+fn users(source: &SourceConfig) -> Result<Vec<SourceUser>, Exit> {
+    source::read(source, true).map(|snapshot| snapshot.users).map_err(|error| {
         Output::error(&format!("failed to {error}; {}", error.way_out()));
         Exit::SourceUnreadable
     })

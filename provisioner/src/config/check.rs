@@ -1,5 +1,6 @@
 //! What a file means: every contradiction is found before the first is told.
 
+mod argument;
 mod attributes;
 mod connection;
 mod rules;
@@ -9,6 +10,9 @@ use std::path::Path;
 
 use toml::Spanned;
 
+pub(crate) use argument::Argument;
+
+use super::place::inside;
 use super::raw::RawSource;
 use super::tolerant::{LeftOut, Tolerant};
 use super::{Config, Problem};
@@ -17,6 +21,8 @@ use crate::source::{Attributes, SourceConfig, SourceKind};
 /// What the checks share: the text, and what was found so far.
 struct Checker<'a> {
     text: &'a str,
+    /// Whether what is checked is an argument of the command line, which stands for itself.
+    is_argument: bool,
     folder: &'a Path,
     env: &'a dyn Fn(&str) -> Option<String>,
     /// What filters and mappings may name.
@@ -65,6 +71,11 @@ impl Checker<'_> {
         }
     }
 
+    /// The place in the file of `inner`, a place in the value of the text `raw`.
+    fn place(&self, raw: &Spanned<String>, inner: Range<usize>) -> Range<usize> {
+        if self.is_argument { inner } else { inside(self.text, &raw.span(), &inner) }
+    }
+
     fn report(&mut self, span: Option<Range<usize>>, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Problem::new(message, help, span));
     }
@@ -96,7 +107,9 @@ pub(super) fn source(raw: RawSource, file: &Path) -> Option<SourceConfig> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let (problems, left_out) = (Vec::new(), Vec::new());
     let attributes = Attributes::default();
-    let mut checker = Checker { text: "", folder, env: &|_| None, attributes, problems, left_out };
+    let is_argument = false;
+    let mut checker =
+        Checker { text: "", is_argument, folder, env: &|_| None, attributes, problems, left_out };
     checker.source(Some(Spanned::new(0..0, raw)))
 }
 
@@ -109,7 +122,8 @@ pub(super) fn config(
 ) -> (Result<Config, Vec<Problem>>, Option<SourceConfig>) {
     let folder = file.parent().unwrap_or(Path::new(""));
     let Tolerant { file: raw, problems, left_out } = tolerant;
-    let mut checker = Checker { text, folder, env, attributes: Attributes::default(), problems, left_out };
+    let (attributes, is_argument) = (Attributes::default(), false);
+    let mut checker = Checker { text, is_argument, folder, env, attributes, problems, left_out };
     let no_external_id = raw
         .connection
         .as_ref()

@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 use super::mask::masked;
+use crate::visible::{placeheld, shortened, visible};
 
 /// A configuration that cannot be used: everything that is wrong with it.
 #[derive(Debug)]
 pub struct ConfigError {
     file: PathBuf,
-    source: Option<NamedSource<String>>,
+    /// The argument of the command line that is wrong, where it is no file.
+    argument: Option<&'static str>,
+    source: Option<Box<NamedSource<String>>>,
     problems: Vec<Problem>,
 }
 
@@ -33,7 +36,8 @@ impl Problem {
         help: impl Into<String>,
         span: Option<Range<usize>>,
     ) -> Self {
-        Self { message: message.into(), help: help.into(), span, line: 0, option: None }
+        let shown = |text: String| visible(&text).into_owned();
+        Self { message: shown(message.into()), help: shown(help.into()), span, line: 0, option: None }
     }
 
     /// A contradiction of preferences, by the option at fault.
@@ -68,12 +72,13 @@ impl ConfigError {
             ErrorKind::IsADirectory => ("it is a directory".to_owned(), "name the file in it with -c FILE"),
             kind => (kind.to_string(), "make the file readable for the user that runs this program"),
         };
-        Self { file: file.to_owned(), source: None, problems: vec![Problem::new(message, help, None)] }
+        let problems = vec![Problem::new(message, help, None)];
+        Self { file: file.to_owned(), argument: None, source: None, problems }
     }
 
     pub(super) fn not_utf8(file: &Path) -> Self {
         let problem = Problem::new("it is not UTF-8", "save the file as UTF-8", None);
-        Self { file: file.to_owned(), source: None, problems: vec![problem] }
+        Self { file: file.to_owned(), argument: None, source: None, problems: vec![problem] }
     }
 
     pub(super) fn invalid(file: &Path, text: &str, mut problems: Vec<Problem>) -> Self {
@@ -82,8 +87,23 @@ impl ConfigError {
             problem.line = text.get(..start).unwrap_or(text).matches('\n').count() + 1;
         }
         problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
-        let source = NamedSource::new(file.display().to_string(), masked(text));
-        Self { file: file.to_owned(), source: Some(source), problems }
+        let shown = placeheld(&masked(text)).into_owned();
+        let source = NamedSource::new(visible(&file.display().to_string()), shown);
+        Self { file: file.to_owned(), argument: None, source: Some(Box::new(source)), problems }
+    }
+
+    /// What is wrong with `text`, the argument `name` of the command line.
+    pub(super) fn of_argument(name: &'static str, text: &str, mut problems: Vec<Problem>) -> Self {
+        let first = problems.iter().filter_map(|problem| problem.span.clone()).min_by_key(|span| span.start);
+        let (shown, moved) = around(text, &first.unwrap_or(0..0));
+        for problem in &mut problems {
+            problem.line = 1;
+            problem.message = shortened(&problem.message, MESSAGE).into_owned();
+            problem.help = shortened(&problem.help, MESSAGE).into_owned();
+            problem.span = problem.span.take().and_then(|span| moved(&span));
+        }
+        let source = NamedSource::new(name, shown);
+        Self { file: PathBuf::from(name), argument: Some(name), source: Some(Box::new(source)), problems }
     }
 
     /// The file.
@@ -102,9 +122,42 @@ impl ConfigError {
     }
 }
 
+/// Characters of an argument that are shown on either side of a place.
+const AROUND: usize = 50;
+/// Characters of a message about an argument.
+const MESSAGE: usize = 300;
+
+/// The part of `text` around `place`, on one line, and where a place of `text` stands in it.
+fn around(
+    text: &str,
+    place: &Range<usize>,
+) -> (String, impl Fn(&Range<usize>) -> Option<Range<usize>> + use<>) {
+    let at = (0..=place.start.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let (before, behind) = text.split_at(at);
+    let start = before.char_indices().rev().take(AROUND).last().map_or(before.len(), |(at, _)| at);
+    let end = at + behind.char_indices().nth(AROUND).map_or(behind.len(), |(at, _)| at);
+    let cut = |is_cut: bool| if is_cut { "…" } else { "" };
+    let lead = cut(start > 0);
+    let part = placeheld(text.get(start..end).unwrap_or_default()).replace(['\n', '\r', '\t'], " ");
+    let shown = format!("{lead}{part}{}", cut(end < text.len()));
+    let (offset, length) = (lead.len(), end - start);
+    let moved = move |span: &Range<usize>| {
+        let within = |at: usize| at.saturating_sub(start).min(length) + offset;
+        (span.start >= start && span.start <= end).then(|| within(span.start)..within(span.end))
+    };
+    (shown, moved)
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "load the configuration {}: ", self.file.display())?;
+        if let Some(name) = self.argument {
+            write!(f, "read {name}: ")?;
+            return match self.problems.as_slice() {
+                [only] => f.write_str(&only.message),
+                several => write!(f, "{} problems", several.len()),
+            };
+        }
+        write!(f, "load the configuration {}: ", visible(&self.file.display().to_string()))?;
         match self.problems.as_slice() {
             [Problem { message, span: Some(_), line, .. }] => write!(f, "line {line}: {message}"),
             [Problem { message, .. }] => f.write_str(message),
@@ -117,7 +170,7 @@ impl std::error::Error for ConfigError {}
 
 impl Diagnostic for ConfigError {
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn SourceCode)
+        self.source.as_deref().map(|source| source as &dyn SourceCode)
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {

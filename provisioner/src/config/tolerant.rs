@@ -94,7 +94,7 @@ fn syntax(error: &Error) -> Problem {
         "duplicate key" => "a key stands once in a table: leave one of the two out",
         _ => "this does not follow the TOML format; texts stand in quotes, as in name = \"Acme\"",
     };
-    Problem::new(error.message(), help, error.span())
+    Problem::new(error.message().replace('\n', "; "), help, error.span())
 }
 
 /// A wrong key, value or type, in better words than the deserializer's, and the key that was probably meant.

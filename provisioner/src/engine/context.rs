@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
 
@@ -35,6 +35,8 @@ pub(crate) struct Context {
     namesakes: HashMap<SourceId, String>,
     /// Users of this run that are through.
     settled: AtomicUsize,
+    /// How many users were looked up before the decisions, of how many.
+    looked_up: OnceLock<(usize, usize)>,
 }
 
 impl Context {
@@ -59,6 +61,7 @@ impl Context {
             links,
             namesakes: HashMap::new(),
             settled: AtomicUsize::new(0),
+            looked_up: OnceLock::new(),
         }
     }
 
@@ -84,6 +87,17 @@ impl Context {
     /// How many users are through.
     pub(crate) fn settled(&self) -> usize {
         self.settled.load(Ordering::Relaxed)
+    }
+
+    /// Notes that `done` of `total` users were looked up.
+    pub(crate) fn note_looked_up(&self, done: usize, total: usize) {
+        // The look-ups come once in a run.
+        let _ = self.looked_up.set((done, total));
+    }
+
+    /// How many users were looked up, of how many; `None` before that.
+    pub(crate) fn looked_up(&self) -> Option<(usize, usize)> {
+        self.looked_up.get().copied()
     }
 
     /// Absolves, of the paths that a read lacks after a write by `method`, those that the target's schemas say it never shows.

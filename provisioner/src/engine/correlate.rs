@@ -37,6 +37,21 @@ enum Found {
     Gone(Result<Lookup, Halt>),
 }
 
+impl Found {
+    /// Whether the run was stopped before the answer.
+    fn is_stopped(&self) -> bool {
+        let is = |halt: Option<&Halt>| halt == Some(&Halt::Stopped);
+        match self {
+            Self::Nothing => false,
+            Self::LookedUp(found) | Self::Gone(found) => is(found.as_ref().err()),
+            Self::ReadBack(read) => is(read.as_ref().err()),
+            Self::Resolved(created, lookup) => {
+                is(created.as_ref().err()) || is(lookup.as_ref().and_then(|lookup| lookup.as_ref().err()))
+            }
+        }
+    }
+}
+
 /// Looks up what is needed and decides for every subject, in order.
 pub(crate) async fn tasks(
     context: &Arc<Context>,
@@ -67,6 +82,7 @@ pub(crate) async fn tasks(
         which.iter().copied().zip(results).collect::<BTreeMap<usize, Found>>()
     };
     progress.end();
+    context.note_looked_up(found.values().filter(|found| !found.is_stopped()).count(), asking);
     if context.client.is_stopping() {
         return Vec::new();
     }
@@ -347,7 +363,7 @@ fn left(
         | Found::Gone(_) => {}
     }
     if subject.record.link.is_none() {
-        tracing::info!(source_id = %subject.id, "a create was cut off, and made no account: forgotten");
+        tracing::info!(source_id = ?subject.id.as_str(), "a create was cut off, and made no account: forgotten");
         changes.push(Change::Remove(subject.id));
         return None;
     }

@@ -10,7 +10,8 @@ use super::scope::{excluded, is_frozen};
 use crate::config::Config;
 use crate::ids::{RuleName, SourceId, UserName};
 use crate::rule::Rule;
-use crate::source::Snapshot;
+use crate::source::SourceUser;
+use crate::state::store::Loaded;
 use crate::state::{Mark, Record};
 
 type Records = BTreeMap<SourceId, Arc<Record>>;
@@ -19,14 +20,38 @@ type Records = BTreeMap<SourceId, Arc<Record>>;
 /// has another id too.
 const STRANGERS_FROM: usize = 2;
 
-/// Whether `snapshot` is of other people: none of the users that have accounts is in it.
-pub(crate) fn other_users(snapshot: &Snapshot, records: &Records) -> Option<String> {
-    let linked = |record: &Arc<Record>| record.link.as_ref().is_some_and(|link| link.mark == Mark::Owned);
-    let known = |id: &SourceId| records.get(id).is_some_and(linked);
-    if snapshot.users.is_empty() || snapshot.users.iter().any(|user| known(&user.id)) {
+/// Everything for which a run without further options would refuse the source that these are the users of.
+pub(crate) fn refusals(config: &Config, users: &[SourceUser], stored: &Loaded) -> Vec<String> {
+    let other_source = stored.source.as_ref().filter(|last| **last != config.source.identity);
+    if let Some(last) = other_source {
+        return vec![other_source_words(last, &config.source.identity)];
+    }
+    other_users(users, &stored.records)
+        .or_else(|| empty_rules(config, users, &stored.records, &[]))
+        .into_iter()
+        .collect()
+}
+
+/// Why users from another source than that of the last run are refused.
+pub(crate) fn other_source_words(last: &str, now: &str) -> String {
+    format!(
+        "the users came from {last} in the last run and would come from {now} now; every user that the new source \
+         does not have would count as deleted: if that is meant, run once with --accept-new-source"
+    )
+}
+
+/// Whether `record` has an account that its user's leaving would cost.
+fn is_linked(record: &Record) -> bool {
+    record.link.as_ref().is_some_and(|link| link.mark == Mark::Owned)
+}
+
+/// Whether `users` are other people: none of the users that have accounts is among them.
+pub(crate) fn other_users(users: &[SourceUser], records: &Records) -> Option<String> {
+    let known = |id: &SourceId| records.get(id).is_some_and(|record| is_linked(record));
+    if users.is_empty() || users.iter().any(|user| known(&user.id)) {
         return None;
     }
-    let accounts = records.values().filter(|record| linked(record)).count();
+    let accounts = records.values().filter(|record| is_linked(record)).count();
     if accounts < STRANGERS_FROM {
         return None;
     }
@@ -35,79 +60,118 @@ pub(crate) fn other_users(snapshot: &Snapshot, records: &Records) -> Option<Stri
          its path; nothing was sent: correct `path` under [source], or if these are other people by intent, run once \
          with --accept-new-source",
         accounts,
-        snapshot.users.len()
+        users.len()
     ))
 }
 
-/// Says which enabled rules match nobody although users with accounts would leave them, save those `allowed` to.
+/// A user with an account that no rule holds now.
+struct Leaving<'a> {
+    name: &'a UserName,
+    /// The rule that held the user.
+    rule: Option<&'a RuleName>,
+    /// Whether the user is in the source.
+    present: bool,
+}
+
+/// Says which enabled rules match nobody although users with accounts would leave, save those `allowed` to.
+///
+/// Users of a rule that is gone count too: a rule that was renamed, with a wrong filter under the new name, would take their
+/// accounts. Leavers of a rule that holds others do not: a rule may match nobody for a season.
 pub(crate) fn empty_rules(
     config: &Config,
-    snapshot: &Snapshot,
+    users: &[SourceUser],
     records: &Records,
     allowed: &[RuleName],
 ) -> Option<String> {
     // Whoever has allowed a source without users has allowed rules without any.
-    if snapshot.users.is_empty() {
+    if users.is_empty() {
         return None;
     }
+    let matches_nobody = |rule: &&Rule| rule.enabled && !users.iter().any(|user| rule.matches(user));
+    let empty: Vec<&Rule> = config.rules.iter().filter(matches_nobody).collect();
+    if empty.iter().all(|rule| allowed.contains(&rule.name)) {
+        return None;
+    }
+    let leaving = leaving(config, users, records);
+    let by_gone_rules: Vec<&UserName> = leaving
+        .iter()
+        .filter(|one| {
+            one.present && one.rule.is_some_and(|name| !config.rules.iter().any(|rule| rule.name == *name))
+        })
+        .map(|one| one.name)
+        .collect();
     let mut text = String::new();
     let mut options = String::new();
-    for rule in config.rules.iter().filter(|rule| rule.enabled && !allowed.contains(&rule.name)) {
-        if snapshot.users.iter().any(|user| rule.matches(user)) {
-            continue;
-        }
-        let held: Vec<(&SourceId, &Record)> = records
-            .iter()
-            .filter(|(_, record)| record.rule.as_ref() == Some(&rule.name))
-            .filter(|(_, record)| record.link.as_ref().is_some_and(|link| link.mark == Mark::Owned))
-            .map(|(id, record)| (id, &**record))
-            .collect();
-        let leaving = leaving(config, snapshot, &held);
-        if leaving.is_empty() {
+    for rule in empty.into_iter().filter(|rule| !allowed.contains(&rule.name)) {
+        let own: Vec<&UserName> =
+            leaving.iter().filter(|one| one.rule == Some(&rule.name)).map(|one| one.name).collect();
+        if own.is_empty() && by_gone_rules.is_empty() {
             continue;
         }
         let separator = if text.is_empty() { "" } else { "; " };
         // Writing into a text cannot fail.
-        let _ = write!(text, "{separator}{}", describe(rule, snapshot.users.len(), &leaving));
+        let _ = write!(text, "{separator}{}", describe(rule, users.len(), &own, &by_gone_rules));
         let _ = write!(options, " --allow-empty-scope {}", quoted(rule.name.as_str()));
     }
     if text.is_empty() {
         return None;
     }
+    let meant = if by_gone_rules.is_empty() { "if everybody has left" } else { "if that is meant" };
     Some(format!(
-        "{text}; nothing was sent: correct the filter or export the users again, or if everybody has left, run once with{options}"
+        "{text}; nothing was sent: correct the filter or export the users again, or {meant}, run once with{options}"
     ))
 }
 
-/// Those of `held` whom no rule holds now.
-fn leaving<'a>(config: &Config, snapshot: &Snapshot, held: &[(&SourceId, &'a Record)]) -> Vec<&'a UserName> {
-    let wanted: BTreeSet<&SourceId> = held.iter().map(|(id, _)| *id).collect();
-    let elsewhere: BTreeSet<&SourceId> = snapshot
-        .users
+/// Everybody with an account whom no rule holds now.
+fn leaving<'a>(config: &Config, users: &[SourceUser], records: &'a Records) -> Vec<Leaving<'a>> {
+    let present: BTreeSet<&SourceId> = users.iter().map(|user| &user.id).collect();
+    let held: BTreeSet<&SourceId> = users
         .iter()
-        .filter(|user| wanted.contains(&user.id) && config.rules.iter().any(|rule| rule.matches(user)))
+        .filter(|user| records.contains_key(&user.id) && config.rules.iter().any(|rule| rule.matches(user)))
         .map(|user| &user.id)
         .collect();
-    held.iter()
+    records
+        .iter()
         .filter(|(id, record)| {
-            !elsewhere.contains(id) && !excluded(config, Some(record)) && !is_frozen(config, record)
+            is_linked(record)
+                && !held.contains(id)
+                && !excluded(config, Some(record))
+                && !is_frozen(config, record)
         })
-        .map(|(_, record)| &record.user_name)
+        .map(|(id, record)| Leaving {
+            name: &record.user_name,
+            rule: record.rule.as_ref(),
+            present: present.contains(id),
+        })
         .collect()
 }
 
-fn describe(rule: &Rule, users: usize, leaving: &[&UserName]) -> String {
+fn describe(rule: &Rule, users: usize, own: &[&UserName], by_gone_rules: &[&UserName]) -> String {
     let filter = match &rule.filter {
         Some(filter) => format!(" ({filter})"),
         None => String::new(),
     };
-    let accounts = if leaving.len() == 1 { "account" } else { "accounts" };
-    format!(
-        "rule {:?}{filter} matches none of the {users} users in the source, and {} {accounts} would lose their user ({})",
-        rule.name.as_str(),
-        leaving.len(),
-        some_names(leaving.iter().copied())
-    )
+    let mut text =
+        format!("rule {:?}{filter} matches none of the {users} users in the source", rule.name.as_str());
+    let accounts =
+        |names: &[&UserName]| format!("{} account{}", names.len(), if names.len() == 1 { "" } else { "s" });
+    if !own.is_empty() {
+        let _ = write!(
+            text,
+            ", and {} would lose their user ({})",
+            accounts(own),
+            some_names(own.iter().copied())
+        );
+    }
+    if !by_gone_rules.is_empty() {
+        let _ = write!(
+            text,
+            ", and {} would lose their user because another rule is gone ({})",
+            accounts(by_gone_rules),
+            some_names(by_gone_rules.iter().copied())
+        );
+    }
+    text
 }
 
 /// The first few user names, and how many more there are.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::namesakes::owner;
 use super::plan::entry;
 use super::{Provisioner, SyncOptions, namesakes};
 use crate::exit::Exit;
@@ -48,16 +49,20 @@ impl Provisioner {
         let name: Option<UserName> = user.parse().ok();
         let named =
             |other: &str| name.as_ref().is_some_and(|name| other.parse::<UserName>().as_ref() == Ok(name));
-        let in_source = match candidates(&snapshot.users, user, &named).as_slice() {
+        let in_source = match self.candidates(&snapshot.users, user, &named).as_slice() {
             [] => None,
             [only] => Some(*only),
             several => {
                 let mut lines = vec![format!(
-                    "{} users of the source have the user name {user:?}; name one by its id",
-                    several.len()
+                    "{} users of the source have the user name {user:?}{}; name one by its id",
+                    several.len(),
+                    if several.iter().all(|one| named(&one.username)) { "" } else { " or are mapped to it" }
                 )];
                 lines.extend(several.iter().map(|one| {
-                    format!("{:?}, id {}, line {} of the source", one.username, one.id, one.line)
+                    let mapped = self.mapped_name(one).filter(|name| name.as_str() != one.username);
+                    let mapped =
+                        mapped.map(|name| format!(", mapped to {:?}", name.as_str())).unwrap_or_default();
+                    format!("{:?}, id {}, line {} of the source{mapped}", one.username, one.id, one.line)
                 }));
                 stages.push(Stage { stage: "found", lines });
                 return Explanation { stages, exit: Exit::Usage };
@@ -92,6 +97,30 @@ impl Provisioner {
         let exit = self.decided(&id, record, &mut stages).await;
         stages.push(Stage { stage: "sent", lines: sent(record) });
         Explanation { stages, exit }
+    }
+
+    /// The users that `asked` may mean: the one of this id, else those of this very spelling, else all of the same user name.
+    /// The user name that a rule makes counts as well as the one of the source.
+    fn candidates<'a>(
+        &self,
+        users: &'a [SourceUser],
+        asked: &str,
+        named: &dyn Fn(&str) -> bool,
+    ) -> Vec<&'a SourceUser> {
+        if let Some(one) = users.iter().find(|one| one.id.as_str() == asked) {
+            return vec![one];
+        }
+        let with = |is: &dyn Fn(&str) -> bool| -> Vec<&'a SourceUser> {
+            let mapped = |one: &SourceUser| self.mapped_name(one).is_some_and(|name| is(name.as_str()));
+            users.iter().filter(|one| is(&one.username) || mapped(one)).collect()
+        };
+        let spelled = with(&|name| name == asked);
+        if spelled.is_empty() { with(named) } else { spelled }
+    }
+
+    /// The user name that the rule of `user` makes.
+    fn mapped_name(&self, user: &SourceUser) -> Option<UserName> {
+        owner(self.config(), user)?.mapping.user_name(user)
     }
 
     fn in_scope(&self, user: &SourceUser) -> Vec<String> {
@@ -184,15 +213,6 @@ impl Provisioner {
     }
 }
 
-/// The users that `asked` may mean: the one of this id, else of this very spelling, else all of the same user name.
-fn candidates<'a>(users: &'a [SourceUser], asked: &str, named: &dyn Fn(&str) -> bool) -> Vec<&'a SourceUser> {
-    if let Some(one) = users.iter().find(|one| one.id.as_str() == asked) {
-        return vec![one];
-    }
-    let spelled: Vec<&SourceUser> = users.iter().filter(|one| one.username == asked).collect();
-    if spelled.is_empty() { users.iter().filter(|one| named(&one.username)).collect() } else { spelled }
-}
-
 fn found(id: &SourceId, user: Option<&SourceUser>, record: Option<&Record>) -> Vec<String> {
     let mut lines = Vec::new();
     match user {
@@ -222,7 +242,7 @@ fn sent(record: Option<&Record>) -> Vec<String> {
             situation.since,
             word(&situation.outcome),
             word(&situation.reason),
-            situation.reason.explain()
+            situation.reason.explain_for(situation.operation)
         ));
         lines.extend(situation.detail.clone());
     }

@@ -7,7 +7,7 @@ use super::doubt::some_names;
 use super::task::{Step, Task};
 use crate::config::Options;
 use crate::ids::UserName;
-use crate::policy::Effect;
+use crate::policy::{Effect, LinkAction};
 use crate::report::{ChangeLabel, Outcome, Reason};
 use crate::state::WithdrawalKind;
 use crate::target::Trouble;
@@ -153,17 +153,32 @@ pub(crate) fn check(
     }
     let names: Vec<&UserName> = concerned.iter().map(|task| &task.record.user_name).collect();
     let after = if done == 0 { String::new() } else { format!(" after {done} in the last 24 hours") };
-    let accounts = if managed == 1 { "account" } else { "accounts" };
     Err(format!(
-        "{planned} of {managed} managed {accounts} would be removed or disabled{after}, more than {} in 24 hours ({}): {}: {}. \
+        "{} would be removed or disabled{after}, more than {} in 24 hours ({}): {}: {}. \
          {}Nothing was written. Look at them with `plan`; if they are meant, run once with --approve-removals {planned}, \
          or raise the limit",
+        share(&concerned, managed),
         limit.count,
         limit.option,
         some_names(names.into_iter()),
         causes(&concerned),
         shrunk(prepared),
     ))
+}
+
+/// How many accounts are concerned, of how many: those that would be linked in this run are not managed yet.
+fn share(concerned: &[&Task], managed: u64) -> String {
+    let is_new = |task: &&&Task| task.decision().is_some_and(|decision| decision.link == LinkAction::Adopt);
+    let (planned, new) = (concerned.len(), concerned.iter().filter(is_new).count());
+    let accounts = |count: u64| if count == 1 { "account" } else { "accounts" };
+    if new == 0 {
+        return format!("{planned} of {managed} managed {}", accounts(managed));
+    }
+    let those = if new == planned { "which".to_owned() } else { format!("{new} of which") };
+    format!(
+        "{planned} {}, {those} would be linked in this run ({managed} are managed so far),",
+        accounts(planned as u64)
+    )
 }
 
 /// How many removals and disables in 24 hours pass.

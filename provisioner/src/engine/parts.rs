@@ -81,6 +81,45 @@ pub(crate) fn names(paths: &[TargetPath]) -> String {
     paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// Whether a target's words say that it does not take `externalId`: that it is read-only, unknown or invalid, or that the error
+/// is about this attribute. A text that merely mentions it says nothing.
+pub(super) fn refuses_external_id(words: &str) -> bool {
+    const SAYS: [&str; 15] = [
+        "mutability",
+        "invalidpath",
+        "invalidvalue",
+        "notarget",
+        "invalidsyntax",
+        "read-only",
+        "readonly",
+        "read only",
+        "immutable",
+        "unknown",
+        "unrecogni",
+        "unsupported",
+        "not supported",
+        "not allowed",
+        "no such attribute",
+    ];
+    // The values of the user are replaced by the name of their attribute: that is no word of the target.
+    let words = words.to_ascii_lowercase().replace("[externalid]", "");
+    if !words.contains("externalid") || words.contains(" uniqueness") {
+        return false;
+    }
+    let told = words.split_once(": ").map_or(words.as_str(), |(_, told)| told);
+    let told = told.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    let told = ["attribute ", "field ", "property ", "the "]
+        .iter()
+        .fold(told, |told, word| told.strip_prefix(word).unwrap_or(told));
+    let is_field =
+        told.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric()).starts_with("externalid");
+    let other_field = ["username", "emails", "displayname", "phonenumbers", "familyname", "givenname"]
+        .iter()
+        .filter_map(|name| words.find(name))
+        .any(|at| words.find("externalid").is_some_and(|external| at < external));
+    is_field || (!other_field && SAYS.iter().any(|word| words.contains(word)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,5 +219,27 @@ mod tests {
     fn the_same_part_twice_is_told_once() {
         let part = failed(Operation::Update, Reason::Rejected, "no");
         check(&[part.clone(), part], Operation::Update, Outcome::Failed, Reason::Rejected, &["no"]);
+    }
+
+    #[test]
+    fn external_id_is_refused_where_the_target_says_so_of_it() {
+        for (words, expected) in [
+            ("the target answered 400 mutability: externalId is read-only", true),
+            ("the target answered 400 invalidPath: there is no attribute `externalId`", true),
+            ("the target answered 400: Unknown attribute: externalId", true),
+            ("the target answered 400: 'externalId' cannot be written", true),
+            ("the target answered 400 invalidValue: The attribute externalId: too long", true),
+            ("the target answered 400: userName is taken by the user with externalId 7", false),
+            (
+                "the target answered 400 invalidValue: userName is invalid; see the user with externalId 7",
+                false,
+            ),
+            ("the target answered 400 uniqueness: externalId is taken", false),
+            ("the target answered 400 invalidValue: [externalId] is no e-mail address", false),
+            ("the target answered 400: try again, and quote externalId", false),
+            ("the target answered 400 invalidValue: bad title", false),
+        ] {
+            assert_eq!(refuses_external_id(words), expected, "{words}");
+        }
     }
 }

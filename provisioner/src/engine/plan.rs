@@ -255,7 +255,7 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
         outcome,
         reason,
         requests,
-        why: why(task, reason, with_clash(detail, context.clash(&task.id))),
+        why: why(task, (operation, reason), with_clash(detail, context.clash(&task.id))),
     })
 }
 
@@ -312,7 +312,7 @@ fn writes(account: &str, method: Method, paths: &[TargetPath], active: Option<bo
     requests
 }
 
-fn why(task: &Task, reason: Reason, detail: Option<String>) -> String {
+fn why(task: &Task, (operation, reason): (Operation, Reason), detail: Option<String>) -> String {
     let change = match task.label {
         ChangeLabel::Enters => "enters the scope",
         ChangeLabel::Attributes => "attributes changed",
@@ -328,7 +328,7 @@ fn why(task: &Task, reason: Reason, detail: Option<String>) -> String {
     };
     let mut text = match reason {
         Reason::Done => change.to_owned(),
-        other => format!("{change}; {}", other.explain()),
+        other => format!("{change}; {}", other.explain_for(operation)),
     };
     if let Some(detail) = detail {
         text.push_str("; ");

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::correlate::personal;
-use super::parts::{Part, names, verdict};
+use super::parts::{Part, names, refuses_external_id, verdict};
 use super::remove;
 use super::resolve::find_again;
 use super::scope::Owned;
@@ -125,8 +125,7 @@ impl Work<'_> {
                 })
             }
             Reason::Rejected
-                if self.context.config.options.external_id
-                    && trouble.detail.to_ascii_lowercase().contains("externalid") =>
+                if self.context.config.options.external_id && refuses_external_id(&trouble.detail) =>
             {
                 Some(WITHOUT_EXTERNAL_ID)
             }

@@ -57,6 +57,11 @@ pub(super) fn rows(text: &str, names: &mut Vec<String>, problems: &mut Problems)
             problems.push((Some(header.offset), SourceProblem::BadColumn(index + 1)));
             return records;
         }
+        let id = columns.iter().position(|path| *path == ["id"]).and_then(|index| row.cells.get(index));
+        if let Some(id) = id.filter(|id| is_shortened(id)) {
+            problems.push((Some(row.offset), SourceProblem::ShortenedId(id.clone())));
+            continue;
+        }
         records.push(Record { offset: row.offset, value: user(&columns, row.cells) });
     }
     records
@@ -94,6 +99,9 @@ fn columns(cells: &[String]) -> Result<Vec<Vec<String>>, SourceProblem> {
         }
         let clashes =
             |other: &Vec<String>| !other.is_empty() && (other.starts_with(&path) || path.starts_with(other));
+        if let Some(same) = columns.iter().position(|other| *other == path) {
+            return Err(SourceProblem::SameColumn(same + 1, columns.len() + 1, cell.clone()));
+        }
         if let Some(clash) = columns.iter().position(clashes) {
             return Err(SourceProblem::ColumnClash(clash + 1, columns.len() + 1));
         }
@@ -121,6 +129,15 @@ fn user(columns: &[Vec<String>], cells: Vec<String>) -> Value {
         insert(&mut user, path, value);
     }
     Value::Object(user)
+}
+
+/// Whether an id is what spreadsheets make of a long number: `1.23E+11`, with the decimal sign of some language.
+fn is_shortened(id: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((number, exponent)) = id.split_once("E+").or_else(|| id.split_once("e+")) else { return false };
+    let number = number.strip_prefix('-').unwrap_or(number);
+    let (whole, rest) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+    whole.len() == 1 && digits(whole) && digits(rest) && digits(exponent)
 }
 
 /// True or false in the words of spreadsheets and of people.

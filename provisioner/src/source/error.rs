@@ -83,6 +83,12 @@ pub enum SourceProblem {
         /// What it says.
         count: u64,
     },
+    /// Pages of the API of which one is missing, or that are not in their order.
+    #[error("page {page} of this array is not the one that the page before leads to (`_links.next`)")]
+    PageOutOfOrder {
+        /// Which one, counted from 1.
+        page: usize,
+    },
     /// A page of the API where a user has to be.
     #[error("this is a page of PingOne's API and no user")]
     PageAsUser,
@@ -127,6 +133,12 @@ pub enum SourceProblem {
     /// Two columns for one attribute, or one for an attribute and one for a part of it.
     #[error("columns {0} and {1} contradict each other")]
     ColumnClash(usize, usize),
+    /// Two columns of one name.
+    #[error("columns {0} and {1} have the same name, {2:?}")]
+    SameColumn(usize, usize, String),
+    /// An id that a spreadsheet has turned into a number with an exponent.
+    #[error("the id {0:?} is a number that a spreadsheet has shortened: its last digits are lost")]
+    ShortenedId(String),
     /// A row has more or fewer cells than the header.
     #[error("this row has {found} cells, and the header has {expected}")]
     Width {
@@ -210,8 +222,8 @@ impl SourceProblem {
                 "one user is one line in NDJSON: join the lines, or export again if the file was cut off"
             }
             Self::NotAnArray => {
-                "a .json source is `[ {user}, {user}, … ]`, or the API's `{\"_embedded\": {\"users\": [ … ]}}`; for one user a \
-                 line name the file .ndjson"
+                "a .json source is `[ {user}, {user}, … ]`, or the API's `{\"_embedded\": {\"users\": [ … ]}}`, one page or an \
+                 array of all; for one user a line name the file .ndjson"
             }
             Self::ArrayNotClosed => "nothing is removed by half a file: export the users again",
             Self::AfterArray => "put all users into one array",
@@ -224,8 +236,12 @@ impl SourceProblem {
             Self::PageNotWhole { .. } => {
                 "users who are missing count as deleted: fetch them all, with a larger `limit` or page by page"
             }
+            Self::PageOutOfOrder { .. } => {
+                "users who are missing count as deleted: put every page into the array, in the order in which the API gave them"
+            }
             Self::PageAsUser => {
-                "name the file .json if it is one page with all users; otherwise write one user a line"
+                "write either users or pages: one user a line in .ndjson; in .json an array of users, one page with all of them, or \
+                 an array of all pages"
             }
             Self::BadId(_) => "give it the id it has in PingOne, as a text that is not empty",
             Self::BadUsername { .. } => "give it its PingOne user name, as a text that is not empty",
@@ -238,6 +254,10 @@ impl SourceProblem {
                  `enabled` must be there"
             }
             Self::BadColumn(_) => "name it like the PingOne attribute: `email`, `name.given`",
+            Self::SameColumn(..) => "an attribute has one column: leave one of the two out",
+            Self::ShortenedId(_) => {
+                "format the column `id` as text in the spreadsheet before the ids are put in, or export the users again"
+            }
             Self::ColumnClash(..) => {
                 "have one column per attribute: either `name.given` and its like, or `name`"
             }

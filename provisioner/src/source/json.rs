@@ -1,6 +1,6 @@
 //! NDJSON, JSON arrays, and pages of PingOne's API: every value is parsed, and each keeps the place where it starts.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use serde_json::Value;
 use serde_json::de::Deserializer;
@@ -30,8 +30,13 @@ pub(super) fn array(text: &str, problems: &mut Problems) -> Vec<Record> {
     let mut scan = Scan { text, at: 0, records: Vec::new() };
     scan.skip_blanks();
     let read = match scan.byte() {
-        Some(b'[') => scan.users(),
-        Some(b'{') => scan.page(),
+        Some(b'[') => scan.users_or_pages(),
+        Some(b'{') => {
+            let start = scan.at;
+            scan.page()
+                .and_then(|page| page.ok_or((Some(start), SourceProblem::NotAnArray)))
+                .and_then(|page| whole(&[page]))
+        }
         _ => Err((Some(scan.at), SourceProblem::NotAnArray)),
     };
     if let Err(problem) = read.and_then(|()| scan.end()) {
@@ -45,6 +50,55 @@ struct Scan<'a> {
     text: &'a str,
     at: usize,
     records: Vec<Record>,
+}
+
+/// What a page of the API says of itself.
+#[derive(Default)]
+struct Page {
+    /// The byte where it starts.
+    start: usize,
+    /// The users in it.
+    users: usize,
+    /// How many users there are in all.
+    count: Option<u64>,
+    /// How many users it says to have.
+    size: Option<u64>,
+    /// Whether another page follows.
+    is_followed: bool,
+    /// The address of the next page, where it is named.
+    next: Option<String>,
+    /// The address of the page itself.
+    itself: Option<String>,
+}
+
+/// Whether `pages` are all there are, in their order: users who are missing would count as deleted.
+fn whole(pages: &[Page]) -> Result<(), Misplaced> {
+    let users: usize = pages.iter().map(|page| page.users).sum();
+    for (index, page) in pages.iter().enumerate() {
+        let size = page.size.filter(|size| *size > page.users as u64);
+        let count = page.count.filter(|count| *count > users as u64);
+        let Some(following) = pages.get(index + 1) else {
+            if page.is_followed {
+                return Err((Some(page.start), SourceProblem::PageOfMany { users: page.users }));
+            }
+            return match (size, count) {
+                (Some(count), _) => {
+                    Err((Some(page.start), SourceProblem::PageNotWhole { users: page.users, count }))
+                }
+                (None, Some(count)) => Err((Some(page.start), SourceProblem::PageNotWhole { users, count })),
+                (None, None) => Ok(()),
+            };
+        };
+        if let Some(count) = size {
+            return Err((Some(page.start), SourceProblem::PageNotWhole { users: page.users, count }));
+        }
+        let is_other =
+            matches!((&page.next, &following.itself), (Some(next), Some(itself)) if next != itself);
+        if !page.is_followed || is_other {
+            return Err((Some(following.start), SourceProblem::PageOutOfOrder { page: index + 2 }));
+        }
+    }
+    Ok(())
 }
 
 impl Scan<'_> {
@@ -85,8 +139,48 @@ impl Scan<'_> {
         }
     }
 
+    /// An array of users, or of all pages of the API, in their order.
+    fn users_or_pages(&mut self) -> Result<(), Misplaced> {
+        let mut pages = Vec::new();
+        self.list(|scan| {
+            let offset = scan.at;
+            let value = scan.value(SourceProblem::ArrayNotClosed)?;
+            let is_page = value
+                .get("_embedded")
+                .and_then(|embedded| embedded.get("users"))
+                .is_some_and(Value::is_array);
+            if is_page {
+                // Its users are read again, each with its place.
+                scan.at = offset;
+                pages.extend(scan.page()?);
+            } else {
+                scan.records.push(Record { offset, value });
+            }
+            Ok(())
+        })?;
+        if pages.is_empty() {
+            return Ok(());
+        }
+        let users: usize = pages.iter().map(|page| page.users).sum();
+        if users < self.records.len() {
+            // A user among them: the proof says so of the first one.
+            return Err((pages.first().map(|page| page.start), SourceProblem::PageAsUser));
+        }
+        whole(&pages)
+    }
+
     /// An array of users.
     fn users(&mut self) -> Result<(), Misplaced> {
+        self.list(|scan| {
+            let offset = scan.at;
+            let value = scan.value(SourceProblem::ArrayNotClosed)?;
+            scan.records.push(Record { offset, value });
+            Ok(())
+        })
+    }
+
+    /// An array, each of whose values is handed to `item` where it starts.
+    fn list(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Misplaced>) -> Result<(), Misplaced> {
         self.at += 1;
         self.skip_blanks();
         if self.byte() == Some(b']') {
@@ -94,9 +188,7 @@ impl Scan<'_> {
             return Ok(());
         }
         loop {
-            let offset = self.at;
-            let value = self.value(SourceProblem::ArrayNotClosed)?;
-            self.records.push(Record { offset, value });
+            item(self)?;
             if !self.goes_on(b']', SourceProblem::ArrayBroken, SourceProblem::ArrayNotClosed)? {
                 return Ok(());
             }
@@ -139,46 +231,37 @@ impl Scan<'_> {
         }
     }
 
-    /// A page of the API (`_embedded.users`), if it is the only one.
-    fn page(&mut self) -> Result<(), Misplaced> {
-        let start = self.at;
-        let next = Cell::new(false);
-        let counted = Cell::new(None);
-        let found = Cell::new(false);
+    /// A page of the API, whose users become records; `None` for an object without `_embedded.users`.
+    fn page(&mut self) -> Result<Option<Page>, Misplaced> {
+        let page = RefCell::new(Page { start: self.at, ..Page::default() });
+        let is_page = Cell::new(false);
+        let before = self.records.len();
         self.members(|scan, key| {
             match key {
                 "_embedded" if scan.byte() == Some(b'{') => scan.members(|scan, key| {
                     if key == "users" && scan.byte() == Some(b'[') {
-                        found.set(true);
+                        is_page.set(true);
                         return scan.users();
                     }
                     scan.value(SourceProblem::CutOff).map(drop)
                 })?,
                 "_links" => {
                     let links = scan.value(SourceProblem::CutOff)?;
-                    next.set(links.get("next").is_some_and(|next| !next.is_null()));
+                    let address = |link: &Value| link.get("href").unwrap_or(link).as_str().map(str::to_owned);
+                    let mut page = page.borrow_mut();
+                    let next = links.get("next").filter(|next| !next.is_null());
+                    (page.is_followed, page.next) = (next.is_some(), next.and_then(address));
+                    page.itself = links.get("self").and_then(address);
                 }
-                "count" | "size" => {
-                    let count = scan.value(SourceProblem::CutOff)?.as_u64();
-                    counted.set(counted.get().max(count));
-                }
+                "count" => page.borrow_mut().count = scan.value(SourceProblem::CutOff)?.as_u64(),
+                "size" => page.borrow_mut().size = scan.value(SourceProblem::CutOff)?.as_u64(),
                 _ => drop(scan.value(SourceProblem::CutOff)?),
             }
             Ok(())
         })?;
-        if !found.get() {
-            return Err((Some(start), SourceProblem::NotAnArray));
-        }
-        let users = self.records.len();
-        if next.get() {
-            return Err((Some(start), SourceProblem::PageOfMany { users }));
-        }
-        match counted.get() {
-            Some(count) if count > users as u64 => {
-                Err((Some(start), SourceProblem::PageNotWhole { users, count }))
-            }
-            _ => Ok(()),
-        }
+        let mut page = page.into_inner();
+        page.users = self.records.len() - before;
+        Ok(is_page.get().then_some(page))
     }
 
     fn end(&mut self) -> Result<(), Misplaced> {

@@ -63,9 +63,21 @@ impl Answer {
             Some(id) => Ok(id),
             None => Err(Trouble {
                 unsure: true,
-                ..Trouble::new(Reason::Rejected, "the reply to POST names no id")
+                ..self
+                    .excess()
+                    .unwrap_or_else(|| Trouble::new(Reason::Rejected, "the reply to POST names no id"))
             }),
         }
+    }
+
+    /// The trouble with an answer that is larger than what is read; `None` for any other.
+    pub(crate) fn excess(&self) -> Option<Trouble> {
+        let Body::Excess(what) = &self.body else { return None };
+        let detail = format!(
+            "the target answered {} with {what}, which is too large to be read",
+            self.status.as_u16()
+        );
+        Some(Trouble::new(Reason::TargetError, detail))
     }
 
     /// Whether the body is a SCIM error (RFC 7644 §3.12), leniently: vendors spell `schemas` and `status` in their own ways.

@@ -23,7 +23,7 @@ use crate::engine::Interrupt;
 use crate::exit::Exit;
 use crate::ids::ScimUrl;
 use crate::report::{Reason, Stopped};
-use crate::transport::{NetworkError, Transport};
+use crate::transport::{LONGEST_URL, NetworkError, Transport};
 
 /// The first wait before another try; doubled each time, with jitter.
 const BACKOFF: Duration = Duration::from_millis(500);
@@ -145,7 +145,9 @@ impl Client {
                     self.back_off(attempt, Some(&answer)).await;
                 }
                 Ok(answer) => return self.judge(answer).await,
-                Err(_) if attempt < self.max_attempts => self.back_off(attempt, None).await,
+                Err(error) if attempt < self.max_attempts && !error.is_unsendable() => {
+                    self.back_off(attempt, None).await;
+                }
                 Err(error) => return Err(unreachable_target(&error).into()),
             }
             attempt += 1;
@@ -197,6 +199,9 @@ impl Client {
                 .collect();
             url.set_query(Some(&query.join("&")));
         }
+        if url.as_str().len() > LONGEST_URL {
+            return Err(NetworkError::TooLong(url.as_str().len()));
+        }
         let builder = self
             .transport
             .http
@@ -242,8 +247,11 @@ impl Client {
     /// [`Client::exchange`], counted.
     pub(crate) async fn count_and_exchange(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
         self.wait_for_pause().await;
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        self.exchange(request).await
+        let answer = self.exchange(request).await;
+        if !answer.as_ref().is_err_and(NetworkError::is_unsendable) {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
     }
 
     /// The credentials in use.
@@ -333,5 +341,8 @@ async fn receive(mut response: reqwest::Response, limit: Limit) -> Result<Answer
 }
 
 pub(crate) fn unreachable_target(error: &NetworkError) -> Trouble {
+    if error.is_unsendable() {
+        return Trouble::new(Reason::InvalidUser, error.to_string());
+    }
     Trouble { unsure: true, ..Trouble::new(Reason::Unreachable, error.to_string()) }
 }

@@ -122,10 +122,13 @@ impl Client {
         match account {
             Some(account) if account.id == *id => Ok(Read::Found(Box::new(account))),
             Some(_) | None if answer.echoes => Err(echoed().into()),
-            Some(_) | None => {
-                let detail = "reading the account was not answered with that account";
-                Err(Trouble::new(Reason::Rejected, detail).into())
-            }
+            Some(_) | None => Err(answer
+                .excess()
+                .unwrap_or_else(|| {
+                    let detail = "reading the account was not answered with that account";
+                    Trouble::new(Reason::Rejected, detail)
+                })
+                .into()),
         }
     }
 }

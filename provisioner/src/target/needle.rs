@@ -1,9 +1,15 @@
 //! Finding a text in the spellings in which a target may repeat it: as it is, percent-encoded, escaped for JSON or HTML.
 
+use std::borrow::Borrow;
 use std::ops::Range;
+
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Texts of at least this many characters are found inside other words, and whatever their case.
 const UNMISTAKABLE: usize = 8;
+
+/// Values of at least this many characters are found whatever their case.
+const IGNORES_CASE: usize = 4;
 
 /// How often a text may have been encoded again.
 const ENCODED: usize = 3;
@@ -33,7 +39,25 @@ impl Needle {
         // A plain word may be a part of another; an address, a number or a name in several parts hardly is.
         let plain_word = text.chars().all(char::is_alphabetic) && text.is_ascii();
         let whole_word = plain_word || (text.is_ascii() && length < 6);
-        Some(Self { chars: text.chars().collect(), whole_word, ignore_case: length >= 4 })
+        Some(Self { chars: text.chars().collect(), whole_word, ignore_case: length >= IGNORES_CASE })
+    }
+
+    /// The value of an attribute in every form in which it may be repeated beside its own: composed, decomposed, and in capital
+    /// letters of another length (`ß`).
+    pub(super) fn forms(text: &str) -> Vec<Self> {
+        let mut forms = vec![text.to_owned()];
+        if !text.is_ascii() {
+            let composed: String = text.nfc().collect();
+            if composed.trim().chars().count() >= IGNORES_CASE {
+                forms.push(composed.to_uppercase());
+            }
+            forms.push(composed);
+            let decomposed: Vec<String> = forms.iter().map(|form| form.nfd().collect()).collect();
+            forms.extend(decomposed);
+            forms.sort();
+            forms.dedup();
+        }
+        forms.iter().filter_map(|form| Self::value(form)).collect()
     }
 
     /// The characters that it has.
@@ -90,14 +114,14 @@ impl Needle {
 }
 
 /// Replaces what `needles` find in `text`, the longest first, by what stands beside them; `None` where nothing is found.
-pub(super) fn replace(text: &str, needles: &[(Needle, String)]) -> Option<String> {
+pub(super) fn replace<N: Borrow<Needle>>(text: &str, needles: &[(N, String)]) -> Option<String> {
     let mut out = String::new();
     let mut kept = 0;
     let mut at = 0;
     while let Some(letter) = text.get(at..).and_then(|rest| rest.chars().next()) {
         let found = needles
             .iter()
-            .filter_map(|(needle, label)| Some((needle.end_at(text, at)?, label)))
+            .filter_map(|(needle, label)| Some((needle.borrow().end_at(text, at)?, label)))
             .max_by_key(|(end, _)| *end);
         match found {
             Some((end, label)) if end > at => {
@@ -256,6 +280,29 @@ mod tests {
         );
         check("s3cret", "as3cret s3cretly S3cret", "as3cret s3cretly S3cret");
         check("pass", "the password does not pass", "the password does not #");
+    }
+
+    #[test]
+    fn values_are_found_in_other_forms_and_cases() {
+        for (value, told) in [
+            ("Jürgen", ["J\u{fc}rgen", "Ju\u{308}rgen", "JU\u{308}RGEN"]),
+            ("ju\u{308}rgen groß", ["jürgen groß", "JÜRGEN GROSS", "JU\u{308}RGEN GROSS"]),
+            ("한국", ["한국", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}", "한국"]),
+        ] {
+            let needles: Vec<_> =
+                Needle::forms(value).into_iter().map(|needle| (needle, "#".to_owned())).collect();
+            for told in told {
+                assert_eq!(
+                    replace(&format!("<{told}>"), &needles).as_deref(),
+                    Some("<#>"),
+                    "{value} in {told}"
+                );
+            }
+        }
+        assert_eq!(Needle::forms("Ann").len(), 1);
+        let needles: Vec<_> =
+            Needle::forms("Zoë").into_iter().map(|needle| (needle, "#".to_owned())).collect();
+        assert_eq!(replace("ZOË", &needles), None, "three letters may be another word");
     }
 
     #[test]

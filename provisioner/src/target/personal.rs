@@ -15,22 +15,32 @@ tokio::task_local! {
     static SUBJECT: Arc<Personal>;
 }
 
-/// A user's values, each with the name that stands in its place.
+/// A user's values, each with the attribute whose name stands in its place.
 pub(crate) struct Personal {
-    needles: Vec<(Needle, String)>,
+    needles: Vec<(Needle, TargetPath)>,
 }
 
 impl Personal {
-    /// The values of one user by target path. Where two are the same, the first names both.
+    /// The values of one user by target path.
     pub(crate) fn new<'a>(values: impl IntoIterator<Item = (&'a TargetPath, &'a Value)>) -> Self {
-        let needle = |(path, value): (&TargetPath, &Value)| {
-            Some((Needle::value(value.as_str()?)?, format!("[{path}]")))
+        let of_value = |(path, value): (&'a TargetPath, &'a Value)| {
+            let forms = value.as_str().map(Needle::forms).unwrap_or_default();
+            forms.into_iter().map(move |needle| (needle, path.clone()))
         };
-        let mut needles: Vec<_> = values.into_iter().filter_map(needle).collect();
-        // `replace` prefers the last one of two that end at the same place.
+        let mut needles: Vec<_> = values.into_iter().flat_map(of_value).collect();
         needles.reverse();
-        needles.sort_by_key(|(needle, _)| needle.len());
         Self { needles }
+    }
+
+    /// The needles with what stands in their place in `text`. Where several attributes have the value, the one that the text
+    /// names stands for it, else `userName`, else the first.
+    fn for_text(&self, text: &str) -> Vec<(&Needle, String)> {
+        let words = text.to_ascii_lowercase();
+        let preference = |path: &TargetPath| (is_named(path, &words), *path == TargetPath::user_name());
+        let mut needles: Vec<_> = self.needles.iter().collect();
+        // `replace` prefers the last one of two that end at the same place.
+        needles.sort_by_cached_key(|(needle, path)| (needle.len(), preference(path)));
+        needles.into_iter().map(|(needle, path)| (needle, format!("[{path}]"))).collect()
     }
 
     /// Takes the values out of an error's `detail` and `scimType`: nothing else of an answer is repeated to people.
@@ -38,11 +48,35 @@ impl Personal {
         let Body::Json(Value::Object(members)) = &mut answer.body else { return };
         for name in ["detail", "scimType"] {
             if let Some(Value::String(text)) = get_ci_mut(members, name)
-                && let Some(cleared) = replace(text, &self.needles)
+                && let Some(cleared) = replace(text, &self.for_text(text))
             {
                 *text = cleared;
             }
         }
+    }
+}
+
+/// Whether `words`, in lower case, name the attribute of `path`, or its part.
+fn is_named(path: &TargetPath, words: &str) -> bool {
+    let has = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        let alone = |at: usize| {
+            let letter = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+            !letter(words.get(..at).and_then(|before| before.chars().next_back()))
+                && !letter(words.get(at + name.len()..).and_then(|after| after.chars().next()))
+        };
+        words.match_indices(&name).any(|(at, _)| alone(at))
+    };
+    let attribute = path.attribute();
+    match path.sub() {
+        // `name` is a word of many sentences.
+        Some(part) if attribute.eq_ignore_ascii_case("name") => has(part),
+        Some(part) => {
+            has(attribute)
+                || attribute.strip_suffix('s').is_some_and(has)
+                || (!part.eq_ignore_ascii_case("value") && has(part))
+        }
+        None => has(attribute),
     }
 }
 

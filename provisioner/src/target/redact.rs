@@ -69,10 +69,13 @@ impl Redactor {
     /// Clears what went wrong below HTTP: the library's words may quote what the target sent.
     pub(crate) fn clear_error(&self, mut error: NetworkError) -> NetworkError {
         match &mut error {
-            NetworkError::NameResolution(text) | NetworkError::Tls(text) | NetworkError::Broken(text) => {
+            NetworkError::NameResolution(text)
+            | NetworkError::Tls(text)
+            | NetworkError::Broken(text)
+            | NetworkError::Unbuildable(text) => {
                 self.clear_text(text);
             }
-            NetworkError::Refused | NetworkError::TimedOut => {}
+            NetworkError::Refused | NetworkError::TimedOut | NetworkError::TooLong(_) => {}
         }
         error
     }

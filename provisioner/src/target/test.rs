@@ -110,7 +110,9 @@ impl Client {
                     NetworkError::NameResolution(_)
                     | NetworkError::Refused
                     | NetworkError::Tls(_)
-                    | NetworkError::TimedOut,
+                    | NetworkError::TimedOut
+                    | NetworkError::TooLong(_)
+                    | NetworkError::Unbuildable(_),
                 ) => false,
             };
             if !transient || attempt >= self.max_attempts() {
@@ -246,6 +248,9 @@ impl Client {
             }
             NetworkError::Broken(_) => {
                 ("broken", "check that scim-url's scheme (http or https) is what the port speaks, then test again".to_owned())
+            }
+            NetworkError::TooLong(_) | NetworkError::Unbuildable(_) => {
+                ("rejected", "check scim-url: no request can be made of it".to_owned())
             }
         };
         TestFailure { code, message: format!("{url}: {error}"), next }

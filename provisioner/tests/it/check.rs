@@ -185,3 +185,15 @@ fn unknown_columns_and_members_are_named_with_the_nearest_attribute() {
     );
     check_notes("users.csv", "id,username,enabled,badge\n1,ada,true,7\n", &[]);
 }
+
+#[test]
+fn members_with_a_dot_in_their_name_are_noted() {
+    let user = "{\"id\":\"1\",\"username\":\"ada\",\"name.given\":\"Ada\",\"name\":{\"family\":\"L\"}}\n";
+    check_notes(
+        "users.ndjson",
+        user,
+        &[
+            "a member has the name `name.given`, with the dot in it, so nothing reads it: for \"ada\" (line 1); write an object",
+        ],
+    );
+}

@@ -263,3 +263,202 @@ async fn status_says_when_the_last_full_run_was() {
     let status = out(&run(&["status"], folder).await);
     assert!(status.contains("\nlast full run 20"), "{status}");
 }
+
+#[tokio::test]
+async fn the_toggle_leaves_every_other_byte_as_it_is() {
+    let bench = Bench::new("aquera").await;
+    let folder = bench.folder.path();
+    let rest = "name = \"test\"\n# end\n[connection.authentication]\nscim-url = \"http://127.0.0.1:1/\"\n";
+    for (before, after) in [
+        (
+            format!("[connection]\nenabled =  true # yes\n{rest}"),
+            format!("[connection]\nenabled =  false # yes\n{rest}"),
+        ),
+        (format!("[connection]\n{rest}"), format!("[connection]\nenabled = false\n{rest}")),
+        (
+            format!("# top\n[ connection ] # x\n{rest}"),
+            format!("# top\n[ connection ] # x\nenabled = false\n{rest}"),
+        ),
+        (
+            format!("\u{feff}[connection]\nenabled=true\n{rest}"),
+            format!("\u{feff}[connection]\nenabled=false\n{rest}"),
+        ),
+        (
+            "connection = { name = \"x\", enabled = true }\n".to_owned(),
+            "connection = { name = \"x\", enabled = false }\n".to_owned(),
+        ),
+        (
+            "connection = { name = \"x\" }\n".to_owned(),
+            "connection = { name = \"x\" , enabled = false }\n".to_owned(),
+        ),
+        (
+            "connection.name = \"x\"\n".to_owned(),
+            "connection.name = \"x\"\nconnection.enabled = false\n".to_owned(),
+        ),
+        ("[connection]".to_owned(), "[connection]\nenabled = false\n".to_owned()),
+    ] {
+        for [before, after] in
+            [[before.clone(), after.clone()], [before.replace('\n', "\r\n"), after.replace('\n', "\r\n")]]
+        {
+            std::fs::write(bench.path("aquera.toml"), &before).unwrap();
+            let off = run(&["disable"], folder).await;
+            assert_eq!(off.status.code(), Some(0), "{before:?}: {}", err(&off));
+            let text = std::fs::read_to_string(bench.path("aquera.toml")).unwrap();
+            // A file with a single line has no line break to tell its kind by.
+            let text = if before.contains('\n') { text } else { text.replace("\r\n", "\n") };
+            let after = if before.contains('\n') { after } else { after.replace("\r\n", "\n") };
+            if before.starts_with("connection") {
+                assert_eq!(
+                    text.split_whitespace().collect::<String>(),
+                    after.split_whitespace().collect::<String>()
+                );
+                assert_eq!(
+                    text.matches("\r\n").count(),
+                    text.matches('\n').count() * usize::from(before.contains('\r'))
+                );
+            } else {
+                assert_eq!(text, after);
+            }
+            assert_eq!(run(&["enable"], folder).await.status.code(), Some(0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_tried_is_told_as_the_argument_with_the_place_in_it() {
+    let bench = Bench::new("aquera").await;
+    bench.users(&[user("1", "ada")]);
+    bench.write_config();
+    let folder = bench.folder.path();
+    let long = format!(
+        "{} and enabld eq true and {}",
+        vec!["title pr"; 100].join(" and "),
+        vec!["email pr"; 100].join(" and ")
+    );
+    let text = format!("'{}' + user.titel", "x".repeat(3000));
+    for (arguments, expected) in [
+        (
+            vec!["filter", "try", "title eq \"a\" and emial pr"],
+            ["read the filter: `emial` is not", "emial pr", "did you mean `email`?"],
+        ),
+        (
+            vec!["filter", "try", "title equals 1"],
+            ["read the filter: `filter` does not parse", "title equals 1", "write a SCIM filter"],
+        ),
+        (
+            vec!["filter", "try", &long],
+            ["read the filter: `enabld`", " and enabld eq true and ", "did you mean `enabled`?"],
+        ),
+        (
+            vec!["mapping", "try", "ada", "--expression", &text],
+            [
+                "read --expression: `user.titel`".trim_end_matches("`user.titel`"),
+                "x' + user.titel",
+                "did you mean `title`?",
+            ],
+        ),
+        (
+            vec!["mapping", "try", "ada", "--expression", "user.?titel.orValue('none')"],
+            ["read --expression: `titel` is not", ".?titel", "did you mean `title`?"],
+        ),
+        (
+            vec!["mapping", "try", "ada", "--expression", "user[?'titel'].orValue('')"],
+            ["read --expression: `titel` is not", "'titel'", "did you mean `title`?"],
+        ),
+        (
+            vec!["mapping", "try", "ada", "--expression", "user.?name.?givn.orValue('')"],
+            ["read --expression: `name.givn` is not", ".?givn", "did you mean `name.given`?"],
+        ),
+        (
+            vec!["mapping", "try", "ada", "--source", "emial"],
+            ["read --source: `emial` is not", "emial", "did you mean `email`?"],
+        ),
+        (
+            vec!["mapping", "try", "ada", "--source", "email", "--target", "emails[typ"],
+            ["read --target: `target` does not parse", "emails[typ", "attribute[type eq"],
+        ),
+    ] {
+        let tried = run(&arguments, folder).await;
+        let told = err(&tried);
+        let words = told.split_whitespace().filter(|word| *word != "\u{2502}").collect::<Vec<_>>().join(" ");
+        assert_eq!(tried.status.code(), Some(2), "{told}");
+        for expected in expected {
+            assert!(words.contains(expected.trim()), "{expected:?} is not in {told}");
+        }
+        assert!(
+            told.len() < 2000 && !told.contains("what is tried") && !told.contains("line 1"),
+            "{} bytes: {told}",
+            told.len()
+        );
+    }
+    // A long expression leaves room for what is wrong with it.
+    let failing = format!("'{}' + user.nickname", "x".repeat(3000));
+    let failed = run(&["mapping", "try", "ada", "--expression", &failing], folder).await;
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(err(&failed).contains("the user has no") && err(&failed).len() < 1000, "{}", err(&failed));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn commands_that_only_read_end_at_once_and_say_so() {
+    use mock_aquera::Phase;
+    use tokio::io::AsyncReadExt as _;
+
+    for (arguments, request) in [
+        (vec!["plan"], 4),
+        (vec!["test-connection"], 1),
+        (vec!["explain", "ada"], 3),
+        (vec!["plan", "--json"], 1),
+    ] {
+        let bench = Bench::new("aquera").await;
+        bench.users(&["ada", "brook", "carol"].map(|name| user(name, name)));
+        bench.write_config();
+        let mut held = bench.app.hold(request, Phase::BeforeEffect);
+        let mut command = tokio::process::Command::from(program(&arguments, bench.folder.path()));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        held.reached().await;
+        let pid = child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let (mut out, mut err) = (String::new(), String::new());
+        child.stdout.take().unwrap().read_to_string(&mut out).await.unwrap();
+        child.stderr.take().unwrap().read_to_string(&mut err).await.unwrap();
+        assert_eq!(child.wait().await.unwrap().code(), Some(130), "{arguments:?}: {out}{err}");
+        assert_eq!(err, "error: interrupted; nothing was written\n", "{arguments:?}");
+        if arguments.contains(&"--json") {
+            let summary: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+            assert_eq!(
+                (&summary["exitCode"], &summary["stopped"]["code"]),
+                (&json!(130), &json!("interrupted"))
+            );
+        }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_sync_that_is_interrupted_in_its_look_ups_says_how_many_were_done() {
+    use mock_aquera::Phase;
+    use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+
+    let mut bench = Bench::new("aquera").await;
+    bench.settings.options = "concurrency = 1".to_owned();
+    bench.users(&["ada", "brook", "carol", "dan", "eve"].map(|name| user(name, name)));
+    bench.write_config();
+    // Two requests of the test, then the third look-up.
+    let mut held = bench.app.hold(5, Phase::BeforeEffect);
+    let mut command = tokio::process::Command::from(program(&["sync", "--json"], bench.folder.path()));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    held.reached().await;
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    stderr.next_line().await.unwrap().unwrap();
+    held.release();
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).await.unwrap();
+    assert_eq!(child.wait().await.unwrap().code(), Some(130));
+    let summary: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let words = summary["stopped"]["message"].as_str().unwrap();
+    assert!(words.ends_with("3 of 5 users were looked up, and nothing was written"), "{words}");
+    assert!(bench.writes().is_empty());
+}

@@ -366,3 +366,34 @@ async fn values_of_a_user_in_the_words_of_a_target_become_the_names_of_attribute
     assert!(entry.why.ends_with("[userName]: [name.familyName]"), "{}", entry.why);
     assert!(!has(&fs::read(bench.path("aquera.db")).unwrap(), "okafor"), "a failed create keeps no values");
 }
+
+#[tokio::test]
+async fn a_value_of_several_attributes_is_called_by_the_one_that_the_target_names() {
+    let shared = "zoë.öz@example.org";
+    for (words, expected) in [
+        ("the userName `ZOË.ÖZ@example.org` is taken", "the userName `[userName]` is taken"),
+        (
+            "email zoe\u{308}.o\u{308}z@example.org is no address",
+            "email [emails[type eq \"work\"].value] is no address",
+        ),
+        ("zoë.öz@example.org is taken", "[userName] is taken"),
+        ("displayName: ZOE\u{308}.O\u{308}Z@EXAMPLE.ORG", "displayName: [displayName]"),
+    ] {
+        let mut bench = Bench::new("aquera").await;
+        let rules = "[[rule]]\nname = \"everyone\"\n\
+            [[rule.mapping]]\nsource = \"username\"\ntarget = \"userName\"\n\
+            [[rule.mapping]]\nsource = \"email\"\ntarget = 'emails[type eq \"work\"].value'\n\
+            [[rule.mapping]]\nexpression = \"user.email\"\ntarget = \"displayName\"\n";
+        bench.settings.rules = rules.to_owned();
+        bench.settings.scim_url = Some(
+            crate::scripted::target(move |asked| match asked.method.as_str() {
+                "GET" => Answer::list(&[]),
+                _ => Answer::error(400, words),
+            })
+            .await,
+        );
+        bench.users(&[but(user("1", shared), json!({ "email": shared }))]);
+        let detail = bench.sync().await.lines[0].detail.clone().unwrap();
+        assert_eq!(detail, format!("the target answered 400: {expected}"));
+    }
+}

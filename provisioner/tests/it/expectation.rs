@@ -32,7 +32,7 @@ async fn bench(profile: &str, method: &str) -> Bench {
 
 /// Before any write nothing is known; afterwards the next plan expects what the last removal showed.
 #[track_caller]
-fn check(found: (Vec<String>, u64), expected: &[&str], failed: u64, what: &str) {
+fn check(found: &(Vec<String>, u64), expected: &[&str], failed: u64, what: &str) {
     assert_eq!(
         (found.0.iter().map(String::as_str).collect::<Vec<_>>(), found.1),
         (expected.to_vec(), failed),
@@ -53,7 +53,7 @@ async fn a_plan_expects_the_limitation_that_an_earlier_run_showed() {
             ("ada disable success done", 0)
         };
         let requests = if method == "put" || method == "auto" { 4 } else { 3 };
-        check(plan(&bench, &users[1..]).await, &[&format!("{first} {requests}")], failed, method);
+        check(&plan(&bench, &users[1..]).await, &[&format!("{first} {requests}")], failed, method);
         bench.run(&users[1..]).await;
         // Ada's removal is pending, and Brook's source disables him.
         let disabled = but(users[1].clone(), json!({ "enabled": false }));
@@ -88,7 +88,7 @@ async fn a_plan_expects_no_disable_where_one_deleted_an_account() {
     bench.run(&users).await;
     bench.run(&users[1..]).await;
     // Only the read before the removal is sent.
-    check(plan(&bench, &users[2..]).await, &["brook disable failed disable-withheld 1"], 1, "withheld");
+    check(&plan(&bench, &users[2..]).await, &["brook disable failed disable-withheld 1"], 1, "withheld");
 }
 
 #[tokio::test]

@@ -366,6 +366,7 @@ async fn a_fixed_method_that_the_target_lacks_names_the_other_one() {
     for (profile, method, reason) in [
         ("patch-405", "patch", "partial-update-unsupported"),
         ("patch-501", "patch", "partial-update-unsupported"),
+        ("patch-400", "patch", "rejected"),
         ("no-put", "put", "rejected"),
     ] {
         let bench = bench(profile, method).await;

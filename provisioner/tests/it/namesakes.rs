@@ -137,3 +137,48 @@ async fn explain_shows_every_user_of_an_ambiguous_name() {
         assert_eq!(failed, id == "3", "{asked}: the record of the one that was asked for: {out}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_shows_every_user_who_is_mapped_to_a_name() {
+    let mut bench = Bench::new("aquera").await;
+    bench.settings.rules =
+        "[[rule]]\nname = \"everyone\"\n[[rule.mapping]]\nsource = \"email\"\ntarget = \"userName\"\n"
+            .to_owned();
+    let with = |id: &str, name: &str, email: &str| but(user(id, name), json!({ "email": email }));
+    bench.users(&[
+        with("1", "ada", "team@example.org"),
+        with("2", "bo", "x"),
+        with("3", "cy", "Team@example.org"),
+        with("4", "x", "y"),
+    ]);
+    bench.write_config();
+    bench.sync().await;
+    for (asked, expected) in [
+        (
+            "TEAM@example.org",
+            [
+                "\"ada\", id 1, line 1 of the source, mapped to \"team@example.org\"",
+                "\"cy\", id 3, line 3 of the source, mapped",
+            ],
+        ),
+        (
+            "x",
+            [
+                "\"bo\", id 2, line 2 of the source, mapped to \"x\"",
+                "\"x\", id 4, line 4 of the source, mapped to \"y\"",
+            ],
+        ),
+    ] {
+        let (exit, out, _) = run(&bench, &["explain", asked]);
+        assert_eq!(exit, Some(2), "{asked}: {out}");
+        assert!(out.contains("or are mapped to it; name one by its id"), "{asked}: {out}");
+        for expected in expected {
+            assert!(out.contains(expected), "{asked}: {expected:?} is not in {out}");
+        }
+    }
+    assert_eq!(
+        run(&bench, &["explain", "team@example.org"]).0,
+        Some(0),
+        "this very spelling is the first one's"
+    );
+}

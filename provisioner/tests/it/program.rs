@@ -312,3 +312,70 @@ async fn a_damaged_state_is_named() {
     assert!(err(&output).contains("aquera.db"), "{}", err(&output));
     assert!(bench.app.journal().is_empty());
 }
+
+#[tokio::test]
+async fn check_foresees_what_sync_refuses() {
+    let mut bench = Bench::new("aquera").await;
+    bench.settings.rules = "[[rule]]\nname = \"staff\"\nfilter = 'title eq \"Engineer\"'\n".to_owned();
+    let others = [user("8", "eve"), user("9", "flo")];
+    bench.users(&[user("1", "ada"), user("2", "brook")]);
+    bench.write_config();
+    let folder = bench.folder.path().to_owned();
+    let check = async || run(&["check", "-c", "aquera.toml"], &folder).await;
+    let without_a_state = |users: &[Value]| bench.users(users);
+    without_a_state(&[but(user("1", "ada"), json!({ "title": "Guest" }))]);
+    let noted = check().await;
+    assert_eq!(noted.status.code(), Some(0), "{}", err(&noted));
+    assert!(err(&noted).starts_with("note: rule \"staff\" matches nobody in the source"), "{}", err(&noted));
+
+    bench.users(&[user("1", "ada"), user("2", "brook")]);
+    assert_eq!(run(&["sync", "-c", "aquera.toml"], &folder).await.status.code(), Some(0));
+    assert_eq!(check().await.status.code(), Some(0));
+    for (users, expected) in [
+        (vec![but(user("1", "ada"), json!({ "title": "Guest" }))], "--allow-empty-scope staff"),
+        (others.to_vec(), "--accept-new-source"),
+    ] {
+        bench.users(&users);
+        let refused = check().await;
+        assert_eq!(refused.status.code(), Some(1), "{expected}: {}", err(&refused));
+        let told = err(&refused).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.starts_with("error: sync would refuse this: ") && told.contains(expected), "{told}");
+        let summary = objects(&run(&["check", "-c", "aquera.toml", "--json"], &folder).await).pop().unwrap();
+        assert_eq!((&summary["exitCode"], &summary["problems"][0]["kind"]), (&json!(1), &json!("refused")));
+        assert!([5, 2].contains(&run(&["sync", "-c", "aquera.toml"], &folder).await.status.code().unwrap()));
+    }
+    // A state that cannot be read is no mistake of the configuration.
+    std::fs::write(bench.path("other.db"), "this is no database, and long enough to be seen as none")
+        .unwrap();
+    bench.users(&[user("1", "ada")]);
+    let unread = run(&["check", "-c", "aquera.toml", "--state", "other.db"], &folder).await;
+    assert_eq!(unread.status.code(), Some(0), "{}", err(&unread));
+}
+
+#[tokio::test]
+async fn an_ignored_disable_has_advice_of_its_own() {
+    let mut bench = Bench::new("unitycatalog-423").await;
+    bench.settings.options = "update-method = \"patch\"".to_owned();
+    bench.users(&[user("1", "ada")]);
+    bench.write_config();
+    let folder = bench.folder.path().to_owned();
+    run(&["sync", "-c", "aquera.toml"], &folder).await;
+    bench.users(&[but(user("1", "ada"), json!({ "enabled": false }))]);
+    for command in ["sync", "status", "explain"] {
+        let mut arguments = vec![command, "-c", "aquera.toml"];
+        arguments.extend(Some("ada").filter(|_| command == "explain"));
+        let told = out(&run(&arguments, &folder).await).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("deactivate the account at the target by hand"), "{command}: {told}");
+        assert!(!told.contains("out of the mapping"), "{command}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_off_names_the_command_that_turns_it_on() {
+    let mut bench = Bench::new("aquera").await;
+    bench.settings.connection = "enabled = false";
+    bench.users(&[user("1", "ada")]);
+    bench.write_config();
+    let off = run(&["sync", "-c", "aquera.toml"], bench.folder.path()).await;
+    assert!(err(&off).contains("turn it on with `provisioner enable`"), "{}", err(&off));
+}

@@ -295,3 +295,81 @@ async fn state_of_the_first_layout_is_brought_to_the_present_one() {
     assert_eq!(exit, 4);
     assert!(message.contains("after 5 in the last 24 hours"), "{message}");
 }
+
+/// Everything on, Remove Action = Delete, for deleted rules too.
+const RULES_TOO: &str = "enable-users-creation = true\nenable-users-updation = true\nenable-users-disable = true\n\
+    enable-users-deprovision = true\nremove-action = \"delete\"\ndeprovision-on-rule-deletion = true\n";
+
+#[tokio::test]
+async fn rule_that_takes_over_nobody_is_refused_while_others_lose_their_users() {
+    let rule = |name: &str, filter: &str| format!("[[rule]]\nname = \"{name}\"\nfilter = '{filter}'\n");
+    let guests = rule("guests", "population.id eq \"guests\"");
+    let staff = rule("staff", "population.id eq \"staff\"");
+    let of = |id: usize, population: &str| {
+        let title = if id == 0 { "Lead" } else { "Engineer" };
+        let members = json!({ "population": { "id": population }, "title": title });
+        but(user(&id.to_string(), &format!("user{id}")), members)
+    };
+    let users: Vec<Value> = (0..5).map(|id| of(id, "staff")).chain([of(5, "guests")]).collect();
+    let leads = "population.id eq \"staff\" and title eq \"Lead\"";
+    for (name, rules, refused, lost) in [
+        ("renamed with a wrong id", rule("people", "population.id eq \"stuff\""), Some("people"), 5),
+        ("renamed", rule("people", "population.id eq \"staff\""), None, 0),
+        ("deleted", String::new(), None, 5),
+        // A rule may match nobody for a season: leavers of another one that holds others are leavers.
+        (
+            "narrowed beside an empty rule",
+            rule("staff", leads) + &rule("season", "title eq \"Intern\""),
+            None,
+            4,
+        ),
+        ("split", rule("staff", leads) + &rule("rest", "title eq \"Engineer\""), None, 0),
+        ("beside a rule that is off", rule("people", "id eq \"x\"") + "enabled = false\n", None, 5),
+    ] {
+        let settings =
+            Settings { preferences: RULES_TOO, rules: format!("{guests}{staff}"), ..Settings::default() };
+        let mut bench = Bench::with("aquera", settings).await;
+        bench.run(&users).await;
+        bench.settings.rules = format!("{guests}{rules}");
+        bench.app.clear_journal();
+        let (exit, code, message) = stopped(&bench.sync().await);
+        let Some(refused) = refused else {
+            assert_eq!((exit, bench.accounts().len()), (0, 6 - lost), "{name}: {message}");
+            continue;
+        };
+        assert_eq!((exit, code), (5, "rule-matches-nobody"), "{name}");
+        assert!(
+            message.contains(&format!(
+                "and {lost} accounts would lose their user because another rule is gone (\"user"
+            )),
+            "{name}: {message}"
+        );
+        assert!(
+            message.ends_with(&format!("if that is meant, run once with --allow-empty-scope {refused}")),
+            "{message}"
+        );
+        assert_eq!((bench.app.journal().len(), bench.accounts().len()), (0, 6), "{name}");
+        let allow =
+            SyncOptions { allow_empty_scope: vec![refused.parse().unwrap()], ..SyncOptions::default() };
+        assert_eq!(bench.sync_with(allow).await.exit.code(), 0, "{name}");
+        assert_eq!(bench.accounts().len(), 6 - lost, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn guard_says_which_accounts_are_linked_in_this_run() {
+    let bench = Bench::new("aquera").await;
+    let users = people(30);
+    for user in &users {
+        bench.app.seed_user(json!({ "userName": user["username"], "active": true }));
+    }
+    bench.users(&disabled(&users, 30));
+    let (exit, _, message) = stopped(&bench.sync().await);
+    assert_eq!(exit, 4);
+    assert!(
+        message.starts_with(
+            "30 accounts, which would be linked in this run (0 are managed so far), would be removed or disabled, more than 5"
+        ),
+        "{message}"
+    );
+}

@@ -414,3 +414,65 @@ proptest! {
         prop_assert!(read_bytes("u.json", kept.as_bytes(), false).is_err());
     }
 }
+
+/// A page with the users `ids`, as the API gives it.
+fn page(ids: &[usize], at: usize, next: Option<usize>, count: usize) -> Value {
+    let users: Vec<Value> =
+        ids.iter().map(|id| json!({ "id": id.to_string(), "username": format!("u{id}") })).collect();
+    let mut links = json!({ "self": { "href": format!("https://api/users?page={at}") } });
+    if let Some(next) = next {
+        links["next"] = json!({ "href": format!("https://api/users?page={next}") });
+    }
+    json!({ "_links": links, "count": count, "size": ids.len(), "_embedded": { "users": users } })
+}
+
+#[test]
+fn an_array_of_all_pages_is_read_and_any_other_refused() {
+    let [one, two, three] =
+        [page(&[1, 2], 1, Some(2), 5), page(&[3, 4], 2, Some(3), 5), page(&[5], 3, None, 5)];
+    let array = |pages: &[&Value]| {
+        let pages: Vec<String> =
+            pages.iter().map(|page| serde_json::to_string_pretty(page).unwrap()).collect();
+        format!("[\n{}\n]\n", pages.join(",\n"))
+    };
+    let snapshot = read_text("u.json", &array(&[&one, &two, &three])).unwrap();
+    let ids: Vec<&str> = snapshot.users.iter().map(|user| user.id.as_str()).collect();
+    assert_eq!(ids, ["1", "2", "3", "4", "5"]);
+    let lines: Vec<usize> = snapshot.users.iter().map(|user| user.line).collect();
+    assert!(lines.is_sorted() && lines[0] > 1, "each user has its own line: {lines:?}");
+    assert_eq!(read_text("u.json", &array(&[&page(&[1], 1, None, 1)])).unwrap().users.len(), 1);
+    let short = json!({ "size": 3, "_embedded": two["_embedded"], "_links": two["_links"] });
+    for (pages, expected) in [
+        (vec![&one, &two], "`_links.next` leads to more"),
+        (vec![&one, &three], "page 2 of this array is not the one that the page before leads to"),
+        (vec![&two, &one, &three], "page 2 of this array is not"),
+        (vec![&three, &one], "page 2 of this array is not"),
+        (vec![&one, &one, &three], "page 2 of this array is not"),
+        (vec![&two, &three], "has 3 users, and says that there are 5"),
+        (vec![&one, &short, &three], "has 2 users, and says that there are 3"),
+        (vec![&one, &two, &three, &one["_embedded"]["users"][0]], "is a page of PingOne's API and no user"),
+        (vec![&one["_embedded"]["users"][0], &three], "is a page of PingOne's API and no user"),
+    ] {
+        let error = read_text("u.json", &array(&pages)).unwrap_err();
+        assert!(error.to_string().contains(expected), "{expected}: {error}");
+    }
+}
+
+#[test]
+fn ids_that_a_spreadsheet_has_shortened_are_refused_with_their_line() {
+    for id in ["1.23E+11", "\"1,23E+11\"", "1E+11", "1.23456789012346e+15"] {
+        let text = format!("id,username,enabled\n12,a,true\n{id},b,true\n");
+        check("u.csv", &text, Some(3), "is a number that a spreadsheet has shortened");
+        let error = read_text("u.csv", &text).unwrap_err();
+        assert!(error.way_out().starts_with("format the column `id` as text"), "{}", error.way_out());
+    }
+    for id in ["12E4", "1.5E-3x", "e+1", "12.3E+4", "1e11", "5f3E+1a"] {
+        read_text("u.csv", &format!("id,username,enabled\n{id},b,true\n")).unwrap();
+    }
+    check(
+        "u.csv",
+        "id,username,enabled,title,title\n",
+        Some(1),
+        "columns 4 and 5 have the same name, \"title\"",
+    );
+}

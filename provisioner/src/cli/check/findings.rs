@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use super::super::output::Output;
 use crate::config::Config;
+use crate::engine::refusals;
 use crate::rule::Rule;
 use crate::source::{Case, Inspection, Place, SourceConfig, SourceUser};
+use crate::state::store::Loaded;
 
 /// Problems of the file told at most; the rest is counted.
 const TOLD: usize = 10;
@@ -20,7 +22,7 @@ const NAMED: usize = 3;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Finding {
-    /// `source`, `mapping`.
+    /// `source`, `mapping`, `refused`; of notes `attribute`, `rule`.
     kind: &'static str,
     rule: Option<String>,
     message: String,
@@ -80,6 +82,38 @@ fn owner<'a>(config: &'a Config, user: &SourceUser) -> Option<(usize, &'a Rule)>
     config.rules.iter().enumerate().find(|(_, rule)| rule.enabled && rule.matches(user))
 }
 
+/// What `sync` would refuse, as the state has it.
+pub(super) fn of_refusals(config: &Config, users: &[SourceUser], stored: &Loaded) -> Vec<Finding> {
+    let refused = |message| Finding {
+        kind: "refused",
+        rule: None,
+        message: format!("sync would refuse this: {message}"),
+        help: None,
+        count: 1,
+        users: Vec::new(),
+    };
+    refusals(config, users, stored).into_iter().map(refused).collect()
+}
+
+/// Every enabled rule that matches nobody.
+pub(super) fn of_empty_rules(config: &Config, users: &[SourceUser]) -> Vec<Finding> {
+    let matches_nobody = |rule: &&Rule| rule.enabled && !users.iter().any(|user| rule.matches(user));
+    let note = |rule: &Rule| {
+        Finding {
+        kind: "rule",
+        rule: Some(rule.name.to_string()),
+        message: format!("rule {:?} matches nobody in the source", rule.name.as_str()),
+        help: Some(
+            "look for the values that its filter compares with in the source, or try another one with `provisioner filter try`"
+                .to_owned(),
+        ),
+        count: 1,
+        users: Vec::new(),
+    }
+    };
+    config.rules.iter().filter(matches_nobody).map(note).collect()
+}
+
 /// The users who are in scope of an enabled rule.
 pub(super) fn in_scope(config: &Config, users: &[SourceUser]) -> usize {
     users.iter().filter(|user| owner(config, user).is_some()).count()
@@ -107,8 +141,9 @@ pub(super) fn of_attributes(source: &SourceConfig, inspection: &Inspection) -> V
     }
     if inspection.columns.is_empty() {
         for user in &inspection.users {
-            for path in unknown(source, "", &user.attributes) {
-                found.entry(path.clone()).or_insert_with(|| note(&path, "member")).add(user);
+            for Unknown { path, is_literal } in unknown(source, "", &user.attributes) {
+                let finding = || if is_literal { of_literal(&path) } else { note(&path, "member") };
+                found.entry(path.clone()).or_insert_with(finding).add(user);
             }
         }
     }
@@ -125,14 +160,40 @@ pub(super) fn of_attributes(source: &SourceConfig, inspection: &Inspection) -> V
 /// What makes an attribute of an environment's own known.
 const DECLARE: &str = "declare it with custom-attributes under [source]";
 
+/// A member that nothing reads.
+struct Unknown {
+    path: String,
+    /// Whether the name of the member itself has a dot: in JSON a dotted path leads into objects.
+    is_literal: bool,
+}
+
+/// A member whose name is a dotted path.
+fn of_literal(path: &str) -> Finding {
+    let outer = path.split('.').next().unwrap_or(path);
+    Finding {
+        kind: "attribute",
+        rule: None,
+        message: format!("a member has the name `{path}`, with the dot in it, so nothing reads it"),
+        help: Some(format!(
+            "write an object, as in `{{\"{outer}\": {{…}}}}`; dotted names are for the columns of CSV"
+        )),
+        count: 0,
+        users: Vec::new(),
+    }
+}
+
 /// The dotted paths below `prefix` that lead to no attribute. What PingOne's API adds to a user for its own use is passed over.
-fn unknown(source: &SourceConfig, prefix: &str, value: &Value) -> Vec<String> {
+fn unknown(source: &SourceConfig, prefix: &str, value: &Value) -> Vec<Unknown> {
     let Value::Object(members) = value else { return Vec::new() };
     let mut paths = Vec::new();
     for (name, value) in members.iter().filter(|(name, _)| !name.starts_with('_')) {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        if name.contains('.') {
+            paths.push(Unknown { path, is_literal: true });
+            continue;
+        }
         match source.attributes.place(&path, Case::Exact) {
-            None => paths.push(path),
+            None => paths.push(Unknown { path, is_literal: false }),
             Some(Place::Parts) => paths.extend(unknown(source, &path, value)),
             Some(Place::Plain | Place::Custom) => {}
         }

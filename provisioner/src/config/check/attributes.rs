@@ -5,7 +5,6 @@ use std::ops::Range;
 use scim::filter::{Filter, Literal, Operator};
 use toml::Spanned;
 
-use super::super::place::inside;
 use super::Checker;
 use crate::mapping::Expression;
 use crate::source::{Attributes, Case, Place};
@@ -107,7 +106,7 @@ impl Checker<'_> {
 
     /// The place in the file of a place in the text, or of the whole text.
     fn within(&self, raw: &Spanned<String>, span: Option<Range<usize>>) -> Range<usize> {
-        span.map_or_else(|| raw.span(), |span| inside(self.text, &raw.span(), &span))
+        span.map_or_else(|| raw.span(), |span| self.place(raw, span))
     }
 }
 

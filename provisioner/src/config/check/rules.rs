@@ -6,7 +6,6 @@ use std::ops::Range;
 use scim::filter::Filter;
 use toml::Spanned;
 
-use super::super::place::inside;
 use super::super::raw::{RawMapping, RawRule};
 use super::Checker;
 use super::attributes::is_path;
@@ -67,14 +66,14 @@ impl Checker<'_> {
         self.text.get(..start).unwrap_or_default().matches('\n').count() + 1
     }
 
-    fn filter(&mut self, raw: &Spanned<String>) -> Option<Filter> {
+    pub(super) fn filter(&mut self, raw: &Spanned<String>) -> Option<Filter> {
         match Filter::parse(raw.get_ref()) {
             Ok(filter) => {
                 self.filter_attributes(raw, &filter);
                 Some(filter)
             }
             Err(error) => {
-                let span = inside(self.text, &raw.span(), &error.span());
+                let span = self.place(raw, error.span());
                 self.report(
                     Some(span),
                     format!("`filter` does not parse: {}", error.message()),
@@ -155,7 +154,7 @@ impl Checker<'_> {
         }
     }
 
-    fn attribute(&mut self, raw: &Spanned<String>) -> Option<Origin> {
+    pub(super) fn attribute(&mut self, raw: &Spanned<String>) -> Option<Origin> {
         let path = raw.get_ref();
         if !is_path(path) {
             self.report(
@@ -168,7 +167,7 @@ impl Checker<'_> {
         self.mapped_attribute(raw).then(|| Origin::Attribute(path.clone()))
     }
 
-    fn expression(&mut self, raw: &Spanned<String>) -> Option<Origin> {
+    pub(super) fn expression(&mut self, raw: &Spanned<String>) -> Option<Origin> {
         let text = raw.get_ref();
         match Expression::compile(text) {
             Ok(expression) => {
@@ -180,7 +179,7 @@ impl Checker<'_> {
                     || raw.span(),
                     |start| {
                         let letter = text.get(start..).and_then(|rest| rest.chars().next());
-                        inside(self.text, &raw.span(), &(start..start + letter.map_or(0, char::len_utf8)))
+                        self.place(raw, start..start + letter.map_or(0, char::len_utf8))
                     },
                 );
                 self.report(
@@ -193,7 +192,7 @@ impl Checker<'_> {
         }
     }
 
-    fn target(
+    pub(super) fn target(
         &mut self,
         mapping: &Range<usize>,
         raw: Option<Spanned<String>>,
@@ -206,7 +205,7 @@ impl Checker<'_> {
         let path = match raw.get_ref().parse::<TargetPath>() {
             Ok(path) => path,
             Err(error) => {
-                let span = inside(self.text, &raw.span(), &error.span());
+                let span = self.place(&raw, error.span());
                 let help = "write `attribute`, `attribute.part` or `attribute[type eq \"work\"].part`";
                 self.report(Some(span), format!("`target` does not parse: {error}"), help);
                 return None;

@@ -225,7 +225,9 @@ async fn judge(
         // PATCH has done such a write here before: the refusal is about this user.
         trouble.reason = Reason::Rejected;
     }
-    if matches!(status.as_u16(), 404 | 405 | 501) {
+    if matches!(status.as_u16(), 404 | 405 | 501)
+        || (refuses_form(&answer) && context.learning.support(kind, method) != MethodSupport::Works)
+    {
         super::add_other_method(context, method, &mut trouble.detail);
     }
     if unsupported && !sent.disables() {
@@ -343,6 +345,13 @@ async fn look(
     let mut effects = effects(sent, before, &account);
     context.absolve(&mut effects, sent.wanted, method.into()).await;
     Ok(Some(effects))
+}
+
+/// Whether a 400 may speak of the method and not of a value: some targets answer it to every PATCH.
+fn refuses_form(answer: &Answer) -> bool {
+    let of_a_value = ["invalidValue", "uniqueness", "mutability", "sensitive"];
+    answer.status == StatusCode::BAD_REQUEST
+        && !scim_type(answer).is_some_and(|word| of_a_value.iter().any(|of| word.eq_ignore_ascii_case(of)))
 }
 
 fn scim_type(answer: &Answer) -> Option<&str> {

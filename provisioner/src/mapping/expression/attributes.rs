@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use cel::IdedExpr;
 use cel::common::ast::{EntryExpr, Expr, LiteralValue, operators};
 
+/// Selections that are calls: `a['b']`, `a[?'b']`, `a.?b`.
+const SELECTIONS: [&str; 3] = [operators::INDEX, operators::OPT_INDEX, operators::OPT_SELECT];
+
 /// Adds the dotted path of every attribute that `expression` selects from `user`.
 pub(super) fn collect(expression: &IdedExpr, found: &mut BTreeSet<String>) {
     let mut names = Vec::new();
@@ -61,7 +64,7 @@ fn chain<'a>(mut expression: &'a Expr, names: &mut Vec<&'a str>) -> &'a Expr {
                 names.push(&select.field);
                 expression = &select.operand.expr;
             }
-            Expr::Call(call) if call.func_name == operators::INDEX => match call.args.as_slice() {
+            Expr::Call(call) if SELECTIONS.contains(&call.func_name.as_str()) => match call.args.as_slice() {
                 [of, IdedExpr { expr: Expr::Literal(LiteralValue::String(name)), .. }] => {
                     names.push(name.inner());
                     expression = &of.expr;
