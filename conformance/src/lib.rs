@@ -12,6 +12,7 @@ macro_rules! append {
 }
 
 pub mod case;
+mod casing;
 pub mod cli;
 pub mod client;
 pub mod exit;

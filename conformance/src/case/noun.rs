@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::case::step::{Action, Step};
 use crate::case::template::{Place, Property, Template};
+use crate::casing::lower_case;
 
 /// What the names of a case stand for, as in `the second user`.
 pub type Nouns = BTreeMap<String, String>;
@@ -24,7 +25,7 @@ pub fn nouns<'a>(steps: impl Iterator<Item = &'a Step> + Clone) -> Nouns {
     let mut nouns = Nouns::new();
     let mut made: BTreeMap<&str, usize> = BTreeMap::new();
     for (resource_type, name, count) in created {
-        let kind = resource_type.to_lowercase();
+        let kind = lower_case(resource_type);
         let several = totals.get(resource_type.as_str()).is_some_and(|total| *total > 1);
         let number = made.entry(resource_type).or_default();
         let mut next = || {
@@ -53,11 +54,11 @@ pub fn label(action: &Action, name: &str, nouns: &Nouns) -> String {
     let noun = |name: &str| nouns.get(name).cloned().unwrap_or_else(|| "the resource".to_owned());
     match action {
         Action::Create { resource_type, count: Some(count), .. } => {
-            format!("create {count} {}s", resource_type.to_lowercase())
+            format!("create {count} {}s", lower_case(resource_type))
         }
         Action::Create { resource_type, .. } => {
             let known = nouns.get(name).filter(|noun| !noun.starts_with("the first "));
-            let kind = resource_type.to_lowercase();
+            let kind = lower_case(resource_type);
             match known.and_then(|noun| noun.strip_prefix("the ")).filter(|noun| *noun != kind) {
                 Some(noun) => format!("create a {noun}"),
                 None => format!("create a {kind}"),
@@ -67,10 +68,10 @@ pub fn label(action: &Action, name: &str, nouns: &Nouns) -> String {
         Action::Replace(name, _) => format!("replace {}", noun(name)),
         Action::Patch(name, _) => format!("patch {}", noun(name)),
         Action::Delete(name) => format!("delete {}", noun(name)),
-        Action::List(resource_type) => format!("list {}s", resource_type.to_lowercase()),
+        Action::List(resource_type) => format!("list {}s", lower_case(resource_type)),
         Action::Search(resource_type, _) if resource_type.is_empty() => "search everything".to_owned(),
-        Action::Search(resource_type, _) => format!("search {}s", resource_type.to_lowercase()),
-        Action::Walk(resource_type, _) => format!("walk through all {}s", resource_type.to_lowercase()),
+        Action::Search(resource_type, _) => format!("search {}s", lower_case(resource_type)),
+        Action::Walk(resource_type, _) => format!("walk through all {}s", lower_case(resource_type)),
         Action::Bulk(_) => "bulk request".to_owned(),
         Action::Send { method, path, .. } => send(method, path, nouns),
     }

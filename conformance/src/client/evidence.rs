@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use crate::casing::{lower_case, same_without_case};
 use crate::client::filter;
 use crate::client::recorded::Recorded;
 use crate::client::scenario::Person;
@@ -77,7 +78,7 @@ impl Play {
 /// The accounts of a user name, without case.
 pub fn accounts_of<'a>(accounts: &'a [Value], user_name: &str) -> Vec<&'a Value> {
     let named = |account: &&Value| {
-        account["userName"].as_str().is_some_and(|name| name.to_lowercase() == user_name.to_lowercase())
+        account["userName"].as_str().is_some_and(|name| same_without_case(name, user_name))
     };
     accounts.iter().filter(named).collect()
 }
@@ -112,7 +113,7 @@ impl<'a> Knowledge<'a> {
                 each_resource(answer, &mut |resource| {
                     let text = |name| get(resource, name).and_then(Value::as_str);
                     if let (Some(id), Some(name)) = (text("id"), text("userName")) {
-                        names.entry(id.to_owned()).or_insert_with(|| name.to_lowercase());
+                        names.entry(id.to_owned()).or_insert_with(|| lower_case(name));
                     }
                 });
             }
@@ -120,13 +121,13 @@ impl<'a> Knowledge<'a> {
         let acts = evidence.plays.iter().flat_map(|play| &play.acts);
         for account in acts.flat_map(|act| &act.accounts) {
             if let (Some(id), Some(name)) = (account["id"].as_str(), account["userName"].as_str()) {
-                names.entry(id.to_owned()).or_insert_with(|| name.to_lowercase());
+                names.entry(id.to_owned()).or_insert_with(|| lower_case(name));
             }
         }
         for person in evidence.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values()) {
             // Whoever looks up by the source's id, or by the address, means the same user.
             for alias in std::iter::once(&person.id).chain(&person.email) {
-                names.entry(alias.to_lowercase()).or_insert_with(|| person.user_name.to_lowercase());
+                names.entry(lower_case(alias)).or_insert_with(|| lower_case(&person.user_name));
             }
         }
         let called: BTreeSet<&String> = names.values().collect();
@@ -135,7 +136,7 @@ impl<'a> Knowledge<'a> {
         let called = people.flat_map(|person| {
             [Some(&person.user_name), Some(&person.id), person.email.as_ref()].into_iter().flatten()
         });
-        Self { evidence, about, somebody: called.map(|name| name.to_lowercase()).collect(), told }
+        Self { evidence, about, somebody: called.map(|name| lower_case(name)).collect(), told }
     }
 
     /// Whether an answer before this exchange has this text.
@@ -147,7 +148,7 @@ impl<'a> Knowledge<'a> {
     pub fn name_of(play: &Play, person: &str) -> BTreeSet<String> {
         // Somebody who was renamed has several.
         let named = play.acts.iter().filter_map(|act| act.people.get(person));
-        named.map(|person| person.user_name.to_lowercase()).collect()
+        named.map(|person| lower_case(&person.user_name)).collect()
     }
 }
 
@@ -160,7 +161,7 @@ fn about(exchange: &Recorded, names: &HashMap<String, String>, called: &BTreeSet
         let read = filter::filter(&filter).ok()?;
         let compared = read.comparisons.iter().filter(|one| one.operator == "eq");
         let texts: Vec<String> =
-            compared.filter_map(|one| Some(one.value.as_ref()?.as_str()?.to_lowercase())).collect();
+            compared.filter_map(|one| Some(lower_case(one.value.as_ref()?.as_str()?))).collect();
         // Whatever else it compares with, a schema's URN say: who is known counts.
         let known = texts.iter().find_map(|text| names.get(text).or_else(|| called.get(text).copied()));
         return known.or(texts.first()).cloned();
@@ -168,7 +169,7 @@ fn about(exchange: &Recorded, names: &HashMap<String, String>, called: &BTreeSet
     let creates =
         exchange.method == "POST" && exchange.path().trim_matches('/').eq_ignore_ascii_case("Users");
     let name = exchange.body.as_ref().filter(|_| creates).and_then(|body| get(body, "userName"))?;
-    name.as_str().map(str::to_lowercase)
+    name.as_str().map(lower_case)
 }
 
 fn each_text(value: &Value, note: &mut impl FnMut(&str)) {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::casing::lower_case;
 use crate::client::evidence::Knowledge;
 use crate::client::filter;
 use crate::client::pattern::at;
@@ -361,10 +362,10 @@ fn extensions(body: Option<&Value>) -> Result<(), Broken> {
     let listed: BTreeSet<String> = body
         .and_then(|body| get(body, "schemas"))
         .and_then(Value::as_array)
-        .map(|all| all.iter().filter_map(Value::as_str).map(str::to_lowercase).collect())
+        .map(|all| all.iter().filter_map(Value::as_str).map(lower_case).collect())
         .unwrap_or_default();
     let missing = members.keys().find(|name| {
-        let name = name.to_lowercase();
+        let name = lower_case(name);
         name.starts_with("urn:") && !listed.contains(&name)
     });
     match missing {
@@ -463,8 +464,7 @@ fn names_somebody(exchange: &Recorded, knowledge: &Knowledge<'_>) -> Result<(), 
         let value = one.value.as_ref().and_then(Value::as_str)?;
         let named =
             matches!(last_name(&one.attribute).to_ascii_lowercase().as_str(), "username" | "externalid");
-        (named && one.operator == "eq" && !knowledge.somebody.contains(&value.to_lowercase()))
-            .then_some(value)
+        (named && one.operator == "eq" && !knowledge.somebody.contains(&lower_case(value))).then_some(value)
     });
     match stranger {
         Some(value) => broken(

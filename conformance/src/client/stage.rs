@@ -7,6 +7,7 @@ use mock_aquera::{Application, Auth, Clock, JournalQuery, MockAquera, Profile, S
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::casing::lower_case;
 use crate::client::recorded::Recorded;
 use crate::client::scenario::{Scenario, Source, Step};
 
@@ -97,8 +98,8 @@ impl Stage {
         }
         let ids = |name: &String| -> Vec<String> {
             let person = source.get(name).or_else(|| scenario.people.get(name));
-            let user_name = person.map(|person| person.user_name.to_lowercase());
-            let is = |user: &&Value| user["userName"].as_str().map(str::to_lowercase) == user_name;
+            let user_name = person.map(|person| lower_case(&person.user_name));
+            let is = |user: &&Value| user["userName"].as_str().map(lower_case) == user_name;
             let users = self.application.users();
             users.iter().filter(is).filter_map(|user| user["id"].as_str().map(str::to_owned)).collect()
         };

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::casing::lower_case;
 use crate::mutants::file::{Change, Only, OperationEdit, OrderEdit, Selects, Target, ValueKind};
 use crate::server::facts::get;
 
@@ -225,7 +226,7 @@ fn each_array(operation: &mut Value, change: &dyn Fn(&[Value]) -> Vec<Value>) {
 
 fn lower(value: &mut Value) {
     match value {
-        Value::String(text) => *text = text.to_lowercase(),
+        Value::String(text) => *text = lower_case(text),
         Value::Array(elements) => elements.iter_mut().for_each(lower),
         Value::Object(members) => members.values_mut().for_each(lower),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

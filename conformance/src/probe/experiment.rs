@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::case::need::Need;
+use crate::casing::lower_case;
 use crate::probe::form::{FORMS, Form, Goal, Sent, Start};
 use crate::probe::outcome::{Names, Outcome, State, classify, is_reached};
 use crate::probe::{Finding, Findings};
@@ -258,9 +259,9 @@ impl Bench<'_> {
             match (get(&body, name), value) {
                 (None, value) => body[name] = value,
                 (Some(Value::Object(known)), Value::Object(parts)) => {
-                    let known: Vec<String> = known.keys().map(|part| part.to_lowercase()).collect();
+                    let known: Vec<String> = known.keys().map(|part| lower_case(part)).collect();
                     for (part, value) in parts {
-                        if !known.contains(&part.to_lowercase()) {
+                        if !known.contains(&lower_case(&part)) {
                             merge(&mut body, &json!({ name: { part: value } }));
                         }
                     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::casing::lower_case;
 use crate::probe::advice::{Fares, advise};
 use crate::probe::form::{Form, Sent, Start, Topic};
 use crate::probe::outcome::{Class, Outcome};
@@ -114,8 +115,8 @@ fn case(finding: &Finding, findings: &Findings) -> CaseResult {
         known: None,
         example: None,
         cause: None,
-        tags: std::iter::once(form.topic.as_str().to_lowercase())
-            .chain(form.senders.iter().map(|sender| sender.as_str().to_lowercase()))
+        tags: std::iter::once(lower_case(form.topic.as_str()))
+            .chain(form.senders.iter().map(|sender| lower_case(sender.as_str())))
             .collect(),
         milliseconds: exchanges.iter().map(|exchange| exchange.milliseconds).sum(),
         exchanges: exchanges.clone(),

@@ -224,7 +224,7 @@ fn toolbar(page: &mut String, report: &Report) {
         "</select></label><label><span>Level</span><select id=\"by-level\"><option value=\"\">all</option>",
     );
     for level in ["must", "should", "may"] {
-        append!(*page, "<option value=\"{level}\">{}</option>", level.to_uppercase());
+        append!(*page, "<option value=\"{level}\">{}</option>", level.to_ascii_uppercase());
     }
     page.push_str("</select></label><label><span>Document</span><select id=\"by-document\"><option value=\"\">all</option>");
     for document in documents {

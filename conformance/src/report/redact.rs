@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use self::names::Place;
 use super::{CaseResult, Report};
+use crate::casing::lower_case;
 use crate::wire::exchange::Exchange;
 
 /// What stands where something was taken out.
@@ -203,7 +204,7 @@ impl Redactor {
         !self.people
             || text.is_empty()
             || text == REDACTED
-            || text.to_lowercase().contains(PREFIX)
+            || lower_case(text).contains(PREFIX)
             || self.made_up.contains(text)
             || names::is_reserved(text)
     }

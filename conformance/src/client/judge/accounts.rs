@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Finding, Outcome, Scope};
+use crate::casing::lower_case;
 use crate::client::evidence::{accounts_of, each_resource};
 use crate::client::pattern::{Pattern, at};
 use crate::server::facts::get;
@@ -80,9 +81,7 @@ pub(super) fn accounts(
         let exchanges: Vec<usize> = act
             .range
             .clone()
-            .filter(|index| {
-                scope.knowledge.about[*index].as_deref() == Some(&person.user_name.to_lowercase())
-            })
+            .filter(|index| scope.knowledge.about[*index].as_deref() == Some(&lower_case(&person.user_name)))
             .collect();
         if !fine {
             let is = match (found.len(), active) {
@@ -126,7 +125,7 @@ pub(super) fn strangers(scope: &Scope<'_>) -> Outcome {
     let after = play.acts.last().map(|act| act.accounts.as_slice()).unwrap_or_default();
     for account in &play.before {
         let name = account["userName"].as_str().unwrap_or_default();
-        if scope.knowledge.somebody.contains(&name.to_lowercase()) {
+        if scope.knowledge.somebody.contains(&lower_case(name)) {
             continue;
         }
         outcome.applies = true;

@@ -118,9 +118,9 @@ pub(super) fn exact(attribute: &str, came: &Came, body: &mut Value) {
         .parameter("filter")
         .or_else(|| came.json.as_ref().and_then(|json| get(json, "filter")?.as_str()))
         .unwrap_or_default();
-    let Some(at) = filter.to_lowercase().find(&attribute.to_lowercase()) else { return };
+    let Some(at) = filter.to_ascii_lowercase().find(&attribute.to_ascii_lowercase()) else { return };
     let mut parts = filter[at + attribute.len()..].splitn(2, '"');
-    let operator = parts.next().unwrap_or_default().trim().to_lowercase();
+    let operator = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
     let Some(text) = parts.next().and_then(|rest| rest.split('"').next()) else { return };
     let fits = |value: &str| match operator.as_str() {
         "co" => value.contains(text),

@@ -1,5 +1,7 @@
 //! Which places hold secrets, and which hold people.
 
+use crate::casing::lower_case;
+
 /// Where in a body a value stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Place {
@@ -91,7 +93,7 @@ fn components(path: &str) -> Vec<String> {
             _ => {}
         }
     }
-    let plain = if plain.to_lowercase().starts_with("urn:") {
+    let plain = if lower_case(&plain).starts_with("urn:") {
         plain.rsplit(':').next().unwrap_or_default().to_owned()
     } else {
         plain
@@ -138,7 +140,7 @@ pub(super) fn holds_a_value(key: &str) -> bool {
 /// Whether it is an address in a domain that nobody can have (RFC 2606).
 pub(super) fn is_reserved(text: &str) -> bool {
     let Some((_, domain)) = text.rsplit_once('@') else { return false };
-    let domain = domain.to_lowercase();
+    let domain = lower_case(domain);
     let top = domain.rsplit('.').next().unwrap_or_default();
     ["example", "test", "invalid", "localhost"].contains(&top)
         || ["example.com", "example.org", "example.net"]

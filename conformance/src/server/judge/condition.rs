@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::case::expect::{Condition, Direction};
 use crate::case::template::Unfilled;
+use crate::casing::same_without_case;
 use crate::server::facts::get;
 use crate::server::judge::value::{brief, is, text};
 use crate::server::judge::{Judge, Miss, Seen, in_words, statuses};
@@ -57,7 +58,7 @@ impl Judge<'_> {
             }
             Condition::EqualsIgnoringCase(wanted) => {
                 let wanted = wanted.fill(memory)?;
-                let holds = there.as_str().is_some_and(|text| text.to_lowercase() == wanted.to_lowercase());
+                let holds = there.as_str().is_some_and(|text| same_without_case(text, &wanted));
                 let why = || format!("{path} is {}, and should be {wanted}", brief(value));
                 (!holds).then(|| Unmet::of(value, json!(wanted), why()))
             }
