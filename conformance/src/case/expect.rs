@@ -16,6 +16,36 @@ pub struct Expectation {
     pub check: Check,
 }
 
+/// Statuses that an expectation speaks of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Foreseen<'a> {
+    /// One of these; empty: any error.
+    pub(crate) status: &'a [StatusSet],
+    /// As errors of one of these types; empty: of any.
+    pub(crate) error: Option<&'a [String]>,
+}
+
+impl Expectation {
+    /// The statuses that it speaks of, each alternative by itself.
+    pub(crate) fn foreseen(&self) -> Vec<Foreseen<'_>> {
+        match &self.check {
+            Check::Status(status) => vec![Foreseen { status, error: None }],
+            Check::Error { status, types, .. } => vec![Foreseen { status, error: Some(types) }],
+            Check::ErrorForm => vec![Foreseen { status: &[], error: Some(&[]) }],
+            Check::AnyOf(lists) => lists.iter().flatten().flat_map(Self::foreseen).collect(),
+            Check::Header(..)
+            | Check::MediaType
+            | Check::Body(_)
+            | Check::List
+            | Check::Total(_)
+            | Check::Lists(..)
+            | Check::Unchanged(_)
+            | Check::Nowhere(_)
+            | Check::At { .. } => Vec::new(),
+        }
+    }
+}
+
 /// What must hold.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Check {

@@ -74,11 +74,11 @@ pub(super) struct Access {
     /// Send a request that was answered 429 or 503 again, at most this often, after the time that Retry-After says
     #[arg(long, value_name = "N", default_value_t = 10)]
     retries: u32,
-    /// Trust the certificates of this PEM file and no others
+    /// Trust the certificates of this PEM file too: those of an authority, or that of a server which signed itself
     #[arg(long = "ca-file", visible_alias = "ca", value_name = "FILE.pem")]
-    ca: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
     /// Take any certificate of the server, unverified
-    #[arg(long, conflicts_with = "ca")]
+    #[arg(long, conflicts_with = "ca_file")]
     insecure: bool,
 }
 
@@ -110,20 +110,12 @@ impl Access {
                 Err(Complaint::usage(format!("{option} wants a number above 0")))
             }
         };
-        let certificates = self
-            .ca
-            .as_ref()
-            .map(|file| {
-                std::fs::read(file)
-                    .map_err(|error| Complaint::usage(format!("cannot read {}: {error}", file.display())))
-            })
-            .transpose()?;
         let manners = Manners {
             timeout: Duration::from_secs_f64(positive(self.timeout, "--timeout")?.min(86_400.0)),
             rate: self.rate.map(|rate| positive(rate, "--rate")).transpose()?,
             retries: self.retries,
             headers,
-            certificates,
+            ca_file: self.ca_file.clone(),
             insecure: self.insecure,
             ..Manners::default()
         };

@@ -69,7 +69,7 @@ impl Layer {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .tls_backend_preconfigured(crate::wire::client::no_certificates().map_err(std::io::Error::other)?)
+            .tls_backend_preconfigured(crate::wire::tls::no_certificates().map_err(std::io::Error::other)?)
             .build()
             .map_err(std::io::Error::other)?;
         let layer = Arc::new(Self { address: listener.local_addr()?, http, fronts: RwLock::default() });

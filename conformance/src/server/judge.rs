@@ -527,7 +527,13 @@ impl Judge<'_> {
         let is_status = |misses: &Vec<Miss>| misses.iter().any(|miss| miss.what == "status");
         if all.len() > 1 && all.iter().all(is_status) {
             // It is none of the answers that are provided for: what the lists say of each does not matter.
-            let wanted: Vec<StatusSet> = lists.iter().flatten().flat_map(of_status).collect();
+            let wanted: Vec<StatusSet> = lists
+                .iter()
+                .flatten()
+                .flat_map(Expectation::foreseen)
+                .flat_map(|foreseen| foreseen.status)
+                .copied()
+                .collect();
             return Ok(self.status(&wanted).map(Miss::unrelated).into_iter().collect());
         }
         // The answer is the one that a list with its status speaks of, so that list says what is wrong with it.
@@ -541,10 +547,19 @@ impl Judge<'_> {
     }
 }
 
-/// The statuses that an expectation takes.
-fn of_status(expectation: &Expectation) -> Vec<StatusSet> {
-    match &expectation.check {
-        Check::Status(wanted) | Check::Error { status: wanted, .. } => wanted.clone(),
-        _ => Vec::new(),
+/// What a resource lacks where a part of its `meta` is missing: all of `meta`, or a part that several cases ask for.
+fn missing_meta(body: &Value, path: &str) -> Option<Shared> {
+    let (resource, part) = path.rsplit_once("/meta/")?;
+    let at = |pointer: &str| reach(body, pointer).into_iter().next().and_then(|(_, value)| value);
+    if !at(resource)?.is_object() {
+        return None;
+    }
+    if is_absent(at(&format!("{resource}/meta"))) {
+        return Some(Shared::Meta);
+    }
+    match part {
+        "location" => Some(Shared::Location),
+        "resourceType" => Some(Shared::ResourceType),
+        _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! A client for one subject: credentials, pace, patience, and retries where the subject asks for them.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect::Policy;
-use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::sync::watch;
 use url::Url;
@@ -113,8 +113,8 @@ pub struct Manners {
     pub longest_wait: Duration,
     /// Header fields that go with every request.
     pub headers: Vec<(String, String)>,
-    /// PEM certificates to trust in place of the system's.
-    pub certificates: Option<Vec<u8>>,
+    /// A PEM file of certificates to trust beside those that the system knows.
+    pub ca_file: Option<PathBuf>,
     /// Take any certificate.
     pub insecure: bool,
 }
@@ -127,7 +127,7 @@ impl Default for Manners {
             retries: 10,
             longest_wait: Duration::from_mins(2),
             headers: Vec::new(),
-            certificates: None,
+            ca_file: None,
             insecure: false,
         }
     }
@@ -500,15 +500,8 @@ fn recorded(json: Option<&Value>, text: &str) -> Value {
     }
 }
 
-/// TLS for a client that never uses it: `http` on this machine needs no certificates.
-pub(crate) fn no_certificates() -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
-}
-
 fn http(base: &Url, manners: &Manners) -> Result<reqwest::Client, ClientError> {
-    let tls = tls::config(base.scheme() == "https", manners.certificates.as_deref(), manners.insecure)
+    let tls = tls::config(base.scheme() == "https", manners.ca_file.as_deref(), manners.insecure)
         .map_err(ClientError::Tls)?;
     let mut builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
     // A proxy cannot reach this machine's own ports.

@@ -1,6 +1,6 @@
 //! Filters that a subject refuses.
 
-use crate::case::expect::Check;
+use crate::case::expect::{Expectation, Foreseen};
 use crate::case::step::Step;
 use crate::server::facts::get;
 use crate::wire::client::Answer;
@@ -9,32 +9,17 @@ use crate::wire::query::parameters;
 
 /// Whether a query, in the address or in a body, is refused because of its filter, where nothing of the kind is expected.
 pub(super) fn refuses_its_filter(step: &Step, sent: Option<&Exchange>, answer: &Answer) -> bool {
-    fn expects(check: &Check) -> bool {
-        match check {
-            Check::Status(wanted) => wanted.iter().any(|set| set.has(400)),
-            Check::Error { types, .. } => {
-                types.is_empty() || types.iter().any(|name| name == "invalidFilter")
-            }
-            Check::AnyOf(lists) => lists.iter().flatten().any(|expectation| expects(&expectation.check)),
-            Check::ErrorForm => true,
-            Check::Header(..)
-            | Check::MediaType
-            | Check::Body(_)
-            | Check::List
-            | Check::Total(_)
-            | Check::Lists(..)
-            | Check::Unchanged(_)
-            | Check::Nowhere(_)
-            | Check::At { .. } => false,
-        }
-    }
+    let is_expected = |foreseen: Foreseen<'_>| match foreseen.error {
+        None => foreseen.status.iter().any(|set| set.has(400)),
+        Some(types) => types.is_empty() || types.iter().any(|name| name == "invalidFilter"),
+    };
     let said = answer.json.as_ref().and_then(|body| get(body, "scimType")?.as_str());
     let filters = step.query.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter"))
         || sent.is_some_and(|sent| get(&sent.request.body, "filter").is_some());
     answer.status == 400
         && filters
         && said.is_some_and(|said| said.eq_ignore_ascii_case("invalidFilter"))
-        && !step.expect.iter().any(|expectation| expects(&expectation.check))
+        && !step.expect.iter().flat_map(Expectation::foreseen).any(is_expected)
 }
 
 /// The filter of the last request, in its address or its body.
