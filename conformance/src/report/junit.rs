@@ -89,7 +89,7 @@ fn test_case(report: &Report, case: &CaseResult) -> TestCase {
     }
     let mut test = TestCase::new(case.id.as_str(), status);
     // Dots make the tree that most readers show.
-    let folder = case.id.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = case.id.rsplit_once('/').map_or(report.suite.as_str(), |(folder, _)| folder);
     test.set_classname(folder.replace('.', "_").replace('/', "."));
     test.set_time(Duration::from_millis(case.milliseconds));
     test.add_property(Property::new("level", case.level.as_str()));

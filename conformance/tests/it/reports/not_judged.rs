@@ -49,6 +49,7 @@ fn each_format_says_why_no_case_was_run() {
         assert!(junit.contains(r#"tests="1""#) && junit.contains(r#"errors="1""#), "{junit}");
         assert!(junit.contains(&format!("no case was run: {WHY}")), "{junit}");
         assert!(!junit.contains("--select"), "there is nothing to select: {junit}");
+        assert!(junit.contains(&format!("classname=\"{command}\"")), "readers group by it: {junit}");
         for name in ["html", "markdown", "summary"] {
             assert!(read(name).contains("no case was run: failed to reach"), "{name}: {}", read(name));
         }
