@@ -39,8 +39,8 @@ use hyper::{HeaderMap, Method, Request, Response, Uri};
 use tokio::sync::watch;
 
 pub(crate) use body::ReplyBody;
-pub(crate) use tls::TlsConfig;
 pub use tls::TlsError;
+pub(crate) use tls::{Authority, TlsConfig};
 pub(crate) use wire::{Sabotage, Wire};
 
 use door::Door;

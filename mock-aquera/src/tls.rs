@@ -1,6 +1,6 @@
 //! Certificate and key of a server, as those who set one up give them.
 
-use crate::net::{TlsConfig, TlsError};
+use crate::net::{Authority, TlsConfig, TlsError};
 
 /// What a server needs to speak TLS: HTTP/2 and HTTP/1.1 by ALPN, over TLS 1.3 and 1.2. `Debug` shows no key.
 ///
@@ -30,6 +30,12 @@ impl Tls {
     pub fn self_signed(names: &[&str]) -> Result<Self, TlsError> {
         let (config, ca_pem) = TlsConfig::self_signed(names)?;
         Ok(Self { config, ca_pem: Some(ca_pem) })
+    }
+
+    /// A new certificate for `localhost`, `127.0.0.1`, `::1` and these names, signed by an authority that is kept.
+    pub(crate) fn issued_by(authority: &Authority, names: &[&str]) -> Result<Self, TlsError> {
+        let config = TlsConfig::issued_by(authority, names)?;
+        Ok(Self { config, ca_pem: Some(authority.pem().to_owned()) })
     }
 
     /// A certificate chain, the server's own first, and the private key of that one, both as PEM.

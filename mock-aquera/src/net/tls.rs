@@ -1,10 +1,12 @@
 //! Certificates and keys.
 
+mod authority;
+
 use std::fmt;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
-use rcgen::{KeyUsagePurpose, date_time_ymd};
+pub(crate) use authority::Authority;
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
@@ -74,17 +76,15 @@ impl TlsConfig {
     /// # Errors
     /// A name can't stand in a certificate.
     pub(crate) fn self_signed(names: &[&str]) -> Result<(Self, String), TlsError> {
-        // From long ago to far ahead: what the clock of this machine says doesn't matter.
-        let (from, to) = (date_time_ymd(2020, 1, 1), date_time_ymd(2049, 12, 31));
+        let authority = Authority::generate()?;
+        Ok((Self::issued_by(&authority, names)?, authority.pem().to_owned()))
+    }
 
-        let mut authority = CertificateParams::new(Vec::new())?;
-        authority.distinguished_name.push(DnType::CommonName, "mock-aquera authority");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        (authority.not_before, authority.not_after) = (from, to);
-        let authority_key = KeyPair::generate()?;
-        let authority_pem = authority.self_signed(&authority_key)?.pem();
-
+    /// A new certificate of an authority for this machine's own names and these.
+    ///
+    /// # Errors
+    /// A name can't stand in a certificate.
+    pub(crate) fn issued_by(authority: &Authority, names: &[&str]) -> Result<Self, TlsError> {
         let mut all: Vec<String> = Vec::new();
         for name in LOCAL_NAMES.iter().chain(names) {
             if !all.iter().any(|known| known == name) {
@@ -96,12 +96,11 @@ impl TlsConfig {
         server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         server.use_authority_key_identifier_extension = true;
-        (server.not_before, server.not_after) = (from, to);
+        authority::long_lived(&mut server);
         let server_key = KeyPair::generate()?;
-        let certificate = server.signed_by(&server_key, &Issuer::new(authority, authority_key))?;
-
+        let certificate = server.signed_by(&server_key, authority.issuer())?;
         let key = PrivateKeyDer::Pkcs8(server_key.serialize_der().into());
-        Ok((Self::new(vec![certificate.der().clone()], key)?, authority_pem))
+        Self::new(vec![certificate.der().clone()], key)
     }
 
     /// A certificate chain, the server's own first, and the private key of that one.

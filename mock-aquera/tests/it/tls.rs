@@ -101,7 +101,7 @@ async fn a_certificate_that_was_made_is_trusted_by_its_authority() {
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert!(String::from_utf8_lossy(&body).contains("\"totalResults\":2"));
 
-    // Each start has an authority of its own.
+    // Each file has an authority of its own.
     let other = folder.path().join("other.pem").to_str().unwrap().to_owned();
     let (_other_server, _) = start(&other);
     let wrong = std::fs::read_to_string(&other).unwrap();
@@ -152,7 +152,97 @@ async fn a_certificate_of_ones_own_is_used() {
     refused(&["--tls-cert", "nowhere.pem", "--tls-key", &key], 2, &["--tls-cert nowhere.pem"]);
     refused(&["--tls", "self-signed", "--tls-name", "näme"], 2, &["make a certificate", "host name"]);
     let nowhere = folder.path().join("no/ca.pem").to_str().unwrap().to_owned();
-    refused(&["--tls", "self-signed", "--tls-ca", &nowhere], 1, &["no/ca.pem", "--tls-ca"]);
+    refused(&["--tls", "self-signed", "--tls-ca", &nowhere], 2, &["no/ca-key.pem", "--tls-ca"]);
+}
+
+#[tokio::test]
+async fn authority_is_kept_over_restarts_and_signs_a_new_certificate_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ca, key) = (folder.path().join("ca.pem"), folder.path().join("ca-key.pem"));
+    let start = |name: &str| {
+        let arguments =
+            ["--listen", "127.0.0.1:0", "--json", "--tls", "self-signed", "--tls-ca", ca.to_str().unwrap()];
+        let mut server = Running::start(&[&arguments[..], &["--tls-name", name]].concat());
+        let url = server.ready()["scimUrl"].as_str().unwrap().to_owned();
+        (server, url)
+    };
+    let (first, url) = start("first.test");
+    let pem = std::fs::read_to_string(&ca).unwrap();
+    let http = client(&pem, port_of(&url));
+    let ask = async |url: &str| http.get(format!("{url}/Users")).bearer_auth("mock-token").send().await;
+    assert_eq!(ask(&url).await.unwrap().status(), 200);
+    drop(first);
+    // The client is told nothing anew; names are those of this start.
+    let (_second, url) = start("scim.test");
+    assert_eq!(ask(&url).await.unwrap().status(), 200);
+    let http = client(&pem, port_of(&url));
+    let url = url.replace("127.0.0.1", "scim.test");
+    let answer = http.get(format!("{url}/Users")).bearer_auth("mock-token").send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(std::fs::read_to_string(&ca).unwrap(), pem);
+    let private = std::fs::read_to_string(&key).unwrap();
+    assert!(private.starts_with("-----BEGIN PRIVATE KEY-----") && !pem.contains("PRIVATE"), "{pem}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn authority_that_is_damaged_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str| {
+        let ca = folder.path().join(format!("{name}.pem"));
+        let mut server = Running::start(&[
+            "--listen",
+            "127.0.0.1:0",
+            "--json",
+            "--tls",
+            "self-signed",
+            "--tls-ca",
+            ca.to_str().unwrap(),
+        ]);
+        server.ready();
+        let key = folder.path().join(format!("{name}-key.pem"));
+        (std::fs::read_to_string(ca).unwrap(), std::fs::read_to_string(key).unwrap())
+    };
+    let (ca, key) = made("one");
+    let (_, other_key) = made("other");
+    #[track_caller]
+    fn check(folder: &std::path::Path, ca: Option<&str>, key: Option<&str>, parts: &[&str]) {
+        let files = [("x.pem", ca), ("x-key.pem", key)];
+        for (name, text) in files {
+            let _ = std::fs::remove_file(folder.join(name));
+            if let Some(text) = text {
+                written(folder, name, text);
+            }
+        }
+        let file = folder.join("x.pem");
+        let (code, out, err) = finished(&[
+            "--listen",
+            "127.0.0.1:0",
+            "--tls",
+            "self-signed",
+            "--tls-ca",
+            file.to_str().unwrap(),
+        ]);
+        assert_eq!((code, &*out), (2, ""), "{err}");
+        for part in [&["x.pem", "x-key.pem", "--tls-ca", "delete"], parts].concat() {
+            assert!(err.contains(part), "{part}: {err}");
+        }
+        for (name, text) in files {
+            assert_eq!(std::fs::read_to_string(folder.join(name)).ok().as_deref(), text, "{name}");
+        }
+    }
+    let folder = folder.path();
+    check(folder, Some(&ca), None, &["is missing"]);
+    check(folder, None, Some(&key), &["the certificate is damaged or missing"]);
+    check(folder, Some("no certificate"), Some(&key), &["the certificate is damaged or missing"]);
+    check(folder, Some(&ca[..ca.len() / 2]), Some(&key), &["the certificate is damaged or missing"]);
+    check(folder, Some(&ca), Some(""), &["the key is damaged or missing"]);
+    check(folder, Some(&ca), Some(&key[..key.len() / 2]), &["the key is damaged or missing"]);
+    check(folder, Some(&ca), Some(&other_key), &["the key does not belong to the certificate"]);
 }
 
 /// Loopback has many addresses on Linux.

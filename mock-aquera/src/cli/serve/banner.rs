@@ -140,7 +140,7 @@ impl About<'_> {
             }
         }
         if let Some(file) = self.ca_file() {
-            lines.push(("CA file", format!("{}, for clients to trust", file.display())));
+            lines.push(("CA file", format!("{}, for clients to trust; kept over restarts", file.display())));
         }
         let profile = application.profile();
         lines.push(("Profile", format!("{} ({})", profile.name, profile.summary)));
@@ -214,7 +214,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A line on stderr before the server says that it is ready: not by the log, which is written behind the requests.
-fn warning(text: &str) {
+pub(super) fn warning(text: &str) {
     if writeln!(io::stderr(), "warning: {text}").is_err() {
         tracing::debug!("stderr is closed");
     }

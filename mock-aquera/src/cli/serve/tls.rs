@@ -1,5 +1,7 @@
 //! What the command line says about TLS.
 
+mod kept;
+
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -7,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::super::Failure;
-use super::{LISTENING, write_aside};
+use super::LISTENING;
 use crate::tls::Tls;
 
 /// Where the authority of a self-signed certificate goes, and where `healthcheck` looks for it.
@@ -15,7 +17,7 @@ pub(in crate::cli) const CA_FILE: &str = "mock-aquera-ca.pem";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    /// A certificate is made at each start.
+    /// A certificate is made at each start, signed by an authority that is kept
     SelfSigned,
 }
 
@@ -27,7 +29,8 @@ pub(super) struct TlsOptions {
     /// Put this host name or address into the certificate too (repeatable)
     #[arg(long, value_name = "NAME", requires = "tls", help_heading = LISTENING)]
     tls_name: Vec<String>,
-    /// Write the authority that clients have to trust to this file
+    /// Keep the authority that clients have to trust in this file over restarts, and its private key beside it
+    /// (ca.pem: ca-key.pem)
     #[arg(long, value_name = "FILE", default_value = CA_FILE, requires = "tls", help_heading = LISTENING)]
     tls_ca: PathBuf,
     /// Speak TLS with the certificate chain in this PEM file
@@ -46,7 +49,7 @@ pub(super) struct Chosen {
 }
 
 impl TlsOptions {
-    /// The certificate, made or read; the authority is written down. A made one is good for the address that is
+    /// The certificate, made or read; the authority of a made one is kept. A made one is good for the address that is
     /// listened at, too.
     pub(super) fn read(&self, listen: IpAddr) -> Result<Option<Chosen>, Failure> {
         if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
@@ -58,12 +61,8 @@ impl TlsOptions {
         let Some(Kind::SelfSigned) = self.tls else { return Ok(None) };
         let address = (!listen.is_unspecified()).then(|| listen.to_string());
         let names: Vec<&str> = self.tls_name.iter().chain(&address).map(String::as_str).collect();
-        let tls = Tls::self_signed(&names).map_err(|error| Failure::usage(error.to_string()))?;
-        let pem = tls.ca_pem().unwrap_or_default();
-        write_aside(&self.tls_ca, pem).map_err(|error| {
-            let name = self.tls_ca.display();
-            Failure::failed(format!("write the authority to {name}: {error}; --tls-ca names another file"))
-        })?;
+        let authority = kept::authority(&self.tls_ca)?;
+        let tls = Tls::issued_by(&authority, &names).map_err(|error| Failure::usage(error.to_string()))?;
         let ca_file = Some(self.tls_ca.clone());
         Ok(Some(Chosen { tls, ca_file }))
     }
