@@ -13,7 +13,7 @@ mod user;
 use std::fmt;
 
 use hashbrown::HashMap;
-pub use json::SchemaError;
+pub use json::{SchemaError, UnknownWord};
 pub use resource_type::{ResourceType, SetError};
 pub use set::{Located, SchemaSet};
 
@@ -44,6 +44,15 @@ pub const BULK_RESPONSE_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkR
 /// An error (RFC 7644 §3.12).
 pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
+/// One of a fixed set of words in a schema document.
+trait Keyword: Sized {
+    /// All of them.
+    const WORDS: &'static [&'static str];
+
+    /// The variant that a word stands for.
+    fn from_keyword(word: &str) -> Option<Self>;
+}
+
 macro_rules! keywords {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -55,9 +64,12 @@ macro_rules! keywords {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
+        }
 
-            /// The variant that a keyword stands for.
-            pub(crate) fn from_keyword(word: &str) -> Option<Self> {
+        impl Keyword for $name {
+            const WORDS: &'static [&'static str] = &[$($word),+];
+
+            fn from_keyword(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)+ _ => None }
             }
         }

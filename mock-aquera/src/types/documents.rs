@@ -6,10 +6,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use scim::schema::{ResourceType, Schema, SchemaSet};
+use scim::schema::{ResourceType, Schema, SchemaError, SchemaSet, UnknownWord};
 use serde_json::Value;
 
 use super::{Kind, Types, standard};
+use crate::nearest::nearest;
 
 /// How many paths of one type can be indexed.
 const MOST_WATCHED: usize = 250;
@@ -52,7 +53,7 @@ impl Types {
         let mut written: HashSet<String> = HashSet::new();
         for (index, document) in resource_types.iter().enumerate() {
             let fail = |detail: String| DocumentError { kind: DocumentKind::ResourceType, index, detail };
-            let document = ResourceType::from_json(document).map_err(|error| fail(error.to_string()))?;
+            let document = ResourceType::from_json(document).map_err(|error| fail(told(&error)))?;
             if !written.insert(document.name.to_lowercase()) {
                 return Err(fail(format!("the resource type {} is there twice", document.name)));
             }
@@ -78,13 +79,22 @@ fn read_schemas(documents: &[Value]) -> Result<Vec<Schema>, DocumentError> {
     let mut schemas: Vec<Schema> = Vec::new();
     for (index, document) in documents.iter().enumerate() {
         let fail = |detail| DocumentError { kind: DocumentKind::Schema, index, detail };
-        let schema = Schema::from_json(document).map_err(|error| fail(error.to_string()))?;
+        let schema = Schema::from_json(document).map_err(|error| fail(told(&error)))?;
         if schemas.iter().any(|other| other.id() == schema.id()) {
             return Err(fail(format!("the schema {} is there twice", schema.id())));
         }
         schemas.push(schema);
     }
     Ok(schemas)
+}
+
+/// What is wrong with a document, with the word that was probably meant.
+fn told(error: &SchemaError) -> String {
+    let Some(UnknownWord { written, known, is_keyword }) = error.unknown() else { return error.to_string() };
+    match nearest(written, known.iter().copied()) {
+        Some(meant) if !is_keyword => format!("{error}; did you mean `{meant}`?"),
+        _ => format!("{error}; expected one of {}", known.join(", ")),
+    }
 }
 
 /// The standard types, with the schemas that take the place of theirs.
@@ -198,7 +208,18 @@ mod tests {
         check(&[other, own.clone()], &types, Schema, 0, "no resource type uses the schema urn:example:other");
         check(&[own.clone(), own.clone()], &types, Schema, 1, "there twice");
         let typo = json!({"id": "urn:example:Device", "attributes": [{"name": "a", "type": "text"}]});
-        check(&[typo], &types, Schema, 0, "attribute a: `type` cannot be \"text\"");
+        let place = "schema document, attribute a (attributes[0])";
+        let said = format!("{place}: `type` cannot be \"text\"; expected one of string, boolean, decimal, ");
+        check(&[typo], &types, Schema, 0, &said);
+        let mut typo = own.clone();
+        typo["attributes"][0]["mutabilty"] = json!("readOnly");
+        let place = "schema document, attribute serial (attributes[0])";
+        let said = format!("{place}: unknown member `mutabilty`; did you mean `mutability`?");
+        check(&[own.clone(), typo], &types, Schema, 1, &said);
+        let mut typo = device("/Devices");
+        typo["schemaExtension"] = json!([]);
+        let said = "resource type document, the document: unknown member `schemaExtension`; did you mean `schemaExtensions`?";
+        check(one, &[typo], ResourceType, 0, said);
         check(&[], &types, ResourceType, 0, "there is no schema urn:example:Device");
         check(one, &[device("/Devices"), device("/Other")], ResourceType, 1, "there twice");
         for (endpoint, part) in

@@ -432,12 +432,37 @@ async fn the_program_takes_them_from_files() {
         "typo.json",
         "{\"id\": \"urn:a:b\", \"attributes\": [{\"name\": \"a\", \"returned\": \"often\"}]}",
     );
+    let misspelled = file(
+        "misspelled.json",
+        &json!({"id": "urn:a:b", "attributes": [{"name": "a", "type": "complex",
+            "subAttributes": [{"name": "b", "mutabilty": "readOnly"}]}]})
+        .to_string(),
+    );
+    let mut extension = badge_user(true);
+    extension["schemaExtensions"][0] = json!({"schema": BADGE, "requird": true});
+    let extension = file("extension.json", &extension.to_string());
     for (arguments, said) in [
         (vec!["--schema", &broken], format!("read {broken}:3:1: expected value")),
         (vec!["--schema", "nowhere.json"], "read nowhere.json: ".to_owned()),
         (
             vec!["--schema", &typo],
-            format!("take {typo}: schema document, attribute a: `returned` cannot be \"often\""),
+            format!(
+                "take {typo}: schema document, attribute a (attributes[0]): `returned` cannot be \"often\""
+            ),
+        ),
+        (
+            vec!["--schema", &misspelled],
+            format!(
+                "take {misspelled}: schema document, attribute a.b (attributes[0].subAttributes[0]): unknown member \
+                 `mutabilty`; did you mean `mutability`?"
+            ),
+        ),
+        (
+            vec!["--schema", &badge, "--resource-type", &extension],
+            format!(
+                "take {extension}: resource type document, schemaExtensions[0]: unknown member `requird`; did you mean \
+                 `required`?"
+            ),
         ),
         (vec!["--schema", &schema], format!("take {schema}: no resource type uses the schema {DEVICE}")),
         (

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Attribute, AttributeType, Mutability, Returned, SCHEMA_URN, Schema, Uniqueness};
+use super::{Attribute, AttributeType, Keyword, Mutability, Returned, SCHEMA_URN, Schema, Uniqueness};
 use crate::{
     name::{AttrName, Urn},
     path::get_ci,
@@ -15,7 +15,44 @@ pub struct SchemaError {
     document: &'static str,
     place: String,
     problem: String,
+    unknown: Option<UnknownWord>,
 }
+
+/// A member or a keyword that documents do not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownWord {
+    /// What was written.
+    pub written: String,
+    /// The words that could stand there.
+    pub known: &'static [&'static str],
+    /// Whether it is the value of a characteristic, and not the name of a member.
+    pub is_keyword: bool,
+}
+
+impl SchemaError {
+    /// The unknown word, if that is what is wrong.
+    pub fn unknown(&self) -> Option<&UnknownWord> {
+        self.unknown.as_ref()
+    }
+}
+
+/// The members of a schema document (RFC 7643 §7).
+const SCHEMA_MEMBERS: &[&str] = &["schemas", "id", "name", "description", "attributes", "meta"];
+/// The members of the definition of an attribute (RFC 7643 §7).
+const ATTRIBUTE_MEMBERS: &[&str] = &[
+    "name",
+    "type",
+    "subAttributes",
+    "multiValued",
+    "description",
+    "required",
+    "canonicalValues",
+    "caseExact",
+    "mutability",
+    "returned",
+    "uniqueness",
+    "referenceTypes",
+];
 
 impl Schema {
     /// The schema as `/Schemas` shows it, without `meta`.
@@ -33,15 +70,16 @@ impl Schema {
     /// RFC 7643 §2.2.
     ///
     /// # Errors
-    /// The first member that is missing or has the wrong type or an unknown keyword.
+    /// The first member that is unknown or missing or has the wrong type or an unknown keyword.
     pub fn from_json(document: &Value) -> Result<Self, SchemaError> {
         let reader = Reader::new(document, "schema document", "the document")?;
+        reader.only(SCHEMA_MEMBERS)?;
         let id = reader.urn("id")?;
         Ok(Self::new(
             id,
             reader.text("name")?.unwrap_or_default(),
             reader.text("description")?.unwrap_or_default(),
-            reader.attributes("attributes")?,
+            reader.attributes("", "attributes")?,
         ))
     }
 }
@@ -78,19 +116,38 @@ pub(super) struct Reader<'a> {
     members: &'a Map<String, Value>,
     document: &'static str,
     place: String,
+    /// The attribute that it defines, with those around it: `name.familyName`.
+    attribute: String,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(value: &'a Value, document: &'static str, place: &str) -> Result<Self, SchemaError> {
         let place = place.to_owned();
         match value {
-            Value::Object(members) => Ok(Self { members, document, place }),
-            _ => Err(SchemaError { document, place, problem: "not an object".to_owned() }),
+            Value::Object(members) => Ok(Self { members, document, place, attribute: String::new() }),
+            _ => Err(SchemaError { document, place, problem: "not an object".to_owned(), unknown: None }),
         }
     }
 
     pub(super) fn error(&self, problem: impl Into<String>) -> SchemaError {
-        SchemaError { document: self.document, place: self.place.clone(), problem: problem.into() }
+        let (document, place) = (self.document, self.place.clone());
+        SchemaError { document, place, problem: problem.into(), unknown: None }
+    }
+
+    fn unknown(&self, word: UnknownWord, problem: String) -> SchemaError {
+        SchemaError { unknown: Some(word), ..self.error(problem) }
+    }
+
+    /// Refuses members other than these: a misspelled one would be without effect.
+    pub(super) fn only(&self, known: &'static [&'static str]) -> Result<(), SchemaError> {
+        let is_known = |written: &str| known.iter().any(|name| name.eq_ignore_ascii_case(written));
+        match self.members.keys().find(|written| !is_known(written)) {
+            None => Ok(()),
+            Some(written) => {
+                let word = UnknownWord { written: written.clone(), known, is_keyword: false };
+                Err(self.unknown(word, format!("unknown member `{written}`")))
+            }
+        }
     }
 
     /// A text that must be there.
@@ -137,18 +194,22 @@ impl<'a> Reader<'a> {
         Ok(self.member(name, "an array of texts", all)?.unwrap_or_default())
     }
 
-    fn keyword<T>(&self, name: &str, read: fn(&str) -> Option<T>, default: T) -> Result<T, SchemaError> {
+    fn keyword<T: Keyword>(&self, name: &str, default: T) -> Result<T, SchemaError> {
         match self.text(name)? {
             None => Ok(default),
-            Some(word) => read(word).ok_or_else(|| self.error(format!("`{name}` cannot be {word:?}"))),
+            Some(word) => T::from_keyword(word).ok_or_else(|| {
+                let unknown = UnknownWord { written: word.to_owned(), known: T::WORDS, is_keyword: true };
+                self.unknown(unknown, format!("`{name}` cannot be {word:?}"))
+            }),
         }
     }
 
-    fn attributes(&self, name: &str) -> Result<Vec<Attribute>, SchemaError> {
+    /// The definitions in an array, whose own place begins with `path`.
+    fn attributes(&self, path: &str, name: &str) -> Result<Vec<Attribute>, SchemaError> {
         let list = self.member(name, "an array", Value::as_array)?;
         let mut found: Vec<Attribute> = Vec::new();
-        for value in list.into_iter().flatten() {
-            let attribute = self.attribute(value)?;
+        for (at, value) in list.into_iter().flatten().enumerate() {
+            let attribute = self.attribute(value, &format!("{path}{name}[{at}]"))?;
             if found.iter().any(|other| other.name == attribute.name) {
                 return Err(self.error(format!("attribute {} is there twice", attribute.name)));
             }
@@ -157,27 +218,30 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    fn attribute(&self, value: &Value) -> Result<Attribute, SchemaError> {
-        let mut reader = Reader::new(value, self.document, &self.place)?;
-        let name = reader.text("name")?.ok_or_else(|| reader.error("an attribute has no `name`"))?;
-        reader.place = match self.place.as_str() {
-            "the document" => format!("attribute {name}"),
-            parent => format!("{parent}.{name}"),
-        };
-        let name: AttrName = name.parse().map_err(|e| reader.error(format!("`name`: {e}")))?;
+    fn attribute(&self, value: &Value, path: &str) -> Result<Attribute, SchemaError> {
+        let mut reader = Reader::new(value, self.document, path)?;
+        let written = reader.text("name")?.unwrap_or_default();
+        if !written.is_empty() {
+            let around = if self.attribute.is_empty() { "" } else { "." };
+            reader.attribute = format!("{}{around}{written}", self.attribute);
+            reader.place = format!("attribute {} ({path})", reader.attribute);
+        }
+        reader.only(ATTRIBUTE_MEMBERS)?;
+        let name: AttrName =
+            reader.needed("name")?.parse().map_err(|e| reader.error(format!("`name`: {e}")))?;
         Ok(Attribute {
             name,
-            kind: reader.keyword("type", AttributeType::from_keyword, AttributeType::String)?,
+            kind: reader.keyword("type", AttributeType::String)?,
             multi_valued: reader.flag("multiValued")?,
             description: reader.text("description")?.unwrap_or_default().to_owned(),
             required: reader.flag("required")?,
             canonical_values: reader.texts("canonicalValues")?,
             case_exact: reader.flag("caseExact")?,
-            mutability: reader.keyword("mutability", Mutability::from_keyword, Mutability::ReadWrite)?,
-            returned: reader.keyword("returned", Returned::from_keyword, Returned::Default)?,
-            uniqueness: reader.keyword("uniqueness", Uniqueness::from_keyword, Uniqueness::None)?,
+            mutability: reader.keyword("mutability", Mutability::ReadWrite)?,
+            returned: reader.keyword("returned", Returned::Default)?,
+            uniqueness: reader.keyword("uniqueness", Uniqueness::None)?,
             reference_types: reader.texts("referenceTypes")?,
-            sub_attributes: reader.attributes("subAttributes")?,
+            sub_attributes: reader.attributes(&format!("{path}."), "subAttributes")?,
         })
     }
 }
@@ -212,22 +276,61 @@ mod tests {
         refuse(json!([]), "schema document, the document: not an object");
         refuse(json!({}), "schema document, the document: `id` is missing");
         let with = |attribute: Value| json!({"id": "urn:example:thing", "attributes": [attribute]});
-        refuse(with(json!({})), "schema document, the document: an attribute has no `name`");
+        refuse(with(json!({})), "schema document, attributes[0]: `name` is missing");
+        refuse(with(json!(4)), "schema document, attributes[0]: not an object");
         refuse(
             with(json!({"name": "x", "type": "text"})),
-            "schema document, attribute x: `type` cannot be \"text\"",
+            "schema document, attribute x (attributes[0]): `type` cannot be \"text\"",
         );
         refuse(
             with(json!({"name": "x", "required": "no"})),
-            "schema document, attribute x: `required` is not a boolean",
+            "schema document, attribute x (attributes[0]): `required` is not a boolean",
         );
         refuse(
             with(json!({"name": "x", "subAttributes": [{"name": "y", "returned": "maybe"}]})),
-            "schema document, attribute x.y: `returned` cannot be \"maybe\"",
+            "schema document, attribute x.y (attributes[0].subAttributes[0]): `returned` cannot be \"maybe\"",
         );
         refuse(
             json!({"id": "urn:example:thing", "attributes": [{"name": "x"}, {"name": "X"}]}),
             "schema document, the document: attribute X is there twice",
         );
+    }
+
+    #[test]
+    fn unknown_members_are_refused_at_every_level() {
+        #[track_caller]
+        #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
+        fn check(document: Value, place: &str, written: &str, known: &[&str]) {
+            let error = Schema::from_json(&document).unwrap_err();
+            assert_eq!(error.to_string(), format!("schema document, {place}: unknown member `{written}`"));
+            let unknown = error.unknown().unwrap();
+            assert_eq!((unknown.written.as_str(), unknown.known), (written, known));
+        }
+        check(
+            json!({"id": "urn:example:thing", "atributes": []}),
+            "the document",
+            "atributes",
+            SCHEMA_MEMBERS,
+        );
+        let with = |attributes: Value| json!({"id": "urn:example:thing", "attributes": attributes});
+        let typo = json!({"name": "x", "mutabilty": "readOnly"});
+        let place = "attribute x (attributes[1])";
+        check(with(json!([{"name": "a"}, typo])), place, "mutabilty", ATTRIBUTE_MEMBERS);
+        let nested = with(json!([{"name": "a", "subAttributes": [typo]}]));
+        let place = "attribute a.x (attributes[0].subAttributes[0])";
+        check(nested, place, "mutabilty", ATTRIBUTE_MEMBERS);
+        check(with(json!([{"nme": "x"}])), "attributes[0]", "nme", ATTRIBUTE_MEMBERS);
+        let unknown = Schema::from_json(&with(json!([{"name": "x", "mutability": "readonly"}]))).unwrap_err();
+        assert_eq!(unknown.unknown().unwrap().known, Mutability::WORDS);
+    }
+
+    #[test]
+    fn members_of_the_standard_are_taken_in_any_case() {
+        let document = json!({"schemas": [SCHEMA_URN], "id": "urn:example:thing", "Name": "n", "description": "d",
+            "meta": {"location": "/x"}, "Attributes": [{"NAME": "x", "type": "complex", "multivalued": true,
+            "subAttributes": [{"name": "y", "type": "reference", "referenceTypes": ["User"], "caseExact": true,
+            "canonicalValues": ["a"], "mutability": "immutable", "returned": "always", "uniqueness": "server",
+            "required": true, "description": "d"}]}]});
+        assert!(Schema::from_json(&document).unwrap().attributes()[0].multi_valued);
     }
 }

@@ -8,6 +8,12 @@ use super::{
 };
 use crate::name::Urn;
 
+/// The members of a resource type document (RFC 7643 §6).
+const MEMBERS: &[&str] =
+    &["schemas", "id", "name", "description", "endpoint", "schema", "schemaExtensions", "meta"];
+/// The members of an extension that a resource type lists (RFC 7643 §6).
+const EXTENSION_MEMBERS: &[&str] = &["schema", "required"];
+
 /// A kind of resource: where it is, and which schemas it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceType {
@@ -66,9 +72,10 @@ impl ResourceType {
     /// Reads a resource type. `id` is not looked at: the name is what tells types apart.
     ///
     /// # Errors
-    /// The first member that is missing or does not fit, and an extension that is listed twice.
+    /// The first member that is unknown or missing or does not fit, and an extension that is listed twice.
     pub fn from_json(document: &Value) -> Result<Self, SchemaError> {
         let reader = Reader::new(document, "resource type document", "the document")?;
+        reader.only(MEMBERS)?;
         let name = reader.needed("name")?;
         if name.trim().is_empty() {
             return Err(reader.error("`name` is empty"));
@@ -76,6 +83,7 @@ impl ResourceType {
         let schema = reader.urn("schema")?;
         let mut extensions: Vec<(Urn, bool)> = Vec::new();
         for extension in reader.objects("schemaExtensions")? {
+            extension.only(EXTENSION_MEMBERS)?;
             let urn = extension.urn("schema")?;
             if urn == schema {
                 return Err(extension.error("`schema` is the main schema of the type"));
@@ -206,6 +214,9 @@ mod tests {
         check(("schemaExtensions", main), "schemaExtensions[0]: `schema` is the main schema of the type");
         let word = json!([{"schema": EXTRA, "required": "yes"}]);
         check(("schemaExtensions", word), "schemaExtensions[0]: `required` is not a boolean");
+        check(("endpont", json!("/Users")), "the document: unknown member `endpont`");
+        let word = json!([{"schema": EXTRA, "requird": true}]);
+        check(("schemaExtensions", word), "schemaExtensions[0]: unknown member `requird`");
     }
 
     #[test]
