@@ -34,6 +34,7 @@ use serde_json::Value;
 use crate::application::Settings;
 use crate::hops::Downstreams;
 use crate::lock;
+use crate::plain;
 use crate::problem::Problem;
 use crate::profile::{
     DeleteRule, Feature, GatewayRules, PatchRule, PathCase, Profile, PutRule, RequestContentType, UserAgent,
@@ -436,7 +437,9 @@ impl Scene<'_> {
 
     /// The body as JSON.
     fn json(&self) -> Result<Value, Problem> {
-        serde_json::from_slice(self.body()?).map_err(|error| Problem::BadSyntax(error.to_string()))
+        let body = self.body()?;
+        serde_json::from_slice(body)
+            .map_err(|error| Problem::BadSyntax(plain::json(body, &error).to_string()))
     }
 }
 

@@ -41,6 +41,7 @@ mod load;
 mod log;
 mod nearest;
 mod net;
+mod plain;
 mod problem;
 mod profile;
 mod reply;

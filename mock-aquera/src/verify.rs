@@ -36,6 +36,7 @@ pub type Expect = Expectation;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Expectation {
     /// Which requests; `limit` and `order` don't count.
+    #[serde(deserialize_with = "crate::plain::object")]
     pub request: JournalQuery,
     /// Values of request headers. Of credentials only the scheme is compared.
     pub headers: BTreeMap<String, String>,

@@ -16,6 +16,7 @@ use super::{Application, Settings, new_store};
 use crate::clock::Clock as _;
 use crate::gateway::resource::{self, Joining};
 use crate::lock;
+use crate::plain::{self, Mistake};
 use crate::store::content::Content;
 use crate::store::show::MembersShown;
 use crate::store::{Past, Ref, Store};
@@ -158,7 +159,7 @@ impl Arrival {
         how: Load,
         now: Timestamp,
     ) -> Result<Self, String> {
-        let tree: Value = serde_json::from_slice(text).map_err(|error| reason(&error))?;
+        let tree: Value = serde_json::from_slice(text).map_err(|error| reason(text, &error))?;
         let Value::Object(tree) = tree else { return Err("a resource is a JSON object".to_owned()) };
         let kind_at = kind_of(settings, &tree)?;
         let kind = settings.types.get(kind_at);
@@ -352,10 +353,9 @@ fn groups(kind: &Kind, tree: &Map<String, Value>) -> Vec<String> {
 }
 
 /// The message of a JSON error without the place, which counts from the resource and not from the text.
-fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let what = text.split(" at line ").next().unwrap_or_default();
-    format!("{what} (column {})", error.column())
+fn reason(text: &[u8], error: &serde_json::Error) -> String {
+    let Mistake { column, message, .. } = plain::json(text, error);
+    format!("{message} (column {column})")
 }
 
 /// The resources in a text, each with the number of its first line: an array's elements, or the lines.
@@ -365,7 +365,7 @@ fn pieces(text: &[u8]) -> Result<Vec<(usize, &[u8])>, LoadProblem> {
     match (text.get(start), whole) {
         (None, _) => Ok(Vec::new()),
         (Some(b'['), Ok(_)) => Ok(elements(text, start)),
-        (Some(b'['), Err(error)) => Err(LoadProblem { line: error.line(), detail: reason(&error) }),
+        (Some(b'['), Err(error)) => Err(LoadProblem { line: error.line(), detail: reason(text, &error) }),
         (_, Ok(_)) => Ok(vec![(1 + newlines(&text[..start]), &text[start..])]),
         (_, Err(_)) => {
             let lines = (1..).zip(text.split(|byte| *byte == b'\n'));

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Failure;
 use super::serve::DATA;
 use crate::builder::{MockAqueraBuilder, StartError};
+use crate::plain::{self, Mistake};
 
 #[derive(Debug, Args)]
 pub(super) struct Documents {
@@ -51,14 +52,8 @@ impl Documents {
 fn read(file: &Path) -> Result<Value, Failure> {
     let text = fs::read_to_string(file)
         .map_err(|error| Failure::usage(format!("read {}: {error}", file.display())))?;
-    // The error of a JSON text names its line and column.
     serde_json::from_str(&text).map_err(|error| {
-        Failure::usage(format!(
-            "read {}:{}:{}: {}",
-            file.display(),
-            error.line(),
-            error.column(),
-            super::serve::reason(&error)
-        ))
+        let Mistake { line, column, message } = plain::json(text.as_bytes(), &error);
+        Failure::usage(format!("read {}:{line}:{column}: {message}", file.display()))
     })
 }

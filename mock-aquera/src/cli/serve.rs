@@ -25,7 +25,6 @@ use crate::log::RequestLog;
 use crate::profile::Period;
 use crate::server::Origin;
 use crate::snapshot::SnapshotError;
-pub(super) use data::reason;
 use listen::ListenAddress;
 pub(super) use tls::CA_FILE;
 

@@ -3,7 +3,7 @@
 //! The protocol crate reads the body by the schema; here a profile's wishes are added: what is normalised, how many
 //! values an attribute may have, and who is meant by the members of a group.
 
-use scim::accept::{AcceptOptions, Accepted};
+use scim::accept::{AcceptError, AcceptOptions, Accepted};
 use scim::dialect::Dialect;
 use scim::schema::SchemaSet;
 use scim::text::lower_case;
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::notes;
 use crate::application::Settings;
 use crate::journal::Note;
+use crate::plain;
 use crate::problem::Problem;
 use crate::profile::{CanonicalValues, EmailValue, Profile, UnknownAttributes, UnknownMember, UserNameValue};
 use crate::store::content::Content;
@@ -35,7 +36,11 @@ pub(crate) struct Taken {
 /// Reads the body of a POST or a PUT.
 pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Problem> {
     let profile = &settings.profile;
-    let mut accepted = kind.reader.read(body, options(settings))?;
+    let accepted = kind.reader.read(body, options(settings));
+    let mut accepted = accepted.map_err(|error| match error {
+        AcceptError::Syntax(error) => Problem::BadSyntax(plain::json(body, &error).to_string()),
+        other => Problem::from(other),
+    })?;
     let met = [
         (accepted.string_boolean, Dialect::StringBoolean),
         (accepted.missing_schemas, Dialect::MissingSchemas),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Profile, builtin, difference};
 use crate::nearest::nearest;
+use crate::plain;
 
 /// Why a text is no [`Profile`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,13 +75,14 @@ impl Profile {
     /// # Errors
     /// What is wrong, and the nearest name for a key or value that doesn't exist.
     pub fn from_json(value: &Value) -> Result<Self, ProfileError> {
-        let bad = |error: serde_json::Error| ProfileError::BadValue(explained(&error.to_string()));
-        let own: Self = serde_json::from_value(value.clone()).map_err(bad)?;
+        let Value::Object(written) = value else {
+            return Err(ProfileError::BadValue("expected an object".to_owned()));
+        };
+        let own: Self = from_tree(value.clone())?;
         if let Some((_, message)) = complaint(&own) {
             return Err(ProfileError::BadValue(message));
         }
-        let written = serde_json::from_value(value.clone()).map_err(bad)?;
-        laid_over(own, written, &mut Place::default())
+        laid_over(own, written.clone(), &mut Place::default())
     }
 
     /// The file of this profile: what isn't as the RFC has it.
@@ -169,6 +171,10 @@ fn laid_over(
     mut written: Map<String, Value>,
     place: &mut Place,
 ) -> Result<Profile, ProfileError> {
+    if let Some(path) = list_for_table(&written, &difference::serialised(&own)) {
+        let message = format!("invalid `{path}`: expected a table of switches, got a list");
+        return Err(ProfileError::BadValue(message));
+    }
     let Some(parent) = own.extends.clone() else { return Ok(own) };
     let base = extended(&parent, place).map_err(|error| match error {
         ProfileError::Circle(_) | ProfileError::NoParent(_) => error,
@@ -177,10 +183,24 @@ fn laid_over(
     written.remove("deviation");
     let mut whole = difference::serialised(&base);
     overlay(&mut whole, written);
-    let mut profile: Profile = serde_json::from_value(Value::Object(whole))
-        .map_err(|error| ProfileError::BadValue(explained(&error.to_string())))?;
+    let mut profile: Profile = from_tree(Value::Object(whole))?;
     profile.deviations.extend(own.deviations);
     Ok(profile)
+}
+
+fn from_tree(value: Value) -> Result<Profile, ProfileError> {
+    plain::read_value(value).map_err(|(path, said)| ProfileError::BadValue(explained(&said, &path)))
+}
+
+/// The path of a list where a table belongs: serde would take its elements for the switches, in their order.
+fn list_for_table(written: &Map<String, Value>, whole: &Map<String, Value>) -> Option<String> {
+    written.iter().find_map(|(key, value)| match (value, whole.get(key)?) {
+        (Value::Array(_), Value::Object(_)) => Some(key.clone()),
+        (Value::Object(written), Value::Object(whole)) => {
+            list_for_table(written, whole).map(|below| format!("{key}.{below}"))
+        }
+        _ => None,
+    })
 }
 
 fn extended(name: &str, place: &mut Place) -> Result<Profile, ProfileError> {
@@ -219,7 +239,7 @@ fn complaint(profile: &Profile) -> Option<(usize, String)> {
 }
 
 fn malformed(text: &str, error: &toml::de::Error) -> ProfileError {
-    at_byte(text, error.span().map_or(0, |span| span.start), explained(error.message().trim_end()))
+    at_byte(text, error.span().map_or(0, |span| span.start), explained(error.message().trim_end(), ""))
 }
 
 fn at_byte(text: &str, at: usize, message: String) -> ProfileError {
@@ -232,24 +252,18 @@ fn at_byte(text: &str, at: usize, message: String) -> ProfileError {
     }
 }
 
-/// serde names the unknown word first and the known ones after it, all in backticks. Where one is near, the others
-/// only hide it.
-fn explained(message: &str) -> String {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let what = match message.split_once(" `") {
-        Some(("unknown field", _)) => "key",
-        Some(("unknown variant", _)) => "word",
-        _ => return message.to_owned(),
-    };
-    let Some(written) = quoted.next() else { return message.to_owned() };
-    if let Some(near) = nearest(written, quoted) {
-        return format!("unknown {what} `{written}`; did you mean `{near}`?");
+/// What the library says, in plain words. A key that belongs in another section is told where.
+fn explained(said: &str, path: &str) -> String {
+    if let Some(rest) = said.strip_prefix("unknown field `") {
+        let mut quoted = rest.split('`').step_by(2);
+        let written = quoted.next().unwrap_or_default();
+        let sections = difference::sections_with(written);
+        if nearest(written, quoted).is_none() && !sections.is_empty() {
+            return format!("unknown key `{written}` here; it belongs in [{}]", sections.join("] or ["));
+        }
+        return plain::words(said);
     }
-    let sections = difference::sections_with(written);
-    if what == "key" && !sections.is_empty() {
-        return format!("unknown key `{written}` here; it belongs in [{}]", sections.join("] or ["));
-    }
-    message.replacen("unknown field", "unknown key", 1).replacen("unknown variant", "unknown word", 1)
+    plain::data(said, path).replace("expected an object", "expected a table")
 }
 
 #[cfg(test)]
@@ -287,8 +301,8 @@ mod tests {
         );
         check(
             "[errors]\nbody = \"qqq\"",
-            "line 4, column 8: unknown word `qqq`, expected one of `scim`, `numeric-status`, `scim-1-1`, \
-             `schema-for-schemas`, `html`, `problem-json`, `plain-text`, `empty`",
+            "line 4, column 8: unknown word `qqq`; expected one of scim, numeric-status, scim-1-1, schema-for-schemas, \
+             html, problem-json, plain-text, empty",
         );
         check(
             "[application]\nstale-reads = \"5 s\"",
@@ -312,7 +326,7 @@ mod tests {
         );
         check(
             "[[rate-limit]]\nrequests = 0",
-            "line 4, column 12: invalid value: integer `0`, expected a nonzero u32",
+            "line 4, column 12: expected a whole number from 1 to 4294967295, got 0",
         );
         check(
             "extends = \"no-delet\"",
@@ -324,7 +338,7 @@ mod tests {
              built-in profile",
         );
         let nameless = Profile::from_toml("name = \"x\"").unwrap_err().to_string();
-        assert_eq!(nameless, "line 1, column 1: missing field `summary`");
+        assert_eq!(nameless, "line 1, column 1: `summary` is missing");
         assert!(Profile::from_toml("name = ").unwrap_err().to_string().starts_with("line 1, column "));
     }
 
@@ -407,7 +421,26 @@ mod tests {
         assert_eq!(refused(&wrong), "unknown key `patsh`; did you mean `patch`?");
         let wrong = json!({"name": "x", "summary": "y", "rate-limit": [{}]});
         assert_eq!(refused(&wrong), "a rate limit needs `requests` or `max-concurrent`");
-        assert!(refused(&json!("x")).contains("invalid type"));
+        assert_eq!(refused(&json!("x")), "expected an object");
+        let with = |section: &str, value: Value| {
+            let mut profile = json!({"name": "x", "summary": "y"});
+            profile[section] = value;
+            refused(&profile)
+        };
+        let wrong = with("gateway", json!({"put": 5}));
+        assert_eq!(wrong, "invalid `gateway.put`: expected a word, got 5");
+        let wrong = with("gateway", json!({"put": "answers-50"}));
+        assert_eq!(wrong, "invalid `gateway.put`: unknown word `answers-50`; did you mean `answers-501`?");
+        let wrong = with("rate-limit", json!([{"requests": "x"}]));
+        assert_eq!(
+            wrong,
+            "invalid `rate-limit[0].requests`: expected a whole number from 1 to 4294967295, got \"x\""
+        );
+        assert_eq!(with("gateway", json!(7)), "invalid `gateway`: expected a table, got 7");
+        for (section, value) in [("gateway", json!([])), ("requests", json!({"dialects": []}))] {
+            let wrong = with(section, value);
+            assert!(wrong.ends_with("`: expected a table of switches, got a list"), "{wrong}");
+        }
         let absent = json!({"name": "x", "summary": "y", "extends": "aws-identity-center",
             "gateway": {"max-member-changes": null}});
         assert_eq!(Profile::from_json(&absent).unwrap().gateway.max_member_changes, None);

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::{SnapshotError, VERSION};
 use crate::application::Application;
 use crate::lock;
+use crate::plain::{self, Mistake};
 use crate::server::Server;
 use crate::store::content::{Content, Secret};
 use crate::store::members::Names;
@@ -125,7 +126,7 @@ impl Reader<'_> {
         if self.ended {
             return Err(here("something stands behind the last line".to_owned()));
         }
-        match serde_json::from_slice(text).map_err(|error| here(in_line(&error)))? {
+        match serde_json::from_slice(text).map_err(|error| here(in_line(text, &error)))? {
             Line::Application(about) => {
                 self.finish()?;
                 self.application(about).map_err(here)
@@ -212,10 +213,9 @@ fn header(text: &[u8]) -> Result<(), String> {
 }
 
 /// The message of a JSON error with its column alone.
-fn in_line(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let reason = text.split(" at line ").next().unwrap_or_default();
-    format!("column {}: {reason}", error.column())
+fn in_line(text: &[u8], error: &serde_json::Error) -> String {
+    let Mistake { column, message, .. } = plain::json(text, error);
+    format!("column {column}: {message}")
 }
 
 pub(super) fn restored(kind: &Kind, document: &Map<String, Value>) -> Result<Restored, String> {

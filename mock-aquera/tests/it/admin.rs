@@ -7,6 +7,7 @@ mod journal;
 mod program;
 mod strict;
 mod transfer;
+mod words;
 
 use mock_aquera::MockAquera;
 use reqwest::Method;

@@ -442,7 +442,10 @@ async fn the_program_takes_them_from_files() {
     extension["schemaExtensions"][0] = json!({"schema": BADGE, "requird": true});
     let extension = file("extension.json", &extension.to_string());
     for (arguments, said) in [
-        (vec!["--schema", &broken], format!("read {broken}:3:1: expected value")),
+        (
+            vec!["--schema", &broken],
+            format!("read {broken}:3:1: invalid `id`: the value of `id` is expected here"),
+        ),
         (vec!["--schema", "nowhere.json"], "read nowhere.json: ".to_owned()),
         (
             vec!["--schema", &typo],

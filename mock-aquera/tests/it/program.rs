@@ -178,7 +178,11 @@ fn bad_input_is_refused_with_its_place() {
     );
     check(&with(&["--fault", "status=9"]), 2, &["--fault", "200 to 599"]);
     check(&with(&["--listn", "x"]), 2, &["--listen"]);
-    check(&["--listen", "127.0.0.1:0", "--load", &broken], 2, &["broken.ndjson:3:13", "expected `:`"]);
+    check(
+        &["--listen", "127.0.0.1:0", "--load", &broken],
+        2,
+        &["broken.ndjson:3:13", "`:` is expected here"],
+    );
     check(&["--listen", "127.0.0.1:0", "--load", &twice], 2, &["twice.ndjson:3", "there twice"]);
     check(&["--listen", "127.0.0.1:0", "--load", &strange], 2, &["strange.ndjson:2", "write `schemas`"]);
     check(&["--listen", "127.0.0.1:0", "--load", &list], 2, &["list.ndjson:1", "a JSON object"]);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::Failure;
+use crate::plain::{self, Mistake};
 
 /// A line of a file, counted from one.
 #[derive(Debug)]
@@ -36,17 +37,11 @@ pub(super) fn read(files: &[PathBuf]) -> Result<Vec<(Place, Value)>, Failure> {
                     return Err(Failure::usage(format!("load {place}: {advice}")));
                 }
                 Err(error) => {
-                    let (column, reason) = (error.column(), reason(&error));
-                    return Err(Failure::usage(format!("load {place}:{column}: {reason}")));
+                    let Mistake { column, message, .. } = plain::json(line.as_bytes(), &error);
+                    return Err(Failure::usage(format!("load {place}:{column}: {message}")));
                 }
             }
         }
     }
     Ok(resources)
-}
-
-/// The message of a JSON error without the place, which counts from the line and not from the file.
-pub(in crate::cli) fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ").next().unwrap_or_default().to_owned()
 }

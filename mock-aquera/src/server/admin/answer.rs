@@ -19,6 +19,7 @@ use super::Shared;
 use super::strict::same_key;
 use crate::address::Rebase;
 use crate::application::{Application, LoadError, LoadProblem, no_type};
+use crate::plain::{self, Mistake};
 use crate::server::{ApplicationError, scim_url};
 
 /// The largest body that is read, in bytes: some hundred thousand users at once.
@@ -276,8 +277,11 @@ impl FromRequest<Shared> for Raw {
     }
 }
 
-/// A JSON body, whatever its media type.
+/// A JSON object as the body, whatever its media type.
 pub(super) struct Json<T>(pub(super) T);
+
+/// Any JSON value as the body, whatever its media type.
+pub(super) struct AnyJson(pub(super) Value);
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
     type Rejection = AdminError;
@@ -288,16 +292,29 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
     }
 }
 
-/// What a body says as JSON.
-pub(super) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, AdminError> {
-    serde_json::from_slice(body).map_err(|error| match body.trim_ascii().first() {
+impl FromRequest<Shared> for AnyJson {
+    type Rejection = AdminError;
+
+    async fn from_request(request: Request, admin: &Shared) -> Result<Self, AdminError> {
+        let Raw(body) = Raw::from_request(request, admin).await?;
+        serde_json::from_slice(&body).map(Self).map_err(|error| bad_json(&body, plain::json(&body, &error)))
+    }
+}
+
+/// What a body says as a JSON object.
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, AdminError> {
+    plain::read_object(body).map_err(|mistake| bad_json(body, mistake))
+}
+
+fn bad_json(body: &[u8], mistake: Mistake) -> AdminError {
+    match body.trim_ascii().first() {
         None => bad_body("it is empty, and a JSON text is needed"),
         // A text that stands alone may be a secret, and the message would repeat it.
         Some(first) if !b"{[".contains(first) && serde_json::from_slice::<IgnoredAny>(body).is_ok() => {
             bad_body("it is a single value, and a JSON object is needed")
         }
-        Some(_) => bad_body(error),
-    })
+        Some(_) => bad_body(mistake),
+    }
 }
 
 /// The pairs of the query, decoded, in order.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 use super::Shared;
-use super::answer::{AdminError, ErrorBody, Json, Name, Named, SeenAs, answer, bad_body, ok};
+use super::answer::{AdminError, AnyJson, ErrorBody, Json, Name, Named, SeenAs, answer, bad_body, ok};
 use crate::application::{Application, ApplicationConfig};
 use crate::auth::{Auth, AuthKind};
 use crate::clock::ClockState;
@@ -162,7 +162,7 @@ pub(super) async fn profile(Named(application): Named) -> Response {
     responses((status = 200, description = "The profile, with what it extends applied.", body = Object)))]
 pub(super) async fn set_profile(
     Named(application): Named,
-    Json(profile): Json<Value>,
+    AnyJson(profile): AnyJson,
 ) -> Result<Response, AdminError> {
     application.set_profile(profile_of(profile)?);
     Ok(ok(&application.settings().profile.to_json()))

@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::answer::{AdminError, Id, Ids, Json, Named, OfType, SeenAs, answer, aside, bad_body, ok};
+use super::answer::{AdminError, AnyJson, Id, Ids, Json, Named, OfType, SeenAs, answer, aside, bad_body, ok};
 use crate::application::Application;
 
 /// How many resources went.
@@ -29,7 +29,7 @@ pub(super) async fn users(Named(application): Named, seen: SeenAs) -> Result<Res
     responses((status = 201, description = "They are there.", body = Ids)))]
 pub(super) async fn seed_users(
     Named(application): Named,
-    Json(body): Json<Value>,
+    AnyJson(body): AnyJson,
 ) -> Result<Response, AdminError> {
     add(application, "User".to_owned(), body).await
 }
@@ -53,7 +53,7 @@ pub(super) async fn groups(Named(application): Named, seen: SeenAs) -> Result<Re
     responses((status = 201, description = "They are there.", body = Ids)))]
 pub(super) async fn seed_groups(
     Named(application): Named,
-    Json(body): Json<Value>,
+    AnyJson(body): AnyJson,
 ) -> Result<Response, AdminError> {
     add(application, "Group".to_owned(), body).await
 }
@@ -77,7 +77,7 @@ pub(super) async fn list(OfType(application, kind): OfType, seen: SeenAs) -> Res
     responses((status = 201, description = "They are there.", body = Ids)))]
 pub(super) async fn seed(
     OfType(application, kind): OfType,
-    Json(body): Json<Value>,
+    AnyJson(body): AnyJson,
 ) -> Result<Response, AdminError> {
     add(application, kind, body).await
 }

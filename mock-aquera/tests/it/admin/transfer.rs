@@ -147,7 +147,7 @@ async fn a_load_is_taken_whole_or_not_at_all() {
         (4, "userName \"there\" belongs to a resource that is there"),
         (5, "the id \"there\" already; replace=true"),
         (6, "the id \"fine\" is there twice"),
-        (7, "EOF while parsing a value (column 12)"),
+        (7, "the text ends too early: the value of `userName` is missing (column 12)"),
         (8, "a resource is a JSON object"),
         (9, "write `schemas`"),
         (10, "active"),
