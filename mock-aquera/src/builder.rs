@@ -18,7 +18,7 @@ use crate::auth::{Auth, DEFAULT_TOKEN, Fingerprint};
 use crate::clock::{Clock, SystemClock};
 use crate::fault::{Fault, ParseFaultError};
 use crate::journal::JournalLimits;
-use crate::load::{self, Beginning};
+use crate::load::{self, Beginning, Source};
 use crate::lock;
 use crate::log::RequestLog;
 use crate::net::{self, Bound, ListenError, NetConfig, Running};
@@ -39,6 +39,7 @@ pub struct MockAqueraBuilder {
     profile: Profile,
     seed: u64,
     beginnings: Vec<Beginning>,
+    loads: Vec<Source>,
     made_up: usize,
     faults: Vec<Fault>,
     clock: Arc<dyn Clock>,
@@ -77,6 +78,9 @@ pub enum StartError {
         /// What is wrong with it.
         detail: String,
     },
+    /// Files with resources to start with hold some that can't be taken.
+    #[error("{0}")]
+    Load(LoadError),
     /// A fault to start with could never strike.
     #[error("use the fault `{rule}`: {reason}")]
     Fault {
@@ -130,9 +134,13 @@ impl StartError {
     /// What is wrong with the resources to start with, of which so many were given one by one.
     fn of(error: FillError, given: usize) -> Self {
         let (index, detail) = match error {
+            FillError::Load(error) if error.problems.iter().all(|problem| problem.file.is_some()) => {
+                return Self::Load(error);
+            }
             FillError::Load(LoadError { problems }) => {
-                // Each resource was a line.
-                let first = problems.into_iter().next();
+                // Each resource that was given one by one was a line.
+                let mut given = problems.into_iter().filter(|problem| problem.file.is_none());
+                let first = given.next();
                 first.map(|first| (first.line.saturating_sub(1), first.detail)).unwrap_or_default()
             }
             FillError::MadeUp(index, problem) => (given + index, problem.to_string()),
@@ -172,13 +180,14 @@ impl MockAqueraBuilder {
     /// A resource of this type that the default application starts with, checked like a POST when the server starts.
     /// An `id` is kept, so that groups can name their members, which may be given later.
     pub fn resource(mut self, resource_type: impl Into<String>, resource: Value) -> Self {
-        self.beginnings.push(Beginning { resource_type: Some(resource_type.into()), resource });
+        self.beginnings.push(Beginning { resource_type: resource_type.into(), resource });
         self
     }
 
-    /// A resource to start with that says itself what it is, by `meta.resourceType` or by `schemas`.
-    pub(crate) fn any_resource(mut self, resource: Value) -> Self {
-        self.beginnings.push(Beginning { resource_type: None, resource });
+    /// The text of a file with resources that the default application starts with, in a form that
+    /// [`Application::load`] takes. Errors name the file.
+    pub fn load(mut self, file: impl Into<Arc<str>>, text: impl Into<Vec<u8>>) -> Self {
+        self.loads.push(Source { file: Some(file.into()), text: text.into() });
         self
     }
 
@@ -335,7 +344,9 @@ impl MockAqueraBuilder {
         } else {
             let kind = types.of_role(Role::User).unwrap_or_default();
             let users = MadeUp { kind, seed: self.seed, count: self.made_up };
-            let data = Data::Given { text: load::text(&self.beginnings), users };
+            let mut sources = vec![Source { file: None, text: load::text(&self.beginnings) }];
+            sources.extend(self.loads);
+            let data = Data::Given { sources, users };
             default.begin(data).map_err(|error| StartError::of(error, self.beginnings.len()))?;
         }
         let keeper = keeper.map(|(keeper, _)| Arc::new(keeper));
@@ -422,6 +433,7 @@ impl MockAquera {
             profile: Profile::default(),
             seed: 0,
             beginnings: Vec::new(),
+            loads: Vec::new(),
             made_up: 0,
             faults: Vec::new(),
             clock: Arc::new(SystemClock),

@@ -1,33 +1,39 @@
 //! Resources to start with, as the text that an application takes in.
 
+mod read;
+
+use std::sync::Arc;
+
+pub(crate) use read::{Piece, pieces};
 use serde_json::{Map, Value};
+
+/// A text with resources.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// The file that it is from, if any.
+    pub(crate) file: Option<Arc<str>>,
+    pub(crate) text: Vec<u8>,
+}
 
 /// A resource to start with.
 #[derive(Debug, Clone)]
 pub(crate) struct Beginning {
-    /// The name of its type, where it needn't say so itself.
-    pub(crate) resource_type: Option<String>,
+    /// The name of its type.
+    pub(crate) resource_type: String,
     pub(crate) resource: Value,
 }
 
-/// One line for each of them, which says what it is of. Whoever doesn't say is a user.
+/// One line for each of them, which says what it is of.
 pub(crate) fn text(beginnings: &[Beginning]) -> Vec<u8> {
     let mut text = Vec::new();
     for Beginning { resource_type, resource } in beginnings {
         let mut resource = resource.clone();
         if let Value::Object(members) = &mut resource {
-            let says = members.get("meta").is_some_and(|meta| meta.get("resourceType").is_some());
-            let of_type = match resource_type {
-                None if says || members.contains_key("schemas") => None,
-                given => Some(given.as_deref().unwrap_or("User")),
-            };
-            if let Some(name) = of_type {
-                let meta = members.entry("meta").or_insert(Value::Null);
-                if !meta.is_object() {
-                    *meta = Value::Object(Map::new());
-                }
-                meta["resourceType"] = name.into();
+            let meta = members.entry("meta").or_insert(Value::Null);
+            if !meta.is_object() {
+                *meta = Value::Object(Map::new());
             }
+            meta["resourceType"] = resource_type.as_str().into();
         }
         text.extend_from_slice(resource.to_string().as_bytes());
         text.push(b'\n');

@@ -37,16 +37,23 @@ pub(crate) fn json(text: &[u8], error: &serde_json::Error) -> Mistake {
     if line == 0 {
         return Mistake { line, column, message: data(said, "") };
     }
-    let at = At::of(text, place::offset(text, line, column));
+    let end = place::offset(text, line, column);
     match error.classify() {
         Category::Eof => {
-            Mistake { line, column, message: format!("the text ends too early: {} is missing", at.missing) }
+            let missing = At::of(text, end).missing;
+            Mistake { line, column, message: format!("the text ends too early: {missing} is missing") }
         }
         Category::Data => {
+            let at = At::of(text, end);
             let (line, column) = place::position(text, at.start);
             Mistake { line, column, message: data(said, &at.of) }
         }
-        Category::Syntax | Category::Io => Mistake { line, column, message: syntax(said, &at) },
+        Category::Syntax | Category::Io => {
+            // The last byte is the wrong one.
+            let end = end.saturating_sub(1);
+            let (line, column) = place::position(text, end);
+            Mistake { line, column, message: syntax(said, &At::of(text, end)) }
+        }
     }
 }
 
@@ -202,6 +209,7 @@ fn expectation(expected: &str) -> String {
         "a sequence" => "an array".to_owned(),
         "map with a single key" => "an object with one member".to_owned(),
         "unit" => "null".to_owned(),
+        "enum" => "a word or an object with one member".to_owned(),
         _ if ["struct ", "tuple struct ", "struct variant ", "internally tagged "]
             .iter()
             .any(|start| bare.starts_with(start)) =>

@@ -7,6 +7,7 @@ use super::{Application, Settings, new_store};
 use crate::fault::Fault;
 use crate::generate::write_users;
 use crate::journal::JournalLimits;
+use crate::load::Source;
 use crate::lock;
 use crate::problem::Problem;
 use crate::snapshot::Stock;
@@ -19,7 +20,7 @@ pub(crate) enum Data {
     #[default]
     Nothing,
     /// Resources as a load takes them, and so many made-up users behind them.
-    Given { text: Vec<u8>, users: MadeUp },
+    Given { sources: Vec<Source>, users: MadeUp },
     /// Those of a snapshot.
     Kept(Stock),
 }
@@ -75,8 +76,8 @@ impl Application {
         let mut store = new_store(settings, self.0.seed, &self.0.name);
         match data {
             Data::Nothing => {}
-            Data::Given { text, users } => {
-                self.load_into(settings, &mut store, text, Load::default())?;
+            Data::Given { sources, users } => {
+                self.load_into(settings, &mut store, sources, Load::default())?;
                 let MadeUp { kind, seed, count } = *users;
                 let mut failed = None;
                 write_users(seed, count, |index, body| {

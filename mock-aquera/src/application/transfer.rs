@@ -9,12 +9,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use scim::path::get_ci;
 use serde::Serialize;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::{Application, Settings, new_store};
 use crate::clock::Clock as _;
 use crate::gateway::resource::{self, Joining};
+use crate::load::{self, Piece, Source};
 use crate::lock;
 use crate::plain::{self, Mistake};
 use crate::store::content::Content;
@@ -42,10 +42,26 @@ pub struct LoadError {
 /// What is wrong with one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LoadProblem {
+    /// The file that it stands in, where the text is that of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The line on which the resource begins, or the mistake is, from one.
     pub line: usize,
+    /// The column, in bytes, from one.
+    pub column: usize,
     /// What is wrong there.
     pub detail: String,
+}
+
+impl fmt::Display for LoadProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, detail } = self;
+        match file {
+            Some(file) => write!(f, "{file}:{line}:{column}: {detail}"),
+            None if *column == 1 => write!(f, "line {line}: {detail}"),
+            None => write!(f, "line {line}, column {column}: {detail}"),
+        }
+    }
 }
 
 impl std::error::Error for LoadError {}
@@ -57,7 +73,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("load the resources, so none was kept")?;
         for problem in self.problems.iter().take(MAX_NAMED) {
-            write!(f, "; line {}: {}", problem.line, problem.detail)?;
+            write!(f, "; {problem}")?;
         }
         match self.problems.len().saturating_sub(MAX_NAMED) {
             0 => Ok(()),
@@ -83,8 +99,9 @@ impl Application {
         out
     }
 
-    /// Takes in resources of all types, one JSON object a line or an array of them, and gives how many. Their type is
-    /// what `meta.resourceType` says, or else whose schema they have. `id` and `meta` are kept where they are there; the
+    /// Takes in resources of all types, and gives how many. The text has one JSON object a line, an array of them, or
+    /// SCIM list responses as an endpoint answered them, several pages one after another. The type of a resource is what
+    /// `meta.resourceType` says, or else whose schema it has; of one that says neither it is User. `id` and `meta` are kept where they are there; the
     /// members of a group may come after it; whoever has no `id` comes behind all others. So what [`dump`](Self::dump) gave comes back as it was, save passwords.
     ///
     /// # Errors
@@ -93,55 +110,84 @@ impl Application {
         let settings = self.settings();
         if how.replace {
             let mut store = new_store(&settings, self.0.seed, &self.0.name);
-            let arrivals = self.arrivals(&settings, text, how)?;
+            let arrivals = self.arrivals(&settings, [(None, text)], how);
             let mut there = lock(&self.0.store);
             let count = take_in(&settings, &mut store, arrivals, how)?;
             *there = store;
             return Ok(count);
         }
-        let arrivals = self.arrivals(&settings, text, how)?;
+        let arrivals = self.arrivals(&settings, [(None, text)], how);
         take_in(&settings, &mut lock(&self.0.store), arrivals, how)
     }
 
-    /// Takes resources into a store that is not the application's yet.
+    /// Takes the resources of several texts into a store that is not the application's yet.
     pub(super) fn load_into(
         &self,
         settings: &Settings,
         store: &mut Store,
-        text: &[u8],
+        sources: &[Source],
         how: Load,
     ) -> Result<usize, LoadError> {
-        take_in(settings, store, self.arrivals(settings, text, how)?, how)
+        let texts = sources.iter().map(|Source { file, text }| (file.clone(), text.as_slice()));
+        take_in(settings, store, self.arrivals(settings, texts, how), how)
     }
 
-    /// What stands in a text, with its problems.
-    fn arrivals(&self, settings: &Settings, text: &[u8], how: Load) -> Result<Arrivals, LoadError> {
+    /// What stands in texts, each of which may be that of a file, with its problems.
+    fn arrivals<'t>(
+        &self,
+        settings: &Settings,
+        texts: impl IntoIterator<Item = (Option<Arc<str>>, &'t [u8])>,
+        how: Load,
+    ) -> Arrivals {
         let now = self.0.clock.now();
-        let mut problems = Vec::new();
-        let arrivals: Vec<Arrival> = pieces(text)
-            .map_err(|problem| LoadError { problems: vec![problem] })?
-            .into_iter()
-            .filter_map(|(line, piece)| match Arrival::read(settings, line, piece, how, now) {
-                Ok(arrival) => Some(arrival),
-                Err(detail) => {
-                    problems.push(LoadProblem { line, detail });
-                    None
+        let (mut arrivals, mut problems) = (Vec::new(), Vec::new());
+        for (source, (file, text)) in texts.into_iter().enumerate() {
+            let place = |line, column| Place { source, line, column, file: file.clone() };
+            let (pieces, mistakes) = load::pieces(text);
+            let told = |Mistake { line, column, message }| place(line, column).problem(message);
+            problems.extend(mistakes.into_iter().map(told));
+            for piece in pieces {
+                let place = place(piece.line, piece.column);
+                match Arrival::read(settings, place.clone(), &piece, how, now) {
+                    Ok(arrival) => arrivals.push(arrival),
+                    Err(detail) => problems.push(place.problem(detail)),
                 }
-            })
-            .collect();
-        Ok(Arrivals { arrivals, problems })
+            }
+        }
+        Arrivals { arrivals, problems }
     }
 }
 
 /// Resources on their way in, and what is wrong with others.
 struct Arrivals {
     arrivals: Vec<Arrival>,
-    problems: Vec<LoadProblem>,
+    problems: Vec<Wrong>,
+}
+
+/// Where a resource begins, in the order of the texts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    source: usize,
+    line: usize,
+    column: usize,
+    file: Option<Arc<str>>,
+}
+
+impl Place {
+    fn problem(&self, detail: impl Into<String>) -> Wrong {
+        Wrong { place: self.clone(), detail: detail.into() }
+    }
+}
+
+/// What is wrong with one of them.
+struct Wrong {
+    place: Place,
+    detail: String,
 }
 
 /// One resource on its way in.
 struct Arrival {
-    line: usize,
+    place: Place,
     kind: u16,
     id: Option<Arc<str>>,
     past: Past,
@@ -154,12 +200,12 @@ struct Arrival {
 impl Arrival {
     fn read(
         settings: &Settings,
-        line: usize,
-        text: &[u8],
+        place: Place,
+        &Piece { text, .. }: &Piece<'_>,
         how: Load,
         now: Timestamp,
     ) -> Result<Self, String> {
-        let tree: Value = serde_json::from_slice(text).map_err(|error| reason(text, &error))?;
+        let tree: Value = serde_json::from_slice(text).map_err(|error| plain::json(text, &error).message)?;
         let Value::Object(tree) = tree else { return Err("a resource is a JSON object".to_owned()) };
         let kind_at = kind_of(settings, &tree)?;
         let kind = settings.types.get(kind_at);
@@ -195,7 +241,7 @@ impl Arrival {
             }
             (content, taken.members)
         };
-        Ok(Self { line, kind: kind_at, id, past, content, members, groups })
+        Ok(Self { place, kind: kind_at, id, past, content, members, groups })
     }
 }
 
@@ -217,28 +263,28 @@ fn take_in(
     let (named, nameless): (Vec<_>, Vec<_>) = arrivals.into_iter().partition(|arrival| arrival.id.is_some());
     let mut added = Vec::with_capacity(count);
     let mut joins = Vec::new();
-    for Arrival { line, kind, id, past, content, members, groups } in named {
+    for Arrival { place, kind, id, past, content, members, groups } in named {
         let Some(id) = id else { continue };
         added.push(store.restore(kind, Arc::clone(&id), content, &past));
         if members.is_some() || groups.len() > 1 {
-            joins.push((line, id, members, groups));
+            joins.push((place, id, members, groups));
         }
     }
-    let mut joining = |store: &Store, line, members: Option<Value>| match members {
+    let mut joining = |store: &Store, place: &Place, members: Option<Value>| match members {
         None => None,
         Some(members) if how.unchecked => Some(Joining::known(store, &members)),
         Some(members) => resource::resolve(settings, store, &members)
-            .map_err(|problem| problems.push(LoadProblem { line, detail: problem.to_string() }))
+            .map_err(|problem| problems.push(place.problem(problem.to_string())))
             .ok(),
     };
     let joins: Vec<_> = joins
         .into_iter()
-        .map(|(line, id, members, groups)| (id, joining(store, line, members), groups))
+        .map(|(place, id, members, groups)| (id, joining(store, &place, members), groups))
         .collect();
     let nameless: Vec<_> = nameless
         .into_iter()
         .map(|mut arrival| {
-            let joined = joining(store, arrival.line, arrival.members.take());
+            let joined = joining(store, &arrival.place, arrival.members.take());
             super::join(&mut arrival.content, joined);
             arrival
         })
@@ -266,18 +312,22 @@ fn take_in(
     Ok(count)
 }
 
-fn failed(mut problems: Vec<LoadProblem>) -> LoadError {
-    problems.sort_by_key(|problem| problem.line);
-    LoadError { problems }
+fn failed(mut problems: Vec<Wrong>) -> LoadError {
+    problems.sort_by(|one, other| one.place.cmp(&other.place));
+    let told = |Wrong { place: Place { line, column, file, .. }, detail }: Wrong| {
+        let file = file.map(|file| file.to_string());
+        LoadProblem { file, line, column, detail }
+    };
+    LoadError { problems: problems.into_iter().map(told).collect() }
 }
 
 /// What can't be beside what is there, or beside each other.
-fn clashes(store: &Store, arrivals: &[Arrival]) -> Vec<LoadProblem> {
+fn clashes(store: &Store, arrivals: &[Arrival]) -> Vec<Wrong> {
     let mut problems = Vec::new();
     let mut ids = HashSet::new();
     let mut texts = HashSet::new();
-    for Arrival { line, kind, id, content, .. } in arrivals {
-        let mut wrong = |detail| problems.push(LoadProblem { line: *line, detail });
+    for Arrival { place, kind, id, content, .. } in arrivals {
+        let mut wrong = |detail: String| problems.push(place.problem(detail));
         if let Some(id) = id {
             if store.find(id).is_some() {
                 wrong(format!(
@@ -314,6 +364,11 @@ fn kind_of(settings: &Settings, tree: &Map<String, Value>) -> Result<u16, String
     let urns = get_ci(tree, "schemas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let has =
         |urn: &str| urns.iter().any(|listed| listed.as_str().is_some_and(|l| l.eq_ignore_ascii_case(urn)));
+    if urns.is_empty()
+        && let Some(user) = settings.types.of_role(Role::User)
+    {
+        return Ok(user);
+    }
     let mut kinds = settings.types.positions();
     let found = kinds.find(|(_, kind)| has(kind.schemas.core().id().as_str()));
     found
@@ -352,99 +407,9 @@ fn groups(kind: &Kind, tree: &Map<String, Value>) -> Vec<String> {
     listed.filter_map(|group| group.get("value")?.as_str().map(str::to_owned)).collect()
 }
 
-/// The message of a JSON error without the place, which counts from the resource and not from the text.
-fn reason(text: &[u8], error: &serde_json::Error) -> String {
-    let Mistake { column, message, .. } = plain::json(text, error);
-    format!("{message} (column {column})")
-}
-
-/// The resources in a text, each with the number of its first line: an array's elements, or the lines.
-fn pieces(text: &[u8]) -> Result<Vec<(usize, &[u8])>, LoadProblem> {
-    let start = text.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(text.len());
-    let whole = serde_json::from_slice::<IgnoredAny>(text);
-    match (text.get(start), whole) {
-        (None, _) => Ok(Vec::new()),
-        (Some(b'['), Ok(_)) => Ok(elements(text, start)),
-        (Some(b'['), Err(error)) => Err(LoadProblem { line: error.line(), detail: reason(text, &error) }),
-        (_, Ok(_)) => Ok(vec![(1 + newlines(&text[..start]), &text[start..])]),
-        (_, Err(_)) => {
-            let lines = (1..).zip(text.split(|byte| *byte == b'\n'));
-            Ok(lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect())
-        }
-    }
-}
-
-fn newlines(text: &[u8]) -> usize {
-    memchr::memchr_iter(b'\n', text).count()
-}
-
-/// The elements of an array that is known to be well-formed and begins at `start`.
-fn elements(text: &[u8], start: usize) -> Vec<(usize, &[u8])> {
-    let mut found = Vec::new();
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    let (mut line, mut from) = (1 + newlines(&text[..start]), None);
-    for (at, byte) in text.iter().enumerate().skip(start) {
-        if quoted {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => quoted = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'\n' => line += 1,
-            b',' | b']' if depth == 1 => {
-                found.extend(from.take().map(|(line, from): (usize, usize)| (line, &text[from..at])));
-                if *byte == b']' {
-                    break;
-                }
-            }
-            b'[' | b'{' => {
-                if depth == 1 && from.is_none() {
-                    from = Some((line, at));
-                }
-                depth += 1;
-            }
-            b']' | b'}' => depth -= 1,
-            _ if byte.is_ascii_whitespace() => {}
-            _ => {
-                quoted = *byte == b'"';
-                if depth == 1 && from.is_none() {
-                    from = Some((line, at));
-                }
-            }
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_is_cut_into_resources() {
-        #[track_caller]
-        fn check(text: &str, expected: &[(usize, &str)]) {
-            let found = pieces(text.as_bytes()).unwrap();
-            let found: Vec<_> =
-                found.iter().map(|(line, text)| (*line, std::str::from_utf8(text).unwrap().trim())).collect();
-            assert_eq!(found, expected, "{text}");
-        }
-        check("", &[]);
-        check(" \n ", &[]);
-        check("[]", &[]);
-        check("{}\n\n{\"a\":1}\n", &[(1, "{}"), (3, "{\"a\":1}")]);
-        check("\n{\n\"a\":\n1}\n", &[(2, "{\n\"a\":\n1}")]);
-        check("{}\n{", &[(1, "{}"), (2, "{")]);
-        check(
-            "[\n{\"a\":[1,{\"b\":\"],\\\"\"}]},\n\n{}, 7\n,\"x\\\\\"]",
-            &[(2, "{\"a\":[1,{\"b\":\"],\\\"\"}]}"), (4, "{}"), (4, "7"), (5, "\"x\\\\\"")],
-        );
-        assert_eq!(pieces(b"[\n{},\n{]").unwrap_err().line, 3);
-    }
 
     #[test]
     fn what_meta_says_counts_as_far_as_it_can_be_meant() {

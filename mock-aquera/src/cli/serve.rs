@@ -1,7 +1,6 @@
 //! `mock-aquera serve`: options to a running server, until it is interrupted.
 
 mod banner;
-mod data;
 mod listen;
 mod tls;
 
@@ -87,9 +86,10 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = BEHAVIOUR)]
     seed: u64,
 
-    /// Start with the resources in this file, one JSON object a line: users, or what `schemas` or `meta.resourceType`
-    /// says. An `id` is kept; whoever a group has for members may come later (repeatable)
-    #[arg(long, value_name = "FILE.ndjson", help_heading = DATA)]
+    /// Start with the resources in this file: JSON objects one a line, an array, or list responses as an endpoint answered
+    /// them, one after another. They are users, or what `schemas` or `meta.resourceType` says. An `id` is kept; group
+    /// members may be defined later in the file (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = DATA)]
     load: Vec<PathBuf>,
     #[command(flatten)]
     documents: Documents,
@@ -179,7 +179,6 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
     let admin_listen =
         options.admin_listen.as_ref().map(|at| at.resolve("--admin-listen", None)).transpose()?;
     let tls = options.tls.read(listen.ip())?;
-    let (places, resources): (Vec<data::Place>, Vec<_>) = data::read(&options.load)?.into_iter().unzip();
     // Made-up users know nothing of what other schemas require.
     let demo = if options.load.is_empty() && options.documents.is_empty() { DEMO_USERS } else { 0 };
     // `RUST_LOG=warn` or `RUST_LOG=mock_aquera::requests=off` leaves the lines out too.
@@ -201,8 +200,10 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
     for fault in options.fault.iter().flatten().cloned().chain(faults(&options.faults)?) {
         builder = builder.fault(fault);
     }
-    for resource in resources {
-        builder = builder.any_resource(resource);
+    for file in &options.load {
+        let name = file.display().to_string();
+        let text = fs::read(file).map_err(|error| Failure::usage(format!("load {name}: {error}")))?;
+        builder = builder.load(name, text);
     }
     if let Some(admin_listen) = admin_listen {
         builder = builder.admin_listen(admin_listen);
@@ -247,9 +248,7 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
     builder = options.documents.add_to(builder)?;
     let server = builder.start().await.map_err(|error| match &error {
         _ if let Some(failure) = options.documents.failure(&error) => failure,
-        StartError::Resource { index, detail } if *index < places.len() => {
-            Failure::usage(format!("load {}: {detail}", places[*index]))
-        }
+        StartError::Load(error) => Failure::usage(error.to_string()),
         StartError::Snapshot(SnapshotError::InUse(_) | SnapshotError::Unwritable { .. }) => {
             Failure::failed(error.to_string())
         }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 pub(super) struct At {
     /// The path of the value that is read at the end, or is to come: `request.status`, `auth[1]`.
     pub(super) path: String,
-    /// The path of the last value that begins before the end; of a key, the path of its object.
+    /// The path of the last value that begins before the end, or right at it; of a key, the path of its object.
     pub(super) of: String,
     /// The byte at which that value begins.
     pub(super) start: usize,

@@ -126,7 +126,7 @@ fn text_that_is_no_json_is_told_what_is_missing() {
     check(r#"{"rule":"x"} {}"#, "something stands behind the end of the value (line 1, column 14)");
     check(
         "{\"rule\":\"\n\"}",
-        "invalid `rule`: a text holds a line break or another control character; a line break is written `\\n` (line 2, column 0)",
+        "invalid `rule`: a text holds a line break or another control character; a line break is written `\\n` (line 1, column 10)",
     );
 }
 

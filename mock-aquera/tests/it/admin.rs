@@ -4,6 +4,7 @@ mod access;
 mod applications;
 mod door;
 mod journal;
+mod loads;
 mod program;
 mod strict;
 mod transfer;

@@ -69,10 +69,11 @@ pub(super) async fn dump(
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
-/// Load resources of all types, one JSON object a line or an array of them.
+/// Load resources of all types: one JSON object a line, an array of them, or list responses.
 ///
-/// Their type is what `meta.resourceType` says, or else whose schema they have. `id` and `meta` are kept. Each is checked
-/// as a POST would check it, unless `unchecked`. All are taken or none, and each problem is told with its line.
+/// List responses are taken as an endpoint answered them, several pages one after another. The type of a resource is what
+/// `meta.resourceType` says, or else whose schema it has; of one that says neither it is User. `id` and `meta` are kept. Each is checked
+/// as a POST would check it, unless `unchecked`. All are taken or none, and each problem is told with its line and column.
 #[utoipa::path(post, path = "/applications/{name}/load", tag = "resources", params(LoadQuery),
     request_body(content((Vec<Object> = "application/json"), (String = "application/x-ndjson"))),
     responses((status = 201, description = "They are there.", body = Loaded)))]
