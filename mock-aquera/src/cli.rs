@@ -1,9 +1,11 @@
 //! The command line: what can be written, and which module carries it out.
 
+mod client;
 mod documents;
 mod healthcheck;
 mod profiles;
 mod serve;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -17,10 +19,12 @@ use clap_complete::Shell;
 pub enum Exit {
     /// 0: what was asked for is done.
     Done,
-    /// 1: the server couldn't start or broke, or the one asked about isn't ready.
+    /// 1: the server couldn't start or broke, the one asked about isn't ready, or an expectation is not satisfied.
     Failed,
     /// 2: the command line, or a file that it names, is not usable.
     Usage,
+    /// 3: the server whose journal is asked can't be reached.
+    Unreachable,
 }
 
 impl From<Exit> for ExitCode {
@@ -29,6 +33,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
+            Exit::Unreachable => 3,
         })
     }
 }
@@ -39,7 +44,8 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, Parser)]
 #[command(name = "mock-aquera", version, args_conflicts_with_subcommands = true)]
 #[command(
-    after_help = "Exit codes: 0 done; 1 could not start, broke, or is not ready; 2 bad command line or input file."
+    after_help = "Exit codes: 0 done; 1 could not start, broke, is not ready, or an expectation is not satisfied; 2 bad \
+                  command line or input file; 3 the server of verify cannot be reached."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -56,12 +62,17 @@ enum Command {
     Profiles(profiles::Options),
     /// End with 0 when the server is ready.
     Healthcheck(healthcheck::Options),
+    /// Look whether so many requests came in as are expected; what comes nearest is shown where not.
+    Verify(verify::Options),
     /// Print a completion script.
     Completions {
         /// The shell that it is for.
         shell: Shell,
     },
 }
+
+/// Where a server is unless its URL is given.
+const SERVER: &str = "http://127.0.0.1:8080";
 
 /// Why a command didn't do what it should. The exit code goes with it.
 #[derive(Debug)]
@@ -101,6 +112,10 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Serve(options) => serve::run(*options),
         Command::Profiles(options) => profiles::run(&options),
         Command::Healthcheck(options) => healthcheck::run(&options),
+        Command::Verify(options) => match verify::run(&options) {
+            Ok(exit) => return exit,
+            Err(failure) => Err(failure),
+        },
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mock-aquera", &mut script);

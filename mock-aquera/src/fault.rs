@@ -35,6 +35,7 @@ pub(crate) use never::Places;
 pub(crate) use subject::{patch_paths, user_name};
 pub use trigger::Moment;
 use trigger::{Times, Trigger};
+pub(crate) use words::{Word, words};
 
 /// When a fault or a [`Hold`](crate::Hold) strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

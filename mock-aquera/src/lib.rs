@@ -88,7 +88,7 @@ pub use scim::error::ScimType;
 pub use server::{ApplicationError, MAX_APPLICATIONS, Origin, OriginError};
 pub use snapshot::SnapshotError;
 pub use tls::Tls;
-pub use verify::{Expect, Expectation, Miss, Seen, Times, Verification};
+pub use verify::{Expect, Expectation, Miss, ParseExpectationError, Seen, Times, Verification};
 
 /// Takes a lock. What a panic left behind is used as it is: every write under our locks is whole or not begun.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

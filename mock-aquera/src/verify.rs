@@ -16,6 +16,7 @@
 
 mod body;
 mod times;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 pub use times::Times;
+pub use words::ParseExpectationError;
 
 use crate::journal::{Exchange, JournalQuery, OperationKind, StatusMatch, redact};
 

@@ -4,14 +4,14 @@ use super::ParseFaultError;
 
 /// One word of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word<'a> {
-    pub(super) key: &'a str,
+pub(crate) struct Word<'a> {
+    pub(crate) key: &'a str,
     /// None where there is no `=`.
-    pub(super) value: Option<String>,
+    pub(crate) value: Option<String>,
 }
 
 /// Splits a rule. In quotes `\"`, `\\`, `\n`, `\r` and `\t` stand for what they look like.
-pub(super) fn words(text: &str) -> Result<Vec<Word<'_>>, ParseFaultError> {
+pub(crate) fn words(text: &str) -> Result<Vec<Word<'_>>, ParseFaultError> {
     let mut found = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
@@ -44,7 +44,8 @@ fn value<'a>(key: &str, text: &'a str) -> Result<(String, &'a str), ParseFaultEr
         if plain.is_empty() {
             return Err(ParseFaultError::NoValue(key.to_owned()));
         }
-        if plain.contains('"') {
+        // JSON has quotes of its own.
+        if plain.contains('"') && !plain.starts_with(['{', '[']) {
             return Err(ParseFaultError::StrayQuote(format!("{key}={plain}")));
         }
         return Ok((plain.to_owned(), behind));

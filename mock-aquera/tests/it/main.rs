@@ -28,3 +28,4 @@ mod robust;
 mod switches;
 mod tls;
 mod users;
+mod verify;
