@@ -24,7 +24,7 @@ use crate::fault::{Fault, FaultId, FaultState, Faults, ParseFaultError, Phase, P
 use crate::gateway::nowhere::OTHER_ENDPOINTS;
 use crate::gateway::resource::{self, Joining};
 use crate::hold::{Gates, Hold};
-use crate::journal::Journal;
+use crate::journal::{Asked, Journal, JournalQuery, QueryError};
 use crate::lock;
 use crate::log::RequestLog;
 use crate::problem::Problem;
@@ -32,6 +32,7 @@ use crate::profile::{PathCase, Profile};
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
 use crate::types::Role;
+use crate::verify::Expectation;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
 use start::Start;
@@ -316,10 +317,29 @@ impl Application {
     /// # Errors
     /// Why it can't. [`add_fault`](Self::add_fault) takes it all the same.
     pub fn check_fault(&self, fault: &Fault) -> Result<(), ParseFaultError> {
+        fault.can_strike_in(&places(&self.settings()))
+    }
+
+    /// Makes sure that some request to this application can be what a question asks for: a method that there is, a path of
+    /// it, a resource type, a status.
+    ///
+    /// # Errors
+    /// What can't match, and what was probably meant. [`query_journal`](Self::query_journal) answers it all the same.
+    pub fn check_query(&self, query: &JournalQuery) -> Result<(), QueryError> {
         let settings = self.settings();
-        let types = settings.types.all().iter().map(|kind| (kind.name(), kind.endpoint.as_str())).collect();
-        let exact = settings.profile.requests.path_case == PathCase::Exact;
-        fault.can_strike_in(&Places { types, others: &OTHER_ENDPOINTS, exact })
+        let name = self.name();
+        let base =
+            if name == DEFAULT_APPLICATION { "/scim".to_owned() } else { format!("/apps/{name}/scim") };
+        query.can_match_in(&Asked { name, base: &base, places: places(&settings) })
+    }
+
+    /// Makes sure that some requests could satisfy an expectation.
+    ///
+    /// # Errors
+    /// What can't be, and what was probably meant. [`verify`](Self::verify) judges it all the same.
+    pub fn check_expectation(&self, expectation: &Expectation) -> Result<(), QueryError> {
+        self.check_query(&expectation.request)?;
+        expectation.can_be_satisfied()
     }
 
     /// Adds a fault behind those that are there. Latencies add up; of the others the first one that is ready
@@ -435,6 +455,13 @@ pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
     name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+/// The resource types and paths of an application.
+fn places(settings: &Settings) -> Places<'_> {
+    let types = settings.types.all().iter().map(|kind| (kind.name(), kind.endpoint.as_str())).collect();
+    let exact = settings.profile.requests.path_case == PathCase::Exact;
+    Places { types, others: &OTHER_ENDPOINTS, exact }
 }
 
 fn new_store(settings: &Settings, seed: u64, name: &ApplicationName) -> Store {

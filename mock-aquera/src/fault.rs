@@ -31,7 +31,7 @@ use glob::Glob;
 pub use kind::{FaultKind, Latency};
 use matching::Matching;
 pub(crate) use matching::Subject;
-pub(crate) use never::Places;
+pub(crate) use never::{METHODS, Places, unknown_method};
 pub(crate) use subject::{patch_paths, user_name};
 pub use trigger::Moment;
 use trigger::{Times, Trigger};

@@ -28,7 +28,7 @@ use utoipa::ToSchema;
 pub use times::Times;
 pub use words::ParseExpectationError;
 
-use crate::journal::{Exchange, JournalQuery, OperationKind, StatusMatch, redact};
+use crate::journal::{Exchange, JournalQuery, OperationKind, QueryError, StatusMatch, redact};
 
 /// Another name of [`Expectation`], for `Expect::request()`.
 pub type Expect = Expectation;
@@ -204,6 +204,26 @@ impl Expectation {
     /// Not at all.
     pub fn never(self) -> Self {
         self.times(Times::Never)
+    }
+
+    /// Makes sure that the numbers and the places in bodies can be meant.
+    pub(crate) fn can_be_satisfied(&self) -> Result<(), QueryError> {
+        let never =
+            |criterion: String, why: &str| Err(QueryError::NeverMatches { criterion, why: why.to_owned() });
+        if let Times::Between { from, to } = self.times
+            && from > to
+        {
+            return never(format!("times={from}..{to}"), "it ends before it begins");
+        }
+        if let Some(pointer) = self.body_at.keys().find(|at| !at.is_empty() && !at.starts_with('/')) {
+            let why = format!("a JSON pointer begins with a slash; write `/{pointer}`");
+            return never(format!("bodyAt {pointer}"), &why);
+        }
+        let is_name = |name: &str| name.parse::<axum::http::HeaderName>().is_ok();
+        match self.headers.keys().find(|name| !is_name(name)) {
+            Some(name) => never(format!("header {name}"), "no header has such a name"),
+            None => Ok(()),
+        }
     }
 
     fn asking(mut self, change: impl FnOnce(JournalQuery) -> JournalQuery) -> Self {

@@ -5,7 +5,7 @@ use super::{Fault, ParseFaultError};
 use crate::nearest::nearest;
 
 /// The methods that a client of SCIM may send.
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The resource types and paths of an application, as rules name them.
 pub(crate) struct Places<'a> {
@@ -17,19 +17,52 @@ pub(crate) struct Places<'a> {
     pub(crate) exact: bool,
 }
 
+impl Places<'_> {
+    /// What is wrong with the name of a resource type that there is not.
+    pub(crate) fn unknown_type(&self, wanted: &str) -> String {
+        let names = || self.types.iter().map(|(name, _)| *name);
+        let hint = match nearest(wanted, names()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        format!("there is no resource type `{wanted}`; {hint}")
+    }
+
+    /// What is wrong with the first segment of a path below the base URL; `None` if there is such an endpoint.
+    pub(crate) fn unknown_endpoint(&self, first: &str) -> Option<String> {
+        let endpoints =
+            || self.types.iter().map(|(_, endpoint)| *endpoint).chain(self.others.iter().copied());
+        let same = |known: &str| known == first || (!self.exact && known.eq_ignore_ascii_case(first));
+        if endpoints().any(same) {
+            return None;
+        }
+        let hint = match nearest(first, endpoints()) {
+            Some(meant) => format!("did you mean `/{meant}`?"),
+            None => format!("there are /{}", endpoints().collect::<Vec<_>>().join(", /")),
+        };
+        Some(format!("there is no path `/{first}` below the base URL; {hint}"))
+    }
+}
+
+/// What is wrong with a method that no client sends; `None` if it is one of HTTP's.
+pub(crate) fn unknown_method(method: &str) -> Option<String> {
+    if METHODS.iter().any(|known| known.eq_ignore_ascii_case(method)) {
+        return None;
+    }
+    let hint = match nearest(method, METHODS) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there are {}", METHODS.join(", ")),
+    };
+    Some(format!("there is no method `{method}`; {hint}"))
+}
+
 impl Fault {
     /// Makes sure that the rule can strike some request, as far as the rule alone tells.
     pub(super) fn can_strike(&self) -> Result<(), ParseFaultError> {
         let never = |why: String| Err(ParseFaultError::NeverStrikes(why));
         let (matching, trigger) = (&self.matching, &self.trigger);
-        for method in matching.methods.iter().flatten() {
-            if !METHODS.contains(&method.as_str()) {
-                let hint = match nearest(method, METHODS) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("there are {}", METHODS.join(", ")),
-                };
-                return never(format!("there is no method `{method}`; {hint}"));
-            }
+        if let Some(unknown) = matching.methods.iter().flatten().find_map(|method| unknown_method(method)) {
+            return never(unknown);
         }
         if let (Some(methods), Some(_)) = (&matching.methods, &matching.patch_path)
             && !methods.iter().any(|method| method == "PATCH")
@@ -91,27 +124,15 @@ impl Fault {
         let found =
             wanted.map(|wanted| places.types.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)));
         if let (Some(wanted), Some(None)) = (wanted, found) {
-            let names = || places.types.iter().map(|(name, _)| *name);
-            let hint = match nearest(wanted, names()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
-            };
-            return never(format!("there is no resource type `{wanted}`; {hint}"));
+            return never(places.unknown_type(wanted));
         }
         let Some(path) = self.matching.path.as_ref().map(ToString::to_string) else { return Ok(()) };
         let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
         if first.is_empty() || first.contains('*') {
             return Ok(());
         }
-        let endpoints =
-            || places.types.iter().map(|(_, endpoint)| *endpoint).chain(places.others.iter().copied());
-        let same = |known: &str| known == first || (!places.exact && known.eq_ignore_ascii_case(first));
-        if !endpoints().any(same) {
-            let hint = match nearest(first, endpoints()) {
-                Some(meant) => format!("did you mean `/{meant}`?"),
-                None => format!("there are /{}", endpoints().collect::<Vec<_>>().join(", /")),
-            };
-            return never(format!("there is no path `/{first}` below the base URL; {hint}"));
+        if let Some(unknown) = places.unknown_endpoint(first) {
+            return never(unknown);
         }
         if let Some(Some((name, endpoint))) = found
             && !endpoint.eq_ignore_ascii_case(first)

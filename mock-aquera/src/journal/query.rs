@@ -85,6 +85,14 @@ pub enum QueryError {
         /// What was written.
         key: String,
     },
+    /// A value that no exchange has.
+    #[error("`{criterion}` can never match: {why}")]
+    NeverMatches {
+        /// The criterion with its value.
+        criterion: String,
+        /// Why not, and what was probably meant.
+        why: String,
+    },
     /// A value that the criterion can't have.
     #[error("`{value}` doesn't fit `{key}`, which takes {expected}")]
     BadValue {
@@ -160,8 +168,12 @@ impl JournalQuery {
             "method" => self.method = text,
             "path" => self.path = text,
             "operation" => {
-                let words = || OperationKind::ALL.map(OperationKind::as_str).join(", ");
-                self.operation = Some(value.parse().map_err(|()| bad(&words()))?);
+                let words = OperationKind::ALL.map(OperationKind::as_str);
+                let expected = || match nearest(value, words) {
+                    Some(meant) => format!("{}; did you mean `{meant}`?", words.join(", ")),
+                    None => words.join(", "),
+                };
+                self.operation = Some(value.parse().map_err(|()| bad(&expected()))?);
             }
             "resourceType" => self.resource_type = text,
             "id" => self.id = text,
@@ -169,9 +181,9 @@ impl JournalQuery {
             "patchPath" => self.patch_path = text,
             "status" => self.status = Some(value.parse().map_err(|()| bad(STATUS_FORMS))?),
             "fault" => self.fault = Some(value.parse().map_err(|_| bad("true or false"))?),
-            "sinceSeq" => self.since_seq = Some(value.parse().map_err(|_| bad("a number"))?),
+            "sinceSeq" => self.since_seq = Some(value.parse().map_err(|_| bad("a whole number from 0"))?),
             "contains" => self.contains = text,
-            "limit" => self.limit = Some(value.parse().map_err(|_| bad("a number"))?),
+            "limit" => self.limit = Some(value.parse().map_err(|_| bad("a whole number from 0"))?),
             _ => {
                 self.order = match value {
                     "oldest" => Order::Oldest,

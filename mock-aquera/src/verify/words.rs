@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use super::{Expectation, Times};
-use crate::fault::{ParseFaultError, Word, words};
+use crate::fault::{METHODS, ParseFaultError, Word, words};
 use crate::journal::{JournalQuery, QueryError};
 use crate::nearest::nearest;
 
@@ -41,7 +41,6 @@ pub enum ParseExpectationError {
     Empty,
 }
 
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 /// What stands in front of an equals sign, beside the criteria of the journal.
 const KEYS: [&str; 11] = [
     "method",

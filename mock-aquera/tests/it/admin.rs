@@ -5,6 +5,7 @@ mod applications;
 mod door;
 mod journal;
 mod loads;
+mod never;
 mod program;
 mod strict;
 mod transfer;

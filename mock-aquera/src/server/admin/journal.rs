@@ -26,7 +26,7 @@ pub(super) struct JournalState {
 #[utoipa::path(get, path = "/applications/{name}/journal", tag = "journal", params(JournalQuery),
     responses((status = 200, description = "The exchanges that were asked for, without secrets.", body = Vec<Exchange>)))]
 pub(super) async fn query(Named(application): Named, query: Pairs) -> Result<Response, AdminError> {
-    let query = asked(query)?;
+    let query = asked(&application, query)?;
     aside(move || ok(&application.query_journal(&query))).await
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn har(
     Named(application): Named,
     query: Pairs,
 ) -> Result<Response, AdminError> {
-    let query = asked(query)?;
+    let query = asked(&application, query)?;
     let addresses = Arc::clone(admin.server.addresses());
     let name = format!("attachment; filename=\"{}.har\"", application.name());
     let mut response = aside(move || {
@@ -75,9 +75,11 @@ pub(super) async fn har(
     Ok(response)
 }
 
-/// The question that the rest of a URL's query asks.
-pub(super) fn asked(pairs: Pairs) -> Result<JournalQuery, AdminError> {
-    JournalQuery::from_pairs(pairs.rest()).map_err(bad_query)
+/// The question that the rest of a URL's query asks an application.
+pub(super) fn asked(application: &Application, pairs: Pairs) -> Result<JournalQuery, AdminError> {
+    let query = JournalQuery::from_pairs(pairs.rest()).map_err(bad_query)?;
+    application.check_query(&query).map_err(bad_query)?;
+    Ok(query)
 }
 
 /// The origin that the client of an exchange used.

@@ -85,10 +85,12 @@ pub(super) async fn wait(
     Named(application): Named,
     mut query: Pairs,
 ) -> Result<Response, AdminError> {
-    let count = query.take("count")?.map(|count| count.parse().map_err(|_| bad_query("`count` is a number")));
+    let count = query
+        .take("count")?
+        .map(|count| count.parse().map_err(|_| bad_query("`count` is a whole number from 0")));
     let timeout = query.take("timeout")?.map(|text| text.parse::<Span>().and_then(Span::waiting));
     let within = timeout.transpose().map_err(|error| bad_query(format!("`timeout`: {error}")))?;
-    until(&admin, &application, asked(query)?, count.transpose()?, within).await
+    until(&admin, &application, asked(&application, query)?, count.transpose()?, within).await
 }
 
 /// Wait until enough exchanges fit, as the body says.
@@ -104,6 +106,7 @@ pub(super) async fn wait_for(
     if request.limit.is_some() || request.order != Order::Oldest {
         return Err(bad_body("`limit` and `order` do not apply to a wait; `count` says how many"));
     }
+    application.check_query(&request).map_err(bad_body)?;
     let timeout = timeout.as_ref().map(|value| Span::of_json(value).and_then(Span::waiting));
     let within = timeout.transpose().map_err(|error| bad_body(format!("`timeout`: {error}")))?;
     until(&admin, &application, request, count, within).await
@@ -150,7 +153,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
     query: Pairs,
 ) -> Result<Response, AdminError> {
-    let mut query = asked(query)?;
+    let mut query = asked(&application, query)?;
     let last_seen =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     query.since_seq = query.since_seq.or(last_seen);

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::answer::{AdminError, Json, Named, Pairs, answer, aside};
+use super::answer::{AdminError, Json, Named, Pairs, answer, aside, bad_body};
 use crate::verify::{Expectation, Miss, Seen, Verification};
 
 /// What became of an expectation.
@@ -51,6 +51,7 @@ pub(super) async fn verify(
     Json(expectation): Json<Expectation>,
 ) -> Result<Response, AdminError> {
     let fails = query.take_flag("fail")?;
+    application.check_expectation(&expectation).map_err(bad_body)?;
     let verification = aside(move || application.verify(&expectation)).await?;
     let explanation = verification.to_string();
     let Verification { satisfied, matched, expected, request, matches, looked_at, nearest_miss } =

@@ -66,6 +66,12 @@ async fn each_criterion_of_a_question_counts() {
         ("?status=abc", "`status`"),
         ("?method=GET&method=PUT", "twice"),
         ("?operation=dance", "create"),
+        ("?operation=creat", "did you mean `create`?"),
+        ("?method=POTS", "`method=POTS` can never match: there is no method `POTS`; did you mean `POST`?"),
+        ("?path=/Usrs", "did you mean `/Users`?"),
+        ("?path=/apps/hr/scim/Users", "the journal of the application `default`"),
+        ("?resourceType=Usr", "did you mean `User`?"),
+        ("?status=999", "a status from 200 to 599"),
     ] {
         for path in ["", "/har", "/wait", "/stream"] {
             admin.refused(Method::GET, &format!("{JOURNAL}{path}{query}"), "", 400, part).await;
