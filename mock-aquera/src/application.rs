@@ -236,7 +236,8 @@ impl Application {
         body: &[u8],
     ) -> Result<(), Problem> {
         let kind = settings.types.get(kind_at);
-        let mut content = resource::take(settings, kind, body)?.content;
+        let taken = resource::take(settings, kind, body).map_err(|refusal| refusal.problem)?;
+        let mut content = taken.content;
         if kind.role == Role::User && content.active.is_none() {
             content.add_flag("active", true);
         }

@@ -33,6 +33,7 @@ use serde_json::Value;
 
 use crate::application::Settings;
 use crate::hops::Downstreams;
+use crate::journal::{DownstreamOperation, Note};
 use crate::lock;
 use crate::plain;
 use crate::problem::Problem;
@@ -87,7 +88,7 @@ pub(crate) enum Step {
 pub(crate) fn handle(scene: &Scene<'_>) -> Step {
     match route(scene) {
         Ok(step) => step,
-        Err(refusal) => Step::Done(Reply::from(refusal.problem).became(refusal.downstream)),
+        Err(refusal) => Step::Done(Reply::from(refusal)),
     }
 }
 
@@ -448,10 +449,31 @@ impl Scene<'_> {
 pub(crate) struct Refusal {
     pub(crate) problem: Problem,
     pub(crate) downstream: Downstreams,
+    /// What in the request would have had no effect.
+    pub(crate) notes: Vec<Note>,
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self { problem, downstream: Downstreams::None }
+        Self { problem, downstream: Downstreams::None, notes: Vec::new() }
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(Refusal { problem, downstream, notes }: Refusal) -> Self {
+        Self { notes, ..Self::from(problem).became(downstream) }
+    }
+}
+
+fn refused(problem: Problem, operations: &'static [DownstreamOperation], id: Option<&str>) -> Refusal {
+    let downstream = Downstreams::Few { operations, target: id.map(Into::into), accepted: false };
+    Refusal { downstream, ..Refusal::from(problem) }
+}
+
+/// Adds what had no effect in a request, whatever became of it.
+fn noted(outcome: Result<Reply, Refusal>, notes: Vec<Note>) -> Result<Reply, Refusal> {
+    match outcome {
+        Ok(reply) => Ok(Reply { notes, ..reply }),
+        Err(refusal) => Err(Refusal { notes, ..refusal }),
     }
 }

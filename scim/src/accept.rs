@@ -86,6 +86,21 @@ pub enum AcceptError {
     Problems(Vec<Problem>),
 }
 
+/// A body that does not fit.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub error: AcceptError,
+    /// The places of members that no schema knows, at most [`MAX_DROPPED`] of them.
+    pub dropped: Vec<String>,
+}
+
+impl From<AcceptError> for Refused {
+    fn from(error: AcceptError) -> Self {
+        Self { error, dropped: Vec::new() }
+    }
+}
+
 fn join(problems: &[Problem]) -> String {
     let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
     texts.join("; ")
@@ -123,6 +138,14 @@ impl Reader {
     /// # Errors
     /// That it is no JSON object, or everything in it that does not fit.
     pub fn read(&self, body: &[u8], options: AcceptOptions) -> Result<Accepted, AcceptError> {
+        self.read_noting(body, options).map_err(|refused| refused.error)
+    }
+
+    /// Reads a body as [`read`](Self::read) does, and tells what no schema knows of one that does not fit, too.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn read_noting(&self, body: &[u8], options: AcceptOptions) -> Result<Accepted, Refused> {
         read::read(self, body, options)
     }
 }

@@ -234,7 +234,7 @@ impl Arrival {
                 let whole = resource::with_schemas(&Value::Object(tree), &kind.schemas);
                 resource::take(settings, kind, whole.to_string().as_bytes())
             };
-            let taken = taken.map_err(|problem| problem.to_string())?;
+            let taken = taken.map_err(|refusal| refusal.problem.to_string())?;
             let mut content = taken.content;
             if is_new && kind.role == Role::User && content.active.is_none() {
                 content.add_flag("active", true);

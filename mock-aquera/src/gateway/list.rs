@@ -3,6 +3,7 @@
 //! What the order of creation or an index answers is answered at once. Everything else is a walk over the resources
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
+mod refused;
 mod text;
 mod walk;
 
@@ -28,14 +29,15 @@ use crate::journal::{DownstreamOperation, Note};
 use crate::lock;
 use crate::problem::Problem;
 use crate::profile::{
-    FilterCase, FilterMiss, FilteredGroupsStartIndex, ItemsPerPage, ListRules, Pages, PastEnd, SortRule,
-    StartIndex, TotalResults, WithoutFilter,
+    FilterCase, FilterMiss, ItemsPerPage, ListRules, Pages, PastEnd, SortRule, StartIndex, TotalResults,
+    WithoutFilter,
 };
 use crate::reply::Reply;
 use crate::store::document::{Document, write_number};
 use crate::store::show::MembersShown;
 use crate::store::{Equals, Record, Ref, Store};
 use crate::types::{Kind, Role, Types, Watched};
+use refused::refused;
 use text::{ListText, synthetic};
 use walk::{Chosen, Walk};
 
@@ -157,16 +159,15 @@ fn read() -> Downstreams {
 pub(super) fn list(scene: &Scene<'_>, kinds: Vec<u16>, asked: &Query) -> Result<Step, Refusal> {
     let list = List::new(scene, kinds, asked)?;
     if list.is_direct(&scene.store()) {
-        return Ok(Step::Done(list.answer(scene.store)?));
+        return list.answer(scene.store).map(Step::Done);
     }
     Ok(Step::Aside(Box::new(list)))
 }
 
 impl List {
-    fn new(scene: &Scene<'_>, kinds: Vec<u16>, asked: &Query) -> Result<Self, Problem> {
+    fn new(scene: &Scene<'_>, kinds: Vec<u16>, asked: &Query) -> Result<Self, Refusal> {
         let settings = Arc::clone(scene.settings);
         let types = Arc::clone(&settings.types);
-        let rules = &settings.profile.list;
         let looked_at: Vec<&Kind> = kinds.iter().map(|at| types.get(*at)).collect();
         let mut dialects = asked.dialects.clone();
         let taken = match &asked.filter {
@@ -182,32 +183,30 @@ impl List {
             Some(Taken::Applied(filter)) => notes::never_matching(filter, &looked_at),
             _ => Vec::new(),
         };
+        let list = Self::of_filter(scene, kinds, asked, taken, dialects);
+        match list {
+            Ok(list) => Ok(Self { notes, ..list }),
+            Err(problem) => Err(Refusal { notes, ..Refusal::from(problem) }),
+        }
+    }
+
+    fn of_filter(
+        scene: &Scene<'_>,
+        kinds: Vec<u16>,
+        asked: &Query,
+        taken: Option<Taken>,
+        dialects: Vec<Dialect>,
+    ) -> Result<Self, Problem> {
+        let settings = Arc::clone(scene.settings);
+        let types = Arc::clone(&settings.types);
+        let rules = &settings.profile.list;
+        let looked_at: Vec<&Kind> = kinds.iter().map(|at| types.get(*at)).collect();
         let (filter, nothing) = match taken {
             Some(Taken::Applied(filter)) => (Some(filter), false),
             Some(Taken::Nothing) => (None, true),
             Some(Taken::Ignored) | None => (None, false),
         };
-        let users = looked_at.iter().any(|kind| kind.role == Role::User);
-        if asked.filter.is_none() && users {
-            match rules.without_filter {
-                WithoutFilter::All | WithoutFilter::OneSynthetic => {}
-                WithoutFilter::Answers400 => {
-                    let why = "a list needs a filter here";
-                    return Err(Problem::by_profile(400, Some(scim::error::ScimType::TooMany), why));
-                }
-                WithoutFilter::Answers403 => {
-                    return Err(Problem::by_profile(403, None, "a list needs a filter here"));
-                }
-            }
-        }
-        let groups = looked_at.iter().any(|kind| kind.role == Role::Group);
-        if rules.filtered_groups_start_index == FilteredGroupsStartIndex::Answers501
-            && groups
-            && asked.filter.is_some()
-            && asked.start_index.is_some_and(|start| start != 1)
-        {
-            return Err(Problem::by_profile(501, None, "filtered groups come in one page here"));
-        }
+        refused(asked, rules, &looked_at)?;
         let hash = query_hash(asked, &kinds);
         let window = Window::of(asked, rules, hash, scene.now)?;
         let sort = sort(asked, rules, &looked_at)?;
@@ -230,7 +229,7 @@ impl List {
             hash,
             projections,
             dialects,
-            notes,
+            notes: Vec::new(),
             seen_as: scene.seen_as.map(str::to_owned),
         })
     }
@@ -264,7 +263,7 @@ impl List {
     }
 
     /// Answers the query.
-    pub(crate) fn answer(&self, store: &Mutex<Store>) -> Result<Reply, Problem> {
+    pub(crate) fn answer(&self, store: &Mutex<Store>) -> Result<Reply, Refusal> {
         let found = if self.nothing {
             Found { items: Vec::new(), total: 0, start: 1, next: None, previous: None }
         } else if self.filter.is_none() && self.sort.is_none() && !self.hides_some() {
@@ -278,7 +277,8 @@ impl List {
         } else {
             self.selected(store)
         };
-        self.check(&found)?;
+        self.check(&found)
+            .map_err(|problem| Refusal { notes: self.notes.clone(), ..Refusal::from(problem) })?;
         let mut reply = self.render(&lock(store), &found).became(read());
         write::note(&mut reply, &self.dialects);
         reply.notes.clone_from(&self.notes);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
-use super::{Refusal, Scene, notes, patch_rule, quick, resource, stale, stored};
+use super::{Refusal, Scene, noted, notes, patch_rule, quick, resource, stale, stored};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation};
 use crate::problem::Problem;
@@ -41,7 +41,7 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     {
         return set(scene, kind_at, id, &setting);
     }
-    let (mut request, mut dialects) =
+    let (mut request, dialects) =
         PatchRequest::read(&own_urls(scene, scene.json()?), settings.dialects).map_err(Problem::from)?;
     let mut notes = Vec::new();
     if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
@@ -49,6 +49,20 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
         dropped.truncate(scim::accept::MAX_DROPPED);
         notes = notes::dropped(kind, &dropped);
     }
+    noted(patch_by(scene, kind_at, id, rule, request, dialects), notes)
+}
+
+fn patch_by(
+    scene: &Scene<'_>,
+    kind_at: u16,
+    id: &str,
+    rule: PatchRule,
+    mut request: PatchRequest,
+    mut dialects: Vec<Dialect>,
+) -> Result<Reply, Refusal> {
+    let settings = scene.settings;
+    let profile = &settings.profile;
+    let kind = settings.types.get(kind_at);
     check(&profile.gateway, &request)?;
     let literal = match profile.gateway.patch_dotted_paths {
         DottedPaths::Works => Vec::new(),
@@ -95,7 +109,6 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     write::echo(scene, &store, at, patched.asked.as_ref(), &mut reply)?;
     drop(store);
     write::note(&mut reply, &dialects);
-    reply.notes = notes;
     Ok(answered(scene, rule, kind_at, id, reply))
 }
 

@@ -3,13 +3,13 @@
 //! The protocol crate reads the body by the schema; here a profile's wishes are added: what is normalised, how many
 //! values an attribute may have, and who is meant by the members of a group.
 
-use scim::accept::{AcceptError, AcceptOptions, Accepted};
+use scim::accept::{AcceptError, AcceptOptions, Accepted, Refused};
 use scim::dialect::Dialect;
 use scim::schema::SchemaSet;
 use scim::text::lower_case;
 use serde_json::{Map, Value};
 
-use super::notes;
+use super::{Refusal, notes};
 use crate::application::Settings;
 use crate::journal::Note;
 use crate::plain;
@@ -34,12 +34,15 @@ pub(crate) struct Taken {
 }
 
 /// Reads the body of a POST or a PUT.
-pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Problem> {
+pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Refusal> {
     let profile = &settings.profile;
-    let accepted = kind.reader.read(body, options(settings));
-    let mut accepted = accepted.map_err(|error| match error {
-        AcceptError::Syntax(error) => Problem::BadSyntax(plain::json(body, &error).to_string()),
-        other => Problem::from(other),
+    let accepted = kind.reader.read_noting(body, options(settings));
+    let mut accepted = accepted.map_err(|Refused { error, dropped }| {
+        let problem = match error {
+            AcceptError::Syntax(error) => Problem::BadSyntax(plain::json(body, &error).to_string()),
+            other => Problem::from(other),
+        };
+        Refusal { notes: notes::dropped(kind, &dropped), ..Refusal::from(problem) }
     })?;
     let met = [
         (accepted.string_boolean, Dialect::StringBoolean),

@@ -12,7 +12,8 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::{Refusal, Scene, resource, stale, stored};
+pub(super) use super::refused;
+use super::{Refusal, Scene, noted, resource, stale, stored};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation, StateChange};
 use crate::problem::Problem;
@@ -27,11 +28,17 @@ use crate::types::{Kind, Role};
 pub(super) use condition::{names_version, other_version, same_version};
 
 pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> {
+    let kind = scene.settings.types.get(kind_at);
+    let mut taken = resource::take(scene.settings, kind, scene.body()?)?;
+    let notes = std::mem::take(&mut taken.notes);
+    noted(create_of(scene, kind_at, taken), notes)
+}
+
+fn create_of(scene: &Scene<'_>, kind_at: u16, body: resource::Taken) -> Result<Reply, Refusal> {
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
-    let resource::Taken { mut content, members, dialects, notes } =
-        resource::take(settings, kind, scene.body()?)?;
+    let resource::Taken { mut content, members, dialects, .. } = body;
     if kind.role == Role::User {
         let active = content.active;
         match (active, profile.gateway.create_disabled) {
@@ -95,7 +102,6 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
         reply.headers.insert(header::LOCATION, location);
     }
     note(&mut reply, &dialects);
-    reply.notes = notes;
     reply.downstream = downstream;
     reply.changes.push(change);
     Ok(reply)
@@ -210,16 +216,23 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
         }
         PutRule::Answers501 => return Err(Problem::NotImplemented("PUT").into()),
     }
-    let taken = resource::take(settings, kind, scene.body()?)?;
+    let mut taken = resource::take(settings, kind, scene.body()?)?;
+    let notes = std::mem::take(&mut taken.notes);
+    noted(replace_by(scene, kind_at, id, taken), notes)
+}
+
+fn replace_by(scene: &Scene<'_>, kind_at: u16, id: &str, taken: resource::Taken) -> Result<Reply, Refusal> {
+    let settings = scene.settings;
+    let kind = settings.types.get(kind_at);
     if taken.content.secret.is_some() {
         super::feature(settings.profile.features.change_password, "changing a password")?;
     }
-    let (dialects, notes) = (taken.dialects.clone(), taken.notes.clone());
+    let dialects = taken.dialects.clone();
     let mut store = scene.store();
     let operations = &[DownstreamOperation::Replace];
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
     same_version(scene, &store, record, operations)?;
-    if rule == PutRule::Ignored200 {
+    if super::put_rule(&settings.profile.gateway, kind) == PutRule::Ignored200 {
         let body = represent(scene, &store, at, record)?;
         return Ok(Reply::scim(StatusCode::OK, body));
     }
@@ -247,7 +260,6 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
         reply = reply.answered_as(empty);
     }
     note(&mut reply, &dialects);
-    reply.notes = notes;
     Ok(reply)
 }
 
@@ -578,13 +590,4 @@ pub(super) fn visible<'s>(
     id: &str,
 ) -> Option<(Ref, &'s Record)> {
     store.find_in(kind_at, id).filter(|(_, record)| record.active || !scene.settings.hides_inactive(kind_at))
-}
-
-pub(super) fn refused(
-    problem: Problem,
-    operations: &'static [DownstreamOperation],
-    id: Option<&str>,
-) -> Refusal {
-    let downstream = Downstreams::Few { operations, target: id.map(Into::into), accepted: false };
-    Refusal { problem, downstream }
 }

@@ -8,12 +8,12 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::{Number, Value};
 
 use super::plan::{Members, Node, Role};
-use super::{AcceptError, AcceptOptions, Accepted, MAX_DROPPED, Reader, write_text};
+use super::{AcceptError, AcceptOptions, Accepted, MAX_DROPPED, Reader, Refused, write_text};
 use crate::precis::is_blank;
 use crate::schema::AttributeType;
 use crate::validate::{Problem, ProblemKind, check_attribute, instant, is_base64, is_unassigned};
 
-pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Result<Accepted, AcceptError> {
+pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Result<Accepted, Refused> {
     let mut pass = Pass {
         reader,
         options,
@@ -30,14 +30,13 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
     let Ok(text) = std::str::from_utf8(body) else {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let error = IgnoredAny::deserialize(&mut deserializer).err();
-        return Err(AcceptError::Syntax(
-            error.unwrap_or_else(|| serde_json::Error::custom("the text is not UTF-8")),
-        ));
+        let error = error.unwrap_or_else(|| serde_json::Error::custom("the text is not UTF-8"));
+        return Err(AcceptError::Syntax(error).into());
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed = Any(Root(&mut pass)).deserialize(&mut deserializer).and_then(|()| deserializer.end());
     if pass.not_an_object && parsed.is_ok() {
-        return Err(AcceptError::NotAnObject);
+        return Err(AcceptError::NotAnObject.into());
     }
     parsed.map_err(AcceptError::Syntax)?;
     match pass.lists_core {
@@ -49,7 +48,10 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
         }
         Some(true) => {}
     }
-    if pass.problems.is_empty() { Ok(pass.out) } else { Err(AcceptError::Problems(pass.problems)) }
+    if pass.problems.is_empty() {
+        return Ok(pass.out);
+    }
+    Err(Refused { error: AcceptError::Problems(pass.problems), dropped: pass.out.dropped })
 }
 
 /// Where the pass is, for messages.
