@@ -33,6 +33,7 @@ use serde_json::Value;
 
 use crate::application::Settings;
 use crate::hops::Downstreams;
+use crate::journal::{DownstreamOperation, Note};
 use crate::lock;
 use crate::plain;
 use crate::problem::Problem;

@@ -44,7 +44,8 @@ fn value<'a>(key: &str, text: &'a str) -> Result<(String, &'a str), ParseFaultEr
         if plain.is_empty() {
             return Err(ParseFaultError::NoValue(key.to_owned()));
         }
-        if plain.contains('"') {
+        // JSON has quotes of its own.
+        if plain.contains('"') && !plain.starts_with(['{', '[']) {
             return Err(ParseFaultError::StrayQuote(format!("{key}={plain}")));
         }
         return Ok((plain.to_owned(), behind));

@@ -30,6 +30,7 @@ use crate::lock;
 use crate::problem::Problem;
 use crate::profile::{
     FilterCase, FilterMiss, ItemsPerPage, ListRules, Pages, PastEnd, SortRule, StartIndex, TotalResults,
+    WithoutFilter,
 };
 use crate::reply::Reply;
 use crate::store::document::{Document, write_number};

@@ -34,11 +34,11 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     noted(create_of(scene, kind_at, taken), notes)
 }
 
-fn create_of(scene: &Scene<'_>, kind_at: u16, taken: resource::Taken) -> Result<Reply, Refusal> {
+fn create_of(scene: &Scene<'_>, kind_at: u16, body: resource::Taken) -> Result<Reply, Refusal> {
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
-    let resource::Taken { mut content, members, dialects, .. } = taken;
+    let resource::Taken { mut content, members, dialects, .. } = body;
     if kind.role == Role::User {
         let active = content.active;
         match (active, profile.gateway.create_disabled) {

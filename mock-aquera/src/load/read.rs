@@ -23,6 +23,7 @@ pub(crate) fn pieces(text: &[u8]) -> (Vec<Piece<'_>>, Vec<Mistake>) {
         text,
         at: if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 },
         one_a_line: None,
+        lines_alone: false,
         place: Place { at: 0, line: 1, line_start: 0 },
         pieces: Vec::new(),
         mistakes: Vec::new(),
@@ -36,6 +37,9 @@ struct Reader<'t> {
     at: usize,
     /// Whether the values so far stood on one line each.
     one_a_line: Option<bool>,
+    /// Whether a line was wrong, so that each is looked at by itself: or a text full of such would be read to its end again
+    /// and again.
+    lines_alone: bool,
     place: Place,
     pieces: Vec<Piece<'t>>,
     mistakes: Vec<Mistake>,
@@ -72,12 +76,7 @@ impl<'t> Reader<'t> {
         }
         let line_end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let is_line = serde_json::from_slice::<IgnoredAny>(&rest[..line_end]).is_ok();
-        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
-        let read = if is_line {
-            Ok(line_end)
-        } else {
-            values.next().map_or(Ok(0), |read| read.map(|_| values.byte_offset()))
-        };
+        let read = if is_line { Ok(line_end) } else { self.length(rest, line_end) };
         match read {
             Ok(length) => {
                 let value = self.at..self.at + rest[..length].trim_ascii_end().len();
@@ -103,9 +102,19 @@ impl<'t> Reader<'t> {
                 let line = line + mistake.line.saturating_sub(1);
                 self.mistakes.push(Mistake { line, column, message: mistake.message });
                 self.at += line_end;
+                self.lines_alone = true;
                 goes_on
             }
         }
+    }
+
+    /// How long the value is that begins a text, which is not its first line as a whole.
+    fn length(&self, rest: &[u8], line_end: usize) -> serde_json::Result<usize> {
+        if self.lines_alone {
+            return serde_json::from_slice::<IgnoredAny>(&rest[..line_end]).map(|_| line_end);
+        }
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+        values.next().map_or(Ok(0), |read| read.map(|_| values.byte_offset()))
     }
 
     /// Takes a value that is well-formed: a resource, or several.

@@ -42,16 +42,15 @@ enum Next {
 }
 
 impl At {
-    /// The place at this byte.
+    /// The place at this byte. Bodies can be nested deeper than anybody reads them, so a path is put together at the end alone.
     pub(super) fn of(text: &[u8], end: usize) -> Self {
         let mut open: Vec<Open> = Vec::new();
-        let (mut next, mut of, mut start, mut at) = (Next::Value, String::new(), 0, 0);
+        let (mut next, mut start, mut at) = (Next::Value, 0, 0);
         let end = end.min(text.len());
         while at < end {
             let byte = text[at];
             match byte {
                 b'{' | b'[' => {
-                    (of, start) = (path(&open), at);
                     let (inside, then) = if byte == b'{' {
                         (Inside::Object(None), Next::KeyOrEnd)
                     } else {
@@ -61,9 +60,7 @@ impl At {
                     next = then;
                 }
                 b'}' | b']' => {
-                    if let Some(closed) = open.pop() {
-                        (of, start) = (path(&open), closed.start);
-                    }
+                    start = open.pop().map_or(start, |closed| closed.start);
                     next = Next::More;
                 }
                 b',' => match open.last_mut().map(|open| &mut open.inside) {
@@ -79,15 +76,13 @@ impl At {
                 },
                 b':' => next = Next::Value,
                 b'"' => {
-                    let close = closing(text, at).filter(|close| *close < end);
-                    (of, start) = (path(&open), at);
+                    let close = closing(&text[..end], at);
                     let is_key = matches!(next, Next::Key | Next::KeyOrEnd);
-                    next = if close.is_none() {
-                        Next::Quote
-                    } else if is_key {
-                        Next::Colon
-                    } else {
-                        Next::More
+                    start = at;
+                    next = match close {
+                        None => Next::Quote,
+                        Some(_) if is_key => Next::Colon,
+                        Some(_) => Next::More,
                     };
                     let close = close.unwrap_or(end);
                     if is_key && let Some(Open { inside: Inside::Object(key), .. }) = open.last_mut() {
@@ -97,7 +92,7 @@ impl At {
                 }
                 _ if byte.is_ascii_whitespace() => {}
                 _ => {
-                    (of, start) = (path(&open), at);
+                    start = at;
                     let stops = |byte: &u8| byte.is_ascii_whitespace() || b"{}[],:\"".contains(byte);
                     let length = text[at..end].iter().position(stops).unwrap_or(end - at);
                     at += length - 1;
@@ -107,12 +102,21 @@ impl At {
             at += 1;
         }
         let path = path(&open);
-        if matches!(next, Next::Value | Next::ValueOrEnd) {
-            // Arrays and objects are found wrong before they are read.
-            let blanks = text[end..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            (of, start) = (path.clone(), end + blanks);
-        }
         let missing = missing(next, open.last().map(|open| &open.inside), &path);
+        let of = match next {
+            Next::Value | Next::ValueOrEnd => {
+                // Arrays and objects are found wrong before they are read.
+                start = end + text[end..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+                path.clone()
+            }
+            Next::KeyOrEnd => {
+                start = open.last().map_or(start, |open| open.start);
+                path.clone()
+            }
+            // It is about the key, which stands in its object.
+            Next::Colon => path_without_key(&open),
+            Next::Key | Next::More | Next::Quote => path.clone(),
+        };
         Self { path, of, start, missing }
     }
 }
@@ -136,10 +140,17 @@ fn missing(next: Next, inside: Option<&Inside>, path: &str) -> String {
     }
 }
 
-/// The path of what stands in all that is open.
+/// The longest path that is shown, in bytes, or a little more.
+const MAX_PATH: usize = 200;
+
+/// The path of what stands in all that is open, cut where it is long.
 fn path(open: &[Open]) -> String {
     let mut path = String::new();
     for Open { inside, .. } in open {
+        if path.len() > MAX_PATH {
+            path.push('…');
+            break;
+        }
         match inside {
             Inside::Object(Some(key)) => {
                 if !path.is_empty() {
@@ -152,6 +163,11 @@ fn path(open: &[Open]) -> String {
         }
     }
     path
+}
+
+/// The path of the innermost of what is open.
+fn path_without_key(open: &[Open]) -> String {
+    open.split_last().map_or_else(String::new, |(_, around)| path(around))
 }
 
 /// The quotation mark that closes the text that begins here.
@@ -188,8 +204,8 @@ pub(super) fn cut(text: &str) -> String {
 
 /// The byte that a line and a column, both from one, stand for: the one behind the last that was read.
 pub(super) fn offset(text: &[u8], line: usize, column: usize) -> usize {
-    let newlines = memchr::memchr_iter(b'\n', text);
-    let start = if line <= 1 { Some(0) } else { newlines.skip(line - 2).next().map(|at| at + 1) };
+    let mut newlines = memchr::memchr_iter(b'\n', text);
+    let start = if line <= 1 { Some(0) } else { newlines.nth(line - 2).map(|at| at + 1) };
     start.map_or(text.len(), |start| (start + column).min(text.len()))
 }
 

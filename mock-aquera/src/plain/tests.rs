@@ -129,3 +129,13 @@ fn text_that_is_no_json_is_told_what_is_missing() {
         "invalid `rule`: a text holds a line break or another control character; a line break is written `\\n` (line 1, column 10)",
     );
 }
+
+#[test]
+fn deeply_nested_text_is_told_at_once_and_briefly() {
+    let deep = format!("{{\"more\":{}", "[".repeat(1_000_000));
+    let at = place::At::of(deep.as_bytes(), deep.len());
+    assert!(at.path.starts_with("more[0][0]") && at.path.len() < 300, "{}", at.path);
+    let keys = format!("{{\"more\":{}", "{\"a\":".repeat(500_000));
+    let at = place::At::of(keys.as_bytes(), keys.len());
+    assert!(at.missing.starts_with("the value of `more.a.a") && at.missing.len() < 400, "{}", at.missing);
+}

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, IntoDeserializer as _, MapAccess, Visitor};
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -69,7 +69,10 @@ impl<'de> Deserialize<'de> for Times {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Times, E> {
-                Named::deserialize(text.into_deserializer()).map(Times::from)
+                match text {
+                    "never" => Ok(Times::Never),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Times, A::Error> {

@@ -83,6 +83,19 @@ async fn comparisons_that_nothing_satisfies_are_noted() {
 #[derive(Debug, Clone, Default)]
 struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
+impl Lines {
+    /// Waits until so many were written: a thread of its own does that.
+    async fn until(&self, count: usize) -> String {
+        loop {
+            let told = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            if told.lines().count() >= count {
+                return told;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}
+
 impl std::io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
@@ -124,15 +137,14 @@ async fn notes_on_a_refused_request_are_in_the_journal_and_in_its_line() {
     assert_eq!(client.post("/Bulk", &bulk).await.json()["Operations"][0]["status"], json!("409"));
     assert_eq!(last(&app), [first]);
     // Nor is a list answered.
-    let query = [("filter", "active eq \"true\""), ("sortBy", "shoe")];
+    let query = [("filter", "active eq \"true\""), ("cursor", "none-of-ours")];
     assert_eq!(client.query("/Users", &query).await.status, 400);
     assert_eq!(last(&app), [(NoteKind::NeverMatches, "active".to_owned(), None)]);
-    mock.stop().await;
-    let told = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let told = lines.until(9).await;
     let noted = told.lines().filter(|line| line.contains("`firstName` is not an attribute of User"));
     assert_eq!(noted.count(), 7, "{told}");
     let refused =
-        "409 POST /scim/Users  the userName `IDA` is taken  `firstName` is not an attribute of User";
+        "409 POST /scim/Users  the userName `IDA` is taken; `firstName` is not an attribute of User";
     assert!(told.lines().any(|line| line.starts_with(refused)), "{told}");
     assert!(told.lines().any(|line| line.starts_with("400 GET") && line.contains("never matches")), "{told}");
 }

@@ -99,7 +99,7 @@ fn a_wrong_query_is_explained() {
     check("id=1&id=2", "`id` is there twice");
     check("status=9x", "`9x` doesn't fit `status`, which takes a status like 404, a class like 4xx, or none");
     check("fault=yes", "`yes` doesn't fit `fault`, which takes true or false");
-    check("limit=-1", "`-1` doesn't fit `limit`, which takes a number");
+    check("limit=-1", "`-1` doesn't fit `limit`, which takes a whole number from 0");
     check("operation=patc", "`patc` doesn't fit `operation`, which takes create, read");
     check("order=up", "`up` doesn't fit `order`, which takes oldest or newest");
 }

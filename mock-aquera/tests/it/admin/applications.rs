@@ -157,10 +157,10 @@ async fn resources_are_put_in_and_taken_out_unchecked() {
     refused(Method::DELETE, "/resources/Device", "", 404, "`Device`").await;
     refused(Method::GET, "/resources/User/zzz", "", 404, "no User with the id `zzz`").await;
     refused(Method::PUT, "/resources/User/zzz", "{}", 404, "`zzz`").await;
-    refused(Method::PUT, "/resources/User/zzz", "[]", 400, "map").await;
+    refused(Method::PUT, "/resources/User/zzz", "[]", 400, "expected an object, got an array").await;
     refused(Method::DELETE, "/resources/User/zzz", "", 404, "`zzz`").await;
     refused(Method::POST, "/users", "[{}, 1]", 400, "element 2").await;
-    refused(Method::POST, "/groups", "nothing", 400, "expected").await;
+    refused(Method::POST, "/groups", "nothing", 400, "none of true, false and null").await;
 }
 
 #[tokio::test]
@@ -272,7 +272,7 @@ async fn the_clock_is_stopped_and_moved() {
         (r#"{"advance":"1 month"}"#, "PT30S"),
         (r#"{"advance":true}"#, "`advance`"),
         (r#"{"stop":true}"#, "`stop`"),
-        ("[]", "nothing to do"),
+        ("[]", "expected an object, got an array"),
     ] {
         admin.refused(Method::POST, &at, body, 400, part).await;
     }

@@ -164,7 +164,7 @@ async fn whoever_waits_is_answered_when_enough_have_come() {
     admin.refused(Method::POST, &at, r#"{"count":1001}"#, 400, most).await;
     for (body, part) in [
         (r#"{"timeout":"soon"}"#, "`soon`"),
-        (r#"{"method":"GET"}"#, "`request`"),
+        (r#"{"method":"GET"}"#, "unknown key `method`"),
         (r#"{"request":{"metod":"GET"}}"#, "`metod`"),
         (r#"{"count":"two"}"#, "two"),
         (r#"{"request":{"limit":1}}"#, "`count` says how many"),

@@ -96,14 +96,21 @@ async fn mistakes_are_told_with_line_and_column_in_both_ways() {
         ),
         (
             format!("{ida}\n{{\"userName\":\n{ida}"),
-            &[(2, 12, "the value of `userName` is missing"), (3, 1, "there twice")],
+            &[
+                (2, 12, "the value of `userName` is missing"),
+                (3, 1, "the id \"u-1\" is there twice"),
+                (3, 1, "userName"),
+            ],
         ),
         (format!("[{ida},\n  {nameless}]"), &[(2, 3, "userName is required")]),
-        (pretty(&page(&[ida.clone(), nameless.clone()])), &[(14, 5, "userName is required")]),
-        (format!("{}\n{}", page(&[ida.clone()]), page(&[ida.clone()])), &[(2, 14, "there twice")]),
-        (format!("[{ida}, 7]"), &[(1, 97, "a resource is a JSON object")]),
+        (pretty(&page(&[ida.clone(), nameless.clone()])), &[(13, 5, "userName is required")]),
+        (
+            format!("{}\n{}", page(&[ida.clone()]), page(&[ida.clone()])),
+            &[(2, 15, "the id \"u-1\" is there twice"), (2, 15, "userName")],
+        ),
+        (format!("[{ida}, 7]"), &[(1, 121, "a resource is a JSON object")]),
         (format!("{ida}\nx"), &[(2, 1, "a value is expected here")]),
-        (format!("[{ida},"), &[(1, 96, "the value of `[1]` is missing")]),
+        (format!("[{ida},"), &[(1, 119, "the value of `[1]` is missing")]),
         ("{\"schemas\":[\"urn:x\"],\"userName\":\"b\"}".to_owned(), &[(1, 1, "write `schemas`")]),
         ("{\"displayName\":\"team\"}".to_owned(), &[(1, 1, "userName is required")]),
     ] {

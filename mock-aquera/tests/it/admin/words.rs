@@ -44,7 +44,11 @@ const APP: &str = "/applications/{name}";
 type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const EXPECTATION: &[(&str, &str)] = &[
-    (r#"{"times":"x"}"#, "invalid `times`"),
+    (
+        r#"{"times":"x"}"#,
+        "invalid `times`: expected a whole number from 0, \"never\", or an object such as {\"atLeast\":1}, got \"x\" \
+         (line 1, column 10)",
+    ),
     (r#"{"times":-1}"#, "invalid `times`: expected a whole number from 0, \"never\", or an object such as"),
     (r#"{"times":{"atleast":1}}"#, "did you mean `atLeast`?"),
     (
