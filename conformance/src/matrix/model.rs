@@ -8,6 +8,7 @@ mod client;
 mod fault;
 mod gateway;
 mod guard;
+mod learning;
 mod policy;
 mod profile;
 mod removal;
@@ -17,17 +18,13 @@ mod unresolved;
 mod words;
 
 pub use fault::{FaultKind, FaultRule, On};
-pub use profile::{Behaviour, DeleteWay, PatchWay, PutWay, builtin, builtins};
+pub use profile::{Behaviour, DeleteWay, PatchWay, PathRule, PutWay, builtin, builtins};
 pub use sync::{Expectation, Options};
-pub use types::{Account, Attribute, Fields, Key, Method, Rule, User, World, Write};
+pub use types::{Account, Attribute, Fields, Key, Method, Path, Rule, User, Way, World, Write};
 pub use words::{Change, Downstream, Line, Operation, Outcome, Reason};
 
 /// For the test that holds the model of the two hops against the mock.
 #[cfg(test)]
-pub(crate) fn desired_for_test(fields: Fields, external_id: &str) -> types::Desired {
-    types::Desired {
-        user_name: fields.user_name,
-        external_id: external_id.to_owned(),
-        attributes: fields.attributes.into_iter().map(|(name, value)| (name, Some(value))).collect(),
-    }
+pub(crate) fn desired_for_test(values: &[(Path, &str)]) -> types::Desired {
+    types::Desired(values.iter().map(|(path, value)| (*path, Some((*value).to_owned()))).collect())
 }

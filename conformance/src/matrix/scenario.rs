@@ -3,6 +3,7 @@
 //! A scenario is a list of steps over symbols. The same list drives the model and the real thing; it holds no
 //! expectation of its own.
 
+mod attributes;
 mod basic;
 mod connection;
 pub mod faults;
@@ -15,7 +16,9 @@ mod upkeep;
 
 use std::collections::BTreeSet;
 
-use crate::matrix::model::{Expectation, FaultRule, Fields, Method, Options, Rule, User, World};
+pub(crate) use people::everything;
+
+use crate::matrix::model::{Expectation, FaultRule, Fields, Method, Options, Rule, User, World, builtin};
 use crate::matrix::setting::Setting;
 
 /// A change at the target that is none of our doing.
@@ -49,6 +52,8 @@ pub enum Step {
     Toggle(bool),
     /// `clear-missing-attributes`.
     ClearMissing(bool),
+    /// `external-id`.
+    ExternalId(bool),
     /// `exclude`.
     Exclude(&'static str),
     /// `max-removals`.
@@ -73,6 +78,8 @@ pub enum Step {
     Fault(FaultRule),
     /// No fault any more.
     ClearFaults,
+    /// The target behaves like another profile from now on.
+    Profile(&'static str),
     /// A person tests the connection.
     TestConnection,
     /// A run.
@@ -88,6 +95,8 @@ pub struct Scenario {
     pub title: &'static str,
     /// Of the design's table, run under every setting and authentication; otherwise one of its sequences.
     pub basic: bool,
+    /// About attributes: run by every method under the profiles that are.
+    pub of_attributes: bool,
     /// The settings it is run under.
     pub fits: fn(Setting) -> bool,
     /// Its steps under a setting.
@@ -103,6 +112,7 @@ pub fn all() -> Vec<Scenario> {
     scenarios.extend(requests::scenarios());
     scenarios.extend(groups::scenarios());
     scenarios.extend(connection::scenarios());
+    scenarios.extend(attributes::scenarios());
     scenarios
 }
 
@@ -126,6 +136,7 @@ impl World {
             Step::Prefer(setting) => self.setting = *setting,
             Step::Toggle(on) => self.enabled = *on,
             Step::ClearMissing(on) => self.clear_missing = *on,
+            Step::ExternalId(on) => self.external_id = *on,
             Step::Exclude(name) => self.exclude = BTreeSet::from([name.to_lowercase()]),
             Step::MaxRemovals(count) => self.max_removals = *count,
             Step::SourceFile(number) => self.source_file = *number,
@@ -138,6 +149,11 @@ impl World {
             Step::Edit(user_name, edit) => self.edit(user_name, *edit),
             Step::Fault(fault) => self.fault(*fault),
             Step::ClearFaults => self.faults.clear(),
+            Step::Profile(name) => {
+                if let Some(profile) = builtin(name) {
+                    self.change_profile(profile);
+                }
+            }
             Step::TestConnection => self.test_connection(),
             Step::Sync(options) => return Some(self.sync(*options)),
         }
@@ -165,7 +181,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix::model::{Method, builtins};
+    use crate::matrix::model::{Behaviour, Method, builtins};
 
     #[test]
     fn slugs_are_unique_and_every_scenario_fits_something() {
@@ -183,7 +199,8 @@ mod tests {
     fn the_model_comes_to_rest() {
         for scenario in all() {
             for setting in Setting::valid().into_iter().filter(|setting| (scenario.fits)(*setting)) {
-                for profile in builtins() {
+                let fits = |profile: &&Behaviour| !profile.of_attributes || everything(setting);
+                for profile in builtins().iter().filter(fits) {
                     for method in Method::ALL {
                         let mut world = World::new(*profile, method, setting);
                         for step in (scenario.steps)(setting) {

@@ -47,6 +47,12 @@ fn faults_groups_and_ten_runs_in_a_row() {
     check("kind=sequence & profile=aquera & method=put & (scenario=group-* | scenario=member-*)", 40);
     check("kind=rest & profile=no-partial-update & (scenario=deleted | scenario=renamed)", 2);
     check(
+        "kind=sequence & setting=*by-disable+rules & method=auto & (profile=no-title-echoed | profile=swallows-dotted-paths | \
+         profile=external-id-read-only) & (scenario=title-changed-then-* | scenario=already-there-changed-and-disabled | \
+         scenario=target-mended-for-others)",
+        15,
+    );
+    check(
         "kind=sequence & profile=aquera & method=auto & (scenario=revoked-* | scenario=*authentication*)",
         6,
     );

@@ -221,6 +221,57 @@ fn what_waits_and_what_is_tried_again() {
     );
 }
 
+#[test]
+fn an_attribute_that_is_not_stored_fails_its_own_writes_alone() {
+    use Method::{Auto, Patch, Put};
+    let told = |profile, method, slug| -> Vec<String> {
+        play(BY_DISABLE, profile, method, slug).iter().skip(1).map(spell).collect()
+    };
+    let failed = |writes: &str| format!("1 | u-1 attributes update failed ignored-by-target | {writes}");
+    for profile in ["no-title", "no-title-echoed"] {
+        // By a fixed method once in each run, and under `auto` by either.
+        for (method, writes) in [(Put, "Replace"), (Patch, "PartialUpdate"), (Auto, "PartialUpdate Replace")]
+        {
+            let full = "u-1 attributes update failed ignored-by-target; u-2 attributes update failed ignored-by-target";
+            let runs = told(profile, method, "title-changed");
+            assert_eq!(runs[0], failed(writes), "{profile}");
+            assert_eq!(runs[1], format!("1 | {full} | {writes}"), "{profile}: a full run judges everybody");
+            let disabled = "0 | u-1 attributes-and-disabled disable success done | PartialUpdate";
+            let runs = told(profile, method, "title-changed-then-disabled");
+            assert_eq!(runs[..2], [failed(writes), disabled.to_owned()], "{profile}");
+            let deleted = "0 | u-1 deleted disable success done | PartialUpdate";
+            let runs = told(profile, method, "title-changed-then-deleted");
+            assert_eq!(runs[..2], [failed(writes), deleted.to_owned()], "{profile}");
+        }
+    }
+    let named = "0 | u-1 attributes update success done | PartialUpdate";
+    assert_eq!(told("no-title", Patch, "several-changed")[..2], [named, "0 |  | "], "with others: a success");
+    // PUT stores what PATCH takes for the name of a member.
+    let other = "0 | u-1 attributes update success done | PartialUpdate Replace";
+    assert_eq!(told("swallows-dotted-paths", Auto, "given-name-changed")[0], other);
+    assert_eq!(told("swallows-dotted-paths", Patch, "given-name-changed")[0], failed("PartialUpdate"));
+    assert_eq!(
+        told("family-name-ignored", Put, "names-changed"),
+        [
+            "0 | u-1 attributes update success done | Replace",
+            "0 | u-1 attributes update success done | Replace",
+        ]
+    );
+    // An attribute that is refused keeps nobody active.
+    let refused = "1 | u-1 enters disable failed rejected | PartialUpdate! PartialUpdate PartialUpdate!";
+    let runs = play(BY_DISABLE, "external-id-read-only", Patch, "already-there-changed-and-disabled");
+    assert_eq!(spell(&runs[0]), refused);
+    // A mended target is found out by the first user that needs it, and the others follow.
+    let runs = told("no-title", Patch, "target-mended-for-others");
+    assert_eq!(
+        runs[1..],
+        [
+            "0 | u-1 attributes update success done | PartialUpdate",
+            "0 | u-2 attributes update success done | PartialUpdate",
+        ]
+    );
+}
+
 /// What the faults come to: exit, lines and writes of the run that meets the fault, then of the one without it.
 #[track_caller]
 fn check_fault(method: Method, fault: &str, operation: &str, times: &str, expected: [&str; 2]) {

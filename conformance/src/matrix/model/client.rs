@@ -1,8 +1,10 @@
-//! How one change is written: the method of the connection, what it has learned, and what an answer means.
+//! How one change is written by one method, and what an answer means.
+
+use std::collections::BTreeSet;
 
 use crate::matrix::model::fault::Request;
 use crate::matrix::model::gateway::Reply;
-use crate::matrix::model::types::{Account, Desired, Fields, Key, Kind, Method, Path, Way, World};
+use crate::matrix::model::types::{Account, Attribute, Desired, Key, Kind, Path, Way, World};
 use crate::matrix::model::words::Reason;
 
 /// Tries of one request.
@@ -27,7 +29,7 @@ pub(crate) enum Written {
 
 /// Why a way of writing did not do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Failure {
+pub(crate) enum Failure {
     /// Refused as not supported.
     Unsupported,
     /// Refused otherwise.
@@ -62,16 +64,57 @@ pub(crate) enum Unread {
     Stop,
 }
 
-/// One write.
+/// The attributes of a write.
 #[derive(Clone, Copy)]
-struct Change<'a> {
-    key: Key,
-    attributes: Option<&'a Desired>,
+pub(crate) struct Attributes<'a> {
+    /// Those that the account lacks, as far as is known.
+    pub(crate) asked: &'a Desired,
+    /// All that the account should carry: a PUT has all of them.
+    pub(crate) whole: &'a Desired,
+}
+
+/// One write.
+#[derive(Clone)]
+pub(crate) struct Change {
+    pub(crate) key: Key,
+    pub(crate) asked: Desired,
+    pub(crate) whole: Desired,
+    pub(crate) active: Option<bool>,
+}
+
+/// What the account shows of a write.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Effects {
+    pub(crate) took: BTreeSet<Path>,
+    pub(crate) lost: BTreeSet<Path>,
+    /// Whether `active` is as written; none where it was not.
     active: Option<bool>,
 }
 
-impl Change<'_> {
-    fn kind(self) -> Kind {
+/// How a write by one method ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tried {
+    pub(crate) written: Written,
+    /// Some where the other method may do better.
+    pub(crate) failure: Option<Failure>,
+    pub(crate) effects: Effects,
+}
+
+impl Tried {
+    /// An end that teaches nothing of paths.
+    fn end(written: Written) -> Self {
+        Self { written, failure: Failure::of(written), effects: Effects::default() }
+    }
+
+    /// Nothing of the write is in effect, though nothing refused it.
+    pub(crate) fn nothing(effects: Effects) -> Self {
+        let written = Written::Failed(Reason::IgnoredByTarget);
+        Self { written, failure: Some(Failure::Nothing), effects }
+    }
+}
+
+impl Change {
+    pub(crate) fn kind(&self) -> Kind {
         match self.active {
             None => Kind::Attributes,
             Some(false) => Kind::Disable,
@@ -79,26 +122,35 @@ impl Change<'_> {
         }
     }
 
-    fn disables(self) -> bool {
+    pub(crate) fn disables(&self) -> bool {
         self.active == Some(false)
     }
 
-    fn took(self, account: &Account) -> bool {
-        self.attributes.is_none_or(|desired| !desired.differs(&account.fields))
-            && self.active.is_none_or(|active| active == account.active)
+    fn took(&self, account: &Account) -> bool {
+        let effects = self.effects(account);
+        effects.lost.is_empty() && effects.active != Some(false)
     }
 
-    /// What of it is news to the account.
-    fn news(self, account: &Account) -> Self {
-        Self {
-            active: self.active.filter(|active| *active != account.active),
-            attributes: self.attributes.filter(|desired| desired.differs(&account.fields)),
-            ..self
+    fn effects(&self, account: &Account) -> Effects {
+        let lost = self.asked.news(&account.fields).paths();
+        Effects {
+            took: self.asked.paths().difference(&lost).copied().collect(),
+            lost,
+            active: self.active.map(|active| active == account.active),
         }
     }
 
-    fn is_empty(self) -> bool {
-        self.active.is_none() && self.attributes.is_none()
+    /// What of it is news to the account.
+    fn news(&self, account: &Account) -> Self {
+        Self {
+            active: self.active.filter(|active| *active != account.active),
+            asked: self.asked.news(&account.fields),
+            ..self.clone()
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.active.is_none() && self.asked.is_empty()
     }
 }
 
@@ -120,184 +172,106 @@ fn reason(reply: Reply) -> Reason {
 }
 
 impl World {
-    /// Writes attributes, `active`, or both, to an account that is thought to exist.
-    pub(crate) fn write(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Written {
-        let change = Change { key, attributes, active };
-        let kind = change.kind();
-        let (first, second) = self.ways(kind);
-        let (written, failure) = self.attempt(change, first);
-        let second = second.filter(|_| failure.is_some_and(|failure| failure != Failure::Final));
-        let written = match (second, failure) {
-            (Some(second), Some(failure)) => {
-                let (other, otherwise) = self.attempt(change, second);
-                if other == Written::Done && otherwise.is_none() {
-                    self.learned.unusable.insert((kind, first));
-                    self.learned.tried.insert((kind, first));
-                }
-                match other {
-                    // A refusal that is not for want of support is about this user: it is told.
-                    Written::Failed(_) | Written::Unsure(_) if failure == Failure::Refused => written,
-                    other => other,
-                }
-            }
-            (None, _) | (_, None) => written,
-        };
-        if written == Written::DeletedByTarget {
-            self.learned.disable_deletes = true;
-        }
-        written
-    }
-
-    /// The ways by which a write of this kind is tried: the second where the first does not do.
-    ///
-    /// What has shown itself to be of no use is tried again once in each run.
-    pub(crate) fn ways(&self, kind: Kind) -> (Way, Option<Way>) {
-        let preferred = match (self.method, kind) {
-            (Method::Put, _) => return (Way::Put, None),
-            (Method::Patch, _) => return (Way::Patch, None),
-            (Method::Auto, Kind::Attributes) if self.profile.advertises_patch => Way::Patch,
-            (Method::Auto, Kind::Attributes) => Way::Put,
-            // Where a Disable or Enable begins is free; that it is tried both ways is not.
-            (Method::Auto, Kind::Disable | Kind::Enable) => self.ways(Kind::Attributes).0,
-        };
-        let is_out = |way| {
-            let known = (kind, way);
-            self.learned.unusable.contains(&known) && self.learned.tried.contains(&known)
-        };
-        let works = |way| self.learned.works.contains(&(kind, way));
-        let shunned = |way| self.learned.unusable.contains(&(kind, way));
-        let other = preferred.other();
-        let turned = if shunned(preferred) {
-            is_out(preferred) && !is_out(other)
-        } else {
-            works(other) && !works(preferred)
-        };
-        let first = if turned { other } else { preferred };
-        (first, Some(first.other()).filter(|way| !is_out(*way)))
-    }
-
-    /// One way of writing a change; `Some` where another one may do better.
-    fn attempt(&mut self, change: Change<'_>, way: Way) -> (Written, Option<Failure>) {
-        let kind = change.kind();
-        if self.learned.unusable.contains(&(kind, way)) {
-            self.learned.tried.insert((kind, way));
-        }
-        let before = self.account(change.key).cloned();
-        let worked = self.learned.works.contains(&(kind, way));
-        let (written, failure) =
-            if way == Way::Put { self.send_put(change) } else { self.send_patch(change) };
-        if failure.is_none() && written == Written::Done {
-            self.learned.unusable.remove(&(kind, way));
-            if let (Some(before), Some(desired)) = (before, change.attributes) {
-                let news = desired.news(&before.fields);
-                if !news.is_empty() {
-                    self.learned.works.insert((Kind::Attributes, way));
-                    self.learned.unusable.remove(&(Kind::Attributes, way));
-                }
-                self.learned.stored.extend(news.into_iter().map(|path| (way, path)));
-            }
-            if change.active.is_some() {
-                self.learned.works.insert((kind, way));
-            }
-        }
-        if failure == Some(Failure::Unsupported) && way == Way::Patch {
-            if worked {
-                // It has worked here: this refusal is about this user.
-                let failure = if kind == Kind::Attributes { Failure::Final } else { Failure::Unsupported };
-                let told = match written {
-                    Written::Failed(Reason::PartialUpdateUnsupported) => Written::Failed(Reason::Rejected),
-                    written => written,
-                };
-                return (told, Some(failure));
-            }
-            self.learned.unusable.insert((kind, way));
-            self.learned.tried.insert((kind, way));
-        }
-        (written, failure)
-    }
-
-    /// Whether a write by `way` has something of which nothing is known, or is tried again: it is read back.
-    fn has_to_show(&self, change: Change<'_>, way: Way) -> bool {
-        let kind = change.kind();
-        let news = || {
-            // Of an account that is gone it is what was sent last that the change is news to.
-            let sent = || self.links[self.url].values().find(|link| link.account == change.key);
-            let fields = match self.account(change.key) {
-                Some(account) => &account.fields,
-                None => &sent()?.sent,
-            };
-            Some(change.attributes?.news(fields))
-        };
-        let unknown = |path: &Path| !self.learned.stored.contains(&(way, *path));
-        change.disables()
-            || self.learned.unusable.contains(&(kind, way))
-            || (kind == Kind::Enable && !self.learned.works.contains(&(kind, way)))
-            || news().is_some_and(|paths| paths.iter().any(unknown))
-    }
-
-    fn send_patch(&mut self, mut change: Change<'_>) -> (Written, Option<Failure>) {
+    pub(crate) fn send_patch(&mut self, change: &Change) -> Tried {
         let first = self.has_to_show(change, Way::Patch);
+        let mut change = change.clone();
         if first {
             // Whatever has to teach looks at the account first: what is gone was not deleted by it, and what is there already
             // is not written.
             let account = match self.look_first(change.key) {
                 Ok(account) => account,
-                Err(written) => return (written, None),
+                Err(written) => return Tried { failure: None, ..Tried::end(written) },
             };
             change = change.news(&account);
             if change.is_empty() {
-                return (Written::Done, None);
+                return Tried::end(Written::Done);
+            }
+        } else if self.has_no_target(&change) {
+            // A replace of it is refused (RFC 7644 §3.5.2.3, `noTarget`); it is said anew in terms of what is there.
+            let refused =
+                self.with_retries(|world| world.request(Request::Patch, |world| world.refuse(change.key)));
+            if refused != Reply::Error(400) {
+                return self.judged(refused, &change, first);
+            }
+            match self.look_first(change.key) {
+                Ok(account) => change = change.news(&account),
+                Err(written) => return Tried { failure: None, ..Tried::end(written) },
             }
         }
-        let Change { key, attributes, active } = change;
-        match self.with_retries(|world| world.patch(key, attributes, active)) {
-            reply @ Reply::Error(405 | 501) => self.unsupported(reply, change),
-            reply => self.judged(reply, change, first),
+        match self.with_retries(|world| world.patch(change.key, &change.asked, change.active)) {
+            reply @ Reply::Error(405 | 501) => self.unsupported(reply, &change),
+            reply => self.judged(reply, &change, first),
         }
     }
 
-    fn send_put(&mut self, change: Change<'_>) -> (Written, Option<Failure>) {
+    /// Whether an e-mail address is written over one that has lost its type since.
+    fn has_no_target(&self, change: &Change) -> bool {
+        let email = Path::Attribute(Attribute::Email);
+        let sent = || self.links[self.url].values().find(|link| link.account == change.key);
+        change.asked.0.contains_key(&email)
+            && self.account(change.key).is_some_and(|account| account.fields.get(email).is_none())
+            && sent().is_some_and(|link| link.sent.get(email).is_some())
+    }
+
+    pub(crate) fn send_put(&mut self, change: &Change) -> Tried {
         let mut conflicts = 0;
         loop {
             let account = match self.look_first(change.key) {
                 Ok(account) => account,
-                Err(written) => return (written, None),
+                Err(written) => return Tried { failure: None, ..Tried::end(written) },
             };
-            let change = change.news(&account);
+            let change = self.with_the_rest(change).news(&account);
             if change.is_empty() {
-                return (Written::Done, None);
+                return Tried::end(Written::Done);
             }
-            let first = self.has_to_show(change, Way::Put);
-            let Change { key, attributes, active } = change;
-            return match self.with_retries(|world| world.put(key, attributes, active, account.version)) {
+            let first = self.has_to_show(&change, Way::Put);
+            let send =
+                |world: &mut Self| world.put(change.key, &change.asked, change.active, account.version);
+            return match self.with_retries(send) {
                 Reply::Error(412) if conflicts == 0 => {
                     conflicts += 1;
                     continue;
                 }
-                reply @ Reply::Error(501) if active.is_some() => self.unsupported(reply, change),
-                reply => self.judged(reply, change, first),
+                reply @ Reply::Error(501) if change.active.is_some() => self.unsupported(reply, &change),
+                reply => self.judged(reply, &change, first),
             };
         }
     }
 
-    fn unsupported(&mut self, reply: Reply, change: Change<'_>) -> (Written, Option<Failure>) {
+    /// A PUT of attributes carries all that the account should have, save what it is known not to store.
+    fn with_the_rest(&self, change: &Change) -> Change {
+        if change.asked.is_empty() {
+            return change.clone();
+        }
+        let not_stored = |path| self.learned.not_stored.contains(&(Way::Put, path));
+        let asked = change.whole.filter(|path, _| change.asked.0.contains_key(&path) || !not_stored(path));
+        Change { asked, ..change.clone() }
+    }
+
+    fn unsupported(&mut self, reply: Reply, change: &Change) -> Tried {
         let unsupported = Written::Failed(Reason::PartialUpdateUnsupported);
-        let written =
-            if change.disables() { self.read_back(reply, change, unsupported) } else { unsupported };
-        let failure = if written == unsupported { Some(Failure::Unsupported) } else { Failure::of(written) };
-        (written, failure)
+        let mut tried = if change.disables() {
+            self.after_refusal(reply, change, unsupported)
+        } else {
+            Tried::end(unsupported)
+        };
+        if tried.written == unsupported {
+            tried.failure = Some(Failure::Unsupported);
+        }
+        tried
     }
 
     /// What an answer means, and whether it speaks of the way or of this moment.
-    fn judged(&mut self, reply: Reply, change: Change<'_>, first: bool) -> (Written, Option<Failure>) {
+    fn judged(&mut self, reply: Reply, change: &Change, first: bool) -> Tried {
         let of_this_moment = matches!(reply, Reply::Error(408 | 412 | 429 | 500 | 502..=599) | Reply::Broken);
-        let written = self.judge(reply, change, first);
-        let failure = match written {
-            Written::Failed(Reason::IgnoredByTarget) => Some(Failure::Nothing),
-            Written::Failed(_) if !of_this_moment => Some(Failure::Refused),
-            written => Failure::of(written),
-        };
-        (written, failure)
+        let mut tried = self.judge(reply, change, first);
+        if matches!(tried.written, Written::Failed(_))
+            && tried.failure == Some(Failure::Final)
+            && !of_this_moment
+        {
+            tried.failure = Some(Failure::Refused);
+        }
+        tried
     }
 
     /// The account as it is before a write; or how the write ends because of what the look showed.
@@ -313,42 +287,59 @@ impl World {
 
     /// What an answer means. It is held against the account where the method has still to prove itself, where the
     /// answer is a refusal, and for every Disable.
-    fn judge(&mut self, reply: Reply, change: Change<'_>, first: bool) -> Written {
+    fn judge(&mut self, reply: Reply, change: &Change, first: bool) -> Tried {
         let renames = |world: &Self| {
             let account = world.account(change.key);
-            account.zip(change.attributes).is_some_and(|(account, desired)| {
-                account.fields.user_name.to_lowercase() != desired.user_name.to_lowercase()
-            })
+            account.is_some_and(|account| change.asked.news(&account.fields).user_name().is_some())
         };
         match reply {
-            Reply::Success | Reply::Cut if first || change.disables() => {
-                self.read_back(reply, change, Written::Failed(Reason::IgnoredByTarget))
-            }
-            Reply::Success | Reply::Cut => Written::Done,
-            Reply::Error(401) => Written::Stop,
-            Reply::Error(403) if self.everything_is_forbidden() => Written::Stop,
-            Reply::Error(409) if renames(self) => Written::NameTaken,
+            Reply::Success | Reply::Cut => self.see(change, first || change.disables()),
+            Reply::Error(401) => Tried::end(Written::Stop),
+            Reply::Error(403) if self.everything_is_forbidden() => Tried::end(Written::Stop),
+            Reply::Error(409) if renames(self) => Tried::end(Written::NameTaken),
             refusal if change.disables() || reason(refusal) == Reason::Rejected => {
-                self.read_back(refusal, change, Written::Failed(reason(refusal)))
+                self.after_refusal(refusal, change, Written::Failed(reason(refusal)))
             }
-            refusal if is_transient(refusal) => Written::Unsure(reason(refusal)),
-            refusal => Written::Failed(reason(refusal)),
+            refusal if is_transient(refusal) => Tried::end(Written::Unsure(reason(refusal))),
+            refusal => Tried::end(Written::Failed(reason(refusal))),
         }
     }
 
-    /// Reads the account after a write; `otherwise` where it is as before.
-    fn read_back(&mut self, reply: Reply, change: Change<'_>, otherwise: Written) -> Written {
+    /// What came of a write that was answered as done: by a read where something has still to prove itself, and
+    /// otherwise by the resource in the answer.
+    fn see(&mut self, change: &Change, reads: bool) -> Tried {
+        let account = if reads {
+            match self.read(change.key) {
+                Err(Unread::Stop) => return Tried::end(Written::Stop),
+                Err(Unread::Failed(reason)) => return Tried::end(Written::Unsure(reason)),
+                Ok(account) => account,
+            }
+        } else {
+            self.account(change.key).cloned()
+        };
+        let Some(account) = account else {
+            return Tried::end(if change.disables() { Written::DeletedByTarget } else { Written::Gone });
+        };
+        let effects = change.effects(&account);
+        // No profile takes the attributes of a write and leaves `active` as it was.
+        if effects.active == Some(false) || (effects.took.is_empty() && effects.active.is_none()) {
+            return Tried::nothing(effects);
+        }
+        Tried { written: Written::Done, failure: None, effects }
+    }
+
+    /// Reads the account after a refusal; `otherwise` where not all of the write is in effect.
+    fn after_refusal(&mut self, reply: Reply, change: &Change, otherwise: Written) -> Tried {
         match self.read(change.key) {
-            Err(Unread::Stop) => Written::Stop,
-            // After a refusal it is the refusal that is told.
-            Err(Unread::Failed(unread)) => Written::Unsure(match reply {
-                Reply::Success | Reply::Cut => unread,
-                Reply::Error(_) | Reply::Broken => reason(reply),
-            }),
-            Ok(None) if change.disables() => Written::DeletedByTarget,
-            Ok(None) => Written::Gone,
-            Ok(Some(account)) if change.took(&account) => Written::Done,
-            Ok(Some(_)) => otherwise,
+            Err(Unread::Stop) => Tried::end(Written::Stop),
+            // It is the refusal that is told.
+            Err(Unread::Failed(_)) => Tried::end(Written::Unsure(reason(reply))),
+            Ok(None) if change.disables() => Tried::end(Written::DeletedByTarget),
+            Ok(None) => Tried::end(Written::Gone),
+            Ok(Some(account)) if change.took(&account) => {
+                Tried { written: Written::Done, failure: None, effects: change.effects(&account) }
+            }
+            Ok(Some(_)) => Tried::end(otherwise),
         }
     }
 
@@ -395,19 +386,19 @@ impl World {
 
     /// Makes an account. A POST is never repeated blindly: a look-up comes first.
     pub(crate) fn create(&mut self, desired: &Desired) -> Created {
-        let fields = desired.over(&Fields::default());
+        let user_name = desired.user_name().cloned().unwrap_or_default();
         let mut last = Reply::Success;
         // Once an answer was lost, no later failure tells what came of that try.
         let mut lost = false;
         let failed = |lost, reason| if lost { Created::Unsure(reason) } else { Created::Failed(reason) };
         for _ in 0..ATTEMPTS {
-            last = self.post(fields.clone());
+            last = self.post(desired);
             let repeatable = match last {
                 // The answer names the account, if need be in `Location`.
                 Reply::Success | Reply::Cut => {
-                    let made = self.look_up(&fields.user_name).first().map(|account| account.key);
+                    let made = self.look_up(&user_name).first().map(|account| account.key);
                     let Some(key) = made else { return failed(lost, Reason::Rejected) };
-                    return self.read_created(key, &fields);
+                    return self.read_created(key, desired);
                 }
                 Reply::Error(401) => return Created::Stop,
                 Reply::Error(403) if self.everything_is_forbidden() => return Created::Stop,
@@ -422,7 +413,7 @@ impl World {
                     return failed(lost, if repeatable { reason(last) } else { unread });
                 }
                 Ok(true) => {
-                    if let Some(account) = self.look_up(&fields.user_name).first() {
+                    if let Some(account) = self.look_up(&user_name).first() {
                         return Created::Account(account.key);
                     }
                 }
@@ -436,13 +427,16 @@ impl World {
     }
 
     /// The first account with a path is read back; what comes of the read does not touch the create.
-    fn read_created(&mut self, key: Key, fields: &Fields) -> Created {
-        let attributes = fields.attributes.keys().map(|name| Path::Attribute(*name));
-        let mut paths: Vec<Path> = [Path::UserName, Path::ExternalId].into_iter().chain(attributes).collect();
-        paths.retain(|path| !self.learned.stored.contains(&(Way::Post, *path)));
-        if !paths.is_empty() {
+    fn read_created(&mut self, key: Key, desired: &Desired) -> Created {
+        let unknown = |path: Path| !self.learned.stored.contains(&(Way::Post, path));
+        let has_to_show = self.sendable(Way::Post, desired).filter(|path, _| unknown(path));
+        if !has_to_show.is_empty() {
             match self.read(key) {
-                Ok(Some(_)) => self.learned.stored.extend(paths.into_iter().map(|path| (Way::Post, path))),
+                Ok(Some(account)) => {
+                    let lost = desired.news(&account.fields).paths();
+                    self.learn_stored(Way::Post, desired.paths().difference(&lost).copied());
+                    self.learn_lost(Way::Post, &lost);
+                }
                 Ok(None) | Err(Unread::Failed(_)) => {}
                 Err(Unread::Stop) => return Created::Stop,
             }

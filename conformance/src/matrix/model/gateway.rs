@@ -1,8 +1,8 @@
 //! The two hops, as symbols: a request, its answer, and what it became downstream.
 
 use crate::matrix::model::fault::Request;
-use crate::matrix::model::profile::{DeleteWay, PatchWay, PutWay};
-use crate::matrix::model::types::{Account, Desired, Fields, Key, World, Write};
+use crate::matrix::model::profile::{DeleteWay, PatchWay, PathRule, PutWay};
+use crate::matrix::model::types::{Account, Desired, Fields, Key, Way, World, Write};
 use crate::matrix::model::words::Downstream;
 
 /// An answer of the gateway.
@@ -37,32 +37,54 @@ impl World {
             .collect()
     }
 
-    pub(crate) fn post(&mut self, fields: Fields) -> Reply {
-        self.request(Request::Post, |world| world.create_account(fields))
+    /// What an account carries after a write, or an error where the write is refused.
+    fn stored(&self, way: Way, before: &Fields, asked: &Desired) -> Result<Fields, Reply> {
+        let mut after = before.clone();
+        for (path, value) in &asked.0 {
+            match self.profile.rule(*path) {
+                Some(PathRule::ReadOnly) if before.get(*path) != value.as_ref() => {
+                    return Err(Reply::Error(400));
+                }
+                Some(rule) if rule.keeps(way) => {}
+                Some(PathRule::Untyped) if before.get(*path) != value.as_ref() => {
+                    after.set(*path, None);
+                    after.untyped.extend(value.clone());
+                }
+                _ => after.set(*path, value.clone()),
+            }
+        }
+        Ok(after)
     }
 
-    fn create_account(&mut self, fields: Fields) -> Reply {
-        if self.name_taken(&fields.user_name, None) {
-            self.note(None, Downstream::Create, false);
-            return Reply::Error(409);
-        }
+    pub(crate) fn post(&mut self, asked: &Desired) -> Reply {
+        self.request(Request::Post, |world| world.create_account(asked))
+    }
+
+    fn create_account(&mut self, asked: &Desired) -> Reply {
+        let fields = match self.stored(Way::Post, &Fields::default(), asked) {
+            Ok(fields) if !self.name_taken(&fields.user_name, None) => fields,
+            refused => {
+                self.note(None, Downstream::Create, false);
+                return refused.err().unwrap_or(Reply::Error(409));
+            }
+        };
         let key = self.seed(self.url, fields, true);
         self.note(Some(key), Downstream::Create, true);
         Reply::Success
     }
 
-    pub(crate) fn patch(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Reply {
-        self.request(Request::Patch, |world| world.patch_account(key, attributes, active))
+    pub(crate) fn patch(&mut self, key: Key, asked: &Desired, active: Option<bool>) -> Reply {
+        self.request(Request::Patch, |world| world.patch_account(key, asked, active))
     }
 
-    fn patch_account(&mut self, key: Key, attributes: Option<&Desired>, active: Option<bool>) -> Reply {
+    fn patch_account(&mut self, key: Key, asked: &Desired, active: Option<bool>) -> Reply {
         if let PatchWay::Refused(status) = self.profile.patch {
             return Reply::Error(status);
         }
         if self.profile.patch == PatchWay::Swallowed {
             return if self.account(key).is_some() { Reply::Success } else { Reply::Error(404) };
         }
-        let Some(account) = self.account(key) else {
+        let Some(account) = self.account(key).cloned() else {
             self.note(Some(key), Downstream::PartialUpdate, false);
             return Reply::Error(404);
         };
@@ -70,47 +92,42 @@ impl World {
             self.note(Some(key), Downstream::PartialUpdate, false);
             return Reply::Error(501);
         }
-        let renamed = attributes.is_some_and(|desired| {
-            desired.user_name.to_lowercase() != account.fields.user_name.to_lowercase()
-                && self.name_taken(&desired.user_name, Some(key))
-        });
-        if renamed {
-            self.note(Some(key), Downstream::PartialUpdate, false);
-            return Reply::Error(409);
-        }
+        let fields = match self.stored(Way::Patch, &account.fields, asked) {
+            Ok(fields) => fields,
+            Err(refused) => {
+                self.note(Some(key), Downstream::PartialUpdate, false);
+                return refused;
+            }
+        };
         if active == Some(false) && self.profile.disable_deletes {
             self.delete_account(key);
             return Reply::Success;
         }
+        if asked.user_name().is_some() && self.name_taken(&fields.user_name, Some(key)) {
+            self.note(Some(key), Downstream::PartialUpdate, false);
+            return Reply::Error(409);
+        }
         self.note(Some(key), Downstream::PartialUpdate, true);
         if let Some(account) = self.account_mut(key) {
-            if let Some(desired) = attributes {
-                account.fields = desired.over(&account.fields);
-            }
+            account.fields = fields;
             account.active = active.unwrap_or(account.active);
             account.version += 1;
         }
         if self.profile.patch == PatchWay::AppliedThenNotFound { Reply::Error(404) } else { Reply::Success }
     }
 
-    /// A PUT of the account as it would be with these changes, if it still is what it was in this version.
-    pub(crate) fn put(
-        &mut self,
-        key: Key,
-        attributes: Option<&Desired>,
-        active: Option<bool>,
-        version: u32,
-    ) -> Reply {
-        self.request(Request::Put, |world| world.replace_account(key, attributes, active, version))
+    /// A PATCH that the application refuses.
+    pub(crate) fn refuse(&mut self, key: Key) -> Reply {
+        self.note(Some(key), Downstream::PartialUpdate, false);
+        Reply::Error(400)
     }
 
-    fn replace_account(
-        &mut self,
-        key: Key,
-        attributes: Option<&Desired>,
-        active: Option<bool>,
-        version: u32,
-    ) -> Reply {
+    /// A PUT of the account as it would be with these changes, if it still is what it was in this version.
+    pub(crate) fn put(&mut self, key: Key, asked: &Desired, active: Option<bool>, version: u32) -> Reply {
+        self.request(Request::Put, |world| world.replace_account(key, asked, active, version))
+    }
+
+    fn replace_account(&mut self, key: Key, asked: &Desired, active: Option<bool>, version: u32) -> Reply {
         if self.profile.put == PutWay::HtmlNotFound {
             return Reply::Error(404);
         }
@@ -122,8 +139,13 @@ impl World {
             self.note(Some(key), Downstream::Replace, false);
             return Reply::Error(412);
         }
-        let fields =
-            attributes.map_or_else(|| account.fields.clone(), |desired| desired.over(&account.fields));
+        let fields = match self.stored(Way::Put, &account.fields, asked) {
+            Ok(fields) => fields,
+            Err(refused) => {
+                self.note(Some(key), Downstream::Replace, false);
+                return refused;
+            }
+        };
         let flips = active.is_some_and(|active| active != account.active);
         if flips && !self.profile.partial_update {
             self.note(Some(key), Downstream::PartialUpdate, false);
@@ -133,15 +155,16 @@ impl World {
             self.delete_account(key);
             return Reply::Success;
         }
+        let changes = fields != account.fields;
+        if changes && self.name_taken(&fields.user_name, Some(key)) {
+            self.note(Some(key), Downstream::Replace, false);
+            return Reply::Error(409);
+        }
         if flips {
             self.note(Some(key), Downstream::PartialUpdate, true);
         }
-        if fields != account.fields {
-            let taken = self.name_taken(&fields.user_name, Some(key));
-            self.note(Some(key), Downstream::Replace, !taken);
-            if taken {
-                return Reply::Error(409);
-            }
+        if changes || !flips {
+            self.note(Some(key), Downstream::Replace, true);
         }
         if let Some(account) = self.account_mut(key) {
             account.fields = fields;

@@ -1,10 +1,13 @@
 //! Who holds a user, what should be written for it, and what a run does for one that is held.
 
-use crate::matrix::model::client::{Created, Unread, Written};
+use std::collections::BTreeMap;
+
+use crate::matrix::model::client::{Attributes, Created, Unread, Written};
 use crate::matrix::model::guard::is_refusal;
 use crate::matrix::model::sync::{Run, Stop};
 use crate::matrix::model::types::{
-    Attribute, Desired, Key, Kind, Leave, Left, Link, Posted, Rule, Standing, User, World,
+    Account, Attribute, Desired, Ignored, Key, Kind, Leave, Left, Link, Path, Posted, Rule, Standing, User,
+    Way, World,
 };
 use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
 
@@ -70,18 +73,52 @@ impl World {
     }
 
     pub(crate) fn desired(&self, user: &User, rule: &Rule) -> Desired {
-        let mut desired = Desired {
-            user_name: user.user_name.clone(),
-            external_id: user.id.clone(),
-            attributes: std::collections::BTreeMap::new(),
-        };
+        let mut desired = BTreeMap::from([(Path::UserName, Some(user.user_name.clone()))]);
+        if self.external_id {
+            desired.insert(Path::ExternalId, Some(user.id.clone()));
+        }
         for name in Attribute::ALL.into_iter().filter(|name| rule.maps(*name)) {
             let value = user.attributes.get(&name).cloned();
             if value.is_some() || self.clear_missing {
-                desired.attributes.insert(name, value);
+                desired.insert(Path::Attribute(name), value);
             }
         }
-        desired
+        Desired(desired)
+    }
+
+    /// What the account of a link lacks, as far as is known. A value that was sent in vain counts only where there is a
+    /// reason to try it again.
+    fn missing(&self, desired: &Desired, link: &Link, again: bool) -> Desired {
+        let known = |path| {
+            let stored = self.known_stored.iter().filter(move |(_, of)| *of == path);
+            // What a create stores says nothing of an update.
+            stored.map(|(way, _)| *way).filter(|way| *way != Way::Post)
+        };
+        // Other accounts take an update of the path since, by a way that did not store it before.
+        let has_news = link
+            .ignored
+            .iter()
+            .any(|(path, ignored)| known(*path).any(|way| !ignored.stored_by.contains(&way)));
+        let was_ignored = |path: Path, value: Option<&String>| {
+            link.ignored.get(&path).is_some_and(|ignored| ignored.value.as_ref() == value)
+        };
+        desired.news(&link.sent).filter(|path, value| again || has_news || !was_ignored(path, value))
+    }
+
+    /// Notes in the link what its account shows of what was `asked`, and of all that it should carry.
+    fn note_effects(&mut self, id: &str, desired: &Desired, asked: &Desired, account: &Account) {
+        let stored = &self.learned.stored;
+        let Some(link) = self.links[self.url].get_mut(id) else { return };
+        for (path, value) in &desired.0 {
+            if account.fields.shows(*path, value.as_ref()) {
+                link.sent.set(*path, value.clone());
+                link.ignored.remove(path);
+            } else if asked.0.contains_key(path) || !link.ignored.contains_key(path) {
+                link.sent.set(*path, account.fields.get(*path).cloned());
+                let stored_by = stored.iter().filter(|(_, of)| of == path).map(|(way, _)| *way).collect();
+                link.ignored.insert(*path, Ignored { value: value.clone(), stored_by });
+            }
+        }
     }
 
     /// The look-up of a user without a link. A link whose user is gone from the snapshot does not count as held: it
@@ -119,6 +156,7 @@ impl World {
                     account: key,
                     rule: rule.name.clone(),
                     sent: account.fields.clone(),
+                    ignored: BTreeMap::new(),
                     active: account.active,
                     left: Left::No,
                     unsure: None,
@@ -133,7 +171,7 @@ impl World {
     }
 
     fn fail(&mut self, run: &mut Run, id: &str, line: Line) {
-        self.standing[self.url].insert(id.to_owned(), Standing::Failed);
+        self.standing[self.url].insert(id.to_owned(), Standing::Failed(line.reason));
         run.say(id, line);
     }
 
@@ -162,7 +200,7 @@ impl World {
         let operation = Operation::Create;
         let created = self.create(&desired);
         if matches!(created, Created::Stop | Created::Unsure(_)) {
-            let posted = Posted { sent: desired, rule: rule.name.clone() };
+            let posted = Posted { sent: desired.clone(), rule: rule.name.clone() };
             self.posted[url].insert(user.id.clone(), posted);
         }
         match created {
@@ -171,16 +209,18 @@ impl World {
                 self.fail(run, &user.id, Line { change, operation, outcome: Outcome::Failed, reason });
             }
             Created::Account(key) => {
-                let sent = self.account(key).map(|account| account.fields.clone()).unwrap_or_default();
+                let Some(account) = self.account(key).cloned() else { return Ok(()) };
                 let link = Link {
                     account: key,
                     rule: rule.name.clone(),
-                    sent,
+                    sent: account.fields.clone(),
+                    ignored: BTreeMap::new(),
                     active: true,
                     left: Left::No,
                     unsure: None,
                 };
                 self.links[url].insert(user.id.clone(), link);
+                self.note_effects(&user.id, &desired, &desired, &account);
                 self.standing[url].insert(user.id.clone(), Standing::Settled);
                 run.say(
                     &user.id,
@@ -200,7 +240,12 @@ impl World {
         entered: Option<Change>,
     ) -> Result<(), Stop> {
         let url = self.url;
-        self.look_again(id)?;
+        if self.look_again(id, run.full())? {
+            self.links[url].remove(id);
+            let Some(user) = self.source.get(id).cloned() else { return Ok(()) };
+            let found = self.correlate(&user);
+            return self.enter(run, id, rule, found);
+        }
         let (Some(user), Some(link)) = (self.source.get(id).cloned(), self.links[url].get_mut(id)) else {
             return Ok(());
         };
@@ -208,7 +253,16 @@ impl World {
         let returned = link.left != Left::No;
         let link = link.clone();
         let desired = self.desired(&user, rule);
-        let (attributes, flips) = (desired.differs(&link.sent), user.enabled != link.active);
+        let was_ignored = self.standing[url].get(id) == Some(&Standing::Failed(Reason::IgnoredByTarget));
+        // Where updation is off and nothing has changed, what was still to be written still is.
+        let still_to_write = match self.standing[url].get(id) {
+            Some(Standing::Partial { reason: Reason::UpdationOff, wanted, active }) => {
+                !self.setting.updation && *wanted == desired && *active == user.enabled
+            }
+            _ => false,
+        };
+        let asked = self.missing(&desired, &link, run.full() || was_ignored || still_to_write);
+        let (attributes, flips) = (!asked.is_empty(), user.enabled != link.active);
         let write_attributes = attributes && self.setting.updation;
         let write_active = flips && self.setting.disables();
 
@@ -226,8 +280,9 @@ impl World {
             return Ok(());
         }
 
+        let to_write = Attributes { asked: &asked, whole: &desired };
         let written =
-            self.carry_out(&link, write_attributes.then_some(&desired), write_active.then_some(user.enabled));
+            self.carry_out(&link, write_attributes.then_some(to_write), write_active.then_some(user.enabled));
         if written.iter().flatten().any(|written| *written == Written::Stop) {
             // Whoever was being written may have been: the next run looks before it decides anything.
             if let Some(link) = self.links[url].get_mut(id) {
@@ -241,7 +296,12 @@ impl World {
             return self.enter(run, id, rule, found);
         }
         let unsure = written.iter().flatten().any(|written| matches!(written, Written::Unsure(_)));
-        let [to_active, to_attributes] = written;
+        let [to_active, told] = written;
+        // In the same step `active` took effect: the user is provisioned, save what the target does not store.
+        let to_attributes = match (to_active, told) {
+            (Some(Written::Done), Some(Written::Failed(Reason::IgnoredByTarget))) => Some(Written::Done),
+            (_, told) => told,
+        };
         let taken = to_attributes == Some(Written::NameTaken);
         if taken && run.defer(id) {
             return Ok(());
@@ -291,61 +351,65 @@ impl World {
         } else if let Some(link) = self.links[url].get_mut(id) {
             link.left = Left::No;
             link.unsure = unsure.then_some(write_active && !user.enabled);
-            if to_attributes == Some(Written::Done) {
-                link.sent = desired.over(&link.sent);
-            }
             if to_active == Some(Written::Done) {
                 link.active = user.enabled;
             }
         }
-        let standing = if line.outcome == Outcome::Failed { Standing::Failed } else { now };
+        let shown = matches!(told, Some(Written::Done | Written::Failed(Reason::IgnoredByTarget)));
+        if let Some(account) = self.account(link.account).cloned().filter(|_| shown) {
+            self.note_effects(id, &desired, &asked, &account);
+        }
+        let standing = if line.outcome == Outcome::Failed { Standing::Failed(line.reason) } else { now };
         self.standing[url].insert(id.to_owned(), standing);
         run.say(id, line);
         Ok(())
     }
 
-    /// A write whose end nobody knew is held against the account before anything is decided anew.
-    fn look_again(&mut self, id: &str) -> Result<(), Stop> {
+    /// A write whose end nobody knew, and under `--full` every account, is read before anything is decided anew; whether
+    /// the account is gone.
+    fn look_again(&mut self, id: &str, full: bool) -> Result<bool, Stop> {
         let url = self.url;
-        let Some((key, disable)) =
-            self.links[url].get(id).and_then(|link| Some((link.account, link.unsure?)))
-        else {
-            return Ok(());
-        };
+        let Some(link) = self.links[url].get(id) else { return Ok(false) };
+        let (key, unsure) = (link.account, link.unsure);
+        if unsure.is_none() && !full {
+            return Ok(false);
+        }
         match self.read(key) {
             Err(Unread::Stop) => return Err(Stop),
-            Err(Unread::Failed(_)) | Ok(None) => {}
+            Err(Unread::Failed(_)) => {}
+            Ok(None) => return Ok(unsure.is_none()),
             Ok(Some(account)) => {
                 if let Some(link) = self.links[url].get_mut(id) {
+                    link.ignored.retain(|path, ignored| !account.fields.shows(*path, ignored.value.as_ref()));
                     link.sent = account.fields;
-                    // An update never touches `active`.
-                    link.active = account.active || (link.active && !disable);
+                    if let Some(disable) = unsure {
+                        // An update never touches `active`.
+                        link.active = account.active || (link.active && !disable);
+                    }
                     link.unsure = None;
                 }
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Writes what was decided: `[active, attributes]`, none where nothing was to be written.
     fn carry_out(
         &mut self,
         link: &Link,
-        attributes: Option<&Desired>,
+        attributes: Option<Attributes<'_>>,
         active: Option<bool>,
     ) -> [Option<Written>; 2] {
         let Some(active) = active else {
-            return [None, attributes.map(|desired| self.write(link.account, Some(desired), None))];
+            return [None, attributes.map(|attributes| self.write(link.account, Some(attributes), None))];
         };
         let kind = if active { Kind::Enable } else { Kind::Disable };
-        if let Some(desired) = attributes
-            && self.ways(kind).0 != self.ways(Kind::Attributes).0
-        {
-            let [to_active, _] = self.carry_out(link, None, Some(active));
-            return match to_active {
-                Some(Written::Gone | Written::DeletedByTarget | Written::Stop) => [to_active, to_active],
-                _ => [to_active, Some(self.write(link.account, Some(desired), None))],
-            };
+        let way = self.ways(kind).0;
+        let apart = |attributes: Attributes<'_>| {
+            way != self.ways(Kind::Attributes).0 || self.stay_unsent(way, attributes.asked)
+        };
+        if attributes.is_some_and(apart) {
+            return self.write_apart(link, attributes, active);
         }
         let together = if !active && self.learned.disable_deletes {
             Written::Failed(Reason::DisableWithheld)
@@ -355,22 +419,35 @@ impl World {
         let alone = match (together, attributes) {
             (_, None) => None,
             (Written::Done | Written::Gone | Written::DeletedByTarget | Written::Stop, _) => Some(together),
+            // It may have been either that was refused: a Disable is judged by itself.
+            (Written::Failed(Reason::Rejected | Reason::Forbidden), _) => {
+                return self.write_apart(link, attributes, active);
+            }
             // Only where the refusal may have been about `active`.
             (
                 Written::NameTaken
-                | Written::Failed(
-                    Reason::PartialUpdateUnsupported
-                    | Reason::Rejected
-                    | Reason::Forbidden
-                    | Reason::DisableWithheld,
-                ),
-                Some(desired),
-            ) => Some(self.write(link.account, Some(desired), None)),
+                | Written::Failed(Reason::PartialUpdateUnsupported | Reason::DisableWithheld),
+                Some(_),
+            ) => Some(self.write(link.account, attributes, None)),
             (Written::Failed(_) | Written::Unsure(_), Some(_)) => Some(together),
         };
         let together =
             if together == Written::NameTaken { Written::Failed(Reason::UserNameTaken) } else { together };
         [Some(together), alone]
+    }
+
+    /// Writes `active`, then the attributes.
+    fn write_apart(
+        &mut self,
+        link: &Link,
+        attributes: Option<Attributes<'_>>,
+        active: bool,
+    ) -> [Option<Written>; 2] {
+        let [to_active, _] = self.carry_out(link, None, Some(active));
+        match to_active {
+            Some(Written::Gone | Written::DeletedByTarget | Written::Stop) => [to_active, to_active],
+            _ => [to_active, attributes.map(|attributes| self.write(link.account, Some(attributes), None))],
+        }
     }
 }
 

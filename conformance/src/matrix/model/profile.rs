@@ -1,5 +1,7 @@
 //! How each built-in profile of the mock behaves, copied by hand from the table of the outer face.
 
+use crate::matrix::model::types::{Attribute, Path, Way};
+
 /// What becomes of a PATCH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PatchWay {
@@ -33,6 +35,33 @@ pub enum DeleteWay {
     Deactivates,
 }
 
+/// What a profile does with one path, where that is not to store what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathRule {
+    /// A write succeeds and leaves the value as it was.
+    NotStored,
+    /// A create stores it; later writes succeed and leave the value as it was.
+    NotUpdated,
+    /// A PATCH succeeds and leaves the value as it was.
+    NotPatched,
+    /// An e-mail address is stored without its type.
+    Untyped,
+    /// A write that would change it is refused.
+    ReadOnly,
+}
+
+impl PathRule {
+    /// Whether a write by `way` leaves the value as it was.
+    pub(crate) fn keeps(self, way: Way) -> bool {
+        match self {
+            Self::NotStored | Self::ReadOnly => true,
+            Self::NotUpdated => way != Way::Post,
+            Self::NotPatched => way == Way::Patch,
+            Self::Untyped => false,
+        }
+    }
+}
+
 /// One profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Behaviour {
@@ -50,6 +79,17 @@ pub struct Behaviour {
     pub partial_update: bool,
     /// Whether a change to `active: false` deletes the account.
     pub disable_deletes: bool,
+    /// The paths that are not simply stored.
+    pub paths: &'static [(Path, PathRule)],
+    /// Whether it differs from `aquera` in attributes alone: it is run under fewer settings.
+    pub of_attributes: bool,
+}
+
+impl Behaviour {
+    /// What it does with a path, where it does not simply store it.
+    pub(crate) fn rule(&self, path: Path) -> Option<PathRule> {
+        self.paths.iter().find(|(of, _)| *of == path).map(|(_, rule)| *rule)
+    }
 }
 
 const AQUERA: Behaviour = Behaviour {
@@ -60,9 +100,21 @@ const AQUERA: Behaviour = Behaviour {
     delete: DeleteWay::Works,
     partial_update: true,
     disable_deletes: false,
+    paths: &[],
+    of_attributes: false,
 };
 
-const BUILTINS: [Behaviour; 13] = [
+/// A profile that differs from `aquera` in these paths.
+const fn of_attributes(name: &'static str, paths: &'static [(Path, PathRule)]) -> Behaviour {
+    Behaviour { name, paths, of_attributes: true, ..AQUERA }
+}
+
+const TITLE: Path = Path::Attribute(Attribute::Title);
+const GIVEN: Path = Path::Attribute(Attribute::Given);
+const FAMILY: Path = Path::Attribute(Attribute::Family);
+const EMAIL: Path = Path::Attribute(Attribute::Email);
+
+const BUILTINS: [Behaviour; 22] = [
     AQUERA,
     Behaviour { name: "no-partial-update", advertises_patch: false, partial_update: false, ..AQUERA },
     Behaviour { name: "patch-405", advertises_patch: false, patch: PatchWay::Refused(405), ..AQUERA },
@@ -76,6 +128,16 @@ const BUILTINS: [Behaviour; 13] = [
     Behaviour { name: "no-delete", delete: DeleteWay::Refused, ..AQUERA },
     Behaviour { name: "delete-deactivates", delete: DeleteWay::Deactivates, ..AQUERA },
     Behaviour { name: "disable-deletes", disable_deletes: true, ..AQUERA },
+    of_attributes("no-title", &[(TITLE, PathRule::NotStored)]),
+    of_attributes("no-title-echoed", &[(TITLE, PathRule::NotStored)]),
+    of_attributes("no-external-id", &[(Path::ExternalId, PathRule::NotStored)]),
+    of_attributes("external-id-read-only", &[(Path::ExternalId, PathRule::ReadOnly)]),
+    of_attributes("drops-email-type", &[(EMAIL, PathRule::Untyped)]),
+    of_attributes("family-name-ignored", &[(FAMILY, PathRule::NotUpdated)]),
+    of_attributes("swallows-dotted-paths", &[(GIVEN, PathRule::NotPatched), (FAMILY, PathRule::NotPatched)]),
+    // Every PUT says what `active` is.
+    of_attributes("put-clears-active", &[]),
+    of_attributes("schemas-optional", &[]),
 ];
 
 /// Every built-in profile.

@@ -141,6 +141,8 @@ impl World {
         self.known_source = Some(self.source_file);
         self.writes.clear();
         self.learned.tried.clear();
+        self.learned.tried_paths.clear();
+        self.known_stored.clone_from(&self.learned.stored);
         let stopped = self.everyone(&mut run, &order).is_err();
         for user in self.source.values() {
             self.was_enabled[url].insert(user.id.clone(), user.enabled);
@@ -162,7 +164,7 @@ impl World {
             Holder::Leaves(leave) => change_of(*leave),
             Holder::Rule(_) | Holder::Frozen => Change::Enters,
         };
-        self.standing[self.url].insert(id.to_owned(), Standing::Failed);
+        self.standing[self.url].insert(id.to_owned(), Standing::Failed(reason));
         run.say(id, Line { change, operation: Operation::None, outcome: Outcome::Failed, reason });
     }
 

@@ -14,6 +14,8 @@ pub enum Attribute {
     Title,
     /// `name.given` to `name.givenName`: nested.
     Given,
+    /// `name.family` to `name.familyName`: nested beside it.
+    Family,
     /// `nickname` to `nickName`: renamed.
     Nickname,
     /// `email` to the work value of `emails`: into a list.
@@ -22,13 +24,14 @@ pub enum Attribute {
 
 impl Attribute {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Title, Self::Given, Self::Nickname, Self::Email];
+    pub const ALL: [Self; 5] = [Self::Title, Self::Given, Self::Family, Self::Nickname, Self::Email];
 
     /// The attribute of a PingOne user, dotted.
     pub fn source(self) -> &'static str {
         match self {
             Self::Title => "title",
             Self::Given => "name.given",
+            Self::Family => "name.family",
             Self::Nickname => "nickname",
             Self::Email => "email",
         }
@@ -39,6 +42,7 @@ impl Attribute {
         match self {
             Self::Title => "title",
             Self::Given => "name.givenName",
+            Self::Family => "name.familyName",
             Self::Nickname => "nickName",
             Self::Email => "emails[type eq \"work\"].value",
         }
@@ -97,51 +101,75 @@ pub struct Fields {
     pub external_id: Option<String>,
     /// The mapped attributes.
     pub attributes: BTreeMap<Attribute, String>,
+    /// E-mail addresses without a `type`.
+    pub untyped: BTreeSet<String>,
 }
 
-/// What a user's account should carry; an attribute with no value is to be cleared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Desired {
-    pub(crate) user_name: String,
-    pub(crate) external_id: String,
-    pub(crate) attributes: BTreeMap<Attribute, Option<String>>,
+impl Fields {
+    /// The value at a path.
+    pub(crate) fn get(&self, path: Path) -> Option<&String> {
+        match path {
+            Path::UserName => Some(&self.user_name),
+            Path::ExternalId => self.external_id.as_ref(),
+            Path::Attribute(name) => self.attributes.get(&name),
+        }
+    }
+
+    /// Whether the value at a path is this one. User names compare without case, and an e-mail address that was stored
+    /// without its type was stored.
+    pub(crate) fn shows(&self, path: Path, value: Option<&String>) -> bool {
+        let stored = self.get(path) == value;
+        match (path, value) {
+            (Path::UserName, Some(name)) => self.user_name.to_lowercase() == name.to_lowercase(),
+            (Path::Attribute(Attribute::Email), Some(value)) => stored || self.untyped.contains(value),
+            _ => stored,
+        }
+    }
+
+    /// Sets or removes the value at a path. A user name is never removed.
+    pub(crate) fn set(&mut self, path: Path, value: Option<String>) {
+        match (path, value) {
+            (Path::UserName, Some(name)) => self.user_name = name,
+            (Path::UserName, None) => {}
+            (Path::ExternalId, value) => self.external_id = value,
+            (Path::Attribute(name), Some(value)) => drop(self.attributes.insert(name, value)),
+            (Path::Attribute(name), None) => drop(self.attributes.remove(&name)),
+        }
+    }
 }
+
+/// Paths with the values that they are to have; a path without a value is to be cleared.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Desired(pub(crate) BTreeMap<Path, Option<String>>);
 
 impl Desired {
-    /// Whether `fields` is short of this. User names compare without case.
-    pub(crate) fn differs(&self, fields: &Fields) -> bool {
-        self.user_name.to_lowercase() != fields.user_name.to_lowercase()
-            || fields.external_id.as_ref() != Some(&self.external_id)
-            || self.attributes.iter().any(|(name, value)| fields.attributes.get(name) != value.as_ref())
+    /// The `userName`, if it is among the paths.
+    pub(crate) fn user_name(&self) -> Option<&String> {
+        self.0.get(&Path::UserName)?.as_ref()
     }
 
-    /// In which paths `fields` is short of this.
-    pub(crate) fn news(&self, fields: &Fields) -> BTreeSet<Path> {
-        let mut paths = BTreeSet::new();
-        if self.user_name.to_lowercase() != fields.user_name.to_lowercase() {
-            paths.insert(Path::UserName);
-        }
-        if fields.external_id.as_ref() != Some(&self.external_id) {
-            paths.insert(Path::ExternalId);
-        }
-        let attributes = self.attributes.iter();
-        let short = attributes.filter(|(name, value)| fields.attributes.get(name) != value.as_ref());
-        paths.extend(short.map(|(name, _)| Path::Attribute(*name)));
-        paths
+    /// The `externalId`, if it is among the paths.
+    pub(crate) fn external_id(&self) -> Option<&String> {
+        self.0.get(&Path::ExternalId)?.as_ref()
     }
 
-    /// `fields` with this written over it.
-    pub(crate) fn over(&self, fields: &Fields) -> Fields {
-        let mut merged = fields.clone();
-        merged.user_name.clone_from(&self.user_name);
-        merged.external_id = Some(self.external_id.clone());
-        for (name, value) in &self.attributes {
-            match value {
-                Some(value) => drop(merged.attributes.insert(*name, value.clone())),
-                None => drop(merged.attributes.remove(name)),
-            }
-        }
-        merged
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the paths that meet a condition, with their values.
+    pub(crate) fn filter(&self, mut keep: impl FnMut(Path, Option<&String>) -> bool) -> Self {
+        let kept = self.0.iter().filter(|(path, value)| keep(**path, value.as_ref()));
+        Self(kept.map(|(path, value)| (*path, value.clone())).collect())
+    }
+
+    /// Returns the paths whose value `fields` does not have.
+    pub(crate) fn news(&self, fields: &Fields) -> Self {
+        self.filter(|path, value| !fields.shows(path, value))
+    }
+
+    pub(crate) fn paths(&self) -> BTreeSet<Path> {
+        self.0.keys().copied().collect()
     }
 }
 
@@ -187,10 +215,20 @@ pub(crate) struct Link {
     pub(crate) account: Key,
     pub(crate) rule: String,
     pub(crate) sent: Fields,
+    /// The values that were sent in vain.
+    pub(crate) ignored: BTreeMap<Path, Ignored>,
     pub(crate) active: bool,
     pub(crate) left: Left,
     /// The last write may or may not have taken effect; whether it was a Disable. The next run looks first.
     pub(crate) unsure: Option<bool>,
+}
+
+/// A value that the account did not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ignored {
+    pub(crate) value: Option<String>,
+    /// The ways by which other accounts had taken the path by then: they promise nothing new to this one.
+    pub(crate) stored_by: BTreeSet<Way>,
 }
 
 /// A create whose end nobody knows: what was sent, and under which rule.
@@ -217,7 +255,7 @@ pub(crate) enum Standing {
     Settled,
     Partial { reason: Reason, wanted: Desired, active: bool },
     Unsynced(Reason),
-    Failed,
+    Failed(Reason),
 }
 
 /// A kind of write: each is judged by its own.
@@ -230,9 +268,12 @@ pub(crate) enum Kind {
 
 /// A way of writing to an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Way {
+pub enum Way {
+    /// A create.
     Post,
+    /// A partial update.
     Patch,
+    /// A replacement.
     Put,
 }
 
@@ -244,9 +285,12 @@ impl Way {
 
 /// A path that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Path {
+pub enum Path {
+    /// `userName`.
     UserName,
+    /// `externalId`.
     ExternalId,
+    /// A mapped attribute.
     Attribute(Attribute),
 }
 
@@ -261,6 +305,12 @@ pub(crate) struct Learned {
     pub(crate) tried: BTreeSet<(Kind, Way)>,
     /// Which paths were read back as written.
     pub(crate) stored: BTreeSet<(Way, Path)>,
+    /// Which paths were read back as they had been before.
+    pub(crate) not_stored: BTreeSet<(Way, Path)>,
+    /// The paths that were read back in this run.
+    pub(crate) tried_paths: BTreeSet<(Way, Path)>,
+    /// A fixed method by which attribute writes never had an effect.
+    pub(crate) ignored: BTreeSet<Way>,
     /// A Disable made an account vanish.
     pub(crate) disable_deletes: bool,
 }
@@ -314,6 +364,8 @@ pub struct World {
     pub enabled: bool,
     /// `clear-missing-attributes`.
     pub clear_missing: bool,
+    /// `external-id`.
+    pub external_id: bool,
     /// `exclude`, in lower case.
     pub exclude: BTreeSet<String>,
     /// `max-removals`.
@@ -343,6 +395,8 @@ pub struct World {
     pub(crate) standing: [BTreeMap<String, Standing>; 2],
     pub(crate) was_enabled: [BTreeMap<String, bool>; 2],
     pub(crate) learned: Learned,
+    /// Which paths were known to be stored when the run began: all users are decided before the first write.
+    pub(crate) known_stored: BTreeSet<(Way, Path)>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) writes: Vec<Write>,
     pub(crate) next_key: u32,
@@ -357,6 +411,7 @@ impl World {
             setting,
             enabled: true,
             clear_missing: false,
+            external_id: true,
             exclude: BTreeSet::new(),
             max_removals: 500,
             rules: Vec::new(),
@@ -374,6 +429,7 @@ impl World {
             standing: [BTreeMap::new(), BTreeMap::new()],
             was_enabled: [BTreeMap::new(), BTreeMap::new()],
             learned: Learned::default(),
+            known_stored: BTreeSet::new(),
             faults: Vec::new(),
             writes: Vec::new(),
             next_key: 0,
@@ -410,6 +466,11 @@ impl World {
         self.learned = Learned::default();
     }
 
+    /// The target is another one from now on, at the same place.
+    pub fn change_profile(&mut self, profile: Behaviour) {
+        self.profile = profile;
+    }
+
     /// A person tests the connection: what was learned is forgotten.
     pub fn test_connection(&mut self) {
         self.learned = Learned::default();
@@ -438,7 +499,7 @@ impl World {
     /// The user name that was last written for a user.
     pub(crate) fn last_known_name(&self, id: &str) -> Option<String> {
         let linked = self.links[self.url].get(id).map(|link| &link.sent.user_name);
-        let posted = || self.posted[self.url].get(id).map(|posted| &posted.sent.user_name);
+        let posted = || self.posted[self.url].get(id).and_then(|posted| posted.sent.user_name());
         linked.or_else(posted).cloned()
     }
 

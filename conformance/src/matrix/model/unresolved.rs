@@ -48,6 +48,7 @@ impl World {
             account: key,
             rule,
             sent: account.fields.clone(),
+            ignored: BTreeMap::new(),
             active: account.active,
             left: Left::No,
             unsure: None,
@@ -57,8 +58,10 @@ impl World {
 
     /// The account that the POST made, if it made one: by `externalId`, then by the name that was sent.
     fn what_came_of(&mut self, id: &str, posted: &Posted) -> Result<Option<Key>, Unread> {
-        let origin = Some(&posted.sent.external_id);
-        let answered = match self.ask_by_name() {
+        let origin = posted.sent.external_id();
+        // Without an `externalId` there is nothing to look for but the name.
+        let looked = if origin.is_some() { self.ask_by_name() } else { Ok(false) };
+        let answered = match looked {
             Ok(true) => {
                 if let [only] = *self.free(id, &|world, key| {
                     world.account(key).is_some_and(|account| account.fields.external_id.as_ref() == origin)
@@ -74,7 +77,7 @@ impl World {
         if !self.ask_by_name()? {
             return answered.map(|()| None);
         }
-        let name = posted.sent.user_name.to_lowercase();
+        let name = posted.sent.user_name().map(|name| name.to_lowercase()).unwrap_or_default();
         let named = self.free(id, &|world, key| {
             world.account(key).is_some_and(|account| {
                 account.fields.user_name.to_lowercase() == name

@@ -7,27 +7,64 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::matrix::model::{Attribute, Behaviour, Downstream, Fields, Key, Method, World, builtins};
+use crate::matrix::model::{
+    Attribute, Behaviour, Downstream, Fields, Key, Method, Path, World, builtins, desired_for_test,
+};
 use crate::matrix::run::configuration::{fields_of, resource};
 use crate::matrix::setting::Setting;
+
+/// Paths with new values.
+type Values = &'static [(Path, &'static str)];
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
 enum Request {
-    Post(&'static str),
-    Patch { title: Option<&'static str>, name: Option<&'static str>, active: Option<bool> },
-    Put { title: Option<&'static str>, name: Option<&'static str>, active: Option<bool> },
+    Post(&'static str, Values),
+    Patch(Values, Option<bool>),
+    Put(Values, Option<bool>),
     Delete,
 }
 
-/// Status, writes (operation, accepted), and what is left: name, title, `active`.
-type Result3 = (u16, Vec<(Downstream, bool)>, Vec<(String, Option<String>, bool)>);
+/// Status, writes (operation, accepted), and what is left: attributes and `active`.
+type Result3 = (u16, Vec<(Downstream, bool)>, Vec<(Fields, bool)>);
+
+const TITLE: Path = Path::Attribute(Attribute::Title);
+const GIVEN: Path = Path::Attribute(Attribute::Given);
+const FAMILY: Path = Path::Attribute(Attribute::Family);
+const EMAIL: Path = Path::Attribute(Attribute::Email);
 
 fn fields(name: &str, title: &str) -> Fields {
     Fields {
         user_name: name.to_owned(),
         external_id: Some(name.to_owned()),
-        attributes: BTreeMap::from([(Attribute::Title, title.to_owned())]),
+        attributes: BTreeMap::from([
+            (Attribute::Title, title.to_owned()),
+            (Attribute::Given, "Ada".to_owned()),
+            (Attribute::Family, "Lund".to_owned()),
+            (Attribute::Email, format!("{name}@mail.example.com")),
+        ]),
+        ..Fields::default()
+    }
+}
+
+/// The name of a path in a body and in PATCH.
+fn target(path: Path) -> &'static str {
+    match path {
+        Path::UserName => "userName",
+        Path::ExternalId => "externalId",
+        Path::Attribute(attribute) => attribute.target(),
+    }
+}
+
+/// Writes these values into a resource.
+fn overwrite(body: &mut Value, values: Values) {
+    for (path, value) in values {
+        match path {
+            Path::Attribute(Attribute::Given) => body["name"]["givenName"] = json!(value),
+            Path::Attribute(Attribute::Family) => body["name"]["familyName"] = json!(value),
+            Path::Attribute(Attribute::Email) => body["emails"] = json!([{ "type": "work", "value": value }]),
+            path => body[target(*path)] = json!(value),
+        }
     }
 }
 
@@ -66,35 +103,26 @@ async fn by_mock(mock: &MockAquera, profile: Behaviour, request: Request, gone: 
     }
     let path = format!("/{id}");
     let status = match request {
-        Request::Post(name) => {
-            send(&application, "POST", "", Some(&resource(&fields(name, "new"), true))).await
+        Request::Post(name, values) => {
+            let mut body = resource(&fields(name, "new"), true);
+            overwrite(&mut body, values);
+            send(&application, "POST", "", Some(&body)).await
         }
-        Request::Patch { title, name, active } => {
-            let mut operations = Vec::new();
-            let mut replace = |path: &str, value: Value| {
-                operations.push(json!({ "op": "replace", "path": path, "value": value }));
-            };
-            if let Some(title) = title {
-                replace("title", json!(title));
-            }
-            if let Some(name) = name {
-                replace("userName", json!(name));
-            }
+        Request::Patch(values, active) => {
+            let mut operations: Vec<Value> = values
+                .iter()
+                .map(|(path, value)| json!({ "op": "replace", "path": target(*path), "value": value }))
+                .collect();
             if let Some(active) = active {
-                replace("active", json!(active));
+                operations.push(json!({ "op": "replace", "path": "active", "value": active }));
             }
             let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
             let body = json!({ "schemas": schemas, "Operations": operations });
             send(&application, "PATCH", &path, Some(&body)).await
         }
-        Request::Put { title, name, active } => {
+        Request::Put(values, active) => {
             let mut body = account;
-            if let Some(title) = title {
-                body["title"] = json!(title);
-            }
-            if let Some(name) = name {
-                body["userName"] = json!(name);
-            }
+            overwrite(&mut body, values);
             if let Some(active) = active {
                 body["active"] = json!(active);
             }
@@ -114,10 +142,7 @@ async fn by_mock(mock: &MockAquera, profile: Behaviour, request: Request, gone: 
         Some((operation, write.accepted))
     });
     let left = application.users();
-    let left = left.iter().map(|user| {
-        let fields = fields_of(user);
-        (fields.user_name, fields.attributes.get(&Attribute::Title).cloned(), user["active"] == true)
-    });
+    let left = left.iter().map(|user| (fields_of(user), user["active"] == true));
     (status, writes.collect(), left.collect())
 }
 
@@ -129,52 +154,51 @@ fn by_model(profile: Behaviour, request: Request, gone: bool) -> Result3 {
     if gone {
         world.accounts().retain(|account| account.key != key);
     }
-    let desired = |title: Option<&str>, name: Option<&str>| {
-        let changed = fields(name.unwrap_or("a"), title.unwrap_or("old"));
-        (title.is_some() || name.is_some()).then(|| crate::matrix::model::desired_for_test(changed, "a"))
-    };
     let status = world.request_for_test(key, |world, key: Key| match request {
-        Request::Post(name) => world.post(fields(name, "new")),
-        Request::Patch { title, name, active } => world.patch(key, desired(title, name).as_ref(), active),
-        Request::Put { title, name, active } => world.put(key, desired(title, name).as_ref(), active, 0),
+        Request::Post(name, values) => {
+            let whole = fields(name, "new");
+            let named = [(Path::UserName, name), (Path::ExternalId, name)];
+            let whole = whole.attributes.iter().map(|(name, value)| (Path::Attribute(*name), value.as_str()));
+            let values: Vec<(Path, &str)> =
+                named.into_iter().chain(whole).chain(values.iter().copied()).collect();
+            world.post(&desired_for_test(&values))
+        }
+        Request::Patch(values, active) => world.patch(key, &desired_for_test(values), active),
+        Request::Put(values, active) => world.put(key, &desired_for_test(values), active, 0),
         Request::Delete => world.delete(key),
     });
     let writes = world.writes.iter().map(|write| (write.operation, write.accepted)).collect();
-    let left = world.accounts().iter().map(|account| {
-        (
-            account.fields.user_name.clone(),
-            account.fields.attributes.get(&Attribute::Title).cloned(),
-            account.active,
-        )
-    });
+    let left = world.accounts().iter().map(|account| (account.fields.clone(), account.active));
     (status, writes, left.collect())
 }
 
 #[tokio::test]
 async fn the_model_of_the_two_hops_is_the_mock() {
     let mock = MockAquera::builder().auth(Auth::bearer("t")).start().await.expect("a mock");
-    let change = |title, name, active| Request::Patch { title, name, active };
-    let whole = |title, name, active| Request::Put { title, name, active };
-    let requests = [
-        Request::Post("c"),
-        Request::Post("b"),
-        change(Some("new"), None, None),
-        change(None, None, Some(false)),
-        change(Some("new"), None, Some(false)),
-        change(None, Some("c"), None),
-        change(None, Some("b"), None),
-        whole(Some("new"), None, None),
-        whole(None, None, Some(false)),
-        whole(Some("new"), None, Some(false)),
-        whole(None, Some("c"), None),
-        whole(None, Some("b"), None),
-        Request::Delete,
+    let values: [Values; 9] = [
+        &[],
+        &[(TITLE, "new")],
+        &[(Path::UserName, "c")],
+        &[(Path::UserName, "b")],
+        &[(Path::ExternalId, "other")],
+        &[(GIVEN, "Bo")],
+        &[(FAMILY, "Berg")],
+        &[(EMAIL, "new@mail.example.com")],
+        &[(TITLE, "new"), (GIVEN, "Bo"), (FAMILY, "Berg"), (EMAIL, "new@mail.example.com")],
     ];
+    let mut requests = vec![Request::Post("c", &[]), Request::Post("b", &[]), Request::Delete];
+    for values in values {
+        for active in [None, Some(false)] {
+            if !values.is_empty() || active.is_some() {
+                requests.extend([Request::Patch(values, active), Request::Put(values, active)]);
+            }
+        }
+    }
     let mut wrong = Vec::new();
     for profile in builtins() {
-        for request in requests {
+        for request in requests.iter().copied() {
             for gone in [false, true] {
-                if gone && matches!(request, Request::Post(_) | Request::Delete) {
+                if gone && matches!(request, Request::Post(..) | Request::Delete) {
                     continue;
                 }
                 let (expected, actual) =

@@ -110,6 +110,9 @@ fn describe(fields: &Fields, active: bool, unmapped: Option<&str>) -> String {
     for (attribute, value) in &fields.attributes {
         append!(text, " {}={value}", attribute.target());
     }
+    for value in &fields.untyped {
+        append!(text, " emails.value={value}");
+    }
     if let Some(value) = unmapped {
         append!(text, " displayName={value}");
     }

@@ -43,13 +43,14 @@ pub fn aquera_toml(world: &World, auth: Auth, scim_url: &str) -> String {
         "[connection]\nname = \"A cell of the matrix\"\nenabled = {}\n\n\
          [connection.authentication]\nscim-url = {scim_url:?}\n{authentication}\n\
          {}\n\
-         [connection.options]\nupdate-method = {:?}\nclear-missing-attributes = {}\nexclude = {exclude:?}\n\
+         [connection.options]\nupdate-method = {:?}\nclear-missing-attributes = {}\nexternal-id = {}\nexclude = {exclude:?}\n\
          max-removals = {}\n\n\
          [source]\nkind = \"file\"\npath = {:?}\n",
         world.enabled,
         preferences(world.setting, auth),
         world.method.as_str(),
         world.clear_missing,
+        world.external_id,
         world.max_removals,
         source_name(world),
     );
@@ -107,9 +108,12 @@ fn source_user(user: &User) -> Value {
     }
     for (attribute, value) in &user.attributes {
         match attribute.source().split_once('.') {
-            Some((outer, inner)) => object.insert(outer.to_owned(), json!({ inner: value })),
-            None => object.insert(attribute.source().to_owned(), json!(value)),
-        };
+            Some((outer, inner)) => {
+                let outer = object.entry(outer).or_insert_with(|| json!({}));
+                outer[inner] = json!(value);
+            }
+            None => drop(object.insert(attribute.source().to_owned(), json!(value))),
+        }
     }
     Value::Object(object)
 }
@@ -127,7 +131,8 @@ pub fn resource(fields: &Fields, active: bool) -> Value {
     for (attribute, value) in &fields.attributes {
         match attribute {
             Attribute::Title => resource["title"] = json!(value),
-            Attribute::Given => resource["name"] = json!({ "givenName": value }),
+            Attribute::Given => resource["name"]["givenName"] = json!(value),
+            Attribute::Family => resource["name"]["familyName"] = json!(value),
             Attribute::Nickname => resource["nickName"] = json!(value),
             Attribute::Email => resource["emails"] = json!([{ "type": "work", "value": value }]),
         }
@@ -142,6 +147,7 @@ pub fn fields_of(resource: &Value) -> Fields {
     let value_of = |attribute| match attribute {
         Attribute::Title => text(&resource["title"]),
         Attribute::Given => text(&resource["name"]["givenName"]),
+        Attribute::Family => text(&resource["name"]["familyName"]),
         Attribute::Nickname => text(&resource["nickName"]),
         Attribute::Email => {
             resource["emails"].as_array()?.iter().find(work).and_then(|entry| text(&entry["value"]))
@@ -153,6 +159,13 @@ pub fn fields_of(resource: &Value) -> Fields {
         attributes: Attribute::ALL
             .into_iter()
             .filter_map(|attribute| Some((attribute, value_of(attribute)?)))
+            .collect(),
+        untyped: resource["emails"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|entry| entry["type"].is_null())
+            .filter_map(|entry| text(&entry["value"]))
             .collect(),
     }
 }
@@ -168,6 +181,7 @@ mod tests {
             user_name: "a@example.com".to_owned(),
             external_id: Some("u".to_owned()),
             attributes: Attribute::ALL.into_iter().map(|name| (name, name.source().to_owned())).collect(),
+            ..Fields::default()
         };
         assert_eq!(fields_of(&resource(&fields, true)), fields);
     }

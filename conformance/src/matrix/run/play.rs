@@ -279,6 +279,7 @@ impl Real {
             Step::Edit(user_name, edit) => self.stage.edit(url, user_name, *edit),
             Step::Fault(rule) => self.stage.fault(url, *rule)?,
             Step::ClearFaults => self.stage.clear_faults(url),
+            Step::Profile(name) => self.stage.change_profile(name)?,
             Step::OtherAuthentication => self.auth = self.stage.change_authentication(),
             Step::Credentials(accepted) => self.stage.accept_credentials(*accepted),
             Step::TestConnection => {
@@ -294,6 +295,7 @@ impl Real {
             | Step::Prefer(_)
             | Step::Toggle(_)
             | Step::ClearMissing(_)
+            | Step::ExternalId(_)
             | Step::Exclude(_)
             | Step::MaxRemovals(_)
             | Step::SourceFile(_)

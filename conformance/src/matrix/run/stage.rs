@@ -190,6 +190,18 @@ impl Stage {
         }
     }
 
+    /// The applications behave like another profile of the mock from now on.
+    ///
+    /// # Errors
+    /// In words, where the mock has no such profile.
+    pub fn change_profile(&self, name: &str) -> Result<(), String> {
+        let changed = profile(name)?;
+        for house in &self.houses {
+            house.application.set_profile(changed.clone());
+        }
+        Ok(())
+    }
+
     /// A fault from now on.
     ///
     /// # Errors

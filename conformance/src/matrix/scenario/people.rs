@@ -79,6 +79,7 @@ impl User {
             user_name: self.user_name.clone(),
             external_id: Some(self.id.clone()),
             attributes: self.attributes.clone(),
+            ..Fields::default()
         }
     }
 
@@ -155,7 +156,7 @@ pub(super) fn after_both(setting: Setting, then: impl IntoIterator<Item = Step>)
 
 /// A scenario of the basic table.
 pub(super) fn basic(slug: &'static str, title: &'static str, steps: fn(Setting) -> Vec<Step>) -> Scenario {
-    Scenario { slug, title, basic: true, fits: |_| true, steps }
+    Scenario { slug, title, basic: true, of_attributes: false, fits: |_| true, steps }
 }
 
 /// One of the other sequences.
@@ -165,11 +166,11 @@ pub(super) fn sequence(
     fits: fn(Setting) -> bool,
     steps: fn(Setting) -> Vec<Step>,
 ) -> Scenario {
-    Scenario { slug, title, basic: false, fits, steps }
+    Scenario { slug, title, basic: false, of_attributes: false, fits, steps }
 }
 
 /// Everything on.
-pub(super) fn everything(setting: Setting) -> bool {
+pub(crate) fn everything(setting: Setting) -> bool {
     setting.creation && setting.disables() && setting.deprovision && setting.on_rule_deletion
 }
 
