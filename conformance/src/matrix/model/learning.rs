@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::matrix::model::client::{Attributes, Change, Failure, Tried, Written};
+use crate::matrix::model::client::{Attributes, Change, Effects, Failure, Tried, Written};
 use crate::matrix::model::types::{Desired, Key, Kind, Method, Path, Way, World};
 use crate::matrix::model::words::Reason;
 
@@ -99,7 +99,7 @@ impl World {
     fn attempt(&mut self, change: &Change, way: Way) -> Tried {
         let kind = change.kind();
         if change.active.is_none() && self.stay_unsent(way, &change.asked) {
-            return Tried::nothing(Default::default());
+            return Tried::nothing(Effects::default());
         }
         let ignored = kind == Kind::Attributes && self.learned.ignored.contains(&way);
         if ignored || self.learned.unusable.contains(&(kind, way)) {

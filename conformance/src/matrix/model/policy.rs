@@ -254,7 +254,14 @@ impl World {
         let link = link.clone();
         let desired = self.desired(&user, rule);
         let was_ignored = self.standing[url].get(id) == Some(&Standing::Failed(Reason::IgnoredByTarget));
-        let asked = self.missing(&desired, &link, run.full() || was_ignored);
+        // Where updation is off and nothing has changed, what was still to be written still is.
+        let still_to_write = match self.standing[url].get(id) {
+            Some(Standing::Partial { reason: Reason::UpdationOff, wanted, active }) => {
+                !self.setting.updation && *wanted == desired && *active == user.enabled
+            }
+            _ => false,
+        };
+        let asked = self.missing(&desired, &link, run.full() || was_ignored || still_to_write);
         let (attributes, flips) = (!asked.is_empty(), user.enabled != link.active);
         let write_attributes = attributes && self.setting.updation;
         let write_active = flips && self.setting.disables();
