@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -22,7 +22,7 @@ use super::script::{Ending, Script};
 use super::service::{self, Exchange};
 use super::socket::{Socket, Stream};
 use super::stage::{Follow, Stage, elapsed};
-use super::wire::{Line, Phase, Wire};
+use super::wire::{Line, Phase, StreamTasks, Wire};
 
 /// What a client of HTTP/2 sends first (RFC 9113 §3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -161,10 +161,12 @@ impl<H: Handler> Connection<H> {
 
     async fn http2(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
         line.begin();
+        let tasks = StreamTasks::default();
         let service = service_fn(|request| {
-            service::http2(self.handler.clone(), Arc::clone(line), self.stage.clone(), request)
+            let wire = Wire::stream(line, &tasks);
+            service::http2(self.handler.clone(), wire, self.stage.clone(), request)
         });
-        let served = http2::Builder::new(TokioExecutor::new())
+        let served = http2::Builder::new(tasks.clone())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
             .max_header_list_size(MAX_HEADER_LIST)

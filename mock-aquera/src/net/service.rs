@@ -106,11 +106,11 @@ pub(super) struct ResetStream;
 /// An HTTP/2 exchange.
 pub(super) async fn http2<H: Handler>(
     handler: H,
-    line: Arc<Line>,
+    wire: Wire,
     stage: Follow,
     request: Request<Incoming>,
 ) -> Result<Response<Outgoing>, ResetStream> {
-    let wire = Wire::stream(&line);
+    let line = Arc::clone(wire.line());
     let has_body = request.method() != Method::HEAD;
     let (mut parts, body) = request.into_parts();
     if let Some(refusal) = rules::http2(&mut parts) {

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 #[cfg(test)]
 use hyper::Version;
+use hyper::rt::Executor;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
 use super::door::Door;
 use super::script::{Ending, Script};
@@ -56,7 +58,35 @@ pub(crate) enum Sabotage {
 pub(crate) struct Wire {
     line: Arc<Line>,
     /// HTTP/2: what is asked for this stream alone.
-    stream: Option<Arc<Mutex<Option<Sabotage>>>>,
+    stream: Option<Arc<StreamState>>,
+}
+
+/// One stream of an HTTP/2 connection.
+#[derive(Debug, Default)]
+struct StreamState {
+    sabotage: Mutex<Option<Sabotage>>,
+    /// The task that sends the reply.
+    task: Mutex<Option<AbortHandle>>,
+}
+
+/// Runs the tasks of the streams of one HTTP/2 connection, each of which can be ended by its [`Wire`].
+#[derive(Debug, Clone, Default)]
+pub(super) struct StreamTasks {
+    /// The stream whose task comes next: hyper hands each over right after it has called the service.
+    next: Arc<Mutex<Option<Arc<StreamState>>>>,
+}
+
+impl<F> Executor<F> for StreamTasks
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        let stream = lock(&self.next).take();
+        let handle = tokio::spawn(task).abort_handle();
+        if let Some(stream) = stream {
+            *lock(&stream.task) = Some(handle);
+        }
+    }
 }
 
 impl Wire {
@@ -64,14 +94,17 @@ impl Wire {
         Self { line: Arc::clone(line), stream: None }
     }
 
-    pub(super) fn stream(line: &Arc<Line>) -> Self {
-        Self { line: Arc::clone(line), stream: Some(Arc::default()) }
+    /// The wire of a stream whose task is about to be run.
+    pub(super) fn stream(line: &Arc<Line>, tasks: &StreamTasks) -> Self {
+        let stream = Arc::<StreamState>::default();
+        *lock(&tasks.next) = Some(Arc::clone(&stream));
+        Self { line: Arc::clone(line), stream: Some(stream) }
     }
 
     /// Spoils the reply to this request. To be called before the handler returns; the last call counts.
     pub(crate) fn sabotage(&self, sabotage: Sabotage) {
         match &self.stream {
-            Some(slot) => *lock(slot) = Some(sabotage),
+            Some(stream) => *lock(&stream.sabotage) = Some(sabotage),
             None => self.line.sabotage(sabotage),
         }
     }
@@ -94,11 +127,16 @@ impl Wire {
         self.line.door.refuse(time);
     }
 
-    /// Ends the connection once its task is woken, whatever it is about to write. A client of HTTP/2 may have other
-    /// streams on it, and keeps it.
+    /// Ends the connection once its task is woken, whatever it is about to write. HTTP/2: resets the stream; the
+    /// connection, which may have others, stays.
     pub(crate) fn cut(&self) {
-        if self.stream.is_none() {
-            self.line.cut();
+        match &self.stream {
+            None => self.line.cut(),
+            Some(stream) => {
+                if let Some(task) = lock(&stream.task).take() {
+                    task.abort();
+                }
+            }
         }
     }
 
@@ -109,7 +147,7 @@ impl Wire {
     /// What was asked for, once.
     pub(super) fn sabotaged(&self) -> Option<Sabotage> {
         match &self.stream {
-            Some(slot) => lock(slot).take(),
+            Some(stream) => lock(&stream.sabotage).take(),
             None => self.line.sabotaged(),
         }
     }

@@ -150,3 +150,52 @@ async fn follower_that_falls_behind_is_told_and_dropped() {
     assert!(told.contains("lagged") && told.contains("dropped"), "{told}");
     assert_eq!(next().await, None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_follower_that_does_not_read_is_cut_off_and_gives_its_place_back() {
+    use http_body_util::Empty;
+    use hyper::body::Bytes;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    let builder = MockAquera::builder().follower_patience(Duration::from_millis(100));
+    let mock = Arc::new(builder.start().await.unwrap());
+    let socket = tokio::net::TcpStream::connect(mock.addr()).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        // No event fits.
+        .initial_stream_window_size(16)
+        .handshake(TokioIo::new(socket))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let base = format!("http://{}", mock.addr());
+    let get = |path: &str| hyper::Request::get(format!("{base}{path}")).body(Empty::<Bytes>::new()).unwrap();
+    let mut lazy = Vec::new();
+    for _ in 0..MAX_FOLLOWERS {
+        let reply = sender.send_request(get("/_mock/applications/default/journal/stream")).await.unwrap();
+        assert_eq!(reply.status(), 200);
+        lazy.push(reply.into_body());
+    }
+    let server = Arc::clone(&mock);
+    blocking(move || {
+        assert!(follow(&server).1.starts_with("HTTP/1.1 503"));
+        // hyper holds one event that finds no room; what comes behind it waits.
+        for _ in 0..3 {
+            let mut stream = TcpStream::connect(server.addr()).unwrap();
+            let head = "Host: h\r\nAuthorization: Bearer mock-token\r\nConnection: close\r\n\r\n";
+            write!(stream, "GET /scim/Users HTTP/1.1\r\n{head}").unwrap();
+            stream.read_to_string(&mut String::new()).unwrap();
+        }
+        // Until the patience is over.
+        let mut tried = 0;
+        while !follow(&server).1.starts_with("HTTP/1.1 200") {
+            tried += 1;
+            assert!(tried < 6_000, "they keep their places");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    })
+    .await;
+    // The connection stays.
+    let health = tokio::time::timeout(Duration::from_secs(60), sender.send_request(get("/_mock/health")));
+    assert_eq!(health.await.unwrap().unwrap().status(), 200);
+    drop(lazy);
+}
