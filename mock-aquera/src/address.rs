@@ -187,6 +187,29 @@ impl Addresses {
         Ok((seen != self.origin).then_some(seen))
     }
 
+    /// The path in front of administration for a client that used this origin, or came to a port of its own.
+    ///
+    /// # Errors
+    /// A forwarding header is trusted and not usable.
+    pub(crate) fn admin_prefix(
+        &self,
+        seen: Option<&str>,
+        is_beside: bool,
+        headers: &HeaderMap,
+    ) -> Result<String, BadForwarding> {
+        if is_beside {
+            let origin = seen.unwrap_or(&self.origin);
+            let rest = origin.split_once("://").map_or(origin, |(_, rest)| rest);
+            return Ok(rest.find('/').map_or("", |at| &rest[at..]).to_owned());
+        }
+        // The public URL is that of the other port.
+        if self.trusts_forwarded {
+            Forwarded::of(headers).map(|forwarded| forwarded.prefix)
+        } else {
+            Ok(String::new())
+        }
+    }
+
     /// The origin of the SCIM endpoints for a client that came to another port of this server, under this host.
     pub(crate) fn beside(&self, host: &str) -> Option<String> {
         if self.is_public || !is_host(host.as_bytes()) {

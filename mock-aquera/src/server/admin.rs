@@ -39,7 +39,7 @@ use crate::address::{BadForwarding, host_of};
 use crate::auth::Fingerprint;
 use crate::net::Wire;
 pub(crate) use access::AdminAccess;
-use answer::{AdminError, MAX_BODY, SeenAs};
+use answer::{AdminBase, AdminError, MAX_BODY, SeenAs};
 pub(crate) use live::FOLLOWER_PATIENCE;
 
 /// What comes before every path.
@@ -124,6 +124,11 @@ impl AdminFront {
         request.extensions_mut().insert(wire);
         let seen = match self.seen_as(request.uri(), request.headers()) {
             Ok(seen) => seen,
+            Err(error) => return AdminError::BadForwarding(error.to_string()).into_response(),
+        };
+        let addresses = self.server.addresses();
+        match addresses.admin_prefix(seen.as_deref(), self.is_beside, request.headers()) {
+            Ok(prefix) => request.extensions_mut().insert(AdminBase(format!("{prefix}{BASE}"))),
             Err(error) => return AdminError::BadForwarding(error.to_string()).into_response(),
         };
         request.extensions_mut().insert(SeenAs(seen));

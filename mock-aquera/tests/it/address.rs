@@ -254,6 +254,51 @@ async fn forwarding_headers_count_only_if_trusted() {
     assert_eq!(har["log"]["entries"][0]["request"]["url"], json!("https://scim.example.com/mock/scim/Users"));
 }
 
+/// The places that the index, its page and the OpenAPI document of administration name.
+async fn admin_places(mock: &MockAquera, headers: &[(&str, &str)]) -> (Value, String, Value) {
+    let origin = mock.admin_url().split("/_mock").next().unwrap().to_owned();
+    // The public URL leads here by way of a proxy.
+    let origin = if origin.contains(".example.com") { format!("http://{}", mock.addr()) } else { origin };
+    let get = async |path: &str, accept: &str| {
+        let request = http().get(format!("{origin}{path}")).header("accept", accept);
+        finish(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    };
+    let index = get("/_mock", "application/json").await.json();
+    let page = get("/_mock/", "text/html").await.text;
+    let described = get("/_mock/openapi.json", "application/json").await.json();
+    let paths = index["routes"].as_array().unwrap().iter().map(|route| route["path"].as_str().unwrap());
+    let base = index["openapi"].as_str().unwrap().strip_suffix("/openapi.json").unwrap().to_owned();
+    assert!(paths.clone().count() > 30 && paths.clone().all(|path| path.starts_with(&base)), "{index}");
+    assert!(page.contains(&format!("<a href=\"{base}/health\">")), "{page}");
+    (index["openapi"].clone(), page, described["servers"].clone())
+}
+
+#[tokio::test]
+async fn administration_names_paths_with_the_prefix_of_its_proxy() {
+    #[track_caller]
+    fn check((openapi, page, servers): &(Value, String, Value), base: &str) {
+        assert_eq!((openapi, servers), (&json!(format!("{base}/openapi.json")), &json!([{"url": base}])));
+        assert_eq!(page.matches("href=\"/_mock").count() > 0, base == "/_mock", "{page}");
+    }
+    let prefixed = [("x-forwarded-host", "h.example.com"), ("x-forwarded-prefix", "/mock")];
+    let plain = start().await;
+    check(&admin_places(&plain, &[]).await, "/_mock");
+    check(&admin_places(&plain, &prefixed).await, "/_mock");
+    let trusting = MockAquera::builder().trust_forwarded().start().await.unwrap();
+    check(&admin_places(&trusting, &[]).await, "/_mock");
+    check(&admin_places(&trusting, &prefixed).await, "/mock/_mock");
+    let public = MockAquera::builder().public_url("https://scim.example.com/a/b".parse().unwrap());
+    check(&admin_places(&public.start().await.unwrap(), &[]).await, "/a/b/_mock");
+    let own_port = ([127, 0, 0, 1], 0).into();
+    let beside = MockAquera::builder().admin_listen(own_port).trust_forwarded().start().await.unwrap();
+    check(&admin_places(&beside, &[]).await, "/_mock");
+    check(&admin_places(&beside, &prefixed).await, "/mock/_mock");
+    let public = MockAquera::builder()
+        .admin_listen(own_port)
+        .public_url("https://scim.example.com/a/b".parse().unwrap());
+    check(&admin_places(&public.start().await.unwrap(), &[]).await, "/_mock");
+}
+
 #[tokio::test]
 async fn profiles_without_an_origin_in_urls_have_none_whatever_the_address() {
     let profile =

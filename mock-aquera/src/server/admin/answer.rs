@@ -200,6 +200,18 @@ impl FromRequestParts<Shared> for SeenAs {
     }
 }
 
+/// The path of administration for whoever asks: what a proxy takes away stands in front.
+#[derive(Debug, Clone)]
+pub(super) struct AdminBase(pub(super) String);
+
+impl FromRequestParts<Shared> for AdminBase {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, AdminError> {
+        Ok(parts.extensions.get().cloned().unwrap_or_else(|| Self(super::BASE.to_owned())))
+    }
+}
+
 /// The application that the path names.
 pub(super) struct Named(pub(super) Application);
 

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use super::answer::{AdminError, aside, ok};
+use super::answer::{AdminBase, AdminError, aside, ok};
 use super::openapi::{self, Route};
 use super::{BASE, Shared};
 use crate::journal::{Scrape, render_prometheus};
@@ -57,14 +57,18 @@ pub(super) struct ProfileList {
 #[utoipa::path(get, path = "/", tag = "server",
     responses((status = 200, description = "The routes.",
         content((Index = "application/json"), (String = "text/html")))))]
-pub(super) async fn index(State(admin): State<Shared>, headers: HeaderMap) -> Response {
+pub(super) async fn index(
+    State(admin): State<Shared>,
+    AdminBase(base): AdminBase,
+    headers: HeaderMap,
+) -> Response {
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let index = Index {
         name: "mock-aquera",
         version: env!("CARGO_PKG_VERSION"),
         applications: admin.server.count(),
-        openapi: format!("{BASE}/openapi.json"),
-        routes: openapi::index(),
+        openapi: format!("{base}/openapi.json"),
+        routes: openapi::index(&base),
     };
     if accepts.contains("text/html") {
         return ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page(&index)).into_response();
@@ -75,8 +79,13 @@ pub(super) async fn index(State(admin): State<Shared>, headers: HeaderMap) -> Re
 /// Describe all of this as OpenAPI 3.1.
 #[utoipa::path(get, path = "/openapi.json", tag = "server",
     responses((status = 200, description = "The description.", body = Object)))]
-pub(super) async fn openapi() -> Response {
-    ok(openapi::document())
+pub(super) async fn openapi(AdminBase(base): AdminBase) -> Response {
+    if base == BASE {
+        return ok(openapi::document());
+    }
+    let mut document = openapi::document().clone();
+    document["servers"][0]["url"] = base.into();
+    ok(&document)
 }
 
 /// Tell whether the server is ready. Needs no token.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::answer::ErrorBody;
-use super::{BASE, applications, clock, faults, index, journal, live, reset, resources, transfer, verify};
+use super::{applications, clock, faults, index, journal, live, reset, resources, transfer, verify};
 
 /// A route of administration.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -81,13 +81,13 @@ pub(super) fn media_types(operation: &'static Value) -> impl Iterator<Item = &'s
     operation["requestBody"]["content"].as_object().into_iter().flatten().map(|(name, _)| name.as_str())
 }
 
-/// The routes in the order of their paths.
-pub(super) fn index() -> Vec<Route> {
+/// The routes in the order of their paths, below a base.
+pub(super) fn index(base: &str) -> Vec<Route> {
     let paths = document()["paths"].as_object();
     let routes = paths.into_iter().flatten().flat_map(|(path, operations)| {
         operations.as_object().into_iter().flatten().map(move |(method, operation)| Route {
             method: method.to_uppercase(),
-            path: format!("{BASE}{}", path.trim_end_matches('/')),
+            path: format!("{base}{}", path.trim_end_matches('/')),
             summary: operation["summary"].as_str().unwrap_or_default().to_owned(),
         })
     });
