@@ -2,6 +2,7 @@
 
 mod banner;
 mod listen;
+mod port_file;
 mod tls;
 
 use std::fs;
@@ -25,6 +26,7 @@ use crate::profile::Period;
 use crate::server::Origin;
 use crate::snapshot::SnapshotError;
 use listen::ListenAddress;
+use port_file::PortFile;
 pub(super) use tls::CA_FILE;
 
 /// How many users are made up when nobody says what to start with.
@@ -173,6 +175,8 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
     // Before anybody is told that the server is ready: a signal that comes right then must find its handler.
     let interrupted =
         interruption().map_err(|error| Failure::failed(format!("listen for signals: {error}")))?;
+    // Whoever waits for the file would wait for ever.
+    let port_file = options.port_file.as_deref().map(PortFile::open).transpose()?;
     let auth = credentials(&options)?;
     let profile = profiles::read(&options.profile)?;
     let listen = options.listen.clone().unwrap_or_default().resolve("--listen", options.port)?;
@@ -259,9 +263,8 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
         StartError::Fault { .. } | StartError::Snapshot(_) => Failure::usage(error.to_string()),
         _ => Failure::failed(error.to_string()),
     })?;
-    if let Some(file) = &options.port_file {
-        write_aside(file, &format!("{}\n", server.addr().port()))
-            .map_err(|error| Failure::failed(format!("write the port to {}: {error}", file.display())))?;
+    if let Some(file) = port_file {
+        file.write(server.addr().port())?;
     }
     let about = banner::About {
         server: &server,
@@ -346,10 +349,16 @@ fn bytes(text: &str) -> Result<usize, &'static str> {
 
 /// Whoever waits for the file never sees half of it.
 fn write_aside(file: &Path, text: &str) -> io::Result<()> {
-    let mut aside = file.as_os_str().to_owned();
-    aside.push(".new");
+    let aside = aside(file);
     fs::write(&aside, text)?;
     fs::rename(&aside, file)
+}
+
+/// The file that a new one is written to before it takes its place.
+fn aside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
 }
 
 /// Listens for Ctrl-C, and where there is one for SIGTERM, from now on; the future returns at the first.

@@ -208,6 +208,33 @@ fn bad_input_is_refused_with_its_place() {
 }
 
 #[test]
+fn unwritable_files_are_told_before_anything_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(path("folder")).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let (nowhere, port) = (path("no/port"), path("port"));
+    let ca = path("ca.pem");
+    for (arguments, part) in [
+        (vec!["--port-file", &nowhere], format!("failed to write the port to {nowhere}: ")),
+        (vec!["--port-file", &path("folder")], "it is a folder; --port-file names another file".to_owned()),
+        (vec!["--tls", "self-signed", "--tls-ca", &path("no/ca.pem")], "no/ca-key.pem: ".to_owned()),
+        (vec!["--tls", "self-signed", "--tls-ca", &ca, "--port-file", &nowhere], format!("to {nowhere}: ")),
+    ] {
+        // The port is taken: if anything was started, that would be told.
+        let (code, out, err) = finished(&[&["--listen", &taken], arguments.as_slice()].concat());
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(err.contains(&part), "{err}\nlacks {part}");
+    }
+    assert!(!Path::new(&ca).exists());
+    // What was tried with does not stay.
+    assert_eq!(finished(&["--listen", &taken, "--port-file", &port]).0, 1);
+    let left: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["folder"]);
+}
+
+#[test]
 fn a_healthcheck_of_nothing_fails() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (code, _, err) = finished(&["healthcheck", &format!("http://127.0.0.1:{port}")]);
