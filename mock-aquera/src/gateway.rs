@@ -4,6 +4,7 @@
 //! [`patch`] and [`members`] partial updates, [`list`] queries, [`bulk`] many at once, [`discovery`] the describing
 //! endpoints. [`shape`] gives answers the form that a profile wants.
 
+mod basis;
 mod bulk;
 pub(crate) mod discovery;
 mod filters;
@@ -42,6 +43,7 @@ use crate::reply::Reply;
 use crate::store::Store;
 use crate::store::show::MembersShown;
 use crate::types::{Kind, Role};
+pub(crate) use basis::is_long;
 use list::List;
 pub(crate) use patch::are_plain as patches_are_plain;
 use query::Query;

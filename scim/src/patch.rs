@@ -19,10 +19,12 @@
 //!   not give a value to `remove`; clients that send one mean this, and not "all".
 //! - `add` to a sub-attribute with several values joins them to those that are there.
 //! - Removing what is not there is fine, also where it was looked for with a filter.
+//! - A request that looks at more than [`MAX_WORK`] values in all is `tooMany`.
 
 mod apply;
 mod booleans;
 mod diff;
+mod index;
 mod known;
 mod request;
 mod unknown;
@@ -31,6 +33,7 @@ mod values;
 pub use crate::dialect::{Dialect, Dialects};
 pub use apply::{apply, apply_with};
 pub use diff::diff;
+pub use index::MAX_WORK;
 pub use unknown::drop_unknown;
 
 use serde_json::Value;
@@ -105,7 +108,9 @@ impl PatchError {
         Self::new(ScimType::Mutability, place, problem)
     }
 
-    fn in_operation(self, number: usize) -> Self {
+    /// The same error in the operation of this number, counted from one.
+    #[must_use]
+    pub fn in_operation(self, number: usize) -> Self {
         Self { operation: Some(number), ..self }
     }
 

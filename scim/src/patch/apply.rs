@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use super::{
     PatchError, PatchKind, PatchRequest, booleans,
     dialect::{Dialect, Dialects, Tolerance},
-    values::{Edit, Index, edit},
+    index::{Index, Work},
+    known::FEW,
+    values::{Edit, edit},
 };
 use crate::{
     error::ScimType,
@@ -71,7 +73,14 @@ pub fn apply_with(
     let has = |members: &Members, schema: &Schema| key_ci(members, schema.id().as_str()).is_some();
     let had: Vec<&Schema> = schemas.required_extensions().filter(|schema| has(&members, schema)).collect();
     let before: Vec<String> = lacking(&members, schemas).collect();
-    let mut editor = Editor { members, schemas, tolerance: Tolerance::of(dialects), indexes: HashMap::new() };
+    let mut editor = Editor {
+        members,
+        schemas,
+        tolerance: Tolerance::of(dialects),
+        indexes: HashMap::new(),
+        work: Work::default(),
+        many: request.operations.len() > FEW,
+    };
     for (i, operation) in request.operations.iter().enumerate() {
         operation
             .check()
@@ -82,6 +91,7 @@ pub fn apply_with(
             })
             .map_err(|e| e.in_operation(i + 1))?;
     }
+    editor.settle();
     if let Some(lost) = had.into_iter().find(|schema| !has(&editor.members, schema)) {
         return Err(PatchError::mutability(lost.id().as_str(), "is required"));
     }
@@ -111,9 +121,15 @@ struct Editor<'a> {
     members: Members,
     schemas: &'a SchemaSet,
     tolerance: Tolerance,
-    /// What is known of the values of attributes that were added to.
-    indexes: HashMap<*const Attribute, Index>,
+    /// What is known of the values of attributes, and where those stand.
+    indexes: HashMap<*const Attribute, (Standing, Index)>,
+    work: Work,
+    /// Whether there are so many operations that an index is worth its making.
+    many: bool,
 }
+
+/// The member that holds an attribute: the URN of its extension, and its name.
+type Standing = (Option<String>, String);
 
 impl Editor<'_> {
     /// An operation on the resource, or on an extension, as a whole: each member is a path.
@@ -218,12 +234,34 @@ impl Editor<'_> {
             }
             return Err(PatchError::mutability(&place, "is read-only"));
         }
-        self.write(found, &Edit { op, says_remove, path, attr_path, found, value, place, schemas })
+        // What was counted goes with the operation while it has the members to itself.
+        let (work, many) = (std::mem::take(&mut self.work), self.many);
+        let change =
+            Edit { op, says_remove, path, attr_path, found, value, place, schemas, many, work: &work };
+        let written = self.write(found, &change);
+        self.work = work;
+        written
+    }
+
+    /// Takes out the values that were removed and stay in their places as `null`.
+    fn settle(&mut self) {
+        for ((extension, name), mut index) in std::mem::take(&mut self.indexes).into_values() {
+            let holder = match &extension {
+                Some(urn) => self.members.get_mut(urn).and_then(Value::as_object_mut),
+                None => Some(&mut self.members),
+            };
+            if let Some(Value::Array(values)) = holder.and_then(|members| members.get_mut(&name)) {
+                index.compact(values);
+            }
+        }
     }
 
     /// An operation on a bare schema URN.
     fn schema(&mut self, op: PatchKind, schema: &Schema, value: Option<&Value>) -> Result<(), PatchError> {
         let extension = (schema.id() != self.schemas.core().id()).then_some(schema);
+        if op == PatchKind::Remove {
+            self.settle();
+        }
         match (op, value, extension) {
             (PatchKind::Add | PatchKind::Replace, Some(value), _) => self.members(op, extension, value),
             (_, _, None) => {
@@ -246,7 +284,6 @@ impl Editor<'_> {
                 if let Some(key) = key_ci(&self.members, schema.id().as_str()).map(str::to_owned) {
                     self.members.remove(&key);
                 }
-                self.indexes.clear();
                 Ok(())
             }
         }
@@ -296,10 +333,11 @@ impl Editor<'_> {
         let immutable = |attr: &Attribute| attr.mutability == Mutability::Immutable;
         let guarded = immutable(attr) || (!attr.multi_valued && attr.sub_attributes.iter().any(immutable));
         let before = if guarded { current.clone() } else { None };
-        let mut index = self.indexes.remove(&std::ptr::from_ref(attr));
+        let mut index = self.indexes.remove(&std::ptr::from_ref(attr)).map(|(_, index)| index);
         let next = edit(change, current, &mut index)?.filter(|value| !is_unassigned(value));
-        if let Some(index) = index {
-            self.indexes.insert(std::ptr::from_ref(attr), index);
+        if let Some(index) = index.filter(|_| next.is_some()) {
+            let standing = (found.extension.map(|schema| schema.id().to_string()), attr.name.to_string());
+            self.indexes.insert(std::ptr::from_ref(attr), (standing, index));
         }
         if immutable(attr) && before.is_some() && next != before {
             return Err(PatchError::mutability(&change.place, "is immutable and has a value"));

@@ -7,6 +7,7 @@ mod dialects;
 mod exchanges;
 mod filters;
 mod fixtures;
+mod many_operations;
 mod patches;
 mod properties;
 mod robust;
