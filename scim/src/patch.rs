@@ -15,8 +15,8 @@
 //!   consists of equalities only; otherwise, and for `replace`, that is `noTarget`.
 //! - `add` knows a value again by its `value` and `type` (either may lack the type), or, without a
 //!   `value`, by all its sub-attributes but `primary`; what is there already is completed, not doubled.
-//! - `remove` with a `value` removes just those values of a multi-valued attribute. The RFC does
-//!   not give a value to `remove`; clients that send one mean this, and not "all".
+//! - `remove` with a `value` removes just those values of a multi-valued attribute, and none where it is an empty list.
+//!   The RFC does not give a value to `remove`; clients that send one mean this, and not "all".
 //! - `add` to a sub-attribute with several values joins them to those that are there.
 //! - Removing what is not there is fine, also where it was looked for with a filter.
 //! - A request that looks at more than [`MAX_WORK`] values in all is `tooMany`.

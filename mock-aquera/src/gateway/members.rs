@@ -287,6 +287,13 @@ struct Taken<'a, 's> {
 impl Taken<'_, '_> {
     fn operation(&mut self, operation: &PatchOp, path: &PatchPath, number: usize) -> Result<(), Problem> {
         let value = operation.value.as_ref().filter(|value| !is_nothing(value));
+        if operation.op == PatchKind::Remove
+            && operation.value.as_ref().is_some_and(Value::is_array)
+            && value.is_none()
+        {
+            // It names those who are meant, and names nobody.
+            return Ok(());
+        }
         if !self.late.is_empty() {
             return self.put_off(operation, path, number);
         }

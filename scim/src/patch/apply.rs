@@ -200,7 +200,7 @@ impl Editor<'_> {
         if path.filter.is_none()
             && let Some(schema) = schemas.schema_at(&attr_path)
         {
-            return self.schema(op, schema, value);
+            return if names_nothing(op, value) { Ok(()) } else { self.schema(op, schema, value) };
         }
         let place = path.to_string();
         let found = schemas.locate(&attr_path).ok_or_else(|| unknown(&place))?;
@@ -233,6 +233,9 @@ impl Editor<'_> {
                 return Ok(());
             }
             return Err(PatchError::mutability(&place, "is read-only"));
+        }
+        if names_nothing(op, value) {
+            return Ok(());
         }
         // What was counted goes with the operation while it has the members to itself.
         let (work, many) = (std::mem::take(&mut self.work), self.many);
@@ -381,7 +384,12 @@ impl Editor<'_> {
     }
 }
 
-/// The manager that is meant where the id stands alone.
+/// Whether a removal says which values are meant, and names none.
+fn names_nothing(op: PatchKind, value: Option<&Value>) -> bool {
+    op == PatchKind::Remove && value.and_then(Value::as_array).is_some_and(Vec::is_empty)
+}
+
+/// The manager that is meant where the id stands alone, or a manager in a list of one.
 fn whole_of_bare(attr: &Attribute, value: &Value) -> Option<Value> {
     let sub = attr.sub("value").filter(|_| attr.is_manager())?;
     let text = value.as_str()?;
