@@ -211,13 +211,18 @@ pub(crate) fn message_schemas(
     if !urns.iter().any(|given| given.eq_ignore_ascii_case(urn)) {
         return Err(format!("does not name {urn} in `schemas`"));
     }
-    let twice = |(at, one): (usize, &&str)| urns[..at].iter().any(|other| other.eq_ignore_ascii_case(one));
-    match urns.iter().enumerate().find(|(at, urn)| twice((*at, urn))) {
-        Some((_, urn)) if !tolerance.meets(Dialect::DuplicateSchemas) => {
+    match twice(&urns) {
+        Some(urn) if !tolerance.meets(Dialect::DuplicateSchemas) => {
             Err(format!("names {} twice in `schemas`", crate::name::shown(urn)))
         }
         _ => Ok(()),
     }
+}
+
+/// The first URN that is named a second time.
+pub(crate) fn twice<'u>(urns: &[&'u str]) -> Option<&'u str> {
+    let before = |at: usize, urn: &str| urns[..at].iter().any(|other| other.eq_ignore_ascii_case(urn));
+    urns.iter().enumerate().find(|(at, urn)| before(*at, urn)).map(|(_, urn)| *urn)
 }
 
 #[cfg(test)]

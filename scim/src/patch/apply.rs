@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     PatchError, PatchKind, PatchRequest, booleans,
-    dialect::{Dialect, Dialects, Tolerance},
+    dialect::{Dialect, Dialects, Tolerance, twice},
     index::{Index, Work},
     known::FEW,
     values::{Edit, edit},
@@ -293,7 +293,7 @@ impl Editor<'_> {
     }
 
     /// `schemas` follows from what the resource holds; naming known schemas there changes nothing.
-    fn schemas_attribute(&self, op: PatchKind, value: Option<&Value>) -> Result<(), PatchError> {
+    fn schemas_attribute(&mut self, op: PatchKind, value: Option<&Value>) -> Result<(), PatchError> {
         if op == PatchKind::Remove {
             return Err(PatchError::mutability("schemas", "is required"));
         }
@@ -305,10 +305,18 @@ impl Editor<'_> {
         let known = |urn: &Value| {
             urn.as_str().is_some_and(|urn| self.schemas.schemas().any(|schema| *schema.id() == *urn))
         };
-        if given.iter().all(known) {
-            return Ok(());
+        if !given.iter().all(known) {
+            let problem = "names a schema that the resource type lacks";
+            return Err(PatchError::new(ScimType::InvalidValue, "schemas", problem));
         }
-        Err(PatchError::new(ScimType::InvalidValue, "schemas", "names a schema that the resource type lacks"))
+        let urns: Vec<&str> = given.iter().filter_map(Value::as_str).collect();
+        match twice(&urns) {
+            Some(urn) if !self.tolerance.meets(Dialect::DuplicateSchemas) => {
+                let problem = format!("names {urn} twice");
+                Err(PatchError::new(ScimType::InvalidValue, "schemas", problem))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn current(&self, found: Located<'_>) -> Option<&Value> {
