@@ -5,6 +5,7 @@
 
 mod dialects;
 mod exchanges;
+mod extension_paths;
 mod filters;
 mod fixtures;
 mod many_operations;
