@@ -33,11 +33,15 @@ pub enum Dialect {
     FilterAfterBrackets,
     /// A filter lacks a space that the grammar asks for: `userName eq"x"`.
     FilterMissingSpaces,
+    /// A filter writes `true`, `false` or `null` in another case: `active eq True`.
+    FilterLiteralCase,
+    /// A filter has more blanks than the grammar: two in a row, a tab, some at an end or inside brackets.
+    FilterBlanks,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::CapitalisedOp,
         Self::StringBoolean,
         Self::DottedKeys,
@@ -49,6 +53,8 @@ impl Dialect {
         Self::BareManager,
         Self::FilterAfterBrackets,
         Self::FilterMissingSpaces,
+        Self::FilterLiteralCase,
+        Self::FilterBlanks,
     ];
 
     /// The name for configuration and reports.
@@ -65,6 +71,8 @@ impl Dialect {
             Self::BareManager => "bare-manager",
             Self::FilterAfterBrackets => "filter-after-brackets",
             Self::FilterMissingSpaces => "filter-missing-spaces",
+            Self::FilterLiteralCase => "filter-literal-case",
+            Self::FilterBlanks => "filter-blanks",
         }
     }
 

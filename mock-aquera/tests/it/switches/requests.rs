@@ -242,6 +242,40 @@ async fn dialect(name: &str, word: &str) {
             }
             (list, vec![and, path])
         }
+        "filter-literal-case" => {
+            let list =
+                w.client.query("/Users", &[("filter", "active eq True and userName eq \"ida\"")]).await;
+            let null = w.client.query("/Users", &[("filter", "title ne NULL")]).await;
+            let path = json!([{"op": "replace", "path": "emails[primary eq TRUE].display", "value": "d"}]);
+            let path = if word == "accepted" { null.clone() } else { send(&w.ida, ops(path)).await };
+            if word == "accepted" {
+                assert_eq!(list.json()["totalResults"], json!(1));
+            } else {
+                assert!(list.scim_error(400, Some("invalidFilter")).contains("lower case, `true`"));
+                path.scim_error(400, Some("invalidPath"));
+            }
+            (list, vec![null, path])
+        }
+        "filter-blanks" => {
+            let mut others = Vec::new();
+            for filter in [
+                "userName  eq \"ida\"",
+                "userName eq\t\"ida\"",
+                "userName eq \"ida\"\n",
+                "( userName eq \"ida\" )",
+            ] {
+                let list = w.client.query("/Users", &[("filter", filter)]).await;
+                if word == "accepted" {
+                    assert_eq!(list.json()["totalResults"], json!(1), "{filter:?}");
+                } else {
+                    assert!(list.scim_error(400, Some("invalidFilter")).contains("one space"), "{filter:?}");
+                }
+                others.push(list);
+            }
+            let path =
+                json!([{"op": "replace", "path": "emails[ type eq \"work\" ].value", "value": "new@x"}]);
+            (send(&w.ida, ops(path)).await, others)
+        }
         _ => no_case(name, word),
     };
     let journal = w.app.journal();
@@ -270,7 +304,11 @@ async fn dialect(name: &str, word: &str) {
                 assert_eq!(team["members"].as_array().unwrap().len(), 1);
                 assert_eq!(ida["emails"].as_array().unwrap().len(), 1);
             }
-            "bare-manager" | "filter-after-brackets" | "filter-missing-spaces" => {}
+            "bare-manager"
+            | "filter-after-brackets"
+            | "filter-missing-spaces"
+            | "filter-literal-case"
+            | "filter-blanks" => {}
             _ => assert_eq!(ida["title"], json!("new")),
         }
     } else {
