@@ -109,7 +109,7 @@ async fn every_type_is_checked_with_its_place() {
         (json!({"label": 1}), "label must be a text"),
         (json!({"number": 1.5}), "number must be a whole number"),
         (json!({"weight": "heavy"}), "weight must be a number"),
-        (json!({"bought": "yesterday"}), "bought must be a date and time"),
+        (json!({"bought": "yesterday"}), "bought must be a date and time such as 2026-11-30T09:30:00Z"),
         (json!({"key": "???"}), "key must be Base64 text"),
         (json!({"page": 1}), "page must be a URI as text"),
         (json!({"tags": "a"}), "tags must be an array"),
