@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::{
     error::ScimType,
     path::{get_ci, key_ci},
-    precis::is_blank,
+    precis::{has_control, is_blank},
     schema::{Attribute, AttributeType, Mutability, Schema, SchemaSet},
 };
 
@@ -42,9 +42,12 @@ pub enum ProblemKind {
     /// It is missing, and must be there.
     #[error("is required")]
     Missing,
-    /// It is the name of a user, and has no sign but white space.
+    /// It is the name of a user, and shows nothing.
     #[error("must not be blank")]
     Blank,
+    /// It is the name of a user, and has a control character or one that sets the direction of text.
+    #[error("must not have control characters, or characters that set the direction of text")]
+    Control,
     /// Its value has the wrong type.
     #[error("must be {0}")]
     Type(&'static str),
@@ -81,6 +84,7 @@ impl ProblemKind {
             | Self::Unlisted(_)
             | Self::Foreign(_)
             | Self::Blank
+            | Self::Control
             | Self::Twice(_)
             | Self::Canonical(_) => ScimType::InvalidValue,
         }
@@ -229,6 +233,8 @@ impl Problems {
             self.add(place, ProblemKind::Missing);
         } else if attr.is_user_name() && value.as_str().is_some_and(is_blank) {
             self.add(place, ProblemKind::Blank);
+        } else if attr.is_user_name() && value.as_str().is_some_and(has_control) {
+            self.add(place, ProblemKind::Control);
         } else if self.options.canonical_values && !is_canonical(attr, value) {
             self.add(place, ProblemKind::Canonical(attr.canonical_values.clone()));
         }

@@ -9,7 +9,7 @@ use serde_json::{Number, Value};
 
 use super::plan::{Members, Node, Role};
 use super::{AcceptError, AcceptOptions, Accepted, MAX_DROPPED, Reader, write_text};
-use crate::precis::is_blank;
+use crate::precis::{has_control, is_blank};
 use crate::schema::AttributeType;
 use crate::validate::{
     DATE_TIME, Problem, ProblemKind, check_attribute, is_base64, is_date_time, is_unassigned,
@@ -279,6 +279,9 @@ impl<'r> Pass<'r> {
         }
         if node.user_name && is_blank(text) {
             return self.problem(ProblemKind::Blank);
+        }
+        if node.user_name && has_control(text) {
+            return self.problem(ProblemKind::Control);
         }
         if self.options.enforce_canonical_values && !is_canonical(node, text) {
             return self.problem(ProblemKind::Canonical(node.attribute.canonical_values.clone()));
