@@ -26,7 +26,7 @@ pub enum Dialect {
     MissingSchemas,
     /// `schemas` names one URN twice, which RFC 7643 §3 forbids.
     DuplicateSchemas,
-    /// A `manager` is sent as an id alone, as Entra does, and not as an object with a `value`.
+    /// A `manager` is sent as an id alone, or in a list of one, as Entra does, and not as an object with a `value`.
     BareManager,
     /// A filter compares behind a value filter, `emails[type eq "work"].value eq "x"`, which RFC 7644 §3.4.2.2 has
     /// in paths of PATCH only.

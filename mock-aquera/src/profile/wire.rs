@@ -97,7 +97,7 @@ pub struct Dialects {
     pub missing_schemas: Dialect,
     /// One URN twice in `schemas`, which RFC 7643 §3 forbids.
     pub duplicate_schemas: Dialect,
-    /// Entra's `manager` as an id alone.
+    /// Entra's `manager` as an id alone, or in a list of one.
     pub bare_manager: Dialect,
     /// A comparison behind a value filter, `emails[type eq "work"].value eq "x"`.
     pub filter_after_brackets: Dialect,

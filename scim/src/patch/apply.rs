@@ -400,8 +400,15 @@ fn names_nothing(op: PatchKind, value: Option<&Value>) -> bool {
 /// The manager that is meant where the id stands alone, or a manager in a list of one.
 fn whole_of_bare(attr: &Attribute, value: &Value) -> Option<Value> {
     let sub = attr.sub("value").filter(|_| attr.is_manager())?;
-    let text = value.as_str()?;
-    Some(json!({ sub.name.as_str(): text }))
+    match value {
+        Value::String(id) => Some(json!({ sub.name.as_str(): id })),
+        Value::Array(one) => match one.as_slice() {
+            [Value::String(id)] => Some(json!({ sub.name.as_str(): id })),
+            [manager @ Value::Object(_)] => Some(manager.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Removes a member, however its name is spelled.

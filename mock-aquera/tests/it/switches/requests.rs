@@ -199,14 +199,19 @@ async fn dialect(name: &str, word: &str) {
             let patch = send(&w.ida, ops(json!([{"op": "add", "path": path, "value": w.bob_id}]))).await;
             let whole = json!([{"op": "replace", "value": {enterprise: {"manager": w.bob_id}}}]);
             let whole = send(&w.ida, ops(whole)).await;
+            let list = json!([{"$ref": "../Users/x", "value": w.bob_id}]);
+            let listed = send(&w.ida, ops(json!([{"op": "add", "path": "manager", "value": list}]))).await;
+            let zoe =
+                json!({"schemas": schemas, enterprise: {"manager": [{"value": w.bob_id}], "division": "D"}});
+            let posted = w.client.post("/Users", &user("zoe", zoe)).await;
             if word == "accepted" {
                 let manager = json!({"value": w.bob_id});
-                for answer in [&post, &put, &patch, &whole] {
-                    assert_eq!(answer.json()[enterprise]["manager"], manager, "{answer:?}");
+                for answer in [&post, &put, &patch, &whole, &listed, &posted] {
+                    assert_eq!(answer.json()[enterprise]["manager"]["value"], manager["value"], "{answer:?}");
                 }
                 assert_eq!(post.json()[enterprise]["division"], json!("D"));
             }
-            (patch, vec![post, put, whole])
+            (patch, vec![post, put, whole, listed, posted])
         }
         "filter-after-brackets" => {
             let filter = "emails[type eq \"work\"].value sw \"ida\"";
