@@ -10,7 +10,7 @@ pub(crate) mod discovery;
 mod filters;
 pub(crate) mod list;
 mod members;
-mod notes;
+pub(crate) mod notes;
 pub(crate) mod nowhere;
 mod page;
 mod partial;

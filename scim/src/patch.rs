@@ -88,12 +88,14 @@ pub struct PatchError {
     operation: Option<usize>,
     place: String,
     problem: String,
+    /// The path or member that no schema knows.
+    unknown: Option<String>,
 }
 
 impl PatchError {
     fn new(scim_type: ScimType, place: impl AsRef<str>, problem: impl Into<String>) -> Self {
         let place = crate::name::shown(place.as_ref()).into_owned();
-        Self { scim_type, operation: None, place, problem: problem.into() }
+        Self { scim_type, operation: None, place, problem: problem.into(), unknown: None }
     }
 
     fn path(error: &ParseError) -> Self {
@@ -106,6 +108,15 @@ impl PatchError {
 
     fn mutability(place: &str, problem: &str) -> Self {
         Self::new(ScimType::Mutability, place, problem)
+    }
+
+    fn about(self, unknown: String) -> Self {
+        Self { unknown: Some(unknown), ..self }
+    }
+
+    /// The path of the attribute that no schema knows, if that is the error.
+    pub fn unknown_attribute(&self) -> Option<&str> {
+        self.unknown.as_deref()
     }
 
     /// The same error in the operation of this number, counted from one.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::resource::Joining;
 use super::write::check_members;
-use super::{Scene, resource};
+use super::{Scene, notes, resource};
 use crate::problem::Problem;
 use crate::profile::{GatewayRules, MembersPastCut, PutMissingAttributes, Support};
 use crate::store::members::{Members, MembersChange, Names};
@@ -436,10 +436,11 @@ impl Taken<'_, '_> {
         let applied = scim::patch::apply_with(tree, &request, &kind.schemas, settings.dialects);
         let (after, used) = applied.map_err(|error| {
             let number = error.operation().and_then(|nth| numbers.get(nth.wrapping_sub(1)));
-            Problem::from(match number {
+            let error = match number {
                 Some(number) => error.in_operation(*number),
                 None => error,
-            })
+            };
+            notes::bad_patch(kind, &error)
         })?;
         self.dialects.extend(used);
         let none = Value::Array(Vec::new());

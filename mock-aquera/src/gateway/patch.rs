@@ -237,7 +237,7 @@ fn patched(
         Role::Group | Role::Other => basis.kept(),
     };
     let applied = scim::patch::apply_with(before, &split.rest, &kind.schemas, settings.dialects);
-    let (after, used) = applied.map_err(Problem::from)?;
+    let (after, used) = applied.map_err(|error| notes::bad_patch(kind, &error))?;
     dialects.extend(used);
     if profile.gateway.canonical_values == CanonicalValues::Enforced {
         suggested(kind, &after)?;

@@ -35,7 +35,8 @@ pub(crate) struct Taken {
 /// Reads the body of a POST or a PUT.
 pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Problem> {
     let profile = &settings.profile;
-    let mut accepted = kind.reader.read(body, options(settings))?;
+    let mut accepted =
+        kind.reader.read(body, options(settings)).map_err(|error| notes::unfit(kind, error))?;
     let met = [
         (accepted.string_boolean, Dialect::StringBoolean),
         (accepted.missing_schemas, Dialect::MissingSchemas),

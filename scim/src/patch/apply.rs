@@ -418,7 +418,7 @@ pub(super) fn take_ci(members: &mut Map<String, Value>, name: &str) -> Option<Va
 }
 
 fn unknown(place: &str) -> PatchError {
-    PatchError::new(ScimType::InvalidPath, place, "is not an attribute of the schema")
+    PatchError::new(ScimType::InvalidPath, place, "is not an attribute of the schema").about(place.to_owned())
 }
 
 fn check_filter(filter: &Filter, attr: &Attribute, place: &str) -> Result<(), PatchError> {
@@ -441,8 +441,14 @@ fn check_filter(filter: &Filter, attr: &Attribute, place: &str) -> Result<(), Pa
     };
     match bad {
         Some(path) => {
-            let problem = format!("compares {path}, which is not a sub-attribute of {}", attr.name);
-            Err(PatchError::new(ScimType::InvalidPath, place, problem))
+            let alone = (path.name == attr.name).then_some(path.sub.as_ref()).flatten();
+            let hint = match alone.filter(|sub| attr.sub(sub.as_str()).is_some()) {
+                Some(sub) => format!("; inside brackets sub-attributes stand alone: {sub}"),
+                None => String::new(),
+            };
+            let problem = format!("compares {path}, which is not a sub-attribute of {}{hint}", attr.name);
+            let error = PatchError::new(ScimType::InvalidPath, place, problem);
+            Err(if hint.is_empty() { error.about(format!("{}.{path}", attr.name)) } else { error })
         }
         None => Ok(()),
     }

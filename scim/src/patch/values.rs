@@ -130,6 +130,7 @@ impl Edit<'_> {
             let place = format!("{}.{key}", self.place);
             let sub = attr.sub(key).ok_or_else(|| {
                 PatchError::new(ScimType::InvalidValue, &place, "is not an attribute of the schema")
+                    .about(place.clone())
             })?;
             if sub.mutability != Mutability::ReadOnly {
                 set_sub(members, sub, self.op, Some(value), &place, self.work)?;
