@@ -1,8 +1,10 @@
 //! One application: its resources, settings, journal, faults and holds, and the handle on it.
 //!
 //! All resources with all their indexes are behind one lock, which is never held across an await: a write is atomic.
-//! [`settings`] is what may be changed while it lives, [`serve`] the way of a request through it.
+//! [`settings`] is what may be changed while it lives, [`serve`] the way of a request through it,
+//! [`aside`] what takes long.
 
+mod aside;
 mod serve;
 mod settings;
 mod start;

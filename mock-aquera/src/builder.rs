@@ -22,7 +22,7 @@ use crate::load::{self, Beginning, Source};
 use crate::lock;
 use crate::log::RequestLog;
 use crate::net::{self, Bound, ListenError, NetConfig, Running};
-use crate::profile::Profile;
+use crate::profile::{Profile, ProfileAttributeError, check_paths};
 use crate::server::{
     AdminAccess, AdminFront, ApplicationError, Cors, Defaults, FOLLOWER_PATIENCE, Front, Origin, Server,
 };
@@ -88,6 +88,14 @@ pub enum StartError {
         rule: String,
         /// Why it can't strike.
         reason: ParseFaultError,
+    },
+    /// The profile names an attribute that no resource type has.
+    #[error("use the profile `{profile}`: {reason}")]
+    Profile {
+        /// Its name.
+        profile: String,
+        /// Which attribute it is.
+        reason: ProfileAttributeError,
     },
     /// There is no thread for the blocking variant.
     #[error("start the server's thread: {source}")]
@@ -305,6 +313,8 @@ impl MockAqueraBuilder {
     )]
     pub async fn start(self) -> Result<MockAquera, StartError> {
         let types = Types::of_documents(&self.schemas, &self.resource_types)?;
+        check_paths(&self.profile, &types)
+            .map_err(|reason| StartError::Profile { profile: self.profile.name.clone(), reason })?;
         let listen = |ListenError::Bind { addr, source }| StartError::Listen { address: addr, source };
         let tls = self.tls.as_ref().map(Tls::config);
         let config = |at| NetConfig { tls: tls.clone(), ..NetConfig::new(at) };

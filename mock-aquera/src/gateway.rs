@@ -4,12 +4,13 @@
 //! [`patch`] and [`members`] partial updates, [`list`] queries, [`bulk`] many at once, [`discovery`] the describing
 //! endpoints. [`shape`] gives answers the form that a profile wants.
 
+mod basis;
 mod bulk;
 pub(crate) mod discovery;
 mod filters;
 pub(crate) mod list;
 mod members;
-mod notes;
+pub(crate) mod notes;
 pub(crate) mod nowhere;
 mod page;
 mod partial;
@@ -44,6 +45,7 @@ use crate::reply::Reply;
 use crate::store::Store;
 use crate::store::show::MembersShown;
 use crate::types::{Kind, Role};
+pub(crate) use basis::is_long;
 use list::List;
 pub(crate) use patch::are_plain as patches_are_plain;
 use query::Query;

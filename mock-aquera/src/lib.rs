@@ -79,10 +79,10 @@ pub use profile::{
     FilterSubset, FilteredGroupsStartIndex, GatewayRules, Ids, ItemsPerPage, ListRules, Location,
     MembersInLists, MembersPastCut, MembersShown, NotStoredReply, OperationRule, Pages,
     ParseAttributePathError, ParsePeriodError, PartialUpdateRule, PastEnd, PatchReply, PatchRule, PathCase,
-    Period, Presence, Profile, ProfileError, PutMissingAttributes, PutRule, PutWithoutActive, RateLimit,
-    RateMethods, RatePer, ReplyBody, ReplyContentType, ReplyRules, RequestContentType, RequestRules,
-    RetryAfter, SortRule, StartIndex, Support, TotalResults, UnknownAttributes, UnknownMember,
-    UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
+    Period, Presence, Profile, ProfileAttributeError, ProfileError, PutMissingAttributes, PutRule,
+    PutWithoutActive, RateLimit, RateMethods, RatePer, ReplyBody, ReplyContentType, ReplyRules,
+    RequestContentType, RequestRules, RetryAfter, SortRule, StartIndex, Support, TotalResults,
+    UnknownAttributes, UnknownMember, UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
 pub use scim::error::ScimType;
 pub use server::{ApplicationError, MAX_APPLICATIONS, Origin, OriginError};

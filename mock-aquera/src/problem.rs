@@ -11,8 +11,8 @@ use scim::sort::SortError;
 pub(crate) enum Problem {
     #[error("no {} has the id `{id}`", kind.to_lowercase())]
     NoSuchResource { kind: String, id: String },
-    #[error("no {kind} is called `{name}`")]
-    NoSuchDefinition { kind: &'static str, name: String },
+    #[error("{0}")]
+    NoSuchDefinition(String),
     #[error("nothing is at this path; SCIM is at /scim and /apps/NAME/scim, administration under /_mock")]
     NoSuchPath,
     #[error("{0}")]
@@ -88,7 +88,7 @@ impl Problem {
     pub(crate) fn wire(&self) -> (StatusCode, Option<ScimType>) {
         match self {
             Self::NoSuchResource { .. }
-            | Self::NoSuchDefinition { .. }
+            | Self::NoSuchDefinition(_)
             | Self::NoSuchPath
             | Self::NoRoute(_)
             | Self::NobodyIsMe(_)
@@ -162,7 +162,7 @@ mod tests {
         let text = || "x".to_owned();
         let fault = |status| Problem::Fault { status, scim_type: None, detail: None };
         check(&Problem::NoSuchResource { kind: text(), id: text() }, 404, None);
-        check(&Problem::NoSuchDefinition { kind: "schema", name: text() }, 404, None);
+        check(&Problem::NoSuchDefinition(text()), 404, None);
         check(&Problem::NoSuchPath, 404, None);
         check(&Problem::NoRoute(text()), 404, None);
         check(&Problem::NobodyIsMe(text()), 404, None);

@@ -11,6 +11,7 @@ mod attribute;
 mod builtin;
 mod difference;
 mod gateway;
+mod paths;
 mod period;
 mod query;
 pub(crate) mod rate;
@@ -31,6 +32,8 @@ pub use gateway::{
     PatchReply, PatchRule, PutMissingAttributes, PutRule, PutWithoutActive, Support, UnknownAttributes,
     UnknownMember,
 };
+pub use paths::ProfileAttributeError;
+pub(crate) use paths::check_paths;
 pub use period::{ParsePeriodError, Period};
 pub use query::{
     CursorRule, FilterCase, FilterMiss, FilterRules, FilterSubset, FilteredGroupsStartIndex, ItemsPerPage,

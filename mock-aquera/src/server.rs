@@ -27,7 +27,7 @@ use crate::lock;
 use crate::log::{Line, RequestLog};
 use crate::net::{Handler, Head, Later, ReplyBody, Wire};
 use crate::problem::Problem;
-use crate::profile::Profile;
+use crate::profile::{Profile, ProfileAttributeError, check_paths};
 use crate::reply::Reply;
 use crate::types::Types;
 pub(crate) use admin::{AdminAccess, AdminFront, FOLLOWER_PATIENCE};
@@ -82,6 +82,9 @@ pub enum ApplicationError {
         "the server holds {MAX_APPLICATIONS} applications already, and makes no more until one is removed"
     )]
     TooMany,
+    /// Its profile names an attribute that no resource type has.
+    #[error("the profile is not usable: {0}")]
+    Profile(ProfileAttributeError),
 }
 
 impl Server {
@@ -135,6 +138,7 @@ impl Server {
         if self.applications.contains_key(name) {
             return Err(ApplicationError::Exists(name.to_owned()));
         }
+        check_paths(&config.profile, &self.defaults.types).map_err(ApplicationError::Profile)?;
         let application = self.make(valid, config).ok_or(ApplicationError::TooMany)?;
         // Nothing that could be refused.
         let _ = application.begin(Data::Nothing);

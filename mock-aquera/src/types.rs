@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use scim::accept::Reader;
 use scim::path::AttrPath;
-use scim::precis::user_name_key;
+use scim::precis::{user_name_key, user_name_key_with_case};
 use scim::schema::{Attribute, AttributeType, ResourceType, Returned, SchemaSet, Uniqueness};
 use scim::text::lower_case;
 use scim::validate::instant;
@@ -63,6 +63,7 @@ impl Watched {
                 Some(instant) => Cow::Owned(instant.to_string()),
                 None => Cow::Borrowed(text),
             },
+            _ if self.case_exact && self.user_name => user_name_key_with_case(text),
             _ if self.case_exact => Cow::Borrowed(text),
             _ if self.user_name => user_name_key(text),
             _ => lower_case(text),

@@ -26,18 +26,22 @@ pub enum Dialect {
     MissingSchemas,
     /// `schemas` names one URN twice, which RFC 7643 §3 forbids.
     DuplicateSchemas,
-    /// A `manager` is sent as an id alone, as Entra does, and not as an object with a `value`.
+    /// A `manager` is sent as an id alone, or in a list of one, as Entra does, and not as an object with a `value`.
     BareManager,
     /// A filter compares behind a value filter, `emails[type eq "work"].value eq "x"`, which RFC 7644 §3.4.2.2 has
     /// in paths of PATCH only.
     FilterAfterBrackets,
     /// A filter lacks a space that the grammar asks for: `userName eq"x"`.
     FilterMissingSpaces,
+    /// A filter writes `true`, `false` or `null` in another case: `active eq True`.
+    FilterLiteralCase,
+    /// A filter has more blanks than the grammar: two in a row, a tab, some at an end or inside brackets.
+    FilterBlanks,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::CapitalisedOp,
         Self::StringBoolean,
         Self::DottedKeys,
@@ -49,6 +53,8 @@ impl Dialect {
         Self::BareManager,
         Self::FilterAfterBrackets,
         Self::FilterMissingSpaces,
+        Self::FilterLiteralCase,
+        Self::FilterBlanks,
     ];
 
     /// The name for configuration and reports.
@@ -65,6 +71,8 @@ impl Dialect {
             Self::BareManager => "bare-manager",
             Self::FilterAfterBrackets => "filter-after-brackets",
             Self::FilterMissingSpaces => "filter-missing-spaces",
+            Self::FilterLiteralCase => "filter-literal-case",
+            Self::FilterBlanks => "filter-blanks",
         }
     }
 
@@ -211,13 +219,18 @@ pub(crate) fn message_schemas(
     if !urns.iter().any(|given| given.eq_ignore_ascii_case(urn)) {
         return Err(format!("does not name {urn} in `schemas`"));
     }
-    let twice = |(at, one): (usize, &&str)| urns[..at].iter().any(|other| other.eq_ignore_ascii_case(one));
-    match urns.iter().enumerate().find(|(at, urn)| twice((*at, urn))) {
-        Some((_, urn)) if !tolerance.meets(Dialect::DuplicateSchemas) => {
+    match twice(&urns) {
+        Some(urn) if !tolerance.meets(Dialect::DuplicateSchemas) => {
             Err(format!("names {} twice in `schemas`", crate::name::shown(urn)))
         }
         _ => Ok(()),
     }
+}
+
+/// The first URN that is named a second time.
+pub(crate) fn twice<'u>(urns: &[&'u str]) -> Option<&'u str> {
+    let before = |at: usize, urn: &str| urns[..at].iter().any(|other| other.eq_ignore_ascii_case(urn));
+    urns.iter().enumerate().find(|(at, urn)| before(*at, urn)).map(|(_, urn)| *urn)
 }
 
 #[cfg(test)]

@@ -248,7 +248,8 @@ pub struct AttrFacts<'a> {
     pub case_exact: bool,
     /// Whether its text is a date and time, compared by instant.
     pub date_time: bool,
-    /// Whether its text is a user name, compared by [its key](crate::precis::user_name_key) unless with case.
+    /// Whether its text is a user name, compared by [its key](crate::precis::user_name_key), with
+    /// case by [another](crate::precis::user_name_key_with_case).
     pub user_name: bool,
     /// The member of the resource that holds it, for an attribute of an extension.
     pub extension: Option<&'a Urn>,

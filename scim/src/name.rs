@@ -48,6 +48,11 @@ macro_rules! caseless {
                 &self.0
             }
 
+            /// A part of a URN that names a schema as a whole.
+            pub(crate) fn part(text: &str) -> Self {
+                Self(text.into())
+            }
+
             /// For names that are written in this crate's own source.
             pub(crate) fn literal(text: &str) -> Self {
                 debug_assert!($valid(text), "bad literal {text}");
@@ -149,7 +154,7 @@ pub(crate) fn is_attr_name(text: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'$' | b'-' | b'_'))
 }
 
-fn is_urn(text: &str) -> bool {
+pub(crate) fn is_urn(text: &str) -> bool {
     let mut parts = text.splitn(3, ':');
     let scheme = parts.next().is_some_and(|s| s.eq_ignore_ascii_case("urn"));
     let namespace = parts.next().is_some_and(|s| !s.is_empty());

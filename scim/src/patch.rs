@@ -15,14 +15,16 @@
 //!   consists of equalities only; otherwise, and for `replace`, that is `noTarget`.
 //! - `add` knows a value again by its `value` and `type` (either may lack the type), or, without a
 //!   `value`, by all its sub-attributes but `primary`; what is there already is completed, not doubled.
-//! - `remove` with a `value` removes just those values of a multi-valued attribute. The RFC does
-//!   not give a value to `remove`; clients that send one mean this, and not "all".
+//! - `remove` with a `value` removes just those values of a multi-valued attribute, and none where it is an empty list.
+//!   The RFC does not give a value to `remove`; clients that send one mean this, and not "all".
 //! - `add` to a sub-attribute with several values joins them to those that are there.
 //! - Removing what is not there is fine, also where it was looked for with a filter.
+//! - A request that looks at more than [`MAX_WORK`] values in all is `tooMany`.
 
 mod apply;
 mod booleans;
 mod diff;
+mod index;
 mod known;
 mod request;
 mod unknown;
@@ -31,6 +33,7 @@ mod values;
 pub use crate::dialect::{Dialect, Dialects};
 pub use apply::{apply, apply_with};
 pub use diff::diff;
+pub use index::MAX_WORK;
 pub use unknown::drop_unknown;
 
 use serde_json::Value;
@@ -85,12 +88,14 @@ pub struct PatchError {
     operation: Option<usize>,
     place: String,
     problem: String,
+    /// The path or member that no schema knows.
+    unknown: Option<String>,
 }
 
 impl PatchError {
     fn new(scim_type: ScimType, place: impl AsRef<str>, problem: impl Into<String>) -> Self {
         let place = crate::name::shown(place.as_ref()).into_owned();
-        Self { scim_type, operation: None, place, problem: problem.into() }
+        Self { scim_type, operation: None, place, problem: problem.into(), unknown: None }
     }
 
     fn path(error: &ParseError) -> Self {
@@ -105,7 +110,18 @@ impl PatchError {
         Self::new(ScimType::Mutability, place, problem)
     }
 
-    fn in_operation(self, number: usize) -> Self {
+    fn about(self, unknown: String) -> Self {
+        Self { unknown: Some(unknown), ..self }
+    }
+
+    /// The path of the attribute that no schema knows, if that is the error.
+    pub fn unknown_attribute(&self) -> Option<&str> {
+        self.unknown.as_deref()
+    }
+
+    /// The same error in the operation of this number, counted from one.
+    #[must_use]
+    pub fn in_operation(self, number: usize) -> Self {
         Self { operation: Some(number), ..self }
     }
 

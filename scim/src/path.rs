@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     dialect::{Dialects, Tolerance},
     filter::{Filter, ParseError, parse},
-    name::{AttrName, Urn, looks_like_urn},
+    name::{AttrName, Urn, is_urn, looks_like_urn},
 };
 
 /// An attribute, or a sub-attribute, of a resource: `userName`, `name.givenName`,
@@ -40,20 +40,31 @@ impl AttrPath {
 
     /// The whole path read as one URN: what `urn:…:2.0:User` is when it names a schema.
     pub fn whole(&self) -> Option<Urn> {
-        match (&self.urn, &self.sub) {
-            (Some(urn), None) => format!("{urn}:{}", self.name).parse().ok(),
-            _ => None,
-        }
+        self.urn.as_ref()?;
+        self.to_string().parse().ok()
     }
 
     /// Parses a path that begins at `offset` of a longer input; spans count from there.
     pub(crate) fn parse_at(text: &str, offset: usize) -> Result<Self, ParseError> {
         let (urn, rest_at) = match text.rfind(':') {
             Some(colon) if looks_like_urn(text) => {
-                let urn = text[..colon].parse::<Urn>().map_err(|_| {
-                    let message = "a path that begins with a URN needs an attribute name after it";
-                    ParseError::new(message, offset..offset + text.len())
-                })?;
+                let (urn, name) = (&text[..colon], &text[colon + 1..]);
+                let whole = is_urn(text).then(|| Urn::part(urn));
+                let urn = match (urn.parse::<Urn>(), whole) {
+                    (Ok(urn), None) => urn,
+                    // The last part of a schema's URN need not look like the name of an attribute: `urn:a:b:2.0`.
+                    (urn, Some(whole)) => {
+                        let is_path = Self::parse_at(name, 0).is_ok();
+                        if !is_path {
+                            return Ok(Self { urn: Some(whole), name: AttrName::part(name), sub: None });
+                        }
+                        urn.unwrap_or(whole)
+                    }
+                    (Err(_), None) => {
+                        let message = "a path that begins with a URN needs an attribute name after it";
+                        return Err(ParseError::new(message, offset..offset + text.len()));
+                    }
+                };
                 (Some(urn), colon + 1)
             }
             _ => (None, 0),
@@ -189,6 +200,10 @@ mod tests {
         check("members.$ref", None, "members", Some("$ref"));
         check(&format!("{ENTERPRISE}:department"), Some(ENTERPRISE), "department", None);
         check(&format!("{ENTERPRISE}:manager.value"), Some(ENTERPRISE), "manager", Some("value"));
+        for urn in ["urn:example:Ext", "urn:example:ext:2.0", "urn:example:v2.a", "urn:a:b:1.0/c"] {
+            let path: PatchPath = urn.parse().unwrap();
+            assert_eq!((path.to_string().as_str(), path.attr_path().whole().unwrap().as_str()), (urn, urn));
+        }
         let bare: PatchPath = ENTERPRISE.parse().unwrap();
         assert_eq!(bare.attr_path().whole().unwrap().as_str(), ENTERPRISE);
     }

@@ -2,8 +2,9 @@
 //!
 //! RFC 7644 §5 asks for the rules of PRECIS before a `userName` is compared or tested for uniqueness. `userName` has
 //! no case, so the profile is UsernameCaseMapped: fullwidth and halfwidth forms become what they are forms of, letters
-//! are put in lower case, and the text is normalised to NFC. What RFC 8265 would refuse as a name is not refused here:
-//! many systems have names with blanks. The text that was sent is kept; the key is for comparison alone.
+//! are put in lower case, and the text is normalised to NFC. Of what RFC 8265 would refuse as a name, blank names and
+//! control characters are refused ([`is_blank`], [`has_control`]); blanks are not: many systems have names with them.
+//! The text that was sent is kept; the key is for comparison alone.
 
 use std::borrow::Cow;
 
@@ -31,9 +32,51 @@ pub fn user_name_key(name: &str) -> Cow<'_, str> {
     Cow::Owned(lower_case(&wide).nfc().collect())
 }
 
-/// Whether a user name says nothing: it has no sign but white space.
+/// The key by which a user name is compared where case counts (UsernameCasePreserved, RFC 8265 §3.4): width and
+/// composition are mapped, case is not.
+///
+/// ```
+/// use scim::precis::user_name_key_with_case;
+///
+/// assert_eq!(user_name_key_with_case("J\u{fc}rgen"), user_name_key_with_case("Ju\u{308}rgen"));
+/// assert_ne!(user_name_key_with_case("J\u{fc}rgen"), user_name_key_with_case("j\u{fc}rgen"));
+/// ```
+pub fn user_name_key_with_case(name: &str) -> Cow<'_, str> {
+    if name.is_ascii() {
+        return Cow::Borrowed(name);
+    }
+    let mut wide = String::with_capacity(name.len());
+    for sign in name.chars() {
+        without_width(sign, &mut wide);
+    }
+    Cow::Owned(wide.nfc().collect())
+}
+
+/// Whether a user name says nothing: it has no sign but those that show nothing.
 pub fn is_blank(name: &str) -> bool {
-    name.chars().all(char::is_whitespace)
+    name.chars().all(shows_nothing)
+}
+
+/// Whether a user name has a sign that RFC 8264 §4.2.3 lets in no identifier and that hides or turns what stands
+/// around it: a control character, or one that sets the direction of text.
+pub fn has_control(name: &str) -> bool {
+    name.chars().any(|sign| {
+        sign.is_control()
+            || matches!(sign, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
+}
+
+/// White space, and what is drawn as nothing: the default ignorable code points of Unicode, and blank signs.
+fn shows_nothing(sign: char) -> bool {
+    sign.is_whitespace()
+        || matches!(
+            sign,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 /// Appends what a fullwidth or halfwidth form is a form of, and any other sign as it is (RFC 8264 §5.2.1).
@@ -101,9 +144,24 @@ mod tests {
 
     #[test]
     fn a_blank_name_is_seen() {
-        for name in ["", " ", "\t\n", "\u{3000}\u{a0}"] {
+        for name in [
+            "",
+            " ",
+            "\t\n",
+            "\u{3000}\u{a0}",
+            "\u{200b}",
+            "\u{feff} ",
+            "\u{ad}",
+            "\u{2800}",
+            "\u{3164}\u{ffa0}",
+        ] {
             assert!(is_blank(name), "{name:?}");
         }
-        assert!(!is_blank(" a "));
+        assert!(!is_blank(" a ") && !is_blank("a\u{200b}"));
+        for name in ["a\u{0}", "a\nb", "a\u{202e}b", "\u{2066}a", "a\u{7f}", "a\u{85}", "\u{200f}a"] {
+            assert!(has_control(name), "{name:?}");
+        }
+        // A joiner has its place in names of some scripts.
+        assert!(!has_control("a b") && !has_control("\u{646}\u{200c}\u{647}"));
     }
 }

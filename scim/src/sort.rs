@@ -18,7 +18,7 @@ use crate::{
     filter::ParseError,
     name::AttrName,
     path::{AttrPath, get_ci},
-    precis::user_name_key,
+    precis::{user_name_key, user_name_key_with_case},
     schema::{Attribute, AttributeType, Returned, SchemaSet},
     text::lower_case,
     validate::{instant, is_primary},
@@ -192,6 +192,7 @@ impl SortBy {
         let by_instant = self.kind == AttributeType::DateTime;
         match instant(text).filter(|_| by_instant) {
             Some(instant) => Key::Instant(instant),
+            None if self.case_exact && self.user_name => Key::Text(user_name_key_with_case(text).into()),
             None if self.case_exact => Key::Text(text.into()),
             None if self.user_name => Key::Text(user_name_key(text).into()),
             None => Key::Text(lower_case(text).into()),

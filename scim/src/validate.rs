@@ -10,14 +10,14 @@ use std::fmt;
 
 pub use immutable::check_immutable;
 pub(crate) use immutable::immutable_change;
-pub use instant::instant;
+pub use instant::{instant, is_date_time};
 
 use serde_json::{Map, Value};
 
 use crate::{
     error::ScimType,
     path::{get_ci, key_ci},
-    precis::is_blank,
+    precis::{has_control, is_blank},
     schema::{Attribute, AttributeType, Mutability, Schema, SchemaSet},
 };
 
@@ -42,9 +42,12 @@ pub enum ProblemKind {
     /// It is missing, and must be there.
     #[error("is required")]
     Missing,
-    /// It is the name of a user, and has no sign but white space.
+    /// It is the name of a user, and shows nothing.
     #[error("must not be blank")]
     Blank,
+    /// It is the name of a user, and has a control character or one that sets the direction of text.
+    #[error("must not have control characters, or characters that set the direction of text")]
+    Control,
     /// Its value has the wrong type.
     #[error("must be {0}")]
     Type(&'static str),
@@ -81,6 +84,7 @@ impl ProblemKind {
             | Self::Unlisted(_)
             | Self::Foreign(_)
             | Self::Blank
+            | Self::Control
             | Self::Twice(_)
             | Self::Canonical(_) => ScimType::InvalidValue,
         }
@@ -229,6 +233,8 @@ impl Problems {
             self.add(place, ProblemKind::Missing);
         } else if attr.is_user_name() && value.as_str().is_some_and(is_blank) {
             self.add(place, ProblemKind::Blank);
+        } else if attr.is_user_name() && value.as_str().is_some_and(has_control) {
+            self.add(place, ProblemKind::Control);
         } else if self.options.canonical_values && !is_canonical(attr, value) {
             self.add(place, ProblemKind::Canonical(attr.canonical_values.clone()));
         }
@@ -284,6 +290,9 @@ pub(crate) fn is_unassigned(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
+/// What a date and time is to look like.
+pub(crate) const DATE_TIME: &str = "a date and time such as 2026-11-30T09:30:00Z";
+
 fn fits(kind: AttributeType, value: &Value) -> Result<(), &'static str> {
     let (fits, expected) = match kind {
         AttributeType::String => (value.is_string(), "a text"),
@@ -291,7 +300,7 @@ fn fits(kind: AttributeType, value: &Value) -> Result<(), &'static str> {
         AttributeType::Boolean => (value.is_boolean(), "true or false"),
         AttributeType::Integer => (value.is_i64() || value.is_u64(), "a whole number"),
         AttributeType::Decimal => (value.is_number(), "a number"),
-        AttributeType::DateTime => (value.as_str().and_then(instant).is_some(), "a date and time"),
+        AttributeType::DateTime => (value.as_str().is_some_and(is_date_time), DATE_TIME),
         AttributeType::Binary => (value.as_str().is_some_and(is_base64), "Base64 text"),
         AttributeType::Complex => (value.is_object(), "an object"),
     };
@@ -376,7 +385,10 @@ mod tests {
         check(json!({"emails": [{"Value": "a"}]}), &["emails[0].Value is spelled value"]);
         check(json!({"shoe": 1}), &["shoe is not an attribute of the schema"]);
         check(json!({"name": {"nick": "x"}}), &["name.nick is not an attribute of the schema"]);
-        check(json!({"meta": {"created": "yesterday"}}), &["meta.created must be a date and time"]);
+        check(
+            json!({"meta": {"created": "yesterday"}}),
+            &["meta.created must be a date and time such as 2026-11-30T09:30:00Z"],
+        );
         check(
             json!({"emails": [{"value": "a", "primary": true}, {"value": "b", "primary": true}]}),
             &["emails has more than one primary value"],

@@ -80,7 +80,7 @@ impl Served {
 
 /// What the faults have decided for a request.
 #[derive(Default)]
-struct Verdict {
+pub(super) struct Verdict {
     strikes: Option<Box<Strikes>>,
 }
 
@@ -168,6 +168,9 @@ impl Application {
             Reply::from(problem)
         } else {
             let scene = self.scene(&taken, path_at, &glance, principal.me);
+            if gateway::is_long(&scene) {
+                return None;
+            }
             match gateway::handle(&scene) {
                 Step::Done(reply) => reply,
                 Step::Aside(_) => return None,
@@ -176,7 +179,7 @@ impl Application {
         Some(self.leave(&taken, reply, &Verdict::default(), None))
     }
 
-    fn scene<'a>(
+    pub(super) fn scene<'a>(
         &'a self,
         taken: &Taken<'a>,
         path_at: usize,
@@ -211,7 +214,7 @@ impl Application {
     }
 
     /// Gives an answer its last form, journals the exchange and lets it go.
-    fn leave(
+    pub(super) fn leave(
         &self,
         taken: &Taken<'_>,
         mut reply: Reply,
@@ -305,10 +308,13 @@ impl Application {
             Reply::from(problem.clone())
         } else {
             let step = {
-                let scene = self.scene(&taken, incoming.path_at, &glance, principal.me);
-                gateway::handle(&scene)
+                let scene = self.scene(&taken, incoming.path_at, &glance, principal.me.clone());
+                if gateway::is_long(&scene) { None } else { Some(gateway::handle(&scene)) }
             };
-            self.finish(step).await
+            match step {
+                Some(step) => self.finish(step).await,
+                None => self.aside(&taken, &incoming, principal.me).await,
+            }
         };
         if let Some(waiting) = waiting(Some(&reply)) {
             waiting.pass(Phase::AfterEffect).await;
@@ -337,22 +343,6 @@ impl Application {
             return Access::Granted(Principal { kind: PrincipalKind::Anonymous, me: None, key: 0 });
         }
         access
-    }
-
-    /// Takes a walk over many resources aside, so that it holds nobody up.
-    async fn finish(&self, step: Step) -> Reply {
-        match step {
-            Step::Done(reply) => reply,
-            Step::Aside(list) => {
-                let application = self.clone();
-                let walked = tokio::task::spawn_blocking(move || list.answer(application.store())).await;
-                match walked {
-                    Ok(Ok(reply)) => reply,
-                    Ok(Err(problem)) => Reply::from(problem),
-                    Err(_) => Reply::from(Problem::by_profile(500, None, "the query could not be answered")),
-                }
-            }
-        }
     }
 
     fn admit(
@@ -482,24 +472,24 @@ impl Application {
 
 /// A request that was taken up.
 #[derive(Clone, Copy)]
-struct Taken<'a> {
-    settings: &'a Arc<Settings>,
-    head: Head<'a>,
-    body: &'a Bytes,
-    now: Timestamp,
+pub(super) struct Taken<'a> {
+    pub(super) settings: &'a Arc<Settings>,
+    pub(super) head: Head<'a>,
+    pub(super) body: &'a Bytes,
+    pub(super) now: Timestamp,
     /// The base URL that the client used, where it is not the one that URLs are kept with.
-    seen_as: Option<&'a str>,
+    pub(super) seen_as: Option<&'a str>,
 }
 
 /// What one look at the headers tells.
-struct Glance {
+pub(super) struct Glance {
     length: usize,
     conditional: bool,
     acceptable: bool,
 }
 
 impl Glance {
-    fn at(headers: &HeaderMap) -> Self {
+    pub(super) fn at(headers: &HeaderMap) -> Self {
         let (mut length, mut conditional) = (0, false);
         let (mut accepts, mut acceptable) = (false, false);
         for (name, value) in headers {

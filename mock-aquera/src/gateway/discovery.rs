@@ -10,11 +10,13 @@ use axum::http::{Method, StatusCode};
 use scim::schema::{LIST_URN, SPC_URN, SchemaSet};
 use serde_json::{Map, Value, json};
 
+use super::notes::did_you_mean;
 use super::page::CURSOR_SECONDS;
 use super::query::has_filter;
 use super::{Refusal, Scene};
 use crate::application::Settings;
 use crate::auth::{Auth, schemes};
+use crate::nearest::nearest;
 use crate::problem::Problem;
 use crate::profile::{ConfigMember, CursorRule, Endpoint, EtagRule, Feature, Profile, SortRule};
 use crate::reply::Reply;
@@ -34,6 +36,7 @@ pub(crate) struct Documents {
 struct Collection {
     list: Bytes,
     members: BTreeMap<String, Bytes>,
+    names: Vec<String>,
 }
 
 impl Collection {
@@ -47,8 +50,24 @@ impl Collection {
             "itemsPerPage": values.len(),
             "Resources": values,
         });
+        let names = members.iter().map(|(name, _)| name.clone()).collect();
         let members = members.into_iter().map(|(name, value)| (name.to_lowercase(), text(&value))).collect();
-        Self { list: text(&list), members }
+        Self { list: text(&list), members, names }
+    }
+
+    /// The name that was probably meant, or all that there are.
+    fn hint(&self, name: &str) -> String {
+        let last = |name: &'_ str| name.rsplit(':').next().unwrap_or_default().to_owned();
+        let short: Vec<String> = self.names.iter().map(|name| last(name)).collect();
+        let near = nearest(name, self.names.iter().map(String::as_str)).or_else(|| {
+            let found = nearest(&last(name), short.iter().map(String::as_str))?;
+            let at = short.iter().position(|short| short == found)?;
+            self.names.get(at).map(String::as_str)
+        });
+        match near {
+            Some(_) => did_you_mean(near),
+            None => format!("; there are {}", self.names.join(", ")),
+        }
     }
 }
 
@@ -135,10 +154,9 @@ fn collection(
     reading(scene)?;
     let document = match name {
         None => &collection.list,
-        Some(name) => collection
-            .members
-            .get(&name.to_lowercase())
-            .ok_or_else(|| Problem::NoSuchDefinition { kind, name: name.to_owned() })?,
+        Some(name) => collection.members.get(&name.to_lowercase()).ok_or_else(|| {
+            Problem::NoSuchDefinition(format!("no {kind} is called `{name}`{}", collection.hint(name)))
+        })?,
     };
     Ok(Reply::scim(StatusCode::OK, document.clone()))
 }

@@ -6,6 +6,7 @@ use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, Operator};
 use scim::path::AttrPath;
 use scim::schema::{AttributeType, SchemaSet};
 
+use super::notes::{did_you_mean, meant};
 use crate::problem::Problem;
 use crate::profile::{FilterCase, FilterRules, FilterSubset, UnsupportedFilter};
 use crate::types::{Kind, Role};
@@ -52,7 +53,7 @@ fn supported(filter: Filter, rules: &FilterRules, kinds: &[&Kind]) -> Result<Tak
         if rules.unsupported == UnsupportedFilter::Empty200 {
             return Ok(Taken::Nothing);
         }
-        return Err(Problem::BadFilter(format!("{path} is not an attribute of {}", names(kinds))));
+        return Err(Problem::BadFilter(of_unknown(&path, kinds)));
     }
     if let Some(path) = looks_at_secret(&filter, kinds) {
         return Err(Problem::by_profile(
@@ -88,6 +89,16 @@ fn marked(text: &str, error: &scim::filter::ParseError) -> String {
 fn names(kinds: &[&Kind]) -> String {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
     names.join(" or ")
+}
+
+/// What to say of a path that none of the types knows, or that stands inside brackets and should not.
+fn of_unknown(path: &AttrPath, kinds: &[&Kind]) -> String {
+    if kinds.iter().any(|kind| kind.schemas.facts(path).known) {
+        let alone = path.sub.as_ref().unwrap_or(&path.name);
+        return format!("{path} stands inside brackets, where sub-attributes stand alone: {alone}");
+    }
+    let nearest = kinds.iter().find_map(|kind| meant(&kind.schemas, &path.to_string()));
+    format!("{path} is not an attribute of {}{}", names(kinds), did_you_mean(nearest.as_deref()))
 }
 
 /// A path that none of the types knows.

@@ -10,12 +10,13 @@ use serde_json::{Map, Value};
 
 use super::resource::Joining;
 use super::write::check_members;
-use super::{Scene, resource};
+use super::{Scene, notes, resource};
 use crate::problem::Problem;
-use crate::profile::{GatewayRules, MembersPastCut, Support};
+use crate::profile::{GatewayRules, MembersPastCut, PutMissingAttributes, Support};
 use crate::store::members::{Members, MembersChange, Names};
 use crate::store::show::own_name;
 use crate::store::{Ref, Store};
+use crate::types::Role;
 
 /// A request, taken apart.
 pub(super) struct Split {
@@ -25,6 +26,13 @@ pub(super) struct Split {
     pub(super) dialects: Vec<Dialect>,
     /// The members, where they had to be worked out one by one.
     pub(super) result: Option<(Vec<Ref>, Names)>,
+}
+
+impl Split {
+    /// A request that is not about members.
+    pub(super) fn without_members(request: &PatchRequest) -> Self {
+        Self { rest: request.clone(), changes: Vec::new(), dialects: Vec::new(), result: None }
+    }
 }
 
 /// Whether all members may be put in the place of those that are there, or taken out.
@@ -45,6 +53,40 @@ pub(super) fn check_changes(gateway: &GatewayRules, count: usize) -> Result<(), 
         }
         _ => Ok(()),
     }
+}
+
+/// The members that a PUT leaves in a group, absent if it keeps those that are there, and their names.
+pub(super) type PutMembers = (Option<Vec<Ref>>, Names);
+
+/// The members that a PUT leaves in a group, and their names; nothing where it is not about a group.
+pub(super) fn of_put(
+    scene: &Scene<'_>,
+    store: &Store,
+    at: Ref,
+    members: Option<&Value>,
+) -> Result<Option<PutMembers>, Problem> {
+    let settings = scene.settings;
+    let gateway = &settings.profile.gateway;
+    if settings.types.get(at.kind).role != Role::Group {
+        return Ok(None);
+    }
+    let (refs, names) = match (members, gateway.put_missing_attributes) {
+        (Some(members), _) => {
+            let joining = resource::resolve(settings, store, members)?;
+            (joining.refs, joining.names)
+        }
+        (None, PutMissingAttributes::Removes) => (Vec::new(), Vec::new()),
+        (None, PutMissingAttributes::Keeps) => return Ok(Some((None, Vec::new()))),
+    };
+    check_members(scene, refs.len())?;
+    let members = store.members_of(at);
+    let had = members.map_or(0, Members::len);
+    let stay = refs.iter().filter(|member| members.is_some_and(|all| all.contains(**member))).count();
+    check_changes(gateway, refs.len() + had - 2 * stay.min(had))?;
+    if had > 0 {
+        may_replace_all(gateway)?;
+    }
+    Ok(Some((Some(refs), names)))
 }
 
 /// The members after some changes.
@@ -161,7 +203,7 @@ pub(super) fn split(
         view: View::new(store, group),
         changes: Vec::new(),
         dialects: Vec::new(),
-        one_by_one: false,
+        late: Vec::new(),
         changed: 0,
     };
     taken.cut();
@@ -186,8 +228,9 @@ pub(super) fn split(
             _ => rest.push(operation.clone()),
         }
     }
+    let one_by_one = taken.at_large()?;
     check_members(scene, taken.view.count())?;
-    let result = taken.one_by_one.then(|| taken.view.named_members());
+    let result = one_by_one.then(|| taken.view.named_members());
     let changes = if result.is_some() { Vec::new() } else { taken.changes };
     Ok(Split { rest: PatchRequest::new(rest), changes, dialects: taken.dialects, result })
 }
@@ -235,7 +278,8 @@ struct Taken<'a, 's> {
     view: View<'s>,
     changes: Vec<MembersChange>,
     dialects: Vec<Dialect>,
-    one_by_one: bool,
+    /// The operations from the first one on that needs the members written out, with their numbers.
+    late: Vec<(usize, PatchOp)>,
     /// How many members were added and removed so far.
     changed: usize,
 }
@@ -243,6 +287,16 @@ struct Taken<'a, 's> {
 impl Taken<'_, '_> {
     fn operation(&mut self, operation: &PatchOp, path: &PatchPath, number: usize) -> Result<(), Problem> {
         let value = operation.value.as_ref().filter(|value| !is_nothing(value));
+        if operation.op == PatchKind::Remove
+            && operation.value.as_ref().is_some_and(Value::is_array)
+            && value.is_none()
+        {
+            // It names those who are meant, and names nobody.
+            return Ok(());
+        }
+        if !self.late.is_empty() {
+            return self.put_off(operation, path, number);
+        }
         match (&path.filter, &path.sub, operation.op, value) {
             (None, None, PatchKind::Add, Some(members)) => {
                 let Joining { refs, mut names } = self.resolved(members)?;
@@ -274,8 +328,26 @@ impl Taken<'_, '_> {
                     self.push(MembersChange::Remove(vec![member]));
                 }
             }
-            _ => self.at_large(operation)?,
+            _ => self.put_off(operation, path, number)?,
         }
+        Ok(())
+    }
+
+    /// Leaves an operation for the end, where the members are written out once for all that need it.
+    fn put_off(&mut self, operation: &PatchOp, path: &PatchPath, number: usize) -> Result<(), Problem> {
+        let all = path.filter.is_none() && path.sub.is_none();
+        match (all, operation.op, operation.value.as_ref().filter(|value| !is_nothing(value))) {
+            (true, PatchKind::Replace, _) | (true, PatchKind::Remove, None) => self.may_replace_all()?,
+            _ => {}
+        }
+        if all
+            && operation.op != PatchKind::Remove
+            && let Some(members) = operation.value.as_ref().filter(|value| !is_nothing(value))
+        {
+            // Told of this operation, and not of the last one.
+            self.resolved(members)?;
+        }
+        self.late.push((number, operation.clone()));
         Ok(())
     }
 
@@ -343,25 +415,40 @@ impl Taken<'_, '_> {
         Ok(())
     }
 
-    /// Any other operation: on the members written out, by the rules for every attribute.
-    fn at_large(&mut self, operation: &PatchOp) -> Result<(), Problem> {
-        let kind = self.scene.settings.types.get(self.group.kind);
-        let Some(record) = self.store.get(self.group) else { return Ok(()) };
-        let mut tree = self.store.tree(self.group, record);
+    /// The operations that were put off: on the members written out, by the rules for every attribute. Gives whether
+    /// there were any.
+    fn at_large(&mut self) -> Result<bool, Problem> {
+        if self.late.is_empty() {
+            return Ok(false);
+        }
+        let settings = self.scene.settings;
+        let kind = settings.types.get(self.group.kind);
+        let Some(record) = self.store.get(self.group) else { return Ok(false) };
+        let mut tree = record.document.value();
         let there: Vec<Ref> = self.view.members();
         let written: Vec<Value> = there.iter().filter_map(|member| self.pointer(*member)).collect();
         if let Value::Object(members) = &mut tree {
             members.insert("members".to_owned(), Value::Array(written));
         }
-        let request = PatchRequest::new(vec![operation.clone()]);
-        let after = scim::patch::apply(&tree, &request, &kind.schemas).map_err(Problem::from)?;
+        let (numbers, operations): (Vec<usize>, Vec<PatchOp>) =
+            std::mem::take(&mut self.late).into_iter().unzip();
+        let request = PatchRequest::new(operations);
+        let applied = scim::patch::apply_with(tree, &request, &kind.schemas, settings.dialects);
+        let (after, used) = applied.map_err(|error| {
+            let number = error.operation().and_then(|nth| numbers.get(nth.wrapping_sub(1)));
+            let error = match number {
+                Some(number) => error.in_operation(*number),
+                None => error,
+            };
+            notes::bad_patch(kind, &error)
+        })?;
+        self.dialects.extend(used);
         let none = Value::Array(Vec::new());
         let Joining { refs, names } = self.resolved(after.get("members").unwrap_or(&none))?;
         self.check_changes(there.len().abs_diff(refs.len()))?;
         self.view.apply(&MembersChange::Set(refs));
         self.view.apply(&MembersChange::Name(names));
-        self.one_by_one = true;
-        Ok(())
+        Ok(true)
     }
 
     fn pointer(&self, member: Ref) -> Option<Value> {

@@ -1,11 +1,15 @@
 //! Notes on what in a request has no effect: attributes that no schema knows, comparisons that nothing satisfies.
 
+use scim::accept::AcceptError;
 use scim::filter::{CompareOp, Filter, Literal, Operator};
+use scim::patch::PatchError;
 use scim::path::AttrPath;
 use scim::schema::{AttributeType, SchemaSet};
+use scim::validate::ProblemKind;
 
 use crate::journal::{Note, NoteKind};
 use crate::nearest::nearest;
+use crate::problem::Problem;
 use crate::types::Kind;
 
 /// What clients call attributes that SCIM has under another name. In lower case, without `_` and `-`.
@@ -35,15 +39,96 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("name", "displayName"),
 ];
 
+/// What clients call a part of an attribute that SCIM has under another name, in lower case.
+const PART_NAMES: &[(&str, &str, &str)] = &[
+    ("name", "first", "givenName"),
+    ("name", "given", "givenName"),
+    ("name", "last", "familyName"),
+    ("name", "family", "familyName"),
+    ("name", "middle", "middleName"),
+    ("name", "full", "formatted"),
+    ("name", "fullname", "formatted"),
+    ("name", "display", "formatted"),
+    ("name", "prefix", "honorificPrefix"),
+    ("name", "suffix", "honorificSuffix"),
+    ("emails", "address", "value"),
+    ("emails", "email", "value"),
+    ("phoneNumbers", "number", "value"),
+    ("phoneNumbers", "phone", "value"),
+    ("addresses", "street", "streetAddress"),
+    ("addresses", "city", "locality"),
+    ("addresses", "state", "region"),
+    ("addresses", "zip", "postalCode"),
+    ("members", "id", "value"),
+    ("manager", "id", "value"),
+];
+
 /// Notes on attributes that were left out because no schema knows them.
 pub(super) fn dropped(kind: &Kind, places: &[String]) -> Vec<Note> {
     places.iter().map(|place| dropped_one(kind, place)).collect()
 }
 
+/// The hint at a name that was probably meant.
+pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+}
+
+/// What to say of a body that does not fit the schemas.
+pub(super) fn unfit(kind: &Kind, error: AcceptError) -> Problem {
+    let AcceptError::Problems(problems) = &error else { return error.into() };
+    let texts = problems.iter().map(|problem| match problem.kind {
+        ProblemKind::Unknown => {
+            if let Some(where_to) = misplaced(&kind.schemas, &problem.place) {
+                format!("`{}` is a path where the name of a member belongs; {where_to}", problem.place)
+            } else {
+                let nearest = meant(&kind.schemas, &problem.place);
+                format!("{problem}{}", did_you_mean(nearest.as_deref()))
+            }
+        }
+        _ => problem.to_string(),
+    });
+    Problem::BadValue(texts.collect::<Vec<_>>().join("; "))
+}
+
+/// What to say of a PATCH that cannot be applied.
+pub(super) fn bad_patch(kind: &Kind, error: &PatchError) -> Problem {
+    let nearest = error.unknown_attribute().and_then(|place| meant(&kind.schemas, place));
+    let detail = format!("{error}{}", did_you_mean(nearest.as_deref()));
+    Problem::BadPatch { scim_type: error.scim_type(), detail }
+}
+
+/// Where something must stand whose path was sent as the name of a member.
+fn misplaced(schemas: &SchemaSet, place: &str) -> Option<String> {
+    let path: AttrPath = place.parse().ok()?;
+    let found = schemas.locate(&path)?;
+    let name = &found.leaf().name;
+    match (found.extension.filter(|_| path.urn.is_some()), &path.sub) {
+        (Some(extension), None) => {
+            Some(format!("`{name}` must stand inside the object of `{}`", extension.id()))
+        }
+        (Some(extension), Some(_)) => Some(format!(
+            "`{name}` must stand inside the object of `{}` in that of `{}`",
+            found.attribute.name,
+            extension.id()
+        )),
+        (None, Some(_)) => {
+            Some(format!("`{name}` must stand inside the object of `{}`", found.attribute.name))
+        }
+        (None, None) if path.urn.is_some() => Some(format!("`{name}` must be the name alone")),
+        (None, None) => None,
+    }
+}
+
 fn dropped_one(kind: &Kind, place: &str) -> Note {
+    if let Some(where_to) = misplaced(&kind.schemas, place) {
+        let shown = shown(place);
+        let text =
+            format!("`{shown}` is a path where the name of a member belongs, and was left out; {where_to}");
+        return Note { kind: NoteKind::Dropped, text, path: shown, nearest: None };
+    }
     let nearest = meant(&kind.schemas, place);
     let shown = shown(place);
-    let hint = nearest.as_ref().map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+    let hint = did_you_mean(nearest.as_deref());
     Note {
         kind: NoteKind::Dropped,
         text: format!("`{shown}` is not an attribute of {} and was left out{hint}", kind.name()),
@@ -59,7 +144,10 @@ fn shown(text: &str) -> String {
 }
 
 /// The place that was probably meant.
-fn meant(schemas: &SchemaSet, place: &str) -> Option<String> {
+pub(crate) fn meant(schemas: &SchemaSet, place: &str) -> Option<String> {
+    // What a filter compares with may have dots of its own.
+    let without_filter = place.contains('"').then(|| without_positions(place));
+    let place = without_filter.as_deref().unwrap_or(place);
     let (parent, leaf) = match place.rfind(['.', ':']) {
         // A URN has dots of its own: what stands behind its last colon is a name.
         Some(at) => place.split_at(at + 1),
@@ -72,11 +160,26 @@ fn meant(schemas: &SchemaSet, place: &str) -> Option<String> {
         None if parent.is_empty() => return at_top(schemas, &written),
         None => {
             let whole: AttrPath = without_positions(parent).trim_end_matches('.').parse().ok()?;
-            let subs = &schemas.attribute(&whole)?.sub_attributes;
-            nearest(&written, subs.iter().map(|sub| sub.name.as_str()))
+            let Some(attribute) = schemas.attribute(&whole) else {
+                // The attribute itself is misspelt.
+                return if whole.urn.is_none() { at_top(schemas, whole.name.as_str()) } else { None };
+            };
+            let other = part_named(attribute.name.as_str(), &written).and_then(|name| attribute.sub(name));
+            let subs = attribute.sub_attributes.iter().map(|sub| sub.name.as_str());
+            other.map(|sub| sub.name.as_str()).or_else(|| nearest(&written, subs))
         }
     };
     found.map(|found| format!("{parent}{found}"))
+}
+
+/// What clients call a part of an attribute that SCIM has under another name.
+fn part_named(attribute: &str, written: &str) -> Option<&'static str> {
+    let lower = written.to_ascii_lowercase();
+    let own = PART_NAMES.iter().find(|(of, other, _)| *of == attribute && *other == lower);
+    own.map(|(_, _, name)| *name).or_else(|| {
+        let (_, path) = OTHER_NAMES.iter().find(|(other, _)| *other == lower)?;
+        path.split_once('.').filter(|(of, _)| *of == attribute).map(|(_, name)| name)
+    })
 }
 
 /// Of names that stand at the top: other names of an attribute, parts of single complex attributes, attributes of
@@ -219,6 +322,11 @@ mod tests {
         check(user, "first_name", Some("name.givenName"));
         check(user, "emails[0].valu", Some("emails[0].value"));
         check(user, "name.givenNam", Some("name.givenName"));
+        check(user, "name.first", Some("name.givenName"));
+        check(user, "name.surname", Some("name.familyName"));
+        check(user, "name.last_name", Some("name.familyName"));
+        check(user, "emails[0].address", Some("emails[0].value"));
+        check(user, "emials.value", Some("emails"));
         check(user, "nickname2", Some("nickName"));
         check(user, "familyName", Some("name.familyName"));
         check(user, "department", Some(&format!("{enterprise}:department")));
@@ -227,6 +335,15 @@ mod tests {
         check(user, "qqqqqq", None);
         check(types.get(1), "users", Some("members"));
         check(types.get(1), "firstName", None);
+        let misplaced = |place: &str| dropped(user, &[place.to_owned()])[0].text.clone();
+        assert_eq!(
+            misplaced(&format!("{enterprise}:department")),
+            format!(
+                "`{enterprise}:department` is a path where the name of a member belongs, and was left out; `department` \
+                 must stand inside the object of `{enterprise}`"
+            )
+        );
+        assert!(misplaced("name.givenName").ends_with("`givenName` must stand inside the object of `name`"));
         let note = &dropped(user, &["firstName".to_owned()])[0];
         assert_eq!(
             note.text,

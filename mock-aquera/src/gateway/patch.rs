@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
-use scim::patch::{Dialect, PatchError, PatchRequest};
+use scim::patch::{Dialect, PatchRequest};
 use serde_json::{Map, Value};
 
+use super::basis::{Basis, TRIES};
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
 use super::{Refusal, Scene, noted, notes, patch_rule, quick, resource, stale, stored};
@@ -22,7 +23,7 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
-use crate::types::Role;
+use crate::types::{Kind, Role};
 
 const OPERATIONS: &[DownstreamOperation] = &[DownstreamOperation::PartialUpdate];
 
@@ -68,37 +69,57 @@ fn patch_by(
         DottedPaths::Works => Vec::new(),
         DottedPaths::Swallowed => dotted::take_out(&mut request),
     };
-    let ahead = if request.operations.len() > FEW_OPERATIONS && kind.role != Role::Group {
-        Ahead::of(scene, kind_at, id, &request)
-    } else {
-        None
-    };
-    let mut store = scene.store();
     let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);
     let refuse = |problem: Problem| -> Refusal {
         if swallowed { problem.into() } else { refused(problem, OPERATIONS, Some(id)) }
     };
-    let found = write::visible(scene, &store, kind_at, id);
-    let (at, record) = found.ok_or_else(|| refuse(write::no_such(scene, kind_at, id)))?;
-    if let Some(problem) = write::other_version(scene, &store, record) {
-        return Err(refuse(problem));
-    }
-    match rule {
-        PatchRule::Ignored200 => return write::represented(scene, &store, at),
-        PatchRule::Ignored204 => return Ok(Reply::empty(StatusCode::NO_CONTENT)),
-        _ => {}
-    }
-    let patched = patched(scene, &store, at, &request, literal, ahead).map_err(|problem| {
+    let unfit = |problem| {
         // An application without the operation doesn't look at what it is about.
         let has_it = hops::has(profile, DownstreamOperation::PartialUpdate);
         refuse(if has_it { problem } else { Problem::PartialUpdateUnsupported })
-    })?;
+    };
+    let asked = Asked { request, literal };
+    let mut tries = 0;
+    let (mut store, at, was_active, patched) = loop {
+        let mut store = scene.store();
+        let found = write::visible(scene, &store, kind_at, id);
+        let (at, record) = found.ok_or_else(|| refuse(write::no_such(scene, kind_at, id)))?;
+        if let Some(problem) = write::other_version(scene, &store, record) {
+            return Err(refuse(problem));
+        }
+        match rule {
+            PatchRule::Ignored200 => return write::represented(scene, &store, at),
+            PatchRule::Ignored204 => return Ok(Reply::empty(StatusCode::NO_CONTENT)),
+            _ => {}
+        }
+        let basis = Basis::of(&store, at, record);
+        let split = match kind.role {
+            Role::Group => members::split(scene, &store, at, &asked.request).map_err(unfit)?,
+            Role::User | Role::Other => Split::without_members(&asked.request),
+        };
+        // Members are worked out in the store itself.
+        let apart = kind.role != Role::Group && tries < TRIES && basis.is_long(scene.body);
+        if apart {
+            drop(store);
+            let patched = patched(scene, kind, &basis, split, &asked.literal);
+            store = scene.store();
+            if !store.get(at).is_some_and(|record| basis.is_of(record)) {
+                tries += 1;
+                continue;
+            }
+            break (store, at, basis.active, patched.map_err(unfit)?);
+        }
+        let mut patched = patched(scene, kind, &basis, split, &asked.literal).map_err(unfit)?;
+        if kind.role == Role::Group {
+            settle_members(&store, at, &mut patched);
+        }
+        break (store, at, basis.active, patched);
+    };
     dialects.extend(patched.dialects);
     if rule == PatchRule::Lies200 {
         let body = write::would_be(scene, &store, at, &patched.next.content)?;
         return Ok(Reply::scim(StatusCode::OK, body));
     }
-    let was_active = record.active;
     let next = write::allowed(scene, kind, patched.next, &patched.tree, was_active).map_err(&refuse)?;
     let becomes = hops::of_patch(profile, next.change);
     let mut reply = if patched.only_members {
@@ -195,32 +216,11 @@ fn check(gateway: &GatewayRules, request: &PatchRequest) -> Result<(), Problem> 
     Ok(())
 }
 
-/// Requests of more operations are applied before the store is locked, so that nobody waits for them.
-const FEW_OPERATIONS: usize = 8;
-
-/// What a request of many operations makes of a resource as it was when somebody looked.
-struct Ahead {
-    document: Bytes,
-    applied: Result<(Value, Vec<Dialect>), PatchError>,
-}
-
-impl Ahead {
-    fn of(scene: &Scene<'_>, kind_at: u16, id: &str, request: &PatchRequest) -> Option<Self> {
-        let settings = scene.settings;
-        let (document, before) = {
-            let store = scene.store();
-            let (at, record) = write::visible(scene, &store, kind_at, id)?;
-            (record.document.shared(), store.tree(at, record))
-        };
-        let schemas = &settings.types.get(kind_at).schemas;
-        let applied = scim::patch::apply_with(before, request, schemas, settings.dialects);
-        Some(Self { document, applied })
-    }
-
-    /// Whether nobody has written meanwhile: a document is never changed in its place, and this one is held.
-    fn is_of(&self, document: &Bytes) -> bool {
-        self.document.as_ptr() == document.as_ptr() && self.document.len() == document.len()
-    }
+/// A request as it is applied.
+struct Asked {
+    request: PatchRequest,
+    /// What a profile takes for the names of members.
+    literal: Vec<dotted::Literal>,
 }
 
 /// What a request makes of a resource.
@@ -236,33 +236,21 @@ struct Patched {
 
 fn patched(
     scene: &Scene<'_>,
-    store: &Store,
-    at: Ref,
-    request: &PatchRequest,
-    literal: Vec<dotted::Literal>,
-    ahead: Option<Ahead>,
+    kind: &Kind,
+    basis: &Basis,
+    split: Split,
+    literal: &[dotted::Literal],
 ) -> Result<Patched, Problem> {
     let settings = scene.settings;
     let profile = &settings.profile;
-    let kind = settings.types.get(at.kind);
-    let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath) };
-    let split = match kind.role {
-        Role::Group => members::split(scene, store, at, request)?,
-        Role::User | Role::Other => {
-            Split { rest: request.clone(), changes: Vec::new(), dialects: Vec::new(), result: None }
-        }
-    };
     let mut dialects = split.dialects;
     // A user's tree has its groups, so that a write to them is refused and not lost.
     let before = match kind.role {
-        Role::User => store.tree(at, record),
-        Role::Group | Role::Other => record.document.value(),
+        Role::User => basis.shown(),
+        Role::Group | Role::Other => basis.kept(),
     };
-    let applied = match ahead.filter(|ahead| ahead.is_of(&record.document.shared())) {
-        Some(ahead) => ahead.applied,
-        None => scim::patch::apply_with(before.clone(), &split.rest, &kind.schemas, settings.dialects),
-    };
-    let (after, used) = applied.map_err(Problem::from)?;
+    let applied = scim::patch::apply_with(before, &split.rest, &kind.schemas, settings.dialects);
+    let (after, used) = applied.map_err(|error| notes::bad_patch(kind, &error))?;
     dialects.extend(used);
     if profile.gateway.canonical_values == CanonicalValues::Enforced {
         suggested(kind, &after)?;
@@ -283,7 +271,7 @@ fn patched(
     if scim::path::key_ci(&tree, "password").is_some() {
         super::feature(profile.features.change_password, "changing a password")?;
     }
-    let kept_before = if kind.role == Role::User { record.document.value() } else { before };
+    let kept_before = basis.kept();
     let kept = stored::keep(settings, kind, Some(&kept_before), Content::of_tree(kind, &tree))?;
     let (mut content, asked) = (kept.content, kept.asked);
     // What is kept apart is compared apart.
@@ -295,17 +283,23 @@ fn patched(
         // An account that does not say whether it is active is.
         content.active = content.active.or(Some(true));
     }
-    let mut change = write::difference(store, at, &kept_before, &tree, &content, record.active);
+    let change = write::difference(basis, &kept_before, &tree, &content);
+    let next = Next { content, change };
+    Ok(Patched { next, tree, members: split.changes, only_members: false, dialects, asked })
+}
+
+/// Decides whether a PATCH of a group is one of its members alone, which is done in the store.
+fn settle_members(store: &Store, at: Ref, patched: &mut Patched) {
+    let Next { content, change } = &mut patched.next;
+    change.rest |= write::differs_in_members(store, at, content);
     let only_members = !change.rest && change.active.is_none() && content.refs.is_none();
-    change.rest |= !split.changes.is_empty();
-    if !split.changes.is_empty() && !only_members {
+    change.rest |= !patched.members.is_empty();
+    if !patched.members.is_empty() && !only_members {
         // Attributes and members together: one write.
-        let (refs, names) = members::outcome(store, at, &split.changes);
+        let (refs, names) = members::outcome(store, at, &patched.members);
         (content.refs, content.names) = (Some(refs), names);
     }
-    let only_members = only_members && !split.changes.is_empty();
-    let next = Next { content, change };
-    Ok(Patched { next, tree, members: split.changes, only_members, dialects, asked })
+    patched.only_members = only_members && !patched.members.is_empty();
 }
 
 fn suggested(kind: &crate::types::Kind, after: &Value) -> Result<(), Problem> {
@@ -334,9 +328,8 @@ fn change_members(
     write::may(scene, operations, &id)?;
     stale::keep(scene, store, at, true);
     let changed = store.change_members(at, changes, scene.now);
-    let mut reply = if scene.settings.profile.gateway.patch_reply == PatchReply::NoContent
-        && !scene.asks_for_attributes()
-    {
+    let unseen = scene.settings.profile.gateway.patch_reply == PatchReply::NoContent;
+    let mut reply = if scene.inner || (unseen && !scene.asks_for_attributes()) {
         // Nobody looks at the members: they need not be written out.
         let mut reply = Reply::scim(StatusCode::OK, Bytes::new());
         if let Some(record) = store.get(at) {

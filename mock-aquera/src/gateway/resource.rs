@@ -40,7 +40,7 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
     let mut accepted = accepted.map_err(|Refused { error, dropped }| {
         let problem = match error {
             AcceptError::Syntax(error) => Problem::BadSyntax(plain::json(body, &error).to_string()),
-            other => Problem::from(other),
+            other => notes::unfit(kind, other),
         };
         Refusal { notes: notes::dropped(kind, &dropped), ..Refusal::from(problem) }
     })?;

@@ -1,5 +1,7 @@
 //! Attributes that the application behind the gateway doesn't store, keeps as they were, or refuses to change.
 
+use std::collections::HashMap;
+
 use scim::path::{get_ci, key_ci};
 use scim::schema::{Located, SchemaSet};
 use serde_json::{Map, Value};
@@ -100,8 +102,9 @@ fn put_back_in(found: Located<'_>, was: &Members, after: &mut Members) {
     let now = match (get_ci(after, name).cloned(), before) {
         (Some(Value::Array(values)), before) => {
             let earlier = before.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let earlier = by_value(earlier);
             let values: Vec<Value> =
-                values.into_iter().filter_map(|value| of_value(value, sub, earlier)).collect();
+                values.into_iter().filter_map(|value| of_value(value, sub, &earlier)).collect();
             (!values.is_empty()).then_some(Value::Array(values))
         }
         (now, before) => {
@@ -114,15 +117,22 @@ fn put_back_in(found: Located<'_>, was: &Members, after: &mut Members) {
     set(after, name, now);
 }
 
+/// Values by the text of their `value`, the first of each.
+fn by_value(values: &[Value]) -> HashMap<&str, &Members> {
+    let mut known = HashMap::new();
+    for members in values.iter().filter_map(Value::as_object) {
+        if let Some(Value::String(text)) = get_ci(members, "value") {
+            known.entry(text.as_str()).or_insert(members);
+        }
+    }
+    known
+}
+
 /// One of several values with the sub-attribute that it had before. It is known again by its `value`.
-fn of_value(value: Value, sub: &str, earlier: &[Value]) -> Option<Value> {
+fn of_value(value: Value, sub: &str, earlier: &HashMap<&str, &Members>) -> Option<Value> {
     let Value::Object(mut value) = value else { return Some(value) };
-    let same = |other: &&Members| match (get_ci(other, "value"), get_ci(&value, "value")) {
-        (Some(one), Some(other)) => one == other,
-        _ => false,
-    };
-    let before = earlier.iter().filter_map(Value::as_object).find(same).and_then(|other| get_ci(other, sub));
-    let before = before.cloned();
+    let text = get_ci(&value, "value").and_then(Value::as_str);
+    let before = text.and_then(|text| get_ci(earlier.get(text)?, sub)).cloned();
     set(&mut value, sub, before);
     (!value.is_empty()).then_some(Value::Object(value))
 }

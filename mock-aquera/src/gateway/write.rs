@@ -5,6 +5,7 @@
 //! behind it, and the journal shows the refused operation.
 
 mod condition;
+mod put;
 
 use std::sync::Arc;
 
@@ -12,20 +13,21 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
+use super::basis::Basis;
 pub(super) use super::refused;
 use super::{Refusal, Scene, noted, resource, stale, stored};
 use crate::hops::{self, Change, Downstreams};
 use crate::journal::{ChangeKind, DownstreamOperation, StateChange};
 use crate::problem::Problem;
 use crate::profile::{
-    CreateDisabled, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids, PutMissingAttributes, PutRule,
-    PutWithoutActive, ReplyBody, Support,
+    CreateDisabled, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids, ReplyBody, Support,
 };
 use crate::reply::Reply;
 use crate::store::content::Content;
 use crate::store::{Record, Ref, Store};
 use crate::types::{Kind, Role};
 pub(super) use condition::{names_version, other_version, same_version};
+pub(super) use put::replace;
 
 pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> {
     let kind = scene.settings.types.get(kind_at);
@@ -83,7 +85,8 @@ fn create_of(scene: &Scene<'_>, kind_at: u16, body: resource::Taken) -> Result<R
     let at = store.insert(kind_at, id, content, scene.now);
     stale::keep(scene, &mut store, at, false);
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
-    let whole = profile.replies.create_body == ReplyBody::Whole || scene.asks_for_attributes();
+    let whole =
+        !scene.inner && (profile.replies.create_body == ReplyBody::Whole || scene.asks_for_attributes());
     let body = match asked {
         _ if !whole => Bytes::new(),
         Some(asked) => would_be(scene, &store, at, &asked)?,
@@ -202,67 +205,6 @@ pub(super) fn tag(scene: &Scene<'_>, store: &Store, record: &Record, reply: &mut
     }
 }
 
-pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
-    let settings = scene.settings;
-    let gateway = &settings.profile.gateway;
-    let kind = settings.types.get(kind_at);
-    let rule = if kind.role == Role::Group { gateway.put_of_groups() } else { gateway.put };
-    match rule {
-        PutRule::Works | PutRule::Ignored200 | PutRule::Answers405 => {}
-        PutRule::Html404 => return Ok(Reply::html_not_found()),
-        PutRule::Answers400 => {
-            let why = "PUT is refused by the profile of this application, whatever it says";
-            return Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidSyntax), why).into());
-        }
-        PutRule::Answers501 => return Err(Problem::NotImplemented("PUT").into()),
-    }
-    let mut taken = resource::take(settings, kind, scene.body()?)?;
-    let notes = std::mem::take(&mut taken.notes);
-    noted(replace_by(scene, kind_at, id, taken), notes)
-}
-
-fn replace_by(scene: &Scene<'_>, kind_at: u16, id: &str, taken: resource::Taken) -> Result<Reply, Refusal> {
-    let settings = scene.settings;
-    let kind = settings.types.get(kind_at);
-    if taken.content.secret.is_some() {
-        super::feature(settings.profile.features.change_password, "changing a password")?;
-    }
-    let dialects = taken.dialects.clone();
-    let mut store = scene.store();
-    let operations = &[DownstreamOperation::Replace];
-    let (at, record) = existing(scene, &store, kind_at, id, operations)?;
-    same_version(scene, &store, record, operations)?;
-    if super::put_rule(&settings.profile.gateway, kind) == PutRule::Ignored200 {
-        let body = represent(scene, &store, at, record)?;
-        return Ok(Reply::scim(StatusCode::OK, body));
-    }
-    let refuse = |problem| refused(problem, operations, Some(id));
-    let before = record.document.value();
-    let was_active = record.active;
-    let next = replacement(scene, &store, at, record, taken, &before).map_err(&refuse)?;
-    let kept = stored::keep(settings, kind, Some(&before), next).map_err(&refuse)?;
-    let (next, asked) = (kept.content, kept.asked);
-    let after = resource::tree_of(&next.members).map_err(&refuse)?;
-    let schemas = &kind.schemas;
-    if let Err(problems) = scim::validate::check_immutable(&before, &Value::Object(after.clone()), schemas) {
-        let detail: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        return Err(refuse(Problem::Immutable(detail.join("; "))));
-    }
-    let next = Next { change: difference(&store, at, &before, &after, &next, was_active), content: next };
-    let next = allowed(scene, kind, next, &after, was_active).map_err(&refuse)?;
-    let becomes = hops::of_put(&settings.profile, next.change);
-    let mut reply = carry_out(scene, &mut store, at, next, becomes)?;
-    echo(scene, &store, at, asked.as_ref(), &mut reply)?;
-    if settings.profile.replies.put_body == ReplyBody::Empty && !scene.asks_for_attributes() {
-        let mut empty = Reply::empty(StatusCode::NO_CONTENT);
-        empty.headers = std::mem::take(&mut reply.headers);
-        empty.headers.remove(header::CONTENT_TYPE);
-        reply = reply.answered_as(empty);
-    }
-    note(&mut reply, &dialects);
-    Ok(reply)
-}
-
 /// Answers with what was asked for, where a profile echoes what was not stored.
 pub(super) fn echo(
     scene: &Scene<'_>,
@@ -277,99 +219,35 @@ pub(super) fn echo(
     Ok(())
 }
 
-/// The content that a PUT asks for.
-fn replacement(
-    scene: &Scene<'_>,
-    store: &Store,
-    at: Ref,
-    record: &Record,
-    taken: resource::Taken,
-    before: &Value,
-) -> Result<Content, Problem> {
-    let settings = scene.settings;
-    let gateway = &settings.profile.gateway;
-    let kind = settings.types.get(at.kind);
-    let mut content = taken.content;
-    if gateway.put_missing_attributes == PutMissingAttributes::Keeps {
-        let given = resource::tree_of(&content.members)?;
-        let mut tree = before.as_object().cloned().unwrap_or_default();
-        // Of `active`, another switch speaks.
-        tree.remove("active");
-        for (name, value) in given {
-            match (tree.get_mut(&name), value) {
-                // An extension is a set of attributes, and only those given are named.
-                (Some(Value::Object(kept)), Value::Object(given)) if name.contains(':') => kept.extend(given),
-                (_, value) => drop(tree.insert(name, value)),
-            }
-        }
-        content = Content { secret: content.secret, ..Content::of_tree(kind, &tree) };
-    }
-    if kind.role == Role::User && content.active.is_none() {
-        let active = match gateway.put_without_active {
-            // An absent `active` says nothing about it (RFC 7643 §4.1.1 gives no default).
-            PutWithoutActive::Keeps => Some(record.active),
-            PutWithoutActive::Activates => Some(true),
-            PutWithoutActive::Deactivates => Some(false),
-            PutWithoutActive::Clears => None,
-        };
-        if let Some(active) = active {
-            content.add_flag("active", active);
-        }
-        // An account that does not say whether it is active is.
-        content.active = active.or(Some(true));
-    }
-    if kind.role == Role::Group {
-        (content.refs, content.names) = match (&taken.members, gateway.put_missing_attributes) {
-            (Some(members), _) => {
-                let joining = resource::resolve(settings, store, members)?;
-                (Some(joining.refs), joining.names)
-            }
-            (None, PutMissingAttributes::Removes) => (Some(Vec::new()), Vec::new()),
-            (None, PutMissingAttributes::Keeps) => (None, Vec::new()),
-        };
-        if let Some(refs) = &content.refs {
-            check_members(scene, refs.len())?;
-            let members = store.members_of(at);
-            let had = members.map_or(0, crate::store::members::Members::len);
-            let stay = refs.iter().filter(|member| members.is_some_and(|all| all.contains(**member))).count();
-            super::members::check_changes(gateway, refs.len() + had - 2 * stay.min(had))?;
-            if had > 0 {
-                super::members::may_replace_all(gateway)?;
-            }
-        }
-    }
-    Ok(content)
-}
-
 /// What a write comes to.
 pub(super) struct Next {
     pub(super) content: Content,
     pub(super) change: Change,
 }
 
+/// What a write changes, but for the members of a group.
 pub(super) fn difference(
-    store: &Store,
-    at: Ref,
+    basis: &Basis,
     before: &Value,
     after: &Map<String, Value>,
     content: &Content,
-    was_active: bool,
 ) -> Change {
     let mut change = Change::between(before, after);
-    change.active = content.active.filter(|active| *active != was_active);
-    let record = store.get(at);
-    let secret = content.secret.is_some()
-        && record.is_some_and(|record| record.secret.as_deref() != content.secret.as_ref());
-    let members = content.refs.as_ref().is_some_and(|refs| {
+    change.active = content.active.filter(|active| *active != basis.active);
+    change.rest |= content.secret.is_some() && content.secret != basis.secret;
+    change
+}
+
+/// Whether a write changes who is in a group, or what members are called there.
+pub(super) fn differs_in_members(store: &Store, at: Ref, content: &Content) -> bool {
+    content.refs.as_ref().is_some_and(|refs| {
         store.members_of(at).is_none_or(|members| {
             let distinct: std::collections::HashSet<_> = refs.iter().collect();
             members.len() != distinct.len()
                 || !refs.iter().all(|member| members.contains(*member))
                 || !members.has_names(&content.names)
         })
-    });
-    change.rest |= secret || members;
-    change
+    })
 }
 
 /// What a profile lets a change of `active` do.
@@ -469,7 +347,9 @@ pub(super) fn carry_out(
 /// A 200 with the resource.
 pub(super) fn represented(scene: &Scene<'_>, store: &Store, at: Ref) -> Result<Reply, Refusal> {
     let Some(record) = store.get(at) else { return Err(Problem::NoSuchPath.into()) };
-    let mut reply = Reply::scim(StatusCode::OK, represent(scene, store, at, record)?);
+    // In a bulk response nobody sees it.
+    let body = if scene.inner { Bytes::new() } else { represent(scene, store, at, record)? };
+    let mut reply = Reply::scim(StatusCode::OK, body);
     tag(scene, store, record, &mut reply);
     Ok(reply)
 }

@@ -97,12 +97,16 @@ pub struct Dialects {
     pub missing_schemas: Dialect,
     /// One URN twice in `schemas`, which RFC 7643 §3 forbids.
     pub duplicate_schemas: Dialect,
-    /// Entra's `manager` as an id alone.
+    /// Entra's `manager` as an id alone, or in a list of one.
     pub bare_manager: Dialect,
     /// A comparison behind a value filter, `emails[type eq "work"].value eq "x"`.
     pub filter_after_brackets: Dialect,
     /// A filter without a space that RFC 7644 §3.4.2.2 asks for, `userName eq"x"`.
     pub filter_missing_spaces: Dialect,
+    /// A filter with `true`, `false` or `null` in another case, `active eq True`.
+    pub filter_literal_case: Dialect,
+    /// A filter with blanks that RFC 7644 §3.4.2.2 does not have: two in a row, a tab, at an end, inside brackets.
+    pub filter_blanks: Dialect,
 }
 
 impl Dialects {
@@ -121,6 +125,8 @@ impl Dialects {
             (Habit::BareManager, self.bare_manager),
             (Habit::FilterAfterBrackets, self.filter_after_brackets),
             (Habit::FilterMissingSpaces, self.filter_missing_spaces),
+            (Habit::FilterLiteralCase, self.filter_literal_case),
+            (Habit::FilterBlanks, self.filter_blanks),
         ];
         rules.into_iter().filter(|(_, rule)| *rule == Dialect::Accepted).map(|(habit, _)| habit).collect()
     }
@@ -141,6 +147,8 @@ impl Default for Dialects {
             bare_manager: Dialect::Accepted,
             filter_after_brackets: Dialect::Accepted,
             filter_missing_spaces: Dialect::Accepted,
+            filter_literal_case: Dialect::Accepted,
+            filter_blanks: Dialect::Accepted,
         }
     }
 }

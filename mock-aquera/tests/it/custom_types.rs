@@ -103,13 +103,61 @@ async fn a_further_type_is_described_and_has_a_life_of_its_own() {
 }
 
 #[tokio::test]
+async fn dates_beyond_four_digits_are_taken() {
+    let (_mock, client) = start().await;
+    for (n, bought) in
+        ["12020-01-01T00:00:00Z", "9999-12-31T24:00:00Z", "-0044-03-15T12:00:00Z"].iter().enumerate()
+    {
+        let made = client.post("/Devices", &device(&format!("S{n}"), json!({"bought": bought}))).await;
+        assert_eq!((made.status, &made.json()["bought"]), (201, &json!(bought)));
+        let found = client.query("/Devices", &[("filter", &format!("bought eq \"{bought}\""))]).await.json();
+        assert_eq!(found["totalResults"], json!(1), "{bought}");
+    }
+}
+
+#[tokio::test]
+async fn urn_of_a_short_extension_is_a_patch_path() {
+    const SHORT: &str = "urn:example:Ext";
+    let schema = json!({"id": SHORT, "name": "Ext", "attributes": [{"name": "code", "type": "string"}]});
+    let users = json!({"name": "User", "endpoint": "/Users", "schema": USER,
+        "schemaExtensions": [{"schema": SHORT, "required": false}]});
+    let mock = MockAquera::builder().schema(schema).resource_type(users).start().await.unwrap();
+    let client = Client::of(&mock);
+    let path = format!("/Users/{}", client.post("/Users", &user("ida", json!({}))).await.id());
+    let add = json!([{"op": "add", "path": SHORT, "value": {"code": "7"}}]);
+    let added = client.patch(&path, &add).await;
+    assert_eq!((added.status, &added.json()[SHORT]), (200, &json!({"code": "7"})));
+    let found = client.query("/Users", &[("filter", &format!("{SHORT}:code eq \"7\""))]).await.json();
+    assert_eq!(found["totalResults"], json!(1));
+    let shown = client.get(&format!("{path}?attributes={SHORT}:code")).await.json();
+    assert_eq!(shown[SHORT], json!({"code": "7"}));
+    let removed = client.patch(&path, &json!([{"op": "remove", "path": SHORT}])).await;
+    assert_eq!((removed.status, removed.json().get(SHORT)), (200, None));
+}
+
+#[tokio::test]
+async fn profile_may_name_attributes_of_loaded_schemas() {
+    let profile = |path: &str| {
+        let text = format!("name = \"x\"\nsummary = \"y\"\n[application]\nnot-stored = [\"{path}\"]");
+        Profile::from_toml(&text).unwrap()
+    };
+    let builder = || MockAquera::builder().schema(badge_schema()).resource_type(badge_user(false));
+    assert!(builder().profile(profile(&format!("{BADGE}:floor"))).start().await.is_ok());
+    let error = builder().profile(profile(&format!("{BADGE}:flor"))).start().await.unwrap_err();
+    assert!(matches!(error, StartError::Profile { .. }));
+    assert!(error.to_string().ends_with(&format!("did you mean `{BADGE}:floor`?")), "{error}");
+    let error = MockAquera::builder().profile(profile(&format!("{BADGE}:floor"))).start().await.unwrap_err();
+    assert!(error.to_string().contains("`application.not-stored`"), "{error}");
+}
+
+#[tokio::test]
 async fn every_type_is_checked_with_its_place() {
     let (_mock, client) = start().await;
     for (more, said) in [
         (json!({"label": 1}), "label must be a text"),
         (json!({"number": 1.5}), "number must be a whole number"),
         (json!({"weight": "heavy"}), "weight must be a number"),
-        (json!({"bought": "yesterday"}), "bought must be a date and time"),
+        (json!({"bought": "yesterday"}), "bought must be a date and time such as 2026-11-30T09:30:00Z"),
         (json!({"key": "???"}), "key must be Base64 text"),
         (json!({"page": 1}), "page must be a URI as text"),
         (json!({"tags": "a"}), "tags must be an array"),

@@ -128,3 +128,46 @@ async fn several_at_once_are_all_noted() {
         ["capitalised-op", "dotted-keys", "pathless-add", "single-operation", "string-booleans"]
     );
 }
+
+#[tokio::test]
+async fn removal_of_an_empty_list_removes_nobody() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let ann = client.post("/Users", &user("ann", json!({"emails": [{"value": "a@x"}]}))).await.id();
+    let given = json!({"schemas": [GROUP], "displayName": "crew", "members": [{"value": ann}]});
+    let crew = format!("/Groups/{}", client.post("/Groups", &given).await.id());
+    let ann = format!("/Users/{ann}");
+    for (path, attribute) in [(&crew, "members"), (&ann, "emails")] {
+        let nothing = json!([{"op": "remove", "path": attribute, "value": []}]);
+        let answer = client.patch(path, &nothing).await;
+        assert_eq!(answer.json()[attribute].as_array().map(Vec::len), Some(1), "{answer:?}");
+        assert_eq!(noted(&mock), ["remove-by-value"], "{attribute}");
+    }
+    mock.default_application().set_profile(Profile::builtin("strict").unwrap());
+    for (path, attribute) in [(&crew, "members"), (&ann, "emails")] {
+        let nothing = json!([{"op": "remove", "path": attribute, "value": []}]);
+        client.patch(path, &nothing).await.scim_error(400, Some("invalidValue"));
+        assert_eq!(client.get(path).await.json()[attribute].as_array().map(Vec::len), Some(1));
+        // Without a value, or with null, it is the removal of the RFC.
+        let all = json!([{"op": "remove", "path": attribute, "value": null}]);
+        let answer = client.patch(path, &all).await;
+        assert_eq!((answer.status, answer.json().get(attribute)), (200, None), "{attribute}");
+    }
+}
+
+#[tokio::test]
+async fn one_urn_twice_in_schemas_is_refused_by_strict_in_patches_too() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let path = format!("/Users/{}", client.post("/Users", &user("ann", json!({}))).await.id());
+    let core = "urn:ietf:params:scim:schemas:core:2.0:User";
+    let twice = json!([{"op": "replace", "path": "schemas", "value": [core, core]}]);
+    let answer = client.patch(&path, &twice).await;
+    assert_eq!((answer.status, &answer.json()["schemas"]), (200, &json!([core])));
+    assert_eq!(noted(&mock), ["duplicate-schemas"]);
+    mock.default_application().set_profile(Profile::builtin("strict").unwrap());
+    let detail = client.patch(&path, &twice).await.scim_error(400, Some("invalidValue"));
+    assert!(detail.contains("schemas names ") && detail.ends_with(" twice"), "{detail}");
+    let within = json!([{"op": "replace", "value": {"schemas": [core, core], "title": "t"}}]);
+    client.patch(&path, &within).await.scim_error(400, Some("invalidValue"));
+}

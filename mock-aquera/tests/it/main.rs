@@ -17,6 +17,7 @@ mod guards;
 mod hammer;
 mod kept;
 mod library;
+mod long_writes;
 mod names;
 mod notes;
 mod profiles;

@@ -1,6 +1,6 @@
 //! User names and other text without case, on the wire: RFC 7644 §5 and RFC 7643 §7.
 
-use mock_aquera::{Auth, JournalQuery, MockAquera};
+use mock_aquera::{Auth, JournalQuery, MockAquera, Profile};
 use serde_json::{Value, json};
 
 use crate::client::{Client, start, user};
@@ -84,7 +84,9 @@ async fn a_blank_user_name_is_refused() {
     let client = Client::of(&mock);
     let ida = client.post("/Users", &user("ida", json!({}))).await;
     let path = format!("/Users/{}", ida.id());
-    for blank in [" ", "\t", "\u{3000}\u{a0}"] {
+    for blank in
+        [" ", "\t", "\u{3000}\u{a0}", "\u{200b}", "\u{feff}", "\u{ad}", "\u{2800}", "\u{3164}", "\u{2060} "]
+    {
         let post = client.post("/Users", &user(blank, json!({}))).await;
         assert_eq!(post.scim_error(400, Some("invalidValue")), "userName must not be blank");
         client.put(&path, &user(blank, json!({}))).await.scim_error(400, Some("invalidValue"));
@@ -99,6 +101,44 @@ async fn a_blank_user_name_is_refused() {
     assert_eq!(client.get(&path).await.json()["userName"], json!("ida"));
     // Blanks within a name, or around it, are those of the name.
     assert_eq!(client.post("/Users", &user(" ida lund ", json!({}))).await.status, 201);
+}
+
+#[tokio::test]
+async fn user_name_with_a_control_character_is_refused() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let path = format!("/Users/{}", client.post("/Users", &user("ida", json!({}))).await.id());
+    for name in ["a\u{0}", "a\nb", "a\u{202e}b", "\u{2066}a", "a\u{85}b"] {
+        let said = "userName must not have control characters, or characters that set the direction of text";
+        let post = client.post("/Users", &user(name, json!({}))).await;
+        assert_eq!(post.scim_error(400, Some("invalidValue")), said, "{name:?}");
+        client.put(&path, &user(name, json!({}))).await.scim_error(400, Some("invalidValue"));
+        let rename = json!([{"op": "replace", "path": "userName", "value": name}]);
+        assert!(client.patch(&path, &rename).await.scim_error(400, Some("invalidValue")).contains(said));
+    }
+    // A name of a script that joins its letters, and one that has an invisible sign beside visible ones.
+    for name in ["\u{646}\u{627}\u{645}\u{200c}\u{647}\u{627}", "a\u{200b}b"] {
+        assert_eq!(client.post("/Users", &user(name, json!({}))).await.status, 201, "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn case_exact_filter_compares_user_names_by_width_and_composition() {
+    let mock = MockAquera::builder().profile(Profile::builtin("canva").unwrap()).start().await.unwrap();
+    let client = Client::of(&mock);
+    assert_eq!(client.post("/Users", &user(DECOMPOSED, json!({"title": "t"}))).await.status, 201);
+    let composed = "j\u{fc}rgen@example.com";
+    for filter in [
+        format!("userName eq \"{composed}\""),
+        format!("userName eq \"{composed}\" and title pr"),
+        "userName sw \"ｊ\u{fc}\"".to_owned(),
+        format!("userName eq \"{DECOMPOSED}\""),
+    ] {
+        assert_eq!(names(&client, &[("filter", &filter)]).await, [DECOMPOSED], "{filter}");
+    }
+    for filter in [format!("userName eq \"{COMPOSED}\""), "userName co \"RGEN\"".to_owned()] {
+        assert!(names(&client, &[("filter", &filter)]).await.is_empty(), "{filter}");
+    }
 }
 
 #[tokio::test]

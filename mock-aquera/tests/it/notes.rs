@@ -161,3 +161,66 @@ async fn notes_are_kept_where_a_profile_ignores_the_write() {
         assert_eq!(last(&app), [dropped("firstName", "name.givenName")]);
     }
 }
+
+#[tokio::test]
+async fn paths_sent_as_names_of_members_are_told_where_they_belong() {
+    let mock = start().await;
+    let (app, client) = (mock.default_application(), Client::of(&mock));
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let body = user("ida", json!({format!("{enterprise}:manager"): "7", "name.givenName": "Ida"}));
+    assert_eq!(client.post("/Users", &body).await.status, 201);
+    let notes: Vec<String> = app.journal().pop().unwrap().notes.into_iter().map(|note| note.text).collect();
+    assert!(
+        notes.iter().any(|text| text.ends_with("`givenName` must stand inside the object of `name`")),
+        "{notes:?}"
+    );
+    let manager = format!("`manager` must stand inside the object of `{enterprise}`");
+    assert!(notes.iter().any(|text| text.ends_with(&manager)), "{notes:?}");
+    app.set_profile(mock_aquera::Profile::builtin("strict").unwrap());
+    let detail = client.post("/Users", &body).await.scim_error(400, Some("invalidValue"));
+    assert!(detail.contains(&manager) && !detail.contains("is not an attribute"), "{detail}");
+    let misspelt = client.post("/Users", &user("eve", json!({"titel": "t"}))).await;
+    let detail = misspelt.scim_error(400, Some("invalidValue"));
+    assert_eq!(detail, "titel is not an attribute of the schema; did you mean `title`?");
+}
+
+#[tokio::test]
+async fn refused_paths_filters_and_names_of_definitions_have_the_nearest() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let path = format!("/Users/{}", client.post("/Users", &user("ida", json!({}))).await.id());
+    for (written, nearest) in [
+        ("titel", "title"),
+        ("name.first", "name.givenName"),
+        ("emails[type eq \"a.b\"].valu", "emails.value"),
+        ("emials[type eq \"work\"].value", "emails"),
+    ] {
+        let operations = json!([{"op": "replace", "path": written, "value": "x"}]);
+        let detail = client.patch(&path, &operations).await.scim_error(400, Some("invalidPath"));
+        assert!(detail.ends_with(&format!("; did you mean `{nearest}`?")), "{written}: {detail}");
+    }
+    for (filter, end) in [
+        ("userNam eq \"x\"", "userNam is not an attribute of User; did you mean `userName`?"),
+        ("name.surname eq \"x\"", "did you mean `name.familyName`?"),
+        (
+            "emails[type eq \"work\" and emails.value eq \"x\"]",
+            "emails.value stands inside brackets, where sub-attributes stand alone: value",
+        ),
+    ] {
+        let detail =
+            client.query("/Users", &[("filter", filter)]).await.scim_error(400, Some("invalidFilter"));
+        assert!(detail.ends_with(end), "{filter}: {detail}");
+    }
+    for (path, end) in [
+        ("/ResourceTypes/Users", "no resource type is called `Users`; did you mean `User`?"),
+        (
+            "/Schemas/urn:ietf:params:scim:schemas:core:2.0:Users",
+            "did you mean `urn:ietf:params:scim:schemas:core:2.0:User`?",
+        ),
+        ("/Schemas/Grup", "did you mean `urn:ietf:params:scim:schemas:core:2.0:Group`?"),
+        ("/ResourceTypes/qqq", "; there are User, Group"),
+    ] {
+        let detail = client.get(path).await.scim_error(404, None);
+        assert!(detail.ends_with(end), "{path}: {detail}");
+    }
+}

@@ -9,9 +9,11 @@ use serde_json::{Number, Value};
 
 use super::plan::{Members, Node, Role};
 use super::{AcceptError, AcceptOptions, Accepted, MAX_DROPPED, Reader, Refused, write_text};
-use crate::precis::is_blank;
+use crate::precis::{has_control, is_blank};
 use crate::schema::AttributeType;
-use crate::validate::{Problem, ProblemKind, check_attribute, instant, is_base64, is_unassigned};
+use crate::validate::{
+    DATE_TIME, Problem, ProblemKind, check_attribute, is_base64, is_date_time, is_unassigned,
+};
 
 pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Result<Accepted, Refused> {
     let mut pass = Pass {
@@ -265,7 +267,7 @@ impl<'r> Pass<'r> {
         let text = given.text;
         let fits = match node.attribute.kind {
             AttributeType::String | AttributeType::Reference => true,
-            AttributeType::DateTime => instant(text).is_some(),
+            AttributeType::DateTime => is_date_time(text),
             AttributeType::Binary => is_base64(text),
             AttributeType::Boolean => return self.text_as_boolean(node, text),
             AttributeType::Complex if self.options.bare_manager && self.bare(node, given) => return,
@@ -279,6 +281,9 @@ impl<'r> Pass<'r> {
         }
         if node.user_name && is_blank(text) {
             return self.problem(ProblemKind::Blank);
+        }
+        if node.user_name && has_control(text) {
+            return self.problem(ProblemKind::Control);
         }
         if self.options.enforce_canonical_values && !is_canonical(node, text) {
             return self.problem(ProblemKind::Canonical(node.attribute.canonical_values.clone()));
@@ -366,7 +371,7 @@ fn expected(kind: AttributeType) -> &'static str {
         AttributeType::Boolean => "true or false",
         AttributeType::Integer => "a whole number",
         AttributeType::Decimal => "a number",
-        AttributeType::DateTime => "a date and time",
+        AttributeType::DateTime => DATE_TIME,
         AttributeType::Binary => "Base64 text",
         AttributeType::Complex => "an object",
     }

@@ -8,7 +8,7 @@ use super::{AttrFacts, AttrInfo, CompareOp, Filter, Literal};
 use crate::{
     name::AttrName,
     path::{AttrPath, get_ci},
-    precis::user_name_key,
+    precis::{user_name_key, user_name_key_with_case},
     text::lower_case,
     validate::instant,
 };
@@ -196,6 +196,10 @@ fn compare_text(value: &str, op: CompareOp, literal: &str, facts: AttrFacts<'_>)
             },
         };
     }
+    if facts.case_exact && facts.user_name && !(value.is_ascii() && literal.is_ascii()) {
+        let (value, literal) = (user_name_key_with_case(value), user_name_key_with_case(literal));
+        return compare_text(&value, op, &literal, AttrFacts { user_name: false, ..facts });
+    }
     if facts.case_exact {
         return match op {
             CompareOp::Co => value.contains(literal),
@@ -209,7 +213,12 @@ fn compare_text(value: &str, op: CompareOp, literal: &str, facts: AttrFacts<'_>)
     }
     let comparable = if facts.user_name { user_name_key } else { lower_case };
     let (value, literal) = (comparable(value), comparable(literal));
-    compare_text(&value, op, &literal, AttrFacts { case_exact: true, date_time: false, ..facts })
+    compare_text(
+        &value,
+        op,
+        &literal,
+        AttrFacts { case_exact: true, date_time: false, user_name: false, ..facts },
+    )
 }
 
 /// From this length on, copies in lower case are compared by a search that is linear in the worst case.

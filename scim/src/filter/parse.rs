@@ -22,7 +22,47 @@ pub(super) fn filter(text: &str, tolerance: &mut Tolerance) -> Result<Filter, Pa
     let mut parser = Parser::new(text, tolerance);
     let filter = parser.or()?;
     parser.space();
-    if parser.pos == text.len() { Ok(filter) } else { Err(parser.unexpected("`and`, `or` or the end")) }
+    if parser.pos < text.len() {
+        return Err(parser.unexpected("`and`, `or` or the end"));
+    }
+    blanks(text, tolerance)?;
+    Ok(filter)
+}
+
+/// Looks whether the blanks of a filter are those of the grammar: one between two parts, and no others.
+fn blanks(text: &str, tolerance: &mut Tolerance) -> Result<(), ParseError> {
+    match superfluous(text) {
+        Some(span) if !tolerance.meets(Dialect::FilterBlanks) => {
+            let message =
+                "one space stands between the parts of a filter, and none at its ends or inside brackets";
+            Err(ParseError::new(message, span))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The first run of blanks outside of texts that is not one space between two parts.
+fn superfluous(text: &str) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let (mut at, mut quoted) = (0, false);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quoted => at += 1,
+            b'"' => quoted = !quoted,
+            blank if !quoted && blank.is_ascii_whitespace() => {
+                let length = bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+                let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+                let outer = matches!(before, None | Some(b'(' | b'['))
+                    || matches!(bytes.get(at + length), None | Some(b')' | b']'));
+                if outer || length > 1 || *blank != b' ' {
+                    return Some(at..at + length);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }
 
 pub(crate) fn patch_path(text: &str, tolerance: &mut Tolerance) -> Result<PatchPath, ParseError> {
@@ -41,6 +81,7 @@ pub(crate) fn patch_path(text: &str, tolerance: &mut Tolerance) -> Result<PatchP
     if parser.pos < text.len() {
         return Err(parser.unexpected("the end of the path"));
     }
+    blanks(text, tolerance)?;
     Ok(PatchPath { urn: attr.urn, name: attr.name, filter: Some(filter), sub })
 }
 
@@ -258,8 +299,14 @@ impl<'a, 't> Parser<'a, 't> {
         for (name, value) in
             [("true", Literal::Bool(true)), ("false", Literal::Bool(false)), ("null", Literal::Null)]
         {
-            if word.eq_ignore_ascii_case(name) {
+            if word == name
+                || (word.eq_ignore_ascii_case(name) && self.tolerance.meets(Dialect::FilterLiteralCase))
+            {
                 return Ok(value);
+            }
+            if word.eq_ignore_ascii_case(name) {
+                let message = format!("{:?} must be written in lower case, `{name}`", shown(word));
+                return Err(ParseError::new(message, start..self.pos));
             }
         }
         Err(ParseError::new(

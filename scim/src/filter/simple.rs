@@ -18,10 +18,9 @@ pub fn simple_eq(text: &str) -> Option<(&str, Cow<'_, str>)> {
     if !is_path(attr) {
         return None;
     }
-    let rest = without_spaces(rest);
-    let (operator, rest) = rest.split_at_checked(2)?;
-    let quoted = without_spaces(rest);
-    if !operator.eq_ignore_ascii_case("eq") || quoted.len() == rest.len() {
+    let (operator, rest) = rest.strip_prefix(' ')?.split_at_checked(2)?;
+    let quoted = rest.strip_prefix(' ')?;
+    if !operator.eq_ignore_ascii_case("eq") {
         return None;
     }
     let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
@@ -31,14 +30,6 @@ pub fn simple_eq(text: &str) -> Option<(&str, Cow<'_, str>)> {
     }
     // A JSON string and nothing after it: an inner quote that is not escaped fails here.
     serde_json::from_str::<String>(quoted).ok().map(|value| (attr, Cow::Owned(value)))
-}
-
-fn without_spaces(text: &str) -> &str {
-    let mut text = text;
-    while let Some(rest) = text.strip_prefix(' ') {
-        text = rest;
-    }
-    text
 }
 
 fn is_path(text: &str) -> bool {
@@ -65,7 +56,7 @@ mod tests {
     #[test]
     fn the_plain_equality_is_read() {
         check(r#"userName eq "a""#, Some(("userName", "a")));
-        check(r#"userName   EQ  "a b""#, Some(("userName", "a b")));
+        check(r#"userName EQ "a b""#, Some(("userName", "a b")));
         check(r#"emails.value Eq "a@b.c""#, Some(("emails.value", "a@b.c")));
         check(r#"x eq """#, Some(("x", "")));
         check(r#"x eq "日本""#, Some(("x", "日本")));
@@ -78,6 +69,9 @@ mod tests {
     fn everything_else_is_left_to_the_parser() {
         for text in [
             "",
+            r#"userName  eq "a""#,
+            r#"userName eq  "a""#,
+            r#"userName eq "a" "#,
             " ",
             "userName",
             "userName eq",

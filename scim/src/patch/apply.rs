@@ -5,8 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     PatchError, PatchKind, PatchRequest, booleans,
-    dialect::{Dialect, Dialects, Tolerance},
-    values::{Edit, Index, edit},
+    dialect::{Dialect, Dialects, Tolerance, twice},
+    index::{Index, Work},
+    known::FEW,
+    values::{Edit, edit},
 };
 use crate::{
     error::ScimType,
@@ -71,7 +73,14 @@ pub fn apply_with(
     let has = |members: &Members, schema: &Schema| key_ci(members, schema.id().as_str()).is_some();
     let had: Vec<&Schema> = schemas.required_extensions().filter(|schema| has(&members, schema)).collect();
     let before: Vec<String> = lacking(&members, schemas).collect();
-    let mut editor = Editor { members, schemas, tolerance: Tolerance::of(dialects), indexes: HashMap::new() };
+    let mut editor = Editor {
+        members,
+        schemas,
+        tolerance: Tolerance::of(dialects),
+        indexes: HashMap::new(),
+        work: Work::default(),
+        many: request.operations.len() > FEW,
+    };
     for (i, operation) in request.operations.iter().enumerate() {
         operation
             .check()
@@ -82,6 +91,7 @@ pub fn apply_with(
             })
             .map_err(|e| e.in_operation(i + 1))?;
     }
+    editor.settle();
     if let Some(lost) = had.into_iter().find(|schema| !has(&editor.members, schema)) {
         return Err(PatchError::mutability(lost.id().as_str(), "is required"));
     }
@@ -111,9 +121,15 @@ struct Editor<'a> {
     members: Members,
     schemas: &'a SchemaSet,
     tolerance: Tolerance,
-    /// What is known of the values of attributes that were added to.
-    indexes: HashMap<*const Attribute, Index>,
+    /// What is known of the values of attributes, and where those stand.
+    indexes: HashMap<*const Attribute, (Standing, Index)>,
+    work: Work,
+    /// Whether there are so many operations that an index is worth its making.
+    many: bool,
 }
+
+/// The member that holds an attribute: the URN of its extension, and its name.
+type Standing = (Option<String>, String);
 
 impl Editor<'_> {
     /// An operation on the resource, or on an extension, as a whole: each member is a path.
@@ -184,7 +200,7 @@ impl Editor<'_> {
         if path.filter.is_none()
             && let Some(schema) = schemas.schema_at(&attr_path)
         {
-            return self.schema(op, schema, value);
+            return if names_nothing(op, value) { Ok(()) } else { self.schema(op, schema, value) };
         }
         let place = path.to_string();
         let found = schemas.locate(&attr_path).ok_or_else(|| unknown(&place))?;
@@ -218,12 +234,37 @@ impl Editor<'_> {
             }
             return Err(PatchError::mutability(&place, "is read-only"));
         }
-        self.write(found, &Edit { op, says_remove, path, attr_path, found, value, place, schemas })
+        if names_nothing(op, value) {
+            return Ok(());
+        }
+        // What was counted goes with the operation while it has the members to itself.
+        let (work, many) = (std::mem::take(&mut self.work), self.many);
+        let change =
+            Edit { op, says_remove, path, attr_path, found, value, place, schemas, many, work: &work };
+        let written = self.write(found, &change);
+        self.work = work;
+        written
+    }
+
+    /// Takes out the values that were removed and stay in their places as `null`.
+    fn settle(&mut self) {
+        for ((extension, name), mut index) in std::mem::take(&mut self.indexes).into_values() {
+            let holder = match &extension {
+                Some(urn) => self.members.get_mut(urn).and_then(Value::as_object_mut),
+                None => Some(&mut self.members),
+            };
+            if let Some(Value::Array(values)) = holder.and_then(|members| members.get_mut(&name)) {
+                index.compact(values);
+            }
+        }
     }
 
     /// An operation on a bare schema URN.
     fn schema(&mut self, op: PatchKind, schema: &Schema, value: Option<&Value>) -> Result<(), PatchError> {
         let extension = (schema.id() != self.schemas.core().id()).then_some(schema);
+        if op == PatchKind::Remove {
+            self.settle();
+        }
         match (op, value, extension) {
             (PatchKind::Add | PatchKind::Replace, Some(value), _) => self.members(op, extension, value),
             (_, _, None) => {
@@ -246,14 +287,13 @@ impl Editor<'_> {
                 if let Some(key) = key_ci(&self.members, schema.id().as_str()).map(str::to_owned) {
                     self.members.remove(&key);
                 }
-                self.indexes.clear();
                 Ok(())
             }
         }
     }
 
     /// `schemas` follows from what the resource holds; naming known schemas there changes nothing.
-    fn schemas_attribute(&self, op: PatchKind, value: Option<&Value>) -> Result<(), PatchError> {
+    fn schemas_attribute(&mut self, op: PatchKind, value: Option<&Value>) -> Result<(), PatchError> {
         if op == PatchKind::Remove {
             return Err(PatchError::mutability("schemas", "is required"));
         }
@@ -265,10 +305,18 @@ impl Editor<'_> {
         let known = |urn: &Value| {
             urn.as_str().is_some_and(|urn| self.schemas.schemas().any(|schema| *schema.id() == *urn))
         };
-        if given.iter().all(known) {
-            return Ok(());
+        if !given.iter().all(known) {
+            let problem = "names a schema that the resource type lacks";
+            return Err(PatchError::new(ScimType::InvalidValue, "schemas", problem));
         }
-        Err(PatchError::new(ScimType::InvalidValue, "schemas", "names a schema that the resource type lacks"))
+        let urns: Vec<&str> = given.iter().filter_map(Value::as_str).collect();
+        match twice(&urns) {
+            Some(urn) if !self.tolerance.meets(Dialect::DuplicateSchemas) => {
+                let problem = format!("names {urn} twice");
+                Err(PatchError::new(ScimType::InvalidValue, "schemas", problem))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn current(&self, found: Located<'_>) -> Option<&Value> {
@@ -296,10 +344,11 @@ impl Editor<'_> {
         let immutable = |attr: &Attribute| attr.mutability == Mutability::Immutable;
         let guarded = immutable(attr) || (!attr.multi_valued && attr.sub_attributes.iter().any(immutable));
         let before = if guarded { current.clone() } else { None };
-        let mut index = self.indexes.remove(&std::ptr::from_ref(attr));
+        let mut index = self.indexes.remove(&std::ptr::from_ref(attr)).map(|(_, index)| index);
         let next = edit(change, current, &mut index)?.filter(|value| !is_unassigned(value));
-        if let Some(index) = index {
-            self.indexes.insert(std::ptr::from_ref(attr), index);
+        if let Some(index) = index.filter(|_| next.is_some()) {
+            let standing = (found.extension.map(|schema| schema.id().to_string()), attr.name.to_string());
+            self.indexes.insert(std::ptr::from_ref(attr), (standing, index));
         }
         if immutable(attr) && before.is_some() && next != before {
             return Err(PatchError::mutability(&change.place, "is immutable and has a value"));
@@ -343,11 +392,23 @@ impl Editor<'_> {
     }
 }
 
-/// The manager that is meant where the id stands alone.
+/// Whether a removal says which values are meant, and names none.
+fn names_nothing(op: PatchKind, value: Option<&Value>) -> bool {
+    op == PatchKind::Remove && value.and_then(Value::as_array).is_some_and(Vec::is_empty)
+}
+
+/// The manager that is meant where the id stands alone, or a manager in a list of one.
 fn whole_of_bare(attr: &Attribute, value: &Value) -> Option<Value> {
     let sub = attr.sub("value").filter(|_| attr.is_manager())?;
-    let text = value.as_str()?;
-    Some(json!({ sub.name.as_str(): text }))
+    match value {
+        Value::String(id) => Some(json!({ sub.name.as_str(): id })),
+        Value::Array(one) => match one.as_slice() {
+            [Value::String(id)] => Some(json!({ sub.name.as_str(): id })),
+            [manager @ Value::Object(_)] => Some(manager.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Removes a member, however its name is spelled.
@@ -357,7 +418,7 @@ pub(super) fn take_ci(members: &mut Map<String, Value>, name: &str) -> Option<Va
 }
 
 fn unknown(place: &str) -> PatchError {
-    PatchError::new(ScimType::InvalidPath, place, "is not an attribute of the schema")
+    PatchError::new(ScimType::InvalidPath, place, "is not an attribute of the schema").about(place.to_owned())
 }
 
 fn check_filter(filter: &Filter, attr: &Attribute, place: &str) -> Result<(), PatchError> {
@@ -380,8 +441,14 @@ fn check_filter(filter: &Filter, attr: &Attribute, place: &str) -> Result<(), Pa
     };
     match bad {
         Some(path) => {
-            let problem = format!("compares {path}, which is not a sub-attribute of {}", attr.name);
-            Err(PatchError::new(ScimType::InvalidPath, place, problem))
+            let alone = (path.name == attr.name).then_some(path.sub.as_ref()).flatten();
+            let hint = match alone.filter(|sub| attr.sub(sub.as_str()).is_some()) {
+                Some(sub) => format!("; inside brackets sub-attributes stand alone: {sub}"),
+                None => String::new(),
+            };
+            let problem = format!("compares {path}, which is not a sub-attribute of {}{hint}", attr.name);
+            let error = PatchError::new(ScimType::InvalidPath, place, problem);
+            Err(if hint.is_empty() { error.about(format!("{}.{path}", attr.name)) } else { error })
         }
         None => Ok(()),
     }

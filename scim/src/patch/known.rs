@@ -39,12 +39,30 @@ impl Known {
     /// The first of the values that is the same as this one. A value with a text is never the same
     /// as one without.
     pub(super) fn find(&self, attr: &Attribute, values: &[Value], value: &Value) -> Option<usize> {
-        let candidates = match text_of(attr, value) {
+        self.all(attr, values, value).next()
+    }
+
+    /// All of the values that are the same as this one, in order.
+    pub(super) fn all<'k>(
+        &'k self,
+        attr: &'k Attribute,
+        values: &'k [Value],
+        value: &'k Value,
+    ) -> impl Iterator<Item = usize> + 'k {
+        let candidates = self.candidates(attr, value).iter().copied();
+        candidates.filter(move |at| values.get(*at).is_some_and(|known| same_value(attr, known, value)))
+    }
+
+    /// How many values are looked at to find one.
+    pub(super) fn cost(&self, attr: &Attribute, value: &Value) -> usize {
+        self.candidates(attr, value).len() + 1
+    }
+
+    fn candidates(&self, attr: &Attribute, value: &Value) -> &[usize] {
+        match text_of(attr, value) {
             Some(text) => self.by_text.get(text.as_ref()).map_or(&[][..], Vec::as_slice),
             None => self.others.as_slice(),
-        };
-        let same = |at: &usize| values.get(*at).is_some_and(|known| same_value(attr, known, value));
-        candidates.iter().copied().find(|at| same(at))
+        }
     }
 }
 

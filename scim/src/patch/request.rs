@@ -6,9 +6,7 @@ use super::{
     PatchError, PatchKind, PatchOp, PatchRequest,
     dialect::{Dialect, Dialects, Tolerance, message_schemas},
 };
-use crate::{
-    error::ScimType, filter::parse::patch_path, path::get_ci, schema::PATCH_URN, validate::is_unassigned,
-};
+use crate::{error::ScimType, filter::parse::patch_path, path::get_ci, schema::PATCH_URN};
 
 impl PatchRequest {
     /// A request of these operations.
@@ -101,7 +99,8 @@ impl PatchOp {
     }
 
     fn check_dialect(&self, tolerance: &mut Tolerance) -> Result<(), PatchError> {
-        let given = self.value.as_ref().is_some_and(|value| !is_unassigned(value));
+        // An empty list names values too: none.
+        let given = self.value.as_ref().is_some_and(|value| !value.is_null());
         match (self.op, &self.path) {
             (PatchKind::Remove, Some(path)) if given && !tolerance.meets(Dialect::RemoveByValue) => {
                 let problem = format!("takes no value; it must select with a path such as {}[…]", path.name);

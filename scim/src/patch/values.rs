@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     PatchError, PatchKind,
     apply::take_ci,
+    index::{INDEXED, Index, Work},
     known::{FEW, Known, same, same_text, same_value},
 };
 use crate::{
@@ -28,23 +29,20 @@ pub(super) struct Edit<'a> {
     pub(super) value: Option<&'a Value>,
     pub(super) place: String,
     pub(super) schemas: &'a SchemaSet,
+    /// Whether the request has so many operations that an index is worth its making.
+    pub(super) many: bool,
+    pub(super) work: &'a Work,
 }
-
-/// What is known of the values of an attribute from one operation to the next, so that many operations that add one
-/// value each do not search all values each time.
-pub(super) struct Index {
-    known: Known,
-    /// The positions of primary values.
-    primaries: Vec<usize>,
-}
-
-/// From this many values on they are indexed even for one that is added.
-const INDEXED: usize = 32;
 
 impl Edit<'_> {
-    /// Whether an index of the values is still good after this operation: it only adds.
-    pub(super) fn only_adds(&self) -> bool {
-        self.op == PatchKind::Add && self.path.filter.is_none() && self.found.sub.is_none()
+    /// Whether what is known of the values can be kept up to date through this operation.
+    fn keeps_index(&self) -> bool {
+        match (&self.path.filter, self.found.sub, self.op) {
+            (Some(_), _, _) => true,
+            (None, None, PatchKind::Add) => true,
+            (None, None, PatchKind::Remove) => !self.value.is_none_or(is_unassigned),
+            _ => false,
+        }
     }
 }
 
@@ -60,16 +58,27 @@ pub(super) fn edit(
             Some(single) => vec![single],
             None => Vec::new(),
         };
-        let only_adds = edit.only_adds();
-        let mut list =
-            List { edit, values, claims: Vec::new(), made: None, index: index.take().filter(|_| only_adds) };
+        let mut list = List {
+            edit,
+            values,
+            claims: Vec::new(),
+            made: None,
+            touched: Vec::new(),
+            index: index.take().unwrap_or_default(),
+        };
+        let keeps = edit.keeps_index();
+        if !keeps {
+            list.index.compact(&mut list.values);
+        }
         list.run()?;
         list.check_made()?;
         list.settle_primary()?;
-        if !only_adds {
-            list.values.retain(|value| value.as_object().is_none_or(|members| !members.is_empty()));
+        list.drop_empty(keeps);
+        if list.index.removed == list.values.len() || !(keeps && edit.many) {
+            list.index.compact(&mut list.values);
+        } else {
+            *index = Some(list.index);
         }
-        *index = list.index;
         return Ok(Some(Value::Array(list.values)));
     }
     edit.single(current)
@@ -84,7 +93,7 @@ impl Edit<'_> {
         };
         let new = members.is_empty();
         match (self.found.sub, self.given(self.value)) {
-            (Some(sub), _) => set_sub(&mut members, sub, self.op, self.value, &self.place)?,
+            (Some(sub), _) => set_sub(&mut members, sub, self.op, self.value, &self.place, self.work)?,
             (None, None) => return Ok(None),
             (None, Some(given)) if attr.is_complex() => self.merge(&mut members, given)?,
             (None, Some(given)) => return self.checked(given).map(Some),
@@ -121,9 +130,10 @@ impl Edit<'_> {
             let place = format!("{}.{key}", self.place);
             let sub = attr.sub(key).ok_or_else(|| {
                 PatchError::new(ScimType::InvalidValue, &place, "is not an attribute of the schema")
+                    .about(place.clone())
             })?;
             if sub.mutability != Mutability::ReadOnly {
-                set_sub(members, sub, self.op, Some(value), &place)?;
+                set_sub(members, sub, self.op, Some(value), &place, self.work)?;
             }
         }
         Ok(())
@@ -141,13 +151,35 @@ impl Edit<'_> {
 }
 
 /// What a filter asks for, if that is one text in one sub-attribute: a look at each of many members
-/// then asks no schema again.
+/// then asks no schema again. A value that is not complex is its own `value`.
 fn plain_text<'f>(filter: &'f Filter, attr: &'f Attribute) -> Option<(&'f Attribute, &'f str)> {
     let Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } = filter else {
         return None;
     };
-    let sub = attr.sub(path.name.as_str()).filter(|_| path.urn.is_none() && path.sub.is_none())?;
-    matches!(sub.kind, AttributeType::String | AttributeType::Reference).then_some((sub, text.as_str()))
+    let sub = match attr.sub(path.name.as_str()) {
+        None if !attr.is_complex() && path.name == *"value" => attr,
+        sub => sub?,
+    };
+    let plain = path.urn.is_none() && path.sub.is_none();
+    let text_like = matches!(sub.kind, AttributeType::String | AttributeType::Reference);
+    (plain && text_like).then_some((sub, text.as_str()))
+}
+
+/// The parts of a filter that a value must all satisfy and that are plain texts.
+fn plain_parts<'f>(filter: &'f Filter, attr: &'f Attribute) -> Vec<(&'f Attribute, &'f str)> {
+    match filter {
+        Filter::And(parts) => parts.iter().filter_map(|part| plain_text(part, attr)).collect(),
+        other => plain_text(other, attr).into_iter().collect(),
+    }
+}
+
+/// How many comparisons a filter makes of one value.
+fn comparisons(filter: &Filter) -> usize {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().map(comparisons).sum(),
+        Filter::Not(inner) | Filter::ValuePath { filter: inner, .. } => comparisons(inner),
+        Filter::Compare { .. } | Filter::Present(_) => 1,
+    }
 }
 
 /// Does an operation to a sub-attribute. One with several values keeps those that it has when others are added, and
@@ -158,10 +190,15 @@ fn set_sub(
     op: PatchKind,
     value: Option<&Value>,
     place: &str,
+    work: &Work,
 ) -> Result<(), PatchError> {
     let before = take_ci(members, sub.name.as_str()).filter(|value| !is_unassigned(value));
     let given = value.filter(|value| !is_unassigned(value)).map(|value| canonical_value(value, sub));
-    let next = match (op, &before, given) {
+    let count = before.as_ref().and_then(Value::as_array).map_or(1, Vec::len);
+    work.spend(count)?;
+    let immutable = sub.mutability == Mutability::Immutable;
+    let was = before.clone().filter(|_| immutable);
+    let next = match (op, before, given) {
         (PatchKind::Add, Some(before), Some(given)) if sub.multi_valued => Some(joined(sub, before, given)),
         (PatchKind::Remove, Some(before), Some(given)) if sub.multi_valued => without(sub, before, &given),
         (PatchKind::Remove, _, _) => None,
@@ -172,7 +209,7 @@ fn set_sub(
     {
         return Err(PatchError::value(problem));
     }
-    if sub.mutability == Mutability::Immutable && before.is_some() && before != next {
+    if immutable && was.is_some() && was != next {
         return Err(PatchError::mutability(place, "is immutable and has a value"));
     }
     match next {
@@ -185,17 +222,27 @@ fn set_sub(
     Ok(())
 }
 
-/// The values of a sub-attribute and those that are added to them, each once.
-fn joined(sub: &Attribute, before: &Value, given: Value) -> Value {
-    let listed = |value: Value| match value {
+/// The values of a list, or the one that stands alone.
+fn listed(value: Value) -> Vec<Value> {
+    match value {
         Value::Array(values) => values,
         single => vec![single],
-    };
-    let mut values = listed(before.clone());
-    let mut known = Known::of(sub, &values);
-    for value in listed(given).into_iter().filter(|value| !value.is_null()) {
-        if known.find(sub, &values, &value).is_none() {
-            known.insert(sub, values.len(), &value);
+    }
+}
+
+/// The values of a sub-attribute and those that are added to them, each once.
+fn joined(sub: &Attribute, before: Value, given: Value) -> Value {
+    let (mut values, given) = (listed(before), listed(given));
+    let mut known = (given.len() > FEW).then(|| Known::of(sub, &values));
+    for value in given.into_iter().filter(|value| !value.is_null()) {
+        let found = match &known {
+            Some(known) => known.find(sub, &values, &value).is_some(),
+            None => values.iter().any(|existing| same_value(sub, existing, &value)),
+        };
+        if !found {
+            if let Some(known) = &mut known {
+                known.insert(sub, values.len(), &value);
+            }
             values.push(value);
         }
     }
@@ -203,9 +250,8 @@ fn joined(sub: &Attribute, before: &Value, given: Value) -> Value {
 }
 
 /// The values of a sub-attribute without those that are named; nothing where none is left.
-fn without(sub: &Attribute, before: &Value, given: &Value) -> Option<Value> {
-    let listed = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-    let (mut values, gone) = (listed(before), listed(given));
+fn without(sub: &Attribute, before: Value, given: &Value) -> Option<Value> {
+    let (mut values, gone) = (listed(before), listed(given.clone()));
     let known = Known::of(sub, &gone);
     values.retain(|value| known.find(sub, &gone, value).is_none());
     (!values.is_empty()).then_some(Value::Array(values))
@@ -219,7 +265,9 @@ struct List<'e, 'a> {
     claims: Vec<usize>,
     /// The value that a sub-attribute or a filter called for.
     made: Option<usize>,
-    index: Option<Index>,
+    /// The values that the operation changed and may have emptied.
+    touched: Vec<usize>,
+    index: Index,
 }
 
 impl List<'_, '_> {
@@ -231,6 +279,7 @@ impl List<'_, '_> {
                 if self.values.is_empty() && edit.op != PatchKind::Remove {
                     self.make(Members::new());
                 }
+                edit.work.spend(self.values.len())?;
                 let all: Vec<usize> = (0..self.values.len()).collect();
                 self.set_in(&all, sub)
             }
@@ -256,15 +305,20 @@ impl List<'_, '_> {
             PatchKind::Remove if self.edit.value.is_none_or(is_unassigned) => self.values.clear(),
             PatchKind::Remove => {
                 let attr = self.edit.found.attribute;
-                let given: Vec<Value> = given.cloned().collect();
-                let gone = Known::of(attr, &given);
-                self.values.retain(|existing| gone.find(attr, &given, existing).is_none());
+                let known = self.known()?;
+                let mut gone = Vec::new();
+                for value in given {
+                    self.edit.work.spend(known.cost(attr, value))?;
+                    gone.extend(known.all(attr, &self.values, value));
+                }
+                self.index.known = Some(known);
+                self.take_out(&gone);
             }
             PatchKind::Add => {
                 let many = given.clone().count() > FEW || self.values.len() > INDEXED;
-                if many && self.index.is_none() {
-                    let known = Known::of(self.edit.found.attribute, &self.values);
-                    self.index = Some(Index { known, primaries: self.primaries() });
+                if many {
+                    let known = self.known()?;
+                    self.index.known = Some(known);
                 }
                 for value in given {
                     let value = self.edit.fresh(value)?;
@@ -281,23 +335,58 @@ impl List<'_, '_> {
         Ok(())
     }
 
+    /// The values by what makes one the same as another.
+    fn known(&mut self) -> Result<Known, PatchError> {
+        if let Some(known) = self.index.known.take() {
+            return Ok(known);
+        }
+        self.edit.work.spend(self.values.len())?;
+        Ok(Known::of(self.edit.found.attribute, &self.values))
+    }
+
+    /// Removes values, which leaves the others in their places.
+    fn take_out(&mut self, gone: &[usize]) {
+        for &at in gone {
+            if let Some(value) = self.values.get_mut(at).filter(|value| !value.is_null()) {
+                *value = Value::Null;
+                self.index.removed += 1;
+            }
+        }
+    }
+
+    /// Takes out values that an operation has left without anything.
+    fn drop_empty(&mut self, keeps_index: bool) {
+        let empty = |value: &Value| value.as_object().is_some_and(Members::is_empty);
+        if !keeps_index {
+            self.values.retain(|value| !empty(value));
+            return;
+        }
+        let touched = std::mem::take(&mut self.touched);
+        let gone: Vec<usize> =
+            touched.into_iter().filter(|at| self.values.get(*at).is_some_and(empty)).collect();
+        self.take_out(&gone);
+    }
+
     fn add(&mut self, value: Value) -> Result<(), PatchError> {
         let attr = self.edit.found.attribute;
         let claims = is_primary(&value);
-        let found = match &self.index {
-            Some(index) => index.known.find(attr, &self.values, &value),
+        let found = match &self.index.known {
+            Some(known) => {
+                self.edit.work.spend(known.cost(attr, &value))?;
+                known.find(attr, &self.values, &value)
+            }
             None => self.values.iter().position(|existing| same_value(attr, existing, &value)),
         };
         let at = found.unwrap_or(self.values.len());
         match (self.values.get_mut(at), value) {
             (Some(Value::Object(members)), Value::Object(given)) => {
-                complete(attr, members, &given, &self.edit.place)?;
+                for changed in complete(attr, members, &given, &self.edit.place, self.edit.work)? {
+                    self.index.changed(changed);
+                }
             }
             (Some(_), _) => {}
             (None, value) => {
-                if let Some(index) = &mut self.index {
-                    index.known.insert(attr, at, &value);
-                }
+                self.index.appended(attr, at, &value);
                 self.values.push(value);
             }
         }
@@ -320,7 +409,21 @@ impl List<'_, '_> {
             }
             element_matches(filter, value, &parent, edit.schemas)
         };
-        let selected: Vec<usize> = (0..self.values.len()).filter(|i| found(&self.values[*i])).collect();
+        let there = |at: &usize| self.values.get(*at).is_some_and(|value| !value.is_null() && found(value));
+        let many = edit.many && self.values.len() > INDEXED;
+        let mut candidates: Option<Vec<usize>> = None;
+        for (sub, text) in plain_parts(filter, edit.found.attribute).into_iter().filter(|_| many) {
+            let having = self.index.having(sub, &self.values, text, edit.work)?;
+            if candidates.as_ref().is_none_or(|fewest| having.len() < fewest.len()) {
+                candidates = Some(having);
+            }
+        }
+        let count = candidates.as_ref().map_or(self.values.len(), Vec::len);
+        edit.work.spend(count.saturating_mul(comparisons(filter)).saturating_add(1))?;
+        let selected: Vec<usize> = match candidates {
+            Some(candidates) => candidates.into_iter().filter(there).collect(),
+            None => (0..self.values.len()).filter(there).collect(),
+        };
         // RFC 7644 §3.5.2.2 knows no error for what is not there: it is removed already.
         if !selected.is_empty() || edit.says_remove {
             return Ok(selected);
@@ -340,6 +443,7 @@ impl List<'_, '_> {
         if is_primary(&value) {
             self.claims.push(at);
         }
+        self.index.appended(self.edit.found.attribute, at, &value);
         self.values.push(value);
         self.made = Some(at);
         at
@@ -371,11 +475,10 @@ impl List<'_, '_> {
     fn change(&mut self, selected: &[usize]) -> Result<(), PatchError> {
         let edit = self.edit;
         let Some(given) = edit.given(edit.value) else {
-            // The positions are in order.
-            let (mut at, mut selected) = (0.., selected.iter().copied().peekable());
-            self.values.retain(|_| at.next().is_none_or(|i| selected.next_if_eq(&i).is_none()));
+            self.take_out(selected);
             return Ok(());
         };
+        edit.work.spend(selected.len())?;
         // Some clients send the new value as an array of one.
         let given = match given.as_array().map(Vec::as_slice) {
             Some([one]) => one,
@@ -390,6 +493,11 @@ impl List<'_, '_> {
                 self.claims.push(i);
             }
         }
+        match given {
+            Value::Object(given) => given.keys().for_each(|sub| self.index.changed(sub)),
+            _ => self.index.forget(),
+        }
+        self.touched.extend_from_slice(selected);
         Ok(())
     }
 
@@ -399,12 +507,14 @@ impl List<'_, '_> {
         let given = edit.given(edit.value);
         for &i in selected {
             if let Value::Object(members) = &mut self.values[i] {
-                set_sub(members, sub, edit.op, edit.value, &edit.place)?;
+                set_sub(members, sub, edit.op, edit.value, &edit.place, edit.work)?;
                 if sub.name == *"primary" && given == Some(&Value::Bool(true)) {
                     self.claims.push(i);
                 }
             }
         }
+        self.index.changed(sub.name.as_str());
+        self.touched.extend_from_slice(selected);
         Ok(())
     }
 
@@ -423,10 +533,13 @@ impl List<'_, '_> {
             let problem = "would have more than one primary value";
             return Err(PatchError::new(ScimType::InvalidValue, &self.edit.place, problem));
         };
-        let primaries = match &mut self.index {
-            Some(index) => std::mem::replace(&mut index.primaries, vec![primary]),
-            None => self.primaries(),
+        let primaries = if let Some(primaries) = self.index.primaries.take() {
+            primaries
+        } else {
+            self.edit.work.spend(self.values.len())?;
+            self.primaries()
         };
+        self.index.primaries = Some(vec![primary]);
         for i in primaries {
             if i != primary
                 && let Value::Object(members) = &mut self.values[i]
@@ -439,17 +552,25 @@ impl List<'_, '_> {
     }
 }
 
-/// Gives an existing value what it lacks of the same value as it was added. An immutable
-/// sub-attribute that it has stays.
-fn complete(attr: &Attribute, members: &mut Members, given: &Members, place: &str) -> Result<(), PatchError> {
+/// Gives an existing value what it lacks of the same value as it was added, and tells which sub-attributes that
+/// changes. An immutable sub-attribute that it has stays.
+fn complete<'a>(
+    attr: &'a Attribute,
+    members: &mut Members,
+    given: &Members,
+    place: &str,
+    work: &Work,
+) -> Result<Vec<&'a str>, PatchError> {
+    let mut changed = Vec::new();
     for sub in &attr.sub_attributes {
         let name = sub.name.as_str();
         let Some(value) = given.get(name) else { continue };
         let existing = get_ci(members, name);
         let stays = existing.is_some_and(|e| sub.mutability == Mutability::Immutable || same(sub, e, value));
         if !stays {
-            set_sub(members, sub, PatchKind::Add, Some(value), place)?;
+            set_sub(members, sub, PatchKind::Add, Some(value), place, work)?;
+            changed.push(name);
         }
     }
-    Ok(())
+    Ok(changed)
 }

@@ -22,6 +22,36 @@ pub fn instant(text: &str) -> Option<Timestamp> {
     midnight.checked_add(of_day(time)?).ok()?.checked_sub(offset).ok()
 }
 
+/// Whether a text is an `xsd:dateTime`. Years have any number of digits; what [`instant`] cannot hold (it ends with
+/// 9999-12-30) is compared as text.
+///
+/// ```
+/// use scim::validate::is_date_time;
+///
+/// assert!(is_date_time("12020-01-01T00:00:00Z") && is_date_time("9999-12-31T24:00:00Z"));
+/// assert!(!is_date_time("12019-02-29T00:00:00Z"));
+/// ```
+pub fn is_date_time(text: &str) -> bool {
+    let Some((date, time)) = text.split_once('T') else { return false };
+    let time = zone(time).and_then(|(time, _)| of_day(time));
+    time.is_some() && is_day(date)
+}
+
+/// Whether it is `-?Y…YYYY-MM-DD`, whatever the year.
+fn is_day(text: &str) -> bool {
+    let rest = text.strip_prefix('-').unwrap_or(text);
+    let Some((year, rest)) = rest.split_once('-') else { return false };
+    let whole = year.len() >= 4 && year.bytes().all(|byte| byte.is_ascii_digit());
+    if !whole || (year.len() > 4 && year.starts_with('0')) {
+        return false;
+    }
+    // The calendar repeats after 400 years, which the last four digits tell.
+    let last: Option<i16> = year.get(year.len() - 4..).and_then(|last| last.parse().ok());
+    let like = last.map(|last| 2000 + last % 400);
+    let date = rest.split_once('-').and_then(|(month, day)| Date::new(like?, two(month)?, two(day)?).ok());
+    date.is_some()
+}
+
 /// `-?YYYY-MM-DD`; the year may have more digits than four.
 fn day(text: &str) -> Option<Date> {
     let (sign, rest) = match text.strip_prefix('-') {
@@ -108,6 +138,29 @@ mod tests {
     }
 
     #[test]
+    fn dates_beyond_the_instants_are_dates() {
+        for text in [
+            "12020-01-01T00:00:00Z",
+            "99999-02-28T00:00:00Z",
+            "12000-02-29T00:00:00Z",
+            "9999-12-31T24:00:00Z",
+            "-12004-02-29T23:59:59.5+14:00",
+            "123456789012345678901234-12-31T00:00:00",
+        ] {
+            assert!(is_date_time(text), "{text}");
+        }
+        assert!(is_date_time("2024-02-29T24:00:00Z"));
+        for text in [
+            "12019-02-29T00:00:00Z",
+            "12100-02-29T00:00:00Z",
+            "012020-01-01T00:00:00Z",
+            "12020-13-01T00:00:00Z",
+        ] {
+            assert!(!is_date_time(text), "{text}");
+        }
+    }
+
+    #[test]
     fn other_texts_are_none() {
         for text in [
             "",
@@ -136,9 +189,9 @@ mod tests {
             "2024-05-01T+1:00:00Z",
             "2024-05-01T10:00:00[UTC]",
             "20240501T100000Z",
-            "99999-01-01T00:00:00Z",
         ] {
             assert_eq!(instant(text), None, "{text}");
+            assert!(!is_date_time(text), "{text}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What clients write that the RFC does not: taken, and refused.
 
 use scim::{
+    filter::Filter,
     patch::{Dialect, Dialects, PatchRequest, apply, apply_with},
     schema::{ENTERPRISE_URN, GROUP_URN, PATCH_URN, Schema, SchemaSet, USER_URN},
 };
@@ -144,11 +145,146 @@ fn removals_of_values() {
     check(json!({"value": "2"}));
     check(json!([{"value": "2"}, {"value": "9"}]));
     // Without a value, or with one that is none, it is the RFC's own.
-    for value in [json!(null), json!([])] {
-        let body = message(json!([{"op": "remove", "path": "members", "value": value}]));
-        let (patched, met) = run(&body, group(&["1"]), Dialects::none()).unwrap();
+    for operation in [
+        json!({"op": "remove", "path": "members", "value": null}),
+        json!({"op": "remove", "path": "members"}),
+    ] {
+        let (patched, met) = run(&message(json!([operation])), group(&["1"]), Dialects::none()).unwrap();
         assert_eq!((patched.get("members"), met), (None, vec![]));
     }
+}
+
+#[test]
+fn removal_of_an_empty_list_removes_nothing() {
+    check(
+        Dialect::RemoveByValue,
+        message(json!([{"op": "remove", "path": "members", "value": []}])),
+        group(&["1", "2"]),
+        ("/members", json!([{"value": "1"}, {"value": "2"}])),
+        "invalidValue operation 1: remove takes no value; it must select with a path such as members[…]",
+    );
+    for (path, place) in
+        [("title", "/title"), ("emails[type eq \"work\"]", "/emails"), ("emails.value", "/emails")]
+    {
+        let before = json!({"userName": "ida", "title": "Cook", "emails": [{"type": "work", "value": "a"}]});
+        let body = message(json!([{"op": "remove", "path": path, "value": []}]));
+        let (patched, met) = run(&body, before.clone(), Dialects::all()).unwrap();
+        assert_eq!(
+            (patched.pointer(place), met),
+            (before.pointer(place), vec![Dialect::RemoveByValue]),
+            "{path}"
+        );
+    }
+    let unknown = message(json!([{"op": "remove", "path": "shoe", "value": []}]));
+    assert!(run(&unknown, user(), Dialects::all()).is_err());
+}
+
+#[test]
+fn one_urn_twice_in_schemas() {
+    for operation in [
+        json!({"op": "add", "path": "schemas", "value": [USER_URN, USER_URN]}),
+        json!({"op": "replace", "path": "schemas", "value": [USER_URN, USER_URN.to_uppercase()]}),
+        json!({"op": "replace", "value": {"schemas": [USER_URN, USER_URN]}}),
+    ] {
+        let body = message(json!([operation]));
+        let (_, met) = run(&body, user(), Dialects::all()).unwrap();
+        assert_eq!(met, [Dialect::DuplicateSchemas]);
+        let refused = run(&body, user(), Dialects::all().without(Dialect::DuplicateSchemas)).unwrap_err();
+        assert!(
+            refused.starts_with("invalidValue operation 1: schemas names ") && refused.ends_with(" twice"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn managers_in_a_list_of_one() {
+    for value in
+        [json!([{"value": "7"}]), json!(["7"]), json!("7"), json!([{"$ref": "../Users/7", "value": "7"}])]
+    {
+        for operation in [
+            json!({"op": "add", "path": "manager", "value": value}),
+            json!({"op": "replace", "path": format!("{ENTERPRISE_URN}:manager"), "value": value}),
+            json!({"op": "replace", "value": {ENTERPRISE_URN: {"manager": value}}}),
+        ] {
+            let body = message(json!([operation]));
+            let (patched, met) = run(&body, user(), Dialects::all()).unwrap();
+            assert_eq!(patched[ENTERPRISE_URN]["manager"]["value"], "7", "{body}");
+            assert_eq!(met, [Dialect::BareManager]);
+            let refused = run(&body, user(), Dialects::all().without(Dialect::BareManager)).unwrap_err();
+            assert!(refused.contains("must be an object"), "{refused}");
+        }
+    }
+    let two = message(json!([{"op": "add", "path": "manager", "value": [{"value": "7"}, {"value": "8"}]}]));
+    assert!(run(&two, user(), Dialects::all()).is_err());
+}
+
+#[test]
+fn filters_with_other_literals_and_blanks() {
+    #[track_caller]
+    fn check(text: &str, dialect: Dialect, expected: &str, refused: &str) {
+        let (filter, met) = Filter::parse_with(text, Dialects::all()).unwrap();
+        assert_eq!((filter.to_string().as_str(), met.as_slice()), (expected, [dialect].as_slice()), "{text}");
+        let error = Filter::parse_with(text, Dialects::all().without(dialect)).unwrap_err();
+        assert_eq!(error.to_string(), refused, "{text}");
+    }
+    let case = Dialect::FilterLiteralCase;
+    check(
+        "active eq True",
+        case,
+        "active eq true",
+        "\"True\" must be written in lower case, `true` (at byte 10)",
+    );
+    check(
+        "active ne FALSE",
+        case,
+        "active ne false",
+        "\"FALSE\" must be written in lower case, `false` (at byte 10)",
+    );
+    check(
+        "title eq NULL",
+        case,
+        "title eq null",
+        "\"NULL\" must be written in lower case, `null` (at byte 9)",
+    );
+    let blanks = |text: &str, expected: &str, at: usize| {
+        let refused = format!(
+            "one space stands between the parts of a filter, and none at its ends or inside brackets (at byte {at})"
+        );
+        check(text, Dialect::FilterBlanks, expected, &refused);
+    };
+    blanks("title  eq \"a\"", "title eq \"a\"", 5);
+    blanks("title eq\t\"a\"", "title eq \"a\"", 8);
+    blanks(" title pr", "title pr", 0);
+    blanks("title pr ", "title pr", 8);
+    blanks("title pr\n", "title pr", 8);
+    blanks("( title pr )", "title pr", 1);
+    blanks("emails[ type eq \"a\" ]", "emails[type eq \"a\"]", 7);
+    blanks("emails[type eq \"a\" ]", "emails[type eq \"a\"]", 18);
+    blanks("not  (title pr)", "not (title pr)", 3);
+    for text in [
+        "title eq \"a  b\\\"  c\" and (active eq true or not (title pr))",
+        "not(title pr)",
+        "emails[type eq \" \" and value pr]",
+        "title eq \"\\\\\" and title pr",
+    ] {
+        let met = Filter::parse_with(text, Dialects::none()).map(|(_, met)| met);
+        assert_eq!(met, Ok(Vec::new()), "{text}");
+    }
+    let path = message(json!([{"op": "remove", "path": "emails[ primary eq True]"}]));
+    let (_, met) = PatchRequest::read(&path, Dialects::all()).unwrap();
+    assert_eq!(met, [case, Dialect::FilterBlanks]);
+}
+
+#[test]
+fn comparison_inside_brackets_names_the_sub_attribute_alone() {
+    let body = message(json!([{"op": "remove", "path": "emails[emails.value eq \"x\"]"}]));
+    let error = run(&body, user(), Dialects::all()).unwrap_err();
+    assert!(
+        error
+            .ends_with("is not a sub-attribute of emails; inside brackets sub-attributes stand alone: value"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -5,8 +5,10 @@
 
 mod dialects;
 mod exchanges;
+mod extension_paths;
 mod filters;
 mod fixtures;
+mod many_operations;
 mod patches;
 mod properties;
 mod robust;

@@ -40,11 +40,11 @@ fn is_dotted(path: &PatchPath) -> bool {
 }
 
 /// Sets the members in a resource.
-pub(super) fn put_in(tree: &mut Map<String, Value>, literal: Vec<Literal>) {
+pub(super) fn put_in(tree: &mut Map<String, Value>, literal: &[Literal]) {
     for (name, value) in literal {
         match value {
-            Some(value) => drop(tree.insert(name, value)),
-            None => drop(tree.remove(&name)),
+            Some(value) => drop(tree.insert(name.clone(), value.clone())),
+            None => drop(tree.remove(name)),
         }
     }
 }
@@ -71,7 +71,7 @@ mod tests {
         let mut request = PatchRequest::from_json(&body).unwrap();
         let literal = take_out(&mut request);
         let mut tree = json!({manager: "x", "title": "old"}).as_object().cloned().unwrap();
-        put_in(&mut tree, literal);
+        put_in(&mut tree, &literal);
         let expected =
             json!({"title": "old", "name.givenName": "Ida", "name.familyName": "L", "name.middleName": "M"});
         assert_eq!(Value::Object(tree), expected);

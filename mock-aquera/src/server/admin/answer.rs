@@ -107,7 +107,7 @@ impl IntoResponse for AdminError {
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Application(ApplicationError::BadName(_))
+            Self::Application(ApplicationError::BadName(_) | ApplicationError::Profile(_))
             | Self::BadBody(_)
             | Self::BadQuery(_)
             | Self::UnknownQuery { .. }

@@ -13,7 +13,7 @@ use crate::application::{Application, ApplicationConfig};
 use crate::auth::{Auth, AuthKind};
 use crate::clock::ClockState;
 use crate::journal::JournalSize;
-use crate::profile::Profile;
+use crate::profile::{Profile, check_paths};
 
 /// An application as it stands.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -117,6 +117,7 @@ pub(super) async fn configure(
             return Err(bad_body("the seed of an application that exists can't be changed; remove it first"));
         }
         if let Some(profile) = profile {
+            check_paths(&profile, &admin.server.defaults.types).map_err(bad_body)?;
             application.set_profile(profile);
         }
         if let Some(auth) = auth {
@@ -164,7 +165,9 @@ pub(super) async fn set_profile(
     Named(application): Named,
     AnyJson(profile): AnyJson,
 ) -> Result<Response, AdminError> {
-    application.set_profile(profile_of(profile)?);
+    let profile = profile_of(profile)?;
+    check_paths(&profile, &application.settings().types).map_err(bad_body)?;
+    application.set_profile(profile);
     Ok(ok(&application.settings().profile.to_json()))
 }
 

@@ -430,3 +430,28 @@ async fn reset_returns_to_what_the_server_was_started_with() {
         assert_eq!(is, (0, profile.to_owned(), faults), "{name}");
     }
 }
+
+#[tokio::test]
+async fn profile_with_a_misspelt_attribute_is_refused_with_the_nearest() {
+    let mock = start().await;
+    let admin = Admin::of(&mock);
+    let profile = |path: &str| json!({"extends": "aquera", "application": {"not-stored": [path]}});
+    let before = admin.read(&format!("{APP}/profile")).await;
+    for (path, part) in [
+        ("titel", "`titel` is not an attribute of User or Group; did you mean `title`?"),
+        ("emails.typ", "did you mean `emails.type`?"),
+        ("userName", "is required"),
+        ("id", "switches of their own or none"),
+    ] {
+        for answer in [
+            admin.put(&format!("{APP}/profile"), profile(path)).await,
+            admin.put(APP, json!({"profile": profile(path)})).await,
+            admin.put("/applications/new", json!({"profile": profile(path)})).await,
+        ] {
+            assert_eq!(answer.status, 400, "{path}: {answer:?}");
+            assert!(answer.text.contains(part), "{path}: {}", answer.text);
+        }
+    }
+    assert_eq!(admin.read(&format!("{APP}/profile")).await, before);
+    assert_eq!(admin.put(&format!("{APP}/profile"), profile("title")).await.status, 200);
+}

@@ -199,14 +199,19 @@ async fn dialect(name: &str, word: &str) {
             let patch = send(&w.ida, ops(json!([{"op": "add", "path": path, "value": w.bob_id}]))).await;
             let whole = json!([{"op": "replace", "value": {enterprise: {"manager": w.bob_id}}}]);
             let whole = send(&w.ida, ops(whole)).await;
+            let list = json!([{"$ref": "../Users/x", "value": w.bob_id}]);
+            let listed = send(&w.ida, ops(json!([{"op": "add", "path": "manager", "value": list}]))).await;
+            let zoe =
+                json!({"schemas": schemas, enterprise: {"manager": [{"value": w.bob_id}], "division": "D"}});
+            let posted = w.client.post("/Users", &user("zoe", zoe)).await;
             if word == "accepted" {
                 let manager = json!({"value": w.bob_id});
-                for answer in [&post, &put, &patch, &whole] {
-                    assert_eq!(answer.json()[enterprise]["manager"], manager, "{answer:?}");
+                for answer in [&post, &put, &patch, &whole, &listed, &posted] {
+                    assert_eq!(answer.json()[enterprise]["manager"]["value"], manager["value"], "{answer:?}");
                 }
                 assert_eq!(post.json()[enterprise]["division"], json!("D"));
             }
-            (patch, vec![post, put, whole])
+            (patch, vec![post, put, whole, listed, posted])
         }
         "filter-after-brackets" => {
             let filter = "emails[type eq \"work\"].value sw \"ida\"";
@@ -242,6 +247,40 @@ async fn dialect(name: &str, word: &str) {
             }
             (list, vec![and, path])
         }
+        "filter-literal-case" => {
+            let list =
+                w.client.query("/Users", &[("filter", "active eq True and userName eq \"ida\"")]).await;
+            let null = w.client.query("/Users", &[("filter", "title ne NULL")]).await;
+            let path = json!([{"op": "replace", "path": "emails[primary eq TRUE].display", "value": "d"}]);
+            let path = if word == "accepted" { null.clone() } else { send(&w.ida, ops(path)).await };
+            if word == "accepted" {
+                assert_eq!(list.json()["totalResults"], json!(1));
+            } else {
+                assert!(list.scim_error(400, Some("invalidFilter")).contains("lower case, `true`"));
+                path.scim_error(400, Some("invalidPath"));
+            }
+            (list, vec![null, path])
+        }
+        "filter-blanks" => {
+            let mut others = Vec::new();
+            for filter in [
+                "userName  eq \"ida\"",
+                "userName eq\t\"ida\"",
+                "userName eq \"ida\"\n",
+                "( userName eq \"ida\" )",
+            ] {
+                let list = w.client.query("/Users", &[("filter", filter)]).await;
+                if word == "accepted" {
+                    assert_eq!(list.json()["totalResults"], json!(1), "{filter:?}");
+                } else {
+                    assert!(list.scim_error(400, Some("invalidFilter")).contains("one space"), "{filter:?}");
+                }
+                others.push(list);
+            }
+            let path =
+                json!([{"op": "replace", "path": "emails[ type eq \"work\" ].value", "value": "new@x"}]);
+            (send(&w.ida, ops(path)).await, others)
+        }
         _ => no_case(name, word),
     };
     let journal = w.app.journal();
@@ -270,7 +309,11 @@ async fn dialect(name: &str, word: &str) {
                 assert_eq!(team["members"].as_array().unwrap().len(), 1);
                 assert_eq!(ida["emails"].as_array().unwrap().len(), 1);
             }
-            "bare-manager" | "filter-after-brackets" | "filter-missing-spaces" => {}
+            "bare-manager"
+            | "filter-after-brackets"
+            | "filter-missing-spaces"
+            | "filter-literal-case"
+            | "filter-blanks" => {}
             _ => assert_eq!(ida["title"], json!("new")),
         }
     } else {

@@ -81,7 +81,13 @@ impl<'de> Visitor<'de> for Of<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let Self { pass, node } = self;
         if !node.attribute.multi_valued {
-            pass.problem(ProblemKind::Type(expected(node.attribute.kind)));
+            let fits = pass.options.bare_manager && node.attribute.is_manager();
+            if fits && seq.next_element_seed(Any(Of { pass: &mut *pass, node }))?.is_some() {
+                pass.out.bare_manager = true;
+            }
+            if !fits || seq.next_element::<IgnoredAny>()?.is_some() {
+                pass.problem(ProblemKind::Type(expected(node.attribute.kind)));
+            }
             while seq.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(());
         }

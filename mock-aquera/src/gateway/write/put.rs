@@ -1,0 +1,160 @@
+//! PUT (RFC 7644 §3.5.1).
+
+use axum::http::{StatusCode, header};
+use serde_json::{Map, Value};
+
+use super::{
+    Next, allowed, carry_out, difference, differs_in_members, echo, existing, note, refused, represent,
+    same_version,
+};
+use crate::gateway::basis::{Basis, TRIES};
+use crate::gateway::members::PutMembers;
+use crate::gateway::{Refusal, Scene, feature, members, noted, resource, stored};
+use crate::hops;
+use crate::journal::DownstreamOperation;
+use crate::problem::Problem;
+use crate::profile::{PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody};
+use crate::reply::Reply;
+use crate::store::content::Content;
+use crate::types::{Kind, Role};
+
+pub(in crate::gateway) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+    let settings = scene.settings;
+    let gateway = &settings.profile.gateway;
+    let kind = settings.types.get(kind_at);
+    let rule = if kind.role == Role::Group { gateway.put_of_groups() } else { gateway.put };
+    match rule {
+        PutRule::Works | PutRule::Ignored200 | PutRule::Answers405 => {}
+        PutRule::Html404 => return Ok(Reply::html_not_found()),
+        PutRule::Answers400 => {
+            let why = "PUT is refused by the profile of this application, whatever it says";
+            return Err(Problem::by_profile(400, Some(scim::error::ScimType::InvalidSyntax), why).into());
+        }
+        PutRule::Answers501 => return Err(Problem::NotImplemented("PUT").into()),
+    }
+    let mut taken = resource::take(settings, kind, scene.body()?)?;
+    let notes = std::mem::take(&mut taken.notes);
+    noted(replace_by(scene, kind_at, id, taken), notes)
+}
+
+fn replace_by(scene: &Scene<'_>, kind_at: u16, id: &str, taken: resource::Taken) -> Result<Reply, Refusal> {
+    let settings = scene.settings;
+    let kind = settings.types.get(kind_at);
+    if taken.content.secret.is_some() {
+        feature(settings.profile.features.change_password, "changing a password")?;
+    }
+    let dialects = taken.dialects.clone();
+    let operations = &[DownstreamOperation::Replace];
+    let refuse = |problem| refused(problem, operations, Some(id));
+    let mut tries = 0;
+    let (mut store, at, basis, replaced) = loop {
+        let mut store = scene.store();
+        let (at, record) = existing(scene, &store, kind_at, id, operations)?;
+        same_version(scene, &store, record, operations)?;
+        if crate::gateway::put_rule(&settings.profile.gateway, kind) == PutRule::Ignored200 {
+            let body = represent(scene, &store, at, record)?;
+            return Ok(Reply::scim(StatusCode::OK, body));
+        }
+        let basis = Basis::of(&store, at, record);
+        let refs = members::of_put(scene, &store, at, taken.members.as_ref()).map_err(refuse)?;
+        // Members are worked out in the store itself.
+        if kind.role == Role::Group || tries == TRIES || !basis.is_long(scene.body) {
+            let replaced = replaced(scene, kind, &basis, taken.content, refs).map_err(refuse)?;
+            break (store, at, basis, replaced);
+        }
+        drop(store);
+        let replaced = replaced(scene, kind, &basis, taken.content.clone(), refs);
+        store = scene.store();
+        if store.get(at).is_some_and(|record| basis.is_of(record)) {
+            break (store, at, basis, replaced.map_err(refuse)?);
+        }
+        tries += 1;
+    };
+    let Replaced { mut next, asked, after } = replaced;
+    next.change.rest |= differs_in_members(&store, at, &next.content);
+    let next = allowed(scene, kind, next, &after, basis.active).map_err(refuse)?;
+    let becomes = hops::of_put(&settings.profile, next.change);
+    let mut reply = carry_out(scene, &mut store, at, next, becomes)?;
+    echo(scene, &store, at, asked.as_ref(), &mut reply)?;
+    if settings.profile.replies.put_body == ReplyBody::Empty && !scene.asks_for_attributes() {
+        let mut empty = Reply::empty(StatusCode::NO_CONTENT);
+        empty.headers = std::mem::take(&mut reply.headers);
+        empty.headers.remove(header::CONTENT_TYPE);
+        reply = reply.answered_as(empty);
+    }
+    note(&mut reply, &dialects);
+    Ok(reply)
+}
+
+/// What a PUT makes of a resource.
+struct Replaced {
+    next: Next,
+    /// What was asked for, where not all of it is stored and answers echo it.
+    asked: Option<Content>,
+    after: Map<String, Value>,
+}
+
+fn replaced(
+    scene: &Scene<'_>,
+    kind: &Kind,
+    basis: &Basis,
+    content: Content,
+    members: Option<PutMembers>,
+) -> Result<Replaced, Problem> {
+    let before = basis.kept();
+    let mut next = replacement(scene, kind, basis, content, &before)?;
+    if let Some(members) = members {
+        (next.refs, next.names) = members;
+    }
+    let kept = stored::keep(scene.settings, kind, Some(&before), next)?;
+    let (next, asked) = (kept.content, kept.asked);
+    let after = resource::tree_of(&next.members)?;
+    if let Err(problems) =
+        scim::validate::check_immutable(&before, &Value::Object(after.clone()), &kind.schemas)
+    {
+        let detail: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        return Err(Problem::Immutable(detail.join("; ")));
+    }
+    let next = Next { change: difference(basis, &before, &after, &next), content: next };
+    Ok(Replaced { next, asked, after })
+}
+
+/// The content that a PUT asks for.
+fn replacement(
+    scene: &Scene<'_>,
+    kind: &Kind,
+    basis: &Basis,
+    mut content: Content,
+    before: &Value,
+) -> Result<Content, Problem> {
+    let gateway = &scene.settings.profile.gateway;
+    if gateway.put_missing_attributes == PutMissingAttributes::Keeps {
+        let given = resource::tree_of(&content.members)?;
+        let mut tree = before.as_object().cloned().unwrap_or_default();
+        // Of `active`, another switch speaks.
+        tree.remove("active");
+        for (name, value) in given {
+            match (tree.get_mut(&name), value) {
+                // An extension is a set of attributes, and only those given are named.
+                (Some(Value::Object(kept)), Value::Object(given)) if name.contains(':') => kept.extend(given),
+                (_, value) => drop(tree.insert(name, value)),
+            }
+        }
+        content = Content { secret: content.secret, ..Content::of_tree(kind, &tree) };
+    }
+    if kind.role == Role::User && content.active.is_none() {
+        let active = match gateway.put_without_active {
+            // An absent `active` says nothing about it (RFC 7643 §4.1.1 gives no default).
+            PutWithoutActive::Keeps => Some(basis.active),
+            PutWithoutActive::Activates => Some(true),
+            PutWithoutActive::Deactivates => Some(false),
+            PutWithoutActive::Clears => None,
+        };
+        if let Some(active) = active {
+            content.add_flag("active", active);
+        }
+        // An account that does not say whether it is active is.
+        content.active = active.or(Some(true));
+    }
+    Ok(content)
+}

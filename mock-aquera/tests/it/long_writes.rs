@@ -1,0 +1,147 @@
+//! Writes that take long: they hold up nobody else, and beyond a bound they are refused.
+
+use mock_aquera::{Application, Phase};
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client, PATCH, finish, http, start, user, with_body};
+
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+
+async fn ida(client: &Client, emails: usize) -> String {
+    let email = |n: usize| json!({"value": format!("e{n}@example.com")});
+    let body = user("ida", json!({"emails": (0..emails).map(email).collect::<Vec<_>>()}));
+    format!("/Users/{}", client.post("/Users", &body).await.id())
+}
+
+/// A PATCH that looks at each of 2,000 values for each of its operations, and then sets the title.
+fn long_patch(operations: usize) -> Value {
+    let mut all = vec![json!({"op": "remove", "path": "emails[not (value pr)]"}); operations];
+    all.push(json!({"op": "add", "path": "title", "value": "long"}));
+    json!({"schemas": [PATCH], "Operations": all})
+}
+
+/// Begins a write and returns once the server has it.
+async fn begun(
+    application: &Application,
+    request: reqwest::RequestBuilder,
+) -> tokio::task::JoinHandle<Answer> {
+    let mut hold = application.hold(1, Phase::BeforeEffect);
+    let writing = tokio::spawn(finish(request));
+    hold.reached().await;
+    hold.release();
+    writing
+}
+
+#[tokio::test]
+async fn long_write_does_not_hold_up_other_requests() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let path = ida(&client, 2000).await;
+    let patch = with_body(client.request(reqwest::Method::PATCH, &path), &long_patch(150));
+    let writing = begun(&mock.default_application(), patch).await;
+    let health = http().get(format!("{}/health", mock.admin_url())).send().await.unwrap();
+    assert_eq!(health.status(), 200);
+    assert_eq!(client.get(&format!("{path}?attributes=userName")).await.status, 200);
+    assert_eq!(client.post("/Users", &user("bob", json!({}))).await.status, 201);
+    assert!(!writing.is_finished(), "the others waited for the long write");
+    let written = writing.await.unwrap();
+    assert_eq!((written.status, &written.json()["title"]), (200, &json!("long")));
+}
+
+#[tokio::test]
+async fn write_during_a_long_one_is_not_lost() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let path = ida(&client, 2000).await;
+    for method in [reqwest::Method::PATCH, reqwest::Method::PUT] {
+        let body = match method {
+            reqwest::Method::PATCH => long_patch(100),
+            _ => user(
+                "ida",
+                json!({"emails": vec![json!({"value": "x@example.com"}); 1], "title": "a".repeat(200_000)}),
+            ),
+        };
+        let writing =
+            begun(&mock.default_application(), with_body(client.request(method.clone(), &path), &body)).await;
+        let nick = json!([{"op": "add", "path": "nickName", "value": method.as_str()}]);
+        assert_eq!(client.patch(&path, &nick).await.status, 200);
+        assert_eq!(writing.await.unwrap().status, 200);
+        let now = client.get(&path).await.json();
+        if method == reqwest::Method::PATCH {
+            assert_eq!((&now["title"], &now["nickName"]), (&json!("long"), &json!("PATCH")));
+        } else {
+            assert_eq!(now["title"].as_str().map(str::len), Some(200_000));
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_work_than_the_bound_is_refused_with_too_many() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let path = ida(&client, 200).await;
+    let terms = vec!["value pr"; 256].join(" or ");
+    let operations = vec![json!({"op": "remove", "path": format!("emails[not ({terms})]")}); 40];
+    let detail = client.patch(&path, &Value::from(operations)).await.scim_error(400, Some("tooMany"));
+    assert!(detail.starts_with("operation 40: ") && detail.contains("2000000 values"), "{detail}");
+}
+
+#[tokio::test]
+async fn members_written_out_are_changed_in_one_go() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let mut ids = Vec::new();
+    for name in ["ann", "bob", "cyd"] {
+        ids.push(client.post("/Users", &user(name, json!({}))).await.id());
+    }
+    let members = json!([{"value": ids[0]}, {"value": ids[1]}]);
+    let group = json!({"schemas": [GROUP], "displayName": "crew", "members": members});
+    let path = format!("/Groups/{}", client.post("/Groups", &group).await.id());
+    let at_large =
+        json!({"op": "remove", "path": format!("members[type eq \"User\" and value eq \"{}\"]", ids[0])});
+    let operations = json!([
+        at_large,
+        {"op": "add", "path": "members", "value": [{"value": ids[2]}]},
+        {"op": "remove", "path": format!("members[value eq \"{}\"]", ids[1])},
+    ]);
+    let answer = client.patch(&path, &operations).await;
+    let shown = answer.json();
+    let left: Vec<&str> =
+        shown["members"].as_array().unwrap().iter().map(|member| member["value"].as_str().unwrap()).collect();
+    assert_eq!(left, [ids[2].as_str()]);
+    let nobody = json!([
+        {"op": "add", "path": "externalId", "value": "e"},
+        at_large,
+        {"op": "replace", "path": "members[value eq \"nobody\"].type", "value": "User"},
+    ]);
+    let detail = client.patch(&path, &nobody).await.scim_error(400, Some("noTarget"));
+    assert!(detail.starts_with("operation 3: "), "{detail}");
+}
+
+#[tokio::test]
+async fn bulk_of_member_changes_ends_with_the_last_version() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let mut members = Vec::new();
+    for n in 0..4 {
+        members.push(client.post("/Users", &user(&format!("u{n}"), json!({}))).await.id());
+    }
+    let all: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
+    let group = json!({"schemas": [GROUP], "displayName": "crew", "members": all});
+    let path = format!("/Groups/{}", client.post("/Groups", &group).await.id());
+    let removal = |id: &String| {
+        let operation = json!({"op": "remove", "path": format!("members[value eq \"{id}\"]")});
+        json!({"method": "PATCH", "path": path, "data": {"schemas": [PATCH], "Operations": [operation]}})
+    };
+    let operations: Vec<Value> = members.iter().map(removal).collect();
+    let answer = client.post("/Bulk", &json!({"schemas": [BULK], "Operations": operations})).await.json();
+    let versions: Vec<&str> = answer["Operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|done| done["version"].as_str().unwrap())
+        .collect();
+    assert_eq!(versions, ["W/\"2\"", "W/\"3\"", "W/\"4\"", "W/\"5\""]);
+    assert_eq!(client.get(&path).await.json().get("members"), None);
+}

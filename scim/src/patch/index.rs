@@ -1,0 +1,157 @@
+//! What is known of the values of an attribute from one operation to the next, and how much a request may look at.
+//!
+//! A request of many operations on an attribute of many values would otherwise look at every value for every operation.
+//! While a request is applied, values that were removed stay in their places as `null`, so that positions hold good.
+
+use std::cell::Cell;
+
+use hashbrown::HashMap;
+use serde_json::Value;
+
+use super::{PatchError, known::Known};
+use crate::{error::ScimType, name::AttrName, path::get_ci, schema::Attribute, text::lower_case};
+
+/// How many values the operations of one request may look at in all, before it is refused with `tooMany`.
+///
+/// A filter such as `emails[value eq "x"]` looks at what an index finds; one that no index answers looks at every value
+/// of the attribute, once for each comparison.
+pub const MAX_WORK: usize = 2_000_000;
+
+/// From this many values on they are indexed.
+pub(super) const INDEXED: usize = 32;
+
+/// Counts the values that a request has looked at.
+#[derive(Debug, Default)]
+pub(super) struct Work(Cell<usize>);
+
+impl Work {
+    /// Counts some more.
+    pub(super) fn spend(&self, values: usize) -> Result<(), PatchError> {
+        self.0.set(self.0.get().saturating_add(values));
+        if self.0.get() <= MAX_WORK {
+            return Ok(());
+        }
+        let problem = format!(
+            "is one operation too many: the request looks at more than {MAX_WORK} values (operations times values), \
+             which is the most; send fewer operations at once"
+        );
+        Err(PatchError::new(ScimType::TooMany, "it", problem))
+    }
+}
+
+/// What is known of the values of one attribute.
+#[derive(Default)]
+pub(super) struct Index {
+    /// By what makes a value the same as another.
+    pub(super) known: Option<Known>,
+    /// The positions of primary values.
+    pub(super) primaries: Option<Vec<usize>>,
+    by_sub: Vec<(AttrName, Texts)>,
+    /// How many values were removed and stay as `null`.
+    pub(super) removed: usize,
+}
+
+impl Index {
+    /// The positions of the values whose sub-attribute may be this text, in order.
+    pub(super) fn having(
+        &mut self,
+        sub: &Attribute,
+        values: &[Value],
+        text: &str,
+        work: &Work,
+    ) -> Result<Vec<usize>, PatchError> {
+        let found = self.by_sub.iter().position(|(name, _)| *name == sub.name);
+        let at = if let Some(at) = found {
+            at
+        } else {
+            work.spend(values.len())?;
+            self.by_sub.push((sub.name.clone(), Texts::of(sub, values)));
+            self.by_sub.len() - 1
+        };
+        Ok(self.by_sub.get(at).map(|(_, texts)| texts.find(sub, text)).unwrap_or_default())
+    }
+
+    /// Notes a value that was appended. `attr` is the attribute that holds it.
+    pub(super) fn appended(&mut self, attr: &Attribute, at: usize, value: &Value) {
+        if let Some(known) = &mut self.known {
+            known.insert(attr, at, value);
+        }
+        if let Some(primaries) = &mut self.primaries
+            && crate::validate::is_primary(value)
+        {
+            primaries.push(at);
+        }
+        for (name, texts) in &mut self.by_sub {
+            let sub = attr.sub(name.as_str()).unwrap_or(attr);
+            texts.insert(sub, at, value);
+        }
+    }
+
+    /// Forgets what a change of a sub-attribute makes untrue.
+    pub(super) fn changed(&mut self, sub: &str) {
+        self.by_sub.retain(|(name, _)| *name != *sub);
+        if sub.eq_ignore_ascii_case("value") {
+            self.known = None;
+        }
+        if sub.eq_ignore_ascii_case("primary") {
+            self.primaries = None;
+        }
+    }
+
+    /// Forgets everything but how many values were removed.
+    pub(super) fn forget(&mut self) {
+        *self = Self { removed: self.removed, ..Self::default() };
+    }
+
+    /// Takes out what was removed. Positions change, and nothing is known any more.
+    pub(super) fn compact(&mut self, values: &mut Vec<Value>) {
+        if self.removed > 0 {
+            values.retain(|value| !value.is_null());
+        }
+        *self = Self::default();
+    }
+}
+
+/// The positions of values by the text of one sub-attribute, as it is compared.
+#[derive(Default)]
+struct Texts {
+    by_text: HashMap<String, Vec<usize>>,
+    /// Those whose sub-attribute is there and not one text.
+    others: Vec<usize>,
+}
+
+impl Texts {
+    fn of(sub: &Attribute, values: &[Value]) -> Self {
+        let mut texts = Self::default();
+        for (at, value) in values.iter().enumerate() {
+            texts.insert(sub, at, value);
+        }
+        texts
+    }
+
+    fn insert(&mut self, sub: &Attribute, at: usize, value: &Value) {
+        let found = match value {
+            Value::Object(members) => get_ci(members, sub.name.as_str()),
+            simple => Some(simple),
+        };
+        match found {
+            Some(Value::String(text)) if sub.case_exact => {
+                self.by_text.entry_ref(text.as_str()).or_default().push(at);
+            }
+            Some(Value::String(text)) => self.by_text.entry_ref(&*lower_case(text)).or_default().push(at),
+            Some(Value::Null) | None => {}
+            Some(_) => self.others.push(at),
+        }
+    }
+
+    fn find(&self, sub: &Attribute, text: &str) -> Vec<usize> {
+        let found =
+            if sub.case_exact { self.by_text.get(text) } else { self.by_text.get(&*lower_case(text)) };
+        let mut all = found.cloned().unwrap_or_default();
+        if !self.others.is_empty() {
+            all.extend_from_slice(&self.others);
+            all.sort_unstable();
+        }
+        all
+    }
+}
