@@ -364,7 +364,7 @@ impl Front {
             .collect();
         let text = own(&response.text().await.map_err(|error| error.to_string())?);
         let json = serde_json::from_str(&text).ok();
-        Ok(Answer { status, headers, text, json, raw: None })
+        Ok(Answer { status, headers, text, json, ..Answer::default() })
     }
 
     fn remember(&self, meant: &[usize], resource: Option<&str>) {

@@ -42,7 +42,8 @@ pub(super) fn made_up(instead: &Instead) -> Answer {
     let text = instead.body.clone().unwrap_or_default();
     let media_type = instead.media_type.clone().unwrap_or_else(|| "application/scim+json".to_owned());
     let headers = if text.is_empty() { Vec::new() } else { vec![("content-type".to_owned(), media_type)] };
-    Answer { status: instead.status, headers, json: serde_json::from_str(&text).ok(), text, raw: None }
+    let json = serde_json::from_str(&text).ok();
+    Answer { status: instead.status, headers, json, text, ..Answer::default() }
 }
 
 /// The resource that a request is about: its path, or of a creation the one that was made.
