@@ -137,13 +137,11 @@ impl Probe {
 /// Waits for the search for a profile, and says so where it takes long.
 async fn search<T>(fit: impl Future<Output = T>) -> T {
     let mut fit = std::pin::pin!(fit);
-    match tokio::time::timeout(PATIENCE, fit.as_mut()).await {
-        Ok(fitted) => fitted,
-        Err(_) => {
-            eprintln!(
-                "everything was tried; searching for a profile that answers the same, which can take some minutes"
-            );
-            fit.await
-        }
+    if let Ok(fitted) = tokio::time::timeout(PATIENCE, fit.as_mut()).await {
+        return fitted;
     }
+    eprintln!(
+        "everything was tried; searching for a profile that answers the same, which can take some minutes"
+    );
+    fit.await
 }

@@ -317,7 +317,8 @@ fn unreadable(answer: &Answer) -> Option<String> {
     let declared =
         answer.header("content-type").is_some_and(|media| media.to_ascii_lowercase().contains("json"));
     let looks = text.trim_start().starts_with(['{', '[']);
-    if !(looks || declared && !text.trim().is_empty() && !text.trim_start().starts_with('<')) {
+    let meant = declared && !text.trim().is_empty() && !text.trim_start().starts_with('<');
+    if !looks && !meant {
         return None;
     }
     serde_json::from_str::<Value>(text).err().map(|error| error.to_string())
