@@ -24,6 +24,8 @@ pub struct Finding {
     pub outcome: Outcome,
     /// What was sent and what came.
     pub exchanges: Vec<Exchange>,
+    /// `active` came as a text, and was read as the boolean that it says.
+    pub active_is_text: bool,
 }
 
 /// What an endpoint does, in the order of [`form::FORMS`].
@@ -43,6 +45,11 @@ impl Findings {
     /// What became of a form.
     pub fn outcome(&self, name: &str) -> Option<&Outcome> {
         self.findings.iter().find(|finding| finding.form.name == name).map(|finding| &finding.outcome)
+    }
+
+    /// Whether `active` came as a text.
+    pub fn active_is_text(&self) -> bool {
+        self.findings.iter().any(|finding| finding.active_is_text)
     }
 
     /// The forms whose outcomes differ.

@@ -1,12 +1,16 @@
 //! `conformance server`: plays cases against a subject, judges the answers, and leaves nothing behind.
 
+pub(crate) mod again;
+pub(crate) mod blank;
 pub mod cost;
 pub(crate) mod deviation;
 mod example;
 pub mod facts;
 mod fit;
+pub(crate) mod hint;
 mod judge;
 mod memory;
+pub mod names;
 mod play;
 pub mod preflight;
 pub(crate) mod same;
@@ -22,11 +26,13 @@ use tokio::sync::{mpsc, watch};
 
 use crate::case::Case;
 use crate::case::step::{Action, Step};
-use crate::report::plain;
 use crate::report::words::count;
 use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
 use crate::server::deviation::Deviation;
 use crate::server::facts::{Blank, Facts};
+pub use crate::server::hint::HINT;
+use crate::server::hint::template_hint;
+pub(crate) use crate::server::names::run_name;
 use crate::server::tidy::Leftovers;
 use crate::wire::client::{Answer, Client};
 
@@ -36,17 +42,14 @@ pub const PREFIX: &str = "conformance-";
 /// The fact that has what the server did not delete, by path.
 pub const LEFT_BEHIND: &str = "left behind";
 
+/// The fact that counts which of these are accounts that the server's DELETE deactivates and keeps.
+pub const DEACTIVATED: &str = "deactivated instead of deleted";
+
 /// The fact that counts what runs other than this one left.
 pub const OF_OTHERS: &str = "left by other runs";
 
-/// The fact that has what helps to run the suite.
-pub const HINT: &str = "hint";
-
 /// The case that tells which operators of filters are refused.
 const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
-
-const TEMPLATE_HINT: &str =
-    "if it asks for more attributes, give a user that it takes with --template FILE.json";
 
 /// How cases are played.
 #[derive(Debug, Clone)]
@@ -65,11 +68,6 @@ pub struct Options {
     pub stop: watch::Receiver<bool>,
 }
 
-/// What tells a run's names from others'.
-pub(crate) fn run_name(seed: u64) -> String {
-    play::radix(seed % 36_u64.pow(6))
-}
-
 /// What all cases of a run share.
 pub(crate) struct Stage {
     client: Client,
@@ -83,7 +81,7 @@ pub(crate) struct Stage {
     leftovers: Leftovers,
     /// What was overlooked.
     deviations: Mutex<BTreeSet<Deviation>>,
-    /// Why the smallest user is refused.
+    /// What helps where the smallest user is refused.
     refused: OnceLock<String>,
     /// Cases that were skipped because of a filter that is refused.
     without_filter: Mutex<BTreeSet<String>>,
@@ -104,11 +102,11 @@ impl Stage {
     fn refused(&self, step: &Step, answer: &Answer) {
         let plain = matches!(&step.action, Action::Create { resource_type, with: None, .. }
             if resource_type.eq_ignore_ascii_case("User"));
-        if plain && matches!(answer.status, 400 | 409 | 422) {
-            let detail = answer.json.as_ref().and_then(|body| facts::get(body, "detail")?.as_str());
-            let detail =
-                detail.map_or_else(String::new, |detail| format!(", saying: {}", plain::cut(detail, 300)));
-            self.refused.get_or_init(|| format!("{}{detail}", answer.status));
+        if plain
+            && let Some(hint) =
+                template_hint(answer.status, answer.json.as_ref().unwrap_or(&serde_json::Value::Null))
+        {
+            self.refused.get_or_init(|| hint);
         }
     }
 
@@ -175,27 +173,28 @@ pub async fn run(
     results.sort_by(|a, b| a.id.cmp(&b.id));
     name_operators(&mut results, &stage.without_filter.lock().unwrap_or_else(PoisonError::into_inner));
     if !stage.keep {
-        let removed = sweep::remove(&stage.client, &stage.facts, &format!("{PREFIX}{}-", stage.run)).await;
-        removed.stay.into_iter().for_each(|path| stage.leftovers.add(path));
+        let mut removed = sweep::remove(&stage.client, &stage.facts, &stage.run).await;
+        removed.and(&stage.client, stage.leftovers.list()).await;
         if removed.others > 0 {
             lines.insert(OF_OTHERS.to_owned(), count(removed.others, "resource"));
         }
         if !removed.unsearched.is_empty() {
             lines.insert("not searched for leftovers".to_owned(), removed.unsearched.join("; "));
         }
-    }
-    let leftovers = stage.leftovers.list();
-    if !leftovers.is_empty() {
-        lines.insert(LEFT_BEHIND.to_owned(), leftovers.join(", "));
+        if !removed.stay.is_empty() {
+            lines.insert(LEFT_BEHIND.to_owned(), removed.stay.join(", "));
+        }
+        if removed.deactivated > 0 {
+            lines.insert(DEACTIVATED.to_owned(), removed.deactivated.to_string());
+        }
     }
     let deviations = stage.deviations.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if !deviations.is_empty() {
         let texts: Vec<_> = deviations.into_iter().map(Deviation::text).collect();
         lines.insert("overlooked".to_owned(), texts.join("; "));
     }
-    if let Some(refused) = stage.refused.get() {
-        let hint = format!("creating the smallest user is answered {refused}; {TEMPLATE_HINT}");
-        lines.insert(HINT.to_owned(), hint);
+    if let Some(hint) = stage.refused.get() {
+        lines.insert(HINT.to_owned(), hint.clone());
     }
     Report {
         schema_version: SCHEMA_VERSION,

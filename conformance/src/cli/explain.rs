@@ -44,6 +44,9 @@ impl Explain {
         if let Some(case) = clients.iter().find(|case| case.id() == self.id) {
             return Ok(case.describe());
         }
+        if self.id == probe::ACTIVE_TYPE {
+            return Ok(probe::describe_active_type());
+        }
         if let Some(form) = FORMS.iter().find(|form| probe::id(form) == self.id) {
             return Ok(probe::describe(form));
         }

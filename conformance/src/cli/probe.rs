@@ -2,23 +2,26 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use tokio::sync::watch;
 
 use crate::cli::reporting::{Reporting, check_writable};
-use crate::cli::server::{Access, any_seed, template};
-use crate::cli::signal::interrupt;
+use crate::cli::server::{Access, any_seed, template, way_out};
+use crate::cli::signal::{interrupt, what_stays};
 use crate::cli::{Complaint, runtime, say};
 use crate::exit::Exit;
 use crate::probe::experiment::{Options, probe};
 use crate::probe::fit::{Fit, fit};
 use crate::probe::{form, report};
-use crate::report::Report;
+use crate::report::{Report, plain, words};
 use crate::server::cost::Cost;
 use crate::server::preflight::preflight;
 use crate::server::{PREFIX, run_name, sweep};
+
+/// A search that takes longer is told of.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(super) struct Probe {
@@ -64,36 +67,43 @@ impl Probe {
             }
         };
         let started = Instant::now();
-        let (findings, fitted, interrupted) = runtime.block_on(async {
+        let (findings, deactivated, fitted, interrupted) = runtime.block_on(async {
             let (stopper, stop) = watch::channel(false);
             client.stop_with(stop.clone());
-            tokio::spawn(interrupt(stopper));
+            tokio::spawn(interrupt(stopper, what_stays(client.base(), &run_name(seed))));
             let options = Options { jobs: self.jobs.get(), seed, blank, stop: stop.clone() };
             eprintln!("{}: {}, named {PREFIX}{}-…", client.base(), Cost::of_forms(), run_name(seed));
             let mut findings = probe(&client, &facts, &options).await;
-            let removed = sweep::remove(&client, &facts, &format!("{PREFIX}{}-", run_name(seed))).await;
-            for path in removed.stay {
-                if !findings.left_behind.contains(&path) {
-                    findings.left_behind.push(path);
-                }
-            }
+            let mut removed = sweep::remove(&client, &facts, &run_name(seed)).await;
+            removed.and(&client, std::mem::take(&mut findings.left_behind)).await;
+            let deactivated = removed.deactivated;
+            findings.left_behind = removed.stay;
             let fitted = match &self.out {
                 Some(_) => Some(
-                    fit(&findings, stop.clone())
+                    search(fit(&findings, stop.clone()))
                         .await
                         .map_err(|error| Complaint::broken(error.to_string()))?,
                 ),
                 None => None,
             };
             let interrupted = *stop.borrow();
-            Ok::<_, Complaint>((findings, fitted, interrupted))
+            Ok::<_, Complaint>((findings, deactivated, fitted, interrupted))
         })?;
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if !findings.left_behind.is_empty() {
-            eprintln!("what stayed at the server is removed by: conformance clean {}", findings.subject);
+            let clean = format!("conformance clean {}", findings.subject);
+            let stay = findings.left_behind.len();
+            eprint!(
+                "warning: {} stayed at the server, which did not delete them\n{}",
+                words::count(stay, "resource"),
+                way_out(stay, deactivated, &clean)
+            );
         }
         if !self.reporting.json {
             say(&format!("{}\n", report::text(&findings)))?;
+        }
+        if let Some(hint) = report::hint(&findings) {
+            eprintln!("hint: {}", plain::one_line(&hint));
         }
         if let (Some(file), Some(Fit { profile, differing, tries })) = (&self.out, &fitted) {
             std::fs::write(file, profile.to_toml())
@@ -120,8 +130,22 @@ impl Probe {
         for case in report::report(&findings, seed, milliseconds).cases {
             ending.tell("case", &case)?;
         }
-        let exit = ending
-            .finish(report::report(&findings, seed, milliseconds), form::FORMS.iter().map(report::id))?;
+        let exit = ending.finish(
+            report::report(&findings, seed, milliseconds),
+            form::FORMS.iter().map(report::id).chain([report::ACTIVE_TYPE.to_owned()]),
+        )?;
         Ok(if interrupted { Exit::Broken } else { exit })
     }
+}
+
+/// Waits for the search for a profile, and says so where it takes long.
+async fn search<T>(fit: impl Future<Output = T>) -> T {
+    let mut fit = std::pin::pin!(fit);
+    if let Ok(fitted) = tokio::time::timeout(PATIENCE, fit.as_mut()).await {
+        return fitted;
+    }
+    eprintln!(
+        "everything was tried; searching for a profile that answers the same, which can take some minutes"
+    );
+    fit.await
 }

@@ -11,13 +11,13 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::cli::reporting::{Choice, Reporting, Strictness};
-use crate::cli::signal::interrupt;
+use crate::cli::signal::{interrupt, what_stays};
 use crate::cli::{Complaint, cases, runtime};
 use crate::exit::Exit;
 use crate::report::{CaseResult, Report, plain, words};
 use crate::server::cost::Cost;
 use crate::server::preflight::preflight;
-use crate::server::{self, HINT, LEFT_BEHIND, OF_OTHERS, Options, PREFIX, facts::Blank};
+use crate::server::{self, DEACTIVATED, HINT, LEFT_BEHIND, OF_OTHERS, Options, PREFIX, facts::Blank};
 use crate::wire::client::{Client, Credentials, Manners};
 
 #[derive(Debug, Args)]
@@ -119,7 +119,10 @@ impl Access {
             insecure: self.insecure,
             ..Manners::default()
         };
-        Client::new(url, credentials, manners).map_err(|error| Complaint::usage(error.to_string()))
+        let client =
+            Client::new(url, credentials, manners).map_err(|error| Complaint::usage(error.to_string()))?;
+        client.notify_with(|line| eprintln!("{line}"));
+        Ok(client)
     }
 }
 
@@ -157,7 +160,7 @@ impl Server {
         let (mut report, interrupted) = runtime.block_on(async {
             let (stopper, stop) = watch::channel(false);
             client.stop_with(stop.clone());
-            tokio::spawn(interrupt(stopper));
+            tokio::spawn(interrupt(stopper, what_stays(client.base(), &server::run_name(seed))));
             let cost = Cost::of(&cases, &facts);
             let stays = if self.keep { "; --keep: nothing is deleted" } else { "" };
             eprintln!("{}: {cost}, named {PREFIX}{}-…{stays}", client.base(), server::run_name(seed));
@@ -199,11 +202,13 @@ fn last_lines(report: &Report) -> String {
         let count = left.split(", ").count();
         let some: Vec<_> = left.split(", ").take(5).collect();
         let more = if count > some.len() { " …" } else { "" };
+        let deactivated = report.facts.get(DEACTIVATED).and_then(|count| count.parse().ok()).unwrap_or(0);
         append!(
             lines,
-            "warning: {} stayed at the server, which did not delete them: {}{more}\nremove them: {clean}\n",
+            "warning: {} stayed at the server, which did not delete them: {}{more}\n{}",
             words::count(count, "resource"),
-            plain::one_line(&some.join(", "))
+            plain::one_line(&some.join(", ")),
+            way_out(count, deactivated, &clean)
         );
     }
     if let Some(others) = report.facts.get(OF_OTHERS) {
@@ -211,6 +216,22 @@ fn last_lines(report: &Report) -> String {
     }
     if let Some(hint) = report.facts.get(HINT) {
         append!(lines, "hint: {}\n", plain::one_line(hint));
+    }
+    lines
+}
+
+/// How what stays is removed: `clean` cannot delete what the server keeps after a DELETE.
+pub(super) fn way_out(stay: usize, deactivated: usize, clean: &str) -> String {
+    let mut lines = String::new();
+    if deactivated > 0 {
+        append!(
+            lines,
+            "{deactivated} of them are deactivated: this server's DELETE deactivates an account and keeps it, so remove \
+             them by its own administration\n"
+        );
+    }
+    if stay > deactivated {
+        append!(lines, "remove them: {clean}\n");
     }
     lines
 }
@@ -225,9 +246,27 @@ pub(super) fn template(file: Option<&Path>) -> Result<Blank, Complaint> {
         if !body.is_object() {
             return Err(bad("expected a JSON object, a user to start from".to_owned()));
         }
+        let mut unknown = Vec::new();
+        unknown_placeholders(&body, &mut unknown);
+        if let Some(name) = unknown.first() {
+            return Err(bad(format!("unknown placeholder `{{{{{name}}}}}`; did you mean `{{{{unique}}}}`?")));
+        }
         blank.templates.insert("user".to_owned(), body);
     }
     Ok(blank)
+}
+
+/// What a template has between double braces, except `unique`.
+fn unknown_placeholders<'a>(template: &'a Value, found: &mut Vec<&'a str>) {
+    match template {
+        Value::String(text) => {
+            let placed = text.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0));
+            found.extend(placed.filter(|name| *name != "unique"));
+        }
+        Value::Array(elements) => elements.iter().for_each(|element| unknown_placeholders(element, found)),
+        Value::Object(members) => members.values().for_each(|member| unknown_placeholders(member, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Drawn on stderr, and only where that is a terminal.

@@ -1,18 +1,36 @@
 //! Signals that ask for the end: Ctrl-C, and what a supervisor or a closed terminal sends.
 
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use provisioner::signal::Signals;
 use tokio::sync::watch;
 
-/// The first signal lets what runs clean up after itself; the second ends at once.
-pub(super) async fn interrupt(stopper: watch::Sender<bool>) {
+/// Signals that follow the first one so soon are the same wish: `timeout` sends one to the program and one to its group.
+const SAME_WISH: Duration = Duration::from_secs(1);
+
+/// The first signal lets what runs clean up after itself; the second ends at once, and says what stays.
+pub(super) async fn interrupt(stopper: watch::Sender<bool>, stays: String) {
     let Ok(mut signals) = Signals::new() else { return };
     let name = signals.next().await;
+    let first = Instant::now();
     tell(&format!("{name}: cleaning up; once more to leave everything as it is"));
     stopper.send_replace(true);
-    signals.next().await;
+    let mut name = signals.next().await;
+    while first.elapsed() < SAME_WISH {
+        name = signals.next().await;
+    }
+    let stays = if stays.is_empty() { String::new() } else { format!("; {stays}") };
+    tell(&format!("{name} again: ended without cleaning up{stays}"));
     std::process::exit(130);
+}
+
+/// What a run that is cut off leaves at a server, and the command that removes it.
+pub(super) fn what_stays(url: &str, run: &str) -> String {
+    let prefix = crate::server::PREFIX;
+    format!(
+        "what was made and is not yet deleted stays there, named {prefix}{run}-…; remove it: conformance clean {url}"
+    )
 }
 
 /// Where stderr went away with its terminal, nobody is there to be told.

@@ -39,6 +39,8 @@ pub enum Property {
     ScimMediaType,
     /// The body is a JSON object.
     JsonObject,
+    /// There is a body.
+    HasBody,
     /// There is no body.
     NoBody,
     /// `schemas` is an array of URNs, and this is one of them; without a URN: any will do.
@@ -127,6 +129,10 @@ impl Property {
                 other => {
                     broken("the body is no JSON object", "a JSON object", other.cloned().unwrap_or_default())
                 }
+            },
+            Self::HasBody => match body {
+                Some(_) => Ok(()),
+                None => broken(format!("a {} has no body", exchange.method), "a JSON object", Value::Null),
             },
             Self::NoBody => match body {
                 None => Ok(()),
@@ -246,12 +252,12 @@ impl Property {
     }
 
     /// Whether there is anything to look at. What a body must be like is not asked of a request without one: that it has
-    /// none is told by `json-object` alone. What a recording did not keep says nothing.
+    /// none is told by `has-body` alone. What a recording did not keep says nothing.
     pub fn applies(&self, exchange: &Recorded) -> bool {
         let unseen = exchange.body.as_ref().map_or_else(|| exchange.has_unseen_body(), is_unknown);
         match self {
             Self::MediaType | Self::ScimMediaType => exchange.body.is_some() || unseen,
-            Self::JsonObject | Self::NoBody => !unseen,
+            Self::HasBody | Self::NoBody => !unseen,
             _ if self.is_about_the_body() => !unseen && exchange.body.is_some(),
             _ => true,
         }
@@ -271,10 +277,11 @@ impl Property {
             | Self::OpsHavePaths
             | Self::PathsParse
             | Self::BooleanActive
-            | Self::IdAsInPath => true,
+            | Self::IdAsInPath
+            | Self::JsonObject => true,
             Self::MediaType
             | Self::ScimMediaType
-            | Self::JsonObject
+            | Self::HasBody
             | Self::NoBody
             | Self::Header(_)
             | Self::LacksHeaders(_)
@@ -297,6 +304,7 @@ impl Property {
             Self::MediaType => "has Content-Type application/scim+json or application/json".to_owned(),
             Self::ScimMediaType => "has Content-Type application/scim+json".to_owned(),
             Self::JsonObject => "has a JSON object as its body".to_owned(),
+            Self::HasBody => "has a body".to_owned(),
             Self::NoBody => "has no body".to_owned(),
             Self::Schemas(urn) if urn.is_empty() => "says its schemas".to_owned(),
             Self::Schemas(urn) => format!("has {urn} among its schemas"),

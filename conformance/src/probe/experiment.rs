@@ -7,8 +7,9 @@ use tokio::sync::watch;
 use crate::case::need::Need;
 use crate::casing::lower_case;
 use crate::probe::form::{FORMS, Form, Goal, Sent, Start};
-use crate::probe::outcome::{Names, Outcome, State, classify, is_reached};
+use crate::probe::outcome::{Effect, Names, Outcome, State, classify, is_reached};
 use crate::probe::{Finding, Findings};
+use crate::server::again::{Unsettled, settle};
 use crate::server::deviation::understand;
 use crate::server::facts::{Blank, Facts, Met, get, id_text, merge};
 use crate::server::tidy::{Leftovers, Made};
@@ -62,6 +63,7 @@ pub(crate) async fn at_once(
             made: Made::default(),
             exchanges: Vec::new(),
             leftovers,
+            active_is_text: false,
         };
         bench.form(&FORMS[at])
     }))
@@ -76,6 +78,8 @@ struct Bench<'a> {
     made: Made,
     exchanges: Vec<Exchange>,
     leftovers: &'a Leftovers,
+    /// `active` came as a text.
+    active_is_text: bool,
 }
 
 /// Something that was made.
@@ -94,9 +98,9 @@ impl Bench<'_> {
         } else {
             self.attempt(form).await.unwrap_or_else(Outcome::Untried)
         };
-        let Self { client, made, exchanges, leftovers, .. } = self;
+        let Self { client, made, exchanges, leftovers, active_is_text, .. } = self;
         made.remove(client, leftovers).await;
-        Finding { form, outcome, exchanges }
+        Finding { form, outcome, exchanges, active_is_text }
     }
 
     async fn attempt(&mut self, form: &Form) -> Result<Outcome, Untried> {
@@ -190,7 +194,15 @@ impl Bench<'_> {
         };
         // Last, for ids may hold it.
         names.0.push((self.unique.clone(), "@name"));
-        Ok(Outcome::Tried(classify(form, &goal, &names, &before, &answer, &after)))
+        let mut tried = classify(form, &goal, &names, &before, &answer, &after);
+        if answer.is_success() && tried.effect != Effect::Done && hides_active(&goal, &after) {
+            // An account that was made as active is there; of anything else nothing is seen.
+            if form.start != Start::Nothing || goal.iter().any(|(_, value)| value.as_bool() == Some(false)) {
+                return Err(UNSEEN.to_owned());
+            }
+            tried.effect = Effect::Done;
+        }
+        Ok(Outcome::Tried(tried))
     }
 
     /// Whether the subject's schemas have what the form is about.
@@ -286,13 +298,21 @@ impl Bench<'_> {
             body: body.map(|body| body.to_string()),
             ..Request::default()
         };
-        let (exchange, answer) = self.client.send(&request).await;
-        self.made.note(self.facts, self.client, &request, answer.as_ref());
-        let broken = exchange.error.clone();
+        let (exchange, outcome) = settle(self.client, self.facts, &mut self.made, &request, &|_| false).await;
         self.exchanges.push(exchange);
-        let mut answer = answer.ok_or_else(|| broken.unwrap_or_else(|| "no answer".to_owned()))?;
+        let mut answer = outcome.map_err(|unsettled| match unsettled {
+            Unsettled::Away(429) => {
+                let rate = self.client.bearable_rate();
+                format!("{method} was answered 429 (too many requests) to the end; try --rate {rate}")
+            }
+            Unsettled::Away(status) => {
+                format!("{method} was answered {status} (the server is away) to the end")
+            }
+            Unsettled::Broken(why) => format!("{method}: {why}"),
+        })?;
         // The suite reports numeric ids; the probe reads them as text.
         understand(&mut answer, false);
+        self.active_is_text |= boolean_active(&mut answer);
         Ok(answer)
     }
 
@@ -365,7 +385,9 @@ impl Bench<'_> {
                 _ => {}
             }
         }
-        Err("no account can be made inactive".to_owned())
+        let seen = self.read(&subject).await?;
+        Err(if get(&seen, "active").is_none() { UNSEEN } else { "no account can be made inactive" }
+            .to_owned())
     }
 
     /// What is there now.
@@ -411,6 +433,29 @@ fn filled(json: &str, extension: &str, names: &Names) -> Value {
         text = text.replace(name, id);
     }
     parse(&text)
+}
+
+/// Why nothing can be said of what changes `active`.
+const UNSEEN: &str = "`active` is not returned, so what became of it cannot be seen";
+
+/// Whether a form is about `active`, and what is read does not show it.
+fn hides_active(goal: &[(String, Value)], after: &State) -> bool {
+    let is_about = goal.iter().any(|(pointer, _)| pointer == "/active");
+    is_about && matches!(after, State::Readable(now) if get(now, "active").is_none())
+}
+
+/// Reads `active` as a boolean where it is written as a text; whether it was.
+fn boolean_active(answer: &mut Answer) -> bool {
+    let members = answer.json.as_mut().and_then(Value::as_object_mut);
+    let active = members.into_iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case("active"));
+    let Some((_, active)) = active else { return false };
+    let text = active.as_str().map(str::to_ascii_lowercase);
+    match text.as_deref() {
+        Some("true") => *active = json!(true),
+        Some("false") => *active = json!(false),
+        _ => return false,
+    }
+    true
 }
 
 /// JSON that the program itself has.

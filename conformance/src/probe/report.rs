@@ -1,5 +1,7 @@
 //! The findings as text, and as the report of all suites.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::casing::lower_case;
@@ -8,6 +10,7 @@ use crate::probe::form::{Form, Sent, Start, Topic};
 use crate::probe::outcome::{Class, Outcome};
 use crate::probe::{Finding, Findings};
 use crate::report::{CaseResult, Level, Report, SCHEMA_VERSION, Spec, Summary, Verdict};
+use crate::server::hint::{HINT, template_hint};
 
 /// The findings for people: what they mean for the preferences first, then what the endpoint does.
 pub fn text(findings: &Findings) -> String {
@@ -31,19 +34,72 @@ pub fn text(findings: &Findings) -> String {
         }
         append!(text, "  {:width$}  {}\n", finding.form.title, told(finding.form, &finding.outcome));
     }
+    if findings.active_is_text() {
+        append!(text, "\n{ACTIVE_IS_TEXT}\n");
+    }
     if !findings.left_behind.is_empty() {
         append!(text, "\nThe endpoint did not delete {}\n", findings.left_behind.join(", "));
     }
     text
 }
 
+/// What is said where `active` is a text.
+const ACTIVE_IS_TEXT: &str = "`active` is returned as a text (\"True\", \"False\") and was read as the boolean that it says. RFC 7643 §4.1.1 makes it a boolean: clients that compare it with true or false go wrong.";
+
+/// The id of the finding that `active` is a text.
+pub const ACTIVE_TYPE: &str = "probe/active-is-a-boolean";
+
+/// What that finding is, for `explain`.
+pub fn describe_active_type() -> String {
+    format!(
+        "{ACTIVE_TYPE}\nactive is true or false\n\nRFC 7643 §4.1.1  `active` is a boolean.\nSeen where  an account is read, \
+         whatever form is tried; a text is then read as the boolean that it says\n\nTry it: conformance probe URL\n"
+    )
+}
+
+/// The finding that `active` is a text, where it is.
+fn active_type(findings: &Findings) -> Option<CaseResult> {
+    let seen = findings.findings.iter().find(|finding| finding.active_is_text)?;
+    Some(CaseResult {
+        id: ACTIVE_TYPE.to_owned(),
+        title: "active is true or false".to_owned(),
+        level: Level::Must,
+        verdict: Verdict::Fail,
+        requirement: "`active` is a boolean.".to_owned(),
+        spec: Spec { document: "RFC 7643".to_owned(), section: "4.1.1".to_owned(), also: Vec::new() },
+        because: Some(ACTIVE_IS_TEXT.to_owned()),
+        mend: Some("Write active as true or false, without quotes.".to_owned()),
+        expected: json!("true or false"),
+        actual: json!("a text"),
+        known: None,
+        example: None,
+        cause: None,
+        tags: Vec::new(),
+        milliseconds: 0,
+        exchanges: seen.exchanges.clone(),
+    })
+}
+
+/// What helps where the account that the probe makes is refused for want of attributes.
+pub fn hint(findings: &Findings) -> Option<String> {
+    let post = findings.findings.iter().find(|finding| finding.form.name == "post")?;
+    if post.outcome.class() != Class::Refused {
+        return None;
+    }
+    let last = post.exchanges.iter().rev().find(|exchange| exchange.request.method == "POST")?;
+    let answer = last.response.as_ref()?;
+    template_hint(answer.status, &answer.body)
+}
+
 /// The findings as cases.
 pub fn report(findings: &Findings, seed: u64, milliseconds: u64) -> Report {
-    let cases: Vec<_> = findings.findings.iter().map(|finding| case(finding, findings)).collect();
-    let facts = advise(findings)
+    let cases = findings.findings.iter().map(|finding| case(finding, findings));
+    let cases: Vec<_> = cases.chain(active_type(findings)).collect();
+    let mut facts: BTreeMap<_, _> = advise(findings)
         .into_iter()
         .map(|advice| (advice.setting.to_owned(), format!("{}: {}", advice.fares.as_str(), advice.text)))
         .collect();
+    facts.extend(hint(findings).map(|hint| (HINT.to_owned(), hint)));
     Report {
         schema_version: SCHEMA_VERSION,
         suite: "probe".to_owned(),
@@ -98,7 +154,7 @@ pub fn describe(form: &Form) -> String {
 }
 
 fn case(finding: &Finding, findings: &Findings) -> CaseResult {
-    let Finding { form, outcome, exchanges } = finding;
+    let Finding { form, outcome, exchanges, .. } = finding;
     let verdict = verdict(form, outcome, findings);
     let good = verdict == Verdict::Pass;
     CaseResult {

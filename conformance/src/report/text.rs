@@ -10,8 +10,8 @@ use crate::wire::exchange::Exchange;
 
 /// Failures told in full; the rest are counted, and told in the written reports.
 const TOLD_IN_FULL: usize = 20;
-/// Cases of a cause that are named.
-const NAMED: usize = 3;
+/// Requests of a client that are shown of a finding.
+const SHOWN: usize = 3;
 /// Characters of a value.
 const VALUE: usize = 300;
 
@@ -73,9 +73,8 @@ pub fn failures(report: &Report, paint: Paint) -> String {
         cause(&mut text, report, it, paint);
     }
     let mut told = words::by_importance(&report.cases);
-    told.retain(|case| !shared.iter().any(|cause| cause.cases.iter().any(|known| known.id == case.id)));
-    // What a refusal hides says least.
-    told.sort_by_cached_key(|case| causes::explain(&causes, case));
+    // A cause stands for its cases.
+    told.retain(|case| !causes::explain(&causes, case));
     let (told, alike) = folded(told);
     let mut shared = shared.into_iter().peekable();
     for case in told.iter().take(TOLD_IN_FULL) {
@@ -136,11 +135,7 @@ fn cause(text: &mut String, report: &Report, cause: &Cause<'_>, paint: Paint) {
         paint.verdict(Verdict::Fail, "CAUSE"),
         paint.with("1", &plain::one_line(&cause.because()))
     );
-    let ids: Vec<&str> = cause.cases.iter().take(NAMED).map(|case| case.id.as_str()).collect();
-    let more = match cause.cases.len() - ids.len() {
-        0 => String::new(),
-        more => format!(" and {} more", plain::number(more)),
-    };
+    let ids: Vec<&str> = cause.cases.iter().map(|case| case.id.as_str()).collect();
     let mut line = |name: &str, value: &str| {
         append!(*text, "      {} {}\n", paint.faint(&format!("{name:<9}")), plain::one_line(value));
     };
@@ -148,7 +143,7 @@ fn cause(text: &mut String, report: &Report, cause: &Cause<'_>, paint: Paint) {
     if let Some(example) = cause.example() {
         line("example", &on_one_line(example));
     }
-    line("among", &format!("{}{more}", ids.join(", ")));
+    line("among", &ids.join(", "));
     text.push('\n');
 }
 
@@ -202,7 +197,7 @@ fn failure(text: &mut String, report: &Report, case: &CaseResult, paint: Paint) 
 /// The requests that show it: of a client those that were found, of a server the last one.
 fn shown<'a>(report: &Report, case: &'a CaseResult) -> &'a [Exchange] {
     let all = case.exchanges.as_slice();
-    if report.suite == "client" { &all[..all.len().min(NAMED)] } else { &all[all.len().saturating_sub(1)..] }
+    if report.suite == "client" { &all[..all.len().min(SHOWN)] } else { &all[all.len().saturating_sub(1)..] }
 }
 
 /// An example answer without its line breaks.

@@ -108,8 +108,9 @@ pub fn is_trouble(case: &CaseResult) -> bool {
     }
 }
 
-/// How soon a case is to be looked at: failures of what is a MUST, then what broke, then warnings, then known ones.
-pub fn urgency(case: &CaseResult) -> (u8, bool, Level) {
+/// How soon a case is to be looked at: failures of what is a MUST, then what broke, then warnings, then known ones; what
+/// stands apart after all of these.
+pub fn urgency(case: &CaseResult) -> (bool, u8, Level) {
     let rank = match (case.verdict, &case.known) {
         (Verdict::Fail, None) => 0,
         (Verdict::Error, _) => 1,
@@ -120,7 +121,7 @@ pub fn urgency(case: &CaseResult) -> (u8, bool, Level) {
         (Verdict::NotAdvertised, _) => 6,
         (Verdict::Pass, _) => 7,
     };
-    (rank, is_apart(case), case.level)
+    (is_apart(case), rank, case.level)
 }
 
 /// The heading of what stands apart.
@@ -178,7 +179,7 @@ pub fn sort(cases: &mut [&CaseResult]) {
     cases.sort_by(|a, b| key(a).cmp(&key(b)));
 }
 
-fn key(case: &CaseResult) -> ((u8, bool, Level), bool, u8, usize, &str) {
+fn key(case: &CaseResult) -> ((bool, u8, Level), bool, u8, usize, &str) {
     let builds_upon = !case.tags.iter().any(|tag| tag == FOUNDATION);
     (urgency(case), builds_upon, need(case), subject(case).0, &case.id)
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::case::need::{Feature, Need};
+pub use crate::server::blank::Blank;
+pub(crate) use crate::server::blank::{is_wanted, merge, value_of};
 use crate::wire::client::{Client, Request};
 
 /// A resource type.
@@ -14,6 +16,8 @@ pub struct ResourceType {
     pub name: String,
     /// Below the base URL, with a leading slash.
     pub endpoint: String,
+    /// What /ResourceTypes names, where that is no path below the base URL: an address, or nothing (empty).
+    pub named: Option<String>,
     /// The URN of its schema.
     pub schema: String,
     /// URNs of its extensions, and whether each is required.
@@ -33,6 +37,10 @@ pub struct Facts {
     pub schemas: BTreeMap<String, Value>,
     /// Endpoints that are elsewhere than /ResourceTypes says.
     pub moved: Vec<Moved>,
+    /// /ResourceTypes does not list users, and their endpoint answers.
+    unlisted: bool,
+    /// /Schemas has documents without `attributes`, which say as little as none.
+    pub(crate) without_attributes: bool,
 }
 
 /// An endpoint that /ResourceTypes names wrongly: the usual one is there and is used.
@@ -63,7 +71,7 @@ pub enum Met {
     No(String),
 }
 
-const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+pub(crate) const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -97,6 +105,8 @@ impl Facts {
             types_said,
             schemas: BTreeMap::new(),
             moved: Vec::new(),
+            unlisted: false,
+            without_attributes: false,
         };
         facts.learn_schemas(schemas);
         facts
@@ -104,9 +114,13 @@ impl Facts {
 
     /// Takes in what /Schemas says.
     pub(crate) fn learn_schemas(&mut self, schemas: Option<&Value>) {
-        self.schemas = schemas
+        let (good, empty): (Vec<_>, Vec<_>) = schemas
             .map(elements)
             .unwrap_or_default()
+            .into_iter()
+            .partition(|schema| get(schema, "attributes").is_some_and(Value::is_array));
+        self.without_attributes = good.is_empty() && !empty.is_empty();
+        self.schemas = good
             .into_iter()
             .filter_map(|schema| Some((get(&schema, "id")?.as_str()?.to_ascii_lowercase(), schema)))
             .collect();
@@ -136,9 +150,25 @@ impl Facts {
         }
     }
 
-    /// The endpoint of a resource type as /ResourceTypes names it.
+    /// Uses an endpoint that was found to answer.
+    pub(crate) fn use_endpoint(&mut self, name: &str, endpoint: &str) {
+        for known in &mut self.resource_types {
+            if known.name.eq_ignore_ascii_case(name) && endpoint.starts_with('/') {
+                endpoint.clone_into(&mut known.endpoint);
+            }
+        }
+    }
+
+    /// Takes users to be there, though /ResourceTypes does not list them: their endpoint answers.
+    pub(crate) fn list_unlisted_users(&mut self) {
+        self.unlisted = true;
+        self.resource_types.insert(0, usual().swap_remove(0));
+    }
+
+    /// The endpoint of a resource type as /ResourceTypes names it. Where it names none, the case about that says so.
     pub fn named_endpoint(&self, name: &str) -> Option<&str> {
-        let moved = self.moved.iter().find(|moved| moved.name.eq_ignore_ascii_case(name));
+        let mut moved = self.moved.iter().filter(|moved| !moved.named.is_empty());
+        let moved = moved.find(|moved| moved.name.eq_ignore_ascii_case(name));
         moved
             .map(|moved| moved.named.as_str())
             .or_else(|| self.resource_type(name).map(|known| known.endpoint.as_str()))
@@ -255,8 +285,13 @@ impl Facts {
         let types: Vec<_> = self.resource_types.iter().map(|known| known.name.as_str()).collect();
         let types = if self.types_said { types.join(", ") } else { "nothing said".to_owned() };
         lines.insert("resource types".to_owned(), types);
+        if self.unlisted {
+            let text = "/ResourceTypes does not list User, and /Users answers: it was used";
+            lines.insert("unlisted users".to_owned(), text.to_owned());
+        }
         if !self.moved.is_empty() {
             let moved = self.moved.iter().map(|Moved { name, named, used, why }| {
+                let named = if named.is_empty() { "nothing" } else { named };
                 format!("{name}: /ResourceTypes says {named} ({why}); {used} was used")
             });
             lines.insert("wrong endpoints".to_owned(), moved.collect::<Vec<_>>().join("; "));
@@ -294,14 +329,6 @@ pub(crate) fn id_text(id: &Value) -> Option<String> {
     }
 }
 
-/// Whether this is a list of resources, however badly written: a ListResponse, or a bare array of objects.
-pub(crate) fn is_list(document: &Value) -> bool {
-    match document {
-        Value::Array(elements) => elements.iter().all(Value::is_object),
-        other => ["Resources", "totalResults"].iter().any(|name| get(other, name).is_some()),
-    }
-}
-
 /// The elements of a ListResponse, or of a bare array.
 pub(crate) fn resources(document: &Value) -> &[Value] {
     let list = get(document, "Resources").unwrap_or(document);
@@ -317,15 +344,19 @@ fn elements(document: &Value) -> Vec<Value> {
 
 fn resource_type(document: &Value) -> Option<ResourceType> {
     let text = |name| get(document, name).and_then(Value::as_str).map(ToOwned::to_owned);
-    let endpoint = text("endpoint")?;
-    // Some servers write the whole URL.
-    let endpoint = match endpoint.split_once("://") {
-        Some((_, rest)) => rest.rsplit('/').next().unwrap_or_default().to_owned(),
-        None => endpoint,
+    let name = text("name").or_else(|| text("id"))?;
+    let said = text("endpoint").unwrap_or_default();
+    let said = said.trim().trim_end_matches('/');
+    // Some servers write the whole URL, and some nothing: then the usual endpoint is tried.
+    let (endpoint, named) = match said.split_once("://") {
+        Some((_, rest)) => (rest.rsplit('/').next().unwrap_or_default(), Some(said.to_owned())),
+        None if said.trim_matches('/').is_empty() => (usual_endpoint(&name)?, Some(String::new())),
+        None => (said, None),
     };
     Some(ResourceType {
-        name: text("name").or_else(|| text("id"))?,
+        name,
         endpoint: format!("/{}", endpoint.trim_matches('/')),
+        named,
         schema: text("schema").unwrap_or_default(),
         extensions: get(document, "schemaExtensions")
             .and_then(Value::as_array)
@@ -339,176 +370,42 @@ fn resource_type(document: &Value) -> Option<ResourceType> {
     })
 }
 
+/// Where resources of a type usually are.
+fn usual_endpoint(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "user" => Some("/Users"),
+        "group" => Some("/Groups"),
+        _ => None,
+    }
+}
+
 /// What RFC 7643 §4 has.
 fn usual() -> Vec<ResourceType> {
     vec![
         ResourceType {
             name: "User".to_owned(),
             endpoint: "/Users".to_owned(),
+            named: None,
             schema: USER.to_owned(),
             extensions: vec![(ENTERPRISE.to_owned(), false)],
         },
         ResourceType {
             name: "Group".to_owned(),
             endpoint: "/Groups".to_owned(),
+            named: None,
             schema: GROUP.to_owned(),
             extensions: Vec::new(),
         },
     ]
 }
 
-/// Makes the smallest body that a schema allows.
-#[derive(Debug, Clone, Default)]
-pub struct Blank {
-    /// Bodies to start from, by the name of the resource type in lower case (`--template`).
-    pub templates: BTreeMap<String, Value>,
-}
-
-impl Blank {
-    /// A new resource of a type. `unique` goes where two resources must differ.
-    pub fn make(&self, facts: &Facts, resource_type: &ResourceType, unique: &str) -> Value {
-        let mut body = json!({ "schemas": [resource_type.schema] });
-        let schema = facts.schemas.get(&resource_type.schema.to_ascii_lowercase());
-        fill(&mut body, schema, unique, "");
-        for (urn, required) in &resource_type.extensions {
-            let schema = facts.schemas.get(&urn.to_ascii_lowercase());
-            let mut inner = json!({});
-            fill(&mut inner, schema, unique, urn);
-            let needed = inner.as_object().is_some_and(|inner| !inner.is_empty());
-            if *required
-                && needed
-                && let Some(schemas) = body["schemas"].as_array_mut()
-            {
-                schemas.push(Value::from(urn.as_str()));
-                body[urn.as_str()] = inner;
-            }
-        }
-        if let Some(template) = self.templates.get(&resource_type.name.to_ascii_lowercase()) {
-            merge(&mut body, &personal(template, unique));
-        }
-        // What makes it ours, and findable: always with the prefix.
-        match resource_type.name.to_ascii_lowercase().as_str() {
-            "user" => body["userName"] = Value::from(self.user_name(unique)),
-            "group" if !body["displayName"].as_str().is_some_and(|dressed| dressed.contains(unique)) => {
-                body["displayName"] = Value::from(unique);
-            }
-            _ => {}
-        }
-        body
-    }
-
-    /// A user name in the shape of the template's, else in that of an e-mail address, which more servers take than any
-    /// other.
-    pub fn user_name(&self, unique: &str) -> String {
-        let shape = self.templates.get("user").and_then(|user| get(user, "userName")?.as_str());
-        match shape {
-            Some(shape) if shape.contains(UNIQUE) => shape.replace(UNIQUE, unique),
-            // Somebody's real name: its domain is its shape.
-            Some(shape) => match shape.rsplit_once('@') {
-                Some((_, domain)) => format!("{unique}@{domain}"),
-                None => unique.to_owned(),
-            },
-            None => format!("{unique}@example.com"),
-        }
-    }
-}
-
-/// What a template has where two resources must differ.
-const UNIQUE: &str = "{{unique}}";
-
-/// A template's texts with `{{unique}}` filled in.
-fn personal(template: &Value, unique: &str) -> Value {
-    match template {
-        Value::String(text) => Value::from(text.replace(UNIQUE, unique)),
-        Value::Array(elements) => elements.iter().map(|element| personal(element, unique)).collect(),
-        Value::Object(members) => {
-            members.iter().map(|(name, member)| (name.clone(), personal(member, unique))).collect()
-        }
-        other => other.clone(),
-    }
-}
-
-/// Puts the required attributes of a schema in.
-fn fill(body: &mut Value, schema: Option<&Value>, unique: &str, extension: &str) {
-    let attributes = schema.and_then(|schema| get(schema, "attributes")).and_then(Value::as_array);
-    for attribute in attributes.into_iter().flatten().filter(|attribute| is_wanted(attribute)) {
-        let Some(name) = get(attribute, "name").and_then(Value::as_str) else { continue };
-        if extension.is_empty() && matches!(name, "id" | "schemas" | "meta") {
-            continue;
-        }
-        body[name] = value_of(attribute, unique);
-    }
-}
-
-/// Required, and writable.
-pub(crate) fn is_wanted(attribute: &Value) -> bool {
-    let required = get(attribute, "required").and_then(Value::as_bool).unwrap_or(false);
-    required && get(attribute, "mutability").and_then(Value::as_str) != Some("readOnly")
-}
-
-/// Whether it is the address of another resource, which cannot be made up.
-fn refers(attribute: &Value) -> bool {
-    get(attribute, "name").and_then(Value::as_str) == Some("$ref")
-}
-
-pub(crate) fn value_of(attribute: &Value, unique: &str) -> Value {
-    let canonical =
-        get(attribute, "canonicalValues").and_then(Value::as_array).and_then(|values| values.first());
-    let one = match (canonical, get(attribute, "type").and_then(Value::as_str)) {
-        (Some(value), _) => value.clone(),
-        (None, Some("boolean")) => json!(true),
-        (None, Some("integer")) => json!(1),
-        (None, Some("decimal")) => json!(1.5),
-        (None, Some("dateTime")) => json!("2026-01-01T00:00:00Z"),
-        (None, Some("binary")) => json!("Y29uZm9ybWFuY2U="),
-        (None, Some("reference")) => json!(format!("https://example.com/{unique}")),
-        (None, Some("complex")) => {
-            let parts = get(attribute, "subAttributes").and_then(Value::as_array);
-            let mut object = json!({});
-            for part in parts.into_iter().flatten().filter(|part| is_wanted(part) && !refers(part)) {
-                if let Some(name) = get(part, "name").and_then(Value::as_str) {
-                    object[name] = value_of(part, unique);
-                }
-            }
-            // At least something, and `value` is what identifies.
-            if object.as_object().is_some_and(serde_json::Map::is_empty) {
-                let value = parts
-                    .into_iter()
-                    .flatten()
-                    .find(|part| get(part, "name").and_then(Value::as_str) == Some("value"));
-                object["value"] = value.map_or_else(|| json!(unique), |part| value_of(part, unique));
-            }
-            object
-        }
-        (None, _) => json!(unique),
-    };
-    let many = get(attribute, "multiValued").and_then(Value::as_bool).unwrap_or(false);
-    if many { json!([one]) } else { one }
-}
-
-/// Merges `over` into `body`: objects member by member, null removes, anything else replaces. Names without case.
-pub(crate) fn merge(body: &mut Value, over: &Value) {
-    match (body, over) {
-        (Value::Object(body), Value::Object(over)) => {
-            for (name, member) in over {
-                let known = body.keys().find(|known| known.eq_ignore_ascii_case(name)).cloned();
-                let name = known.unwrap_or_else(|| name.clone());
-                if member.is_null() {
-                    body.remove(&name);
-                } else {
-                    merge(body.entry(name).or_insert(Value::Null), member);
-                }
-            }
-        }
-        (body, over) => *body = over.clone(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn facts() -> Facts {
+    pub(crate) fn facts() -> Facts {
         let types = json!({ "Resources": [{
             "name": "User", "endpoint": "https://example.com/v2/Users", "schema": USER,
             "schemaExtensions": [{ "schema": "urn:example:Badge", "required": true }],
@@ -555,34 +452,6 @@ mod tests {
         let silent = Facts::of(None, None, None);
         for there in ["patch", "User.title", "Group", "EnterpriseUser.manager.value"] {
             assert_eq!(silent.met(&there.parse().expect("a need")), Met::Yes, "{there}");
-        }
-    }
-
-    #[test]
-    fn a_blank_has_what_the_schema_demands_and_what_the_template_says() {
-        let facts = facts();
-        let user = facts.resource_type("user").expect("a type");
-        assert_eq!(user.endpoint, "/Users");
-        let mut blank = Blank::default();
-        assert_eq!(
-            blank.make(&facts, user, "conformance-1"),
-            json!({
-                "schemas": [USER, "urn:example:Badge"], "userName": "conformance-1@example.com", "origin": { "value": 1 }, "marks": ["blue"],
-                "urn:example:Badge": { "since": "2026-01-01T00:00:00Z" },
-            })
-        );
-        blank.templates.insert("user".to_owned(), json!({ "title": "t-{{unique}}", "marks": null }));
-        let made = blank.make(&facts, user, "u");
-        assert_eq!((&made["title"], made.get("marks")), (&json!("t-u"), None));
-        for (shape, expected) in [
-            ("{{unique}}@corp.example", "u@corp.example"),
-            ("x-{{unique}}", "x-u"),
-            ("ada@corp.example", "u@corp.example"),
-            ("ada", "u"),
-        ] {
-            blank.templates.insert("user".to_owned(), json!({ "USERNAME": shape }));
-            assert_eq!(blank.user_name("u"), expected, "{shape}");
-            assert_eq!(blank.make(&facts, user, "u")["userName"], json!(expected), "{shape}");
         }
     }
 }

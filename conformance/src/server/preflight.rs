@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::report::{NotJudged, plain};
-use crate::server::facts::{Facts, Moved, get, is_list};
+use crate::server::facts::{Facts, Moved, ResourceType, get, is_list, resources};
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::failure::{FailureKind, NetworkFailure};
 
@@ -57,25 +57,58 @@ pub async fn preflight(client: &Client) -> Result<Facts, Unusable> {
     let types = ask(client, "/ResourceTypes", false).await.ok().and_then(Answer::ok_json);
     let mut facts = Facts::of(config, types.as_ref(), None);
     let speaks = facts.speaks_scim();
-    let named =
-        facts.resource_type("User").map_or_else(|| "/Users".to_owned(), |known| known.endpoint.clone());
-    if let Err(problem) = test(client, &named, speaks).await {
-        if named == "/Users" || test(client, "/Users", speaks).await.is_err() {
-            return Err(problem);
+    // Users first, for a subject without is none that can be judged.
+    for (name, usual) in [("User", "/Users"), ("Group", "/Groups")] {
+        let Some(known) = facts.resource_type(name) else {
+            if name == "User" {
+                test(client, usual, speaks).await?;
+                facts.list_unlisted_users();
+            }
+            continue;
+        };
+        let named = address(client, known);
+        if named == usual {
+            facts.use_endpoint(name, usual);
+            if name == "User" {
+                test(client, usual, speaks).await?;
+            }
+            continue;
         }
-        facts.moved.push(Moved::new("User", &named, "/Users", &problem.message));
-    }
-    let groups = facts.resource_type("Group").map(|known| known.endpoint.clone());
-    if let Some(named) = groups.filter(|named| named != "/Groups")
-        && let Err(problem) = test(client, &named, speaks).await
-        && test(client, "/Groups", speaks).await.is_ok()
-    {
-        facts.moved.push(Moved::new("Group", &named, "/Groups", &problem.message));
+        let why = if named.is_empty() {
+            "it names no endpoint".to_owned()
+        } else if !named.starts_with('/') && !client.is_at_home(&named) {
+            "it is at another server than the base URL".to_owned()
+        } else {
+            match test(client, &named, speaks).await {
+                Ok(()) => {
+                    facts.use_endpoint(name, &named);
+                    continue;
+                }
+                Err(problem) => problem.message,
+            }
+        };
+        match test(client, usual, speaks).await {
+            Ok(()) => facts.moved.push(Moved::new(name, &named, usual, &why)),
+            Err(problem) if name == "User" => return Err(problem),
+            Err(_) => {}
+        }
     }
     facts.move_endpoints();
     let schemas = ask(client, "/Schemas", false).await.ok().and_then(Answer::ok_json);
     facts.learn_schemas(schemas.as_ref());
     Ok(facts)
+}
+
+/// The endpoint that /ResourceTypes names: below the base URL, or an address elsewhere as it stands there; empty where it
+/// names none.
+fn address(client: &Client, known: &ResourceType) -> String {
+    match &known.named {
+        None => known.endpoint.clone(),
+        Some(named) if named.contains("://") => {
+            client.below(named).map_or_else(|| named.clone(), |path| path.trim_end_matches('/').to_owned())
+        }
+        Some(named) => named.clone(),
+    }
 }
 
 impl Answer {
@@ -101,7 +134,19 @@ async fn ask(client: &Client, path: &str, one: bool) -> Result<Answer, NetworkFa
         query: if one { vec![("count".to_owned(), "1".to_owned())] } else { Vec::new() },
         ..Request::default()
     };
-    client.attempt(&request, PATIENCE).await.1
+    let mut outcome = client.attempt(&request, PATIENCE).await.1;
+    for _ in 0..2 {
+        // It may be so just now only.
+        let again = match &outcome {
+            Ok(answer) => answer.status == 500,
+            Err(failure) => matches!(failure.kind, FailureKind::Reset | FailureKind::Broken),
+        };
+        if !again {
+            break;
+        }
+        outcome = client.attempt(&request, PATIENCE).await.1;
+    }
+    outcome
 }
 
 /// Whether an endpoint answers as SCIM does. `speaks`: discovery did.
@@ -111,14 +156,63 @@ async fn test(client: &Client, endpoint: &str, speaks: bool) -> Result<(), Unusa
         Ok(()) => return Ok(()),
         Err(problem) => problem,
     };
-    // A server may choke on `count` alone.
-    if answer.status == 500
-        && let Ok(plain) = ask(client, endpoint, false).await
-        && judge(client, endpoint, &plain, speaks).is_ok()
-    {
-        return Ok(());
+    // A server may choke on `count` alone, or list nothing without a filter.
+    if matches!(answer.status, 500 | 501) || (answer.status == 400 && is_error(&answer)) {
+        if let Ok(plain) = ask(client, endpoint, false).await
+            && judge(client, endpoint, &plain, speaks).is_ok()
+        {
+            return Ok(());
+        }
+        if answer.status != 500 && is_filtered(client, endpoint).await {
+            return Ok(());
+        }
     }
     Err(problem)
+}
+
+/// Whether the endpoint answers a filter with a list.
+async fn is_filtered(client: &Client, endpoint: &str) -> bool {
+    let attribute = if endpoint.to_ascii_lowercase().contains("group") { "displayName" } else { "userName" };
+    let request = Request {
+        step: "connection test".to_owned(),
+        method: "GET".to_owned(),
+        path: endpoint.to_owned(),
+        query: vec![("filter".to_owned(), format!("{attribute} eq \"{}nobody\"", crate::server::PREFIX))],
+        ..Request::default()
+    };
+    let answer = client.attempt(&request, PATIENCE).await.1;
+    answer.is_ok_and(|answer| answer.is_success() && answer.json.as_ref().is_some_and(is_scim_list))
+}
+
+/// Whether this is a list of SCIM: one that counts, one that has resources, or one of a bare array of resources. Any JSON
+/// API answers `[]`.
+fn is_scim_list(document: &Value) -> bool {
+    let is_resource = |resource: &Value| {
+        get(resource, "id").is_some()
+            && ["schemas", "userName", "displayName", "meta"].iter().any(|name| get(resource, name).is_some())
+    };
+    match document {
+        Value::Array(elements) => !elements.is_empty() && elements.iter().all(is_resource),
+        other => {
+            let total = get(other, "totalResults");
+            let counts = total.is_some_and(|total| {
+                total.is_number() || total.as_str().is_some_and(|text| text.parse::<u64>().is_ok())
+            });
+            counts || get(other, "Resources").is_some_and(Value::is_array)
+        }
+    }
+}
+
+/// Whether a document says that it is of SCIM 1.1, and of no other version.
+fn is_scim_1(document: &Value) -> bool {
+    let says = |start: &str| {
+        let urns = |value: &Value| {
+            let all = get(value, "schemas").and_then(Value::as_array).into_iter().flatten();
+            all.filter_map(Value::as_str).any(|urn| urn.to_ascii_lowercase().starts_with(start))
+        };
+        urns(document) || resources(document).iter().any(urns)
+    };
+    says("urn:scim:schemas:") && !says("urn:ietf:params:scim:")
 }
 
 fn judge(client: &Client, endpoint: &str, answer: &Answer, speaks: bool) -> Result<(), Unusable> {
@@ -127,9 +221,25 @@ fn judge(client: &Client, endpoint: &str, answer: &Answer, speaks: bool) -> Resu
     let status = answer.status;
     match status {
         200..=299 => {
-            let list = answer.json.as_ref().is_some_and(is_list);
+            if answer.json.as_ref().is_some_and(is_scim_1) {
+                return failure(
+                    "not-scim",
+                    format!(
+                        "{url} answers with SCIM 1.1 (urn:scim:schemas:core:1.0), and SCIM 2.0 is what is judged"
+                    ),
+                    "give the base URL of SCIM 2.0, often in `/scim/v2`, or switch it on there",
+                );
+            }
+            let list = answer.json.as_ref().is_some_and(is_scim_list);
             if list || (speaks && answer.json.is_some()) {
                 return Ok(());
+            }
+            if let Some(why) = unreadable(answer) {
+                return failure(
+                    "not-scim",
+                    format!("{url} answers {status}, and the answer's JSON cannot be read: {why}"),
+                    "the fault is at the server: send JSON as RFC 8259 has it, in UTF-8",
+                );
             }
             let next = "check the URL: it is the base URL, which ends before `/Users`, often in `/scim` or `/scim/v2`";
             failure(
@@ -141,7 +251,7 @@ fn judge(client: &Client, endpoint: &str, answer: &Answer, speaks: bool) -> Resu
         401 => Err(unauthorized(client, answer)),
         403 => failure(
             "forbidden",
-            format!("the credentials may not read {url} (403)"),
+            format!("the credentials may not read {url} (403{})", says(answer)),
             "give the account behind them the right to read and write users and groups",
         ),
         404 | 410 => failure(
@@ -165,20 +275,60 @@ fn judge(client: &Client, endpoint: &str, answer: &Answer, speaks: bool) -> Resu
             format!("{url} keeps answering 429, too many requests"),
             "wait and try again, slower with --rate N (requests a second)",
         ),
-        501 | 505 if speaks || is_error(answer) => Ok(()),
+        501 | 505 if speaks => Ok(()),
+        501 | 505 => failure(
+            "rejected",
+            format!("{url} answers {status}, not implemented, with {}{}", kind(answer), says(answer)),
+            "check the URL, and that SCIM is switched on there",
+        ),
         500..=599 => failure(
             "target-error",
             format!("{url} keeps answering {status}{}", says(answer)),
             "the fault is at the server: see its log, and try again",
         ),
+        400 if wants_tls(client, answer) => failure(
+            "tls",
+            format!("the port of {url} speaks TLS, and the URL begins with http:// (400)"),
+            "write https:// in place of http://",
+        ),
         // It speaks SCIM, and refuses this one request.
-        _ if is_error(answer) || speaks => Ok(()),
+        _ if speaks => Ok(()),
         _ => failure(
             "rejected",
             format!("{url} answers {status} with {}{}", kind(answer), says(answer)),
-            "check the URL, and that SCIM is switched on there",
+            if is_error(answer) {
+                "what it says is about every request: mend that at the server, and try again"
+            } else {
+                "check the URL, and that SCIM is switched on there"
+            },
         ),
     }
+}
+
+/// Whether a server says that plain HTTP came to a port that speaks TLS.
+fn wants_tls(client: &Client, answer: &Answer) -> bool {
+    let text = answer.text.to_ascii_lowercase();
+    client.base().starts_with("http://")
+        && ["https port", "speaks tls", "to an https"].iter().any(|words| text.contains(words))
+}
+
+/// Why a body that is meant to be JSON cannot be read; none where it is JSON, or nothing of the kind.
+fn unreadable(answer: &Answer) -> Option<String> {
+    if answer.json.is_some() {
+        return None;
+    }
+    let text = answer.text.as_str();
+    if text.starts_with('\u{feff}') {
+        return Some("it begins with a byte order mark".to_owned());
+    }
+    let declared =
+        answer.header("content-type").is_some_and(|media| media.to_ascii_lowercase().contains("json"));
+    let looks = text.trim_start().starts_with(['{', '[']);
+    let meant = declared && !text.trim().is_empty() && !text.trim_start().starts_with('<');
+    if !looks && !meant {
+        return None;
+    }
+    serde_json::from_str::<Value>(text).err().map(|error| error.to_string())
 }
 
 /// Whether the body is a SCIM error.

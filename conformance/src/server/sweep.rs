@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::server::PREFIX;
 use crate::server::facts::{Facts, get, id_text, resources};
+use crate::server::names::{has_prefix, run_in};
 use crate::wire::bounded::outline;
 use crate::wire::client::{Client, Request};
 
@@ -19,28 +20,33 @@ const FILTERED_PAGES: usize = 100;
 /// Where no filter works, the whole list is read if it is no longer than this.
 const READABLE: u64 = 5_000;
 
-/// A resource whose name has the prefix.
+/// A resource whose name is one of the harness's, or begins like one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
     /// Below the base URL.
     pub path: String,
     /// As in `User`.
     pub resource_type: String,
-    /// The `userName`, `displayName` or `externalId` with the prefix.
+    /// The `userName`, `displayName` or `externalId` that tells.
     pub name: String,
+    /// The run that made it; none where the name only begins like that of a run.
+    pub run: Option<String>,
 }
 
 /// What a search came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
-    /// What was found, each once.
+    /// What runs made, each once.
     pub found: Vec<Found>,
+    /// What begins with the prefix and is none of theirs.
+    pub left_alone: Vec<Found>,
     /// Where nothing could be searched, in words.
     pub unsearched: Vec<String>,
 }
 
-/// Looks for users and groups whose `userName`, `displayName` or `externalId` starts with the prefix.
-pub async fn search(client: &Client, facts: &Facts, prefix: &str) -> Search {
+/// Looks for users and groups whose `userName`, `displayName` or `externalId` holds a name that a run made: at its
+/// beginning, or where a template has `{{unique}}`.
+pub async fn search(client: &Client, facts: &Facts) -> Search {
     let mut search = Search::default();
     for (name, attributes) in
         [("User", &["userName", "externalId", "displayName"][..]), ("Group", &["displayName", "externalId"])]
@@ -48,27 +54,37 @@ pub async fn search(client: &Client, facts: &Facts, prefix: &str) -> Search {
         let Some(known) = facts.resource_type(name) else { continue };
         let endpoint = known.endpoint.as_str();
         let mut found = BTreeSet::new();
-        let mut filtered = false;
-        for attribute in attributes {
-            let filter = format!("{attribute} sw {}", Value::from(prefix));
-            match pages(client, endpoint, Some(&filter), FILTERED_PAGES).await {
-                Ok(page) => {
-                    // What is not searched by its first attribute may lack it, but is found by another.
-                    filtered |= *attribute == attributes[0];
-                    collect(&page, endpoint, name, prefix, &mut found);
+        let mut is_searched = false;
+        // What begins with the prefix may be found where what holds it is not.
+        for operator in ["co", "sw"] {
+            let mut works = false;
+            for attribute in attributes {
+                let filter = format!("{attribute} {operator} {}", Value::from(PREFIX));
+                match pages(client, endpoint, Some(&filter), FILTERED_PAGES).await {
+                    Ok(page) => {
+                        // What is not searched by its first attribute may lack it, but is found by another.
+                        works |= *attribute == attributes[0];
+                        collect(&page, endpoint, name, &mut found);
+                    }
+                    Err(_) if *attribute == attributes[0] => break,
+                    Err(_) => {}
                 }
-                Err(_) if *attribute == attributes[0] => break,
-                Err(_) => {}
+            }
+            is_searched |= works && operator == "co";
+            if works {
+                break;
             }
         }
-        if !filtered {
+        if !is_searched {
             let most = usize::try_from(READABLE).unwrap_or(usize::MAX) / PAGE;
             match pages(client, endpoint, None, most).await {
-                Ok(page) => collect(&page, endpoint, name, prefix, &mut found),
+                Ok(page) => collect(&page, endpoint, name, &mut found),
                 Err(why) => search.unsearched.push(format!("{endpoint}: {why}")),
             }
         }
-        search.found.extend(found);
+        let (ours, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.run.is_some());
+        search.found.extend(ours);
+        search.left_alone.extend(others);
     }
     search
 }
@@ -78,52 +94,99 @@ pub async fn search(client: &Client, facts: &Facts, prefix: &str) -> Search {
 pub struct Removed {
     /// Those that stay, by path.
     pub stay: Vec<String>,
+    /// How many of these are accounts that the server's DELETE deactivates and keeps.
+    pub deactivated: usize,
     /// How many are there of other runs.
     pub others: usize,
     /// Where nothing could be searched, in words.
     pub unsearched: Vec<String>,
 }
 
-/// Deletes what the run has made that the prefix belongs to, and counts what other runs left.
-pub async fn remove(client: &Client, facts: &Facts, own: &str) -> Removed {
-    let Search { found, unsearched } = search(client, facts, PREFIX).await;
-    let (ours, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| has_prefix(&found.name, own));
-    let mut stay = Vec::new();
+/// Deletes what a run has made, and counts what other runs left.
+pub async fn remove(client: &Client, facts: &Facts, run: &str) -> Removed {
+    let Search { found, unsearched, .. } = search(client, facts).await;
+    let (ours, others): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|found| found.run.as_deref() == Some(run));
     // Groups first: a server may not let go of a member.
-    for Found { path, .. } in ours.into_iter().rev() {
-        if delete(client, &path).await.is_err() || !is_gone(client, &path).await {
+    let paths = ours.into_iter().rev().map(|found| found.path).collect();
+    let (stay, deactivated) = delete_all(client, paths).await;
+    Removed { stay, deactivated, others: others.len(), unsearched }
+}
+
+impl Removed {
+    /// Deletes what else a run may have left, unless it is known to stay.
+    pub(crate) async fn and(&mut self, client: &Client, mut paths: Vec<String>) {
+        paths.retain(|path| !self.stay.contains(path));
+        let (stay, deactivated) = delete_all(client, paths).await;
+        self.stay.extend(stay);
+        self.deactivated += deactivated;
+    }
+}
+
+/// Why a resource stays after a DELETE.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stays {
+    /// The server deactivates an account and keeps it.
+    #[error("DELETE is answered {0}, and the account is still there, deactivated")]
+    Deactivated(u16),
+    /// The server says that it deleted it.
+    #[error("DELETE is answered {0}, and it is still there")]
+    Kept(u16),
+    /// The server refuses to delete it.
+    #[error("DELETE is answered {0}")]
+    Refused(u16),
+    /// There was no answer.
+    #[error("{0}")]
+    Unanswered(String),
+}
+
+/// Deletes a resource, and reads it back: only an answer of 404 or 410 to a GET shows that it is gone, whatever the DELETE
+/// was answered.
+///
+/// # Errors
+/// Why it stays.
+pub async fn delete(client: &Client, path: &str) -> Result<(), Stays> {
+    let request = |method: &str| Request {
+        step: "clean up".to_owned(),
+        method: method.to_owned(),
+        path: path.to_owned(),
+        ..Request::default()
+    };
+    let (mut exchange, mut answer) = client.send(&request("DELETE")).await;
+    for _ in 0..2 {
+        // It may be so just now only.
+        if answer.as_ref().is_some_and(|answer| answer.status < 500 || answer.status == 501) {
+            break;
+        }
+        (exchange, answer) = client.send(&request("DELETE")).await;
+    }
+    let (_, read) = client.send(&request("GET")).await;
+    let kept = match &read {
+        Some(read) if matches!(read.status, 404 | 410) => return Ok(()),
+        Some(read) => read.is_success(),
+        None => false,
+    };
+    let is_inactive = read.and_then(|read| get(&read.json?, "active")?.as_bool()) == Some(false);
+    match answer {
+        Some(answer) if answer.is_success() && is_inactive => Err(Stays::Deactivated(answer.status)),
+        Some(answer) if answer.is_success() && kept => Err(Stays::Kept(answer.status)),
+        // It cannot be read, and the server says that it is gone.
+        Some(answer) if answer.is_success() || matches!(answer.status, 404 | 410) => Ok(()),
+        Some(answer) => Err(Stays::Refused(answer.status)),
+        None => Err(Stays::Unanswered(exchange.error.unwrap_or_else(|| "no answer".to_owned()))),
+    }
+}
+
+/// Deletes resources. Returns those that stay, by path, and how many of these are deactivated accounts.
+async fn delete_all(client: &Client, paths: Vec<String>) -> (Vec<String>, usize) {
+    let (mut stay, mut deactivated) = (Vec::new(), 0);
+    for path in paths {
+        if let Err(why) = delete(client, &path).await {
+            deactivated += usize::from(matches!(why, Stays::Deactivated(_)));
             stay.push(path);
         }
     }
-    Removed { stay, others: others.len(), unsearched }
-}
-
-/// A 204 to a DELETE may be a lie.
-async fn is_gone(client: &Client, path: &str) -> bool {
-    let request = Request {
-        step: "clean up".to_owned(),
-        method: "GET".to_owned(),
-        path: path.to_owned(),
-        ..Request::default()
-    };
-    let (_, answer) = client.send(&request).await;
-    answer.is_some_and(|answer| matches!(answer.status, 404 | 410))
-}
-
-/// Deletes a resource. Returns `Err` with the reason if it stays.
-pub async fn delete(client: &Client, path: &str) -> Result<(), String> {
-    let request = Request {
-        step: "clean up".to_owned(),
-        method: "DELETE".to_owned(),
-        path: path.to_owned(),
-        ..Request::default()
-    };
-    let (exchange, answer) = client.send(&request).await;
-    match answer {
-        Some(answer) if answer.is_success() || matches!(answer.status, 404 | 410) => Ok(()),
-        Some(answer) => Err(format!("DELETE is answered {}", answer.status)),
-        None => Err(exchange.error.unwrap_or_else(|| "no answer".to_owned())),
-    }
+    (stay, deactivated)
 }
 
 /// All pages of a list, at most so many.
@@ -176,25 +239,24 @@ async fn pages(
     Ok(all)
 }
 
-/// Those of a list whose name has the prefix: an answer to a filter proves nothing.
-fn collect(list: &[Value], endpoint: &str, resource_type: &str, prefix: &str, found: &mut BTreeSet<Found>) {
+/// Those of a list whose name holds what a run made, or begins with the prefix: an answer to a filter proves nothing.
+fn collect(list: &[Value], endpoint: &str, resource_type: &str, found: &mut BTreeSet<Found>) {
     for resource in list {
-        let name = ["userName", "displayName", "externalId"].into_iter().find_map(|attribute| {
-            get(resource, attribute).and_then(Value::as_str).filter(|name| has_prefix(name, prefix))
-        });
-        if let (Some(name), Some(id)) = (name, get(resource, "id").and_then(id_text)) {
+        let texts = || {
+            let names = ["userName", "displayName", "externalId"].into_iter();
+            names.filter_map(|attribute| get(resource, attribute).and_then(Value::as_str))
+        };
+        let made = texts().find_map(|name| Some((name, Some(run_in(name)?))));
+        let named = made.or_else(|| texts().find(|name| has_prefix(name)).map(|name| (name, None)));
+        if let (Some((name, run)), Some(id)) = (named, get(resource, "id").and_then(id_text)) {
             found.insert(Found {
                 path: format!("{endpoint}/{}", Client::segment(&id)),
                 resource_type: resource_type.to_owned(),
                 name: name.to_owned(),
+                run,
             });
         }
     }
-}
-
-/// Servers may keep names in lower case.
-pub(crate) fn has_prefix(name: &str, prefix: &str) -> bool {
-    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 #[cfg(test)]
@@ -202,19 +264,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::server::names::run_name;
 
     #[test]
-    fn only_names_with_the_prefix_are_collected() {
+    fn names_of_runs_are_told_from_names_that_begin_alike() {
+        let run = run_name(7);
         let list = [
-            json!({ "id": 7, "userName": "Conformance-a@example.com" }),
+            json!({ "id": 7, "userName": format!("Conformance-{run}-1-1@example.com") }),
             json!({ "id": "8", "userName": "ada@example.com" }),
-            json!({ "id": "9", "externalId": "conformance-x" }),
-            json!({ "id": "10", "displayName": "the conformance-team" }),
-            json!({ "userName": "conformance-without-id" }),
+            json!({ "id": "9", "externalId": format!("conformance-{run}-p3-external"), "userName": "x" }),
+            json!({ "id": "10", "userName": format!("svc.conformance-{run}-2-1@acme.test") }),
+            json!({ "id": "11", "userName": "conformance-officer@example.com" }),
+            json!({ "id": "12", "displayName": "the conformance-team" }),
+            json!({ "userName": format!("conformance-{run}-without-id") }),
         ];
         let mut found = BTreeSet::new();
-        collect(&list, "/Users", "User", "conformance-", &mut found);
-        let paths: Vec<_> = found.iter().map(|found| found.path.as_str()).collect();
-        assert_eq!(paths, ["/Users/7", "/Users/9"]);
+        collect(&list, "/Users", "User", &mut found);
+        let paths = |made: bool| -> Vec<_> {
+            let some = found.iter().filter(|found| found.run.is_some() == made);
+            some.map(|found| found.path.as_str()).collect()
+        };
+        assert_eq!(paths(true), ["/Users/10", "/Users/7", "/Users/9"]);
+        assert_eq!(paths(false), ["/Users/11"]);
     }
 }

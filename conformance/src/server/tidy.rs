@@ -89,13 +89,23 @@ impl Made {
     }
 
     fn unsure(&mut self, endpoint: &str, request: &Request) {
-        let body = request.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok());
-        for name in ["userName", "displayName"] {
-            if let Some(value) = body.as_ref().and_then(|body| get(body, name)?.as_str()) {
-                self.unsure.push((endpoint.to_owned(), name, value.to_owned()));
-                return;
+        if let Some((name, value)) = named(request) {
+            let unsure = (endpoint.to_owned(), name, value);
+            if !self.unsure.contains(&unsure) {
+                self.unsure.push(unsure);
             }
         }
+    }
+
+    /// What is at the subject under the name that a creation gives, and was not made by a request before.
+    pub(crate) async fn unnoted(&self, client: &Client, facts: &Facts, request: &Request) -> Vec<String> {
+        let endpoint = request.path.trim_end_matches('/');
+        let creates =
+            request.method == "POST" && facts.resource_types.iter().any(|known| known.endpoint == endpoint);
+        let Some((name, value)) = named(request).filter(|_| creates) else { return Vec::new() };
+        let mut paths = find(client, endpoint, name, &value).await;
+        paths.retain(|path| !self.paths.contains(path));
+        paths
     }
 
     fn bulk(&mut self, facts: &Facts, client: &Client, answer: &Answer) {
@@ -130,6 +140,7 @@ impl Made {
                 ..Request::default()
             };
             let (_, answer) = client.send(&request).await;
+            // What a refusal leaves is looked at when the run ends.
             let gone = answer
                 .is_some_and(|answer| answer.is_success() || answer.status == 404 || answer.status == 410);
             if !gone {
@@ -139,10 +150,18 @@ impl Made {
     }
 }
 
+/// The attribute that names what a creation makes, and the name.
+fn named(request: &Request) -> Option<(&'static str, String)> {
+    let body: Value = serde_json::from_str(request.body.as_deref()?).ok()?;
+    ["userName", "displayName"]
+        .into_iter()
+        .find_map(|name| Some((name, get(&body, name)?.as_str()?.to_owned())))
+}
+
 /// Looks for what was made under a name that only the harness gives.
 async fn find(client: &Client, endpoint: &str, name: &str, value: &str) -> Vec<String> {
     // Something else's name is never looked for, let alone deleted.
-    if !value.starts_with(super::PREFIX) {
+    if super::names::run_in(value).is_none() {
         return Vec::new();
     }
     let request = Request {

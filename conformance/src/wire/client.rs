@@ -17,6 +17,7 @@ use crate::report::redact::{REDACTED, Redactor};
 use crate::wire::bounded::{Bound, LARGE, bounded, bounded_text};
 use crate::wire::exchange::{Exchange, Received, Sent};
 use crate::wire::failure::{FailureKind, NetworkFailure, innermost};
+use crate::wire::notices::Notices;
 use crate::wire::pace::Pace;
 use crate::wire::retry::wait_asked;
 use crate::wire::room::{Room, Rooms};
@@ -107,7 +108,7 @@ pub struct Manners {
     pub timeout: Duration,
     /// Requests a second; none: as fast as it goes.
     pub rate: Option<f64>,
-    /// How often a request is sent again that was answered 429, or 503 with Retry-After, or (GET) 502, 503 or 504.
+    /// How often a request is sent again that was answered 429 or 503, or 502 or 504.
     pub retries: u32,
     /// How long one request is waited for in all because of such answers. A longer Retry-After is not waited for.
     pub longest_wait: Duration,
@@ -167,6 +168,8 @@ pub struct Answer {
     pub raw: Option<Value>,
     /// The room that a large body takes, free again with the answer.
     pub room: Room,
+    /// The request was sent before, and that may have had an effect, which the answer may be about.
+    pub repeated: bool,
 }
 
 impl Answer {
@@ -190,6 +193,11 @@ pub enum ClientError {
     /// A secret in the URL would end up in logs.
     #[error("the URL holds credentials: give them with --bearer or --basic")]
     CredentialsInUrl,
+    /// It would be lost, for paths and queries are put behind the URL.
+    #[error(
+        "the URL has a query, which would be lost: give the base URL alone, and what the query says, such as an API key, with --header NAME:VALUE"
+    )]
+    QueryInUrl,
     /// TLS.
     #[error("failed to set up TLS: {0}")]
     Tls(String),
@@ -208,6 +216,7 @@ struct Inner {
     pace: Pace,
     /// For large answers.
     rooms: Rooms,
+    notices: Notices,
     /// Becomes true when nothing is to be waited for any longer.
     stop: OnceLock<watch::Receiver<bool>>,
 }
@@ -226,13 +235,17 @@ impl Client {
         if !base.username().is_empty() || base.password().is_some() {
             return Err(ClientError::CredentialsInUrl);
         }
+        if base.query().is_some_and(|query| !query.is_empty()) {
+            return Err(ClientError::QueryInUrl);
+        }
         base.set_query(None);
         base.set_fragment(None);
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
         let http = http(&base, &manners)?;
         let (pace, stop) = (Pace::new(manners.rate), OnceLock::new());
-        Ok(Self(Arc::new(Inner { http, base, credentials, manners, pace, rooms: Rooms::default(), stop })))
+        let (notices, rooms) = (Notices::default(), Rooms::default());
+        Ok(Self(Arc::new(Inner { http, base, credentials, manners, pace, notices, rooms, stop })))
     }
 
     /// Cuts waits short once `stop` becomes true.
@@ -321,13 +334,17 @@ impl Client {
     ) -> (Exchange, Result<Answer, NetworkFailure>) {
         let mut tries = 0;
         let mut waited = Duration::ZERO;
-        let mut reset = false;
+        let (mut reset, mut unsure) = (false, false);
         loop {
             self.0.pace.turn().await;
             let sent = Instant::now();
-            let (exchange, outcome) = self.once(request).await;
+            let (exchange, mut outcome) = self.once(request).await;
+            if let Ok(answer) = &mut outcome {
+                answer.repeated = reset || unsure;
+            }
             let failed = outcome.as_ref().err().map(|failure| failure.kind);
-            if !reset && failed == Some(FailureKind::Reset) {
+            // What became of a POST has to be looked up.
+            if !reset && failed == Some(FailureKind::Reset) && request.method != "POST" {
                 reset = true;
                 continue;
             }
@@ -340,15 +357,35 @@ impl Client {
                 self.0.pace.refused(sent, Duration::ZERO);
                 return (exchange, outcome);
             }
+            // A 429 is given before anything is done.
+            unsure |= outcome.as_ref().is_ok_and(|answer| answer.status != 429);
             tries += 1;
             waited += wait;
             self.0.pace.refused(sent, wait);
+            if let Ok(answer) = &outcome {
+                self.0.notices.waits(self.base(), answer.status, waited, tries);
+            }
             self.wait(wait).await;
         }
     }
 
+    /// How often a request may be sent again.
+    pub(crate) fn retries(&self) -> u32 {
+        self.0.manners.retries
+    }
+
+    /// How long one request is waited for in all because of refusals.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.0.manners.longest_wait
+    }
+
+    /// Has long waits told by `tell`.
+    pub fn notify_with(&self, tell: fn(&str)) {
+        self.0.notices.go_to(tell);
+    }
+
     /// Waits, at most until somebody wants the end.
-    async fn wait(&self, wait: Duration) {
+    pub(crate) async fn wait(&self, wait: Duration) {
         let Some(stop) = self.0.stop.get() else { return tokio::time::sleep(wait).await };
         let mut stop = stop.clone();
         if *stop.borrow() {
@@ -479,7 +516,7 @@ impl Client {
             Ok(text) => text,
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         };
-        Ok(Answer { status, headers, text, json, raw: None, room })
+        Ok(Answer { status, headers, text, json, room, ..Answer::default() })
     }
 }
 
@@ -534,6 +571,8 @@ mod tests {
         );
         assert_eq!(client("http://127.0.0.1:9").expect("a client").base(), "http://127.0.0.1:9");
         assert_eq!(client("http://u:p@127.0.0.1/").expect_err("refused"), ClientError::CredentialsInUrl);
+        assert_eq!(client("http://127.0.0.1/scim?key=1").expect_err("refused"), ClientError::QueryInUrl);
+        client("http://127.0.0.1/scim?").expect("nothing is lost");
         for bad in ["scim", "ftp://example.com", "http://"] {
             client(bad).expect_err(bad);
         }

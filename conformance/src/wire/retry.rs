@@ -4,22 +4,26 @@ use std::time::{Duration, SystemTime};
 
 use crate::wire::client::Answer;
 
-/// How long to wait before a request is sent again, where its answer says nothing of the subject's behaviour: 429, 503
-/// that names a time, and what a proxy answers for a server that is away, where sending twice does no harm.
+/// How long to wait before a request is sent again, where its answer says nothing of the subject's behaviour: 429 and 503,
+/// which refuse it, and what a proxy answers for a server that is away, where sending twice does no harm.
 pub(super) fn wait_asked(method: &str, answer: &Answer, tries: u32) -> Option<Duration> {
     let named = retry_after(answer);
     let again = match answer.status {
-        429 => true,
-        503 => named.is_some() || is_safe(method),
+        429 | 503 => true,
         502 | 504 => is_safe(method),
         _ => false,
     };
     // Where no time is named: a second, then two, then four …
-    again.then(|| named.unwrap_or_else(|| Duration::from_secs(1 << tries.min(5))))
+    again.then(|| named.unwrap_or_else(|| backoff(tries)))
+}
+
+/// The wait after so many tries, where no time is named.
+pub(crate) fn backoff(tries: u32) -> Duration {
+    Duration::from_secs(1 << tries.min(5))
 }
 
 /// A request that changes nothing (RFC 9110 §9.2.1).
-fn is_safe(method: &str) -> bool {
+pub(crate) fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS")
 }
 
@@ -68,8 +72,9 @@ mod tests {
         assert_wait("POST", 429, None, Some(4));
         assert_wait("POST", 429, Some("3"), Some(3));
         assert_wait("POST", 503, Some("3"), Some(3));
+        assert_wait("POST", 503, None, Some(4));
         // What it did is not known.
-        assert_wait("POST", 503, None, None);
+        assert_wait("POST", 502, None, None);
         assert_wait("DELETE", 504, None, None);
         assert_wait("GET", 503, None, Some(4));
         assert_wait("GET", 502, None, Some(4));

@@ -294,11 +294,12 @@ fn bodies_are_judged_where_there_are_any() {
             entry("PATCH", "/scim/Users/7", headers, Value::Null),
         ])
     };
-    for (length, json) in [("0", Verdict::Fail), ("300", Verdict::NotAdvertised)] {
+    for (length, has_body) in [("0", Verdict::Fail), ("300", Verdict::NotAdvertised)] {
         let results = verdicts(all(length));
         let of = |id: &str| results.iter().find(|result| result.id == id).expect(id).verdict;
         assert_eq!(about_bodies.map(of), [Verdict::NotAdvertised; 4], "{length}");
-        assert_eq!(of("client/rfc7644/3.1/bodies-are-json"), json, "{length}");
+        assert_eq!(of("client/rfc7644/3.1/bodies-are-json"), Verdict::NotAdvertised, "{length}");
+        assert_eq!(of("client/rfc7644/3.1/writes-have-a-body"), has_body, "{length}");
     }
     let put = entry(
         "PUT",
@@ -315,6 +316,19 @@ fn bodies_are_judged_where_there_are_any() {
         (rule.verdict, rule.spec.document.as_str()),
         (Verdict::Warn, "What provisioning must not break")
     );
+    assert!(rule.spec.also.is_empty(), "{:?}", rule.spec);
+    // An HTTP archive without `postData`.
+    let archive = json!({"log": {"entries": [{
+        "request": {"method": "POST", "url": "https://a.example/scim/v2/Users", "headers": []},
+        "response": {"status": 400, "headers": []},
+    }]}});
+    let exchanges = recorded::read(&archive.to_string()).expect("an archive").exchanges;
+    let evidence = Evidence { exchanges, ..Evidence::default() };
+    let results = judge::all(&load::built_in().expect("good cases").cases, &evidence);
+    let failed: Vec<_> =
+        results.iter().filter(|case| case.verdict == Verdict::Fail).map(|case| &case.id).collect();
+    assert!(failed.iter().any(|id| *id == "client/rfc7644/3.1/writes-have-a-body"), "{failed:?}");
+    assert!(!failed.iter().any(|id| id.contains("bodies-are")), "{failed:?}");
 }
 
 /// Whether there is Python 3. Where all is checked, it has to be there.

@@ -1,7 +1,15 @@
 //! Servers that are broken in one way wherever they can be, judged by the report that the program writes of them.
 
+#[path = "half_broken/cleaning.rs"]
+mod cleaning;
+#[path = "half_broken/discovery.rs"]
+mod discovery;
 #[path = "half_broken/front.rs"]
 mod front;
+#[path = "half_broken/probed.rs"]
+mod probed;
+#[path = "half_broken/unsteady.rs"]
+mod unsteady;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

@@ -98,7 +98,8 @@ async fn each_is_taken_and_noted_and_strict_refuses_it() {
     mock.default_application().set_profile(Profile::builtin("strict").unwrap());
     let (before_user, before_group) =
         (client.get(&user_path).await.json(), client.get(&group_path).await.json());
-    for (dialect, path, body, ..) in &taken {
+    // RFC 7644 §3.5.2.1 lets an add go without a path.
+    for (dialect, path, body, ..) in taken.iter().filter(|(dialect, ..)| *dialect != "pathless-add") {
         let answer = patch(&client, path, body).await;
         assert_eq!(answer.status, 400, "{dialect}: {answer:?}");
         assert!(answer.json()["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{dialect}");

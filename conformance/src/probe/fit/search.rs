@@ -63,7 +63,7 @@ impl<'a> Bench<'a> {
     pub(super) async fn start(found: &'a Findings, stop: watch::Receiver<bool>) -> Result<Self, FitError> {
         let mock = MockAquera::builder().auth(Auth::none()).start().await;
         let mock = mock.map_err(|error| FitError(error.to_string()))?;
-        let client = Client::new(&mock.scim_url(), Credentials::None, Manners::default());
+        let client = Client::new(&mock.scim_url(), Credentials::None, at_once_or_never());
         let client = client.map_err(|error| FitError(error.to_string()))?;
         let facts = Facts::ask(&client).await;
         let options = Options { jobs: JOBS, seed: 1, blank: Blank::default(), stop };
@@ -199,13 +199,18 @@ impl<'a> Bench<'a> {
         let name = format!("p{}", self.tries);
         let config = ApplicationConfig { profile: profile.clone(), auth: vec![Auth::none()], seed: 1 };
         let application = self.mock.create_application(&name, config).ok()?;
-        let client = Client::new(&application.scim_url(), Credentials::None, Manners::default()).ok()?;
+        let client = Client::new(&application.scim_url(), Credentials::None, at_once_or_never()).ok()?;
         Some((profile, name, client))
     }
 
     fn over(&self) -> bool {
         self.tries >= MOST_TRIES || *self.options.stop.borrow()
     }
+}
+
+/// A mock is not away for a while: what it answers once it answers again.
+fn at_once_or_never() -> Manners {
+    Manners { retries: 0, ..Manners::default() }
 }
 
 /// How far an outcome is from another: by degrees, so that half of a cause is nearer than nothing of it.

@@ -4,27 +4,40 @@
 use serde_json::Value;
 
 use super::{End, Player};
-use crate::case::expect::{Expectation, StatusSet};
+use crate::case::Case;
+use crate::case::expect::{Check, Expectation, StatusSet};
 use crate::case::step::{Action, Step};
+use crate::server::again::{Unsettled, settle};
 use crate::server::deviation::{Deviation, lacks_resources, understand};
 use crate::server::facts::get;
 use crate::wire::client::{Answer, Request};
 
 impl Player<'_> {
-    pub(super) async fn send(&mut self, request: &Request) -> Result<Answer, End> {
-        let (exchange, answer) = self.stage.client.send(request).await;
-        self.made.note(&self.stage.facts, &self.stage.client, request, answer.as_ref());
-        let broken = exchange.error.clone();
-        self.exchanges.push(exchange);
-        answer.ok_or_else(|| {
-            End::Broken(format!("{}: {}", request.step, broken.unwrap_or_else(|| "no answer".to_owned())))
-        })
+    /// Whether a case is about the attributes that a document of /Schemas has.
+    pub(super) fn looks_at_attributes(&self, case: &Case) -> bool {
+        let mut checks = case.steps.iter().flat_map(|step| &step.expect);
+        case.id.starts_with("rfc7643/7/")
+            && checks.any(|expectation| match &expectation.check {
+                Check::At { pointer, .. } => {
+                    pointer.fill(&self.memory).is_ok_and(|pointer| pointer.contains("/attributes"))
+                }
+                _ => false,
+            })
     }
 
     /// Sends a request of a step until its answer says something, and takes that for what it means.
     pub(super) async fn ask(&mut self, step: &Step, request: &Request) -> Result<Answer, End> {
-        let answer = self.send(request).await?;
-        let mut answer = self.steady(step, request, answer).await?;
+        let accepts = |status: u16| {
+            step.unsupported.contains(&status)
+                || step.expect.iter().any(|expectation| names(expectation, status))
+        };
+        let (client, facts) = (&self.stage.client, &self.stage.facts);
+        let (exchange, outcome) = settle(client, facts, &mut self.made, request, &accepts).await;
+        self.exchanges.push(exchange);
+        let mut answer = outcome.map_err(|unsettled| match unsettled {
+            Unsettled::Away(status) => self.away(request, status),
+            Unsettled::Broken(why) => End::Broken(format!("{}: {why}", request.step)),
+        })?;
         let is_list = match &step.action {
             Action::List(_) | Action::Search(..) | Action::Walk(..) => true,
             Action::Send { method, .. } => {
@@ -49,39 +62,6 @@ impl Player<'_> {
         Ok(answer)
     }
 
-    async fn steady(&mut self, step: &Step, request: &Request, answer: Answer) -> Result<Answer, End> {
-        let status = answer.status;
-        if status != 429 && status < 500
-            || matches!(status, 501 | 505)
-            || step.unsupported.contains(&status)
-            || step.expect.iter().any(|expectation| names(expectation, status))
-        {
-            return Ok(answer);
-        }
-        if matches!(status, 429 | 502..=504) {
-            return Err(self.away(request, status));
-        }
-        // Its room is needed for the next.
-        drop(answer);
-        let again = self.send(request).await?;
-        if matches!(again.status, 429 | 502..=504) {
-            return Err(self.away(request, again.status));
-        }
-        if again.status == status {
-            return if self.stage.is_alive().await {
-                Ok(again)
-            } else {
-                Err(End::Broken(format!("{}: the server answers {status} to everything", request.step)))
-            };
-        }
-        if request.method == "GET" {
-            return Ok(again);
-        }
-        // The first may have taken effect: what came of the second then proves nothing.
-        let why = format!("{}: answered {status}, and {} when it was sent again", request.step, again.status);
-        Err(End::Broken(why))
-    }
-
     /// The end of a case whose request was never let through.
     fn away(&self, request: &Request, status: u16) -> End {
         let rate = self.stage.client.bearable_rate();
@@ -90,22 +70,6 @@ impl Player<'_> {
             _ => ("the server is away", "run it again when it is back".to_owned()),
         };
         End::Broken(format!("{}: answered {status} ({what}) to the end: {help}", request.step))
-    }
-}
-
-impl super::Stage {
-    /// Whether the server answers an ordinary request.
-    async fn is_alive(&self) -> bool {
-        let endpoint = self.facts.resource_type("User").map_or("/Users", |known| known.endpoint.as_str());
-        let request = Request {
-            step: "is it alive".to_owned(),
-            method: "GET".to_owned(),
-            path: endpoint.to_owned(),
-            query: vec![("count".to_owned(), "1".to_owned())],
-            ..Request::default()
-        };
-        let (_, answer) = self.client.send(&request).await;
-        answer.is_some_and(|answer| answer.status < 500 && answer.status != 429)
     }
 }
 

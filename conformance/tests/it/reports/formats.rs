@@ -148,7 +148,8 @@ fn a_refusal_behind_many_cases_comes_first() {
     let told = text::failures(&report, Paint::Plain);
     assert!(told.starts_with(&format!("CAUSE {because}\n      means     3 cases stopped there")), "{told}");
     assert!(told.contains("among     rfc7644/3.4.2.3/a, rfc7644/3.4.2.3/b, rfc7644/3.4.2.3/c\n"), "{told}");
-    assert!(told.find("3.3/own").expect("it") < told.find("FAIL  rfc7644/3.4.2.3/a").expect("it"), "{told}");
+    // The cause stands for its cases.
+    assert!(told.contains("FAIL  rfc7644/3.3/own") && !told.contains("FAIL  rfc7644/3.4.2.3/a "), "{told}");
     let page = html::write(&report);
     let points =
         &page[page.find("class=\"points\"").expect("points")..page.find("id=\"toolbar\"").expect("an end")];
@@ -219,6 +220,49 @@ fn a_shared_expectation_is_one_finding_in_its_place() {
     assert_eq!(annotations.matches("::warning ").count(), 2, "{annotations}");
     let pulled = markdown::write(&report);
     assert!(pulled.contains("> **One cause behind 2 cases:** ") && !pulled.contains("Its own."), "{pulled}");
+}
+
+#[test]
+fn must_failures_never_stand_under_the_heading_of_what_is_optional() {
+    let of = |id: &str, verdict: Verdict, level: Level| {
+        let mut case = sample::case(id, verdict);
+        case.level = level;
+        case
+    };
+    let refused = |name: &str| {
+        let mut case = of(&format!("rfc7644/3.4.2.3/{name}"), Verdict::Fail, Level::Must);
+        let what = |value: Value| json!([{ "step": "list", "what": "status", "value": value, "why": "…" }]);
+        case.because = Some("list: the answer is 400, where 200 belongs; it says: no".to_owned());
+        (case.expected, case.actual) = (what(json!(200)), what(json!(400)));
+        case.exchanges = vec![sample::exchange("GET", "/Users", Value::Null, 400, json!({}))];
+        case
+    };
+    let report = Report::new(
+        "server",
+        "https://h.example",
+        vec![
+            of("rfc7644/3.5.2/optional", Verdict::Fail, Level::May),
+            of("rfc7644/3.6/broke-off", Verdict::Error, Level::Must),
+            of("rfc7644/3.3/own", Verdict::Fail, Level::Must),
+            of("rfc7644/3.3/warns", Verdict::Warn, Level::Should),
+            refused("a"),
+            refused("b"),
+            refused("c"),
+        ],
+    );
+    let told = text::failures(&report, Paint::Plain);
+    let at = |words: &str| told.find(words).unwrap_or_else(|| panic!("{words} is not in {told}"));
+    let heading = at("Optional, and habits of single clients");
+    assert!(heading < at("FAIL  rfc7644/3.5.2/optional"), "{told}");
+    for before in ["FAIL  rfc7644/3.3/own", "ERROR rfc7644/3.6/broke-off", "WARN  rfc7644/3.3/warns", "CAUSE"]
+    {
+        assert!(at(before) < heading, "{before}: {told}");
+    }
+    assert!(told.contains("among     rfc7644/3.4.2.3/a, rfc7644/3.4.2.3/b, rfc7644/3.4.2.3/c\n"), "{told}");
+    assert_eq!(told.matches("rfc7644/3.4.2.3/a").count(), 1, "{told}");
+    let pulled = markdown::write(&report);
+    let heading = pulled.find("Optional, and habits").expect("a heading");
+    assert!(pulled.find("rfc7644/3.6/broke-off").is_some_and(|at| at < heading), "{pulled}");
 }
 
 /// The request is named where only the terminal is read.

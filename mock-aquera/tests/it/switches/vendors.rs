@@ -112,7 +112,6 @@ async fn strict(w: &World) {
         ops(json!({"op": "replace", "path": "active", "value": "False"})),
         ops(json!({"op": "replace", "value": {"name.givenName": "I"}})),
         ops(json!({"op": "remove", "path": "emails", "value": [{"value": "ida@home"}]})),
-        ops(json!({"op": "add", "value": {"title": "new"}})),
         json!({"schemas": [PATCH], "Operations": {"op": "replace", "path": "title", "value": "new"}}),
         json!({"op": "replace", "path": "title", "value": "new"}),
     ] {
@@ -133,6 +132,9 @@ async fn strict(w: &World) {
         assert_eq!(w.client.query("/Users", &[("filter", filter)]).await.status, 200, "{filter}");
     }
     assert_eq!(w.set(&w.ida, "title", json!("new")).await.status, 200);
+    // RFC 7644 §3.5.2.1: the target of an add without a path is the resource itself.
+    let pathless = send(ops(json!({"op": "add", "value": {"title": "newer"}}))).await;
+    assert_eq!(pathless.status, 200, "{pathless:?}");
 }
 
 async fn aws(w: &World) {

@@ -1,0 +1,141 @@
+//! Sends a request until what comes says something of the subject's behaviour: an answer that says only how the server is
+//! just now, and a connection that breaks, are met by sending again. A POST whose effect is not known is looked up first.
+
+use std::time::Duration;
+
+use crate::server::facts::Facts;
+use crate::server::sweep;
+use crate::server::tidy::Made;
+use crate::wire::client::{Answer, Client, Request};
+use crate::wire::exchange::Exchange;
+use crate::wire::failure::FailureKind;
+use crate::wire::retry::{backoff, is_safe};
+
+/// A 500 or a broken connection counts only if it comes so often in a row for one request.
+const TRIES: u32 = 4;
+
+/// The pauses before these are sent again, in milliseconds.
+const PAUSES: [u64; 3] = [50, 250, 700];
+
+/// Why a request has no answer that says something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unsettled {
+    /// It was refused for now with this status, to the end.
+    Away(u16),
+    /// In words.
+    Broken(String),
+}
+
+/// Sends a request until its answer says something. `accepts`: statuses that say something here, whatever they are.
+/// What each try may have made is noted.
+pub(crate) async fn settle(
+    client: &Client,
+    facts: &Facts,
+    made: &mut Made,
+    request: &Request,
+    accepts: &(dyn Fn(u16) -> bool + Sync),
+) -> (Exchange, Result<Answer, Unsettled>) {
+    let most = client.retries().saturating_add(1);
+    let (mut number, mut waited, mut repeated) = (0, Duration::ZERO, false);
+    loop {
+        let (exchange, outcome) = client.attempt(request, client.longest_wait()).await;
+        made.note(facts, client, request, outcome.as_ref().ok());
+        number += 1;
+        let answer = match outcome {
+            Ok(answer) => Some(answer),
+            Err(failure) if matches!(failure.kind, FailureKind::Reset | FailureKind::Broken) => None,
+            Err(failure) => return (exchange, Err(Unsettled::Broken(failure.text))),
+        };
+        let status = answer.as_ref().map(|answer| answer.status);
+        repeated |= answer.as_ref().is_some_and(|answer| answer.repeated);
+        if let Some(status) = status
+            && (accepts(status) || !passes(status))
+        {
+            let own = repeated && !accepts(status) && tells_of_repetition(&request.method, status);
+            if let Some(answer) = answer.filter(|_| !own) {
+                return (exchange, Ok(answer));
+            }
+            // The resource may be that of an earlier try, whose answer did not come through.
+            let undone = undo(client, facts, made, request).await;
+            if undone != Ok(true) || number >= most {
+                let why =
+                    format!("answered {status} when it was sent again; what came of it before is not known");
+                return (exchange, Err(Unsettled::Broken(undone.err().unwrap_or(why))));
+            }
+            continue;
+        }
+        let is_gateway = matches!(status, Some(502 | 504)) && !is_safe(&request.method);
+        let pause = match status {
+            // The client has waited for these as long as it may.
+            Some(status @ (429 | 502..=504)) if !is_gateway => {
+                return (exchange, Err(Unsettled::Away(status)));
+            }
+            Some(502 | 504) => backoff(number - 1),
+            _ => Duration::from_millis(PAUSES[(number as usize - 1).min(PAUSES.len() - 1)]),
+        };
+        let is_last = if is_gateway {
+            number >= most || waited + pause > client.longest_wait()
+        } else {
+            number >= most.min(TRIES)
+        };
+        if is_last {
+            let error = exchange.error.clone().unwrap_or_else(|| "no answer".to_owned());
+            let outcome = match (answer, status) {
+                (_, Some(status)) if is_gateway => Err(Unsettled::Away(status)),
+                (Some(answer), _) if is_alive(client, facts).await => Ok(answer),
+                (Some(answer), _) => {
+                    Err(Unsettled::Broken(format!("the server answers {} to everything", answer.status)))
+                }
+                (None, _) => Err(Unsettled::Broken(error)),
+            };
+            return (exchange, outcome);
+        }
+        if let Err(why) = undo(client, facts, made, request).await {
+            return (exchange, Err(Unsettled::Broken(why)));
+        }
+        repeated = true;
+        waited += pause;
+        client.wait(pause).await;
+    }
+}
+
+/// Whether a status says only how the server is just now.
+const fn passes(status: u16) -> bool {
+    (status == 429 || status >= 500) && !matches!(status, 501 | 505)
+}
+
+/// Whether a status may come of a request's own first try, which took effect though its answer did not say so.
+fn tells_of_repetition(method: &str, status: u16) -> bool {
+    match method {
+        "POST" => status == 409,
+        "DELETE" => matches!(status, 404 | 410 | 412),
+        "PATCH" => matches!(status, 400 | 404 | 409 | 412),
+        "PUT" => matches!(status, 409 | 412),
+        _ => false,
+    }
+}
+
+/// Deletes what a POST has made though its answer did not say so; whether there was something.
+async fn undo(client: &Client, facts: &Facts, made: &Made, request: &Request) -> Result<bool, String> {
+    let paths = made.unnoted(client, facts, request).await;
+    for path in &paths {
+        sweep::delete(client, path).await.map_err(|why| {
+            format!("it took effect, though no answer said so, and cannot be undone: {why}")
+        })?;
+    }
+    Ok(!paths.is_empty())
+}
+
+/// Whether the server answers an ordinary request.
+async fn is_alive(client: &Client, facts: &Facts) -> bool {
+    let endpoint = facts.resource_type("User").map_or("/Users", |known| known.endpoint.as_str());
+    let request = Request {
+        step: "is it alive".to_owned(),
+        method: "GET".to_owned(),
+        path: endpoint.to_owned(),
+        query: vec![("count".to_owned(), "1".to_owned())],
+        ..Request::default()
+    };
+    let (_, answer) = client.send(&request).await;
+    answer.is_some_and(|answer| answer.status < 500 && answer.status != 429)
+}

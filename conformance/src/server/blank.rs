@@ -1,0 +1,189 @@
+//! The smallest bodies that a subject's schemas allow, from a template where there is one.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::server::facts::{Facts, ResourceType, get};
+
+/// Makes the smallest body that a schema allows.
+#[derive(Debug, Clone, Default)]
+pub struct Blank {
+    /// Bodies to start from, by the name of the resource type in lower case (`--template`).
+    pub templates: BTreeMap<String, Value>,
+}
+
+impl Blank {
+    /// A new resource of a type. `unique` goes where two resources must differ.
+    pub fn make(&self, facts: &Facts, resource_type: &ResourceType, unique: &str) -> Value {
+        let mut body = json!({ "schemas": [resource_type.schema] });
+        let schema = facts.schemas.get(&resource_type.schema.to_ascii_lowercase());
+        fill(&mut body, schema, unique, "");
+        for (urn, required) in &resource_type.extensions {
+            let schema = facts.schemas.get(&urn.to_ascii_lowercase());
+            let mut inner = json!({});
+            fill(&mut inner, schema, unique, urn);
+            let needed = inner.as_object().is_some_and(|inner| !inner.is_empty());
+            if *required
+                && needed
+                && let Some(schemas) = body["schemas"].as_array_mut()
+            {
+                schemas.push(Value::from(urn.as_str()));
+                body[urn.as_str()] = inner;
+            }
+        }
+        if let Some(template) = self.templates.get(&resource_type.name.to_ascii_lowercase()) {
+            merge(&mut body, &personal(template, unique));
+        }
+        // What makes it ours, and findable: always with the prefix.
+        match resource_type.name.to_ascii_lowercase().as_str() {
+            "user" => body["userName"] = Value::from(self.user_name(unique)),
+            "group" if !body["displayName"].as_str().is_some_and(|dressed| dressed.contains(unique)) => {
+                body["displayName"] = Value::from(unique);
+            }
+            _ => {}
+        }
+        body
+    }
+
+    /// A user name in the shape of the template's, else in that of an e-mail address, which more servers take than any
+    /// other.
+    pub fn user_name(&self, unique: &str) -> String {
+        let shape = self.templates.get("user").and_then(|user| get(user, "userName")?.as_str());
+        match shape {
+            Some(shape) if shape.contains(UNIQUE) => shape.replace(UNIQUE, unique),
+            // Somebody's real name: its domain is its shape.
+            Some(shape) => match shape.rsplit_once('@') {
+                Some((_, domain)) => format!("{unique}@{domain}"),
+                None => unique.to_owned(),
+            },
+            None => format!("{unique}@example.com"),
+        }
+    }
+}
+
+/// What a template has where two resources must differ.
+const UNIQUE: &str = "{{unique}}";
+
+/// A template's texts with `{{unique}}` filled in.
+fn personal(template: &Value, unique: &str) -> Value {
+    match template {
+        Value::String(text) => Value::from(text.replace(UNIQUE, unique)),
+        Value::Array(elements) => elements.iter().map(|element| personal(element, unique)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| (name.clone(), personal(member, unique))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Puts the required attributes of a schema in.
+fn fill(body: &mut Value, schema: Option<&Value>, unique: &str, extension: &str) {
+    let attributes = schema.and_then(|schema| get(schema, "attributes")).and_then(Value::as_array);
+    for attribute in attributes.into_iter().flatten().filter(|attribute| is_wanted(attribute)) {
+        let Some(name) = get(attribute, "name").and_then(Value::as_str) else { continue };
+        if extension.is_empty() && matches!(name, "id" | "schemas" | "meta") {
+            continue;
+        }
+        body[name] = value_of(attribute, unique);
+    }
+}
+
+/// Required, and writable.
+pub(crate) fn is_wanted(attribute: &Value) -> bool {
+    let required = get(attribute, "required").and_then(Value::as_bool).unwrap_or(false);
+    required && get(attribute, "mutability").and_then(Value::as_str) != Some("readOnly")
+}
+
+/// Whether it is the address of another resource, which cannot be made up.
+fn refers(attribute: &Value) -> bool {
+    get(attribute, "name").and_then(Value::as_str) == Some("$ref")
+}
+
+pub(crate) fn value_of(attribute: &Value, unique: &str) -> Value {
+    let canonical =
+        get(attribute, "canonicalValues").and_then(Value::as_array).and_then(|values| values.first());
+    let one = match (canonical, get(attribute, "type").and_then(Value::as_str)) {
+        (Some(value), _) => value.clone(),
+        (None, Some("boolean")) => json!(true),
+        (None, Some("integer")) => json!(1),
+        (None, Some("decimal")) => json!(1.5),
+        (None, Some("dateTime")) => json!("2026-01-01T00:00:00Z"),
+        (None, Some("binary")) => json!("Y29uZm9ybWFuY2U="),
+        (None, Some("reference")) => json!(format!("https://example.com/{unique}")),
+        (None, Some("complex")) => {
+            let parts = get(attribute, "subAttributes").and_then(Value::as_array);
+            let mut object = json!({});
+            for part in parts.into_iter().flatten().filter(|part| is_wanted(part) && !refers(part)) {
+                if let Some(name) = get(part, "name").and_then(Value::as_str) {
+                    object[name] = value_of(part, unique);
+                }
+            }
+            // At least something, and `value` is what identifies.
+            if object.as_object().is_some_and(serde_json::Map::is_empty) {
+                let value = parts
+                    .into_iter()
+                    .flatten()
+                    .find(|part| get(part, "name").and_then(Value::as_str) == Some("value"));
+                object["value"] = value.map_or_else(|| json!(unique), |part| value_of(part, unique));
+            }
+            object
+        }
+        (None, _) => json!(unique),
+    };
+    let many = get(attribute, "multiValued").and_then(Value::as_bool).unwrap_or(false);
+    if many { json!([one]) } else { one }
+}
+
+/// Merges `over` into `body`: objects member by member, null removes, anything else replaces. Names without case.
+pub(crate) fn merge(body: &mut Value, over: &Value) {
+    match (body, over) {
+        (Value::Object(body), Value::Object(over)) => {
+            for (name, member) in over {
+                let known = body.keys().find(|known| known.eq_ignore_ascii_case(name)).cloned();
+                let name = known.unwrap_or_else(|| name.clone());
+                if member.is_null() {
+                    body.remove(&name);
+                } else {
+                    merge(body.entry(name).or_insert(Value::Null), member);
+                }
+            }
+        }
+        (body, over) => *body = over.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::facts::USER;
+    use crate::server::facts::tests::facts;
+
+    #[test]
+    fn a_blank_has_what_the_schema_demands_and_what_the_template_says() {
+        let facts = facts();
+        let user = facts.resource_type("user").expect("a type");
+        assert_eq!(user.endpoint, "/Users");
+        let mut blank = Blank::default();
+        assert_eq!(
+            blank.make(&facts, user, "conformance-1"),
+            json!({
+                "schemas": [USER, "urn:example:Badge"], "userName": "conformance-1@example.com", "origin": { "value": 1 }, "marks": ["blue"],
+                "urn:example:Badge": { "since": "2026-01-01T00:00:00Z" },
+            })
+        );
+        blank.templates.insert("user".to_owned(), json!({ "title": "t-{{unique}}", "marks": null }));
+        let made = blank.make(&facts, user, "u");
+        assert_eq!((&made["title"], made.get("marks")), (&json!("t-u"), None));
+        for (shape, expected) in [
+            ("{{unique}}@corp.example", "u@corp.example"),
+            ("x-{{unique}}", "x-u"),
+            ("ada@corp.example", "u@corp.example"),
+            ("ada", "u"),
+        ] {
+            blank.templates.insert("user".to_owned(), json!({ "USERNAME": shape }));
+            assert_eq!(blank.user_name("u"), expected, "{shape}");
+            assert_eq!(blank.make(&facts, user, "u")["userName"], json!(expected), "{shape}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Tells a person of long waits, so that a run that waits does not look like one that hangs.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A request that is waited for so long in all is told of.
+const NOTABLE: Duration = Duration::from_secs(5);
+
+/// So often somebody is told at most: all requests wait together.
+const EVERY: Duration = Duration::from_secs(15);
+
+/// Who is told of long waits, and when somebody last was.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    to: OnceLock<fn(&str)>,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Notices {
+    pub(super) fn go_to(&self, to: fn(&str)) {
+        self.to.get_or_init(|| to);
+    }
+
+    /// Tells of a request that waits because of a refusal: `waited` in all, with the wait that begins, before it is sent
+    /// for the `tries`th time again.
+    pub(super) fn waits(&self, base: &str, status: u16, waited: Duration, tries: u32) {
+        let Some(to) = self.to.get().filter(|_| waited >= NOTABLE) else { return };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= EVERY) {
+            *last = Some(Instant::now());
+            let seconds = waited.as_secs();
+            to(&format!(
+                "waiting: {base} answers {status}; a request waits {seconds} s in all, try {}",
+                tries + 1
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    static TOLD: AtomicUsize = AtomicUsize::new(0);
+
+    #[test]
+    fn long_waits_are_told_once() {
+        let notices = Notices::default();
+        notices.waits("http://127.0.0.1", 429, NOTABLE, 1);
+        notices.go_to(|_| {
+            TOLD.fetch_add(1, Ordering::SeqCst);
+        });
+        notices.waits("http://127.0.0.1", 429, Duration::from_secs(1), 1);
+        assert_eq!(TOLD.load(Ordering::SeqCst), 0);
+        notices.waits("http://127.0.0.1", 429, NOTABLE, 2);
+        notices.waits("http://127.0.0.1", 503, NOTABLE * 2, 3);
+        assert_eq!(TOLD.load(Ordering::SeqCst), 1);
+    }
+}

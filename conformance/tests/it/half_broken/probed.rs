@@ -1,0 +1,91 @@
+//! What `probe` says of servers that show too little, or show it otherwise.
+
+use conformance::report::Verdict;
+use serde_json::{Value, json};
+
+use super::front::{Broken, page};
+
+/// Changes `active` of each user that is shown.
+async fn with_active(change: fn(&mut serde_json::Map<String, Value>)) -> Broken {
+    Broken::changed(move |seen, answer| {
+        let users = seen.path.starts_with("/Users");
+        let members = answer.json.as_mut().and_then(Value::as_object_mut);
+        if let Some(user) = members.filter(|members| users && members.contains_key("userName")) {
+            change(user);
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_active_that_is_never_returned_is_unknown_and_not_ignored() {
+    let broken = with_active(|user| drop(user.remove("active"))).await;
+    let judged = broken.run("probe", &[]).await;
+    let told = &judged.out;
+    assert!(told.contains("Enable users creation (works)"), "{told}");
+    assert!(told.contains("Enable users disable (unknown)"), "{told}");
+    assert!(told.contains("`active` is not returned"), "{told}");
+    assert!(!told.contains("does not work"), "{told}");
+    let about_active = judged.with(Verdict::Fail).into_iter().filter(|line| line.contains("active"));
+    assert_eq!(about_active.count(), 0, "{:#?}", judged.with(Verdict::Fail));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_active_that_is_a_text_is_one_finding() {
+    let broken = with_active(|user| {
+        if let Some(active) = user.get("active").and_then(Value::as_bool) {
+            user.insert("active".to_owned(), json!(if active { "True" } else { "False" }));
+        }
+    })
+    .await;
+    let judged = broken.run("probe", &[]).await;
+    assert!(judged.out.contains("Enable users creation (works)"), "{}", judged.out);
+    assert!(judged.out.contains("Enable users disable (works)"), "{}", judged.out);
+    let failed = judged.with(Verdict::Fail);
+    assert!(failed.len() == 1 && failed[0].starts_with("probe/active-is-a-boolean"), "{failed:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn probe_hints_at_a_template_only_where_attributes_are_asked_for() {
+    for (status, detail, hinted) in [
+        (400, "nickName is required", true),
+        (400, "the tenant is suspended", false),
+        (409, "nickName is required", false),
+    ] {
+        let broken = Broken::answering(move |seen| {
+            let body = json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": status.to_string(), "detail": detail,
+            });
+            let creates = seen.method == "POST" && seen.path == "/Users";
+            creates.then(|| page(status, &body.to_string(), &[("content-type", "application/scim+json")]))
+        })
+        .await;
+        let judged = broken.run("probe", &[]).await;
+        let hint = format!("hint: creating the smallest user is answered {status}, saying: {detail}");
+        assert_eq!(judged.error.contains(&hint), hinted, "{}", judged.error);
+        assert_eq!(judged.error.contains("--template"), hinted, "{}", judged.error);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn unknown_placeholders_and_queries_in_the_url_are_refused() {
+    let broken = Broken::changed(|_, _| {}).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("user.json");
+    std::fs::write(&file, r#"{"userName": "{{uniqe}}@acme.test"}"#).expect("a file");
+    let judged = broken.run("probe", &["--template", &file.display().to_string()]).await;
+    assert_eq!(judged.code, Some(2), "{}", judged.error);
+    assert!(
+        judged.error.contains("unknown placeholder `{{uniqe}}`; did you mean `{{unique}}`?"),
+        "{}",
+        judged.error
+    );
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_conformance"))
+        .args(["server", &format!("{}?key=a-secret", broken.url)])
+        .output()
+        .expect("the program runs");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("the URL has a query") && !error.contains("a-secret"), "{error}");
+    assert!(broken.seen.lock().expect("a lock").is_empty());
+}

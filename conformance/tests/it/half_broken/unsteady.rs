@@ -1,0 +1,105 @@
+//! Servers that fail now and then: they are asked again, and what that says nothing of is no verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use conformance::report::Verdict;
+
+use super::front::{Broken, page};
+
+/// Whether a text comes for the first time.
+fn is_first(seen: &Mutex<BTreeSet<String>>, text: &str) -> bool {
+    seen.lock().expect("no test panics with it").insert(text.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_post_that_is_refused_with_503_is_sent_again() {
+    let seen = Mutex::default();
+    let broken = Broken::answering(move |asked| {
+        let first = asked.method == "POST" && is_first(&seen, &asked.text);
+        first.then(|| page(503, "busy", &[]))
+    })
+    .await;
+    let judged = broken.judged(&["--select", "id=rfc7644/3.6/is-gone"]).await;
+    assert_eq!(judged.code, Some(0), "{}{}", judged.out, judged.error);
+    assert_eq!(judged.report().summary.pass, 1);
+    assert_eq!(broken.left(), BTreeMap::new());
+}
+
+/// The first answer to each creation is an error, though it took effect: a second one meets the first's user.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_post_whose_effect_is_not_known_is_looked_up_before_it_is_sent_again() {
+    for status in [500, 502, 503] {
+        let seen = Mutex::default();
+        let broken = Broken::changed(move |asked, answer| {
+            if asked.method == "POST" && answer.status == 201 && is_first(&seen, &asked.text) {
+                *answer = page(status, "", &[("retry-after", "0")]);
+            }
+        })
+        .await;
+        let select = "id=rfc7644/3.3/answers-201 | id=rfc7644/3.6/is-gone | id=rfc7644/3.3/group-answers-201";
+        let judged = broken.judged(&["--select", select]).await;
+        assert_eq!(judged.report().summary.pass, 3, "{status}: {}{}", judged.out, judged.error);
+        assert_eq!(broken.left(), BTreeMap::new(), "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_500_now_and_then_is_no_verdict() {
+    let broken =
+        Broken::answering(|asked| (asked.number > 8 && asked.number % 4 == 0).then(|| page(500, "", &[])))
+            .await;
+    let judged = broken.judged(&["--select", "section=3.3 | section=3.6", "--jobs", "1"]).await;
+    assert_eq!(judged.with(Verdict::Fail), Vec::<String>::new());
+    assert_eq!(judged.with(Verdict::Error), Vec::<String>::new());
+    assert!(judged.report().summary.pass > 20, "{:?}", judged.report().summary);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn probe_asks_again_and_advises_nothing_where_the_server_stays_away() {
+    let seen = Mutex::default();
+    let broken = Broken::answering(move |asked| {
+        let first = asked.method == "PUT" && is_first(&seen, &asked.path);
+        first.then(|| page(503, "busy", &[("retry-after", "0")]))
+    })
+    .await;
+    let judged = broken.run("probe", &[]).await;
+    assert_eq!(judged.code, Some(0), "{}{}", judged.out, judged.error);
+    assert!(judged.out.contains("Update method: PUT (works)"), "{}", judged.out);
+    // For good.
+    let broken = Broken::answering(|asked| {
+        (asked.method == "PUT").then(|| page(503, "busy", &[("retry-after", "0")]))
+    })
+    .await;
+    let judged = broken.run("probe", &["--retries", "1"]).await;
+    assert!(judged.out.contains("Update method: PUT (unknown)"), "{}", judged.out);
+    assert!(judged.out.contains("(the server is away)"), "{}", judged.out);
+    assert_eq!(judged.with(Verdict::Fail), Vec::<String>::new());
+}
+
+/// `timeout` sends a signal to the program and then to its group.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_signals_at_once_are_one_wish_and_clean_up() {
+    let broken = Broken::answering(|asked| {
+        if asked.method == "GET" && asked.path.starts_with("/Users/") {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        None
+    })
+    .await;
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_conformance"))
+        .args(["server", &broken.url, "--bearer", super::front::TOKEN, "--jobs", "2"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    while broken.left().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let id = program.id().expect("an id").to_string();
+    let both = format!("kill -TERM {id}; kill -INT {id}");
+    assert!(std::process::Command::new("sh").args(["-c", &both]).status().expect("a shell").success());
+    assert_eq!(program.wait().await.expect("an end").code(), Some(3));
+    assert_eq!(broken.left(), BTreeMap::new());
+}
