@@ -11,6 +11,7 @@ mod faults;
 mod index;
 mod journal;
 mod live;
+mod object;
 mod openapi;
 mod reset;
 mod resources;

@@ -2,6 +2,7 @@
 
 mod access;
 mod applications;
+mod bodies;
 mod door;
 mod journal;
 mod program;

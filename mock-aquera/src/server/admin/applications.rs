@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::Shared;
 use super::answer::{AdminError, ErrorBody, Json, Name, Named, SeenAs, answer, bad_body, ok};
+use super::object::Object;
 use crate::application::{Application, ApplicationConfig};
 use crate::auth::{Auth, AuthKind};
 use crate::clock::ClockState;
@@ -68,8 +69,8 @@ pub(super) struct Configuration {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Credentials {
-    /// `none`, `basic:USER:PASSWORD`, `bearer:TOKEN` or `oauth:CLIENT:SECRET`, any of several. An empty list accepts
-    /// nobody.
+    /// `none`, `basic:USER:PASSWORD`, `bearer:TOKEN` or `oauth:CLIENT:SECRET`, at least one
+    /// of them.
     #[schema(value_type = Vec<String>)]
     auth: Value,
 }
@@ -108,7 +109,7 @@ pub(super) async fn configure(
     State(admin): State<Shared>,
     Name(name): Name,
     seen: SeenAs,
-    Json(Configuration { profile, auth, seed }): Json<Configuration>,
+    Object(Configuration { profile, auth, seed }): Object<Configuration>,
 ) -> Result<Response, AdminError> {
     let profile = profile.map(profile_of).transpose()?;
     let auth = auth.as_ref().map(credentials).transpose()?;
@@ -180,7 +181,7 @@ pub(super) async fn auth(Named(application): Named) -> Response {
     responses((status = 200, description = "The kinds alone.", body = Kinds)))]
 pub(super) async fn set_auth(
     Named(application): Named,
-    Json(Credentials { auth }): Json<Credentials>,
+    Object(Credentials { auth }): Object<Credentials>,
 ) -> Result<Response, AdminError> {
     application.set_auth(credentials(&auth)?);
     Ok(ok(&Kinds { auth: kinds(&application) }))
@@ -243,6 +244,12 @@ fn credentials(written: &Value) -> Result<Vec<Auth>, AdminError> {
     let Value::Array(kinds) = written else {
         return Err(bad_body("`auth` is a list of texts such as [\"bearer:TOKEN\"]"));
     };
+    if kinds.is_empty() {
+        return Err(bad_body(
+            "`auth` is empty, and no credentials would be good; write [\"none\"] to ask for none, or those to accept, such \
+             as [\"bearer:TOKEN\"]",
+        ));
+    }
     let one = |(at, kind): (usize, &Value)| match kind {
         Value::String(text) => {
             text.parse::<Auth>().map_err(|error| bad_body(format!("`auth` element {}: {error}", at + 1)))

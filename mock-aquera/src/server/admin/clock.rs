@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::{AdminError, Json, Named, Span, bad_body, ok};
+use super::answer::{AdminError, Named, Span, bad_body, ok};
+use super::object::Object;
 use crate::clock::ClockState;
 
 /// What to do with a clock: at least one thing, done in the order in which they stand here.
@@ -39,7 +40,7 @@ pub(super) async fn show(Named(application): Named) -> Response {
     responses((status = 200, description = "What it shows now.", body = ClockState)))]
 pub(super) async fn change(
     Named(application): Named,
-    Json(change): Json<ClockChange>,
+    Object(change): Object<ClockChange>,
 ) -> Result<Response, AdminError> {
     let ClockChange { reset, now, advance, freeze, unfreeze } = change;
     if freeze && unfreeze {

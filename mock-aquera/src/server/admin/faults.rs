@@ -4,7 +4,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{AdminError, Id, Json, Named, answer, bad_body, ok};
+use super::answer::{AdminError, Id, Named, answer, bad_body, ok};
+use super::object::Object;
 use crate::application::Application;
 use crate::fault::{Fault, FaultId, FaultState};
 
@@ -54,7 +55,7 @@ pub(super) async fn list(Named(application): Named) -> Response {
     responses((status = 201, description = "They are added.", body = FaultsAdded)))]
 pub(super) async fn add(
     Named(application): Named,
-    Json(FaultRules { rule: rules }): Json<FaultRules>,
+    Object(FaultRules { rule: rules }): Object<FaultRules>,
 ) -> Result<Response, AdminError> {
     let faults = Fault::parse_all(&rules).map_err(bad_body)?;
     if faults.is_empty() {

@@ -8,7 +8,8 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::Shared;
-use super::answer::{AdminError, Json, Named, Pairs, aside, bad_query, ok};
+use super::answer::{AdminError, Named, Pairs, aside, bad_query, ok};
+use super::object::Object;
 use crate::address::Addresses;
 use crate::application::Application;
 use crate::journal::{Exchange, HarCreator, JournalLimits, JournalQuery, JournalSize, archive};
@@ -48,7 +49,7 @@ pub(super) async fn limits(Named(application): Named) -> Response {
 /// Let the journal hold more, or less. What is left out is as usual.
 #[utoipa::path(put, path = "/applications/{name}/journal/limits", tag = "journal", request_body = JournalLimits,
     responses((status = 200, description = "In exchanges and bytes.", body = JournalState)))]
-pub(super) async fn set_limits(Named(application): Named, Json(limits): Json<JournalLimits>) -> Response {
+pub(super) async fn set_limits(Named(application): Named, Object(limits): Object<JournalLimits>) -> Response {
     application.set_journal_limits(limits);
     state(&application)
 }

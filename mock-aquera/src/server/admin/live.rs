@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use tokio_stream::Stream;
 
 use super::Shared;
-use super::answer::{AdminError, ErrorBody, Json, Named, Pairs, Span, answer, bad_body, bad_query, ok};
+use super::answer::{AdminError, ErrorBody, Named, Pairs, Span, answer, bad_body, bad_query, ok};
 use super::journal::asked;
+use super::object::Object;
 use crate::application::Application;
 use crate::journal::{Exchange, Found, JournalQuery, Order, Subscription};
 use crate::lock;
@@ -98,7 +99,7 @@ pub(super) async fn wait(
 pub(super) async fn wait_for(
     State(admin): State<Shared>,
     Named(application): Named,
-    Json(Wait { request, count, timeout }): Json<Wait>,
+    Object(Wait { request, count, timeout }): Object<Wait>,
 ) -> Result<Response, AdminError> {
     if request.limit.is_some() || request.order != Order::Oldest {
         return Err(bad_body("`limit` and `order` do not apply to a wait; `count` says how many"));

@@ -3,8 +3,10 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::answer::{AdminError, Json, Named, Pairs, answer, aside};
+use super::answer::{AdminError, Named, Pairs, Raw, answer, aside, bad_body};
+use super::object::object;
 use crate::verify::{Expectation, Miss, Seen, Verification};
 
 /// What became of an expectation.
@@ -48,9 +50,17 @@ pub(super) struct VerifyQuery {
 pub(super) async fn verify(
     Named(application): Named,
     mut query: Pairs,
-    Json(expectation): Json<Expectation>,
+    Raw(body): Raw,
 ) -> Result<Response, AdminError> {
     let fails = query.take_flag("fail")?;
+    let expectation: Expectation = object(&body)?;
+    let says_times = object::<Map<String, Value>>(&body)?.contains_key("times");
+    if !says_times && expectation == Expectation::default() {
+        return Err(bad_body(
+            "it expects nothing, and any request would satisfy it; write what is expected, such as \
+             {\"request\":{\"method\":\"POST\"}}, or {\"times\":{\"atLeast\":1}} for any request",
+        ));
+    }
     let verification = aside(move || application.verify(&expectation)).await?;
     let explanation = verification.to_string();
     let Verification { satisfied, matched, expected, request, matches, looked_at, nearest_miss } =

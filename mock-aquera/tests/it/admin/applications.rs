@@ -54,7 +54,6 @@ async fn credentials_are_changed_and_their_mistakes_not_repeated() {
     assert_eq!((changed.status, changed.json()), (200, json!({"auth": ["bearer", "none"]})));
     assert_eq!(admin.put(&at, json!({"auth": ["bearer:other"]})).await.status, 200);
     assert_eq!(scim.get("/Users").await.status, 401);
-    assert_eq!(admin.put(&at, json!({"auth": []})).await.json(), json!({"auth": []}));
     for (body, part) in [
         (r#"{"auth":["token:hunter2"]}"#, "element 1"),
         (r#"{"auth":["none",7]}"#, "element 2 is no text"),
@@ -272,7 +271,8 @@ async fn the_clock_is_stopped_and_moved() {
         (r#"{"advance":"1 month"}"#, "PT30S"),
         (r#"{"advance":true}"#, "`advance`"),
         (r#"{"stop":true}"#, "`stop`"),
-        ("[]", "nothing to do"),
+        ("{}", "nothing to do"),
+        ("[]", "an array"),
     ] {
         admin.refused(Method::POST, &at, body, 400, part).await;
     }
