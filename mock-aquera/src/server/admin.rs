@@ -67,6 +67,8 @@ struct Admin {
     ending: watch::Receiver<()>,
     /// How many follow a journal.
     followers: Arc<AtomicUsize>,
+    /// How many wait for exchanges.
+    waits: Arc<AtomicUsize>,
     /// How long a follower may leave unread what it was sent.
     follower_patience: Duration,
 }
@@ -94,6 +96,7 @@ impl AdminFront {
             server: Arc::clone(&server),
             ending,
             followers: Arc::default(),
+            waits: Arc::default(),
             follower_patience,
         });
         let router = routes()

@@ -8,6 +8,7 @@ mod journal;
 mod program;
 mod strict;
 mod transfer;
+mod waiting;
 
 use mock_aquera::MockAquera;
 use reqwest::Method;

@@ -71,6 +71,11 @@ pub(super) enum AdminError {
     WaitTooLong { count: usize, most: usize },
     #[error("{0} clients follow journals already, and no more can; end one of them")]
     TooManyFollowers(usize),
+    #[error(
+        "{0} requests wait for exchanges already, and no more can; end one of them, or let each wait less long with \
+         `timeout`"
+    )]
+    TooManyWaits(usize),
     #[error("{0}")]
     BadForwarding(String),
     #[error("failed to {0}")]
@@ -115,9 +120,10 @@ impl IntoResponse for AdminError {
             | Self::BadForwarding(_)
             | Self::Load(_) => StatusCode::BAD_REQUEST,
             Self::Application(ApplicationError::Exists(_)) => StatusCode::CONFLICT,
-            Self::Application(ApplicationError::TooMany) | Self::TooManyFollowers(_) | Self::Ending => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Application(ApplicationError::TooMany)
+            | Self::TooManyFollowers(_)
+            | Self::TooManyWaits(_)
+            | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let error = self.to_string();
