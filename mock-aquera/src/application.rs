@@ -34,8 +34,7 @@ use crate::store::{Ref, Store};
 use crate::types::Role;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
-use start::Start;
-pub(crate) use start::{Data, FillError, MadeUp};
+pub(crate) use start::{Data, FillError, MadeUp, Start};
 pub(crate) use transfer::no_type;
 pub use transfer::{Load, LoadError, LoadProblem};
 
@@ -91,7 +90,7 @@ struct Inner {
     faults: Mutex<Faults>,
     gates: Mutex<Gates>,
     /// What a reset returns to, once the application has begun.
-    start: OnceLock<Start>,
+    start: OnceLock<Arc<Start>>,
     /// Where each request is told, if anywhere.
     log: Option<RequestLog>,
     /// Whether there is any fault, so that requests need not ask.

@@ -338,6 +338,7 @@ impl MockAqueraBuilder {
             let data = Data::Given { text: load::text(&self.beginnings), users };
             default.begin(data).map_err(|error| StartError::of(error, self.beginnings.len()))?;
         }
+        server.remember_start();
         let keeper = keeper.map(|(keeper, _)| Arc::new(keeper));
         let saving = keeper
             .as_ref()
@@ -504,7 +505,7 @@ impl MockAquera {
         name: &str,
         config: ApplicationConfig,
     ) -> Result<Application, ApplicationError> {
-        self.server.create(name, config)
+        self.server.create(name, config, &[])
     }
 
     /// The application of this name.

@@ -3,6 +3,7 @@
 mod admin;
 mod cors;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Bytes, HttpBody as _};
@@ -16,7 +17,7 @@ use hyper::{Request, Response};
 use crate::address::Addresses;
 use crate::application::{
     Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Data, Incoming, Served, Settings,
-    mixed, unauthorized,
+    Start, mixed, unauthorized,
 };
 use crate::auth::{Auth, Gatekeeper};
 use crate::clock::{AppClock, Clock};
@@ -66,6 +67,8 @@ pub(crate) struct Server {
     applications: DashMap<String, Application, DefaultHashBuilder>,
     /// Held while an application is made, so that the limit is kept.
     making: Mutex<()>,
+    /// The applications that were there when the server started, by name, with their seeds.
+    starts: Mutex<BTreeMap<String, (u64, Arc<Start>)>>,
 }
 
 /// Why an application can't be made.
@@ -94,6 +97,7 @@ impl Server {
             clock,
             applications: DashMap::with_hasher(DefaultHashBuilder::default()),
             making: Mutex::new(()),
+            starts: Mutex::default(),
         }
     }
 
@@ -113,6 +117,31 @@ impl Server {
         self.applications.len()
     }
 
+    /// Remembers the applications that are there as those of the start.
+    pub(crate) fn remember_start(&self) {
+        let all = self.applications();
+        let started = all.iter().filter_map(|application| {
+            let start = Arc::clone(application.start()?);
+            Some((application.name().to_owned(), (application.seed_number(), start)))
+        });
+        *lock(&self.starts) = started.collect();
+    }
+
+    /// Brings back the applications of the start that are gone, also where another one took the place of one.
+    pub(crate) fn restore_start(&self) {
+        let starts = lock(&self.starts).clone();
+        for (name, (_, start)) in starts {
+            let there = self.application(&name);
+            if there.is_some_and(|there| there.start().is_some_and(|own| Arc::ptr_eq(own, &start))) {
+                continue;
+            }
+            self.remove(&name);
+            if let Err(problem) = self.create_on_demand(&name) {
+                tracing::error!(%problem, application = name, "failed to bring back an application of the start");
+            }
+        }
+    }
+
     pub(crate) fn remove(&self, name: &str) -> bool {
         self.applications.remove(name).is_some()
     }
@@ -128,6 +157,7 @@ impl Server {
         &self,
         name: &str,
         config: ApplicationConfig,
+        faults: &[Fault],
     ) -> Result<Application, ApplicationError> {
         let bad_name = |_| ApplicationError::BadName(name.to_owned());
         let valid = name.parse::<ApplicationName>().map_err(bad_name)?;
@@ -136,17 +166,36 @@ impl Server {
             return Err(ApplicationError::Exists(name.to_owned()));
         }
         let application = self.make(valid, config).ok_or(ApplicationError::TooMany)?;
+        for fault in faults {
+            application.add_fault(fault.clone());
+        }
         // Nothing that could be refused.
         let _ = application.begin(Data::Nothing);
         Ok(application)
     }
 
-    /// An application as the command line describes it, with its faults. It has begun.
+    /// An application as it was at the start of the server, or else as the command line describes it, with its faults.
+    /// It has begun.
     fn create_on_demand(&self, name: &str) -> Result<Application, Problem> {
+        let started = lock(&self.starts).get(name).cloned();
+        if let Some((seed, start)) = started {
+            return self.create_again(name, seed, start);
+        }
         let application = self.create_default(name)?;
         // Nothing that could be refused; and of two who come first, one has begun it.
         let _ = application.begin(Data::Nothing);
         Ok(application)
+    }
+
+    /// An application of the start of the server, as it was then.
+    fn create_again(&self, name: &str, seed: u64, start: Arc<Start>) -> Result<Application, Problem> {
+        let valid = name.parse::<ApplicationName>()?;
+        let _making = lock(&self.making);
+        if let Some(made_meanwhile) = self.application(name) {
+            return Ok(made_meanwhile);
+        }
+        let fill = |application: &Application| application.begin_as(start.clone());
+        self.make_with(valid, start.config(seed), fill).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS))
     }
 
     /// An application as the command line describes it, with its faults.
@@ -182,6 +231,16 @@ impl Server {
     }
 
     fn make(&self, name: ApplicationName, config: ApplicationConfig) -> Option<Application> {
+        self.make_with(name, config, |_| {})
+    }
+
+    /// Makes an application, which nobody sees before it is filled.
+    fn make_with(
+        &self,
+        name: ApplicationName,
+        config: ApplicationConfig,
+        fill: impl FnOnce(&Application),
+    ) -> Option<Application> {
         if self.applications.len() >= MAX_APPLICATIONS {
             return None;
         }
@@ -195,6 +254,7 @@ impl Server {
         let (addresses, log) = (Arc::clone(&self.addresses), self.defaults.log.clone());
         let application = Application::new(name, settings, config.seed, clock, addresses, log);
         application.set_journal_limits(self.defaults.journal);
+        fill(&application);
         self.applications.insert(key, application.clone());
         Some(application)
     }

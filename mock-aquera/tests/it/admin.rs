@@ -6,6 +6,7 @@ mod bodies;
 mod door;
 mod journal;
 mod program;
+mod reset;
 mod strict;
 mod transfer;
 mod waiting;

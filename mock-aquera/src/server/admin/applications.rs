@@ -99,7 +99,8 @@ pub(super) async fn describe(Named(application): Named, seen: SeenAs) -> Respons
 
 /// Make an application, or change one.
 ///
-/// Of one that exists the profile and the credentials can be changed, not the seed.
+/// A new one has the faults that the server was started with. Of one that exists the profile and the credentials can be
+/// changed, not the seed.
 #[utoipa::path(put, path = "/applications/{name}", tag = "applications", request_body = Configuration,
     responses(
         (status = 200, description = "It is changed.", body = ApplicationView),
@@ -131,13 +132,13 @@ pub(super) async fn configure(
         auth: auth.unwrap_or_default(),
         seed: seed.unwrap_or(defaults.seed),
     };
-    let application = admin.server.create(&name, config)?;
+    let application = admin.server.create(&name, config, &defaults.faults)?;
     Ok(answer(StatusCode::CREATED, &ApplicationView::of(&application, &seen)))
 }
 
 /// Remove an application with all that it holds.
 ///
-/// The next authenticated request to it makes it anew, as the server was started.
+/// The next authenticated request to it makes it anew, as it was when the server was started.
 #[utoipa::path(delete, path = "/applications/{name}", tag = "applications",
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn remove(State(admin): State<Shared>, Name(name): Name) -> Result<StatusCode, AdminError> {

@@ -420,7 +420,7 @@ async fn reset_returns_to_what_the_server_was_started_with() {
         Client::at(mock.scim_url().replace("/scim", "/apps/later/scim")).get("/Users").await.status,
         200
     );
-    for (name, profile, faults) in [("made", "no-delete", 0), ("later", "slack", 1)] {
+    for (name, profile, faults) in [("made", "no-delete", 1), ("later", "slack", 1)] {
         let application = mock.application(name).unwrap();
         application.seed_user(user("x", json!({})));
         application.set_profile(mock_aquera::Profile::default());
