@@ -316,9 +316,9 @@ impl Application {
     /// Why it can't. [`add_fault`](Self::add_fault) takes it all the same.
     pub fn check_fault(&self, fault: &Fault) -> Result<(), ParseFaultError> {
         let settings = self.settings();
-        let types = settings.types.all().iter().map(|kind| (kind.name(), kind.endpoint.as_str())).collect();
         let exact = settings.profile.requests.path_case == PathCase::Exact;
-        fault.can_strike_in(&Places { types, others: &OTHER_ENDPOINTS, exact })
+        let now = self.0.clock.now();
+        fault.can_strike_in(&Places { types: &settings.types, others: &OTHER_ENDPOINTS, exact, now })
     }
 
     /// Adds a fault behind those that are there. Latencies add up; of the others the first one that is ready

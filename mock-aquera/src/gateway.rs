@@ -22,6 +22,8 @@ mod stale;
 mod stored;
 mod write;
 
+pub(crate) use notes::meant;
+
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Bytes;

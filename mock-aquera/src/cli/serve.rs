@@ -79,7 +79,7 @@ pub(super) struct Options {
     profile: String,
     /// Misbehave, e.g. 'status=503 times=2 method=POST retry-after=3 phase=after', or mild, rough or hostile
     /// (repeatable)
-    #[arg(long, value_name = "RULE", value_parser = Fault::parse_all, help_heading = BEHAVIOUR)]
+    #[arg(long, value_name = "RULE", value_parser = Fault::parse_some, help_heading = BEHAVIOUR)]
     fault: Vec<Vec<Fault>>,
     /// Misbehave by the rules in this file, one a line (repeatable)
     #[arg(long, value_name = "FILE", help_heading = BEHAVIOUR)]

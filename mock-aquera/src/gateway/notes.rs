@@ -58,8 +58,8 @@ fn shown(text: &str) -> String {
     cut.map(|sign| if sign.is_control() { char::REPLACEMENT_CHARACTER } else { sign }).collect()
 }
 
-/// The place that was probably meant.
-fn meant(schemas: &SchemaSet, place: &str) -> Option<String> {
+/// The attribute that was probably meant by a name that no schema knows.
+pub(crate) fn meant(schemas: &SchemaSet, place: &str) -> Option<String> {
     let (parent, leaf) = match place.rfind(['.', ':']) {
         // A URN has dots of its own: what stands behind its last colon is a name.
         Some(at) => place.split_at(at + 1),
