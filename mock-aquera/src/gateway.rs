@@ -438,7 +438,8 @@ impl Scene<'_> {
 
     /// The body as JSON.
     fn json(&self) -> Result<Value, Problem> {
-        serde_json::from_slice(self.body()?).map_err(|error| Problem::BadSyntax(error.to_string()))
+        serde_json::from_slice(self.body()?)
+            .map_err(|error| Problem::BadSyntax(crate::text::json_problem(&error)))
     }
 }
 

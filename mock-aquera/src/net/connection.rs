@@ -145,7 +145,7 @@ impl<H: Handler> Connection<H> {
             })
             .await
         };
-        if let Some(refusal) = Refusal::of(&socket.withheld) {
+        if let Some(refusal) = Refusal::of(&socket.withheld, &socket.head) {
             return Rest::Play(refusal.script());
         }
         match outcome {

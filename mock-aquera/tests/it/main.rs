@@ -15,6 +15,7 @@ mod faults;
 mod groups;
 mod guards;
 mod hammer;
+mod heads;
 mod kept;
 mod library;
 mod names;
