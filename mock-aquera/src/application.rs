@@ -6,6 +6,7 @@
 mod serve;
 mod settings;
 mod start;
+mod token;
 mod told;
 mod transfer;
 mod waiting;

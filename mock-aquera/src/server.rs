@@ -2,6 +2,7 @@
 
 mod admin;
 mod cors;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,7 +26,7 @@ use crate::fault::Fault;
 use crate::gateway::{nowhere, shape};
 use crate::journal::JournalLimits;
 use crate::lock;
-use crate::log::{Line, RequestLog};
+use crate::log::RequestLog;
 use crate::net::{Handler, Head, Later, ReplyBody, Wire};
 use crate::problem::Problem;
 use crate::profile::Profile;
@@ -271,22 +272,13 @@ impl Server {
         self.create_on_demand(name).map_err(|problem| Box::new(Reply::from(problem)))
     }
 
-    /// Tells of a request that no application saw.
-    fn tell(&self, head: Head<'_>, status: StatusCode, note: Option<&str>) {
-        if let Some(log) = &self.defaults.log {
-            let notable = !status.is_success();
-            let line = Line { status: Some(status), method: head.method, uri: head.uri, notable };
-            log.tell(line, |notes| note.into_iter().for_each(|note| notes.add(note)));
-        }
-    }
-
     async fn scim(&self, name: &str, path_at: usize, request: Request<Coming>) -> Served {
         let (parts, body) = request.into_parts();
         let application = match self.application_for(name, &parts.headers) {
             Ok(application) => application,
             // Only the command line says how what doesn't exist yet behaves.
             Err(reply) => {
-                self.tell(Head::from(&parts), reply.status, reply.note().as_deref());
+                self.tell(Some(Head::from(&parts)), reply.status, reply.note().as_deref());
                 return unread(shape::shape(&self.defaults.profile, "", *reply), body).await;
             }
         };
@@ -311,20 +303,31 @@ impl Server {
         if parts.method != Method::POST {
             let problem =
                 Problem::MethodNotAllowed { method: parts.method.to_string(), allow: "POST".to_owned() };
-            return unread(Reply::from(problem), body).await;
+            let reply = Reply::from(problem);
+            self.refuse(name, Head::from(&parts), &reply);
+            return unread(reply, body).await;
         }
         let body = match read(body, "the token request", MAX_TOKEN_REQUEST).await {
             Ok(body) => body,
-            Err(problem) => return Served::of(Reply::from(problem)).closing(),
+            Err(problem) => {
+                let reply = Reply::from(problem);
+                self.refuse(name, Head::from(&parts), &reply);
+                return Served::of(reply).closing();
+            }
         };
         let application = match self.application(name) {
             Some(application) => application,
             None if self.gatekeeper.would_issue(&parts.headers, &body) => match self.create_on_demand(name) {
                 Ok(application) => application,
-                Err(problem) => return Served::of(Reply::from(problem)),
+                Err(problem) => {
+                    let reply = Reply::from(problem);
+                    self.refuse(name, Head::from(&parts), &reply);
+                    return Served::of(reply);
+                }
             },
             None => {
                 let reply = self.gatekeeper.issue(&parts.headers, &body, self.clock.now());
+                self.tell(Some(Head::from(&parts)), reply.status, Some("the application does not exist yet"));
                 return token_reply(reply);
             }
         };
@@ -389,6 +392,10 @@ impl Handler for Front {
             Some(page) => for_page(page, request, |request| self.route(request, wire)),
         }
     }
+
+    fn refused(&self, head: Option<Head<'_>>, reply: &Response<Bytes>, why: &str) {
+        self.server.refused(head, reply, why);
+    }
 }
 
 /// Answers a request of a page that may read the answer.
@@ -432,7 +439,7 @@ impl Front {
                 let seen = head.seen_as(&server.addresses).ok().flatten();
                 let origin = seen.as_deref().unwrap_or_else(|| server.addresses.origin());
                 let told = nowhere::outside(&server.defaults.types, origin, path);
-                server.tell(head, StatusCode::NOT_FOUND, Some(&told));
+                server.tell(Some(head), StatusCode::NOT_FOUND, Some(&told));
                 missed(told, request, wire)
             }
         }
@@ -452,6 +459,7 @@ impl Handler for AdminFront {
             } else {
                 let told =
                     "nothing is at this path; administration is under /_mock, and SCIM on another port";
+                self.server().tell(Some(Head::from(&request)), StatusCode::NOT_FOUND, Some(told));
                 missed(told.to_owned(), request, wire)
             }
         };
@@ -459,6 +467,10 @@ impl Handler for AdminFront {
             None => route(request),
             Some(page) => for_page(page, request, route),
         }
+    }
+
+    fn refused(&self, head: Option<Head<'_>>, reply: &Response<Bytes>, why: &str) {
+        self.server().tell(head, reply.status(), Some(why));
     }
 }
 

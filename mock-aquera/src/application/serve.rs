@@ -451,35 +451,6 @@ impl Application {
     }
 }
 
-impl Application {
-    /// Answers a request to the token endpoint, and journals it.
-    pub(crate) fn issue_token(&self, parts: &Parts, body: &Bytes) -> Served {
-        let settings = self.settings();
-        let now = self.0.clock.now();
-        if !settings.gatekeeper.has_clients() {
-            let problem = Problem::NotHere("a token endpoint (start with --auth oauth:CLIENT:SECRET)");
-            return Served::of(Reply::from(problem));
-        }
-        let token = settings.gatekeeper.issue(&parts.headers, body, now);
-        self.tell_token(Head::from(parts), &token);
-        let mut headers = HeaderMap::new();
-        headers.extend(token.headers);
-        let seen = Seen {
-            at: now,
-            took: Duration::ZERO,
-            method: &parts.method,
-            uri: &parts.uri,
-            headers: &parts.headers,
-            request_body: body,
-            status: Some(token.status),
-            response_headers: &headers,
-            response_body: &token.body,
-        };
-        self.0.journal.record(&seen, Known::default());
-        Served { headers, body: token.body, ..Served::of(Reply::empty(token.status)) }
-    }
-}
-
 /// A request that was taken up.
 #[derive(Clone, Copy)]
 struct Taken<'a> {

@@ -18,6 +18,7 @@ mod hammer;
 mod heads;
 mod kept;
 mod library;
+mod lines;
 mod names;
 mod notes;
 mod profiles;

@@ -88,6 +88,10 @@ pub(super) enum AdminError {
     Broken,
 }
 
+/// What is wrong with a request, for the line that tells of it.
+#[derive(Debug, Clone)]
+pub(super) struct Told(pub(super) String);
+
 /// An answer to what can't be done.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct ErrorBody {
@@ -128,7 +132,8 @@ impl IntoResponse for AdminError {
         };
         let error = self.to_string();
         let problems = if let Self::Load(LoadError { problems }) = self { Some(problems) } else { None };
-        let mut response = answer(status, &ErrorBody { error, problems });
+        let mut response = answer(status, &ErrorBody { error: error.clone(), problems });
+        response.extensions_mut().insert(Told(error));
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static(r#"Bearer realm="mock-aquera administration""#);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
