@@ -39,7 +39,9 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, Parser)]
 #[command(name = "mock-aquera", version, args_conflicts_with_subcommands = true)]
 #[command(
-    after_help = "Exit codes: 0 done; 1 could not start, broke, or is not ready; 2 bad command line or input file."
+    after_help = "Exit codes: 0 done; 1 could not start, broke, or is not ready; 2 bad command line or input file.\n\n\
+                  Environment: RUST_LOG filters what goes to stderr, such as warn, mock_aquera=debug or \
+                  info,mock_aquera::requests=off [default: info]"
 )]
 struct Cli {
     #[command(subcommand)]

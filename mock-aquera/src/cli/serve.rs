@@ -241,7 +241,7 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
     }
     if let Some(span) = options.snapshot_every {
         if span.is_zero() {
-            return Err(Failure::usage("use --snapshot-every: it is more than no time at all"));
+            return Err(Failure::usage("use --snapshot-every: it must be longer than zero, such as 30s"));
         }
         builder = builder.snapshot_every(span.duration());
     }

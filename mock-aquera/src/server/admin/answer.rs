@@ -42,6 +42,10 @@ pub(super) enum AdminError {
         "a web page of the origin `{0}` may not use administration; start the server with --cors ORIGIN to let it"
     )]
     ForeignOrigin(String),
+    #[error(
+        "a web page of another site may not use administration; start the server with --cors ORIGIN to let it"
+    )]
+    ForeignSite,
     #[error("the body has the media type {sent}; send the header `Content-Type: {expected}` (curl: --json)")]
     MediaType { sent: String, expected: String },
     #[error(
@@ -111,7 +115,7 @@ impl IntoResponse for AdminError {
             | Self::NoSuchResource { .. }
             | Self::NoSuchFault(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::UnknownHost(_) | Self::ForeignOrigin(_) => StatusCode::FORBIDDEN,
+            Self::UnknownHost(_) | Self::ForeignOrigin(_) | Self::ForeignSite => StatusCode::FORBIDDEN,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
