@@ -13,6 +13,7 @@ mod notes;
 pub(crate) mod nowhere;
 mod page;
 mod partial;
+mod passed_over;
 mod patch;
 mod query;
 mod quick;
@@ -23,6 +24,7 @@ mod stored;
 mod write;
 
 pub(crate) use notes::meant;
+pub(crate) use passed_over::of_request as passed_over;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 

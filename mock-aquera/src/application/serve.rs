@@ -163,7 +163,7 @@ impl Application {
         };
         // What is wrong with forwarding headers is told by `answer`.
         let seen = self.seen_as(head).ok()?;
-        let taken = Taken { settings: &settings, head, body, now, seen_as: seen.as_deref() };
+        let taken = Taken { settings: &settings, head, path_at, body, now, seen_as: seen.as_deref() };
         let reply = if let Some(problem) = head_problem(&settings, head, &glance) {
             Reply::from(problem)
         } else {
@@ -183,7 +183,7 @@ impl Application {
         glance: &Glance,
         me: Option<Arc<str>>,
     ) -> Scene<'a> {
-        let Taken { settings, head, body, now, seen_as } = *taken;
+        let Taken { settings, head, body, now, seen_as, .. } = *taken;
         Scene {
             settings,
             seen_as,
@@ -218,7 +218,12 @@ impl Application {
         verdict: &Verdict,
         sabotage: Option<Sabotage>,
     ) -> Served {
-        let Taken { settings, head, body, now, seen_as } = *taken;
+        let Taken { settings, head, path_at, body, now, seen_as } = *taken;
+        if reply.status.is_success() {
+            let query = head.uri.query().unwrap_or_default();
+            let path = head.path(path_at);
+            reply.notes.extend(gateway::passed_over(settings, head.method, path, query, body));
+        }
         if let Some(to) = seen_as {
             Rebase { from: &settings.scim_url, to }.reply(&mut reply);
         }
@@ -268,7 +273,8 @@ impl Application {
             Ok(seen) => (seen, None),
             Err(problem) => (None, Some(problem)),
         };
-        let taken = Taken { settings: &settings, head, body, now, seen_as: seen.as_deref() };
+        let path_at = incoming.path_at;
+        let taken = Taken { settings: &settings, head, path_at, body, now, seen_as: seen.as_deref() };
         if let Some(problem) = bad_forwarding {
             return self.leave(&taken, Reply::from(problem), &Verdict::default(), None);
         }
@@ -456,6 +462,8 @@ impl Application {
 struct Taken<'a> {
     settings: &'a Arc<Settings>,
     head: Head<'a>,
+    /// Where in the path the part below the base URL begins.
+    path_at: usize,
     body: &'a Bytes,
     now: Timestamp,
     /// The base URL that the client used, where it is not the one that URLs are kept with.

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
+use scim::filter::Filter;
 use scim::patch::{Dialect, PatchError, PatchRequest};
+use scim::path::AttrPath;
 use serde_json::{Map, Value};
 
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
-use super::{Refusal, Scene, notes, patch_rule, quick, resource, stale, stored};
+use super::{Refusal, Scene, notes, passed_over, patch_rule, quick, resource, stale, stored};
 use crate::hops::{self, Change, Downstreams};
-use crate::journal::{ChangeKind, DownstreamOperation};
+use crate::journal::{ChangeKind, DownstreamOperation, Note};
 use crate::problem::Problem;
 use crate::profile::{
     CanonicalValues, DisableRule, DottedPaths, EtagRule, GatewayRules, MembersPastCut, PatchReply, PatchRule,
@@ -22,7 +24,7 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
-use crate::types::Role;
+use crate::types::{Kind, Role};
 
 const OPERATIONS: &[DownstreamOperation] = &[DownstreamOperation::PartialUpdate];
 
@@ -41,13 +43,16 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     {
         return set(scene, kind_at, id, &setting);
     }
+    let message = own_urls(scene, scene.json()?);
     let (mut request, mut dialects) =
-        PatchRequest::read(&own_urls(scene, scene.json()?), settings.dialects).map_err(Problem::from)?;
-    let mut notes = Vec::new();
+        PatchRequest::read(&message, settings.dialects).map_err(Problem::from)?;
+    let mut notes = passed_over::of_operations(&message);
+    notes.extend(filters_that_never_match(kind, &request));
     if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
         let mut dropped = scim::patch::drop_unknown(&mut request, &kind.schemas);
+        let more = dropped.len().saturating_sub(scim::accept::MAX_DROPPED);
         dropped.truncate(scim::accept::MAX_DROPPED);
-        notes = notes::dropped(kind, &dropped);
+        notes.extend(notes::dropped(kind, &dropped, more));
     }
     check(&profile.gateway, &request)?;
     let literal = match profile.gateway.patch_dotted_paths {
@@ -80,6 +85,7 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
         refuse(if has_it { problem } else { Problem::PartialUpdateUnsupported })
     })?;
     dialects.extend(patched.dialects);
+    notes.extend(notes::not_stored(&patched.left_out));
     if rule == PatchRule::Lies200 {
         let body = write::would_be(scene, &store, at, &patched.next.content)?;
         return Ok(Reply::scim(StatusCode::OK, body));
@@ -97,6 +103,16 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     write::note(&mut reply, &dialects);
     reply.notes = notes;
     Ok(answered(scene, rule, kind_at, id, reply))
+}
+
+/// Notes on the value filters of paths that select nothing, whatever there is.
+fn filters_that_never_match(kind: &Kind, request: &PatchRequest) -> Vec<Note> {
+    let paths = request.operations.iter().filter_map(|operation| operation.path.as_ref());
+    let filters = paths.filter_map(|path| {
+        let filter = Box::new(path.filter.clone()?);
+        Some(Filter::ValuePath { path: AttrPath { sub: None, ..path.attr_path() }, filter })
+    });
+    filters.flat_map(|filter| notes::never_matching(&filter, &[kind])).collect()
 }
 
 /// The request with the URLs in the filters of its paths as they are kept.
@@ -219,6 +235,8 @@ struct Patched {
     dialects: Vec<Dialect>,
     /// What the request asked for, where not all of it is stored and answers echo it.
     asked: Option<Content>,
+    /// The attributes that are not stored.
+    left_out: Vec<String>,
 }
 
 fn patched(
@@ -272,7 +290,7 @@ fn patched(
     }
     let kept_before = if kind.role == Role::User { record.document.value() } else { before };
     let kept = stored::keep(settings, kind, Some(&kept_before), Content::of_tree(kind, &tree))?;
-    let (mut content, asked) = (kept.content, kept.asked);
+    let (mut content, asked, left_out) = (kept.content, kept.asked, kept.left_out);
     // What is kept apart is compared apart.
     let tree = resource::tree_of(&content.members)?;
     if let Some((refs, names)) = split.result {
@@ -292,10 +310,10 @@ fn patched(
     }
     let only_members = only_members && !split.changes.is_empty();
     let next = Next { content, change };
-    Ok(Patched { next, tree, members: split.changes, only_members, dialects, asked })
+    Ok(Patched { next, tree, members: split.changes, only_members, dialects, asked, left_out })
 }
 
-fn suggested(kind: &crate::types::Kind, after: &Value) -> Result<(), Problem> {
+fn suggested(kind: &Kind, after: &Value) -> Result<(), Problem> {
     use scim::validate::{ProblemKind, ValidateOptions, validate_with};
     let options = ValidateOptions { canonical_values: true, without_read_only: true };
     let problems = validate_with(after, &kind.schemas, options).err().unwrap_or_default();

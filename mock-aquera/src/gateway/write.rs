@@ -30,7 +30,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
-    let resource::Taken { mut content, members, dialects, notes } =
+    let resource::Taken { mut content, members, dialects, mut notes } =
         resource::take(settings, kind, scene.body()?)?;
     if kind.role == Role::User {
         let active = content.active;
@@ -53,6 +53,7 @@ pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> 
     }
     let refuse = |problem| refused(problem, &[DownstreamOperation::Create], None);
     let kept = stored::keep(settings, kind, None, content).map_err(&refuse)?;
+    notes.extend(super::notes::not_stored(&kept.left_out));
     let (mut content, asked) = (kept.content, kept.asked);
     if !hops::has(profile, DownstreamOperation::Create) {
         return Err(refuse(Problem::OperationUnsupported("Create")));
@@ -214,7 +215,7 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
     if taken.content.secret.is_some() {
         super::feature(settings.profile.features.change_password, "changing a password")?;
     }
-    let (dialects, notes) = (taken.dialects.clone(), taken.notes.clone());
+    let (dialects, mut notes) = (taken.dialects.clone(), taken.notes.clone());
     let mut store = scene.store();
     let operations = &[DownstreamOperation::Replace];
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
@@ -228,6 +229,7 @@ pub(super) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply
     let was_active = record.active;
     let next = replacement(scene, &store, at, record, taken, &before).map_err(&refuse)?;
     let kept = stored::keep(settings, kind, Some(&before), next).map_err(&refuse)?;
+    notes.extend(super::notes::not_stored(&kept.left_out));
     let (next, asked) = (kept.content, kept.asked);
     let after = resource::tree_of(&next.members).map_err(&refuse)?;
     let schemas = &kind.schemas;
