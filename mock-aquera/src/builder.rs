@@ -326,7 +326,8 @@ impl MockAqueraBuilder {
             let check = default.check_fault(fault);
             check.map_err(|reason| StartError::Fault { rule: fault.to_string(), reason })?;
         }
-        let keeper = self.snapshot.map(|file| Keeper::open(file, Arc::clone(&server))).transpose()?;
+        let keeper =
+            self.snapshot.as_deref().map(|file| Keeper::open(file, Arc::clone(&server))).transpose()?;
         if keeper.as_ref().is_some_and(|(_, found)| *found) {
             for application in server.applications() {
                 let data = Data::Kept(Stock::of(&application));

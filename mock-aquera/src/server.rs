@@ -195,8 +195,9 @@ impl Server {
         if let Some(made_meanwhile) = self.application(name) {
             return Ok(made_meanwhile);
         }
-        let fill = |application: &Application| application.begin_as(start.clone());
-        self.make_with(valid, start.config(seed), fill).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS))
+        let config = start.config(seed);
+        let fill = |application: &Application| application.begin_as(start);
+        self.make_with(valid, config, fill).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS))
     }
 
     /// An application as the command line describes it, with its faults.

@@ -102,8 +102,8 @@ impl Keeper {
     ///
     /// # Errors
     /// The file is there and of no use, in use, or could not be written.
-    pub(crate) fn open(file: PathBuf, server: Arc<Server>) -> Result<(Self, bool), SnapshotError> {
-        let file = resolved(&file)?;
+    pub(crate) fn open(file: &Path, server: Arc<Server>) -> Result<(Self, bool), SnapshotError> {
+        let file = resolved(file)?;
         let lock = lock_file(&file)?;
         let found = read::read(&file, &server)?;
         try_to_write(&file).map_err(|source| SnapshotError::Unwritable { file: file.clone(), source })?;
@@ -172,18 +172,16 @@ fn resolved(file: &Path) -> Result<PathBuf, SnapshotError> {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         };
-        match fs::read_link(&path) {
+        if let Ok(target) = fs::read_link(&path) {
             // The link is there, and what it leads to is not yet.
-            Ok(target) => path = folder.join(target),
-            Err(_) => {
-                let name = path.file_name();
-                let there = fs::canonicalize(&folder).ok().filter(|folder| folder.is_dir());
-                return match (there, name) {
-                    (Some(folder), Some(name)) => Ok(folder.join(name)),
-                    _ => Err(failed(format!("there is no folder {}; make it first", folder.display()))),
-                };
-            }
+            path = folder.join(target);
+            continue;
         }
+        let there = fs::canonicalize(&folder).ok().filter(|folder| folder.is_dir());
+        return match (there, path.file_name()) {
+            (Some(folder), Some(name)) => Ok(folder.join(name)),
+            _ => Err(failed(format!("there is no folder {}; make it first", folder.display()))),
+        };
     }
     Err(failed("it is a link that leads to itself".to_owned()))
 }

@@ -151,7 +151,9 @@ fn comparisons<'f>(
 ) {
     match filter {
         Filter::And(parts) | Filter::Or(parts) => {
-            parts.iter().for_each(|part| comparisons(part, parent, negated, found));
+            for part in parts {
+                comparisons(part, parent, negated, found);
+            }
         }
         Filter::Not(inner) => comparisons(inner, parent, !negated, found),
         Filter::ValuePath { path, filter } => comparisons(filter, Some(path), negated, found),
@@ -170,21 +172,19 @@ pub(super) fn never_matching(filter: &Filter, kinds: &[&Kind]) -> Vec<Note> {
     comparisons(filter, None, false, &mut found);
     let mut notes: Vec<Note> = Vec::new();
     for Comparison { path, operator, value, negated } in found {
-        let mut reasons = kinds.iter().filter_map(|kind| never(kind, &path, operator, value));
-        let Some(reason) = reasons.next() else { continue };
-        let Some(why) = reason else { continue };
-        if reasons.any(|reason| reason.is_none()) {
+        let mut outcomes = kinds.iter().filter_map(|kind| outcome(kind, &path, operator, value));
+        let Some(Outcome::Same { what, hint }) = outcomes.next() else { continue };
+        if outcomes.any(|outcome| matches!(outcome, Outcome::Depends)) {
             continue;
         }
         let is_ne = operator == CompareOp::Ne;
-        let outcome = match (is_ne, negated) {
+        let comes_to = match (is_ne, negated) {
             (false, false) => "never matches",
             (true, false) => "matches everything",
             (false, true) => "never matches, so that `not` matches everything",
             (true, true) => "matches everything, so that `not` never matches",
         };
-        let Why { what, hint } = why;
-        let text = format!("`{path}` {what}: the comparison {outcome}{hint}");
+        let text = format!("`{path}` {what}: the comparison {comes_to}{hint}");
         let note = Note { kind: NoteKind::NeverMatches, path: path.to_string(), nearest: None, text };
         if !notes.contains(&note) {
             notes.push(note);
@@ -193,46 +193,47 @@ pub(super) fn never_matching(filter: &Filter, kinds: &[&Kind]) -> Vec<Note> {
     notes
 }
 
-/// Why a comparison has the same outcome for every resource.
-struct Why {
-    what: String,
-    hint: String,
+/// What a comparison comes to.
+enum Outcome {
+    /// It depends on the resource.
+    Depends,
+    /// It is the same for every resource.
+    Same { what: String, hint: &'static str },
 }
 
-/// Returns why a comparison is the same for all resources of a type: `None` if the type has no such attribute,
-/// `Some(None)` if it is not.
-fn never(kind: &Kind, path: &AttrPath, operator: CompareOp, value: &Literal) -> Option<Option<Why>> {
+/// Returns what a comparison comes to for resources of a type; `None` if the type has no such attribute.
+fn outcome(kind: &Kind, path: &AttrPath, operator: CompareOp, value: &Literal) -> Option<Outcome> {
     use CompareOp::{Co, Eq, Ew, Ge, Gt, Le, Lt, Ne, Sw};
     let leaf = kind.schemas.attribute(path)?;
     let compared = if leaf.is_complex() { leaf.sub("value").unwrap_or(leaf) } else { leaf };
     let of = compared.kind;
-    let why = |what: String, hint: &str| Some(Some(Why { what, hint: hint.to_owned() }));
+    let same = |what: String, hint: &'static str| Some(Outcome::Same { what, hint });
     let is_top = |name: &str| path.sub.is_none() && path.name == *name;
     let is_meta = |sub: &str| path.name == *"meta" && path.sub.as_ref().is_some_and(|name| *name == *sub);
     let always_there = is_top("id") || path.name == *"meta" || (path.sub.is_none() && leaf.required);
     if !can_match(of, value) {
         let (is, with) = (described(of), described_value(value));
-        return why(format!("is {is}, and the filter compares it with {with}"), hint(of, value));
+        return same(format!("is {is}, and the filter compares it with {with}"), hint(of, value));
     }
     match value {
         Literal::Null if always_there && matches!(operator, Eq | Ne) => {
-            why("always has a value, and the filter compares it with null".to_owned(), "")
+            same("always has a value, and the filter compares it with null".to_owned(), "")
         }
         Literal::Bool(_) if matches!(operator, Co | Sw | Ew) => {
-            why(format!("is a boolean, and `{operator}` compares strings"), "; write `eq`")
+            same(format!("is a boolean, and `{operator}` compares strings"), "; write `eq`")
         }
         Literal::Number(_) if matches!(operator, Co | Sw | Ew) => {
-            why(format!("is a number, and `{operator}` compares strings"), "; write `eq`, `gt` or `lt`")
+            same(format!("is a number, and `{operator}` compares strings"), "; write `eq`, `gt` or `lt`")
         }
         Literal::String(text) if text.is_empty() && always_there && matches!(operator, Eq | Ne) => {
-            why("is never empty, and the filter compares it with an empty string".to_owned(), "")
+            same("is never empty, and the filter compares it with an empty string".to_owned(), "")
         }
         Literal::String(text)
             if of == AttributeType::DateTime
                 && matches!(operator, Eq | Ne | Gt | Ge | Lt | Le)
                 && scim::validate::instant(text).is_none() =>
         {
-            why(
+            same(
                 "is a date and time, and the filter compares it with a text that is none".to_owned(),
                 "; write one such as \"2026-01-31T00:00:00Z\"",
             )
@@ -242,9 +243,9 @@ fn never(kind: &Kind, path: &AttrPath, operator: CompareOp, value: &Literal) -> 
                 && matches!(operator, Eq | Ne)
                 && !text.eq_ignore_ascii_case(kind.name()) =>
         {
-            why(format!("is \"{}\" of everything at this endpoint", kind.name()), "")
+            same(format!("is \"{}\" of everything at this endpoint", kind.name()), "")
         }
-        _ => Some(None),
+        _ => Some(Outcome::Depends),
     }
 }
 
