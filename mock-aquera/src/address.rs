@@ -94,19 +94,19 @@ impl FromStr for PublicUrl {
         let failed = |why| PublicUrlError { text: text.to_owned(), why };
         let form = "expected http:// or https:// with a host, such as https://scim.example.com/mock";
         let trimmed = text.trim_end_matches('/');
-        let rest = ["https://", "http://"].iter().find_map(|scheme| trimmed.strip_prefix(scheme));
-        let rest = rest.ok_or_else(|| failed(form))?;
+        let (written, rest) = trimmed.split_once("://").ok_or_else(|| failed(form))?;
+        let scheme = scheme(written).ok_or_else(|| failed(form))?;
         let (host, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if !is_host(host.as_bytes()) {
             return Err(failed(form));
         }
         if !is_prefix(prefix) {
-            return Err(failed("its path may not have a query, a fragment or spaces"));
+            return Err(failed("its path may not have a query, a fragment, spaces or `..`"));
         }
         if prefix.ends_with("/scim") {
             return Err(failed("leave `/scim` out; the server adds it"));
         }
-        Ok(Self(trimmed.to_owned()))
+        Ok(Self(format!("{scheme}://{rest}")))
     }
 }
 
@@ -117,7 +117,13 @@ fn is_prefix(text: &str) -> bool {
             && text.starts_with('/')
             && !text.ends_with('/')
             && !text.starts_with("//")
+            && !text.split('/').any(is_dots)
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte)))
+}
+
+/// Returns whether a segment of a path leads to itself or to the one above, written out or encoded (RFC 3986 §5.2.4).
+fn is_dots(segment: &str) -> bool {
+    matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
 /// What a forwarding header says that is not usable.
@@ -170,7 +176,10 @@ impl Addresses {
             if host == self.authority.as_bytes() || !is_host(host) {
                 return Ok(None);
             }
-            return Ok(str::from_utf8(host).ok().map(|host| format!("{}://{host}", self.scheme)));
+            // `Host: name:` says no port (RFC 3986 §3.2.3).
+            let host = str::from_utf8(host).ok().map(|host| host.trim_end_matches(':'));
+            let seen = host.map(|host| format!("{}://{host}", self.scheme));
+            return Ok(seen.filter(|seen| *seen != self.origin));
         }
         let forwarded = Forwarded::of(headers)?;
         let host = forwarded
@@ -179,11 +188,18 @@ impl Addresses {
             .or_else(|| str::from_utf8(host).ok().filter(|host| is_host(host.as_bytes())));
         let Some(host) = host else { return Ok(None) };
         let scheme = forwarded.scheme.unwrap_or(self.scheme);
-        let port = forwarded
-            .port
-            .filter(|port| split_port(host).1.is_none() && *port != if scheme == "https" { 443 } else { 80 });
-        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        let seen = format!("{scheme}://{host}{port}{}", forwarded.prefix);
+        // The port of a `Host` header is that of the last hop; only a proxy's own word counts more than the proxy's port.
+        let (name, own) = split_port(host);
+        let own = own.filter(|port| !port.is_empty());
+        let usual = if scheme == "https" { 443 } else { 80 };
+        let port = match (forwarded.port, own) {
+            (Some(_), Some(own)) if forwarded.host.is_some() => format!(":{own}"),
+            (Some(port), _) if port == usual => String::new(),
+            (Some(port), _) => format!(":{port}"),
+            (None, Some(own)) => format!(":{own}"),
+            (None, None) => String::new(),
+        };
+        let seen = format!("{scheme}://{name}{port}{}", forwarded.prefix);
         Ok((seen != self.origin).then_some(seen))
     }
 
@@ -231,7 +247,8 @@ struct Forwarded {
 }
 
 impl Forwarded {
-    /// Reads `Forwarded` (RFC 7239), or else `X-Forwarded-*`. Of several proxies the first one counts.
+    /// Reads `Forwarded` (RFC 7239), and `X-Forwarded-*` for what that does not say. Of several proxies the first one
+    /// counts.
     fn of(headers: &HeaderMap) -> Result<Self, BadForwarding> {
         let first = |name: &'static str| {
             let value = headers.get(name).and_then(|value| value.to_str().ok());
@@ -243,7 +260,9 @@ impl Forwarded {
         let mut found = Self::default();
         if let Some(element) = first("forwarded") {
             let failed = |expected| failed("forwarded", expected);
-            for (name, value) in element.split(';').filter_map(|pair| pair.split_once('=')) {
+            for pair in element.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
+                let expected = "expected pairs such as `proto=https;host=scim.example.com`";
+                let (name, value) = pair.split_once('=').ok_or_else(|| failed(expected))?;
                 let value = value.trim().trim_matches('"');
                 match name.trim().to_ascii_lowercase().as_str() {
                     "proto" => {
@@ -257,26 +276,25 @@ impl Forwarded {
                     _ => {}
                 }
             }
-        } else {
-            let name = "x-forwarded-proto";
-            found.scheme = first(name)
-                .map(|value| scheme(value).ok_or_else(|| failed(name, "expected http or https")))
-                .transpose()?;
-            let name = "x-forwarded-host";
-            found.host = first(name)
-                .map(|value| {
-                    host(value).ok_or_else(|| failed(name, "expected a host, with its port or without"))
-                })
-                .transpose()?;
         }
+        let name = "x-forwarded-proto";
+        let said =
+            first(name).map(|value| scheme(value).ok_or_else(|| failed(name, "expected http or https")));
+        found.scheme = found.scheme.or(said.transpose()?);
+        let name = "x-forwarded-host";
+        let expected = "expected a host, with its port or without";
+        let said = first(name).map(|value| host(value).ok_or_else(|| failed(name, expected)));
+        found.host = found.host.or(said.transpose()?);
         let name = "x-forwarded-port";
-        let port = first(name).map(|value| value.parse::<u16>().map_err(|_| failed(name, "expected a port")));
-        found.port = port.transpose()?;
+        let port = |value: &str| value.parse::<u16>().ok().filter(|port| *port != 0);
+        let said = first(name)
+            .map(|value| port(value).ok_or_else(|| failed(name, "expected a port from 1 to 65535")));
+        found.port = said.transpose()?;
         let name = "x-forwarded-prefix";
         if let Some(prefix) = first(name) {
             let prefix = prefix.trim_end_matches('/');
             if !is_prefix(prefix) {
-                return Err(failed(name, "expected a path that begins with a slash"));
+                return Err(failed(name, "expected a path that begins with a slash and has no `..` in it"));
             }
             prefix.clone_into(&mut found.prefix);
         }

@@ -8,6 +8,7 @@ mod aside;
 mod serve;
 mod settings;
 mod start;
+mod token;
 mod told;
 mod transfer;
 mod waiting;
@@ -17,6 +18,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::address::Addresses;
@@ -37,8 +39,7 @@ use crate::types::Role;
 use crate::verify::Expectation;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
-use start::Start;
-pub(crate) use start::{Data, FillError, MadeUp};
+pub(crate) use start::{Data, FillError, MadeUp, Start};
 pub(crate) use transfer::no_type;
 pub use transfer::{Load, LoadError, LoadProblem};
 
@@ -94,7 +95,7 @@ struct Inner {
     faults: Mutex<Faults>,
     gates: Mutex<Gates>,
     /// What a reset returns to, once the application has begun.
-    start: OnceLock<Start>,
+    start: OnceLock<Arc<Start>>,
     /// Where each request is told, if anywhere.
     log: Option<RequestLog>,
     /// Whether there is any fault, so that requests need not ask.
@@ -320,7 +321,7 @@ impl Application {
     /// # Errors
     /// Why it can't. [`add_fault`](Self::add_fault) takes it all the same.
     pub fn check_fault(&self, fault: &Fault) -> Result<(), ParseFaultError> {
-        fault.can_strike_in(&places(&self.settings()))
+        fault.can_strike_in(&places(&self.settings(), self.0.clock.now()))
     }
 
     /// Makes sure that some request to this application can be what a question asks for: a method that there is, a path of
@@ -333,7 +334,7 @@ impl Application {
         let name = self.name();
         let base =
             if name == DEFAULT_APPLICATION { "/scim".to_owned() } else { format!("/apps/{name}/scim") };
-        query.can_match_in(&Asked { name, base: &base, places: places(&settings) })
+        query.can_match_in(&Asked { name, base: &base, places: places(&settings, self.0.clock.now()) })
     }
 
     /// Makes sure that some requests could satisfy an expectation.
@@ -461,10 +462,9 @@ pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
 }
 
 /// The resource types and paths of an application.
-fn places(settings: &Settings) -> Places<'_> {
-    let types = settings.types.all().iter().map(|kind| (kind.name(), kind.endpoint.as_str())).collect();
+fn places(settings: &Settings, now: Timestamp) -> Places<'_> {
     let exact = settings.profile.requests.path_case == PathCase::Exact;
-    Places { types, others: &OTHER_ENDPOINTS, exact }
+    Places { types: &settings.types, others: &OTHER_ENDPOINTS, exact, now }
 }
 
 fn new_store(settings: &Settings, seed: u64, name: &ApplicationName) -> Store {

@@ -345,7 +345,8 @@ impl MockAqueraBuilder {
             let check = default.check_fault(fault);
             check.map_err(|reason| StartError::Fault { rule: fault.to_string(), reason })?;
         }
-        let keeper = self.snapshot.map(|file| Keeper::open(file, Arc::clone(&server))).transpose()?;
+        let keeper =
+            self.snapshot.as_deref().map(|file| Keeper::open(file, Arc::clone(&server))).transpose()?;
         if keeper.as_ref().is_some_and(|(_, found)| *found) {
             for application in server.applications() {
                 let data = Data::Kept(Stock::of(&application));
@@ -359,6 +360,7 @@ impl MockAqueraBuilder {
             let data = Data::Given { sources, users };
             default.begin(data).map_err(|error| StartError::of(error, self.beginnings.len()))?;
         }
+        server.remember_start();
         let keeper = keeper.map(|(keeper, _)| Arc::new(keeper));
         let saving = keeper
             .as_ref()
@@ -526,7 +528,7 @@ impl MockAquera {
         name: &str,
         config: ApplicationConfig,
     ) -> Result<Application, ApplicationError> {
-        self.server.create(name, config)
+        self.server.create(name, config, &[])
     }
 
     /// The application of this name.

@@ -45,7 +45,9 @@ impl From<Exit> for ExitCode {
 #[command(name = "mock-aquera", version, args_conflicts_with_subcommands = true)]
 #[command(
     after_help = "Exit codes: 0 done; 1 could not start, broke, is not ready, or an expectation is not satisfied; 2 bad \
-                  command line or input file; 3 the server of verify cannot be reached."
+                  command line or input file; 3 the server of verify cannot be reached.\n\n\
+                  Environment: RUST_LOG filters what goes to stderr, such as warn, mock_aquera=debug or \
+                  info,mock_aquera::requests=off [default: info]"
 )]
 struct Cli {
     #[command(subcommand)]

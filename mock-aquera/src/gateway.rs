@@ -14,6 +14,7 @@ pub(crate) mod notes;
 pub(crate) mod nowhere;
 mod page;
 mod partial;
+mod passed_over;
 mod patch;
 mod query;
 mod quick;
@@ -22,6 +23,9 @@ pub(crate) mod shape;
 mod stale;
 mod stored;
 mod write;
+
+pub(crate) use notes::meant;
+pub(crate) use passed_over::of_request as passed_over;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -475,7 +479,7 @@ fn refused(problem: Problem, operations: &'static [DownstreamOperation], id: Opt
 /// Adds what had no effect in a request, whatever became of it.
 fn noted(outcome: Result<Reply, Refusal>, notes: Vec<Note>) -> Result<Reply, Refusal> {
     match outcome {
-        Ok(reply) => Ok(Reply { notes, ..reply }),
-        Err(refusal) => Err(Refusal { notes, ..refusal }),
+        Ok(reply) => Ok(Reply { notes: [notes, reply.notes].concat(), ..reply }),
+        Err(refusal) => Err(Refusal { notes: [notes, refusal.notes].concat(), ..refusal }),
     }
 }

@@ -31,8 +31,8 @@ const MAX_PART: usize = 300;
 pub(crate) struct Line<'a> {
     /// None where the connection was cut or the client gave up.
     pub(crate) status: Option<StatusCode>,
-    pub(crate) method: &'a Method,
-    pub(crate) uri: &'a Uri,
+    /// Method and target; none where the head of the request could not be read.
+    pub(crate) head: Option<(&'a Method, &'a Uri)>,
     /// Whether it tells of something that went wrong, or was understood otherwise than it was meant.
     pub(crate) notable: bool,
 }
@@ -207,10 +207,15 @@ fn write_line(lines: &mut String, line: Line<'_>, notes: impl FnOnce(&mut Notes<
         None => lines.push_str("---"),
     }
     lines.push(' ');
-    lines.push_str(line.method.as_str());
-    lines.push(' ');
-    let path = redact::path(line.uri);
-    let _ = Escaped { line: lines, left: MAX_PART }.write_str(&path);
+    match line.head {
+        Some((method, uri)) => {
+            lines.push_str(method.as_str());
+            lines.push(' ');
+            let path = redact::path(uri);
+            let _ = Escaped { line: lines, left: MAX_PART }.write_str(&path);
+        }
+        None => lines.push('-'),
+    }
     notes(&mut Notes { line: lines, separator: "  " });
     lines.push('\n');
 }

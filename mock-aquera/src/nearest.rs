@@ -1,11 +1,18 @@
 //! The name that somebody probably meant.
 
-/// The candidate that looks most like `written`, if any comes near.
+/// The candidate that looks most like `written`, if any comes near: a likeness of the beginning, and fewer letters that
+/// differ than half of them.
 pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
+    let near = |candidate: &str| {
+        let longer = written.chars().count().max(candidate.chars().count());
+        2 * strsim::levenshtein(&written, candidate) < longer
+    };
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&written, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (candidate.to_lowercase(), candidate))
+        .filter(|(lower, _)| near(lower))
+        .map(|(lower, candidate)| (strsim::jaro_winkler(&written, &lower), candidate))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, candidate)| candidate)
@@ -21,5 +28,6 @@ mod tests {
         assert_eq!(nearest("Aqera", ["aquera", "no-delete"]), Some("aquera"));
         assert_eq!(nearest("toomany", ["tooMany", "noTarget"]), Some("tooMany"));
         assert_eq!(nearest("zzz", ["aquera", "no-delete"]), None);
+        assert_eq!(nearest("Roles", ["Users", "Groups"]), None, "only its beginning is alike");
     }
 }

@@ -58,6 +58,9 @@ pub(crate) trait Handler: Clone + Send + Sync + 'static {
 
     /// Answers any request. [`Handler::at_once`] was asked before only where there is no body.
     fn call(&self, request: Request<Incoming>, wire: &Wire) -> Later;
+
+    /// Is told of a request that this layer refused by itself. Its head is there where it could be read.
+    fn refused(&self, head: Option<Head<'_>>, reply: &Response<Bytes>, why: &str);
 }
 
 /// The head of a request.

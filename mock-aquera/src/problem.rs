@@ -6,6 +6,8 @@ use scim::error::ScimType;
 use scim::patch::PatchError;
 use scim::sort::SortError;
 
+use crate::text::json_problem;
+
 /// A request that isn't carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Problem {
@@ -131,7 +133,8 @@ impl From<AcceptError> for Problem {
     fn from(error: AcceptError) -> Self {
         match error {
             AcceptError::Problems(_) => Self::BadValue(error.to_string()),
-            AcceptError::Syntax(_) | AcceptError::NotAnObject => Self::BadSyntax(error.to_string()),
+            AcceptError::Syntax(error) => Self::BadSyntax(json_problem(&error)),
+            AcceptError::NotAnObject => Self::BadSyntax(error.to_string()),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 mod admin;
 mod cors;
+mod told;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Bytes, HttpBody as _};
@@ -16,7 +18,7 @@ use hyper::{Request, Response};
 use crate::address::Addresses;
 use crate::application::{
     Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Data, Incoming, Served, Settings,
-    mixed, unauthorized,
+    Start, mixed, unauthorized,
 };
 use crate::auth::{Auth, Gatekeeper};
 use crate::clock::{AppClock, Clock};
@@ -24,7 +26,7 @@ use crate::fault::Fault;
 use crate::gateway::{nowhere, shape};
 use crate::journal::JournalLimits;
 use crate::lock;
-use crate::log::{Line, RequestLog};
+use crate::log::RequestLog;
 use crate::net::{Handler, Head, Later, ReplyBody, Wire};
 use crate::problem::Problem;
 use crate::profile::{Profile, ProfileAttributeError, check_paths};
@@ -66,6 +68,8 @@ pub(crate) struct Server {
     applications: DashMap<String, Application, DefaultHashBuilder>,
     /// Held while an application is made, so that the limit is kept.
     making: Mutex<()>,
+    /// The applications that were there when the server started, by name, with their seeds.
+    starts: Mutex<BTreeMap<String, (u64, Arc<Start>)>>,
 }
 
 /// Why an application can't be made.
@@ -97,6 +101,7 @@ impl Server {
             clock,
             applications: DashMap::with_hasher(DefaultHashBuilder::default()),
             making: Mutex::new(()),
+            starts: Mutex::default(),
         }
     }
 
@@ -116,6 +121,31 @@ impl Server {
         self.applications.len()
     }
 
+    /// Remembers the applications that are there as those of the start.
+    pub(crate) fn remember_start(&self) {
+        let all = self.applications();
+        let started = all.iter().filter_map(|application| {
+            let start = Arc::clone(application.start()?);
+            Some((application.name().to_owned(), (application.seed_number(), start)))
+        });
+        *lock(&self.starts) = started.collect();
+    }
+
+    /// Brings back the applications of the start that are gone, also where another one took the place of one.
+    pub(crate) fn restore_start(&self) {
+        let starts = lock(&self.starts).clone();
+        for (name, (_, start)) in starts {
+            let there = self.application(&name);
+            if there.is_some_and(|there| there.start().is_some_and(|own| Arc::ptr_eq(own, &start))) {
+                continue;
+            }
+            self.remove(&name);
+            if let Err(problem) = self.create_on_demand(&name) {
+                tracing::error!(%problem, application = name, "failed to bring back an application of the start");
+            }
+        }
+    }
+
     pub(crate) fn remove(&self, name: &str) -> bool {
         self.applications.remove(name).is_some()
     }
@@ -131,6 +161,7 @@ impl Server {
         &self,
         name: &str,
         config: ApplicationConfig,
+        faults: &[Fault],
     ) -> Result<Application, ApplicationError> {
         let bad_name = |_| ApplicationError::BadName(name.to_owned());
         let valid = name.parse::<ApplicationName>().map_err(bad_name)?;
@@ -140,17 +171,37 @@ impl Server {
         }
         check_paths(&config.profile, &self.defaults.types).map_err(ApplicationError::Profile)?;
         let application = self.make(valid, config).ok_or(ApplicationError::TooMany)?;
+        for fault in faults {
+            application.add_fault(fault.clone());
+        }
         // Nothing that could be refused.
         let _ = application.begin(Data::Nothing);
         Ok(application)
     }
 
-    /// An application as the command line describes it, with its faults. It has begun.
+    /// An application as it was at the start of the server, or else as the command line describes it, with its faults.
+    /// It has begun.
     fn create_on_demand(&self, name: &str) -> Result<Application, Problem> {
+        let started = lock(&self.starts).get(name).cloned();
+        if let Some((seed, start)) = started {
+            return self.create_again(name, seed, start);
+        }
         let application = self.create_default(name)?;
         // Nothing that could be refused; and of two who come first, one has begun it.
         let _ = application.begin(Data::Nothing);
         Ok(application)
+    }
+
+    /// An application of the start of the server, as it was then.
+    fn create_again(&self, name: &str, seed: u64, start: Arc<Start>) -> Result<Application, Problem> {
+        let valid = name.parse::<ApplicationName>()?;
+        let _making = lock(&self.making);
+        if let Some(made_meanwhile) = self.application(name) {
+            return Ok(made_meanwhile);
+        }
+        let config = start.config(seed);
+        let fill = |application: &Application| application.begin_as(start);
+        self.make_with(valid, config, fill).ok_or(Problem::TooManyApplications(MAX_APPLICATIONS))
     }
 
     /// An application as the command line describes it, with its faults.
@@ -186,6 +237,16 @@ impl Server {
     }
 
     fn make(&self, name: ApplicationName, config: ApplicationConfig) -> Option<Application> {
+        self.make_with(name, config, |_| {})
+    }
+
+    /// Makes an application, which nobody sees before it is filled.
+    fn make_with(
+        &self,
+        name: ApplicationName,
+        config: ApplicationConfig,
+        fill: impl FnOnce(&Application),
+    ) -> Option<Application> {
         if self.applications.len() >= MAX_APPLICATIONS {
             return None;
         }
@@ -199,6 +260,7 @@ impl Server {
         let (addresses, log) = (Arc::clone(&self.addresses), self.defaults.log.clone());
         let application = Application::new(name, settings, config.seed, clock, addresses, log);
         application.set_journal_limits(self.defaults.journal);
+        fill(&application);
         self.applications.insert(key, application.clone());
         Some(application)
     }
@@ -215,22 +277,13 @@ impl Server {
         self.create_on_demand(name).map_err(|problem| Box::new(Reply::from(problem)))
     }
 
-    /// Tells of a request that no application saw.
-    fn tell(&self, head: Head<'_>, status: StatusCode, note: Option<&str>) {
-        if let Some(log) = &self.defaults.log {
-            let notable = !status.is_success();
-            let line = Line { status: Some(status), method: head.method, uri: head.uri, notable };
-            log.tell(line, |notes| note.into_iter().for_each(|note| notes.add(note)));
-        }
-    }
-
     async fn scim(&self, name: &str, path_at: usize, request: Request<Coming>) -> Served {
         let (parts, body) = request.into_parts();
         let application = match self.application_for(name, &parts.headers) {
             Ok(application) => application,
             // Only the command line says how what doesn't exist yet behaves.
             Err(reply) => {
-                self.tell(Head::from(&parts), reply.status, reply.note().as_deref());
+                self.tell(Some(Head::from(&parts)), reply.status, reply.note().as_deref());
                 return unread(shape::shape(&self.defaults.profile, "", *reply), body).await;
             }
         };
@@ -255,20 +308,31 @@ impl Server {
         if parts.method != Method::POST {
             let problem =
                 Problem::MethodNotAllowed { method: parts.method.to_string(), allow: "POST".to_owned() };
-            return unread(Reply::from(problem), body).await;
+            let reply = Reply::from(problem);
+            self.refuse(name, Head::from(&parts), &reply);
+            return unread(reply, body).await;
         }
         let body = match read(body, "the token request", MAX_TOKEN_REQUEST).await {
             Ok(body) => body,
-            Err(problem) => return Served::of(Reply::from(problem)).closing(),
+            Err(problem) => {
+                let reply = Reply::from(problem);
+                self.refuse(name, Head::from(&parts), &reply);
+                return Served::of(reply).closing();
+            }
         };
         let application = match self.application(name) {
             Some(application) => application,
             None if self.gatekeeper.would_issue(&parts.headers, &body) => match self.create_on_demand(name) {
                 Ok(application) => application,
-                Err(problem) => return Served::of(Reply::from(problem)),
+                Err(problem) => {
+                    let reply = Reply::from(problem);
+                    self.refuse(name, Head::from(&parts), &reply);
+                    return Served::of(reply);
+                }
             },
             None => {
                 let reply = self.gatekeeper.issue(&parts.headers, &body, self.clock.now());
+                self.tell(Some(Head::from(&parts)), reply.status, Some("the application does not exist yet"));
                 return token_reply(reply);
             }
         };
@@ -333,6 +397,10 @@ impl Handler for Front {
             Some(page) => for_page(page, request, |request| self.route(request, wire)),
         }
     }
+
+    fn refused(&self, head: Option<Head<'_>>, reply: &Response<Bytes>, why: &str) {
+        self.server.refused(head, reply, why);
+    }
 }
 
 /// Answers a request of a page that may read the answer.
@@ -376,7 +444,7 @@ impl Front {
                 let seen = head.seen_as(&server.addresses).ok().flatten();
                 let origin = seen.as_deref().unwrap_or_else(|| server.addresses.origin());
                 let told = nowhere::outside(&server.defaults.types, origin, path);
-                server.tell(head, StatusCode::NOT_FOUND, Some(&told));
+                server.tell(Some(head), StatusCode::NOT_FOUND, Some(&told));
                 missed(told, request, wire)
             }
         }
@@ -396,6 +464,7 @@ impl Handler for AdminFront {
             } else {
                 let told =
                     "nothing is at this path; administration is under /_mock, and SCIM on another port";
+                self.server().tell(Some(Head::from(&request)), StatusCode::NOT_FOUND, Some(told));
                 missed(told.to_owned(), request, wire)
             }
         };
@@ -403,6 +472,10 @@ impl Handler for AdminFront {
             None => route(request),
             Some(page) => for_page(page, request, route),
         }
+    }
+
+    fn refused(&self, head: Option<Head<'_>>, reply: &Response<Bytes>, why: &str) {
+        self.server().tell(head, reply.status(), Some(why));
     }
 }
 

@@ -33,9 +33,9 @@ pub enum SnapshotError {
     },
     /// The file isn't what was written.
     #[error(
-        "take in the snapshot {file}:{line}: {detail}; the file is left as it is: put {file}.bak in its place, the one \
-         before it, or move it away to start without it",
-        file = file.display()
+        "take in the snapshot {file}:{line}: {detail}; the file is left as it is: {way_out}",
+        file = file.display(),
+        way_out = way_out(file)
     )]
     Damaged {
         /// The file.
@@ -43,6 +43,14 @@ pub enum SnapshotError {
         /// Where, counted from one.
         line: usize,
         /// What is wrong there.
+        detail: String,
+    },
+    /// The path leads to no file that data could be kept in.
+    #[error("use the snapshot {}: {detail}", file.display())]
+    NotAFile {
+        /// What was named.
+        file: PathBuf,
+        /// What it is instead.
         detail: String,
     },
     /// Another process keeps its data in the file.
@@ -94,7 +102,8 @@ impl Keeper {
     ///
     /// # Errors
     /// The file is there and of no use, in use, or could not be written.
-    pub(crate) fn open(file: PathBuf, server: Arc<Server>) -> Result<(Self, bool), SnapshotError> {
+    pub(crate) fn open(file: &Path, server: Arc<Server>) -> Result<(Self, bool), SnapshotError> {
+        let file = resolved(file)?;
         let lock = lock_file(&file)?;
         let found = read::read(&file, &server)?;
         try_to_write(&file).map_err(|source| SnapshotError::Unwritable { file: file.clone(), source })?;
@@ -127,6 +136,54 @@ impl Keeper {
     pub(crate) fn let_go(&self) {
         lock(&self.writing).lock = None;
     }
+}
+
+/// What to do with a file that is damaged.
+fn way_out(file: &Path) -> String {
+    let old = beside(file, ".bak");
+    if old.is_file() {
+        format!("put {} in its place, the one before it, or move it away to start without it", old.display())
+    } else {
+        "move it away to start without it".to_owned()
+    }
+}
+
+/// The file itself, past all links: two names of one file must not have two locks, and a write puts a new file where the
+/// old one is, not where a link to it is.
+fn resolved(file: &Path) -> Result<PathBuf, SnapshotError> {
+    let failed = |detail| SnapshotError::NotAFile { file: file.to_owned(), detail };
+    let mut path = file.to_owned();
+    // As many as systems follow.
+    for _ in 0..40 {
+        match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => {
+                return Err(failed("it is a folder; name a file in it".to_owned()));
+            }
+            Ok(found) if !found.is_file() => {
+                return Err(failed(
+                    "it is not a regular file; name one, or one that does not exist yet".to_owned(),
+                ));
+            }
+            Ok(_) => return fs::canonicalize(&path).map_err(|error| failed(error.to_string())),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error.to_string())),
+            Err(_) => {}
+        }
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        if let Ok(target) = fs::read_link(&path) {
+            // The link is there, and what it leads to is not yet.
+            path = folder.join(target);
+            continue;
+        }
+        let there = fs::canonicalize(&folder).ok().filter(|folder| folder.is_dir());
+        return match (there, path.file_name()) {
+            (Some(folder), Some(name)) => Ok(folder.join(name)),
+            _ => Err(failed(format!("there is no folder {}; make it first", folder.display()))),
+        };
+    }
+    Err(failed("it is a link that leads to itself".to_owned()))
 }
 
 /// Keeps other processes from the file. The lock is on a file beside it, because each write puts a new file in its place.

@@ -67,6 +67,8 @@ pub struct Accepted {
     pub bare_manager: bool,
     /// The places of members that no schema knows, at most [`MAX_DROPPED`].
     pub dropped: Vec<String>,
+    /// How many more there are.
+    pub dropped_more: usize,
 }
 
 /// How many places of unknown members are told.

@@ -82,6 +82,7 @@ fn clients_see_the_address_that_they_used() {
     let plain = listening(false);
     check(&plain, "/scim", &[("host", "127.0.0.1:8080")], None);
     check(&plain, "/scim", &[], None);
+    check(&plain, "/scim", &[("host", "h:")], Some("http://h"));
     check(&plain, "/scim", &[("host", "localhost:8080")], Some("http://localhost:8080"));
     check(&plain, "http://other:1/scim", &[("host", "localhost:8080")], Some("http://other:1"));
     check(&plain, "/scim", &[("host", "h"), ("x-forwarded-proto", "https")], Some("http://h"));
@@ -133,6 +134,18 @@ fn forwarding_headers_count_where_they_are_trusted() {
     check(&[("x-forwarded-port", "99999")], Err("expected a port"));
     check(&[("x-forwarded-prefix", "mock")], Err("begins with a slash"));
     check(&[("x-forwarded-prefix", "//evil")], Err("begins with a slash"));
+    // `Forwarded` alone says who the client is; the rest may stand in the older headers.
+    check(&[("forwarded", "for=192.0.2.1"), ("x-forwarded-host", "y")], Ok(Some("http://y")));
+    check(&[("forwarded", "proto=https"), ("x-forwarded-host", "y")], Ok(Some("https://y")));
+    check(&[("forwarded", "garbage")], Err("forwarded header"));
+    // The port of `Host` is the one behind the proxy.
+    check(&[("x-forwarded-port", "8443")], Ok(Some("http://127.0.0.1:8443")));
+    check(&[("x-forwarded-port", "80")], Ok(Some("http://127.0.0.1")));
+    check(&[("x-forwarded-port", "0")], Err("a port from 1 to 65535"));
+    for prefix in ["/a/../b", "/..", "/a/.", "/%2e%2E/x"] {
+        check(&[("x-forwarded-prefix", prefix)], Err("no `..`"));
+    }
+    check(&[("x-forwarded-prefix", "/v1.2/..a")], Ok(Some("http://127.0.0.1:8080/v1.2/..a")));
 }
 
 #[test]

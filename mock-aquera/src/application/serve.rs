@@ -163,7 +163,7 @@ impl Application {
         };
         // What is wrong with forwarding headers is told by `answer`.
         let seen = self.seen_as(head).ok()?;
-        let taken = Taken { settings: &settings, head, body, now, seen_as: seen.as_deref() };
+        let taken = Taken { settings: &settings, head, path_at, body, now, seen_as: seen.as_deref() };
         let reply = if let Some(problem) = head_problem(&settings, head, &glance) {
             Reply::from(problem)
         } else {
@@ -186,7 +186,7 @@ impl Application {
         glance: &Glance,
         me: Option<Arc<str>>,
     ) -> Scene<'a> {
-        let Taken { settings, head, body, now, seen_as } = *taken;
+        let Taken { settings, head, body, now, seen_as, .. } = *taken;
         Scene {
             settings,
             seen_as,
@@ -221,7 +221,12 @@ impl Application {
         verdict: &Verdict,
         sabotage: Option<Sabotage>,
     ) -> Served {
-        let Taken { settings, head, body, now, seen_as } = *taken;
+        let Taken { settings, head, path_at, body, now, seen_as } = *taken;
+        if reply.status.is_success() {
+            let query = head.uri.query().unwrap_or_default();
+            let path = head.path(path_at);
+            reply.notes.extend(gateway::passed_over(settings, head.method, path, query, body));
+        }
         if let Some(to) = seen_as {
             Rebase { from: &settings.scim_url, to }.reply(&mut reply);
         }
@@ -271,7 +276,8 @@ impl Application {
             Ok(seen) => (seen, None),
             Err(problem) => (None, Some(problem)),
         };
-        let taken = Taken { settings: &settings, head, body, now, seen_as: seen.as_deref() };
+        let path_at = incoming.path_at;
+        let taken = Taken { settings: &settings, head, path_at, body, now, seen_as: seen.as_deref() };
         if let Some(problem) = bad_forwarding {
             return self.leave(&taken, Reply::from(problem), &Verdict::default(), None);
         }
@@ -441,40 +447,13 @@ impl Application {
     }
 }
 
-impl Application {
-    /// Answers a request to the token endpoint, and journals it.
-    pub(crate) fn issue_token(&self, parts: &Parts, body: &Bytes) -> Served {
-        let settings = self.settings();
-        let now = self.0.clock.now();
-        if !settings.gatekeeper.has_clients() {
-            let problem = Problem::NotHere("a token endpoint (start with --auth oauth:CLIENT:SECRET)");
-            return Served::of(Reply::from(problem));
-        }
-        let token = settings.gatekeeper.issue(&parts.headers, body, now);
-        self.tell_token(Head::from(parts), &token);
-        let mut headers = HeaderMap::new();
-        headers.extend(token.headers);
-        let seen = Seen {
-            at: now,
-            took: Duration::ZERO,
-            method: &parts.method,
-            uri: &parts.uri,
-            headers: &parts.headers,
-            request_body: body,
-            status: Some(token.status),
-            response_headers: &headers,
-            response_body: &token.body,
-        };
-        self.0.journal.record(&seen, Known::default());
-        Served { headers, body: token.body, ..Served::of(Reply::empty(token.status)) }
-    }
-}
-
 /// A request that was taken up.
 #[derive(Clone, Copy)]
 pub(super) struct Taken<'a> {
     pub(super) settings: &'a Arc<Settings>,
     pub(super) head: Head<'a>,
+    /// Where in the path the part below the base URL begins.
+    pub(super) path_at: usize,
     pub(super) body: &'a Bytes,
     pub(super) now: Timestamp,
     /// The base URL that the client used, where it is not the one that URLs are kept with.

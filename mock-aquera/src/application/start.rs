@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::transfer::{Load, LoadError};
-use super::{Application, Settings, new_store};
+use super::{Application, ApplicationConfig, Settings, new_store};
 use crate::fault::Fault;
 use crate::generate::write_users;
 use crate::journal::JournalLimits;
@@ -50,11 +50,19 @@ impl From<LoadError> for FillError {
 
 /// What an application was started with.
 #[derive(Debug)]
-pub(super) struct Start {
+pub(crate) struct Start {
     settings: Arc<Settings>,
     journal: JournalLimits,
     faults: Vec<Fault>,
     data: Data,
+}
+
+impl Start {
+    /// How an application is set up that begins like this.
+    pub(crate) fn config(&self, seed: u64) -> ApplicationConfig {
+        let Settings { profile, gatekeeper, .. } = &*self.settings;
+        ApplicationConfig { profile: profile.clone(), auth: gatekeeper.accepted().to_vec(), seed }
+    }
 }
 
 impl Application {
@@ -67,8 +75,19 @@ impl Application {
         }
         let faults = lock(&self.0.faults).rules();
         // The first beginning counts.
-        let _ = self.0.start.set(Start { settings, journal: self.journal_limits(), faults, data });
+        let _ = self.0.start.set(Arc::new(Start { settings, journal: self.journal_limits(), faults, data }));
         Ok(())
+    }
+
+    /// Lets an application begin as one of its name did that is gone.
+    pub(crate) fn begin_as(&self, start: Arc<Start>) {
+        let _ = self.0.start.set(start);
+        self.reset();
+    }
+
+    /// What it was started with, once it has begun.
+    pub(crate) fn start(&self) -> Option<&Arc<Start>> {
+        self.0.start.get()
     }
 
     /// A store with what an application starts with.

@@ -103,13 +103,18 @@ impl Gatekeeper {
     pub(crate) fn expected(&self) -> String {
         let any = |wanted: fn(&AuthKind) -> bool| self.accepted.iter().any(|auth| wanted(auth.kind()));
         let mut forms = Vec::new();
+        let issues = any(|kind| matches!(kind, AuthKind::OAuth { .. }));
         if any(|kind| matches!(kind, AuthKind::Bearer { .. })) {
-            forms.push("`Authorization: Bearer TOKEN`");
+            forms.push(if issues {
+                "`Authorization: Bearer TOKEN` with a configured token or one of the token endpoint"
+            } else {
+                "`Authorization: Bearer TOKEN`"
+            });
         }
         if any(|kind| matches!(kind, AuthKind::Basic { .. })) {
             forms.push("`Authorization: Basic` with the Base64 of USER:PASSWORD");
         }
-        if any(|kind| matches!(kind, AuthKind::OAuth { .. })) {
+        if issues && !any(|kind| matches!(kind, AuthKind::Bearer { .. })) {
             forms.push("`Authorization: Bearer TOKEN` with a token of the token endpoint");
         }
         if forms.is_empty() {

@@ -79,7 +79,7 @@ pub(super) struct Options {
     profile: String,
     /// Misbehave, e.g. 'status=503 times=2 method=POST retry-after=3 phase=after', or mild, rough or hostile
     /// (repeatable)
-    #[arg(long, value_name = "RULE", value_parser = Fault::parse_all, help_heading = BEHAVIOUR)]
+    #[arg(long, value_name = "RULE", value_parser = Fault::parse_some, help_heading = BEHAVIOUR)]
     fault: Vec<Vec<Fault>>,
     /// Misbehave by the rules in this file, one a line (repeatable)
     #[arg(long, value_name = "FILE", help_heading = BEHAVIOUR)]
@@ -245,7 +245,7 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
     }
     if let Some(span) = options.snapshot_every {
         if span.is_zero() {
-            return Err(Failure::usage("use --snapshot-every: it is more than no time at all"));
+            return Err(Failure::usage("use --snapshot-every: it must be longer than zero, such as 30s"));
         }
         builder = builder.snapshot_every(span.duration());
     }

@@ -94,7 +94,7 @@ fn hint(nearest: Option<&str>, is_bare: bool) -> String {
         || "a rule looks like `status=503 method=POST times=2`".to_owned(),
         |nearest| format!("did you mean `{nearest}`?"),
     );
-    if is_bare { format!("{hint} (the presets are mild, rough and hostile)") } else { hint }
+    if is_bare { format!("the presets are mild, rough and hostile; {hint}") } else { hint }
 }
 
 fn keywords(nearest: Option<&str>) -> String {

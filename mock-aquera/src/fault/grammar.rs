@@ -210,7 +210,11 @@ fn unknown(key: &str, is_bare: bool) -> ParseFaultError {
     if let Some((preset, _)) = PRESETS.iter().find(|(name, _)| *name == key) {
         return ParseFaultError::Preset(preset);
     }
-    let known = WORDS.iter().map(|(word, _)| *word).chain(PRESETS.iter().map(|(name, _)| *name));
+    // A word without a value is meant for a preset, or for one that takes none.
+    let may_be = |(word, takes): &(&'static str, Option<&str>)| {
+        (!is_bare || takes.is_none() || *word == "hang").then_some(*word)
+    };
+    let known = PRESETS.iter().map(|(name, _)| *name).chain(WORDS.iter().filter_map(may_be));
     ParseFaultError::UnknownKey { key: key.to_owned(), nearest: nearest(key, known), is_bare }
 }
 
@@ -291,6 +295,15 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
+    /// Reads several rules like [`parse_all`](Self::parse_all), at least one.
+    pub(crate) fn parse_some(text: &str) -> Result<Vec<Self>, ParseFaultsError> {
+        let faults = Self::parse_all(text)?;
+        if faults.is_empty() {
+            return Err(ParseFaultsError { line: None, error: ParseFaultError::NoKind });
+        }
+        Ok(faults)
+    }
+
     /// Reads several rules, one a line. Empty lines and those that begin with `#` say nothing; a line that is the
     /// name of a [preset](Self::preset) stands for its rules.
     ///

@@ -1,26 +1,33 @@
 //! Rules that could never strike, and why. A rule that waits for what cannot come makes a test pass that tests nothing.
 
+use jiff::Timestamp;
+use scim::path::PatchPath;
+
+use super::glob::Glob;
 use super::trigger::{Moment, Times};
 use super::{Fault, ParseFaultError};
+use crate::gateway::meant;
 use crate::nearest::nearest;
+use crate::types::{Kind, Types};
 
 /// The methods that a client of SCIM may send.
 pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The resource types and paths of an application, as rules name them.
 pub(crate) struct Places<'a> {
-    /// Each resource type and its endpoint, without slashes.
-    pub(crate) types: Vec<(&'a str, &'a str)>,
+    pub(crate) types: &'a Types,
     /// The other endpoints.
     pub(crate) others: &'a [&'a str],
     /// Whether case counts in paths.
     pub(crate) exact: bool,
+    /// What the clock of the application shows.
+    pub(crate) now: Timestamp,
 }
 
 impl Places<'_> {
     /// What is wrong with the name of a resource type that there is not.
     pub(crate) fn unknown_type(&self, wanted: &str) -> String {
-        let names = || self.types.iter().map(|(name, _)| *name);
+        let names = || self.types.all().iter().map(Kind::name);
         let hint = match nearest(wanted, names()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
@@ -31,7 +38,7 @@ impl Places<'_> {
     /// What is wrong with the first segment of a path below the base URL; `None` if there is such an endpoint.
     pub(crate) fn unknown_endpoint(&self, first: &str) -> Option<String> {
         let endpoints =
-            || self.types.iter().map(|(_, endpoint)| *endpoint).chain(self.others.iter().copied());
+            || self.types.all().iter().map(|kind| &*kind.endpoint).chain(self.others.iter().copied());
         let same = |known: &str| known == first || (!self.exact && known.eq_ignore_ascii_case(first));
         if endpoints().any(same) {
             return None;
@@ -63,6 +70,20 @@ impl Fault {
         let (matching, trigger) = (&self.matching, &self.trigger);
         if let Some(unknown) = matching.methods.iter().flatten().find_map(|method| unknown_method(method)) {
             return never(unknown);
+        }
+        for (key, value) in
+            [("id", &matching.id), ("user-name", &matching.user_name), ("patch-path", &matching.patch_path)]
+        {
+            if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
+                return never(format!("`{key}` is empty, and nothing has an empty one; leave it out"));
+            }
+        }
+        if let Some(path) = &matching.patch_path
+            && let Err(error) = path.parse::<PatchPath>()
+        {
+            return never(format!(
+                "`{path}` is not a path of a PATCH operation ({error}); one looks like `active` or \"emails[type eq \\\"work\\\"].value\""
+            ));
         }
         if let (Some(methods), Some(_)) = (&matching.methods, &matching.patch_path)
             && !methods.iter().any(|method| method == "PATCH")
@@ -121,25 +142,140 @@ impl Fault {
         self.can_strike()?;
         let never = |why: String| Err(ParseFaultError::NeverStrikes(why));
         let wanted = self.matching.resource_type.as_deref();
-        let found =
-            wanted.map(|wanted| places.types.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)));
+        let all = || places.types.all().iter();
+        let found = wanted.map(|wanted| all().find(|kind| kind.name().eq_ignore_ascii_case(wanted)));
         if let (Some(wanted), Some(None)) = (wanted, found) {
             return never(places.unknown_type(wanted));
         }
-        let Some(path) = self.matching.path.as_ref().map(ToString::to_string) else { return Ok(()) };
-        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-        if first.is_empty() || first.contains('*') {
-            return Ok(());
+        if let Some(Moment::At(until)) = self.trigger.until
+            && until <= places.now
+        {
+            let now = places.now;
+            return never(format!("`until={until}` is past: the clock of the application shows {now}"));
         }
+        let glob = self.matching.path.as_ref();
+        let path = glob.map(ToString::to_string).unwrap_or_default();
+        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let same = |known: &str| known == first || (!places.exact && known.eq_ignore_ascii_case(first));
+        let is_named = !(first.is_empty() || first.contains('*'));
+        if is_named {
+            Self::has_endpoint(places, first, found.flatten())?;
+        }
+        let of_path = all().find(|kind| is_named && same(&kind.endpoint));
+        let kinds: Vec<&Kind> = match (found.flatten(), of_path) {
+            (Some(kind), _) | (None, Some(kind)) => vec![kind],
+            (None, None) => all().collect(),
+        };
+        self.fits_attributes(places, &kinds)?;
+        if let Some(glob) = glob {
+            self.fits_id(glob, &path, &kinds, of_path.map(|kind| (kind, first)))?;
+        }
+        match of_path {
+            Some(_) => self.fits_path(&path, first),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes sure that there is an endpoint called `first`, and that it is one of the wanted type.
+    fn has_endpoint(places: &Places<'_>, first: &str, wanted: Option<&Kind>) -> Result<(), ParseFaultError> {
+        let never = |why: String| Err(ParseFaultError::NeverStrikes(why));
         if let Some(unknown) = places.unknown_endpoint(first) {
             return never(unknown);
         }
-        if let Some(Some((name, endpoint))) = found
-            && !endpoint.eq_ignore_ascii_case(first)
+        if let Some(kind) = wanted
+            && !kind.endpoint.eq_ignore_ascii_case(first)
         {
-            return never(format!("requests to `/{first}` are not about the resource type {name}"));
+            return never(format!("requests to `/{first}` are not about the resource type {}", kind.name()));
         }
         Ok(())
+    }
+
+    /// Makes sure that resources of one of these types have what the rule asks for.
+    fn fits_attributes(&self, places: &Places<'_>, kinds: &[&Kind]) -> Result<(), ParseFaultError> {
+        let never = |why: String| Err(ParseFaultError::NeverStrikes(why));
+        let knows = |kind: &Kind, path: &PatchPath| {
+            let path = path.attr_path();
+            kind.schemas.locate(&path).is_some() || kind.schemas.schema_at(&path).is_some()
+        };
+        let has = |path: &str| {
+            let path = path.parse::<PatchPath>().ok();
+            move |kind: &Kind| path.as_ref().is_none_or(|path| knows(kind, path))
+        };
+        let names = || kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" or ");
+        let users = has("userName");
+        if self.matching.user_name.is_some() && !kinds.iter().any(|kind| users(kind)) {
+            return never(format!("{} has no userName, which `user-name` is compared with", names()));
+        }
+        let Some(path) = &self.matching.patch_path else { return Ok(()) };
+        let patched = has(path);
+        if kinds.iter().any(|kind| patched(kind)) {
+            return Ok(());
+        }
+        let hint = match places.types.all().iter().find(|kind| patched(kind)) {
+            Some(kind) => format!("it is one of {}", kind.name()),
+            None => match kinds.iter().find_map(|kind| meant(&kind.schemas, path)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "GET /Schemas lists those that there are".to_owned(),
+            },
+        };
+        never(format!("`{path}` is not an attribute of {}; {hint}", names()))
+    }
+
+    /// Makes sure that a request about the resource with the wanted id has a path that fits. `of_path` is the type that the
+    /// path names, and how it names it.
+    fn fits_id(
+        &self,
+        glob: &Glob,
+        path: &str,
+        kinds: &[&Kind],
+        of_path: Option<(&Kind, &str)>,
+    ) -> Result<(), ParseFaultError> {
+        let Some(id) = &self.matching.id else { return Ok(()) };
+        // What has to be encoded in a path may be so in several ways.
+        if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
+            return Ok(());
+        }
+        let fits = match of_path {
+            Some((_, first)) => glob.fits(&format!("/{first}/{id}")),
+            None => kinds.iter().any(|kind| glob.fits(&format!("/{}/{id}", kind.endpoint))),
+        };
+        if fits {
+            return Ok(());
+        }
+        let hint = match of_path {
+            Some((_, first)) => format!("write `path=/{first}/*`, or leave `path` out"),
+            None => "leave `path` out".to_owned(),
+        };
+        Err(ParseFaultError::NeverStrikes(format!("`path={path}` fits no request with `id={id}`; {hint}")))
+    }
+
+    /// Makes sure that the path below an endpoint of resources is one that requests with these methods have.
+    fn fits_path(&self, path: &str, first: &str) -> Result<(), ParseFaultError> {
+        let never = |why: String| Err(ParseFaultError::NeverStrikes(why));
+        if path.contains("**") {
+            return Ok(());
+        }
+        let matching = &self.matching;
+        let all_in = |known: &[&str]| {
+            let mut methods = matching.methods.iter().flatten();
+            matching.methods.is_some() && methods.all(|method| known.contains(&method.as_str()))
+        };
+        let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        match *segments {
+            [_] if matching.patch_path.is_some() || all_in(&["PUT", "PATCH", "DELETE"]) => {
+                let methods = matching.methods.as_ref().map_or("PATCH".to_owned(), |all| all.join(","));
+                never(format!("{methods} goes to one resource, below `/{first}`: write `path=/{first}/*`"))
+            }
+            [_, second]
+                if all_in(&["POST"]) && second != ".search" && (second == "*" || !second.contains('*')) =>
+            {
+                never(format!(
+                    "POST goes to `/{first}`, or to `/{first}/.search`: write `path=/{first}`, or `path=/{first}/.search`"
+                ))
+            }
+            [_, _, _, ..] => never(format!("below `/{first}` there are ids alone: write `path=/{first}/*`")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -160,12 +296,6 @@ fn below_base(path: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const PLACES: Places<'_> = Places { types: Vec::new(), others: &["Me", "Bulk"], exact: true };
-
-    fn places(exact: bool) -> Places<'static> {
-        Places { types: vec![("User", "Users"), ("Group", "Groups")], exact, ..PLACES }
-    }
 
     #[test]
     fn rule_that_cannot_strike_is_refused_with_the_way_out() {
@@ -223,7 +353,10 @@ mod tests {
         #[track_caller]
         fn check(conditions: &str, exact: bool, message: Option<&str>) {
             let fault: Fault = format!("reset {conditions}").parse().unwrap();
-            let error = fault.can_strike_in(&places(exact)).err().map(|error| error.to_string());
+            let types = Types::standard();
+            let others = &["Me", "Bulk"];
+            let places = Places { types: &types, others, exact, now: Timestamp::UNIX_EPOCH };
+            let error = fault.can_strike_in(&places).err().map(|error| error.to_string());
             let expected = message.map(|message| format!("the rule can never strike: {message}"));
             assert_eq!(error, expected, "{conditions}");
         }

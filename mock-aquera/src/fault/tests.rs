@@ -273,15 +273,11 @@ fn a_bad_rule_says_which_word_and_what_fits() {
     let no_kind = "a fault needs to say what it does, such as `status=503`, `latency=200ms` or `reset`";
     check("", no_kind);
     check("times=2 method=POST", no_kind);
-    let presets = "(the presets are mild, rough and hostile)";
+    let presets = "the presets are mild, rough and hostile";
     let rule = "a rule looks like `status=503 method=POST times=2`";
-    check("503", &format!("unknown fault key or preset `503`; {rule} {presets}"));
+    check("503", &format!("unknown fault key or preset `503`; {presets}; {rule}"));
     check("zz=1", &format!("unknown fault key or preset `zz`; {rule}"));
-    let chaos = "chaos".parse::<Fault>().unwrap_err().to_string();
-    assert!(
-        chaos.starts_with("unknown fault key or preset `chaos`; ") && chaos.ends_with(presets),
-        "{chaos}"
-    );
+    check("chaos", &format!("unknown fault key or preset `chaos`; {presets}; {rule}"));
     check("statsu=503", "unknown fault key or preset `statsu`; did you mean `status`?");
     check(
         "status=503 patchpath=active",
@@ -289,7 +285,7 @@ fn a_bad_rule_says_which_word_and_what_fits() {
     );
     check(
         "hostil",
-        "unknown fault key or preset `hostil`; did you mean `hostile`? (the presets are mild, rough and hostile)",
+        "unknown fault key or preset `hostil`; the presets are mild, rough and hostile; did you mean `hostile`?",
     );
     check("status", "`status` takes an HTTP status from 200 to 599: `status=…`");
     check("reset times", "`times` takes a number, or `always`: `times=…`");
@@ -400,10 +396,10 @@ fn a_text_of_several_rules_names_the_line() {
     let message = |text: &str| Fault::parse_all(text).unwrap_err().to_string();
     assert_eq!(
         message("\nreset\nrset\n"),
-        "line 3: unknown fault key or preset `rset`; did you mean `reset`? (the presets are mild, rough and hostile)"
+        "line 3: unknown fault key or preset `rset`; the presets are mild, rough and hostile; did you mean `reset`?"
     );
     assert_eq!(
         message("rset"),
-        "unknown fault key or preset `rset`; did you mean `reset`? (the presets are mild, rough and hostile)"
+        "unknown fault key or preset `rset`; the presets are mild, rough and hostile; did you mean `reset`?"
     );
 }

@@ -63,9 +63,27 @@ const PART_NAMES: &[(&str, &str, &str)] = &[
     ("manager", "id", "value"),
 ];
 
-/// Notes on attributes that were left out because no schema knows them.
-pub(super) fn dropped(kind: &Kind, places: &[String]) -> Vec<Note> {
-    places.iter().map(|place| dropped_one(kind, place)).collect()
+/// Notes on attributes that were left out because no schema knows them, and on so many more.
+pub(super) fn dropped(kind: &Kind, places: &[String], more: usize) -> Vec<Note> {
+    let each = places.iter().map(|place| dropped_one(kind, place));
+    let rest = (more > 0).then(|| Note {
+        kind: NoteKind::Dropped,
+        path: "…".to_owned(),
+        nearest: None,
+        text: format!("and {more} more"),
+    });
+    each.chain(rest).collect()
+}
+
+/// Notes on attributes that the profile does not let be stored.
+pub(super) fn not_stored(paths: &[String]) -> Vec<Note> {
+    let told = |path: &String| Note {
+        kind: NoteKind::Dropped,
+        text: format!("`{path}` was not stored: the profile of this application leaves it out"),
+        path: path.clone(),
+        nearest: None,
+    };
+    paths.iter().map(told).collect()
 }
 
 /// The hint at a name that was probably meant.
@@ -138,7 +156,7 @@ fn dropped_one(kind: &Kind, place: &str) -> Note {
 }
 
 /// The beginning of a text that somebody else wrote, with nothing in it that steers a terminal.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let cut = text.chars().take(200);
     cut.map(|sign| if sign.is_control() { char::REPLACEMENT_CHARACTER } else { sign }).collect()
 }
@@ -218,27 +236,58 @@ fn without_positions(place: &str) -> String {
         .collect()
 }
 
-/// Notes on comparisons whose outcome does not depend on any resource: an attribute of one type with a value of another.
+/// A comparison in a filter.
+struct Comparison<'f> {
+    path: AttrPath,
+    operator: CompareOp,
+    value: &'f Literal,
+    /// Whether a `not` stands before it, or an odd number of them.
+    negated: bool,
+}
+
+/// The comparisons of a filter. `parent` is the attribute whose values the filter is about.
+fn comparisons<'f>(
+    filter: &'f Filter,
+    parent: Option<&AttrPath>,
+    negated: bool,
+    found: &mut Vec<Comparison<'f>>,
+) {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => {
+            for part in parts {
+                comparisons(part, parent, negated, found);
+            }
+        }
+        Filter::Not(inner) => comparisons(inner, parent, !negated, found),
+        Filter::ValuePath { path, filter } => comparisons(filter, Some(path), negated, found),
+        Filter::Compare { path, op, value } => {
+            let path = parent.map_or_else(|| path.clone(), |parent| parent.child(path.name.clone()));
+            found.push(Comparison { path, operator: *op, value, negated });
+        }
+        Filter::Present(_) => {}
+    }
+}
+
+/// Notes on comparisons whose outcome does not depend on any resource: an attribute of one type with a value of another,
+/// or with one that it never has.
 pub(super) fn never_matching(filter: &Filter, kinds: &[&Kind]) -> Vec<Note> {
+    let mut found = Vec::new();
+    comparisons(filter, None, false, &mut found);
     let mut notes: Vec<Note> = Vec::new();
-    for part in filter.parts() {
-        let (Operator::Compare(operator), Some(path), Some(value)) = (part.operator, part.path, part.value)
-        else {
-            continue;
-        };
-        let mut types = kinds.iter().filter_map(|kind| compared_type(&kind.schemas, &path));
-        let Some(first) = types.next() else { continue };
-        let fits = |kind: AttributeType| can_match(kind, value);
-        if fits(first) || types.any(fits) {
+    for Comparison { path, operator, value, negated } in found {
+        let mut outcomes = kinds.iter().filter_map(|kind| outcome(kind, &path, operator, value));
+        let Some(Outcome::Same { what, hint }) = outcomes.next() else { continue };
+        if outcomes.any(|outcome| matches!(outcome, Outcome::Depends)) {
             continue;
         }
-        let outcome = if operator == CompareOp::Ne { "matches everything" } else { "never matches" };
-        let text = format!(
-            "`{path}` is {}, and the filter compares it with {}: it {outcome}{}",
-            described(first),
-            described_value(value),
-            hint(first, value)
-        );
+        let is_ne = operator == CompareOp::Ne;
+        let comes_to = match (is_ne, negated) {
+            (false, false) => "never matches",
+            (true, false) => "matches everything",
+            (false, true) => "never matches, so that `not` matches everything",
+            (true, true) => "matches everything, so that `not` never matches",
+        };
+        let text = format!("`{path}` {what}: the comparison {comes_to}{hint}");
         let note = Note { kind: NoteKind::NeverMatches, path: path.to_string(), nearest: None, text };
         if !notes.contains(&note) {
             notes.push(note);
@@ -247,16 +296,65 @@ pub(super) fn never_matching(filter: &Filter, kinds: &[&Kind]) -> Vec<Note> {
     notes
 }
 
-/// The type of what a path is compared by: of a complex attribute, its `value`.
-fn compared_type(schemas: &SchemaSet, path: &AttrPath) -> Option<AttributeType> {
-    let leaf = schemas.attribute(path)?;
+/// What a comparison comes to.
+enum Outcome {
+    /// It depends on the resource.
+    Depends,
+    /// It is the same for every resource.
+    Same { what: String, hint: &'static str },
+}
+
+/// Returns what a comparison comes to for resources of a type; `None` if the type has no such attribute.
+fn outcome(kind: &Kind, path: &AttrPath, operator: CompareOp, value: &Literal) -> Option<Outcome> {
+    use CompareOp::{Co, Eq, Ew, Ge, Gt, Le, Lt, Ne, Sw};
+    let leaf = kind.schemas.attribute(path)?;
     let compared = if leaf.is_complex() { leaf.sub("value").unwrap_or(leaf) } else { leaf };
-    Some(compared.kind)
+    let of = compared.kind;
+    let same = |what: String, hint: &'static str| Some(Outcome::Same { what, hint });
+    let is_top = |name: &str| path.sub.is_none() && path.name == *name;
+    let is_meta = |sub: &str| path.name == *"meta" && path.sub.as_ref().is_some_and(|name| *name == *sub);
+    let always_there = is_top("id") || path.name == *"meta" || (path.sub.is_none() && leaf.required);
+    if !can_match(of, value) {
+        let (is, with) = (described(of), described_value(value));
+        return same(format!("is {is}, and the filter compares it with {with}"), hint(of, value));
+    }
+    match value {
+        Literal::Null if always_there && matches!(operator, Eq | Ne) => {
+            same("always has a value, and the filter compares it with null".to_owned(), "")
+        }
+        Literal::Bool(_) if matches!(operator, Co | Sw | Ew) => {
+            same(format!("is a boolean, and `{operator}` compares strings"), "; write `eq`")
+        }
+        Literal::Number(_) if matches!(operator, Co | Sw | Ew) => {
+            same(format!("is a number, and `{operator}` compares strings"), "; write `eq`, `gt` or `lt`")
+        }
+        Literal::String(text) if text.is_empty() && always_there && matches!(operator, Eq | Ne) => {
+            same("is never empty, and the filter compares it with an empty string".to_owned(), "")
+        }
+        Literal::String(text)
+            if of == AttributeType::DateTime
+                && matches!(operator, Eq | Ne | Gt | Ge | Lt | Le)
+                && scim::validate::instant(text).is_none() =>
+        {
+            same(
+                "is a date and time, and the filter compares it with a text that is none".to_owned(),
+                "; write one such as \"2026-01-31T00:00:00Z\"",
+            )
+        }
+        Literal::String(text)
+            if is_meta("resourceType")
+                && matches!(operator, Eq | Ne)
+                && !text.eq_ignore_ascii_case(kind.name()) =>
+        {
+            same(format!("is \"{}\" of everything at this endpoint", kind.name()), "")
+        }
+        _ => Some(Outcome::Depends),
+    }
 }
 
 fn can_match(kind: AttributeType, value: &Literal) -> bool {
     match (kind, value) {
-        // `null` is no value at all, which every attribute may have.
+        // `null` is no value at all, which most attributes may have.
         (_, Literal::Null) => true,
         (AttributeType::Boolean, value) => matches!(value, Literal::Bool(_)),
         (AttributeType::Integer | AttributeType::Decimal, value) => matches!(value, Literal::Number(_)),
@@ -294,10 +392,9 @@ fn described_value(value: &Literal) -> &'static str {
 
 fn hint(kind: AttributeType, value: &Literal) -> &'static str {
     match (kind, value) {
-        (AttributeType::Boolean, Literal::String(_)) => "; write true or false without quotes",
-        (AttributeType::Integer | AttributeType::Decimal, Literal::String(_)) => {
-            "; write the number without quotes"
-        }
+        (AttributeType::Boolean, _) => "; write true or false without quotes",
+        (AttributeType::Integer | AttributeType::Decimal, _) => "; write a number without quotes",
+        (AttributeType::DateTime, _) => "; write one such as \"2026-01-31T00:00:00Z\"",
         (_, Literal::Number(_) | Literal::Bool(_)) => "; put the value in double quotes",
         _ => "",
     }
@@ -313,7 +410,7 @@ mod tests {
         let types = Types::standard();
         #[track_caller]
         fn check(kind: &Kind, place: &str, nearest: Option<&str>) {
-            let [note] = dropped(kind, &[place.to_owned()]).try_into().unwrap();
+            let [note] = dropped(kind, &[place.to_owned()], 0).try_into().unwrap();
             assert_eq!((note.path.as_str(), note.nearest.as_deref()), (place, nearest), "{}", note.text);
         }
         let user = types.get(0);
@@ -335,7 +432,7 @@ mod tests {
         check(user, "qqqqqq", None);
         check(types.get(1), "users", Some("members"));
         check(types.get(1), "firstName", None);
-        let misplaced = |place: &str| dropped(user, &[place.to_owned()])[0].text.clone();
+        let misplaced = |place: &str| dropped(user, &[place.to_owned()], 0)[0].text.clone();
         assert_eq!(
             misplaced(&format!("{enterprise}:department")),
             format!(
@@ -344,7 +441,7 @@ mod tests {
             )
         );
         assert!(misplaced("name.givenName").ends_with("`givenName` must stand inside the object of `name`"));
-        let note = &dropped(user, &["firstName".to_owned()])[0];
+        let note = &dropped(user, &["firstName".to_owned()], 0)[0];
         assert_eq!(
             note.text,
             "`firstName` is not an attribute of User and was left out; did you mean `name.givenName`?"
@@ -373,18 +470,33 @@ mod tests {
         assert_eq!(
             of("active eq \"true\" and title pr", &[user]),
             [
-                "`active` is a boolean, and the filter compares it with a string: it never matches; write true or false \
-              without quotes"
+                "`active` is a boolean, and the filter compares it with a string: the comparison never matches; \
+              write true or false without quotes"
             ]
         );
         assert_eq!(
             of("userName ne 1", &[user, group]),
             [
-                "`userName` is a string, and the filter compares it with a number: it matches everything; put the value in \
-              double quotes"
+                "`userName` is a string, and the filter compares it with a number: the comparison matches everything; \
+              put the value in double quotes"
             ]
         );
         assert_eq!(of("emails[primary eq \"True\"]", &[user]).len(), 1);
+        for (never, part) in [
+            ("active eq 1", "write true or false without quotes"),
+            ("not (active eq \"true\")", "never matches, so that `not` matches everything"),
+            ("not (not (active eq 1))", "the comparison never matches;"),
+            ("meta.lastModified gt \"2020-01-01\"", "2026-01-31T00:00:00Z"),
+            ("meta.lastModified gt \"yesterday\"", "a text that is none"),
+            ("meta.resourceType eq \"Group\"", "is \"User\" of everything"),
+            ("userName eq null", "always has a value"),
+            ("id eq \"\"", "is never empty"),
+            ("active co true", "write `eq`"),
+        ] {
+            let told = of(never, &[user]);
+            assert!(told.len() == 1 && told[0].contains(part), "{never}: {told:?}");
+        }
+        assert!(of("meta.resourceType eq \"Group\"", &[user, group]).is_empty());
         assert_eq!(of("emails.value eq true", &[user]).len(), 1);
     }
 }

@@ -35,6 +35,12 @@ pub(crate) fn outside(types: &Types, origin: &str, path: &str) -> String {
         ["apps", name, rest @ ..] => (format!("{origin}/apps/{name}/scim"), rest),
         rest => (format!("{origin}/scim"), rest),
     };
+    if path == "*" {
+        return format!(
+            "the target `*` is the server as a whole, which offers nothing; SCIM is at {origin}/scim and \
+             {origin}/apps/NAME/scim, administration at {origin}/_mock"
+        );
+    }
     if rest.iter().any(|segment| segment.eq_ignore_ascii_case("_mock")) {
         return format!(
             "nothing is at {shown}; administration is not on this port, or its path is {origin}/_mock"
@@ -108,6 +114,7 @@ mod tests {
         check("//Users", "did you mean http://h/scim/Users?");
         check("/serviceproviderconfig", "did you mean http://h/scim/ServiceProviderConfig?");
         check("/Users/1/groups", "below /Users there are ids alone, as in http://h/scim/Users/ID");
+        check("/Roles", "below the base URL http://h/scim there are /Users, /Groups");
         check("/zzz", "below the base URL http://h/scim there are /Users, /Groups, /Me, /Bulk");
     }
 
@@ -135,6 +142,12 @@ mod tests {
         );
         check("/", "SCIM is at http://h/scim");
         check("/x/_mock/health", "its path is http://h/_mock");
+    }
+
+    #[test]
+    fn server_as_a_whole_is_told_apart() {
+        let told = outside(&Types::standard(), "http://h", "*");
+        assert!(told.starts_with("the target `*` is the server") && told.contains("http://h/scim"), "{told}");
     }
 
     #[test]

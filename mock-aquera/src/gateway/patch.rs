@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
+use scim::filter::Filter;
 use scim::patch::{Dialect, PatchRequest};
+use scim::path::AttrPath;
 use serde_json::{Map, Value};
 
 use super::basis::{Basis, TRIES};
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
-use super::{Refusal, Scene, noted, notes, patch_rule, quick, resource, stale, stored};
+use super::{Refusal, Scene, noted, notes, passed_over, patch_rule, quick, resource, stale, stored};
 use crate::hops::{self, Change, Downstreams};
-use crate::journal::{ChangeKind, DownstreamOperation};
+use crate::journal::{ChangeKind, DownstreamOperation, Note};
 use crate::problem::Problem;
 use crate::profile::{
     CanonicalValues, DisableRule, DottedPaths, EtagRule, GatewayRules, MembersPastCut, PatchReply, PatchRule,
@@ -42,13 +44,15 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     {
         return set(scene, kind_at, id, &setting);
     }
-    let (mut request, dialects) =
-        PatchRequest::read(&own_urls(scene, scene.json()?), settings.dialects).map_err(Problem::from)?;
-    let mut notes = Vec::new();
+    let message = own_urls(scene, scene.json()?);
+    let (mut request, dialects) = PatchRequest::read(&message, settings.dialects).map_err(Problem::from)?;
+    let mut notes = passed_over::of_operations(&message);
+    notes.extend(filters_that_never_match(kind, &request));
     if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
         let mut dropped = scim::patch::drop_unknown(&mut request, &kind.schemas);
+        let more = dropped.len().saturating_sub(scim::accept::MAX_DROPPED);
         dropped.truncate(scim::accept::MAX_DROPPED);
-        notes = notes::dropped(kind, &dropped);
+        notes.extend(notes::dropped(kind, &dropped, more));
     }
     noted(patch_by(scene, kind_at, id, rule, request, dialects), notes)
 }
@@ -116,6 +120,7 @@ fn patch_by(
         break (store, at, basis.active, patched);
     };
     dialects.extend(patched.dialects);
+    let left_out = notes::not_stored(&patched.left_out);
     if rule == PatchRule::Lies200 {
         let body = write::would_be(scene, &store, at, &patched.next.content)?;
         return Ok(Reply::scim(StatusCode::OK, body));
@@ -130,7 +135,18 @@ fn patch_by(
     write::echo(scene, &store, at, patched.asked.as_ref(), &mut reply)?;
     drop(store);
     write::note(&mut reply, &dialects);
+    reply.notes = left_out;
     Ok(answered(scene, rule, kind_at, id, reply))
+}
+
+/// Notes on the value filters of paths that select nothing, whatever there is.
+fn filters_that_never_match(kind: &Kind, request: &PatchRequest) -> Vec<Note> {
+    let paths = request.operations.iter().filter_map(|operation| operation.path.as_ref());
+    let filters = paths.filter_map(|path| {
+        let filter = Box::new(path.filter.clone()?);
+        Some(Filter::ValuePath { path: AttrPath { sub: None, ..path.attr_path() }, filter })
+    });
+    filters.flat_map(|filter| notes::never_matching(&filter, &[kind])).collect()
 }
 
 /// The request with the URLs in the filters of its paths as they are kept.
@@ -232,6 +248,8 @@ struct Patched {
     dialects: Vec<Dialect>,
     /// What the request asked for, where not all of it is stored and answers echo it.
     asked: Option<Content>,
+    /// The attributes that are not stored.
+    left_out: Vec<String>,
 }
 
 fn patched(
@@ -273,7 +291,7 @@ fn patched(
     }
     let kept_before = basis.kept();
     let kept = stored::keep(settings, kind, Some(&kept_before), Content::of_tree(kind, &tree))?;
-    let (mut content, asked) = (kept.content, kept.asked);
+    let (mut content, asked, left_out) = (kept.content, kept.asked, kept.left_out);
     // What is kept apart is compared apart.
     let tree = resource::tree_of(&content.members)?;
     if let Some((refs, names)) = split.result {
@@ -285,7 +303,7 @@ fn patched(
     }
     let change = write::difference(basis, &kept_before, &tree, &content);
     let next = Next { content, change };
-    Ok(Patched { next, tree, members: split.changes, only_members: false, dialects, asked })
+    Ok(Patched { next, tree, members: split.changes, only_members: false, dialects, asked, left_out })
 }
 
 /// Decides whether a PATCH of a group is one of its members alone, which is done in the store.
@@ -302,7 +320,7 @@ fn settle_members(store: &Store, at: Ref, patched: &mut Patched) {
     patched.only_members = only_members && !patched.members.is_empty();
 }
 
-fn suggested(kind: &crate::types::Kind, after: &Value) -> Result<(), Problem> {
+fn suggested(kind: &Kind, after: &Value) -> Result<(), Problem> {
     use scim::validate::{ProblemKind, ValidateOptions, validate_with};
     let options = ValidateOptions { canonical_values: true, without_read_only: true };
     let problems = validate_with(after, &kind.schemas, options).err().unwrap_or_default();

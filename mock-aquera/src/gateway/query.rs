@@ -98,7 +98,7 @@ pub(crate) fn has_filter(query: &str) -> bool {
     parameters(query).any(|(name, _)| name.eq_ignore_ascii_case("filter"))
 }
 
-fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+pub(super) fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     text::split(query, b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = text::split_once(pair, b'=').unwrap_or((pair, ""));
         (decoded(name), decoded(value))

@@ -51,7 +51,7 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
         (accepted.bare_manager, Dialect::BareManager),
     ];
     let dialects = met.into_iter().filter_map(|(met, dialect)| met.then_some(dialect)).collect();
-    let notes = notes::dropped(kind, &accepted.dropped);
+    let notes = notes::dropped(kind, &accepted.dropped, accepted.dropped_more);
     let members = accepted.captured.take();
     let content = if settings.normalises {
         normalised(profile, kind, accepted)?

@@ -20,6 +20,8 @@ pub(super) struct Kept {
     pub(super) content: Content,
     /// What was asked for, where not all of it is kept and answers echo it.
     pub(super) asked: Option<Content>,
+    /// The attributes of the write that are not stored.
+    pub(super) left_out: Vec<String>,
 }
 
 /// Whether a profile has anything to say here.
@@ -39,7 +41,7 @@ pub(super) fn keep(
     content: Content,
 ) -> Result<Kept, Problem> {
     if !settings.withholds {
-        return Ok(Kept { content, asked: None });
+        return Ok(Kept { content, asked: None, left_out: Vec::new() });
     }
     let (rules, schemas) = (&settings.profile.application, &kind.schemas);
     let none = Map::new();
@@ -51,11 +53,16 @@ pub(super) fn keep(
     }
     let mut after = asked.clone();
     let updated = before.map(|_| rules.not_updated.as_slice()).unwrap_or_default();
+    let mut left_out = Vec::new();
     for path in rules.not_stored.iter().chain(updated) {
+        let written = after.clone();
         put_back(path, schemas, was, &mut after);
+        if after != written {
+            left_out.push(path.to_string());
+        }
     }
     if after == asked {
-        return Ok(Kept { content, asked: None });
+        return Ok(Kept { content, asked: None, left_out: Vec::new() });
     }
     let stored = Content {
         active: content.active,
@@ -65,7 +72,7 @@ pub(super) fn keep(
         ..Content::of_tree(kind, &after)
     };
     let echoes = rules.not_stored_reply == NotStoredReply::Echoed;
-    Ok(Kept { content: stored, asked: echoes.then_some(content) })
+    Ok(Kept { content: stored, asked: echoes.then_some(content), left_out })
 }
 
 fn is_same(path: &AttributePath, schemas: &SchemaSet, was: &Members, asked: &Members) -> bool {

@@ -62,6 +62,7 @@ fn create_of(scene: &Scene<'_>, kind_at: u16, body: resource::Taken) -> Result<R
     }
     let refuse = |problem| refused(problem, &[DownstreamOperation::Create], None);
     let kept = stored::keep(settings, kind, None, content).map_err(&refuse)?;
+    let left_out = super::notes::not_stored(&kept.left_out);
     let (mut content, asked) = (kept.content, kept.asked);
     if !hops::has(profile, DownstreamOperation::Create) {
         return Err(refuse(Problem::OperationUnsupported("Create")));
@@ -105,6 +106,7 @@ fn create_of(scene: &Scene<'_>, kind_at: u16, body: resource::Taken) -> Result<R
         reply.headers.insert(header::LOCATION, location);
     }
     note(&mut reply, &dialects);
+    reply.notes = left_out;
     reply.downstream = downstream;
     reply.changes.push(change);
     Ok(reply)

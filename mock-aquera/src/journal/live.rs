@@ -2,7 +2,8 @@
 //!
 //! Whoever follows reads the ring at their own pace and is woken by the number of the latest record. So a slow one
 //! costs nothing but what the ring holds anyway, and is told what it has missed; and nobody listening is one atomic read.
-//! What several of them read is made readable once ([`Readable`]).
+//! What several of them read is made readable once ([`Readable`]). A wait looks at records aside, one wait at a time and
+//! with a pause in between, so that no request waits for what waits ask.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -11,7 +12,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until};
 use tokio_stream::Stream;
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::WatchStream;
 use utoipa::ToSchema;
 
@@ -49,7 +54,7 @@ pub struct Subscription {
 
 /// The time was over before enough exchanges had come.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("see {wanted} matching exchanges within {within:?}: {matched} came")]
+#[error("see {wanted} matching exchanges{}: {matched} came", time(*.within))]
 pub struct WaitError {
     /// How many were waited for.
     pub wanted: usize,
@@ -59,6 +64,26 @@ pub struct WaitError {
     pub matched: usize,
     /// Those that came, oldest first; of more than the journal may hold the latest.
     pub came: Vec<Exchange>,
+}
+
+fn time(within: Duration) -> String {
+    if within.is_zero() { " without waiting".to_owned() } else { format!(" within {within:?}") }
+}
+
+/// How many records are looked at before others have their turn.
+const BATCH: usize = 16;
+/// How long a wait that has looked leaves new records alone.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Lets one wait look at a time.
+static LOOKING: Semaphore = Semaphore::const_new(1);
+
+/// What a look at the next records comes to.
+enum Look {
+    Found(Found),
+    /// None of these, and there are more.
+    More,
+    /// There are no more.
+    Nothing,
 }
 
 /// What a subscription finds.
@@ -161,17 +186,46 @@ impl Journal {
         count: usize,
         within: Duration,
     ) -> Result<Vec<Exchange>, WaitError> {
-        let mut gathered = Gathered::within(self.limits());
-        let enough = async {
-            if !self.gather(query, count, &mut gathered).await {
-                std::future::pending::<()>().await;
+        let end = Instant::now().checked_add(within);
+        let query = JournalQuery { since_seq: Some(query.since_seq.unwrap_or(0)), ..query };
+        let subscription = self.subscribe(query);
+        let mut wait = Wait { subscription, gathered: Gathered::within(self.limits()), count };
+        // What is there already counts, however short the time is.
+        let there = self.last_seq();
+        while wait.subscription.seen < there && !wait.has_enough() {
+            wait = wait.look().await;
+        }
+        loop {
+            if wait.has_enough() {
+                return Ok(self.shown(&wait.gathered));
             }
-        };
-        let outcome = tokio::time::timeout(within, enough).await;
-        let came = self.shown(&gathered);
-        match outcome {
-            Ok(()) => Ok(came),
-            Err(_) => Err(WaitError { wanted: count, within, matched: gathered.matched(), came }),
+            let woken = async {
+                if wait.subscription.woken.next().await.is_none() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let is_over = async {
+                match end {
+                    Some(end) => sleep_until(end).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = woken => {}
+                () = is_over => {
+                    let Wait { gathered, .. } = wait;
+                    let (matched, came) = (gathered.matched(), self.shown(&gathered));
+                    return Err(WaitError { wanted: count, within, matched, came });
+                }
+            }
+            let there = self.last_seq();
+            while wait.subscription.seen < there && !wait.has_enough() {
+                wait = wait.look().await;
+            }
+            if !wait.has_enough() {
+                let next = Instant::now() + PAUSE;
+                sleep_until(end.map_or(next, |end| next.min(end))).await;
+            }
         }
     }
 
@@ -201,10 +255,56 @@ impl Journal {
         if let Some(there) = read.find(seq) {
             return there;
         }
-        let exchange = self.readable(record, seq);
-        let made = Arc::new(Readable { exchange, json: OnceLock::new() });
+        let made = self.read_alone(record, seq);
         read.hold(seq, record.weight, Arc::clone(&made));
         made
+    }
+
+    /// A record in readable form, which nobody else asks for now.
+    fn read_alone(&self, record: &Kept, seq: u64) -> Arc<Readable> {
+        Arc::new(Readable { exchange: self.readable(record, seq), json: OnceLock::new() })
+    }
+}
+
+/// A wait on its way.
+struct Wait {
+    subscription: Subscription,
+    gathered: Gathered,
+    count: usize,
+}
+
+impl Wait {
+    fn has_enough(&self) -> bool {
+        self.gathered.matched >= self.count
+    }
+
+    /// Looks at the next records where that holds nobody up.
+    async fn look(mut self) -> Self {
+        // It is never closed.
+        let turn = LOOKING.acquire().await;
+        let looked = spawn_blocking(move || {
+            for _ in 0..BATCH {
+                match self.subscription.look() {
+                    Some(Look::Found(Found::Match(record, read))) => {
+                        self.gathered.take(read.exchange.seq, record);
+                    }
+                    Some(Look::Found(Found::Lagged(_))) => {}
+                    Some(Look::More | Look::Nothing) | None => break,
+                }
+                if self.has_enough() {
+                    break;
+                }
+            }
+            self
+        });
+        let looked = looked.await;
+        drop(turn);
+        match looked.map_err(tokio::task::JoinError::try_into_panic) {
+            Ok(wait) => wait,
+            Err(Ok(panicked)) => std::panic::resume_unwind(panicked),
+            // The runtime ends.
+            Err(Err(_)) => std::future::pending().await,
+        }
     }
 }
 
@@ -212,8 +312,13 @@ impl Subscription {
     /// What comes next; none where the application is gone.
     pub(crate) fn poll_found(&mut self, context: &mut Context<'_>) -> Poll<Option<Found>> {
         loop {
-            if let Some(found) = self.at_hand() {
-                return Poll::Ready(Some(found));
+            match self.look() {
+                Some(Look::Found(found)) => return Poll::Ready(Some(found)),
+                Some(Look::More) => {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Some(Look::Nothing) | None => {}
             }
             if ready!(Pin::new(&mut self.woken).poll_next(context)).is_none() {
                 return Poll::Ready(None);
@@ -221,28 +326,39 @@ impl Subscription {
         }
     }
 
-    /// What can be told at once. None: nothing more for now, or the application is gone.
-    fn at_hand(&mut self) -> Option<Found> {
+    /// Returns whether so many records have come that it is time to look at them; if not, the task is woken by the next.
+    pub(crate) fn poll_behind(&mut self, context: &mut Context<'_>) -> bool {
+        while let Poll::Ready(Some(_)) = Pin::new(&mut self.woken).poll_next(context) {}
+        let Some(shared) = self.shared.upgrade() else { return true };
+        let ring = lock(&shared.ring);
+        let bearable = (ring.records.len() / 8).clamp(1, BATCH) as u64;
+        ring.last.saturating_sub(self.seen) >= bearable
+    }
+
+    /// Looks at the next few records. `None` if the application is gone.
+    fn look(&mut self) -> Option<Look> {
         let journal = Journal(self.shared.upgrade()?);
-        loop {
-            let (missed, batch) = journal.after(self.seen, 64);
-            if missed > 0 {
-                self.seen += missed;
-                return Some(Found::Lagged(missed));
-            }
-            if batch.is_empty() {
-                return None;
-            }
-            for (seq, record) in batch {
-                self.seen = seq;
-                if self.query.may_match(&record, seq) {
-                    let read = journal.read(&record, seq);
-                    if self.query.matches(&read.exchange) {
-                        return Some(Found::Match(record, read));
-                    }
+        let (missed, batch) = journal.after(self.seen, BATCH);
+        if missed > 0 {
+            self.seen += missed;
+            return Some(Look::Found(Found::Lagged(missed)));
+        }
+        if batch.is_empty() {
+            return Some(Look::Nothing);
+        }
+        // Others that follow are at the latest records, and share those alone.
+        let latest = journal.last_seq().saturating_sub(MAX_READ as u64);
+        for (seq, record) in batch {
+            self.seen = seq;
+            if self.query.may_match(&record, seq) {
+                let read =
+                    if seq > latest { journal.read(&record, seq) } else { journal.read_alone(&record, seq) };
+                if self.query.matches(&read.exchange) {
+                    return Some(Look::Found(Found::Match(record, read)));
                 }
             }
         }
+        Some(Look::More)
     }
 }
 

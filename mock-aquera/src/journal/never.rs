@@ -2,6 +2,7 @@
 
 use super::query::{JournalQuery, QueryError, StatusMatch};
 use crate::fault::{Places, unknown_method};
+use crate::types::Kind;
 
 /// The statuses that a request can be answered with.
 const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
@@ -34,10 +35,10 @@ impl JournalQuery {
             }
         }
         if let Some(name) = &self.resource_type {
-            let known = |(one, endpoint): &(&str, &str)| {
-                one.eq_ignore_ascii_case(name) || endpoint.eq_ignore_ascii_case(name)
+            let known = |kind: &Kind| {
+                kind.name().eq_ignore_ascii_case(name) || kind.endpoint.eq_ignore_ascii_case(name)
             };
-            if !asked.places.types.iter().any(known) {
+            if !asked.places.types.all().iter().any(known) {
                 return never("resourceType", name, asked.places.unknown_type(name));
             }
         }
@@ -100,9 +101,9 @@ impl Asked<'_> {
 mod tests {
     use super::*;
 
-    fn asked(name: &'static str, base: &'static str) -> Asked<'static> {
-        let types = vec![("User", "Users"), ("Group", "Groups")];
-        Asked { name, base, places: Places { types, others: &["Me", "Bulk"], exact: true } }
+    fn asked(types: &Types, name: &'static str, base: &'static str) -> Asked<'_> {
+        let places = Places { types, others: &["Me", "Bulk"], exact: true, now: Timestamp::UNIX_EPOCH };
+        Asked { name, base, places }
     }
 
     #[test]
@@ -110,7 +111,8 @@ mod tests {
         #[track_caller]
         fn check(query: &str, message: &str) {
             let query: JournalQuery = query.parse().unwrap();
-            let error = query.can_match_in(&asked("default", "/scim")).unwrap_err().to_string();
+            let error =
+                query.can_match_in(&asked(&Types::builtin(), "default", "/scim")).unwrap_err().to_string();
             assert_eq!(error, message, "{query:?}");
         }
         check(
@@ -149,13 +151,15 @@ mod tests {
              them out",
         );
         let elsewhere: JournalQuery = "path=/scim/Users".parse().unwrap();
-        let error = elsewhere.can_match_in(&asked("hr", "/apps/hr/scim")).unwrap_err().to_string();
+        let error =
+            elsewhere.can_match_in(&asked(&Types::builtin(), "hr", "/apps/hr/scim")).unwrap_err().to_string();
         assert!(error.contains("are below `/apps/hr/scim`"), "{error}");
     }
 
     #[test]
     fn question_that_something_can_answer_is_taken() {
-        let (default, hr) = (asked("default", "/scim"), asked("hr", "/apps/hr/scim"));
+        let (default, hr) =
+            (asked(&Types::builtin(), "default", "/scim"), asked(&Types::builtin(), "hr", "/apps/hr/scim"));
         for query in [
             "",
             "method=patch&patchPath=active",

@@ -22,7 +22,7 @@ pub struct Note {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum NoteKind {
-    /// No schema knows the attribute, and it was left out.
+    /// Nothing knows it, or it is not stored: it was left out.
     Dropped,
     /// A comparison in a filter that nothing can satisfy, or everything does.
     NeverMatches,

@@ -30,7 +30,11 @@ fn log() -> (RequestLog, mpsc::Receiver<String>, Arc<Mutex<()>>) {
 
 fn line(uri: &Uri, status: u16) -> Line<'_> {
     let status = StatusCode::from_u16(status).ok();
-    Line { status, method: &Method::GET, uri, notable: status.is_none_or(|status| !status.is_success()) }
+    Line {
+        status,
+        head: Some((&Method::GET, uri)),
+        notable: status.is_none_or(|status| !status.is_success()),
+    }
 }
 
 fn all(read: &mpsc::Receiver<String>) -> String {

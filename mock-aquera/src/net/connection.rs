@@ -86,7 +86,8 @@ impl<H: Handler> Connection<H> {
         let rest = match spoken {
             Spoken::Http1 => self.http1(&mut socket, &line).await,
             Spoken::Http2 => self.http2(&mut socket, &line).await,
-            Spoken::Other(script) => Rest::Play(script),
+            Spoken::TlsAlert => Rest::Play(Script::closing(TLS_ALERT.to_vec())),
+            Spoken::Refused(refusal) => Rest::Play(self.refused(&refusal)),
         };
         let script = match rest {
             Rest::Nothing => return,
@@ -98,6 +99,12 @@ impl<H: Handler> Connection<H> {
             Rest::Play(script) => script,
         };
         end(&mut socket, &script, self.door.limits().linger, &self.stage).await;
+    }
+
+    /// Tells of a request whose head could not be read, and gives the answer to it.
+    fn refused(&self, refusal: &Refusal) -> Script {
+        self.handler.refused(None, &refusal.reply(), &refusal.to_string());
+        refusal.script()
     }
 
     async fn http1(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
@@ -130,7 +137,7 @@ impl<H: Handler> Connection<H> {
                     return Poll::Ready(Ok(Some(script)));
                 }
                 if let Poll::Ready(refusal) = head.poll(line, context) {
-                    return Poll::Ready(Ok(Some(refusal.script())));
+                    return Poll::Ready(Ok(Some(self.refused(&refusal))));
                 }
                 if !is_draining && alarm.due() && drain.as_mut().poll(context).is_ready() {
                     is_draining = true;
@@ -145,8 +152,8 @@ impl<H: Handler> Connection<H> {
             })
             .await
         };
-        if let Some(refusal) = Refusal::of(&socket.withheld) {
-            return Rest::Play(refusal.script());
+        if let Some(refusal) = Refusal::of(&socket.withheld, socket.head_after(line.requests())) {
+            return Rest::Play(self.refused(&refusal));
         }
         match outcome {
             Ok(Some(script)) => Rest::Play(script),
@@ -203,8 +210,10 @@ impl<H: Handler> Connection<H> {
 enum Spoken {
     Http1,
     Http2,
+    /// TLS, which this port does not speak; an alert says so.
+    TlsAlert,
     /// What this port does not speak; it is told so.
-    Other(Script),
+    Refused(Refusal),
 }
 
 /// Does the handshake, if there is one, and finds out the protocol. Returns `None` if the client goes before that is
@@ -220,7 +229,7 @@ async fn open(
             let peer = line.peer;
             tracing::warn!(%peer, "a client sent HTTP without TLS; this port speaks TLS, so its URL begins with https://");
             let socket = Socket::new(Stream::Plain(stream), Arc::clone(line));
-            return Some((socket, Spoken::Other(Refusal::TlsNeeded.script())));
+            return Some((socket, Spoken::Refused(Refusal::TlsNeeded)));
         }
         Some(acceptor) => match acceptor.accept(stream).await {
             Ok(tls) => {
@@ -241,7 +250,7 @@ async fn open(
     if socket.ahead().starts_with(TLS_HANDSHAKE) && matches!(socket.stream, Stream::Plain(_)) {
         let peer = line.peer;
         tracing::warn!(%peer, "a client began TLS; this port speaks plain HTTP, so its URL begins with http://");
-        return Some((socket, Spoken::Other(Script::closing(TLS_ALERT.to_vec()))));
+        return Some((socket, Spoken::TlsAlert));
     }
     Some((socket, if is_http2 { Spoken::Http2 } else { Spoken::Http1 }))
 }

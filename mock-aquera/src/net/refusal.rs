@@ -7,7 +7,7 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Response, StatusCode, Version};
 use scim::error::error_body;
 
-use super::rules::{MAX_HEAD, MAX_LINES};
+use super::rules::{self, MAX_HEAD, MAX_LINES};
 use super::script::{Asked, Script, write_reply};
 use crate::reply::SCIM_JSON;
 
@@ -20,10 +20,18 @@ pub(super) enum Refusal {
     TooManyConnections(usize),
     #[error("this is no HTTP/1.1 request: its first line or one of its header lines is malformed")]
     Malformed,
-    #[error("the target of the request is longer than 65,534 bytes")]
+    #[error(
+        "this server speaks HTTP/1.0, HTTP/1.1 and HTTP/2, and the first line of the request says another version"
+    )]
+    OtherVersion,
+    #[error(
+        "the target of the request is longer than 65,534 bytes, the most that the server reads; an application may take \
+         less"
+    )]
     TargetTooLong,
     #[error(
-        "the head of the request is too large: {MAX_HEAD} bytes and {MAX_LINES} header lines are the most"
+        "the head of the request is too large: the server reads {MAX_HEAD} bytes and {MAX_LINES} header lines at most, and \
+         an application may take less"
     )]
     HeadTooLarge,
     #[error("the request has no Host header; RFC 9112 §3.2 asks for one")]
@@ -36,18 +44,23 @@ pub(super) enum Refusal {
         "the request has a transfer coding other than `chunked`, which is the only one that is understood"
     )]
     UnknownCoding,
+    #[error(
+        "the request names the transfer coding `chunked` more than once; RFC 9112 §7.1 allows it once, at the end"
+    )]
+    ChunkedTwice,
     #[error("this port speaks TLS, and the request came without; use a URL that begins with https://")]
     TlsNeeded,
 }
 
 impl Refusal {
-    /// What hyper meant by a reply of its own, which says no more than a status. Nothing if it is no such reply.
-    pub(super) fn of(withheld: &[u8]) -> Option<Self> {
+    /// What hyper meant by a reply of its own, which says no more than a status, to what begins with `head`. Nothing if it
+    /// is no such reply.
+    pub(super) fn of(withheld: &[u8], head: &[u8]) -> Option<Self> {
         let status = withheld.strip_prefix(b"HTTP/1.1 ").or_else(|| withheld.strip_prefix(b"HTTP/1.0 "))?;
         Some(match status.get(..3)? {
             b"431" => Self::HeadTooLarge,
             b"414" => Self::TargetTooLong,
-            _ => Self::Malformed,
+            _ => rules::malformed(head),
         })
     }
 
@@ -58,7 +71,9 @@ impl Refusal {
             Self::Malformed | Self::NoHost | Self::SeveralHosts | Self::BadHost | Self::TlsNeeded => {
                 StatusCode::BAD_REQUEST
             }
+            Self::ChunkedTwice => StatusCode::BAD_REQUEST,
             Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
+            Self::OtherVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         }

@@ -41,7 +41,9 @@ impl<'c> Exchange<'c> {
     pub(super) fn of<H: Handler>(handler: &H, wire: &'c Wire, request: Request<Incoming>) -> Self {
         let asked = Asked { method: request.method().clone(), version: request.version() };
         if let Some(refusal) = rules::http1(request.version(), request.headers()) {
-            return Self::answered(asked, wire, Ok(refusal.reply().map(ReplyBody::from)));
+            let reply = refusal.reply();
+            handler.refused(Some(Head::from(&request)), &reply, &refusal.to_string());
+            return Self::answered(asked, wire, Ok(reply.map(ReplyBody::from)));
         }
         match caught_now(|| begun(handler, wire, request)) {
             Ok(Ok(reply)) => Self::answered(asked, wire, Ok(reply)),
@@ -114,7 +116,10 @@ pub(super) async fn http2<H: Handler>(
     let has_body = request.method() != Method::HEAD;
     let (mut parts, body) = request.into_parts();
     if let Some(refusal) = rules::http2(&mut parts) {
-        let mut reply = refusal.reply().map(ReplyBody::from);
+        let reply = refusal.reply();
+        let head = Head { method: &parts.method, uri: &parts.uri, headers: &parts.headers };
+        handler.refused(Some(head), &reply, &refusal.to_string());
+        let mut reply = reply.map(ReplyBody::from);
         reply.headers_mut().remove(CONNECTION);
         return Ok(if has_body { reply } else { without_body(reply) }.map(|body| Outgoing::new(body, None)));
     }

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
+use super::rules;
 use super::sending::Sending;
 use super::turn::Turn;
 use super::wire::{Line, Phase};
@@ -19,6 +20,9 @@ use super::wire::{Line, Phase};
 /// How much is read at once, in bytes, and how little room is too little.
 const ROOM: usize = 8 * 1024;
 const MIN_ROOM: usize = 1024;
+
+/// How much of the beginning of a request is remembered, in bytes.
+const MAX_REMEMBERED: usize = 8 * 1024;
 
 /// Sent to a client that has ended its side and waits for a reply: the system of one that has gone answers with a reset.
 const STILL_AT_IT: &[u8] = b"HTTP/1.1 102 Processing\r\n\r\n";
@@ -113,6 +117,10 @@ pub(super) struct Socket {
     taken: usize,
     /// What hyper wrote while no request was in flight.
     pub(super) withheld: Vec<u8>,
+    /// How the request begins that hyper is reading, so that a refusal of hyper's can be told in words.
+    head: Vec<u8>,
+    /// How many requests were read before that one.
+    head_at: usize,
     pause: Option<Pin<Box<Sleep>>>,
     turn: Turn,
     pub(super) client_is_done: bool,
@@ -128,6 +136,8 @@ impl Socket {
             ahead: Vec::new(),
             taken: 0,
             withheld: Vec::new(),
+            head: Vec::new(),
+            head_at: 0,
             pause: None,
             turn: Turn::default(),
             client_is_done: false,
@@ -203,6 +213,29 @@ impl Socket {
             reply.advance(written);
         }
         stream.poll_flush(context)
+    }
+
+    /// The beginning of the request after so many; nothing where it is not known.
+    pub(super) fn head_after(&self, requests: usize) -> &[u8] {
+        let mut rest = self.head.as_slice();
+        // Several requests may have come in one read.
+        for _ in self.head_at..requests {
+            rest = rules::after_request(rest).unwrap_or_default();
+        }
+        rest
+    }
+
+    /// Keeps the beginning of the request that hyper reads next.
+    fn remember(&mut self, bytes: &[u8]) {
+        if !self.line.is(Phase::Idle) {
+            return;
+        }
+        if self.line.awaited_head().is_none() {
+            self.head.clear();
+            self.head_at = self.line.requests();
+        }
+        let room = MAX_REMEMBERED.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     /// Reads what the client still sends and forgets it, until the client is done.
@@ -288,6 +321,7 @@ impl AsyncRead for Socket {
             let count = ahead.len().min(into.remaining());
             into.put_slice(&ahead[..count]);
             this.take(count);
+            this.remember(&into.filled()[into.filled().len() - count..]);
             this.line.received();
             return Poll::Ready(Ok(()));
         }
@@ -297,6 +331,7 @@ impl AsyncRead for Socket {
             this.client_is_done = true;
         } else {
             this.turn.take();
+            this.remember(&into.filled()[before..]);
             this.line.received();
         }
         Poll::Ready(Ok(()))

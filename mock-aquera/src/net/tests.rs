@@ -53,6 +53,8 @@ impl Handler for Paths {
     fn call(&self, request: Request<Incoming>, wire: &Wire) -> Later {
         Box::pin(self.clone().answer(request, wire.clone()))
     }
+
+    fn refused(&self, _: Option<Head<'_>>, _: &Response<Bytes>, _: &str) {}
 }
 
 impl Paths {

@@ -37,9 +37,9 @@ use tower::ServiceExt as _;
 use super::{Cors, Server};
 use crate::address::{BadForwarding, host_of};
 use crate::auth::Fingerprint;
-use crate::net::Wire;
+use crate::net::{Head, Wire};
 pub(crate) use access::AdminAccess;
-use answer::{AdminBase, AdminError, MAX_BODY, SeenAs};
+use answer::{AdminBase, AdminError, MAX_BODY, SeenAs, Told};
 pub(crate) use live::FOLLOWER_PATIENCE;
 
 /// What comes before every path.
@@ -66,6 +66,8 @@ struct Admin {
     ending: watch::Receiver<()>,
     /// How many follow a journal.
     followers: Arc<AtomicUsize>,
+    /// How many wait for exchanges.
+    waits: Arc<AtomicUsize>,
     /// How long a follower may leave unread what it was sent.
     follower_patience: Duration,
 }
@@ -93,6 +95,7 @@ impl AdminFront {
             server: Arc::clone(&server),
             ending,
             followers: Arc::default(),
+            waits: Arc::default(),
             follower_patience,
         });
         let router = routes()
@@ -115,7 +118,19 @@ impl AdminFront {
         path.strip_prefix(BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    pub(super) async fn answer(&self, mut request: Request<Incoming>, wire: Wire) -> Response {
+    /// Answers a request, and tells of one that is refused.
+    pub(super) async fn answer(&self, request: Request<Incoming>, wire: Wire) -> Response {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let response = self.answered(request, wire).await;
+        if response.status().is_client_error() || response.status().is_server_error() {
+            let told = response.extensions().get::<Told>().map(|Told(told)| told.as_str());
+            let head = Head { method: &method, uri: &uri, headers: &HeaderMap::new() };
+            self.server.tell(Some(head), response.status(), told);
+        }
+        response
+    }
+
+    async fn answered(&self, mut request: Request<Incoming>, wire: Wire) -> Response {
         // Whether it is ready may be asked by those who know nothing.
         let open = request.uri().path().strip_prefix(BASE) == Some("/health");
         if !open && let Err(error) = self.check(request.method(), request.uri(), request.headers()) {
@@ -145,6 +160,10 @@ impl AdminFront {
         // Another port: only the name of the host is common to both.
         let host = host_of(uri, headers).and_then(|host| str::from_utf8(host).ok());
         Ok(host.and_then(|host| addresses.beside(host)))
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.server
     }
 
     pub(super) fn cors(&self) -> &Cors {

@@ -122,9 +122,12 @@ async fn a_damaged_file_is_refused_and_left_alone() {
         fs::write(&file, &text).unwrap();
         let error = keeping(&folder).start().await.unwrap_err().to_string();
         assert!(error.contains(&format!("data.ndjson:{line}: ")) && error.contains(part), "{part}: {error}");
-        assert!(error.contains("data.ndjson.bak"), "{error}");
+        assert!(!error.contains(".bak") && error.contains("move it away"), "{error}");
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
     }
+    fs::write(folder.path().join("data.ndjson.bak"), &whole).unwrap();
+    let error = keeping(&folder).start().await.unwrap_err().to_string();
+    assert!(error.contains("data.ndjson.bak in its place"), "{error}");
 }
 
 #[tokio::test]
@@ -167,9 +170,9 @@ async fn snapshot_that_cannot_be_written_is_told_at_the_start() {
         MockAquera::builder().snapshot(file).start().await.unwrap_err().to_string()
     };
     let error = refused(folder.path().join("no/such/data")).await;
-    assert!(error.starts_with("prepare the snapshot") && error.contains("data"), "{error}");
+    assert!(error.starts_with("use the snapshot") && error.contains("there is no folder"), "{error}");
     let error = refused(folder.path().to_owned()).await;
-    assert!(error.starts_with("read the snapshot"), "{error}");
+    assert!(error.contains("it is a folder"), "{error}");
     // Each file that a write makes may be in the way of one.
     for ending in [".lock", ".new", ".bak"] {
         let name = format!("data{ending}");

@@ -2,13 +2,16 @@
 
 mod access;
 mod applications;
+mod bodies;
 mod door;
 mod journal;
 mod loads;
 mod never;
 mod program;
+mod reset;
 mod strict;
 mod transfer;
+mod waiting;
 mod words;
 
 use mock_aquera::MockAquera;

@@ -149,6 +149,15 @@ fn a_server_that_others_can_reach_warns_and_says_where() {
         self::told(&["--listen", "0.0.0.0:0", "--auth", "bearer:s3cret", "--admin-token", "t0p-s3cret"]);
     assert!(told.contains("with the bearer token of --auth") && !told.contains("s3cret"), "{told}");
     assert!(!told.contains("needs no token"), "{told}");
+    let count = |urls: &Value| urls.as_array().map_or(0, Vec::len);
+    let scim = count(&ready["scimUrls"]);
+    let (ready, told) = self::told(&["--listen", "127.0.0.1:0", "--admin-listen", "*:0"]);
+    assert!(told.contains("administration listens at 0.0.0.0"), "{told}");
+    assert_eq!(count(&ready["adminUrls"]), scim, "{ready}");
+    for url in ready["adminUrls"].as_array().into_iter().flatten() {
+        let url = url.as_str().unwrap();
+        assert!(url.ends_with("/_mock") && !url.contains("127.0.0.1") && !url.contains("0.0.0.0"), "{url}");
+    }
     let (ready, told) = self::told(&["--listen", "127.0.0.1:0"]);
     assert!(!told.contains("WARN") && ready.get("scimUrls").is_none(), "{told}");
 }

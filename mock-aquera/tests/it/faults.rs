@@ -3,4 +3,5 @@
 mod holds;
 mod http2;
 mod kinds;
+mod never;
 mod rules;

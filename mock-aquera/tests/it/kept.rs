@@ -148,3 +148,45 @@ async fn an_answer_on_its_way_arrives_though_the_program_was_told_to_stop() {
     ended(server);
     assert_eq!(slow.await.unwrap().status, 201);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn snapshot_behind_a_link_is_locked_and_written_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (real, link) = (folder.path().join("data.ndjson"), folder.path().join("link.ndjson"));
+    std::os::unix::fs::symlink("data.ndjson", &link).unwrap();
+    let arguments = ["--listen", "127.0.0.1:0", "--json", "--snapshot", link.to_str().unwrap()];
+    let mut server = Running::start(&arguments);
+    server.ready();
+    for path in [&real, &link] {
+        let (code, _, err) = finished(&["--listen", "127.0.0.1:0", "--snapshot", path.to_str().unwrap()]);
+        assert!(code == 1 && err.contains("another mock-aquera is using it"), "{code} {err}");
+    }
+    ended(server);
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(std::fs::symlink_metadata(&real).unwrap().is_file());
+    let text = std::fs::read_to_string(&real).unwrap();
+    // There is nothing to put in its place: no other one was written before.
+    std::fs::write(&real, &text[..text.len() - 40]).unwrap();
+    let (code, _, err) = finished(&["--listen", "127.0.0.1:0", "--snapshot", link.to_str().unwrap()]);
+    assert!(code == 2 && !err.contains(".bak") && err.contains("move it away"), "{code} {err}");
+}
+
+#[cfg(unix)]
+#[test]
+fn snapshot_that_is_no_regular_file_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("no/such/data.ndjson");
+    let socket = folder.path().join("socket");
+    let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for (file, part) in [
+        ("/dev/zero", "not a regular file"),
+        ("/dev/full", "not a regular file"),
+        (folder.path().to_str().unwrap(), "folder"),
+        (socket.to_str().unwrap(), "not a regular file"),
+        (missing.to_str().unwrap(), "there is no folder"),
+    ] {
+        let (code, _, err) = finished(&["--listen", "127.0.0.1:0", "--snapshot", file]);
+        assert!(code == 2 && err.contains(part) && err.contains(file), "{file}: {code} {err}");
+    }
+}

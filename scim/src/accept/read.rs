@@ -157,6 +157,8 @@ impl<'r> Pass<'r> {
         } else if self.out.dropped.len() < MAX_DROPPED {
             let place = self.place(Some(name));
             self.out.dropped.push(place);
+        } else {
+            self.out.dropped_more += 1;
         }
     }
 

@@ -27,7 +27,7 @@ impl About<'_> {
     /// Warns where others than those on this machine can reach the server.
     pub(super) fn warn(&self, has_admin_port: bool) {
         let addr = self.server.addr();
-        if !addr.ip().is_loopback() {
+        if !is_loopback(addr) {
             let place = if addr.ip().is_unspecified() {
                 "every interface"
             } else {
@@ -41,7 +41,7 @@ impl About<'_> {
             ));
         }
         let admin = self.server.admin_addr();
-        if has_admin_port && !admin.ip().is_loopback() {
+        if has_admin_port && !is_loopback(admin) {
             warning(&format!(
                 "administration listens at {admin}: {}",
                 self.administration().trim_end_matches("; ")
@@ -73,7 +73,16 @@ impl About<'_> {
 
     /// The SCIM URLs of the interfaces, where the server listens at each.
     fn interfaces(&self) -> Vec<String> {
-        let addr = self.server.addr();
+        self.at_interfaces(self.server.addr(), "/scim")
+    }
+
+    /// The URLs of administration at the interfaces, where it has a port of its own and listens at each.
+    fn admin_interfaces(&self) -> Vec<String> {
+        let (addr, admin) = (self.server.addr(), self.server.admin_addr());
+        if admin == addr { Vec::new() } else { self.at_interfaces(admin, "/_mock") }
+    }
+
+    fn at_interfaces(&self, addr: SocketAddr, path: &str) -> Vec<String> {
         if !addr.ip().is_unspecified() {
             return Vec::new();
         }
@@ -84,7 +93,7 @@ impl About<'_> {
             let is_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
             !ip.is_loopback() && !is_local && (ip.is_ipv4() || addr.is_ipv6())
         });
-        ips.map(|ip| format!("{scheme}://{}/scim", SocketAddr::new(ip, addr.port()))).collect()
+        ips.map(|ip| format!("{scheme}://{}{path}", SocketAddr::new(ip, addr.port()))).collect()
     }
 
     /// Says it in words, or as one JSON object.
@@ -110,6 +119,10 @@ impl About<'_> {
         let interfaces = self.interfaces();
         if !interfaces.is_empty() {
             ready["scimUrls"] = interfaces.into();
+        }
+        let interfaces = self.admin_interfaces();
+        if !interfaces.is_empty() {
+            ready["adminUrls"] = interfaces.into();
         }
         ready
     }
@@ -157,6 +170,7 @@ impl About<'_> {
             lines.push(("Snapshot", file.display().to_string()));
         }
         lines.push(("Admin URL", self.server.admin_url()));
+        lines.extend(self.admin_interfaces().into_iter().map(|url| ("", url)));
         lines.extend(self.admin_token.map(|token| ("", format!("with the token {token}"))));
 
         let lines: Vec<String> =
@@ -208,6 +222,11 @@ impl About<'_> {
     }
 }
 
+/// Whether only this machine reaches an address, an IPv4 address written as one of IPv6 included.
+fn is_loopback(addr: SocketAddr) -> bool {
+    addr.ip().to_canonical().is_loopback()
+}
+
 /// One word for a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -223,6 +242,18 @@ pub(super) fn warning(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mapped_address_of_this_machine_is_loopback() {
+        for (addr, expected) in [
+            ("127.0.0.1:1", true),
+            ("[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("[::ffff:192.0.2.1]:1", false),
+        ] {
+            assert_eq!(is_loopback(addr.parse().unwrap()), expected, "{addr}");
+        }
+    }
 
     #[test]
     fn a_word_survives_the_shell() {

@@ -16,11 +16,16 @@ pub(super) struct ListenAddress {
     port: Option<u16>,
 }
 
+/// What asks for TLS, where a URL begins with https.
+const TLS_HINT: &str = ", and --tls self-signed or --tls-cert for TLS";
+
 /// Why a text is no address to listen at.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ListenAddressError {
     #[error("the port `{0}` is not a number from 0 to 65535")]
     Port(String),
+    #[error("it is a URL; write the address alone: {expected}{tls}")]
+    Url { expected: String, tls: &'static str },
     #[error("expected PORT, HOST or HOST:PORT, such as 9000, 0.0.0.0:9000, localhost:9000 or [::1]:9000")]
     Form,
 }
@@ -29,6 +34,11 @@ impl FromStr for ListenAddress {
     type Err = ListenAddressError;
 
     fn from_str(text: &str) -> Result<Self, ListenAddressError> {
+        if let Some((scheme, rest)) = text.split_once("://") {
+            let expected = rest.split('/').next().unwrap_or_default().to_owned();
+            let is_https = scheme.eq_ignore_ascii_case("https");
+            return Err(ListenAddressError::Url { expected, tls: if is_https { TLS_HINT } else { "" } });
+        }
         let port = |text: &str| text.parse::<u16>().map_err(|_| ListenAddressError::Port(text.to_owned()));
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self { host: Some(address.to_string()), port: None });
@@ -40,6 +50,9 @@ impl FromStr for ListenAddress {
         let given = given.map(port).transpose()?;
         if host.is_empty() && given.is_some() {
             return Ok(Self { host: None, port: given });
+        }
+        if host == "*" {
+            return Ok(Self { host: Some(Ipv4Addr::UNSPECIFIED.to_string()), port: given });
         }
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         if bare.is_some_and(|address| address.parse::<IpAddr>().is_err())
@@ -118,6 +131,8 @@ mod tests {
         check("[::1]", "[::1]:8080");
         check("::1", "[::1]:8080");
         check("[::]:80", "[::]:80");
+        check("*:9000", "0.0.0.0:9000");
+        check("*", "0.0.0.0:8080");
     }
 
     #[test]
@@ -132,7 +147,8 @@ mod tests {
         check("localhost:http", "port `http` is not a number");
         check("127.0.0.1:99999", "port `99999`");
         check("99999", "port `99999`");
-        check("http://localhost:9000", "port `//localhost:9000`");
+        check("http://localhost:9000", "write the address alone: localhost:9000");
+        check("https://localhost:9000/scim", "localhost:9000, and --tls self-signed");
         check("a b:9000", "HOST:PORT");
         check("[x]:9000", "HOST:PORT");
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::gateway::basis::{Basis, TRIES};
 use crate::gateway::members::PutMembers;
-use crate::gateway::{Refusal, Scene, feature, members, noted, resource, stored};
+use crate::gateway::{Refusal, Scene, feature, members, noted, notes, resource, stored};
 use crate::hops;
 use crate::journal::DownstreamOperation;
 use crate::problem::Problem;
@@ -70,7 +70,7 @@ fn replace_by(scene: &Scene<'_>, kind_at: u16, id: &str, taken: resource::Taken)
         }
         tries += 1;
     };
-    let Replaced { mut next, asked, after } = replaced;
+    let Replaced { mut next, asked, left_out, after } = replaced;
     next.change.rest |= differs_in_members(&store, at, &next.content);
     let next = allowed(scene, kind, next, &after, basis.active).map_err(refuse)?;
     let becomes = hops::of_put(&settings.profile, next.change);
@@ -83,6 +83,7 @@ fn replace_by(scene: &Scene<'_>, kind_at: u16, id: &str, taken: resource::Taken)
         reply = reply.answered_as(empty);
     }
     note(&mut reply, &dialects);
+    reply.notes = notes::not_stored(&left_out);
     Ok(reply)
 }
 
@@ -91,6 +92,8 @@ struct Replaced {
     next: Next,
     /// What was asked for, where not all of it is stored and answers echo it.
     asked: Option<Content>,
+    /// What the profile does not let be stored.
+    left_out: Vec<String>,
     after: Map<String, Value>,
 }
 
@@ -107,7 +110,7 @@ fn replaced(
         (next.refs, next.names) = members;
     }
     let kept = stored::keep(scene.settings, kind, Some(&before), next)?;
-    let (next, asked) = (kept.content, kept.asked);
+    let (next, asked, left_out) = (kept.content, kept.asked, kept.left_out);
     let after = resource::tree_of(&next.members)?;
     if let Err(problems) =
         scim::validate::check_immutable(&before, &Value::Object(after.clone()), &kind.schemas)
@@ -116,7 +119,7 @@ fn replaced(
         return Err(Problem::Immutable(detail.join("; ")));
     }
     let next = Next { change: difference(basis, &before, &after, &next), content: next };
-    Ok(Replaced { next, asked, after })
+    Ok(Replaced { next, asked, left_out, after })
 }
 
 /// The content that a PUT asks for.

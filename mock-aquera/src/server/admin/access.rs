@@ -59,7 +59,7 @@ impl AdminAccess {
             None | Some("same-origin" | "none") => Ok(()),
             // A link that somebody follows: the page that has it sees nothing of the answer, and nothing is changed.
             Some(_) if *method == Method::GET && text(FETCH_MODE).as_deref() == Some("navigate") => Ok(()),
-            Some(_) => Err(AdminError::ForeignOrigin("of another site".to_owned())),
+            Some(_) => Err(AdminError::ForeignSite),
         }
     }
 }

@@ -43,6 +43,10 @@ pub(super) enum AdminError {
         "a web page of the origin `{0}` may not use administration; start the server with --cors ORIGIN to let it"
     )]
     ForeignOrigin(String),
+    #[error(
+        "a web page of another site may not use administration; start the server with --cors ORIGIN to let it"
+    )]
+    ForeignSite,
     #[error("the body has the media type {sent}; send the header `Content-Type: {expected}` (curl: --json)")]
     MediaType { sent: String, expected: String },
     #[error(
@@ -72,6 +76,11 @@ pub(super) enum AdminError {
     WaitTooLong { count: usize, most: usize },
     #[error("{0} clients follow journals already, and no more can; end one of them")]
     TooManyFollowers(usize),
+    #[error(
+        "{0} requests wait for exchanges already, and no more can; end one of them, or let each wait less long with \
+         `timeout`"
+    )]
+    TooManyWaits(usize),
     #[error("{0}")]
     BadForwarding(String),
     #[error("failed to {0}")]
@@ -83,6 +92,10 @@ pub(super) enum AdminError {
     #[error("this could not be carried out; the log says why")]
     Broken,
 }
+
+/// What is wrong with a request, for the line that tells of it.
+#[derive(Debug, Clone)]
+pub(super) struct Told(pub(super) String);
 
 /// An answer to what can't be done.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -103,7 +116,7 @@ impl IntoResponse for AdminError {
             | Self::NoSuchResource { .. }
             | Self::NoSuchFault(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::UnknownHost(_) | Self::ForeignOrigin(_) => StatusCode::FORBIDDEN,
+            Self::UnknownHost(_) | Self::ForeignOrigin(_) | Self::ForeignSite => StatusCode::FORBIDDEN,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -116,14 +129,16 @@ impl IntoResponse for AdminError {
             | Self::BadForwarding(_)
             | Self::Load(_) => StatusCode::BAD_REQUEST,
             Self::Application(ApplicationError::Exists(_)) => StatusCode::CONFLICT,
-            Self::Application(ApplicationError::TooMany) | Self::TooManyFollowers(_) | Self::Ending => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Application(ApplicationError::TooMany)
+            | Self::TooManyFollowers(_)
+            | Self::TooManyWaits(_)
+            | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let error = self.to_string();
         let problems = if let Self::Load(LoadError { problems }) = self { Some(problems) } else { None };
-        let mut response = answer(status, &ErrorBody { error, problems });
+        let mut response = answer(status, &ErrorBody { error: error.clone(), problems });
+        response.extensions_mut().insert(Told(error));
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static(r#"Bearer realm="mock-aquera administration""#);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -314,7 +329,7 @@ impl FromRequest<Shared> for AnyJson {
 }
 
 /// What a body says as a JSON object.
-fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, AdminError> {
+pub(super) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, AdminError> {
     plain::read_object(body).map_err(|mistake| bad_json(body, mistake))
 }
 

@@ -68,8 +68,8 @@ pub(super) struct Configuration {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Credentials {
-    /// `none`, `basic:USER:PASSWORD`, `bearer:TOKEN` or `oauth:CLIENT:SECRET`, any of several. An empty list accepts
-    /// nobody.
+    /// `none`, `basic:USER:PASSWORD`, `bearer:TOKEN` or `oauth:CLIENT:SECRET`, at least one
+    /// of them.
     #[schema(value_type = Vec<String>)]
     auth: Value,
 }
@@ -98,7 +98,8 @@ pub(super) async fn describe(Named(application): Named, seen: SeenAs) -> Respons
 
 /// Make an application, or change one.
 ///
-/// Of one that exists the profile and the credentials can be changed, not the seed.
+/// A new one has the faults that the server was started with. Of one that exists the profile and the credentials can be
+/// changed, not the seed.
 #[utoipa::path(put, path = "/applications/{name}", tag = "applications", request_body = Configuration,
     responses(
         (status = 200, description = "It is changed.", body = ApplicationView),
@@ -131,13 +132,13 @@ pub(super) async fn configure(
         auth: auth.unwrap_or_default(),
         seed: seed.unwrap_or(defaults.seed),
     };
-    let application = admin.server.create(&name, config)?;
+    let application = admin.server.create(&name, config, &defaults.faults)?;
     Ok(answer(StatusCode::CREATED, &ApplicationView::of(&application, &seen)))
 }
 
 /// Remove an application with all that it holds.
 ///
-/// The next authenticated request to it makes it anew, as the server was started.
+/// The next authenticated request to it makes it anew, as it was when the server was started.
 #[utoipa::path(delete, path = "/applications/{name}", tag = "applications",
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn remove(State(admin): State<Shared>, Name(name): Name) -> Result<StatusCode, AdminError> {
@@ -246,6 +247,12 @@ fn credentials(written: &Value) -> Result<Vec<Auth>, AdminError> {
     let Value::Array(kinds) = written else {
         return Err(bad_body("`auth` is a list of texts such as [\"bearer:TOKEN\"]"));
     };
+    if kinds.is_empty() {
+        return Err(bad_body(
+            "`auth` is empty, and no credentials would be good; write [\"none\"] to ask for none, or those to accept, such \
+             as [\"bearer:TOKEN\"]",
+        ));
+    }
     let one = |(at, kind): (usize, &Value)| match kind {
         Value::String(text) => {
             text.parse::<Auth>().map_err(|error| bad_body(format!("`auth` element {}: {error}", at + 1)))

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use axum::Extension;
@@ -14,6 +14,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::{Sleep, sleep};
 use tokio_stream::Stream;
 
 use super::Shared;
@@ -32,6 +33,10 @@ const LONGEST_WAIT: Duration = Duration::from_mins(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How many follow journals of one server at once at most: each of them costs every request a little.
 const MAX_FOLLOWERS: usize = 64;
+/// How many requests wait for exchanges at once at most.
+const MAX_WAITS: usize = 64;
+/// How long what comes next is gathered for a follower that has just been told something.
+const GATHERING: Duration = Duration::from_millis(50);
 /// How long a follower may leave unread what it was sent.
 pub(crate) const FOLLOWER_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -79,7 +84,8 @@ pub(super) struct CameTooFew {
 #[utoipa::path(get, path = "/applications/{name}/journal/wait", tag = "journal", params(JournalQuery, WaitQuery),
     responses(
         (status = 200, description = "They came.", body = Came),
-        (status = 408, description = "The time was over first.", body = CameTooFew)))]
+        (status = 408, description = "The time was over first.", body = CameTooFew),
+        (status = 503, description = "As many wait as can.", body = ErrorBody)))]
 pub(super) async fn wait(
     State(admin): State<Shared>,
     Named(application): Named,
@@ -97,7 +103,8 @@ pub(super) async fn wait(
 #[utoipa::path(post, path = "/applications/{name}/journal/wait", tag = "journal", request_body = Wait,
     responses(
         (status = 200, description = "They came.", body = Came),
-        (status = 408, description = "The time was over first.", body = CameTooFew)))]
+        (status = 408, description = "The time was over first.", body = CameTooFew),
+        (status = 503, description = "As many wait as can.", body = ErrorBody)))]
 pub(super) async fn wait_for(
     State(admin): State<Shared>,
     Named(application): Named,
@@ -124,6 +131,7 @@ async fn until(
     if count > most {
         return Err(AdminError::WaitTooLong { count, most });
     }
+    let _place = Place::taken(&admin.waits, MAX_WAITS).ok_or(AdminError::TooManyWaits(MAX_WAITS))?;
     tokio::select! {
         came = application.wait_for(query, count, within) => Ok(match came {
             Ok(exchanges) => ok(&Came { exchanges }),
@@ -157,7 +165,8 @@ pub(super) async fn stream(
     let last_seen =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     query.since_seq = query.since_seq.or(last_seen);
-    let place = Place::taken(&admin.followers).ok_or(AdminError::TooManyFollowers(MAX_FOLLOWERS))?;
+    let place =
+        Place::taken(&admin.followers, MAX_FOLLOWERS).ok_or(AdminError::TooManyFollowers(MAX_FOLLOWERS))?;
     let handed = Arc::new(Handed { place, at: Mutex::new(None) });
     tokio::spawn(watch(
         Arc::downgrade(&handed),
@@ -167,17 +176,18 @@ pub(super) async fn stream(
     ));
     let subscription = application.journal_ring().subscribe(query);
     let ending = Box::pin(async move { admin.ended().await });
-    let events = Events { subscription, ending, handed, told: false, over: false };
+    let events =
+        Events { subscription, ending, handed, gathering: None, fresh: false, told: false, over: false };
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// The place of one follower among those that there may be.
+/// The place of one follower, or of one wait, among those that there may be.
 struct Place(Arc<AtomicUsize>);
 
 impl Place {
-    fn taken(followers: &Arc<AtomicUsize>) -> Option<Self> {
-        let one_more = |there: usize| (there < MAX_FOLLOWERS).then_some(there + 1);
-        followers.fetch_update(Relaxed, Relaxed, one_more).ok().map(|_| Self(Arc::clone(followers)))
+    fn taken(places: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
+        let one_more = |there: usize| (there < most).then_some(there + 1);
+        places.fetch_update(Relaxed, Relaxed, one_more).ok().map(|_| Self(Arc::clone(places)))
     }
 }
 
@@ -215,6 +225,10 @@ struct Events {
     subscription: Subscription,
     ending: Pin<Box<dyn Future<Output = ()> + Send>>,
     handed: Arc<Handed>,
+    /// Until when nothing is told, so that what comes meanwhile is written in one go.
+    gathering: Option<Pin<Box<Sleep>>>,
+    /// Whether something was told since the last pause.
+    fresh: bool,
     /// Whether an exchange was told: from there on it has to keep up.
     told: bool,
     over: bool,
@@ -228,7 +242,30 @@ impl Stream for Events {
         if self.over || self.ending.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
         }
-        let Some(found) = ready!(self.subscription.poll_found(context)) else { return Poll::Ready(None) };
+        if let Some(pause) = &mut self.gathering {
+            // It must not fall behind by waiting.
+            if pause.as_mut().poll(context).is_pending() && !self.subscription.poll_behind(context) {
+                return Poll::Pending;
+            }
+            self.gathering = None;
+        }
+        let found = match self.subscription.poll_found(context) {
+            Poll::Ready(Some(found)) => found,
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending if std::mem::take(&mut self.fresh) => {
+                let mut pause = Box::pin(sleep(GATHERING));
+                // It is not over yet, and wakes this once it is.
+                let _ = pause.as_mut().poll(context);
+                self.gathering = Some(pause);
+                // What came just now counts for it too.
+                if self.subscription.poll_behind(context) {
+                    context.waker().wake_by_ref();
+                }
+                return Poll::Pending;
+            }
+            Poll::Pending => return Poll::Pending,
+        };
+        self.fresh = true;
         *lock(&self.handed.at) = Some((Instant::now(), context.waker().clone()));
         let event = match found {
             Found::Match(_, read) => {

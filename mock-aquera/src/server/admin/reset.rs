@@ -47,12 +47,17 @@ pub(super) async fn reset(Named(application): Named, query: Pairs) -> Result<Sta
 }
 
 /// Return all applications to their start, in part or as a whole.
+///
+/// Those of the server's start that were removed are there again.
 #[utoipa::path(post, path = "/reset", tag = "applications", params(ResetQuery),
     responses((status = 204, description = "They are at their start.")))]
 pub(super) async fn reset_all(State(admin): State<Shared>, query: Pairs) -> Result<StatusCode, AdminError> {
     let parts = parts(query)?;
-    let all = admin.server.applications();
-    aside(move || all.iter().for_each(|application| apply(&parts, application))).await?;
+    aside(move || {
+        admin.server.restore_start();
+        admin.server.applications().iter().for_each(|application| apply(&parts, application));
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

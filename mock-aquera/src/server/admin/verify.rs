@@ -3,8 +3,9 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::answer::{AdminError, Json, Named, Pairs, answer, aside, bad_body};
+use super::answer::{AdminError, Named, Pairs, Raw, answer, aside, bad_body, parsed};
 use crate::verify::{Expectation, Miss, Seen, Verification};
 
 /// What became of an expectation.
@@ -48,9 +49,17 @@ pub(super) struct VerifyQuery {
 pub(super) async fn verify(
     Named(application): Named,
     mut query: Pairs,
-    Json(expectation): Json<Expectation>,
+    Raw(body): Raw,
 ) -> Result<Response, AdminError> {
     let fails = query.take_flag("fail")?;
+    let expectation: Expectation = parsed(&body)?;
+    let says_times = parsed::<Map<String, Value>>(&body)?.contains_key("times");
+    if !says_times && expectation == Expectation::default() {
+        return Err(bad_body(
+            "it expects nothing, and any request would satisfy it; write what is expected, such as \
+             {\"request\":{\"method\":\"POST\"}}, or {\"times\":{\"atLeast\":1}} for any request",
+        ));
+    }
     application.check_expectation(&expectation).map_err(bad_body)?;
     let verification = aside(move || application.verify(&expectation)).await?;
     let explanation = verification.to_string();

@@ -120,7 +120,7 @@ async fn a_body_says_that_it_is_json() {
     for kind in ["application/json", "Application/JSON; charset=utf-8", "application/scim+json"] {
         let lines = format!("host: localhost\r\ncontent-type: {kind}\r\n");
         assert_eq!(
-            sent(&mock, "POST", "/applications/default/verify", &lines, "{}").await.status,
+            sent(&mock, "POST", "/applications/default/verify", &lines, r#"{"times":"never"}"#).await.status,
             200,
             "{kind}"
         );

@@ -54,7 +54,6 @@ async fn credentials_are_changed_and_their_mistakes_not_repeated() {
     assert_eq!((changed.status, changed.json()), (200, json!({"auth": ["bearer", "none"]})));
     assert_eq!(admin.put(&at, json!({"auth": ["bearer:other"]})).await.status, 200);
     assert_eq!(scim.get("/Users").await.status, 401);
-    assert_eq!(admin.put(&at, json!({"auth": []})).await.json(), json!({"auth": []}));
     for (body, part) in [
         (r#"{"auth":["token:hunter2"]}"#, "element 1"),
         (r#"{"auth":["none",7]}"#, "element 2 is no text"),
@@ -272,6 +271,7 @@ async fn the_clock_is_stopped_and_moved() {
         (r#"{"advance":"1 month"}"#, "PT30S"),
         (r#"{"advance":true}"#, "`advance`"),
         (r#"{"stop":true}"#, "`stop`"),
+        ("{}", "nothing to do"),
         ("[]", "expected an object, got an array"),
     ] {
         admin.refused(Method::POST, &at, body, 400, part).await;
@@ -420,7 +420,7 @@ async fn reset_returns_to_what_the_server_was_started_with() {
         Client::at(mock.scim_url().replace("/scim", "/apps/later/scim")).get("/Users").await.status,
         200
     );
-    for (name, profile, faults) in [("made", "no-delete", 0), ("later", "slack", 1)] {
+    for (name, profile, faults) in [("made", "no-delete", 1), ("later", "slack", 1)] {
         let application = mock.application(name).unwrap();
         application.seed_user(user("x", json!({})));
         application.set_profile(mock_aquera::Profile::default());

@@ -1,0 +1,46 @@
+//! The token endpoint of an application.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+
+use super::{Application, Served};
+use crate::clock::Clock as _;
+use crate::journal::{Known, Seen};
+use crate::net::Head;
+use crate::problem::Problem;
+use crate::reply::Reply;
+
+impl Application {
+    /// Answers a request to the token endpoint, and journals it.
+    pub(crate) fn issue_token(&self, parts: &Parts, body: &Bytes) -> Served {
+        let settings = self.settings();
+        let now = self.0.clock.now();
+        if !settings.gatekeeper.has_clients() {
+            let told = "no token endpoint is here: this application has no OAuth client; one is accepted with --auth \
+                        oauth:CLIENT:SECRET";
+            let reply = Reply::from(Problem::NoRoute(told.to_owned()));
+            self.refuse(Head::from(parts), (reply.status, &reply.headers, &reply.body), told);
+            return Served::of(reply);
+        }
+        let token = settings.gatekeeper.issue(&parts.headers, body, now);
+        self.tell_token(Head::from(parts), &token);
+        let mut headers = HeaderMap::new();
+        headers.extend(token.headers);
+        let seen = Seen {
+            at: now,
+            took: Duration::ZERO,
+            method: &parts.method,
+            uri: &parts.uri,
+            headers: &parts.headers,
+            request_body: body,
+            status: Some(token.status),
+            response_headers: &headers,
+            response_body: &token.body,
+        };
+        self.0.journal.record(&seen, Known::default());
+        Served { headers, body: token.body, ..Served::of(Reply::empty(token.status)) }
+    }
+}
