@@ -95,11 +95,13 @@ pub struct Refused {
     pub error: AcceptError,
     /// The places of members that no schema knows, at most [`MAX_DROPPED`] of them.
     pub dropped: Vec<String>,
+    /// How many more there are.
+    pub dropped_more: usize,
 }
 
 impl From<AcceptError> for Refused {
     fn from(error: AcceptError) -> Self {
-        Self { error, dropped: Vec::new() }
+        Self { error, dropped: Vec::new(), dropped_more: 0 }
     }
 }
 

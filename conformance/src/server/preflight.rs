@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::report::{NotJudged, plain};
-use crate::server::facts::{Facts, Moved, ResourceType, get, is_list, resources};
+use crate::server::facts::{Facts, Moved, ResourceType, get, resources};
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::failure::{FailureKind, NetworkFailure};
 

@@ -1,7 +1,7 @@
 //! Notes on what in a request has no effect: attributes that no schema knows, comparisons that nothing satisfies.
 
 use scim::accept::AcceptError;
-use scim::filter::{CompareOp, Filter, Literal, Operator};
+use scim::filter::{CompareOp, Filter, Literal};
 use scim::patch::PatchError;
 use scim::path::AttrPath;
 use scim::schema::{AttributeType, SchemaSet};

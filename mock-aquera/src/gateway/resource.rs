@@ -37,12 +37,12 @@ pub(crate) struct Taken {
 pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Refusal> {
     let profile = &settings.profile;
     let accepted = kind.reader.read_noting(body, options(settings));
-    let mut accepted = accepted.map_err(|Refused { error, dropped }| {
+    let mut accepted = accepted.map_err(|Refused { error, dropped, dropped_more }| {
         let problem = match error {
             AcceptError::Syntax(error) => Problem::BadSyntax(plain::json(body, &error).to_string()),
             other => notes::unfit(kind, other),
         };
-        Refusal { notes: notes::dropped(kind, &dropped), ..Refusal::from(problem) }
+        Refusal { notes: notes::dropped(kind, &dropped, dropped_more), ..Refusal::from(problem) }
     })?;
     let met = [
         (accepted.string_boolean, Dialect::StringBoolean),

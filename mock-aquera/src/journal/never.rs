@@ -99,7 +99,10 @@ impl Asked<'_> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::types::Types;
 
     fn asked(types: &Types, name: &'static str, base: &'static str) -> Asked<'_> {
         let places = Places { types, others: &["Me", "Bulk"], exact: true, now: Timestamp::UNIX_EPOCH };
@@ -112,7 +115,7 @@ mod tests {
         fn check(query: &str, message: &str) {
             let query: JournalQuery = query.parse().unwrap();
             let error =
-                query.can_match_in(&asked(&Types::builtin(), "default", "/scim")).unwrap_err().to_string();
+                query.can_match_in(&asked(&Types::standard(), "default", "/scim")).unwrap_err().to_string();
             assert_eq!(error, message, "{query:?}");
         }
         check(
@@ -152,14 +155,14 @@ mod tests {
         );
         let elsewhere: JournalQuery = "path=/scim/Users".parse().unwrap();
         let error =
-            elsewhere.can_match_in(&asked(&Types::builtin(), "hr", "/apps/hr/scim")).unwrap_err().to_string();
+            elsewhere.can_match_in(&asked(&Types::standard(), "hr", "/apps/hr/scim")).unwrap_err().to_string();
         assert!(error.contains("are below `/apps/hr/scim`"), "{error}");
     }
 
     #[test]
     fn question_that_something_can_answer_is_taken() {
         let (default, hr) =
-            (asked(&Types::builtin(), "default", "/scim"), asked(&Types::builtin(), "hr", "/apps/hr/scim"));
+            (asked(&Types::standard(), "default", "/scim"), asked(&Types::standard(), "hr", "/apps/hr/scim"));
         for query in [
             "",
             "method=patch&patchPath=active",

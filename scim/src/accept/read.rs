@@ -53,7 +53,8 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
     if pass.problems.is_empty() {
         return Ok(pass.out);
     }
-    Err(Refused { error: AcceptError::Problems(pass.problems), dropped: pass.out.dropped })
+    let (dropped, dropped_more) = (pass.out.dropped, pass.out.dropped_more);
+    Err(Refused { error: AcceptError::Problems(pass.problems), dropped, dropped_more })
 }
 
 /// Where the pass is, for messages.
