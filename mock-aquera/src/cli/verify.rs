@@ -17,7 +17,7 @@ use crate::plain;
 use crate::verify::{Expectation, Verification};
 
 /// How long the server may take to look through a journal.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Args)]
 #[command(

@@ -64,7 +64,7 @@ impl Place {
     }
 }
 
-impl<'t> Reader<'t> {
+impl Reader<'_> {
     /// Takes the next value. Returns `false` at the end.
     fn next(&mut self) -> bool {
         let rest = self.text.get(self.at..).unwrap_or_default();

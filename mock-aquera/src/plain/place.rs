@@ -1,6 +1,7 @@
 //! Where in a JSON text something is: the path of a value, found without reading what it says.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// A place in a text that may be no JSON from there on.
 #[derive(Debug, PartialEq, Eq)]
@@ -159,7 +160,8 @@ fn path(open: &[Open]) -> String {
                 path.push_str(key);
             }
             Inside::Object(None) => {}
-            Inside::Array(index) => path.push_str(&format!("[{index}]")),
+            // Writing to a string can't fail.
+            Inside::Array(index) => drop(write!(path, "[{index}]")),
         }
     }
     path

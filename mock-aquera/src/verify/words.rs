@@ -157,7 +157,6 @@ mod tests {
     #[test]
     fn words_say_what_json_says() {
         #[track_caller]
-        #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
         fn check(text: &str, expected: Value) {
             let expected: Expectation = serde_json::from_value(expected).unwrap();
             assert_eq!(text.parse(), Ok(expected), "{text}");

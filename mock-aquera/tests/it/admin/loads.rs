@@ -44,15 +44,24 @@ fn forms() -> Vec<(&'static str, String)> {
         ("pretty-list.json", pretty(&page(&all))),
         (
             "pages.ndjson",
-            format!("{}\n{}\n{}", page(&[team.clone()]), page(&[]), page(&[ida.clone(), bob.clone()])),
+            format!(
+                "{}\n{}\n{}",
+                page(std::slice::from_ref(&team)),
+                page(&[]),
+                page(&[ida.clone(), bob.clone()])
+            ),
         ),
         (
             "pretty-pages",
-            format!("{}{}", pretty(&page(&[team.clone()])), pretty(&page(&[ida.clone(), bob.clone()]))),
+            format!(
+                "{}{}",
+                pretty(&page(std::slice::from_ref(&team))),
+                pretty(&page(&[ida.clone(), bob.clone()]))
+            ),
         ),
         (
             "pages-in-array.json",
-            json!([page(&[team.clone(), ida.clone()]), page(&[bob.clone()])]).to_string(),
+            json!([page(&[team.clone(), ida.clone()]), page(std::slice::from_ref(&bob))]).to_string(),
         ),
         ("mixed.json", format!("\u{feff}{team}\n{}\n{}", json!([ida]), page(&[bob]))),
     ]
@@ -105,7 +114,7 @@ async fn mistakes_are_told_with_line_and_column_in_both_ways() {
         (format!("[{ida},\n  {nameless}]"), &[(2, 3, "userName is required")]),
         (pretty(&page(&[ida.clone(), nameless.clone()])), &[(13, 5, "userName is required")]),
         (
-            format!("{}\n{}", page(&[ida.clone()]), page(&[ida.clone()])),
+            format!("{}\n{}", page(std::slice::from_ref(&ida)), page(std::slice::from_ref(&ida))),
             &[(2, 15, "the id \"u-1\" is there twice"), (2, 15, "userName")],
         ),
         (format!("[{ida}, 7]"), &[(1, 121, "a resource is a JSON object")]),

@@ -197,7 +197,7 @@ async fn http2_follower_that_does_not_read_is_cut_off_and_gives_its_place_back()
     })
     .await;
     // The connection stays.
-    let health = tokio::time::timeout(Duration::from_secs(60), sender.send_request(get("/_mock/health")));
+    let health = tokio::time::timeout(Duration::from_mins(1), sender.send_request(get("/_mock/health")));
     assert_eq!(health.await.unwrap().unwrap().status(), 200);
     drop(lazy);
 }
