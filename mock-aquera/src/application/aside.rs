@@ -36,7 +36,8 @@ impl Application {
         let (body, seen) = (taken.body.clone(), taken.seen_as.map(str::to_owned));
         let work = move || {
             let head = Head::from(&parts);
-            let taken = Taken { settings: &settings, head, path_at, body: &body, now, seen_as: seen.as_deref() };
+            let taken =
+                Taken { settings: &settings, head, path_at, body: &body, now, seen_as: seen.as_deref() };
             let step = gateway::handle(&application.scene(&taken, path_at, &Glance::at(head.headers), me));
             let reply = match step {
                 Step::Done(reply) => reply,

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::types::Types;
 
-    fn asked(types: &Types, name: &'static str, base: &'static str) -> Asked<'_> {
+    fn asked<'a>(types: &'a Types, name: &'static str, base: &'static str) -> Asked<'a> {
         let places = Places { types, others: &["Me", "Bulk"], exact: true, now: Timestamp::UNIX_EPOCH };
         Asked { name, base, places }
     }
@@ -154,15 +154,17 @@ mod tests {
              them out",
         );
         let elsewhere: JournalQuery = "path=/scim/Users".parse().unwrap();
-        let error =
-            elsewhere.can_match_in(&asked(&Types::standard(), "hr", "/apps/hr/scim")).unwrap_err().to_string();
+        let error = elsewhere
+            .can_match_in(&asked(&Types::standard(), "hr", "/apps/hr/scim"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("are below `/apps/hr/scim`"), "{error}");
     }
 
     #[test]
     fn question_that_something_can_answer_is_taken() {
-        let (default, hr) =
-            (asked(&Types::standard(), "default", "/scim"), asked(&Types::standard(), "hr", "/apps/hr/scim"));
+        let types = Types::standard();
+        let (default, hr) = (asked(&types, "default", "/scim"), asked(&types, "hr", "/apps/hr/scim"));
         for query in [
             "",
             "method=patch&patchPath=active",

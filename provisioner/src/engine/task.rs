@@ -202,7 +202,7 @@ impl Task {
                 let mut link = link_to(&account, &owned, &wanted);
                 let made_here = record.link.is_some();
                 if made_here {
-                    note_not_stored(&mut link, &wanted, &context.learning.learned());
+                    note_lost_origin(&mut link, &wanted, &context.learning.learned());
                 }
                 let active = link.active;
                 let clear = context.config.options.clear_missing_attributes;
@@ -296,13 +296,15 @@ fn link_to(account: &Account, owned: &Owned, wanted: &Desired) -> Link {
     }
 }
 
-/// The account was made here by a create that was cut off: what a POST is known not to store was sent in vain.
-fn note_not_stored(link: &mut Link, wanted: &Desired, learned: &Learned) {
-    for (path, value) in wanted.iter().filter(|(path, _)| !link.carries.contains_key(*path)) {
-        if learned.paths.post.get(path) == Some(&PathSupport::NotStored) {
-            let sent = Some(kept(path, value));
-            link.shows.insert(path.clone(), Shows::Ignored { sent, alone: false });
-        }
+/// The account was made here by a create that was cut off: where a POST is known not to store `externalId`, it was sent in vain.
+fn note_lost_origin(link: &mut Link, wanted: &Desired, learned: &Learned) {
+    let path = TargetPath::external_id();
+    if let Some(value) = wanted.get(&path)
+        && !link.carries.contains_key(&path)
+        && learned.paths.post.get(&path) == Some(&PathSupport::NotStored)
+    {
+        let sent = Some(kept(&path, value));
+        link.shows.insert(path, Shows::Ignored { sent, alone: false });
     }
 }
 

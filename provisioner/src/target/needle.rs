@@ -68,6 +68,10 @@ impl Needle {
     /// The byte behind the text, where `haystack` has it at byte `at`.
     pub(super) fn end_at(&self, haystack: &str, at: usize) -> Option<usize> {
         let (first, rest) = self.chars.split_first()?;
+        let letter = haystack.get(at..)?.chars().next()?;
+        if !begins_escape(letter) && !self.is_same(letter, *first) {
+            return None;
+        }
         let mut ends = Vec::new();
         self.step(haystack, at, *first, &mut ends);
         for wanted in rest {
@@ -86,13 +90,23 @@ impl Needle {
         ends.into_iter().filter(fits).max()
     }
 
+    fn is_same(&self, found: char, wanted: char) -> bool {
+        if found == wanted {
+            return true;
+        }
+        self.ignore_case
+            && if found.is_ascii() && wanted.is_ascii() {
+                found.eq_ignore_ascii_case(&wanted)
+            } else {
+                found.to_lowercase().eq(wanted.to_lowercase())
+            }
+    }
+
     /// Adds to `ends` where `wanted` may end that begins at byte `at`.
     fn step(&self, haystack: &str, at: usize, wanted: char, ends: &mut Vec<usize>) {
         let Some(rest) = haystack.get(at..) else { return };
         let Some(letter) = rest.chars().next() else { return };
-        let same = |found: char| {
-            found == wanted || (self.ignore_case && found.to_lowercase().eq(wanted.to_lowercase()))
-        };
+        let same = |found: char| self.is_same(found, wanted);
         if same(letter) {
             ends.push(at + letter.len_utf8());
         }
@@ -115,12 +129,18 @@ impl Needle {
 
 /// Replaces what `needles` find in `text`, the longest first, by what stands beside them; `None` where nothing is found.
 pub(super) fn replace<N: Borrow<Needle>>(text: &str, needles: &[(N, String)]) -> Option<String> {
+    // Each character of a needle takes a byte of the text at least.
+    let may_fit = |(needle, _): &&(N, String)| needle.borrow().len() <= text.len();
+    if !needles.iter().any(|needle| may_fit(&needle)) {
+        return None;
+    }
     let mut out = String::new();
     let mut kept = 0;
     let mut at = 0;
     while let Some(letter) = text.get(at..).and_then(|rest| rest.chars().next()) {
         let found = needles
             .iter()
+            .filter(may_fit)
             .filter_map(|(needle, label)| Some((needle.borrow().end_at(text, at)?, label)))
             .max_by_key(|(end, _)| *end);
         match found {
@@ -137,6 +157,11 @@ pub(super) fn replace<N: Borrow<Needle>>(text: &str, needles: &[(N, String)]) ->
     }
     out.push_str(text.get(kept..).unwrap_or_default());
     Some(out)
+}
+
+/// Whether what begins with `letter` may stand for another character.
+const fn begins_escape(letter: char) -> bool {
+    matches!(letter, '%' | '\\' | '&' | '+')
 }
 
 /// Whether neither a letter nor a digit touches `range`; an escape does not count as one.

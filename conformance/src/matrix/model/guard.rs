@@ -39,10 +39,29 @@ impl World {
     pub(crate) fn is_guarded_against(&self, order: &[(String, Holder)], full: bool) -> bool {
         let withdrawn = &self.withdrawn[self.url];
         let planned = self.removals_due(order, full) + self.disables_due(order);
+        planned > 0 && planned + withdrawn.removals + withdrawn.disables > self.most_in_a_day()
+    }
+
+    fn most_in_a_day(&self) -> usize {
         let managed = self.links[self.url].values().filter(|link| link.left != Left::Removed).count()
-            + withdrawn.removals;
-        let limit = self.max_removals.min(ALWAYS.max(managed * SHARE / 100));
-        planned > 0 && planned + withdrawn.removals + withdrawn.disables > limit
+            + self.withdrawn[self.url].removals;
+        self.max_removals.min(ALWAYS.max(managed * SHARE / 100))
+    }
+
+    /// Decides which removals that the target refused before are not tried in this run.
+    pub(crate) fn hold_back(&mut self, order: &[(String, Holder)], full: bool) {
+        let withdrawn = &self.withdrawn[self.url];
+        let planned = self.removals_due(order, full) + self.disables_due(order);
+        let room = self.most_in_a_day().saturating_sub(planned + withdrawn.removals + withdrawn.disables);
+        let again = |(id, holder): &&(String, Holder)| match (holder, self.links[self.url].get(id)) {
+            (Holder::Leaves(leave), Some(link)) => {
+                matches!(self.due(link, *leave, full), Due::Removal(_))
+                    && withdrawn.refused_removals.contains_key(id)
+            }
+            (Holder::Leaves(_) | Holder::Frozen | Holder::Rule(_), _) => false,
+        };
+        let held = order.iter().filter(again).skip(room).map(|(id, _)| id.clone()).collect();
+        self.withdrawn[self.url].held = held;
     }
 
     fn removals_due(&self, order: &[(String, Holder)], full: bool) -> usize {
@@ -51,7 +70,7 @@ impl World {
             (Holder::Leaves(_) | Holder::Frozen | Holder::Rule(_), _) => false,
         };
         let refused = &self.withdrawn[self.url].refused_removals;
-        order.iter().filter(due).filter(|(id, _)| !self.taken_over(id) && !refused.contains(id)).count()
+        order.iter().filter(due).filter(|(id, _)| !self.taken_over(id) && !refused.contains_key(id)).count()
     }
 
     fn disables_due(&self, order: &[(String, Holder)]) -> usize {

@@ -197,6 +197,12 @@ impl World {
             return Ok(());
         }
         let desired = self.desired(user, rule);
+        // Of several users of one name the first gets the account: nothing is sent for the others.
+        if !run.created.insert(user.user_name.to_lowercase()) {
+            let (operation, reason) = (Operation::None, Reason::AccountLinkedElsewhere);
+            self.fail(run, &user.id, Line { change, operation, outcome: Outcome::Failed, reason });
+            return Ok(());
+        }
         let operation = Operation::Create;
         let created = self.create(&desired);
         if matches!(created, Created::Stop | Created::Unsure(_)) {

@@ -62,15 +62,23 @@ impl World {
                 }
             }
             Due::Removal(change) => {
-                let (operation, result) = self.remove(id, &link)?;
+                let held = &self.withdrawn[url].held;
+                let before =
+                    self.withdrawn[url].refused_removals.get(id).copied().filter(|_| held.contains(id));
+                let (operation, result) = match before {
+                    Some(reason) => (self.removal_operation(), Err(reason)),
+                    None => self.remove(id, &link)?,
+                };
                 let taken = matches!(
                     (operation, result),
                     (Operation::Delete | Operation::Disable, Ok(_)) | (_, Err(Reason::DeletedByTarget))
                 );
                 let withdrawn = &mut self.withdrawn[url];
                 withdrawn.removals += usize::from(taken);
-                if result.is_err_and(is_refusal) {
-                    withdrawn.refused_removals.insert(id.to_owned());
+                if let Err(reason) = result
+                    && is_refusal(reason)
+                {
+                    withdrawn.refused_removals.insert(id.to_owned(), reason);
                 } else {
                     withdrawn.refused_removals.remove(id);
                 }

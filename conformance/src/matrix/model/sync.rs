@@ -36,6 +36,8 @@ pub(crate) struct Run {
     options: Options,
     lines: BTreeMap<String, Line>,
     deferred: Vec<String>,
+    /// The user names for which an account was made in this run, or tried.
+    pub(crate) created: BTreeSet<String>,
     last_chance: bool,
     pub(crate) failed_deprovisions: usize,
 }
@@ -138,6 +140,7 @@ impl World {
         if self.is_guarded_against(&order, options.full) {
             return Expectation { silent: false, ..Expectation::refusal(4) };
         }
+        self.hold_back(&order, options.full);
         self.known_source = Some(self.source_file);
         self.writes.clear();
         self.learned.tried.clear();

@@ -243,8 +243,10 @@ pub(crate) struct Posted {
 pub(crate) struct Withdrawn {
     pub(crate) removals: usize,
     pub(crate) disables: usize,
-    /// Users whose removal the target has refused: trying it again is not counted.
-    pub(crate) refused_removals: BTreeSet<String>,
+    /// Users whose removal the target has refused, and why: trying it again is not counted.
+    pub(crate) refused_removals: BTreeMap<String, Reason>,
+    /// Those of them who are not tried in this run: a mended target would remove more than the guard lets pass.
+    pub(crate) held: BTreeSet<String>,
     /// Users whose Disable the target has refused.
     pub(crate) refused_disables: BTreeSet<String>,
 }

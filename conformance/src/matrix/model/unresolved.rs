@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::matrix::model::client::Unread;
 use crate::matrix::model::policy::Holder;
 use crate::matrix::model::sync::Stop;
-use crate::matrix::model::types::{Key, Left, Link, Posted, World};
+use crate::matrix::model::types::{Ignored, Key, Left, Link, Path, Posted, Way, World};
 use crate::matrix::model::words::Reason;
 
 /// What is known at last of the unresolved creates of a run.
@@ -32,7 +32,7 @@ impl World {
                     self.posted[url].remove(id);
                     if let Some(key) = found {
                         resolved.made.insert(id.clone());
-                        self.link_posted(id, key, posted.rule);
+                        self.link_posted(id, key, posted.sent.external_id().cloned(), posted.rule);
                     }
                 }
                 Err(Unread::Failed(reason)) => drop(resolved.unknown.insert(id.clone(), reason)),
@@ -42,13 +42,22 @@ impl World {
         Ok(resolved)
     }
 
-    fn link_posted(&mut self, id: &str, key: Key, rule: String) {
+    fn link_posted(&mut self, id: &str, key: Key, origin: Option<String>, rule: String) {
         let Some(account) = self.account(key) else { return };
+        // The POST carried an `externalId` that this target is known not to keep: it is not sent again.
+        let mut sent_in_vain = BTreeMap::new();
+        let lost = self.learned.not_stored.contains(&(Way::Post, Path::ExternalId));
+        if lost && account.fields.external_id.is_none() && origin.is_some() {
+            let ways = [Way::Patch, Way::Put].into_iter();
+            let stored_by =
+                ways.filter(|way| self.learned.stored.contains(&(*way, Path::ExternalId))).collect();
+            sent_in_vain.insert(Path::ExternalId, Ignored { value: origin, stored_by });
+        }
         let link = Link {
             account: key,
             rule,
             sent: account.fields.clone(),
-            ignored: BTreeMap::new(),
+            ignored: sent_in_vain,
             active: account.active,
             left: Left::No,
             unsure: None,
