@@ -245,7 +245,7 @@ impl Client {
         let http = http(&base, &manners)?;
         let (pace, stop) = (Pace::new(manners.rate), OnceLock::new());
         let (notices, rooms) = (Notices::default(), Rooms::default());
-        Ok(Self(Arc::new(Inner { http, base, credentials, manners, pace, notices, rooms, stop })))
+        Ok(Self(Arc::new(Inner { http, base, credentials, manners, pace, rooms, notices, stop })))
     }
 
     /// Cuts waits short once `stop` becomes true.
