@@ -445,8 +445,7 @@ impl Scene<'_> {
     /// The body as JSON.
     fn json(&self) -> Result<Value, Problem> {
         let body = self.body()?;
-        serde_json::from_slice(body)
-            .map_err(|error| Problem::BadSyntax(plain::json(body, &error).to_string()))
+        serde_json::from_slice(body).map_err(|error| bad_json(body, &error))
     }
 }
 
@@ -474,6 +473,15 @@ impl From<Refusal> for Reply {
 fn refused(problem: Problem, operations: &'static [DownstreamOperation], id: Option<&str>) -> Refusal {
     let downstream = Downstreams::Few { operations, target: id.map(Into::into), accepted: false };
     Refusal { downstream, ..Refusal::from(problem) }
+}
+
+/// What is wrong with a body that is no JSON.
+fn bad_json(body: &[u8], error: &serde_json::Error) -> Problem {
+    Problem::BadSyntax(if body.trim_ascii().is_empty() {
+        "it is empty, and a JSON text is needed".to_owned()
+    } else {
+        plain::json(body, error).to_string()
+    })
 }
 
 /// Adds what had no effect in a request, whatever became of it.

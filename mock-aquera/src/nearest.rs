@@ -1,12 +1,12 @@
 //! The name that somebody probably meant.
 
 /// The candidate that looks most like `written`, if any comes near: a likeness of the beginning, and fewer letters that
-/// differ than half of them.
+/// differ than half of them; two that changed places count once.
 pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
     let near = |candidate: &str| {
         let longer = written.chars().count().max(candidate.chars().count());
-        2 * strsim::levenshtein(&written, candidate) < longer
+        2 * strsim::osa_distance(&written, candidate) < longer
     };
     candidates
         .into_iter()
@@ -28,6 +28,7 @@ mod tests {
         assert_eq!(nearest("Aqera", ["aquera", "no-delete"]), Some("aquera"));
         assert_eq!(nearest("toomany", ["tooMany", "noTarget"]), Some("tooMany"));
         assert_eq!(nearest("zzz", ["aquera", "no-delete"]), None);
+        assert_eq!(nearest("POTS", ["GET", "POST", "PUT"]), Some("POST"));
         assert_eq!(nearest("Roles", ["Users", "Groups"]), None, "only its beginning is alike");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::casing::lower_case;
 use crate::report::plain;
 use crate::server::facts::get;
 
@@ -55,7 +56,7 @@ pub(crate) fn template_hint(status: u16, body: &Value) -> Option<String> {
         return None;
     }
     let detail = text("detail");
-    if let Some(detail) = detail.map(str::to_lowercase) {
+    if let Some(detail) = detail.map(lower_case) {
         let says = |words: &[&str]| words.iter().any(|word| detail.contains(word));
         if says(&ELSEWHERE) || !says(&ASKS) {
             return None;

@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 use super::{Refusal, notes};
 use crate::application::Settings;
 use crate::journal::Note;
-use crate::plain;
 use crate::problem::Problem;
 use crate::profile::{CanonicalValues, EmailValue, Profile, UnknownAttributes, UnknownMember, UserNameValue};
 use crate::store::content::Content;
@@ -39,7 +38,7 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
     let accepted = kind.reader.read_noting(body, options(settings));
     let mut accepted = accepted.map_err(|Refused { error, dropped, dropped_more }| {
         let problem = match error {
-            AcceptError::Syntax(error) => Problem::BadSyntax(plain::json(body, &error).to_string()),
+            AcceptError::Syntax(error) => super::bad_json(body, &error),
             other => notes::unfit(kind, other),
         };
         Refusal { notes: notes::dropped(kind, &dropped, dropped_more), ..Refusal::from(problem) }

@@ -11,6 +11,7 @@ mod program;
 mod reset;
 mod strict;
 mod transfer;
+mod verify;
 mod waiting;
 mod words;
 

@@ -1,6 +1,9 @@
 //! Whatever is sent, an answer comes: a success or a SCIM error, never a 500, never nothing.
 
 mod admin;
+mod heads;
+mod lines;
+mod long_writes;
 
 use std::sync::LazyLock;
 

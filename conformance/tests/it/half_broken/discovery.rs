@@ -17,7 +17,11 @@ async fn what_answers_everything_alike_gets_one_sentence_and_no_case() {
     };
     let scim_1 = r#"{"schemas":["urn:scim:schemas:core:1.0"],"totalResults":1,"Resources":[{"id":"1","userName":"x"}]}"#;
     let answers = [
-        (scim_error(400, "the tenant is suspended"), "answers 400", "the tenant is suspended"),
+        (
+            scim_error(400, "the tenant is suspended"),
+            "saying: the tenant is suspended",
+            "mend that at the server",
+        ),
         (scim_error(403, "the plan lacks SCIM"), "(403, saying: the plan lacks SCIM)", "the right to read"),
         (page(200, "[]", json), "which is no SCIM list", "check the URL"),
         (
