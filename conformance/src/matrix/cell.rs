@@ -143,9 +143,9 @@ struct Turns {
     scenario: Scenario,
     /// Where it stands among the scenarios.
     number: usize,
-    /// So many settings fit it.
+    /// Number of settings that fit it.
     fitting: usize,
-    /// So many of them have passed.
+    /// Number of these that have passed.
     passed: usize,
 }
 

@@ -67,7 +67,7 @@ pub(crate) enum Unread {
 /// The attributes of a write.
 #[derive(Clone, Copy)]
 pub(crate) struct Attributes<'a> {
-    /// Those that the account lacks, as far as is known.
+    /// The attributes that the account is known to lack.
     pub(crate) asked: &'a Desired,
     /// All that the account should carry: a PUT has all of them.
     pub(crate) whole: &'a Desired,

@@ -6,7 +6,7 @@ use crate::matrix::model::client::{Attributes, Change, Effects, Failure, Tried, 
 use crate::matrix::model::types::{Desired, Key, Kind, Method, Path, Way, World};
 use crate::matrix::model::words::Reason;
 
-/// So many paths without effect speak against a fixed method.
+/// Number of paths without effect from which on a fixed method counts as ignored.
 const SEVERAL: usize = 3;
 
 impl World {
