@@ -1,12 +1,9 @@
 //! What can be wrong with a request, and the one place that says how each is answered (RFC 7644 §3.12).
 
 use axum::http::StatusCode;
-use scim::accept::AcceptError;
 use scim::error::ScimType;
 use scim::patch::PatchError;
 use scim::sort::SortError;
-
-use crate::text::json_problem;
 
 /// A request that isn't carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -125,16 +122,6 @@ impl Problem {
                 (StatusCode::CONFLICT, Some(ScimType::Uniqueness))
             }
             Self::Fault { status, scim_type, .. } => (*status, *scim_type),
-        }
-    }
-}
-
-impl From<AcceptError> for Problem {
-    fn from(error: AcceptError) -> Self {
-        match error {
-            AcceptError::Problems(_) => Self::BadValue(error.to_string()),
-            AcceptError::Syntax(error) => Self::BadSyntax(json_problem(&error)),
-            AcceptError::NotAnObject => Self::BadSyntax(error.to_string()),
         }
     }
 }

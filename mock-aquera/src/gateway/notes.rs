@@ -1,11 +1,10 @@
 //! Notes on what in a request has no effect: attributes that no schema knows, comparisons that nothing satisfies.
 
-use scim::accept::AcceptError;
 use scim::filter::{CompareOp, Filter, Literal};
 use scim::patch::PatchError;
 use scim::path::AttrPath;
 use scim::schema::{AttributeType, SchemaSet};
-use scim::validate::ProblemKind;
+use scim::validate::{self, ProblemKind};
 
 use crate::journal::{Note, NoteKind};
 use crate::nearest::nearest;
@@ -92,8 +91,7 @@ pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
 }
 
 /// What to say of a body that does not fit the schemas.
-pub(super) fn unfit(kind: &Kind, error: AcceptError) -> Problem {
-    let AcceptError::Problems(problems) = &error else { return error.into() };
+pub(super) fn unfit(kind: &Kind, problems: &[validate::Problem]) -> Problem {
     let texts = problems.iter().map(|problem| match problem.kind {
         ProblemKind::Unknown => {
             if let Some(where_to) = misplaced(&kind.schemas, &problem.place) {

@@ -37,9 +37,10 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
     let profile = &settings.profile;
     let accepted = kind.reader.read_noting(body, options(settings));
     let mut accepted = accepted.map_err(|Refused { error, dropped, dropped_more }| {
-        let problem = match error {
-            AcceptError::Syntax(error) => super::bad_json(body, &error),
-            other => notes::unfit(kind, other),
+        let problem = match &error {
+            AcceptError::Syntax(error) => super::bad_json(body, error),
+            AcceptError::Problems(problems) => notes::unfit(kind, problems),
+            AcceptError::NotAnObject => Problem::BadSyntax(error.to_string()),
         };
         Refusal { notes: notes::dropped(kind, &dropped, dropped_more), ..Refusal::from(problem) }
     })?;
