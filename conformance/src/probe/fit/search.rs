@@ -1,6 +1,7 @@
 //! The search for a profile: every profile is tried, on a mock, and told by how far it is from what was found.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use mock_aquera::{ApplicationConfig, Auth, MockAquera, Profile};
 use serde_json::Value;
@@ -51,11 +52,15 @@ impl Candidate {
 /// Tries profiles on applications of one mock.
 pub(super) struct Bench<'a> {
     mock: MockAquera,
+    /// Of the mock's default application; the others share its connections.
+    client: Client,
     found: &'a Findings,
     /// What the mock's schemas have. No switch of ours changes it.
     facts: Facts,
     options: Options,
     switches: Vec<Switch>,
+    /// How far at least profiles are that were tried, by their JSON.
+    known: HashMap<String, u32>,
     pub(super) tries: usize,
 }
 
@@ -66,8 +71,17 @@ impl<'a> Bench<'a> {
         let client = Client::new(&mock.scim_url(), Credentials::None, at_once_or_never());
         let client = client.map_err(|error| FitError(error.to_string()))?;
         let facts = Facts::ask(&client).await;
-        let options = Options { jobs: JOBS, seed: 1, blank: Blank::default(), stop };
-        Ok(Self { mock, found, facts, options, switches: switches(), tries: 0 })
+        let options = Options { jobs: JOBS, seed: 1, keep: true, blank: Blank::default(), stop };
+        Ok(Self {
+            mock,
+            client,
+            found,
+            facts,
+            options,
+            switches: switches(),
+            known: HashMap::new(),
+            tries: 0,
+        })
     }
 
     pub(super) async fn end(self) {
@@ -163,6 +177,10 @@ impl<'a> Bench<'a> {
 
     /// A profile, where it is nearer than a limit. Forms are tried no longer than it can be.
     async fn nearer(&mut self, profile: &Value, than: &Candidate, limit: u32) -> Option<Candidate> {
+        let key = profile.to_string();
+        if self.known.get(&key).is_some_and(|least| *least >= limit) {
+            return None;
+        }
         let (parsed, name, client) = self.application(profile)?;
         let leftovers = Leftovers::default();
         let mut distance = match self.found.patch_advertised {
@@ -174,13 +192,14 @@ impl<'a> Bench<'a> {
             if distance >= limit {
                 break;
             }
-            let findings = at_once(&client, &self.facts, &self.options, batch, &leftovers).await;
+            let findings = at_once(&client, &self.facts, &self.options, batch, &leftovers, &|| ()).await;
             for (&at, finding) in batch.iter().zip(findings) {
                 apart[at] = self::apart(&self.found.findings[at].outcome, &finding.outcome);
                 distance += apart[at];
             }
         }
         self.mock.remove_application(&name);
+        self.known.insert(key, distance);
         (distance < limit).then(|| Candidate { profile: profile.clone(), apart, distance })
     }
 
@@ -188,7 +207,7 @@ impl<'a> Bench<'a> {
     pub(super) async fn findings(&mut self, profile: &Value) -> Option<Findings> {
         let (_, name, client) = self.application(profile)?;
         let facts = Facts::ask(&client).await;
-        let findings = probe(&client, &facts, &self.options).await;
+        let findings = probe(&client, &facts, &self.options, &|| ()).await;
         self.mock.remove_application(&name);
         Some(findings)
     }
@@ -199,7 +218,7 @@ impl<'a> Bench<'a> {
         let name = format!("p{}", self.tries);
         let config = ApplicationConfig { profile: profile.clone(), auth: vec![Auth::none()], seed: 1 };
         let application = self.mock.create_application(&name, config).ok()?;
-        let client = Client::new(&application.scim_url(), Credentials::None, at_once_or_never()).ok()?;
+        let client = self.client.at(&application.scim_url()).ok()?;
         Some((profile, name, client))
     }
 
