@@ -104,7 +104,7 @@ impl<'a> Bench<'a> {
                 break;
             }
         }
-        while best.distance > 0 && !self.over() {
+        while !is_near_enough(self.found, &best) && !self.over() {
             let Some(better) = self.leap(&best, &plain).await else { break };
             best = self.climb(better).await;
         }
@@ -227,6 +227,14 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// Whether a profile answers all that was tried as the endpoint does: what could not be tried there is no reason to try
+/// thousands of pairs.
+fn is_near_enough(found: &Findings, best: &Candidate) -> bool {
+    let pairs = found.findings.iter().zip(&best.apart);
+    let untried: u32 = pairs.filter(|(found, _)| found.outcome.is_untried()).map(|(_, apart)| apart).sum();
+    best.distance <= untried
+}
+
 /// A mock is not away for a while: what it answers once it answers again.
 fn at_once_or_never() -> Manners {
     Manners { retries: 0, ..Manners::default() }
@@ -247,5 +255,30 @@ fn apart(found: &Outcome, other: &Outcome) -> u32 {
             (reply + 3 * u32::from(a.damages != b.damages)).max(1)
         }
         _ => 12,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::outcome::{Effect, Reply, Shows, Tried};
+
+    #[test]
+    fn what_could_not_be_tried_is_no_reason_to_search_on() {
+        let found = Findings::made_up(|form| {
+            if form.name == "put-title" {
+                return Outcome::Untried("there is no title".to_owned());
+            }
+            let reply = Reply { status: 200, scim_type: None, shows: Shows::Truth };
+            Outcome::Tried(Tried { effect: Effect::Done, reply, damages: Vec::new() })
+        });
+        let apart = |form: &str, more: u32| {
+            let of = |known: &crate::probe::form::Form| u32::from(known.name == form);
+            let apart: Vec<_> = FORMS.iter().map(of).collect();
+            Candidate { profile: Value::Null, apart, distance: 1 + more }
+        };
+        assert!(is_near_enough(&found, &apart("put-title", 0)));
+        assert!(!is_near_enough(&found, &apart("put-active", 0)));
+        assert!(!is_near_enough(&found, &apart("put-title", 12)), "it does not say the same of PATCH");
     }
 }
