@@ -332,9 +332,12 @@ impl Ending {
         self.redactor.report(&mut report);
         self.write_reports(&report)
             .and_then(|()| append_summary(&report))
-            .and_then(|()| match self.reporting.json {
-                true => say(&format!("{}\n", text::json_summary(&report, &self.extras))),
-                false => Ok(()),
+            .and_then(|()| {
+                if self.reporting.json {
+                    say(&format!("{}\n", text::json_summary(&report, &self.extras)))
+                } else {
+                    Ok(())
+                }
             })
             .err()
             .unwrap_or_else(|| Complaint::broken(why))
