@@ -9,6 +9,7 @@ mod matrix;
 mod merge;
 mod mutants;
 mod probe;
+mod progress;
 mod reporting;
 mod server;
 mod signal;

@@ -47,6 +47,19 @@ impl Findings {
         self.findings.iter().find(|finding| finding.form.name == name).map(|finding| &finding.outcome)
     }
 
+    /// Findings that nobody found.
+    #[cfg(test)]
+    pub(crate) fn made_up(outcome: impl Fn(&'static Form) -> Outcome) -> Self {
+        let finding =
+            |form| Finding { form, outcome: outcome(form), exchanges: Vec::new(), active_is_text: false };
+        Self {
+            subject: "https://scim.example.com".to_owned(),
+            patch_advertised: Some(true),
+            findings: form::FORMS.iter().map(finding).collect(),
+            left_behind: Vec::new(),
+        }
+    }
+
     /// Whether `active` came as a text.
     pub fn active_is_text(&self) -> bool {
         self.findings.iter().any(|finding| finding.active_is_text)

@@ -48,6 +48,9 @@ pub const DEACTIVATED: &str = "deactivated instead of deleted";
 /// The fact that counts what runs other than this one left.
 pub const OF_OTHERS: &str = "left by other runs";
 
+/// Why a case or form was not tried, or not to its end, where somebody wanted the end.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// The case that tells which operators of filters are refused.
 const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
 

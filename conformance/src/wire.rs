@@ -5,6 +5,7 @@
 
 pub(crate) mod bounded;
 pub mod client;
+mod credentials;
 pub mod exchange;
 pub mod failure;
 mod notices;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::cli::reporting::{Choice, Reporting, Strictness};
 use crate::cli::server::any_seed;
-use crate::cli::signal::interrupt;
+use crate::cli::signal::{self, interrupt};
 use crate::cli::{Complaint, runtime, say};
 use crate::client::case::Case;
 use crate::client::drive::{self, Brief, Driver, Run};
@@ -238,7 +238,7 @@ impl Client {
                 self.introduce(&stage, scenarios)?;
             }
             let (stopper, stop) = watch::channel(false);
-            tokio::spawn(interrupt(stopper, String::new()));
+            tokio::spawn(interrupt(stopper, String::new(), signal::tell));
             let quietly =
                 self.own.is_some() || matches!(driver, Driver::Person(_)) || !std::io::stderr().is_terminal();
             let evidence = run::run(&mut stage, &mut driver, scenarios, stop.clone(), |progress| {

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use indicatif::ProgressBar;
 
+use crate::cli::progress::Progress;
 use crate::cli::reporting::{Choice, Ending, Reporting};
-use crate::cli::server::progress;
 use crate::cli::{Complaint, cases, client, runtime, say};
 use crate::client::mutants::run as clients;
 use crate::exit::Exit;
@@ -78,7 +77,7 @@ impl Mutants {
         let cases = cases::load(self.cases.as_deref())?;
         let played = if self.named { Played::Named } else { Played::All };
         self.play(chosen.len(), partial, async |progress| {
-            let table = run::run(chosen, &cases, played, self.jobs.get(), |_| progress.inc(1)).await;
+            let table = run::run(chosen, &cases, played, self.jobs.get(), |_| progress.inc()).await;
             table.map_err(|error| Complaint::broken(error.to_string()))
         })
     }
@@ -91,7 +90,7 @@ impl Mutants {
             Chosen::Listed(exit) => return Ok(exit),
         };
         self.play(chosen.len(), partial, async |progress| {
-            let table = clients::run(&written, chosen, self.jobs.get(), |_| progress.inc(1)).await;
+            let table = clients::run(&written, chosen, self.jobs.get(), |_| progress.inc()).await;
             table.map_err(Complaint::broken)
         })
     }
@@ -114,14 +113,14 @@ impl Mutants {
         &self,
         mutants: usize,
         partial: bool,
-        judge: impl AsyncFnOnce(&ProgressBar) -> Result<KillTable, Complaint>,
+        judge: impl AsyncFnOnce(&Progress) -> Result<KillTable, Complaint>,
     ) -> Result<Exit, Complaint> {
         let ending = self.reporting.open(Redactor::new().nobody_is_real())?;
         let runtime = runtime()?;
         let started = Instant::now();
-        let progress = progress(mutants, "mutants");
+        let progress = Progress::new(mutants, "mutants");
         let mut table = runtime.block_on(judge(&progress))?;
-        progress.finish_and_clear();
+        progress.end();
         self.end(&mut table, partial, &ending, started)
     }
 

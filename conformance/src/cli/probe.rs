@@ -7,18 +7,19 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::sync::watch;
 
+use crate::cli::progress::Progress;
 use crate::cli::reporting::{Reporting, check_writable};
-use crate::cli::server::{Access, any_seed, template, way_out};
+use crate::cli::server::{Access, any_seed, cut_short, template, test_connection, way_out};
 use crate::cli::signal::{interrupt, what_stays};
 use crate::cli::{Complaint, runtime, say};
 use crate::exit::Exit;
 use crate::probe::experiment::{Options, probe};
 use crate::probe::fit::{Fit, fit};
+use crate::probe::outcome::Outcome;
 use crate::probe::{form, report};
-use crate::report::{Report, plain, words};
+use crate::report::{plain, words};
 use crate::server::cost::Cost;
-use crate::server::preflight::preflight;
-use crate::server::{PREFIX, run_name, sweep};
+use crate::server::{INTERRUPTED, PREFIX, run_name, sweep};
 
 /// A search that takes longer is told of.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,34 +58,33 @@ impl Probe {
             check_writable(file)?;
         }
         let runtime = runtime()?;
-        let facts = match runtime.block_on(preflight(&client)) {
-            Ok(facts) => facts,
-            Err(unusable) => {
-                let why = unusable.to_string();
-                let mut report = Report::not_judged("probe", client.base(), unusable.into());
-                report.seed = seed;
-                return ending.not_judged(report, &why);
-            }
-        };
+        let facts = runtime.block_on(test_connection(&client, "probe", seed, |_| (), &ending))?;
+        eprintln!("{}: {}, named {PREFIX}{}-…", client.base(), Cost::of_forms(), run_name(seed));
+        let progress = Progress::new(form::FORMS.len(), "forms");
+        let notices = progress.clone();
+        client.notify_with(move |line| notices.say(line));
         let started = Instant::now();
         let (findings, deactivated, fitted, interrupted) = runtime.block_on(async {
             let (stopper, stop) = watch::channel(false);
             client.stop_with(stop.clone());
-            tokio::spawn(interrupt(stopper, what_stays(client.base(), &run_name(seed))));
-            let options = Options { jobs: self.jobs.get(), seed, blank, stop: stop.clone() };
-            eprintln!("{}: {}, named {PREFIX}{}-…", client.base(), Cost::of_forms(), run_name(seed));
-            let mut findings = probe(&client, &facts, &options).await;
+            let above = progress.clone();
+            let stays = what_stays(client.base(), &run_name(seed));
+            tokio::spawn(interrupt(stopper, stays, move |line| above.say(line)));
+            let options = Options { jobs: self.jobs.get(), seed, keep: false, blank, stop: stop.clone() };
+            let mut findings = probe(&client, &facts, &options, &|| progress.inc()).await;
+            progress.end();
             let mut removed = sweep::remove(&client, &facts, &run_name(seed)).await;
             removed.and(&client, std::mem::take(&mut findings.left_behind)).await;
             let deactivated = removed.deactivated;
             findings.left_behind = removed.stay;
             let fitted = match &self.out {
-                Some(_) => Some(
+                // A profile of half of the forms would say that the rest works.
+                Some(_) if !*stop.borrow() => Some(
                     search(fit(&findings, stop.clone()))
                         .await
                         .map_err(|error| Complaint::broken(error.to_string()))?,
                 ),
-                None => None,
+                Some(_) | None => None,
             };
             let interrupted = *stop.borrow();
             Ok::<_, Complaint>((findings, deactivated, fitted, interrupted))
@@ -105,7 +105,13 @@ impl Probe {
         if let Some(hint) = report::hint(&findings) {
             eprintln!("hint: {}", plain::one_line(&hint));
         }
-        if let (Some(file), Some(Fit { profile, differing, tries })) = (&self.out, &fitted) {
+        if interrupted {
+            let untried = findings.findings.iter().filter(|finding| is_untried(&finding.outcome)).count();
+            eprint!("{}", cut_short(untried, form::FORMS.len(), "forms"));
+            if let Some(file) = &self.out {
+                eprintln!("{} is not written: a profile needs a run that comes to its end", file.display());
+            }
+        } else if let (Some(file), Some(Fit { profile, differing, tries })) = (&self.out, &fitted) {
             std::fs::write(file, profile.to_toml())
                 .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))?;
             let tried = findings.findings.iter().filter(|finding| !finding.outcome.is_untried()).count();
@@ -136,6 +142,11 @@ impl Probe {
         )?;
         Ok(if interrupted { Exit::Broken } else { exit })
     }
+}
+
+/// Whether a form was not tried because the run was interrupted.
+fn is_untried(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Untried(why) if why == INTERRUPTED)
 }
 
 /// Waits for the search for a profile, and says so where it takes long.

@@ -328,14 +328,19 @@ impl Ending {
     }
 
     /// Writes reports that say why no case was run, and ends with that. A baseline that was to be written stays as it is.
-    pub(super) fn not_judged(&self, mut report: Report, why: &str) -> Result<Exit, Complaint> {
+    pub(super) fn not_judged(&self, mut report: Report, why: &str) -> Complaint {
         self.redactor.report(&mut report);
-        self.write_reports(&report)?;
-        append_summary(&report)?;
-        if self.reporting.json {
-            say(&format!("{}\n", text::json_summary(&report, &self.extras)))?;
-        }
-        Err(Complaint::broken(why))
+        self.write_reports(&report)
+            .and_then(|()| append_summary(&report))
+            .and_then(|()| {
+                if self.reporting.json {
+                    say(&format!("{}\n", text::json_summary(&report, &self.extras)))
+                } else {
+                    Ok(())
+                }
+            })
+            .err()
+            .unwrap_or_else(|| Complaint::broken(why))
     }
 
     fn write_reports(&self, report: &Report) -> Result<(), Complaint> {

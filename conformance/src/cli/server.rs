@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::cli::reporting::{Choice, Reporting, Strictness};
-use crate::cli::signal::{interrupt, what_stays};
+use crate::cli::progress::Progress;
+use crate::cli::reporting::{Choice, Ending, Reporting, Strictness};
+use crate::cli::signal::{interrupt, tell, what_stays};
 use crate::cli::{Complaint, cases, runtime};
 use crate::exit::Exit;
-use crate::report::{CaseResult, Report, plain, words};
+use crate::report::{CaseResult, Report, Verdict, plain, words};
 use crate::server::cost::Cost;
+use crate::server::facts::{Blank, Facts};
 use crate::server::preflight::preflight;
-use crate::server::{self, DEACTIVATED, HINT, LEFT_BEHIND, OF_OTHERS, Options, PREFIX, facts::Blank};
+use crate::server::{self, DEACTIVATED, HINT, INTERRUPTED, LEFT_BEHIND, OF_OTHERS, Options, PREFIX};
 use crate::wire::client::{Client, Credentials, Manners};
 
 #[derive(Debug, Args)]
@@ -71,7 +72,13 @@ pub(super) struct Access {
     /// Send at most so many requests a second
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
-    /// Send a request that was answered 429 or 503 again, at most this often, after the time that Retry-After says
+    /// Slow down to no fewer requests a second than this where the server answers 429 or 503
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    min_rate: f64,
+    /// Send a request that was answered 429, 502, 503 or 504 again, at most N times. Each time waits as many seconds as
+    /// Retry-After says (or until its date), without one 1 s, then 2, 4, 8, 16 and 32 s; a request that would wait for
+    /// more than 120 s in all is given up. A creation answered 502, 503 or 504 is looked up by its name first, and what it made
+    /// is deleted
     #[arg(long, value_name = "N", default_value_t = 10)]
     retries: u32,
     /// Trust the certificates of this PEM file too: those of an authority, or that of a server which signed itself
@@ -113,6 +120,7 @@ impl Access {
         let manners = Manners {
             timeout: Duration::from_secs_f64(positive(self.timeout, "--timeout")?.min(86_400.0)),
             rate: self.rate.map(|rate| positive(rate, "--rate")).transpose()?,
+            min_rate: positive(self.min_rate, "--min-rate")?,
             retries: self.retries,
             headers,
             ca_file: self.ca_file.clone(),
@@ -121,7 +129,7 @@ impl Access {
         };
         let client =
             Client::new(url, credentials, manners).map_err(|error| Complaint::usage(error.to_string()))?;
-        client.notify_with(|line| eprintln!("{line}"));
+        client.notify_with(tell);
         Ok(client)
     }
 }
@@ -144,26 +152,24 @@ impl Server {
         let seed = self.choice.seed.unwrap_or_else(any_seed);
         let ending = self.reporting.open(client.redactor().own_requests(blank.templates.get("user")))?;
         let runtime = runtime()?;
-        let facts = match runtime.block_on(preflight(&client)) {
-            Ok(facts) => facts,
-            Err(unusable) => {
-                let why = unusable.to_string();
-                let mut report = Report::not_judged("server", client.base(), unusable.into());
-                report.seed = seed;
-                self.choice.note(&mut report);
-                self.strictness.note(&mut report);
-                return ending.not_judged(report, &why);
-            }
+        let note = |report: &mut Report| {
+            self.choice.note(report);
+            self.strictness.note(report);
         };
-        let progress = progress(cases.len(), "cases");
+        let facts = runtime.block_on(test_connection(&client, "server", seed, note, &ending))?;
+        let stays = if self.keep { "; --keep: nothing is deleted" } else { "" };
+        let cost = Cost::of(&cases, &facts);
+        eprintln!("{}: {cost}, named {PREFIX}{}-…{stays}", client.base(), server::run_name(seed));
+        let progress = Progress::new(cases.len(), "cases");
+        let notices = progress.clone();
+        client.notify_with(move |line| notices.say(line));
         let mut trouble = Ok(());
         let (mut report, interrupted) = runtime.block_on(async {
             let (stopper, stop) = watch::channel(false);
             client.stop_with(stop.clone());
-            tokio::spawn(interrupt(stopper, what_stays(client.base(), &server::run_name(seed))));
-            let cost = Cost::of(&cases, &facts);
-            let stays = if self.keep { "; --keep: nothing is deleted" } else { "" };
-            eprintln!("{}: {cost}, named {PREFIX}{}-…{stays}", client.base(), server::run_name(seed));
+            let stays = what_stays(client.base(), &server::run_name(seed));
+            let above = progress.clone();
+            tokio::spawn(interrupt(stopper, stays, move |line| above.say(line)));
             let options = Options {
                 jobs: self.jobs.get(),
                 seed,
@@ -173,7 +179,7 @@ impl Server {
                 stop: stop.clone(),
             };
             let told = |case: &CaseResult| {
-                progress.inc(1);
+                progress.inc();
                 if trouble.is_ok() {
                     trouble = ending.tell("case", case);
                 }
@@ -182,15 +188,54 @@ impl Server {
             let interrupted = *stop.borrow();
             Ok::<_, Complaint>((report, interrupted))
         })?;
-        progress.finish_and_clear();
+        progress.end();
         trouble?;
-        self.choice.note(&mut report);
-        self.strictness.note(&mut report);
-        let told = last_lines(&report);
+        note(&mut report);
+        let mut told = String::new();
+        if interrupted {
+            let untried = report.cases.iter().filter(|case| is_untried(case)).count();
+            told = cut_short(untried, report.cases.len(), "cases");
+        }
+        told.push_str(&last_lines(&report));
         let exit = ending.finish(report, catalogue)?;
         eprint!("{told}");
         // Half a run proves nothing.
         Ok(if interrupted { Exit::Broken } else { exit })
+    }
+}
+
+/// Tests the connection. Where no case can be run, writes the reports that say why, and ends with that.
+pub(super) async fn test_connection(
+    client: &Client,
+    suite: &str,
+    seed: u64,
+    note: impl FnOnce(&mut Report),
+    ending: &Ending,
+) -> Result<Facts, Complaint> {
+    match preflight(client).await {
+        Ok(facts) => Ok(facts),
+        Err(unusable) => {
+            let why = unusable.to_string();
+            let mut report = Report::not_judged(suite, client.base(), unusable.into());
+            report.seed = seed;
+            note(&mut report);
+            Err(ending.not_judged(report, &why))
+        }
+    }
+}
+
+/// Whether a case was not tried because the run was interrupted.
+fn is_untried(case: &CaseResult) -> bool {
+    case.verdict == Verdict::Skipped && case.because.as_deref() == Some(INTERRUPTED)
+}
+
+/// The line that a run was cut short.
+pub(super) fn cut_short(untried: usize, of: usize, what: &str) -> String {
+    match untried {
+        0 => format!("interrupted: all {of} {what} were tried before\n"),
+        _ => format!(
+            "interrupted: {untried} of {of} {what} were not tried to the end, so nothing is said of these\n"
+        ),
     }
 }
 
@@ -267,16 +312,6 @@ fn unknown_placeholders<'a>(template: &'a Value, found: &mut Vec<&'a str>) {
         Value::Object(members) => members.values().for_each(|member| unknown_placeholders(member, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// Drawn on stderr, and only where that is a terminal.
-pub(super) fn progress(length: usize, what: &'static str) -> ProgressBar {
-    let progress = ProgressBar::new(length as u64);
-    progress.set_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {eta} left") {
-        progress.set_style(style);
-    }
-    progress
 }
 
 /// Another one each time; short enough to be typed.

@@ -9,8 +9,9 @@ use tokio::sync::watch;
 /// Signals that follow the first one so soon are the same wish: `timeout` sends one to the program and one to its group.
 const SAME_WISH: Duration = Duration::from_secs(1);
 
-/// The first signal lets what runs clean up after itself; the second ends at once, and says what stays.
-pub(super) async fn interrupt(stopper: watch::Sender<bool>, stays: String) {
+/// The first signal lets what runs clean up after itself; the second ends at once, and says what stays. `tell` writes a line
+/// to stderr.
+pub(super) async fn interrupt(stopper: watch::Sender<bool>, stays: String, tell: impl Fn(&str) + Send) {
     let Ok(mut signals) = Signals::new() else { return };
     let name = signals.next().await;
     let first = Instant::now();
@@ -33,7 +34,7 @@ pub(super) fn what_stays(url: &str, run: &str) -> String {
     )
 }
 
-/// Where stderr went away with its terminal, nobody is there to be told.
-fn tell(line: &str) {
+/// Writes a line to stderr. Where that went away with its terminal, nobody is there to be told.
+pub(super) fn tell(line: &str) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }

@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 
 pub(crate) use people::everything;
 
+use crate::casing::lower_case;
 use crate::matrix::model::{Expectation, FaultRule, Fields, Method, Options, Rule, User, World, builtin};
 use crate::matrix::setting::Setting;
 
@@ -137,7 +138,7 @@ impl World {
             Step::Toggle(on) => self.enabled = *on,
             Step::ClearMissing(on) => self.clear_missing = *on,
             Step::ExternalId(on) => self.external_id = *on,
-            Step::Exclude(name) => self.exclude = BTreeSet::from([name.to_lowercase()]),
+            Step::Exclude(name) => self.exclude = BTreeSet::from([lower_case(name)]),
             Step::MaxRemovals(count) => self.max_removals = *count,
             Step::SourceFile(number) => self.source_file = *number,
             Step::Readable(readable) => self.source_readable = *readable,

@@ -23,18 +23,20 @@ pub struct Options {
     pub jobs: usize,
     /// Names follow from it.
     pub seed: u64,
+    /// What is made stays: the endpoint goes away with it.
+    pub keep: bool,
     /// Bodies to start from.
     pub blank: Blank,
     /// Becomes true when nothing further may be tried.
     pub stop: watch::Receiver<bool>,
 }
 
-/// Tries every form.
-pub async fn probe(client: &Client, facts: &Facts, options: &Options) -> Findings {
+/// Tries every form, and calls `tried` after each.
+pub async fn probe(client: &Client, facts: &Facts, options: &Options, tried: &(dyn Fn() + Sync)) -> Findings {
     let leftovers = Leftovers::default();
     let mut findings = Vec::with_capacity(FORMS.len());
     for batch in (0..FORMS.len()).collect::<Vec<_>>().chunks(options.jobs.max(1)) {
-        findings.extend(at_once(client, facts, options, batch, &leftovers).await);
+        findings.extend(at_once(client, facts, options, batch, &leftovers, tried).await);
     }
     Findings {
         subject: client.base().to_owned(),
@@ -51,6 +53,7 @@ pub(crate) async fn at_once(
     options: &Options,
     forms: &[usize],
     leftovers: &Leftovers,
+    tried: &(dyn Fn() + Sync),
 ) -> Vec<Finding> {
     let run = crate::server::run_name(options.seed);
     // Futures of one task: the waiting overlaps, and nothing has to be shared.
@@ -65,7 +68,11 @@ pub(crate) async fn at_once(
             leftovers,
             active_is_text: false,
         };
-        bench.form(&FORMS[at])
+        async move {
+            let finding = bench.form(&FORMS[at]).await;
+            tried();
+            finding
+        }
     }))
     .await
 }
@@ -94,12 +101,14 @@ type Untried = String;
 impl Bench<'_> {
     async fn form(mut self, form: &'static Form) -> Finding {
         let outcome = if *self.options.stop.borrow() {
-            Outcome::Untried("interrupted".to_owned())
+            Outcome::Untried(crate::server::INTERRUPTED.to_owned())
         } else {
             self.attempt(form).await.unwrap_or_else(Outcome::Untried)
         };
-        let Self { client, made, exchanges, leftovers, active_is_text, .. } = self;
-        made.remove(client, leftovers).await;
+        let Self { client, options, made, exchanges, leftovers, active_is_text, .. } = self;
+        if !options.keep {
+            made.remove(client, leftovers).await;
+        }
         Finding { form, outcome, exchanges, active_is_text }
     }
 

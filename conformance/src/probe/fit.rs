@@ -74,16 +74,57 @@ fn name(profile: &Value, found: &Findings, differing: &[&str]) -> Profile {
     "probed".clone_into(&mut profile.name);
     profile.summary = summary;
     profile.source = Some(format!("conformance probe {}", found.subject));
-    profile.deviations = differing
-        .iter()
-        .map(|form| Deviation {
-            deviation: format!(
-                "not imitated: {}",
-                found.outcome(form).map(Outcome::describe).unwrap_or_default()
-            ),
-            spec: "RFC 7644 §3.5".to_owned(),
-            source: format!("conformance probe, form {form}"),
-        })
-        .collect();
+    profile.deviations = deviations(found, differing);
     profile
+}
+
+/// What a profile does not reproduce: forms that are answered alike are one deviation.
+fn deviations(found: &Findings, differing: &[&str]) -> Vec<Deviation> {
+    let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
+    for form in differing {
+        let text = found.outcome(form).map(Outcome::describe).unwrap_or_default();
+        match alike.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, forms)) => forms.push(form),
+            None => alike.push((text, vec![form])),
+        }
+    }
+    let deviation = |(text, forms): (String, Vec<&str>)| {
+        let (told, named) = match forms.len() {
+            1 => (String::new(), "form"),
+            count => (format!(" ({count} forms)"), "forms"),
+        };
+        Deviation {
+            deviation: format!("not imitated{told}: {text}"),
+            spec: "RFC 7644 §3.5".to_owned(),
+            source: format!("conformance probe, {named} {}", forms.join(", ")),
+        }
+    };
+    alike.into_iter().map(deviation).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::outcome::{Effect, Reply, Shows, Tried};
+
+    #[test]
+    fn deviations_that_are_alike_are_told_once() {
+        let found = Findings::made_up(|form| {
+            let status = if form.name == "delete" { 405 } else { 200 };
+            let reply = Reply { status, scim_type: None, shows: Shows::Truth };
+            Outcome::Tried(Tried { effect: Effect::Nothing, reply, damages: Vec::new() })
+        });
+        let told: Vec<_> = deviations(&found, &["patch-title", "delete", "put-title", "put-active"])
+            .into_iter()
+            .map(|deviation| (deviation.deviation, deviation.source))
+            .collect();
+        let expected = [
+            (
+                "not imitated (3 forms): accepted and ignored: 200",
+                "conformance probe, forms patch-title, put-title, put-active",
+            ),
+            ("not imitated: refused: 405", "conformance probe, form delete"),
+        ];
+        assert_eq!(told, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+    }
 }

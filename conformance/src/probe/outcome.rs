@@ -210,9 +210,7 @@ impl Damage {
 
     /// The attribute as people write it: `emails.type`. Empty: the resource as a whole.
     pub fn attribute(&self) -> String {
-        let parts: Vec<_> =
-            self.pointer.split('/').filter(|part| !part.is_empty() && !is_index(part)).collect();
-        parts.join(".")
+        attribute(&self.pointer)
     }
 
     fn describe(&self) -> String {
@@ -223,6 +221,12 @@ impl Damage {
             (Some(now), name) => format!("{name} is now {now}"),
         }
     }
+}
+
+/// A pointer as people write it: `/emails/0/type` is `emails.type`.
+pub(crate) fn attribute(pointer: &str) -> String {
+    let parts: Vec<_> = pointer.split('/').filter(|part| !part.is_empty() && !is_index(part)).collect();
+    parts.join(".")
 }
 
 fn is_index(part: &str) -> bool {

@@ -9,7 +9,7 @@ use crate::server::tidy::Made;
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::exchange::Exchange;
 use crate::wire::failure::FailureKind;
-use crate::wire::retry::{backoff, is_safe};
+use crate::wire::retry::{Unsure, backoff, is_safe, wait_asked};
 
 /// A 500 or a broken connection counts only if it comes so often in a row for one request.
 const TRIES: u32 = 4;
@@ -36,9 +36,12 @@ pub(crate) async fn settle(
     accepts: &(dyn Fn(u16) -> bool + Sync),
 ) -> (Exchange, Result<Answer, Unsettled>) {
     let most = client.retries().saturating_add(1);
+    // Sent again unseen, a creation that took effect has a twin.
+    let can_look = Made::can_look_up(facts, request);
+    let when_unsure = if can_look { Unsure::HandBack } else { Unsure::SendAgain };
     let (mut number, mut waited, mut repeated) = (0, Duration::ZERO, false);
     loop {
-        let (exchange, outcome) = client.attempt(request, client.longest_wait()).await;
+        let (exchange, outcome) = client.attempt(request, client.longest_wait(), when_unsure).await;
         made.note(facts, client, request, outcome.as_ref().ok());
         number += 1;
         let answer = match outcome {
@@ -64,16 +67,21 @@ pub(crate) async fn settle(
             }
             continue;
         }
-        let is_gateway = matches!(status, Some(502 | 504)) && !is_safe(&request.method);
+        let is_unsure = match status {
+            Some(502 | 504) => !is_safe(&request.method),
+            Some(503) => can_look,
+            _ => false,
+        };
+        let asked = answer.as_ref().and_then(|answer| wait_asked(&request.method, answer, number - 1));
         let pause = match status {
             // The client has waited for these as long as it may.
-            Some(status @ (429 | 502..=504)) if !is_gateway => {
+            Some(status @ (429 | 502..=504)) if !is_unsure => {
                 return (exchange, Err(Unsettled::Away(status)));
             }
-            Some(502 | 504) => backoff(number - 1),
+            Some(502..=504) => asked.unwrap_or_else(|| backoff(number - 1)),
             _ => Duration::from_millis(PAUSES[(number as usize - 1).min(PAUSES.len() - 1)]),
         };
-        let is_last = if is_gateway {
+        let is_last = if is_unsure {
             number >= most || waited + pause > client.longest_wait()
         } else {
             number >= most.min(TRIES)
@@ -81,7 +89,7 @@ pub(crate) async fn settle(
         if is_last {
             let error = exchange.error.clone().unwrap_or_else(|| "no answer".to_owned());
             let outcome = match (answer, status) {
-                (_, Some(status)) if is_gateway => Err(Unsettled::Away(status)),
+                (_, Some(status)) if is_unsure => Err(Unsettled::Away(status)),
                 (Some(answer), _) if is_alive(client, facts).await => Ok(answer),
                 (Some(answer), _) => {
                     Err(Unsettled::Broken(format!("the server answers {} to everything", answer.status)))
@@ -95,6 +103,9 @@ pub(crate) async fn settle(
         }
         repeated = true;
         waited += pause;
+        if let Some(status) = status.filter(|_| is_unsure) {
+            client.tell_wait(status, waited, number);
+        }
         client.wait(pause).await;
     }
 }

@@ -9,6 +9,7 @@ use crate::report::{NotJudged, plain};
 use crate::server::facts::{Facts, Moved, ResourceType, get, resources};
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::failure::{FailureKind, NetworkFailure};
+use crate::wire::retry::Unsure;
 
 /// How long one of these requests is waited for because of 429 or 503.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -134,7 +135,7 @@ async fn ask(client: &Client, path: &str, one: bool) -> Result<Answer, NetworkFa
         query: if one { vec![("count".to_owned(), "1".to_owned())] } else { Vec::new() },
         ..Request::default()
     };
-    let mut outcome = client.attempt(&request, PATIENCE).await.1;
+    let mut outcome = client.attempt(&request, PATIENCE, Unsure::SendAgain).await.1;
     for _ in 0..2 {
         // It may be so just now only.
         let again = match &outcome {
@@ -144,7 +145,7 @@ async fn ask(client: &Client, path: &str, one: bool) -> Result<Answer, NetworkFa
         if !again {
             break;
         }
-        outcome = client.attempt(&request, PATIENCE).await.1;
+        outcome = client.attempt(&request, PATIENCE, Unsure::SendAgain).await.1;
     }
     outcome
 }
@@ -180,7 +181,7 @@ async fn is_filtered(client: &Client, endpoint: &str) -> bool {
         query: vec![("filter".to_owned(), format!("{attribute} eq \"{}nobody\"", crate::server::PREFIX))],
         ..Request::default()
     };
-    let answer = client.attempt(&request, PATIENCE).await.1;
+    let answer = client.attempt(&request, PATIENCE, Unsure::SendAgain).await.1;
     answer.is_ok_and(|answer| answer.is_success() && answer.json.as_ref().is_some_and(is_scim_list))
 }
 

@@ -97,12 +97,21 @@ impl Made {
         }
     }
 
-    /// What is at the subject under the name that a creation gives, and was not made by a request before.
-    pub(crate) async fn unnoted(&self, client: &Client, facts: &Facts, request: &Request) -> Vec<String> {
+    /// Whether a request is a creation whose resource can be found by its name.
+    pub(crate) fn can_look_up(facts: &Facts, request: &Request) -> bool {
         let endpoint = request.path.trim_end_matches('/');
         let creates =
             request.method == "POST" && facts.resource_types.iter().any(|known| known.endpoint == endpoint);
-        let Some((name, value)) = named(request).filter(|_| creates) else { return Vec::new() };
+        creates && named(request).is_some_and(|(_, value)| super::names::run_in(&value).is_some())
+    }
+
+    /// What is at the subject under the name that a creation gives, and was not made by a request before.
+    pub(crate) async fn unnoted(&self, client: &Client, facts: &Facts, request: &Request) -> Vec<String> {
+        if !Self::can_look_up(facts, request) {
+            return Vec::new();
+        }
+        let endpoint = request.path.trim_end_matches('/');
+        let Some((name, value)) = named(request) else { return Vec::new() };
         let mut paths = find(client, endpoint, name, &value).await;
         paths.retain(|path| !self.paths.contains(path));
         paths

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::redirect::Policy;
 use serde_json::Value;
@@ -15,11 +13,12 @@ use url::Url;
 use crate::case::step::WrongAuth;
 use crate::report::redact::{REDACTED, Redactor};
 use crate::wire::bounded::{Bound, LARGE, bounded, bounded_text};
+pub use crate::wire::credentials::Credentials;
 use crate::wire::exchange::{Exchange, Received, Sent};
 use crate::wire::failure::{FailureKind, NetworkFailure, innermost};
 use crate::wire::notices::Notices;
-use crate::wire::pace::Pace;
-use crate::wire::retry::wait_asked;
+use crate::wire::pace::{MIN_RATE, Pace};
+use crate::wire::retry::{Unsure, wait_asked};
 use crate::wire::room::{Room, Rooms};
 use crate::wire::tls;
 
@@ -39,68 +38,6 @@ const MAX_FIELDS: usize = 100;
 /// Waiting for one answer because of refusals lasts at most this long after an interruption.
 const WAIT_WHEN_STOPPED: Duration = Duration::from_secs(5);
 
-/// Who the harness says it is.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum Credentials {
-    /// Nobody.
-    #[default]
-    None,
-    /// The holder of a token (RFC 6750).
-    Bearer(String),
-    /// A user (RFC 7617).
-    Basic {
-        /// Without a colon.
-        user: String,
-        /// A secret.
-        password: String,
-    },
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Bearer(_) => "Bearer",
-            Self::Basic { .. } => "Basic",
-        })
-    }
-}
-
-impl Credentials {
-    fn header(&self) -> Option<String> {
-        match self {
-            Self::None => None,
-            Self::Bearer(token) => Some(format!("Bearer {token}")),
-            Self::Basic { user, password } => {
-                Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
-            }
-        }
-    }
-
-    fn wrong(&self, how: WrongAuth) -> Option<String> {
-        let bearer = "Bearer conformance-wrong-token".to_owned();
-        let basic = format!("Basic {}", STANDARD.encode("conformance-nobody:conformance-wrong-password"));
-        match (how, self) {
-            (WrongAuth::None, _) => None,
-            (WrongAuth::Wrong, Self::Basic { .. }) | (WrongAuth::OtherScheme, Self::Bearer(_)) => Some(basic),
-            (WrongAuth::Wrong | WrongAuth::OtherScheme, _) => Some(bearer),
-            (WrongAuth::Malformed, Self::Basic { .. }) => Some("Basic".to_owned()),
-            (WrongAuth::Malformed, _) => Some("Bearer".to_owned()),
-        }
-    }
-
-    /// The texts that must be shown nowhere.
-    pub fn secrets(&self) -> Vec<String> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Bearer(token) => vec![token.clone()],
-            Self::Basic { user, password } => {
-                vec![password.clone(), STANDARD.encode(format!("{user}:{password}"))]
-            }
-        }
-    }
-}
-
 /// How the subject is talked to.
 #[derive(Debug, Clone)]
 pub struct Manners {
@@ -108,6 +45,8 @@ pub struct Manners {
     pub timeout: Duration,
     /// Requests a second; none: as fast as it goes.
     pub rate: Option<f64>,
+    /// Requests a second below which refusals slow nothing down.
+    pub min_rate: f64,
     /// How often a request is sent again that was answered 429 or 503, or 502 or 504.
     pub retries: u32,
     /// How long one request is waited for in all because of such answers. A longer Retry-After is not waited for.
@@ -125,6 +64,7 @@ impl Default for Manners {
         Self {
             timeout: Duration::from_secs(30),
             rate: None,
+            min_rate: MIN_RATE,
             retries: 10,
             longest_wait: Duration::from_mins(2),
             headers: Vec::new(),
@@ -227,25 +167,27 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub fn new(url: &str, credentials: Credentials, manners: Manners) -> Result<Self, ClientError> {
-        let bad = || ClientError::Url(url.to_owned());
-        let mut base = Url::parse(url).map_err(|_| bad())?;
-        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
-            return Err(bad());
-        }
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(ClientError::CredentialsInUrl);
-        }
-        if base.query().is_some_and(|query| !query.is_empty()) {
-            return Err(ClientError::QueryInUrl);
-        }
-        base.set_query(None);
-        base.set_fragment(None);
-        let path = base.path().trim_end_matches('/').to_owned();
-        base.set_path(&path);
+        let base = base_of(url)?;
         let http = http(&base, &manners)?;
-        let (pace, stop) = (Pace::new(manners.rate), OnceLock::new());
+        Ok(Self::with(http, base, credentials, manners))
+    }
+
+    /// A client like this one for another service. The connections are shared where it is at the same origin.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(crate) fn at(&self, url: &str) -> Result<Self, ClientError> {
+        let base = base_of(url)?;
+        let Inner { manners, credentials, .. } = &*self.0;
+        let is_shared = base.origin() == self.0.base.origin();
+        let http = if is_shared { self.0.http.clone() } else { http(&base, manners)? };
+        Ok(Self::with(http, base, credentials.clone(), manners.clone()))
+    }
+
+    fn with(http: reqwest::Client, base: Url, credentials: Credentials, manners: Manners) -> Self {
+        let (pace, stop) = (Pace::new(manners.rate, manners.min_rate), OnceLock::new());
         let (notices, rooms) = (Notices::default(), Rooms::default());
-        Ok(Self(Arc::new(Inner { http, base, credentials, manners, pace, rooms, notices, stop })))
+        Self(Arc::new(Inner { http, base, credentials, manners, pace, rooms, notices, stop }))
     }
 
     /// Cuts waits short once `stop` becomes true.
@@ -321,16 +263,17 @@ impl Client {
     /// A connection that was kept alive and is reset before an answer begins tells nothing of the subject's behaviour:
     /// the request is sent once more.
     pub async fn send(&self, request: &Request) -> (Exchange, Option<Answer>) {
-        let (exchange, outcome) = self.attempt(request, self.0.manners.longest_wait).await;
+        let (exchange, outcome) = self.attempt(request, self.0.manners.longest_wait, Unsure::SendAgain).await;
         (exchange, outcome.ok())
     }
 
     /// As [`Self::send`], waiting at most `patience` because of refusals, and with the kind of trouble where there is no
-    /// answer.
+    /// answer. `when_unsure`: what becomes of a request that was refused with a status that does not say that nothing was done.
     pub(crate) async fn attempt(
         &self,
         request: &Request,
         patience: Duration,
+        when_unsure: Unsure,
     ) -> (Exchange, Result<Answer, NetworkFailure>) {
         let mut tries = 0;
         let mut waited = Duration::ZERO;
@@ -358,15 +301,25 @@ impl Client {
                 return (exchange, outcome);
             }
             // A 429 is given before anything is done.
-            unsure |= outcome.as_ref().is_ok_and(|answer| answer.status != 429);
+            let is_unsure = outcome.as_ref().is_ok_and(|answer| answer.status != 429);
+            if is_unsure && when_unsure == Unsure::HandBack {
+                self.0.pace.refused(sent, wait);
+                return (exchange, outcome);
+            }
+            unsure |= is_unsure;
             tries += 1;
             waited += wait;
             self.0.pace.refused(sent, wait);
             if let Ok(answer) = &outcome {
-                self.0.notices.waits(self.base(), answer.status, waited, tries);
+                self.tell_wait(answer.status, waited, tries);
             }
             self.wait(wait).await;
         }
+    }
+
+    /// Tells of a request that waits, where it waits for long: `waited` in all, before it is sent for the `tries`th time again.
+    pub(crate) fn tell_wait(&self, status: u16, waited: Duration, tries: u32) {
+        self.0.notices.waits(self.base(), status, waited, tries);
     }
 
     /// How often a request may be sent again.
@@ -380,7 +333,7 @@ impl Client {
     }
 
     /// Has long waits told by `tell`.
-    pub fn notify_with(&self, tell: fn(&str)) {
+    pub fn notify_with(&self, tell: impl Fn(&str) + Send + Sync + 'static) {
         self.0.notices.go_to(tell);
     }
 
@@ -535,6 +488,26 @@ fn recorded(json: Option<&Value>, text: &str) -> Value {
         None if text.is_empty() => Value::Null,
         None => Value::from(bounded_text(text, bound)),
     }
+}
+
+/// The base URL of a service, without a slash at its end.
+fn base_of(url: &str) -> Result<Url, ClientError> {
+    let bad = || ClientError::Url(url.to_owned());
+    let mut base = Url::parse(url).map_err(|_| bad())?;
+    if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
+        return Err(bad());
+    }
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err(ClientError::CredentialsInUrl);
+    }
+    if base.query().is_some_and(|query| !query.is_empty()) {
+        return Err(ClientError::QueryInUrl);
+    }
+    base.set_query(None);
+    base.set_fragment(None);
+    let path = base.path().trim_end_matches('/').to_owned();
+    base.set_path(&path);
+    Ok(base)
 }
 
 fn http(base: &Url, manners: &Manners) -> Result<reqwest::Client, ClientError> {

@@ -1,6 +1,6 @@
 //! Tells a person of long waits, so that a run that waits does not look like one that hangs.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A request that is waited for so long in all is told of.
@@ -10,21 +10,28 @@ const NOTABLE: Duration = Duration::from_secs(5);
 const EVERY: Duration = Duration::from_secs(15);
 
 /// Who is told of long waits, and when somebody last was.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Notices {
-    to: OnceLock<fn(&str)>,
+    to: Mutex<Option<Arc<dyn Fn(&str) + Send + Sync>>>,
     last: Mutex<Option<Instant>>,
 }
 
+impl std::fmt::Debug for Notices {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Notices").field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
 impl Notices {
-    pub(super) fn go_to(&self, to: fn(&str)) {
-        self.to.get_or_init(|| to);
+    pub(super) fn go_to(&self, to: impl Fn(&str) + Send + Sync + 'static) {
+        *self.to.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(to));
     }
 
     /// Tells of a request that waits because of a refusal: `waited` in all, with the wait that begins, before it is sent
     /// for the `tries`th time again.
     pub(super) fn waits(&self, base: &str, status: u16, waited: Duration, tries: u32) {
-        let Some(to) = self.to.get().filter(|_| waited >= NOTABLE) else { return };
+        let to = self.to.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(to) = to.filter(|_| waited >= NOTABLE) else { return };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|last| last.elapsed() >= EVERY) {
             *last = Some(Instant::now());

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 /// The first pause between two requests.
 const FIRST_GAP: Duration = Duration::from_millis(20);
 
-/// The longest pause between two requests.
-const LONGEST_GAP: Duration = Duration::from_secs(1);
+/// The rate below which refusals slow nobody down, in requests a second, unless another one is asked for.
+pub(super) const MIN_RATE: f64 = 1.0;
 
 /// How often a wait looks whether it is still due.
 const NAP: Duration = Duration::from_millis(200);
@@ -24,6 +24,8 @@ const STREAK: u32 = 20;
 pub(super) struct Pace {
     /// Between two requests at least, by the rate that was asked for.
     least: Duration,
+    /// Between two requests at most, however often the server refuses.
+    longest: Duration,
     state: Mutex<State>,
 }
 
@@ -44,11 +46,13 @@ struct State {
 }
 
 impl Pace {
-    /// At most `rate` requests a second.
-    pub(super) fn new(rate: Option<f64>) -> Self {
-        let least = rate.filter(|rate| *rate > 0.0).map_or(Duration::ZERO, |rate| {
+    /// At most `rate` requests a second; refusals make it no slower than `min_rate`.
+    pub(super) fn new(rate: Option<f64>, min_rate: f64) -> Self {
+        let pause = |rate: f64| {
             Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX).min(Duration::from_hours(1))
-        });
+        };
+        let least = rate.filter(|rate| *rate > 0.0).map_or(Duration::ZERO, pause);
+        let longest = pause(min_rate);
         let now = Instant::now();
         let state = State {
             next: now,
@@ -59,7 +63,7 @@ impl Pace {
             began: None,
             answered: 0,
         };
-        Self { least, state: Mutex::new(state) }
+        Self { least, longest, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -105,7 +109,7 @@ impl Pace {
         state.streak = 0;
         if sent >= state.slowed {
             state.slowed = now;
-            state.gap = (state.gap * 2).clamp(FIRST_GAP, LONGEST_GAP);
+            state.gap = (state.gap * 2).max(FIRST_GAP).min(self.longest);
         }
     }
 
@@ -140,7 +144,7 @@ mod tests {
 
     #[test]
     fn refusals_lengthen_the_pause_once_and_answers_shorten_it() {
-        let pace = Pace::new(None);
+        let pace = Pace::new(None, MIN_RATE);
         let sent = Instant::now();
         pace.refused(sent, Duration::from_secs(3));
         let gap = pace.state().gap;
@@ -162,14 +166,20 @@ mod tests {
         for _ in 0..20 {
             pace.refused(Instant::now(), Duration::ZERO);
         }
-        assert_eq!(pace.state().gap, LONGEST_GAP);
+        assert_eq!(pace.state().gap, Duration::from_secs(1));
+        let hasty = Pace::new(None, 200.0);
+        for _ in 0..20 {
+            hasty.refused(Instant::now(), Duration::ZERO);
+        }
+        assert_eq!(hasty.state().gap, Duration::from_millis(5));
     }
 
     #[test]
     fn a_rate_is_a_pause() {
-        assert_eq!(Pace::new(Some(4.0)).least, Duration::from_millis(250));
-        assert_eq!(Pace::new(None).least, Duration::ZERO);
-        assert_eq!(Pace::new(Some(f64::MIN_POSITIVE)).least, Duration::from_hours(1));
-        assert!(Pace::new(None).bearable() > 0.0);
+        let least = |rate| Pace::new(rate, MIN_RATE).least;
+        assert_eq!(least(Some(4.0)), Duration::from_millis(250));
+        assert_eq!(least(None), Duration::ZERO);
+        assert_eq!(least(Some(f64::MIN_POSITIVE)), Duration::from_hours(1));
+        assert!(Pace::new(None, MIN_RATE).bearable() > 0.0);
     }
 }

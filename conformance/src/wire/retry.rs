@@ -4,9 +4,18 @@ use std::time::{Duration, SystemTime};
 
 use crate::wire::client::Answer;
 
+/// What becomes of a request that is refused, but may have had an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unsure {
+    /// It is sent again.
+    SendAgain,
+    /// Its answer is handed back at once: the caller finds out first what the request did.
+    HandBack,
+}
+
 /// How long to wait before a request is sent again, where its answer says nothing of the subject's behaviour: 429 and 503,
 /// which refuse it, and what a proxy answers for a server that is away, where sending twice does no harm.
-pub(super) fn wait_asked(method: &str, answer: &Answer, tries: u32) -> Option<Duration> {
+pub(crate) fn wait_asked(method: &str, answer: &Answer, tries: u32) -> Option<Duration> {
     let named = retry_after(answer);
     let again = match answer.status {
         429 | 503 => true,

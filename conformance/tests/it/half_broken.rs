@@ -11,7 +11,7 @@ mod probed;
 #[path = "half_broken/unsteady.rs"]
 mod unsteady;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ use conformance::report::Verdict;
 use conformance::wire::client::Answer;
 use serde_json::{Value, json};
 
-use front::{Broken, Seen, TOKEN, page};
+use front::{Broken, Seen, TOKEN, is_first, page};
 
 /// Every `id`, and what members and groups refer to, as numbers.
 fn number_ids(value: &mut Value, numbers: &Mutex<Vec<String>>) {
@@ -231,7 +231,7 @@ async fn what_is_no_usable_scim_server_gets_one_sentence_and_no_case() {
     for (instead, message, next) in cases {
         for command in ["server", "probe"] {
             let broken = Broken::answering(instead).await;
-            let judged = broken.run(command, &[]).await;
+            let judged = broken.run(command, &["--min-rate", "1000"]).await;
             judged.assert_unusable(message, next);
             let seen = broken.seen.lock().expect("a lock").clone();
             assert!(seen.iter().all(|line| line.starts_with("GET ")), "{seen:?}");
@@ -275,8 +275,9 @@ async fn a_server_that_ends_up_away_breaks_the_cases_off_and_the_rest_is_not_tri
             (seen.method != "GET").then(|| page(status, "", &[("retry-after", "0")]))
         })
         .await;
-        let judged =
-            broken.judged(&["--select", "section=3.3 | section=3.6", "--jobs", "2", "--retries", "1"]).await;
+        let select = ["--select", "section=3.3 | section=3.6", "--jobs", "2"];
+        let hasty = ["--retries", "1", "--min-rate", "1000"];
+        let judged = broken.judged(&[&select[..], &hasty].concat()).await;
         assert_eq!(judged.code, Some(3), "{}", judged.out);
         assert_eq!(judged.with(Verdict::Fail), Vec::<String>::new());
         let errors = judged.with(Verdict::Error);
@@ -299,12 +300,12 @@ async fn a_500_is_a_verdict_only_where_it_comes_again_and_others_are_answered() 
     let failed = judged.with(Verdict::Fail);
     assert!(failed.iter().any(|line| line.contains("the answer is 500")), "{id}: {failed:#?}");
     // Once for each resource: the second time it is answered as it should be, whatever other cases ask meanwhile.
-    let asked = Mutex::new(BTreeSet::new());
+    let asked = Mutex::default();
     let broken = Broken::answering(move |seen| {
         let first = seen.method == "GET"
             && seen.path.len() > "/Users/".len()
             && seen.path.starts_with("/Users/")
-            && asked.lock().expect("no test panics with it").insert(seen.path.clone());
+            && is_first(&asked, &seen.path);
         first.then(|| page(500, "", &[]))
     })
     .await;
@@ -446,29 +447,17 @@ async fn nothing_stays_behind_untold() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_signal_to_end_cleans_up() {
     for signal in ["-TERM", "-HUP", "-INT"] {
-        // Reads take their time, so that the run is under way when the signal comes.
-        let broken = Broken::answering(|seen| {
-            if seen.method == "GET" && seen.path.starts_with("/Users/") {
-                std::thread::sleep(std::time::Duration::from_millis(300));
-            }
-            None
-        })
-        .await;
-        let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_conformance"))
-            .args(["server", &broken.url, "--bearer", TOKEN, "--jobs", "2"])
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .expect("the program runs");
-        while broken.left().is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        let id = program.id().expect("an id").to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().expect("kill");
-        assert!(sent.success());
-        let status = program.wait().await.expect("an end");
-        assert_eq!(status.code(), Some(3), "{signal}");
+        let broken = Broken::unhurried().await;
+        let (code, error) = broken.interrupted("server", &[], &[signal]).await;
+        assert_eq!(code, Some(3), "{signal}");
         assert_eq!(broken.left(), BTreeMap::new(), "{signal}");
+        let cases = error.lines().find(|line| line.ends_with("so nothing is said of these"));
+        assert!(
+            cases
+                .is_some_and(|line| line.starts_with("interrupted: ")
+                    && line.contains("cases were not tried to the end")),
+            "{error}"
+        );
     }
 }
 

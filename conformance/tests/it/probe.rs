@@ -21,9 +21,9 @@ async fn findings(profile: Profile) -> (Findings, BTreeMap<String, usize>) {
     let mock = MockAquera::builder().auth(Auth::none()).profile(profile).start().await.expect("a mock");
     let client = Client::new(&mock.scim_url(), Credentials::None, Manners::default()).expect("a client");
     let (_sender, stop) = watch::channel(false);
-    let options = Options { jobs: 4, seed: 7, blank: Blank::default(), stop };
+    let options = Options { jobs: 4, seed: 7, keep: false, blank: Blank::default(), stop };
     let facts = Facts::ask(&client).await;
-    let findings = probe(&client, &facts, &options).await;
+    let findings = probe(&client, &facts, &options, &|| ()).await;
     let left = mock.default_application().counts().into_iter().collect();
     mock.stop().await;
     (findings, left)
@@ -47,7 +47,7 @@ async fn differing(profile: Profile) -> (Vec<String>, String) {
     (differing, written)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn every_built_in_profile_is_imitated() {
     for mut profile in Profile::builtins().iter().cloned() {
         let name = profile.name.clone();
@@ -71,7 +71,7 @@ fn of_words(words: &[(&str, &str, &str, bool)]) -> Profile {
     Profile::from_json(&profile).expect("words of the vocabulary")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn every_single_switch_is_imitated() {
     for (section, name, words, list) in vocabulary() {
         for word in words {
@@ -84,7 +84,8 @@ async fn every_single_switch_is_imitated() {
 /// Several switches, that hide one another. `PROBE_CASES` is how many profiles; a failure prints its own.
 #[test]
 fn any_profile_is_imitated() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    // Client and server in one thread need not wake each other.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let vocabulary = vocabulary();
     let switch = (0..vocabulary.len(), any::<prop::sample::Index>());
     let switches = prop::collection::vec(switch, 1..=6);
@@ -111,7 +112,7 @@ fn any_profile_is_imitated() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn what_is_told() {
     for name in ["rfc", "no-partial-update", "patch-ignored-200", "disable-deletes", "delete-deactivates"] {
         let (mut found, left) = findings(Profile::builtin(name).expect("a profile")).await;
@@ -134,7 +135,7 @@ async fn written(profile: Profile, section: &str, switch: &str) -> Value {
     fit.profile.to_json()[section][switch].clone()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_switch_that_reaches_further_than_what_was_seen_is_not_written() {
     let with = |switches: Value| {
         let mut profile = Profile::new("odd", "").to_json();
@@ -176,7 +177,7 @@ fn advice<'a>(advice: &'a [Advice], setting: &str) -> (&'a str, &'a str) {
     (found.fares.as_str(), found.text.as_str())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn what_could_not_be_tried_is_unknown() {
     // Nobody can be created, so nothing could be tried but POST.
     let mut profile = Profile::new("closed", "").to_json();
@@ -191,7 +192,7 @@ async fn what_could_not_be_tried_is_unknown() {
     assert_eq!(report::troubles(&found), ["Enable users creation"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn nothing_is_concluded_beyond_what_was_seen() {
     let of = async |name: &str| {
         let (found, _) = findings(Profile::builtin(name).expect("a profile")).await;
@@ -226,7 +227,7 @@ async fn judged(switches: &Value, form: &str) -> (Verdict, Level, String) {
     (case.verdict, case.level, report::text(&found))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_put_without_active_may_keep_or_clear_it_and_a_value_is_a_warning() {
     for (word, active, inactive) in [
         ("keeps", Verdict::Pass, Verdict::Pass),
@@ -244,7 +245,7 @@ async fn a_put_without_active_may_keep_or_clear_it_and_a_value_is_a_warning() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_manager_as_an_id_alone_is_tried_by_patch_and_post_and_imitated() {
     for (word, verdict) in [("accepted", Verdict::Pass), ("refused", Verdict::Warn)] {
         let switches = json!({ "requests": { "dialects": { "bare-manager": word } } });
@@ -259,7 +260,7 @@ async fn a_manager_as_an_id_alone_is_tried_by_patch_and_post_and_imitated() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn the_page_begins_with_the_preferences() {
     let (found, _) = findings(Profile::builtin("rfc").expect("a profile")).await;
     let text = report::text(&found);

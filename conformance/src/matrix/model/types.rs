@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::casing::same_without_case;
 use crate::matrix::model::fault::{Fault, FaultRule};
 use crate::matrix::model::profile::Behaviour;
 use crate::matrix::model::words::{Downstream, Reason};
@@ -120,7 +121,7 @@ impl Fields {
     pub(crate) fn shows(&self, path: Path, value: Option<&String>) -> bool {
         let stored = self.get(path) == value;
         match (path, value) {
-            (Path::UserName, Some(name)) => self.user_name.to_lowercase() == name.to_lowercase(),
+            (Path::UserName, Some(name)) => same_without_case(&self.user_name, name),
             (Path::Attribute(Attribute::Email), Some(value)) => stored || self.untyped.contains(value),
             _ => stored,
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::casing::lower_case;
 use crate::matrix::model::client::Unread;
 use crate::matrix::model::policy::Holder;
 use crate::matrix::model::sync::Stop;
@@ -86,10 +87,10 @@ impl World {
         if !self.ask_by_name()? {
             return answered.map(|()| None);
         }
-        let name = posted.sent.user_name().map(|name| name.to_lowercase()).unwrap_or_default();
+        let name = posted.sent.user_name().map(|name| lower_case(name)).unwrap_or_default();
         let named = self.free(id, &|world, key| {
             world.account(key).is_some_and(|account| {
-                account.fields.user_name.to_lowercase() == name
+                lower_case(&account.fields.user_name) == name
                     && account.fields.external_id.as_ref().is_none_or(|other| Some(other) == origin)
             })
         });

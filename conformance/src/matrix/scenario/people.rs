@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::casing::lower_case;
 use crate::matrix::model::{Attribute, Fields, Options, Rule, User};
 use crate::matrix::scenario::{Edit, Scenario, Step};
 use crate::matrix::setting::{RemoveAction, Setting};
@@ -27,7 +28,7 @@ fn person(id: &str, user_name: &str, given: &str) -> User {
         attributes: BTreeMap::from([
             (Attribute::Title, "Engineer".to_owned()),
             (Attribute::Given, given.to_owned()),
-            (Attribute::Email, format!("{given}@mail.example.com").to_lowercase()),
+            (Attribute::Email, lower_case(&format!("{given}@mail.example.com"))),
         ]),
     }
 }

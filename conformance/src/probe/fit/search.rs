@@ -1,6 +1,7 @@
 //! The search for a profile: every profile is tried, on a mock, and told by how far it is from what was found.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use mock_aquera::{ApplicationConfig, Auth, MockAquera, Profile};
 use serde_json::Value;
@@ -51,11 +52,15 @@ impl Candidate {
 /// Tries profiles on applications of one mock.
 pub(super) struct Bench<'a> {
     mock: MockAquera,
+    /// Of the mock's default application; the others share its connections.
+    client: Client,
     found: &'a Findings,
     /// What the mock's schemas have. No switch of ours changes it.
     facts: Facts,
     options: Options,
     switches: Vec<Switch>,
+    /// How far at least profiles are that were tried, by their JSON.
+    known: HashMap<String, u32>,
     pub(super) tries: usize,
 }
 
@@ -66,8 +71,17 @@ impl<'a> Bench<'a> {
         let client = Client::new(&mock.scim_url(), Credentials::None, at_once_or_never());
         let client = client.map_err(|error| FitError(error.to_string()))?;
         let facts = Facts::ask(&client).await;
-        let options = Options { jobs: JOBS, seed: 1, blank: Blank::default(), stop };
-        Ok(Self { mock, found, facts, options, switches: switches(), tries: 0 })
+        let options = Options { jobs: JOBS, seed: 1, keep: true, blank: Blank::default(), stop };
+        Ok(Self {
+            mock,
+            client,
+            found,
+            facts,
+            options,
+            switches: switches(),
+            known: HashMap::new(),
+            tries: 0,
+        })
     }
 
     pub(super) async fn end(self) {
@@ -90,7 +104,7 @@ impl<'a> Bench<'a> {
                 break;
             }
         }
-        while best.distance > 0 && !self.over() {
+        while !is_near_enough(self.found, &best) && !self.over() {
             let Some(better) = self.leap(&best, &plain).await else { break };
             best = self.climb(better).await;
         }
@@ -163,6 +177,10 @@ impl<'a> Bench<'a> {
 
     /// A profile, where it is nearer than a limit. Forms are tried no longer than it can be.
     async fn nearer(&mut self, profile: &Value, than: &Candidate, limit: u32) -> Option<Candidate> {
+        let key = profile.to_string();
+        if self.known.get(&key).is_some_and(|least| *least >= limit) {
+            return None;
+        }
         let (parsed, name, client) = self.application(profile)?;
         let leftovers = Leftovers::default();
         let mut distance = match self.found.patch_advertised {
@@ -174,13 +192,14 @@ impl<'a> Bench<'a> {
             if distance >= limit {
                 break;
             }
-            let findings = at_once(&client, &self.facts, &self.options, batch, &leftovers).await;
+            let findings = at_once(&client, &self.facts, &self.options, batch, &leftovers, &|| ()).await;
             for (&at, finding) in batch.iter().zip(findings) {
                 apart[at] = self::apart(&self.found.findings[at].outcome, &finding.outcome);
                 distance += apart[at];
             }
         }
         self.mock.remove_application(&name);
+        self.known.insert(key, distance);
         (distance < limit).then(|| Candidate { profile: profile.clone(), apart, distance })
     }
 
@@ -188,7 +207,7 @@ impl<'a> Bench<'a> {
     pub(super) async fn findings(&mut self, profile: &Value) -> Option<Findings> {
         let (_, name, client) = self.application(profile)?;
         let facts = Facts::ask(&client).await;
-        let findings = probe(&client, &facts, &self.options).await;
+        let findings = probe(&client, &facts, &self.options, &|| ()).await;
         self.mock.remove_application(&name);
         Some(findings)
     }
@@ -199,13 +218,21 @@ impl<'a> Bench<'a> {
         let name = format!("p{}", self.tries);
         let config = ApplicationConfig { profile: profile.clone(), auth: vec![Auth::none()], seed: 1 };
         let application = self.mock.create_application(&name, config).ok()?;
-        let client = Client::new(&application.scim_url(), Credentials::None, at_once_or_never()).ok()?;
+        let client = self.client.at(&application.scim_url()).ok()?;
         Some((profile, name, client))
     }
 
     fn over(&self) -> bool {
         self.tries >= MOST_TRIES || *self.options.stop.borrow()
     }
+}
+
+/// Whether a profile answers all that was tried as the endpoint does: what could not be tried there is no reason to try
+/// thousands of pairs.
+fn is_near_enough(found: &Findings, best: &Candidate) -> bool {
+    let pairs = found.findings.iter().zip(&best.apart);
+    let untried: u32 = pairs.filter(|(found, _)| found.outcome.is_untried()).map(|(_, apart)| apart).sum();
+    best.distance <= untried
 }
 
 /// A mock is not away for a while: what it answers once it answers again.
@@ -228,5 +255,30 @@ fn apart(found: &Outcome, other: &Outcome) -> u32 {
             (reply + 3 * u32::from(a.damages != b.damages)).max(1)
         }
         _ => 12,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::outcome::{Effect, Reply, Shows, Tried};
+
+    #[test]
+    fn what_could_not_be_tried_is_no_reason_to_search_on() {
+        let found = Findings::made_up(|form| {
+            if form.name == "put-title" {
+                return Outcome::Untried("there is no title".to_owned());
+            }
+            let reply = Reply { status: 200, scim_type: None, shows: Shows::Truth };
+            Outcome::Tried(Tried { effect: Effect::Done, reply, damages: Vec::new() })
+        });
+        let apart = |form: &str, more: u32| {
+            let of = |known: &crate::probe::form::Form| u32::from(known.name == form);
+            let apart: Vec<_> = FORMS.iter().map(of).collect();
+            Candidate { profile: Value::Null, apart, distance: 1 + more }
+        };
+        assert!(is_near_enough(&found, &apart("put-title", 0)));
+        assert!(!is_near_enough(&found, &apart("put-active", 0)));
+        assert!(!is_near_enough(&found, &apart("put-title", 12)), "it does not say the same of PATCH");
     }
 }

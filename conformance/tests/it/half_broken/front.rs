@@ -1,6 +1,6 @@
 //! A server in front of the mock that changes what it answers, and what the program says of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -115,6 +115,43 @@ impl Broken {
         }
     }
 
+    /// A server that takes its time with reads of users, so that a run is under way when a signal comes.
+    pub(super) async fn unhurried() -> Self {
+        Self::answering(|seen| {
+            if seen.method == "GET" && seen.path.starts_with("/Users/") {
+                std::thread::sleep(std::time::Duration::from_millis(300));
+            }
+            None
+        })
+        .await
+    }
+
+    /// Runs the program until it has made something, and sends it these signals, one right after the other. Returns its
+    /// exit code and what it wrote to stderr.
+    #[cfg(unix)]
+    pub(super) async fn interrupted(
+        &self,
+        command: &str,
+        arguments: &[&str],
+        signals: &[&str],
+    ) -> (Option<i32>, String) {
+        let program = tokio::process::Command::new(env!("CARGO_BIN_EXE_conformance"))
+            .args([command, &self.url, "--bearer", TOKEN, "--jobs", "2"])
+            .args(arguments)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        while self.left().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let id = program.id().expect("an id");
+        let kills: Vec<_> = signals.iter().map(|signal| format!("kill {signal} {id}")).collect();
+        assert!(Command::new("sh").args(["-c", &kills.join("; ")]).status().expect("a shell").success());
+        let output = program.wait_with_output().await.expect("an end");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     pub(super) fn left(&self) -> BTreeMap<String, usize> {
         self.mock.default_application().counts().into_iter().filter(|(_, count)| *count > 0).collect()
     }
@@ -225,6 +262,11 @@ async fn forward(front: &Front, seen: &Seen, sent: &HeaderMap) -> Answer {
     }
     answer.json = serde_json::from_str(&answer.text).ok();
     answer
+}
+
+/// Whether a text comes for the first time.
+pub(super) fn is_first(seen: &Mutex<BTreeSet<String>>, text: &str) -> bool {
+    seen.lock().expect("no test panics with it").insert(text.to_owned())
 }
 
 pub(super) fn page(status: u16, text: &str, headers: &[(&str, &str)]) -> Answer {

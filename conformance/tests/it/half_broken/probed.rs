@@ -89,3 +89,24 @@ async fn unknown_placeholders_and_queries_in_the_url_are_refused() {
     assert!(error.contains("the URL has a query") && !error.contains("a-secret"), "{error}");
     assert!(broken.seen.lock().expect("a lock").is_empty());
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_interrupted_probe_writes_no_profile_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mine.toml");
+    let out = file.display().to_string();
+    for signal in ["-INT", "-TERM"] {
+        let broken = Broken::unhurried().await;
+        let (code, error) = broken.interrupted("probe", &["--out", &out], &[signal]).await;
+        assert_eq!(code, Some(3), "{error}");
+        assert!(!file.exists(), "{error}");
+        assert!(error.contains("forms were not tried to the end, so nothing is said of these"), "{error}");
+        assert!(
+            error.contains(&format!("{out} is not written: a profile needs a run that comes to its end")),
+            "{error}"
+        );
+        assert!(!error.contains("mock-aquera --profile"), "{error}");
+        assert_eq!(broken.left(), std::collections::BTreeMap::new(), "{signal}");
+    }
+}

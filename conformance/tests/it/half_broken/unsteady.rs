@@ -1,16 +1,11 @@
 //! Servers that fail now and then: they are asked again, and what that says nothing of is no verdict.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use conformance::report::Verdict;
 
-use super::front::{Broken, page};
-
-/// Whether a text comes for the first time.
-fn is_first(seen: &Mutex<BTreeSet<String>>, text: &str) -> bool {
-    seen.lock().expect("no test panics with it").insert(text.to_owned())
-}
+use super::front::{Broken, is_first, page};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_post_that_is_refused_with_503_is_sent_again() {
@@ -44,6 +39,27 @@ async fn a_post_whose_effect_is_not_known_is_looked_up_before_it_is_sent_again()
     }
 }
 
+/// Nothing refuses a second group of the same name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_group_whose_creation_is_refused_though_it_took_effect_gets_no_twin() {
+    let seen = Mutex::default();
+    let broken = Broken::changed(move |asked, answer| {
+        if asked.method == "POST" && asked.path == "/Groups" && is_first(&seen, &asked.text) {
+            *answer = page(503, "", &[("retry-after", "0")]);
+        }
+    })
+    .await;
+    let judged = broken.judged(&["--select", "id=rfc7644/3.3/group-answers-201", "--jobs", "1"]).await;
+    assert_eq!(judged.report().summary.pass, 1, "{}{}", judged.out, judged.error);
+    let requests = broken.seen.lock().expect("a lock").clone();
+    let mut posts = requests.iter().enumerate().filter(|(_, line)| *line == "POST /Groups").map(|(at, _)| at);
+    let (first, second) = (posts.next().expect("a creation"), posts.next().expect("another try"));
+    let between = &requests[first + 1..second];
+    assert!(between.iter().any(|line| line == "GET /Groups"), "it is looked for: {requests:#?}");
+    assert!(between.iter().any(|line| line.starts_with("DELETE /Groups/")), "it is undone: {requests:#?}");
+    assert_eq!(broken.left(), BTreeMap::new());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_500_now_and_then_is_no_verdict() {
     let broken =
@@ -63,7 +79,7 @@ async fn probe_asks_again_and_advises_nothing_where_the_server_stays_away() {
         first.then(|| page(503, "busy", &[("retry-after", "0")]))
     })
     .await;
-    let judged = broken.run("probe", &[]).await;
+    let judged = broken.run("probe", &["--min-rate", "1000"]).await;
     assert_eq!(judged.code, Some(0), "{}{}", judged.out, judged.error);
     assert!(judged.out.contains("Update method: PUT (works)"), "{}", judged.out);
     // For good.
@@ -71,7 +87,7 @@ async fn probe_asks_again_and_advises_nothing_where_the_server_stays_away() {
         (asked.method == "PUT").then(|| page(503, "busy", &[("retry-after", "0")]))
     })
     .await;
-    let judged = broken.run("probe", &["--retries", "1"]).await;
+    let judged = broken.run("probe", &["--retries", "1", "--min-rate", "1000"]).await;
     assert!(judged.out.contains("Update method: PUT (unknown)"), "{}", judged.out);
     assert!(judged.out.contains("(the server is away)"), "{}", judged.out);
     assert_eq!(judged.with(Verdict::Fail), Vec::<String>::new());
@@ -81,25 +97,8 @@ async fn probe_asks_again_and_advises_nothing_where_the_server_stays_away() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_signals_at_once_are_one_wish_and_clean_up() {
-    let broken = Broken::answering(|asked| {
-        if asked.method == "GET" && asked.path.starts_with("/Users/") {
-            std::thread::sleep(std::time::Duration::from_millis(300));
-        }
-        None
-    })
-    .await;
-    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_conformance"))
-        .args(["server", &broken.url, "--bearer", super::front::TOKEN, "--jobs", "2"])
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("the program runs");
-    while broken.left().is_empty() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    let id = program.id().expect("an id").to_string();
-    let both = format!("kill -TERM {id}; kill -INT {id}");
-    assert!(std::process::Command::new("sh").args(["-c", &both]).status().expect("a shell").success());
-    assert_eq!(program.wait().await.expect("an end").code(), Some(3));
+    let broken = Broken::unhurried().await;
+    let (code, _) = broken.interrupted("server", &[], &["-TERM", "-INT"]).await;
+    assert_eq!(code, Some(3));
     assert_eq!(broken.left(), BTreeMap::new());
 }
