@@ -198,7 +198,10 @@ fn is_scim_list(document: &Value) -> bool {
             let counts = total.is_some_and(|total| {
                 total.is_number() || total.as_str().is_some_and(|text| text.parse::<u64>().is_ok())
             });
-            counts || get(other, "Resources").is_some_and(Value::is_array)
+            let listed = resources(other);
+            counts
+                || get(other, "Resources").is_some_and(Value::is_array)
+                || (!listed.is_empty() && listed.iter().all(is_resource))
         }
     }
 }
