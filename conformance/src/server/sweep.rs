@@ -229,11 +229,11 @@ async fn pages(
         }
         let page = resources(&body);
         // A server that always answers the first page would never end.
-        let stuck = page.first().is_some_and(|first| all.contains(&outline(first)));
+        let stuck = page.first().is_some_and(|first| all.contains(&short(first)));
         if page.is_empty() || stuck {
             break;
         }
-        all.extend(page.iter().map(outline));
+        all.extend(page.iter().map(short));
         let is_last = match total {
             Some(total) => all.len() as u64 >= total,
             // A list that does not say how many there are goes on behind a full page.
@@ -244,6 +244,17 @@ async fn pages(
         }
     }
     Ok(all)
+}
+
+/// What tells which resource it is, with the id that its address says where it shows none.
+fn short(resource: &Value) -> Value {
+    let mut short = outline(resource);
+    if get(&short, "id").is_none_or(Value::is_null)
+        && let (Some(id), Some(members)) = (id_of(resource), short.as_object_mut())
+    {
+        members.insert("id".to_owned(), Value::from(id));
+    }
+    short
 }
 
 /// Those of a list whose name holds what a run made, or begins with the prefix: an answer to a filter proves nothing.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::server::deviation::Found;
 use crate::server::deviation::asked::{Asked, Page};
+use crate::server::deviation::resources::is_message;
 use crate::server::facts::get;
 use crate::wire::client::Answer;
 
@@ -180,7 +181,7 @@ pub(super) fn without_resources(answer: &mut Answer, asked: &Asked<'_>) -> Optio
 pub(super) fn other_case(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     let names = match answer.status {
         200 if asked.due.is_list() => &OF_LISTS[..],
-        400..=599 => &OF_ERRORS[..],
+        400..=599 if answer.json.as_ref().is_some_and(is_message) => &OF_ERRORS[..],
         _ => return None,
     };
     let members = answer.json.as_ref()?.as_object()?;

@@ -36,8 +36,8 @@ fn each<'a>(answer: &'a mut Answer, asked: &'a Asked<'_>) -> Vec<(&'a mut Value,
     }
 }
 
-/// Whether a body is a list, an error or the like.
-fn is_message(body: &Value) -> bool {
+/// Whether a body says that it is a list, an error or the like.
+pub(super) fn is_message(body: &Value) -> bool {
     let urns = get(body, "schemas").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     urns.map(str::to_ascii_lowercase).any(|urn| urn.starts_with("urn:ietf:params:scim:api:messages:"))
 }
