@@ -11,6 +11,7 @@ pub(crate) mod resources;
 use serde_json::Value;
 
 use crate::case::expect::Shared;
+use crate::report::{CaseResult, Verdict};
 use crate::server::deviation::asked::Asked;
 use crate::wire::client::Answer;
 
@@ -228,13 +229,23 @@ impl Row {
 }
 
 impl Deviation {
-    /// In a report's facts, with the case that judges it.
-    pub(crate) fn text(self) -> String {
-        let row = ROWS.iter().find(|row| row.deviation == self);
-        row.map_or_else(String::new, |row| match row.case() {
-            Some(case) => format!("{} ({case})", row.fact),
-            None => row.fact.to_owned(),
-        })
+    /// In a report's facts, with the first case that found it.
+    pub(crate) fn text(self, results: &[CaseResult]) -> String {
+        let Some(row) = ROWS.iter().find(|row| row.deviation == self) else { return String::new() };
+        let is_found = |case: &&CaseResult| {
+            matches!(case.verdict, Verdict::Fail | Verdict::Warn)
+                && (row.is_judged_by(&case.id) || (row.shared.is_some() && case.cause == row.shared))
+        };
+        let judged = results.iter().any(|case| row.is_judged_by(&case.id));
+        let found = results.iter().filter(is_found);
+        // The table names the most telling one first.
+        let found =
+            found.min_by_key(|case| row.judged_by.iter().position(|id| *id == case.id).unwrap_or(usize::MAX));
+        match (found, row.case()) {
+            (Some(found), _) => format!("{} ({})", row.fact, found.id),
+            (None, Some(case)) if !judged => format!("{} (judged by {case}, which was not run)", row.fact),
+            (None, _) => format!("{} (where no case judges it)", row.fact),
+        }
     }
 }
 
@@ -300,7 +311,7 @@ mod tests {
             for id in row.judged_by {
                 assert!(cases.iter().any(|case| case.id == *id), "{id}");
             }
-            assert!(!row.deviation.text().is_empty());
+            assert!(row.deviation.text(&[]).contains(", which was not run)"), "{}", row.fact);
             assert!(row.judged_by.len() < 2 || row.shared.is_some() || row.take.is_none(), "{}", row.fact);
         }
     }

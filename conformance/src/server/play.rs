@@ -363,7 +363,7 @@ impl Player<'_> {
         if let Some(level) = misses.iter().map(|miss| miss.level).min()
             && self.example.as_ref().is_none_or(|(known, _)| level < *known)
         {
-            self.example = Some((level, example::of(step, &self.memory, answer.status)));
+            self.example = Some((level, example::of(step, &self.memory, answer.status, &misses)));
         }
         // What came may be megabytes, and the case goes on.
         self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss.bounded())));

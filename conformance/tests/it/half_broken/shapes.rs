@@ -189,6 +189,8 @@ async fn assert_one_finding(
     assert_eq!(judged.with(Verdict::Error), Vec::<String>::new());
     let overlooked = judged.report().facts.get("overlooked").map(String::as_str).unwrap_or_default();
     assert!(overlooked.contains(fact), "{overlooked}");
+    // The facts name a case that tells it.
+    assert!(fact.is_empty() || cases.iter().any(|case| overlooked.contains(case)), "{overlooked}");
     assert_eq!(broken.left(), BTreeMap::new());
     judged
 }
@@ -221,6 +223,8 @@ async fn resources_without_schemas_are_one_finding_and_what_is_sent_has_them() {
     ];
     let judged =
         assert_one_finding(no_schemas, RESOURCES, &cases, "the resource has no schemas", "no schemas").await;
+    let example = judged.case("rfc7644/3.3/returns-the-resource").example.as_deref().unwrap_or_default();
+    assert!(example.contains("urn:ietf:params:scim:schemas:core:2.0:User"), "{example}");
     assert_eq!(judged.with(Verdict::Skipped), Vec::<String>::new());
 }
 
@@ -315,6 +319,8 @@ async fn message_members_in_another_case_are_a_warning() {
         )
         .await;
         assert_eq!(judged.with(Verdict::Fail), Vec::<String>::new());
+        let example = judged.case(case[0]).example.as_deref().unwrap_or_default();
+        assert!(example.contains("totalResults") || example.contains("\"status\": \"404\""), "{example}");
         assert_eq!(judged.with(Verdict::Skipped), Vec::<String>::new());
     }
 }
