@@ -281,7 +281,7 @@ mod tests {
 
     /// Judges the answer to a request of the form `GET /Users?count=2`.
     #[track_caller]
-    pub(super) fn assert_understood(request: &str, sent: &Value, expected: &Value, deviations: &[Deviation]) {
+    fn assert_understood(request: &str, sent: &Value, expected: &Value, deviations: &[Deviation]) {
         let (method, path) = request.split_once(' ').expect("a method and a path");
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let request = Request {

@@ -49,8 +49,8 @@ fn body<'a>(answer: &'a mut Answer, asked: &Asked<'_>) -> Option<&'a mut Value> 
     answer.json.as_mut().filter(|_| answer.status == 200 && asked.due.is_list())
 }
 
-fn found(at: &str, expected: impl Into<Value>, actual: Value) -> Option<Found> {
-    Some(Found { at: at.to_owned(), expected: expected.into(), actual })
+fn found(at: &str, expected: impl Into<Value>, actual: Value) -> Found {
+    Found { at: at.to_owned(), expected: expected.into(), actual }
 }
 
 /// `[…]`.
@@ -60,7 +60,7 @@ pub(super) fn bare(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> {
     let length = elements.len();
     let elements = std::mem::take(elements);
     *body = list(Map::new(), elements, asked.page, None);
-    found("body", "a ListResponse", json!(format!("an array of {length}")))
+    Some(found("body", "a ListResponse", json!(format!("an array of {length}"))))
 }
 
 /// `{"data": […], "total": 3}`.
@@ -81,7 +81,7 @@ pub(super) fn other_envelope(answer: &mut Answer, asked: &Asked<'_>) -> Option<F
     members.retain(|known, _| !known.eq_ignore_ascii_case("Resources"));
     *body = list(std::mem::take(members), elements, asked.page, said);
     let name = holder.map_or_else(|| name.clone(), |holder| format!("{holder}.{name}"));
-    found("/Resources", "an array", json!(format!("under `{name}`")))
+    Some(found("/Resources", "an array", json!(format!("under `{name}`"))))
 }
 
 /// A ListResponse of what is on a page, beside members that are there.
@@ -114,7 +114,7 @@ fn envelope(members: &Map<String, Value>) -> Option<(Option<&str>, &str)> {
     if ["id", "userName", "displayName", "name", "detail"].iter().any(|name| members.contains_key(*name)) {
         return None;
     }
-    let only = |members: &'_ Map<String, Value>| {
+    let only = |members: &Map<String, Value>| {
         let is_list =
             |value: &Value| value.as_array().is_some_and(|elements| elements.iter().all(Value::is_object));
         let mut arrays = members
@@ -144,7 +144,7 @@ pub(super) fn numbers_as_texts(answer: &mut Answer, asked: &Asked<'_>) -> Option
             .any(|known| name.eq_ignore_ascii_case(known));
         if let Some(read) = number(value).filter(|_| is_number && value.is_string()) {
             let sent = std::mem::replace(value, json!(read));
-            first = first.or_else(|| found(&format!("/{name}"), read, sent));
+            first = first.or_else(|| Some(found(&format!("/{name}"), read, sent)));
         }
     }
     first
@@ -162,7 +162,7 @@ pub(super) fn no_total(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found> 
     if let Some(total) = asked.page.total(length) {
         members.insert("totalResults".to_owned(), json!(total));
     }
-    found("/totalResults", "a whole number", Value::Null)
+    Some(found("/totalResults", "a whole number", Value::Null))
 }
 
 /// A list that counts resources, on a page where some belong, and has no `Resources`.
@@ -173,7 +173,7 @@ pub(super) fn without_resources(answer: &mut Answer, asked: &Asked<'_>) -> Optio
     if asked.page.is_empty(total) || resources.is_some_and(Value::is_array) {
         return None;
     }
-    found("/Resources", "an array", resources.cloned().unwrap_or_default())
+    Some(found("/Resources", "an array", resources.cloned().unwrap_or_default()))
 }
 
 /// `resources` for `Resources`, `scimtype` for `scimType`: names are compared without case (RFC 7643 §2.1), and some
@@ -189,6 +189,6 @@ pub(super) fn other_case(answer: &mut Answer, asked: &Asked<'_>) -> Option<Found
         let meant = names.iter().find(|known| name.eq_ignore_ascii_case(known))?;
         // Something of that name may be there beside it.
         let is_other = name != meant && !members.contains_key(*meant);
-        is_other.then(|| found(&format!("/{name}"), *meant, json!(name))).flatten()
+        is_other.then(|| found(&format!("/{name}"), *meant, json!(name)))
     })
 }

@@ -61,7 +61,7 @@ impl Player<'_> {
         let judged = |seen: &&Seen| !step.preparation && seen.row.is_judged_by(self.case);
         let of_form: Vec<Miss> = seen.iter().filter(judged).map(|seen| miss(self.level, seen)).collect();
         for seen in seen.iter().filter(|seen| !judged(seen)) {
-            self.skip_hidden(step, seen, misses)?;
+            skip_hidden(step, seen, misses)?;
         }
         if has(&seen, Deviation::ListsWithoutResources) && !of_form.is_empty() {
             *misses = of_form;
@@ -83,34 +83,6 @@ impl Player<'_> {
         }
         misses.splice(0..0, of_form);
         Ok(())
-    }
-
-    /// Ends a case where a deviation hides what it is about.
-    fn skip_hidden(&self, step: &Step, seen: &Seen, misses: &[Miss]) -> Result<(), End> {
-        let case = seen.row.case().unwrap_or_default();
-        let pages_by_cursor = step.query.iter().any(|(name, _)| name.eq_ignore_ascii_case("cursor"))
-            || matches!(step.action, Action::Walk(_, Paging::Cursor));
-        match seen.row.deviation {
-            Deviation::ListsWithoutResources => Err(End::Skipped(format!(
-                "the server's lists have no Resources, so what is in them cannot be told, as {case} says"
-            ))),
-            Deviation::BareLists | Deviation::OtherEnvelope if pages_by_cursor && !misses.is_empty() => {
-                Err(End::Skipped(format!(
-                    "the server's lists are no ListResponses, so that nextCursor is not found, as {case} says"
-                )))
-            }
-            Deviation::NumericIds
-            | Deviation::CreatedWith200
-            | Deviation::BareLists
-            | Deviation::OtherEnvelope
-            | Deviation::NumbersAsTexts
-            | Deviation::NoTotal
-            | Deviation::OtherCase
-            | Deviation::NoIds
-            | Deviation::NoSchemas
-            | Deviation::ActiveAsText
-            | Deviation::NoJson => Ok(()),
-        }
     }
 
     /// Reads the resource that a write was to show, where its body is no JSON: one case for each kind of write tells that,
@@ -155,6 +127,34 @@ impl Player<'_> {
             self.seen = unread;
         }
         Ok(())
+    }
+}
+
+/// Ends a case where a deviation hides what it is about.
+fn skip_hidden(step: &Step, seen: &Seen, misses: &[Miss]) -> Result<(), End> {
+    let case = seen.row.case().unwrap_or_default();
+    let pages_by_cursor = step.query.iter().any(|(name, _)| name.eq_ignore_ascii_case("cursor"))
+        || matches!(step.action, Action::Walk(_, Paging::Cursor));
+    match seen.row.deviation {
+        Deviation::ListsWithoutResources => Err(End::Skipped(format!(
+            "the server's lists have no Resources, so what is in them cannot be told, as {case} says"
+        ))),
+        Deviation::BareLists | Deviation::OtherEnvelope if pages_by_cursor && !misses.is_empty() => {
+            Err(End::Skipped(format!(
+                "the server's lists are no ListResponses, so that nextCursor is not found, as {case} says"
+            )))
+        }
+        Deviation::NumericIds
+        | Deviation::CreatedWith200
+        | Deviation::BareLists
+        | Deviation::OtherEnvelope
+        | Deviation::NumbersAsTexts
+        | Deviation::NoTotal
+        | Deviation::OtherCase
+        | Deviation::NoIds
+        | Deviation::NoSchemas
+        | Deviation::ActiveAsText
+        | Deviation::NoJson => Ok(()),
     }
 }
 
