@@ -193,7 +193,7 @@ pub async fn run(
     }
     let deviations = stage.deviations.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if !deviations.is_empty() {
-        let texts: Vec<_> = deviations.into_iter().map(Deviation::text).collect();
+        let texts: Vec<_> = deviations.into_iter().map(|deviation| deviation.text(&results)).collect();
         lines.insert("overlooked".to_owned(), texts.join("; "));
     }
     if let Some(hint) = stage.refused.get() {

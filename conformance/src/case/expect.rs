@@ -123,6 +123,14 @@ pub enum Shared {
     Meta,
     /// `meta` says the resource type (RFC 7643 §3.1). Every case that asks for it judges it.
     ResourceType,
+    /// Resources have an `id` (RFC 7643 §3.1).
+    Id,
+    /// Resources name their schemas (RFC 7643 §3).
+    Schemas,
+    /// A list has the form of a ListResponse (RFC 7644 §3.4.2).
+    ListForm,
+    /// Bodies are JSON (RFC 7644 §3.1).
+    Json,
 }
 
 impl Shared {
@@ -137,6 +145,10 @@ impl Shared {
             Self::Location => "location",
             Self::Meta => "meta",
             Self::ResourceType => "resource-type",
+            Self::Id => "id",
+            Self::Schemas => "schemas",
+            Self::ListForm => "list-form",
+            Self::Json => "json",
         }
     }
 
@@ -144,8 +156,15 @@ impl Shared {
     pub fn is_passed_over(self) -> bool {
         match self {
             Self::ErrorBody | Self::ErrorStatus | Self::MediaType | Self::ListSchema => true,
-            // What these cases are about needs it.
-            Self::ErrorType | Self::Location | Self::Meta | Self::ResourceType => false,
+            // What these cases are about needs it; the last four are seen by `server::deviation`.
+            Self::ErrorType
+            | Self::Location
+            | Self::Meta
+            | Self::ResourceType
+            | Self::Id
+            | Self::Schemas
+            | Self::ListForm
+            | Self::Json => false,
         }
     }
 }

@@ -10,8 +10,11 @@ use crate::probe::form::{FORMS, Form, Goal, Sent, Start};
 use crate::probe::outcome::{Effect, Names, Outcome, State, classify, is_reached};
 use crate::probe::{Finding, Findings};
 use crate::server::again::{Unsettled, settle};
-use crate::server::deviation::understand;
-use crate::server::facts::{Blank, Facts, Met, get, id_text, merge};
+use crate::server::blank::name_schemas;
+use crate::server::deviation::asked::Asked;
+use crate::server::deviation::resources::id_of;
+use crate::server::deviation::{Deviation, has, understand};
+use crate::server::facts::{Blank, Facts, Met, get, merge};
 use crate::server::tidy::{Leftovers, Made};
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::exchange::Exchange;
@@ -180,6 +183,7 @@ impl Bench<'_> {
             Sent::Put(over) => {
                 let mut body = before.clone();
                 merge(&mut body, &fill(over));
+                self.name_schemas(if group { "Group" } else { "User" }, &mut body);
                 ("PUT", String::new(), Some(body))
             }
             Sent::Delete => ("DELETE", String::new(), None),
@@ -240,6 +244,13 @@ impl Bench<'_> {
         known
             .map(|known| known.endpoint.clone())
             .ok_or_else(|| format!("there is no resource type {resource_type}"))
+    }
+
+    /// What is sent names its schemas, whatever was read.
+    fn name_schemas(&self, resource_type: &str, body: &mut Value) {
+        if let Some(known) = self.facts.resource_type(resource_type) {
+            name_schemas(body, known);
+        }
     }
 
     fn smallest(&self, resource_type: &str, suffix: &str) -> Result<Value, Untried> {
@@ -319,14 +330,15 @@ impl Bench<'_> {
             }
             Unsettled::Broken(why) => format!("{method}: {why}"),
         })?;
-        // The suite reports numeric ids; the probe reads them as text.
-        understand(&mut answer, false);
-        self.active_is_text |= boolean_active(&mut answer);
+        // The suite tells what is otherwise; the probe takes it for what it means.
+        let asked = Asked::new(self.client, self.facts, &request, &|_| None);
+        let seen = understand(&mut answer, &asked);
+        self.active_is_text |= has(&seen, Deviation::ActiveAsText);
         Ok(answer)
     }
 
     fn subject(&self, resource_type: &str, answer: &Answer) -> Option<Subject> {
-        let body = answer.json.as_ref().and_then(|body| id_text(get(body, "id")?));
+        let body = answer.json.as_ref().and_then(id_of);
         let last = || Some(answer.header("location")?.rsplit('/').next()?.to_owned());
         let id = body.or_else(last).filter(|_| answer.is_success())?;
         let endpoint = self.endpoint(resource_type).ok()?;
@@ -357,10 +369,11 @@ impl Bench<'_> {
     async fn read(&mut self, subject: &Subject) -> Result<Value, Untried> {
         let answer = self.send("read before", "GET", subject.path.clone(), None).await?;
         let status = answer.status;
+        let why = unreadable(&answer);
         answer
             .json
             .filter(|json| status == 200 && json.is_object())
-            .ok_or_else(|| format!("what was prepared cannot be read: {status}"))
+            .ok_or_else(|| format!("what was prepared cannot be read: {why}"))
     }
 
     /// An account that is not active, by whatever way makes one.
@@ -389,6 +402,7 @@ impl Bench<'_> {
                 1 => {
                     let mut body = before;
                     body["active"] = json!(false);
+                    self.name_schemas("User", &mut body);
                     self.send("prepare", "PUT", path, Some(body)).await?;
                 }
                 _ => {}
@@ -402,8 +416,11 @@ impl Bench<'_> {
     /// What is there now.
     async fn look(&mut self, subject: &Subject, before: &Value, group: bool) -> Result<State, Untried> {
         let answer = self.send("read back", "GET", subject.path.clone(), None).await?;
+        let why = unreadable(&answer);
         match (answer.status, answer.json) {
             (200, Some(json)) if json.is_object() => return Ok(State::Readable(json)),
+            // It is there, and what became of it cannot be seen.
+            (200, _) => return Err(format!("it cannot be read back: {why}")),
             (404 | 410, _) if group => return Ok(State::Gone),
             (404 | 410, _) => {}
             (status, _) => return Ok(State::Unreadable(status)),
@@ -417,6 +434,17 @@ impl Bench<'_> {
         let again = self.send("create again", "POST", endpoint, Some(body)).await?;
         Ok(if again.status == 409 { State::Hidden } else { State::Gone })
     }
+}
+
+/// Why an answer shows no resource.
+fn unreadable(answer: &Answer) -> String {
+    let why = match &answer.json {
+        Some(_) => ", with JSON that is no resource",
+        None if answer.text.trim().is_empty() => ", without a body",
+        None => ", with a body that is no JSON",
+    };
+    let why = if answer.is_success() { why } else { "" };
+    format!("{}{why}", answer.status)
 }
 
 /// The attributes of a goal, in words.
@@ -451,20 +479,6 @@ const UNSEEN: &str = "`active` is not returned, so what became of it cannot be s
 fn hides_active(goal: &[(String, Value)], after: &State) -> bool {
     let is_about = goal.iter().any(|(pointer, _)| pointer == "/active");
     is_about && matches!(after, State::Readable(now) if get(now, "active").is_none())
-}
-
-/// Reads `active` as a boolean where it is written as a text; whether it was.
-fn boolean_active(answer: &mut Answer) -> bool {
-    let members = answer.json.as_mut().and_then(Value::as_object_mut);
-    let active = members.into_iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case("active"));
-    let Some((_, active)) = active else { return false };
-    let text = active.as_str().map(str::to_ascii_lowercase);
-    match text.as_deref() {
-        Some("true") => *active = json!(true),
-        Some("false") => *active = json!(false),
-        _ => return false,
-    }
-    true
 }
 
 /// JSON that the program itself has.

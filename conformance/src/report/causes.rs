@@ -101,6 +101,10 @@ fn happens(shared: Shared) -> &'static str {
         Shared::Location => "the location of resources is missing",
         Shared::Meta => "resources have no `meta`",
         Shared::ResourceType => "`meta` of resources does not say `resourceType`",
+        Shared::Id => "resources have no `id`",
+        Shared::Schemas => "resources do not name their `schemas`",
+        Shared::ListForm => "lists do not have the form of a ListResponse",
+        Shared::Json => "answers have bodies that are no JSON",
     }
 }
 
@@ -128,6 +132,16 @@ fn mend(shared: Shared) -> &'static str {
         Shared::ResourceType => {
             "Write meta.resourceType, the name of the resource type as in /ResourceTypes, into every resource, in lists too (RFC 7643 §3.1)."
         }
+        Shared::Id => {
+            "Write id, a string, into every resource, in lists too, whatever attributes are asked for (RFC 7643 §3.1)."
+        }
+        Shared::Schemas => {
+            "Write schemas, with the URN of the resource type's schema and of each extension in use, into every resource (RFC 7643 §3)."
+        }
+        Shared::ListForm => {
+            "Write every list, those of discovery too, as {\"schemas\": [\"urn:ietf:params:scim:api:messages:2.0:ListResponse\"], \"totalResults\": 1, \"Resources\": […]}, with numbers as numbers (RFC 7644 §3.4.2)."
+        }
+        Shared::Json => "Write bodies with a JSON library, and send them whole (RFC 7644 §3.1, RFC 8259).",
     }
 }
 

@@ -62,6 +62,24 @@ impl Blank {
     }
 }
 
+/// Names the schemas that a resource uses, where it does not: that of its type, and of the extensions whose attributes it has.
+pub(crate) fn name_schemas(body: &mut Value, resource_type: &ResourceType) {
+    let Some(members) = body.as_object_mut() else { return };
+    let is_urn = |name: &&String| name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"));
+    let used: Vec<String> = members.keys().filter(is_urn).cloned().collect();
+    let known = members.keys().find(|name| name.eq_ignore_ascii_case("schemas")).cloned();
+    let schemas = members.entry(known.unwrap_or_else(|| "schemas".to_owned())).or_insert(Value::Null);
+    if !schemas.is_array() {
+        *schemas = json!([]);
+    }
+    for urn in std::iter::once(&resource_type.schema).chain(&used).filter(|urn| !urn.is_empty()) {
+        let is_named = |known: &Value| known.as_str().is_some_and(|known| known.eq_ignore_ascii_case(urn));
+        if let Some(schemas) = schemas.as_array_mut().filter(|schemas| !schemas.iter().any(is_named)) {
+            schemas.push(Value::from(urn.as_str()));
+        }
+    }
+}
+
 /// What a template has where two resources must differ.
 const UNIQUE: &str = "{{unique}}";
 

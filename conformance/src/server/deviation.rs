@@ -1,9 +1,18 @@
 //! What a server does otherwise in each of its answers, taken for what it means: so the run goes on, the cases that are
 //! about it tell it, and all others judge what they are about.
+//!
+//! [`ROWS`] is the table of it: what is seen, what it is taken for, which cases judge it, and what the facts say. An
+//! answer goes through [`understand`] once, before anything looks at it.
 
-use serde_json::{Value, json};
+pub(crate) mod asked;
+pub(crate) mod lists;
+pub(crate) mod resources;
 
-use crate::server::facts::{get, id_text};
+use serde_json::Value;
+
+use crate::case::expect::Shared;
+use crate::report::{CaseResult, Verdict};
+use crate::server::deviation::asked::Asked;
 use crate::wire::client::Answer;
 
 /// Something that a server does otherwise wherever it can.
@@ -15,151 +24,424 @@ pub(crate) enum Deviation {
     CreatedWith200,
     /// A list is a bare array.
     BareLists,
+    /// A list has its resources under another name than `Resources`.
+    OtherEnvelope,
     /// A list says how many there are, and shows none.
     ListsWithoutResources,
+    /// `"totalResults": "3"`.
+    NumbersAsTexts,
+    /// A list does not say `totalResults`.
+    NoTotal,
+    /// `resources` for `Resources`.
+    OtherCase,
+    /// A resource has no `id`.
+    NoIds,
+    /// A resource has no `schemas`.
+    NoSchemas,
+    /// `"active": "true"`.
+    ActiveAsText,
+    /// The body of a success is no JSON.
+    NoJson,
+}
+
+/// Rewrites an answer as it should be where the deviation is in it, and says what was there.
+type Take = fn(&mut Answer, &Asked<'_>) -> Option<Found>;
+
+/// A deviation in the table.
+pub(crate) struct Row {
+    pub(crate) deviation: Deviation,
+    /// For a report's facts: what is so, and what it is taken for.
+    fact: &'static str,
+    /// For the reason of a case that judges it.
+    because: &'static str,
+    /// The cases that judge it. All others overlook it.
+    judged_by: &'static [&'static str],
+    /// Makes one finding of several of them.
+    shared: Option<Shared>,
+    /// `None` where the status tells it, which [`crate::server::judge`] sees.
+    take: Option<Take>,
+}
+
+/// What is in an answer in place of what should be there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    /// Where, as in `/totalResults`.
+    pub(crate) at: String,
+    pub(crate) expected: Value,
+    pub(crate) actual: Value,
+}
+
+/// A deviation that was seen in an answer.
+pub(crate) struct Seen {
+    pub(crate) row: &'static Row,
+    pub(crate) found: Found,
+}
+
+/// Cases about lists: of users, with a filter, of groups, by POST, and in discovery.
+const LISTS: &[&str] = &[
+    "rfc7644/3.4.2/without-a-filter",
+    "rfc7644/3.4.2/is-a-list-response",
+    "rfc7644/3.4.2/groups-are-listed",
+    "rfc7644/3.4.3/filters",
+    "rfc7643/6/is-a-list-response",
+    "rfc7643/7/is-a-list-response",
+];
+
+/// In the order in which an answer is taken for what it means.
+static ROWS: [Row; 12] = [
+    Row {
+        deviation: Deviation::NoJson,
+        // What is written is read instead; a reading that cannot be read fails every case that needs it.
+        fact: "answers have bodies that are no JSON",
+        because: "the body is no JSON",
+        judged_by: &[
+            "rfc7644/3.3/returns-the-resource",
+            "rfc7644/3.5.1/returns-the-resource",
+            "rfc7644/3.5.2/200-comes-with-the-whole-resource",
+        ],
+        shared: Some(Shared::Json),
+        take: Some(resources::no_json),
+    },
+    Row {
+        deviation: Deviation::CreatedWith200,
+        fact: "creations are answered 200, taken as 201",
+        because: "the creation is answered 200, where 201 belongs",
+        judged_by: &["rfc7644/3.3/answers-201", "rfc7644/3.3/group-answers-201"],
+        shared: None,
+        take: None,
+    },
+    Row {
+        deviation: Deviation::OtherCase,
+        fact: "members of messages are written in another case, read without case",
+        because: "a member of the message is written in another case than in the RFC, so clients that compare exactly miss it",
+        judged_by: &["rfc7644/3.4.2/member-names-are-as-written"],
+        shared: None,
+        take: Some(lists::other_case),
+    },
+    Row {
+        deviation: Deviation::NumbersAsTexts,
+        fact: "numbers in lists are texts, taken as numbers",
+        because: "a number of the list, such as totalResults, is a text",
+        judged_by: LISTS,
+        shared: Some(Shared::ListForm),
+        take: Some(lists::numbers_as_texts),
+    },
+    Row {
+        deviation: Deviation::NoTotal,
+        fact: "lists have no totalResults, counted where the page shows it",
+        because: "the list has no totalResults",
+        judged_by: LISTS,
+        shared: Some(Shared::ListForm),
+        take: Some(lists::no_total),
+    },
+    Row {
+        deviation: Deviation::BareLists,
+        fact: "lists are bare arrays, taken as ListResponses",
+        because: "the list is a bare array, and no ListResponse",
+        judged_by: LISTS,
+        shared: Some(Shared::ListForm),
+        take: Some(lists::bare),
+    },
+    Row {
+        deviation: Deviation::OtherEnvelope,
+        fact: "lists have their resources under another name, taken as Resources",
+        because: "the list has its resources under another name than Resources",
+        judged_by: LISTS,
+        shared: Some(Shared::ListForm),
+        take: Some(lists::other_envelope),
+    },
+    Row {
+        deviation: Deviation::ListsWithoutResources,
+        fact: "lists have no Resources",
+        because: "a list that counts resources shows none: there is no Resources",
+        judged_by: &["rfc7644/3.4.2/without-a-filter", "rfc7643/6/are-listed", "rfc7643/7/are-listed"],
+        shared: Some(Shared::ListForm),
+        take: Some(lists::without_resources),
+    },
+    Row {
+        deviation: Deviation::NoIds,
+        fact: "resources have no id, known from their address or name",
+        because: "the resource has no id",
+        judged_by: &[
+            "rfc7643/3.1/id-is-a-text",
+            "rfc7644/3.3/returns-the-resource",
+            "rfc7644/3.3/group-answers-201",
+            "rfc7644/3.4.2/resources-are-whole",
+            "rfc7644/3.9/id-always-comes-back",
+            "rfc7644/3.9/id-cannot-be-excluded",
+            "rfc7644/3.9/in-lists",
+        ],
+        shared: Some(Shared::Id),
+        take: Some(resources::no_ids),
+    },
+    Row {
+        deviation: Deviation::NoSchemas,
+        fact: "resources have no schemas, taken to be of their type",
+        because: "the resource has no schemas",
+        judged_by: &[
+            "rfc7643/3.1/schemas-names-the-schema",
+            "rfc7644/3.3/returns-the-resource",
+            "rfc7644/3.3/group-tells-its-type",
+            "rfc7644/3.4.2/resources-are-whole",
+            "rfc7644/3.5.1/returns-the-resource",
+            "rfc7644/3.5.2/200-comes-with-the-whole-resource",
+        ],
+        shared: Some(Shared::Schemas),
+        take: Some(resources::no_schemas),
+    },
+    Row {
+        deviation: Deviation::ActiveAsText,
+        fact: "`active` is a text, taken as true or false",
+        because: "`active` is a text, and should be true or false",
+        judged_by: &["rfc7643/2.2/booleans-are-booleans"],
+        shared: None,
+        take: Some(resources::active_as_text),
+    },
+    // Last, for what a client sends back has the ids as the server writes them.
+    Row {
+        deviation: Deviation::NumericIds,
+        fact: "ids are numbers, taken as texts",
+        because: "the id is a number, and should be a text",
+        judged_by: &["rfc7643/3.1/id-is-a-text"],
+        shared: None,
+        take: Some(resources::numeric_ids),
+    },
+];
+
+impl Row {
+    /// Whether a case judges it.
+    pub(crate) fn is_judged_by(&self, case: &str) -> bool {
+        self.judged_by.contains(&case)
+    }
+
+    /// The first case that judges it.
+    pub(crate) fn case(&self) -> Option<&'static str> {
+        self.judged_by.first().copied()
+    }
+
+    pub(crate) fn because(&self) -> &'static str {
+        self.because
+    }
+
+    pub(crate) fn shared(&self) -> Option<Shared> {
+        self.shared
+    }
 }
 
 impl Deviation {
-    /// In a report's facts, with the case that judges it.
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::NumericIds => "ids are numbers, taken as texts (rfc7643/3.1/id-is-a-text)",
-            Self::CreatedWith200 => "creations are answered 200, taken as 201 (rfc7644/3.3/answers-201)",
-            Self::BareLists => {
-                "lists are bare arrays, taken as ListResponses (rfc7644/3.4.2/without-a-filter)"
-            }
-            Self::ListsWithoutResources => "lists have no Resources (rfc7644/3.4.2/without-a-filter)",
+    /// In a report's facts, with the first case that found it.
+    pub(crate) fn text(self, results: &[CaseResult]) -> String {
+        let Some(row) = ROWS.iter().find(|row| row.deviation == self) else { return String::new() };
+        let is_found = |case: &&CaseResult| {
+            matches!(case.verdict, Verdict::Fail | Verdict::Warn)
+                && (row.is_judged_by(&case.id) || (row.shared.is_some() && case.cause == row.shared))
+        };
+        let judged = results.iter().any(|case| row.is_judged_by(&case.id));
+        let found = results.iter().filter(is_found);
+        // The table names the most telling one first.
+        let found =
+            found.min_by_key(|case| row.judged_by.iter().position(|id| *id == case.id).unwrap_or(usize::MAX));
+        match (found, row.case()) {
+            (Some(found), _) => format!("{} ({})", row.fact, found.id),
+            (None, Some(case)) if !judged => format!("{} (judged by {case}, which was not run)", row.fact),
+            (None, _) => format!("{} (where no case judges it)", row.fact),
         }
     }
 }
 
-/// Takes an answer for what it means, and says what was overlooked. What was sent is kept in [`Answer::raw`].
-pub(crate) fn understand(answer: &mut Answer, is_list: bool) -> Vec<Deviation> {
-    let Some(sent) = &answer.json else { return Vec::new() };
+/// Takes an answer for what it means, and says what was overlooked. With ids that are numbers, [`Answer::raw`] has the body
+/// with these.
+pub(crate) fn understand(answer: &mut Answer, asked: &Asked<'_>) -> Vec<Seen> {
     let mut seen = Vec::new();
-    let bare = is_list
-        && answer.status == 200
-        && sent.as_array().is_some_and(|elements| elements.iter().all(Value::is_object));
-    // Answers may be long, and nearly all are as they should be.
-    if !bare && !has_numbers_for_ids(sent) {
-        return seen;
+    for row in &ROWS {
+        if let Some(found) = row.take.and_then(|take| take(answer, asked)) {
+            seen.push(Seen { row, found });
+        }
     }
-    let mut json = sent.clone();
-    if bare {
-        let total = json.as_array().map_or(0, Vec::len);
-        json = json!({
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-            "totalResults": total, "itemsPerPage": total, "startIndex": 1, "Resources": json,
-        });
-        seen.push(Deviation::BareLists);
-    }
-    if texts_for_ids(&mut json) {
-        seen.push(Deviation::NumericIds);
-    }
-    if !seen.is_empty() {
+    if !seen.is_empty()
+        && let Some(json) = &answer.json
+    {
         answer.text = json.to_string();
-        answer.raw = answer.json.replace(json);
     }
     seen
 }
 
-/// Whether a list says that there is something, and lacks `Resources`.
-pub(crate) fn lacks_resources(answer: &Answer) -> bool {
-    let Some(body) = answer.json.as_ref().filter(|body| answer.status == 200 && body.is_object()) else {
-        return false;
-    };
-    let total = get(body, "totalResults").and_then(Value::as_u64);
-    total.is_some_and(|total| total > 0) && !get(body, "Resources").is_some_and(Value::is_array)
-}
-
-/// Whether there is an id that [`texts_for_ids`] would write otherwise.
-fn has_numbers_for_ids(value: &Value) -> bool {
-    let Some(members) = value.as_object() else { return false };
-    let any = |list: &Value, is: &dyn Fn(&Value) -> bool| list.as_array().into_iter().flatten().any(is);
-    members.iter().any(|(name, member)| match name.to_ascii_lowercase().as_str() {
-        "id" => member.is_number(),
-        "members" | "groups" => {
-            any(member, &|reference| get(reference, "value").is_some_and(Value::is_number))
-        }
-        "resources" | "operations" => any(member, &has_numbers_for_ids),
-        "response" => has_numbers_for_ids(member),
-        _ => false,
-    })
-}
-
-/// Writes the ids of resources, members and groups as texts; whether there was one that was none.
-fn texts_for_ids(value: &mut Value) -> bool {
-    fn as_text(id: &mut Value) -> bool {
-        let text = Some(&*id).filter(|id| id.is_number()).and_then(id_text);
-        text.map(|text| *id = Value::String(text)).is_some()
-    }
-    let Some(members) = value.as_object_mut() else { return false };
-    let mut any = false;
-    for (name, member) in members {
-        match name.to_ascii_lowercase().as_str() {
-            "id" => any |= as_text(member),
-            "members" | "groups" => {
-                for reference in member.as_array_mut().into_iter().flatten() {
-                    let inner = reference.as_object_mut().into_iter().flatten();
-                    for (_, id) in inner.filter(|(name, _)| name.eq_ignore_ascii_case("value")) {
-                        any |= as_text(id);
-                    }
-                }
-            }
-            "resources" | "operations" => {
-                for element in member.as_array_mut().into_iter().flatten() {
-                    any |= texts_for_ids(element);
-                }
-            }
-            "response" => any |= texts_for_ids(member),
-            _ => {}
-        }
-    }
-    any
+/// Whether a deviation is among them.
+pub(crate) fn has(seen: &[Seen], deviation: Deviation) -> bool {
+    seen.iter().any(|seen| seen.row.deviation == deviation)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
 
+    use super::*;
+    use crate::server::facts::Facts;
+    use crate::wire::client::{Client, Credentials, Manners, Request};
+
+    /// Judges the answer to a request of the form `GET /Users?count=2`.
     #[track_caller]
-    fn assert_understood(sent: Value, is_list: bool, expected: &Value, deviations: &[Deviation]) {
+    fn assert_understood(request: &str, sent: &Value, expected: &Value, deviations: &[Deviation]) {
+        let (method, path) = request.split_once(' ').expect("a method and a path");
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let request = Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: crate::wire::query::parameters(query),
+            ..Request::default()
+        };
+        let client = Client::new("http://h/scim", Credentials::None, Manners::default()).expect("a client");
+        let facts = Facts::of(None, None, None);
+        let known = |resource: &Value| (resource["userName"] == "ada").then(|| "7".to_owned());
+        let asked = Asked::new(&client, &facts, &request, &known);
         let mut answer = Answer { status: 200, json: Some(sent.clone()), ..Answer::default() };
-        assert_eq!(understand(&mut answer, is_list), deviations);
-        assert_eq!(answer.json.as_ref(), Some(expected));
-        assert_eq!(answer.raw, (!deviations.is_empty()).then_some(sent));
+        let seen: Vec<_> =
+            understand(&mut answer, &asked).into_iter().map(|seen| seen.row.deviation).collect();
+        assert_eq!(seen, deviations, "{request:?}");
+        assert_eq!(answer.json.as_ref(), Some(expected), "{request:?}");
+    }
+
+    const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+    const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+
+    #[test]
+    fn every_deviation_has_a_row_and_every_case_in_it_exists() {
+        let cases = crate::case::load::built_in().expect("good cases");
+        for row in &ROWS {
+            for id in row.judged_by {
+                assert!(cases.iter().any(|case| case.id == *id), "{id}");
+            }
+            assert!(row.deviation.text(&[]).contains(", which was not run)"), "{}", row.fact);
+            assert!(row.judged_by.len() < 2 || row.shared.is_some() || row.take.is_none(), "{}", row.fact);
+        }
     }
 
     #[test]
-    fn numbers_for_ids_are_taken_as_texts_and_nothing_else_is_touched() {
-        let plain = json!({ "id": "1", "age": 3, "emails": [{ "value": 5, "id": 6 }] });
-        assert_understood(plain.clone(), false, &plain, &[]);
+    fn what_is_as_it_should_be_is_left_alone() {
+        for (request, body) in [
+            (
+                "GET /Users/1",
+                json!({ "schemas": [USER], "id": "1", "active": true, "age": 3, "emails": [{ "value": 5, "id": 6 }] }),
+            ),
+            ("GET /Users", json!({ "schemas": [LIST], "totalResults": 0 })),
+            ("GET /Users?startIndex=9", json!({ "schemas": [LIST], "totalResults": 3 })),
+            ("GET /Users?count=0", json!({ "schemas": [LIST], "totalResults": 3, "Resources": [] })),
+            ("GET /Users/1?attributes=title", json!({ "id": "1", "title": "x" })),
+            ("GET /Schemas/x", json!({ "id": "x", "attributes": [{ "name": "y" }] })),
+            ("GET /elsewhere", json!([{ "active": "true" }])),
+        ] {
+            assert_understood(request, &body, &body, &[]);
+        }
+    }
+
+    #[test]
+    fn resources_are_completed() {
+        let whole = |more: Value| {
+            let mut body = json!({ "schemas": [USER], "id": "7", "userName": "ada" });
+            crate::server::blank::merge(&mut body, &more);
+            body
+        };
+        let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        let extended = json!({ "id": "7", "userName": "ada", enterprise: { "department": "x" } });
+        let mut named = extended.clone();
+        named["schemas"] = json!([USER, enterprise]);
+        for (request, sent, expected, deviation) in [
+            (
+                "GET /Users/7",
+                json!({ "schemas": [USER], "userName": "ada" }),
+                whole(json!({})),
+                Deviation::NoIds,
+            ),
+            ("PUT /Users/7", json!({ "id": "7", "userName": "ada" }), whole(json!({})), Deviation::NoSchemas),
+            ("GET /Users/7", extended, named, Deviation::NoSchemas),
+            (
+                "PATCH /Users/7",
+                json!({ "schemas": [USER], "id": "7", "userName": "ada", "active": "False" }),
+                whole(json!({ "active": false })),
+                Deviation::ActiveAsText,
+            ),
+            (
+                "POST /Users",
+                json!({ "schemas": [USER], "id": 7, "userName": "ada" }),
+                whole(json!({})),
+                Deviation::NumericIds,
+            ),
+        ] {
+            assert_understood(request, &sent, &expected, &[deviation]);
+        }
         assert_understood(
-            json!({ "Resources": [{ "id": 7, "members": [{ "value": 8, "display": "x" }] }], "totalResults": 1 }),
-            true,
-            &json!({ "Resources": [{ "id": "7", "members": [{ "value": "8", "display": "x" }] }], "totalResults": 1 }),
+            "GET /Groups/9",
+            &json!({ "schemas": ["g"], "id": 9, "members": [{ "value": 8, "display": "x" }] }),
+            &json!({ "schemas": ["g"], "id": "9", "members": [{ "value": "8", "display": "x" }] }),
             &[Deviation::NumericIds],
         );
     }
 
     #[test]
-    fn a_bare_array_is_a_list_where_one_was_asked_for() {
-        let list = json!([{ "id": "1" }]);
-        assert_understood(list.clone(), false, &list, &[]);
-        let wrapped = json!({
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-            "totalResults": 1, "itemsPerPage": 1, "startIndex": 1, "Resources": [{ "id": "1" }],
-        });
-        assert_understood(list, true, &wrapped, &[Deviation::BareLists]);
-    }
-
-    #[test]
-    fn only_a_list_of_something_lacks_resources() {
-        let lacks =
-            |body: Value| lacks_resources(&Answer { status: 200, json: Some(body), ..Answer::default() });
-        assert!(lacks(json!({ "totalResults": 3 })));
-        assert!(!lacks(json!({ "totalResults": 0 })));
-        assert!(!lacks(json!({ "totalResults": 3, "resources": [] })));
-        assert!(!lacks(json!({ "userName": "ada" })));
+    fn lists_are_brought_into_their_form() {
+        let ada = json!({ "schemas": [USER], "id": "7", "userName": "ada" });
+        let list = |total: Value, start: u64| json!({ "schemas": [LIST], "totalResults": total, "itemsPerPage": 1, "startIndex": start, "Resources": [ada] });
+        let without = |mut list: Value, name: &str| {
+            list.as_object_mut().expect("an object").remove(name);
+            list
+        };
+        for (request, sent, expected, deviation) in [
+            ("GET /Users", json!([ada]), list(json!(1), 1), Deviation::BareLists),
+            ("GET /Users?count=5&startIndex=3", json!([ada]), list(json!(3), 3), Deviation::BareLists),
+            (
+                "GET /Users?count=1",
+                json!([ada]),
+                without(list(json!(1), 1), "totalResults"),
+                Deviation::BareLists,
+            ),
+            ("POST /.search", json!([ada]), list(json!(1), 1), Deviation::BareLists),
+            (
+                "GET /Users?count=1",
+                json!({ "data": [ada], "total": 3 }),
+                list(json!(3), 1),
+                Deviation::OtherEnvelope,
+            ),
+            ("GET /Users", json!({ "items": [ada] }), list(json!(1), 1), Deviation::OtherEnvelope),
+            (
+                "GET /Users",
+                json!({ "_embedded": { "users": [ada] } }),
+                list(json!(1), 1),
+                Deviation::OtherEnvelope,
+            ),
+            ("GET /Users?count=1", list(json!("3"), 1), list(json!(3), 1), Deviation::NumbersAsTexts),
+            ("GET /Users", without(list(json!(1), 1), "totalResults"), list(json!(1), 1), Deviation::NoTotal),
+            (
+                "GET /Users?count=1",
+                without(list(json!(1), 1), "totalResults"),
+                without(list(json!(1), 1), "totalResults"),
+                Deviation::NoTotal,
+            ),
+            (
+                "GET /Users",
+                json!({ "schemas": [LIST], "totalResults": 1, "resources": [ada] }),
+                json!({ "schemas": [LIST], "totalResults": 1, "resources": [ada] }),
+                Deviation::OtherCase,
+            ),
+            (
+                "GET /Users",
+                json!({ "schemas": [LIST], "totalResults": 1 }),
+                json!({ "schemas": [LIST], "totalResults": 1 }),
+                Deviation::ListsWithoutResources,
+            ),
+            (
+                "GET /Users",
+                json!({ "schemas": [LIST], "totalResults": 1, "itemsPerPage": 1, "startIndex": 1, "Resources": [{ "schemas": [USER], "userName": "ada" }] }),
+                json!({ "schemas": [LIST], "totalResults": 1, "itemsPerPage": 1, "startIndex": 1, "Resources": [{ "schemas": [USER], "userName": "ada", "id": "7" }] }),
+                Deviation::NoIds,
+            ),
+            (
+                "GET /ResourceTypes",
+                json!([{ "name": "User", "id": "User" }]),
+                json!({ "schemas": [LIST], "totalResults": 1, "itemsPerPage": 1, "startIndex": 1, "Resources": [{ "name": "User", "id": "User" }] }),
+                Deviation::BareLists,
+            ),
+        ] {
+            assert_understood(request, &sent, &expected, &[deviation]);
+        }
     }
 }

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, StatusSet};
+use crate::case::expect::{
+    BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, Shared, StatusSet,
+};
 use crate::case::step::{Action, Step};
+use crate::server::judge::Miss;
 use crate::server::memory::Memory;
 
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
@@ -18,11 +21,24 @@ struct Answer {
 }
 
 /// Returns an answer to a step that its expectations take, as text: the status, header fields, the body. `came` is the
-/// status that came, which is right where nothing is said of it.
-pub(crate) fn of(step: &Step, memory: &Memory<'_>, came: u16) -> String {
+/// status that came, which is right where nothing is said of it. `misses` are what it has otherwise.
+pub(crate) fn of(step: &Step, memory: &Memory<'_>, came: u16, misses: &[Miss]) -> String {
     let mut answer = Answer::default();
     for expectation in &step.expect {
         answer.take(&expectation.check, memory, came);
+    }
+    // What is missed beyond the expectations is the form of the answer.
+    for miss in misses {
+        let is_name = miss
+            .expected
+            .as_str()
+            .is_some_and(|name| miss.what.trim_start_matches('/').eq_ignore_ascii_case(name));
+        if miss.shared == Some(Shared::Schemas) {
+            answer.set(&miss.what, miss.expected.clone());
+        } else if is_name {
+            let check = if came >= 400 { Check::ErrorForm } else { Check::List };
+            answer.take(&check, memory, came);
+        }
     }
     let usual = match step.action {
         Action::Create { .. } => 201,

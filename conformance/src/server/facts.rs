@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::case::need::{Feature, Need};
 pub use crate::server::blank::Blank;
 pub(crate) use crate::server::blank::{is_wanted, merge, value_of};
+use crate::server::deviation::lists;
 use crate::wire::client::{Client, Request};
 
 /// A resource type.
@@ -329,10 +330,9 @@ pub(crate) fn id_text(id: &Value) -> Option<String> {
     }
 }
 
-/// The elements of a ListResponse, or of a bare array.
+/// The elements of a list, whatever its form.
 pub(crate) fn resources(document: &Value) -> &[Value] {
-    let list = get(document, "Resources").unwrap_or(document);
-    list.as_array().map(Vec::as_slice).unwrap_or_default()
+    lists::elements(document).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// At most so many are looked at: no server has more types or schemas.

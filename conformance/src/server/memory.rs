@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::case::noun::Nouns;
 use crate::case::template::{Place, Property, Values};
+use crate::casing::same_without_case;
 use crate::server::facts::{Blank, Facts, ResourceType, get, id_text};
 use crate::server::fit::Fit;
 use crate::wire::client::{Answer, Client};
@@ -21,7 +22,7 @@ pub(crate) struct Known {
     version: Option<String>,
     /// The last representation, as it was understood.
     pub(crate) seen: Value,
-    /// The same as it was sent, where that was otherwise.
+    /// The same with ids as the server writes them, where that is otherwise.
     sent: Option<Value>,
 }
 
@@ -38,7 +39,7 @@ pub(crate) struct Memory<'a> {
     facts: &'a Facts,
     client: &'a Client,
     blank: &'a Blank,
-    /// The case is about what is overlooked in others.
+    /// The case is about statuses that are overlooked in others.
     pub(crate) strict: bool,
     nouns: &'a Nouns,
     /// The prefix of all that the case makes.
@@ -114,6 +115,21 @@ impl<'a> Memory<'a> {
     /// A reference as an address, however it is written.
     pub(crate) fn address(&self, reference: &str) -> String {
         resolve(self.client.base(), reference)
+    }
+
+    /// The id of a resource that does not show it, by the name that the case gave it.
+    pub(crate) fn id_by_name(&self, resource: &Value) -> Option<String> {
+        let text = |resource: &Value, name: &str| Some(get(resource, name)?.as_str()?.to_owned());
+        ["userName", "externalId", "displayName"].into_iter().find_map(|name| {
+            let told = text(resource, name)?;
+            let is_it = |known: &&Known| {
+                text(&known.seen, name).is_some_and(|known| same_without_case(&known, &told))
+            };
+            let mut named = self.names.values().filter(is_it).filter_map(|known| known.id.clone());
+            let first = named.next()?;
+            // Two of one name cannot be told apart.
+            named.all(|other| other == first).then_some(first)
+        })
     }
 
     pub(crate) fn id(&self, name: &str) -> Option<&str> {

@@ -1,7 +1,9 @@
 //! Plays one case against the subject.
 
 mod filters;
+mod shapes;
 mod steady;
+mod walk;
 
 use std::collections::BTreeSet;
 
@@ -11,11 +13,12 @@ use crate::case::Case;
 use crate::case::expect::Shared;
 use crate::case::load::used_names;
 use crate::case::need::Feature;
-use crate::case::step::{Action, Body, Paging, Step};
+use crate::case::step::{Action, Body, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
 use crate::report::words::FOUNDATION;
 use crate::report::{CaseResult, Level, Verdict, plain};
-use crate::server::deviation::Deviation;
+use crate::server::blank::name_schemas;
+use crate::server::deviation::{Deviation, Seen};
 use crate::server::facts::{Met, ResourceType, get, merge};
 use crate::server::judge::{Ask, Miss, is_created_with_200, judge};
 use crate::server::memory::{Known, Memory};
@@ -23,7 +26,7 @@ use crate::server::names::radix;
 use crate::server::play::filters::{filter_of, refuses_its_filter};
 use crate::server::tidy::Made;
 use crate::server::{Stage, example};
-use crate::wire::bounded::{LARGE, outline};
+use crate::wire::bounded::LARGE;
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::exchange::Exchange;
 
@@ -34,14 +37,8 @@ const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 /// Characters of what the server says of a refusal.
 const DETAIL: usize = 200;
 
-/// Bytes of pages whose resources are kept whole; of those behind them only what tells which one it is.
-const WALKED_WHOLE: usize = 64 * LARGE;
-
 /// The case that tells that schemas have no attributes.
 const ATTRIBUTES: &str = "rfc7643/7/have-attributes";
-
-/// So many pages are walked; a subject with more never ends.
-const MAX_PAGES: usize = 1_000;
 
 /// Why a case went no further.
 enum End {
@@ -118,6 +115,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
     let used = used_names(case);
     let mut player = Player {
         stage,
+        case: &case.id,
         level: case.level,
         about: &case.about,
         used: &used,
@@ -128,6 +126,8 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         tried: Vec::new(),
         made: Made::default(),
         exchanges: Vec::new(),
+        seen: Vec::new(),
+        active: shapes::Active::default(),
         misses: Vec::new(),
     };
     let end = if stage.facts.without_attributes && case.id != ATTRIBUTES && player.looks_at_attributes(case) {
@@ -153,6 +153,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
     if !stage.keep {
         let mut after = Player {
             stage,
+            case: &case.id,
             level: case.level,
             about: &case.about,
             used: &used,
@@ -162,6 +163,8 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
             tried: Vec::new(),
             made,
             exchanges: Vec::new(),
+            seen: Vec::new(),
+            active: shapes::Active::default(),
             misses: Vec::new(),
         };
         // Not judged: what cannot be cleaned up is told as left behind.
@@ -222,6 +225,8 @@ fn tallied(tally: &str, tried: &[(String, bool)]) -> String {
 
 struct Player<'a> {
     stage: &'a Stage,
+    /// The id of the case.
+    case: &'a str,
     level: Level,
     about: &'a [Shared],
     /// Names whose large answers are looked at again.
@@ -235,6 +240,9 @@ struct Player<'a> {
     tried: Vec<(String, bool)>,
     made: Made,
     exchanges: Vec<Exchange>,
+    /// What the last answer, or walk, was taken for.
+    seen: Vec<Seen>,
+    active: shapes::Active,
     /// With the step's label.
     misses: Vec<(String, Miss)>,
 }
@@ -269,8 +277,8 @@ impl Player<'_> {
                 self.memory.number = None;
                 Ok(())
             }
-            Action::Walk(resource_type, paging) => {
-                let answer = self.walk(step, resource_type, *paging).await?;
+            Action::Walk(_, paging) => {
+                let answer = self.walk(step, *paging).await?;
                 self.weigh(step, &step.name, &answer, None, None)
             }
             _ => self.one(step, &step.name).await,
@@ -280,7 +288,8 @@ impl Player<'_> {
     /// Sends one request and looks at its answer.
     async fn one(&mut self, step: &Step, name: &str) -> Result<(), End> {
         let (request, sent, endpoint) = self.request(step)?;
-        let answer = self.ask(step, &request).await?;
+        let mut answer = self.ask(step, &request).await?;
+        self.read_unshown(step, &request, endpoint.as_deref(), &mut answer).await?;
         self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref())
     }
 
@@ -333,6 +342,7 @@ impl Player<'_> {
                 format!("the answer is {}, where 2xx belongs{detail}", answer.status),
             ));
         }
+        self.judge_shapes(step, answer, &mut misses)?;
         if step.preparation
             && let Some(miss) = misses.first()
         {
@@ -353,7 +363,7 @@ impl Player<'_> {
         if let Some(level) = misses.iter().map(|miss| miss.level).min()
             && self.example.as_ref().is_none_or(|(known, _)| level < *known)
         {
-            self.example = Some((level, example::of(step, &self.memory, answer.status)));
+            self.example = Some((level, example::of(step, &self.memory, answer.status, &misses)));
         }
         // What came may be megabytes, and the case goes on.
         self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss.bounded())));
@@ -496,6 +506,12 @@ impl Player<'_> {
                     self.memory.fitted(known, |fit| fit.body(&mut with));
                 }
                 merge(&mut body, &with);
+                // What a client sends names its schemas, whatever the answer showed; or a case leaves them out on purpose.
+                if let Some(known) = name.and_then(|name| self.type_of(name))
+                    && get(&with, "schemas").is_none()
+                {
+                    name_schemas(&mut body, known);
+                }
                 Some(body.to_string())
             }
         })
@@ -526,62 +542,5 @@ impl Player<'_> {
         known
             .map(|known| known.endpoint.clone())
             .ok_or_else(|| End::NotAdvertised(format!("no resource type is called {resource_type}")))
-    }
-
-    /// Page after page, as a client reads them. The answer is the last page's, with all of them in its body.
-    async fn walk(&mut self, step: &Step, _: &str, paging: Paging) -> Result<Answer, End> {
-        let (first, ..) = self.request(step)?;
-        let mut pages = Vec::new();
-        let mut resources = Vec::new();
-        let mut read = 0;
-        let mut place = match paging {
-            Paging::Index => ("startIndex", "1".to_owned()),
-            Paging::Cursor => ("cursor", String::new()),
-        };
-        loop {
-            let mut request = first.clone();
-            request.query.push((place.0.to_owned(), place.1.clone()));
-            let mut answer = self.ask(step, &request).await?;
-            if !answer.is_success() {
-                return Ok(answer);
-            }
-            read += answer.text.len();
-            let large = answer.text.len() > LARGE || read > WALKED_WHOLE;
-            let mut page = answer.json.take().unwrap_or_default();
-            let found = get(&page, "Resources").and_then(Value::as_array);
-            let found: Vec<Value> = if large {
-                found.into_iter().flatten().map(outline).collect()
-            } else {
-                found.cloned().unwrap_or_default()
-            };
-            if large
-                && let Some(members) = page.as_object_mut()
-                && let Some(all) = members.keys().find(|name| name.eq_ignore_ascii_case("Resources")).cloned()
-            {
-                members.insert(all, json!(found));
-            }
-            let total = get(&page, "totalResults").and_then(Value::as_u64);
-            let next = get(&page, "nextCursor").and_then(Value::as_str).map(ToOwned::to_owned);
-            let last = found.is_empty() || pages.len() >= MAX_PAGES;
-            resources.extend(found);
-            pages.push(page);
-            let more = match paging {
-                Paging::Index => {
-                    place.1 = (resources.len() + 1).to_string();
-                    total.is_some_and(|total| (resources.len() as u64) < total)
-                }
-                Paging::Cursor => match next {
-                    Some(next) if !next.is_empty() => {
-                        place.1 = next;
-                        true
-                    }
-                    _ => false,
-                },
-            };
-            if last || !more {
-                let body = json!({ "pages": pages, "Resources": resources, "totalResults": total });
-                return Ok(Answer { text: body.to_string(), json: Some(body), ..answer });
-            }
-        }
     }
 }

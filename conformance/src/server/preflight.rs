@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::report::{NotJudged, plain};
+use crate::server::deviation::resources::id_of;
 use crate::server::facts::{Facts, Moved, ResourceType, get, resources};
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::failure::{FailureKind, NetworkFailure};
@@ -189,7 +190,7 @@ async fn is_filtered(client: &Client, endpoint: &str) -> bool {
 /// API answers `[]`.
 fn is_scim_list(document: &Value) -> bool {
     let is_resource = |resource: &Value| {
-        get(resource, "id").is_some()
+        id_of(resource).is_some()
             && ["schemas", "userName", "displayName", "meta"].iter().any(|name| get(resource, name).is_some())
     };
     match document {
@@ -199,7 +200,10 @@ fn is_scim_list(document: &Value) -> bool {
             let counts = total.is_some_and(|total| {
                 total.is_number() || total.as_str().is_some_and(|text| text.parse::<u64>().is_ok())
             });
-            counts || get(other, "Resources").is_some_and(Value::is_array)
+            let listed = resources(other);
+            counts
+                || get(other, "Resources").is_some_and(Value::is_array)
+                || (!listed.is_empty() && listed.iter().all(is_resource))
         }
     }
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::server::PREFIX;
-use crate::server::facts::{Facts, get, id_text, resources};
+use crate::server::deviation::lists;
+use crate::server::deviation::resources::id_of;
+use crate::server::facts::{Facts, get, resources};
 use crate::server::names::{has_prefix, run_in};
 use crate::wire::bounded::outline;
 use crate::wire::client::{Client, Request};
@@ -218,7 +220,7 @@ async fn pages(
             return Err(format!("the list is answered {}", answer.status));
         }
         let body = answer.json.unwrap_or_default();
-        let total = get(&body, "totalResults").and_then(Value::as_u64);
+        let total = lists::total(&body);
         if filter.is_none() && total.is_some_and(|total| total > READABLE) {
             return Err(format!(
                 "{} resources, and no filter that finds those of the harness",
@@ -227,16 +229,32 @@ async fn pages(
         }
         let page = resources(&body);
         // A server that always answers the first page would never end.
-        let stuck = page.first().is_some_and(|first| all.contains(&outline(first)));
+        let stuck = page.first().is_some_and(|first| all.contains(&short(first)));
         if page.is_empty() || stuck {
             break;
         }
-        all.extend(page.iter().map(outline));
-        if total.is_none_or(|total| all.len() as u64 >= total) {
+        all.extend(page.iter().map(short));
+        let is_last = match total {
+            Some(total) => all.len() as u64 >= total,
+            // A list that does not say how many there are goes on behind a full page.
+            None => page.len() < PAGE,
+        };
+        if is_last {
             break;
         }
     }
     Ok(all)
+}
+
+/// What tells which resource it is, with the id that its address says where it shows none.
+fn short(resource: &Value) -> Value {
+    let mut short = outline(resource);
+    if get(&short, "id").is_none_or(Value::is_null)
+        && let (Some(id), Some(members)) = (id_of(resource), short.as_object_mut())
+    {
+        members.insert("id".to_owned(), Value::from(id));
+    }
+    short
 }
 
 /// Those of a list whose name holds what a run made, or begins with the prefix: an answer to a filter proves nothing.
@@ -248,7 +266,7 @@ fn collect(list: &[Value], endpoint: &str, resource_type: &str, found: &mut BTre
         };
         let made = texts().find_map(|name| Some((name, Some(run_in(name)?))));
         let named = made.or_else(|| texts().find(|name| has_prefix(name)).map(|name| (name, None)));
-        if let (Some((name, run)), Some(id)) = (named, get(resource, "id").and_then(id_text)) {
+        if let (Some((name, run)), Some(id)) = (named, id_of(resource)) {
             found.insert(Found {
                 path: format!("{endpoint}/{}", Client::segment(&id)),
                 resource_type: resource_type.to_owned(),

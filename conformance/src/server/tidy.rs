@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::server::facts::{Facts, get, id_text, resources};
+use crate::server::deviation::resources::id_of;
+use crate::server::facts::{Facts, get, resources};
 use crate::wire::client::{Answer, Client, Request};
 
 /// What one case made, in order, and what it may have made without being told.
@@ -75,7 +76,7 @@ impl Made {
             return;
         }
         let body = answer.json.as_ref();
-        let id = body.and_then(|body| id_text(get(body, "id")?));
+        let id = body.and_then(id_of);
         let told = || {
             let location = answer.header("location")?;
             client.below(location).or_else(|| {
@@ -187,7 +188,7 @@ async fn find(client: &Client, endpoint: &str, name: &str, value: &str) -> Vec<S
         .filter(|resource| {
             get(resource, name).and_then(Value::as_str).is_some_and(|known| known.eq_ignore_ascii_case(value))
         })
-        .filter_map(|resource| id_text(get(resource, "id")?))
+        .filter_map(id_of)
         .map(|id| format!("{endpoint}/{}", Client::segment(&id)))
         .collect()
 }

@@ -104,7 +104,7 @@ pub struct Answer {
     pub text: String,
     /// The body where it is JSON.
     pub json: Option<Value>,
-    /// The body as it was sent, where `json` is what was understood by it.
+    /// The body with ids as they were sent, where these are no texts: what a client sends back.
     pub raw: Option<Value>,
     /// The room that a large body takes, free again with the answer.
     pub room: Room,
