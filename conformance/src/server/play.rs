@@ -1,7 +1,11 @@
 //! Plays one case against the subject.
 
 mod filters;
+mod status;
 mod steady;
+mod stored;
+mod tally;
+mod walk;
 
 use std::collections::BTreeSet;
 
@@ -11,19 +15,22 @@ use crate::case::Case;
 use crate::case::expect::Shared;
 use crate::case::load::used_names;
 use crate::case::need::Feature;
-use crate::case::step::{Action, Body, Paging, Step};
+use crate::case::step::{Action, Body, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
+use crate::report::causes::remedy;
 use crate::report::words::FOUNDATION;
 use crate::report::{CaseResult, Level, Verdict, plain};
 use crate::server::deviation::Deviation;
 use crate::server::facts::{Met, ResourceType, get, merge};
-use crate::server::judge::{Ask, Miss, is_created_with_200, judge};
+use crate::server::fit::clears_what_is_required;
+use crate::server::judge::{Ask, Miss, StandIn, is_created_with_200, judge};
 use crate::server::memory::{Known, Memory};
 use crate::server::names::radix;
-use crate::server::play::filters::{filter_of, refuses_its_filter};
+use crate::server::play::filters::{filter_of, operators, refuses_its_filter};
+use crate::server::play::tally::{Tried, failed, tallied};
 use crate::server::tidy::Made;
 use crate::server::{Stage, example};
-use crate::wire::bounded::{LARGE, outline};
+use crate::wire::bounded::LARGE;
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::exchange::Exchange;
 
@@ -34,14 +41,8 @@ const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 /// Characters of what the server says of a refusal.
 const DETAIL: usize = 200;
 
-/// Bytes of pages whose resources are kept whole; of those behind them only what tells which one it is.
-const WALKED_WHOLE: usize = 64 * LARGE;
-
 /// The case that tells that schemas have no attributes.
 const ATTRIBUTES: &str = "rfc7643/7/have-attributes";
-
-/// So many pages are walked; a subject with more never ends.
-const MAX_PAGES: usize = 1_000;
 
 /// Why a case went no further.
 enum End {
@@ -95,6 +96,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         known: None,
         example: None,
         cause: None,
+        concerns: None,
         tags: case.tags.clone(),
         milliseconds: 0,
         exchanges: Vec::new(),
@@ -149,6 +151,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         }
         Err(End::Broken(why)) => (Verdict::Error, Some(why)),
     };
+    let fault = player.fault().await;
     let Player { memory, made, exchanges, misses, tried, example, filters_are_a_means, .. } = player;
     if !stage.keep {
         let mut after = Player {
@@ -177,6 +180,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
             .map(|(step, miss)| format!("{step}: {}", miss.why));
         if let Some(tally) = &case.tally {
             result.because = Some(tallied(tally, &tried));
+            stage.findings.note_operators(failed(&tried));
         }
         result.mend = case.advice();
         result.example = example.map(|(_, example)| example);
@@ -188,6 +192,19 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
             && shared.all(|other| other == Some(first))
         {
             result.cause = Some(first);
+        }
+        if let Some(fault) = fault {
+            result.because = Some(fault.because);
+            result.mend = Some(remedy(fault.shared, Some(&fault.attribute)));
+            result.cause = Some(fault.shared);
+            result.concerns = Some(fault.attribute);
+            if fault.is_means {
+                stage.findings.note_means(&case.id);
+            }
+        }
+        let at = misses.iter().filter(|(_, miss)| Some(miss.level) == worst).map(|(_, miss)| miss.at).next();
+        if let Some(filter) = at.and_then(|at| filter_of(exchanges.get(..at)?)) {
+            stage.findings.note_filter(&case.id, operators(&filter));
         }
         let side = |side: fn(&Miss) -> &Value| {
             misses
@@ -208,18 +225,6 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
     result
 }
 
-/// Which of a case's tries failed, and which held.
-fn tallied(tally: &str, tried: &[(String, bool)]) -> String {
-    let words = |held: bool| {
-        let words: Vec<_> =
-            tried.iter().filter(|(_, holds)| *holds == held).map(|(word, _)| format!("`{word}`")).collect();
-        words.join(", ")
-    };
-    let taken = words(true);
-    let taken = if taken.is_empty() { String::new() } else { format!("; taken: {taken}") };
-    format!("{tally}: {}{taken}", words(false))
-}
-
 struct Player<'a> {
     stage: &'a Stage,
     level: Level,
@@ -231,8 +236,8 @@ struct Player<'a> {
     memory: Memory<'a>,
     /// An answer that would have passed, of the most binding miss so far.
     example: Option<(Level, String)>,
-    /// What was tried, in a word each, and whether it held.
-    tried: Vec<(String, bool)>,
+    /// What was tried, in a word each, and what came of it.
+    tried: Vec<(String, Tried)>,
     made: Made,
     exchanges: Vec<Exchange>,
     /// With the step's label.
@@ -271,7 +276,7 @@ impl Player<'_> {
             }
             Action::Walk(resource_type, paging) => {
                 let answer = self.walk(step, resource_type, *paging).await?;
-                self.weigh(step, &step.name, &answer, None, None)
+                self.weigh(step, &step.name, &answer, None, None, None)
             }
             _ => self.one(step, &step.name).await,
         }
@@ -281,7 +286,8 @@ impl Player<'_> {
     async fn one(&mut self, step: &Step, name: &str) -> Result<(), End> {
         let (request, sent, endpoint) = self.request(step)?;
         let answer = self.ask(step, &request).await?;
-        self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref())
+        let stand_in = self.stand_in(step, &request, answer.status).await;
+        self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref(), stand_in)
     }
 
     /// Judges an answer, and keeps what it shows.
@@ -292,8 +298,9 @@ impl Player<'_> {
         answer: &Answer,
         sent: Option<&Value>,
         endpoint: Option<&str>,
+        stand_in: Option<StandIn>,
     ) -> Result<(), End> {
-        let label = step.label.clone();
+        let label = self.label(step);
         if matches!(step.action, Action::Create { .. }) && is_created_with_200(answer) {
             self.stage.note(Deviation::CreatedWith200);
         }
@@ -319,7 +326,7 @@ impl Player<'_> {
             let why = "the filter by which the case finds what it made is not supported";
             return Err(End::NotAdvertised(format!("{label}: {why} (400, invalidFilter)")));
         }
-        let ask = Ask { level: self.level, about: self.about };
+        let ask = Ask { level: self.level, about: self.about, stand_in };
         let mut misses = judge(&step.expect, ask, answer, &self.memory)?;
         if step.expect.is_empty() && !answer.is_success() {
             let wanted = [crate::case::expect::StatusSet::Class(2)];
@@ -339,6 +346,12 @@ impl Player<'_> {
             self.stage.refused(step, answer);
             return Err(End::Skipped(format!("it could not be tried: {label}: {}", miss.why)));
         }
+        if let Some(level) = misses.iter().map(|miss| miss.level).min()
+            && self.example.as_ref().is_none_or(|(known, _)| level < *known)
+            && let Some(example) = example::of(step, &self.memory, ask, answer, sent)
+        {
+            self.example = Some((level, example));
+        }
         if answer.is_success() && !matches!(step.action, Action::Delete(_)) {
             let partial = step.query.iter().any(|(name, _)| {
                 name.eq_ignore_ascii_case("attributes") || name.eq_ignore_ascii_case("excludedAttributes")
@@ -347,17 +360,30 @@ impl Player<'_> {
             self.memory.keep(name, answer, sent, endpoint, !partial && kept);
         }
         if let Some(word) = &step.tries {
-            self.tried.push((word.clone(), misses.is_empty()));
+            let outcome = match (misses.is_empty(), answer.is_success()) {
+                (true, _) => Tried::Taken,
+                (false, true) => Tried::Ignored,
+                (false, false) => Tried::Refused,
+            };
+            self.tried.push((word.clone(), outcome));
         }
         let failed = misses.iter().any(|miss| miss.level == Level::Must);
-        if let Some(level) = misses.iter().map(|miss| miss.level).min()
-            && self.example.as_ref().is_none_or(|(known, _)| level < *known)
-        {
-            self.example = Some((level, example::of(step, &self.memory, answer.status)));
-        }
         // What came may be megabytes, and the case goes on.
-        self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss.bounded())));
+        let at = self.exchanges.len();
+        self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss.bounded().after(at))));
         if failed { Err(End::Missed) } else { Ok(()) }
+    }
+
+    /// What a step is called: where its path is what the server said, with that.
+    fn label(&self, step: &Step) -> String {
+        match (&step.action, step.label.strip_suffix(" …"), self.exchanges.last()) {
+            (Action::Send { .. }, Some(method), Some(exchange)) => {
+                let url = &exchange.request.url;
+                let path = self.stage.client.below(url).unwrap_or_else(|| url.clone());
+                format!("{method} {}", plain::cut(&path, DETAIL))
+            }
+            _ => step.label.clone(),
+        }
     }
 
     /// Whether a status says that a feature, of which discovery says nothing, is not there.
@@ -400,7 +426,9 @@ impl Player<'_> {
                     Body::Operations(operations, _) => {
                         let mut operations = operations.fill(&self.memory)?;
                         if let Some(known) = self.type_of(name) {
-                            self.memory.fitted(known, |fit| fit.operations(&mut operations));
+                            let seen =
+                                self.memory.known(name).map(|known| known.seen.clone()).unwrap_or_default();
+                            self.memory.fitted(known, |fit| fit.operations(&mut operations, &seen));
                         }
                         Some(json!({ "schemas": [PATCH_OP], "Operations": operations }).to_string())
                     }
@@ -493,6 +521,11 @@ impl Player<'_> {
                 let mut body = seen.map(Known::to_send).unwrap_or_default();
                 let mut with = with.fill(&self.memory)?;
                 if let Some(known) = name.and_then(|name| self.type_of(name)) {
+                    if let Some(required) = clears_what_is_required(&self.stage.facts, known, &with) {
+                        return Err(End::Skipped(format!(
+                            "it could not be tried: it clears {required}, which the server's schema requires"
+                        )));
+                    }
                     self.memory.fitted(known, |fit| fit.body(&mut with));
                 }
                 merge(&mut body, &with);
@@ -526,62 +559,5 @@ impl Player<'_> {
         known
             .map(|known| known.endpoint.clone())
             .ok_or_else(|| End::NotAdvertised(format!("no resource type is called {resource_type}")))
-    }
-
-    /// Page after page, as a client reads them. The answer is the last page's, with all of them in its body.
-    async fn walk(&mut self, step: &Step, _: &str, paging: Paging) -> Result<Answer, End> {
-        let (first, ..) = self.request(step)?;
-        let mut pages = Vec::new();
-        let mut resources = Vec::new();
-        let mut read = 0;
-        let mut place = match paging {
-            Paging::Index => ("startIndex", "1".to_owned()),
-            Paging::Cursor => ("cursor", String::new()),
-        };
-        loop {
-            let mut request = first.clone();
-            request.query.push((place.0.to_owned(), place.1.clone()));
-            let mut answer = self.ask(step, &request).await?;
-            if !answer.is_success() {
-                return Ok(answer);
-            }
-            read += answer.text.len();
-            let large = answer.text.len() > LARGE || read > WALKED_WHOLE;
-            let mut page = answer.json.take().unwrap_or_default();
-            let found = get(&page, "Resources").and_then(Value::as_array);
-            let found: Vec<Value> = if large {
-                found.into_iter().flatten().map(outline).collect()
-            } else {
-                found.cloned().unwrap_or_default()
-            };
-            if large
-                && let Some(members) = page.as_object_mut()
-                && let Some(all) = members.keys().find(|name| name.eq_ignore_ascii_case("Resources")).cloned()
-            {
-                members.insert(all, json!(found));
-            }
-            let total = get(&page, "totalResults").and_then(Value::as_u64);
-            let next = get(&page, "nextCursor").and_then(Value::as_str).map(ToOwned::to_owned);
-            let last = found.is_empty() || pages.len() >= MAX_PAGES;
-            resources.extend(found);
-            pages.push(page);
-            let more = match paging {
-                Paging::Index => {
-                    place.1 = (resources.len() + 1).to_string();
-                    total.is_some_and(|total| (resources.len() as u64) < total)
-                }
-                Paging::Cursor => match next {
-                    Some(next) if !next.is_empty() => {
-                        place.1 = next;
-                        true
-                    }
-                    _ => false,
-                },
-            };
-            if last || !more {
-                let body = json!({ "pages": pages, "Resources": resources, "totalResults": total });
-                return Ok(Answer { text: body.to_string(), json: Some(body), ..answer });
-            }
-        }
     }
 }

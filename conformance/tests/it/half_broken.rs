@@ -1,5 +1,7 @@
 //! Servers that are broken in one way wherever they can be, judged by the report that the program writes of them.
 
+#[path = "half_broken/causes.rs"]
+mod causes;
 #[path = "half_broken/cleaning.rs"]
 mod cleaning;
 #[path = "half_broken/discovery.rs"]
