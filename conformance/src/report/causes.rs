@@ -77,7 +77,15 @@ impl Cause<'_> {
             ),
             Kind::Shared(shared, attribute) => {
                 let remedy = remedy(shared, attribute);
-                format!("{remedy} {count} say the same; all others are judged apart from it.")
+                let say = if self.cases.len() == 1 { "says so" } else { "say the same" };
+                let waiting = attribute.map_or(0, |attribute| waiting_for(report, attribute));
+                let waiting = match waiting {
+                    0 => String::new(),
+                    some => {
+                        format!(", {} could not be tried without it", words::count(some, words::noun(report)))
+                    }
+                };
+                format!("{remedy} {count} {say}{waiting}; all others are judged apart from it.")
             }
         }
     }
@@ -94,6 +102,18 @@ impl Cause<'_> {
     pub fn says_all(&self) -> bool {
         matches!(self.kind, Kind::Shared(..))
     }
+}
+
+/// What a case says that was skipped because an attribute never comes back.
+pub(crate) fn skipped_for(attribute: &str) -> String {
+    format!("it could not be tried: `{attribute}` is sent and never comes back, as ")
+}
+
+/// Cases that could not be tried because an attribute never comes back.
+fn waiting_for(report: &Report, attribute: &str) -> usize {
+    let why = skipped_for(attribute);
+    let skipped = report.cases.iter().filter(|case| case.verdict == Verdict::Skipped);
+    skipped.filter(|case| case.because.as_deref().is_some_and(|because| because.starts_with(&why))).count()
 }
 
 /// What is wrong, in words. `came`: the status that came, where one is wrong.
@@ -198,8 +218,9 @@ pub fn of(report: &Report) -> Vec<Cause<'_>> {
     let mut refusals: Vec<_> =
         refusals.into_iter().map(|(_, cause)| cause).filter(|cause| cause.cases.len() >= LEAST).collect();
     refusals.sort_by_key(|cause| std::cmp::Reverse(cause.cases.len()));
-    // A single case says it itself.
-    refusals.extend(shared.into_iter().filter(|cause| cause.cases.len() > 1));
+    // A single case says it itself, unless it is about something else.
+    let is_told = |cause: &Cause<'_>| cause.cases.len() > 1 || matches!(cause.kind, Kind::Shared(_, Some(_)));
+    refusals.extend(shared.into_iter().filter(is_told));
     refusals
 }
 

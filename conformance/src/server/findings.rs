@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use crate::case::expect::Shared;
+use crate::report::causes::skipped_for;
 use crate::report::{CaseResult, Verdict};
 
 /// The case that tells which operators of filters do not work.
@@ -109,10 +110,7 @@ impl Findings {
                 (filters.contains_key(&case.id), case.level, *at)
             });
             let Some(first) = about.first().copied().or(nearest) else { continue };
-            let why = format!(
-                "it could not be tried: `{attribute}` is sent and never comes back, as {} says",
-                results[first].id
-            );
+            let why = format!("{}{} says", skipped_for(&attribute), results[first].id);
             for at in means.into_iter().filter(|at| *at != first) {
                 skip(&mut results[at], why.clone());
             }

@@ -367,7 +367,8 @@ impl Player<'_> {
             };
             self.tried.push((word.clone(), outcome));
         }
-        let failed = misses.iter().any(|miss| miss.level == Level::Must);
+        // What else is tried is told together with it.
+        let failed = step.tries.is_none() && misses.iter().any(|miss| miss.level == Level::Must);
         // What came may be megabytes, and the case goes on.
         let at = self.exchanges.len();
         self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss.bounded().after(at))));
