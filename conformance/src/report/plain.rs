@@ -118,6 +118,11 @@ pub fn in_words(expected: &Value) -> Option<String> {
         ("includes", inner) => Some(format!("at least {}", told(inner))),
         ("lacks", inner) => Some(format!("nothing with {}", told(inner))),
         ("not", inner) => Some(format!("anything but {}", told(inner))),
+        (list @ ("all of" | "none of" | "exactly" | "in order"), Value::Array(all)) => {
+            let names: Vec<_> = all.iter().map(told).collect();
+            let list = if list == "in order" { "in this order" } else { list };
+            Some(format!("{list}: {}", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }))
+        }
         ("one of", Value::Array(all)) => {
             Some(or(&all.iter().map(|one| places(one).unwrap_or_else(|| told(one))).collect::<Vec<_>>()))
         }
@@ -226,6 +231,11 @@ mod tests {
             &json!({ "one of": [[{ "status": 200 }, { "/a": "x" }], [{ "status": [204, 404] }]] }),
             "status: 200 and /a: x or status: 204 or 404",
         );
+        check(
+            &json!({ "exactly": ["the first user", "the second user"] }),
+            "exactly: the first user, the second user",
+        );
+        check(&json!({ "in order": ["b", "a"] }), "in this order: b, a");
         check(&json!("404"), "\"404\"");
         assert_eq!(in_words(&json!(["a"])), None);
         assert_eq!(in_words(&json!({ "status": "404" })), None);

@@ -38,6 +38,9 @@ const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
+/// Tries of a case with a tally that are shown with what came.
+const TRIES_SHOWN: usize = 3;
+
 /// Characters of what the server says of a refusal.
 const DETAIL: usize = 200;
 
@@ -206,9 +209,12 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         if let Some(filter) = at.and_then(|at| filter_of(exchanges.get(..at)?)) {
             stage.findings.note_filter(&case.id, operators(&filter));
         }
+        // What was tried in vain is all in the reason.
+        let shown = if case.tally.is_some() { TRIES_SHOWN } else { misses.len() };
         let side = |side: fn(&Miss) -> &Value| {
             misses
                 .iter()
+                .take(shown)
                 .map(|(step, miss)| {
                     json!({ "step": step, "what": miss.what, "value": side(miss), "why": miss.why })
                 })
@@ -383,7 +389,10 @@ impl Player<'_> {
                 let path = self.stage.client.below(url).unwrap_or_else(|| url.clone());
                 format!("{method} {}", plain::cut(&path, DETAIL))
             }
-            _ => step.label.clone(),
+            _ => step
+                .tries
+                .as_ref()
+                .map_or_else(|| step.label.clone(), |word| format!("{}, `{word}`", step.label)),
         }
     }
 

@@ -257,7 +257,10 @@ async fn filters_beyond_eq_that_do_not_work_are_one_finding() {
             Unsupported::Refused(_) => Verdict::Warn,
             Unsupported::FindsNothing | Unsupported::Ignored => Verdict::Fail,
         };
-        assert_eq!(judged.case(OPERATORS).verdict, verdict, "{unsupported:?}");
+        let operators = judged.case(OPERATORS);
+        assert_eq!(operators.verdict, verdict, "{unsupported:?}");
+        assert!(operators.expected.as_array().is_some_and(|shown| shown.len() == 3), "{operators:?}");
+        assert!(!judged.out.contains("{\"exactly\""), "{}", judged.out);
         for line in judged.with(Verdict::Skipped) {
             let refused = line.contains("does not work in filters") || line.contains("refuses the filter");
             assert!(refused && line.contains(OPERATORS), "{line}");
