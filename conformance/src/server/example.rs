@@ -253,6 +253,12 @@ impl Example {
                     elements.truncate(*count);
                 }
             }),
+            Condition::AtLeast(_) if pointer.ends_with("/Resources") => {
+                self.change_list(|resources| {
+                    *resources = vec![json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+                        "id": "2819c223", "userName": "ada@example.com" })];
+                });
+            }
             Condition::Includes(wanted) => {
                 let Ok(wanted) = wanted.fill(memory) else { return };
                 let wanted = if wanted.is_array() { wanted } else { json!([wanted]) };

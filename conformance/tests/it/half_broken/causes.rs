@@ -259,6 +259,8 @@ async fn filters_beyond_eq_that_do_not_work_are_one_finding() {
         };
         let operators = judged.case(OPERATORS);
         assert_eq!(operators.verdict, verdict, "{unsupported:?}");
+        let example = operators.example.as_deref().unwrap_or_default();
+        assert!(example.contains("\"Resources\": [\n"), "{example}");
         assert!(operators.expected.as_array().is_some_and(|shown| shown.len() == 3), "{operators:?}");
         assert!(!judged.out.contains("{\"exactly\""), "{}", judged.out);
         for line in judged.with(Verdict::Skipped) {
