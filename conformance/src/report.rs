@@ -156,6 +156,9 @@ pub struct CaseResult {
     /// The expectation that is behind it, where it has that in common with other cases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Shared>,
+    /// The attribute that `cause` is about, as in `emails.type`, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concerns: Option<String>,
     /// What should have come; null for a pass.
     #[serde(default)]
     pub expected: Value,
@@ -320,6 +323,7 @@ impl Report {
             mend: Some(why.next.clone()),
             example: None,
             cause: None,
+            concerns: None,
             expected: Value::Null,
             actual: Value::Null,
             known: None,

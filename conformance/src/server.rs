@@ -6,6 +6,7 @@ pub mod cost;
 pub(crate) mod deviation;
 mod example;
 pub mod facts;
+mod findings;
 mod fit;
 pub(crate) mod hint;
 mod judge;
@@ -30,6 +31,7 @@ use crate::report::words::count;
 use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
 use crate::server::deviation::Deviation;
 use crate::server::facts::{Blank, Facts};
+use crate::server::findings::{Findings, OPERATORS};
 pub use crate::server::hint::HINT;
 use crate::server::hint::template_hint;
 pub(crate) use crate::server::names::run_name;
@@ -50,9 +52,6 @@ pub const OF_OTHERS: &str = "left by other runs";
 
 /// Why a case or form was not tried, or not to its end, where somebody wanted the end.
 pub const INTERRUPTED: &str = "interrupted";
-
-/// The case that tells which operators of filters are refused.
-const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
 
 /// How cases are played.
 #[derive(Debug, Clone)]
@@ -88,6 +87,8 @@ pub(crate) struct Stage {
     refused: OnceLock<String>,
     /// Cases that were skipped because of a filter that is refused.
     without_filter: Mutex<BTreeSet<String>>,
+    /// What was found out of the server.
+    findings: Findings,
     /// Cases in a row that broke off.
     broken: AtomicUsize,
 }
@@ -161,19 +162,28 @@ pub async fn run(
         deviations: Mutex::default(),
         refused: OnceLock::new(),
         without_filter: Mutex::default(),
+        findings: Findings::default(),
         broken: AtomicUsize::new(0),
     });
     let mut results = Vec::with_capacity(cases.len());
+    let mut unsettled = BTreeSet::new();
     let (alone, together): (Vec<_>, Vec<_>) =
         cases.iter().cloned().enumerate().partition(|(_, case)| case.alone);
     for (cases, jobs) in [(together, options.jobs.max(1)), (alone, 1)] {
         let mut receiver = start(&stage, cases, jobs);
         while let Some(result) = receiver.recv().await {
-            told(&result);
+            // Whether a failure stands may become clear at the end.
+            if matches!(result.verdict, Verdict::Fail | Verdict::Warn) {
+                unsettled.insert(result.id.clone());
+            } else {
+                told(&result);
+            }
             results.push(result);
         }
     }
     results.sort_by(|a, b| a.id.cmp(&b.id));
+    stage.findings.settle(&mut results);
+    results.iter().filter(|result| unsettled.contains(&result.id)).for_each(told);
     name_operators(&mut results, &stage.without_filter.lock().unwrap_or_else(PoisonError::into_inner));
     if !stage.keep {
         let mut removed = sweep::remove(&stage.client, &stage.facts, &stage.run).await;
@@ -268,6 +278,7 @@ fn broken(case: &Case, why: &str) -> CaseResult {
         known: None,
         example: None,
         cause: None,
+        concerns: None,
         tags: case.tags.clone(),
         milliseconds: 0,
         exchanges: Vec::new(),

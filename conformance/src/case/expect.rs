@@ -131,6 +131,19 @@ pub enum Shared {
     ListForm,
     /// Bodies are JSON (RFC 7644 §3.1).
     Json,
+    /// What does not exist is answered 404 (RFC 7644 §3.12). Shared where the server answers the same status to every
+    /// unknown id.
+    UnknownResource,
+    /// Requests without valid credentials are answered 401 (RFC 7235 §3.1). Shared likewise.
+    Credentials,
+    /// A user name that is taken is answered 409 (RFC 7644 §3.3). Shared likewise.
+    TakenName,
+    /// A filter that is not valid is answered 400 (RFC 7644 §3.4.2.2). Every case with such a filter judges it.
+    InvalidFilter,
+    /// An attribute that is sent comes back (RFC 7644 §3.3). Shared where it never does, however it is written.
+    Stored,
+    /// An attribute that is shown of a single resource is shown in lists too (RFC 7643 §2.2).
+    Listed,
 }
 
 impl Shared {
@@ -149,14 +162,26 @@ impl Shared {
             Self::Schemas => "schemas",
             Self::ListForm => "list-form",
             Self::Json => "json",
+            Self::UnknownResource => "unknown-resource",
+            Self::Credentials => "credentials",
+            Self::TakenName => "taken-name",
+            Self::InvalidFilter => "invalid-filter",
+            Self::Stored => "stored",
+            Self::Listed => "listed",
         }
     }
 
     /// Whether a case that is not about it passes over it.
     pub fn is_passed_over(self) -> bool {
         match self {
-            Self::ErrorBody | Self::ErrorStatus | Self::MediaType | Self::ListSchema => true,
-            // What these cases are about needs it; the last four are seen by `server::deviation`.
+            Self::ErrorBody
+            | Self::ErrorStatus
+            | Self::MediaType
+            | Self::ListSchema
+            | Self::UnknownResource
+            | Self::Credentials
+            | Self::TakenName => true,
+            // What these cases are about needs it; `Id` to `Json` are seen by `server::deviation`.
             Self::ErrorType
             | Self::Location
             | Self::Meta
@@ -164,7 +189,10 @@ impl Shared {
             | Self::Id
             | Self::Schemas
             | Self::ListForm
-            | Self::Json => false,
+            | Self::Json
+            | Self::InvalidFilter
+            | Self::Stored
+            | Self::Listed => false,
         }
     }
 }

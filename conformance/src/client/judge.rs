@@ -417,6 +417,7 @@ fn result(case: &Case, verdict: Verdict, because: Option<String>) -> CaseResult 
         known: None,
         example: None,
         cause: None,
+        concerns: None,
         tags: case.tags.clone(),
         milliseconds: 0,
         exchanges: Vec::new(),

@@ -262,6 +262,7 @@ impl KillTable {
             known: None,
             example: None,
             cause: None,
+            concerns: None,
             tags: Vec::new(),
             milliseconds: 0,
             exchanges: Vec::new(),

@@ -74,6 +74,7 @@ fn active_type(findings: &Findings) -> Option<CaseResult> {
         known: None,
         example: None,
         cause: None,
+        concerns: None,
         tags: Vec::new(),
         milliseconds: 0,
         exchanges: seen.exchanges.clone(),
@@ -171,6 +172,7 @@ fn case(finding: &Finding, findings: &Findings) -> CaseResult {
         known: None,
         example: None,
         cause: None,
+        concerns: None,
         tags: std::iter::once(lower_case(form.topic.as_str()))
             .chain(form.senders.iter().map(|sender| lower_case(sender.as_str())))
             .collect(),

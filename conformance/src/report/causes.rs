@@ -35,8 +35,8 @@ pub enum Kind<'a> {
         /// One of the requests, as in `GET /scim/Users?filter=…`.
         request: String,
     },
-    /// An expectation that does not hold of any of them.
-    Shared(Shared),
+    /// An expectation that does not hold of any of them, and the attribute that it is about.
+    Shared(Shared, Option<&'a str>),
 }
 
 /// What two refusals have in common where they are one.
@@ -56,10 +56,14 @@ impl Cause<'_> {
                 let said = said.map_or_else(String::new, |said| format!(", saying: {said}"));
                 format!("`{request}` is answered {status}{said}")
             }
-            Kind::Shared(shared) => {
-                let first = self.cases.first().and_then(|case| case.because.as_deref());
-                let first = first.map_or_else(String::new, |because| format!("; for instance, {because}"));
-                format!("{}{first}", happens(*shared))
+            Kind::Shared(shared, attribute) => {
+                let first = self.cases.first();
+                let came = first.and_then(|case| of_first(&case.actual)).and_then(Value::as_u64);
+                let happens = happens(*shared, *attribute, came);
+                match first.and_then(|case| case.because.as_deref()).filter(|_| attribute.is_none()) {
+                    Some(because) => format!("{happens}; for instance, {because}"),
+                    None => happens,
+                }
             }
         }
     }
@@ -71,8 +75,17 @@ impl Cause<'_> {
             Kind::Refusal { .. } => format!(
                 "{count} stopped there, and what they are about was not seen. Mend this first, and run them again."
             ),
-            Kind::Shared(shared) => {
-                format!("{} {count} say the same; all others are judged apart from it.", mend(shared))
+            Kind::Shared(shared, attribute) => {
+                let remedy = remedy(shared, attribute);
+                let say = if self.cases.len() == 1 { "says so" } else { "say the same" };
+                let waiting = attribute.map_or(0, |attribute| waiting_for(report, attribute));
+                let waiting = match waiting {
+                    0 => String::new(),
+                    some => {
+                        format!(", {} could not be tried without it", words::count(some, words::noun(report)))
+                    }
+                };
+                format!("{remedy} {count} {say}{waiting}; all others are judged apart from it.")
             }
         }
     }
@@ -81,18 +94,33 @@ impl Cause<'_> {
     pub fn example(&self) -> Option<&str> {
         match self.kind {
             Kind::Refusal { .. } => None,
-            Kind::Shared(_) => self.cases.iter().find_map(|case| case.example.as_deref()),
+            Kind::Shared(..) => self.cases.iter().find_map(|case| case.example.as_deref()),
         }
     }
 
     /// Whether nothing is left to say of its cases.
     pub fn says_all(&self) -> bool {
-        matches!(self.kind, Kind::Shared(_))
+        matches!(self.kind, Kind::Shared(..))
     }
 }
 
-fn happens(shared: Shared) -> &'static str {
-    match shared {
+/// What a case says that was skipped because an attribute never comes back.
+pub(crate) fn skipped_for(attribute: &str) -> String {
+    format!("it could not be tried: `{attribute}` is sent and never comes back, as ")
+}
+
+/// Cases that could not be tried because an attribute never comes back.
+fn waiting_for(report: &Report, attribute: &str) -> usize {
+    let why = skipped_for(attribute);
+    let skipped = report.cases.iter().filter(|case| case.verdict == Verdict::Skipped);
+    skipped.filter(|case| case.because.as_deref().is_some_and(|because| because.starts_with(&why))).count()
+}
+
+/// What is wrong, in words. `came`: the status that came, where one is wrong.
+fn happens(shared: Shared, attribute: Option<&str>, came: Option<u64>) -> String {
+    let came = came.map_or_else(|| "with another status".to_owned(), |came| came.to_string());
+    let attribute = attribute.unwrap_or("an attribute");
+    let text = match shared {
         Shared::ErrorBody => "errors are not answered with a SCIM error as their body",
         Shared::ErrorStatus => "`status` in errors is not the HTTP status as a string",
         Shared::ErrorType => "errors do not say `scimType`",
@@ -105,11 +133,24 @@ fn happens(shared: Shared) -> &'static str {
         Shared::Schemas => "resources do not name their `schemas`",
         Shared::ListForm => "lists do not have the form of a ListResponse",
         Shared::Json => "answers have bodies that are no JSON",
-    }
+        Shared::UnknownResource => return format!("unknown resources are answered {came} instead of 404"),
+        Shared::Credentials => {
+            return format!("missing and wrong credentials are answered {came} instead of 401");
+        }
+        Shared::TakenName => return format!("a user name that is taken is answered {came} instead of 409"),
+        Shared::InvalidFilter => {
+            "filters that are not valid are answered as if they were: with a list in place of 400"
+        }
+        Shared::Stored => return format!("`{attribute}` is sent and never comes back"),
+        Shared::Listed => return format!("`{attribute}` is shown of a single resource, and not in lists"),
+    };
+    text.to_owned()
 }
 
-fn mend(shared: Shared) -> &'static str {
-    match shared {
+/// What to do about an expectation that does not hold.
+pub(crate) fn remedy(shared: Shared, attribute: Option<&str>) -> String {
+    let attribute = attribute.unwrap_or("the attribute");
+    let text = match shared {
         Shared::ErrorBody => {
             "Write every error, those of the web framework too, with the schema Error, `status` as a string and `detail` (RFC 7644 §3.12)."
         }
@@ -142,7 +183,30 @@ fn mend(shared: Shared) -> &'static str {
             "Write every list, those of discovery too, as {\"schemas\": [\"urn:ietf:params:scim:api:messages:2.0:ListResponse\"], \"totalResults\": 1, \"Resources\": […]}, with numbers as numbers (RFC 7644 §3.4.2)."
         }
         Shared::Json => "Write bodies with a JSON library, and send them whole (RFC 7644 §3.1, RFC 8259).",
-    }
+        Shared::UnknownResource => {
+            "Answer 404 wherever the resource that the URL names does not exist: clients take 404, and no other status, to mean that it is gone (RFC 7644 §3.12)."
+        }
+        Shared::Credentials => {
+            "Answer 401 where credentials are missing or not valid, and keep 403 for what somebody who is known may not do (RFC 7644 §3.12)."
+        }
+        Shared::TakenName => {
+            "Answer 409 with scimType uniqueness: that tells a client that the account is there and can be linked (RFC 7644 §3.3)."
+        }
+        Shared::InvalidFilter => {
+            "Answer 400 with scimType invalidFilter where a filter cannot be parsed or evaluated: an empty list tells a client that nobody matches, and it creates a second account (RFC 7644 §3.4.2.2)."
+        }
+        Shared::Stored => {
+            return format!(
+                "Store `{attribute}` and show it when the resource is read, or take it out of /Schemas, so that nobody relies on it (RFC 7644 §3.3, RFC 7643 §7)."
+            );
+        }
+        Shared::Listed => {
+            return format!(
+                "Show `{attribute}` in lists as of a single resource, unless excludedAttributes leaves it out (RFC 7644 §3.4.2, RFC 7643 §2.2)."
+            );
+        }
+    };
+    text.to_owned()
 }
 
 /// What is behind several cases: refusals behind three or more first, since they hide what comes after them; then shared
@@ -152,9 +216,10 @@ pub fn of(report: &Report) -> Vec<Cause<'_>> {
     let mut shared: Vec<Cause<'_>> = Vec::new();
     for case in words::by_importance(&report.cases) {
         if let Some(expectation) = case.cause {
-            match shared.iter_mut().find(|known| known.kind == Kind::Shared(expectation)) {
+            let kind = Kind::Shared(expectation, case.concerns.as_deref());
+            match shared.iter_mut().find(|known| known.kind == kind) {
                 Some(known) => known.cases.push(case),
-                None => shared.push(Cause { kind: Kind::Shared(expectation), cases: vec![case] }),
+                None => shared.push(Cause { kind, cases: vec![case] }),
             }
             continue;
         }
@@ -167,8 +232,9 @@ pub fn of(report: &Report) -> Vec<Cause<'_>> {
     let mut refusals: Vec<_> =
         refusals.into_iter().map(|(_, cause)| cause).filter(|cause| cause.cases.len() >= LEAST).collect();
     refusals.sort_by_key(|cause| std::cmp::Reverse(cause.cases.len()));
-    // A single case says it itself.
-    refusals.extend(shared.into_iter().filter(|cause| cause.cases.len() > 1));
+    // A single case says it itself, unless it is about something else.
+    let is_told = |cause: &Cause<'_>| cause.cases.len() > 1 || matches!(cause.kind, Kind::Shared(_, Some(_)));
+    refusals.extend(shared.into_iter().filter(is_told));
     refusals
 }
 

@@ -207,7 +207,7 @@ fn known(report: &Report) -> String {
 fn fenced(value: &Value) -> String {
     let text = plain::pretty(value, VALUE);
     let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
-    let kind = if value.is_string() { "" } else { "json" };
+    let kind = if value.is_string() || plain::in_words(value).is_some() { "" } else { "json" };
     format!("{fence}{kind}\n{text}\n{fence}\n")
 }
 

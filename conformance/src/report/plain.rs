@@ -47,26 +47,87 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
-/// A value on one line, at most so many characters. A string stands without quotes.
+/// A value on one line, at most so many characters. A string stands without quotes, unless it looks like a number.
 pub fn value(value: &Value, most: usize) -> String {
-    let text = match value {
-        Value::String(text) => Cow::Borrowed(text.as_str()),
-        other => Cow::Owned(other.to_string()),
+    let text = match (in_words(value), value) {
+        (Some(words), _) => Cow::Owned(words),
+        (None, Value::String(text)) => unmistakable(text),
+        (None, other) => Cow::Owned(other.to_string()),
     };
     one_line(&cut(&text, most)).into_owned()
 }
 
 /// A value on several lines, at most so many characters. A string stands as it is.
 pub fn pretty(value: &Value, most: usize) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => serde_json::to_string_pretty(other).unwrap_or_default(),
+    let text = match (in_words(value), value) {
+        (Some(words), _) => words,
+        (None, Value::String(text)) => unmistakable(text).into_owned(),
+        (None, other) => serde_json::to_string_pretty(other).unwrap_or_default(),
     };
     let total = text.chars().count();
     if total <= most {
         return lines(&text).into_owned();
     }
     format!("{}\n… {} characters more", lines(&cut(&text, most)), total - most)
+}
+
+/// A string as it stands, in quotes where it would be taken for a number or for `true`, `false` or `null`.
+fn unmistakable(text: &str) -> Cow<'_, str> {
+    let is_mistaken =
+        matches!(serde_json::from_str::<Value>(text), Ok(Value::Null | Value::Bool(_) | Value::Number(_)));
+    if is_mistaken { Cow::Owned(format!("\"{text}\"")) } else { Cow::Borrowed(text) }
+}
+
+/// What is expected, in words, where it is a condition and no value: `{"includes": …}`, `{"one of": …}` and the like, or
+/// several statuses.
+pub fn in_words(expected: &Value) -> Option<String> {
+    fn or(parts: &[String]) -> String {
+        parts.join(" or ")
+    }
+    fn status(one: &Value) -> Option<String> {
+        match one {
+            Value::Number(number) => {
+                number.as_u64().filter(|status| (100..600).contains(status)).map(|status| status.to_string())
+            }
+            Value::String(class) if class.len() == 3 && class.ends_with("xx") => Some(class.clone()),
+            _ => None,
+        }
+    }
+    /// What one answer of several that are taken has, by the places in it.
+    fn places(answer: &Value) -> Option<String> {
+        let of = |place: &Value| {
+            let (what, wanted) = place.as_object().filter(|place| place.len() == 1)?.iter().next()?;
+            Some(format!("{what}: {}", told(wanted)))
+        };
+        let places = answer.as_array().filter(|places| !places.is_empty())?;
+        places.iter().map(of).collect::<Option<Vec<_>>>().map(|places| places.join(" and "))
+    }
+    fn told(value: &Value) -> String {
+        match (in_words(value), value) {
+            (Some(words), _) => words,
+            (None, Value::Null) => "no value".to_owned(),
+            (None, Value::String(text)) => text.clone(),
+            (None, other) => other.to_string(),
+        }
+    }
+    if let Some(several) = expected.as_array().filter(|several| several.len() > 1) {
+        return several.iter().map(status).collect::<Option<Vec<_>>>().map(|several| or(&several));
+    }
+    let (condition, inner) = expected.as_object().filter(|members| members.len() == 1)?.iter().next()?;
+    match (condition.as_str(), inner) {
+        ("includes", inner) => Some(format!("at least {}", told(inner))),
+        ("lacks", inner) => Some(format!("nothing with {}", told(inner))),
+        ("not", inner) => Some(format!("anything but {}", told(inner))),
+        (list @ ("all of" | "none of" | "exactly" | "in order"), Value::Array(all)) => {
+            let names: Vec<_> = all.iter().map(told).collect();
+            let list = if list == "in order" { "in this order" } else { list };
+            Some(format!("{list}: {}", if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }))
+        }
+        ("one of", Value::Array(all)) => {
+            Some(or(&all.iter().map(|one| places(one).unwrap_or_else(|| told(one))).collect::<Vec<_>>()))
+        }
+        _ => None,
+    }
 }
 
 /// What was expected and what came, side by side: member by member where both are objects of the same members,
@@ -152,6 +213,32 @@ mod tests {
         assert_eq!(cut("abc", 0), "…");
         assert_eq!(value(&json!({"a": "b"}), 100), r#"{"a":"b"}"#);
         assert_eq!(pretty(&json!("abcdef"), 3), "ab…\n… 3 characters more");
+    }
+
+    #[test]
+    fn conditions_are_told_in_words() {
+        #[track_caller]
+        fn check(expected: &Value, words: &str) {
+            assert_eq!(value(expected, 200), words);
+            assert_eq!(pretty(expected, 200), words);
+        }
+        check(&json!({ "includes": { "type": "work" } }), r#"at least {"type":"work"}"#);
+        check(&json!({ "lacks": { "type": "work" } }), r#"nothing with {"type":"work"}"#);
+        check(&json!({ "not": "Ada" }), "anything but Ada");
+        check(&json!({ "one of": ["a", null, 3] }), "a or no value or 3");
+        check(&json!([200, 204, "4xx"]), "200 or 204 or 4xx");
+        check(
+            &json!({ "one of": [[{ "status": 200 }, { "/a": "x" }], [{ "status": [204, 404] }]] }),
+            "status: 200 and /a: x or status: 204 or 404",
+        );
+        check(
+            &json!({ "exactly": ["the first user", "the second user"] }),
+            "exactly: the first user, the second user",
+        );
+        check(&json!({ "in order": ["b", "a"] }), "in this order: b, a");
+        check(&json!("404"), "\"404\"");
+        assert_eq!(in_words(&json!(["a"])), None);
+        assert_eq!(in_words(&json!({ "status": "404" })), None);
     }
 
     #[test]

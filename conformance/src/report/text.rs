@@ -15,6 +15,9 @@ const SHOWN: usize = 3;
 /// Characters of a value.
 const VALUE: usize = 300;
 
+/// Characters of an example answer, which is worth little by half.
+const EXAMPLE: usize = 900;
+
 /// Whether the terminal is to show colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
@@ -200,10 +203,15 @@ fn shown<'a>(report: &Report, case: &'a CaseResult) -> &'a [Exchange] {
     if report.suite == "client" { &all[..all.len().min(SHOWN)] } else { &all[all.len().saturating_sub(1)..] }
 }
 
-/// An example answer without its line breaks.
+/// An example answer without its line breaks, and without blanks that say nothing.
 fn on_one_line(example: &str) -> String {
-    let words: Vec<&str> = example.split_whitespace().collect();
-    plain::cut(&words.join(" "), VALUE).into_owned()
+    let (head, body) = example.split_once("\n\n").unwrap_or((example, ""));
+    let body = match serde_json::from_str::<Value>(body) {
+        Ok(json) => json.to_string(),
+        Err(_) => body.split_whitespace().collect::<Vec<_>>().join(" "),
+    };
+    let text = format!("{} {body}", head.lines().collect::<Vec<_>>().join(" "));
+    plain::cut(text.trim_end(), EXAMPLE).into_owned()
 }
 
 /// The count and the time, on one line.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::server::facts::{Facts, ResourceType, attribute, get, is_wanted, value_of};
+use crate::server::same::is_absent;
 
 /// What bodies are made to fit.
 pub(crate) struct Fit<'a> {
@@ -19,12 +20,13 @@ impl Fit<'_> {
     /// is about.
     pub(crate) fn body(&self, body: &mut Value) {
         let core = self.facts.schemas.get(&self.resource_type.schema.to_ascii_lowercase());
-        self.members(body, core, true);
+        self.members(body, core, None);
     }
 
-    /// Makes the operations of a PATCH fit: what they set has what the schema demands. Nothing is taken away, for what an
-    /// operation says is what the case is about.
-    pub(crate) fn operations(&self, operations: &mut Value) {
+    /// Makes the operations of a PATCH fit: what they set anew has what the schema demands. Nothing is taken away, for what
+    /// an operation says is what the case is about; and nothing is added to a complex attribute that the resource has,
+    /// with which the value is merged (RFC 7644 §3.5.2.3).
+    pub(crate) fn operations(&self, operations: &mut Value, resource: &Value) {
         let core = self.facts.schemas.get(&self.resource_type.schema.to_ascii_lowercase());
         for operation in operations.as_array_mut().into_iter().flatten() {
             let path = get(operation, "path").and_then(Value::as_str).map(ToOwned::to_owned);
@@ -32,9 +34,11 @@ impl Fit<'_> {
                 continue;
             };
             match path {
-                None => self.members(value, core, false),
+                None => self.members(value, core, Some(resource)),
                 Some(path) => {
-                    if let Some(known) = core.and_then(|core| attribute(core, "attributes", &path)) {
+                    if let Some(known) = core.and_then(|core| attribute(core, "attributes", &path))
+                        && !is_merged(known, get(resource, &path))
+                    {
                         self.value(value, known, false);
                     }
                 }
@@ -42,12 +46,16 @@ impl Fit<'_> {
         }
     }
 
-    fn members(&self, body: &mut Value, schema: Option<&Value>, prune: bool) {
+    /// `resource`: what the members are merged with, where they are those of a PATCH.
+    fn members(&self, body: &mut Value, schema: Option<&Value>, resource: Option<&Value>) {
         for (name, value) in body.as_object_mut().into_iter().flatten() {
+            let before = resource.map(|resource| get(resource, name).unwrap_or(&Value::Null));
             if let Some(extension) = self.facts.schemas.get(&name.to_ascii_lowercase()) {
-                self.members(value, Some(extension), prune);
-            } else if let Some(known) = schema.and_then(|schema| attribute(schema, "attributes", name)) {
-                self.value(value, known, prune);
+                self.members(value, Some(extension), before);
+            } else if let Some(known) = schema.and_then(|schema| attribute(schema, "attributes", name))
+                && !is_merged(known, before)
+            {
+                self.value(value, known, before.is_none());
             }
         }
     }
@@ -91,6 +99,33 @@ impl Fit<'_> {
     }
 }
 
+/// Whether a value of an attribute is merged with what is there, and so needs nothing that is there already.
+fn is_merged(known: &Value, before: Option<&Value>) -> bool {
+    let is_many = get(known, "multiValued").and_then(Value::as_bool).unwrap_or(false);
+    !is_many && before.and_then(Value::as_object).is_some_and(|members| !members.is_empty())
+}
+
+/// Whether a schema requires an attribute that a body clears, which no server has to take.
+pub(crate) fn clears_what_is_required(
+    facts: &Facts,
+    resource_type: &ResourceType,
+    with: &Value,
+) -> Option<String> {
+    fn find(schema: &Value, list: &str, with: &Value) -> Option<String> {
+        with.as_object()?.iter().find_map(|(name, value)| {
+            let known = attribute(schema, list, name)?;
+            if is_absent(Some(value)) {
+                return is_wanted(known).then(|| name.clone());
+            }
+            find(known, "subAttributes", value).map(|part| format!("{name}.{part}"))
+        })
+    }
+    let core = facts.schemas.get(&resource_type.schema.to_ascii_lowercase())?;
+    // What RFC 7643 requires is cleared to see that it is refused.
+    find(core, "attributes", with)
+        .filter(|name| !name.eq_ignore_ascii_case("userName") && !name.eq_ignore_ascii_case("displayName"))
+}
+
 /// Takes away what a complex attribute has no sub-attribute for, unless nothing would be left.
 pub(crate) fn prune(element: &mut Value, known: &Value) {
     let is_known = |name: &str| attribute(known, "subAttributes", name).is_some();
@@ -129,11 +164,38 @@ mod tests {
                 "manager": { "value": "7", "$ref": "https://h/Users/7" } })
         );
         let mut operations = json!([{ "op": "add", "path": "emails", "value": [{ "value": "y", "type": "home" }] }, { "op": "remove", "path": "emails" }]);
-        fit.operations(&mut operations);
+        fit.operations(&mut operations, &json!({ "emails": [{ "value": "x" }] }));
         assert_eq!(operations[0]["value"], json!([{ "value": "y", "type": "home", "label": "u" }]));
         // What refers to nobody is not made up.
         let mut body = json!({ "manager": { "value": "8" } });
         fit.body(&mut body);
         assert_eq!(body, json!({ "manager": { "value": "8" } }));
+    }
+    #[test]
+    fn what_a_patch_is_merged_with_is_not_made_up() {
+        let types = json!([{ "name": "User", "endpoint": "/Users", "schema": "urn:u" }]);
+        let name = json!({ "name": "name", "type": "complex", "multiValued": false, "subAttributes": [
+            { "name": "givenName", "type": "string" }, { "name": "familyName", "type": "string", "required": true },
+        ] });
+        let schemas = json!([{ "id": "urn:u", "name": "User", "attributes": [
+            name, { "name": "userName", "type": "string", "required": true },
+            { "name": "emails", "type": "complex", "multiValued": true, "required": true, "subAttributes": [] },
+        ] }]);
+        let facts = Facts::of(None, Some(&types), Some(&schemas));
+        let user = facts.resource_type("User").expect("a type");
+        let fit = Fit { facts: &facts, resource_type: user, unique: "u", locate: &|_| None };
+        let given = json!({ "givenName": "Ada" });
+        let operations = json!([{ "op": "add", "path": "name", "value": given }, { "op": "add", "value": { "name": given } }]);
+        let mut merged = operations.clone();
+        fit.operations(&mut merged, &json!({ "name": { "familyName": "Quay" } }));
+        assert_eq!(merged, operations);
+        let mut anew = operations;
+        fit.operations(&mut anew, &json!({ "userName": "ada" }));
+        let whole = json!({ "givenName": "Ada", "familyName": "u" });
+        assert_eq!((&anew[0]["value"], &anew[1]["value"]["name"]), (&whole, &whole));
+        let clears = |with: Value| clears_what_is_required(&facts, user, &with);
+        assert_eq!(clears(json!({ "emails": [] })).as_deref(), Some("emails"));
+        assert_eq!(clears(json!({ "name": { "familyName": null } })).as_deref(), Some("name.familyName"));
+        assert_eq!(clears(json!({ "name": { "givenName": null }, "userName": null })), None);
     }
 }

@@ -1,6 +1,8 @@
 //! Whether an answer is what may come.
 
+mod any_of;
 mod condition;
+mod stand_in;
 mod value;
 
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, 
 use crate::case::template::Unfilled;
 use crate::report::Level;
 use crate::server::facts::get;
+pub(crate) use crate::server::judge::stand_in::{Belongs, StandIn};
 use crate::server::judge::value::{cut, differing, has_schema, shown};
 use crate::server::memory::Memory;
 use crate::server::same::{is_absent, reach, same};
@@ -33,6 +36,8 @@ pub(crate) struct Miss {
     pub(crate) why: String,
     /// The expectation that it has in common with other cases.
     pub(crate) shared: Option<Shared>,
+    /// Exchanges of the case until then.
+    pub(crate) at: usize,
     /// What was seen, so that the case's own words are told only where they are true.
     seen: Seen,
 }
@@ -51,13 +56,18 @@ enum Seen {
 impl Miss {
     /// A miss of the case's own.
     pub(crate) fn new(level: Level, what: String, expected: Value, actual: Value, why: String) -> Self {
-        Self { level, what, expected, actual, why, shared: None, seen: Seen::Other }
+        Self { level, what, expected, actual, why, shared: None, at: 0, seen: Seen::Other }
     }
 
     /// With as much of both sides as a report can hold.
     pub(crate) fn bounded(self) -> Self {
         let side = |value: &Value| bounded(value, Bound::SIDE);
         Self { expected: side(&self.expected), actual: side(&self.actual), ..self }
+    }
+
+    /// Found in the answer to the last of so many requests of the case.
+    pub(crate) fn after(self, exchanges: usize) -> Self {
+        Self { at: exchanges, ..self }
     }
 
     fn of(self, shared: Shared) -> Self {
@@ -76,6 +86,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) level: Level,
     /// The shared expectations that it is about.
     pub(crate) about: &'a [Shared],
+    /// The status that the server answers in place of another one, where the answer has it.
+    pub(crate) stand_in: Option<StandIn>,
 }
 
 /// What does not hold of an answer. A shared expectation counts only in a case that is about it.
@@ -91,7 +103,7 @@ pub(crate) fn judge(
     let mut misses = Vec::new();
     for expectation in expectations {
         let level = expectation.level.unwrap_or(ask.level);
-        let judge = Judge { answer, memory, level, about: ask.about };
+        let judge = Judge { answer, memory, level, about: ask.about, stand_in: ask.stand_in };
         let mut found = judge.check(&expectation.check)?;
         found.retain(|miss| {
             miss.shared.is_none_or(|shared| !shared.is_passed_over() || ask.about.contains(&shared))
@@ -143,6 +155,7 @@ struct Judge<'a> {
     memory: &'a Memory<'a>,
     level: Level,
     about: &'a [Shared],
+    stand_in: Option<StandIn>,
 }
 
 impl Judge<'_> {
@@ -167,7 +180,15 @@ impl Judge<'_> {
             Check::Total(total) => {
                 let found = get(self.body(), "totalResults");
                 let holds = found.and_then(Value::as_u64) == Some(*total);
-                let why = format!("totalResults should be {total}");
+                let why = match found {
+                    Some(found) if !found.is_u64() => {
+                        format!(
+                            "totalResults is {}, and should be the number {total}",
+                            cut(&found.to_string())
+                        )
+                    }
+                    _ => format!("totalResults should be {total}"),
+                };
                 let miss = || {
                     let miss = self.miss("totalResults", json!(total), shown(found), why);
                     if found.is_some_and(Value::is_u64) { miss } else { miss.unrelated() }
@@ -201,12 +222,16 @@ impl Judge<'_> {
         if wanted.iter().any(|set| set.has(status)) || self.is_overlooked(wanted) {
             return None;
         }
+        let stand_in = self.stand_in.filter(|known| known.replaces(wanted, status));
         let mut why = format!("the answer is {status}, where {} belongs", in_words(wanted));
         // What the subject says about it is half the explanation.
         if let Some(detail) = get(self.body(), "detail").and_then(Value::as_str).filter(|_| status >= 400) {
             append!(why, "; it says: {detail}");
         }
         let miss = self.miss("status", statuses(wanted), json!(status), why);
+        if let Some(stand_in) = stand_in {
+            return Some(miss.of(stand_in.belongs.shared()));
+        }
         // What a case says of another status is true of the opposite, and not of any other answer.
         let success = (200..300).contains(&status);
         let opposite = if wanted.iter().any(|set| set.has(200) || set.has(201) || set.has(204)) {
@@ -251,7 +276,10 @@ impl Judge<'_> {
     fn media_type(&self) -> Option<Miss> {
         let found = self.answer.header("content-type").unwrap_or_default();
         let plain = found.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let why = |more: &str| format!("the body is sent as `{found}`{more}");
+        let why = |more: &str| match found {
+            "" => "the answer has a body and no Content-Type, so that no SCIM client reads it".to_owned(),
+            found => format!("the body is sent as `{found}`{more}"),
+        };
         match plain.as_str() {
             "application/scim+json" => None,
             "application/json" => {
@@ -285,7 +313,9 @@ impl Judge<'_> {
 
     fn error(&self, status: &[StatusSet], types: &[String], types_level: Level) -> Vec<Miss> {
         if let Some(miss) = self.status(status) {
-            return vec![miss];
+            let is_filter = types.iter().any(|name| name == "invalidFilter");
+            let shared = (is_filter && self.answer.status == 200).then_some(Shared::InvalidFilter);
+            return vec![Miss { shared: miss.shared.or(shared), ..miss }];
         }
         let mut misses = self.error_form();
         let body = self.body();
@@ -506,42 +536,6 @@ impl Judge<'_> {
                 // Of many alike one says it.
                 break;
             }
-        }
-        Ok(misses)
-    }
-
-    fn any_of(&self, lists: &[Vec<Expectation>]) -> Result<Vec<Miss>, Unfilled> {
-        let ask = Ask { level: self.level, about: self.about };
-        let mut all = Vec::new();
-        for list in lists {
-            let misses = judge(list, ask, self.answer, self.memory)?;
-            if misses.is_empty() {
-                return Ok(Vec::new());
-            }
-            all.push(misses);
-        }
-        let told = |misses: &Vec<Miss>| -> Value {
-            misses.iter().map(|miss| json!({ miss.what.clone(): miss.expected })).collect()
-        };
-        let expected: Vec<Value> = all.iter().map(told).collect();
-        let is_status = |misses: &Vec<Miss>| misses.iter().any(|miss| miss.what == "status");
-        if all.len() > 1 && all.iter().all(is_status) {
-            // It is none of the answers that are provided for: what the lists say of each does not matter.
-            let wanted: Vec<StatusSet> = lists
-                .iter()
-                .flatten()
-                .flat_map(Expectation::foreseen)
-                .flat_map(|foreseen| foreseen.status)
-                .copied()
-                .collect();
-            return Ok(self.status(&wanted).map(Miss::unrelated).into_iter().collect());
-        }
-        // The answer is the one that a list with its status speaks of, so that list says what is wrong with it.
-        let at = all.iter().position(|misses| !is_status(misses)).unwrap_or_default();
-        let Some(mut misses) = (!all.is_empty()).then(|| all.swap_remove(at)) else { return Ok(Vec::new()) };
-        misses.truncate(1);
-        if let Some(miss) = misses.first_mut() {
-            miss.expected = json!({ "one of": expected });
         }
         Ok(misses)
     }

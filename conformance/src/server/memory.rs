@@ -132,6 +132,13 @@ impl<'a> Memory<'a> {
         })
     }
 
+    /// The URN of the schema of the resource that a name stands for.
+    pub(crate) fn schema(&self, name: &str) -> Option<&str> {
+        let (endpoint, _) = self.names.get(name)?.path.as_deref()?.rsplit_once('/')?;
+        let known = self.facts.resource_types.iter().find(|known| known.endpoint == endpoint)?;
+        Some(known.schema.as_str())
+    }
+
     pub(crate) fn id(&self, name: &str) -> Option<&str> {
         self.names.get(name)?.id.as_deref()
     }

@@ -2,7 +2,10 @@
 
 mod filters;
 mod shapes;
+mod status;
 mod steady;
+mod stored;
+mod tally;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -15,15 +18,18 @@ use crate::case::load::used_names;
 use crate::case::need::Feature;
 use crate::case::step::{Action, Body, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
+use crate::report::causes::remedy;
 use crate::report::words::FOUNDATION;
 use crate::report::{CaseResult, Level, Verdict, plain};
 use crate::server::blank::name_schemas;
 use crate::server::deviation::{Deviation, Seen};
 use crate::server::facts::{Met, ResourceType, get, merge};
-use crate::server::judge::{Ask, Miss, is_created_with_200, judge};
+use crate::server::fit::clears_what_is_required;
+use crate::server::judge::{Ask, Miss, StandIn, is_created_with_200, judge};
 use crate::server::memory::{Known, Memory};
 use crate::server::names::radix;
-use crate::server::play::filters::{filter_of, refuses_its_filter};
+use crate::server::play::filters::{filter_of, operators, refuses_its_filter};
+use crate::server::play::tally::{Tried, failed, tallied};
 use crate::server::tidy::Made;
 use crate::server::{Stage, example};
 use crate::wire::bounded::LARGE;
@@ -33,6 +39,9 @@ use crate::wire::exchange::Exchange;
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/// Tries of a case with a tally that are shown with what came.
+const TRIES_SHOWN: usize = 3;
 
 /// Characters of what the server says of a refusal.
 const DETAIL: usize = 200;
@@ -92,6 +101,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         known: None,
         example: None,
         cause: None,
+        concerns: None,
         tags: case.tags.clone(),
         milliseconds: 0,
         exchanges: Vec::new(),
@@ -149,6 +159,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         }
         Err(End::Broken(why)) => (Verdict::Error, Some(why)),
     };
+    let fault = player.fault().await;
     let Player { memory, made, exchanges, misses, tried, example, filters_are_a_means, .. } = player;
     if !stage.keep {
         let mut after = Player {
@@ -180,6 +191,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
             .map(|(step, miss)| format!("{step}: {}", miss.why));
         if let Some(tally) = &case.tally {
             result.because = Some(tallied(tally, &tried));
+            stage.findings.note_operators(failed(&tried));
         }
         result.mend = case.advice();
         result.example = example.map(|(_, example)| example);
@@ -192,9 +204,25 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         {
             result.cause = Some(first);
         }
+        if let Some(fault) = fault {
+            result.because = Some(fault.because);
+            result.mend = Some(remedy(fault.shared, Some(&fault.attribute)));
+            result.cause = Some(fault.shared);
+            result.concerns = Some(fault.attribute);
+            if fault.is_means {
+                stage.findings.note_means(&case.id);
+            }
+        }
+        let at = misses.iter().filter(|(_, miss)| Some(miss.level) == worst).map(|(_, miss)| miss.at).next();
+        if let Some(filter) = at.and_then(|at| filter_of(exchanges.get(..at)?)) {
+            stage.findings.note_filter(&case.id, operators(&filter));
+        }
+        // What was tried in vain is all in the reason.
+        let shown = if case.tally.is_some() { TRIES_SHOWN } else { misses.len() };
         let side = |side: fn(&Miss) -> &Value| {
             misses
                 .iter()
+                .take(shown)
                 .map(|(step, miss)| {
                     json!({ "step": step, "what": miss.what, "value": side(miss), "why": miss.why })
                 })
@@ -211,18 +239,6 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
     result
 }
 
-/// Which of a case's tries failed, and which held.
-fn tallied(tally: &str, tried: &[(String, bool)]) -> String {
-    let words = |held: bool| {
-        let words: Vec<_> =
-            tried.iter().filter(|(_, holds)| *holds == held).map(|(word, _)| format!("`{word}`")).collect();
-        words.join(", ")
-    };
-    let taken = words(true);
-    let taken = if taken.is_empty() { String::new() } else { format!("; taken: {taken}") };
-    format!("{tally}: {}{taken}", words(false))
-}
-
 struct Player<'a> {
     stage: &'a Stage,
     /// The id of the case.
@@ -236,8 +252,8 @@ struct Player<'a> {
     memory: Memory<'a>,
     /// An answer that would have passed, of the most binding miss so far.
     example: Option<(Level, String)>,
-    /// What was tried, in a word each, and whether it held.
-    tried: Vec<(String, bool)>,
+    /// What was tried, in a word each, and what came of it.
+    tried: Vec<(String, Tried)>,
     made: Made,
     exchanges: Vec<Exchange>,
     /// What the last answer, or walk, was taken for.
@@ -279,7 +295,7 @@ impl Player<'_> {
             }
             Action::Walk(_, paging) => {
                 let answer = self.walk(step, *paging).await?;
-                self.weigh(step, &step.name, &answer, None, None)
+                self.weigh(step, &step.name, &answer, None, None, None)
             }
             _ => self.one(step, &step.name).await,
         }
@@ -290,7 +306,8 @@ impl Player<'_> {
         let (request, sent, endpoint) = self.request(step)?;
         let mut answer = self.ask(step, &request).await?;
         self.read_unshown(step, &request, endpoint.as_deref(), &mut answer).await?;
-        self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref())
+        let stand_in = self.stand_in(step, &request, answer.status).await;
+        self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref(), stand_in)
     }
 
     /// Judges an answer, and keeps what it shows.
@@ -301,8 +318,9 @@ impl Player<'_> {
         answer: &Answer,
         sent: Option<&Value>,
         endpoint: Option<&str>,
+        stand_in: Option<StandIn>,
     ) -> Result<(), End> {
-        let label = step.label.clone();
+        let label = self.label(step);
         if matches!(step.action, Action::Create { .. }) && is_created_with_200(answer) {
             self.stage.note(Deviation::CreatedWith200);
         }
@@ -328,7 +346,7 @@ impl Player<'_> {
             let why = "the filter by which the case finds what it made is not supported";
             return Err(End::NotAdvertised(format!("{label}: {why} (400, invalidFilter)")));
         }
-        let ask = Ask { level: self.level, about: self.about };
+        let ask = Ask { level: self.level, about: self.about, stand_in };
         let mut misses = judge(&step.expect, ask, answer, &self.memory)?;
         if step.expect.is_empty() && !answer.is_success() {
             let wanted = [crate::case::expect::StatusSet::Class(2)];
@@ -349,6 +367,12 @@ impl Player<'_> {
             self.stage.refused(step, answer);
             return Err(End::Skipped(format!("it could not be tried: {label}: {}", miss.why)));
         }
+        if let Some(level) = misses.iter().map(|miss| miss.level).min()
+            && self.example.as_ref().is_none_or(|(known, _)| level < *known)
+            && let Some(example) = example::of(step, &self.memory, ask, answer, sent)
+        {
+            self.example = Some((level, example));
+        }
         if answer.is_success() && !matches!(step.action, Action::Delete(_)) {
             let partial = step.query.iter().any(|(name, _)| {
                 name.eq_ignore_ascii_case("attributes") || name.eq_ignore_ascii_case("excludedAttributes")
@@ -357,17 +381,34 @@ impl Player<'_> {
             self.memory.keep(name, answer, sent, endpoint, !partial && kept);
         }
         if let Some(word) = &step.tries {
-            self.tried.push((word.clone(), misses.is_empty()));
+            let outcome = match (misses.is_empty(), answer.is_success()) {
+                (true, _) => Tried::Taken,
+                (false, true) => Tried::Ignored,
+                (false, false) => Tried::Refused,
+            };
+            self.tried.push((word.clone(), outcome));
         }
-        let failed = misses.iter().any(|miss| miss.level == Level::Must);
-        if let Some(level) = misses.iter().map(|miss| miss.level).min()
-            && self.example.as_ref().is_none_or(|(known, _)| level < *known)
-        {
-            self.example = Some((level, example::of(step, &self.memory, answer.status, &misses)));
-        }
+        // What else is tried is told together with it.
+        let failed = step.tries.is_none() && misses.iter().any(|miss| miss.level == Level::Must);
         // What came may be megabytes, and the case goes on.
-        self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss.bounded())));
+        let at = self.exchanges.len();
+        self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss.bounded().after(at))));
         if failed { Err(End::Missed) } else { Ok(()) }
+    }
+
+    /// What a step is called: where its path is what the server said, with that.
+    fn label(&self, step: &Step) -> String {
+        match (&step.action, step.label.strip_suffix(" …"), self.exchanges.last()) {
+            (Action::Send { .. }, Some(method), Some(exchange)) => {
+                let url = &exchange.request.url;
+                let path = self.stage.client.below(url).unwrap_or_else(|| url.clone());
+                format!("{method} {}", plain::cut(&path, DETAIL))
+            }
+            _ => step
+                .tries
+                .as_ref()
+                .map_or_else(|| step.label.clone(), |word| format!("{}, `{word}`", step.label)),
+        }
     }
 
     /// Whether a status says that a feature, of which discovery says nothing, is not there.
@@ -410,7 +451,9 @@ impl Player<'_> {
                     Body::Operations(operations, _) => {
                         let mut operations = operations.fill(&self.memory)?;
                         if let Some(known) = self.type_of(name) {
-                            self.memory.fitted(known, |fit| fit.operations(&mut operations));
+                            let seen =
+                                self.memory.known(name).map(|known| known.seen.clone()).unwrap_or_default();
+                            self.memory.fitted(known, |fit| fit.operations(&mut operations, &seen));
                         }
                         Some(json!({ "schemas": [PATCH_OP], "Operations": operations }).to_string())
                     }
@@ -503,6 +546,11 @@ impl Player<'_> {
                 let mut body = seen.map(Known::to_send).unwrap_or_default();
                 let mut with = with.fill(&self.memory)?;
                 if let Some(known) = name.and_then(|name| self.type_of(name)) {
+                    if let Some(required) = clears_what_is_required(&self.stage.facts, known, &with) {
+                        return Err(End::Skipped(format!(
+                            "it could not be tried: it clears {required}, which the server's schema requires"
+                        )));
+                    }
                     self.memory.fitted(known, |fit| fit.body(&mut with));
                 }
                 merge(&mut body, &with);

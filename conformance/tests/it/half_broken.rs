@@ -1,5 +1,7 @@
 //! Servers that are broken in one way wherever they can be, judged by the report that the program writes of them.
 
+#[path = "half_broken/causes.rs"]
+mod causes;
 #[path = "half_broken/cleaning.rs"]
 mod cleaning;
 #[path = "half_broken/discovery.rs"]
@@ -335,7 +337,10 @@ async fn a_wrong_endpoint_is_one_finding_and_the_usual_one_is_used() {
     let judged = broken.judged(&["--select", "section=6 | section=3.3 | section=3.6"]).await;
     let failed = judged.with(Verdict::Fail);
     assert_eq!(failed.len(), 1, "{failed:#?}");
-    assert!(failed[0].starts_with("rfc7643/6/endpoints-answer"), "{failed:#?}");
+    assert!(
+        failed[0].starts_with("rfc7643/6/endpoints-answer: GET /People: the answer is 404"),
+        "{failed:#?}"
+    );
     assert!(judged.report().facts["wrong endpoints"].contains("/ResourceTypes says /People"));
     assert_eq!(judged.with(Verdict::Skipped), Vec::<String>::new());
     assert_eq!(broken.left(), BTreeMap::new());

@@ -143,7 +143,7 @@ fn check_one_cause(report: &Report, shared: Shared, least: usize) {
     assert!(wrong.len() >= least, "{:#?}", lines(&wrong));
     let found = causes::of(report);
     let [cause] = &found[..] else { panic!("{found:?}") };
-    assert_eq!((&cause.kind, cause.cases.len()), (&causes::Kind::Shared(shared), wrong.len()));
+    assert_eq!((&cause.kind, cause.cases.len()), (&causes::Kind::Shared(shared, None), wrong.len()));
     assert!(cause.example().is_some_and(|example| !example.is_empty()), "{cause:?}");
 }
 

@@ -45,6 +45,7 @@ pub fn case(cell: &Cell, played: &Played) -> CaseResult {
         known: None,
         example: None,
         cause: None,
+        concerns: None,
         tags: vec![format!("{ABOUT}{}", cell.title())],
         milliseconds: 0,
         exchanges: played.exchanges.iter().filter_map(exchange).collect(),

@@ -212,7 +212,7 @@ fn a_shared_expectation_is_one_finding_in_its_place() {
     assert!(
         at("CAUSE `status` in errors is not the HTTP status as a string") < at("CAUSE errors do not say")
     );
-    assert!(at("example   404 Not Found { \"status\": \"404\" }") > 0);
+    assert!(at("example   404 Not Found {\"status\":\"404\"}") > 0);
     // The cases of a cause say nothing more for themselves.
     assert!(!told.contains("FAIL  rfc7644/3.12") && !told.contains("Its own."), "{told}");
     let annotations = github::annotations(&report);

@@ -27,6 +27,7 @@ pub(crate) fn case(id: &str, verdict: Verdict) -> CaseResult {
         known: None,
         example: None,
         cause: None,
+        concerns: None,
         tags: Vec::new(),
         milliseconds: 12,
         exchanges: Vec::new(),

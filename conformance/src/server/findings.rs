@@ -1,0 +1,134 @@
+//! What several cases run into for one and the same reason: found out once, told by the cases that are about it, while
+//! the others say that it kept them from being tried.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use crate::case::expect::Shared;
+use crate::report::causes::skipped_for;
+use crate::report::{CaseResult, Verdict};
+
+/// The case that tells which operators of filters do not work.
+pub(crate) const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
+
+/// Fewer operators, or cases, than this may as well be wrong each for itself.
+const LEAST: usize = 3;
+
+/// What was found out of a server while it was judged.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// The usual status of a kind of request; none where that cannot be told.
+    statuses: Mutex<BTreeMap<String, Option<u16>>>,
+    /// What is missing of an attribute; none where that cannot be told.
+    attributes: Mutex<BTreeMap<String, Option<BTreeSet<String>>>>,
+    /// Cases that use an attribute for something else.
+    means: Mutex<BTreeSet<String>>,
+    /// Operators of the filter at which a case failed.
+    filters: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    /// Operators that do not work.
+    operators: Mutex<BTreeSet<String>>,
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Findings {
+    pub(crate) fn status(&self, key: &str) -> Option<Option<u16>> {
+        lock(&self.statuses).get(key).copied()
+    }
+
+    pub(crate) fn note_status(&self, key: String, status: Option<u16>) {
+        lock(&self.statuses).insert(key, status);
+    }
+
+    pub(crate) fn attribute(&self, key: &str) -> Option<Option<BTreeSet<String>>> {
+        lock(&self.attributes).get(key).cloned()
+    }
+
+    pub(crate) fn note_attribute(&self, key: String, missing: Option<BTreeSet<String>>) {
+        lock(&self.attributes).insert(key, missing);
+    }
+
+    /// Notes that a case is about something else than the attribute that is missing.
+    pub(crate) fn note_means(&self, case: &str) {
+        lock(&self.means).insert(case.to_owned());
+    }
+
+    /// Notes the operators of the filter at which a case failed.
+    pub(crate) fn note_filter(&self, case: &str, operators: BTreeSet<String>) {
+        lock(&self.filters).insert(case.to_owned(), operators);
+    }
+
+    /// Notes the operators that do not work.
+    pub(crate) fn note_operators(&self, operators: BTreeSet<String>) {
+        lock(&self.operators).extend(operators);
+    }
+
+    /// Skips the cases that could not be tried because of what others tell.
+    pub(crate) fn settle(&self, results: &mut [CaseResult]) {
+        self.settle_operators(results);
+        self.settle_attributes(results);
+    }
+
+    fn settle_operators(&self, results: &mut [CaseResult]) {
+        let broken = lock(&self.operators);
+        if broken.len() < LEAST || !results.iter().any(|case| case.id == OPERATORS && is_trouble(case)) {
+            return;
+        }
+        let filters = lock(&self.filters);
+        for case in results.iter_mut().filter(|case| case.id != OPERATORS && is_trouble(case)) {
+            let used = filters.get(&case.id).into_iter().flatten();
+            let words: Vec<_> = used.filter(|word| broken.contains(*word)).collect();
+            if let Some(word) = words.first() {
+                let why = format!(
+                    "it could not be tried: the operator `{word}` does not work in filters; {OPERATORS} says which do"
+                );
+                skip(case, why);
+            }
+        }
+    }
+
+    fn settle_attributes(&self, results: &mut [CaseResult]) {
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, case) in results.iter().enumerate().filter(|(_, case)| is_trouble(case)) {
+            if case.cause == Some(Shared::Stored)
+                && let Some(attribute) = &case.concerns
+            {
+                groups.entry(attribute.clone()).or_default().push(at);
+            }
+        }
+        let (means, filters) = (lock(&self.means), lock(&self.filters));
+        for (attribute, cases) in groups.into_iter().filter(|(_, cases)| cases.len() >= LEAST) {
+            let (means, about): (Vec<usize>, Vec<usize>) =
+                cases.iter().partition(|at| means.contains(&results[**at].id));
+            // Where no case is about storing it, the one that is nearest to it tells it.
+            let nearest = means.iter().copied().min_by_key(|at| {
+                let case = &results[*at];
+                (filters.contains_key(&case.id), case.level, *at)
+            });
+            let Some(first) = about.first().copied().or(nearest) else { continue };
+            let why = format!("{}{} says", skipped_for(&attribute), results[first].id);
+            for at in means.into_iter().filter(|at| *at != first) {
+                skip(&mut results[at], why.clone());
+            }
+        }
+    }
+}
+
+fn is_trouble(case: &CaseResult) -> bool {
+    matches!(case.verdict, Verdict::Fail | Verdict::Warn)
+}
+
+fn skip(case: &mut CaseResult, why: String) {
+    case.verdict = Verdict::Skipped;
+    case.because = Some(why);
+    case.mend = None;
+    case.example = None;
+    case.cause = None;
+    case.concerns = None;
+    case.expected = Value::Null;
+    case.actual = Value::Null;
+}
