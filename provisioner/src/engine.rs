@@ -11,6 +11,7 @@ mod doubt;
 mod execute;
 mod guard;
 mod interrupt;
+mod lag;
 mod learning;
 mod namesakes;
 mod parts;
