@@ -113,8 +113,8 @@ pub(crate) fn patch_operations(
                 Some(value) => operations.insert(0, write(&stray.path, value, false)),
                 None if kept => removals.push(json!({ "op": "remove", "path": stray.path.to_string() })),
                 None => {
-                    if let Some(element) = Element::of(&stray.path)
-                        && removed.insert(element.key)
+                    if let Some((lost, element)) = Element::of(path).zip(Element::of(&stray.path))
+                        && removed.insert(lost.key)
                     {
                         removals.push(json!({ "op": "remove", "path": element.path }));
                     }

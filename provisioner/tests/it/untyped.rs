@@ -108,3 +108,20 @@ async fn parts_of_a_value_without_type_stay_together() {
         }
     }
 }
+
+#[tokio::test]
+async fn value_without_type_that_is_cleared_in_all_its_parts_is_removed_once() {
+    let profile = "name = \"x\"\nsummary = \"y\"\n[application]\nnot-stored = [\"addresses.type\"]\n";
+    let options = "update-method = \"patch\"\nclear-missing-attributes = true".to_owned();
+    let bench = Bench::with("aquera", Settings { options, ..Settings::default() }).await;
+    bench.app.set_profile(Profile::from_toml(profile).unwrap());
+    let address = json!({ "streetAddress": "1 High Street", "locality": "Leeds" });
+    bench.run(&[but(user("1", "ada"), json!({ "address": address }))]).await;
+    bench.app.clear_journal();
+    assert_eq!(bench.run(&[user("1", "ada")]).await, ["ada attributes update success done"]);
+    assert_eq!(bench.app.users()[0]["addresses"], Value::Null);
+    let journal = bench.app.journal();
+    let patch = journal.iter().find(|exchange| exchange.method == "PATCH").unwrap();
+    let operations = &patch.request_body.as_ref().unwrap()["Operations"];
+    assert_eq!(*operations, json!([{ "op": "remove", "path": "addresses[locality eq \"Leeds\"]" }]));
+}
