@@ -63,6 +63,11 @@ impl Clock for InstantClock {
     }
 }
 
+/// `time` in whole seconds since the epoch.
+pub(crate) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
 /// `time` as an RFC 3339 timestamp in UTC, to the second.
 pub(crate) fn timestamp(time: SystemTime) -> String {
     Timestamp::try_from(time).map_or_else(

@@ -11,6 +11,7 @@ mod doubt;
 mod execute;
 mod guard;
 mod interrupt;
+mod lag;
 mod learning;
 mod namesakes;
 mod parts;
@@ -44,7 +45,7 @@ use crate::target::client::Client;
 use crate::target::test::ConnectionReport;
 use crate::transport::{Transport, TransportError};
 
-pub(crate) use self::doubt::refusals;
+pub(crate) use self::doubt::{matches, refusals, without_users};
 pub use self::interrupt::Interrupt;
 pub use self::namesakes::{Namesake, Namesakes, namesakes};
 pub use self::pool::Progress;
@@ -278,7 +279,9 @@ impl Provisioner {
             return Err(refused(Exit::Usage, "source-changed", message));
         }
         let allowed = &options.allow_empty_scope;
-        if let Some(message) = doubt::empty_rules(&self.config, &snapshot.users, &loaded.records, allowed) {
+        let empty = doubt::match_nobody(&self.config, &snapshot.users);
+        let doubtful = doubt::empty_rules(&self.config, &snapshot.users, &loaded.records, &empty, allowed);
+        if let Some(message) = doubtful {
             return Err(refused(Exit::SourceUnreadable, "rule-matches-nobody", message));
         }
         let namesakes = namesakes(&self.config, &snapshot.users);

@@ -123,7 +123,9 @@ impl Reason {
             Self::Forbidden => "the credentials are not allowed to do this",
             Self::Conflict => "the account was changed by somebody else meanwhile, twice",
             Self::RateLimited => "the target kept answering 429",
-            Self::TargetError => "the target kept failing, or sent an answer that is too large",
+            Self::TargetError => {
+                "the target kept failing, does not show yet what was written to it, or sent an answer that is too large"
+            }
             Self::Unreachable => "the target did not answer",
         }
     }

@@ -65,7 +65,8 @@ impl Record {
         if self.link.is_some() || self.intent != Some(Intent::Create) {
             return None;
         }
-        let legacy = || Posted { user_name: self.user_name.clone(), external_id: Some(id.to_string()) };
+        let legacy =
+            || Posted { user_name: self.user_name.clone(), external_id: Some(id.to_string()), at: None };
         Some(self.posted.clone().unwrap_or_else(legacy))
     }
 
@@ -127,6 +128,9 @@ pub struct Posted {
     pub user_name: UserName,
     /// The `externalId` that was sent, if any.
     pub external_id: Option<String>,
+    /// When it was sent, in seconds since the epoch; unknown in a record of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
 }
 
 /// How a user stands: two equal situations in a row are told once.

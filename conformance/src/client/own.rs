@@ -82,10 +82,11 @@ impl Own {
                     .await?;
             self.subject = Some(subject);
         }
-        match &self.subject {
-            Some(subject) => subject.sync(meant()).await.map(drop),
-            None => Ok(()),
+        if let Some(subject) = &self.subject {
+            subject.sync(meant()).await?;
+            self.time.pass();
         }
+        Ok(())
     }
 
     /// Ends the work with its state.
@@ -105,11 +106,24 @@ pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<Stri
         .map_err(|error| format!("failed to make {}: {error}", folder.display()))?;
     write_source(folder, &brief.users)?;
     let text = configuration(&brief.scim_url, &brief.credentials.bearer, method);
+    let before = count_run(folder)?;
     let subject =
-        Subject::open(Configuration::read(&text, folder)?, folder, &Wire::new()?, &Time::real(), 0).await?;
+        Subject::open_now(Configuration::read(&text, folder)?, folder, &Wire::new()?, before).await?;
     let report = subject.sync(meant()).await;
     subject.close().await;
     Ok(report?.summary.to_string())
+}
+
+/// How many runs there were on this folder before; this one is counted.
+fn count_run(folder: &Path) -> Result<u32, String> {
+    let path = folder.join("runs");
+    let before = match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().unwrap_or(0),
+        Err(_) => 0,
+    };
+    std::fs::write(&path, format!("{}\n", before + 1))
+        .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+    Ok(before)
 }
 
 fn write_source(folder: &Path, users: &[Person]) -> Result<(), String> {

@@ -246,6 +246,7 @@ impl System {
         let subject = self.subject(reference);
         self.note_delete(reference);
         let report = self.runtime.block_on(subject.sync(Options { full, ..meant() }));
+        self.time.pass();
         report.expect("a report")
     }
 
@@ -271,6 +272,7 @@ impl System {
             }
             drop(hold);
         });
+        self.time.pass();
         self.close();
     }
 

@@ -8,10 +8,9 @@ use serde::Serialize;
 use super::Common;
 use super::output::Output;
 use crate::config::Config;
-use crate::engine::namesakes;
+use crate::engine::{matches, namesakes, without_users};
 use crate::exit::Exit;
 use crate::report::word;
-use crate::rule::Rule;
 use crate::source;
 use crate::state::store::{Access, Durability, Loaded, Store};
 use findings::Finding;
@@ -55,13 +54,13 @@ pub(super) async fn run(common: &Common) -> Exit {
     let mut matched = Vec::new();
     let (users, in_scope) = if whole {
         let users = &inspection.users;
-        let matches = |rule: &Rule| users.iter().filter(|user| rule.matches(user)).count();
-        matched.extend(config.rules.iter().map(matches));
+        matched = matches(&config, users);
         clashes = namesakes(&config, users);
         if !users.is_empty() {
-            let refused = findings::of_refusals(&config, users, &stored(common, &config).await);
+            let empty = without_users(&config, &matched);
+            let refused = findings::of_refusals(&config, users, &stored(common, &config).await, &empty);
             if refused.is_empty() {
-                notes.extend(findings::of_empty_rules(&config, users));
+                notes.extend(findings::of_empty_rules(&empty));
             }
             problems.extend(refused);
         }

@@ -32,6 +32,7 @@ fn differences(wanted: &Desired, carries: &Carried, mapped: &[TargetPath], clear
         carries: carries.clone(),
         shows: BTreeMap::new(),
         active: true,
+        written: None,
         mark: Mark::Owned,
     };
     crate::state::differences(wanted, &link, mapped, clear, false)
@@ -139,7 +140,7 @@ proptest! {
     ) {
         let carries = carried(&before);
         let paths = differences(&wanted, &carries, &paths(), clear);
-        let operations = patch_operations(&paths, &wanted, &carries, active);
+        let operations = patch_operations(&paths, &wanted, &carries, &Strays::default(), active);
         prop_assert_eq!(operations.is_empty(), paths.is_empty() && active.is_none());
         prop_assert!(operations.len() <= paths.len() + usize::from(active.is_some()));
         let before = read(&account(&before, was));
@@ -166,7 +167,7 @@ proptest! {
         let base = account(&before, was);
         let base = if shouted { shout(&Value::Object(base)).as_object().unwrap().clone() } else { base };
         let before = read(&base);
-        let merged = merge(&before, &paths, &wanted, active);
+        let merged = merge(&before, &paths, &wanted, &carries, active);
         let after = read(&merged);
         carries_what_is_wanted(&after, &wanted, &carries, clear);
         keeps_the_unmapped(&before, &after);
@@ -185,9 +186,9 @@ proptest! {
     fn nothing_is_written_where_nothing_differs(wanted in values(), clear: bool, was: bool) {
         let paths = paths();
         prop_assert_eq!(differences(&wanted, &carried(&wanted), &paths, clear), Vec::new());
-        prop_assert_eq!(patch_operations(&paths, &wanted, &carried(&wanted), None), Vec::<Value>::new());
+        prop_assert_eq!(patch_operations(&paths, &wanted, &carried(&wanted), &Strays::default(), None), Vec::<Value>::new());
         let base = read(&account(&wanted, was));
-        prop_assert_eq!(merge(&base, &[], &wanted, was), writable(&base.resource));
+        prop_assert_eq!(merge(&base, &[], &wanted, &carried(&wanted), was), writable(&base.resource));
     }
 
     #[test]
@@ -211,7 +212,7 @@ fn check(carries: &Value, wanted: &Value, expected: &Value) {
     let (carries, wanted) = (carried(&full(carries)), full(wanted));
     let mapped: Vec<TargetPath> = carries.keys().cloned().collect();
     let paths = differences(&wanted, &carries, &mapped, true);
-    assert_eq!(&json!(patch_operations(&paths, &wanted, &carries, None)), expected);
+    assert_eq!(&json!(patch_operations(&paths, &wanted, &carries, &Strays::default(), None)), expected);
 }
 
 const WORK: &str = r#"addresses[type eq "work"]"#;
@@ -249,7 +250,7 @@ fn what_is_no_longer_mapped_keeps_its_element() {
     let carries = carried(&desired(&json!({ "userName": "ida", &locality: "L", &region: "R" })));
     let wanted = desired(&json!({ "userName": "ida" }));
     let paths = differences(&wanted, &carries, &[locality.parse().unwrap()], true);
-    let operations = patch_operations(&paths, &wanted, &carries, None);
+    let operations = patch_operations(&paths, &wanted, &carries, &Strays::default(), None);
     assert_eq!(operations, [json!({ "op": "remove", "path": locality })]);
 }
 
@@ -264,7 +265,7 @@ fn what_is_taken_away_comes_last_and_active_after_it() {
         json!({ "op": "remove", "path": locality }),
         json!({ "op": "replace", "path": "active", "value": false }),
     ];
-    assert_eq!(patch_operations(&paths, &wanted, &carries, Some(false)), expected);
+    assert_eq!(patch_operations(&paths, &wanted, &carries, &Strays::default(), Some(false)), expected);
 }
 
 #[track_caller]
@@ -274,7 +275,7 @@ fn check_schemas(base: &Value, wanted: &Value, expected: &Value) {
     let base = read(&resource);
     let wanted = desired(wanted);
     let paths = [format!("{ENTERPRISE_URN}:department").parse().unwrap()];
-    assert_eq!(merge(&base, &paths, &wanted, true).get("schemas"), Some(expected));
+    assert_eq!(merge(&base, &paths, &wanted, &Carried::new(), true).get("schemas"), Some(expected));
 }
 
 #[test]
@@ -392,4 +393,61 @@ fn one_element_in_two_spellings_is_one_element() {
         &json!({}),
         &json!([{ "op": "remove", "path": r#"emails[type eq "Work"]"# }]),
     );
+}
+
+/// The operations, and the e-mail addresses of a PUT, from an account with these ones where `mine@` was written as the one for work.
+#[track_caller]
+fn check_strays(emails: &Value, wanted: Option<&str>, operations: &Value, merged: &Value) {
+    let work: TargetPath = r#"emails[type eq "work"].value"#.parse().unwrap();
+    let mut values = json!({ "userName": "ida", work.to_string(): "mine@example.org" });
+    let carries = carried(&desired(&values));
+    match wanted {
+        Some(address) => values[work.to_string()] = json!(address),
+        None => drop(values.as_object_mut().unwrap().remove(&work.to_string())),
+    }
+    let (wanted, paths) = (desired(&values), [work]);
+    let base = json!({ "id": "1", "userName": "ida", "emails": emails });
+    let base = read(base.as_object().unwrap());
+    let strays = Strays::find(&base, &paths, &carries);
+    let found = patch_operations(&paths, &wanted, &base.project(paths.iter()), &strays, None);
+    assert_eq!(json!(found), *operations, "{emails}");
+    let put = merge(&base, &paths, &wanted, &carries, true);
+    assert_eq!(put.get("emails").unwrap_or(&Value::Null), merged, "{emails}");
+}
+
+#[test]
+fn value_that_lost_its_type_is_found_by_itself() {
+    let (mine, other) = (json!({ "value": "mine@example.org" }), json!({ "value": "other@example.org" }));
+    let new = json!({ "type": "work", "value": "new@example.org" });
+    let path = r#"emails[value eq "mine@example.org"].value"#;
+    check_strays(
+        &json!([other, mine]),
+        Some("new@example.org"),
+        &json!([{ "op": "replace", "path": path, "value": "new@example.org" }]),
+        &json!([other, { "value": "new@example.org", "type": "work" }]),
+    );
+    check_strays(
+        &json!([other, mine]),
+        None,
+        &json!([{ "op": "remove", "path": r#"emails[value eq "mine@example.org"]"# }]),
+        &json!([other]),
+    );
+    // A type of its own, the same value twice, or in other case: nobody can tell that it is ours.
+    for emails in [
+        json!([{ "type": "home", "value": "mine@example.org" }]),
+        json!([mine, mine]),
+        json!([mine, { "type": "home", "value": "Mine@example.org" }]),
+        json!([{ "value": "MINE@example.org" }]),
+        json!([other]),
+    ] {
+        let mut with_new = emails.clone();
+        with_new.as_array_mut().unwrap().push(new.clone());
+        check_strays(
+            &emails,
+            Some("new@example.org"),
+            &json!([{ "op": "add", "path": "emails", "value": [new] }]),
+            &with_new,
+        );
+        check_strays(&emails, None, &json!([]), &emails);
+    }
 }

@@ -161,13 +161,17 @@ fn settle_create(
         }
         Ok(Created::Account(_) | Created::Nothing) => None,
     };
+    // What was sent stays known until the same is sent again.
+    let sent = subject.record.posted.take();
+    let written = sent.as_ref().and_then(|sent| sent.at);
     subject.record.resolve_intent();
+    subject.record.posted = sent.filter(|_| account.is_none());
     let found = match account {
         Some(account) => {
             let carries = account.project([&TargetPath::user_name()].into_iter());
             let (id, active) = (account.id.clone(), account.active());
-            subject.record.link =
-                Some(Link { account: id, carries, shows: BTreeMap::new(), active, mark: Mark::Owned });
+            let (shows, mark) = (BTreeMap::new(), Mark::Owned);
+            subject.record.link = Some(Link { account: id, carries, shows, active, written, mark });
             Lookup::One(account)
         }
         None => match lookup {
@@ -228,7 +232,12 @@ async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
     match (need(subject, full), &subject.record.link) {
         (Need::Nothing, _) => Found::Nothing,
         (Need::Resolve(posted), _) => {
-            let created = resolve(context, &subject.id, &posted).await;
+            let created = match resolve(context, &subject.id, &posted).await {
+                Ok(Created::Nothing) if !is_sent_again(context, subject, &posted) => context
+                    .create_not_shown(&posted)
+                    .map_or(Ok(Created::Nothing), |trouble| Err(trouble.into())),
+                other => other,
+            };
             let enters = matches!(&subject.standing, Standing::Owned(owned) if owned.wanted.is_ok());
             let lookup = if enters && created == Ok(Created::Nothing) {
                 Some(context.client.look_up(&subject.record.user_name).await)
@@ -244,10 +253,9 @@ async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
             let carried = link.user_name();
             let name = carried.as_ref().unwrap_or(&subject.record.user_name);
             match context.client.read(&link.account, name).await {
-                Ok(Read::Gone) => {
-                    let origin = origin_of(subject, link);
+                Ok(Read::Gone(known)) => {
                     let name = &subject.record.user_name;
-                    Found::Gone(find_again(context, &subject.id, origin.as_deref(), name).await)
+                    Found::Gone(find_again(context, &subject.id, origin_of(subject, link), name, known).await)
                 }
                 read => Found::ReadBack(read),
             }
@@ -255,14 +263,27 @@ async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
     }
 }
 
+/// Whether the run goes on to send the same create again: where the first one made an account, its name is taken, so that no
+/// second one is made.
+fn is_sent_again(context: &Context, subject: &Subject, posted: &Posted) -> bool {
+    match &subject.standing {
+        Standing::Owned(owned) => {
+            let same_name = |wanted: &Desired| wanted.user_name() == posted.user_name;
+            owned.enabled
+                && context.config.preferences.creates()
+                && owned.wanted.as_ref().is_ok_and(same_name)
+        }
+        Standing::Left(_) => false,
+    }
+}
+
 /// The origin that the account of a user was given.
-fn origin_of(subject: &Subject, link: &Link) -> Option<String> {
-    let path = TargetPath::external_id();
+fn origin_of<'a>(subject: &'a Subject, link: &'a Link) -> Option<&'a str> {
     let wanted = match &subject.standing {
-        Standing::Owned(owned) => owned.wanted.as_ref().ok().and_then(|wanted| wanted.get(&path)),
+        Standing::Owned(owned) => owned.wanted.as_ref().ok().and_then(Desired::external_id),
         Standing::Left(_) => None,
     };
-    link.carries.get(&path).or(wanted)?.as_str().map(str::to_owned)
+    link.external_id().or(wanted)
 }
 
 fn decide(
@@ -315,8 +336,12 @@ fn decide(
             }
             return linked(context, subject, wanted, ReadAnew { account: Some(account), full });
         }
-        Found::ReadBack(Ok(Read::Gone)) => Lookup::None,
+        Found::ReadBack(Ok(Read::Gone(known))) => known.lookup,
         Found::Gone(Ok(lookup)) => {
+            let origin = subject.record.link.as_ref().and_then(|link| origin_of(&subject, link));
+            if let Some(trouble) = context.not_shown_yet(&subject.record, origin, &lookup) {
+                return Some(Task::failed(subject, trouble));
+            }
             if let Some(link) = &subject.record.link {
                 context.release(&link.account);
             }

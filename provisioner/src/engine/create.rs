@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use reqwest::{Method as Verb, StatusCode};
-use serde_json::Value;
 
 use super::learning::Permit;
 use super::resolve::may_lack;
 use super::task::OwnedTask;
 use super::user::{Flow, Work, told};
 use super::write::Effects;
+use crate::clock::seconds;
 use crate::diff::{Fate, create_body, fates, is_never_returned};
 use crate::engine::parts::Part;
 use crate::ids::TargetId;
@@ -29,9 +29,14 @@ impl Work<'_> {
         // Held until the account has been read back, where that is to teach something.
         let permit = context.learning.create_permit(&paths).await;
         let name = owned.wanted.user_name();
-        let external_id = owned.wanted.get(&TargetPath::external_id()).and_then(Value::as_str);
-        let posted = Posted { user_name: name.clone(), external_id: external_id.map(str::to_owned) };
-        self.task.record.posted = Some(posted.clone());
+        let posted = Posted {
+            user_name: name.clone(),
+            external_id: owned.wanted.external_id().map(str::to_owned),
+            at: Some(seconds(context.client.now())),
+        };
+        let before = self.task.record.posted.replace(posted.clone());
+        // The same was sent a moment ago, and what it made may not show yet.
+        let again = before.is_some_and(|before| context.create_not_shown(&before).is_some());
         self.intend(Intent::Create).await?;
         let client = &context.client;
         let request = Request { body: Some(&body), ..Request::new(&Verb::POST, &["Users"]) };
@@ -56,13 +61,13 @@ impl Work<'_> {
                 Ok(answer) if answer.status == StatusCode::CONFLICT => {
                     return match client.look_up(&name).await {
                         Ok(Lookup::None) => {
-                            self.failed(
-                                Operation::Create,
-                                Trouble::new(Reason::HiddenAccount, answer.describe()),
-                            );
+                            let trouble = Trouble::new(Reason::HiddenAccount, answer.describe());
+                            self.failed(Operation::Create, Trouble { unsure: again, ..trouble });
                             Ok(Flow::Through)
                         }
-                        Ok(Lookup::One(account)) if ambiguous && self.is_ours(&account, &posted) => {
+                        Ok(Lookup::One(account))
+                            if (ambiguous || again) && self.is_ours(&account, &posted) =>
+                        {
                             Ok(self.found(owned, &account))
                         }
                         Ok(found) => Ok(self.enter_anew(found, ambiguous)),
@@ -140,6 +145,7 @@ impl Work<'_> {
             carries: owned.wanted.iter().map(|(path, value)| (path.clone(), kept(path, value))).collect(),
             shows: BTreeMap::new(),
             active: true,
+            written: Some(seconds(self.context.client.now())),
             mark: Mark::Owned,
         });
         true
@@ -210,7 +216,7 @@ impl Work<'_> {
                 Ok(Some(effects))
             }
             // A run that stops here has made the account all the same: it is told.
-            Ok(Read::Gone) | Err(Halt::Failed(_) | Halt::Stopped) => Ok(None),
+            Ok(Read::Gone(_)) | Err(Halt::Failed(_) | Halt::Stopped) => Ok(None),
         }
     }
 

@@ -20,14 +20,37 @@ type Records = BTreeMap<SourceId, Arc<Record>>;
 /// has another id too.
 const STRANGERS_FROM: usize = 2;
 
-/// Everything for which a run without further options would refuse the source that these are the users of.
-pub(crate) fn refusals(config: &Config, users: &[SourceUser], stored: &Loaded) -> Vec<String> {
+/// How many of `users` each rule matches, in the order of the configuration.
+pub(crate) fn matches(config: &Config, users: &[SourceUser]) -> Vec<usize> {
+    config.rules.iter().map(|rule| users.iter().filter(|user| rule.matches(user)).count()).collect()
+}
+
+/// The enabled rules that match nobody, where each matches as many as `matches` says.
+pub(crate) fn without_users<'a>(config: &'a Config, matches: &[usize]) -> Vec<&'a Rule> {
+    let rules = config.rules.iter().zip(matches);
+    rules.filter(|(rule, matches)| rule.enabled && **matches == 0).map(|(rule, _)| rule).collect()
+}
+
+/// The enabled rules that match none of `users`: nobody is counted further than the first match.
+pub(crate) fn match_nobody<'a>(config: &'a Config, users: &[SourceUser]) -> Vec<&'a Rule> {
+    let matches_nobody = |rule: &&Rule| rule.enabled && !users.iter().any(|user| rule.matches(user));
+    config.rules.iter().filter(matches_nobody).collect()
+}
+
+/// Everything for which a run without further options would refuse the source that these are the users of; `empty` are the rules
+/// that match nobody.
+pub(crate) fn refusals(
+    config: &Config,
+    users: &[SourceUser],
+    stored: &Loaded,
+    empty: &[&Rule],
+) -> Vec<String> {
     let other_source = stored.source.as_ref().filter(|last| **last != config.source.identity);
     if let Some(last) = other_source {
         return vec![other_source_words(last, &config.source.identity)];
     }
     other_users(users, &stored.records)
-        .or_else(|| empty_rules(config, users, &stored.records, &[]))
+        .or_else(|| empty_rules(config, users, &stored.records, empty, &[]))
         .into_iter()
         .collect()
 }
@@ -73,7 +96,7 @@ struct Leaving<'a> {
     present: bool,
 }
 
-/// Says which enabled rules match nobody although users with accounts would leave, save those `allowed` to.
+/// Says which of the `empty` rules, those that match nobody, would have users with accounts leave; save those `allowed` to.
 ///
 /// Users of a rule that is gone count too: a rule that was renamed, with a wrong filter under the new name, would take their
 /// accounts. Leavers of a rule that holds others do not: a rule may match nobody for a season.
@@ -81,14 +104,13 @@ pub(crate) fn empty_rules(
     config: &Config,
     users: &[SourceUser],
     records: &Records,
+    empty: &[&Rule],
     allowed: &[RuleName],
 ) -> Option<String> {
     // Whoever has allowed a source without users has allowed rules without any.
     if users.is_empty() {
         return None;
     }
-    let matches_nobody = |rule: &&Rule| rule.enabled && !users.iter().any(|user| rule.matches(user));
-    let empty: Vec<&Rule> = config.rules.iter().filter(matches_nobody).collect();
     if empty.iter().all(|rule| allowed.contains(&rule.name)) {
         return None;
     }
@@ -102,7 +124,7 @@ pub(crate) fn empty_rules(
         .collect();
     let mut text = String::new();
     let mut options = String::new();
-    for rule in empty.into_iter().filter(|rule| !allowed.contains(&rule.name)) {
+    for rule in empty.iter().filter(|rule| !allowed.contains(&rule.name)) {
         let own: Vec<&UserName> =
             leaving.iter().filter(|one| one.rule == Some(&rule.name)).map(|one| one.name).collect();
         if own.is_empty() && by_gone_rules.is_empty() {

@@ -27,6 +27,7 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
     let width = context.config.options.concurrency.get();
     let mut lines = Vec::new();
     let mut deferred = Vec::new();
+    let mut refused = Vec::new();
     let mut placed: Vec<Placed> = tasks.into_iter().enumerate().collect();
     // An account that takes nothing shows nothing of the target: it is not the first to be asked.
     placed.sort_by_key(|(_, task)| task.record.was_sent_in_vain());
@@ -49,11 +50,16 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
         match ran {
             Some(Ran::Settled(line)) => lines.extend(line.map(|line| (position, line))),
             Some(Ran::Deferred(task)) => deferred.push((position, *task)),
+            Some(Ran::Refused(line, task)) => refused.push((position, line, task)),
             None => {}
         }
     }
     while let Some((position, task)) = next(&mut deferred) {
         lines.extend(finally(&context, task).await.map(|line| (position, line)));
+    }
+    for (position, line, task) in refused {
+        let line = if task.may_work_now(&context) { once_more(&context, line, *task).await } else { line };
+        lines.extend(line.map(|line| (position, line)));
     }
     environment.progress.end();
     lines.sort_by_key(|(position, _)| *position);
@@ -73,7 +79,7 @@ async fn attempt(context: &Context, task: Task, last: bool) -> Option<Ran> {
     let (id, name, label) = (task.id.clone(), task.record.user_name.clone(), task.label);
     match run_user(context, task, last).await {
         Ok(ran) => {
-            if matches!(ran, Ran::Settled(_)) {
+            if matches!(ran, Ran::Settled(_) | Ran::Refused(..)) {
                 context.settle();
             }
             Some(ran)
@@ -99,8 +105,17 @@ async fn attempt(context: &Context, task: Task, last: bool) -> Option<Ran> {
 
 async fn finally(context: &Context, task: Task) -> Option<UserLine> {
     match attempt(context, task, true).await {
-        Some(Ran::Settled(line)) => line,
+        Some(Ran::Settled(line) | Ran::Refused(line, _)) => line,
         Some(Ran::Deferred(_)) | None => None,
+    }
+}
+
+/// Tries once more what was refused for want of support, since the like of it has worked for others; `told` is what stands of the user
+/// where nothing comes of it.
+async fn once_more(context: &Context, told: Option<UserLine>, task: Task) -> Option<UserLine> {
+    match run_user(context, task, true).await {
+        Ok(Ran::Settled(line) | Ran::Refused(line, _)) => line.or(told),
+        Ok(Ran::Deferred(_)) | Err(_) => told,
     }
 }
 

@@ -52,8 +52,10 @@ struct ThisRun {
     in_vain: BTreeMap<(WriteMethod, TargetPath), usize>,
     /// Users whose Disable was answered as done and changed nothing.
     ignored_disables: usize,
-    /// Whether a Disable took effect.
-    disabled: bool,
+    /// The kinds of writes that took effect.
+    worked: BTreeSet<WriteKind>,
+    /// Whether a DELETE was answered as done.
+    deleted: bool,
     /// Methods whose answers leave out what a read shows: they prove nothing against a write.
     partial_answers: BTreeSet<WriteMethod>,
 }
@@ -246,12 +248,25 @@ impl Learning {
         let mut learned = self.known();
         *learned.support_mut(kind, method) = MethodSupport::Works;
         learned.set_failure(kind, None);
-        if kind == WriteKind::Disable {
-            if learned.disable == DisableKind::Unknown {
-                learned.disable = DisableKind::Works;
-            }
-            self.run().disabled = true;
+        if kind == WriteKind::Disable && learned.disable == DisableKind::Unknown {
+            learned.disable = DisableKind::Works;
         }
+        self.run().worked.insert(kind);
+    }
+
+    /// A DELETE was answered as done.
+    pub(crate) fn deletes_work(&self) {
+        self.run().deleted = true;
+    }
+
+    /// Whether a DELETE has been answered as done in this run.
+    pub(crate) fn has_deleted(&self) -> bool {
+        self.run().deleted
+    }
+
+    /// Whether a write of this kind has taken effect in this run.
+    pub(crate) fn has_worked(&self, kind: WriteKind) -> bool {
+        self.run().worked.contains(&kind)
     }
 
     /// `method` is of no use for this kind of write.
@@ -304,7 +319,7 @@ impl Learning {
     /// Whether several users' Disables were ignored in this run, and none took effect.
     pub(crate) fn disables_are_ignored(&self) -> bool {
         let run = self.run();
-        run.ignored_disables >= SEVERAL && !run.disabled
+        run.ignored_disables >= SEVERAL && !run.worked.contains(&WriteKind::Disable)
     }
 
     /// Whether the answers of `method` show all that a read shows, as far as is known.

@@ -1,27 +1,29 @@
 //! Carrying out the Remove Action: a read first, then Delete or Disable, never one for the other.
 
 use reqwest::{Method as Verb, StatusCode};
-use serde_json::Value;
 
 use super::parts::Part;
 use super::resolve::find_again;
-use super::user::{Work, standing};
+use super::task::Step;
+use super::user::{Ran, Work, standing};
 use super::write::{Write, Written, write};
-use crate::mapping::{Desired, TargetPath};
+use crate::mapping::Desired;
 use crate::policy::{Decision, Effect, Leave, LinkAction, Verdict};
 use crate::preferences::RemoveAction;
-use crate::report::{Operation, Outcome, Reason, UserLine};
+use crate::report::{Operation, Outcome, Reason};
 use crate::state::{DisableKind, Intent, Link, Mark};
 use crate::target::client::Request;
-use crate::target::lookup::{Lookup, Read};
+use crate::target::lookup::{Lookup, Named, Read};
+use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
-/// Runs the task of a user that has left.
+/// Runs the task of a user that has left; `last` says that a refusal for want of support is final.
 pub(crate) async fn run(
     mut work: Work<'_>,
     decision: Decision,
     leave: Leave,
-) -> Result<Option<UserLine>, Halt> {
+    last: bool,
+) -> Result<Ran, Halt> {
     if let Some(part) = standing(decision.verdict) {
         work.push(part);
         if let (Verdict::DeprovisionOff, Some(link)) = (decision.verdict, &mut work.task.record.link)
@@ -32,10 +34,10 @@ pub(crate) async fn run(
         if decision.link == LinkAction::Drop {
             work.unlink();
         }
-        return work.settle(None).await;
+        return work.finish(None, None).await;
     }
     let (Effect::Remove(action), Some(link)) = (decision.effect, work.task.record.link.clone()) else {
-        return work.settle(None).await;
+        return work.finish(None, None).await;
     };
     let operation = match action {
         RemoveAction::Delete => Operation::Delete,
@@ -43,18 +45,20 @@ pub(crate) async fn run(
     };
     if let Some(trouble) = work.task.held.take() {
         fail(&mut work, operation, trouble, leave);
-        return work.settle(None).await;
+        return work.finish(None, None).await;
     }
     let name = work.task.record.name_at(&link);
     let mut read = work.context.client.read(&link.account, &name).await;
     let mut link = link;
-    if read == Ok(Read::Gone) && work.task.record.intent != Some(Intent::Disable) {
-        read = moved(&mut work, &mut link).await;
+    if work.task.record.intent != Some(Intent::Disable)
+        && let Ok(Read::Gone(known)) = read
+    {
+        read = moved(&mut work, &mut link, known).await;
     }
     match read {
         Err(Halt::Stopped) => return Err(Halt::Stopped),
         Err(Halt::Failed(trouble)) => fail(&mut work, operation, trouble, leave),
-        Ok(Read::Gone) => gone(&mut work).await?,
+        Ok(Read::Gone(known)) => gone(&mut work, operation, known, leave).await?,
         Ok(Read::Found(account)) => match action {
             RemoveAction::Delete => delete(&mut work, &link, leave).await?,
             RemoveAction::Disable if !account.active() => {
@@ -64,19 +68,24 @@ pub(crate) async fn run(
             RemoveAction::Disable => disable(&mut work, &link, leave).await?,
         },
     }
-    work.settle(None).await
+    let again = if last { None } else { work.second_try(|| Step::Left { decision, leave }) };
+    work.finish(None, again).await
 }
 
 /// The account that took the place of one that is gone, if it names the user as its origin; the link follows it.
-async fn moved(work: &mut Work<'_>, link: &mut Link) -> Result<Read, Halt> {
-    let name = work.task.record.name_at(link);
-    let origin = link.carries.get(&TargetPath::external_id()).and_then(Value::as_str).map(str::to_owned);
-    let found = find_again(work.context, &work.task.id, origin.as_deref(), &name).await?;
-    let Lookup::One(account) = found else { return Ok(Read::Gone) };
-    let is_ours = origin.is_some() && account.external_id() == origin.as_deref();
-    if !is_ours || work.context.claim(&account.id, &work.task.id) != work.task.id {
-        return Ok(Read::Gone);
-    }
+async fn moved(work: &mut Work<'_>, link: &mut Link, known: Named) -> Result<Read, Halt> {
+    let name = known.name.clone();
+    let origin = link.external_id();
+    let lookup = find_again(work.context, &work.task.id, origin, &name, known).await?;
+    let is_ours = |account: &Account| origin.is_some() && account.external_id() == origin;
+    let account = match lookup {
+        Lookup::One(account)
+            if is_ours(&account) && work.context.claim(&account.id, &work.task.id) == work.task.id =>
+        {
+            account
+        }
+        lookup => return Ok(Read::Gone(Named { name, lookup })),
+    };
     work.context.release(&link.account);
     link.account = account.id.clone();
     work.task.record.link = Some(link.clone());
@@ -95,8 +104,14 @@ fn fail(work: &mut Work<'_>, operation: Operation, trouble: Trouble, leave: Leav
     work.failed(operation, trouble);
 }
 
-/// The account is not there. Normally that is what was wanted; after a disable that was cut off it is not.
-async fn gone(work: &mut Work<'_>) -> Result<(), Halt> {
+/// The account is not found. Normally that is what was wanted; a moment after it was written, or after a disable that was cut
+/// off, it is not.
+async fn gone(work: &mut Work<'_>, operation: Operation, known: Named, leave: Leave) -> Result<(), Halt> {
+    let origin = work.task.record.link.as_ref().and_then(Link::external_id);
+    if let Some(trouble) = work.context.not_shown_yet(&work.task.record, origin, &known.lookup) {
+        fail(work, operation, trouble, leave);
+        return Ok(());
+    }
     let cut_off = work.task.record.intent.take();
     work.unlink();
     if cut_off == Some(Intent::Disable) {
@@ -122,20 +137,27 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
         }
     };
     if answer.status.is_success() {
+        work.context.learning.deletes_work();
         work.unlink();
         work.push(Part::done(Operation::Delete));
         return Ok(());
     }
     let mut trouble = answer.trouble();
     if matches!(answer.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
-        trouble.reason = Reason::DeleteUnsupported;
+        // Where DELETE works for others, the refusal is about this user.
+        trouble.reason =
+            if work.context.learning.has_deleted() { Reason::Rejected } else { Reason::DeleteUnsupported };
     } else if trouble.reason == Reason::Rejected {
         // The account decides, not the answer.
         let name = work.task.record.name_at(link);
         match client.read(&link.account, &name).await {
-            Ok(Read::Gone) => {
-                work.unlink();
-                work.push(Part::done(Operation::Delete));
+            Ok(Read::Gone(_)) => {
+                if let Some(trouble) = work.context.account_not_shown(link.written) {
+                    fail(work, Operation::Delete, trouble, leave);
+                } else {
+                    work.unlink();
+                    work.push(Part::done(Operation::Delete));
+                }
                 return Ok(());
             }
             Ok(Read::Found(_)) | Err(Halt::Failed(_)) => {}
@@ -166,6 +188,7 @@ async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), H
     };
     match written {
         Written::Done(effects) if effects.active != Some(false) => {
+            work.wrote();
             mark(work, Mark::Removed);
             work.push(Part::done(Operation::Disable));
         }
@@ -180,11 +203,12 @@ async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), H
         Written::Taken(detail) => {
             fail(work, Operation::Disable, Trouble::new(Reason::Rejected, detail), leave);
         }
-        Written::Gone => {
+        Written::Gone(known) => {
             work.task.record.intent = None;
-            gone(work).await?;
+            gone(work, Operation::Disable, known, leave).await?;
         }
-        Written::DeletedByTarget => {
+        // After a Disable an account that is not found is deleted.
+        Written::DeletedByTarget | Written::Hidden => {
             work.unlink();
             let detail = "the account is gone after it was to be disabled";
             work.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));

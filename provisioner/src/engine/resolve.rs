@@ -8,7 +8,7 @@ use crate::ids::{SourceId, UserName};
 use crate::mapping::TargetPath;
 use crate::report::Reason;
 use crate::state::{PathSupport, Posted};
-use crate::target::lookup::{Listed, Lookup};
+use crate::target::lookup::{Listed, Lookup, Named};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -72,7 +72,8 @@ pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -
 }
 
 /// Looks for the account of the user `id` whose account by id is gone: by its present name, then by the `origin` that it was
-/// given. A target that restores or moves an account gives it another id, and perhaps another name.
+/// given. A target that restores or moves an account gives it another id, and perhaps another name. `known` is what the read
+/// has found under the name that the account had.
 ///
 /// # Errors
 /// The target could not answer.
@@ -81,8 +82,9 @@ pub(crate) async fn find_again(
     id: &SourceId,
     origin: Option<&str>,
     name: &UserName,
+    known: Named,
 ) -> Result<Lookup, Halt> {
-    let by_name = context.client.look_up(name).await?;
+    let by_name = if known.name == *name { known.lookup } else { context.client.look_up(name).await? };
     let (Lookup::None, Some(origin)) = (&by_name, origin) else { return Ok(by_name) };
     let mut found = context.client.accounts_from(origin).await?.unwrap_or_default();
     found.retain(|account| context.holder(&account.id).is_none_or(|holder| holder == *id));

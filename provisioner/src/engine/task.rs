@@ -9,8 +9,9 @@ use super::scope::{Owned, Standing, Subject};
 use crate::ids::SourceId;
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::{self, Change, Decision, Effect, Link as LinkState, LinkAction};
+use crate::preferences::RemoveAction;
 use crate::report::{ChangeLabel, Operation, Outcome, Reason};
-use crate::state::{Learned, Link, Mark, PathSupport, Record, Shows, differences, kept, matched};
+use crate::state::{Learned, Link, Mark, PathSupport, Record, Shows, WriteKind, differences, kept, matched};
 use crate::target::Trouble;
 use crate::target::lookup::Lookup;
 use crate::target::resource::Account;
@@ -28,6 +29,8 @@ pub(crate) struct Task {
     pub(crate) fingerprint: Option<String>,
     /// What is told of the user beside what the step comes to: what was done before the task was put off, say.
     pub(crate) parts: Vec<Part>,
+    /// How many of these parts were stored with the user already, where the task is tried a second time.
+    pub(crate) told: usize,
     /// Why the removal or disable, which the target refused before, is not tried in this run.
     pub(crate) held: Option<Trouble>,
 }
@@ -111,6 +114,20 @@ impl Task {
         self.label == ChangeLabel::Returns || (told_of_trouble && matches!(self.step, Step::Owned(_)))
     }
 
+    /// Whether a request like those of the task has taken effect in this run.
+    pub(crate) fn may_work_now(&self, context: &Context) -> bool {
+        let learning = &context.learning;
+        match self.decision().map(|decision| decision.effect) {
+            Some(Effect::Write { attributes, active }) => {
+                (attributes && learning.has_worked(WriteKind::Attributes))
+                    || (active.is_some() && learning.has_worked(WriteKind::of(active)))
+            }
+            Some(Effect::Remove(RemoveAction::Disable)) => learning.has_worked(WriteKind::Disable),
+            Some(Effect::Remove(RemoveAction::Delete)) => learning.has_deleted(),
+            Some(Effect::None | Effect::Create) | None => false,
+        }
+    }
+
     /// A task that only says what went wrong.
     pub(crate) fn failed(subject: Subject, trouble: Trouble) -> Self {
         let label = match &subject.standing {
@@ -126,6 +143,7 @@ impl Task {
             moved_from: None,
             fingerprint: None,
             parts: Vec::new(),
+            told: 0,
             held: None,
         }
     }
@@ -150,6 +168,7 @@ impl Task {
             moved_from: None,
             fingerprint: None,
             parts: Vec::new(),
+            told: 0,
             held: None,
         }
     }
@@ -247,6 +266,7 @@ impl Task {
             moved_from: None,
             fingerprint: Some(fingerprint),
             parts: Vec::new(),
+            told: 0,
             held: None,
         }
     }
@@ -292,6 +312,7 @@ fn link_to(account: &Account, owned: &Owned, wanted: &Desired) -> Link {
         carries: matched(account, wanted, paths),
         shows: BTreeMap::new(),
         active: account.active(),
+        written: None,
         mark: Mark::Owned,
     }
 }

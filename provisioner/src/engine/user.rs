@@ -1,27 +1,24 @@
 //! One user's way through a run: its requests in order, its line, and its record.
 
+mod settle;
+
 use std::sync::Arc;
 
-use serde_json::Value;
-
+pub(crate) use self::settle::{to_write, with_clash};
 use super::context::Context;
 use super::correlate::personal;
-use super::parts::{Part, names, refuses_external_id, verdict};
+use super::parts::{Part, names, refuses_external_id};
 use super::remove;
 use super::resolve::find_again;
 use super::scope::Owned;
 use super::task::{OwnedTask, Step, Task};
 use super::write::{Effects, Write, Written, go_together, write};
-use crate::clock::timestamp;
 use crate::diff::Fate;
 use crate::ids::TargetId;
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::{Effect, LinkAction, Verdict};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
-use crate::source::fingerprint;
-use crate::state::{
-    Change, Intent, Mark, Record, Shows, Situation, Withdrawal, WithdrawalKind, differences, is_carried, kept,
-};
+use crate::state::{Change, Intent, Record, Shows, is_carried, kept};
 use crate::target::lookup::Lookup;
 use crate::target::personal::about;
 use crate::target::{Halt, Trouble};
@@ -39,11 +36,16 @@ pub(crate) enum Ran {
     Settled(Option<UserLine>),
     /// The new user name is taken: to be tried again when everybody else is through.
     Deferred(Box<Task>),
+    /// It is over, and something was refused for want of support: with the task that tries it once more where the same has
+    /// worked for others meanwhile.
+    Refused(Option<UserLine>, Box<Task>),
 }
 
 /// What comes after an effect.
 pub(super) enum Flow {
     Through,
+    /// Nothing more is sent for the user in this run.
+    End,
     /// The user enters (again), with this at the target.
     Enter(ChangeLabel, Lookup),
     /// The user name is taken.
@@ -84,9 +86,9 @@ async fn run_alone(context: &Context, task: Task, last: bool) -> Result<Ran, Hal
                 decided: trouble.reason == Reason::DeletedByTarget,
                 ..Part::failed(failed_operation(&trouble), trouble)
             });
-            work.settle(None).await.map(Ran::Settled)
+            work.finish(None, None).await
         }
-        Step::Left { decision, leave } => remove::run(work, decision, leave).await.map(Ran::Settled),
+        Step::Left { decision, leave } => remove::run(work, decision, leave, last).await,
         Step::Owned(owned) => work.owned(owned, last).await,
     }
 }
@@ -181,7 +183,7 @@ impl Work<'_> {
                 }
             };
             match flow {
-                Flow::Through => break,
+                Flow::Through | Flow::End => break,
                 Flow::Taken(_) if !last => {
                     owned.decision.effect = Effect::Write { attributes: true, active: None };
                     owned.decision.link = LinkAction::Keep;
@@ -204,11 +206,12 @@ impl Work<'_> {
                 }
             }
         }
+        let again = if last { None } else { self.second_try(|| Step::Owned(self.refused(&owned))) };
         if let Some(trouble) = self.task.held.take() {
             self.failed(Operation::Disable, trouble);
         }
         self.task.parts.extend(owned.withheld());
-        self.settle(Some(&owned)).await.map(Ran::Settled)
+        self.finish(Some(&owned), again).await
     }
 
     /// Decides anew for a user who turned out to have no link, or another account than thought.
@@ -233,7 +236,9 @@ impl Work<'_> {
         active: Option<bool>,
     ) -> Result<Written, Halt> {
         self.intend(if active == Some(false) { Intent::Disable } else { Intent::Update }).await?;
-        let Some(link) = self.task.record.link.clone() else { return Ok(Written::Gone) };
+        let Some(link) = self.task.record.link.clone() else {
+            return Ok(Written::Refused(Trouble::new(Reason::Rejected, "the user has no account")));
+        };
         let name = self.task.record.name_at(&link);
         let request = Write {
             account: &link.account,
@@ -244,10 +249,14 @@ impl Work<'_> {
             active,
             base: owned.base.as_deref(),
         };
-        match write(self.context, request).await {
-            Err(Halt::Failed(trouble)) => Ok(Written::Refused(trouble)),
-            other => other,
+        let written = match write(self.context, request).await {
+            Err(Halt::Failed(trouble)) => Written::Refused(trouble),
+            other => other?,
+        };
+        if matches!(written, Written::Done(_) | Written::Ignored(..) | Written::Hidden) {
+            self.wrote();
         }
+        Ok(written)
     }
 
     async fn write(
@@ -263,7 +272,8 @@ impl Work<'_> {
         if paths.is_empty() || !go_together(self.context, paths, active) {
             let written = self.send(owned, &[], Some(active)).await?;
             let flow = self.after(owned, &[], Some(active), written).await?;
-            if paths.is_empty() || matches!(flow, Flow::Enter(..)) || self.task.record.link.is_none() {
+            let is_over = matches!(flow, Flow::Enter(..) | Flow::End) || self.task.record.link.is_none();
+            if paths.is_empty() || is_over {
                 return Ok(flow);
             }
             let written = self.send(owned, paths, None).await?;
@@ -281,8 +291,9 @@ impl Work<'_> {
             // An attribute that is refused, or a name that is taken, must not keep a leaver active: each goes alone.
             refused if refused.may_be_of_either() => {
                 let alone = self.send(owned, &[], Some(active)).await?;
-                if let enter @ Flow::Enter(..) = self.after(owned, &[], Some(active), alone).await? {
-                    return Ok(enter);
+                let flow = self.after(owned, &[], Some(active), alone).await?;
+                if matches!(flow, Flow::Enter(..) | Flow::End) {
+                    return Ok(flow);
                 }
                 if self.task.record.link.is_none() {
                     return Ok(Flow::Through);
@@ -316,6 +327,7 @@ impl Work<'_> {
                         if let (Some(link), Some(active)) = (&mut self.task.record.link, active) {
                             link.active = active;
                         }
+                        self.excuse_lost();
                         self.push(Part::done(operation));
                     }
                     None => {}
@@ -360,21 +372,43 @@ impl Work<'_> {
                 self.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
             }
             Written::Taken(detail) => return Ok(Flow::Taken(detail)),
-            Written::Gone => {
-                self.unlink();
-                let origin = owned.wanted.get(&TargetPath::external_id()).and_then(Value::as_str);
-                let lookup = find_again(self.context, &self.task.id, origin, &owned.wanted.user_name()).await;
-                return match lookup {
-                    Ok(lookup) => Ok(Flow::Enter(ChangeLabel::Enters, lookup)),
-                    Err(Halt::Failed(trouble)) => {
-                        self.failed(switch.unwrap_or(Operation::Update), trouble);
-                        Ok(Flow::Through)
-                    }
-                    Err(Halt::Stopped) => Err(Halt::Stopped),
+            Written::Gone(known) => {
+                let (origin, name) = (owned.wanted.external_id(), owned.wanted.user_name());
+                let lookup = find_again(self.context, &self.task.id, origin, &name, known).await;
+                let trouble = match lookup {
+                    Ok(lookup) => match self.context.not_shown_yet(&self.task.record, origin, &lookup) {
+                        // What was cut off before this run is known since it began.
+                        Some(trouble) => Trouble { unsure: false, ..trouble },
+                        None => {
+                            self.unlink();
+                            return Ok(Flow::Enter(ChangeLabel::Enters, lookup));
+                        }
+                    },
+                    Err(Halt::Failed(trouble)) => trouble,
+                    Err(Halt::Stopped) => return Err(Halt::Stopped),
                 };
+                self.failed(switch.unwrap_or(Operation::Update), trouble);
+                return Ok(Flow::End);
+            }
+            Written::Hidden => {
+                let written = self.task.record.link.as_ref().and_then(|link| link.written);
+                let hidden = Trouble::new(Reason::TargetError, "the account is not found after the write");
+                let trouble = self.context.account_not_shown(written).unwrap_or(hidden);
+                self.failed(switch.unwrap_or(Operation::Update), Trouble { unsure: true, ..trouble });
+                return Ok(Flow::End);
             }
         }
         Ok(Flow::Through)
+    }
+
+    /// With `active` in effect the user is provisioned, save what the target does not store: what was told of that before a second
+    /// try is no failure.
+    fn excuse_lost(&mut self) {
+        for part in &mut self.task.parts {
+            if part.operation == Operation::Update && part.reason == Reason::IgnoredByTarget {
+                (part.outcome, part.reason) = (Outcome::Success, Reason::Done);
+            }
+        }
     }
 
     /// Notes in the link what became of each path that was written.
@@ -406,72 +440,6 @@ impl Work<'_> {
             }
         }
     }
-
-    /// Puts the line together, and stores how the user stands.
-    pub(crate) async fn settle(mut self, owned: Option<&OwnedTask>) -> Result<Option<UserLine>, Halt> {
-        if let (true, Some(link)) = (owned.is_some(), &mut self.task.record.link) {
-            link.mark = Mark::Owned;
-        }
-        let mut verdict = verdict(&self.task.parts);
-        if self.task.parts.is_empty() && self.task.is_relieved() {
-            verdict = super::parts::verdict(&[Part::none(Outcome::Success, Reason::Done)]);
-        }
-        let failed = verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Failed);
-        let leaves = matches!(self.task.step, Step::Left { .. });
-        let removes = self.task.removes();
-        let undecided = matches!(self.task.step, Step::Fail(_));
-        // A link that came or went with the decision is in the record already, and not yet in the store.
-        let relinked = owned.is_some_and(|owned| owned.decision.link != LinkAction::Keep) || undecided;
-        let record = &mut self.task.record;
-        if !self.unsure && !undecided {
-            record.resolve_intent();
-        }
-        let situation = verdict.as_ref().map(|verdict| Situation {
-            operation: if failed { verdict.operation } else { Operation::None },
-            outcome: verdict.outcome,
-            reason: verdict.reason,
-            detail: verdict.detail.clone(),
-            to_write: owned.and_then(|owned| to_write(self.context, owned, record)),
-            wanted_active: owned.map(|owned| owned.enabled),
-            failed_deprovision: failed && leaves && removes,
-            since: timestamp(self.context.client.now()),
-        });
-        let known = match (&record.situation, &situation) {
-            (Some(before), Some(now)) => before.same_as(now) && !failed,
-            (None | Some(_), _) => false,
-        };
-        let carried_out = verdict.as_ref().is_some_and(|verdict| verdict.operation != Operation::None);
-        if !known {
-            record.situation.clone_from(&situation);
-        }
-        record.fingerprint = self.task.fingerprint.take().filter(|_| !failed);
-        let line = verdict.filter(|_| !known || carried_out || self.task.label == ChangeLabel::Returns).map(
-            |verdict| UserLine {
-                source_id: self.task.id.clone(),
-                user_name: record.user_name.clone(),
-                target_id: record
-                    .link
-                    .as_ref()
-                    .map(|link| link.account.clone())
-                    .or_else(|| self.account.clone()),
-                change: self.task.label,
-                operation: verdict.operation,
-                outcome: verdict.outcome,
-                reason: verdict.reason,
-                detail: with_clash(verdict.detail, self.context.clash(&self.task.id)),
-                failed_deprovision: failed && leaves && removes,
-            },
-        );
-        let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
-        if leaves && record.link.is_none() && record.intent.is_none() {
-            changes.push(Change::Remove(self.task.id.clone()));
-        } else if relinked || self.intended || *record != self.before {
-            changes.push(Change::Put(self.task.id.clone(), Arc::new(record.clone())));
-        }
-        changes.extend(self.withdrawal(carried_out && !failed).map(Change::Withdrawal));
-        self.context.save(changes).await?;
-        Ok(line)
-    }
 }
 
 /// What there is to say of attributes that did not take effect as they were written.
@@ -497,30 +465,6 @@ pub(super) fn not_stored_words(paths: &[TargetPath]) -> String {
     format!("not stored by the target: {}{way_out}", names(paths))
 }
 
-impl Work<'_> {
-    /// What the delete guard has to count of a user that is through; `removed` says that a Remove Action would have been
-    /// carried out. A disable that deleted the account took it away all the same.
-    fn withdrawal(&self, removed: bool) -> Option<Withdrawal> {
-        let disabled = self.task.parts.iter().any(|part| {
-            part.operation == Operation::Disable
-                && (part.outcome == Outcome::Success || part.reason == Reason::DeletedByTarget)
-        });
-        let kind = match &self.task.step {
-            Step::Left { .. } if removed || disabled => WithdrawalKind::Removal,
-            Step::Owned(_) if disabled => WithdrawalKind::Disable,
-            Step::Left { .. } | Step::Owned(_) | Step::Fail(_) => return None,
-        };
-        let now = self.context.client.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Some(Withdrawal { at: i64::try_from(now.as_secs()).unwrap_or(i64::MAX), kind })
-    }
-}
-
-/// The detail of a line, and who else has the user's name.
-pub(crate) fn with_clash(detail: Option<String>, clash: Option<&str>) -> Option<String> {
-    let parts: Vec<String> = detail.into_iter().chain(clash.map(str::to_owned)).collect();
-    (!parts.is_empty()).then(|| parts.join("; "))
-}
-
 /// Whether a write of attributes and `active` was refused because of `active`.
 const fn refuses_switch(trouble: &Trouble) -> bool {
     !trouble.unsure && matches!(trouble.reason, Reason::PartialUpdateUnsupported)
@@ -538,19 +482,4 @@ pub(crate) fn standing(verdict: Verdict) -> Option<Part> {
         Verdict::AccountLinkedElsewhere => Part::none(Outcome::Failed, Reason::AccountLinkedElsewhere),
         Verdict::AlreadyGone => Part::none(Outcome::Success, Reason::AlreadyGone),
     })
-}
-
-/// Digest of the attributes that are still to be written, with their values.
-pub(super) fn to_write(context: &Context, owned: &OwnedTask, record: &Record) -> Option<String> {
-    let link = record.link.as_ref()?;
-    let clear = context.config.options.clear_missing_attributes;
-    let paths = differences(&owned.wanted, link, &owned.targets, clear, true);
-    if paths.is_empty() {
-        return None;
-    }
-    let words: Vec<String> = paths
-        .iter()
-        .flat_map(|path| [path.to_string(), owned.wanted.get(path).map(Value::to_string).unwrap_or_default()])
-        .collect();
-    Some(fingerprint(words.iter().map(String::as_str)))
 }

@@ -13,6 +13,7 @@ use crate::ids::{TargetId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::report::Reason;
 use crate::state::{DisableKind, Link, Method, MethodSupport, NOT_SENT, Shows, WriteKind, is_carried};
+use crate::target::lookup::Named;
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -57,8 +58,11 @@ pub(crate) enum Written {
     Refused(Trouble),
     /// 409 to a new user name.
     Taken(String),
-    /// The account is gone (SCIM 404 by id and not in the look-up); it was gone before this write.
-    Gone,
+    /// The account is not found (SCIM 404 by id and not in the look-up), and was not before this write; with what the look-up
+    /// showed.
+    Gone(Named),
+    /// Answered as done, and the account is not found after it.
+    Hidden,
     /// The account is gone because it was to be disabled.
     DeletedByTarget,
     /// No disable is sent on this connection.
@@ -72,9 +76,17 @@ impl Written {
             Self::Taken(_) => true,
             Self::Refused(trouble) => {
                 !trouble.unsure
-                    && matches!(trouble.reason, Reason::Rejected | Reason::Forbidden | Reason::TargetError)
+                    && matches!(
+                        trouble.reason,
+                        Reason::Rejected | Reason::Forbidden | Reason::TargetError | Reason::Unreachable
+                    )
             }
-            Self::Done(_) | Self::Ignored(..) | Self::Gone | Self::DeletedByTarget | Self::Withheld => false,
+            Self::Done(_)
+            | Self::Ignored(..)
+            | Self::Gone(_)
+            | Self::Hidden
+            | Self::DeletedByTarget
+            | Self::Withheld => false,
         }
     }
 
@@ -88,7 +100,8 @@ impl Written {
             | Self::Ignored(..)
             | Self::Refused(_)
             | Self::Taken(_)
-            | Self::Gone
+            | Self::Gone(_)
+            | Self::Hidden
             | Self::DeletedByTarget
             | Self::Withheld => None,
         }
@@ -205,7 +218,8 @@ pub(crate) async fn write(context: &Context, write: Write<'_>) -> Result<Written
         | Written::Ignored(..)
         | Written::Refused(_)
         | Written::Taken(_)
-        | Written::Gone
+        | Written::Gone(_)
+        | Written::Hidden
         | Written::Withheld => {}
     }
     drop(permit);

@@ -35,6 +35,11 @@ impl Desired {
         self.user_name.clone()
     }
 
+    /// The `externalId` at the target, where it is a text.
+    pub(crate) fn external_id(&self) -> Option<&str> {
+        self.get(&TargetPath::external_id())?.as_str()
+    }
+
     /// The value of one path.
     pub fn get(&self, path: &TargetPath) -> Option<&Value> {
         self.values.get(path)

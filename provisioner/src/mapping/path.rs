@@ -90,6 +90,23 @@ impl TargetPath {
         self.0.selector.as_ref().map(|(name, literal)| (name.as_str(), literal.as_str()))
     }
 
+    /// Whether both lead into the same value of a multi-valued attribute.
+    pub(crate) fn shares_value(&self, other: &Self) -> bool {
+        let same = |one: Option<&str>, other: Option<&str>| match (one, other) {
+            (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        let (Some((name, literal)), Some((other_name, other_literal))) = (self.selector(), other.selector())
+        else {
+            return false;
+        };
+        same(self.urn(), other.urn())
+            && self.attribute().eq_ignore_ascii_case(other.attribute())
+            && name.eq_ignore_ascii_case(other_name)
+            && literal.eq_ignore_ascii_case(other_literal)
+    }
+
     /// The sub-attribute that is written.
     pub fn sub(&self) -> Option<&str> {
         self.0.sub.as_deref()

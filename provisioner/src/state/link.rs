@@ -26,6 +26,9 @@ pub struct Link {
     pub shows: BTreeMap<TargetPath, Shows>,
     /// `active` as it was last established here, which out-of-band changes do not touch.
     pub active: bool,
+    /// When a write to the account was last answered as done, in seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<u64>,
     /// Whether the user has left, and what became of it.
     pub mark: Mark,
 }
@@ -68,6 +71,11 @@ impl Link {
     /// The user name that the account carries as far as is known.
     pub fn user_name(&self) -> Option<UserName> {
         self.carries.get(&TargetPath::user_name())?.as_str()?.parse().ok()
+    }
+
+    /// The `externalId` that the account carries as far as is known.
+    pub(crate) fn external_id(&self) -> Option<&str> {
+        self.carries.get(&TargetPath::external_id())?.as_str()
     }
 
     /// Whether `wanted` was sent to `path` before, and the account is known not to have taken it.

@@ -33,8 +33,15 @@ pub(crate) struct Listed {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Read {
     Found(Box<Account>),
-    /// SCIM 404 by id, and no account with that id under its user name.
-    Gone,
+    /// SCIM 404 by id, and no account with that id under its user name; with what the look-up showed.
+    Gone(Named),
+}
+
+/// What the target has under a user name, with the name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Named {
+    pub(crate) name: UserName,
+    pub(crate) lookup: Lookup,
 }
 
 impl Client {
@@ -112,7 +119,7 @@ impl Client {
         if answer.is_scim_not_found() {
             return Ok(match self.look_up(name).await? {
                 Lookup::One(account) if account.id == *id => Read::Found(account),
-                Lookup::None | Lookup::One(_) | Lookup::Several(_) => Read::Gone,
+                lookup => Read::Gone(Named { name: name.clone(), lookup }),
             });
         }
         if answer.status != StatusCode::OK {

@@ -43,16 +43,9 @@ impl Personal {
         needles.into_iter().map(|(needle, path)| (needle, format!("[{path}]"))).collect()
     }
 
-    /// Takes the values out of an error's `detail` and `scimType`: nothing else of an answer is repeated to people.
+    /// Takes the values out of an error's words.
     fn clear(&self, answer: &mut Answer) {
-        let Body::Json(Value::Object(members)) = &mut answer.body else { return };
-        for name in ["detail", "scimType"] {
-            if let Some(Value::String(text)) = get_ci_mut(members, name)
-                && let Some(cleared) = replace(text, &self.for_text(text))
-            {
-                *text = cleared;
-            }
-        }
+        in_words(answer, |text| replace(text, &self.for_text(text)));
     }
 }
 
@@ -89,4 +82,51 @@ pub(crate) async fn about<W: Future>(personal: Personal, work: W) -> W::Output {
 pub(super) fn clear(answer: &mut Answer) {
     // Requests about nobody, as those of the connection test, have nobody's values to be repeated.
     let _ = SUBJECT.try_with(|personal| personal.clear(answer));
+    if !answer.status.is_success() {
+        in_words(answer, without_addresses);
+    }
+}
+
+/// Lets `clear` change what is repeated to people of an answer: an error's `detail` and `scimType`, nothing else.
+fn in_words(answer: &mut Answer, clear: impl Fn(&str) -> Option<String>) {
+    let Body::Json(Value::Object(members)) = &mut answer.body else { return };
+    for name in ["detail", "scimType"] {
+        if let Some(Value::String(text)) = get_ci_mut(members, name)
+            && let Some(cleared) = clear(text)
+        {
+            *text = cleared;
+        }
+    }
+}
+
+/// Stands in the place of an e-mail address that is not the user's own.
+const ADDRESS: &str = "[an e-mail address]";
+
+/// Takes e-mail addresses out of `text`, whoever's they are; `None` where there are none. Of all that a target may say of other people
+/// they alone are told from its own words without a list of everybody's values.
+fn without_addresses(text: &str) -> Option<String> {
+    let is_local = |c: char| c.is_alphanumeric() || "._%+-".contains(c);
+    let is_domain = |c: char| c.is_alphanumeric() || "-.".contains(c);
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    let (mut out, mut kept, mut from) = (String::new(), 0, 0);
+    loop {
+        let rest = part(from, text.len());
+        let sign = ["@", "%40"].iter().filter_map(|sign| Some((rest.find(sign)?, sign.len()))).min();
+        let Some((at, length)) = sign.map(|(at, length)| (from + at, length)) else { break };
+        let local = part(kept, at).trim_end_matches(is_local).len() + kept;
+        let after = part(at + length, text.len());
+        let domain = after.len() - after.trim_start_matches(is_domain).len();
+        let domain = after.get(..domain).unwrap_or_default().trim_end_matches(['.', '-']);
+        from = at + length + domain.len();
+        if local < at && !domain.is_empty() {
+            out.push_str(part(kept, local));
+            out.push_str(ADDRESS);
+            kept = from;
+        }
+    }
+    if kept == 0 {
+        return None;
+    }
+    out.push_str(part(kept, text.len()));
+    Some(out)
 }

@@ -75,18 +75,33 @@ impl Account {
             return true;
         }
         let (Some(selector), Some(sub)) = (path.selector(), path.sub()) else { return false };
+        self.elements(path).iter().any(|element| {
+            let has = |name: &str| element.as_object().and_then(|object| get_ci(object, name));
+            has(sub) == Some(wanted) && (selects(element, selector) || has(selector.0).is_none())
+        })
+    }
+
+    /// The values of the multi-valued attribute that `path` selects from.
+    fn elements(&self, path: &TargetPath) -> &[Value] {
         let object = match path.urn() {
             Some(urn) => get_ci(&self.resource, urn).and_then(Value::as_object),
             None => Some(&self.resource),
         };
-        let elements = object
-            .and_then(|object| get_ci(object, path.attribute()))
-            .and_then(Value::as_array)
-            .map_or(&[][..], Vec::as_slice);
-        elements.iter().any(|element| {
-            let has = |name: &str| element.as_object().and_then(|object| get_ci(object, name));
-            has(sub) == Some(wanted) && (selects(element, selector) || has(selector.0).is_none())
-        })
+        let values = object.and_then(|object| get_ci(object, path.attribute()));
+        values.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the account has a value that was written here for what `path` selects, and that has lost what it was selected by: the path
+    /// among those that it `carries` by whose value it is found.
+    pub(crate) fn stray<'a>(&self, path: &TargetPath, carries: &'a Carried) -> Option<&'a TargetPath> {
+        stray(self.elements(path), path, carries).map(|(_, by)| by)
+    }
+
+    /// The value at `path` where the account has lost what it is selected by.
+    pub(crate) fn read_stray(&self, path: &TargetPath, carries: &Carried) -> Option<&Value> {
+        let elements = self.elements(path);
+        let (index, _) = stray(elements, path, carries)?;
+        get_ci(elements.get(index)?.as_object()?, path.sub()?).filter(|value| is_content(value))
     }
 
     /// What the account carries at `paths`.
@@ -112,6 +127,49 @@ fn selects(element: &Value, (name, literal): (&str, &str)) -> bool {
         .and_then(|object| get_ci(object, name))
         .and_then(Value::as_str)
         .is_some_and(|value| value.eq_ignore_ascii_case(literal))
+}
+
+/// The one of `elements` that was written here for what `path` selects and has lost what it was selected by, and the path by
+/// whose value it is found. Only a value that no other element has tells ours from those of others.
+fn stray<'a>(elements: &[Value], path: &TargetPath, carries: &'a Carried) -> Option<(usize, &'a TargetPath)> {
+    let selector = path.selector()?;
+    if elements.is_empty() || elements.iter().any(|element| selects(element, selector)) {
+        return None;
+    }
+    let of = |element: &Value, name: &str| {
+        let value =
+            element.as_object().and_then(|object| get_ci(object, name)).filter(|value| is_content(value));
+        value.cloned()
+    };
+    let found = |by: &TargetPath| {
+        let (sub, value) = (by.sub()?, carries.get(by)?.as_str()?);
+        let key = value.to_lowercase();
+        let has = |element: &Value| {
+            of(element, sub).and_then(|value| Some(value.as_str()?.to_lowercase())).as_ref() == Some(&key)
+        };
+        let mut having = elements.iter().enumerate().filter(|(_, element)| has(element));
+        let (index, element) = having.next().filter(|_| having.next().is_none())?;
+        (of(element, selector.0).is_none() && of(element, sub)?.as_str() == Some(value)).then_some(index)
+    };
+    let own = carries.get_key_value(path).map(|(path, _)| path);
+    let others = carries.keys().filter(|other| *other != path && other.shares_value(path));
+    own.into_iter().chain(others).find_map(|by| Some((found(by)?, by)))
+}
+
+/// Gives the value that was written here for what `path` selects back what it was selected by, where it has lost that.
+pub(crate) fn select_stray(resource: &mut Map<String, Value>, path: &TargetPath, carries: &Carried) {
+    let object = match path.urn() {
+        Some(urn) => get_ci_mut(resource, urn).and_then(Value::as_object_mut),
+        None => Some(resource),
+    };
+    let elements =
+        object.and_then(|object| get_ci_mut(object, path.attribute())).and_then(Value::as_array_mut);
+    if let (Some(elements), Some((name, literal))) = (elements, path.selector())
+        && let Some((index, _)) = stray(elements, path, carries)
+        && let Some(Value::Object(element)) = elements.get_mut(index)
+    {
+        insert(element, name, &Value::from(literal));
+    }
 }
 
 /// Writes `value` at `path`, making what is missing on the way.

@@ -368,6 +368,31 @@ async fn values_of_a_user_in_the_words_of_a_target_become_the_names_of_attribute
 }
 
 #[tokio::test]
+async fn e_mail_addresses_of_other_people_are_taken_out() {
+    for (words, expected) in [
+        ("userName is taken by other.person@example.net", "userName is taken by [an e-mail address]"),
+        (
+            "<O-ther+x@Mail.example.net>, (j\u{fc}rgen%40example.net). ada@example.org, see @type or a @ b",
+            "<[an e-mail address]>, ([an e-mail address]). [emails[type eq \"work\"].value], see @type or a @ b",
+        ),
+        ("a@b@c.example: x@", "[an e-mail address]@c.example: x@"),
+        ("no address here", "no address here"),
+    ] {
+        let mut bench = Bench::new("aquera").await;
+        bench.settings.scim_url = Some(
+            crate::scripted::target(move |asked| match asked.method.as_str() {
+                "GET" => Answer::list(&[]),
+                _ => Answer::error(422, words),
+            })
+            .await,
+        );
+        bench.users(&[user("1", "ada")]);
+        let detail = bench.sync().await.lines[0].detail.clone().unwrap();
+        assert_eq!(detail, format!("the target answered 422: {expected}"));
+    }
+}
+
+#[tokio::test]
 async fn a_value_of_several_attributes_is_called_by_the_one_that_the_target_names() {
     let shared = "zoë.öz@example.org";
     for (words, expected) in [

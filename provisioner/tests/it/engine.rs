@@ -436,6 +436,7 @@ async fn an_account_that_was_gone_before_is_not_deleted_by_the_target() {
         bench.run(&users).await;
         let id = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
         bench.app.remove_user(&id);
+        bench.clock.advance(Duration::from_mins(5));
         let disabled = users.map(|user| but(user, json!({ "enabled": false })));
         let lines = bench.run(&disabled).await;
         assert_eq!(
@@ -453,6 +454,7 @@ async fn a_cut_off_disable_that_deleted_costs_no_second_account() {
     let bench = Bench::with("disable-deletes", settings).await;
     let users = [user("1", "ada"), user("2", "brook")];
     bench.run(&users).await;
+    bench.clock.advance(Duration::from_mins(5));
     let ada = [but(users[0].clone(), json!({ "enabled": false })), users[1].clone()];
     bench.users(&ada);
     // The process ends when the disable has had its effect and nobody knows: the test (2), the read, the PATCH.
@@ -486,6 +488,7 @@ async fn an_account_made_anew_by_somebody_else_is_linked_by_a_full_run() {
     let id = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
     bench.app.remove_user(&id);
     bench.app.seed_user(json!({ "userName": "ada", "active": true }));
+    bench.clock.advance(Duration::from_mins(5));
     let report = bench.sync_with(SyncOptions { full: true, ..SyncOptions::default() }).await;
     assert_eq!(short(&report), ["ada enters update success done"]);
 }

@@ -27,14 +27,10 @@ fn untitled(id: &str, name: &str) -> Value {
     json!({ "id": id, "username": name, "enabled": true })
 }
 
-/// Ada is disabled and enabled again, each time with a title that is refused. After a 500 nobody knows what became of an Enable:
-/// it is left to the next run.
+/// Ada is disabled and enabled again, each time with a title that is refused.
 async fn check_refused_title(bench: &Bench, what: &str) {
     let people = [untitled("1", "ada"), untitled("2", "brook")];
     for (enabled, accounts, operation) in [(false, 1, "disable"), (true, 2, "enable")] {
-        if what == "500" && enabled {
-            continue;
-        }
         let ada = but(people[0].clone(), json!({ "enabled": enabled, "title": "Lead" }));
         let lines = bench.run(&[ada, people[1].clone()]).await;
         assert_eq!(active(bench), accounts, "{what}: {lines:?}");
@@ -59,6 +55,31 @@ async fn an_attribute_that_is_refused_keeps_nobody_active() {
         );
         check_refused_title(&bench, &status.to_string()).await;
     }
+    // No answer is no reason either, as long as the account can be read.
+    for fault in ["reset", "empty-reply"] {
+        let bench = bench("aquera", "patch", ALL_DISABLE, EVERYONE).await;
+        bench.run(&[untitled("1", "ada"), untitled("2", "brook")]).await;
+        bench.app.add_fault(format!("{fault} method=PATCH patch-path=title times=always").parse().unwrap());
+        check_refused_title(&bench, fault).await;
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_is_away_is_asked_once_for_both() {
+    let bench = bench("aquera", "patch", ALL_DISABLE, EVERYONE).await;
+    let people = [untitled("1", "ada"), untitled("2", "brook")];
+    bench.run(&people).await;
+    bench.run(&[but(people[0].clone(), json!({ "enabled": false })), people[1].clone()]).await;
+    // The read behind the write fails too; those of the connection test do not.
+    bench.app.add_fault("status=503 method=PATCH times=always".parse().unwrap());
+    let id = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
+    bench
+        .app
+        .add_fault(format!("status=503 method=GET path=/Users/{id} after=1 times=always").parse().unwrap());
+    bench.app.clear_journal();
+    let lines = bench.run(&[but(people[0].clone(), json!({ "title": "Lead" })), people[1].clone()]).await;
+    assert_eq!(lines, ["ada attributes-and-enabled enable failed target-error"]);
+    assert_eq!(bench.writes(), ["PATCH 503"; 2], "as often as max-attempts allows");
 }
 
 #[tokio::test]

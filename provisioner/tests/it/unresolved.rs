@@ -236,6 +236,9 @@ async fn create_that_never_had_an_effect_is_forgotten_with_its_user() {
     provisioner.close().await;
     drop(hold);
     bench.users(&[ada()]);
+    // Its account may still show, for a while.
+    assert_eq!(short(&bench.sync().await), ["gus deleted none failed target-error"]);
+    bench.clock.advance(Duration::from_mins(5));
     assert_eq!(short(&bench.sync().await), [""; 0]);
     assert_eq!(bench.accounts(), ["ada true"]);
     let provisioner = bench.open().await;

@@ -140,13 +140,30 @@ impl Change {
         }
     }
 
-    /// What of it is news to the account.
-    fn news(&self, account: &Account) -> Self {
+    /// What of it is news to the account, where `ours` is the e-mail address that was written to it before: one without a type is not
+    /// cleared as long as it is there.
+    fn news(&self, account: &Account, ours: Option<&String>) -> Self {
+        let fields = &account.fields;
+        let is_there = |path, value: Option<&String>| {
+            path == Path::Attribute(Attribute::Email) && value.is_none() && fields.has_untyped(ours)
+        };
         Self {
             active: self.active.filter(|active| *active != account.active),
-            asked: self.asked.news(&account.fields),
+            asked: self.asked.filter(|path, value| !fields.shows(path, value) || is_there(path, value)),
             ..self.clone()
         }
+    }
+
+    /// Whether an e-mail address is to be removed: that nothing is there to be removed is answered as done too.
+    fn clears_email(&self) -> bool {
+        self.asked.0.get(&Path::Attribute(Attribute::Email)) == Some(&None)
+    }
+
+    /// Whether a failure of the moment may come of what is written beside `active`.
+    fn may_be_of_either(&self, refusal: Reply) -> bool {
+        self.active.is_some()
+            && !self.asked.is_empty()
+            && matches!(reason(refusal), Reason::TargetError | Reason::Unreachable)
     }
 
     fn is_empty(&self) -> bool {
@@ -175,14 +192,14 @@ impl World {
     pub(crate) fn send_patch(&mut self, change: &Change) -> Tried {
         let first = self.has_to_show(change, Way::Patch);
         let mut change = change.clone();
-        if first {
+        if first || change.clears_email() {
             // Whatever has to teach looks at the account first: what is gone was not deleted by it, and what is there already
             // is not written.
             let account = match self.look_first(change.key) {
                 Ok(account) => account,
                 Err(written) => return Tried { failure: None, ..Tried::end(written) },
             };
-            change = change.news(&account);
+            change = change.news(&account, self.own_email(change.key).as_ref());
             if change.is_empty() {
                 return Tried::end(Written::Done);
             }
@@ -194,7 +211,7 @@ impl World {
                 return self.judged(refused, &change, first);
             }
             match self.look_first(change.key) {
-                Ok(account) => change = change.news(&account),
+                Ok(account) => change = change.news(&account, self.own_email(change.key).as_ref()),
                 Err(written) => return Tried { failure: None, ..Tried::end(written) },
             }
         }
@@ -207,10 +224,15 @@ impl World {
     /// Whether an e-mail address is written over one that has lost its type since.
     fn has_no_target(&self, change: &Change) -> bool {
         let email = Path::Attribute(Attribute::Email);
-        let sent = || self.links[self.url].values().find(|link| link.account == change.key);
         change.asked.0.contains_key(&email)
             && self.account(change.key).is_some_and(|account| account.fields.get(email).is_none())
-            && sent().is_some_and(|link| link.sent.get(email).is_some())
+            && self.own_email(change.key).is_some()
+    }
+
+    /// The e-mail address that was written to the account before, as far as is known.
+    pub(crate) fn own_email(&self, key: Key) -> Option<String> {
+        let link = self.links[self.url].values().find(|link| link.account == key)?;
+        link.sent.get(Path::Attribute(Attribute::Email)).cloned()
     }
 
     pub(crate) fn send_put(&mut self, change: &Change) -> Tried {
@@ -220,7 +242,8 @@ impl World {
                 Ok(account) => account,
                 Err(written) => return Tried { failure: None, ..Tried::end(written) },
             };
-            let change = self.with_the_rest(change).news(&account);
+            let ours = self.own_email(change.key);
+            let change = self.with_the_rest(change).news(&account, ours.as_ref());
             if change.is_empty() {
                 return Tried::end(Written::Done);
             }
@@ -297,7 +320,11 @@ impl World {
             Reply::Error(401) => Tried::end(Written::Stop),
             Reply::Error(403) if self.everything_is_forbidden() => Tried::end(Written::Stop),
             Reply::Error(409) if renames(self) => Tried::end(Written::NameTaken),
-            refusal if change.disables() || reason(refusal) == Reason::Rejected => {
+            refusal
+                if change.disables()
+                    || change.may_be_of_either(refusal)
+                    || reason(refusal) == Reason::Rejected =>
+            {
                 self.after_refusal(refusal, change, Written::Failed(reason(refusal)))
             }
             refusal if is_transient(refusal) => Tried::end(Written::Unsure(reason(refusal))),
@@ -447,7 +474,12 @@ impl World {
     /// One DELETE.
     pub(crate) fn send_delete(&mut self, key: Key) -> Written {
         match self.with_retries(|world| world.delete(key)) {
-            Reply::Success | Reply::Cut => Written::Done,
+            Reply::Success | Reply::Cut => {
+                self.learned.deleted_now = true;
+                Written::Done
+            }
+            // Where DELETE works for others, the refusal is about this user.
+            Reply::Error(405 | 501) if self.learned.deleted_now => Written::Failed(Reason::Rejected),
             Reply::Error(405 | 501) => Written::Failed(Reason::DeleteUnsupported),
             Reply::Error(401) => Written::Stop,
             Reply::Error(403) if self.everything_is_forbidden() => Written::Stop,

@@ -3,7 +3,7 @@
 use crate::casing::lower_case;
 use crate::matrix::model::fault::Request;
 use crate::matrix::model::profile::{DeleteWay, PatchWay, PathRule, PutWay};
-use crate::matrix::model::types::{Account, Desired, Fields, Key, Way, World, Write};
+use crate::matrix::model::types::{Account, Attribute, Desired, Fields, Key, Path, Way, World, Write};
 use crate::matrix::model::words::Downstream;
 
 /// An answer of the gateway.
@@ -38,20 +38,40 @@ impl World {
             .collect()
     }
 
-    /// What an account carries after a write, or an error where the write is refused.
-    fn stored(&self, way: Way, before: &Fields, asked: &Desired) -> Result<Fields, Reply> {
+    /// What an account carries after a write, or an error where the write is refused. An e-mail address without a type is found
+    /// by what was written to it before, `ours`.
+    fn stored(
+        &self,
+        way: Way,
+        before: &Fields,
+        asked: &Desired,
+        ours: Option<&String>,
+    ) -> Result<Fields, Reply> {
         let mut after = before.clone();
         for (path, value) in &asked.0 {
+            let of_email = *path == Path::Attribute(Attribute::Email);
+            let stray = ours
+                .filter(|email| of_email && before.get(*path).is_none() && before.untyped.contains(*email));
             match self.profile.rule(*path) {
                 Some(PathRule::ReadOnly) if before.get(*path) != value.as_ref() => {
                     return Err(Reply::Error(400));
                 }
                 Some(rule) if rule.keeps(way) => {}
-                Some(PathRule::Untyped) if before.get(*path) != value.as_ref() => {
+                Some(PathRule::Untyped) if before.get(*path) != value.as_ref() || stray.is_some() => {
+                    stray.map(|email| after.untyped.remove(email));
                     after.set(*path, None);
                     after.untyped.extend(value.clone());
                 }
-                _ => after.set(*path, value.clone()),
+                _ => {
+                    let is_stray = stray.is_some_and(|email| after.untyped.remove(email));
+                    match value {
+                        // A PATCH changes the value where it stands; a PUT says its type as well.
+                        Some(email) if is_stray && way == Way::Patch => {
+                            after.untyped.insert(email.clone());
+                        }
+                        _ => after.set(*path, value.clone()),
+                    }
+                }
             }
         }
         Ok(after)
@@ -62,7 +82,7 @@ impl World {
     }
 
     fn create_account(&mut self, asked: &Desired) -> Reply {
-        let fields = match self.stored(Way::Post, &Fields::default(), asked) {
+        let fields = match self.stored(Way::Post, &Fields::default(), asked, None) {
             Ok(fields) if !self.name_taken(&fields.user_name, None) => fields,
             refused => {
                 self.note(None, Downstream::Create, false);
@@ -93,7 +113,7 @@ impl World {
             self.note(Some(key), Downstream::PartialUpdate, false);
             return Reply::Error(501);
         }
-        let fields = match self.stored(Way::Patch, &account.fields, asked) {
+        let fields = match self.stored(Way::Patch, &account.fields, asked, self.own_email(key).as_ref()) {
             Ok(fields) => fields,
             Err(refused) => {
                 self.note(Some(key), Downstream::PartialUpdate, false);
@@ -140,7 +160,7 @@ impl World {
             self.note(Some(key), Downstream::Replace, false);
             return Reply::Error(412);
         }
-        let fields = match self.stored(Way::Put, &account.fields, asked) {
+        let fields = match self.stored(Way::Put, &account.fields, asked, self.own_email(key).as_ref()) {
             Ok(fields) => fields,
             Err(refused) => {
                 self.note(Some(key), Downstream::Replace, false);

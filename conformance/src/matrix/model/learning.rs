@@ -109,6 +109,12 @@ impl World {
         let change = Change { asked: self.sendable(way, &change.asked), ..change.clone() };
         let mut tried = if way == Way::Put { self.send_put(&change) } else { self.send_patch(&change) };
         if tried.written == Written::Done {
+            if change.active.is_some() {
+                self.learned.worked_now.insert(kind);
+            }
+            if !tried.effects.took.is_empty() {
+                self.learned.worked_now.insert(Kind::Attributes);
+            }
             self.learned.unusable.remove(&(kind, way));
             if !tried.effects.took.is_empty() {
                 self.learned.works.insert((Kind::Attributes, way));
@@ -121,7 +127,7 @@ impl World {
                 self.learned.works.insert((kind, way));
             }
         }
-        if tried.failure == Some(Failure::Unsupported) && way == Way::Patch {
+        if tried.failure == Some(Failure::Unsupported) {
             if worked {
                 // It has worked here: this refusal is about this user.
                 if kind == Kind::Attributes {
@@ -132,8 +138,10 @@ impl World {
                 }
                 return tried;
             }
-            self.learned.unusable.insert((kind, way));
-            self.learned.tried.insert((kind, way));
+            if way == Way::Patch {
+                self.learned.unusable.insert((kind, way));
+                self.learned.tried.insert((kind, way));
+            }
         }
         tried
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::casing::lower_case;
 use crate::matrix::model::client::{Attributes, Created, Unread, Written};
 use crate::matrix::model::guard::is_refusal;
-use crate::matrix::model::sync::{Run, Stop};
+use crate::matrix::model::sync::{Refused, Run, Stop};
 use crate::matrix::model::types::{
     Account, Attribute, Desired, Ignored, Key, Kind, Leave, Left, Link, Path, Posted, Rule, Standing, User,
     Way, World,
@@ -114,6 +114,10 @@ impl World {
             if account.fields.shows(*path, value.as_ref()) {
                 link.sent.set(*path, value.clone());
                 link.ignored.remove(path);
+                if *path == Path::Attribute(Attribute::Email) {
+                    // It stands for what the account has without a type.
+                    link.sent.untyped.clear();
+                }
             } else if asked.0.contains_key(path) || !link.ignored.contains_key(path) {
                 link.sent.set(*path, account.fields.get(*path).cloned());
                 let stored_by = stored.iter().filter(|(_, of)| of == path).map(|(way, _)| *way).collect();
@@ -152,11 +156,15 @@ impl World {
             Match::Unknown(reason) => self.fail(run, id, failed(reason)),
             Match::None => return self.enter_without_account(run, &user, rule),
             Match::One(key) => {
-                let Some(account) = self.account(key) else { return Ok(()) };
+                let (Some(account), Some(user)) = (self.account(key), self.source.get(id)) else {
+                    return Ok(());
+                };
+                let mut sent = account.fields.clone();
+                sent.claim(self.desired(user, rule).email());
                 let link = Link {
                     account: key,
                     rule: rule.name.clone(),
-                    sent: account.fields.clone(),
+                    sent,
                     ignored: BTreeMap::new(),
                     active: account.active,
                     left: Left::No,
@@ -368,6 +376,11 @@ impl World {
         }
         let standing = if line.outcome == Outcome::Failed { Standing::Failed(line.reason) } else { now };
         self.standing[url].insert(id.to_owned(), standing);
+        let unsupported = Some(Written::Failed(Reason::PartialUpdateUnsupported));
+        let switch = if user.enabled { Kind::Enable } else { Kind::Disable };
+        let kinds = [(to_active, switch), (to_attributes, Kind::Attributes)];
+        let kinds = kinds.into_iter().filter(|(written, _)| *written == unsupported).map(|(_, kind)| kind);
+        run.refused(id, line, kinds.map(Refused::Write).collect());
         run.say(id, line);
         Ok(())
     }
@@ -388,7 +401,9 @@ impl World {
             Ok(Some(account)) => {
                 if let Some(link) = self.links[url].get_mut(id) {
                     link.ignored.retain(|path, ignored| !account.fields.shows(*path, ignored.value.as_ref()));
+                    let own = link.sent.get(Path::Attribute(Attribute::Email)).cloned();
                     link.sent = account.fields;
+                    link.sent.claim(own.as_ref());
                     if let Some(disable) = unsure {
                         // An update never touches `active`.
                         link.active = account.active || (link.active && !disable);
@@ -427,7 +442,12 @@ impl World {
             (_, None) => None,
             (Written::Done | Written::Gone | Written::DeletedByTarget | Written::Stop, _) => Some(together),
             // It may have been either that was refused: a Disable is judged by itself.
-            (Written::Failed(Reason::Rejected | Reason::Forbidden), _) => {
+            (
+                Written::Failed(
+                    Reason::Rejected | Reason::Forbidden | Reason::TargetError | Reason::Unreachable,
+                ),
+                _,
+            ) => {
                 return self.write_apart(link, attributes, active);
             }
             // Only where the refusal may have been about `active`.

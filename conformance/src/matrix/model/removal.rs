@@ -2,8 +2,8 @@
 
 use crate::matrix::model::client::{Unread, Written};
 use crate::matrix::model::guard::is_refusal;
-use crate::matrix::model::sync::{Run, Stop};
-use crate::matrix::model::types::{Leave, Left, Link, World};
+use crate::matrix::model::sync::{Refused, Run, Stop};
+use crate::matrix::model::types::{Kind, Leave, Left, Link, World};
 use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
 use crate::matrix::setting::RemoveAction;
 
@@ -87,6 +87,14 @@ impl World {
                     Err(reason) => {
                         self.mark(id, Left::Pending(leave));
                         run.failed_deprovisions += 1;
+                        let line = Line { change, operation, outcome: Outcome::Failed, reason };
+                        let refused = match reason {
+                            Reason::PartialUpdateUnsupported => vec![Refused::Write(Kind::Disable)],
+                            Reason::DeleteUnsupported => vec![Refused::Delete],
+                            _ => Vec::new(),
+                        };
+                        // What the guard held back was not sent.
+                        run.refused(id, line, if before.is_some() { Vec::new() } else { refused });
                         Line { change, operation, outcome: Outcome::Failed, reason }
                     }
                 };

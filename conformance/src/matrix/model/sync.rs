@@ -7,7 +7,7 @@ use crate::matrix::model::fault::{On, Request};
 use crate::matrix::model::gateway::Reply;
 use crate::matrix::model::policy::{Holder, Match};
 use crate::matrix::model::removal::change_of;
-use crate::matrix::model::types::{Standing, World, Write};
+use crate::matrix::model::types::{Kind, Standing, World, Write};
 use crate::matrix::model::words::{Change, Line, Operation, Outcome, Reason};
 
 /// The run ends here: the target no longer takes our credentials.
@@ -30,6 +30,13 @@ pub struct Options {
     pub backwards: bool,
 }
 
+/// What was refused for want of support: it is tried once more where the like of it works for others in the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Write(Kind),
+    Delete,
+}
+
 /// A run so far.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
@@ -39,6 +46,8 @@ pub(crate) struct Run {
     /// The user names for which an account was made in this run, or tried.
     pub(crate) created: BTreeSet<String>,
     last_chance: bool,
+    /// Users of whom something was refused for want of support, with what was told of it.
+    refused: Vec<(String, Line, Vec<Refused>)>,
     pub(crate) failed_deprovisions: usize,
 }
 
@@ -49,6 +58,13 @@ impl Run {
 
     pub(crate) fn say(&mut self, id: &str, line: Line) {
         self.lines.insert(id.to_owned(), line);
+    }
+
+    /// Notes what was refused for want of support, unless it was tried a second time already.
+    pub(crate) fn refused(&mut self, id: &str, line: Line, what: Vec<Refused>) {
+        if !what.is_empty() && !self.last_chance {
+            self.refused.push((id.to_owned(), line, what));
+        }
     }
 
     /// Puts a rename off to the end of the run; false where that was the end.
@@ -145,6 +161,8 @@ impl World {
         self.writes.clear();
         self.learned.tried.clear();
         self.learned.tried_paths.clear();
+        self.learned.worked_now.clear();
+        self.learned.deleted_now = false;
         self.known_stored.clone_from(&self.learned.stored);
         let stopped = self.everyone(&mut run, &order).is_err();
         for user in self.source.values() {
@@ -231,6 +249,28 @@ impl World {
         for id in std::mem::take(&mut run.deferred) {
             if let Holder::Rule(rule) = self.holder(&id) {
                 self.hold(run, &id, &rule, None)?;
+            }
+        }
+        for (id, told, what) in std::mem::take(&mut run.refused) {
+            let works = |what: &Refused| match what {
+                Refused::Write(kind) => self.learned.worked_now.contains(kind),
+                Refused::Delete => self.learned.deleted_now,
+            };
+            if !what.iter().any(works) {
+                continue;
+            }
+            match self.holder(&id) {
+                Holder::Rule(rule) => self.hold(run, &id, &rule, None)?,
+                Holder::Leaves(leave) => {
+                    run.failed_deprovisions -= 1;
+                    self.leave(run, &id, leave)?;
+                }
+                Holder::Frozen => {}
+            }
+            // It is the same change, and what was done of it before counts too.
+            if let Some(line) = run.lines.get_mut(&id) {
+                line.change = told.change;
+                line.operation = line.operation.max(told.operation);
             }
         }
         Ok(())

@@ -127,6 +127,19 @@ impl Fields {
         }
     }
 
+    /// Takes this e-mail address for the one that is mapped, where it is there without a type.
+    pub(crate) fn claim(&mut self, email: Option<&String>) {
+        let path = Path::Attribute(Attribute::Email);
+        if self.get(path).is_none() && self.has_untyped(email) {
+            self.set(path, email.cloned());
+        }
+    }
+
+    /// Whether this e-mail address is there without a type.
+    pub(crate) fn has_untyped(&self, email: Option<&String>) -> bool {
+        email.is_some_and(|email| self.untyped.contains(email))
+    }
+
     /// Sets or removes the value at a path. A user name is never removed.
     pub(crate) fn set(&mut self, path: Path, value: Option<String>) {
         match (path, value) {
@@ -147,6 +160,11 @@ impl Desired {
     /// The `userName`, if it is among the paths.
     pub(crate) fn user_name(&self) -> Option<&String> {
         self.0.get(&Path::UserName)?.as_ref()
+    }
+
+    /// The e-mail address, if it is among the paths.
+    pub(crate) fn email(&self) -> Option<&String> {
+        self.0.get(&Path::Attribute(Attribute::Email))?.as_ref()
     }
 
     /// The `externalId`, if it is among the paths.
@@ -314,6 +332,10 @@ pub(crate) struct Learned {
     pub(crate) tried_paths: BTreeSet<(Way, Path)>,
     /// A fixed method by which attribute writes never had an effect.
     pub(crate) ignored: BTreeSet<Way>,
+    /// The kinds of writes that have taken effect in this run.
+    pub(crate) worked_now: BTreeSet<Kind>,
+    /// A DELETE was answered as done in this run.
+    pub(crate) deleted_now: bool,
     /// A Disable made an account vanish.
     pub(crate) disable_deletes: bool,
 }

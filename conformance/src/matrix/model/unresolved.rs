@@ -33,7 +33,7 @@ impl World {
                     self.posted[url].remove(id);
                     if let Some(key) = found {
                         resolved.made.insert(id.clone());
-                        self.link_posted(id, key, posted.sent.external_id().cloned(), posted.rule);
+                        self.link_posted(id, key, &posted);
                     }
                 }
                 Err(Unread::Failed(reason)) => drop(resolved.unknown.insert(id.clone(), reason)),
@@ -43,8 +43,11 @@ impl World {
         Ok(resolved)
     }
 
-    fn link_posted(&mut self, id: &str, key: Key, origin: Option<String>, rule: String) {
+    fn link_posted(&mut self, id: &str, key: Key, posted: &Posted) {
         let Some(account) = self.account(key) else { return };
+        let (origin, rule) = (posted.sent.external_id().cloned(), posted.rule.clone());
+        let mut sent = account.fields.clone();
+        sent.claim(posted.sent.email());
         // The POST carried an `externalId` that this target is known not to keep: it is not sent again.
         let mut sent_in_vain = BTreeMap::new();
         let lost = self.learned.not_stored.contains(&(Way::Post, Path::ExternalId));
@@ -57,7 +60,7 @@ impl World {
         let link = Link {
             account: key,
             rule,
-            sent: account.fields.clone(),
+            sent,
             ignored: sent_in_vain,
             active: account.active,
             left: Left::No,

@@ -357,6 +357,7 @@ impl Real {
             self.close().await;
         }
         let report = self.subject(world).await?.sync(options).await?;
+        self.time.pass();
         Ok(Seen {
             report,
             exchanges: [self.stage.take_journal(0), self.stage.take_journal(1)],

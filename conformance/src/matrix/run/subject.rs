@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use provisioner::clock::{InstantClock, SystemClock};
+use provisioner::clock::{InstantClock, Sleep, SystemClock};
 use provisioner::{Clock, Config, Durability, Environment, Provisioner, SyncOptions, Transport};
 use serde_json::Value;
 
@@ -57,9 +57,13 @@ impl Configuration {
 /// An open provisioner.
 pub struct Subject(Provisioner);
 
-/// A clock, one for all the runs of a cell: moved on by sleeping, unless it is the real one.
+/// How long after one run the next one comes, as a schedule has it: whatever an account's own application shows late is shown by
+/// then.
+const BETWEEN_RUNS: Duration = Duration::from_mins(15);
+
+/// A clock, one for all the runs of a cell: moved on by sleeping.
 #[derive(Clone)]
-pub struct Time(Arc<dyn Clock>);
+pub struct Time(Arc<InstantClock>);
 
 impl Time {
     /// It starts at the same moment for every cell.
@@ -67,14 +71,27 @@ impl Time {
         Self(Arc::new(InstantClock::new(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000))))
     }
 
-    /// The computer's clock, on which waits take their time.
-    pub fn real() -> Self {
-        Self(Arc::new(SystemClock))
+    /// Moves it on to the next run.
+    pub fn pass(&self) {
+        self.0.advance(BETWEEN_RUNS);
     }
 
     /// What it shows.
     pub fn now(&self) -> SystemTime {
         self.0.now()
+    }
+}
+
+/// The computer's clock, on which waits take their time, ahead by so much.
+struct Later(Duration);
+
+impl Clock for Later {
+    fn now(&self) -> SystemTime {
+        SystemClock.now() + self.0
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
+        Box::pin(tokio::time::sleep(duration))
     }
 }
 
@@ -104,8 +121,32 @@ impl Subject {
         time: &Time,
         seed: u64,
     ) -> Result<Self, String> {
+        Self::open_at(configuration, folder, wire, time.0.clone(), seed).await
+    }
+
+    /// The same, on the computer's clock; `before` it came as many runs on the same state, each of which counts as one of a schedule.
+    ///
+    /// # Errors
+    /// In words, where the state is refused.
+    pub async fn open_now(
+        configuration: Configuration,
+        folder: &Path,
+        wire: &Wire,
+        before: u32,
+    ) -> Result<Self, String> {
+        let clock = Later(BETWEEN_RUNS.saturating_mul(before));
+        Self::open_at(configuration, folder, wire, Arc::new(clock), 0).await
+    }
+
+    async fn open_at(
+        configuration: Configuration,
+        folder: &Path,
+        wire: &Wire,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+    ) -> Result<Self, String> {
         let environment = Environment {
-            clock: time.0.clone(),
+            clock,
             transport: wire.0.clone(),
             state: folder.join(STATE),
             durability: Durability::Off,

@@ -36,6 +36,12 @@ fn after_families(setting: Setting, then: impl IntoIterator<Item = Step>) -> Vec
     steps
 }
 
+/// One attribute becomes `value`, for one user after the other.
+fn in_turn(setting: Setting, attribute: Attribute, value: &str) -> Vec<Step> {
+    let put = |user: User| Step::Put(user.with(attribute, value));
+    after_both(setting, [put(mona()), sync(), put(nils()), sync()])
+}
+
 fn attribute(slug: &'static str, title: &'static str, steps: fn(Setting) -> Vec<Step>) -> Scenario {
     Scenario { of_attributes: true, ..sequence(slug, title, by_disable, steps) }
 }
@@ -65,18 +71,12 @@ fn one_attribute() -> Vec<Scenario> {
         attribute(
             "email-changed",
             "the e-mail address alone changes, for one user after the other",
-            |setting| {
-                let second = |user: User| user.with(Attribute::Email, "second@mail.example.com");
-                after_both(setting, [Step::Put(second(mona())), sync(), Step::Put(second(nils())), sync()])
-            },
+            |setting| in_turn(setting, Attribute::Email, "second@mail.example.com"),
         ),
         attribute(
             "given-name-changed",
             "the given name alone changes, for one user after the other",
-            |setting| {
-                let other = |user: User| user.with(Attribute::Given, "Other");
-                after_both(setting, [Step::Put(other(mona())), sync(), Step::Put(other(nils())), sync()])
-            },
+            |setting| in_turn(setting, Attribute::Given, "Other"),
         ),
         attribute("family-name-changed", "the family name alone changes, for two users at once", |setting| {
             let other = |user: User| user.with(Attribute::Family, "Berg");

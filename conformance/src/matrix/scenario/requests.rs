@@ -1,9 +1,9 @@
 //! Sequences about answers that go wrong.
 
-use crate::matrix::model::{FaultKind, FaultRule, On};
+use crate::matrix::model::{FaultKind, FaultRule, On, User};
 use crate::matrix::scenario::people::{
-    ALUMNI, MONA, after_both, after_mona, by_disable, each_way, everything, linked, mona, newcomer, nils,
-    sequence, sync, two_rules,
+    ALUMNI, MONA, NILS, after_both, after_mona, by_disable, each_way, everything, extra, linked, mona,
+    newcomer, nils, sequence, sync, two_rules,
 };
 use crate::matrix::scenario::{Scenario, Step};
 use crate::matrix::setting::Setting;
@@ -73,8 +73,48 @@ fn cut_off_creates() -> Vec<Scenario> {
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut scenarios = single_answers();
+    scenarios.extend(refused_once());
     scenarios.extend(cut_off_creates());
     scenarios
+}
+
+/// The first request of a kind is refused as not supported, and the second user's works.
+fn refused_once() -> Vec<Scenario> {
+    vec![
+        sequence(
+            "update-unsupported-once",
+            "501 to the first PATCH of two users who change",
+            everything,
+            |setting| {
+                let changed = [Step::Put(mona().changed()), Step::Put(nils().changed())];
+                let mut steps = after_both(setting, changed);
+                steps.extend([fault(501, 1, "PATCH"), sync(), sync()]);
+                steps
+            },
+        ),
+        sequence(
+            "disable-unsupported-once",
+            "501 to the first PATCH of two users who are disabled",
+            everything,
+            |setting| {
+                let disabled = [Step::Put(mona().disabled()), Step::Put(nils().disabled())];
+                let mut steps = after_both(setting, disabled);
+                steps.extend([fault(501, 1, "PATCH"), sync(), sync()]);
+                steps
+            },
+        ),
+        sequence(
+            "removal-unsupported-once",
+            "405 to the first DELETE or PATCH of two users who leave",
+            everything,
+            |setting| {
+                let leave = [Step::Put(extra(1)), sync(), Step::Drop(MONA), Step::Drop(NILS)];
+                let mut steps = after_both(setting, leave);
+                steps.extend([fault(405, 1, "DELETE"), fault(405, 1, "PATCH"), sync(), sync()]);
+                steps
+            },
+        ),
+    ]
 }
 
 fn single_answers() -> Vec<Scenario> {
@@ -120,7 +160,7 @@ fn single_answers() -> Vec<Scenario> {
         sequence("one-bad-user", "one create is rejected, the other user goes on", by_disable, |setting| {
             let mut steps = after_both(setting, [Step::Put(nils().changed())]);
             let newcomer = mona().named("third@example.com");
-            let newcomer = crate::matrix::model::User { id: "u-3".to_owned(), ..newcomer };
+            let newcomer = User { id: "u-3".to_owned(), ..newcomer };
             steps.extend([Step::Put(newcomer), fault(400, 1, "POST"), sync()]);
             steps
         }),

@@ -82,8 +82,13 @@ fn owner<'a>(config: &'a Config, user: &SourceUser) -> Option<(usize, &'a Rule)>
     config.rules.iter().enumerate().find(|(_, rule)| rule.enabled && rule.matches(user))
 }
 
-/// What `sync` would refuse, as the state has it.
-pub(super) fn of_refusals(config: &Config, users: &[SourceUser], stored: &Loaded) -> Vec<Finding> {
+/// What `sync` would refuse, as the state has it; `empty` are the rules that match nobody.
+pub(super) fn of_refusals(
+    config: &Config,
+    users: &[SourceUser],
+    stored: &Loaded,
+    empty: &[&Rule],
+) -> Vec<Finding> {
     let refused = |message| Finding {
         kind: "refused",
         rule: None,
@@ -92,26 +97,22 @@ pub(super) fn of_refusals(config: &Config, users: &[SourceUser], stored: &Loaded
         count: 1,
         users: Vec::new(),
     };
-    refusals(config, users, stored).into_iter().map(refused).collect()
+    refusals(config, users, stored, empty).into_iter().map(refused).collect()
 }
 
-/// Every enabled rule that matches nobody.
-pub(super) fn of_empty_rules(config: &Config, users: &[SourceUser]) -> Vec<Finding> {
-    let matches_nobody = |rule: &&Rule| rule.enabled && !users.iter().any(|user| rule.matches(user));
-    let note = |rule: &Rule| {
-        Finding {
+/// A note for each of these rules, which match nobody.
+pub(super) fn of_empty_rules(rules: &[&Rule]) -> Vec<Finding> {
+    const HELP: &str = "look for the values that its filter compares with in the source, or try another one with \
+                        `provisioner filter try`";
+    let note = |rule: &&Rule| Finding {
         kind: "rule",
         rule: Some(rule.name.to_string()),
         message: format!("rule {:?} matches nobody in the source", rule.name.as_str()),
-        help: Some(
-            "look for the values that its filter compares with in the source, or try another one with `provisioner filter try`"
-                .to_owned(),
-        ),
+        help: Some(HELP.to_owned()),
         count: 1,
         users: Vec::new(),
-    }
     };
-    config.rules.iter().filter(matches_nobody).map(note).collect()
+    rules.iter().map(note).collect()
 }
 
 /// The users who are in scope of an enabled rule.
@@ -230,15 +231,11 @@ impl Finding {
 
     /// The message with the users and the way out, for a person.
     fn text(&self, source: &SourceConfig) -> String {
-        let finding = self;
-        let mut text = finding.message.clone();
-        if !finding.users.is_empty() {
-            let named: Vec<String> = finding
-                .users
-                .iter()
-                .map(|user| format!("{:?} (line {})", user.user_name, user.line))
-                .collect();
-            let rest = finding.count - named.len();
+        let mut text = self.message.clone();
+        if !self.users.is_empty() {
+            let named: Vec<String> =
+                self.users.iter().map(|user| format!("{:?} (line {})", user.user_name, user.line)).collect();
+            let rest = self.count - named.len();
             let more = if rest > 0 {
                 format!(", and {rest} more in {}", source.path.display())
             } else {
@@ -246,7 +243,7 @@ impl Finding {
             };
             text = format!("{text}: for {}{more}", named.join(", "));
         }
-        if let Some(help) = &finding.help {
+        if let Some(help) = &self.help {
             text = format!("{text}; {help}");
         }
         text

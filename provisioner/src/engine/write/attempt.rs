@@ -4,14 +4,14 @@ use reqwest::{Method as Verb, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Effects, Write, Written};
-use crate::diff::{Fate, fates, is_form_of, is_never_returned, merge, patch_operations, writable};
+use crate::diff::{Fate, Strays, fates, is_form_of, is_never_returned, merge, patch_operations, writable};
 use crate::engine::context::Context;
 use crate::mapping::TargetPath;
 use crate::report::Reason;
 use crate::state::{Carried, Method, MethodSupport, PathSupport, Shows, WriteKind};
 use crate::target::answer::Answer;
 use crate::target::client::Request;
-use crate::target::lookup::Read;
+use crate::target::lookup::{Named, Read};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -39,7 +39,13 @@ pub(super) enum Refusal {
 /// Whether the account is in the state that a write needs.
 enum Base {
     Account(Box<Account>),
-    Gone,
+    Gone(Named),
+}
+
+/// What the account shows after a write.
+enum Looked {
+    Effects(Effects),
+    Gone(Named),
 }
 
 /// Sends `write` by `method`; `verify` has it read back whatever the answer says.
@@ -66,7 +72,7 @@ async fn look_first(context: &Context, write: Write<'_>, fresh: bool) -> Result<
     }
     Ok(match context.client.read(write.account, write.name).await? {
         Read::Found(account) => Base::Account(account),
-        Read::Gone => Base::Gone,
+        Read::Gone(known) => Base::Gone(known),
     })
 }
 
@@ -75,30 +81,35 @@ fn has(account: &Account, path: &TargetPath, write: Write<'_>) -> bool {
     match write.wanted.get(path) {
         _ if is_never_returned(path) => false,
         Some(wanted) => account.shows(path, wanted) || write.link.shows_form(path, wanted, account),
-        None => account.read(path).is_none(),
+        // A value that was written here and has lost what it was selected by is there all the same.
+        None => account.read(path).is_none() && account.read_stray(path, &write.link.carries).is_none(),
     }
 }
 
 async fn patch(context: &Context, write: Write<'_>, verify: bool) -> Result<Attempt, Halt> {
     let mut carries = write.link.carries.clone();
+    let mut strays = Strays::default();
     let (mut paths, mut active) = (write.paths.to_vec(), write.active);
     let mut reread = false;
-    // What teaches something, and every disable, is compared with what the account carries now, not with what was sent once.
-    let mut looks = verify;
+    // What teaches something, and every disable, is compared with what the account carries now, not with what was sent once. To
+    // remove what nothing selects is answered as done, too.
+    let clears = |path: &TargetPath| path.selector().is_some() && write.wanted.get(path).is_none();
+    let mut looks = verify || write.paths.iter().any(clears);
     loop {
         if std::mem::take(&mut looks) {
             match look_first(context, write, reread).await? {
                 Base::Account(account) => {
+                    strays = Strays::find(&account, write.paths, &write.link.carries);
                     carries = account.project(carries.keys().chain(write.paths));
                     paths.retain(|path| !has(&account, path, write));
                     active = active.filter(|active| *active != account.active());
                 }
-                Base::Gone => return Ok(Attempt::Ended(Written::Gone)),
+                Base::Gone(known) => return Ok(Attempt::Ended(Written::Gone(known))),
             }
         }
         let carried = write.paths.iter().filter(|path| !paths.contains(path)).cloned().collect();
         let sent = Write { paths: &paths, active, ..write };
-        let operations = patch_operations(sent.paths, sent.wanted, &carries, sent.active);
+        let operations = patch_operations(sent.paths, sent.wanted, &carries, &strays, sent.active);
         if operations.is_empty() {
             return Ok(Attempt::Judged(Effects { carried: write.paths.to_vec(), ..Effects::default() }, 200));
         }
@@ -127,7 +138,7 @@ async fn put(context: &Context, write: Write<'_>, verify: bool) -> Result<Attemp
     for turn in 0..2 {
         let base = match look_first(context, write, turn > 0).await? {
             Base::Account(base) => base,
-            Base::Gone => return Ok(Attempt::Ended(Written::Gone)),
+            Base::Gone(known) => return Ok(Attempt::Ended(Written::Gone(known))),
         };
         let active = write.active.unwrap_or_else(|| base.active());
         let mut paths = write.paths.to_vec();
@@ -135,7 +146,7 @@ async fn put(context: &Context, write: Write<'_>, verify: bool) -> Result<Attemp
         paths.retain(|path| !has(&base, path, write));
         let before = base.project(paths.iter());
         let carried = write.paths.iter().filter(|path| !paths.contains(path)).cloned().collect();
-        let merged = merge(&base, &paths, write.wanted, active);
+        let merged = merge(&base, &paths, write.wanted, &write.link.carries, active);
         if paths.is_empty() && active == base.active() {
             return Ok(Attempt::Judged(Effects { carried, ..Effects::default() }, 200));
         }
@@ -218,11 +229,8 @@ async fn judge(
         (false, false) => (answer.trouble(), Refusal::Final),
     };
     let kind = WriteKind::of(sent.active);
-    if unsupported
-        && method == Method::Patch
-        && context.learning.support(kind, method) == MethodSupport::Works
-    {
-        // PATCH has done such a write here before: the refusal is about this user.
+    if unsupported && context.learning.support(kind, method) == MethodSupport::Works {
+        // The method has done such a write here before: the refusal is about this user.
         trouble.reason = Reason::Rejected;
     }
     if matches!(status.as_u16(), 404 | 405 | 501)
@@ -245,13 +253,18 @@ async fn after_error(
     refusal: Refusal,
     method: Method,
 ) -> Result<Attempt, Halt> {
-    let worth_a_look = sent.disables() || trouble.reason == Reason::Rejected;
+    // What is written beside `active` may be why nothing came of either, as long as the target is there at all.
+    let may_be_of_either = sent.active.is_some()
+        && !sent.paths.is_empty()
+        && matches!(trouble.reason, Reason::TargetError | Reason::Unreachable);
+    let worth_a_look = sent.disables() || trouble.reason == Reason::Rejected || may_be_of_either;
     if !worth_a_look {
         return Ok(Attempt::Refused(trouble, refusal));
     }
     match look(context, sent, before, method).await {
-        Ok(None) => Ok(gone(sent)),
-        Ok(Some(effects)) => {
+        Ok(Looked::Gone(_)) if sent.disables() => Ok(Attempt::Ended(Written::DeletedByTarget)),
+        Ok(Looked::Gone(known)) => Ok(Attempt::Ended(Written::Gone(known))),
+        Ok(Looked::Effects(effects)) => {
             let whole = effects.active != Some(false) && effects.fates.iter().all(|(_, fate)| fate.took());
             if whole && (effects.active.is_some() || !effects.fates.is_empty()) {
                 return Ok(Attempt::Judged(effects, 200));
@@ -263,8 +276,14 @@ async fn after_error(
     }
 }
 
-fn gone(sent: Write<'_>) -> Attempt {
-    Attempt::Ended(if sent.disables() { Written::DeletedByTarget } else { Written::Gone })
+/// What a write came to that was answered as done, by what a read showed after it.
+fn seen(sent: Write<'_>, looked: Looked, status: u16) -> Attempt {
+    match looked {
+        Looked::Effects(effects) => Attempt::Judged(effects, status),
+        // It was found before the Disable.
+        Looked::Gone(_) if sent.disables() => Attempt::Ended(Written::DeletedByTarget),
+        Looked::Gone(_) => Attempt::Ended(Written::Hidden),
+    }
 }
 
 /// What came of a write that was answered as done. An answer that carries the resource is compared with what was sent; where
@@ -290,17 +309,14 @@ async fn see(
         None => return Ok(Attempt::Judged(believed(sent, before), status)),
         Some(told) if !short(&told) => return Ok(Attempt::Judged(told, status)),
         Some(_) => {
-            let read = look(context, sent, before, method).await?;
-            if read.as_ref().is_some_and(|read| !short(read)) {
+            let looked = look(context, sent, before, method).await?;
+            if matches!(&looked, Looked::Effects(read) if !short(read)) {
                 context.learning.answers_partially(method.into());
             }
-            return Ok(read.map_or_else(|| gone(sent), |read| Attempt::Judged(read, status)));
+            return Ok(seen(sent, looked, status));
         }
     }
-    Ok(match look(context, sent, before, method).await? {
-        Some(read) => Attempt::Judged(read, status),
-        None => gone(sent),
-    })
+    Ok(seen(sent, look(context, sent, before, method).await?, status))
 }
 
 fn believed(sent: Write<'_>, before: &Carried) -> Effects {
@@ -322,17 +338,18 @@ fn effects(sent: Write<'_>, before: &Carried, account: &Account) -> Effects {
             // It became this by an earlier write of such a value: that is how the target keeps it.
             *fate = Fate::As(now.clone());
         }
+        if *fate == Fate::Took
+            && sent.wanted.get(path).is_none()
+            && let Some(still) = account.read_stray(path, &sent.link.carries)
+        {
+            *fate = Fate::Lost(Some(still.clone()));
+        }
     }
     Effects { fates, active: sent.active.map(|active| active == account.active()), ..Effects::default() }
 }
 
-/// Reads the account back and compares it with what was written; `None` where it is gone.
-async fn look(
-    context: &Context,
-    sent: Write<'_>,
-    before: &Carried,
-    method: Method,
-) -> Result<Option<Effects>, Halt> {
+/// Reads the account back and compares it with what was written.
+async fn look(context: &Context, sent: Write<'_>, before: &Carried, method: Method) -> Result<Looked, Halt> {
     let read = match context.client.read(sent.account, &sent.name_after()).await {
         // Nobody knows whether the write took effect.
         Err(Halt::Failed(trouble)) => return Err(Halt::Failed(Trouble { unsure: true, ..trouble })),
@@ -340,11 +357,11 @@ async fn look(
     };
     let account = match read {
         Read::Found(account) => account,
-        Read::Gone => return Ok(None),
+        Read::Gone(known) => return Ok(Looked::Gone(known)),
     };
     let mut effects = effects(sent, before, &account);
     context.absolve(&mut effects, sent.wanted, method.into()).await;
-    Ok(Some(effects))
+    Ok(Looked::Effects(effects))
 }
 
 /// Whether a 400 may speak of the method and not of a value: some targets answer it to every PATCH.

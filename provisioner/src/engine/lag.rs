@@ -1,0 +1,87 @@
+//! Targets whose reads lag behind their writes: an account that is not found may be there all the same.
+//!
+//! Whoever takes such an account for gone makes a second one, or leaves the first active and managed by nobody. So what was
+//! written here a moment ago and is not found is not gone: nothing is sent for its user until it shows, or until it should have.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::context::Context;
+use super::user::Work;
+use crate::clock::{seconds, timestamp};
+use crate::report::Reason;
+use crate::state::{Intent, Posted, Record};
+use crate::target::Trouble;
+use crate::target::lookup::Lookup;
+
+/// How long an account that was written, and is not found, counts as not shown yet.
+///
+/// Replicas and search indexes are behind by seconds, at times by a minute or two. Runs usually come each quarter of an hour or
+/// less often, so that an account which is really gone costs its user one run at most.
+const LAG: Duration = Duration::from_mins(5);
+
+impl Context {
+    /// Why the account of `record` is not taken for gone, although it is not found by its id and `found` is what bears the
+    /// name or `origin` of its user; `None` where it is gone, or where `found` is the account under another id.
+    pub(crate) fn not_shown_yet(
+        &self,
+        record: &Record,
+        origin: Option<&str>,
+        found: &Lookup,
+    ) -> Option<Trouble> {
+        let moved = match found {
+            Lookup::One(account) => origin.is_some() && account.external_id() == origin,
+            Lookup::None | Lookup::Several(_) => false,
+        };
+        // It was found before the DELETE that was cut off.
+        if moved || record.intent == Some(Intent::Delete) {
+            return None;
+        }
+        let trouble = self.account_not_shown(record.link.as_ref()?.written)?;
+        // What was cut off before stays so.
+        Some(Trouble { unsure: record.intent.is_some(), ..trouble })
+    }
+
+    /// Why an account that was `written` then and is not found is not taken for gone.
+    pub(crate) fn account_not_shown(&self, written: Option<u64>) -> Option<Trouble> {
+        self.not_shown(
+            written,
+            "the account was written",
+            "is found neither by its id nor by a search",
+            "it counts as gone",
+        )
+    }
+
+    /// Why the create that sent `posted` is not taken for one that made nothing, although no search shows its account.
+    pub(crate) fn create_not_shown(&self, posted: &Posted) -> Option<Trouble> {
+        self.not_shown(
+            posted.at,
+            "a create without a clear answer was sent",
+            "its account is found by no search",
+            "it counts as made in vain",
+        )
+    }
+
+    fn not_shown(&self, at: Option<u64>, sent: &str, missing: &str, end: &str) -> Option<Trouble> {
+        let at = UNIX_EPOCH.checked_add(Duration::from_secs(at?))?;
+        // A clock that was set back by more than that measures nothing.
+        let age = self.client.now().duration_since(at).unwrap_or_else(|ahead| ahead.duration());
+        let until = at.checked_add(LAG).filter(|_| age < LAG)?;
+        let detail = format!(
+            "{sent} {} s ago and {missing}, as at a target whose reads lag behind its writes: nothing is sent for this user; \
+             each run looks again, and from {} on {end}",
+            age.as_secs(),
+            timestamp(until)
+        );
+        Some(Trouble::new(Reason::TargetError, detail))
+    }
+}
+
+impl Work<'_> {
+    /// Notes that a write to the account was answered as done.
+    pub(super) fn wrote(&mut self) {
+        let now = seconds(self.context.client.now());
+        if let Some(link) = &mut self.task.record.link {
+            link.written = Some(now);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The end of a user's way: its line, its record, and what of it is tried once more.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Ran, Work};
+use crate::clock::{seconds, timestamp};
+use crate::engine::context::Context;
+use crate::engine::parts::{self, Part};
+use crate::engine::task::{OwnedTask, Step, Task};
+use crate::policy::{Effect, LinkAction};
+use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
+use crate::source::fingerprint;
+use crate::state::{Change, Mark, Record, Situation, Withdrawal, WithdrawalKind, differences};
+use crate::target::Halt;
+
+impl Work<'_> {
+    /// Ends the user's way; `again` is what is tried once more if the like of it works for others.
+    pub(crate) async fn finish(
+        mut self,
+        owned: Option<&OwnedTask>,
+        again: Option<Task>,
+    ) -> Result<Ran, Halt> {
+        let line = self.settle(owned).await?;
+        Ok(match again {
+            Some(again) => Ran::Refused(line, Box::new(Task { record: self.task.record, ..again })),
+            None => Ran::Settled(line),
+        })
+    }
+
+    /// The task that does `step` once more, with all parts but those that were refused for want of support; `None` where none was.
+    pub(crate) fn second_try(&self, step: impl FnOnce() -> Step) -> Option<Task> {
+        let parts: Vec<Part> = self.task.parts.iter().filter(|part| !is_unsupported(part)).cloned().collect();
+        (parts.len() < self.task.parts.len()).then(|| Task {
+            id: self.task.id.clone(),
+            record: self.task.record.clone(),
+            label: self.task.label,
+            step: step(),
+            moved_from: None,
+            fingerprint: self.task.fingerprint.clone(),
+            told: parts.len(),
+            parts,
+            held: self.task.held.clone(),
+        })
+    }
+
+    /// What is left to write of what was refused for want of support.
+    pub(super) fn refused(&self, owned: &OwnedTask) -> OwnedTask {
+        let is_refused =
+            |of: Operation| self.task.parts.iter().any(|part| is_unsupported(part) && part.operation == of);
+        let switch = if owned.enabled { Operation::Enable } else { Operation::Disable };
+        let mut owned = owned.clone();
+        owned.decision.link = LinkAction::Keep;
+        owned.decision.effect = Effect::Write {
+            attributes: is_refused(Operation::Update),
+            active: is_refused(switch).then_some(owned.enabled),
+        };
+        owned
+    }
+
+    /// Puts the line together, and stores how the user stands.
+    async fn settle(&mut self, owned: Option<&OwnedTask>) -> Result<Option<UserLine>, Halt> {
+        if let (true, Some(link)) = (owned.is_some(), &mut self.task.record.link) {
+            link.mark = Mark::Owned;
+        }
+        let mut verdict = parts::verdict(&self.task.parts);
+        if self.task.parts.is_empty() && self.task.is_relieved() {
+            verdict = parts::verdict(&[Part::none(Outcome::Success, Reason::Done)]);
+        }
+        let failed = verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Failed);
+        let leaves = matches!(self.task.step, Step::Left { .. });
+        let removes = self.task.removes();
+        let undecided = matches!(self.task.step, Step::Fail(_));
+        // A link that came or went with the decision is in the record already, and not yet in the store.
+        let relinked = owned.is_some_and(|owned| owned.decision.link != LinkAction::Keep) || undecided;
+        let record = &mut self.task.record;
+        if !self.unsure && !undecided {
+            record.resolve_intent();
+        }
+        let situation = verdict.as_ref().map(|verdict| Situation {
+            operation: if failed { verdict.operation } else { Operation::None },
+            outcome: verdict.outcome,
+            reason: verdict.reason,
+            detail: verdict.detail.clone(),
+            to_write: owned.and_then(|owned| to_write(self.context, owned, record)),
+            wanted_active: owned.map(|owned| owned.enabled),
+            failed_deprovision: failed && leaves && removes,
+            since: timestamp(self.context.client.now()),
+        });
+        let known = match (&record.situation, &situation) {
+            (Some(before), Some(now)) => before.same_as(now) && !failed,
+            (None | Some(_), _) => false,
+        };
+        let carried_out = verdict.as_ref().is_some_and(|verdict| verdict.operation != Operation::None);
+        if !known {
+            record.situation.clone_from(&situation);
+        }
+        record.fingerprint = self.task.fingerprint.take().filter(|_| !failed);
+        let line = verdict.filter(|_| !known || carried_out || self.task.label == ChangeLabel::Returns).map(
+            |verdict| UserLine {
+                source_id: self.task.id.clone(),
+                user_name: record.user_name.clone(),
+                target_id: record
+                    .link
+                    .as_ref()
+                    .map(|link| link.account.clone())
+                    .or_else(|| self.account.clone()),
+                change: self.task.label,
+                operation: verdict.operation,
+                outcome: verdict.outcome,
+                reason: verdict.reason,
+                detail: with_clash(verdict.detail, self.context.clash(&self.task.id)),
+                failed_deprovision: failed && leaves && removes,
+            },
+        );
+        let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
+        if leaves && record.link.is_none() && record.intent.is_none() {
+            changes.push(Change::Remove(self.task.id.clone()));
+        } else if relinked || self.intended || *record != self.before {
+            changes.push(Change::Put(self.task.id.clone(), Arc::new(record.clone())));
+        }
+        changes.extend(self.withdrawal(carried_out && !failed).map(Change::Withdrawal));
+        self.context.save(changes).await?;
+        Ok(line)
+    }
+
+    /// What the delete guard has to count of a user that is through; `removed` says that a Remove Action would have been
+    /// carried out. A disable that deleted the account took it away all the same.
+    fn withdrawal(&self, removed: bool) -> Option<Withdrawal> {
+        let disabled = self.task.parts.iter().skip(self.task.told).any(|part| {
+            part.operation == Operation::Disable
+                && (part.outcome == Outcome::Success || part.reason == Reason::DeletedByTarget)
+        });
+        let kind = match &self.task.step {
+            Step::Left { .. } if removed || disabled => WithdrawalKind::Removal,
+            Step::Owned(_) if disabled => WithdrawalKind::Disable,
+            Step::Left { .. } | Step::Owned(_) | Step::Fail(_) => return None,
+        };
+        let now = seconds(self.context.client.now());
+        Some(Withdrawal { at: i64::try_from(now).unwrap_or(i64::MAX), kind })
+    }
+}
+
+/// Whether it was refused because the target does not support such a request.
+fn is_unsupported(part: &Part) -> bool {
+    part.outcome == Outcome::Failed
+        && matches!(part.reason, Reason::PartialUpdateUnsupported | Reason::DeleteUnsupported)
+}
+
+/// The detail of a line, and who else has the user's name.
+pub(crate) fn with_clash(detail: Option<String>, clash: Option<&str>) -> Option<String> {
+    let parts: Vec<String> = detail.into_iter().chain(clash.map(str::to_owned)).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// Digest of the attributes that are still to be written, with their values.
+pub(crate) fn to_write(context: &Context, owned: &OwnedTask, record: &Record) -> Option<String> {
+    let link = record.link.as_ref()?;
+    let clear = context.config.options.clear_missing_attributes;
+    let paths = differences(&owned.wanted, link, &owned.targets, clear, true);
+    if paths.is_empty() {
+        return None;
+    }
+    let words: Vec<String> = paths
+        .iter()
+        .flat_map(|path| [path.to_string(), owned.wanted.get(path).map(Value::to_string).unwrap_or_default()])
+        .collect();
+    Some(fingerprint(words.iter().map(String::as_str)))
+}
