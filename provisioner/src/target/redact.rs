@@ -70,7 +70,7 @@ impl Redactor {
     pub(crate) fn clear_error(&self, mut error: NetworkError) -> NetworkError {
         match &mut error {
             NetworkError::NameResolution(text)
-            | NetworkError::Tls(text)
+            | NetworkError::Tls(text, _)
             | NetworkError::Broken(text)
             | NetworkError::Unbuildable(text) => {
                 self.clear_text(text);
