@@ -31,7 +31,7 @@ pub(crate) fn merge(
     wanted: &Desired,
     active: bool,
 ) -> Map<String, Value> {
-    let mut resource = writable(&base.resource);
+    let mut resource = writable(base.to_send_back());
     for path in paths {
         match wanted.get(path) {
             Some(value) => set(&mut resource, path, value),
