@@ -1,7 +1,6 @@
 //! Carrying out the Remove Action: a read first, then Delete or Disable, never one for the other.
 
 use reqwest::{Method as Verb, StatusCode};
-use serde_json::Value;
 
 use super::parts::Part;
 use super::resolve::find_again;
@@ -45,8 +44,8 @@ pub(crate) async fn run(
         fail(&mut work, operation, trouble, leave);
         return work.settle(None).await;
     }
-    let name = work.task.record.name_at(&link);
-    let mut read = work.context.client.read(&link.account, &name).await;
+    let keys = work.task.record.keys_at(&link);
+    let mut read = work.context.client.read(&link.account, &keys).await;
     let mut link = link;
     if read == Ok(Read::Gone) && work.task.record.intent != Some(Intent::Disable) {
         read = moved(&mut work, &mut link).await;
@@ -67,18 +66,20 @@ pub(crate) async fn run(
     work.settle(None).await
 }
 
-/// The account that took the place of one that is gone, if it names the user as its origin; the link follows it.
+/// The account that took the place of one that is gone, if it has its `externalId` and a name that the account had; the link
+/// follows it.
 async fn moved(work: &mut Work<'_>, link: &mut Link) -> Result<Read, Halt> {
     let name = work.task.record.name_at(link);
-    let origin = link.carries.get(&TargetPath::external_id()).and_then(Value::as_str).map(str::to_owned);
-    let found = find_again(work.context, &work.task.id, origin.as_deref(), &name).await?;
+    let keys = work.task.record.keys_at(link);
+    let found = find_again(work.context, &work.task.id, &keys, &name).await?;
     let Lookup::One(account) = found else { return Ok(Read::Gone) };
-    let is_ours = origin.is_some() && account.external_id() == origin.as_deref();
+    let is_ours = keys.external_id().is_some() && account.external_id() == keys.external_id();
     if !is_ours || work.context.claim(&account.id, &work.task.id) != work.task.id {
         return Ok(Read::Gone);
     }
     work.context.release(&link.account);
     link.account = account.id.clone();
+    link.carries.extend(account.project([&TargetPath::user_name()].into_iter()));
     work.task.record.link = Some(link.clone());
     Ok(Read::Found(account))
 }
@@ -122,6 +123,7 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
         }
     };
     if answer.status.is_success() {
+        work.context.learn(|learned| learned.delete_failure = None).await?;
         work.unlink();
         work.push(Part::done(Operation::Delete));
         return Ok(());
@@ -129,10 +131,11 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
     let mut trouble = answer.trouble();
     if matches!(answer.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
         trouble.reason = Reason::DeleteUnsupported;
+        work.context.learn(|learned| learned.delete_failure = Some(Reason::DeleteUnsupported)).await?;
     } else if trouble.reason == Reason::Rejected {
         // The account decides, not the answer.
-        let name = work.task.record.name_at(link);
-        match client.read(&link.account, &name).await {
+        let keys = work.task.record.keys_at(link);
+        match client.read(&link.account, &keys).await {
             Ok(Read::Gone) => {
                 work.unlink();
                 work.push(Part::done(Operation::Delete));
@@ -148,11 +151,11 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
 
 async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
     work.intend(Intent::Disable).await?;
-    let name = work.task.record.name_at(link);
-    let wanted = Desired::only_user_name(&name);
+    let wanted = Desired::only_user_name(&work.task.record.name_at(link));
+    let keys = work.task.record.keys_at(link);
     let request = Write {
         account: &link.account,
-        name: &name,
+        keys: &keys,
         wanted: &wanted,
         link,
         paths: &[],

@@ -20,9 +20,10 @@ use crate::policy::{Effect, LinkAction, Verdict};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
 use crate::source::fingerprint;
 use crate::state::{
-    Change, Intent, Mark, Record, Shows, Situation, Withdrawal, WithdrawalKind, differences, is_carried, kept,
+    Change, Intent, Link, Mark, Record, Shows, Situation, Withdrawal, WithdrawalKind, differences,
+    is_carried, kept,
 };
-use crate::target::lookup::Lookup;
+use crate::target::lookup::{Lookup, SearchKeys};
 use crate::target::personal::about;
 use crate::target::{Halt, Trouble};
 
@@ -232,12 +233,15 @@ impl Work<'_> {
         paths: &[TargetPath],
         active: Option<bool>,
     ) -> Result<Written, Halt> {
+        if paths.contains(&TargetPath::user_name()) {
+            self.task.record.note_rename(owned.wanted.user_name());
+        }
         self.intend(if active == Some(false) { Intent::Disable } else { Intent::Update }).await?;
         let Some(link) = self.task.record.link.clone() else { return Ok(Written::Gone) };
-        let name = self.task.record.name_at(&link);
+        let keys = self.task.record.keys_at(&link);
         let request = Write {
             account: &link.account,
-            name: &name,
+            keys: &keys,
             wanted: &owned.wanted,
             link: &link,
             paths,
@@ -343,6 +347,9 @@ impl Work<'_> {
                         format!("{detail}; {}", not_stored_words(&not_stored))
                     };
                     let operation = switch.unwrap_or(Operation::Update);
+                    if let Some(link) = &mut self.task.record.link {
+                        link.fail_for(&not_stored);
+                    }
                     self.failed(operation, Trouble::new(Reason::IgnoredByTarget, detail));
                 }
             }
@@ -361,11 +368,13 @@ impl Work<'_> {
             }
             Written::Taken(detail) => return Ok(Flow::Taken(detail)),
             Written::Gone => {
-                self.unlink();
-                let origin = owned.wanted.get(&TargetPath::external_id()).and_then(Value::as_str);
-                let lookup = find_again(self.context, &self.task.id, origin, &owned.wanted.user_name()).await;
+                let lookup = self.find_again(&owned.wanted).await;
                 return match lookup {
-                    Ok(lookup) => Ok(Flow::Enter(ChangeLabel::Enters, lookup)),
+                    Ok(lookup) => {
+                        self.unlink();
+                        Ok(Flow::Enter(ChangeLabel::Enters, lookup))
+                    }
+                    // The link stays: without it the next run would make a twin of an account that may be this one.
                     Err(Halt::Failed(trouble)) => {
                         self.failed(switch.unwrap_or(Operation::Update), trouble);
                         Ok(Flow::Through)
@@ -375,6 +384,15 @@ impl Work<'_> {
             }
         }
         Ok(Flow::Through)
+    }
+
+    /// Looks for the account that is gone by its id.
+    async fn find_again(&self, wanted: &Desired) -> Result<Lookup, Halt> {
+        let record = &self.task.record;
+        let carried = record.link.as_ref().and_then(Link::external_id);
+        let sent = wanted.get(&TargetPath::external_id()).and_then(Value::as_str);
+        let keys = SearchKeys::new(record.names(), carried.or(sent));
+        find_again(self.context, &self.task.id, &keys, &wanted.user_name()).await
     }
 
     /// Notes in the link what became of each path that was written.
@@ -388,7 +406,7 @@ impl Work<'_> {
         }
         for path in &effects.left_out {
             let sent = owned.wanted.get(path).map(|value| kept(path, value));
-            link.shows.insert(path.clone(), Shows::Ignored { sent, alone: false });
+            link.shows.insert(path.clone(), Shows::Ignored { sent, alone: false, failed: false });
         }
         for (path, fate) in &effects.fates {
             let wanted = owned.wanted.get(path);
@@ -401,7 +419,8 @@ impl Work<'_> {
                 Fate::Lost(now) => {
                     let sent = wanted.map(|value| kept(path, value));
                     let alone = self.context.learning.is_stored(path);
-                    link.carry_still(path, now.clone(), Some(Shows::Ignored { sent, alone }));
+                    let ignored = Shows::Ignored { sent, alone, failed: false };
+                    link.carry_still(path, now.clone(), Some(ignored));
                 }
             }
         }
@@ -483,6 +502,13 @@ pub(super) fn told(effects: &Effects, wanted: &Desired) -> Option<String> {
     }
     if !other.is_empty() {
         words.push(format!("stored in another form by the target: {}", names(&other)));
+    }
+    let as_before = effects.left_as_spelled();
+    if !as_before.is_empty() {
+        words.push(format!(
+            "not stored as sent, but shown in the same spelling as before: {}",
+            names(&as_before)
+        ));
     }
     (!words.is_empty()).then(|| words.join("; "))
 }

@@ -64,7 +64,7 @@ async fn look_first(context: &Context, write: Write<'_>, fresh: bool) -> Result<
     if let (Some(account), false, false) = (write.base, fresh, write.disables()) {
         return Ok(Base::Account(Box::new(account.clone())));
     }
-    Ok(match context.client.read(write.account, write.name).await? {
+    Ok(match context.client.read(write.account, write.keys).await? {
         Read::Found(account) => Base::Account(account),
         Read::Gone => Base::Gone,
     })
@@ -139,7 +139,7 @@ async fn put(context: &Context, write: Write<'_>, verify: bool) -> Result<Attemp
         if paths.is_empty() && active == base.active() {
             return Ok(Attempt::Judged(Effects { carried, ..Effects::default() }, 200));
         }
-        debug_assert_ne!(merged, writable(&base.resource), "a difference was found");
+        debug_assert_ne!(merged, writable(base.to_send_back()), "a difference was found");
         let body = Value::Object(merged);
         let segments = ["Users", write.account.as_str()];
         let request = Request {
@@ -333,7 +333,7 @@ async fn look(
     before: &Carried,
     method: Method,
 ) -> Result<Option<Effects>, Halt> {
-    let read = match context.client.read(sent.account, &sent.name_after()).await {
+    let read = match context.client.read(sent.account, &sent.keys_after()).await {
         // Nobody knows whether the write took effect.
         Err(Halt::Failed(trouble)) => return Err(Halt::Failed(Trouble { unsure: true, ..trouble })),
         other => other?,
