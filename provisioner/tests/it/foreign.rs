@@ -46,6 +46,7 @@ async fn check_left_alone(bench: &Bench, wanted: &str, account: &str, at: &str) 
     provisioner.close().await;
     assert_eq!(plan.entries.len(), 1, "{at}: {:?}", plan.entries);
     named(&plan.entries[0].why);
+    assert!(!plan.entries[0].why.contains("several accounts"), "{at}: {}", plan.entries[0].why);
     assert_eq!(plan.entries[0].requests, Vec::<String>::new(), "{at}");
     for full in [false, true, false] {
         bench.app.clear_journal();
