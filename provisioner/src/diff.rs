@@ -35,7 +35,7 @@ pub(crate) fn merge(
     carries: &Carried,
     active: bool,
 ) -> Map<String, Value> {
-    let mut resource = writable(&base.resource);
+    let mut resource = writable(base.to_send_back());
     for path in paths {
         select_stray(&mut resource, path, carries);
         match wanted.get(path) {

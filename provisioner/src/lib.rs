@@ -9,6 +9,7 @@ pub mod config;
 mod diff;
 pub mod engine;
 pub mod exit;
+mod file_error;
 pub mod ids;
 pub mod mapping;
 pub mod policy;

@@ -107,7 +107,9 @@ impl Reason {
                 "an earlier disable deleted an account, so none is sent: find out why, then run test-connection"
             }
             Self::DeleteUnsupported => "the target has no DELETE: use remove-action = \"disable\"",
-            Self::AmbiguousMatch => "several accounts at the target have this userName: leave one",
+            Self::AmbiguousMatch => {
+                "it cannot be told which account at the target is this user's: leave one with this userName"
+            }
             Self::AccountLinkedElsewhere => {
                 "the account of this userName belongs to another user of the source"
             }

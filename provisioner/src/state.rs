@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{RuleName, SourceId, UserName};
 use crate::report::{Operation, Outcome, Reason};
+use crate::target::lookup::SearchKeys;
 
 /// How the detail of a write begins that was not sent, since others of its kind were ignored.
 pub(crate) const NOT_SENT: &str = "not sent";
@@ -37,6 +38,9 @@ pub struct Record {
     /// What the POST behind an unresolved [`Intent::Create`] carried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posted: Option<Posted>,
+    /// User names that were sent to its account by writes whose outcome is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renamed_to: Vec<UserName>,
     /// How the user stood after the last run that had something to say of it.
     pub situation: Option<Situation>,
     /// Digest of all that the last evaluation depended on; equal means that nothing has to be looked at again.
@@ -52,6 +56,7 @@ impl Record {
             link: None,
             intent: None,
             posted: None,
+            renamed_to: Vec::new(),
             situation: None,
             fingerprint: None,
         }
@@ -74,17 +79,43 @@ impl Record {
     pub(crate) fn names(&self) -> impl Iterator<Item = UserName> {
         let carried = self.link.as_ref().and_then(Link::user_name);
         let posted = self.posted.as_ref().map(|posted| posted.user_name.clone());
-        [Some(self.user_name.clone()), carried, posted].into_iter().flatten()
+        [Some(self.user_name.clone()), carried, posted]
+            .into_iter()
+            .flatten()
+            .chain(self.renamed_to.iter().cloned())
+    }
+
+    /// Notes, before it is sent, that its account may bear `name` from now on.
+    pub(crate) fn note_rename(&mut self, name: UserName) {
+        if !self.renamed_to.contains(&name) {
+            self.renamed_to.push(name);
+        }
     }
 
     /// Forgets a write whose outcome is known now.
     pub(crate) fn resolve_intent(&mut self) {
         (self.intent, self.posted) = (None, None);
+        self.renamed_to.clear();
     }
 
     /// The user name under which a look-up finds the account of `link`, as far as is known.
     pub(crate) fn name_at(&self, link: &Link) -> UserName {
         link.user_name().unwrap_or_else(|| self.user_name.clone())
+    }
+
+    /// All by which a look-up may find the account of `link`: the name that it carries as far as is known, those that were sent
+    /// since, and its `externalId`.
+    pub(crate) fn keys_at(&self, link: &Link) -> SearchKeys {
+        SearchKeys::new(std::iter::once(self.name_at(link)).chain(self.names()), link.external_id())
+    }
+
+    /// Whether its account is gone and another one may be it, as was told last.
+    pub(crate) fn is_perhaps_elsewhere(&self) -> bool {
+        self.link.is_some()
+            && self
+                .situation
+                .as_ref()
+                .is_some_and(|told| told.outcome == Outcome::Failed && told.reason == Reason::AmbiguousMatch)
     }
 
     /// Whether the last that was told of it is that the target ignored something.

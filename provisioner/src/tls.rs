@@ -13,7 +13,9 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 
 /// Why it cannot be told which servers are trusted.
@@ -28,7 +30,7 @@ pub enum TlsError {
     )]
     NoAuthorities(String),
     /// The file with certificates cannot be read.
-    #[error("the file {file} cannot be read: {why}")]
+    #[error("the file {file} cannot be read: {}", crate::file_error::words(*.why))]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -155,17 +157,119 @@ impl ServerCertVerifier for Named {
     }
 }
 
-/// What went wrong in TLS, in the words of whoever has to mend it.
-pub(crate) fn words(error: &Error) -> String {
-    match error {
+/// What a person has to do about a failure of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Advice {
+    /// Name the certificate, or its authority, in `ca-file`.
+    Trust,
+    /// Use a host name that the certificate is valid for.
+    Name,
+    /// Have the server's certificate renewed or replaced.
+    Replace,
+    /// See what the port speaks.
+    Protocol,
+}
+
+impl Advice {
+    /// What to do next.
+    pub(crate) const fn next(self) -> &'static str {
+        match self {
+            Self::Trust => {
+                "a certificate of a private authority, or a self-signed one, goes into a PEM file that is named by ca-file = \"…\" \
+                 under [connection.options]"
+            }
+            Self::Name => {
+                "set scim-url to a host name that the certificate is valid for, or have the server given a certificate for this \
+                 host; ca-file does not help here"
+            }
+            Self::Replace => {
+                "have the server given another certificate, made for servers and valid today; ca-file does not help here"
+            }
+            Self::Protocol => "check that scim-url's port speaks TLS (https), and TLS 1.2 or 1.3",
+        }
+    }
+}
+
+/// What went wrong in TLS, in the words of whoever has to mend it, and what to do.
+pub(crate) fn words(error: &Error) -> (String, Advice) {
+    let words = match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            "its certificate is self-signed, or of an authority that is not known here".to_owned()
+            let words = "its certificate is self-signed, or of an authority that is not known here";
+            return (words.to_owned(), Advice::Trust);
         }
         refused if is_about_issuer(refused) => {
-            "its certificate is self-signed, and not known here".to_owned()
+            return ("its certificate is self-signed, and not known here".to_owned(), Advice::Trust);
         }
+        Error::InvalidCertificate(refused) => return certificate_words(refused),
+        Error::AlertReceived(alert) => format!("the server broke off the handshake: {}", alert_words(*alert)),
+        Error::InvalidMessage(_)
+        | Error::InappropriateMessage { .. }
+        | Error::InappropriateHandshakeMessage { .. } => "what the port answers is not TLS".to_owned(),
+        Error::PeerIncompatible(_) => {
+            "the server shares no version or cipher of TLS with this program".to_owned()
+        }
+        Error::NoCertificatesPresented => "the server shows no certificate".to_owned(),
         other => other.to_string(),
+    };
+    (words, Advice::Protocol)
+}
+
+fn certificate_words(refused: &CertificateError) -> (String, Advice) {
+    match refused {
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names: Vec<String> = presented.iter().map(|name| bare_name(name)).collect();
+            let valid = if names.is_empty() { "no host name".to_owned() } else { names.join(", ") };
+            let words = format!("its certificate is not valid for {}, but for {valid}", expected.to_str());
+            (words, Advice::Name)
+        }
+        CertificateError::NotValidForName => {
+            ("its certificate is not valid for this host name".to_owned(), Advice::Name)
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            ("its certificate has expired".to_owned(), Advice::Replace)
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            ("its certificate is not valid yet: see that the clocks are right".to_owned(), Advice::Replace)
+        }
+        CertificateError::Revoked => ("its certificate was revoked".to_owned(), Advice::Replace),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            (NOT_FOR_SERVERS.to_owned(), Advice::Replace)
+        }
+        // The verifier's own type is private, and its name is all that tells it.
+        CertificateError::Other(other) if format!("{other:?}").contains("EkuError") => {
+            (NOT_FOR_SERVERS.to_owned(), Advice::Replace)
+        }
+        CertificateError::Other(other) => {
+            (format!("its certificate is refused: {}", other.0), Advice::Replace)
+        }
+        other => (format!("its certificate is refused: {other}"), Advice::Replace),
     }
+}
+
+const NOT_FOR_SERVERS: &str = "its certificate is not one for servers (extendedKeyUsage lacks serverAuth)";
+
+/// A name as a certificate has it, out of the form in which the library shows it: `DnsName("host")`, `IpAddress(10.0.0.1)`.
+fn bare_name(shown: &str) -> String {
+    let inner = shown.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(shown);
+    inner.trim_matches('"').to_owned()
+}
+
+fn alert_words(alert: AlertDescription) -> String {
+    let words = match alert {
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
+            "it takes no cipher that this program has, or does not speak TLS for this host"
+        }
+        AlertDescription::ProtocolVersion => "it speaks neither TLS 1.2 nor 1.3",
+        AlertDescription::UnrecognisedName => "it does not know this host name",
+        AlertDescription::CertificateRequired
+        | AlertDescription::NoCertificate
+        | AlertDescription::BadCertificate
+        | AlertDescription::AccessDenied => "it wants a client certificate, which this program cannot show",
+        AlertDescription::NoApplicationProtocol => "it does not speak HTTP",
+        AlertDescription::InternalError => "it had an error of its own",
+        other => return format!("it sent the alert {}", u8::from(other)),
+    };
+    words.to_owned()
 }
 
 /// Whether a certificate was refused for who issued it. The dates are checked before that, so they are in order then.
@@ -179,5 +283,44 @@ fn is_about_issuer(error: &Error) -> bool {
             format!("{other:?}").contains("CaUsedAsEndEntity")
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_in_plain_words_with_advice_that_fits() {
+        let name = ServerName::try_from("host.example").unwrap();
+        let presented = vec!["DnsName(\"other.example\")".to_owned(), "IpAddress(10.0.0.1)".to_owned()];
+        let eku = rustls::OtherError(Arc::new(std::io::Error::other("not for servers")));
+        for (error, words, advice) in [
+            (
+                Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+                    expected: name,
+                    presented,
+                }),
+                "not valid for host.example, but for other.example, 10.0.0.1",
+                Advice::Name,
+            ),
+            (
+                Error::InvalidCertificate(CertificateError::Other(eku)),
+                "refused: not for servers",
+                Advice::Replace,
+            ),
+            (Error::InvalidCertificate(CertificateError::Expired), "expired", Advice::Replace),
+            (Error::InvalidCertificate(CertificateError::UnknownIssuer), "self-signed", Advice::Trust),
+            (
+                Error::AlertReceived(AlertDescription::HandshakeFailure),
+                "broke off the handshake",
+                Advice::Protocol,
+            ),
+            (Error::AlertReceived(AlertDescription::DecodeError), "the alert 50", Advice::Protocol),
+        ] {
+            let (told, to_do) = super::words(&error);
+            assert!(told.contains(words), "{error:?}: {told}");
+            assert_eq!(to_do, advice, "{error:?}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use rustls::ClientConfig;
 
 use crate::config::Config;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, Advice, TlsError};
 
 /// A pool of connections. Cheap to clone; clones share the pool.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ pub(crate) enum NetworkError {
     /// Nobody listens there.
     Refused,
     /// TLS failed.
-    Tls(String),
+    Tls(String, Advice),
     /// No answer in time.
     TimedOut,
     /// The connection broke.
@@ -84,7 +84,7 @@ impl std::fmt::Display for NetworkError {
         match self {
             Self::NameResolution(what) => write!(f, "the host name cannot be resolved ({what})"),
             Self::Refused => f.write_str("the connection was refused"),
-            Self::Tls(what) => write!(f, "TLS failed ({what})"),
+            Self::Tls(what, _) => write!(f, "TLS failed ({what})"),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Broken(what) => write!(f, "the connection broke ({what})"),
             Self::TooLong(characters) => write!(
@@ -115,7 +115,8 @@ impl From<&reqwest::Error> for NetworkError {
         while let Some(inner) = source {
             innermost = inner.to_string();
             if let Some(tls) = tls_error(inner) {
-                return Self::Tls(tls::words(tls));
+                let (words, advice) = tls::words(tls);
+                return Self::Tls(words, advice);
             }
             let refused = |io: &io::Error| io.kind() == io::ErrorKind::ConnectionRefused;
             if inner.downcast_ref::<io::Error>().is_some_and(refused) {

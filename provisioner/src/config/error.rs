@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 use super::mask::masked;
+use crate::file_error;
 use crate::visible::{placeheld, shortened, visible};
 
 /// A configuration that cannot be used: everything that is wrong with it.
@@ -70,7 +71,7 @@ impl ConfigError {
                 "name the file with -c FILE, or make one with `provisioner init`",
             ),
             ErrorKind::IsADirectory => ("it is a directory".to_owned(), "name the file in it with -c FILE"),
-            kind => (kind.to_string(), "make the file readable for the user that runs this program"),
+            kind => (file_error::words(kind), "make the file readable for the user that runs this program"),
         };
         let problems = vec![Problem::new(message, help, None)];
         Self { file: file.to_owned(), argument: None, source: None, problems }

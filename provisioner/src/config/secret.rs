@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use secrecy::SecretString;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+
+use crate::file_error;
 
 /// A secret as it is written.
 pub(super) enum RawSecret {
@@ -89,11 +90,7 @@ pub(super) fn look_up(
         }
         RawSecret::File(name) => {
             let mut secret = fs::read_to_string(folder.join(&name)).map_err(|error| {
-                let why = match error.kind() {
-                    ErrorKind::NotFound => "there is no such file".to_owned(),
-                    ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
-                    kind => kind.to_string(),
-                };
+                let why = file_error::words(error.kind());
                 let message = format!("`{option}` is not there: the file `{name}` cannot be read: {why}");
                 (message, "a relative path starts at the folder of the configuration".to_owned())
             })?;

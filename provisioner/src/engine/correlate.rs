@@ -13,7 +13,7 @@ use crate::mapping::{Desired, TargetPath};
 use crate::policy::{Effect, Leave};
 use crate::report::Reason;
 use crate::state::{Change, DisableKind, Intent, Link, Mark, Posted, Record};
-use crate::target::lookup::{Lookup, Read};
+use crate::target::lookup::{Lookup, Read, SearchKeys};
 use crate::target::personal::{Personal, about};
 use crate::target::{Halt, Trouble};
 
@@ -207,7 +207,9 @@ fn need(subject: &Subject, full: bool) -> Need {
     match (&subject.standing, &record.link) {
         (Standing::Owned(owned), _) if owned.wanted.is_err() => Need::Nothing,
         (Standing::Owned(_), None) => Need::LookUp,
-        (Standing::Owned(_), Some(_)) if full || record.intent.is_some() => Need::ReadBack,
+        (Standing::Owned(_), Some(_)) if full || record.intent.is_some() || record.is_perhaps_elsewhere() => {
+            Need::ReadBack
+        }
         (Standing::Owned(_), Some(_)) => Need::Nothing,
         (Standing::Left(_), None) => Need::LookUp,
         (Standing::Left(_), Some(_)) => Need::Nothing,
@@ -225,7 +227,10 @@ async fn ask(context: &Context, subject: &Subject, full: bool) -> Found {
 /// The values of a user that a target may repeat: what is wanted, and what its account carries.
 pub(super) fn personal(wanted: Option<&Desired>, record: &Record) -> Personal {
     let carried = record.link.iter().flat_map(|link| &link.carries);
+    let names: Vec<UserName> = record.names().collect();
+    let posted = record.posted.as_ref().and_then(|posted| posted.external_id.as_deref());
     Personal::new(wanted.into_iter().flat_map(Desired::iter).chain(carried))
+        .with_own(names.iter().map(UserName::as_str).chain(posted))
 }
 
 async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
@@ -250,12 +255,11 @@ async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
             Found::LookedUp(context.client.look_up(&subject.record.user_name).await)
         }
         (Need::ReadBack, Some(link)) => {
-            let carried = link.user_name();
-            let name = carried.as_ref().unwrap_or(&subject.record.user_name);
-            match context.client.read(&link.account, name).await {
-                Ok(Read::Gone(known)) => {
-                    let name = &subject.record.user_name;
-                    Found::Gone(find_again(context, &subject.id, origin_of(subject, link), name, known).await)
+            let record = &subject.record;
+            match context.client.read(&link.account, &record.keys_at(link)).await {
+                Ok(Read::Gone) => {
+                    let keys = SearchKeys::new(record.names(), origin_of(subject, link));
+                    Found::Gone(find_again(context, &subject.id, &keys, &record.user_name).await)
                 }
                 read => Found::ReadBack(read),
             }
@@ -336,7 +340,8 @@ fn decide(
             }
             return linked(context, subject, wanted, ReadAnew { account: Some(account), full });
         }
-        Found::ReadBack(Ok(Read::Gone(known))) => known.lookup,
+        // What is gone has been looked for already.
+        Found::ReadBack(Ok(Read::Gone)) => Lookup::None,
         Found::Gone(Ok(lookup)) => {
             let origin = subject.record.link.as_ref().and_then(|link| origin_of(&subject, link));
             if let Some(trouble) = context.not_shown_yet(&subject.record, origin, &lookup) {

@@ -209,14 +209,15 @@ impl Work<'_> {
     async fn read_created(&mut self, owned: &OwnedTask) -> Result<Option<Effects>, Halt> {
         self.keep_link().await?;
         let Some(link) = &self.task.record.link else { return Ok(None) };
-        match self.context.client.read(&link.account, &owned.wanted.user_name()).await {
+        let keys = self.task.record.keys_at(link);
+        match self.context.client.read(&link.account, &keys).await {
             Ok(Read::Found(account)) => {
                 let mut effects = posted(owned, &account);
                 self.context.absolve(&mut effects, &owned.wanted, WriteMethod::Post).await;
                 Ok(Some(effects))
             }
             // A run that stops here has made the account all the same: it is told.
-            Ok(Read::Gone(_)) | Err(Halt::Failed(_) | Halt::Stopped) => Ok(None),
+            Ok(Read::Gone) | Err(Halt::Failed(_) | Halt::Stopped) => Ok(None),
         }
     }
 

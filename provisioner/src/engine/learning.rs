@@ -18,6 +18,9 @@ use crate::target::Trouble;
 /// How many users it takes to conclude from them about the others of a run.
 const SEVERAL: usize = 3;
 
+/// Why a plan expects a failure that an earlier run showed.
+pub(crate) const LAST_FAILED: &str = "the last one failed so; it is tried again";
+
 /// Leave to send one write.
 pub(crate) enum Permit<'a> {
     /// Nobody knows yet what comes of it: it is read back, and no other one is in flight.
@@ -288,7 +291,7 @@ impl Learning {
             return Some(Trouble::new(Reason::DisableWithheld, "an earlier one deleted the account"));
         }
         if let Some(reason) = learned.failure(kind) {
-            return Some(Trouble::new(reason, "the last one failed so; it is tried again"));
+            return Some(Trouble::new(reason, LAST_FAILED));
         }
         let Order { first, second } = self.order(kind);
         if self.update_method == UpdateMethod::Patch

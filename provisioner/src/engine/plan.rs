@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
+use super::learning::LAST_FAILED;
 use super::parts::{Part, Verdict, names, verdict};
 use super::task::{Step, Task};
 use super::user::{standing, to_write, with_clash};
@@ -13,7 +14,8 @@ use crate::policy::{Effect, LinkAction};
 use crate::preferences::RemoveAction;
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, RunReport};
 use crate::source::fingerprint;
-use crate::state::{Method, WriteKind};
+use crate::state::{Method, MethodSupport, WriteKind};
+use crate::target::Trouble;
 
 /// What a run would do. Holds attribute names, never their values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,11 +196,11 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
                     parts.extend(task.held.clone().map(|trouble| Part::failed(operation, trouble)));
                 }
                 Effect::Remove(RemoveAction::Delete) => {
-                    parts.push(Part::done(Operation::Delete));
+                    parts.push(expected(context, task, Operation::Delete, &[]));
                     requests.extend([format!("GET Users/{account}"), format!("DELETE Users/{account}")]);
                 }
                 Effect::Remove(RemoveAction::Disable) => {
-                    parts.push(expected(context, Operation::Disable, &[]));
+                    parts.push(expected(context, task, Operation::Disable, &[]));
                     requests.push(format!("GET Users/{account}"));
                     if !is_withheld(&parts) {
                         requests.extend(writes(account, method(Some(false)), &[], Some(false)));
@@ -221,11 +223,11 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
                 Effect::Write { attributes, active } => {
                     let paths = if attributes { owned.differs.as_slice() } else { &[] };
                     if attributes {
-                        parts.push(expected(context, Operation::Update, paths));
+                        parts.push(expected(context, task, Operation::Update, paths));
                     }
                     if let Some(active) = active {
                         let operation = if active { Operation::Enable } else { Operation::Disable };
-                        parts.push(expected(context, operation, &[]));
+                        parts.push(expected(context, task, operation, &[]));
                     }
                     let active = active.filter(|_| !is_withheld(&parts));
                     if !paths.is_empty() || active.is_some() {
@@ -260,18 +262,42 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
 }
 
 /// How `operation` on an existing account ends, as far as the connection test or an earlier run has shown.
-fn expected(context: &Context, operation: Operation, paths: &[TargetPath]) -> Part {
-    let kind = match operation {
-        Operation::Disable => WriteKind::Disable,
-        Operation::Enable => WriteKind::Enable,
-        Operation::None | Operation::Link | Operation::Create | Operation::Update | Operation::Delete => {
-            WriteKind::Attributes
+fn expected(context: &Context, task: &Task, operation: Operation, paths: &[TargetPath]) -> Part {
+    let trouble = match operation {
+        Operation::Disable => expected_of(context, task, operation, WriteKind::Disable, paths),
+        Operation::Enable => expected_of(context, task, operation, WriteKind::Enable, paths),
+        Operation::Update => expected_of(context, task, operation, WriteKind::Attributes, paths),
+        Operation::Delete => {
+            context.learning.learned().delete_failure.map(|reason| Trouble::new(reason, LAST_FAILED))
         }
+        Operation::None | Operation::Link | Operation::Create => None,
     };
-    context
-        .learning
-        .expected_failure(kind, paths)
-        .map_or_else(|| Part::done(operation), |trouble| Part::failed(operation, trouble))
+    trouble.map_or_else(|| Part::done(operation), |trouble| Part::failed(operation, trouble))
+}
+
+/// How a write fails: as the target is known to, or as the last such write of the same user did. A refusal by a method that has
+/// worked since, or that only spoke of a moment, is no reason to expect another one.
+fn expected_of(
+    context: &Context,
+    task: &Task,
+    operation: Operation,
+    kind: WriteKind,
+    paths: &[TargetPath],
+) -> Option<Trouble> {
+    let learning = &context.learning;
+    learning.expected_failure(kind, paths).or_else(|| {
+        let told = task.record.situation.as_ref()?;
+        let wanted = match &task.step {
+            Step::Owned(owned) => (to_write(context, owned, &task.record), Some(owned.enabled)),
+            Step::Fail(_) | Step::Left { .. } => (None, None),
+        };
+        let is_same = told.outcome == Outcome::Failed
+            && told.operation == operation
+            && (&told.to_write, told.wanted_active) == (&wanted.0, wanted.1);
+        let of_the_method = matches!(told.reason, Reason::PartialUpdateUnsupported | Reason::Rejected);
+        let works = learning.support(kind, learning.order(kind).first) == MethodSupport::Works;
+        (is_same && of_the_method && !works).then(|| Trouble::new(told.reason, LAST_FAILED))
+    })
 }
 
 /// Whether a Disable among `parts` is not going to be sent.

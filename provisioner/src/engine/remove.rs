@@ -13,7 +13,7 @@ use crate::preferences::RemoveAction;
 use crate::report::{Operation, Outcome, Reason};
 use crate::state::{DisableKind, Intent, Link, Mark};
 use crate::target::client::Request;
-use crate::target::lookup::{Lookup, Named, Read};
+use crate::target::lookup::{Lookup, Read};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -47,18 +47,24 @@ pub(crate) async fn run(
         fail(&mut work, operation, trouble, leave);
         return work.finish(None, None).await;
     }
-    let name = work.task.record.name_at(&link);
-    let mut read = work.context.client.read(&link.account, &name).await;
+    let keys = work.task.record.keys_at(&link);
+    let mut read = work.context.client.read(&link.account, &keys).await;
     let mut link = link;
-    if work.task.record.intent != Some(Intent::Disable)
-        && let Ok(Read::Gone(known)) = read
-    {
-        read = moved(&mut work, &mut link, known).await;
+    let mut instead = Lookup::None;
+    if work.task.record.intent != Some(Intent::Disable) && read == Ok(Read::Gone) {
+        read = match moved(&mut work, &mut link).await {
+            Ok(Ok(account)) => Ok(Read::Found(account)),
+            Ok(Err(found)) => {
+                instead = found;
+                Ok(Read::Gone)
+            }
+            Err(halt) => Err(halt),
+        };
     }
     match read {
         Err(Halt::Stopped) => return Err(Halt::Stopped),
         Err(Halt::Failed(trouble)) => fail(&mut work, operation, trouble, leave),
-        Ok(Read::Gone(known)) => gone(&mut work, operation, known, leave).await?,
+        Ok(Read::Gone) => gone(&mut work, operation, &instead, leave).await?,
         Ok(Read::Found(account)) => match action {
             RemoveAction::Delete => delete(&mut work, &link, leave).await?,
             RemoveAction::Disable if !account.active() => {
@@ -72,24 +78,27 @@ pub(crate) async fn run(
     work.finish(None, again).await
 }
 
-/// The account that took the place of one that is gone, if it names the user as its origin; the link follows it.
-async fn moved(work: &mut Work<'_>, link: &mut Link, known: Named) -> Result<Read, Halt> {
-    let name = known.name.clone();
-    let origin = link.external_id();
-    let lookup = find_again(work.context, &work.task.id, origin, &name, known).await?;
-    let is_ours = |account: &Account| origin.is_some() && account.external_id() == origin;
-    let account = match lookup {
+/// The account that took the place of one that is gone, if it has its `externalId` and a name that the account had; the link
+/// follows it. Otherwise what was found instead.
+async fn moved(work: &mut Work<'_>, link: &mut Link) -> Result<Result<Box<Account>, Lookup>, Halt> {
+    let name = work.task.record.name_at(link);
+    let keys = work.task.record.keys_at(link);
+    let found = find_again(work.context, &work.task.id, &keys, &name).await?;
+    let is_ours =
+        |account: &Account| keys.external_id().is_some() && account.external_id() == keys.external_id();
+    let account = match found {
         Lookup::One(account)
             if is_ours(&account) && work.context.claim(&account.id, &work.task.id) == work.task.id =>
         {
             account
         }
-        lookup => return Ok(Read::Gone(Named { name, lookup })),
+        other => return Ok(Err(other)),
     };
     work.context.release(&link.account);
     link.account = account.id.clone();
+    link.carries.extend(account.project([&TargetPath::user_name()].into_iter()));
     work.task.record.link = Some(link.clone());
-    Ok(Read::Found(account))
+    Ok(Ok(account))
 }
 
 fn mark(work: &mut Work<'_>, mark: Mark) {
@@ -104,11 +113,11 @@ fn fail(work: &mut Work<'_>, operation: Operation, trouble: Trouble, leave: Leav
     work.failed(operation, trouble);
 }
 
-/// The account is not found. Normally that is what was wanted; a moment after it was written, or after a disable that was cut
-/// off, it is not.
-async fn gone(work: &mut Work<'_>, operation: Operation, known: Named, leave: Leave) -> Result<(), Halt> {
+/// The account is not found, and `instead` under its keys. Normally that is what was wanted; a moment after it was written, or
+/// after a disable that was cut off, it is not.
+async fn gone(work: &mut Work<'_>, operation: Operation, instead: &Lookup, leave: Leave) -> Result<(), Halt> {
     let origin = work.task.record.link.as_ref().and_then(Link::external_id);
-    if let Some(trouble) = work.context.not_shown_yet(&work.task.record, origin, &known.lookup) {
+    if let Some(trouble) = work.context.not_shown_yet(&work.task.record, origin, instead) {
         fail(work, operation, trouble, leave);
         return Ok(());
     }
@@ -138,6 +147,7 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
     };
     if answer.status.is_success() {
         work.context.learning.deletes_work();
+        work.context.learn(|learned| learned.delete_failure = None).await?;
         work.unlink();
         work.push(Part::done(Operation::Delete));
         return Ok(());
@@ -145,13 +155,17 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
     let mut trouble = answer.trouble();
     if matches!(answer.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
         // Where DELETE works for others, the refusal is about this user.
-        trouble.reason =
-            if work.context.learning.has_deleted() { Reason::Rejected } else { Reason::DeleteUnsupported };
+        if work.context.learning.has_deleted() {
+            trouble.reason = Reason::Rejected;
+        } else {
+            trouble.reason = Reason::DeleteUnsupported;
+            work.context.learn(|learned| learned.delete_failure = Some(Reason::DeleteUnsupported)).await?;
+        }
     } else if trouble.reason == Reason::Rejected {
         // The account decides, not the answer.
-        let name = work.task.record.name_at(link);
-        match client.read(&link.account, &name).await {
-            Ok(Read::Gone(_)) => {
+        let keys = work.task.record.keys_at(link);
+        match client.read(&link.account, &keys).await {
+            Ok(Read::Gone) => {
                 if let Some(trouble) = work.context.account_not_shown(link.written) {
                     fail(work, Operation::Delete, trouble, leave);
                 } else {
@@ -170,11 +184,11 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
 
 async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
     work.intend(Intent::Disable).await?;
-    let name = work.task.record.name_at(link);
-    let wanted = Desired::only_user_name(&name);
+    let wanted = Desired::only_user_name(&work.task.record.name_at(link));
+    let keys = work.task.record.keys_at(link);
     let request = Write {
         account: &link.account,
-        name: &name,
+        keys: &keys,
         wanted: &wanted,
         link,
         paths: &[],
@@ -203,9 +217,9 @@ async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), H
         Written::Taken(detail) => {
             fail(work, Operation::Disable, Trouble::new(Reason::Rejected, detail), leave);
         }
-        Written::Gone(known) => {
+        Written::Gone => {
             work.task.record.intent = None;
-            gone(work, Operation::Disable, known, leave).await?;
+            gone(work, Operation::Disable, &Lookup::None, leave).await?;
         }
         // After a Disable an account that is not found is deleted.
         Written::DeletedByTarget | Written::Hidden => {

@@ -3,12 +3,14 @@
 //! It is found out before anything is decided, by what was sent and not by what the source says now: the user may have
 //! been renamed, disabled, deleted or re-hired since.
 
+use std::collections::BTreeSet;
+
 use super::context::Context;
 use crate::ids::{SourceId, UserName};
 use crate::mapping::TargetPath;
 use crate::report::Reason;
 use crate::state::{PathSupport, Posted};
-use crate::target::lookup::{Listed, Lookup, Named};
+use crate::target::lookup::{Listed, Lookup, SearchKeys};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -23,12 +25,13 @@ pub(crate) enum Created {
 
 /// Looks for the account that `posted` may have made for the user `id`: by `externalId`, then by `userName`.
 ///
-/// An account is the posted one if it names the user as its origin. One without an origin is too if it has the posted
-/// user name and the target is not known to keep origins: a look-up before the POST showed no account of that name. Accounts
+/// An account is the posted one if it has both. One without an `externalId` is too if it has the posted user name and the
+/// target is not known to keep origins: a look-up before the POST showed no account of that name. One with the `externalId` and
+/// another name may be the posted one, renamed since, or somebody else's: other systems number their people too. Accounts
 /// linked to somebody else are not.
 ///
 /// # Errors
-/// The target could not answer, or several accounts may be the one: the create stays unresolved.
+/// The target could not answer, or it cannot be told whether an account is the one: the create stays unresolved.
 pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -> Result<Created, Halt> {
     let free = |account: &Account| context.holder(&account.id).is_none_or(|holder| holder == *id);
     let origin = posted.external_id.as_deref();
@@ -42,7 +45,9 @@ pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -
         Err(failed) => (Vec::new(), Some(failed)),
     };
     by_origin.retain(free);
-    if let Some(only) = only(&mut by_origin) {
+    let has_name = |account: &Account| account.user_name().as_ref() == Some(&posted.user_name);
+    let (mut both, renamed): (Vec<Account>, Vec<Account>) = by_origin.into_iter().partition(has_name);
+    if let Some(only) = only(&mut both) {
         return Ok(Created::Account(only));
     }
     let Listed { accounts, count } = context.client.accounts_named(&posted.user_name).await?;
@@ -58,41 +63,69 @@ pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -
     // Somebody else may have made an account of that name by hand.
     let is_posted = |account: &Account| account.external_id().is_none() && may_lack(context, origin);
     let mut no_origin: Vec<Account> = others.into_iter().filter(is_posted).collect();
-    if same_origin.is_empty() && by_origin.is_empty() && count <= 1 {
+    let none_has_origin = both.is_empty() && renamed.is_empty() && same_origin.is_empty();
+    if none_has_origin && count <= 1 {
         return Ok(only(&mut no_origin).map_or(Created::Nothing, Created::Account));
     }
-    if same_origin.is_empty() && by_origin.is_empty() && no_origin.is_empty() {
+    if none_has_origin && no_origin.is_empty() {
         return Ok(Created::Nothing);
     }
-    let detail = format!(
-        "a create was cut off, and any of {} accounts may be the one it made: leave one",
-        by_origin.len().max(count)
-    );
-    Err(Trouble::new(Reason::AmbiguousMatch, detail).into())
+    let candidates: Vec<Account> = [both, same_origin, no_origin, renamed].concat();
+    Err(undecided("a create was cut off", &posted.user_name, candidates).into())
 }
 
-/// Looks for the account of the user `id` whose account by id is gone: by its present name, then by the `origin` that it was
-/// given. A target that restores or moves an account gives it another id, and perhaps another name. `known` is what the read
-/// has found under the name that the account had.
+/// Looks for the account of the user `id` whose account by id is gone: by its present name, then by the `externalId` that it
+/// was given. A target that restores or moves an account gives it another id.
 ///
 /// # Errors
-/// The target could not answer.
+/// The target could not answer; or an account has the `externalId` and none of the names that the account of the user had,
+/// so nobody can tell whose it is.
 pub(crate) async fn find_again(
     context: &Context,
     id: &SourceId,
-    origin: Option<&str>,
+    keys: &SearchKeys,
     name: &UserName,
-    known: Named,
 ) -> Result<Lookup, Halt> {
-    let by_name = if known.name == *name { known.lookup } else { context.client.look_up(name).await? };
-    let (Lookup::None, Some(origin)) = (&by_name, origin) else { return Ok(by_name) };
+    let by_name = context.client.look_up(name).await?;
+    let (Lookup::None, Some(origin)) = (&by_name, keys.external_id()) else { return Ok(by_name) };
     let mut found = context.client.accounts_from(origin).await?.unwrap_or_default();
     found.retain(|account| context.holder(&account.id).is_none_or(|holder| holder == *id));
-    Ok(match found.len() {
-        0 => Lookup::None,
-        1 => found.pop().map_or(Lookup::None, |account| Lookup::One(Box::new(account))),
-        several => Lookup::Several(several),
-    })
+    let (mut named, renamed): (Vec<Account>, Vec<Account>) =
+        found.into_iter().partition(|account| keys.have_name_of(account));
+    match (only(&mut named), named.is_empty() && renamed.is_empty()) {
+        (Some(account), _) => Ok(Lookup::One(account)),
+        (None, true) => Ok(Lookup::None),
+        (None, false) => Err(undecided("its account is gone", name, [named, renamed].concat()).into()),
+    }
+}
+
+/// Says that nobody can tell whether one of `candidates` is the account of the user `name`, and what to do about it.
+fn undecided(what: &str, name: &UserName, candidates: Vec<Account>) -> Trouble {
+    const NAMED: usize = 3;
+    let name = format!("{:?}", name.as_str());
+    let mut ids = BTreeSet::new();
+    let candidates: Vec<Account> =
+        candidates.into_iter().filter(|account| ids.insert(account.id.clone())).collect();
+    let describe = |account: &Account| match account.user_name() {
+        Some(name) => format!("{:?} (id {})", name.as_str(), account.id),
+        None => format!("without a userName (id {})", account.id),
+    };
+    let mut named: Vec<String> = candidates.iter().take(NAMED).map(describe).collect();
+    if candidates.len() > NAMED {
+        named.push(format!("{} more", candidates.len() - NAMED));
+    }
+    let accounts = named.join(", ");
+    let detail = match candidates.as_slice() {
+        [only] if only.external_id().is_some() => format!(
+            "{what}, and the account {accounts} with this user's externalId may be this user's or somebody else's: if it is this \
+             user's, set its userName to {name}; if it is not, change its externalId"
+        ),
+        _ => format!(
+            "{what}, and more than one account may be this user's: {accounts}: give this user's own the userName {name} and the \
+             others another userName and externalId"
+        ),
+    };
+    Trouble::new(Reason::AmbiguousMatch, detail)
 }
 
 /// Whether an account without an origin may be the one that was posted with `origin`: not where the target is known to keep it.

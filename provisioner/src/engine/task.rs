@@ -325,7 +325,7 @@ fn note_lost_origin(link: &mut Link, wanted: &Desired, learned: &Learned) {
         && learned.paths.post.get(&path) == Some(&PathSupport::NotStored)
     {
         let sent = Some(kept(&path, value));
-        link.shows.insert(path, Shows::Ignored { sent, alone: false });
+        link.shows.insert(path, Shows::Ignored { sent, alone: false, failed: false });
     }
 }
 

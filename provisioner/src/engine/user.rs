@@ -18,8 +18,8 @@ use crate::ids::TargetId;
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::{Effect, LinkAction, Verdict};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
-use crate::state::{Change, Intent, Record, Shows, is_carried, kept};
-use crate::target::lookup::Lookup;
+use crate::state::{Change, Intent, Link, Record, Shows, is_carried, kept};
+use crate::target::lookup::{Lookup, SearchKeys};
 use crate::target::personal::about;
 use crate::target::{Halt, Trouble};
 
@@ -235,14 +235,17 @@ impl Work<'_> {
         paths: &[TargetPath],
         active: Option<bool>,
     ) -> Result<Written, Halt> {
+        if paths.contains(&TargetPath::user_name()) {
+            self.task.record.note_rename(owned.wanted.user_name());
+        }
         self.intend(if active == Some(false) { Intent::Disable } else { Intent::Update }).await?;
         let Some(link) = self.task.record.link.clone() else {
             return Ok(Written::Refused(Trouble::new(Reason::Rejected, "the user has no account")));
         };
-        let name = self.task.record.name_at(&link);
+        let keys = self.task.record.keys_at(&link);
         let request = Write {
             account: &link.account,
-            name: &name,
+            keys: &keys,
             wanted: &owned.wanted,
             link: &link,
             paths,
@@ -355,6 +358,9 @@ impl Work<'_> {
                         format!("{detail}; {}", not_stored_words(&not_stored))
                     };
                     let operation = switch.unwrap_or(Operation::Update);
+                    if let Some(link) = &mut self.task.record.link {
+                        link.fail_for(&not_stored);
+                    }
                     self.failed(operation, Trouble::new(Reason::IgnoredByTarget, detail));
                 }
             }
@@ -372,10 +378,9 @@ impl Work<'_> {
                 self.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
             }
             Written::Taken(detail) => return Ok(Flow::Taken(detail)),
-            Written::Gone(known) => {
-                let (origin, name) = (owned.wanted.external_id(), owned.wanted.user_name());
-                let lookup = find_again(self.context, &self.task.id, origin, &name, known).await;
-                let trouble = match lookup {
+            Written::Gone => {
+                let origin = owned.wanted.external_id();
+                let trouble = match self.find_again(&owned.wanted).await {
                     Ok(lookup) => match self.context.not_shown_yet(&self.task.record, origin, &lookup) {
                         // What was cut off before this run is known since it began.
                         Some(trouble) => Trouble { unsure: false, ..trouble },
@@ -384,6 +389,7 @@ impl Work<'_> {
                             return Ok(Flow::Enter(ChangeLabel::Enters, lookup));
                         }
                     },
+                    // The link stays: without it the next run would make a twin of an account that may be this one.
                     Err(Halt::Failed(trouble)) => trouble,
                     Err(Halt::Stopped) => return Err(Halt::Stopped),
                 };
@@ -411,6 +417,14 @@ impl Work<'_> {
         }
     }
 
+    /// Looks for the account that is gone by its id.
+    async fn find_again(&self, wanted: &Desired) -> Result<Lookup, Halt> {
+        let record = &self.task.record;
+        let carried = record.link.as_ref().and_then(Link::external_id);
+        let keys = SearchKeys::new(record.names(), carried.or(wanted.external_id()));
+        find_again(self.context, &self.task.id, &keys, &wanted.user_name()).await
+    }
+
     /// Notes in the link what became of each path that was written.
     pub(super) fn note(&mut self, owned: &OwnedTask, effects: &Effects) {
         let Some(link) = &mut self.task.record.link else { return };
@@ -422,7 +436,7 @@ impl Work<'_> {
         }
         for path in &effects.left_out {
             let sent = owned.wanted.get(path).map(|value| kept(path, value));
-            link.shows.insert(path.clone(), Shows::Ignored { sent, alone: false });
+            link.shows.insert(path.clone(), Shows::Ignored { sent, alone: false, failed: false });
         }
         for (path, fate) in &effects.fates {
             let wanted = owned.wanted.get(path);
@@ -435,7 +449,8 @@ impl Work<'_> {
                 Fate::Lost(now) => {
                     let sent = wanted.map(|value| kept(path, value));
                     let alone = self.context.learning.is_stored(path);
-                    link.carry_still(path, now.clone(), Some(Shows::Ignored { sent, alone }));
+                    let ignored = Shows::Ignored { sent, alone, failed: false };
+                    link.carry_still(path, now.clone(), Some(ignored));
                 }
             }
         }
@@ -451,6 +466,13 @@ pub(super) fn told(effects: &Effects, wanted: &Desired) -> Option<String> {
     }
     if !other.is_empty() {
         words.push(format!("stored in another form by the target: {}", names(&other)));
+    }
+    let as_before = effects.left_as_spelled();
+    if !as_before.is_empty() {
+        words.push(format!(
+            "not stored as sent, but shown in the same spelling as before: {}",
+            names(&as_before)
+        ));
     }
     (!words.is_empty()).then(|| words.join("; "))
 }

@@ -9,11 +9,11 @@ use self::attempt::{Attempt, Refusal, attempt};
 use super::context::Context;
 use super::learning::{Order, Permit, Sorted};
 use crate::diff::Fate;
-use crate::ids::{TargetId, UserName};
+use crate::ids::TargetId;
 use crate::mapping::{Desired, TargetPath};
 use crate::report::Reason;
 use crate::state::{DisableKind, Link, Method, MethodSupport, NOT_SENT, Shows, WriteKind, is_carried};
-use crate::target::lookup::Named;
+use crate::target::lookup::SearchKeys;
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -21,8 +21,8 @@ use crate::target::{Halt, Trouble};
 #[derive(Clone, Copy)]
 pub(crate) struct Write<'a> {
     pub(crate) account: &'a TargetId,
-    /// The user name that the account carries as far as is known.
-    pub(crate) name: &'a UserName,
+    /// All by which the account may be found.
+    pub(crate) keys: &'a SearchKeys,
     pub(crate) wanted: &'a Desired,
     /// What is known of the account.
     pub(crate) link: &'a Link,
@@ -58,9 +58,8 @@ pub(crate) enum Written {
     Refused(Trouble),
     /// 409 to a new user name.
     Taken(String),
-    /// The account is not found (SCIM 404 by id and not in the look-up), and was not before this write; with what the look-up
-    /// showed.
-    Gone(Named),
+    /// The account is not found (SCIM 404 by id and in no look-up), and was not before this write.
+    Gone,
     /// Answered as done, and the account is not found after it.
     Hidden,
     /// The account is gone because it was to be disabled.
@@ -83,7 +82,7 @@ impl Written {
             }
             Self::Done(_)
             | Self::Ignored(..)
-            | Self::Gone(_)
+            | Self::Gone
             | Self::Hidden
             | Self::DeletedByTarget
             | Self::Withheld => false,
@@ -100,7 +99,7 @@ impl Written {
             | Self::Ignored(..)
             | Self::Refused(_)
             | Self::Taken(_)
-            | Self::Gone(_)
+            | Self::Gone
             | Self::Hidden
             | Self::DeletedByTarget
             | Self::Withheld => None,
@@ -134,6 +133,17 @@ impl Effects {
         self.fates.iter().filter(other).map(|(path, _)| path.clone()).collect()
     }
 
+    /// Paths at which the account shows what it showed before, which is another spelling of what was written.
+    pub(crate) fn left_as_spelled(&self) -> Vec<TargetPath> {
+        let left = |(_, fate): &&(TargetPath, Fate)| matches!(fate, Fate::Form(_));
+        self.fates.iter().filter(left).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Whether nobody can tell that the write had an effect.
+    fn prove_nothing(&self) -> bool {
+        self.active.is_none() && self.fates.iter().all(|(_, fate)| matches!(fate, Fate::Form(_)))
+    }
+
     /// Whether the write was answered as done and had no effect at all; `needed` is what it was sent for.
     fn is_nothing(&self, needed: &[TargetPath]) -> bool {
         let writes = !self.fates.is_empty() || self.active.is_some();
@@ -153,9 +163,9 @@ impl Write<'_> {
         self.paths.iter().any(|path| *path == TargetPath::user_name())
     }
 
-    /// The name under which a look-up finds the account after the write.
-    fn name_after(&self) -> UserName {
-        if self.renames() { self.wanted.user_name() } else { self.name.clone() }
+    /// All by which the account may be found after the write.
+    fn keys_after(&self) -> SearchKeys {
+        if self.renames() { self.keys.renamed_to(self.wanted.user_name()) } else { self.keys.clone() }
     }
 
     /// The paths whose fate under `method` this write may show: under PUT all that is wanted and not known to be there.
@@ -218,7 +228,7 @@ pub(crate) async fn write(context: &Context, write: Write<'_>) -> Result<Written
         | Written::Ignored(..)
         | Written::Refused(_)
         | Written::Taken(_)
-        | Written::Gone(_)
+        | Written::Gone
         | Written::Hidden
         | Written::Withheld => {}
     }
@@ -305,8 +315,10 @@ async fn by_methods(context: &Context, mut write: Write<'_>) -> Result<Written, 
             None => effects,
         };
         if !active_ignored {
-            for (method, failure) in &failed {
-                gave_way(context, kind, *method, failure);
+            if !effects.prove_nothing() {
+                for (method, failure) in &failed {
+                    gave_way(context, kind, *method, failure);
+                }
             }
             return Ok(Written::Done(effects));
         }

@@ -130,13 +130,30 @@ impl Expression {
         context.resolve(&self.metered)
     }
 
+    /// What to do about `key`, which something of the user does not have. The interpreter does not say of what: the attributes
+    /// that the expression names do.
+    fn missing(&self, key: &str) -> String {
+        let up_to_key = |attribute: &String| {
+            let names: Vec<&str> = attribute.split('.').collect();
+            let at = names.iter().position(|name| *name == key)?;
+            names.get(..=at).map(|names| names.join("."))
+        };
+        let paths: BTreeSet<String> = self.attributes.iter().filter_map(up_to_key).collect();
+        let quoted: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
+        match paths.first() {
+            None => format!("the user has no `{key}`; ask first with `has`"),
+            Some(path) => {
+                let missing = quoted.join(" or no ");
+                format!("the user has no {missing}; ask first, as in `has(user.{path}) ? user.{path} : null`")
+            }
+        }
+    }
+
     /// What went wrong, in words that are the author's or ours: most of the interpreter's errors quote values.
     fn explain(&self, error: &ExecutionError) -> String {
         match error {
             _ if bounds::is_exhausted(error) => bounds::too_costly(),
-            ExecutionError::NoSuchKey(key) if self.text.contains(key.as_str()) => {
-                format!("the user has no `{key}`; ask first, as in `has(user.{key}) ? user.{key} : null`")
-            }
+            ExecutionError::NoSuchKey(key) if self.text.contains(key.as_str()) => self.missing(key),
             ExecutionError::NoSuchKey(_) => "the user has no such attribute; ask first with `has`".to_owned(),
             ExecutionError::UndeclaredReference(name) if self.text.contains(name.as_str()) => {
                 format!("`{name}` is neither `user` nor a function")
@@ -218,7 +235,8 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: Result<Value, &str>) {
         let user = User::new(&json!({
-            "email": "Ada@Example.com", "n": 3, "big": 1.5, "list": ["a", "b"], "name": {"given": "Ada"}
+            "email": "Ada@Example.com", "n": 3, "big": 1.5, "list": ["a", "b"], "name": {"given": "Ada"},
+            "address": {}
         }));
         let found = Expression::compile(text).unwrap().evaluate(&user);
         match expected {
@@ -252,6 +270,25 @@ mod tests {
     #[test]
     fn failures_name_no_value() {
         check("user.nickname", Err("the user has no `nickname`"));
+        check(
+            "user.name.given + user.name.family",
+            Err(
+                "the user has no `name.family`; ask first, as in `has(user.name.family) ? user.name.family : null`",
+            ),
+        );
+        check(
+            "user.photo.href",
+            Err("the user has no `photo`; ask first, as in `has(user.photo) ? user.photo : null`"),
+        );
+        check("user['name']['middle']", Err("the user has no `name.middle`"));
+        check(
+            "user.address.type + user.name.type",
+            Err("the user has no `address.type` or no `name.type`; ask first, as in `has(user.address.type)"),
+        );
+        check(
+            "[user].map(person, person.nickname)[0]",
+            Err("the user has no `nickname`; ask first with `has`"),
+        );
         check("user[user.email]", Err("the user has no such attribute"));
         check("user.list", Err("its result is a list"));
         check("user", Err("its result is a map"));

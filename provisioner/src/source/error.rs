@@ -1,4 +1,5 @@
-//! What can be wrong with a source file, said with file, line and a way out, and never with a user's data beyond ids.
+//! What can be wrong with a source file, said with file, line and a way out, and never with a user's data beyond ids and
+//! the word that stands for `enabled`.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -26,7 +27,7 @@ pub enum SourceProblem {
     #[error("it is a directory")]
     Directory,
     /// The file cannot be opened or read.
-    #[error("{0}")]
+    #[error("{}", crate::file_error::words(*.0))]
     Unreadable(ErrorKind),
     /// The extension stands for no format.
     #[error("its extension does not say in which format it is")]
@@ -109,7 +110,7 @@ pub enum SourceProblem {
         /// The user's id.
         id: String,
         /// What stands there.
-        found: &'static str,
+        found: String,
     },
     /// Two users have one id.
     #[error("the id {id:?} is there twice, first on line {first}")]

@@ -285,7 +285,32 @@ fn misplaced(part: &str, start: usize, error: &serde_json::Error) -> Misplaced {
     let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
     let problem = match message.strip_prefix(super::unique::DOUBLED) {
         Some(key) => SourceProblem::DoubledKey(key.to_owned()),
-        None => SourceProblem::NotJson(message.to_owned()),
+        None => SourceProblem::NotJson(plain(message).to_owned()),
     };
     (Some(offset), problem)
+}
+
+/// What the parser says, for somebody who knows JSON and not the parser.
+fn plain(message: &str) -> &str {
+    match message {
+        "expected ident" => "a word without quotes can only be true, false or null",
+        "expected value" => {
+            "a value is missing: a text in double quotes, a number, true, false, null, {…} or […]"
+        }
+        "key must be a string" => "a key has to stand in double quotes",
+        "expected `:`" => "a colon is missing behind the key",
+        "expected `,` or `}`" => "a comma, or the `}` of the object, is missing",
+        "expected `,` or `]`" => "a comma, or the `]` of the array, is missing",
+        "trailing comma" => "nothing follows this comma",
+        "invalid escape" => "no escape begins so: a backslash in a text is written \\\\",
+        "invalid number" => "this is no number",
+        "recursion limit exceeded" => "it nests too deep",
+        message if message.starts_with("control character") => {
+            "a line break or another control character stands in a text: it is written as an escape, such as \\n"
+        }
+        message if message.contains("surrogate") || message.contains("unicode code point") => {
+            "a \\u escape stands for no character: half of a pair is missing"
+        }
+        message => message,
+    }
 }

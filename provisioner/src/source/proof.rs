@@ -62,11 +62,26 @@ fn user(attributes: Value, line: usize) -> Result<SourceUser, SourceProblem> {
         None => true,
         Some(Value::Bool(enabled)) => *enabled,
         Some(other) => {
-            return Err(SourceProblem::BadEnabled { id: id.to_owned(), found: kind(Some(other)) });
+            return Err(SourceProblem::BadEnabled { id: id.to_owned(), found: not_a_boolean(other) });
         }
     };
     let id = SourceId::try_from(id).map_err(|_| SourceProblem::BadId("an empty text"))?;
     Ok(SourceUser { id, username, enabled, attributes, line })
+}
+
+/// What stands in the place of a boolean: a text is told, as it is a word of the export and not of the person.
+fn not_a_boolean(value: &Value) -> String {
+    const SHOWN: usize = 20;
+    match value {
+        Value::String(text) if !text.trim().is_empty() => {
+            let more = if text.chars().count() > SHOWN { "…" } else { "" };
+            format!("the text {:?}{more}", text.chars().take(SHOWN).collect::<String>())
+        }
+        Value::Number(number) => format!("the number {number}"),
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            kind(Some(value)).to_owned()
+        }
+    }
 }
 
 /// A text with something in it, or what stands there instead.

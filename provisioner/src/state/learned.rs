@@ -27,6 +27,8 @@ pub struct Learned {
     pub disable_failure: Option<Reason>,
     /// Why the last Enable had no effect by any method; `None` once one takes effect.
     pub enable_failure: Option<Reason>,
+    /// Why the last DELETE was refused, where that speaks of the target; `None` once one takes effect.
+    pub delete_failure: Option<Reason>,
     /// What becomes of each path.
     pub paths: Paths,
 }
@@ -247,6 +249,9 @@ impl Learned {
             by("disable", self.disabling, &disable),
             by("enable", self.enabling, &last(self.enable_failure)),
         ];
+        if self.delete_failure.is_some() {
+            lines.push(format!("  delete{}", last(self.delete_failure)));
+        }
         for (support, words) in [
             (PathSupport::NotStored, "not stored"),
             (PathSupport::NeverReturned, "never returned"),

@@ -47,6 +47,9 @@ pub enum Shows {
         sent: Option<Value>,
         /// Whether the path was known to be stored for other accounts.
         alone: bool,
+        /// Whether the user was failed for it: then it is sent again in each run, whatever else fails meanwhile.
+        #[serde(default)]
+        failed: bool,
     },
     /// The account read otherwise than what was sent, so the next write is read back.
     Changed {
@@ -78,10 +81,19 @@ impl Link {
         self.carries.get(&TargetPath::external_id())?.as_str()
     }
 
-    /// Whether `wanted` was sent to `path` before, and the account is known not to have taken it.
+    /// Whether `wanted` was sent to `path` before, the account is known not to have taken it, and the user was not failed for it.
     pub(crate) fn is_ignored(&self, path: &TargetPath, wanted: Option<&Value>) -> bool {
         let wanted = wanted.map(|value| kept(path, value));
-        matches!(self.shows.get(path), Some(Shows::Ignored { sent, .. }) if *sent == wanted)
+        matches!(self.shows.get(path), Some(Shows::Ignored { sent, failed: false, .. }) if *sent == wanted)
+    }
+
+    /// Notes that the user is failed for what was sent to `paths` in vain.
+    pub(crate) fn fail_for(&mut self, paths: &[TargetPath]) {
+        for path in paths {
+            if let Some(Shows::Ignored { failed, .. }) = self.shows.get_mut(path) {
+                *failed = true;
+            }
+        }
     }
 
     /// Whether `account` shows the form that the target keeps of `wanted`.
@@ -151,7 +163,8 @@ impl Link {
                 (_, true) => self.note(path, None),
                 (Some(Shows::As(shown)), false) if Some(shown) == now.as_ref() => {}
                 (Some(Shows::Unseen(before)), false) if *before == now => {
-                    self.carry_still(path, now, Some(Shows::Ignored { sent: carries, alone: false }));
+                    let ignored = Shows::Ignored { sent: carries, alone: false, failed: false };
+                    self.carry_still(path, now, Some(ignored));
                 }
                 (shows, false) => {
                     let by_write = matches!(shows, Some(Shows::Unseen(_)));

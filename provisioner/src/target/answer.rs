@@ -26,6 +26,9 @@ pub(crate) struct Answer {
     pub(crate) challenges: Vec<String>,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Body,
+    /// A resource, or a list of them, as it was before credentials were cleared from it; `None` where there were none. It is for
+    /// sending it back, never for people or for the state.
+    pub(crate) as_read: Option<Value>,
     /// Whether the target repeated the connection's credentials somewhere; they are cleared.
     pub(crate) echoes: bool,
 }
@@ -185,6 +188,7 @@ mod tests {
             challenges: Vec::new(),
             content_type: None,
             body,
+            as_read: None,
             echoes: false,
         }
     }

@@ -326,6 +326,7 @@ async fn receive(mut response: reqwest::Response, limit: Limit) -> Result<Answer
             .collect(),
         content_type: text(response.headers(), header::CONTENT_TYPE),
         body: Body::Empty,
+        as_read: None,
         echoes: false,
     };
     let mut bytes = Vec::new();

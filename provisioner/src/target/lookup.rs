@@ -29,19 +29,46 @@ pub(crate) struct Listed {
     pub(crate) count: usize,
 }
 
+/// All by which an account may be found that a target does not show under its id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SearchKeys {
+    /// The likeliest first, none twice.
+    names: Vec<UserName>,
+    external_id: Option<String>,
+}
+
+impl SearchKeys {
+    pub(crate) fn new(names: impl IntoIterator<Item = UserName>, external_id: Option<&str>) -> Self {
+        let mut keys = Self { names: Vec::new(), external_id: external_id.map(str::to_owned) };
+        for name in names {
+            if !keys.names.contains(&name) {
+                keys.names.push(name);
+            }
+        }
+        keys
+    }
+
+    /// The same where the account was just sent `name`.
+    pub(crate) fn renamed_to(&self, name: UserName) -> Self {
+        Self::new(std::iter::once(name).chain(self.names.iter().cloned()), self.external_id.as_deref())
+    }
+
+    pub(crate) fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
+    /// Whether `account` has one of the names.
+    pub(crate) fn have_name_of(&self, account: &Account) -> bool {
+        account.user_name().is_some_and(|name| self.names.contains(&name))
+    }
+}
+
 /// What the target has under one id.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Read {
     Found(Box<Account>),
-    /// SCIM 404 by id, and no account with that id under its user name; with what the look-up showed.
-    Gone(Named),
-}
-
-/// What the target has under a user name, with the name.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Named {
-    pub(crate) name: UserName,
-    pub(crate) lookup: Lookup,
+    /// SCIM 404 by id, and no account with that id under any of its search keys.
+    Gone,
 }
 
 impl Client {
@@ -113,19 +140,18 @@ impl Client {
         self.send(request).await
     }
 
-    /// Reads an account by id; a 404 counts only if it is SCIM and the look-up by `name` does not show the account either.
-    pub(crate) async fn read(&self, id: &TargetId, name: &UserName) -> Result<Read, Halt> {
+    /// Reads an account by id; a 404 counts only if it is SCIM and no look-up by `keys` shows the account either.
+    pub(crate) async fn read(&self, id: &TargetId, keys: &SearchKeys) -> Result<Read, Halt> {
         let answer = self.send(Request::get(&["Users", id.as_str()])).await?;
         if answer.is_scim_not_found() {
-            return Ok(match self.look_up(name).await? {
-                Lookup::One(account) if account.id == *id => Read::Found(account),
-                lookup => Read::Gone(Named { name: name.clone(), lookup }),
-            });
+            let found = self.search(id, keys).await?;
+            return Ok(found.map_or(Read::Gone, |account| Read::Found(Box::new(account))));
         }
         if answer.status != StatusCode::OK {
             return Err(Trouble { unsure: false, ..answer.trouble() }.into());
         }
         let account = answer.object().and_then(|object| Account::new(object, answer.etag.as_deref()));
+        let account = account.map(|account| account.with_as_read(answer.as_read.as_ref()));
         match account {
             Some(account) if account.id == *id => Ok(Read::Found(Box::new(account))),
             Some(_) | None if answer.echoes => Err(echoed().into()),
@@ -137,6 +163,21 @@ impl Client {
                 })
                 .into()),
         }
+    }
+}
+
+impl Client {
+    /// The account `id`, by any of `keys`.
+    async fn search(&self, id: &TargetId, keys: &SearchKeys) -> Result<Option<Account>, Halt> {
+        let is_it = |account: &Account| account.id == *id;
+        for name in &keys.names {
+            let found = self.accounts_named(name).await?.accounts.into_iter().find(is_it);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        let Some(external_id) = keys.external_id() else { return Ok(None) };
+        Ok(self.accounts_from(external_id).await?.into_iter().flatten().find(is_it))
     }
 }
 
@@ -161,12 +202,15 @@ fn listed(answer: &Answer) -> Result<Listed, Halt> {
         let detail = "the look-up by userName was not answered with a SCIM list";
         return Err(Trouble::new(Reason::Rejected, detail).into());
     }
+    let as_read = answer.as_read.as_ref().and_then(Value::as_object);
+    let as_read = as_read.and_then(|list| get_ci(list, "Resources")).and_then(Value::as_array);
     let mut accounts = BTreeMap::new();
-    for resource in resources {
+    for (index, resource) in resources.iter().enumerate() {
         let account = resource.as_object().and_then(|resource| Account::new(resource, None));
         let Some(account) = account else {
             return Err(if answer.echoes { echoed() } else { not_honoured("an entry without an id") }.into());
         };
+        let account = account.with_as_read(as_read.and_then(|entries| entries.get(index)));
         accounts.insert(account.id.clone(), account);
     }
     let count = accounts.len().max(usize::try_from(total.unwrap_or(0)).unwrap_or(usize::MAX).min(2));

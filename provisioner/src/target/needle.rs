@@ -6,7 +6,7 @@ use std::ops::Range;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Texts of at least this many characters are found inside other words, and whatever their case.
-const UNMISTAKABLE: usize = 8;
+pub(super) const UNMISTAKABLE: usize = 8;
 
 /// Values of at least this many characters are found whatever their case.
 const IGNORES_CASE: usize = 4;

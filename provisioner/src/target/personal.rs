@@ -2,6 +2,7 @@
 //!
 //! A target that refuses an e-mail address likes to repeat it. Reports, the state and plans name the attribute instead.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use scim::path::get_ci_mut;
@@ -18,18 +19,28 @@ tokio::task_local! {
 /// A user's values, each with the attribute whose name stands in its place.
 pub(crate) struct Personal {
     needles: Vec<(Needle, TargetPath)>,
+    /// All texts that the source, or an account made from it, has of the user, as [`spelled`].
+    own: BTreeSet<String>,
 }
 
 impl Personal {
     /// The values of one user by target path.
     pub(crate) fn new<'a>(values: impl IntoIterator<Item = (&'a TargetPath, &'a Value)>) -> Self {
+        let values: Vec<_> = values.into_iter().collect();
+        let own = values.iter().filter_map(|(_, value)| value.as_str()).map(spelled).collect();
         let of_value = |(path, value): (&'a TargetPath, &'a Value)| {
             let forms = value.as_str().map(Needle::forms).unwrap_or_default();
             forms.into_iter().map(move |needle| (needle, path.clone()))
         };
         let mut needles: Vec<_> = values.into_iter().flat_map(of_value).collect();
         needles.reverse();
-        Self { needles }
+        Self { needles, own }
+    }
+
+    /// The same, with further texts that are the user's own.
+    pub(crate) fn with_own<'a>(mut self, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        self.own.extend(texts.into_iter().map(spelled));
+        self
     }
 
     /// The needles with what stands in their place in `text`. Where several attributes have the value, the one that the text
@@ -76,6 +87,17 @@ fn is_named(path: &TargetPath, words: &str) -> bool {
 /// Runs `work`, whose requests are all about one user.
 pub(crate) async fn about<W: Future>(personal: Personal, work: W) -> W::Output {
     SUBJECT.scope(Arc::new(personal), work).await
+}
+
+/// `text` in the one spelling in which a target may have respelled it.
+fn spelled(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// Whether `text`, all of it, is a value of the user that the present work is about: it came from the source, so a credential in
+/// it is no echo.
+pub(super) fn is_own(text: &str) -> bool {
+    SUBJECT.try_with(|personal| personal.own.contains(&spelled(text))).unwrap_or(false)
 }
 
 /// Clears an answer of the values of the user that the present work is about, where it is about one.

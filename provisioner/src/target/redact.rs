@@ -3,13 +3,16 @@
 //! A target may repeat them anywhere: in headers, in ids, in the words of an error. A text that held them has
 //! [`REDACTED`] in their place. An id that did cannot be addressed any longer, and a version that did is dropped.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::answer::{Answer, Body};
-use super::needle::{Needle, replace};
+use super::needle::{Needle, UNMISTAKABLE, replace};
+use super::personal;
 use crate::config::Credentials;
 use crate::transport::NetworkError;
 
@@ -36,22 +39,22 @@ impl Redactor {
             secret.bytes().any(|byte| byte.is_ascii_digit()) && secret.parse::<f64>().is_ok()
         };
         let numbers = secrets.iter().any(numeric);
-        let encoded: Vec<String> = secrets
+        let forms: BTreeSet<String> = secrets
             .iter()
-            .flat_map(|secret| [STANDARD_NO_PAD.encode(secret), URL_SAFE_NO_PAD.encode(secret)])
-            .collect();
-        let needles = secrets
-            .iter()
-            .chain(&encoded)
+            .flat_map(|secret| {
+                let encoded = [STANDARD_NO_PAD.encode(secret), URL_SAFE_NO_PAD.encode(secret)];
+                std::iter::once(secret.clone()).chain(encoded).chain(respelled(secret))
+            })
             .filter(|form| !form.is_empty())
-            .map(|form| (Needle::secret(form), REDACTED.to_owned()))
             .collect();
+        let needles = forms.iter().map(|form| (Needle::secret(form), REDACTED.to_owned())).collect();
         Self { needles, numbers }
     }
 
-    /// Clears an answer: every header that is kept, every key and value of its body.
+    /// Clears an answer: every header that is kept, every key and value of its body. In a resource the user's own values stay as
+    /// they are, since they are compared with what was sent; and what a PUT has to send back is kept as it was read.
     pub(crate) fn clear(&self, answer: &mut Answer) {
-        let Answer { status: _, etag, location, retry_after, challenges, content_type, body, echoes } =
+        let Answer { status, etag, location, retry_after, challenges, content_type, body, as_read, echoes } =
             answer;
         if etag.as_deref().is_some_and(|etag| self.cleared(etag).is_some()) {
             *etag = None;
@@ -62,7 +65,13 @@ impl Redactor {
             *echoes |= self.clear_text(text);
         }
         if let Body::Json(value) = body {
-            *echoes |= self.clear_value(value);
+            let is_resource = status.is_success();
+            let mut cleared = value.clone();
+            if self.clear_value(&mut cleared, is_resource) {
+                *echoes = true;
+                let read = std::mem::replace(value, cleared);
+                *as_read = is_resource.then_some(read);
+            }
         }
     }
 
@@ -70,7 +79,7 @@ impl Redactor {
     pub(crate) fn clear_error(&self, mut error: NetworkError) -> NetworkError {
         match &mut error {
             NetworkError::NameResolution(text)
-            | NetworkError::Tls(text)
+            | NetworkError::Tls(text, _)
             | NetworkError::Broken(text)
             | NetworkError::Unbuildable(text) => {
                 self.clear_text(text);
@@ -89,12 +98,15 @@ impl Redactor {
         self.cleared(text).map(|cleared| *text = cleared).is_some()
     }
 
-    fn clear_value(&self, value: &mut Value) -> bool {
+    /// Clears `value`, in a resource save what is the user's own; whether there was something to clear.
+    fn clear_value(&self, value: &mut Value, is_resource: bool) -> bool {
+        let clear = |any: bool, value: &mut Value| self.clear_value(value, is_resource) | any;
         match value {
+            Value::String(text) if is_resource && personal::is_own(text) => false,
             Value::String(text) => self.clear_text(text),
-            Value::Array(values) => values.iter_mut().fold(false, |any, value| self.clear_value(value) | any),
+            Value::Array(values) => values.iter_mut().fold(false, clear),
             Value::Object(members) => {
-                let mut any = members.values_mut().fold(false, |any, value| self.clear_value(value) | any);
+                let mut any = members.values_mut().fold(false, clear);
                 if members.keys().any(|key| self.cleared(key).is_some()) {
                     any = true;
                     *members = std::mem::take(members)
@@ -115,6 +127,22 @@ impl Redactor {
             Value::Number(_) | Value::Null | Value::Bool(_) => false,
         }
     }
+}
+
+/// A secret that is base64 itself (RFC 4648 §4, §5), in either alphabet and without padding. A target that decodes it and encodes
+/// it again spells it so.
+fn respelled(secret: &str) -> impl Iterator<Item = String> {
+    let digits = secret.trim_end_matches('=');
+    let is_base64 = digits.chars().count() >= UNMISTAKABLE
+        && digits.chars().all(|sign| sign.is_ascii_alphanumeric() || "+/-_".contains(sign));
+    let spellings = is_base64.then(|| {
+        [
+            digits.to_owned(),
+            digits.replace('+', "-").replace('/', "_"),
+            digits.replace('-', "+").replace('_', "/"),
+        ]
+    });
+    spellings.into_iter().flatten()
 }
 
 /// Whether `id` held a credential: it names no account any longer.

@@ -13,6 +13,8 @@ use crate::state::{Carried, kept};
 pub(crate) struct Account {
     pub(crate) id: TargetId,
     pub(crate) resource: Map<String, Value>,
+    /// The same as it was read, where credentials were cleared from it.
+    as_read: Option<Map<String, Value>>,
     /// What `If-Match` wants, where the target has versions.
     pub(crate) version: Option<String>,
 }
@@ -28,7 +30,17 @@ impl Account {
             .or_else(in_meta)
             .filter(|version| !version.is_empty())
             .map(str::to_owned);
-        Some(Self { id, resource: resource.clone(), version })
+        Some(Self { id, resource: resource.clone(), as_read: None, version })
+    }
+
+    /// The same, with the resource as it was read.
+    pub(crate) fn with_as_read(self, as_read: Option<&Value>) -> Self {
+        Self { as_read: as_read.and_then(Value::as_object).cloned(), ..self }
+    }
+
+    /// The resource to be sent back to the target, which alone may see all of it.
+    pub(crate) fn to_send_back(&self) -> &Map<String, Value> {
+        self.as_read.as_ref().unwrap_or(&self.resource)
     }
 
     /// `userName`, where it has one.

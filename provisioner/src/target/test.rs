@@ -109,7 +109,7 @@ impl Client {
                 Err(
                     NetworkError::NameResolution(_)
                     | NetworkError::Refused
-                    | NetworkError::Tls(_)
+                    | NetworkError::Tls(..)
                     | NetworkError::TimedOut
                     | NetworkError::TooLong(_)
                     | NetworkError::Unbuildable(_),
@@ -236,13 +236,7 @@ impl Client {
             NetworkError::Refused => {
                 ("refused", "nothing listens at that host and port: check the port in scim-url, and that the service runs".to_owned())
             }
-            NetworkError::Tls(_) => (
-                "tls",
-                "check that scim-url's port speaks TLS (https) and that its certificate is valid for the host; a certificate of a \
-                 private authority, or a self-signed one, goes into a PEM file that is named by ca-file = \"…\" under \
-                 [connection.options]"
-                    .to_owned(),
-            ),
+            NetworkError::Tls(_, advice) => ("tls", advice.next().to_owned()),
             NetworkError::TimedOut => {
                 ("timed-out", "check firewalls and proxies between here and there, or raise request-timeout".to_owned())
             }

@@ -313,6 +313,28 @@ proptest! {
 }
 
 #[tokio::test]
+async fn a_token_that_is_base64_is_found_without_its_padding_and_in_the_other_alphabet() {
+    let authentication = "profile = \"bearer-token\"\noauth-access-token = { file = \"secret\" }";
+    for (token, spellings) in [
+        (
+            "q+aGVs/bG8gd29ybGQhIQ==",
+            ["q+aGVs/bG8gd29ybGQhIQ", "q-aGVs_bG8gd29ybGQhIQ", "q-aGVs_bG8gd29ybGQhIQ=="],
+        ),
+        (
+            "q-aGVs_bG8gd29ybGQhIQ",
+            ["q-aGVs_bG8gd29ybGQhIQ", "q+aGVs/bG8gd29ybGQhIQ", "q+aGVs/bG8gd29ybGQhIQ=="],
+        ),
+    ] {
+        let secrets = ["q+aGVs/bG8gd29ybGQhIQ", "q-aGVs_bG8gd29ybGQhIQ"].map(str::to_owned);
+        for spelling in spellings {
+            for place in [Place::Detail, Place::FoundId, Place::Title, Place::Redirect] {
+                check(place, spelling.to_owned(), authentication, token, &secrets).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_short_password_is_found_as_a_word() {
     let authentication =
         "profile = \"basic-auth\"\nbasic-auth-user = \"hr\"\nbasic-auth-password = { file = \"secret\" }";

@@ -4,7 +4,7 @@ use mock_aquera::Profile;
 use provisioner::SyncOptions;
 use serde_json::{Value, json};
 
-use crate::support::{Bench, Settings, but, user};
+use crate::support::{ALL_DELETE, ALL_DISABLE, Bench, Settings, but, short, user};
 
 /// Each entry of a plan as `user operation outcome reason requests`, and how many cannot be provisioned.
 async fn plan(bench: &Bench, users: &[Value]) -> (Vec<String>, u64) {
@@ -111,5 +111,57 @@ async fn a_plan_expects_that_attributes_are_not_stored_which_were_not() {
         titled("Head").into_iter().map(|user| but(user, json!({ "nickname": "Nick" }))).collect();
     let (entries, failed) = plan(&bench, &renamed).await;
     assert!(entries.iter().all(|entry| entry.contains(" update success done ")), "{entries:?}");
+    assert_eq!(failed, 0);
+}
+
+#[tokio::test]
+async fn a_plan_expects_the_refusals_that_earlier_runs_met() {
+    let titled = |user: &Value| but(user.clone(), json!({ "title": "Lead" }));
+    for (profile, method, preferences) in [
+        ("no-delete", "auto", ALL_DELETE),
+        ("thunderid-5110", "patch", ALL_DISABLE),
+        ("patch-400", "patch", ALL_DISABLE),
+        ("no-put", "put", ALL_DISABLE),
+    ] {
+        let options = format!("update-method = \"{method}\"");
+        let bench = Bench::with(profile, Settings { options, preferences, ..Settings::default() }).await;
+        let users = people();
+        bench.run(&users).await;
+        let changed = [titled(&users[1]), users[2].clone(), users[3].clone()];
+        for _ in 0..2 {
+            bench.run(&changed).await;
+        }
+        let (entries, failed) = plan(&bench, &changed).await;
+        let told: Vec<String> = short(&bench.sync().await)
+            .into_iter()
+            .map(|line| {
+                let words: Vec<&str> = line.split(' ').collect();
+                [words[0], words[2], words[3], words[4]].join(" ")
+            })
+            .collect();
+        let expected: Vec<&str> = entries.iter().map(|entry| entry.rsplit_once(' ').unwrap().0).collect();
+        assert!(!told.is_empty(), "{profile}");
+        assert_eq!(expected, told, "{profile}");
+        assert_eq!(failed, told.len() as u64, "{profile}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_expects_that_no_delete_works_where_the_last_one_was_not_supported() {
+    let settings = Settings { preferences: ALL_DELETE, ..Settings::default() };
+    let bench = Bench::with("no-delete", settings).await;
+    let users = people();
+    bench.run(&users).await;
+    bench.run(&users[1..]).await;
+    let (entries, _) = plan(&bench, &users[2..]).await;
+    assert!(
+        entries.len() == 2
+            && entries.iter().all(|entry| entry.contains(" delete failed delete-unsupported ")),
+        "{entries:?}"
+    );
+    bench.app.set_profile(Profile::builtin("aquera").unwrap());
+    bench.run(&users[1..]).await;
+    let (entries, failed) = plan(&bench, &users[2..]).await;
+    assert!(entries.len() == 1 && entries[0].starts_with("brook delete success done "), "{entries:?}");
     assert_eq!(failed, 0);
 }

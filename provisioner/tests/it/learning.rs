@@ -455,3 +455,58 @@ async fn a_fixed_method_counts_as_ignored_after_three_paths_without_effect() {
     assert_eq!(run(&bench, &all(&four(), &change), false).await.0, 0);
     assert_eq!(learned(&bench).await.patch, MethodSupport::Works);
 }
+
+#[tokio::test]
+async fn a_user_who_failed_for_a_value_is_failed_until_it_is_stored_or_taken_back() {
+    // No PATCH, and a PUT that is answered as done and stores no title.
+    let target =
+        "name = \"x\"\nsummary = \"y\"\nextends = \"patch-405\"\n[application]\nnot-updated = [\"title\"]\n";
+    let bench = Bench::new("aquera").await;
+    bench.app.set_profile(Profile::from_toml(target).unwrap());
+    let mut users = four();
+    run(&bench, &users, false).await;
+    for user in [0, 3] {
+        users[user] = but(users[user].clone(), json!({ "title": "Lead" }));
+    }
+    let (_, lines) = run(&bench, &users, false).await;
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(" failed ")), "{lines:?}");
+    users[0] = but(users[0].clone(), json!({ "title": "Engineer" }));
+    for turn in 0..6 {
+        // In between something else fails: nobody can read the account.
+        let outage = (turn == 3).then(|| {
+            bench.app.add_fault("status=503 method=GET path=/Users/* times=always".parse().unwrap())
+        });
+        let (exit, lines) = run(&bench, &users, turn == 3).await;
+        if let Some(outage) = outage {
+            bench.app.remove_fault(outage);
+        }
+        let dora: Vec<_> = lines.iter().filter(|line| line.starts_with("dora ")).collect();
+        assert!(dora.len() == 1 && dora[0].contains(" failed "), "run {turn}: {lines:?}");
+        assert_eq!(exit, 1, "run {turn}");
+    }
+    users[3] = but(users[3].clone(), json!({ "title": "Engineer" }));
+    let (exit, lines) = run(&bench, &users, false).await;
+    assert_eq!((exit, lines), (0, vec!["dora attributes none success done".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_change_of_case_that_is_not_stored_is_named_and_proves_nothing() {
+    for profile in ["patch-ignored-200", "patch-ignored-204", "family-name-ignored"] {
+        let bench = Bench::new(profile).await;
+        let named =
+            |family: &str| but(user("1", "ada"), json!({ "name": { "given": "Ann", "family": family } }));
+        run(&bench, &[named("mcdonald")], false).await;
+        bench.users(&[named("McDonald")]);
+        let report = bench.sync().await;
+        let stored = &bench.app.users()[0]["name"]["familyName"];
+        let detail = report.lines[0].detail.clone().unwrap_or_default();
+        assert_eq!(stored, "mcdonald", "{profile}");
+        assert!(detail.contains("name.familyName"), "{profile}: {:?}", report.lines);
+        let learned = learned(&bench).await;
+        assert_eq!(
+            (learned.patch, learned.put),
+            (MethodSupport::Unknown, MethodSupport::Unknown),
+            "{profile}"
+        );
+    }
+}

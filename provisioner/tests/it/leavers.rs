@@ -156,11 +156,11 @@ async fn a_mended_target_is_not_given_more_leavers_at_once_than_the_guard_lets_p
 }
 
 #[tokio::test]
-async fn an_account_that_moved_at_the_target_is_found_by_its_external_id() {
+async fn an_account_that_has_another_id_and_its_own_name_is_found_again() {
     let moved = |bench: &Bench| {
         let id = bench.app.users()[0]["id"].as_str().unwrap().to_owned();
         bench.app.remove_user(&id);
-        bench.app.seed_user(json!({ "userName": "moved", "externalId": "1", "active": true }));
+        bench.app.seed_user(json!({ "userName": "Ada", "externalId": "1", "active": true }));
     };
     // With a full run, with an update, and with a removal.
     for (what, users, left) in [

@@ -74,6 +74,18 @@ fn malformed_ndjson_is_refused_with_its_line() {
         "column 7: this is not JSON",
     );
     check("u.ndjson", &format!("{good} {good}"), Some(1), "not JSON: trailing characters");
+    for (user, told) in [
+        (
+            r#"{"id":"1","username":"a","enabled":tru}"#,
+            "not JSON: a word without quotes can only be true, false or null",
+        ),
+        (r#"{"id":"1","username":a}"#, "not JSON: a value is missing"),
+        (r#"{id:"1"}"#, "not JSON: a key has to stand in double quotes"),
+        (r#"{"id" "1"}"#, "not JSON: a colon is missing"),
+        (r#"{"id":"1" "username":"a"}"#, "not JSON: a comma, or the `}` of the object, is missing"),
+    ] {
+        check("u.ndjson", &format!("{user}\n"), Some(1), told);
+    }
     check("u.jsonl", &format!("{good}\n[\"Okafor\"]\n"), Some(2), "this is an array");
     check("u.ndjson", "\"Okafor\"\n", Some(1), "this is a text");
     check("u.ndjson", "{\n \"id\":\"1\"\n}", Some(1), "ends half-way");
@@ -107,8 +119,9 @@ fn malformed_csv_is_refused_with_its_line() {
         "u.csv",
         &format!("{head}\n1,a,maybe,x\n"),
         Some(2),
-        "`enabled` of the user with id \"1\" is a text",
+        "`enabled` of the user with id \"1\" is the text \"maybe\"",
     );
+    check("u.csv", &format!("{head}\n1,a,WAHR,x\n"), Some(2), "is the text \"WAHR\"");
     check("u.csv", &format!("{head}\n1,a,,x\n"), Some(2), "is an empty text");
     check("u.csv", &format!("{head}\n1,,true,x\n"), Some(2), "no `username`: it is absent");
     check("u.csv", &format!("{head}\n,Okafor,true,x\n"), Some(2), "no `id`: it is absent");
@@ -266,7 +279,12 @@ fn users_that_are_none_are_refused() {
         "id \"2\" has no `username`: it is absent",
     );
     check("u.ndjson", &line(r#"{"id":"2","username":null}"#), Some(2), "it is null");
-    check("u.ndjson", &line(r#"{"id":"2","username":"Okafor","enabled":"yes"}"#), Some(2), "is a text");
+    check(
+        "u.ndjson",
+        &line(r#"{"id":"2","username":"Okafor","enabled":"yes"}"#),
+        Some(2),
+        "is the text \"yes\"",
+    );
     check("u.ndjson", &line(r#"{"id":"2","username":"Okafor","enabled":null}"#), Some(2), "is null");
     let twice = line("{\"id\":\"2\",\"username\":\"b\"}\n\n{\"id\":\"1\",\"username\":\"Okafor\"}");
     check("u.ndjson", &twice, Some(4), "the id \"1\" is there twice, first on line 1");

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use provisioner::{Config, ConnectionReport, Environment, Provisioner};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -93,6 +95,26 @@ fn assert_refused(report: &ConnectionReport, words: &str) {
     assert!(failure.next.contains("ca-file"), "{failure:?}");
 }
 
+/// Refused for what no `ca-file` mends, in words that are not the library's.
+#[track_caller]
+fn assert_refused_for_itself(report: &ConnectionReport, words: &str, next: &str) {
+    let failure = report.failure.as_ref().unwrap();
+    assert_eq!(failure.code, "tls", "{failure:?}");
+    assert!(failure.message.contains(words), "{failure:?}");
+    assert!(!failure.message.contains("DnsName") && !failure.message.contains("OtherError"), "{failure:?}");
+    assert!(failure.next.contains(next) && failure.next.contains("ca-file does not help"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_for_servers_is_refused_in_words() {
+    let mut client = params("localhost", false);
+    client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let server = self_signed(&client);
+    let port = serve(&server).await;
+    let report = test("localhost", port, Some(&server.pem)).await;
+    assert_refused_for_itself(&report, "its certificate is not one for servers", "another certificate");
+}
+
 #[tokio::test]
 async fn a_certificate_that_ca_file_names_is_trusted() {
     let other = self_signed(&params("localhost", true));
@@ -110,9 +132,13 @@ async fn a_certificate_that_ca_file_names_is_trusted() {
         let both = format!("# comment\n{}\n{}", other.pem, server.pem);
         let trusted = test("localhost", port, Some(&both)).await;
         assert!(trusted.succeeded(), "is_authority = {is_authority}: {trusted}");
-        // The name counts all the same.
+        // The name counts all the same, and the advice is not to name the certificate again.
         let named = test("127.0.0.1", port, Some(&server.pem)).await;
-        assert_refused(&named, "not valid for");
+        assert_refused_for_itself(
+            &named,
+            "its certificate is not valid for 127.0.0.1, but for localhost",
+            "scim-url",
+        );
     }
 }
 
@@ -137,6 +163,10 @@ async fn a_certificate_that_is_over_is_refused_though_it_is_named() {
         (over.not_before, over.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
         let server = self_signed(&over);
         let port = serve(&server).await;
-        assert_refused(&test("localhost", port, Some(&server.pem)).await, "expired");
+        assert_refused_for_itself(
+            &test("localhost", port, Some(&server.pem)).await,
+            "expired",
+            "another certificate",
+        );
     }
 }

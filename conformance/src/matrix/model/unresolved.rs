@@ -72,15 +72,26 @@ impl World {
     /// The account that the POST made, if it made one: by `externalId`, then by the name that was sent.
     fn what_came_of(&mut self, id: &str, posted: &Posted) -> Result<Option<Key>, Unread> {
         let origin = posted.sent.external_id();
+        let name = posted.sent.user_name().map(|name| lower_case(name)).unwrap_or_default();
+        // An account with the `externalId` and another name may be somebody else's.
+        let mut renamed = false;
         // Without an `externalId` there is nothing to look for but the name.
         let looked = if origin.is_some() { self.ask_by_name() } else { Ok(false) };
         let answered = match looked {
             Ok(true) => {
-                if let [only] = *self.free(id, &|world, key| {
-                    world.account(key).is_some_and(|account| account.fields.external_id.as_ref() == origin)
-                }) {
+                let has_origin = |named: bool| {
+                    let name = &name;
+                    move |world: &Self, key| {
+                        world.account(key).is_some_and(|account| {
+                            account.fields.external_id.as_ref() == origin
+                                && (lower_case(&account.fields.user_name) == *name) == named
+                        })
+                    }
+                };
+                if let [only] = *self.free(id, &has_origin(true)) {
                     return Ok(Some(only));
                 }
+                renamed = !self.free(id, &has_origin(false)).is_empty();
                 Ok(())
             }
             Ok(false) => Ok(()),
@@ -90,7 +101,6 @@ impl World {
         if !self.ask_by_name()? {
             return answered.map(|()| None);
         }
-        let name = posted.sent.user_name().map(|name| lower_case(name)).unwrap_or_default();
         let named = self.free(id, &|world, key| {
             world.account(key).is_some_and(|account| {
                 lower_case(&account.fields.user_name) == name
@@ -98,6 +108,7 @@ impl World {
             })
         });
         match *named {
+            _ if renamed => Err(Unread::Failed(Reason::AmbiguousMatch)),
             [] => answered.map(|()| None),
             [only] => answered.map(|()| Some(only)),
             [_, _, ..] => Err(Unread::Failed(Reason::AmbiguousMatch)),

@@ -11,7 +11,7 @@ use crate::report::Reason;
 use crate::state::{Carried, Method, MethodSupport, PathSupport, Shows, WriteKind};
 use crate::target::answer::Answer;
 use crate::target::client::Request;
-use crate::target::lookup::{Named, Read};
+use crate::target::lookup::Read;
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -39,13 +39,13 @@ pub(super) enum Refusal {
 /// Whether the account is in the state that a write needs.
 enum Base {
     Account(Box<Account>),
-    Gone(Named),
+    Gone,
 }
 
 /// What the account shows after a write.
 enum Looked {
     Effects(Effects),
-    Gone(Named),
+    Gone,
 }
 
 /// Sends `write` by `method`; `verify` has it read back whatever the answer says.
@@ -70,9 +70,9 @@ async fn look_first(context: &Context, write: Write<'_>, fresh: bool) -> Result<
     if let (Some(account), false, false) = (write.base, fresh, write.disables()) {
         return Ok(Base::Account(Box::new(account.clone())));
     }
-    Ok(match context.client.read(write.account, write.name).await? {
+    Ok(match context.client.read(write.account, write.keys).await? {
         Read::Found(account) => Base::Account(account),
-        Read::Gone(known) => Base::Gone(known),
+        Read::Gone => Base::Gone,
     })
 }
 
@@ -104,7 +104,7 @@ async fn patch(context: &Context, write: Write<'_>, verify: bool) -> Result<Atte
                     paths.retain(|path| !has(&account, path, write));
                     active = active.filter(|active| *active != account.active());
                 }
-                Base::Gone(known) => return Ok(Attempt::Ended(Written::Gone(known))),
+                Base::Gone => return Ok(Attempt::Ended(Written::Gone)),
             }
         }
         let carried = write.paths.iter().filter(|path| !paths.contains(path)).cloned().collect();
@@ -138,7 +138,7 @@ async fn put(context: &Context, write: Write<'_>, verify: bool) -> Result<Attemp
     for turn in 0..2 {
         let base = match look_first(context, write, turn > 0).await? {
             Base::Account(base) => base,
-            Base::Gone(known) => return Ok(Attempt::Ended(Written::Gone(known))),
+            Base::Gone => return Ok(Attempt::Ended(Written::Gone)),
         };
         let active = write.active.unwrap_or_else(|| base.active());
         let mut paths = write.paths.to_vec();
@@ -150,7 +150,7 @@ async fn put(context: &Context, write: Write<'_>, verify: bool) -> Result<Attemp
         if paths.is_empty() && active == base.active() {
             return Ok(Attempt::Judged(Effects { carried, ..Effects::default() }, 200));
         }
-        debug_assert_ne!(merged, writable(&base.resource), "a difference was found");
+        debug_assert_ne!(merged, writable(base.to_send_back()), "a difference was found");
         let body = Value::Object(merged);
         let segments = ["Users", write.account.as_str()];
         let request = Request {
@@ -262,8 +262,8 @@ async fn after_error(
         return Ok(Attempt::Refused(trouble, refusal));
     }
     match look(context, sent, before, method).await {
-        Ok(Looked::Gone(_)) if sent.disables() => Ok(Attempt::Ended(Written::DeletedByTarget)),
-        Ok(Looked::Gone(known)) => Ok(Attempt::Ended(Written::Gone(known))),
+        Ok(Looked::Gone) if sent.disables() => Ok(Attempt::Ended(Written::DeletedByTarget)),
+        Ok(Looked::Gone) => Ok(Attempt::Ended(Written::Gone)),
         Ok(Looked::Effects(effects)) => {
             let whole = effects.active != Some(false) && effects.fates.iter().all(|(_, fate)| fate.took());
             if whole && (effects.active.is_some() || !effects.fates.is_empty()) {
@@ -281,8 +281,8 @@ fn seen(sent: Write<'_>, looked: Looked, status: u16) -> Attempt {
     match looked {
         Looked::Effects(effects) => Attempt::Judged(effects, status),
         // It was found before the Disable.
-        Looked::Gone(_) if sent.disables() => Attempt::Ended(Written::DeletedByTarget),
-        Looked::Gone(_) => Attempt::Ended(Written::Hidden),
+        Looked::Gone if sent.disables() => Attempt::Ended(Written::DeletedByTarget),
+        Looked::Gone => Attempt::Ended(Written::Hidden),
     }
 }
 
@@ -350,14 +350,14 @@ fn effects(sent: Write<'_>, before: &Carried, account: &Account) -> Effects {
 
 /// Reads the account back and compares it with what was written.
 async fn look(context: &Context, sent: Write<'_>, before: &Carried, method: Method) -> Result<Looked, Halt> {
-    let read = match context.client.read(sent.account, &sent.name_after()).await {
+    let read = match context.client.read(sent.account, &sent.keys_after()).await {
         // Nobody knows whether the write took effect.
         Err(Halt::Failed(trouble)) => return Err(Halt::Failed(Trouble { unsure: true, ..trouble })),
         other => other?,
     };
     let account = match read {
         Read::Found(account) => account,
-        Read::Gone(known) => return Ok(Looked::Gone(known)),
+        Read::Gone => return Ok(Looked::Gone),
     };
     let mut effects = effects(sent, before, &account);
     context.absolve(&mut effects, sent.wanted, method.into()).await;

@@ -1,0 +1,77 @@
+//! A rename whose outcome is not known, at a target that does not show the account under its id: it is looked for by every
+//! name that was sent, and by `externalId`, before it is called gone.
+
+use mock_aquera::Profile;
+use serde_json::json;
+
+use crate::support::{ALL_DELETE, ALL_DISABLE, Bench, Settings, short, user};
+
+const HIDES_IDS: &str = "status=404 method=GET path=/Users/* times=always";
+const BY_NAME_ONLY: &str =
+    "name = \"x\"\nsummary = \"y\"\n[filter]\nattributes = [\"userName\"]\nunsupported = \"answers-400\"\n";
+
+/// Ada and gus have accounts; gus is renamed to gustav, and the answer is lost.
+async fn lost_rename(preferences: &'static str, profile: &str) -> Bench {
+    let options = "concurrency = 1\nmax-attempts = 1\nmax-removals-percent = 100".to_owned();
+    let bench = Bench::with("aquera", Settings { preferences, options, ..Settings::default() }).await;
+    if !profile.is_empty() {
+        bench.app.set_profile(Profile::from_toml(profile).unwrap());
+    }
+    bench.run(&[user("1", "ada"), user("7", "gus")]).await;
+    // A write of this kind has been seen to work, so the next one is not read first.
+    bench.run(&[user("1", "ida"), user("7", "gus")]).await;
+    bench.run(&[user("1", "ada"), user("7", "gus")]).await;
+    let fault = bench.app.add_fault("reset phase=after method=PATCH,PUT times=always".parse().unwrap());
+    let lines = bench.run(&[user("1", "ada"), user("7", "gustav")]).await;
+    assert!(lines.len() == 1 && lines[0].starts_with("gustav attributes update failed "), "{lines:?}");
+    bench.app.remove_fault(fault);
+    assert_eq!(bench.accounts(), ["ada true", "gustav true"]);
+    bench
+}
+
+#[tokio::test]
+async fn lost_rename_then_leaver_whose_id_is_not_shown_is_removed() {
+    for (preferences, operation, left) in
+        [(ALL_DISABLE, "disable", vec!["ada true", "gustav false"]), (ALL_DELETE, "delete", vec!["ada true"])]
+    {
+        for profile in ["", BY_NAME_ONLY] {
+            for times in ["2", "always"] {
+                let bench = lost_rename(preferences, profile).await;
+                bench.users(&[user("1", "ada")]);
+                let rule = HIDES_IDS.replace("always", times);
+                bench.app.add_fault(rule.parse().unwrap());
+                let at = format!("{operation} at {profile:?}, {times}");
+                let lines = short(&bench.sync().await);
+                assert_eq!(lines, [format!("gustav deleted {operation} success done")], "{at}");
+                assert_eq!(bench.accounts(), left, "{at}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn lost_rename_then_another_name_whose_id_is_not_shown_makes_no_twin() {
+    for profile in ["", BY_NAME_ONLY] {
+        let bench = lost_rename(ALL_DISABLE, profile).await;
+        bench.users(&[user("1", "ada"), user("7", "gunter")]);
+        bench.app.add_fault(HIDES_IDS.parse().unwrap());
+        let lines = short(&bench.sync().await);
+        assert_eq!(bench.accounts(), ["ada true", "gunter true"], "{profile:?}: {lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn account_that_others_renamed_and_whose_id_is_not_shown_is_found_by_its_external_id() {
+    let options = "concurrency = 1\nmax-removals-percent = 100".to_owned();
+    let bench = Bench::with("aquera", Settings { options, ..Settings::default() }).await;
+    bench.run(&[user("1", "ada"), user("7", "gus")]).await;
+    let users = bench.app.users();
+    let id = users.iter().find(|user| user["userName"] == "gus").unwrap()["id"].as_str().unwrap();
+    bench.app.edit_user(id, |user| {
+        drop(user.insert("userName".to_owned(), json!("renamed-by-hand")));
+    });
+    bench.app.add_fault(HIDES_IDS.parse().unwrap());
+    let lines = bench.run(&[user("1", "ada")]).await;
+    assert_eq!(lines, ["gus deleted disable success done"]);
+    assert_eq!(bench.accounts(), ["ada true", "renamed-by-hand false"]);
+}
