@@ -389,7 +389,7 @@ impl fmt::Display for Expectation {
             text("resource type", &query.resource_type),
             text("id", &query.id),
             text("userName", &query.user_name),
-            text("PATCH path", &query.patch_path),
+            query.patch_path.as_deref().map(|path| format!("PATCH path \"{}\"", redact::expected_path(path))),
             query.status.map(|status| format!("status {status}")),
             query.fault.map(|struck| if struck { "a fault" } else { "no fault" }.to_owned()),
             text("the text", &query.contains),

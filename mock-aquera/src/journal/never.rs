@@ -1,7 +1,7 @@
 //! Questions that no exchange can answer, and why. A test that asks one passes or fails whatever comes.
 
 use super::query::{JournalQuery, QueryError, StatusMatch};
-use super::redact::{REDACTED, hides_path};
+use super::redact::{REDACTED, expected_path};
 use crate::fault::{Places, unknown_method};
 use crate::types::Kind;
 
@@ -22,7 +22,7 @@ impl JournalQuery {
         let never = |key: &str, value: &str, why: String| {
             Err(QueryError::NeverMatches { criterion: format!("{key}={value}"), why })
         };
-        if self.patch_path.as_deref().is_some_and(hides_path) {
+        if self.patch_path.as_deref().is_some_and(|path| expected_path(path) != path) {
             let (criterion, instead) = ("patchPath".to_owned(), format!("`{REDACTED}`"));
             return Err(QueryError::Redacted { criterion, instead });
         }

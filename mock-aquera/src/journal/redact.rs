@@ -80,9 +80,9 @@ pub(crate) fn expected_at(pointer: &str, value: &Value) -> Value {
     value
 }
 
-/// Whether a PATCH path that somebody expects is not shown.
-pub(super) fn hides_path(path: &str) -> bool {
-    compares_password("path", path)
+/// A PATCH path that somebody expects, as it would be shown.
+pub(crate) fn expected_path(path: &str) -> &str {
+    if compares_password("path", path) { REDACTED } else { path }
 }
 
 /// The path and the query, cleared; what is in front of them is not kept.
