@@ -42,6 +42,32 @@ fn codings<'h>(headers: impl Iterator<Item = &'h [u8]>) -> Option<Refusal> {
     }
 }
 
+/// Puts blanks in the place of empty elements behind the last transfer coding, which hyper takes for a coding that it does
+/// not know. They count for nothing (RFC 9110 §5.6.1.2).
+pub(super) fn drop_empty_codings(head: &mut [u8]) {
+    for line in head.split_mut(|byte| *byte == b'\n') {
+        if matches!(line, [] | [b'\r']) {
+            return;
+        }
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let (name, value) = line.split_at_mut(colon + 1);
+        if !is_coding(&name[..colon]) {
+            continue;
+        }
+        for byte in value.iter_mut().rev() {
+            match byte {
+                b',' => *byte = b' ',
+                b' ' | b'\t' | b'\r' => {}
+                _ => break,
+            }
+        }
+    }
+}
+
+fn is_coding(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_str().as_bytes())
+}
+
 /// Returns what is wrong with a head that hyper refuses as malformed.
 pub(super) fn malformed(head: &[u8]) -> Refusal {
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -58,7 +84,6 @@ pub(super) fn malformed(head: &[u8]) -> Refusal {
     if let Some(sign) = target(first).and_then(forbidden) {
         return Refusal::BadTarget(sign);
     }
-    let is_coding = |name: &[u8]| name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_str().as_bytes());
     let coded: Vec<&[u8]> = lines
         .take_while(|line| !line.is_empty())
         .filter_map(|line| {
@@ -66,7 +91,7 @@ pub(super) fn malformed(head: &[u8]) -> Refusal {
             is_coding(name).then(|| value[1..].trim_ascii())
         })
         .collect();
-    // hyper takes an empty element behind the last coding for one that it does not know.
+    // In a head that came in pieces, or behind another request.
     let ends_empty = coded.last().is_some_and(|last| last.ends_with(b","));
     codings(coded.into_iter())
         .or_else(|| ends_empty.then_some(Refusal::EmptyLastCoding))
@@ -200,6 +225,16 @@ mod tests {
             check(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"), &Refusal::BadTarget(byte));
         }
         check("GET  HTTP/1.1\r\nHost: h\r\n\r\n", &Refusal::Malformed);
+    }
+
+    #[test]
+    fn empty_codings_at_the_end_are_blanks_in_the_first_head_alone() {
+        let mut head =
+            *b"POST /a, HTTP/1.1\r\nX: a,\r\ntransfer-encoding: chunked, ,\r\n\r\nTransfer-Encoding: chunked,\r\n";
+        drop_empty_codings(&mut head);
+        let expected =
+            b"POST /a, HTTP/1.1\r\nX: a,\r\ntransfer-encoding: chunked   \r\n\r\nTransfer-Encoding: chunked,\r\n";
+        assert_eq!(str::from_utf8(&head), str::from_utf8(expected));
     }
 
     #[test]

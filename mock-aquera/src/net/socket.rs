@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
+use super::rules;
 use super::sending::Sending;
 use super::turn::Turn;
 use super::wire::{Line, OpenStreams, Phase};
@@ -296,6 +297,15 @@ impl Socket {
         Poll::Pending
     }
 
+    /// Looks at what hyper reads next.
+    fn handed_over(&self, bytes: &mut [u8]) {
+        if self.line.is(Phase::Idle) {
+            rules::drop_empty_codings(bytes);
+        }
+        self.line.remember(bytes);
+        self.line.received();
+    }
+
     /// Notes what became of a write.
     fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.is_blocked = written.is_pending();
@@ -335,8 +345,8 @@ impl AsyncRead for Socket {
             let count = ahead.len().min(into.remaining());
             into.put_slice(&ahead[..count]);
             this.take(count);
-            this.line.remember(&into.filled()[into.filled().len() - count..]);
-            this.line.received();
+            let before = into.filled().len() - count;
+            this.handed_over(&mut into.filled_mut()[before..]);
             return Poll::Ready(Ok(()));
         }
         if this.client_is_done && this.streams.is_some() {
@@ -349,8 +359,7 @@ impl AsyncRead for Socket {
             return this.poll_streams(context);
         }
         this.turn.take();
-        this.line.remember(&into.filled()[before..]);
-        this.line.received();
+        this.handed_over(&mut into.filled_mut()[before..]);
         Poll::Ready(Ok(()))
     }
 }
