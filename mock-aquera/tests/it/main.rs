@@ -8,7 +8,6 @@ mod bad_clients;
 mod banner;
 mod bulk;
 mod client;
-mod command_line;
 mod custom_types;
 mod dialects;
 mod discovery;

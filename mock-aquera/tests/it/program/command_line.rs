@@ -18,7 +18,7 @@ fn number_that_is_none_is_told_in_plain_words() {
         (&["--users", "99999999999999999999999"], "the number is too large"),
         (&["--journal-limit", "x"], "expected a whole number"),
         (&["serve", "--journal-limit", "99999999999999999999999"], "the number is too large"),
-        (&["--seed", "invalid digit found in string"], "string': expected a whole number"),
+        (&["--seed", "invalid digit found in string"], "'--seed <N>': expected a whole number"),
     ] {
         let (code, out, err) = finished(arguments);
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
