@@ -3,8 +3,10 @@
 mod client;
 mod documents;
 mod healthcheck;
+mod log_filter;
 mod profiles;
 mod serve;
+mod usage;
 mod verify;
 
 use std::ffi::OsString;
@@ -13,6 +15,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+
+#[doc(hidden)]
+pub use usage::print_usage_error;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +52,7 @@ impl From<Exit> for ExitCode {
     after_help = "Exit codes: 0 done; 1 could not start, broke, is not ready, or an expectation is not satisfied; 2 bad \
                   command line or input file; 3 the server of verify cannot be reached.\n\n\
                   Environment: RUST_LOG filters what goes to stderr, such as warn, mock_aquera=debug or \
-                  info,mock_aquera::requests=off [default: info]"
+                  info,mock_aquera::requests=off [default: info, also where it is empty or cannot be read]"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -105,8 +110,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed terminal is the only way this fails, and there nobody reads on.
-            let _ = error.print();
+            print_usage_error(&error);
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };

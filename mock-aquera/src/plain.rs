@@ -52,6 +52,11 @@ pub(crate) fn json(text: &[u8], error: &serde_json::Error) -> Mistake {
             // The last byte is the wrong one.
             let end = end.saturating_sub(1);
             let (line, column) = place::position(text, end);
+            let said = match text.get(end) {
+                // The library looks for the end of an object whose first member was all that it could take.
+                Some(b',') if said == "trailing comma" => "further member",
+                _ => said,
+            };
             Mistake { line, column, message: syntax(said, &At::of(text, end)) }
         }
     }
@@ -245,6 +250,7 @@ fn syntax(said: &str, at: &At) -> String {
         "expected value" => format!("{} is expected here", at.missing),
         "key must be a string" => "a key in double quotes is expected here".to_owned(),
         "trailing comma" => "the comma in front of the closing bracket is one too many".to_owned(),
+        "further member" => "one member is expected in this object, and a further one follows".to_owned(),
         "trailing characters" => "something stands behind the end of the value".to_owned(),
         "invalid escape" => {
             "a backslash stands in front of a sign that it does not go with; one that is meant as \

@@ -2,13 +2,14 @@
 
 mod admin;
 mod cors;
+mod target;
 mod told;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Bytes, HttpBody as _};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use dashmap::DashMap;
 use hashbrown::DefaultHashBuilder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -371,7 +372,7 @@ impl Front {
 
 impl Handler for Front {
     fn at_once(&self, head: Head<'_>, body: &Bytes) -> Option<Response<Bytes>> {
-        let (name, path_at) = scim_path(head.uri.path())?;
+        let (name, path_at) = scim_path(head.uri.path()).filter(|_| target::is_normal(head.uri))?;
         let page = self.cors.allowed(head.headers);
         if page.is_some() && *head.method == Method::OPTIONS {
             return None;
@@ -392,32 +393,16 @@ impl Handler for Front {
     }
 
     fn call(&self, request: Request<Coming>, wire: &Wire) -> Later {
+        let request = target::normalized(request);
         match self.cors.allowed(request.headers()) {
             None => self.route(request, wire),
-            Some(page) => for_page(page, request, |request| self.route(request, wire)),
+            Some(page) => cors::for_page(page, request, |request| self.route(request, wire)),
         }
     }
 
     fn refused(&self, head: Option<Head<'_>>, reply: &Response<Bytes>, why: &str) {
         self.server.refused(head, reply, why);
     }
-}
-
-/// Answers a request of a page that may read the answer.
-fn for_page(
-    page: HeaderValue,
-    request: Request<Coming>,
-    answer: impl FnOnce(Request<Coming>) -> Later,
-) -> Later {
-    if let Some(reply) = cors::preflight(request.method(), request.headers(), &page) {
-        return Box::pin(std::future::ready(reply));
-    }
-    let answered = answer(request);
-    Box::pin(async move {
-        let mut reply = answered.await;
-        cors::expose(reply.headers_mut(), page);
-        reply
-    })
 }
 
 impl Front {
@@ -458,6 +443,7 @@ impl Handler for AdminFront {
     }
 
     fn call(&self, request: Request<Coming>, wire: &Wire) -> Later {
+        let request = target::normalized(request);
         let route = |request: Request<Coming>| {
             if Self::is_below(request.uri().path()) {
                 self.clone().answer_later(request, wire)
@@ -470,7 +456,7 @@ impl Handler for AdminFront {
         };
         match self.cors().allowed(request.headers()) {
             None => route(request),
-            Some(page) => for_page(page, request, route),
+            Some(page) => cors::for_page(page, request, route),
         }
     }
 

@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod init;
 mod interrupt;
+mod log_filter;
 mod output;
 mod plan;
 mod progress;
@@ -14,6 +15,7 @@ mod terminal;
 mod test_connection;
 mod toggle;
 mod trial;
+mod usage;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -22,7 +24,6 @@ use std::time::SystemTime;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use tracing_subscriber::EnvFilter;
 
 use self::output::Output;
 use crate::config::Config;
@@ -127,7 +128,10 @@ pub fn main() -> ExitCode {
         Err(error) if error.use_stderr() => usage(&error),
         Err(error) => error.exit(),
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let (filter, invalid) = log_filter::from_environment("warn");
+    if let Some(invalid) = invalid {
+        Output::notice(&invalid);
+    }
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -142,11 +146,11 @@ pub fn main() -> ExitCode {
 /// Ends with what is wrong with the command line, which is repeated with everything written out that steers a terminal.
 fn usage(error: &clap::Error) -> ! {
     let arguments = std::env::args_os().map(|argument| visible(&argument.to_string_lossy()).into_owned());
-    if let Err(error) = Cli::try_parse_from(arguments) {
-        error.exit();
+    match Cli::try_parse_from(arguments) {
+        Err(error) => usage::print(&error),
+        // Written out it is no mistake any longer.
+        Ok(_) => Output::error(&error.kind().to_string()),
     }
-    // Written out it is no mistake any longer.
-    Output::error(&error.kind().to_string());
     std::process::exit(i32::from(Exit::Usage.code()))
 }
 

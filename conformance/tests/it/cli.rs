@@ -36,6 +36,18 @@ fn usage_errors_say_what_is_wrong() {
 }
 
 #[test]
+fn number_that_is_none_is_told_in_plain_words() {
+    check_usage(&["matrix", "--jobs", "x"], "'x' for '--jobs <N>': expected a whole number");
+    check_usage(&["matrix", "--jobs", "0"], "expected a whole number from 1");
+    check_usage(
+        &["server", "http://127.0.0.1:1", "--retries", "99999999999999999999"],
+        "the number is too large",
+    );
+    check_usage(&["server", "http://127.0.0.1:1", "--timeout", "x"], "expected a number");
+    check_usage(&["identities", "--out", "x", "--seed", "1.5"], "expected a whole number");
+}
+
+#[test]
 fn help_version_and_completions() {
     insta::assert_snapshot!("help", text(&conformance(&["--help"]).stdout));
     insta::assert_snapshot!("help-matrix", text(&conformance(&["matrix", "--help"]).stdout));

@@ -11,7 +11,8 @@ use axum::http::Uri;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{AlertDescription, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::Value;
 
 use super::Failure;
 
@@ -19,6 +20,10 @@ use super::Failure;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER: u64 = 64 * 1024 * 1024;
+/// The longest explanation of a server that is repeated, in bytes.
+const MAX_TOLD: usize = 500;
+/// How a server begins that speaks TLS alone and is not spoken to so (RFC 8446 §5.1).
+const TLS_ALERT: &[u8] = &[0x15, 0x03];
 
 /// A server.
 pub(super) struct Server {
@@ -77,7 +82,7 @@ impl Server {
                     let name = ServerName::try_from(bare.to_owned()).map_err(io::Error::other)?;
                     let connection =
                         ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
-                    return exchange(StreamOwned::new(connection, stream), &request);
+                    return exchange(StreamOwned::new(connection, stream), &request).map_err(explained);
                 }
                 Err(error) => last = error,
             }
@@ -93,6 +98,30 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
+impl Answer {
+    /// What a refusal says of itself, behind a colon; nothing where it says nothing that fits into a line.
+    pub(super) fn told(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let told = ["detail", "error"].into_iter().find_map(|name| body[name].as_str());
+        let fits = |text: &&str| text.len() <= MAX_TOLD && !text.contains(char::is_control);
+        told.filter(fits).map_or_else(String::new, |told| format!(": {told}"))
+    }
+}
+
+/// An error under TLS, with the way out where the server seems to speak another protocol.
+fn explained(error: io::Error) -> io::Error {
+    let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match of_tls {
+        Some(
+            rustls::Error::InvalidMessage(_)
+            | rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+        ) => io::Error::other(
+            "it does not agree on TLS; if it speaks plain HTTP, use a URL that begins with http://",
+        ),
+        _ => error,
+    }
+}
+
 fn exchange(mut stream: impl Read + Write, request: &[u8]) -> io::Result<Answer> {
     stream.write_all(request)?;
     stream.flush()?;
@@ -102,7 +131,13 @@ fn exchange(mut stream: impl Read + Write, request: &[u8]) -> io::Result<Answer>
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !text.is_empty() => {}
         read => drop(read?),
     }
-    answer(&text).ok_or_else(|| io::Error::other("that is not HTTP"))
+    answer(&text).ok_or_else(|| {
+        io::Error::other(if text.starts_with(TLS_ALERT) {
+            "it answers in TLS; use a URL that begins with https://"
+        } else {
+            "that is not HTTP"
+        })
+    })
 }
 
 fn answer(text: &[u8]) -> Option<Answer> {
@@ -172,6 +207,20 @@ mod tests {
         assert_eq!(read(chunked), whole("{}"));
         for bad in ["", "SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\n", &chunked[..60]] {
             assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn explanation_of_a_server_is_one_line_of_text() {
+        for (body, told) in [
+            (r#"{"detail":"no"}"#, ": no"),
+            (r#"{"error":"no"}"#, ": no"),
+            (r#"{"detail":"a\u001b[2Jb"}"#, ""),
+            (r#"{"detail":1}"#, ""),
+            ("<html>", ""),
+        ] {
+            let answer = Answer { status: "400".to_owned(), body: body.into() };
+            assert_eq!(answer.told(), told, "{body}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::client::Server;
+use super::client::{Answer, Server};
 use super::serve::CA_FILE;
 use super::{Failure, SERVER};
 
@@ -29,6 +29,7 @@ pub(super) fn run(Options { url, ca }: &Options) -> Result<(), Failure> {
     if answer.status == "200" {
         Ok(())
     } else {
-        Err(Failure::failed(format!("find a ready server at {name}: it answers {}", answer.status)))
+        let Answer { status, .. } = &answer;
+        Err(Failure::failed(format!("find a ready server at {name}: it answers {status}{}", answer.told())))
     }
 }

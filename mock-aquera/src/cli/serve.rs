@@ -12,10 +12,9 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 
 use super::documents::Documents;
-use super::{Failure, profiles};
+use super::{Failure, log_filter, profiles};
 use crate::address::{PublicUrl, is_host, split_port};
 use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
@@ -162,7 +161,11 @@ fn in_runtime(options: Options, log: Option<RequestLog>) -> Result<(), Failure> 
 
 /// Events go where the lines of requests go: whoever does not read stderr must not stop the server by it.
 fn log_to(log: Option<RequestLog>) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let (filter, invalid) = log_filter::from_environment("info");
+    if let Some(invalid) = invalid {
+        // Nobody is told where stderr is closed.
+        let _ = writeln!(io::stderr(), "mock-aquera: {invalid}");
+    }
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(io::stderr().is_terminal());
     // A second call in one process changes nothing.
     let _ = match log {

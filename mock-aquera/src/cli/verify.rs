@@ -88,9 +88,10 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
         let verification = verification(&answer).map_err(|refused| match refused {
             Some(error) => Failure::usage(format!("verify {expectation}: {error}")),
             None => unreached(format!(
-                "find the administration of a mock-aquera at {}: {path} answers {}",
+                "find the administration of a mock-aquera at {}: {path} answers {}{}",
                 server.name(),
-                answer.status
+                answer.status,
+                answer.told()
             )),
         })?;
         satisfied += usize::from(verification.satisfied);
@@ -122,17 +123,28 @@ fn url_of(written: &str) -> Option<String> {
     (is_port && is_host).then(|| format!("http://{written}"))
 }
 
-/// What stands in front of the paths of a server, and the application that a SCIM URL names.
+/// What stands in front of the paths of a server, and the application that the URL names. Nothing is sent to find it out: a
+/// request to a SCIM endpoint would be one that the journal holds.
 fn place(path: &str) -> (&str, Option<&str>) {
     let path = path.trim_end_matches('/');
-    if let Some((prefix, _)) = path.split_once("/_mock") {
-        return (prefix, None);
+    if let Some((prefix, below)) = split_at_segment(path, "/_mock") {
+        let name = below.strip_prefix("/applications/").and_then(|name| name.split('/').next());
+        return (prefix, name.filter(|name| !name.is_empty()));
     }
-    let Some(base) = path.strip_suffix("/scim") else { return (path, None) };
+    let base = ["/scim", "/oauth/token"].into_iter().find_map(|end| split_at_segment(path, end));
+    let base = base.map_or(path, |(base, _)| base);
     match base.rsplit_once("/apps/") {
-        Some((prefix, name)) => (prefix, Some(name)),
-        None => (base, None),
+        Some((prefix, name)) if !name.contains('/') => (prefix, Some(name)),
+        _ => (base, None),
     }
+}
+
+/// What is in front of whole segments of a path, and what is behind them.
+fn split_at_segment<'p>(path: &'p str, segments: &str) -> Option<(&'p str, &'p str)> {
+    let is_whole =
+        |(at, _): &(usize, &str)| matches!(path.as_bytes().get(at + segments.len()), None | Some(b'/'));
+    let (at, _) = path.match_indices(segments).find(is_whole)?;
+    Some((&path[..at], &path[at + segments.len()..]))
 }
 
 /// What one argument expects.
@@ -239,6 +251,14 @@ mod tests {
             ("/mock/_mock/applications", ("/mock", None)),
             ("/mock/apps/hr/scim", ("/mock", Some("hr"))),
             ("/mock", ("/mock", None)),
+            ("/scim/Users", ("", None)),
+            ("/scim/Users/apps/hr", ("", None)),
+            ("/scimitar", ("/scimitar", None)),
+            ("/apps/hr/scim/v2/Users", ("", Some("hr"))),
+            ("/apps/hr", ("", Some("hr"))),
+            ("/apps/hr/oauth/token", ("", Some("hr"))),
+            ("/oauth/token", ("", None)),
+            ("/_mocking/_mock/applications/hr/journal", ("/_mocking", Some("hr"))),
         ] {
             assert_eq!(place(path), expected, "{path}");
         }

@@ -5,7 +5,7 @@ use scim::path::PatchPath;
 
 use super::glob::Glob;
 use super::trigger::{Moment, Times};
-use super::{Fault, ParseFaultError};
+use super::{Fault, FaultKind, Latency, ParseFaultError};
 use crate::gateway::meant;
 use crate::nearest::nearest;
 use crate::types::{Kind, Types};
@@ -106,6 +106,9 @@ impl Fault {
                 return never(format!("`path` begins below the base URL: write `path={below}`"));
             }
         }
+        if let Some(written) = self.without_effect() {
+            return never(format!("`{written}` changes nothing; write a longer time, or leave the rule out"));
+        }
         if trigger.times == Some(Times::UpTo(0)) {
             return never("`times=0` never strikes; leave the rule out".to_owned());
         }
@@ -137,6 +140,32 @@ impl Fault {
         Ok(())
     }
 
+    /// What the rule does, if a request that it strikes is answered as any other.
+    fn without_effect(&self) -> Option<String> {
+        let is_nothing = match self.kind {
+            FaultKind::Latency(Latency::Fixed(time) | Latency::Lognormal { median: time, .. }) => {
+                time.is_zero()
+            }
+            FaultKind::Latency(Latency::Uniform(_, most)) => most.is_zero(),
+            FaultKind::Refuse(time) => time.is_zero(),
+            FaultKind::Status { .. }
+            | FaultKind::Hang(_)
+            | FaultKind::Reset
+            | FaultKind::EmptyReply
+            | FaultKind::MalformedChunk
+            | FaultKind::Truncate(_)
+            | FaultKind::Garbage(_)
+            | FaultKind::Dribble { .. }
+            | FaultKind::WrongLength(_)
+            | FaultKind::WrongType(_)
+            | FaultKind::CloseAfter
+            | FaultKind::ExpireToken
+            | FaultKind::Unauthorized
+            | FaultKind::Revoke => false,
+        };
+        is_nothing.then(|| self.kind.to_string())
+    }
+
     /// Makes sure that the rule can strike some request to an application with these resource types.
     pub(crate) fn can_strike_in(&self, places: &Places<'_>) -> Result<(), ParseFaultError> {
         self.can_strike()?;
@@ -166,6 +195,12 @@ impl Fault {
             (Some(kind), _) | (None, Some(kind)) => vec![kind],
             (None, None) => all().collect(),
         };
+        if let (true, None, Some(_)) = (is_named && !same("Me"), of_path, &self.matching.patch_path) {
+            return never(format!(
+                "`patch-path` fits PATCH requests alone, and none goes to `/{first}`; write `path=/Users/*`, or leave \
+                 `path` out (the operations inside a bulk request are not looked at)"
+            ));
+        }
         self.fits_attributes(places, &kinds)?;
         if let Some(glob) = glob {
             self.fits_id(glob, &path, &kinds, of_path.map(|kind| (kind, first)))?;
@@ -266,6 +301,9 @@ impl Fault {
                 let methods = matching.methods.as_ref().map_or("PATCH".to_owned(), |all| all.join(","));
                 never(format!("{methods} goes to one resource, below `/{first}`: write `path=/{first}/*`"))
             }
+            [_, ".search"] if matching.patch_path.is_some() => never(format!(
+                "`patch-path` fits PATCH requests alone, and none goes to `/{first}/.search`: write `path=/{first}/*`"
+            )),
             [_, second]
                 if all_in(&["POST"]) && second != ".search" && (second == "*" || !second.contains('*')) =>
             {

@@ -113,6 +113,7 @@ fn read_operation(operation: &Value) -> Result<Operation, String> {
     };
     let path = text("path")?.filter(|path| path.starts_with('/'));
     let path = path.ok_or(".path is a path such as /Users or /Users/{id}")?;
+    let path = crate::text::normal_path(&path).into_owned();
     let bulk_id = text("bulkId")?.filter(|id| !id.is_empty());
     if method == Method::POST && bulk_id.is_none() {
         return Err(".bulkId is required with POST".to_owned());

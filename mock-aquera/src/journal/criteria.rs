@@ -8,6 +8,7 @@ use super::exchange::Exchange;
 use super::glob;
 use super::operations::{OperationKind, ScimOperation, below_base};
 use super::query::{JournalQuery, StatusMatch};
+use super::redact::expected_path;
 
 /// What can be asked of an exchange.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +127,7 @@ impl Criterion {
                     );
                 }
                 let is = listed(all, "nothing");
-                format!("it patches {is}, expected {}", quoted(&words(&query.patch_path)))
+                format!("it patches {is}, expected {}", quoted(expected_path(&words(&query.patch_path))))
             }
             Self::Contains => format!("{} is nowhere in it", quoted(&words(&query.contains))),
         }

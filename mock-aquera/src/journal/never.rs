@@ -1,6 +1,7 @@
 //! Questions that no exchange can answer, and why. A test that asks one passes or fails whatever comes.
 
 use super::query::{JournalQuery, QueryError, StatusMatch};
+use super::redact::{REDACTED, expected_path};
 use crate::fault::{Places, unknown_method};
 use crate::types::Kind;
 
@@ -21,6 +22,10 @@ impl JournalQuery {
         let never = |key: &str, value: &str, why: String| {
             Err(QueryError::NeverMatches { criterion: format!("{key}={value}"), why })
         };
+        if self.patch_path.as_deref().is_some_and(|path| expected_path(path) != path) {
+            let (criterion, instead) = ("patchPath".to_owned(), format!("`{REDACTED}`"));
+            return Err(QueryError::Redacted { criterion, instead });
+        }
         if let Some(method) = &self.method {
             if let Some(why) = unknown_method(method) {
                 return never("method", method, why);
@@ -147,6 +152,11 @@ mod tests {
             let message = "can never match: a request is answered with a status from 200 to 599";
             check(&format!("status={status}"), &format!("`status={status}` {message}"));
         }
+        check(
+            "patchPath=x%5Bpassword+eq+%22s3cret%22%5D",
+            "patchPath is redacted in the journal and can't be compared; write `[redacted]` to ask only whether there is \
+             one",
+        );
         check("status=9xx", "`status=9xx` can never match: a request is answered with 2xx, 3xx, 4xx or 5xx");
         check(
             "patchPath=active&method=PUT",

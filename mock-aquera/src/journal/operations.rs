@@ -258,7 +258,7 @@ pub(super) fn read(
 fn bulk_operation(operation: &Value) -> Option<ScimOperation> {
     let operation = operation.as_object()?;
     let method = member(operation, "method")?.as_str()?.to_ascii_uppercase().parse().ok()?;
-    let path = member(operation, "path")?.as_str()?;
+    let path = text::normal_path(member(operation, "path")?.as_str()?);
     let route = route(&method, path.split('?').next().unwrap_or_default());
     Some(described(&route, None, member(operation, "data"), None))
 }

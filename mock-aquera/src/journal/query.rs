@@ -93,6 +93,16 @@ pub enum QueryError {
         /// Why not, and what was probably meant.
         why: String,
     },
+    /// A value that is not kept, and so can't be compared.
+    #[error(
+        "{criterion} is redacted in the journal and can't be compared; write {instead} to ask only whether there is one"
+    )]
+    Redacted {
+        /// The criterion without its value.
+        criterion: String,
+        /// What can be asked for.
+        instead: String,
+    },
     /// A value that the criterion can't have.
     #[error("`{value}` doesn't fit `{key}`, which takes {expected}")]
     BadValue {

@@ -60,14 +60,29 @@ pub(crate) fn expected_header(name: &str, value: &str) -> String {
     }
 }
 
+/// Whether a header that is shown so fits one that somebody expects, as far as the journal can tell.
+pub(crate) fn header_fits(is: &str, expected: &str) -> bool {
+    is == expected || (expected == REDACTED && is.ends_with(REDACTED))
+}
+
 /// A value that somebody expects at a JSON pointer, as it would be shown.
 pub(crate) fn expected_at(pointer: &str, value: &Value) -> Value {
-    if pointer.rsplit('/').next().is_some_and(is_secret) {
+    if pointer.split('/').any(is_secret) {
         return Value::from(REDACTED);
+    }
+    if let Value::String(form) = value
+        && pointer.is_empty()
+    {
+        return Value::from(pairs(form));
     }
     let mut value = value.clone();
     json(&mut value);
     value
+}
+
+/// A PATCH path that somebody expects, as it would be shown.
+pub(crate) fn expected_path(path: &str) -> &str {
+    if compares_password("path", path) { REDACTED } else { path }
 }
 
 /// The path and the query, cleared; what is in front of them is not kept.

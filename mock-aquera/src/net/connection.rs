@@ -1,5 +1,6 @@
 //! One connection, from the first byte to the last.
 
+use std::convert::Infallible;
 use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -7,6 +8,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::CONNECTION;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,6 +19,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::Handler;
+use super::body::{Outgoing, ReplyBody};
 use super::door::Door;
 use super::plain;
 use super::refusal::Refusal;
@@ -88,6 +93,7 @@ impl<H: Handler> Connection<H> {
             Spoken::Http2 => self.http2(&mut socket, &line).await,
             Spoken::TlsAlert => Rest::Play(Script::closing(TLS_ALERT.to_vec())),
             Spoken::Refused(refusal) => Rest::Play(self.refused(&refusal)),
+            Spoken::Http2Refused(refusal) => self.http2_refused(&mut socket, &line, &refusal).await,
         };
         let script = match rest {
             Rest::Nothing => return,
@@ -152,7 +158,8 @@ impl<H: Handler> Connection<H> {
             })
             .await
         };
-        if let Some(refusal) = Refusal::of(&socket.withheld, socket.head_after(line.requests())) {
+        let refused = |head: &[u8]| Refusal::of(&socket.withheld, head);
+        if let Some(refusal) = line.with_head(line.requests(), refused) {
             return Rest::Play(self.refused(&refusal));
         }
         match outcome {
@@ -169,6 +176,7 @@ impl<H: Handler> Connection<H> {
     async fn http2(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
         line.begin();
         let tasks = StreamTasks::default();
+        socket.streams = Some(tasks.open());
         let service = service_fn(|request| {
             let wire = Wire::stream(line, &tasks);
             service::http2(self.handler.clone(), wire, self.stage.clone(), request)
@@ -206,6 +214,33 @@ impl<H: Handler> Connection<H> {
     }
 }
 
+impl<H: Handler> Connection<H> {
+    /// Answers every request with a refusal, to a client that would not understand one in HTTP/1.1.
+    async fn http2_refused(&self, socket: &mut Socket, line: &Arc<Line>, refusal: &Refusal) -> Rest {
+        line.begin();
+        let service = service_fn(|_: Request<Incoming>| {
+            let mut reply = refusal.reply();
+            self.handler.refused(None, &reply, &refusal.to_string());
+            reply.headers_mut().remove(CONNECTION);
+            let reply = reply.map(|body| Outgoing::new(ReplyBody::from(body), None));
+            std::future::ready(Ok::<_, Infallible>(reply))
+        });
+        let tasks = StreamTasks::default();
+        socket.streams = Some(tasks.open());
+        let served = http2::Builder::new(tasks)
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(&mut *socket), service);
+        let mut served = pin!(served);
+        tokio::select! {
+            _ = served.as_mut() => {}
+            // Nobody who is refused has a reason to stay.
+            () = sleep(self.door.limits().header_timeout) => {}
+            () = self.stage.reached(Stage::Drain) => {}
+        }
+        Rest::Close
+    }
+}
+
 /// What a client speaks.
 enum Spoken {
     Http1,
@@ -214,6 +249,8 @@ enum Spoken {
     TlsAlert,
     /// What this port does not speak; it is told so.
     Refused(Refusal),
+    /// The same, in HTTP/2.
+    Http2Refused(Refusal),
 }
 
 /// Does the handshake, if there is one, and finds out the protocol. Returns `None` if the client goes before that is
@@ -228,8 +265,13 @@ async fn open(
         Some(_) if begins_with_a_letter(&stream).await => {
             let peer = line.peer;
             tracing::warn!(%peer, "a client sent HTTP without TLS; this port speaks TLS, so its URL begins with https://");
-            let socket = Socket::new(Stream::Plain(stream), Arc::clone(line));
-            return Some((socket, Spoken::Refused(Refusal::TlsNeeded)));
+            let mut socket = Socket::new(Stream::Plain(stream), Arc::clone(line));
+            let refusal = Refusal::TlsNeeded;
+            return Some(if socket.begins_with(HTTP2_PREFACE).await.ok()? {
+                (socket, Spoken::Http2Refused(refusal))
+            } else {
+                (socket, Spoken::Refused(refusal))
+            });
         }
         Some(acceptor) => match acceptor.accept(stream).await {
             Ok(tls) => {

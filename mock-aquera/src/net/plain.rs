@@ -116,6 +116,10 @@ impl Reader {
             Some(first) => (first.method.clone(), first.target, first.length + self.lines.len()),
             None => self.read(got, first)?,
         };
+        // What stands behind it would be lost unseen.
+        if memchr(b'#', target).is_some() {
+            return None;
+        }
         let length = head_length + self.body_length;
         if got.len() < length {
             return Some(Sight::Awaited(length));

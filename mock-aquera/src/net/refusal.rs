@@ -48,8 +48,31 @@ pub(super) enum Refusal {
         "the request names the transfer coding `chunked` more than once; RFC 9112 §7.1 allows it once, at the end"
     )]
     ChunkedTwice,
+    #[error(
+        "the last transfer coding of the request is not `chunked`, so nothing says where its body ends; RFC 9112 §6.3 \
+         has such a request refused"
+    )]
+    NotChunkedLast,
+    #[error("nothing follows the last comma in the Transfer-Encoding header; leave the comma out")]
+    EmptyLastCoding,
+    #[error("the target of the request holds {}, which has to be percent-encoded: write `%{:02X}`", sign(*.0), .0)]
+    BadTarget(u8),
+    #[error(
+        "the target of the request holds `#`, and fragments are not sent (RFC 9112 §3.2); write `%23` for the sign itself"
+    )]
+    Fragment,
     #[error("this port speaks TLS, and the request came without; use a URL that begins with https://")]
     TlsNeeded,
+}
+
+/// A byte of a target, for people.
+fn sign(byte: u8) -> String {
+    match byte {
+        b' ' => "a blank".to_owned(),
+        0x21..=0x7e => format!("`{}`", char::from(byte)),
+        0x80.. => "a character beyond ASCII".to_owned(),
+        _ => "a control character".to_owned(),
+    }
 }
 
 impl Refusal {
@@ -68,10 +91,16 @@ impl Refusal {
         match self {
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyConnections(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Malformed | Self::NoHost | Self::SeveralHosts | Self::BadHost | Self::TlsNeeded => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::ChunkedTwice => StatusCode::BAD_REQUEST,
+            Self::Malformed
+            | Self::NoHost
+            | Self::SeveralHosts
+            | Self::BadHost
+            | Self::ChunkedTwice
+            | Self::NotChunkedLast
+            | Self::EmptyLastCoding
+            | Self::BadTarget(_)
+            | Self::Fragment
+            | Self::TlsNeeded => StatusCode::BAD_REQUEST,
             Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
             Self::OtherVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,

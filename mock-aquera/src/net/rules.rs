@@ -2,7 +2,7 @@
 
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Version};
+use hyper::{HeaderMap, Uri, Version};
 
 use super::refusal::Refusal;
 use crate::address::is_host;
@@ -20,23 +20,59 @@ pub(super) fn http1(version: Version, headers: &HeaderMap) -> Option<Refusal> {
     })
 }
 
-/// Returns why a request with these `Transfer-Encoding` headers is refused (RFC 9112 §6.1: a coding that is not understood
-/// is 501, and `chunked` stands once).
+/// Returns why a request with these `Transfer-Encoding` headers is refused (RFC 9112 §6.1 and §6.3: `chunked` stands once and
+/// last, and any other coding that is not understood is 501). Empty elements count for nothing (RFC 9110 §5.6.1.2).
 fn codings<'h>(headers: impl Iterator<Item = &'h [u8]>) -> Option<Refusal> {
-    let mut chunked = 0;
+    let mut headers = headers.peekable();
+    headers.peek()?;
+    let (mut chunked, mut others, mut ends_chunked) = (0_u32, 0_u32, false);
     for coding in headers.flat_map(|header| header.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii) {
-        if !coding.eq_ignore_ascii_case(b"chunked") {
-            return Some(Refusal::UnknownCoding);
+        if coding.is_empty() {
+            continue;
         }
-        chunked += 1;
+        ends_chunked = coding.eq_ignore_ascii_case(b"chunked");
+        chunked += u32::from(ends_chunked);
+        others += u32::from(!ends_chunked);
     }
-    (chunked > 1).then_some(Refusal::ChunkedTwice)
+    match (ends_chunked, others, chunked) {
+        (false, ..) => Some(Refusal::NotChunkedLast),
+        (true, 1.., _) => Some(Refusal::UnknownCoding),
+        (true, 0, 2..) => Some(Refusal::ChunkedTwice),
+        (true, 0, _) => None,
+    }
+}
+
+/// Puts blanks in the place of empty elements behind the last transfer coding, which hyper takes for a coding that it does
+/// not know. They count for nothing (RFC 9110 §5.6.1.2).
+pub(super) fn drop_empty_codings(head: &mut [u8]) {
+    for line in head.split_mut(|byte| *byte == b'\n') {
+        if matches!(line, [] | [b'\r']) {
+            return;
+        }
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let (name, value) = line.split_at_mut(colon + 1);
+        if !is_coding(&name[..colon]) {
+            continue;
+        }
+        for byte in value.iter_mut().rev() {
+            match byte {
+                b',' => *byte = b' ',
+                b' ' | b'\t' | b'\r' => {}
+                _ => break,
+            }
+        }
+    }
+}
+
+fn is_coding(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_str().as_bytes())
 }
 
 /// Returns what is wrong with a head that hyper refuses as malformed.
 pub(super) fn malformed(head: &[u8]) -> Refusal {
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let version = lines.next().and_then(|line| line.rsplit(|byte| *byte == b' ').next());
+    let first = lines.next().unwrap_or_default();
+    let version = first.rsplit(|byte| *byte == b' ').next();
     match version.and_then(|version| version.strip_prefix(b"HTTP/")) {
         Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit() => {
             if !matches!((major, minor), (b'1', b'0' | b'1')) {
@@ -45,12 +81,46 @@ pub(super) fn malformed(head: &[u8]) -> Refusal {
         }
         _ => return Refusal::Malformed,
     }
-    let is_coding = |name: &[u8]| name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_str().as_bytes());
-    let coded = lines.take_while(|line| !line.is_empty()).filter_map(|line| {
-        let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':')?);
-        is_coding(name).then(|| &value[1..])
-    });
-    codings(coded).unwrap_or(Refusal::Malformed)
+    if let Some(sign) = target(first).and_then(forbidden) {
+        return Refusal::BadTarget(sign);
+    }
+    let coded: Vec<&[u8]> = lines
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| {
+            let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':')?);
+            is_coding(name).then(|| value[1..].trim_ascii())
+        })
+        .collect();
+    // In a head that came in pieces, or behind another request.
+    let ends_empty = coded.last().is_some_and(|last| last.ends_with(b","));
+    codings(coded.into_iter())
+        .or_else(|| ends_empty.then_some(Refusal::EmptyLastCoding))
+        .unwrap_or(Refusal::Malformed)
+}
+
+/// Returns the target in the first line of a request, blanks in it included.
+fn target(line: &[u8]) -> Option<&[u8]> {
+    let method_end = line.iter().position(|byte| *byte == b' ')?;
+    let target_end = line.iter().rposition(|byte| *byte == b' ')?;
+    line.get(method_end + 1..target_end)
+}
+
+/// Returns the first byte of a target that may not stand in one; `None` if there is none.
+fn forbidden(target: &[u8]) -> Option<u8> {
+    let never = |byte: &u8| byte.is_ascii_control() || matches!(byte, b' ' | b'"' | b'<' | b'>');
+    if let Some(byte) = target.iter().copied().find(|byte| never(byte)) {
+        return Some(byte);
+    }
+    // RFC 3986 §3.3 and §3.4 forbid these too, though not all servers mind.
+    let rare = |byte: &u8| !byte.is_ascii() || b"\\^`{|}[]".contains(byte);
+    if Uri::try_from(target).is_ok() { None } else { target.iter().copied().find(rare) }
+}
+
+/// Returns that a head has a fragment in its target, which libraries drop unseen (RFC 9112 §3.2 leaves no room for one).
+pub(super) fn fragment(head: &[u8]) -> Option<Refusal> {
+    let line = head.split(|byte| *byte == b'\n').next()?;
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    target(line)?.contains(&b'#').then_some(Refusal::Fragment)
 }
 
 /// Returns what is wrong with the `Host` headers of an HTTP/1 request (RFC 9112 §3.2).
@@ -133,10 +203,50 @@ mod tests {
         check("", &Refusal::Malformed);
         let with =
             |codings: &str| format!("POST / HTTP/1.1\r\nHost: h\r\n{codings}\r\n\r\nTransfer-Encoding: x");
-        check(&with("Transfer-Encoding: gzip"), &Refusal::UnknownCoding);
-        check(&with("transfer-encoding: chunked, identity"), &Refusal::UnknownCoding);
+        check(&with("Transfer-Encoding: gzip, chunked"), &Refusal::UnknownCoding);
+        check(&with("Transfer-Encoding: gzip"), &Refusal::NotChunkedLast);
+        check(&with("transfer-encoding: chunked, identity"), &Refusal::NotChunkedLast);
+        check(&with("Transfer-Encoding: chunked\r\nTransfer-Encoding: x"), &Refusal::NotChunkedLast);
+        check(&with("Transfer-Encoding:"), &Refusal::NotChunkedLast);
+        check(&with("Transfer-Encoding: ,chunked"), &Refusal::Malformed);
+        check(&with("Transfer-Encoding: chunked ,"), &Refusal::EmptyLastCoding);
         check(&with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), &Refusal::ChunkedTwice);
         check(&with("Transfer-Encoding: chunked,chunked"), &Refusal::ChunkedTwice);
         check(&with("Transfer-Encoding: chunked"), &Refusal::Malformed);
+        for (target, byte) in [
+            ("/a?b=\"", b'"'),
+            ("/a b", b' '),
+            ("/a  b", b' '),
+            ("/<#", b'<'),
+            ("/a\tb", b'\t'),
+            ("/a\u{7f}", 0x7f),
+            ("http://h/^?a=b\\>", b'>'),
+        ] {
+            check(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"), &Refusal::BadTarget(byte));
+        }
+        check("GET  HTTP/1.1\r\nHost: h\r\n\r\n", &Refusal::Malformed);
+    }
+
+    #[test]
+    fn empty_codings_at_the_end_are_blanks_in_the_first_head_alone() {
+        let mut head =
+            *b"POST /a, HTTP/1.1\r\nX: a,\r\ntransfer-encoding: chunked, ,\r\n\r\nTransfer-Encoding: chunked,\r\n";
+        drop_empty_codings(&mut head);
+        let expected =
+            b"POST /a, HTTP/1.1\r\nX: a,\r\ntransfer-encoding: chunked   \r\n\r\nTransfer-Encoding: chunked,\r\n";
+        assert_eq!(str::from_utf8(&head), str::from_utf8(expected));
+    }
+
+    #[test]
+    fn fragment_is_found_in_the_target_alone() {
+        for (head, found) in [
+            ("GET /a#b HTTP/1.1\r\n\r\n", true),
+            ("GET /a?b# HTTP/1.1\r\n", true),
+            ("GET /a HTTP/1.1\r\nX: #\r\n\r\n", false),
+            ("G#T /a HTTP/1.1\r\n\r\n", false),
+            ("", false),
+        ] {
+            assert_eq!(fragment(head.as_bytes()).is_some(), found, "{head}");
+        }
     }
 }

@@ -40,7 +40,10 @@ impl<'c> Exchange<'c> {
     /// Lets a handler answer a request.
     pub(super) fn of<H: Handler>(handler: &H, wire: &'c Wire, request: Request<Incoming>) -> Self {
         let asked = Asked { method: request.method().clone(), version: request.version() };
-        if let Some(refusal) = rules::http1(request.version(), request.headers()) {
+        let line = wire.line();
+        let refusal = rules::http1(request.version(), request.headers())
+            .or_else(|| line.with_head(line.requests().saturating_sub(1), rules::fragment));
+        if let Some(refusal) = refusal {
             let reply = refusal.reply();
             handler.refused(Some(Head::from(&request)), &reply, &refusal.to_string());
             return Self::answered(asked, wire, Ok(reply.map(ReplyBody::from)));

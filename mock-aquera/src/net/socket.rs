@@ -15,17 +15,18 @@ use tokio_rustls::server::TlsStream;
 use super::rules;
 use super::sending::Sending;
 use super::turn::Turn;
-use super::wire::{Line, Phase};
+use super::wire::{Line, OpenStreams, Phase};
 
 /// How much is read at once, in bytes, and how little room is too little.
 const ROOM: usize = 8 * 1024;
 const MIN_ROOM: usize = 1024;
 
-/// How much of the beginning of a request is remembered, in bytes.
-const MAX_REMEMBERED: usize = 8 * 1024;
-
 /// Sent to a client that has ended its side and waits for a reply: the system of one that has gone answers with a reset.
 const STILL_AT_IT: &[u8] = b"HTTP/1.1 102 Processing\r\n\r\n";
+
+/// The same in HTTP/2, where no interim reply would do: a frame `WINDOW_UPDATE` for the connection, by one byte (RFC 9113
+/// §6.9). It asks for no answer, which such a client could not send.
+const STILL_AT_STREAMS: &[u8] = &[0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
 /// How long a client that has ended its side is given before it is asked the first time whether it is still there, and
 /// the longest time between two such questions.
@@ -117,10 +118,14 @@ pub(super) struct Socket {
     taken: usize,
     /// What hyper wrote while no request was in flight.
     pub(super) withheld: Vec<u8>,
-    /// How the request begins that hyper is reading, so that a refusal of hyper's can be told in words.
-    head: Vec<u8>,
-    /// How many requests were read before that one.
-    head_at: usize,
+    /// HTTP/2: the streams that have to be through before hyper learns that the client has ended its side.
+    pub(super) streams: Option<Arc<OpenStreams>>,
+    /// How many streams there had been when hyper last had nothing to write and none was open.
+    quiet: Option<usize>,
+    /// Something was written since the last flush, maybe a part of a frame.
+    is_dirty: bool,
+    /// The network takes nothing at the moment.
+    is_blocked: bool,
     pause: Option<Pin<Box<Sleep>>>,
     turn: Turn,
     pub(super) client_is_done: bool,
@@ -136,8 +141,10 @@ impl Socket {
             ahead: Vec::new(),
             taken: 0,
             withheld: Vec::new(),
-            head: Vec::new(),
-            head_at: 0,
+            streams: None,
+            quiet: None,
+            is_dirty: false,
+            is_blocked: false,
             pause: None,
             turn: Turn::default(),
             client_is_done: false,
@@ -215,29 +222,6 @@ impl Socket {
         stream.poll_flush(context)
     }
 
-    /// The beginning of the request after so many; nothing where it is not known.
-    pub(super) fn head_after(&self, requests: usize) -> &[u8] {
-        let mut rest = self.head.as_slice();
-        // Several requests may have come in one read.
-        for _ in self.head_at..requests {
-            rest = rules::after_request(rest).unwrap_or_default();
-        }
-        rest
-    }
-
-    /// Keeps the beginning of the request that hyper reads next.
-    fn remember(&mut self, bytes: &[u8]) {
-        if !self.line.is(Phase::Idle) {
-            return;
-        }
-        if self.line.awaited_head().is_none() {
-            self.head.clear();
-            self.head_at = self.line.requests();
-        }
-        let room = MAX_REMEMBERED.saturating_sub(self.head.len());
-        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
-    }
-
     /// Reads what the client still sends and forgets it, until the client is done.
     pub(super) async fn drain(&mut self) {
         let mut bin = vec![0; 16 * 1024];
@@ -266,9 +250,11 @@ impl Socket {
                 Poll::Pending => return Ok(()),
             }
         }
-        if !self.client_is_done {
-            return Ok(());
-        }
+        if self.client_is_done { self.ask(context, STILL_AT_IT) } else { Ok(()) }
+    }
+
+    /// Asks a client that has ended its side, now and then, whether it is still there.
+    fn ask(&mut self, context: &mut Context<'_>, question: &[u8]) -> io::Result<()> {
         loop {
             let (time, timer) =
                 self.asking.get_or_insert_with(|| (ASK_AFTER.0, Box::pin(sleep(ASK_AFTER.0))));
@@ -277,9 +263,13 @@ impl Socket {
             }
             let next = (*time * 2).min(ASK_AFTER.1);
             self.asking = Some((next, Box::pin(sleep(next))));
+            if self.is_dirty {
+                // A client that takes nothing is asked by what it is sent.
+                continue;
+            }
             // It is short, and nothing stands before it: it is written whole, or there is nobody to read it.
-            if let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(context, STILL_AT_IT)
-                && written? != STILL_AT_IT.len()
+            if let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(context, question)
+                && written? != question.len()
             {
                 return Err(io::ErrorKind::WriteZero.into());
             }
@@ -287,6 +277,40 @@ impl Socket {
                 flushed?;
             }
         }
+    }
+
+    /// The client has ended its side. hyper would end all streams of HTTP/2 at once if it knew, so it is told when their
+    /// replies are written.
+    fn poll_streams(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(streams) = &self.streams else { return Poll::Ready(Ok(())) };
+        match streams.poll_none(context) {
+            Poll::Pending => self.ask(context, STILL_AT_STREAMS)?,
+            Poll::Ready(begun) if self.quiet == Some(begun) => return Poll::Ready(Ok(())),
+            Poll::Ready(begun) => {
+                // A request that was just read may become a stream, and the last reply has to be written.
+                self.quiet = Some(begun);
+                if !self.is_blocked {
+                    context.waker().wake_by_ref();
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Looks at what hyper reads next.
+    fn handed_over(&self, bytes: &mut [u8]) {
+        if self.line.is(Phase::Idle) {
+            rules::drop_empty_codings(bytes);
+        }
+        self.line.remember(bytes);
+        self.line.received();
+    }
+
+    /// Notes what became of a write.
+    fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.is_blocked = written.is_pending();
+        self.is_dirty |= written.is_ready();
+        written
     }
 
     /// A piece of a dribbled reply, once the pause before it is over.
@@ -321,19 +345,21 @@ impl AsyncRead for Socket {
             let count = ahead.len().min(into.remaining());
             into.put_slice(&ahead[..count]);
             this.take(count);
-            this.remember(&into.filled()[into.filled().len() - count..]);
-            this.line.received();
+            let before = into.filled().len() - count;
+            this.handed_over(&mut into.filled_mut()[before..]);
             return Poll::Ready(Ok(()));
+        }
+        if this.client_is_done && this.streams.is_some() {
+            return this.poll_streams(context);
         }
         let before = into.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(context, into))?;
         if into.filled().len() == before {
             this.client_is_done = true;
-        } else {
-            this.turn.take();
-            this.remember(&into.filled()[before..]);
-            this.line.received();
+            return this.poll_streams(context);
         }
+        this.turn.take();
+        this.handed_over(&mut into.filled_mut()[before..]);
         Poll::Ready(Ok(()))
     }
 }
@@ -348,8 +374,10 @@ impl AsyncWrite for Socket {
         if let Some(dribble) = this.line.dribble() {
             return this.poll_piece(context, bytes, dribble);
         }
+        this.quiet = None;
         ready!(this.turn.poll(this.line.has_company(), context));
-        Pin::new(&mut this.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.wrote(written)
     }
 
     fn poll_write_vectored(
@@ -368,8 +396,10 @@ impl AsyncWrite for Socket {
             let bytes = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
             return this.poll_piece(context, bytes, dribble);
         }
+        this.quiet = None;
         ready!(this.turn.poll(this.line.has_company(), context));
-        Pin::new(&mut this.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
+        this.wrote(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -379,6 +409,10 @@ impl AsyncWrite for Socket {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.stream).poll_flush(context))?;
+        if std::mem::take(&mut this.is_dirty) && this.client_is_done && this.streams.is_some() {
+            // The last reply may be written now.
+            context.waker().wake_by_ref();
+        }
         this.line.flushed();
         if this.line.awaits_reply() {
             this.watch(context)?;

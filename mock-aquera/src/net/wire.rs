@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 #[cfg(test)]
@@ -13,8 +14,12 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::door::Door;
+use super::rules;
 use super::script::{Ending, Script};
 use crate::lock;
+
+/// How much of the beginning of a request is remembered, in bytes.
+const MAX_REMEMBERED: usize = 8 * 1024;
 
 /// What happens to a reply instead of its being sent.
 ///
@@ -74,6 +79,58 @@ struct StreamState {
 pub(super) struct StreamTasks {
     /// The stream whose task comes next: hyper hands each over right after it has called the service.
     next: Arc<Mutex<Option<Arc<StreamState>>>>,
+    open: Arc<OpenStreams>,
+}
+
+/// The streams of one HTTP/2 connection whose replies hyper does not have whole.
+#[derive(Debug, Default)]
+pub(super) struct OpenStreams(Mutex<StreamCount>);
+
+#[derive(Debug, Default)]
+struct StreamCount {
+    open: usize,
+    begun: usize,
+    waker: Option<Waker>,
+}
+
+impl OpenStreams {
+    /// Ready once none is open, with how many there were so far.
+    pub(super) fn poll_none(&self, context: &Context<'_>) -> Poll<usize> {
+        let mut count = lock(&self.0);
+        if count.open == 0 {
+            return Poll::Ready(count.begun);
+        }
+        count.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// One of the streams that are open.
+struct OpenStream(Arc<OpenStreams>);
+
+impl OpenStream {
+    fn begin(streams: &Arc<OpenStreams>) -> Self {
+        let mut count = lock(&streams.0);
+        count.open += 1;
+        count.begun += 1;
+        Self(Arc::clone(streams))
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        let mut count = lock(&self.0.0);
+        count.open -= 1;
+        if let Some(waker) = count.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl StreamTasks {
+    pub(super) fn open(&self) -> Arc<OpenStreams> {
+        Arc::clone(&self.open)
+    }
 }
 
 impl<F> Executor<F> for StreamTasks
@@ -82,6 +139,11 @@ where
 {
     fn execute(&self, task: F) {
         let stream = lock(&self.next).take();
+        let open = OpenStream::begin(&self.open);
+        let task = async move {
+            task.await;
+            drop(open);
+        };
         let handle = tokio::spawn(task).abort_handle();
         if let Some(stream) = stream {
             *lock(&stream.task) = Some(handle);
@@ -167,6 +229,14 @@ pub(super) enum Phase {
     Replied,
 }
 
+/// How the requests begin that hyper reads, so that what is wrong with one can be told in words.
+#[derive(Default)]
+struct Beginning {
+    bytes: Vec<u8>,
+    /// How many requests were read before.
+    at: usize,
+}
+
 /// What the socket, the service and the driver of one connection share.
 ///
 /// On HTTP/1 all of them run in one task, so relaxed atomics do; what other tasks touch is behind a lock.
@@ -189,6 +259,7 @@ pub(super) struct Line {
     may_play: AtomicBool,
     script: Mutex<Option<Script>>,
     ends: AtomicBool,
+    beginning: Mutex<Beginning>,
     /// HTTP/2: a script is there, or the connection is to end.
     pub(super) changed: Notify,
 }
@@ -217,6 +288,7 @@ impl Line {
             may_play: AtomicBool::new(false),
             script: Mutex::new(None),
             ends: AtomicBool::new(false),
+            beginning: Mutex::default(),
             changed: Notify::new(),
         }
     }
@@ -273,6 +345,28 @@ impl Line {
         if self.is(Phase::Idle) {
             self.partial.store(true, Relaxed);
         }
+    }
+
+    /// Keeps the beginning of what hyper reads.
+    pub(super) fn remember(&self, bytes: &[u8]) {
+        let mut beginning = lock(&self.beginning);
+        if self.is(Phase::Idle) && self.awaited_head().is_none() {
+            beginning.bytes.clear();
+            beginning.at = self.requests();
+        }
+        let room = MAX_REMEMBERED.saturating_sub(beginning.bytes.len());
+        beginning.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// Looks at the beginning of the request after so many; at nothing where it is not known.
+    pub(super) fn with_head<T>(&self, requests: usize, look: impl FnOnce(&[u8]) -> T) -> T {
+        let beginning = lock(&self.beginning);
+        let mut rest = beginning.bytes.as_slice();
+        // Several requests may have come in one read.
+        for _ in beginning.at..requests {
+            rest = rules::after_request(rest).unwrap_or_default();
+        }
+        look(rest)
     }
 
     /// How many requests there were.

@@ -5,10 +5,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use hyper::Response;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
 
 use crate::address::is_host;
-use crate::net::ReplyBody;
+use crate::net::{Later, ReplyBody};
 
 /// The methods and headers that pages may use, and the headers of answers that they may read.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
@@ -91,4 +92,21 @@ pub(super) fn preflight(
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
     }
     Some(reply)
+}
+
+/// Answers a request of a page that may read the answer.
+pub(super) fn for_page(
+    page: HeaderValue,
+    request: Request<Incoming>,
+    answer: impl FnOnce(Request<Incoming>) -> Later,
+) -> Later {
+    if let Some(reply) = preflight(request.method(), request.headers(), &page) {
+        return Box::pin(std::future::ready(reply));
+    }
+    let answered = answer(request);
+    Box::pin(async move {
+        let mut reply = answered.await;
+        expose(reply.headers_mut(), page);
+        reply
+    })
 }

@@ -2,43 +2,50 @@
 
 use serde_json::Value;
 
+use super::Difference::{self, Hidden, Known};
 use crate::journal::redact::{self, REDACTED};
 
 /// What is wrong at a JSON pointer.
-pub(super) fn at(body: Option<&Value>, pointer: &str, wanted: &Value) -> Option<String> {
-    let wanted = &redact::expected_at(pointer, wanted);
+pub(super) fn at(body: Option<&Value>, pointer: &str, written: &Value) -> Option<Difference> {
+    let wanted = &redact::expected_at(pointer, written);
     let Some(body) = body else {
-        return Some(format!("there is no body, expected {} at {pointer}", short(wanted)));
+        return Some(Known(format!("there is no body, expected {} at {pointer}", short(wanted))));
     };
     match body.pointer(pointer) {
-        Some(is) if equal(is, wanted) => None,
+        Some(is) if equal(is, wanted) => (wanted != written).then(|| hidden(pointer)),
         Some(is) if is == REDACTED => Some(hidden(pointer)),
-        Some(is) => Some(format!("body {} is {}, expected {}", place(pointer), short(is), short(wanted))),
-        None => Some(format!("body has no {}, expected {}", place(pointer), short(wanted))),
+        Some(is) => {
+            Some(Known(format!("body {} is {}, expected {}", place(pointer), short(is), short(wanted))))
+        }
+        None => Some(Known(format!("body has no {}, expected {}", place(pointer), short(wanted)))),
     }
 }
 
 /// What a body lacks of a part.
-pub(super) fn includes(body: Option<&Value>, part: &Value) -> Vec<String> {
+pub(super) fn includes(body: Option<&Value>, part: &Value) -> Vec<Difference> {
+    let wanted = redact::expected_at("", part);
+    let Some(body) = body else {
+        let lacks = format!("there is no body, expected one that includes {}", short(&wanted));
+        return vec![Known(lacks)];
+    };
     let mut differences = Vec::new();
-    match body {
-        Some(body) => compare(body, &redact::expected_at("", part), "", &mut differences),
-        None => differences.push(format!(
-            "there is no body, expected one that includes {}",
-            short(&redact::expected_at("", part))
-        )),
+    compare(body, &wanted, "", &mut differences);
+    if differences.is_empty() && wanted != *part {
+        differences.push(Hidden("a value in the body is redacted and can't be compared".to_owned()));
     }
     differences
 }
 
-fn compare(is: &Value, wanted: &Value, pointer: &str, differences: &mut Vec<String>) {
+fn compare(is: &Value, wanted: &Value, pointer: &str, differences: &mut Vec<Difference>) {
     match (is, wanted) {
         (Value::Object(members), Value::Object(wanted)) => {
             for (name, wanted) in wanted {
                 let below = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
                 match members.get(name) {
                     Some(is) => compare(is, wanted, &below, differences),
-                    None => differences.push(format!("body has no {below}, expected {}", short(wanted))),
+                    None => {
+                        differences.push(Known(format!("body has no {below}, expected {}", short(wanted))));
+                    }
                 }
             }
         }
@@ -51,25 +58,26 @@ fn compare(is: &Value, wanted: &Value, pointer: &str, differences: &mut Vec<Stri
                 let below = format!("{pointer}/{at}");
                 match items.get(at) {
                     Some(is) => compare(is, wanted, &below, differences),
-                    None => differences.push(format!(
+                    None => differences.push(Known(format!(
                         "body {} has nothing that includes {}",
                         place(pointer),
                         short(wanted)
-                    )),
+                    ))),
                 }
             }
         }
         (is, wanted) if equal(is, wanted) => {}
         (is, _) if is == REDACTED => differences.push(hidden(pointer)),
         (is, wanted) => {
-            differences.push(format!("body {} is {}, expected {}", place(pointer), short(is), short(wanted)));
+            let text = format!("body {} is {}, expected {}", place(pointer), short(is), short(wanted));
+            differences.push(Known(text));
         }
     }
 }
 
 /// What isn't kept can't be compared, and what was expected of it isn't told either.
-fn hidden(pointer: &str) -> String {
-    format!("body {} is redacted and can't be compared", place(pointer))
+fn hidden(pointer: &str) -> Difference {
+    Hidden(format!("body {} is redacted and can't be compared", place(pointer)))
 }
 
 fn holds(is: &Value, wanted: &Value) -> bool {

@@ -151,30 +151,54 @@ fn each_difference_has_its_words() {
 }
 
 #[test]
-fn what_is_redacted_is_compared_by_being_there() {
+fn redacted_value_is_compared_by_its_presence_alone() {
     let sent = exchange(
         1,
         "PATCH",
         "/scim/Users/1",
         &json!({"password": "[redacted]", "Operations": [{"path": "password", "value": "[redacted]"}]}),
     );
+    let sent = std::slice::from_ref(&sent);
     let any = Expect::request;
-    for fits in [
-        any().body_at("/password", "hunter2"),
-        any().body_includes(json!({"Operations": [{"path": "password", "value": "hunter2"}]})),
+    for present in [
+        any().body_at("/password", "[redacted]"),
+        any().body_includes(json!({"Operations": [{"path": "password", "value": "[redacted]"}]})),
     ] {
-        let verification = fits.times(2).verify(std::slice::from_ref(&sent));
-        assert_eq!(verification.matched, 1);
-        assert!(!verification.to_string().contains("hunter2"), "{verification}");
+        let verification = present.times(1).verify(sent);
+        assert!(verification.satisfied && verification.undecided == 0, "{verification}");
     }
-    for alone in [
-        any().body_includes(json!({"Operations": [{"value": "hunter2"}]})),
-        any().body_at("/Operations/0/value", "hunter2"),
+    for (value, difference) in [
+        (any().body_at("/password", "hunter2"), "body /password is redacted and can't be compared"),
+        (
+            any().body_includes(json!({"Operations": [{"path": "password", "value": "hunter2"}]})),
+            "a value in the body is redacted and can't be compared",
+        ),
+        (
+            any().body_includes(json!({"Operations": [{"value": "hunter2"}]})),
+            "body /Operations/0/value is redacted and can't be compared",
+        ),
+        (
+            any().body_at("/Operations/0/value", "hunter2"),
+            "body /Operations/0/value is redacted and can't be compared",
+        ),
     ] {
-        assert_eq!(
-            alone.verify(std::slice::from_ref(&sent)).nearest_miss.unwrap().differences,
-            ["body /Operations/0/value is redacted and can't be compared"]
-        );
+        // Whether it came decides, and nobody knows.
+        for times in [Times::Exactly(1), Times::AtLeast(1), Times::Never, Times::AtMost(0)] {
+            let verification = value.clone().times(times).verify(sent);
+            assert!(!verification.satisfied, "{verification}");
+            assert_eq!((verification.matched, verification.undecided), (0, 1), "{verification}");
+            assert_eq!(verification.nearest_miss.as_ref().unwrap().differences, [difference]);
+            let text = verification.to_string();
+            assert!(
+                text.contains("but that can't be told: what decides about 1 request is redacted"),
+                "{text}"
+            );
+            assert!(!text.contains("\"hunter2\"") || difference.contains("/value"), "{text}");
+        }
+        // It does not decide.
+        assert!(value.clone().times(..=1).verify(sent).satisfied);
+        let verification = value.times(2).verify(sent);
+        assert_eq!((verification.satisfied, verification.undecided), (false, 0), "{verification}");
     }
 }
 

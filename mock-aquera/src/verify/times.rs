@@ -75,8 +75,16 @@ impl<'de> Deserialize<'de> for Times {
                 }
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Times, A::Error> {
-                Named::deserialize(MapAccessDeserializer::new(map)).map(Times::from)
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Times, A::Error> {
+                let times = Named::deserialize(MapAccessDeserializer::new(&mut map)).map(Times::from)?;
+                match map.next_key::<String>()? {
+                    None => Ok(times),
+                    Some(more) => Err(de::Error::custom(format_args!(
+                        "it takes one word, and `{}` and `{more}` are there; a range is written \
+                         {{\"between\":{{\"from\":1,\"to\":2}}}}",
+                        times.word()
+                    ))),
+                }
             }
         }
 
@@ -91,6 +99,17 @@ impl Default for Times {
 }
 
 impl Times {
+    /// What it is called in JSON.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Exactly(_) => "exactly",
+            Self::AtLeast(_) => "atLeast",
+            Self::AtMost(_) => "atMost",
+            Self::Between { .. } => "between",
+            Self::Never => "never",
+        }
+    }
+
     fn bounds(self) -> (u64, u64) {
         match self {
             Self::Exactly(count) => (count, count),
@@ -105,6 +124,12 @@ impl Times {
     pub fn allows(self, count: u64) -> bool {
         let (from, to) = self.bounds();
         (from..=to).contains(&count)
+    }
+
+    /// Whether one of these numbers is right.
+    pub(super) fn allows_any(self, counts: RangeInclusive<u64>) -> bool {
+        let (from, to) = self.bounds();
+        *counts.start() <= to && from <= *counts.end()
     }
 
     /// Whether this many are too few.

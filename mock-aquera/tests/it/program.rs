@@ -1,5 +1,7 @@
 //! The program as a process of its own.
 
+mod command_line;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};

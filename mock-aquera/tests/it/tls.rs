@@ -113,8 +113,53 @@ async fn a_certificate_that_was_made_is_trusted_by_its_authority() {
     assert!(code == 1 && err.contains(&format!("127.0.0.1:{port}")), "{err}");
     let (code, _, err) = finished(&["healthcheck", url, "--ca", "nowhere.pem"]);
     assert!(code == 2 && err.contains("nowhere.pem") && err.contains("--ca"), "{err}");
-    let (code, _, err) = finished(&["healthcheck", &url.replace("https", "http")]);
-    assert_eq!(code, 1, "{err}");
+    let plain = url.replace("https", "http");
+    for (arguments, code) in
+        [(&["healthcheck", plain.as_str()][..], 1), (&["verify", plain.as_str(), "POST times=never"], 3)]
+    {
+        let (ended, _, err) = finished(arguments);
+        assert!(ended == code && err.contains("speaks TLS") && err.contains("https://"), "{err}");
+    }
+}
+
+#[tokio::test]
+async fn https_at_a_plain_port_names_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let ca = written(folder.path(), "ca.pem", &made.cert.pem());
+    let mut server = Running::start(&["--listen", "127.0.0.1:0", "--json"]);
+    let url = server.ready()["scimUrl"].as_str().unwrap().replace("http://127.0.0.1", "https://localhost");
+    for (arguments, code) in [
+        (&["healthcheck", url.as_str(), "--ca", &ca][..], 1),
+        (&["verify", url.as_str(), "POST times=never", "--ca", &ca], 3),
+    ] {
+        let (ended, _, err) = finished(arguments);
+        assert!(ended == code && err.contains("http://"), "{err}");
+        assert!(!err.contains("HandshakeFailure"), "{err}");
+    }
+}
+
+/// A client that knows beforehand that the server speaks HTTP/2 has no use for an answer in HTTP/1.1.
+#[tokio::test]
+async fn http2_without_tls_is_told_so_in_http2() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem").to_str().unwrap().to_owned();
+    let mut server =
+        Running::start(&["--listen", "127.0.0.1:0", "--json", "--tls", "self-signed", "--tls-ca", &ca]);
+    let port = port_of(server.ready()["scimUrl"].as_str().unwrap());
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::get(format!("http://localhost:{port}/scim/Users"))
+        .header("authorization", "Bearer mock-token")
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status().as_u16(), 400);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert!(body["detail"].as_str().unwrap().contains("https://"), "{body}");
 }
 
 #[tokio::test]

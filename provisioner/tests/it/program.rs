@@ -54,6 +54,47 @@ async fn the_help_of_every_command() {
 }
 
 #[tokio::test]
+async fn number_that_is_none_is_told_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, part) in [
+        (&["sync", "--concurrency", "x"][..], "'x' for '--concurrency <N>': expected a whole number"),
+        (&["sync", "--concurrency", "0"], "expected a whole number from 1"),
+        (&["sync", "--approve-removals", "x"], "expected a whole number"),
+        (&["apply", "p.json", "--approve-removals", "99999999999999999999999"], "the number is too large"),
+        (
+            &["apply", "p.json", "--approve-removals", "4294967296"],
+            "expected a whole number from 0 to 4294967295",
+        ),
+    ] {
+        let output = run(arguments, folder.path()).await;
+        let told = err(&output);
+        assert_eq!((output.status.code(), out(&output).as_str()), (Some(2), ""), "{arguments:?}: {told}");
+        assert!(told.contains(part), "{arguments:?}: {told}");
+    }
+}
+
+/// `RUST_LOG` as compose files leave it empty, and as a slip of the finger leaves it.
+#[tokio::test]
+async fn rust_log_that_cannot_be_read_is_told_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for (filter, part) in [
+        ("", None),
+        ("warn,provisioner=debug", None),
+        ("garbage==", Some("`garbage==`")),
+        ("provisioner=dbug", Some("did you mean `debug`?")),
+        ("dbug", Some("did you mean `debug`?")),
+    ] {
+        let mut command = provisioner(&["check"], folder.path());
+        command.env("RUST_LOG", filter);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let told = err(&output);
+        assert_eq!(output.status.code(), Some(2), "{filter}: {told}");
+        assert_eq!(told.contains("RUST_LOG"), part.is_some(), "{filter}: {told}");
+        assert!(part.is_none_or(|part| told.contains(part)), "{filter}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn a_sync_prints_lines_and_a_summary_for_programs() {
     let bench = Bench::new("aquera").await;
     bench.users(&[user("1", "ada"), but(user("2", "brook"), json!({ "enabled": false }))]);

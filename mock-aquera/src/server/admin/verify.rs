@@ -24,7 +24,9 @@ pub(super) struct Verified {
     matches: Vec<Seen>,
     /// How many requests were looked at.
     looked_at: u64,
-    /// Where too few fit: the request that fails the fewest criteria, the latest of several.
+    /// How many more may fit, where that decides: what they are compared by is redacted.
+    undecided: u64,
+    /// Where too few fit, or it can't be told: the request that fails the fewest criteria, the latest of several.
     nearest_miss: Option<Miss>,
     /// All of it in words, several lines to show to whoever reads the failed test.
     explanation: String,
@@ -63,11 +65,21 @@ pub(super) async fn verify(
     application.check_expectation(&expectation).map_err(bad_body)?;
     let verification = aside(move || application.verify(&expectation)).await?;
     let explanation = verification.to_string();
-    let Verification { satisfied, matched, expected, request, matches, looked_at, nearest_miss } =
+    let Verification { satisfied, matched, expected, request, matches, looked_at, undecided, nearest_miss } =
         verification;
     let status = if fails && !satisfied { StatusCode::EXPECTATION_FAILED } else { StatusCode::OK };
     Ok(answer(
         status,
-        &Verified { satisfied, matched, expected, request, matches, looked_at, nearest_miss, explanation },
+        &Verified {
+            satisfied,
+            matched,
+            expected,
+            request,
+            matches,
+            looked_at,
+            undecided,
+            nearest_miss,
+            explanation,
+        },
     ))
 }

@@ -72,6 +72,81 @@ ok      expected GET /Users exactly once, and it came once
 }
 
 #[tokio::test]
+async fn redacted_value_is_refused_and_its_presence_is_compared() {
+    let mock = start().await;
+    let scim = Client::of(&mock);
+    let ida = scim.post("/Users", &user("ida", json!({"password": "s3cret-1"}))).await.id();
+    let change = json!([{"op": "replace", "path": "password", "value": "s3cret-2"}]);
+    scim.patch(&format!("/Users/{ida}"), &change).await;
+    let url = mock.scim_url();
+    for (expectation, part) in [
+        ("POST header.Authorization=\"Bearer SOMETHING-ELSE\"", "header Authorization"),
+        ("POST header.Authorization=\"Bearer mock-token\" times=never", "header Authorization"),
+        ("POST header.cookie=SOMETHING-ELSE", "header cookie"),
+        ("POST header.x-api-key=SOMETHING-ELSE", "header x-api-key"),
+        ("POST body/password=SOMETHING-ELSE", "bodyAt /password"),
+        ("POST body/password=SOMETHING-ELSE times=never", "bodyAt /password"),
+        (r#"POST body-includes={"password":"SOMETHING-ELSE"}"#, "bodyIncludes"),
+        (r#"body-includes={"Operations":[{"path":"password","value":"SOMETHING-ELSE"}]}"#, "bodyIncludes"),
+        (r#"body-includes="{\"filter\":\"password eq \\\"SOMETHING-ELSE\\\"\"}""#, "bodyIncludes"),
+        (r#"PATCH patch-path="x[password eq \"SOMETHING-ELSE\"]""#, "patchPath"),
+    ] {
+        let (code, out, err) = verify(&[&url, expectation]).await;
+        assert_eq!((code, out.as_str()), (2, ""), "{expectation}: {err}");
+        assert!(err.contains(part) && err.contains("`[redacted]`"), "{expectation}: {err}");
+        assert!(!err.contains("SOMETHING-ELSE"), "{err}");
+    }
+    let present = [
+        "POST header.Authorization=[redacted] times=1",
+        "POST header.Authorization=\"Bearer [redacted]\" times=1",
+        "POST body/password=[redacted] times=1",
+        r#"POST body-includes={"password":"[redacted]"} times=1"#,
+        r#"body-includes={"Operations":[{"path":"password","value":"[redacted]"}]} times=1"#,
+        "header.Authorization=\"Basic [redacted]\" times=never",
+        "header.x-api-key=[redacted] times=never",
+    ];
+    let (code, out, err) = verify(&[&[url.as_str()], &present[..]].concat()).await;
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    // Nothing in this expectation is a secret by its name, and the journal cannot tell whether it came.
+    for times in ["times=never", "times=1"] {
+        let (code, out, err) =
+            verify(&[&url, &format!("PATCH body/Operations/0/value=SOMETHING-ELSE {times}")]).await;
+        assert_eq!((code, err.as_str()), (1, ""), "{out}");
+        assert!(out.contains("body /Operations/0/value is redacted and can't be compared"), "{out}");
+    }
+}
+
+#[tokio::test]
+async fn url_with_a_path_leaves_no_trace_in_the_journal() {
+    let mock = start().await;
+    mock.create_application("hr", mock_aquera::ApplicationConfig::default()).unwrap();
+    let origin = format!("http://{}", mock.addr());
+    for (path, code) in [
+        ("/scim/Users", 0),
+        ("/scim/Users/1", 0),
+        ("/scim/v2/", 0),
+        ("/apps/hr/scim/Users", 0),
+        ("/apps/hr", 0),
+        ("/apps/hr/oauth/token", 0),
+        ("/oauth/token", 0),
+        ("/_mock/applications/hr/journal", 0),
+        ("/nowhere", 3),
+    ] {
+        let url = format!("{origin}{path}");
+        let (ended, out, err) = verify(&[&url, "POST times=never"]).await;
+        assert_eq!(ended, code, "{path}: {out}{err}");
+    }
+    for name in ["default", "hr"] {
+        assert!(mock.application(name).unwrap().journal().is_empty(), "{name}");
+    }
+    // The application is that of the URL.
+    some_history(&mock).await;
+    assert_eq!(verify(&[&format!("{origin}/apps/hr/scim/Users"), "POST times=never"]).await.0, 0);
+    assert_eq!(verify(&[&format!("{origin}/_mock/applications/hr"), "POST times=never"]).await.0, 0);
+    assert_eq!(verify(&[&format!("{origin}/scim/Users"), "POST times=1"]).await.0, 0);
+}
+
+#[tokio::test]
 async fn each_application_has_its_own_journal() {
     let mock = start().await;
     let hr = mock.create_application("hr", mock_aquera::ApplicationConfig::default()).unwrap();

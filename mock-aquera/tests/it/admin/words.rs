@@ -57,6 +57,15 @@ const EXPECTATION: &[(&str, &str)] = &[
     ),
     (r#"{"times":{"between":{"from":1}}}"#, "`to` is missing in `times.between`"),
     (r#"{"times":{}}"#, "invalid `times`"),
+    (
+        r#"{"request":{"method":"POST"},"times":{"atLeast":1,"atMost":2}}"#,
+        "invalid `times`: it takes one word, and `atLeast` and `atMost` are there; a range is written \
+         {\"between\":{\"from\":1,\"to\":2}}",
+    ),
+    (
+        r#"{"times":{"exactly":1,"never":null}}"#,
+        "invalid `times`: it takes one word, and `exactly` and `never` are there",
+    ),
     (r#"{"times":"#, "the text ends too early: the value of `times` is missing (line 1, column 9)"),
     (r#"{"request":[]}"#, "invalid `request`: expected an object, got an array"),
     (r#"{"request":{"limit":"x"}}"#, "invalid `request.limit`: expected a whole number from 0, got \"x\""),

@@ -1,5 +1,8 @@
 //! The main kinds of faults over HTTP/2, where a connection carries many requests.
 
+use std::net::{Shutdown, TcpStream as Socket};
+use std::time::Duration;
+
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2::SendRequest;
@@ -8,6 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use mock_aquera::{Application, Exchange, MockAquera};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::client::{start, user};
@@ -67,6 +71,51 @@ fn check(application: &Application, rule: &str, made: bool, status: u16) {
 /// The connection is still good for other requests.
 async fn stays(sender: &Sender) -> bool {
     matches!(send(sender, "GET", String::new()).await, Ok(reply) if reply.status() == 200)
+}
+
+/// A request that the mock has taken up and not answered yet, and the socket that it came by.
+async fn waiting(application: &Application, mock: &MockAquera) -> (JoinHandle<hyper::Result<Value>>, Socket) {
+    let socket = Socket::connect(mock.addr()).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let stream = TcpStream::from_std(socket.try_clone().unwrap()).unwrap();
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let reply = tokio::spawn(async move { body(post(&sender).await?).await });
+    while application.fault_states().iter().all(|state| state.matched == 0) {
+        tokio::task::yield_now().await;
+    }
+    (reply, socket)
+}
+
+/// A client that has said all and ends its side of the connection still wants its reply, however long it takes.
+#[tokio::test]
+async fn client_that_ends_its_side_gets_its_late_reply() {
+    let mock = start().await;
+    let application = mock.default_application();
+    // Longer than the mock waits before it asks whether the client is still there.
+    application.add_fault("latency=700ms".parse().unwrap());
+    let (reply, socket) = waiting(&application, &mock).await;
+    socket.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(timeout(PATIENCE, reply).await.unwrap().unwrap().unwrap()["userName"], json!("a"));
+    assert_eq!((application.user_count(), application.journal()[0].status), (1, 201));
+}
+
+/// The opposite: nobody is there any more, which the mock finds out by asking.
+#[tokio::test]
+async fn client_that_has_gone_ends_what_it_waited_for() {
+    let mock = start().await;
+    let application = mock.default_application();
+    application.add_fault("latency=1h".parse().unwrap());
+    let (_reply, socket) = waiting(&application, &mock).await;
+    socket.shutdown(Shutdown::Both).unwrap();
+    let given_up = async {
+        while application.journal().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, given_up).await.unwrap();
+    assert_eq!((application.journal()[0].status, application.user_count()), (0, 0));
 }
 
 #[tokio::test]

@@ -31,6 +31,15 @@ async fn rule_that_no_request_fits_is_refused_with_the_way_out() {
         ("status=503 path=/Users/*/x", "ids alone"),
         ("status=503 patch-path=emails[type", "`emails[type` is not a path"),
         ("status=503 patch-path=emails.valu", "did you mean `emails.value`?"),
+        ("status=503 patch-path=title path=/Bulk", "PATCH requests alone"),
+        ("status=503 patch-path=title path=/Schemas", "PATCH requests alone"),
+        ("status=503 patch-path=title path=/Schemas/*", "PATCH requests alone"),
+        ("status=503 patch-path=title path=/ServiceProviderConfig", "PATCH requests alone"),
+        ("status=503 patch-path=title path=/.search", "PATCH requests alone"),
+        ("latency=0ms", "`latency=0s` changes nothing"),
+        ("latency=uniform(0s,0ms)", "changes nothing"),
+        ("latency=lognormal(0s,1)", "changes nothing"),
+        ("refuse=0s", "`refuse=0s` changes nothing"),
     ] {
         let body = json!({ "rule": rule }).to_string();
         admin.refused(Method::POST, FAULTS, &body, 400, "can never strike").await;
@@ -48,6 +57,11 @@ async fn rule_that_no_request_fits_is_refused_with_the_way_out() {
         "status=503 method=POST path=/Users/.search",
         "status=503 path=/Users/**",
         "status=503 patch-path=active path=/Users/*",
+        "status=503 patch-path=active path=/Me",
+        "status=503 patch-path=active path=/**",
+        "latency=uniform(0ms,1ms)",
+        "hang=0s",
+        "dribble=16/0ms",
         "status=503 patch-path=urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
     ] {
         let quoted = match rule.split_once("patch-path=emails") {
