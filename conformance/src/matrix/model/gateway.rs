@@ -1,5 +1,6 @@
 //! The two hops, as symbols: a request, its answer, and what it became downstream.
 
+use crate::casing::same_without_case;
 use crate::matrix::model::fault::Request;
 use crate::matrix::model::profile::{DeleteWay, PatchWay, PathRule, PutWay};
 use crate::matrix::model::types::{Account, Desired, Fields, Key, Way, World, Write};
@@ -22,18 +23,16 @@ impl World {
     }
 
     fn name_taken(&self, user_name: &str, by_other_than: Option<Key>) -> bool {
-        let wanted = user_name.to_lowercase();
         self.applications[self.url].iter().any(|account| {
-            Some(account.key) != by_other_than && account.fields.user_name.to_lowercase() == wanted
+            Some(account.key) != by_other_than && same_without_case(&account.fields.user_name, user_name)
         })
     }
 
     /// The accounts of this user name, compared without case.
     pub(crate) fn look_up(&self, user_name: &str) -> Vec<&Account> {
-        let wanted = user_name.to_lowercase();
         self.applications[self.url]
             .iter()
-            .filter(|account| account.fields.user_name.to_lowercase() == wanted)
+            .filter(|account| same_without_case(&account.fields.user_name, user_name))
             .collect()
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::casing::lower_case;
 use crate::matrix::model::client::{Attributes, Created, Unread, Written};
 use crate::matrix::model::guard::is_refusal;
 use crate::matrix::model::sync::{Run, Stop};
@@ -198,7 +199,7 @@ impl World {
         }
         let desired = self.desired(user, rule);
         // Of several users of one name the first gets the account: nothing is sent for the others.
-        if !run.created.insert(user.user_name.to_lowercase()) {
+        if !run.created.insert(lower_case(&user.user_name)) {
             let (operation, reason) = (Operation::None, Reason::AccountLinkedElsewhere);
             self.fail(run, &user.id, Line { change, operation, outcome: Outcome::Failed, reason });
             return Ok(());
