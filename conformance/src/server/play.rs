@@ -15,6 +15,7 @@ use crate::case::step::{Action, Body, Paging, Step};
 use crate::case::template::{Place, Property, Unfilled, Values as _};
 use crate::report::words::FOUNDATION;
 use crate::report::{CaseResult, Level, Verdict, plain};
+use crate::server::blank::list_extensions;
 use crate::server::deviation::Deviation;
 use crate::server::facts::{Met, ResourceType, get, merge};
 use crate::server::judge::{Ask, Miss, is_created_with_200, judge};
@@ -384,6 +385,7 @@ impl Player<'_> {
                     let mut with = with.fill(&self.memory)?;
                     self.memory.fitted(known, |fit| fit.body(&mut with));
                     merge(&mut body, &with);
+                    list_extensions(&mut body);
                 }
                 sent = Some(body.clone());
                 ("POST", known.endpoint.clone(), Some(body.to_string()), Some(known.endpoint.clone()))
