@@ -17,11 +17,11 @@ pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
 
 /// An instant as `xsd:dateTime` in all its precision: years before the first have four digits, where jiff writes six.
 pub(crate) fn whole(instant: Timestamp) -> String {
-    four_digits(format!("{instant}"))
+    four_digits(&instant.to_string())
 }
 
-fn four_digits(text: String) -> String {
-    text.strip_prefix("-00").map_or_else(|| text.clone(), |rest| format!("-{rest}"))
+fn four_digits(text: &str) -> String {
+    text.strip_prefix("-00").map_or_else(|| text.to_owned(), |rest| format!("-{rest}"))
 }
 
 const SECONDS_A_DAY: u64 = 86_400;
@@ -37,7 +37,7 @@ pub(crate) fn date_time(instant: Timestamp) -> String {
     match four_digit_year(instant) {
         // All of it is ASCII, so this can't fail.
         Some(text) => str::from_utf8(&text).unwrap_or_default().to_owned(),
-        None => four_digits(format!("{instant:.3}")),
+        None => four_digits(&format!("{instant:.3}")),
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
     #[track_caller]
     fn check(instant: Timestamp) {
         let text = date_time(instant);
-        assert_eq!(text, four_digits(format!("{instant:.3}")));
+        assert_eq!(text, four_digits(&format!("{instant:.3}")));
         // What is written is read.
         let read = read(&text).unwrap();
         assert!(instant.duration_since(read).abs() < SignedDuration::from_millis(1), "{text}");
