@@ -34,6 +34,7 @@ fuzz_target!(|data: &[u8]| {
         string_booleans: switches & 4 != 0,
         missing_schemas: switches & 8 != 0,
         duplicate_schemas: switches & 16 != 0,
+        unlisted_extensions: switches & 64 != 0,
         bare_manager: switches & 32 != 0,
     };
     drop(GROUPS.read(body, options).map_err(|error| error.to_string()));

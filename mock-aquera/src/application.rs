@@ -34,14 +34,14 @@ use crate::log::RequestLog;
 use crate::problem::Problem;
 use crate::profile::{PathCase, Profile};
 use crate::store::content::Content;
-use crate::store::{Ref, Store};
+use crate::store::{MANY, Ref, Store, let_others};
 use crate::types::Role;
 use crate::verify::Expectation;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use settings::Settings;
 pub(crate) use start::{Data, FillError, MadeUp, Start};
 pub(crate) use transfer::no_type;
-pub use transfer::{Load, LoadError, LoadProblem};
+pub use transfer::{Load, LoadError, LoadNote, LoadProblem, Loaded};
 
 /// The name of the application at `/scim`.
 pub const DEFAULT_APPLICATION: &str = "default";
@@ -91,6 +91,8 @@ struct Inner {
     clock: Arc<AppClock>,
     settings: RwLock<Arc<Settings>>,
     store: Mutex<Store>,
+    /// Held by what changes many resources in several goes, or puts another store in place.
+    many: Mutex<()>,
     journal: Journal,
     faults: Mutex<Faults>,
     gates: Mutex<Gates>,
@@ -122,6 +124,7 @@ impl Application {
             clock: Arc::new(clock),
             settings: RwLock::new(Arc::new(settings)),
             store: Mutex::new(store),
+            many: Mutex::default(),
             journal,
             faults: Mutex::default(),
             gates: Mutex::default(),
@@ -291,13 +294,27 @@ impl Application {
         store.remove_at(at, now).is_some()
     }
 
-    /// Removes all resources of a type behind the endpoint's back. Gives how many there were.
+    /// Removes all resources of a type behind the endpoint's back. Gives how many there were. Others are served
+    /// meanwhile; what they make stays.
     pub fn remove_all(&self, resource_type: &str) -> usize {
+        let _alone = lock(&self.0.many);
         let now = self.0.clock.now();
-        let mut store = lock(&self.0.store);
-        let Some(kind) = store.types().named(resource_type) else { return 0 };
-        let all: Vec<Ref> = store.table(kind).order.after(None).map(|(_, slot)| Ref { kind, slot }).collect();
-        all.into_iter().filter(|at| store.remove_at(*at, now).is_some()).count()
+        let mut last = None;
+        let mut removed = 0;
+        loop {
+            let mut store = lock(&self.0.store);
+            let Some(kind) = store.types().named(resource_type) else { return removed };
+            let order = &store.table(kind).order;
+            last = last.or_else(|| order.after(None).next_back().map(|(number, _)| number));
+            let there = order.after(None).take_while(|(number, _)| Some(*number) <= last).take(MANY);
+            let there: Vec<Ref> = there.map(|(_, slot)| Ref { kind, slot }).collect();
+            if there.is_empty() {
+                return removed;
+            }
+            removed += there.into_iter().filter(|at| store.remove_at(*at, now).is_some()).count();
+            drop(store);
+            let_others();
+        }
     }
 
     /// How many resources there are, by the name of their type, in the order in which the types are listed.

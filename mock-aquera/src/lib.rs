@@ -41,6 +41,7 @@ mod load;
 mod log;
 mod nearest;
 mod net;
+mod patched;
 mod plain;
 mod problem;
 mod profile;
@@ -56,7 +57,9 @@ mod verify;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use address::{PublicUrl, PublicUrlError};
-pub use application::{Application, ApplicationConfig, DEFAULT_APPLICATION, Load, LoadError, LoadProblem};
+pub use application::{
+    Application, ApplicationConfig, DEFAULT_APPLICATION, Load, LoadError, LoadNote, LoadProblem, Loaded,
+};
 pub use auth::{Auth, AuthKind, DEFAULT_TOKEN, DEFAULT_TOKEN_LIFETIME, ParseAuthError};
 pub use builder::{MockAquera, MockAqueraBuilder, StartError};
 pub use clock::{AppClock, Clock, ClockState, ManualClock, SystemClock};

@@ -1,11 +1,13 @@
 //! Resources to start with, as the text that an application takes in.
 
 mod read;
+mod tree;
 
 use std::sync::Arc;
 
 pub(crate) use read::{Piece, pieces};
 use serde_json::{Map, Value};
+pub(crate) use tree::tree;
 
 /// A text with resources.
 #[derive(Debug, Clone)]

@@ -39,6 +39,14 @@ pub(crate) struct Ref {
     pub(crate) slot: u32,
 }
 
+/// Of work on more resources than this, some are done at a time, and others are let in before the next.
+pub(crate) const MANY: usize = 256;
+
+/// Lets those who wait for a store have it: whoever locks it anew at once would be faster than they wake up.
+pub(crate) fn let_others() {
+    std::thread::sleep(std::time::Duration::from_micros(50));
+}
+
 /// How many places have a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Equals {

@@ -27,6 +27,8 @@ pub struct AcceptOptions {
     pub missing_schemas: bool,
     /// A URN may stand in `schemas` twice, though RFC 7643 §3 forbids it.
     pub duplicate_schemas: bool,
+    /// A body may have an extension that its `schemas` does not name, though RFC 7643 §3 has it name all of them.
+    pub unlisted_extensions: bool,
     /// A manager may be sent as an id alone, as Entra does.
     pub bare_manager: bool,
 }
@@ -63,12 +65,16 @@ pub struct Accepted {
     pub missing_schemas: bool,
     /// Whether `schemas` named a URN twice.
     pub duplicate_schemas: bool,
+    /// Whether there was an extension that `schemas` did not name.
+    pub unlisted_extensions: bool,
     /// Whether a text was taken for the id of a manager.
     pub bare_manager: bool,
     /// The places of members that no schema knows, at most [`MAX_DROPPED`].
     pub dropped: Vec<String>,
     /// How many more there are.
     pub dropped_more: usize,
+    /// The places, below the top of the resource, of values that only the server writes, at most [`MAX_DROPPED`].
+    pub read_only: Vec<String>,
 }
 
 /// How many places of unknown members are told.

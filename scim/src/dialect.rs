@@ -26,6 +26,9 @@ pub enum Dialect {
     MissingSchemas,
     /// `schemas` names one URN twice, which RFC 7643 §3 forbids.
     DuplicateSchemas,
+    /// A body has an extension that its `schemas` does not name, though RFC 7643 §3 has it name the schemas of all
+    /// attributes.
+    UnlistedExtensions,
     /// A `manager` is sent as an id alone, or in a list of one, as Entra does, and not as an object with a `value`.
     BareManager,
     /// A filter compares behind a value filter, `emails[type eq "work"].value eq "x"`, which RFC 7644 §3.4.2.2 has
@@ -41,7 +44,7 @@ pub enum Dialect {
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CapitalisedOp,
         Self::StringBoolean,
         Self::DottedKeys,
@@ -50,6 +53,7 @@ impl Dialect {
         Self::SingleOperation,
         Self::MissingSchemas,
         Self::DuplicateSchemas,
+        Self::UnlistedExtensions,
         Self::BareManager,
         Self::FilterAfterBrackets,
         Self::FilterMissingSpaces,
@@ -68,6 +72,7 @@ impl Dialect {
             Self::SingleOperation => "single-operation",
             Self::MissingSchemas => "missing-schemas",
             Self::DuplicateSchemas => "duplicate-schemas",
+            Self::UnlistedExtensions => "unlisted-extensions",
             Self::BareManager => "bare-manager",
             Self::FilterAfterBrackets => "filter-after-brackets",
             Self::FilterMissingSpaces => "filter-missing-spaces",

@@ -27,6 +27,7 @@ mod diff;
 mod index;
 mod known;
 mod request;
+mod sub_attribute;
 mod unknown;
 mod values;
 
@@ -90,12 +91,14 @@ pub struct PatchError {
     problem: String,
     /// The path or member that no schema knows.
     unknown: Option<String>,
+    /// A word or a member that means nothing, and those that do.
+    misspelt: Option<(String, &'static [&'static str])>,
 }
 
 impl PatchError {
     fn new(scim_type: ScimType, place: impl AsRef<str>, problem: impl Into<String>) -> Self {
         let place = crate::name::shown(place.as_ref()).into_owned();
-        Self { scim_type, operation: None, place, problem: problem.into(), unknown: None }
+        Self { scim_type, operation: None, place, problem: problem.into(), unknown: None, misspelt: None }
     }
 
     fn path(error: &ParseError) -> Self {
@@ -112,6 +115,15 @@ impl PatchError {
 
     fn about(self, unknown: String) -> Self {
         Self { unknown: Some(unknown), ..self }
+    }
+
+    fn misspelt(self, word: &str, known: &'static [&'static str]) -> Self {
+        Self { misspelt: Some((word.to_owned(), known)), ..self }
+    }
+
+    /// The word, or the name of a member, that probably stands for another one, and those that it may stand for.
+    pub fn misspelt_word(&self) -> Option<(&str, &'static [&'static str])> {
+        self.misspelt.as_ref().map(|(word, known)| (word.as_str(), *known))
     }
 
     /// The path of the attribute that no schema knows, if that is the error.

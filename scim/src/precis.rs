@@ -119,6 +119,7 @@ mod tests {
         check("ＩＤＡ＠ｘ", "ida@x");
         check("a\u{3000}b", "a b");
         check("ΟΔΟΣ", "οδοσ");
+        check("οδος", "οδοσ");
         // Halfwidth kana with a voiced sound mark, which is composed.
         check("\u{ff76}\u{ff9e}", "\u{30ac}");
         // RFC 8265 §3.3 lowers and does not fold: sharp s stays.

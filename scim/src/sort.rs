@@ -10,7 +10,6 @@
 
 use std::{cmp::Ordering, fmt};
 
-use jiff::Timestamp;
 use serde_json::{Number, Value};
 
 use crate::{
@@ -21,7 +20,7 @@ use crate::{
     precis::{user_name_key, user_name_key_with_case},
     schema::{Attribute, AttributeType, Returned, SchemaSet},
     text::lower_case,
-    validate::{instant, is_primary},
+    validate::{Instant, instant, is_primary},
 };
 
 /// Which way a query is sorted.
@@ -232,7 +231,7 @@ impl SortKey {
         match &self.0 {
             Key::Bool(flag) => with(b'b', &[&[u8::from(*flag)]]),
             Key::Number(number) => with(b'n', &[&number.near.to_be_bytes(), &number.whole.to_be_bytes()]),
-            Key::Instant(instant) => with(b'i', &[&instant.as_nanosecond().to_be_bytes()]),
+            Key::Instant(instant) => with(b'i', &[&instant.to_bytes()]),
             Key::Text(text) => with(b't', &[text.as_bytes()]),
             Key::Missing => with(b'-', &[]),
         }
@@ -248,10 +247,7 @@ impl SortKey {
                 let near = f64::from_be_bytes(*near);
                 Key::Number(Numeric { near, whole: i128::from_be_bytes(whole.try_into().ok()?) })
             }
-            (b'i', rest) => {
-                let nanoseconds = i128::from_be_bytes(rest.try_into().ok()?);
-                Key::Instant(Timestamp::from_nanosecond(nanoseconds).ok()?)
-            }
+            (b'i', rest) => Key::Instant(Instant::from_bytes(rest)?),
             (b't', rest) => Key::Text(std::str::from_utf8(rest).ok()?.into()),
             (b'-', []) => Key::Missing,
             _ => return None,
@@ -270,7 +266,7 @@ impl SortKey {
 enum Key {
     Bool(bool),
     Number(Numeric),
-    Instant(Timestamp),
+    Instant(Instant),
     Text(Box<str>),
     Missing,
 }
@@ -399,7 +395,9 @@ mod tests {
             json!([
             {"n": 1, "meta": {"created": "2024-05-01T12:30:00+02:00"}},
             {"n": 2, "meta": {"created": "2024-05-01T11:00:00Z"}},
-            {"n": 0, "meta": {"created": "2024-05-01T10:00:00Z"}}]),
+            {"n": 0, "meta": {"created": "2024-05-01T10:00:00Z"}},
+            {"n": 4, "meta": {"created": "12020-01-01T00:00:00Z"}},
+            {"n": 3, "meta": {"created": "9999-12-31T23:59:59Z"}}]),
         );
         let manager = |n: i64, id: &str| json!({"n": n, ENTERPRISE_URN: {"manager": {"value": id}}});
         check(&format!("{ENTERPRISE_URN}:manager"), json!([manager(1, "b"), manager(0, "a")]));
@@ -426,6 +424,7 @@ mod tests {
             key("title", json!({})),
             key("active", json!({"active": true})),
             key("meta.created", json!({"meta": {"created": "2024-05-01T12:30:00.5+02:00"}})),
+            key("meta.created", json!({"meta": {"created": "-12020-01-01T00:00:00.999999999Z"}})),
             SortKey(Key::Number(Numeric::of(&Number::from(u64::MAX)))),
         ] {
             assert_eq!(SortKey::from_bytes(&key.to_bytes()), Some(key));

@@ -2,14 +2,19 @@
 
 use std::borrow::Cow;
 
-/// The text in lower case, sign by sign: what becomes of one does not depend on its neighbours.
+const FINAL_SIGMA: char = 'ς';
+const SIGMA: char = 'σ';
+
+/// The text in lower case for comparison, sign by sign: what becomes of one does not depend on its neighbours.
 ///
 /// [`str::to_lowercase`] looks at the context of a sigma, so that the lower case of a prefix need not be a prefix of
-/// the lower case. A text that is in lower case already, or ASCII, is not copied without need.
+/// the lower case. Here a final sigma is a sigma like any other: `ΟΔΟΣ` and `οδος` are one text. A text that is in
+/// lower case already, or ASCII, is not copied without need.
 ///
 /// ```
 /// use scim::text::lower_case;
 ///
+/// assert_eq!(lower_case("ΟΔΟΣ"), lower_case("οδος"));
 /// assert!(lower_case("ΟΔΟΣΑ").starts_with(&*lower_case("ΟΔΟΣ")));
 /// assert!(!"ΟΔΟΣΑ".to_lowercase().starts_with(&"ΟΔΟΣ".to_lowercase()));
 /// ```
@@ -21,7 +26,8 @@ pub fn lower_case(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Owned(text.to_ascii_lowercase());
     }
-    Cow::Owned(text.chars().flat_map(char::to_lowercase).collect())
+    let lower = text.chars().flat_map(char::to_lowercase);
+    Cow::Owned(lower.map(|sign| if sign == FINAL_SIGMA { SIGMA } else { sign }).collect())
 }
 
 /// Whether two texts are the same without case.
@@ -40,7 +46,8 @@ mod tests {
             ("ABC", "abc"),
             ("ÄbC", "äbc"),
             ("ΟΔΟΣ", "οδοσ"),
-            ("οδος", "οδος"),
+            ("οδος", "οδοσ"),
+            ("ς", "σ"),
             ("İ", "i\u{307}"),
         ] {
             assert_eq!(lower_case(text), lowered);

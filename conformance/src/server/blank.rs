@@ -34,6 +34,7 @@ impl Blank {
         }
         if let Some(template) = self.templates.get(&resource_type.name.to_ascii_lowercase()) {
             merge(&mut body, &personal(template, unique));
+            list_extensions(&mut body);
         }
         // What makes it ours, and findable: always with the prefix.
         match resource_type.name.to_ascii_lowercase().as_str() {
@@ -171,6 +172,26 @@ pub(crate) fn merge(body: &mut Value, over: &Value) {
     }
 }
 
+/// Names in `schemas` the extensions that a body has values of (RFC 7643 §3): a template need not.
+pub(crate) fn list_extensions(body: &mut Value) {
+    let is_urn = |name: &str| name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"));
+    let has_values = |value: &Value| value.as_object().is_some_and(|members| !members.is_empty());
+    let members = body.as_object().into_iter().flatten();
+    let urns: Vec<String> = members
+        .filter(|(name, value)| is_urn(name) && has_values(value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let Some(Value::Array(schemas)) = body.get_mut("schemas") else { return };
+    for urn in urns {
+        if !schemas
+            .iter()
+            .any(|listed| listed.as_str().is_some_and(|listed| listed.eq_ignore_ascii_case(&urn)))
+        {
+            schemas.push(Value::from(urn));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +214,10 @@ mod tests {
         blank.templates.insert("user".to_owned(), json!({ "title": "t-{{unique}}", "marks": null }));
         let made = blank.make(&facts, user, "u");
         assert_eq!((&made["title"], made.get("marks")), (&json!("t-u"), None));
+        let template = json!({ "urn:example:Extra": { "code": "x" }, "urn:example:None": {} });
+        blank.templates.insert("user".to_owned(), template);
+        let schemas = json!([USER, "urn:example:Badge", "urn:example:Extra"]);
+        assert_eq!(blank.make(&facts, user, "u")["schemas"], schemas);
         for (shape, expected) in [
             ("{{unique}}@corp.example", "u@corp.example"),
             ("x-{{unique}}", "x-u"),

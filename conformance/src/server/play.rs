@@ -21,7 +21,7 @@ use crate::case::template::{Place, Property, Unfilled, Values as _};
 use crate::report::causes::remedy;
 use crate::report::words::FOUNDATION;
 use crate::report::{CaseResult, Level, Verdict, plain};
-use crate::server::blank::name_schemas;
+use crate::server::blank::{list_extensions, name_schemas};
 use crate::server::deviation::{Deviation, Seen};
 use crate::server::facts::{Met, ResourceType, get, merge};
 use crate::server::fit::clears_what_is_required;
@@ -435,6 +435,7 @@ impl Player<'_> {
                     let mut with = with.fill(&self.memory)?;
                     self.memory.fitted(known, |fit| fit.body(&mut with));
                     merge(&mut body, &with);
+                    list_extensions(&mut body);
                 }
                 sent = Some(body.clone());
                 ("POST", known.endpoint.clone(), Some(body.to_string()), Some(known.endpoint.clone()))

@@ -410,6 +410,7 @@ impl Application {
             method,
             path,
             resource_type: kind.map(|kind| settings.types.get(kind).name()),
+            core: kind.map(|kind| settings.types.get(kind).schemas.core().id().as_str()),
             id: id.as_deref(),
             user_name: &user_name,
             patch_paths: &|| fault::patch_paths(body),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::transfer::{Load, LoadError};
+use super::transfer::{Load, LoadError, LoadNote};
 use super::{Application, ApplicationConfig, Settings, new_store};
 use crate::fault::Fault;
 use crate::generate::write_users;
@@ -55,6 +55,8 @@ pub(crate) struct Start {
     journal: JournalLimits,
     faults: Vec<Fault>,
     data: Data,
+    /// What was left out of the resources that it began with.
+    notes: Vec<LoadNote>,
 }
 
 impl Start {
@@ -69,13 +71,21 @@ impl Application {
     /// Fills the application with what it starts with. What it is by then is what a reset returns to.
     pub(crate) fn begin(&self, data: Data) -> Result<(), FillError> {
         let settings = self.settings();
+        let mut notes = Vec::new();
         if !matches!(data, Data::Nothing | Data::Kept(_)) {
-            let store = self.filled(&settings, &data)?;
-            *lock(&self.0.store) = store;
+            let (store, told) = self.filled(&settings, &data)?;
+            drop(std::mem::replace(&mut *lock(&self.0.store), store));
+            notes = told;
         }
         let faults = lock(&self.0.faults).rules();
         // The first beginning counts.
-        let _ = self.0.start.set(Arc::new(Start { settings, journal: self.journal_limits(), faults, data }));
+        let _ = self.0.start.set(Arc::new(Start {
+            settings,
+            journal: self.journal_limits(),
+            faults,
+            data,
+            notes,
+        }));
         Ok(())
     }
 
@@ -90,13 +100,20 @@ impl Application {
         self.0.start.get()
     }
 
-    /// A store with what an application starts with.
-    fn filled(&self, settings: &Settings, data: &Data) -> Result<Store, FillError> {
+    /// What was left out of the resources that the application began with, such as those of
+    /// [`MockAqueraBuilder::load`](crate::MockAqueraBuilder::load).
+    pub fn load_notes(&self) -> &[LoadNote] {
+        self.0.start.get().map_or(&[], |start| &start.notes)
+    }
+
+    /// A store with what an application starts with, and what was left out of that.
+    fn filled(&self, settings: &Settings, data: &Data) -> Result<(Store, Vec<LoadNote>), FillError> {
+        let mut notes = Vec::new();
         let mut store = new_store(settings, self.0.seed, &self.0.name);
         match data {
             Data::Nothing => {}
             Data::Given { sources, users } => {
-                self.load_into(settings, &mut store, sources, Load::default())?;
+                notes = self.load_into(settings, &mut store, sources, Load::default())?.notes;
                 let MadeUp { kind, seed, count } = *users;
                 let mut failed = None;
                 write_users(seed, count, |index, body| {
@@ -112,7 +129,7 @@ impl Application {
             }
             Data::Kept(stock) => stock.put_back(&mut store).map_err(FillError::Kept)?,
         }
-        Ok(store)
+        Ok((store, notes))
     }
 
     /// Returns to the start: resources, faults, profile, credentials and limits of the journal are what they were then,
@@ -147,12 +164,13 @@ impl Application {
     /// Returns to the resources that the application started with. Ids start over from the seed.
     pub fn reset_data(&self) {
         let settings = self.settings();
+        let _alone = lock(&self.0.many);
         let filled = match self.0.start.get() {
-            Some(start) => self.filled(&start.settings, &start.data),
+            Some(start) => self.filled(&start.settings, &start.data).map(|(store, _)| store),
             None => Ok(new_store(&settings, self.0.seed, &self.0.name)),
         };
         match filled {
-            Ok(store) => *lock(&self.0.store) = store,
+            Ok(store) => drop(std::mem::replace(&mut *lock(&self.0.store), store)),
             // It was taken at the start.
             Err(error) => tracing::error!(?error, "failed to return to the resources of the start"),
         }

@@ -2,7 +2,8 @@
 //!
 //! What comes in is looked at as a whole before anything is kept: a load that fails leaves everything as it was.
 
-use std::collections::{HashMap, HashSet};
+mod take_in;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,8 +13,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Application, Settings, new_store};
-use crate::clock::Clock as _;
-use crate::gateway::resource::{self, Joining};
+use crate::clock::{self, Clock as _};
+use crate::gateway::resource;
+use crate::journal::Note;
 use crate::load::{self, Piece, Source};
 use crate::lock;
 use crate::plain::{self, Mistake};
@@ -21,6 +23,7 @@ use crate::store::content::Content;
 use crate::store::show::MembersShown;
 use crate::store::{Past, Ref, Store};
 use crate::types::{Kind, Role};
+use take_in::{Destination, take_in};
 
 /// How resources are taken in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,6 +55,45 @@ pub struct LoadProblem {
     /// What is wrong there.
     pub detail: String,
 }
+
+/// What a load left out of a resource: it has no effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadNote {
+    /// The file that the resource stands in, where the text is that of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line on which the resource begins, from one.
+    pub line: usize,
+    /// The column, in bytes, from one.
+    pub column: usize,
+    /// Where in the resource it stands: `emails[0].valu`.
+    pub path: String,
+    /// What was probably meant, where something comes near.
+    pub nearest: Option<String>,
+    /// The same in a sentence, without values.
+    pub text: String,
+}
+
+impl fmt::Display for LoadNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, text, .. } = self;
+        let place = LoadProblem { file: file.clone(), line: *line, column: *column, detail: text.clone() };
+        place.fmt(f)
+    }
+}
+
+/// What was loaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// How many resources.
+    pub count: usize,
+    /// What was left out of them, in the order of the text: at most 100, and how many more there are.
+    pub notes: Vec<LoadNote>,
+}
+
+/// How many notes a load tells.
+const MAX_NOTES: usize = 100;
 
 impl fmt::Display for LoadProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,20 +146,30 @@ impl Application {
     /// `meta.resourceType` says, or else whose schema it has; of one that says neither it is User. `id` and `meta` are kept where they are there; the
     /// members of a group may come after it; whoever has no `id` comes behind all others. So what [`dump`](Self::dump) gave comes back as it was, save passwords.
     ///
+    /// Others are served meanwhile, and may see a part of it.
+    ///
     /// # Errors
     /// What is wrong, with its line. Nothing has changed then.
     pub fn load(&self, text: &[u8], how: Load) -> Result<usize, LoadError> {
+        self.load_noting(text, how).map(|loaded| loaded.count)
+    }
+
+    /// Takes in resources as [`load`](Self::load) does, and tells what it left out of them.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub fn load_noting(&self, text: &[u8], how: Load) -> Result<Loaded, LoadError> {
         let settings = self.settings();
+        let arrivals = self.arrivals(&settings, [(None, text)], how);
+        let _alone = lock(&self.0.many);
         if how.replace {
             let mut store = new_store(&settings, self.0.seed, &self.0.name);
-            let arrivals = self.arrivals(&settings, [(None, text)], how);
-            let mut there = lock(&self.0.store);
-            let count = take_in(&settings, &mut store, arrivals, how)?;
-            *there = store;
-            return Ok(count);
+            let loaded = take_in(&settings, &mut Destination::Own(&mut store), arrivals, how)?;
+            // What was there goes once the others are let in.
+            drop(std::mem::replace(&mut *lock(&self.0.store), store));
+            return Ok(loaded);
         }
-        let arrivals = self.arrivals(&settings, [(None, text)], how);
-        take_in(&settings, &mut lock(&self.0.store), arrivals, how)
+        take_in(&settings, &mut Destination::Shared(&self.0.store), arrivals, how)
     }
 
     /// Takes the resources of several texts into a store that is not the application's yet.
@@ -127,9 +179,9 @@ impl Application {
         store: &mut Store,
         sources: &[Source],
         how: Load,
-    ) -> Result<usize, LoadError> {
+    ) -> Result<Loaded, LoadError> {
         let texts = sources.iter().map(|Source { file, text }| (file.clone(), text.as_slice()));
-        take_in(settings, store, self.arrivals(settings, texts, how), how)
+        take_in(settings, &mut Destination::Own(store), self.arrivals(settings, texts, how), how)
     }
 
     /// What stands in texts, each of which may be that of a file, with its problems.
@@ -140,7 +192,7 @@ impl Application {
         how: Load,
     ) -> Arrivals {
         let now = self.0.clock.now();
-        let (mut arrivals, mut problems) = (Vec::new(), Vec::new());
+        let (mut arrivals, mut problems, mut notes) = (Vec::new(), Vec::new(), Notes::default());
         for (source, (file, text)) in texts.into_iter().enumerate() {
             let place = |line, column| Place { source, line, column, file: file.clone() };
             let (pieces, mistakes) = load::pieces(text);
@@ -149,12 +201,15 @@ impl Application {
             for piece in pieces {
                 let place = place(piece.line, piece.column);
                 match Arrival::read(settings, place.clone(), &piece, how, now) {
-                    Ok(arrival) => arrivals.push(arrival),
+                    Ok((arrival, told)) => {
+                        arrivals.push(arrival);
+                        notes.add(&place, told);
+                    }
                     Err(detail) => problems.push(place.problem(detail)),
                 }
             }
         }
-        Arrivals { arrivals, problems }
+        Arrivals { arrivals, problems, notes }
     }
 }
 
@@ -162,6 +217,36 @@ impl Application {
 struct Arrivals {
     arrivals: Vec<Arrival>,
     problems: Vec<Wrong>,
+    notes: Notes,
+}
+
+/// What is left out of them.
+#[derive(Default)]
+struct Notes {
+    told: Vec<LoadNote>,
+    more: usize,
+}
+
+impl Notes {
+    fn add(&mut self, place: &Place, notes: Vec<Note>) {
+        for Note { path, nearest, text, .. } in notes {
+            if self.told.len() == MAX_NOTES {
+                self.more += 1;
+                continue;
+            }
+            let file = place.file.as_ref().map(ToString::to_string);
+            self.told.push(LoadNote { file, line: place.line, column: place.column, path, nearest, text });
+        }
+    }
+
+    /// The notes, and how many more there are at the end.
+    fn into_told(mut self) -> Vec<LoadNote> {
+        if let Some(last) = self.told.last().filter(|_| self.more > 0) {
+            let (text, path) = (format!("and {} more notes", self.more), "…".to_owned());
+            self.told.push(LoadNote { path, nearest: None, text, ..last.clone() });
+        }
+        self.told
+    }
 }
 
 /// Where a resource begins, in the order of the texts.
@@ -204,9 +289,13 @@ impl Arrival {
         &Piece { text, .. }: &Piece<'_>,
         how: Load,
         now: Timestamp,
-    ) -> Result<Self, String> {
-        let tree: Value = serde_json::from_slice(text).map_err(|error| plain::json(text, &error).message)?;
+    ) -> Result<(Self, Vec<Note>), String> {
+        let (tree, doubled) = load::tree(text).map_err(|error| plain::json(text, &error).message)?;
         let Value::Object(tree) = tree else { return Err("a resource is a JSON object".to_owned()) };
+        if let Some(doubled) = doubled {
+            let shown: String = doubled.chars().take(100).collect();
+            return Err(format!("`{shown}` is given twice"));
+        }
         let kind_at = kind_of(settings, &tree)?;
         let kind = settings.types.get(kind_at);
         let id = match get_ci(&tree, "id") {
@@ -214,19 +303,19 @@ impl Arrival {
             Some(Value::String(id)) if !id.is_empty() => Some(Arc::from(id.as_str())),
             Some(_) => return Err("`id` is a text that is not empty; leave it out for a new one".to_owned()),
         };
-        let past = past(&tree, now);
+        let past = past(&tree, now)?;
         // Who was here before, as `meta.created` tells, may have lost `active` since.
         let meta = get_ci(&tree, "meta").and_then(Value::as_object);
         let is_new = meta.is_none_or(|meta| get_ci(meta, "created").is_none());
         let groups = groups(kind, &tree);
-        let (content, members) = if how.unchecked {
+        let (content, members, notes) = if how.unchecked {
             let members = get_ci(&tree, "members").cloned();
             let content = if is_new {
                 resource::completed(kind, Value::Object(tree))
             } else {
                 Content { secret: None, ..Content::of_tree(kind, &tree) }
             };
-            (content, members)
+            (content, members, Vec::new())
         } else {
             let taken = if get_ci(&tree, "schemas").is_some() {
                 resource::take(settings, kind, text)
@@ -239,77 +328,10 @@ impl Arrival {
             if is_new && kind.role == Role::User && content.active.is_none() {
                 content.add_flag("active", true);
             }
-            (content, taken.members)
+            (content, taken.members, taken.notes)
         };
-        Ok(Self { place, kind: kind_at, id, past, content, members, groups })
+        Ok((Self { place, kind: kind_at, id, past, content, members, groups }, notes))
     }
-}
-
-/// Checks what can be checked before anything is in, puts everything in, and joins the groups.
-fn take_in(
-    settings: &Settings,
-    store: &mut Store,
-    Arrivals { arrivals, mut problems }: Arrivals,
-    how: Load,
-) -> Result<usize, LoadError> {
-    if !how.unchecked {
-        problems.extend(clashes(store, &arrivals));
-    }
-    if !problems.is_empty() {
-        return Err(failed(problems));
-    }
-    let count = arrivals.len();
-    // Nobody can be a member who has no id yet. And an id that is drawn is gone, so the others come last.
-    let (named, nameless): (Vec<_>, Vec<_>) = arrivals.into_iter().partition(|arrival| arrival.id.is_some());
-    let mut added = Vec::with_capacity(count);
-    let mut joins = Vec::new();
-    for Arrival { place, kind, id, past, content, members, groups } in named {
-        let Some(id) = id else { continue };
-        added.push(store.restore(kind, Arc::clone(&id), content, &past));
-        if members.is_some() || groups.len() > 1 {
-            joins.push((place, id, members, groups));
-        }
-    }
-    let mut joining = |store: &Store, place: &Place, members: Option<Value>| match members {
-        None => None,
-        Some(members) if how.unchecked => Some(Joining::known(store, &members)),
-        Some(members) => resource::resolve(settings, store, &members)
-            .map_err(|problem| problems.push(place.problem(problem.to_string())))
-            .ok(),
-    };
-    let joins: Vec<_> = joins
-        .into_iter()
-        .map(|(place, id, members, groups)| (id, joining(store, &place, members), groups))
-        .collect();
-    let nameless: Vec<_> = nameless
-        .into_iter()
-        .map(|mut arrival| {
-            let joined = joining(store, &arrival.place, arrival.members.take());
-            super::join(&mut arrival.content, joined);
-            arrival
-        })
-        .collect();
-    if !problems.is_empty() {
-        store.withdraw(&added);
-        return Err(failed(problems));
-    }
-    for Arrival { kind, past, content, .. } in nameless {
-        let id = store.new_id();
-        store.restore(kind, id, content, &past);
-    }
-    // Of two with one id the later is there by now.
-    for (id, joining, _) in &joins {
-        if let (Some(at), Some(Joining { refs, names })) = (store.find(id), joining) {
-            store.set_members(at, refs, names);
-        }
-    }
-    for (id, _, groups) in &joins {
-        if let (Some(at), [_, _, ..]) = (store.find(id), groups.as_slice()) {
-            let places: HashMap<&str, usize> = groups.iter().map(String::as_str).zip(0..).collect();
-            store.sort_groups(at, |id| places.get(id).copied());
-        }
-    }
-    Ok(count)
 }
 
 fn failed(mut problems: Vec<Wrong>) -> LoadError {
@@ -319,41 +341,6 @@ fn failed(mut problems: Vec<Wrong>) -> LoadError {
         LoadProblem { file, line, column, detail }
     };
     LoadError { problems: problems.into_iter().map(told).collect() }
-}
-
-/// What can't be beside what is there, or beside each other.
-fn clashes(store: &Store, arrivals: &[Arrival]) -> Vec<Wrong> {
-    let mut problems = Vec::new();
-    let mut ids = HashSet::new();
-    let mut texts = HashSet::new();
-    for Arrival { place, kind, id, content, .. } in arrivals {
-        let mut wrong = |detail: String| problems.push(place.problem(detail));
-        if let Some(id) = id {
-            if store.find(id).is_some() {
-                wrong(format!(
-                    "there is a resource with the id {id:?} already; replace=true loads in its place"
-                ));
-            } else if !ids.insert(id) {
-                wrong(format!("the id {id:?} is there twice"));
-            }
-        }
-        let watched = &store.types().get(*kind).watched;
-        let path = |at: u8| watched.get(usize::from(at)).map_or("", |watched| watched.text.as_str());
-        if let Some(taken) = store.taken(*kind, &content.keys, None) {
-            let key = content.keys.iter().find(|key| path(key.index) == taken);
-            let text = key.map_or("", |key| &*key.text);
-            wrong(format!(
-                "{taken} {text:?} belongs to a resource that is there; replace=true loads in its place"
-            ));
-        }
-        let unique = |at: u8| watched.get(usize::from(at)).is_some_and(|watched| watched.unique);
-        for key in content.keys.iter().filter(|key| unique(key.index)) {
-            if !texts.insert((*kind, key)) {
-                wrong(format!("{} {:?} is there twice", path(key.index), key.text));
-            }
-        }
-    }
-    problems
 }
 
 fn kind_of(settings: &Settings, tree: &Map<String, Value>) -> Result<u16, String> {
@@ -382,13 +369,31 @@ pub(crate) fn no_type(settings: &Settings, name: &str) -> String {
     format!("there is no resource type `{name}`, only {}", names.join(", "))
 }
 
-/// What `meta` says, as far as it can be meant.
-fn past(tree: &Map<String, Value>, now: Timestamp) -> Past {
+/// What `meta` says.
+///
+/// # Errors
+/// The dates in it that are none, with what is expected of them.
+fn past(tree: &Map<String, Value>, now: Timestamp) -> Result<Past, String> {
     let empty = Map::new();
     let meta = get_ci(tree, "meta").and_then(Value::as_object).unwrap_or(&empty);
     let text = |name: &str| get_ci(meta, name).and_then(Value::as_str);
-    let instant = |name: &str| text(name).and_then(|text| text.parse::<Timestamp>().ok());
-    let created = instant("created").or_else(|| instant("lastModified")).unwrap_or(now);
+    let instant = |name: &str| match get_ci(meta, name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => {
+            clock::read(text).map(Some).map_err(|expected| format!("`meta.{name}` is {expected}"))
+        }
+        Some(other) => {
+            let written: String = other.to_string().chars().take(100).collect();
+            Err(format!("`meta.{name}` is a text such as \"2026-01-31T12:00:00Z\", not {written}"))
+        }
+    };
+    let (created, modified) = match (instant("created"), instant("lastModified")) {
+        (Ok(created), Ok(modified)) => (created.or(modified).unwrap_or(now), modified),
+        (created, modified) => {
+            let wrong: Vec<String> = [created.err(), modified.err()].into_iter().flatten().collect();
+            return Err(wrong.join("; "));
+        }
+    };
     // Behind the point stands what the groups of a user add. There has to be room for later ones.
     let version: Option<u64> = text("version").and_then(|tag| {
         let number = tag.trim_start_matches("W/").trim_matches('"');
@@ -396,7 +401,7 @@ fn past(tree: &Map<String, Value>, now: Timestamp) -> Past {
     });
     let version =
         version.map_or(1, |version| u32::try_from(version).unwrap_or(u32::MAX)).clamp(1, u32::MAX / 2);
-    Past { created, modified: instant("lastModified").unwrap_or(created), version }
+    Ok(Past { created, modified: modified.unwrap_or(created), version })
 }
 
 fn groups(kind: &Kind, tree: &Map<String, Value>) -> Vec<String> {
@@ -412,19 +417,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_meta_says_counts_as_far_as_it_can_be_meant() {
+    fn what_meta_says_counts() {
         let (now, then) = (Timestamp::UNIX_EPOCH, "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
         #[track_caller]
         fn check(meta: &Value, now: Timestamp, created: Timestamp, modified: Timestamp, version: u32) {
             let tree = serde_json::json!({ "META": meta });
             let found = past(tree.as_object().unwrap(), now);
-            assert_eq!(found, Past { created, modified, version }, "{tree}");
+            assert_eq!(found, Ok(Past { created, modified, version }), "{tree}");
         }
         use serde_json::json;
         check(&json!(null), now, now, now, 1);
         check(&json!({"created": "2026-01-01T00:00:00.000Z", "version": "W/\"7\""}), now, then, then, 7);
         check(&json!({"lastModified": "2026-01-01T00:00:00Z", "version": "W/\"7.0f\""}), now, then, then, 7);
-        check(&json!({"created": "soon", "lastModified": 7, "version": "x"}), now, now, now, 1);
+        check(&json!({"created": null, "lastModified": null, "version": "x"}), now, now, now, 1);
+        let wrong = json!({"meta": {"created": "soon", "lastModified": 7}});
+        let wrong = past(wrong.as_object().unwrap(), now).unwrap_err();
+        let parts =
+            ["`meta.created` is an instant such as", "not `soon`; `meta.lastModified` is a text", "not 7"];
+        assert!(parts.iter().all(|part| wrong.contains(part)), "{wrong}");
         check(&json!({"version": "0"}), now, now, now, 1);
         check(&json!({"version": u64::MAX.to_string()}), now, now, now, u32::MAX / 2);
     }

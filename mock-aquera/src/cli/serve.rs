@@ -279,6 +279,9 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
         public_url: options.public_url.is_some(),
     };
     about.warn(options.admin_listen.is_some());
+    for note in server.default_application().load_notes() {
+        banner::warning(&note.to_string());
+    }
     about.announce(options.json)?;
     interrupted.await;
     stop(server, options.json).await

@@ -2,6 +2,28 @@
 
 use jiff::Timestamp;
 
+/// Reads an `xsd:dateTime`.
+///
+/// # Errors
+/// What is wrong with the text, as the end of a sentence that says whose text it is.
+pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
+    let shown: String = text.chars().take(100).collect();
+    let Some(instant) = scim::validate::instant(text) else {
+        return Err(format!("an instant such as 2026-01-31T12:00:00Z (xsd:dateTime), not `{shown}`"));
+    };
+    let (first, last) = (whole(Timestamp::MIN), whole(Timestamp::MAX));
+    instant.timestamp().ok_or_else(|| format!("an instant from {first} to {last}, not `{shown}`"))
+}
+
+/// An instant as `xsd:dateTime` in all its precision: years before the first have four digits, where jiff writes six.
+pub(crate) fn whole(instant: Timestamp) -> String {
+    four_digits(&instant.to_string())
+}
+
+fn four_digits(text: &str) -> String {
+    text.strip_prefix("-00").map_or_else(|| text.to_owned(), |rest| format!("-{rest}"))
+}
+
 const SECONDS_A_DAY: u64 = 86_400;
 const DAYS_IN_400_YEARS: u32 = 146_097;
 /// Days from the first of March of the year -400 to the first of January 1970.
@@ -15,7 +37,7 @@ pub(crate) fn date_time(instant: Timestamp) -> String {
     match four_digit_year(instant) {
         // All of it is ASCII, so this can't fail.
         Some(text) => str::from_utf8(&text).unwrap_or_default().to_owned(),
-        None => format!("{instant:.3}"),
+        None => four_digits(&format!("{instant:.3}")),
     }
 }
 
@@ -80,7 +102,12 @@ mod tests {
 
     #[track_caller]
     fn check(instant: Timestamp) {
-        assert_eq!(date_time(instant), format!("{instant:.3}"));
+        let text = date_time(instant);
+        assert_eq!(text, four_digits(&format!("{instant:.3}")));
+        // What is written is read.
+        let read = read(&text).unwrap();
+        assert!(instant.duration_since(read).abs() < SignedDuration::from_millis(1), "{text}");
+        assert_eq!(super::read(&whole(instant)), Ok(instant));
     }
 
     #[test]
@@ -104,6 +131,13 @@ mod tests {
     }
 
     #[test]
+    fn years_before_the_first_have_four_digits() {
+        let instant: Timestamp = "-000044-03-15T12:00:00.5Z".parse().unwrap();
+        assert_eq!(date_time(instant), "-0044-03-15T12:00:00.500Z");
+        assert_eq!(whole(instant), "-0044-03-15T12:00:00.5Z");
+    }
+
+    #[test]
     fn every_day_of_400_years_is_the_right_one() {
         let start: Timestamp = "1799-12-31T23:59:59.999Z".parse().unwrap();
         for day in 0..146_098 {
@@ -119,7 +153,7 @@ mod tests {
         ) {
             let instant = Timestamp::new(second, 0).unwrap();
             let instant = instant.checked_add(SignedDuration::from_nanos(nanosecond)).unwrap();
-            prop_assert_eq!(date_time(instant), format!("{instant:.3}"));
+            check(instant);
         }
     }
 }

@@ -47,8 +47,18 @@ const WORDS: [(&str, Option<&str>); 34] = [
     ("every", Some("a number from 1")),
     ("after", Some("a number")),
     ("probability", Some("a number from 0 to 1")),
-    ("from", Some("an instant such as `2026-11-23T10:00:00Z`, or a time from now such as `+10s`")),
-    ("until", Some("an instant such as `2026-11-23T10:00:00Z`, or a time from now such as `+60s`")),
+    (
+        "from",
+        Some(
+            "an instant up to 9999-12-30T22:00:00Z such as `2026-11-23T10:00:00Z`, or a time from now such as `+10s`",
+        ),
+    ),
+    (
+        "until",
+        Some(
+            "an instant up to 9999-12-30T22:00:00Z such as `2026-11-23T10:00:00Z`, or a time from now such as `+60s`",
+        ),
+    ),
     ("ttl", Some("a time such as `30s`")),
     ("phase", Some("`before` or `after`")),
 ];

@@ -8,6 +8,7 @@ use scim::precis::user_name_key;
 
 use super::glob::Glob;
 use super::words::quoted;
+use crate::patched;
 
 /// What faults look at in a request. The two closures are called once at most, and only if a rule asks.
 #[derive(Clone, Copy)]
@@ -21,6 +22,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) id: Option<&'a str>,
     /// The user name: of the account that the path names, or in the body.
     pub(crate) user_name: &'a dyn Fn() -> Option<String>,
+    /// The URN of the schema that resources of that type have.
+    pub(crate) core: Option<&'a str>,
     /// What the operations of a PATCH name.
     pub(crate) patch_paths: &'a dyn Fn() -> Vec<String>,
 }
@@ -42,9 +45,13 @@ impl<'a> Asked<'a> {
         self.user_name.get_or_init(|| (self.subject.user_name)().map(key)).as_deref()
     }
 
+    fn comparable(&self, path: &str) -> String {
+        patched::comparable(path, self.subject.core)
+    }
+
     fn patch_paths(&self) -> &[String] {
         self.patch_paths
-            .get_or_init(|| (self.subject.patch_paths)().iter().map(|path| comparable(path)).collect())
+            .get_or_init(|| (self.subject.patch_paths)().iter().map(|path| self.comparable(path)).collect())
     }
 }
 
@@ -74,7 +81,7 @@ impl Matching {
             && self.path.as_ref().is_none_or(|glob| glob.fits(subject.path))
             && is(&self.user_name, &|wanted| asked.user_name() == Some(&user_name_key(wanted)))
             && is(&self.patch_path, &|wanted| {
-                subject.method == Method::PATCH && asked.patch_paths().contains(&comparable(wanted))
+                subject.method == Method::PATCH && asked.patch_paths().contains(&asked.comparable(wanted))
             })
     }
 }
@@ -100,11 +107,6 @@ impl fmt::Display for Matching {
     }
 }
 
-/// A PATCH path as it is compared: without case, and with one space where there are several.
-fn comparable(path: &str) -> String {
-    path.split_whitespace().collect::<Vec<_>>().join(" ").chars().flat_map(char::to_lowercase).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -121,6 +123,7 @@ mod tests {
                 method: &Method::PATCH,
                 path: "/Users/Ab1",
                 resource_type: Some("User"),
+                core: None,
                 id: Some("Ab1"),
                 user_name: &|| Some("Ana.Ömer@example.com".to_owned()),
                 patch_paths: &|| {
@@ -170,6 +173,7 @@ mod tests {
             method: &Method::PUT,
             path: "/Users/1",
             resource_type: None,
+            core: None,
             id: None,
             user_name: &user_name,
             patch_paths: &patch_paths,

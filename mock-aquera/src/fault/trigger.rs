@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::draw::Draw;
 use super::span;
+use crate::clock;
 
 /// An instant as a rule names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl Moment {
     pub(super) fn parse(text: &str) -> Option<Self> {
         match text.strip_prefix('+') {
             Some(span) => span::parse(span).map(Self::In),
-            None => text.parse().ok().map(Self::At),
+            None => clock::read(text).ok().map(Self::At),
         }
     }
 }
@@ -48,7 +49,7 @@ impl From<Duration> for Moment {
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::At(instant) => write!(f, "{instant}"),
+            Self::At(instant) => f.write_str(&clock::whole(*instant)),
             Self::In(span) => write!(f, "+{}", span::display(*span)),
         }
     }

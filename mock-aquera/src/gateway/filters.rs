@@ -6,7 +6,8 @@ use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, Operator};
 use scim::path::AttrPath;
 use scim::schema::{AttributeType, SchemaSet};
 
-use super::notes::{did_you_mean, meant};
+use super::notes::{self, did_you_mean, meant};
+use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{FilterCase, FilterRules, FilterSubset, UnsupportedFilter};
 use crate::types::{Kind, Role};
@@ -38,6 +39,20 @@ pub(super) fn take(
         Err(error) => return Err(Problem::BadFilter(format!("{error}: {}", marked(text, &error)))),
     };
     Ok((supported(filter, rules, kinds)?, used))
+}
+
+/// What to say of what became of a filter.
+pub(super) fn noted(taken: &Taken, kinds: &[&Kind]) -> Vec<Note> {
+    let by_profile = |what| notes::by_profile(&["filter".to_owned()], what);
+    match taken {
+        Taken::Applied(filter) => notes::never_matching(filter, kinds),
+        Taken::Ignored => {
+            by_profile("was passed over: the profile of this application lists everything instead")
+        }
+        Taken::Nothing => {
+            by_profile("was not understood: the profile of this application lists nothing then")
+        }
+    }
 }
 
 /// Looks whether the application has what a filter takes.

@@ -22,7 +22,7 @@ use scim::sort::{SortBy, SortOrder};
 use super::filters::{self, Indexed, Taken};
 use super::page::{Cursor, Place, Position, Rank, Window, query_hash};
 use super::query::Query;
-use super::{Refusal, Scene, Step, notes, write};
+use super::{Refusal, Scene, Step, write};
 use crate::application::Settings;
 use crate::hops::Downstreams;
 use crate::journal::{DownstreamOperation, Note};
@@ -179,10 +179,7 @@ impl List {
             }
             None => None,
         };
-        let notes = match &taken {
-            Some(Taken::Applied(filter)) => notes::never_matching(filter, &looked_at),
-            _ => Vec::new(),
-        };
+        let notes = taken.as_ref().map(|taken| filters::noted(taken, &looked_at)).unwrap_or_default();
         let list = Self::of_filter(scene, kinds, asked, taken, dialects);
         match list {
             Ok(list) => Ok(Self { notes, ..list }),
@@ -550,7 +547,7 @@ fn sort(asked: &Query, rules: &ListRules, kinds: &[&Kind]) -> Result<Option<Sort
     if let [Err(error), ..] = by.as_slice()
         && by.iter().all(Result::is_err)
     {
-        return Err(error.clone().into());
+        return Err(refused::unsortable(error, kinds));
     }
     Ok(Some(Sort { by: by.into_iter().map(Result::ok).collect(), order }))
 }

@@ -1,7 +1,8 @@
 //! Notes on what in a request has no effect: attributes that no schema knows, comparisons that nothing satisfies.
 
+use scim::accept::MAX_DROPPED;
 use scim::filter::{CompareOp, Filter, Literal};
-use scim::patch::PatchError;
+use scim::patch::{PatchError, PatchRequest};
 use scim::path::AttrPath;
 use scim::schema::{AttributeType, SchemaSet};
 use scim::validate::{self, ProblemKind};
@@ -65,13 +66,12 @@ const PART_NAMES: &[(&str, &str, &str)] = &[
 /// Notes on attributes that were left out because no schema knows them, and on so many more.
 pub(super) fn dropped(kind: &Kind, places: &[String], more: usize) -> Vec<Note> {
     let each = places.iter().map(|place| dropped_one(kind, place));
-    let rest = (more > 0).then(|| Note {
-        kind: NoteKind::Dropped,
-        path: "…".to_owned(),
-        nearest: None,
-        text: format!("and {more} more"),
-    });
-    each.chain(rest).collect()
+    each.chain(and_more(more)).collect()
+}
+
+fn and_more(more: usize) -> Option<Note> {
+    let text = format!("and {more} more");
+    (more > 0).then(|| Note { kind: NoteKind::Dropped, path: "…".to_owned(), nearest: None, text })
 }
 
 /// Notes on attributes that the profile does not let be stored.
@@ -83,6 +83,34 @@ pub(super) fn not_stored(paths: &[String]) -> Vec<Note> {
         nearest: None,
     };
     paths.iter().map(told).collect()
+}
+
+/// Notes on what the profile of the application does to parts of a request: `what` follows the name of each.
+pub(super) fn by_profile(paths: &[String], what: &str) -> Vec<Note> {
+    let told = |path: &String| {
+        let path = shown(path);
+        Note { kind: NoteKind::Dropped, text: format!("`{path}` {what}"), path, nearest: None }
+    };
+    let more = paths.len().saturating_sub(MAX_DROPPED);
+    paths.iter().take(MAX_DROPPED).map(told).chain(and_more(more)).collect()
+}
+
+/// What the operations of a PATCH are about: their paths, or the members of a value without one.
+pub(super) fn named(request: &PatchRequest) -> Vec<String> {
+    let mut named: Vec<String> = Vec::new();
+    let mut add = |path: String| {
+        if !named.contains(&path) && named.len() < 2 * MAX_DROPPED {
+            named.push(path);
+        }
+    };
+    for operation in &request.operations {
+        match (&operation.path, &operation.value) {
+            (Some(path), _) => add(path.to_string()),
+            (None, Some(serde_json::Value::Object(members))) => members.keys().cloned().for_each(&mut add),
+            (None, _) => {}
+        }
+    }
+    named
 }
 
 /// The hint at a name that was probably meant.
@@ -108,8 +136,10 @@ pub(super) fn unfit(kind: &Kind, problems: &[validate::Problem]) -> Problem {
 
 /// What to say of a PATCH that cannot be applied.
 pub(super) fn bad_patch(kind: &Kind, error: &PatchError) -> Problem {
-    let nearest = error.unknown_attribute().and_then(|place| meant(&kind.schemas, place));
-    let detail = format!("{error}{}", did_you_mean(nearest.as_deref()));
+    let word = error.misspelt_word().and_then(|(word, known)| nearest(word, known.iter().copied()));
+    let attribute = || error.unknown_attribute().and_then(|place| meant(&kind.schemas, place));
+    let meant = word.map(str::to_owned).or_else(attribute);
+    let detail = format!("{error}{}", did_you_mean(meant.as_deref()));
     Problem::BadPatch { scim_type: error.scim_type(), detail }
 }
 
@@ -314,7 +344,7 @@ fn outcome(kind: &Kind, path: &AttrPath, operator: CompareOp, value: &Literal) -
     let always_there = is_top("id") || path.name == *"meta" || (path.sub.is_none() && leaf.required);
     if !can_match(of, value) {
         let (is, with) = (described(of), described_value(value));
-        return same(format!("is {is}, and the filter compares it with {with}"), hint(of, value));
+        return same(format!("is {is}, and the filter compares it with {with}"), hint(of, value, operator));
     }
     match value {
         Literal::Null if always_there && matches!(operator, Eq | Ne) => {
@@ -338,6 +368,15 @@ fn outcome(kind: &Kind, path: &AttrPath, operator: CompareOp, value: &Literal) -
                 "is a date and time, and the filter compares it with a text that is none".to_owned(),
                 "; write one such as \"2026-01-31T00:00:00Z\"",
             )
+        }
+        Literal::String(text)
+            if is_top("schemas")
+                && matches!(operator, Eq | Ne)
+                && !kind.schemas.schemas().any(|schema| schema.id().as_str().eq_ignore_ascii_case(text)) =>
+        {
+            let what =
+                format!("names schemas of {} alone, and the filter compares it with another", kind.name());
+            same(what, "")
         }
         Literal::String(text)
             if is_meta("resourceType")
@@ -388,8 +427,13 @@ fn described_value(value: &Literal) -> &'static str {
     }
 }
 
-fn hint(kind: AttributeType, value: &Literal) -> &'static str {
+fn hint(kind: AttributeType, value: &Literal, operator: CompareOp) -> &'static str {
+    let has_parts = matches!(operator, CompareOp::Co | CompareOp::Sw | CompareOp::Ew);
     match (kind, value) {
+        (AttributeType::Boolean, _) if has_parts => "; write `eq`, and true or false without quotes",
+        (AttributeType::Integer | AttributeType::Decimal, _) if has_parts => {
+            "; write `eq`, `gt` or `lt`, and a number without quotes"
+        }
         (AttributeType::Boolean, _) => "; write true or false without quotes",
         (AttributeType::Integer | AttributeType::Decimal, _) => "; write a number without quotes",
         (AttributeType::DateTime, _) => "; write one such as \"2026-01-31T00:00:00Z\"",

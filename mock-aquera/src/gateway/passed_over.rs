@@ -2,7 +2,9 @@
 //! server alone writes.
 
 use hyper::Method;
-use scim::path::{AttrPath, get_ci};
+use scim::accept::MAX_DROPPED;
+use scim::patch::PatchRequest;
+use scim::path::{AttrPath, PatchPath, get_ci};
 use scim::schema::Mutability;
 use serde_json::{Map, Value};
 
@@ -17,6 +19,9 @@ use crate::types::Kind;
 /// What a query can say (RFC 7644 §3.4.2, RFC 9865 §2).
 const PARAMETERS: [&str; 8] =
     ["filter", "startIndex", "count", "cursor", "sortBy", "sortOrder", "attributes", "excludedAttributes"];
+
+/// Those of them that a request about one resource can have (RFC 7644 §3.9).
+const PROJECTION: [&str; 2] = ["attributes", "excludedAttributes"];
 
 /// What other APIs call those. In lower case, without `_` and `-`.
 const OTHER_NAMES: &[(&str, &str)] = &[
@@ -57,6 +62,9 @@ pub(crate) fn of_request(
     for (name, value) in parameters(query) {
         if !PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
             notes.push(unknown(&name, "a query parameter", &PARAMETERS));
+        } else if !lists(method, target) && !PROJECTION.iter().any(|known| known.eq_ignore_ascii_case(&name))
+        {
+            notes.push(note(&name, None, "is for lists, and was passed over here"));
         }
         check(&name, &value, &kinds, &mut notes);
     }
@@ -69,6 +77,21 @@ pub(crate) fn of_request(
         _ => {}
     }
     notes
+}
+
+/// Whether the query of a request can be that of a list.
+fn lists(method: &Method, target: Target<'_>) -> bool {
+    match target {
+        Target::Root | Target::Collection(_) => *method != Method::POST,
+        Target::Resource(..) | Target::Me => false,
+        Target::RootSearch
+        | Target::Search(_)
+        | Target::Bulk
+        | Target::Configuration
+        | Target::ResourceTypes(_)
+        | Target::Schemas(_)
+        | Target::Nothing => true,
+    }
 }
 
 /// The resource types whose attributes a query can name.
@@ -155,20 +178,87 @@ fn search(body: &[u8], kinds: &[&Kind], notes: &mut Vec<Note>) {
 
 /// The members of PATCH operations that none has.
 pub(super) fn of_operations(message: &Value) -> Vec<Note> {
+    const MESSAGE: [&str; 2] = ["schemas", "Operations"];
     const MEMBERS: [&str; 3] = ["op", "path", "value"];
-    let Some(Value::Array(operations)) = message.as_object().and_then(|all| get_ci(all, "Operations")) else {
-        return Vec::new();
-    };
     let mut notes: Vec<Note> = Vec::new();
-    for name in operations.iter().filter_map(Value::as_object).flat_map(Map::keys) {
-        if !MEMBERS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            let one = unknown(name, "a member of a PATCH operation", &MEMBERS);
-            if !notes.contains(&one) {
+    let mut look = |members: &Map<String, Value>, known: &[&str], what: &str| {
+        for name in members.keys().filter(|name| !known.iter().any(|known| known.eq_ignore_ascii_case(name)))
+        {
+            let one = unknown(name, what, known);
+            if notes.len() < MAX_DROPPED && !notes.contains(&one) {
                 notes.push(one);
             }
         }
+    };
+    let Some(message) = message.as_object() else { return notes };
+    let operations = match get_ci(message, "Operations") {
+        Some(Value::Array(operations)) => operations.as_slice(),
+        Some(operation) => std::slice::from_ref(operation),
+        None => {
+            // It is an operation itself.
+            look(message, &["op", "path", "value", "schemas"], "a member of a PATCH operation");
+            return notes;
+        }
+    };
+    look(message, &MESSAGE, "a member of a PATCH request");
+    for operation in operations.iter().filter_map(Value::as_object) {
+        look(operation, &MEMBERS, "a member of a PATCH operation");
     }
     notes
+}
+
+/// The parts of values in PATCH operations that the server alone writes: they are left out of what is written.
+pub(super) fn read_only_parts(kind: &Kind, request: &PatchRequest) -> Vec<Note> {
+    let mut found: Vec<String> = Vec::new();
+    let mut look = |path: &AttrPath, value: &Value| {
+        let Some(located) = kind.schemas.locate(path).filter(|located| located.sub.is_none()) else { return };
+        if located.attribute.mutability == Mutability::ReadOnly {
+            return;
+        }
+        let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        for name in values.iter().filter_map(Value::as_object).flat_map(Map::keys) {
+            let sub = located.attribute.sub(name).filter(|sub| sub.mutability == Mutability::ReadOnly);
+            let place = sub.map(|sub| format!("{path}.{}", sub.name));
+            if let Some(place) = place.filter(|place| found.len() < MAX_DROPPED && !found.contains(place)) {
+                found.push(place);
+            }
+        }
+    };
+    let member = |urn: &str, name: &str| format!("{urn}:{name}").parse::<AttrPath>().ok();
+    for operation in &request.operations {
+        let Some(value) = &operation.value else { continue };
+        let whole = operation.path.as_ref().map(PatchPath::attr_path);
+        let schema = whole.as_ref().and_then(|path| kind.schemas.schema_at(path));
+        match (whole, schema, value) {
+            (Some(path), None, value) => look(&path, value),
+            (Some(_), Some(schema), Value::Object(members)) => {
+                for (name, value) in members {
+                    member(schema.id().as_str(), name).iter().for_each(|path| look(path, value));
+                }
+            }
+            (None, _, Value::Object(members)) => {
+                for (name, value) in members {
+                    match (kind.schemas.extension(name), value) {
+                        (Some(extension), Value::Object(inner)) => {
+                            for (name, value) in inner {
+                                member(extension.id().as_str(), name)
+                                    .iter()
+                                    .for_each(|path| look(path, value));
+                            }
+                        }
+                        _ => name.parse::<AttrPath>().iter().for_each(|path| look(path, value)),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    read_only_places(&found)
+}
+
+/// Notes on places that the server alone writes.
+pub(super) fn read_only_places(places: &[String]) -> Vec<Note> {
+    places.iter().map(|place| note(place, None, "is written by the server alone and was left out")).collect()
 }
 
 /// The body of a POST or a PUT. A client that writes a resource back sends what the server wrote, so with a PUT only

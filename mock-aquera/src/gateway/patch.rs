@@ -45,8 +45,10 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
         return set(scene, kind_at, id, &setting);
     }
     let message = own_urls(scene, scene.json()?);
-    let (mut request, dialects) = PatchRequest::read(&message, settings.dialects).map_err(Problem::from)?;
+    let (mut request, dialects) =
+        PatchRequest::read(&message, settings.dialects).map_err(|error| notes::bad_patch(kind, &error))?;
     let mut notes = passed_over::of_operations(&message);
+    notes.extend(passed_over::read_only_parts(kind, &request));
     notes.extend(filters_that_never_match(kind, &request));
     if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
         let mut dropped = scim::patch::drop_unknown(&mut request, &kind.schemas);
@@ -54,7 +56,28 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
         dropped.truncate(scim::accept::MAX_DROPPED);
         notes.extend(notes::dropped(kind, &dropped, more));
     }
-    noted(patch_by(scene, kind_at, id, rule, request, dialects), notes)
+    let ignored = if is_swallowed(rule) { notes::named(&request) } else { Vec::new() };
+    let mut outcome = patch_by(scene, kind_at, id, rule, request, dialects);
+    if let Ok(reply) = &mut outcome {
+        let what = "was not changed: the profile of this application answers PATCH and ignores it";
+        reply.notes.extend(notes::by_profile(&ignored, what));
+    }
+    noted(outcome, notes)
+}
+
+/// Whether a PATCH is answered as if it had been carried out.
+fn is_swallowed(rule: PatchRule) -> bool {
+    match rule {
+        PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200 => true,
+        PatchRule::Works
+        | PatchRule::Answers400
+        | PatchRule::Answers403
+        | PatchRule::Answers404Html
+        | PatchRule::Answers405
+        | PatchRule::Answers501
+        | PatchRule::AppliedThen404
+        | PatchRule::AppliedThen500 => false,
+    }
 }
 
 fn patch_by(
@@ -73,7 +96,7 @@ fn patch_by(
         DottedPaths::Works => Vec::new(),
         DottedPaths::Swallowed => dotted::take_out(&mut request),
     };
-    let swallowed = matches!(rule, PatchRule::Ignored200 | PatchRule::Ignored204 | PatchRule::Lies200);
+    let swallowed = is_swallowed(rule);
     let refuse = |problem: Problem| -> Refusal {
         if swallowed { problem.into() } else { refused(problem, OPERATIONS, Some(id)) }
     };
@@ -120,12 +143,17 @@ fn patch_by(
         break (store, at, basis.active, patched);
     };
     dialects.extend(patched.dialects);
-    let left_out = notes::not_stored(&patched.left_out);
+    let mut left_out = notes::not_stored(&patched.left_out);
+    let swallowed: Vec<String> = asked.literal.iter().map(|(path, _)| path.clone()).collect();
+    let what = "was stored as a member of that name, and the attribute is as it was: so has it the profile of this \
+                application";
+    left_out.extend(notes::by_profile(&swallowed, what));
     if rule == PatchRule::Lies200 {
         let body = write::would_be(scene, &store, at, &patched.next.content)?;
         return Ok(Reply::scim(StatusCode::OK, body));
     }
     let next = write::allowed(scene, kind, patched.next, &patched.tree, was_active).map_err(&refuse)?;
+    left_out.extend(next.note.clone());
     let becomes = hops::of_patch(profile, next.change);
     let mut reply = if patched.only_members {
         change_members(scene, &mut store, at, &patched.members, becomes)?
@@ -302,13 +330,13 @@ fn patched(
         content.active = content.active.or(Some(true));
     }
     let change = write::difference(basis, &kept_before, &tree, &content);
-    let next = Next { content, change };
+    let next = Next { content, change, note: None };
     Ok(Patched { next, tree, members: split.changes, only_members: false, dialects, asked, left_out })
 }
 
 /// Decides whether a PATCH of a group is one of its members alone, which is done in the store.
 fn settle_members(store: &Store, at: Ref, patched: &mut Patched) {
-    let Next { content, change } = &mut patched.next;
+    let Next { content, change, .. } = &mut patched.next;
     change.rest |= write::differs_in_members(store, at, content);
     let only_members = !change.rest && change.active.is_none() && content.refs.is_none();
     change.rest |= !patched.members.is_empty();

@@ -9,7 +9,7 @@ use scim::schema::SchemaSet;
 use scim::text::lower_case;
 use serde_json::{Map, Value};
 
-use super::{Refusal, notes};
+use super::{Refusal, notes, passed_over};
 use crate::application::Settings;
 use crate::journal::Note;
 use crate::problem::Problem;
@@ -48,10 +48,12 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
         (accepted.string_boolean, Dialect::StringBoolean),
         (accepted.missing_schemas, Dialect::MissingSchemas),
         (accepted.duplicate_schemas, Dialect::DuplicateSchemas),
+        (accepted.unlisted_extensions, Dialect::UnlistedExtensions),
         (accepted.bare_manager, Dialect::BareManager),
     ];
     let dialects = met.into_iter().filter_map(|(met, dialect)| met.then_some(dialect)).collect();
-    let notes = notes::dropped(kind, &accepted.dropped, accepted.dropped_more);
+    let mut notes = notes::dropped(kind, &accepted.dropped, accepted.dropped_more);
+    notes.extend(passed_over::read_only_places(&accepted.read_only));
     let members = accepted.captured.take();
     let content = if settings.normalises {
         normalised(profile, kind, accepted)?
@@ -69,6 +71,7 @@ fn options(settings: &Settings) -> AcceptOptions {
         string_booleans: dialects.contains(Dialect::StringBoolean),
         missing_schemas: dialects.contains(Dialect::MissingSchemas),
         duplicate_schemas: dialects.contains(Dialect::DuplicateSchemas),
+        unlisted_extensions: dialects.contains(Dialect::UnlistedExtensions),
         bare_manager: dialects.contains(Dialect::BareManager),
     }
 }

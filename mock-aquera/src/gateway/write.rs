@@ -17,7 +17,7 @@ use super::basis::Basis;
 pub(super) use super::refused;
 use super::{Refusal, Scene, noted, resource, stale, stored};
 use crate::hops::{self, Change, Downstreams};
-use crate::journal::{ChangeKind, DownstreamOperation, StateChange};
+use crate::journal::{ChangeKind, DownstreamOperation, Note, StateChange};
 use crate::problem::Problem;
 use crate::profile::{
     CreateDisabled, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids, ReplyBody, Support,
@@ -41,6 +41,7 @@ fn create_of(scene: &Scene<'_>, kind_at: u16, body: resource::Taken) -> Result<R
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
     let resource::Taken { mut content, members, dialects, .. } = body;
+    let mut made_active = Vec::new();
     if kind.role == Role::User {
         let active = content.active;
         match (active, profile.gateway.create_disabled) {
@@ -51,6 +52,7 @@ fn create_of(scene: &Scene<'_>, kind_at: u16, body: resource::Taken) -> Result<R
             (Some(false), CreateDisabled::CreatesEnabled) => {
                 let mut tree = resource::tree_of(&content.members)?;
                 tree.insert("active".to_owned(), Value::Bool(true));
+                made_active.push("active".to_owned());
                 content = Content { secret: content.secret, ..Content::of_tree(kind, &tree) };
             }
             (None, _) => {
@@ -107,6 +109,8 @@ fn create_of(scene: &Scene<'_>, kind_at: u16, body: resource::Taken) -> Result<R
     }
     note(&mut reply, &dialects);
     reply.notes = left_out;
+    let what = "was set to true: the profile of this application creates users enabled";
+    reply.notes.extend(super::notes::by_profile(&made_active, what));
     reply.downstream = downstream;
     reply.changes.push(change);
     Ok(reply)
@@ -225,6 +229,8 @@ pub(super) fn echo(
 pub(super) struct Next {
     pub(super) content: Content,
     pub(super) change: Change,
+    /// What the profile made of a change of `active`.
+    pub(super) note: Option<Note>,
 }
 
 /// What a write changes, but for the members of a group.
@@ -278,7 +284,9 @@ pub(super) fn allowed(
                 names: next.content.names,
                 ..Content::of_tree(kind, &tree)
             };
-            Ok(Next { content, change: Change { active: None, ..next.change } })
+            let what = "was not changed: the profile of this application answers a disable and ignores it";
+            let note = super::notes::by_profile(&["active".to_owned()], what).pop();
+            Ok(Next { content, change: Change { active: None, ..next.change }, note })
         }
         _ => Ok(next),
     }
@@ -300,7 +308,10 @@ pub(super) fn delete(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply,
     let (at, record) = existing(scene, &store, kind_at, id, operations)?;
     same_version(scene, &store, record, operations)?;
     if rule == DeleteRule::Ignored204 {
-        return Ok(Reply::empty(StatusCode::NO_CONTENT));
+        let mut reply = Reply::empty(StatusCode::NO_CONTENT);
+        let what = "was not carried out: the profile of this application answers DELETE and ignores it";
+        reply.notes = super::notes::by_profile(&["DELETE".to_owned()], what);
+        return Ok(reply);
     }
     let downstream = Downstreams::done(operations, &record.id);
     let changes = remove(scene, &mut store, at);

@@ -6,7 +6,7 @@ use scim::text::lower_case;
 
 use super::exchange::Exchange;
 use super::glob;
-use super::operations::{OperationKind, ScimOperation, below_base};
+use super::operations::{self, OperationKind, ScimOperation, below_base};
 use super::query::{JournalQuery, StatusMatch};
 use super::redact::expected_path;
 
@@ -65,10 +65,9 @@ impl Criterion {
                 let wanted = user_name_key(wanted);
                 user_names(exchange).any(|name| user_name_key(name) == wanted)
             }),
-            Self::PatchPath => query
-                .patch_path
-                .as_deref()
-                .is_none_or(|path| exchange.operations.iter().any(|one| one.patches(path))),
+            Self::PatchPath => query.patch_path.as_deref().is_none_or(|path| {
+                operations::patches(&exchange.operations, exchange.request_body.as_ref(), path)
+            }),
             Self::Contains => query.contains.as_deref().is_none_or(|text| contains(exchange, text)),
         }
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::patched;
 use crate::text;
 
 /// What a request asks for.
@@ -138,14 +139,39 @@ impl ScimOperation {
         }
     }
 
-    /// Whether a PATCH names this path, or writes it as a member without one.
-    pub(crate) fn patches(&self, path: &str) -> bool {
-        self.patch
-            .iter()
-            .any(|patched| patched.path.as_deref().is_some_and(|named| named.eq_ignore_ascii_case(path)))
-            || (!self.patch.is_empty()
-                && self.attributes.iter().any(|attribute| attribute.eq_ignore_ascii_case(path)))
+    /// Whether a PATCH names this path, or writes it as a member without one, as far as the operation tells.
+    fn patches(&self, path: &str) -> bool {
+        let named = self.patch.iter().filter_map(|patched| patched.path.as_ref());
+        let members = self.attributes.iter().filter(|_| !self.patch.is_empty());
+        named.chain(members).any(|named| patched::comparable(named, None) == path)
     }
+}
+
+/// Whether a request patches this path: as its operations tell, or its body, which shows members within members.
+pub(super) fn patches(operations: &[ScimOperation], body: Option<&Value>, path: &str) -> bool {
+    let wanted = patched::comparable(path, None);
+    let names =
+        |body: &Value| patched::paths(body).iter().any(|named| patched::comparable(named, None) == wanted);
+    let of_bulk = |operation: &Value| {
+        let Some(operation) = operation.as_object() else { return false };
+        let method = member(operation, "method").and_then(Value::as_str);
+        method.is_some_and(|method| method.eq_ignore_ascii_case("PATCH"))
+            && member(operation, "data").is_some_and(names)
+    };
+    operations.iter().any(|one| {
+        one.patches(&wanted)
+            || match (one.kind, body) {
+                (OperationKind::Patch | OperationKind::Me, Some(body)) if !one.patch.is_empty() => {
+                    names(body)
+                }
+                (OperationKind::Bulk, Some(Value::Object(body))) => {
+                    let mut inner =
+                        member(body, "Operations").and_then(Value::as_array).into_iter().flatten();
+                    inner.any(of_bulk)
+                }
+                _ => false,
+            }
+    })
 }
 
 /// Where a path leads.
@@ -278,12 +304,12 @@ fn described(
     };
     match (route.kind, request) {
         (OperationKind::Create | OperationKind::Replace, Some(body)) => resource(&mut operation, body),
-        (OperationKind::Patch, Some(body)) => patch(&mut operation, body),
+        (OperationKind::Patch, Some(body)) => read_patch(&mut operation, body),
         (OperationKind::Search, Some(body)) => {
             operation.filter = member(body, "filter").and_then(Value::as_str).map(str::to_owned);
         }
         (OperationKind::Me, Some(body)) if member(body, "Operations").is_some() => {
-            patch(&mut operation, body);
+            read_patch(&mut operation, body);
         }
         (OperationKind::Me, Some(body)) => resource(&mut operation, body),
         _ => {}
@@ -304,7 +330,7 @@ fn resource(operation: &mut ScimOperation, body: &Map<String, Value>) {
     operation.attributes = body.keys().filter(counts).cloned().collect();
 }
 
-fn patch(operation: &mut ScimOperation, body: &Map<String, Value>) {
+fn read_patch(operation: &mut ScimOperation, body: &Map<String, Value>) {
     let several = member(body, "Operations").and_then(Value::as_array);
     // Some clients send one operation without the array around it.
     let single = several.is_none().then_some(body);
@@ -314,13 +340,14 @@ fn patch(operation: &mut ScimOperation, body: &Map<String, Value>) {
         let value = member(one, "value");
         let op = member(one, "op").and_then(Value::as_str).unwrap_or_default();
         match (path, value.and_then(Value::as_object)) {
-            (Some(path), _) if path.eq_ignore_ascii_case("userName") => {
+            (Some(path), _) if patched::comparable(path, None) == "username" => {
                 operation.user_name = value.and_then(Value::as_str).map(str::to_owned);
             }
             (None, Some(members)) => {
                 operation.attributes.extend(members.keys().cloned());
-                operation.user_name =
-                    user_name_of(members).map(str::to_owned).or_else(|| operation.user_name.take());
+                if let Some(name) = patched_user_name(members) {
+                    operation.user_name = Some(name.to_owned());
+                }
             }
             _ => {}
         }
@@ -331,6 +358,18 @@ fn patch(operation: &mut ScimOperation, body: &Map<String, Value>) {
 /// The `userName` of a resource.
 pub(super) fn user_name_of(resource: &Map<String, Value>) -> Option<&str> {
     member(resource, "userName").and_then(Value::as_str)
+}
+
+/// The `userName` among the members of a value without a path, which may stand under its URN or in an object of that.
+fn patched_user_name(members: &Map<String, Value>) -> Option<&str> {
+    members.iter().find_map(|(name, value)| match (patched::comparable(name, None).as_str(), value) {
+        ("username", value) => value.as_str(),
+        (schema, Value::Object(inner)) if schema.starts_with("urn:") => {
+            let own = patched::comparable(&format!("{name}:userName"), None) == "username";
+            user_name_of(inner).filter(|_| own)
+        }
+        _ => None,
+    })
 }
 
 fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {

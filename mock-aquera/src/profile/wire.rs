@@ -97,6 +97,8 @@ pub struct Dialects {
     pub missing_schemas: Dialect,
     /// One URN twice in `schemas`, which RFC 7643 §3 forbids.
     pub duplicate_schemas: Dialect,
+    /// An extension that the body's `schemas` does not name; RFC 7643 §3 has it name the schemas of all attributes.
+    pub unlisted_extensions: Dialect,
     /// Entra's `manager` as an id alone, or in a list of one.
     pub bare_manager: Dialect,
     /// A comparison behind a value filter, `emails[type eq "work"].value eq "x"`.
@@ -122,6 +124,7 @@ impl Dialects {
             (Habit::SingleOperation, self.single_operation),
             (Habit::MissingSchemas, self.missing_schemas),
             (Habit::DuplicateSchemas, self.duplicate_schemas),
+            (Habit::UnlistedExtensions, self.unlisted_extensions),
             (Habit::BareManager, self.bare_manager),
             (Habit::FilterAfterBrackets, self.filter_after_brackets),
             (Habit::FilterMissingSpaces, self.filter_missing_spaces),
@@ -144,6 +147,7 @@ impl Default for Dialects {
             // Clients that forget them are told: most endpoints insist.
             missing_schemas: Dialect::Refused,
             duplicate_schemas: Dialect::Accepted,
+            unlisted_extensions: Dialect::Accepted,
             bare_manager: Dialect::Accepted,
             filter_after_brackets: Dialect::Accepted,
             filter_missing_spaces: Dialect::Accepted,

@@ -6,12 +6,12 @@ use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{SnapshotError, VERSION};
 use crate::application::Application;
+use crate::clock::read as date_time;
 use crate::lock;
 use crate::plain::{self, Mistake};
 use crate::server::Server;
@@ -226,7 +226,7 @@ pub(super) fn restored(kind: &Kind, document: &Map<String, Value>) -> Result<Res
     };
     let time = |name: &str| {
         let text = meta(name)?;
-        text.parse::<Timestamp>().map_err(|_| format!("`document.meta.{name}` is no instant: {text}"))
+        date_time(text).map_err(|expected| format!("`document.meta.{name}` is {expected}"))
     };
     let version = meta("version")?;
     let number = version.trim_start_matches("W/").trim_matches('"').parse();

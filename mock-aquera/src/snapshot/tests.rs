@@ -115,7 +115,7 @@ async fn a_damaged_file_is_refused_and_left_alone() {
         (without(4), group, "its member"),
         (joined(&[&lines[..3], &lines[2..]].concat()), 4, "a second time"),
         (format!("{whole}{}\n", lines[2]), last + 2, "behind the last line"),
-        (whole.replacen("lastModified\":\"2", "lastModified\":\"x", 1), 3, "no instant"),
+        (whole.replacen("lastModified\":\"2", "lastModified\":\"x", 1), 3, "is an instant"),
         (whole.replacen("\"type\":\"User\"", "\"type\":\"Printer\"", 1), 3, "--resource-type"),
     ];
     for (text, line, part) in cases {

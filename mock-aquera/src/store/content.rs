@@ -284,7 +284,8 @@ mod tests {
         let types = Types::standard();
         let kind = types.get(0);
         let body = json!({
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User",
+                "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
             "userName": "Ida@X", "externalId": "E-1", "active": false, "password": "hunter2",
             "emails": [{"value": "Ida@X", "type": "work"}, {"value": "b@x", "primary": true}],
             "name": {"familyName": "L", "givenName": "I"},

@@ -172,3 +172,42 @@ async fn one_urn_twice_in_schemas_is_refused_by_strict_in_patches_too() {
     let within = json!([{"op": "replace", "value": {"schemas": [core, core], "title": "t"}}]);
     client.patch(&path, &within).await.scim_error(400, Some("invalidValue"));
 }
+
+#[tokio::test]
+async fn extension_that_schemas_does_not_name_is_noted_and_refused_by_strict() {
+    const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let ops = |name: &str, schemas: Value| {
+        user(name, json!({"schemas": schemas, (ENTERPRISE): {"department": "d"}}))
+    };
+    let core = json!([crate::client::USER]);
+    let both = json!([crate::client::USER, ENTERPRISE.to_uppercase()]);
+    let made = client.post("/Users", &ops("ann", core.clone())).await;
+    assert_eq!((made.status, &made.json()[ENTERPRISE]["department"]), (201, &json!("d")));
+    assert_eq!(noted(&mock), ["unlisted-extensions"]);
+    let path = format!("/Users/{}", made.id());
+    assert_eq!(client.put(&path, &ops("ann", core.clone())).await.status, 200);
+    assert_eq!(noted(&mock), ["unlisted-extensions"]);
+    // Whatever stands first, and an extension without a value needs no name.
+    assert_eq!(client.put(&path, &ops("ann", both.clone())).await.status, 200);
+    assert_eq!(noted(&mock), Vec::<String>::new());
+    let empty = json!({"userName": "ann", (ENTERPRISE): {}, "schemas": core});
+    assert_eq!(client.put(&path, &empty).await.status, 200);
+    assert_eq!(noted(&mock), Vec::<String>::new());
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [
+        {"method": "PUT", "path": path, "data": ops("ann", core.clone())}]});
+    assert_eq!(client.post("/Bulk", &bulk).await.json()["Operations"][0]["status"], json!("200"));
+    assert_eq!(noted(&mock), ["unlisted-extensions"]);
+
+    mock.default_application().set_profile(Profile::builtin("strict").unwrap());
+    for answer in [
+        client.post("/Users", &ops("bob", core.clone())).await,
+        client.put(&path, &ops("ann", core.clone())).await,
+    ] {
+        let detail = answer.scim_error(400, Some("invalidValue"));
+        assert!(detail.contains("schemas") && detail.contains(ENTERPRISE), "{detail}");
+    }
+    assert_eq!(client.post("/Users", &ops("bob", both)).await.status, 201);
+    assert_eq!(client.put(&path, &empty).await.status, 200);
+}

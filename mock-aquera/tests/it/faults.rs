@@ -5,3 +5,4 @@ mod http2;
 mod kinds;
 mod never;
 mod rules;
+mod urns;

@@ -183,3 +183,32 @@ async fn lower_case_does_not_depend_on_what_follows() {
     assert_eq!(again["userName"], json!("ΟΔΟΣ"));
     client.post("/Users", &user("οδοσ", json!({}))).await.scim_error(409, Some("uniqueness"));
 }
+
+#[tokio::test]
+async fn final_sigma_is_a_sigma() {
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let more = json!({"title": "ΟΔΟΣ", "emails": [{"value": "ΠΑΠΑΣ@x.example"}]});
+    assert_eq!(client.post("/Users", &user("ΟΔΟΣ", more)).await.status, 201);
+    client.post("/Users", &user("οδος", json!({}))).await.scim_error(409, Some("uniqueness"));
+    assert_eq!(client.post("/Users", &user("ΠΑΠΑΣ@x.example", json!({}))).await.status, 201);
+    client.post("/Users", &user("παπας@x.example", json!({}))).await.scim_error(409, Some("uniqueness"));
+    for filter in [
+        "userName eq \"οδος\"",
+        "userName eq \"οδος\" and title pr",
+        "title eq \"οδος\"",
+        "title ew \"ς\"",
+        "title co \"ος\"",
+        "emails.value eq \"παπας@X.example\"",
+        "emails[value eq \"παπας@x.example\"]",
+    ] {
+        assert_eq!(names(&client, &[("filter", filter)]).await, ["ΟΔΟΣ"], "{filter}");
+    }
+    // An add knows the value again, and a removal finds it.
+    let id = client.query("/Users", &[("filter", "title pr")]).await.json()["Resources"][0]["id"].clone();
+    let path = format!("/Users/{}", id.as_str().unwrap());
+    let add = json!([{"op": "add", "path": "emails", "value": [{"value": "παπας@x.example"}]}]);
+    assert_eq!(client.patch(&path, &add).await.json()["emails"].as_array().unwrap().len(), 1);
+    let remove = json!([{"op": "remove", "path": "emails[value eq \"παπας@x.example\"]"}]);
+    assert_eq!(client.patch(&path, &remove).await.json().get("emails"), None);
+}

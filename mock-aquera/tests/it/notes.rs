@@ -137,6 +137,41 @@ async fn attributes_that_the_profile_leaves_out_are_noted() {
 }
 
 #[tokio::test]
+async fn what_the_profile_does_to_a_request_is_noted_and_in_its_line() {
+    let title = json!({"op": "replace", "path": "title", "value": "t"});
+    let given = json!({"op": "replace", "path": "name.givenName", "value": "G"});
+    let active = json!({"op": "replace", "path": "active", "value": false});
+    for (profile, operation, path) in [
+        ("swallows-dotted-paths", Some(&given), "name.givenName"),
+        ("put-clears-active", None, "active"),
+        ("patch-ignored-200", Some(&given), "name.givenName"),
+        ("patch-ignored-200", Some(&active), "active"),
+        ("patch-ignored-204", Some(&title), "title"),
+        ("patch-lies-200", Some(&given), "name.givenName"),
+        ("patch-lies-200", Some(&active), "active"),
+    ] {
+        let lines = Lines::default();
+        let built = MockAquera::builder().profile(mock_aquera::Profile::builtin(profile).unwrap());
+        let mock = built.request_log(lines.clone()).start().await.unwrap();
+        let (app, client) = (mock.default_application(), Client::of(&mock));
+        let at = format!("/Users/{}", client.post("/Users", &user("ida", json!({}))).await.id());
+        match operation {
+            Some(operation) => client.patch(&at, &json!([operation])).await,
+            None => client.put(&at, &user("ida", json!({}))).await,
+        };
+        let notes = app.journal().pop().unwrap().notes;
+        assert_eq!(notes.len(), 1, "{profile}: {notes:?}");
+        assert_eq!(notes[0].path, path, "{profile}");
+        assert!(notes[0].text.contains("profile") && notes[0].text.contains(path), "{notes:?}");
+        let told = lines.until(2).await;
+        assert!(told.lines().nth(1).unwrap().contains(&notes[0].text), "{told}");
+        // A read changes nothing, and a write that says it is no news.
+        assert_eq!(client.get(&at).await.status, 200);
+        assert_eq!(last(&app), []);
+    }
+}
+
+#[tokio::test]
 async fn comparisons_that_nothing_satisfies_are_noted() {
     let mock = start().await;
     let (app, client) = (mock.default_application(), Client::of(&mock));

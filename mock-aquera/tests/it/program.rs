@@ -49,6 +49,14 @@ impl Running {
         line
     }
 
+    /// Ends it, and gives all that it wrote to stderr.
+    pub(crate) fn stopped(&mut self) -> String {
+        self.child.kill().unwrap();
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        stderr
+    }
+
     pub(crate) fn ready(&mut self) -> Value {
         let line = self.line();
         serde_json::from_str(&line).unwrap_or_else(|_| {

@@ -50,6 +50,9 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
         }
         Some(true) => {}
     }
+    if pass.lists_core.is_some() {
+        pass.check_extensions();
+    }
     if pass.problems.is_empty() {
         return Ok(pass.out);
     }
@@ -163,6 +166,21 @@ impl<'r> Pass<'r> {
         }
     }
 
+    /// Looks whether `schemas`, which may stand behind them, names the extensions that were given.
+    fn check_extensions(&mut self) {
+        for at in &self.given {
+            let urn = &self.reader.extensions[*at].urn;
+            if self.lists.iter().any(|listed| listed.eq_ignore_ascii_case(urn)) {
+                continue;
+            }
+            self.out.unlisted_extensions = true;
+            if !self.options.unlisted_extensions {
+                let kind = ProblemKind::Unlisted(urn.to_string());
+                self.problems.push(Problem { place: "schemas".to_owned(), kind });
+            }
+        }
+    }
+
     /// Notes which required attributes of an object are missing.
     fn require(&mut self, members: &Members, seen: &Seen) {
         for at in members.required.iter().filter(|at| !seen.has(**at)) {
@@ -223,7 +241,11 @@ impl<'r> Pass<'r> {
             map.next_value_seed(Any(Listed(self)))?;
             true
         } else if node.read_only {
-            map.next_value::<IgnoredAny>()?;
+            let is_given = map.next_value::<Option<IgnoredAny>>()?.is_some();
+            if is_given && self.place.len() > 1 && self.out.read_only.len() < MAX_DROPPED {
+                let place = self.place(None);
+                self.out.read_only.push(place);
+            }
             true
         } else if node.captured || node.never_shown {
             let value = map.next_value_seed(Whole)?;

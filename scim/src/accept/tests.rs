@@ -21,7 +21,7 @@ fn members(accepted: &Accepted) -> Value {
 }
 
 fn user(more: &Value) -> Value {
-    let mut user = json!({"schemas": [USER_URN], "userName": "ida"});
+    let mut user = json!({"schemas": [USER_URN, ENTERPRISE_URN], "userName": "ida"});
     user.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     user
 }
@@ -69,7 +69,8 @@ fn a_required_extension_has_to_be_given() {
     let set = crate::schema::ResourceType::from_json(&kind).unwrap().schema_set(&schemas).unwrap();
     let reader = Reader::new(&set, &["size"], None);
     let read = |extra: Value| {
-        let body = json!({"schemas": ["urn:x:Thing"], "size": 7, "urn:x:Extra": extra}).to_string();
+        let body =
+            json!({"schemas": ["urn:x:Extra", "urn:x:Thing"], "size": 7, "urn:x:Extra": extra}).to_string();
         reader.read(body.as_bytes(), AcceptOptions::default()).map_err(|error| error.to_string())
     };
     assert_eq!(read(json!({"code": "c"})).unwrap().watched, [(0, "7".to_owned())]);
@@ -110,6 +111,33 @@ fn the_captured_attribute_is_handed_over() {
     assert_eq!(read(json!([])).unwrap().captured, Some(json!([])));
     assert_eq!(read(json!(null)).unwrap().captured, None);
     assert!(read(json!([{"value": 7}])).unwrap_err().to_string().contains("members[0].value"));
+}
+
+#[test]
+fn extension_must_be_named_in_schemas() {
+    #[track_caller]
+    fn check(body: &str, is_unlisted: bool) {
+        let read = |options| users().read(body.as_bytes(), options);
+        let lenient = AcceptOptions { unlisted_extensions: true, ..AcceptOptions::default() };
+        assert_eq!(read(lenient).unwrap().unlisted_extensions, is_unlisted, "{body}");
+        let strict = read(AcceptOptions::default()).map_err(|error| error.to_string());
+        let refused = format!("schemas does not list {ENTERPRISE_URN}");
+        assert_eq!(strict.err(), is_unlisted.then_some(refused), "{body}");
+    }
+    let (urn, upper) = (ENTERPRISE_URN, ENTERPRISE_URN.to_uppercase());
+    let with = |schemas: &str, extension: &str| {
+        format!("{{\"{urn}\":{extension},\"schemas\":[{schemas}],\"userName\":\"ida\"}}")
+    };
+    let core = format!("\"{USER_URN}\"");
+    check(&with(&core, "{\"department\":\"d\"}"), true);
+    check(&with(&format!("\"{upper}\",{core}"), "{\"department\":\"d\"}"), false);
+    for nothing in ["{}", "null", "{\"department\":null}", "{\"shoe\":1}"] {
+        check(&with(&core, nothing), false);
+    }
+    // Without any `schemas` it is that which is told.
+    let bare = format!("{{\"{urn}\":{{\"department\":\"d\"}},\"userName\":\"ida\"}}");
+    let taken = AcceptOptions { missing_schemas: true, ..AcceptOptions::default() };
+    assert!(!users().read(bare.as_bytes(), taken).unwrap().unlisted_extensions);
 }
 
 #[test]

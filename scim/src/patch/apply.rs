@@ -82,6 +82,7 @@ pub fn apply_with(
         many: request.operations.len() > FEW,
     };
     for (i, operation) in request.operations.iter().enumerate() {
+        editor.work.next();
         operation
             .check()
             .and_then(|()| match (&operation.path, &operation.value) {

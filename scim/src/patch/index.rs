@@ -22,20 +22,53 @@ pub(super) const INDEXED: usize = 32;
 
 /// Counts the values that a request has looked at.
 #[derive(Debug, Default)]
-pub(super) struct Work(Cell<usize>);
+pub(super) struct Work {
+    all: Cell<usize>,
+    /// By the operation that is applied.
+    own: Cell<usize>,
+}
 
 impl Work {
+    /// Begins the next operation.
+    pub(super) fn next(&self) {
+        self.own.set(0);
+    }
+
     /// Counts some more.
     pub(super) fn spend(&self, values: usize) -> Result<(), PatchError> {
-        self.0.set(self.0.get().saturating_add(values));
-        if self.0.get() <= MAX_WORK {
+        self.all.set(self.all.get().saturating_add(values));
+        self.own.set(self.own.get().saturating_add(values));
+        if self.all.get() <= MAX_WORK {
             return Ok(());
         }
-        let problem = format!(
-            "is one operation too many: the request looks at more than {MAX_WORK} values (operations times values), \
-             which is the most; send fewer operations at once"
-        );
+        let problem = if self.own.get() > MAX_WORK {
+            format!(
+                "looks at more than {MAX_WORK} values (comparisons times values), which is the most for a request; \
+                 select with fewer comparisons, or name fewer values"
+            )
+        } else {
+            format!(
+                "is one operation too many: the request looks at more than {MAX_WORK} values (operations times values), \
+                 which is the most; send fewer operations at once"
+            )
+        };
         Err(PatchError::new(ScimType::TooMany, "it", problem))
+    }
+}
+
+/// What is known of the values of sub-attributes that have several, by the position of the value that has the
+/// sub-attribute: an addition to one of many values is one look then.
+#[derive(Default)]
+pub(super) struct Lists(HashMap<(usize, *const Attribute), Known>);
+
+impl Lists {
+    /// Hands over what is known, so that what is not put back is forgotten.
+    pub(super) fn take(&mut self, at: usize, sub: &Attribute) -> Option<Known> {
+        self.0.remove(&(at, std::ptr::from_ref(sub)))
+    }
+
+    pub(super) fn put(&mut self, at: usize, sub: &Attribute, known: Known) {
+        self.0.insert((at, std::ptr::from_ref(sub)), known);
     }
 }
 
@@ -47,6 +80,8 @@ pub(super) struct Index {
     /// The positions of primary values.
     pub(super) primaries: Option<Vec<usize>>,
     by_sub: Vec<(AttrName, Texts)>,
+    /// By the values of sub-attributes; kept up to date by whoever sets one.
+    pub(super) lists: Lists,
     /// How many values were removed and stay as `null`.
     pub(super) removed: usize,
 }
@@ -90,11 +125,10 @@ impl Index {
     /// Forgets what a change of a sub-attribute makes untrue.
     pub(super) fn changed(&mut self, sub: &str) {
         self.by_sub.retain(|(name, _)| *name != *sub);
-        if sub.eq_ignore_ascii_case("value") {
-            self.known = None;
-        }
         if sub.eq_ignore_ascii_case("primary") {
             self.primaries = None;
+        } else if sub.eq_ignore_ascii_case("value") || self.known.as_ref().is_some_and(Known::has_others) {
+            self.known = None;
         }
     }
 

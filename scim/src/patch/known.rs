@@ -14,15 +14,16 @@ use crate::{
 /// From more values than this on, an index costs less than a search for each.
 pub(super) const FEW: usize = 4;
 
-/// Values by their text, so that groups of many members need no search from end to end.
+/// Values by their text, so that groups of many members need no search from end to end; those without one by all that
+/// they say.
 pub(super) struct Known {
     by_text: HashMap<String, Vec<usize>>,
-    others: Vec<usize>,
+    others: HashMap<String, Vec<usize>>,
 }
 
 impl Known {
     pub(super) fn of(attr: &Attribute, values: &[Value]) -> Self {
-        let mut known = Self { by_text: HashMap::new(), others: Vec::new() };
+        let mut known = Self { by_text: HashMap::new(), others: HashMap::new() };
         for (at, value) in values.iter().enumerate() {
             known.insert(attr, at, value);
         }
@@ -32,7 +33,7 @@ impl Known {
     pub(super) fn insert(&mut self, attr: &Attribute, at: usize, value: &Value) {
         match text_of(attr, value) {
             Some(text) => self.by_text.entry_ref(text.as_ref()).or_default().push(at),
-            None => self.others.push(at),
+            None => self.others.entry(all_of(attr, value)).or_default().push(at),
         }
     }
 
@@ -61,8 +62,40 @@ impl Known {
     fn candidates(&self, attr: &Attribute, value: &Value) -> &[usize] {
         match text_of(attr, value) {
             Some(text) => self.by_text.get(text.as_ref()).map_or(&[][..], Vec::as_slice),
-            None => self.others.as_slice(),
+            None => self.others.get(&all_of(attr, value)).map_or(&[][..], Vec::as_slice),
         }
+    }
+
+    /// Whether some values are known by all that they say, so that a change of any sub-attribute counts.
+    pub(super) fn has_others(&self) -> bool {
+        !self.others.is_empty()
+    }
+}
+
+/// What values without a text have in common if [`same_value`] takes them for one; others may have it in common too.
+fn all_of(attr: &Attribute, value: &Value) -> String {
+    let Value::Object(members) = value else { return comparable(attr, value) };
+    if let (Some(sub), Some(value)) = (attr.sub("value"), get_ci(members, "value")) {
+        return comparable(sub, value);
+    }
+    let said = members.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("primary"));
+    let mut said: Vec<String> = said
+        .map(|(name, value)| {
+            let value = attr.sub(name).map_or_else(String::new, |sub| comparable(sub, value));
+            format!("{}:{value}", name.to_ascii_lowercase())
+        })
+        .collect();
+    said.sort_unstable();
+    said.join(",")
+}
+
+fn comparable(attr: &Attribute, value: &Value) -> String {
+    match value {
+        Value::String(text) if attr.case_exact => format!("{text:?}"),
+        Value::String(text) => format!("{:?}", lower_case(text)),
+        // The order of members says nothing.
+        Value::Array(_) | Value::Object(_) => String::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
 

@@ -6,7 +6,20 @@ use super::{
     PatchError, PatchKind, PatchOp, PatchRequest,
     dialect::{Dialect, Dialects, Tolerance, message_schemas},
 };
-use crate::{error::ScimType, filter::parse::patch_path, path::get_ci, schema::PATCH_URN};
+use crate::{
+    error::ScimType,
+    filter::parse::patch_path,
+    name::shown,
+    path::{PatchPath, get_ci},
+    schema::PATCH_URN,
+};
+
+/// The members of a PATCH request.
+const MESSAGE: [&str; 2] = ["schemas", "Operations"];
+/// The members of an operation. A single one may stand where the request does, with its `schemas`.
+const MEMBERS: [&str; 4] = ["op", "path", "value", "schemas"];
+/// The words of `op`.
+const WORDS: [&str; 3] = ["add", "remove", "replace"];
 
 impl PatchRequest {
     /// A request of these operations.
@@ -51,7 +64,7 @@ impl PatchRequest {
                         }
                         std::slice::from_ref(single)
                     }
-                    _ => return Err(syntax("has no `Operations`")),
+                    other => return Err(no_operations(members, other)),
                 }
             }
         };
@@ -69,31 +82,90 @@ impl PatchRequest {
     }
 }
 
+/// What is wrong where no operation is.
+fn no_operations(members: &Map<String, Value>, operations: Option<&Value>) -> PatchError {
+    let wrong = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "`Operations`", problem);
+    match operations {
+        None | Some(Value::Null) => {
+            with_unknown(syntax("has no `Operations`"), members, &MESSAGE, "a PATCH request")
+        }
+        Some(Value::Array(_)) => wrong("is empty; it must have at least one operation"),
+        Some(other) => wrong(&format!("is {}; it must be an array of operations", type_of(other))),
+    }
+}
+
+/// Adds the first member to an error that means nothing: it may be the one that is missing.
+fn with_unknown(
+    error: PatchError,
+    members: &Map<String, Value>,
+    known: &'static [&'static str],
+    of: &str,
+) -> PatchError {
+    let is_known = |name: &str| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let Some(name) = members.keys().find(|name| !is_known(name)) else { return error };
+    let problem = format!("{}; `{}` is not a member of {of}", error.problem, shown(name));
+    PatchError { problem, ..error }.misspelt(name, known)
+}
+
+/// What a value is, in words.
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
 fn syntax(problem: impl Into<String>) -> PatchError {
     PatchError::new(ScimType::InvalidSyntax, "the request", problem)
+}
+
+/// Reads a path. One that is written as a JSON Pointer is told what it probably means.
+fn read_path(text: &str, tolerance: &mut Tolerance) -> Result<PatchPath, PatchError> {
+    patch_path(text, tolerance).map_err(|error| match text.strip_prefix('/') {
+        Some(pointer) => {
+            let place = format!("the path `{}`", shown(text));
+            let problem = "does not parse: paths of SCIM begin with an attribute or a URN, and not with `/`";
+            PatchError::new(ScimType::InvalidPath, place, problem).about(pointer.replace('/', "."))
+        }
+        None => PatchError::path(&error),
+    })
 }
 
 impl PatchOp {
     fn read(operation: &Value, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
         let syntax = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "it", problem);
         let members = operation.as_object().ok_or_else(|| syntax("is not a JSON object"))?;
-        let word = get_ci(members, "op").and_then(Value::as_str);
-        let word = word.ok_or_else(|| syntax("has no text `op`"))?;
-        let op = [PatchKind::Add, PatchKind::Remove, PatchKind::Replace]
+        let unknown = |error| with_unknown(error, members, &MEMBERS, "an operation");
+        let word = match get_ci(members, "op") {
+            None | Some(Value::Null) => return Err(unknown(syntax("has no `op`"))),
+            Some(Value::String(word)) => word.as_str(),
+            Some(other) => {
+                let problem = format!("has {} as `op`, which must be add, remove or replace", type_of(other));
+                return Err(syntax(&problem));
+            }
+        };
+        let found = [PatchKind::Add, PatchKind::Remove, PatchKind::Replace]
             .into_iter()
-            .find(|kind| word.eq_ignore_ascii_case(kind.as_str()))
-            .ok_or_else(|| syntax("has an `op` that is not add, remove or replace"))?;
+            .find(|kind| word.eq_ignore_ascii_case(kind.as_str()));
+        let Some(op) = found else {
+            let problem = format!("has the `op` `{}`, which is not add, remove or replace", shown(word));
+            return Err(syntax(&problem).misspelt(word, &WORDS));
+        };
         if word != op.as_str() && !tolerance.meets(Dialect::CapitalisedOp) {
             return Err(syntax(&format!("has the `op` {word:?}; it must be written {:?}", op.as_str())));
         }
         let path = match get_ci(members, "path") {
             None | Some(Value::Null) => None,
-            Some(Value::String(path)) => Some(patch_path(path, tolerance).map_err(|e| PatchError::path(&e))?),
+            Some(Value::String(path)) => Some(read_path(path, tolerance)?),
             Some(_) => return Err(PatchError::new(ScimType::InvalidPath, "the path", "is not a text")),
         };
         let value = get_ci(members, "value").cloned();
         let operation = Self { op, path, value };
-        operation.check()?;
+        operation.check().map_err(unknown)?;
         operation.check_dialect(tolerance)?;
         Ok(operation)
     }
@@ -165,14 +237,33 @@ mod tests {
         check(json!([{"op": "Replace", "path": "active", "value": false}]), Ok(1));
         check(json!([{"OP": "ADD", "value": {}}, {"op": "remove", "path": "title"}]), Ok(2));
         let syntax = |text| Err((ScimType::InvalidSyntax, text));
-        check(json!([]), syntax("the request has no `Operations`"));
-        check(json!(3), syntax("the request has no `Operations`"));
+        check(json!([]), syntax("`Operations` is empty; it must have at least one operation"));
+        check(json!(3), syntax("`Operations` is a number; it must be an array of operations"));
+        check(json!(null), syntax("the request has no `Operations`"));
         check(json!({}), syntax("the request has one operation as `Operations`; it must be an array"));
         check(json!([1]), syntax("operation 1: it is not a JSON object"));
-        check(json!([{"path": "a"}]), syntax("operation 1: it has no text `op`"));
+        check(json!([{"path": "a"}]), syntax("operation 1: it has no `op`"));
+        check(
+            json!([{"op": 7, "path": "a"}]),
+            syntax("operation 1: it has a number as `op`, which must be add, remove or replace"),
+        );
         check(
             json!([{"op": "move", "path": "a"}]),
-            syntax("operation 1: it has an `op` that is not add, remove or replace"),
+            syntax("operation 1: it has the `op` `move`, which is not add, remove or replace"),
+        );
+        check(
+            json!([{"op": "add", "path": "a", "valeu": 1}]),
+            Err((
+                ScimType::InvalidValue,
+                "operation 1: add needs a value; `valeu` is not a member of an operation",
+            )),
+        );
+        check(
+            json!([{"op": "remove", "path": "/name/givenName"}]),
+            Err((
+                ScimType::InvalidPath,
+                "operation 1: the path `/name/givenName` does not parse: paths of SCIM begin with an attribute or a URN, and not with `/`",
+            )),
         );
         check(
             json!([{"op": "remove", "path": "a"}, {"op": "remove"}]),

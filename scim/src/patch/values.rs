@@ -4,16 +4,16 @@ use serde_json::{Map, Value};
 
 use super::{
     PatchError, PatchKind,
-    apply::take_ci,
-    index::{INDEXED, Index, Work},
+    index::{INDEXED, Index, Lists, Work},
     known::{FEW, Known, same, same_text, same_value},
+    sub_attribute::set_sub,
 };
 use crate::{
     error::ScimType,
     filter::{CompareOp, Filter, Literal, element_matches, plain_equalities},
     path::{AttrPath, PatchPath, get_ci},
     schema::{Attribute, AttributeType, Located, Mutability, SchemaSet},
-    validate::{canonical_value, check_attribute, check_single, is_primary, is_unassigned},
+    validate::{canonical_value, check_single, is_primary, is_unassigned},
 };
 
 type Members = Map<String, Value>;
@@ -81,11 +81,17 @@ pub(super) fn edit(
         }
         return Ok(Some(Value::Array(list.values)));
     }
-    edit.single(current)
+    // It has one value, at the first position.
+    let mut known = index.take().unwrap_or_default();
+    let next = edit.single(current, &mut known.lists)?;
+    if edit.many && edit.op == PatchKind::Add {
+        *index = Some(known);
+    }
+    Ok(next)
 }
 
 impl Edit<'_> {
-    fn single(&self, current: Option<Value>) -> Result<Option<Value>, PatchError> {
+    fn single(&self, current: Option<Value>, lists: &mut Lists) -> Result<Option<Value>, PatchError> {
         let attr = self.found.attribute;
         let mut members = match current {
             Some(Value::Object(members)) if attr.is_complex() => members,
@@ -93,9 +99,9 @@ impl Edit<'_> {
         };
         let new = members.is_empty();
         match (self.found.sub, self.given(self.value)) {
-            (Some(sub), _) => set_sub(&mut members, sub, self.op, self.value, &self.place, self.work)?,
+            (Some(sub), _) => self.set_sub(&mut members, sub, self.value, &self.place, (0, lists))?,
             (None, None) => return Ok(None),
-            (None, Some(given)) if attr.is_complex() => self.merge(&mut members, given)?,
+            (None, Some(given)) if attr.is_complex() => self.merge(&mut members, given, (0, lists))?,
             (None, Some(given)) => return self.checked(given).map(Some),
         }
         if members.is_empty() {
@@ -121,7 +127,12 @@ impl Edit<'_> {
     }
 
     /// Sets the sub-attributes that a complex value gives.
-    fn merge(&self, members: &mut Members, value: &Value) -> Result<(), PatchError> {
+    fn merge(
+        &self,
+        members: &mut Members,
+        value: &Value,
+        (at, lists): (usize, &mut Lists),
+    ) -> Result<(), PatchError> {
         let attr = self.found.attribute;
         let Value::Object(given) = value else {
             return Err(PatchError::new(ScimType::InvalidValue, &self.place, "must be an object"));
@@ -133,7 +144,7 @@ impl Edit<'_> {
                     .about(place.clone())
             })?;
             if sub.mutability != Mutability::ReadOnly {
-                set_sub(members, sub, self.op, Some(value), &place, self.work)?;
+                self.set_sub(members, sub, Some(value), &place, (at, lists))?;
             }
         }
         Ok(())
@@ -145,8 +156,24 @@ impl Edit<'_> {
             return self.checked(value);
         }
         let mut members = Members::new();
-        self.merge(&mut members, value)?;
+        self.merge(&mut members, value, (0, &mut Lists::default()))?;
         self.checked(&Value::Object(members))
+    }
+
+    /// Sets a sub-attribute of the value at a position.
+    fn set_sub(
+        &self,
+        members: &mut Members,
+        sub: &Attribute,
+        value: Option<&Value>,
+        place: &str,
+        (at, lists): (usize, &mut Lists),
+    ) -> Result<(), PatchError> {
+        let known = lists.take(at, sub);
+        if let Some(known) = set_sub(members, sub, (self.op, self.many), value, place, self.work, known)? {
+            lists.put(at, sub, known);
+        }
+        Ok(())
     }
 }
 
@@ -180,81 +207,6 @@ fn comparisons(filter: &Filter) -> usize {
         Filter::Not(inner) | Filter::ValuePath { filter: inner, .. } => comparisons(inner),
         Filter::Compare { .. } | Filter::Present(_) => 1,
     }
-}
-
-/// Does an operation to a sub-attribute. One with several values keeps those that it has when others are added, and
-/// loses those that are named when they are removed (RFC 7644 §3.5.2.1, §3.5.2.2).
-fn set_sub(
-    members: &mut Members,
-    sub: &Attribute,
-    op: PatchKind,
-    value: Option<&Value>,
-    place: &str,
-    work: &Work,
-) -> Result<(), PatchError> {
-    let before = take_ci(members, sub.name.as_str()).filter(|value| !is_unassigned(value));
-    let given = value.filter(|value| !is_unassigned(value)).map(|value| canonical_value(value, sub));
-    let count = before.as_ref().and_then(Value::as_array).map_or(1, Vec::len);
-    work.spend(count)?;
-    let immutable = sub.mutability == Mutability::Immutable;
-    let was = before.clone().filter(|_| immutable);
-    let next = match (op, before, given) {
-        (PatchKind::Add, Some(before), Some(given)) if sub.multi_valued => Some(joined(sub, before, given)),
-        (PatchKind::Remove, Some(before), Some(given)) if sub.multi_valued => without(sub, before, &given),
-        (PatchKind::Remove, _, _) => None,
-        (PatchKind::Add | PatchKind::Replace, _, given) => given,
-    };
-    if let Some(next) = &next
-        && let Some(problem) = check_attribute(sub, next, place).into_iter().next()
-    {
-        return Err(PatchError::value(problem));
-    }
-    if immutable && was.is_some() && was != next {
-        return Err(PatchError::mutability(place, "is immutable and has a value"));
-    }
-    match next {
-        Some(next) => {
-            members.insert(sub.name.to_string(), next);
-        }
-        None if sub.required => return Err(PatchError::mutability(place, "is required")),
-        None => {}
-    }
-    Ok(())
-}
-
-/// The values of a list, or the one that stands alone.
-fn listed(value: Value) -> Vec<Value> {
-    match value {
-        Value::Array(values) => values,
-        single => vec![single],
-    }
-}
-
-/// The values of a sub-attribute and those that are added to them, each once.
-fn joined(sub: &Attribute, before: Value, given: Value) -> Value {
-    let (mut values, given) = (listed(before), listed(given));
-    let mut known = (given.len() > FEW).then(|| Known::of(sub, &values));
-    for value in given.into_iter().filter(|value| !value.is_null()) {
-        let found = match &known {
-            Some(known) => known.find(sub, &values, &value).is_some(),
-            None => values.iter().any(|existing| same_value(sub, existing, &value)),
-        };
-        if !found {
-            if let Some(known) = &mut known {
-                known.insert(sub, values.len(), &value);
-            }
-            values.push(value);
-        }
-    }
-    Value::Array(values)
-}
-
-/// The values of a sub-attribute without those that are named; nothing where none is left.
-fn without(sub: &Attribute, before: Value, given: &Value) -> Option<Value> {
-    let (mut values, gone) = (listed(before), listed(given.clone()));
-    let known = Known::of(sub, &gone);
-    values.retain(|value| known.find(sub, &gone, value).is_none());
-    (!values.is_empty()).then_some(Value::Array(values))
 }
 
 /// The values of a multi-valued attribute while an operation changes them.
@@ -380,7 +332,7 @@ impl List<'_, '_> {
         let at = found.unwrap_or(self.values.len());
         match (self.values.get_mut(at), value) {
             (Some(Value::Object(members)), Value::Object(given)) => {
-                for changed in complete(attr, members, &given, &self.edit.place, self.edit.work)? {
+                for changed in complete(self.edit, members, &given, (at, &mut self.index.lists))? {
                     self.index.changed(changed);
                 }
             }
@@ -433,7 +385,7 @@ impl List<'_, '_> {
             return Err(PatchError::new(ScimType::NoTarget, &edit.place, "selects no value"));
         };
         let mut members = Members::new();
-        edit.merge(&mut members, &Value::Object(described))?;
+        edit.merge(&mut members, &Value::Object(described), (0, &mut Lists::default()))?;
         Ok(vec![self.make(members)])
     }
 
@@ -486,7 +438,7 @@ impl List<'_, '_> {
         };
         for &i in selected {
             match &mut self.values[i] {
-                Value::Object(members) => edit.merge(members, given)?,
+                Value::Object(members) => edit.merge(members, given, (i, &mut self.index.lists))?,
                 simple => *simple = edit.checked(given)?,
             }
             if is_primary(given) {
@@ -507,7 +459,7 @@ impl List<'_, '_> {
         let given = edit.given(edit.value);
         for &i in selected {
             if let Value::Object(members) = &mut self.values[i] {
-                set_sub(members, sub, edit.op, edit.value, &edit.place, edit.work)?;
+                edit.set_sub(members, sub, edit.value, &edit.place, (i, &mut self.index.lists))?;
                 if sub.name == *"primary" && given == Some(&Value::Bool(true)) {
                     self.claims.push(i);
                 }
@@ -555,20 +507,19 @@ impl List<'_, '_> {
 /// Gives an existing value what it lacks of the same value as it was added, and tells which sub-attributes that
 /// changes. An immutable sub-attribute that it has stays.
 fn complete<'a>(
-    attr: &'a Attribute,
+    edit: &Edit<'a>,
     members: &mut Members,
     given: &Members,
-    place: &str,
-    work: &Work,
+    (at, lists): (usize, &mut Lists),
 ) -> Result<Vec<&'a str>, PatchError> {
     let mut changed = Vec::new();
-    for sub in &attr.sub_attributes {
+    for sub in &edit.found.attribute.sub_attributes {
         let name = sub.name.as_str();
         let Some(value) = given.get(name) else { continue };
         let existing = get_ci(members, name);
         let stays = existing.is_some_and(|e| sub.mutability == Mutability::Immutable || same(sub, e, value));
         if !stays {
-            set_sub(members, sub, PatchKind::Add, Some(value), place, work)?;
+            edit.set_sub(members, sub, Some(value), &edit.place, (at, lists))?;
             changed.push(name);
         }
     }

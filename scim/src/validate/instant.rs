@@ -1,29 +1,76 @@
 //! Dates and times: `xsd:dateTime` (RFC 7643 §2.3.5).
 
-use jiff::civil::{Date, Time};
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use std::fmt;
 
-/// The instant of an `xsd:dateTime`; one without an offset is taken for UTC. `None` if the text is none, or lies
-/// outside the years from -9999 to 9999.
+use jiff::Timestamp;
+
+const SECONDS_A_DAY: i128 = 86_400;
+const DAYS_IN_400_YEARS: i128 = 146_097;
+/// Days from the first of March of the year 0 to the first of January 1970.
+const MARCH_TO_1970: i128 = 719_468;
+/// The most digits that a year may have: XML Schema lets a reader set a limit, and the seconds of these fit.
+const YEAR_DIGITS: usize = 30;
+
+/// A point in time, in whatever year: instants are ordered as the calendar is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant {
+    /// Seconds since the first of January 1970.
+    second: i128,
+    nanosecond: u32,
+}
+
+impl Instant {
+    /// The instant as one of the years from -9999 to 9999; `None` if it lies outside of them. The last is
+    /// 9999-12-30T22:00:00Z.
+    pub fn timestamp(self) -> Option<Timestamp> {
+        let nanosecond = i32::try_from(self.nanosecond).ok()?;
+        // Before 1970 jiff wants the fraction to have the sign of the seconds, and sees to it itself.
+        Timestamp::new(i64::try_from(self.second).ok()?, nanosecond).ok()
+    }
+
+    /// The instant as bytes, from which [`from_bytes`](Self::from_bytes) makes it again.
+    pub(crate) fn to_bytes(self) -> [u8; 20] {
+        let mut bytes = [0; 20];
+        bytes[..16].copy_from_slice(&self.second.to_be_bytes());
+        bytes[16..].copy_from_slice(&self.nanosecond.to_be_bytes());
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (second, nanosecond) = bytes.split_first_chunk()?;
+        let nanosecond = u32::from_be_bytes(nanosecond.try_into().ok()?);
+        (nanosecond < 1_000_000_000).then_some(Self { second: i128::from_be_bytes(*second), nanosecond })
+    }
+}
+
+/// Seconds since 1970, with the nanoseconds behind the point.
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:09}", self.second, self.nanosecond)
+    }
+}
+
+/// The instant of an `xsd:dateTime`; one without an offset is taken for UTC. `None` if the text is none.
 ///
-/// `24:00:00` is the next day's `00:00:00`. Offsets go up to 14 hours.
+/// `24:00:00` is the next day's `00:00:00`. Offsets go up to 14 hours, years up to 30 digits. What is finer than
+/// nanoseconds is passed over.
 ///
 /// ```
 /// use scim::validate::instant;
 ///
 /// assert_eq!(instant("2024-05-01T24:00:00Z"), instant("2024-05-02T02:00:00+02:00"));
+/// assert!(instant("9999-12-31T23:59:59Z") < instant("12020-01-01T00:00:00Z"));
 /// assert_eq!(instant("2024-05-01 10:00:00Z"), None);
 /// ```
-pub fn instant(text: &str) -> Option<Timestamp> {
+pub fn instant(text: &str) -> Option<Instant> {
     let (date, time) = text.split_once('T')?;
     let (time, offset) = zone(time)?;
-    let midnight = day(date)?.to_datetime(Time::midnight());
-    let midnight = TimeZone::UTC.to_timestamp(midnight).ok()?;
-    midnight.checked_add(of_day(time)?).ok()?.checked_sub(offset).ok()
+    let (second_of_day, nanosecond) = of_day(time)?;
+    let second = day(date)? * SECONDS_A_DAY + second_of_day - offset;
+    Some(Instant { second, nanosecond })
 }
 
-/// Whether a text is an `xsd:dateTime`. Years have any number of digits; what [`instant`] cannot hold (it ends with
-/// 9999-12-30) is compared as text.
+/// Whether a text is an `xsd:dateTime`: whether it has an [`instant()`].
 ///
 /// ```
 /// use scim::validate::is_date_time;
@@ -32,57 +79,60 @@ pub fn instant(text: &str) -> Option<Timestamp> {
 /// assert!(!is_date_time("12019-02-29T00:00:00Z"));
 /// ```
 pub fn is_date_time(text: &str) -> bool {
-    let Some((date, time)) = text.split_once('T') else { return false };
-    let time = zone(time).and_then(|(time, _)| of_day(time));
-    time.is_some() && is_day(date)
+    instant(text).is_some()
 }
 
-/// Whether it is `-?Y…YYYY-MM-DD`, whatever the year.
-fn is_day(text: &str) -> bool {
-    let rest = text.strip_prefix('-').unwrap_or(text);
-    let Some((year, rest)) = rest.split_once('-') else { return false };
-    let whole = year.len() >= 4 && year.bytes().all(|byte| byte.is_ascii_digit());
-    if !whole || (year.len() > 4 && year.starts_with('0')) {
-        return false;
-    }
-    // The calendar repeats after 400 years, which the last four digits tell.
-    let last: Option<i16> = year.get(year.len() - 4..).and_then(|last| last.parse().ok());
-    let like = last.map(|last| 2000 + last % 400);
-    let date = rest.split_once('-').and_then(|(month, day)| Date::new(like?, two(month)?, two(day)?).ok());
-    date.is_some()
-}
-
-/// `-?YYYY-MM-DD`; the year may have more digits than four.
-fn day(text: &str) -> Option<Date> {
+/// `-?Y…YYYY-MM-DD` as days since 1970.
+fn day(text: &str) -> Option<i128> {
     let (sign, rest) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
         None => (1, text),
     };
     let (year, rest) = rest.split_once('-')?;
     let (month, day) = rest.split_once('-')?;
-    if year.len() < 4 || (year.len() > 4 && year.starts_with('0')) {
+    if !(4..=YEAR_DIGITS).contains(&year.len()) || (year.len() > 4 && year.starts_with('0')) {
         return None;
     }
-    let year: i16 = number(year)?.try_into().ok()?;
-    Date::new(sign * year, two(month)?, two(day)?).ok()
+    let year = sign * number(year)?;
+    let (month, day) = (two(month)?, two(day)?);
+    if day < 1 || day > days_in_month(year, month)? {
+        return None;
+    }
+    // Years that begin with March have the leap day at their end, and the months before it have a fixed pattern.
+    let year = if month <= 2 { year - 1 } else { year };
+    let (cycle, year_of_cycle) = (year.div_euclid(400), year.rem_euclid(400));
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_cycle = year_of_cycle * 365 + year_of_cycle / 4 - year_of_cycle / 100 + day_of_year;
+    Some(cycle * DAYS_IN_400_YEARS + day_of_cycle - MARCH_TO_1970)
 }
 
-/// `hh:mm:ss(.s+)?` as the time since midnight.
-fn of_day(text: &str) -> Option<SignedDuration> {
+fn days_in_month(year: i128, month: i128) -> Option<i128> {
+    let is_leap = year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0);
+    match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => Some(31),
+        4 | 6 | 9 | 11 => Some(30),
+        2 => Some(if is_leap { 29 } else { 28 }),
+        _ => None,
+    }
+}
+
+/// `hh:mm:ss(.s+)?` as seconds and nanoseconds since midnight.
+fn of_day(text: &str) -> Option<(i128, u32)> {
     let (whole, fraction) = match text.split_once('.') {
         Some((whole, fraction)) => (whole, nanoseconds(fraction)?),
         None => (text, 0),
     };
     let (hours, rest) = whole.split_once(':')?;
     let (minutes, seconds) = rest.split_once(':')?;
-    let [hours, minutes, seconds] = [two(hours)?, two(minutes)?, two(seconds)?].map(i64::from);
+    let [hours, minutes, seconds] = [two(hours)?, two(minutes)?, two(seconds)?];
     let midnight = hours == 24 && minutes == 0 && seconds == 0 && fraction == 0;
     (midnight || (hours < 24 && minutes < 60 && seconds < 60))
-        .then(|| SignedDuration::new((hours * 60 + minutes) * 60 + seconds, fraction))
+        .then_some(((hours * 60 + minutes) * 60 + seconds, fraction))
 }
 
 /// Digits behind the point; those beyond nanoseconds are passed over.
-fn nanoseconds(digits: &str) -> Option<i32> {
+fn nanoseconds(digits: &str) -> Option<u32> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -90,27 +140,27 @@ fn nanoseconds(digits: &str) -> Option<i32> {
     padded.parse().ok()
 }
 
-/// The time of day, and the offset from UTC behind it.
-fn zone(text: &str) -> Option<(&str, SignedDuration)> {
+/// The time of day, and the offset from UTC behind it in seconds.
+fn zone(text: &str) -> Option<(&str, i128)> {
     if let Some(time) = text.strip_suffix('Z') {
-        return Some((time, SignedDuration::ZERO));
+        return Some((time, 0));
     }
-    let Some(at) = text.rfind(['+', '-']) else { return Some((text, SignedDuration::ZERO)) };
+    let Some(at) = text.rfind(['+', '-']) else { return Some((text, 0)) };
     let (time, offset) = text.split_at_checked(at)?;
     let sign = if offset.starts_with('-') { -1 } else { 1 };
     let (hours, minutes) = offset.get(1..)?.split_once(':')?;
-    let [hours, minutes] = [two(hours)?, two(minutes)?].map(i64::from);
+    let (hours, minutes) = (two(hours)?, two(minutes)?);
     let whole = hours * 60 + minutes;
-    (minutes < 60 && whole <= 14 * 60).then(|| (time, SignedDuration::from_mins(sign * whole)))
+    (minutes < 60 && whole <= 14 * 60).then_some((time, sign * whole * 60))
 }
 
 /// Two digits.
-fn two(text: &str) -> Option<i8> {
-    if text.len() == 2 { number(text)?.try_into().ok() } else { None }
+fn two(text: &str) -> Option<i128> {
+    if text.len() == 2 { number(text) } else { None }
 }
 
 /// Digits and nothing else: `parse` takes a sign too.
-fn number(text: &str) -> Option<i64> {
+fn number(text: &str) -> Option<i128> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
@@ -133,8 +183,58 @@ mod tests {
         same("2024-05-01T10:00:00.50Z", "2024-05-01T10:00:00.5Z");
         same("2024-05-01T10:00:00.1234567891234567891234Z", "2024-05-01T10:00:00.123456789Z");
         same("0001-01-01T00:00:00Z", "0001-01-01T01:00:00+01:00");
-        assert_eq!(instant("1970-01-01T00:00:01Z"), Some(Timestamp::from_second(1).unwrap()));
+        assert_eq!(timestamp("1970-01-01T00:00:01Z"), Some(Timestamp::from_second(1).unwrap()));
         assert!(instant("-0044-03-15T12:00:00Z") < instant("0044-03-15T12:00:00Z"));
+        same("9999-12-31T24:00:00Z", "10000-01-01T01:00:00+01:00");
+        same("9999-12-31T23:59:59.000Z", "9999-12-31T23:59:59Z");
+        same("-10000-12-31T24:00:00Z", "-9999-01-01T00:00:00Z");
+    }
+
+    fn timestamp(text: &str) -> Option<Timestamp> {
+        instant(text)?.timestamp()
+    }
+
+    #[test]
+    fn instants_are_in_the_order_of_the_calendar() {
+        let texts = [
+            "-123456789012345678901234567890-01-01T00:00:00Z",
+            "-12020-01-01T00:00:00Z",
+            "-9999-12-31T23:59:59Z",
+            "0000-02-29T00:00:00Z",
+            "1969-12-31T23:59:59.999999999Z",
+            "1970-01-01T00:00:00Z",
+            "9999-12-30T22:00:00Z",
+            "9999-12-30T22:00:01Z",
+            "9999-12-31T23:59:59Z",
+            "10000-01-01T00:00:00Z",
+            "12020-01-01T00:00:00Z",
+            "123456789012345678901234567890-01-01T00:00:00Z",
+        ];
+        for pair in texts.windows(2) {
+            assert!(instant(pair[0]).unwrap() < instant(pair[1]).unwrap(), "{pair:?}");
+        }
+        for text in texts {
+            let instant = instant(text).unwrap();
+            assert_eq!(Instant::from_bytes(&instant.to_bytes()), Some(instant), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_instant_of_four_digit_years_is_that_of_the_calendar() {
+        use jiff::tz::TimeZone;
+        let days = |from: i64, step: i64| (0..4000).map(move |nth| from + nth * step);
+        // Each day of some leap years, and days throughout.
+        for day in days(-3700, 1).chain(days(10_000, 1)).chain(days(-4_000_000, 1700)) {
+            let expected = Timestamp::from_second(day * 86_400).unwrap();
+            let date = TimeZone::UTC.to_datetime(expected).date();
+            let (year, sign) = (date.year().abs(), if date.year() < 0 { "-" } else { "" });
+            let text = format!("{sign}{year:04}-{:02}-{:02}T00:00:00Z", date.month(), date.day());
+            assert_eq!(timestamp(&text), Some(expected), "{text}");
+        }
+        let (last, before_1970) = ("9999-12-30T22:00:00Z", "1969-12-31T23:59:59.25Z");
+        assert_eq!(timestamp(last).map(Timestamp::as_second), Some(Timestamp::MAX.as_second()));
+        assert_eq!(timestamp(before_1970), Some(before_1970.parse().unwrap()));
+        assert_eq!(timestamp("9999-12-31T00:00:00Z"), None);
     }
 
     #[test]
@@ -185,6 +285,9 @@ mod tests {
             "24-05-01T00:00:00Z",
             "02024-05-01T00:00:00Z",
             "+2024-05-01T00:00:00Z",
+            "1234567890123456789012345678901-01-01T00:00:00Z",
+            "2024-05-00T00:00:00Z",
+            "2024-00-01T00:00:00Z",
             "2024-5-1T00:00:00Z",
             "2024-05-01T+1:00:00Z",
             "2024-05-01T10:00:00[UTC]",

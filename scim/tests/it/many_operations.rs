@@ -3,7 +3,7 @@
 use scim::{
     error::ScimType,
     patch::{PatchError, PatchRequest, apply},
-    schema::{PATCH_URN, SchemaSet},
+    schema::{PATCH_URN, Schema, SchemaSet},
 };
 use serde_json::{Value, json};
 
@@ -96,4 +96,91 @@ fn more_work_than_the_bound_is_too_many() {
         "operation 334: it is one operation too many: the request looks at more than 2000000 values (operations times \
          values), which is the most; send fewer operations at once"
     );
+}
+
+/// Values that have no `value` are told apart by all that they say.
+#[test]
+fn many_values_without_a_value_are_added_and_removed_in_one_go() {
+    const MANY: usize = 4000;
+    let address =
+        |n: usize| json!({"streetAddress": format!("Main street {n}"), "locality": "Sal", "type": "work"});
+    let all: Vec<Value> = (0..MANY).map(address).collect();
+    let ida = json!({"userName": "ida"});
+    let operation =
+        |op: &str, values: &[Value]| vec![json!({"op": op, "path": "addresses", "value": values})];
+    let after = applied(&ida, operation("add", &all)).unwrap();
+    assert_eq!(after["addresses"], json!(all));
+    // The same again, in another order of the members, in other case and as the primary one.
+    let again: Vec<Value> = all
+        .iter()
+        .enumerate()
+        .map(|(n, address)| json!({"TYPE": "Work", "locality": "SAL", "streetAddress": address["streetAddress"], "primary": n == 7}))
+        .collect();
+    let twice = applied(&after, operation("add", &again)).unwrap();
+    assert_eq!(twice["addresses"].as_array().unwrap().len(), MANY);
+    assert_eq!(twice["addresses"][7]["primary"], json!(true));
+    let one_by_one: Vec<Value> =
+        (0..MANY).map(|n| json!({"op": "add", "path": "addresses", "value": [address(n)]})).collect();
+    assert_eq!(applied(&ida, one_by_one).unwrap()["addresses"], json!(all));
+    let left = applied(&after, operation("remove", &again[1..])).unwrap();
+    assert_eq!(left["addresses"], json!(all[..1]));
+}
+
+#[test]
+fn many_additions_to_a_sub_attribute_of_many_values_are_made() {
+    const MANY: usize = 30_000;
+    let list = json!({"name": "l", "type": "string", "multiValued": true});
+    let schema = json!({"id": "urn:example:Device", "name": "Device", "attributes": [
+        {"name": "c", "type": "complex", "subAttributes": [list]},
+        {"name": "ps", "type": "complex", "multiValued": true,
+            "subAttributes": [{"name": "value", "type": "string"}, list]}]});
+    let schemas = SchemaSet::new(Schema::from_json(&schema).unwrap(), Vec::new());
+    let texts: Vec<String> = (0..MANY).map(|n| n.to_string()).collect();
+    let before = json!({"c": {"l": texts}, "ps": [{"value": "a", "l": texts}]});
+    for path in ["c.l", "ps[value eq \"a\"].l"] {
+        let list = |device: &Value| {
+            let holder = if path == "c.l" { &device["c"] } else { &device["ps"][0] };
+            holder["l"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|text| text.as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let applied = |operations: Vec<Value>| {
+            let request =
+                PatchRequest::from_json(&json!({"schemas": [PATCH_URN], "Operations": operations})).unwrap();
+            apply(&before, &request, &schemas).unwrap()
+        };
+        let addition = |n: usize| json!({"op": "add", "path": path, "value": [format!("n{}", n / 2)]});
+        let added = applied((0..1000).map(addition).collect());
+        let expected: Vec<String> = texts.iter().cloned().chain((0..500).map(|n| format!("n{n}"))).collect();
+        assert_eq!(list(&added), expected, "{path}");
+        let gone: Vec<String> = (0..1000).map(|n| (2 * n).to_string()).collect();
+        let operation = json!({"op": "remove", "path": path, "value": gone});
+        let removed = applied(vec![operation]);
+        let expected: Vec<String> =
+            (0..MANY).filter(|n| *n >= 2000 || n % 2 == 1).map(|n| n.to_string()).collect();
+        assert_eq!(list(&removed), expected, "{path}");
+        // What is known of the values is forgotten where they change otherwise.
+        let mixed = applied(vec![
+            json!({"op": "add", "path": path, "value": ["x"]}),
+            json!({"op": "remove", "path": path, "value": ["0", "x"]}),
+            json!({"op": "add", "path": path, "value": ["0"]}),
+            json!({"op": "replace", "path": path, "value": ["a", "b"]}),
+            json!({"op": "add", "path": path, "value": ["0", "B", "c"]}),
+            json!({"op": "add", "path": path, "value": ["C", "d"]}),
+        ]);
+        assert_eq!(list(&mixed), ["a", "b", "0", "c", "d"], "{path}");
+    }
+}
+
+#[test]
+fn advice_fits_a_request_of_one_operation() {
+    let terms = vec!["value pr"; 256].join(" or ");
+    let one = vec![json!({"op": "remove", "path": format!("emails[not ({terms})]")})];
+    let error = applied(&user(8000), one).unwrap_err();
+    assert_eq!((error.scim_type(), error.operation()), (ScimType::TooMany, Some(1)));
+    let told = error.to_string();
+    assert!(!told.contains("operations at once") && told.contains("values"), "{told}");
 }

@@ -1,6 +1,6 @@
 //! The two hops, as symbols: a request, its answer, and what it became downstream.
 
-use crate::casing::lower_case;
+use crate::casing::same_without_case;
 use crate::matrix::model::fault::Request;
 use crate::matrix::model::profile::{DeleteWay, PatchWay, PathRule, PutWay};
 use crate::matrix::model::types::{Account, Attribute, Desired, Fields, Key, Path, Way, World, Write};
@@ -23,18 +23,16 @@ impl World {
     }
 
     fn name_taken(&self, user_name: &str, by_other_than: Option<Key>) -> bool {
-        let wanted = lower_case(user_name);
         self.applications[self.url].iter().any(|account| {
-            Some(account.key) != by_other_than && lower_case(&account.fields.user_name) == wanted
+            Some(account.key) != by_other_than && same_without_case(&account.fields.user_name, user_name)
         })
     }
 
     /// The accounts of this user name, compared without case.
     pub(crate) fn look_up(&self, user_name: &str) -> Vec<&Account> {
-        let wanted = lower_case(user_name);
         self.applications[self.url]
             .iter()
-            .filter(|account| lower_case(&account.fields.user_name) == wanted)
+            .filter(|account| same_without_case(&account.fields.user_name, user_name))
             .collect()
     }
 

@@ -12,6 +12,7 @@ fn subject(method: &Method) -> Subject<'_> {
         method,
         path: "/Users/1",
         resource_type: Some("User"),
+        core: None,
         id: Some("1"),
         user_name: &|| None,
         patch_paths: &Vec::new,

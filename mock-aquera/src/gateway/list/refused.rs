@@ -1,9 +1,20 @@
 //! Lists that a profile refuses, whatever there is.
 
+use crate::gateway::notes::{did_you_mean, meant};
 use crate::gateway::query::Query;
 use crate::problem::Problem;
 use crate::profile::{FilteredGroupsStartIndex, ListRules, WithoutFilter};
 use crate::types::{Kind, Role};
+use scim::sort::SortError;
+
+/// What to say of a `sortBy` that no type has.
+pub(super) fn unsortable(error: &SortError, kinds: &[&Kind]) -> Problem {
+    let nearest = match error {
+        SortError::Unknown(path) => kinds.iter().find_map(|kind| meant(&kind.schemas, &path.to_string())),
+        SortError::Path(_) | SortError::Complex { .. } | SortError::Hidden(_) | SortError::Order => None,
+    };
+    Problem::BadValue(format!("{error}{}", did_you_mean(nearest.as_deref())))
+}
 
 /// Refuses a list without a filter, or a later page of filtered groups, where a profile does.
 pub(super) fn refused(asked: &Query, rules: &ListRules, looked_at: &[&Kind]) -> Result<(), Problem> {

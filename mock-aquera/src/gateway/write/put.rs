@@ -11,7 +11,7 @@ use crate::gateway::basis::{Basis, TRIES};
 use crate::gateway::members::PutMembers;
 use crate::gateway::{Refusal, Scene, feature, members, noted, notes, resource, stored};
 use crate::hops;
-use crate::journal::DownstreamOperation;
+use crate::journal::{DownstreamOperation, Note};
 use crate::problem::Problem;
 use crate::profile::{PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody};
 use crate::reply::Reply;
@@ -53,7 +53,10 @@ fn replace_by(scene: &Scene<'_>, kind_at: u16, id: &str, taken: resource::Taken)
         same_version(scene, &store, record, operations)?;
         if crate::gateway::put_rule(&settings.profile.gateway, kind) == PutRule::Ignored200 {
             let body = represent(scene, &store, at, record)?;
-            return Ok(Reply::scim(StatusCode::OK, body));
+            let mut reply = Reply::scim(StatusCode::OK, body);
+            let what = "was not carried out: the profile of this application answers PUT and ignores it";
+            reply.notes = notes::by_profile(&["PUT".to_owned()], what);
+            return Ok(reply);
         }
         let basis = Basis::of(&store, at, record);
         let refs = members::of_put(scene, &store, at, taken.members.as_ref()).map_err(refuse)?;
@@ -70,9 +73,10 @@ fn replace_by(scene: &Scene<'_>, kind_at: u16, id: &str, taken: resource::Taken)
         }
         tries += 1;
     };
-    let Replaced { mut next, asked, left_out, after } = replaced;
+    let Replaced { mut next, asked, left_out, after, unsaid } = replaced;
     next.change.rest |= differs_in_members(&store, at, &next.content);
     let next = allowed(scene, kind, next, &after, basis.active).map_err(refuse)?;
+    let disabled = next.note.clone();
     let becomes = hops::of_put(&settings.profile, next.change);
     let mut reply = carry_out(scene, &mut store, at, next, becomes)?;
     echo(scene, &store, at, asked.as_ref(), &mut reply)?;
@@ -84,6 +88,7 @@ fn replace_by(scene: &Scene<'_>, kind_at: u16, id: &str, taken: resource::Taken)
     }
     note(&mut reply, &dialects);
     reply.notes = notes::not_stored(&left_out);
+    reply.notes.extend(unsaid.into_iter().chain(disabled));
     Ok(reply)
 }
 
@@ -95,6 +100,8 @@ struct Replaced {
     /// What the profile does not let be stored.
     left_out: Vec<String>,
     after: Map<String, Value>,
+    /// What the profile did to `active`, of which the request says nothing.
+    unsaid: Option<Note>,
 }
 
 fn replaced(
@@ -105,6 +112,8 @@ fn replaced(
     members: Option<PutMembers>,
 ) -> Result<Replaced, Problem> {
     let before = basis.kept();
+    let is_unsaid = kind.role == Role::User && content.active.is_none();
+    let unsaid = if is_unsaid { without_active(scene, basis, &before) } else { None };
     let mut next = replacement(scene, kind, basis, content, &before)?;
     if let Some(members) = members {
         (next.refs, next.names) = members;
@@ -118,8 +127,20 @@ fn replaced(
         let detail: Vec<String> = problems.iter().map(ToString::to_string).collect();
         return Err(Problem::Immutable(detail.join("; ")));
     }
-    let next = Next { change: difference(basis, &before, &after, &next), content: next };
-    Ok(Replaced { next, asked, left_out, after })
+    let next = Next { change: difference(basis, &before, &after, &next), content: next, note: None };
+    Ok(Replaced { next, asked, left_out, after, unsaid })
+}
+
+/// What a PUT without `active` does to it, where that is something.
+fn without_active(scene: &Scene<'_>, basis: &Basis, before: &Value) -> Option<Note> {
+    let becomes = match scene.settings.profile.gateway.put_without_active {
+        PutWithoutActive::Clears => before.get("active").map(|_| "removed"),
+        PutWithoutActive::Activates => (!basis.active).then_some("set to true"),
+        PutWithoutActive::Deactivates => basis.active.then_some("set to false"),
+        PutWithoutActive::Keeps => None,
+    }?;
+    let what = format!("was {becomes}: the profile of this application does so where a PUT does not say it");
+    notes::by_profile(&["active".to_owned()], &what).pop()
 }
 
 /// The content that a PUT asks for.

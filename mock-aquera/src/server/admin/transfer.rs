@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use super::answer::{AdminError, Named, Pairs, Raw, SeenAs, answer, aside, bad_query, ok};
-use crate::application::Load;
+use crate::application::{Load, LoadNote};
 
 /// The largest body of a load, in bytes: a million users.
 pub(super) const MAX_LOAD: usize = 2 * 1024 * 1024 * 1024;
@@ -32,6 +32,9 @@ pub(super) struct LoadQuery {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Loaded {
     loaded: usize,
+    /// What was left out of them; at most 100 notes, and how many more there are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<LoadNote>,
 }
 
 /// Whether everything agrees.
@@ -83,8 +86,8 @@ pub(super) async fn load(
     Raw(body): Raw,
 ) -> Result<Response, AdminError> {
     let how = Load { unchecked: query.take_flag("unchecked")?, replace: query.take_flag("replace")? };
-    let loaded = aside(move || application.load(&body, how)).await??;
-    Ok(answer(StatusCode::CREATED, &Loaded { loaded }))
+    let loaded = aside(move || application.load_noting(&body, how)).await??;
+    Ok(answer(StatusCode::CREATED, &Loaded { loaded: loaded.count, notes: loaded.notes }))
 }
 
 /// Check whether indexes, totals and memberships agree with the resources.

@@ -166,3 +166,72 @@ fn files_may_refer_to_each_other_and_each_mistake_names_its_own() {
     let (code, _, err) = finished(&["--listen", "127.0.0.1:0", "--load", &groups]);
     assert!(code == 2 && err.contains(&format!("{groups}:1:1: members[0]")), "{err}");
 }
+
+#[tokio::test]
+async fn what_a_load_leaves_out_is_told_with_its_place_and_nearest_name() {
+    let text =
+        "{\"userName\":\"a\",\"firstName\":\"Ida\",\"emails\":[{\"valu\":\"q@x\"}]}\n{\"userName\":\"b\"}\n";
+    let mock = start().await;
+    let admin = Admin::of(&mock);
+    let answer = admin.load("/applications/default/load", text.to_owned()).await;
+    assert_eq!((answer.status, &answer.json()["loaded"]), (201, &json!(2)), "{answer:?}");
+    let notes = answer.json()["notes"].as_array().unwrap().clone();
+    let told: Vec<_> =
+        notes.iter().map(|note| (&note["line"], &note["column"], &note["path"], &note["nearest"])).collect();
+    let (one, first, valu) = (json!(1), json!("firstName"), json!("emails[0].valu"));
+    let (given, value) = (json!("name.givenName"), json!("emails.value"));
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.contains(&(&one, &one, &first, &given)), "{told:?}");
+    assert!(told.iter().any(|(line, .., path, _)| (*line, *path) == (&one, &valu)), "{told:?} {value}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(folder.path(), "some.ndjson", text);
+    let mut server = Running::start(&["--listen", "127.0.0.1:0", "--json", "--load", &file]);
+    server.ready();
+    let err = server.stopped();
+    for note in &notes {
+        let said = format!("{file}:1:1: {}", note["text"].as_str().unwrap());
+        assert!(err.contains(&said), "{err}\nlacks {said}");
+    }
+    // Of a file full of them, some are told and the others counted.
+    let many: String = (0..200).map(|n| format!("{{\"userName\":\"m{n}\",\"firstName\":\"x\"}}\n")).collect();
+    let answer = admin.load("/applications/default/load", many).await.json();
+    let notes = answer["notes"].as_array().unwrap();
+    assert!(
+        notes.len() <= 101 && notes.last().unwrap()["text"].as_str().unwrap().contains("more"),
+        "{notes:?}"
+    );
+    // What is kept as it is leaves nothing out.
+    let unchecked =
+        admin.load("/applications/default/load?unchecked", "{\"userName\":\"z\",\"own\":1}".to_owned()).await;
+    assert_eq!(unchecked.json(), json!({"loaded": 1}));
+    // A dump says nothing that is left out.
+    let dump = admin.get("/applications/default/dump?format=ndjson").await.text;
+    let again = admin
+        .load("/applications/default/load?replace", dump.lines().take(3).collect::<Vec<_>>().join("\n"))
+        .await;
+    assert_eq!(again.json(), json!({"loaded": 3}));
+}
+
+#[tokio::test]
+async fn doubled_keys_are_refused_in_a_load() {
+    let mock = start().await;
+    let admin = Admin::of(&mock);
+    for (resource, name) in [
+        ("{\"userName\":\"b\",\"userName\":\"c\"}", "userName"),
+        ("{\"userName\":\"b\",\"username\":\"c\"}", "username"),
+        ("{\"userName\":\"b\",\"name\":{\"givenName\":\"x\",\"GivenName\":\"y\"}}", "GivenName"),
+        ("{\"userName\":\"b\",\"own\":1,\"own\":2}", "own"),
+    ] {
+        for how in ["", "?unchecked"] {
+            let text = format!("{{\"userName\":\"a\"}}\n{resource}");
+            let answer = admin.load(&format!("/applications/default/load{how}"), text).await;
+            assert_eq!(answer.status, 400, "{resource}{how}: {answer:?}");
+            let problem = answer.json()["problems"][0].clone();
+            assert_eq!(problem["line"], json!(2), "{problem}");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains(name) && detail.contains("twice"), "{detail}");
+        }
+    }
+    assert_eq!(mock.default_application().user_count(), 0);
+}

@@ -49,6 +49,71 @@ async fn long_write_does_not_hold_up_other_requests() {
     assert_eq!((written.status, &written.json()["title"]), (200, &json!("long")));
 }
 
+/// How many users there are while a request is on its way, each time that they are counted.
+async fn counted_during(
+    client: &Client,
+    request: impl Future<Output = Answer> + Send + 'static,
+) -> (Vec<u64>, Answer) {
+    let writing = tokio::spawn(request);
+    let mut counts = Vec::new();
+    while !writing.is_finished() {
+        let list = client.get("/Users?count=0").await.json();
+        counts.push(list["totalResults"].as_u64().unwrap());
+    }
+    (counts, writing.await.unwrap())
+}
+
+#[tokio::test]
+async fn others_are_served_while_many_users_are_loaded_and_removed() {
+    const MANY: u64 = 4000;
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let lines: String = (0..MANY).map(|n| format!("{{\"id\":\"u{n}\",\"userName\":\"u{n}\"}}\n")).collect();
+    let load = http()
+        .post(format!("{}/applications/default/load", mock.admin_url()))
+        .header("content-type", "application/x-ndjson")
+        .body(lines);
+    let (counts, loaded) = counted_during(&client, finish(load)).await;
+    assert_eq!(loaded.status, 201, "{loaded:?}");
+    assert!(
+        counts.iter().any(|count| (1..MANY).contains(count)),
+        "the others waited for the load: {counts:?}"
+    );
+    let delete = http().delete(format!("{}/applications/default/users", mock.admin_url()));
+    let (counts, deleted) = counted_during(&client, finish(delete)).await;
+    assert_eq!((deleted.status, &deleted.json()["removed"]), (200, &json!(MANY)));
+    assert!(
+        counts.iter().any(|count| (1..MANY).contains(count)),
+        "the others waited for the removal: {counts:?}"
+    );
+    mock.default_application().check_consistency().unwrap();
+}
+
+/// Who is faster than a load makes it fail, and it takes out again what it put in.
+#[tokio::test]
+async fn load_that_meets_a_name_on_its_way_leaves_nothing_behind() {
+    const MANY: u64 = 4000;
+    let mock = start().await;
+    let client = Client::of(&mock);
+    let lines: String = (0..MANY).map(|n| format!("{{\"id\":\"u{n}\",\"userName\":\"u{n}\"}}\n")).collect();
+    let load = http()
+        .post(format!("{}/applications/default/load", mock.admin_url()))
+        .header("content-type", "application/x-ndjson")
+        .body(lines);
+    let writing = tokio::spawn(finish(load));
+    while mock.default_application().user_count() == 0 && !writing.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    let last = format!("u{}", MANY - 1);
+    let made = client.post("/Users", &user(&last, json!({}))).await;
+    let loaded = writing.await.unwrap();
+    let (status, left) = (loaded.status, mock.default_application().user_count() as u64);
+    // Whoever was first has the name.
+    let expected = if made.status == 201 { (400, 1) } else { (201, MANY) };
+    assert_eq!((status, left), expected, "{made:?} {loaded:?}");
+    mock.default_application().check_consistency().unwrap();
+}
+
 #[tokio::test]
 async fn write_during_a_long_one_is_not_lost() {
     let mock = start().await;

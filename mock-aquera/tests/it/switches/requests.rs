@@ -187,6 +187,16 @@ async fn dialect(name: &str, word: &str) {
             let put = w.client.put(&w.bob, &user("bob", json!({"schemas": twice}))).await;
             (send(&w.ida, json!({"schemas": [PATCH, PATCH], "Operations": [title]})).await, vec![post, put])
         }
+        "unlisted-extensions" => {
+            let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+            let body = |name: &str| user(name, json!({enterprise: {"division": "D"}}));
+            let post = w.client.post("/Users", &body("eve")).await;
+            let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+                "Operations": [{"method": "PUT", "path": w.bob, "data": body("bob")}]});
+            let bulk = w.client.post("/Bulk", &bulk).await.json()["Operations"][0]["status"].clone();
+            assert_eq!(bulk, json!(if word == "accepted" { "200" } else { "400" }));
+            (w.client.put(&w.bob, &body("bob")).await, vec![post])
+        }
         "bare-manager" => {
             let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
             let schemas = json!(["urn:ietf:params:scim:schemas:core:2.0:User", enterprise]);
@@ -309,7 +319,8 @@ async fn dialect(name: &str, word: &str) {
                 assert_eq!(team["members"].as_array().unwrap().len(), 1);
                 assert_eq!(ida["emails"].as_array().unwrap().len(), 1);
             }
-            "bare-manager"
+            "unlisted-extensions"
+            | "bare-manager"
             | "filter-after-brackets"
             | "filter-missing-spaces"
             | "filter-literal-case"

@@ -1,0 +1,108 @@
+//! What an operation does to a sub-attribute, which may have several values of its own.
+
+use serde_json::{Map, Value};
+
+use super::{PatchError, PatchKind, apply::take_ci, index::Work, known::Known};
+use crate::{
+    schema::{Attribute, Mutability},
+    validate::{canonical_value, check_attribute, is_unassigned},
+};
+
+/// Does an operation to a sub-attribute. One with several values keeps those that it has when others are added, and
+/// loses those that are named when they are removed (RFC 7644 §3.5.2.1, §3.5.2.2). What is `known` of its values comes
+/// back where that still holds; it is found out where there are `many` operations.
+pub(super) fn set_sub(
+    members: &mut Map<String, Value>,
+    sub: &Attribute,
+    (op, many): (PatchKind, bool),
+    value: Option<&Value>,
+    place: &str,
+    work: &Work,
+    known: Option<Known>,
+) -> Result<Option<Known>, PatchError> {
+    let before = take_ci(members, sub.name.as_str()).filter(|value| !is_unassigned(value));
+    let given = value.filter(|value| !is_unassigned(value)).map(|value| canonical_value(value, sub));
+    let immutable = sub.mutability == Mutability::Immutable;
+    if let (PatchKind::Add, Some(Value::Array(values)), Some(given)) = (op, &before, &given)
+        && sub.multi_valued
+        && !immutable
+        && (many || known.is_some())
+    {
+        // Only what is added is looked at.
+        if let Some(problem) = check_attribute(sub, given, place).into_iter().next() {
+            return Err(PatchError::value(problem));
+        }
+        if known.is_none() {
+            work.spend(values.len())?;
+        }
+        let mut known = known.unwrap_or_else(|| Known::of(sub, values));
+        let Some(before) = before else { return Ok(None) };
+        let next = joined(sub, before, given.clone(), &mut known, work)?;
+        members.insert(sub.name.to_string(), next);
+        return Ok(Some(known));
+    }
+    let count = before.as_ref().and_then(Value::as_array).map_or(1, Vec::len);
+    work.spend(count)?;
+    let was = before.clone().filter(|_| immutable);
+    let next = match (op, before, given) {
+        (PatchKind::Add, Some(before), Some(given)) if sub.multi_valued => {
+            let before = Value::Array(listed(before));
+            let mut known = Known::of(sub, before.as_array().map_or(&[][..], Vec::as_slice));
+            Some(joined(sub, before, given, &mut known, work)?)
+        }
+        (PatchKind::Remove, Some(before), Some(given)) if sub.multi_valued => without(sub, before, &given),
+        (PatchKind::Remove, _, _) => None,
+        (PatchKind::Add | PatchKind::Replace, _, given) => given,
+    };
+    if let Some(next) = &next
+        && let Some(problem) = check_attribute(sub, next, place).into_iter().next()
+    {
+        return Err(PatchError::value(problem));
+    }
+    if immutable && was.is_some() && was != next {
+        return Err(PatchError::mutability(place, "is immutable and has a value"));
+    }
+    match next {
+        Some(next) => {
+            members.insert(sub.name.to_string(), next);
+        }
+        None if sub.required => return Err(PatchError::mutability(place, "is required")),
+        None => {}
+    }
+    Ok(None)
+}
+
+/// The values of a list, or the one that stands alone.
+fn listed(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) => values,
+        single => vec![single],
+    }
+}
+
+/// The values of a sub-attribute and those that are added to them, each once. What is known of the values is kept up.
+fn joined(
+    sub: &Attribute,
+    before: Value,
+    given: Value,
+    known: &mut Known,
+    work: &Work,
+) -> Result<Value, PatchError> {
+    let mut values = listed(before);
+    for value in listed(given).into_iter().filter(|value| !value.is_null()) {
+        work.spend(known.cost(sub, &value))?;
+        if known.find(sub, &values, &value).is_none() {
+            known.insert(sub, values.len(), &value);
+            values.push(value);
+        }
+    }
+    Ok(Value::Array(values))
+}
+
+/// The values of a sub-attribute without those that are named; nothing where none is left.
+fn without(sub: &Attribute, before: Value, given: &Value) -> Option<Value> {
+    let (mut values, gone) = (listed(before), listed(given.clone()));
+    let known = Known::of(sub, &gone);
+    values.retain(|value| known.find(sub, &gone, value).is_none());
+    (!values.is_empty()).then_some(Value::Array(values))
+}
