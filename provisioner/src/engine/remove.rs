@@ -7,7 +7,7 @@ use super::resolve::find_again;
 use super::task::Step;
 use super::user::{Ran, Work, standing};
 use super::write::{Write, Written, write};
-use crate::mapping::Desired;
+use crate::mapping::{Desired, TargetPath};
 use crate::policy::{Decision, Effect, Leave, LinkAction, Verdict};
 use crate::preferences::RemoveAction;
 use crate::report::{Operation, Outcome, Reason};
