@@ -72,7 +72,9 @@ impl From<Unfilled> for End {
             Place::Field(_, pointer) => pointer.trim_start_matches('/').replace('/', "."),
             Place::Urn(name) => format!("the URN of {name}"),
             Place::New { resource_type, .. } => format!("what a {resource_type} is"),
-            Place::Base | Place::Unique(_) | Place::UserName(_) | Place::Number => "what it needs".to_owned(),
+            Place::Base | Place::Unique(_) | Place::UserName(_) | Place::UserNames | Place::Number => {
+                "what it needs".to_owned()
+            }
         };
         Self::Skipped(format!("it could not be tried: no answer before said {what}"))
     }
