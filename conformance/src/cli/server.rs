@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::report::{CaseResult, Report, Verdict, plain, words};
 use crate::server::cost::Cost;
 use crate::server::facts::{Blank, Facts};
-use crate::server::preflight::preflight;
+use crate::server::preflight::{preflight, try_creation};
 use crate::server::{self, DEACTIVATED, HINT, INTERRUPTED, LEFT_BEHIND, OF_OTHERS, Options, PREFIX};
 use crate::wire::client::{Client, Credentials, Manners};
 
@@ -212,7 +212,11 @@ pub(super) async fn test_connection(
     note: impl FnOnce(&mut Report),
     ending: &Ending,
 ) -> Result<Facts, Complaint> {
-    match preflight(client).await {
+    let tested = match preflight(client).await {
+        Ok(facts) => try_creation(client, &facts).await.map(|()| facts),
+        Err(unusable) => Err(unusable),
+    };
+    match tested {
         Ok(facts) => Ok(facts),
         Err(unusable) => {
             let why = unusable.to_string();

@@ -40,6 +40,9 @@ const WALKED_WHOLE: usize = 64 * LARGE;
 /// The case that tells that schemas have no attributes.
 const ATTRIBUTES: &str = "rfc7643/7/have-attributes";
 
+/// The cases that tell that endpoints in /ResourceTypes are wrong: where both are, the first says it of both.
+const ENDPOINTS: [&str; 2] = ["rfc7643/6/endpoints-answer", "rfc7643/6/endpoint-of-groups-answers"];
+
 /// So many pages are walked; a subject with more never ends.
 const MAX_PAGES: usize = 1_000;
 
@@ -132,7 +135,10 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         exchanges: Vec::new(),
         misses: Vec::new(),
     };
-    let end = if stage.facts.without_attributes && case.id != ATTRIBUTES && player.looks_at_attributes(case) {
+    let end = if case.id == ENDPOINTS[1] && stage.facts.wrong_endpoints() > 1 {
+        let why = format!("the endpoints of users and groups are both wrong, as {} says", ENDPOINTS[0]);
+        Err(End::Skipped(why))
+    } else if stage.facts.without_attributes && case.id != ATTRIBUTES && player.looks_at_attributes(case) {
         Err(End::Skipped(format!("the schemas have no attributes, as {ATTRIBUTES} says")))
     } else {
         player.steps(&case.steps).await
