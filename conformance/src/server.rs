@@ -35,6 +35,7 @@ use crate::server::findings::{Findings, OPERATORS};
 pub use crate::server::hint::HINT;
 use crate::server::hint::template_hint;
 pub(crate) use crate::server::names::run_name;
+use crate::server::sweep::Staying;
 use crate::server::tidy::Leftovers;
 use crate::wire::client::{Answer, Client};
 
@@ -46,6 +47,15 @@ pub const LEFT_BEHIND: &str = "left behind";
 
 /// The fact that counts which of these are accounts that the server's DELETE deactivates and keeps.
 pub const DEACTIVATED: &str = "deactivated instead of deleted";
+
+/// The fact that says, of a server without DELETE, how many of these it does not delete, and the status: `3, 405`.
+pub const WITHOUT_DELETE: &str = "left for want of DELETE";
+
+/// The fact that says where not everything that the run left could be searched.
+pub const UNSEARCHED: &str = "not searched for leftovers";
+
+/// The fact that counts what the run leaves because it is to be kept.
+pub const KEPT: &str = "kept at the server";
 
 /// The fact that counts what runs other than this one left.
 pub const OF_OTHERS: &str = "left by other runs";
@@ -192,13 +202,25 @@ pub async fn run(
             lines.insert(OF_OTHERS.to_owned(), count(removed.others, "resource"));
         }
         if !removed.unsearched.is_empty() {
-            lines.insert("not searched for leftovers".to_owned(), removed.unsearched.join("; "));
+            lines.insert(UNSEARCHED.to_owned(), removed.unsearched.join("; "));
         }
         if !removed.stay.is_empty() {
-            lines.insert(LEFT_BEHIND.to_owned(), removed.stay.join(", "));
+            let paths: Vec<_> = removed.stay.keys().map(String::as_str).collect();
+            lines.insert(LEFT_BEHIND.to_owned(), paths.join(", "));
         }
-        if removed.deactivated > 0 {
-            lines.insert(DEACTIVATED.to_owned(), removed.deactivated.to_string());
+        let staying = Staying::of(removed.stay.values());
+        if staying.deactivated > 0 {
+            lines.insert(DEACTIVATED.to_owned(), staying.deactivated.to_string());
+        }
+        if let Some((count, status)) = staying.without_delete {
+            lines.insert(WITHOUT_DELETE.to_owned(), format!("{count}, {status}"));
+        }
+    } else {
+        let search = sweep::search(&stage.client, &stage.facts).await;
+        let kept =
+            search.found.iter().filter(|found| found.run.as_deref() == Some(stage.run.as_str())).count();
+        if kept > 0 {
+            lines.insert(KEPT.to_owned(), count(kept, "resource"));
         }
     }
     let deviations = stage.deviations.lock().unwrap_or_else(PoisonError::into_inner).clone();

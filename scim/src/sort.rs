@@ -20,7 +20,7 @@ use crate::{
     precis::{user_name_key, user_name_key_with_case},
     schema::{Attribute, AttributeType, Returned, SchemaSet},
     text::lower_case,
-    validate::{Instant, instant, is_primary},
+    validate::{DateTime, instant, is_primary},
 };
 
 /// Which way a query is sorted.
@@ -190,7 +190,7 @@ impl SortBy {
     fn text(&self, text: &str) -> Key {
         let by_instant = self.kind == AttributeType::DateTime;
         match instant(text).filter(|_| by_instant) {
-            Some(instant) => Key::Instant(instant),
+            Some(instant) => Key::DateTime(instant),
             None if self.case_exact && self.user_name => Key::Text(user_name_key_with_case(text).into()),
             None if self.case_exact => Key::Text(text.into()),
             None if self.user_name => Key::Text(user_name_key(text).into()),
@@ -231,7 +231,7 @@ impl SortKey {
         match &self.0 {
             Key::Bool(flag) => with(b'b', &[&[u8::from(*flag)]]),
             Key::Number(number) => with(b'n', &[&number.near.to_be_bytes(), &number.whole.to_be_bytes()]),
-            Key::Instant(instant) => with(b'i', &[&instant.to_bytes()]),
+            Key::DateTime(instant) => with(b'i', &[&instant.to_bytes()]),
             Key::Text(text) => with(b't', &[text.as_bytes()]),
             Key::Missing => with(b'-', &[]),
         }
@@ -247,7 +247,7 @@ impl SortKey {
                 let near = f64::from_be_bytes(*near);
                 Key::Number(Numeric { near, whole: i128::from_be_bytes(whole.try_into().ok()?) })
             }
-            (b'i', rest) => Key::Instant(Instant::from_bytes(rest)?),
+            (b'i', rest) => Key::DateTime(DateTime::from_bytes(rest)?),
             (b't', rest) => Key::Text(std::str::from_utf8(rest).ok()?.into()),
             (b'-', []) => Key::Missing,
             _ => return None,
@@ -266,7 +266,7 @@ impl SortKey {
 enum Key {
     Bool(bool),
     Number(Numeric),
-    Instant(Instant),
+    DateTime(DateTime),
     Text(Box<str>),
     Missing,
 }

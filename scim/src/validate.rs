@@ -10,7 +10,7 @@ use std::fmt;
 
 pub use immutable::check_immutable;
 pub(crate) use immutable::immutable_change;
-pub use instant::{Instant, instant, is_date_time};
+pub use instant::{DateTime, instant, is_date_time};
 
 use serde_json::{Map, Value};
 

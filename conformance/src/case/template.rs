@@ -17,6 +17,8 @@ pub enum Place {
     Unique(String),
     /// `{{user-name}}`, `{{user-name:b}}`: the same as a user name, in the shape that the server takes.
     UserName(String),
+    /// `{{user-names}}`: what the user names that the case makes begin with.
+    UserNames,
     /// `{{n}}`.
     Number,
     /// `{{User.new}}`, `{{User.new-b}}`: the smallest new resource of a type, under a name of its own for each label;
@@ -239,6 +241,7 @@ impl Place {
         }
         match inside {
             "user-name" => return Ok(Self::UserName(String::new())),
+            "user-names" => return Ok(Self::UserNames),
             "unique" => return Ok(Self::Unique(String::new())),
             "n" => return Ok(Self::Number),
             "base" => return Ok(Self::Base),
@@ -270,6 +273,7 @@ impl Place {
             Self::Base
             | Self::Unique(_)
             | Self::UserName(_)
+            | Self::UserNames
             | Self::Number
             | Self::New { .. }
             | Self::Urn(_) => None,
@@ -295,6 +299,7 @@ impl fmt::Display for Place {
             Self::Unique(label) if label.is_empty() => f.write_str("unique"),
             Self::Unique(label) => write!(f, "unique:{label}"),
             Self::UserName(label) if label.is_empty() => f.write_str("user-name"),
+            Self::UserNames => f.write_str("user-names"),
             Self::UserName(label) => write!(f, "user-name:{label}"),
             Self::Number => f.write_str("n"),
             Self::New { resource_type, label, pointer } => {
@@ -470,6 +475,7 @@ mod tests {
                 Place::Of(_, Property::Id) => Some(json!("4711")),
                 Place::Unique(label) => Some(json!(format!("u-{label}"))),
                 Place::UserName(label) => Some(json!(format!("u-{label}@example.com"))),
+                Place::UserNames => Some(json!("u-")),
                 Place::Number => Some(json!(3)),
                 Place::Urn(_) => Some(json!("urn:x")),
                 Place::New { label, pointer, .. } => {
@@ -510,6 +516,7 @@ mod tests {
         check("{{User.new/userName}}", "new-");
         check("{{User.new-b/userName}}", "new-b");
         check("{{user-name:Ž.b}}", "u-Ž.b@example.com");
+        check(r#"userName sw "{{user-names}}""#, r#"userName sw "u-""#);
     }
 
     #[test]

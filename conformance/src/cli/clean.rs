@@ -1,5 +1,7 @@
 //! `conformance clean`: removes what runs of the harness left at a server.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::json;
 
@@ -8,7 +10,7 @@ use crate::cli::{Complaint, runtime, say};
 use crate::exit::Exit;
 use crate::report::plain;
 use crate::server::preflight::preflight;
-use crate::server::sweep::{self, Found, Search, Stays};
+use crate::server::sweep::{self, Cleared, Found, Search, Staying, Stays};
 
 #[derive(Debug, Args)]
 pub(super) struct Clean {
@@ -30,51 +32,45 @@ impl Clean {
         let client = self.access.client(&self.url)?;
         runtime()?.block_on(async {
             let facts = preflight(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
-            let Search { found, left_alone, unsearched } = sweep::search(&client, &facts).await;
-            let (mut stay, mut deactivated) = (0_usize, 0_usize);
-            // Groups first: a server may not let go of a member.
-            for one in found.iter().rev() {
-                let outcome = if self.dry_run { Ok(()) } else { sweep::delete(&client, &one.path).await };
-                stay += usize::from(outcome.is_err());
-                deactivated += usize::from(matches!(outcome, Err(Stays::Deactivated(_))));
-                let word = match (&outcome, self.dry_run) {
-                    (Err(_), _) => "failed",
-                    (Ok(()), true) => "found",
-                    (Ok(()), false) => "deleted",
+            let Cleared { tried, search } = if self.dry_run {
+                let search = sweep::search(&client, &facts).await;
+                for one in search.found.iter().rev() {
+                    self.tell(one, "found", None)?;
+                }
+                Cleared { tried: BTreeMap::new(), search }
+            } else {
+                let told = |one: &Found, outcome: &Result<(), Stays>| match outcome {
+                    Ok(()) => self.tell(one, "deleted", None),
+                    Err(why) => self.tell(one, "failed", Some(why.to_string())),
                 };
-                self.tell(one, word, outcome.err().map(|why| why.to_string()))?;
-            }
+                sweep::clear(&client, &facts, |_| true, told).await?
+            };
+            let Search { found, left_alone, unsearched } = search;
             for one in &left_alone {
                 let why = "the name only begins like those of a run";
                 self.tell(one, "left alone", Some(why.to_owned()))?;
             }
             for why in &unsearched {
-                eprintln!("warning: not searched: {}", plain::one_line(why));
+                eprintln!("warning: not searched to the end: {}", plain::one_line(why));
             }
-            let deleted = if self.dry_run { 0 } else { found.len() - stay };
+            let staying = Staying::of(tried.values().filter_map(|outcome| outcome.as_ref().err()));
+            let stay = staying.all;
+            let found = if self.dry_run { found.len() } else { tried.len() };
+            let deleted = tried.len() - stay;
             if self.json {
                 let summary = json!({
-                    "type": "summary", "found": found.len(), "deleted": deleted, "failed": stay,
-                    "deactivated": deactivated, "leftAlone": left_alone.len(),
+                    "type": "summary", "found": found, "deleted": deleted, "failed": stay,
+                    "deactivated": staying.deactivated, "leftAlone": left_alone.len(),
                     "notSearched": unsearched, "dryRun": self.dry_run,
                 });
                 say(&format!("{summary}\n"))?;
             } else if self.dry_run {
-                let what = if found.len() == 1 { "resource has" } else { "resources have" };
-                say(&format!(
-                    "{} {what} a name that a run of conformance made; nothing was deleted\n",
-                    found.len()
-                ))?;
+                let what = if found == 1 { "resource has" } else { "resources have" };
+                say(&format!("{found} {what} a name that a run of conformance made; nothing was deleted\n"))?;
             } else {
-                let rest = match (stay, deactivated) {
-                    (0, _) => String::new(),
-                    (stay, 0) => format!(", {stay} could not be deleted"),
-                    (stay, deactivated) => format!(
-                        ", {stay} are still there, of which {deactivated} are deactivated: this server keeps accounts \
-                         that are deleted, so remove them by its own administration"
-                    ),
-                };
-                say(&format!("deleted {deleted} of {} found{rest}\n", found.len()))?;
+                let rest = if stay == 0 { String::new() } else { format!(", {stay} could not be deleted") };
+                let by_hand: String = staying.by_hand().into_iter().map(|sentence| sentence + "\n").collect();
+                say(&format!("{by_hand}deleted {deleted} of {found} found{rest}\n"))?;
             }
             Ok(if stay > 0 || !unsearched.is_empty() { Exit::Failed } else { Exit::Passed })
         })

@@ -238,7 +238,7 @@ impl Client {
                 self.introduce(&stage, scenarios)?;
             }
             let (stopper, stop) = watch::channel(false);
-            tokio::spawn(interrupt(stopper, String::new(), signal::tell));
+            tokio::spawn(interrupt(stopper, String::new(), false, signal::tell));
             let quietly =
                 self.own.is_some() || matches!(driver, Driver::Person(_)) || !std::io::stderr().is_terminal();
             let evidence = run::run(&mut stage, &mut driver, scenarios, stop.clone(), |progress| {

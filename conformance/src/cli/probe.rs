@@ -19,6 +19,7 @@ use crate::probe::outcome::Outcome;
 use crate::probe::{form, report};
 use crate::report::{plain, words};
 use crate::server::cost::Cost;
+use crate::server::sweep::Staying;
 use crate::server::{INTERRUPTED, PREFIX, run_name, sweep};
 
 /// A search that takes longer is told of.
@@ -64,19 +65,20 @@ impl Probe {
         let notices = progress.clone();
         client.notify_with(move |line| notices.say(line));
         let started = Instant::now();
-        let (findings, deactivated, fitted, interrupted) = runtime.block_on(async {
+        let (findings, staying, unsearched, fitted, interrupted) = runtime.block_on(async {
             let (stopper, stop) = watch::channel(false);
             client.stop_with(stop.clone());
             let above = progress.clone();
             let stays = what_stays(client.base(), &run_name(seed));
-            tokio::spawn(interrupt(stopper, stays, move |line| above.say(line)));
+            tokio::spawn(interrupt(stopper, stays, false, move |line| above.say(line)));
             let options = Options { jobs: self.jobs.get(), seed, keep: false, blank, stop: stop.clone() };
             let mut findings = probe(&client, &facts, &options, &|| progress.inc()).await;
             progress.end();
             let mut removed = sweep::remove(&client, &facts, &run_name(seed)).await;
             removed.and(&client, std::mem::take(&mut findings.left_behind)).await;
-            let deactivated = removed.deactivated;
-            findings.left_behind = removed.stay;
+            let staying = Staying::of(removed.stay.values());
+            findings.left_behind = removed.stay.into_keys().collect();
+            let unsearched = removed.unsearched;
             let fitted = match &self.out {
                 // A profile of half of the forms would say that the rest works.
                 Some(_) if !*stop.borrow() => Some(
@@ -87,7 +89,7 @@ impl Probe {
                 Some(_) | None => None,
             };
             let interrupted = *stop.borrow();
-            Ok::<_, Complaint>((findings, deactivated, fitted, interrupted))
+            Ok::<_, Complaint>((findings, staying, unsearched, fitted, interrupted))
         })?;
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if !findings.left_behind.is_empty() {
@@ -96,7 +98,14 @@ impl Probe {
             eprint!(
                 "warning: {} stayed at the server, which did not delete them\n{}",
                 words::count(stay, "resource"),
-                way_out(stay, deactivated, &clean)
+                way_out(staying, &clean)
+            );
+        }
+        if !unsearched.is_empty() {
+            let where_not = unsearched.join("; ");
+            eprintln!(
+                "warning: what the run may have left could not be searched to the end: {}",
+                plain::one_line(&where_not)
             );
         }
         if !self.reporting.json {

@@ -17,8 +17,12 @@ use crate::exit::Exit;
 use crate::report::{CaseResult, Report, Verdict, plain, words};
 use crate::server::cost::Cost;
 use crate::server::facts::{Blank, Facts};
-use crate::server::preflight::preflight;
-use crate::server::{self, DEACTIVATED, HINT, INTERRUPTED, LEFT_BEHIND, OF_OTHERS, Options, PREFIX};
+use crate::server::preflight::{preflight, try_creation};
+use crate::server::sweep::Staying;
+use crate::server::{
+    self, DEACTIVATED, HINT, INTERRUPTED, KEPT, LEFT_BEHIND, OF_OTHERS, Options, PREFIX, UNSEARCHED,
+    WITHOUT_DELETE,
+};
 use crate::wire::client::{Client, Credentials, Manners};
 
 #[derive(Debug, Args)]
@@ -164,16 +168,17 @@ impl Server {
         let notices = progress.clone();
         client.notify_with(move |line| notices.say(line));
         let mut trouble = Ok(());
+        let keep = self.keep;
         let (mut report, interrupted) = runtime.block_on(async {
             let (stopper, stop) = watch::channel(false);
             client.stop_with(stop.clone());
             let stays = what_stays(client.base(), &server::run_name(seed));
             let above = progress.clone();
-            tokio::spawn(interrupt(stopper, stays, move |line| above.say(line)));
+            tokio::spawn(interrupt(stopper, stays, keep, move |line| above.say(line)));
             let options = Options {
                 jobs: self.jobs.get(),
                 seed,
-                keep: self.keep,
+                keep,
                 keep_exchanges: self.reporting.keep_exchanges,
                 blank,
                 stop: stop.clone(),
@@ -212,7 +217,11 @@ pub(super) async fn test_connection(
     note: impl FnOnce(&mut Report),
     ending: &Ending,
 ) -> Result<Facts, Complaint> {
-    match preflight(client).await {
+    let tested = match preflight(client).await {
+        Ok(facts) => try_creation(client, &facts).await.map(|()| facts),
+        Err(unusable) => Err(unusable),
+    };
+    match tested {
         Ok(facts) => Ok(facts),
         Err(unusable) => {
             let why = unusable.to_string();
@@ -248,12 +257,32 @@ fn last_lines(report: &Report) -> String {
         let some: Vec<_> = left.split(", ").take(5).collect();
         let more = if count > some.len() { " …" } else { "" };
         let deactivated = report.facts.get(DEACTIVATED).and_then(|count| count.parse().ok()).unwrap_or(0);
+        let without_delete = report.facts.get(WITHOUT_DELETE).and_then(|fact| {
+            let (count, status) = fact.split_once(", ")?;
+            Some((count.parse().ok()?, status.parse().ok()?))
+        });
+        let staying = Staying { all: count, deactivated, without_delete };
         append!(
             lines,
             "warning: {} stayed at the server, which did not delete them: {}{more}\n{}",
             words::count(count, "resource"),
             plain::one_line(&some.join(", ")),
-            way_out(count, deactivated, &clean)
+            way_out(staying, &clean)
+        );
+    }
+    if let Some(unsearched) = report.facts.get(UNSEARCHED) {
+        append!(
+            lines,
+            "warning: what the run may have left could not be searched to the end: {}\n",
+            plain::one_line(unsearched)
+        );
+    }
+    if let Some(kept) = report.facts.get(KEPT) {
+        let stay = if kept.starts_with("1 ") { "stays" } else { "stay" };
+        append!(
+            lines,
+            "note: {kept} {stay} at the server, as --keep says, named {PREFIX}{}-…; remove them: {clean}\n",
+            server::run_name(report.seed)
         );
     }
     if let Some(others) = report.facts.get(OF_OTHERS) {
@@ -265,17 +294,13 @@ fn last_lines(report: &Report) -> String {
     lines
 }
 
-/// How what stays is removed: `clean` cannot delete what the server keeps after a DELETE.
-pub(super) fn way_out(stay: usize, deactivated: usize, clean: &str) -> String {
+/// How what stays is removed: `clean` cannot delete what the server keeps after a DELETE, or where it has none.
+pub(super) fn way_out(staying: Staying, clean: &str) -> String {
     let mut lines = String::new();
-    if deactivated > 0 {
-        append!(
-            lines,
-            "{deactivated} of them are deactivated: this server's DELETE deactivates an account and keeps it, so remove \
-             them by its own administration\n"
-        );
+    for sentence in staying.by_hand() {
+        append!(lines, "{sentence}\n");
     }
-    if stay > deactivated {
+    if staying.removable() > 0 {
         append!(lines, "remove them: {clean}\n");
     }
     lines

@@ -9,13 +9,22 @@ use tokio::sync::watch;
 /// Signals that follow the first one so soon are the same wish: `timeout` sends one to the program and one to its group.
 const SAME_WISH: Duration = Duration::from_secs(1);
 
-/// The first signal lets what runs clean up after itself; the second ends at once, and says what stays. `tell` writes a line
-/// to stderr.
-pub(super) async fn interrupt(stopper: watch::Sender<bool>, stays: String, tell: impl Fn(&str) + Send) {
+/// The first signal lets what runs clean up after itself, unless it is to `keep` what it made; the second ends at once, and
+/// says what stays. `tell` writes a line to stderr.
+pub(super) async fn interrupt(
+    stopper: watch::Sender<bool>,
+    stays: String,
+    keep: bool,
+    tell: impl Fn(&str) + Send,
+) {
     let Ok(mut signals) = Signals::new() else { return };
     let name = signals.next().await;
     let first = Instant::now();
-    tell(&format!("{name}: cleaning up; once more to leave everything as it is"));
+    tell(&if keep {
+        format!("{name}: ending, and counting what --keep leaves at the server; once more to end at once")
+    } else {
+        format!("{name}: cleaning up; once more to leave everything as it is")
+    });
     stopper.send_replace(true);
     let mut name = signals.next().await;
     while first.elapsed() < SAME_WISH {

@@ -108,9 +108,12 @@ pub fn is_trouble(case: &CaseResult) -> bool {
     }
 }
 
+/// Whether a case stands apart, its rank, and its level.
+pub type Urgency = (bool, u8, Level);
+
 /// How soon a case is to be looked at: failures of what is a MUST, then what broke, then warnings, then known ones; what
 /// stands apart after all of these.
-pub fn urgency(case: &CaseResult) -> (bool, u8, Level) {
+pub fn urgency(case: &CaseResult) -> Urgency {
     let rank = match (case.verdict, &case.known) {
         (Verdict::Fail, None) => 0,
         (Verdict::Error, _) => 1,
@@ -150,8 +153,12 @@ fn need(case: &CaseResult) -> u8 {
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             })
     };
-    if says(&["group", "member"]) {
-        5
+    let of_groups = |word: &str| ["group", "groups"].contains(&word);
+    if says(&["group", "member"]) || case.title.split_whitespace().any(of_groups) {
+        GROUPS
+    } else if says(&["cannot-be-"]) && section(&["4"]) {
+        // That nobody writes to discovery is no client's need.
+        7
     } else if section(&["2", "4"]) || says(&["connection-can-be-tested", "endpoints-answer"]) {
         0
     } else if section(&["3.3"]) || says(&["is-looked-up-before"]) {
@@ -167,6 +174,9 @@ fn need(case: &CaseResult) -> u8 {
     }
 }
 
+/// Where groups stand in that order.
+const GROUPS: u8 = 5;
+
 /// The cases that need attention, the most important first; of the same importance, what others build upon.
 pub fn by_importance(cases: &[CaseResult]) -> Vec<&CaseResult> {
     let mut cases: Vec<&CaseResult> = cases.iter().filter(|case| is_trouble(case)).collect();
@@ -179,9 +189,11 @@ pub fn sort(cases: &mut [&CaseResult]) {
     cases.sort_by(|a, b| key(a).cmp(&key(b)));
 }
 
-fn key(case: &CaseResult) -> ((bool, u8, Level), bool, u8, usize, &str) {
+fn key(case: &CaseResult) -> (Urgency, bool, u8, bool, usize, &str) {
     let builds_upon = !case.tags.iter().any(|tag| tag == FOUNDATION);
-    (urgency(case), builds_upon, need(case), subject(case).0, &case.id)
+    let need = need(case);
+    // Only what is about groups is built upon what groups are like.
+    (urgency(case), builds_upon || need == GROUPS, need, builds_upon, subject(case).0, &case.id)
 }
 
 /// The tag of cases about what nearly all others build upon.

@@ -61,6 +61,14 @@ impl Blank {
             None => format!("{unique}@example.com"),
         }
     }
+
+    /// What user names begin with whose unique parts begin with `unique`: what the template has before the unique part
+    /// belongs to it.
+    pub fn user_names_start(&self, unique: &str) -> String {
+        let name = self.user_name(unique);
+        let end = name.find(unique).map_or(name.len(), |at| at + unique.len());
+        name.get(..end).unwrap_or_default().to_owned()
+    }
 }
 
 /// Names the schemas that a resource uses, where it does not: that of its type, and of the extensions whose attributes it has.
@@ -227,6 +235,9 @@ mod tests {
             blank.templates.insert("user".to_owned(), json!({ "USERNAME": shape }));
             assert_eq!(blank.user_name("u"), expected, "{shape}");
             assert_eq!(blank.make(&facts, user, "u")["userName"], json!(expected), "{shape}");
+            let start = blank.user_names_start("u-");
+            assert!(blank.user_name("u-1").starts_with(&start), "{shape}: {start}");
+            assert!(!blank.user_name("u1-1").starts_with(&start), "{shape}: {start}");
         }
     }
 }

@@ -94,7 +94,7 @@ fn base(step: &Step, memory: &Memory<'_>, came: &client::Answer, sent: Option<&V
             if resources.is_empty()
                 && let Some(shown) = shown()
             {
-                return Some(shown);
+                return Some(as_written(shown));
             }
             let count = resources.len();
             Some(json!({ "schemas": [LIST], "totalResults": count, "itemsPerPage": count, "startIndex": 1,
@@ -103,6 +103,21 @@ fn base(step: &Step, memory: &Memory<'_>, came: &client::Answer, sent: Option<&V
         Action::Bulk(_) | Action::Send { .. } => shown(),
         Action::Delete(_) => None,
     }
+}
+
+/// A list whose members have the names that RFC 7644 §3.4.2 writes: clients may compare them exactly.
+fn as_written(mut list: Value) -> Value {
+    let names = ["schemas", "totalResults", "itemsPerPage", "startIndex", "Resources"];
+    if let Some(members) = list.as_object_mut() {
+        for name in names {
+            let other =
+                members.keys().find(|known| *known != name && known.eq_ignore_ascii_case(name)).cloned();
+            if let Some(value) = other.and_then(|other| members.remove(&other)) {
+                members.insert(name.to_owned(), value);
+            }
+        }
+    }
+    list
 }
 
 impl Example {

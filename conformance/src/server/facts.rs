@@ -17,7 +17,7 @@ pub struct ResourceType {
     pub name: String,
     /// Below the base URL, with a leading slash.
     pub endpoint: String,
-    /// What /ResourceTypes names, where that is no path below the base URL: an address, or nothing (empty).
+    /// What /ResourceTypes names, where that is no path below the base URL: an address, slashes alone, or nothing (empty).
     pub named: Option<String>,
     /// The URN of its schema.
     pub schema: String,
@@ -127,17 +127,31 @@ impl Facts {
             .collect();
     }
 
+    /// Whether discovery says anything.
+    pub(crate) fn are_said(&self) -> bool {
+        self.speaks_scim() || self.types_said || !self.schemas.is_empty() || self.without_attributes
+    }
+
     /// Whether discovery looks like that of a SCIM server.
     pub(crate) fn speaks_scim(&self) -> bool {
         let said = |name: &str| self.config.as_ref().and_then(|config| get(config, name));
         let urns = said("schemas").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         let mut urns = urns.map(str::to_ascii_lowercase);
-        urns.any(|urn| urn.starts_with("urn:ietf:params:scim:"))
+        // A list or an error, which some servers answer to everything, is no configuration.
+        let is_of_scim = |urn: &String| {
+            urn.starts_with("urn:ietf:params:scim:") && !urn.starts_with("urn:ietf:params:scim:api:messages:")
+        };
+        urns.any(|urn| is_of_scim(&urn))
             || ["patch", "bulk", "filter"]
                 .iter()
                 .filter(|name| said(name).is_some_and(Value::is_object))
                 .count()
                 > 1
+    }
+
+    /// How many endpoints /ResourceTypes names wrongly; to name none is another mistake.
+    pub(crate) fn wrong_endpoints(&self) -> usize {
+        self.moved.iter().filter(|moved| !moved.named.is_empty()).count()
     }
 
     /// Uses the endpoints that are there in place of those that were named.
@@ -346,11 +360,12 @@ fn resource_type(document: &Value) -> Option<ResourceType> {
     let text = |name| get(document, name).and_then(Value::as_str).map(ToOwned::to_owned);
     let name = text("name").or_else(|| text("id"))?;
     let said = text("endpoint").unwrap_or_default();
-    let said = said.trim().trim_end_matches('/');
+    let written = said.trim();
+    let said = written.trim_end_matches('/');
     // Some servers write the whole URL, and some nothing: then the usual endpoint is tried.
     let (endpoint, named) = match said.split_once("://") {
         Some((_, rest)) => (rest.rsplit('/').next().unwrap_or_default(), Some(said.to_owned())),
-        None if said.trim_matches('/').is_empty() => (usual_endpoint(&name)?, Some(String::new())),
+        None if said.is_empty() => (usual_endpoint(&name)?, Some(written.to_owned())),
         None => (said, None),
     };
     Some(ResourceType {
@@ -371,7 +386,7 @@ fn resource_type(document: &Value) -> Option<ResourceType> {
 }
 
 /// Where resources of a type usually are.
-fn usual_endpoint(name: &str) -> Option<&'static str> {
+pub(crate) fn usual_endpoint(name: &str) -> Option<&'static str> {
     match name.to_ascii_lowercase().as_str() {
         "user" => Some("/Users"),
         "group" => Some("/Groups"),

@@ -228,6 +228,7 @@ impl Values for Memory<'_> {
                     if label.is_empty() { self.unique.clone() } else { format!("{}-{label}", self.unique) };
                 Some(Value::from(self.blank.user_name(&unique)))
             }
+            Place::UserNames => Some(Value::from(self.blank.user_names_start(&format!("{}-", self.unique)))),
             Place::Number => self.number.map(Value::from),
             Place::New { resource_type, label, pointer } => {
                 let known = self.facts.resource_type(resource_type)?;

@@ -1,5 +1,6 @@
 //! Plays one case against the subject.
 
+mod end;
 mod filters;
 mod shapes;
 mod status;
@@ -28,6 +29,7 @@ use crate::server::fit::clears_what_is_required;
 use crate::server::judge::{Ask, Miss, StandIn, is_created_with_200, judge};
 use crate::server::memory::{Known, Memory};
 use crate::server::names::radix;
+use crate::server::play::end::End;
 use crate::server::play::filters::{filter_of, operators, refuses_its_filter};
 use crate::server::play::tally::{Tried, failed, tallied};
 use crate::server::tidy::Made;
@@ -49,40 +51,8 @@ const DETAIL: usize = 200;
 /// The case that tells that schemas have no attributes.
 const ATTRIBUTES: &str = "rfc7643/7/have-attributes";
 
-/// Why a case went no further.
-enum End {
-    /// What does not hold; the case's verdict follows from the levels.
-    Missed,
-    /// The subject does not have this.
-    NotAdvertised(String),
-    /// It cannot be tried.
-    Skipped(String),
-    /// It cannot be tried, because of a filter that is refused.
-    FilterRefused(String),
-    /// The network broke.
-    Broken(String),
-}
-
-impl From<Unfilled> for End {
-    fn from(unfilled: Unfilled) -> Self {
-        let Unfilled(place) = unfilled;
-        let what = match place {
-            Place::Of(_, Property::Id | Property::Path | Property::NamedPath) => {
-                "the id of the resource".to_owned()
-            }
-            Place::Of(_, Property::Location) => "where the resource is".to_owned(),
-            Place::Of(_, Property::Version) => {
-                "the version of the resource (ETag, or meta.version)".to_owned()
-            }
-            Place::Field(name, pointer) if name == "config" => format!("{pointer} of ServiceProviderConfig"),
-            Place::Field(_, pointer) => pointer.trim_start_matches('/').replace('/', "."),
-            Place::Urn(name) => format!("the URN of {name}"),
-            Place::New { resource_type, .. } => format!("what a {resource_type} is"),
-            Place::Base | Place::Unique(_) | Place::UserName(_) | Place::Number => "what it needs".to_owned(),
-        };
-        Self::Skipped(format!("it could not be tried: no answer before said {what}"))
-    }
-}
+/// The cases that tell that endpoints in /ResourceTypes are wrong: where both are, the first says it of both.
+const ENDPOINTS: [&str; 2] = ["rfc7643/6/endpoints-answer", "rfc7643/6/endpoint-of-groups-answers"];
 
 /// Plays a case and says how it ended.
 pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult {
@@ -140,7 +110,10 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         active: shapes::Active::default(),
         misses: Vec::new(),
     };
-    let end = if stage.facts.without_attributes && case.id != ATTRIBUTES && player.looks_at_attributes(case) {
+    let end = if case.id == ENDPOINTS[1] && stage.facts.wrong_endpoints() > 1 {
+        let why = format!("the endpoints of users and groups are both wrong, as {} says", ENDPOINTS[0]);
+        Err(End::Skipped(why))
+    } else if stage.facts.without_attributes && case.id != ATTRIBUTES && player.looks_at_attributes(case) {
         Err(End::Skipped(format!("the schemas have no attributes, as {ATTRIBUTES} says")))
     } else {
         player.steps(&case.steps).await

@@ -3,17 +3,21 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::report::{NotJudged, plain};
 use crate::server::deviation::resources::id_of;
-use crate::server::facts::{Facts, Moved, ResourceType, get, resources};
+use crate::server::facts::{Facts, Moved, ResourceType, USER, get, id_text, resources, usual_endpoint};
+use crate::server::sweep;
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::failure::{FailureKind, NetworkFailure};
 use crate::wire::retry::Unsure;
 
 /// How long one of these requests is waited for because of 429 or 503.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// What the URNs of the schemas of RFC 7643 begin with.
+const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:";
 
 /// Characters of a text that the subject sent.
 const TOLD: usize = 200;
@@ -76,21 +80,32 @@ pub async fn preflight(client: &Client) -> Result<Facts, Unusable> {
             }
             continue;
         }
+        let mut is_there = false;
         let why = if named.is_empty() {
             "it names no endpoint".to_owned()
+        } else if named.trim_matches('/').is_empty() {
+            "that is the base URL".to_owned()
         } else if !named.starts_with('/') && !client.is_at_home(&named) {
             "it is at another server than the base URL".to_owned()
         } else {
             match test(client, &named, speaks).await {
-                Ok(()) => {
-                    facts.use_endpoint(name, &named);
-                    continue;
-                }
+                Ok(()) => match of_something_else(client, name, &named).await {
+                    Some(why) => {
+                        is_there = true;
+                        why
+                    }
+                    None => {
+                        facts.use_endpoint(name, &named);
+                        continue;
+                    }
+                },
                 Err(problem) => problem.message,
             }
         };
         match test(client, usual, speaks).await {
             Ok(()) => facts.moved.push(Moved::new(name, &named, usual, &why)),
+            // Nothing better is known.
+            Err(_) if is_there => facts.use_endpoint(name, &named),
             Err(problem) if name == "User" => return Err(problem),
             Err(_) => {}
         }
@@ -99,6 +114,80 @@ pub async fn preflight(client: &Client) -> Result<Facts, Unusable> {
     let schemas = ask(client, "/Schemas", false).await.ok().and_then(Answer::ok_json);
     facts.learn_schemas(schemas.as_ref());
     Ok(facts)
+}
+
+/// What is at an endpoint that /ResourceTypes names for a resource type, in words, if it is something else: by what it
+/// shows, or where it shows nothing, by its name. Returns `None` if it may be the type's.
+async fn of_something_else(client: &Client, name: &str, endpoint: &str) -> Option<String> {
+    let answer = ask(client, endpoint, true).await.ok().filter(Answer::is_success)?;
+    let document = answer.json?;
+    if !is_scim_list(&document) {
+        return Some("it answers with no list".to_owned());
+    }
+    let kind = |resource: &Value| {
+        let meta = get(resource, "meta").and_then(|meta| get(meta, "resourceType")?.as_str());
+        let of_urn = |urn: &str| urn.strip_prefix(CORE).map(ToOwned::to_owned);
+        let schemas = get(resource, "schemas").and_then(Value::as_array);
+        let mut kinds = schemas.into_iter().flatten().filter_map(|urn| of_urn(urn.as_str()?));
+        meta.map(ToOwned::to_owned).or_else(|| kinds.next())
+    };
+    if let Some(kind) = resources(&document).iter().find_map(kind) {
+        return (!kind.eq_ignore_ascii_case(name)).then(|| format!("it lists {}", told(&kind)));
+    }
+    let others = ["User", "Group"].into_iter().filter(|other| *other != name);
+    let mut taken = others.filter_map(usual_endpoint).chain(["/Schemas", "/ResourceTypes", "/Bulk", "/Me"]);
+    taken
+        .any(|taken| endpoint.eq_ignore_ascii_case(taken))
+        .then(|| "that is the endpoint of something else".to_owned())
+}
+
+/// Tries whether users can be created where nothing but an empty list says that this is a SCIM server: many a URL answers
+/// with one. What the trial makes is deleted.
+///
+/// # Errors
+/// [`Unusable`] where there is nothing that creates.
+pub async fn try_creation(client: &Client, facts: &Facts) -> Result<(), Unusable> {
+    let Some(users) = facts.resource_type("User").filter(|_| !facts.are_said()) else { return Ok(()) };
+    let endpoint = users.endpoint.as_str();
+    let Ok(list) = ask(client, endpoint, true).await else { return Ok(()) };
+    let is_empty = |list: &Value| {
+        resources(list).is_empty() && get(list, "totalResults").is_none_or(|total| *total == 0)
+    };
+    if !list.is_success() || !list.json.as_ref().is_some_and(is_empty) {
+        return Ok(());
+    }
+    // A user without a name, which a SCIM server refuses.
+    let request = Request {
+        step: "connection test".to_owned(),
+        method: "POST".to_owned(),
+        path: endpoint.to_owned(),
+        body: Some(json!({ "schemas": [USER] }).to_string()),
+        ..Request::default()
+    };
+    let Ok(answer) = client.attempt(&request, PATIENCE, Unsure::HandBack).await.1 else { return Ok(()) };
+    let made = match answer.json.as_ref().and_then(|made| id_text(get(made, "id")?)) {
+        Some(id) => Some(format!("{endpoint}/{}", Client::segment(&id))),
+        None => answer.header("location").and_then(|location| client.below(location)),
+    };
+    let what = match (answer.status, made) {
+        (200..=299, Some(path)) => {
+            // Whatever comes of it: it has no name by which it could be found again.
+            drop(sweep::delete(client, &path).await);
+            return Ok(());
+        }
+        (200..=299, None) => format!("{} and makes nothing", answer.status),
+        (404 | 405 | 410 | 501, _) => answer.status.to_string(),
+        _ => return Ok(()),
+    };
+    Err(Unusable::new(
+        "not-scim",
+        format!(
+            "{}{endpoint} answers with an empty list, and nothing else there is of SCIM: there is no discovery, and a \
+             creation is answered {what}",
+            client.base()
+        ),
+        "check the URL: it is the base URL, which ends before `/Users`, often in `/scim` or `/scim/v2`",
+    ))
 }
 
 /// The endpoint that /ResourceTypes names: below the base URL, or an address elsewhere as it stands there; empty where it

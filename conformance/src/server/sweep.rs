@@ -1,7 +1,8 @@
 //! Finds what the harness made by its name, whoever made it and when: what a run could not note, and what earlier runs
 //! left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -16,11 +17,18 @@ use crate::wire::client::{Client, Request};
 /// Resources of one page.
 const PAGE: usize = 100;
 
-/// So many pages of answers to a filter are read.
-const FILTERED_PAGES: usize = 100;
+/// Resources of the answers to one filter that are read; the next search finds the rest.
+const FILTERED: usize = 10_000;
 
 /// Where no filter works, the whole list is read if it is no longer than this.
-const READABLE: u64 = 5_000;
+const READABLE: usize = 5_000;
+
+/// Searches at most, one after each round of deletions: a server whose ids change with each answer would never end.
+const SEARCHES: usize = 500;
+
+/// How often a list that still has what was deleted is looked at again, and after how long: it may lag behind.
+const LOOKS: u32 = 3;
+const LOOK_AFTER: Duration = Duration::from_millis(400);
 
 /// A resource whose name is one of the harness's, or begins like one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +50,7 @@ pub struct Search {
     pub found: Vec<Found>,
     /// What begins with the prefix and is none of theirs.
     pub left_alone: Vec<Found>,
-    /// Where nothing could be searched, in words.
+    /// Where not everything could be searched, in words.
     pub unsearched: Vec<String>,
 }
 
@@ -57,16 +65,18 @@ pub async fn search(client: &Client, facts: &Facts) -> Search {
         let endpoint = known.endpoint.as_str();
         let mut found = BTreeSet::new();
         let mut is_searched = false;
+        let mut unfinished = None;
         // What begins with the prefix may be found where what holds it is not.
         for operator in ["co", "sw"] {
             let mut works = false;
             for attribute in attributes {
                 let filter = format!("{attribute} {operator} {}", Value::from(PREFIX));
-                match pages(client, endpoint, Some(&filter), FILTERED_PAGES).await {
-                    Ok(page) => {
+                match pages(client, endpoint, Some(&filter), FILTERED).await {
+                    Ok(read) => {
                         // What is not searched by its first attribute may lack it, but is found by another.
                         works |= *attribute == attributes[0];
-                        collect(&page, endpoint, name, &mut found);
+                        collect(&read.all, endpoint, name, &mut found);
+                        unfinished = unfinished.or(read.unfinished);
                     }
                     Err(_) if *attribute == attributes[0] => break,
                     Err(_) => {}
@@ -77,13 +87,17 @@ pub async fn search(client: &Client, facts: &Facts) -> Search {
                 break;
             }
         }
-        if !is_searched {
-            let most = usize::try_from(READABLE).unwrap_or(usize::MAX) / PAGE;
-            match pages(client, endpoint, None, most).await {
-                Ok(page) => collect(&page, endpoint, name, &mut found),
-                Err(why) => search.unsearched.push(format!("{endpoint}: {why}")),
+        // A total that does not fit may count what a filter leaves out: then the whole list shows it.
+        if !is_searched || unfinished.is_some() {
+            match pages(client, endpoint, None, READABLE).await {
+                Ok(read) => {
+                    collect(&read.all, endpoint, name, &mut found);
+                    unfinished = read.unfinished;
+                }
+                Err(why) => unfinished = unfinished.or(Some(why)),
             }
         }
+        search.unsearched.extend(unfinished.map(|why| format!("{endpoint}: {why}")));
         let (ours, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.run.is_some());
         search.found.extend(ours);
         search.left_alone.extend(others);
@@ -94,34 +108,91 @@ pub async fn search(client: &Client, facts: &Facts) -> Search {
 /// What came of removing one run's resources.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// Those that stay, by path.
-    pub stay: Vec<String>,
-    /// How many of these are accounts that the server's DELETE deactivates and keeps.
-    pub deactivated: usize,
+    /// Those that stay, by path, and why.
+    pub stay: BTreeMap<String, Stays>,
     /// How many are there of other runs.
     pub others: usize,
-    /// Where nothing could be searched, in words.
+    /// Where not everything could be searched, in words.
     pub unsearched: Vec<String>,
 }
 
 /// Deletes what a run has made, and counts what other runs left.
 pub async fn remove(client: &Client, facts: &Facts, run: &str) -> Removed {
-    let Search { found, unsearched, .. } = search(client, facts).await;
-    let (ours, others): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|found| found.run.as_deref() == Some(run));
-    // Groups first: a server may not let go of a member.
-    let paths = ours.into_iter().rev().map(|found| found.path).collect();
-    let (stay, deactivated) = delete_all(client, paths).await;
-    Removed { stay, deactivated, others: others.len(), unsearched }
+    let ours = |found: &Found| found.run.as_deref() == Some(run);
+    let Cleared { tried, search } = clear(client, facts, ours, |_, _| Ok::<_, std::convert::Infallible>(()))
+        .await
+        .unwrap_or_else(|never| match never {});
+    let others = search.found.iter().filter(|found| !ours(found)).count();
+    let stay = tried.into_iter().filter_map(|(found, outcome)| Some((found.path, outcome.err()?))).collect();
+    Removed { stay, others, unsearched: search.unsearched }
+}
+
+/// What came of deleting.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// What was to be deleted, and whether it is gone.
+    pub tried: BTreeMap<Found, Result<(), Stays>>,
+    /// The last search.
+    pub search: Search,
+}
+
+/// Deletes what a search finds of `ours`, and searches again until nothing more is found: a list may not show all at
+/// once, and what was deleted may still be in it. `tell` is told of each deletion.
+///
+/// # Errors
+/// That of `tell`.
+pub async fn clear<E>(
+    client: &Client,
+    facts: &Facts,
+    ours: impl Fn(&Found) -> bool,
+    mut tell: impl FnMut(&Found, &Result<(), Stays>) -> Result<(), E>,
+) -> Result<Cleared, E> {
+    let mut cleared = Cleared::default();
+    let mut looks = 0;
+    for _ in 0..SEARCHES {
+        cleared.search = search(client, facts).await;
+        let found: Vec<_> = cleared.search.found.iter().filter(|found| ours(found)).cloned().collect();
+        let tried = &mut cleared.tried;
+        let mut more = false;
+        // Groups first: a server may not let go of a member.
+        for one in found.iter().rev().filter(|found| !tried.contains_key(*found)).cloned().collect::<Vec<_>>()
+        {
+            more = true;
+            let outcome = delete(client, &one.path).await;
+            tell(&one, &outcome)?;
+            tried.insert(one, outcome);
+        }
+        if more {
+            continue;
+        }
+        let listed: Vec<_> = found.into_iter().filter(|found| tried.get(found) == Some(&Ok(()))).collect();
+        if listed.is_empty() {
+            break;
+        }
+        if looks < LOOKS {
+            looks += 1;
+            client.wait(LOOK_AFTER).await;
+            continue;
+        }
+        for one in listed {
+            let outcome = Err(Stays::Listed);
+            tell(&one, &outcome)?;
+            tried.insert(one, outcome);
+        }
+        break;
+    }
+    Ok(cleared)
 }
 
 impl Removed {
     /// Deletes what else a run may have left, unless it is known to stay.
     pub(crate) async fn and(&mut self, client: &Client, mut paths: Vec<String>) {
-        paths.retain(|path| !self.stay.contains(path));
-        let (stay, deactivated) = delete_all(client, paths).await;
-        self.stay.extend(stay);
-        self.deactivated += deactivated;
+        paths.retain(|path| !self.stay.contains_key(path));
+        for path in paths {
+            if let Err(why) = delete(client, &path).await {
+                self.stay.insert(path, why);
+            }
+        }
     }
 }
 
@@ -131,15 +202,76 @@ pub enum Stays {
     /// The server deactivates an account and keeps it.
     #[error("DELETE is answered {0}, and the account is still there, deactivated")]
     Deactivated(u16),
-    /// The server says that it deleted it.
+    /// The server says that it deleted it, or that it is not there.
     #[error("DELETE is answered {0}, and it is still there")]
     Kept(u16),
+    /// It cannot be read by its id any more, and is still listed.
+    #[error("it was deleted, by the answers to DELETE and GET, and the list still has it")]
+    Listed,
+    /// The server has no DELETE.
+    #[error("DELETE is answered {0}")]
+    WithoutDelete(u16),
     /// The server refuses to delete it.
     #[error("DELETE is answered {0}")]
     Refused(u16),
     /// There was no answer.
     #[error("{0}")]
     Unanswered(String),
+}
+
+/// How many resources stay, by what can be done about it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Staying {
+    /// All of them.
+    pub all: usize,
+    /// Accounts that the server deactivated and keeps.
+    pub deactivated: usize,
+    /// Those of a server without DELETE, and what it answers.
+    pub without_delete: Option<(usize, u16)>,
+}
+
+impl Staying {
+    /// Counts them.
+    pub fn of<'a>(why: impl IntoIterator<Item = &'a Stays>) -> Self {
+        let mut staying = Self::default();
+        for why in why {
+            staying.all += 1;
+            match why {
+                Stays::Deactivated(_) => staying.deactivated += 1,
+                Stays::WithoutDelete(status) => {
+                    let count = staying.without_delete.map_or(0, |(count, _)| count);
+                    staying.without_delete = Some((count + 1, *status));
+                }
+                Stays::Kept(_) | Stays::Listed | Stays::Refused(_) | Stays::Unanswered(_) => {}
+            }
+        }
+        staying
+    }
+
+    /// Why another DELETE is of no use, for those of which that is known: a sentence each.
+    pub fn by_hand(&self) -> Vec<String> {
+        let Self { deactivated, without_delete, .. } = *self;
+        let mut sentences = Vec::new();
+        if deactivated > 0 {
+            sentences.push(format!(
+                "{deactivated} of them are deactivated: this server's DELETE deactivates an account and keeps it, so \
+                 remove them by its own administration"
+            ));
+        }
+        if let Some((count, status)) = without_delete {
+            sentences.push(format!(
+                "{count} of them cannot be deleted by SCIM: this server answers DELETE with {status}, so remove them by \
+                 its own administration"
+            ));
+        }
+        sentences
+    }
+
+    /// How many another DELETE may remove.
+    pub fn removable(&self) -> usize {
+        let without_delete = self.without_delete.map_or(0, |(count, _)| count);
+        self.all.saturating_sub(self.deactivated + without_delete)
+    }
 }
 
 /// Deletes a resource, and reads it back: only an answer of 404 or 410 to a GET shows that it is gone, whatever the DELETE
@@ -172,36 +304,32 @@ pub async fn delete(client: &Client, path: &str) -> Result<(), Stays> {
     match answer {
         Some(answer) if answer.is_success() && is_inactive => Err(Stays::Deactivated(answer.status)),
         Some(answer) if answer.is_success() && kept => Err(Stays::Kept(answer.status)),
+        Some(answer) if matches!(answer.status, 404 | 410) && kept => Err(Stays::Kept(answer.status)),
         // It cannot be read, and the server says that it is gone.
         Some(answer) if answer.is_success() || matches!(answer.status, 404 | 410) => Ok(()),
+        Some(answer) if matches!(answer.status, 405 | 501) => Err(Stays::WithoutDelete(answer.status)),
         Some(answer) => Err(Stays::Refused(answer.status)),
         None => Err(Stays::Unanswered(exchange.error.unwrap_or_else(|| "no answer".to_owned()))),
     }
 }
 
-/// Deletes resources. Returns those that stay, by path, and how many of these are deactivated accounts.
-async fn delete_all(client: &Client, paths: Vec<String>) -> (Vec<String>, usize) {
-    let (mut stay, mut deactivated) = (Vec::new(), 0);
-    for path in paths {
-        if let Err(why) = delete(client, &path).await {
-            deactivated += usize::from(matches!(why, Stays::Deactivated(_)));
-            stay.push(path);
-        }
-    }
-    (stay, deactivated)
+/// What of a list was read.
+struct Read {
+    /// Each resource once, as far as it tells which one it is.
+    all: Vec<Value>,
+    /// Why it is not all of them, in words.
+    unfinished: Option<String>,
 }
 
-/// All pages of a list, at most so many.
-async fn pages(
-    client: &Client,
-    endpoint: &str,
-    filter: Option<&str>,
-    most: usize,
-) -> Result<Vec<Value>, String> {
+/// Reads a list to its end, or about so many resources of it.
+async fn pages(client: &Client, endpoint: &str, filter: Option<&str>, most: usize) -> Result<Read, String> {
     let mut all = Vec::new();
-    for _ in 0..most {
+    let mut known = BTreeSet::new();
+    let mut received = 0;
+    let mut said = None;
+    while received < most {
         let mut query = vec![
-            ("startIndex".to_owned(), (all.len() + 1).to_string()),
+            ("startIndex".to_owned(), (received + 1).to_string()),
             ("count".to_owned(), PAGE.to_string()),
         ];
         query.extend(filter.map(|filter| ("filter".to_owned(), filter.to_owned())));
@@ -220,30 +348,35 @@ async fn pages(
             return Err(format!("the list is answered {}", answer.status));
         }
         let body = answer.json.unwrap_or_default();
-        let total = lists::total(&body);
-        if filter.is_none() && total.is_some_and(|total| total > READABLE) {
-            return Err(format!(
-                "{} resources, and no filter that finds those of the harness",
-                total.unwrap_or(0)
-            ));
+        let total = lists::total(&body).map(|total| usize::try_from(total).unwrap_or(usize::MAX));
+        if filter.is_none()
+            && let Some(total) = total.filter(|total| *total > READABLE)
+        {
+            return Err(format!("{total} resources, and no filter that finds those of the harness"));
         }
+        said = total.or(said);
         let page = resources(&body);
+        received += page.len();
+        let before = all.len();
+        let outlines = page.iter().map(short);
+        all.extend(outlines.filter(|resource| {
+            known.insert(get(resource, "id").map_or_else(|| resource.to_string(), Value::to_string))
+        }));
         // A server that always answers the first page would never end.
-        let stuck = page.first().is_some_and(|first| all.contains(&short(first)));
-        if page.is_empty() || stuck {
-            break;
-        }
-        all.extend(page.iter().map(short));
-        let is_last = match total {
-            Some(total) => all.len() as u64 >= total,
-            // A list that does not say how many there are goes on behind a full page.
-            None => page.len() < PAGE,
-        };
-        if is_last {
+        if all.len() == before || total.is_some_and(|total| all.len() >= total) {
             break;
         }
     }
-    Ok(all)
+    let shown = all.len();
+    let unfinished = match said {
+        Some(total) if total > shown => {
+            let are = if total == 1 { "is" } else { "are" };
+            Some(format!("the list says that there {are} {total}, and shows {shown}"))
+        }
+        _ if received >= most => Some(format!("the list has {shown} and more")),
+        _ => None,
+    };
+    Ok(Read { all, unfinished })
 }
 
 /// What tells which resource it is, with the id that its address says where it shows none.

@@ -297,23 +297,31 @@ impl Client {
                 return (exchange, outcome);
             };
             if tries >= self.0.manners.retries || waited + wait > patience {
-                self.0.pace.refused(sent, Duration::ZERO);
+                self.slow_down(sent, Duration::ZERO, &outcome);
                 return (exchange, outcome);
             }
             // A 429 is given before anything is done.
             let is_unsure = outcome.as_ref().is_ok_and(|answer| answer.status != 429);
             if is_unsure && when_unsure == Unsure::HandBack {
-                self.0.pace.refused(sent, wait);
+                self.slow_down(sent, wait, &outcome);
                 return (exchange, outcome);
             }
             unsure |= is_unsure;
             tries += 1;
             waited += wait;
-            self.0.pace.refused(sent, wait);
+            self.slow_down(sent, wait, &outcome);
             if let Ok(answer) = &outcome {
                 self.tell_wait(answer.status, waited, tries);
             }
             self.wait(wait).await;
+        }
+    }
+
+    /// Slows all requests down after a refusal, and tells of a rate that is slow.
+    fn slow_down(&self, sent: Instant, wait: Duration, outcome: &Result<Answer, NetworkFailure>) {
+        let slow = self.0.pace.refused(sent, wait);
+        if let (Some(rate), Ok(answer)) = (slow, outcome) {
+            self.0.notices.slows(self.base(), answer.status, rate);
         }
     }
 

@@ -2,7 +2,8 @@
 //! it is too much.
 //!
 //! A 429 or 503 makes all requests wait, not only the one that met it: the server counts the client, not the request.
-//! The pause between requests then doubles, and shrinks again while all goes well.
+//! The rate of requests is then halved, and grows by the same amount with each answer that is no refusal. A share of it
+//! would not do: at a low rate, a few refusals among many answers would keep it low for good.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,8 +17,14 @@ pub(super) const MIN_RATE: f64 = 1.0;
 /// How often a wait looks whether it is still due.
 const NAP: Duration = Duration::from_millis(200);
 
-/// After this many answers without trouble the pause shrinks.
-const STREAK: u32 = 20;
+/// Requests a second that the rate grows by with each answer.
+const GROWTH: f64 = 0.25;
+
+/// At this rate there is no pause any more.
+const UNHINDERED: f64 = 200.0;
+
+/// A rate below this is told.
+const SLOW: f64 = 10.0;
 
 /// The turns of all requests of one client.
 #[derive(Debug)]
@@ -39,7 +46,6 @@ struct State {
     gap: Duration,
     /// When that was last made longer: refusals of requests that were sent before say nothing new.
     slowed: Instant,
-    streak: u32,
     /// When the first request went, and how many were answered otherwise than with a refusal.
     began: Option<Instant>,
     answered: u32,
@@ -59,7 +65,6 @@ impl Pace {
             closed_until: now,
             gap: Duration::ZERO,
             slowed: now,
-            streak: 0,
             began: None,
             answered: 0,
         };
@@ -101,26 +106,27 @@ impl Pace {
         }
     }
 
-    /// The server refused a request that was sent at `sent`, and wants `wait` before the next.
-    pub(super) fn refused(&self, sent: Instant, wait: Duration) {
+    /// The server refused a request that was sent at `sent`, and wants `wait` before the next. Returns the rate that this
+    /// leads to, in requests a second, if it is slow.
+    pub(super) fn refused(&self, sent: Instant, wait: Duration) -> Option<f64> {
         let now = Instant::now();
         let mut state = self.state();
         state.closed_until = state.closed_until.max(now + wait);
-        state.streak = 0;
         if sent >= state.slowed {
             state.slowed = now;
             state.gap = (state.gap * 2).max(FIRST_GAP).min(self.longest);
         }
+        let rate = 1.0 / state.gap.as_secs_f64();
+        (self.least < state.gap && rate < SLOW).then_some(rate)
     }
 
     /// The server answered a request.
     pub(super) fn answered(&self) {
         let mut state = self.state();
         state.answered += 1;
-        state.streak += 1;
-        if state.streak >= STREAK {
-            state.streak = 0;
-            state.gap = if state.gap <= FIRST_GAP / 4 { Duration::ZERO } else { state.gap * 3 / 4 };
+        if !state.gap.is_zero() {
+            let rate = 1.0 / state.gap.as_secs_f64() + GROWTH;
+            state.gap = if rate >= UNHINDERED { Duration::ZERO } else { Duration::from_secs_f64(1.0 / rate) };
         }
     }
 
@@ -155,11 +161,12 @@ mod tests {
         assert_eq!(pace.state().gap, FIRST_GAP);
         pace.refused(Instant::now(), Duration::ZERO);
         assert_eq!(pace.state().gap, FIRST_GAP * 2);
-        for _ in 0..STREAK {
+        for _ in 0..8 {
             pace.answered();
         }
-        assert_eq!(pace.state().gap, FIRST_GAP * 3 / 2);
-        for _ in 0..(20 * STREAK) {
+        // From 25 requests a second to 27.
+        assert_eq!(pace.state().gap.as_millis(), 37);
+        for _ in 0..800 {
             pace.answered();
         }
         assert_eq!(pace.state().gap, Duration::ZERO);
@@ -167,11 +174,27 @@ mod tests {
             pace.refused(Instant::now(), Duration::ZERO);
         }
         assert_eq!(pace.state().gap, Duration::from_secs(1));
+        assert_eq!(pace.refused(Instant::now(), Duration::ZERO), Some(1.0), "it is slow, and that is told");
         let hasty = Pace::new(None, 200.0);
         for _ in 0..20 {
             hasty.refused(Instant::now(), Duration::ZERO);
         }
         assert_eq!(hasty.state().gap, Duration::from_millis(5));
+    }
+
+    /// A server that refuses one request in twenty, whatever the rate, is no reason to crawl.
+    #[test]
+    fn a_refusal_now_and_then_leaves_a_useful_rate() {
+        let pace = Pace::new(None, MIN_RATE);
+        let mut slowest = f64::MAX;
+        for _ in 0..30 {
+            pace.refused(Instant::now(), Duration::ZERO);
+            slowest = slowest.min(1.0 / pace.state().gap.as_secs_f64());
+            for _ in 0..19 {
+                pace.answered();
+            }
+        }
+        assert!(slowest > 4.0, "{slowest} requests a second");
     }
 
     #[test]

@@ -267,6 +267,27 @@ fn who_reads_the_whole_list_has_looked_everybody_up() {
     }
 }
 
+/// RFC 7644 §3.4.2.4 obliges nobody to read on, and whoever begins to read page by page wants the rest.
+#[test]
+fn a_list_is_to_be_read_to_its_end_where_a_walk_was_begun() {
+    let page = |query: &str, start: u64, count: usize| {
+        let users = vec![json!({ "id": "1", "userName": "ada" }); count];
+        json!({"method": "GET", "path": format!("/scim/Users?{query}"), "status": 200,
+            "responseBody": {"totalResults": 5, "startIndex": start, "Resources": users}})
+    };
+    let to_the_end = "client/rfc7644/3.4.2.4/lists-are-read-to-the-end";
+    let first = page("startIndex=1&count=2", 1, 2);
+    for (entries, verdict) in [
+        (json!([page("count=2", 1, 2)]), Verdict::NotAdvertised),
+        (json!([page("", 1, 2)]), Verdict::NotAdvertised),
+        (json!([first]), Verdict::Warn),
+        (json!([first, page("startIndex=3&count=2", 3, 2)]), Verdict::Warn),
+        (json!([first, page("startIndex=3&count=100", 3, 3)]), Verdict::Pass),
+    ] {
+        assert_eq!(verdict_of(to_the_end, "pages", &entries), verdict, "{entries}");
+    }
+}
+
 /// A recording may have no bodies, and a request may have none: what a body must be like is asked of neither.
 #[test]
 fn bodies_are_judged_where_there_are_any() {

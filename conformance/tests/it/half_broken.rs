@@ -8,6 +8,8 @@ mod cleaning;
 mod discovery;
 #[path = "half_broken/front.rs"]
 mod front;
+#[path = "half_broken/naming.rs"]
+mod naming;
 #[path = "half_broken/probed.rs"]
 mod probed;
 #[path = "half_broken/shapes.rs"]

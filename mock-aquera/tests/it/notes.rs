@@ -1,5 +1,7 @@
 //! What had no effect is told in the journal, with what was probably meant.
 
+mod nearest;
+
 use mock_aquera::{Application, MockAquera, NoteKind};
 use serde_json::{Value, json};
 

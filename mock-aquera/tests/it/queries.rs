@@ -1,6 +1,8 @@
 //! Queries: filters, order, pages by index and by cursor, and what answers show (RFC 7644 §3.4.2, §3.4.3, §3.9;
 //! RFC 9865).
 
+mod dates;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};

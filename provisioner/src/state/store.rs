@@ -306,10 +306,9 @@ impl Writer {
                 drop(done.send(answer));
             }
         }
-        let closed = durability.wait(move || database.close()).await;
-        if let Err(error) =
-            closed.and_then(|closed| closed.map_err(|source| StoreError::Database { path, source }))
-        {
+        // Where the runtime ends meanwhile, nothing waits: the database closes when it is dropped, and what was written is safe.
+        if let Ok(Err(source)) = durability.wait(move || database.close()).await {
+            let error = StoreError::Database { path, source };
             tracing::warn!(%error, "cannot close the state file cleanly");
         }
         // Said aloud, not left to the drop: a process that is being started beside this one may have inherited the handle.

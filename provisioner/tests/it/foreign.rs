@@ -2,6 +2,8 @@
 //!
 //! An `externalId` alone proves nothing. Such an account is told and left alone, and no twin is made of it either.
 
+use std::time::Duration;
+
 use mock_aquera::Profile;
 use provisioner::SyncOptions;
 use serde_json::{Value, json};
@@ -79,6 +81,7 @@ async fn foreign_account_with_the_external_id_of_a_refused_create_is_left_alone(
             assert_eq!(bench.accounts(), ["ada true", "admin true"], "{at}");
             // It is not the user's: with another `externalId` it is nobody's.
             bench.app.edit_user(&id, |user| drop(user.insert("externalId".to_owned(), json!("of-admin"))));
+            bench.clock.advance(Duration::from_mins(5));
             bench.sync().await;
             let foreign = bench.app.users().into_iter().find(|user| user["id"] == id.as_str()).unwrap();
             assert_eq!((&foreign["title"], &foreign["active"]), (&json!("Root"), &json!(true)), "{at}");
@@ -164,6 +167,7 @@ async fn account_that_is_gone_is_not_replaced_by_a_foreign_one_with_its_external
         }
         // It was not ada's: then hers is gone.
         bench.app.edit_user(&id, |user| drop(user.insert("externalId".to_owned(), json!("of-admin"))));
+        bench.clock.advance(Duration::from_mins(5));
         bench.sync().await;
         let mine = matches!(what, "full" | "update");
         let expected: &[&str] =

@@ -13,13 +13,13 @@ const YEAR_DIGITS: usize = 30;
 
 /// A point in time, in whatever year: instants are ordered as the calendar is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant {
+pub struct DateTime {
     /// Seconds since the first of January 1970.
     second: i128,
     nanosecond: u32,
 }
 
-impl Instant {
+impl DateTime {
     /// The instant as one of the years from -9999 to 9999; `None` if it lies outside of them. The last is
     /// 9999-12-30T22:00:00Z.
     pub fn timestamp(self) -> Option<Timestamp> {
@@ -44,7 +44,7 @@ impl Instant {
 }
 
 /// Seconds since 1970, with the nanoseconds behind the point.
-impl fmt::Display for Instant {
+impl fmt::Display for DateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09}", self.second, self.nanosecond)
     }
@@ -62,12 +62,12 @@ impl fmt::Display for Instant {
 /// assert!(instant("9999-12-31T23:59:59Z") < instant("12020-01-01T00:00:00Z"));
 /// assert_eq!(instant("2024-05-01 10:00:00Z"), None);
 /// ```
-pub fn instant(text: &str) -> Option<Instant> {
+pub fn instant(text: &str) -> Option<DateTime> {
     let (date, time) = text.split_once('T')?;
     let (time, offset) = zone(time)?;
     let (second_of_day, nanosecond) = of_day(time)?;
     let second = day(date)? * SECONDS_A_DAY + second_of_day - offset;
-    Some(Instant { second, nanosecond })
+    Some(DateTime { second, nanosecond })
 }
 
 /// Whether a text is an `xsd:dateTime`: whether it has an [`instant()`].
@@ -215,7 +215,7 @@ mod tests {
         }
         for text in texts {
             let instant = instant(text).unwrap();
-            assert_eq!(Instant::from_bytes(&instant.to_bytes()), Some(instant), "{text}");
+            assert_eq!(DateTime::from_bytes(&instant.to_bytes()), Some(instant), "{text}");
         }
     }
 

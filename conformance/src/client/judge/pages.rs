@@ -37,6 +37,8 @@ struct Page {
     total: Option<u64>,
     asked_cursor: Option<String>,
     next_cursor: Option<String>,
+    /// Whoever says where a page begins is about to read page by page.
+    is_of_a_walk: bool,
 }
 
 pub(super) fn pages(scope: &Scope<'_>, walk: Walk) -> Outcome {
@@ -60,9 +62,13 @@ pub(super) fn pages(scope: &Scope<'_>, walk: Walk) -> Outcome {
             if !more {
                 continue;
             }
+            let next = pages.get(at + 1);
+            // RFC 7644 §3.4.2.4 obliges nobody to read on who wants only the beginning.
+            if walk == Walk::ToTheEnd && !page.is_of_a_walk {
+                continue;
+            }
             outcome.applies = true;
             outcome.seen.push(page.index);
-            let next = pages.get(at + 1);
             outcome.findings.extend(match walk {
                 Walk::ToTheEnd => stopped(scope, page, next),
                 Walk::WithoutGaps => gap(scope, page, next),
@@ -93,7 +99,8 @@ fn page(exchange: &Recorded, index: usize) -> Option<(String, Page)> {
     let next_cursor = next_cursor.filter(|_| asked_cursor.is_some()).map(str::to_owned);
     let count = resources.map_or(0, Vec::len) as u64;
     let total = total.filter(|_| asked_cursor.is_none());
-    Some((list, Page { index, start, count, total, asked_cursor, next_cursor }))
+    let is_of_a_walk = asked_cursor.is_some() || asked("startIndex").is_some();
+    Some((list, Page { index, start, count, total, asked_cursor, next_cursor, is_of_a_walk }))
 }
 
 fn stopped(scope: &Scope<'_>, page: &Page, next: Option<&Page>) -> Option<Finding> {

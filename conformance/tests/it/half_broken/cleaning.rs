@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use conformance::wire::client::{Client, Credentials, Manners, Request};
+use conformance::wire::client::Answer;
 use serde_json::{Value, json};
 
-use super::front::{Broken, TOKEN};
+use super::front::{Broken, Seen, TOKEN, page};
 
 fn clean(url: &str, more: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_conformance"))
@@ -17,26 +17,15 @@ fn clean(url: &str, more: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-async fn create(broken: &Broken, path: &str, body: &Value) {
-    let client = Client::new(&broken.url, Credentials::Bearer(TOKEN.to_owned()), Manners::default());
-    let request = Request {
-        method: "POST".to_owned(),
-        path: path.to_owned(),
-        body: Some(body.to_string()),
-        ..Request::default()
-    };
-    let (_, answer) = client.expect("a client").send(&request).await;
-    assert_eq!(answer.expect("an answer").status, 201);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn clean_deletes_what_runs_made_and_leaves_other_names_alone() {
     let broken = Broken::changed(|_, _| {}).await;
     let user = "urn:ietf:params:scim:schemas:core:2.0:User";
     let group = "urn:ietf:params:scim:schemas:core:2.0:Group";
-    create(&broken, "/Users", &json!({ "schemas": [user], "userName": "conformance-officer@example.com" }))
+    broken
+        .create("/Users", &json!({ "schemas": [user], "userName": "conformance-officer@example.com" }))
         .await;
-    create(&broken, "/Groups", &json!({ "schemas": [group], "displayName": "conformance-team" })).await;
+    broken.create("/Groups", &json!({ "schemas": [group], "displayName": "conformance-team" })).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("user.json");
     std::fs::write(&file, r#"{"userName": "svc.{{unique}}@acme.test"}"#).expect("a file");
@@ -65,7 +54,8 @@ async fn accounts_that_a_delete_deactivates_are_told_as_such() {
     let (code, out) = clean(&broken.url, &[]);
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("and the account is still there, deactivated"), "{out}");
-    assert!(out.contains("1 are still there, of which 1 are deactivated"), "{out}");
+    assert!(out.contains("1 of them are deactivated: this server's DELETE"), "{out}");
+    assert!(out.ends_with("deleted 0 of 1 found, 1 could not be deleted\n"), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -79,4 +69,152 @@ async fn what_cannot_be_read_any_more_is_gone_whatever_the_delete_was_answered()
     let judged = broken.judged(&["--select", "id=rfc7644/3.3/answers-201"]).await;
     assert_eq!(broken.left(), BTreeMap::new());
     assert!(!judged.error.contains("stayed at the server"), "{}", judged.error);
+}
+
+/// Accounts of a run with `--keep`, more than one page of them.
+const MANY: [&str; 3] =
+    ["--select", "section=3.4.2.4 | section=3.4.2.3 | section=3.9 | section=3.3", "--keep"];
+
+/// Lists whose pages do not show all: what a search overlooks is searched for again, or told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn clean_searches_again_until_nothing_more_is_found() {
+    fn first_page(seen: &mut Seen) -> Option<Answer> {
+        let parameters = seen.query.split('&').filter(|parameter| !parameter.starts_with("startIndex="));
+        seen.query = parameters.collect::<Vec<_>>().join("&");
+        None
+    }
+    fn pages_of_ten(seen: &mut Seen) -> Option<Answer> {
+        if seen.method == "GET" {
+            seen.query = seen.query.replace("count=100", "count=10");
+        }
+        None
+    }
+    fn total_of_the_page(_: &Seen, answer: &mut Answer) {
+        if let Some(list) = answer.json.as_mut().filter(|list| list.get("Resources").is_some()) {
+            let count = list["Resources"].as_array().map_or(0, Vec::len);
+            list["totalResults"] = json!(count);
+        }
+    }
+    fn without_total(_: &Seen, answer: &mut Answer) {
+        if let Some(list) = answer.json.as_mut().and_then(Value::as_object_mut) {
+            list.remove("totalResults");
+        }
+    }
+    type Server = (fn(&mut Seen) -> Option<Answer>, fn(&Seen, &mut Answer));
+    let servers: [(&str, Server); 3] = [
+        ("startIndex is ignored", (first_page, |_, _| {})),
+        ("pages of 10 without totalResults", (pages_of_ten, without_total)),
+        ("totalResults counts the page", (pages_of_ten, total_of_the_page)),
+    ];
+    for (name, (instead, change)) in servers {
+        let broken = Broken::start("rfc", Box::new(instead), Box::new(change)).await;
+        broken.judged(&MANY).await;
+        let left = broken.left().values().sum::<usize>();
+        assert!(left > 110, "{name}: {left}");
+        let (code, out) = clean(&broken.url, &[]);
+        let last = out.lines().last().unwrap_or_default();
+        assert_eq!(broken.left(), BTreeMap::new(), "{name}: {last}");
+        assert_eq!((code, last), (Some(0), format!("deleted {left} of {left} found").as_str()), "{name}");
+    }
+}
+
+/// A server that shows only a part of what it says that there is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn clean_says_where_a_list_does_not_show_all() {
+    let broken = Broken::changed(|seen, answer| {
+        if let Some(list) =
+            answer.json.as_mut().filter(|_| seen.path == "/Users" && seen.query.contains("co"))
+            && let Some(all) = list.get_mut("Resources").and_then(Value::as_array_mut)
+        {
+            all.clear();
+        }
+    })
+    .await;
+    broken.judged(&["--select", "id=rfc7644/3.3/answers-201", "--keep"]).await;
+    let (code, out) = clean(&broken.url, &["--json"]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("says that there is 1, and shows 0"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_delete_that_is_answered_404_and_deletes_nothing_is_told() {
+    for status in [404, 410] {
+        let broken =
+            Broken::answering(move |seen| (seen.method == "DELETE").then(|| page(status, "", &[]))).await;
+        let judged = broken.judged(&["--select", "id=rfc7644/3.3/answers-201"]).await;
+        assert!(judged.error.contains("1 resource stayed at the server"), "{}", judged.error);
+        let (code, out) = clean(&broken.url, &[]);
+        assert_eq!(code, Some(1), "{out}");
+        assert!(out.contains(&format!("DELETE is answered {status}, and it is still there")), "{out}");
+        assert!(out.contains("deleted 0 of 1 found"), "{out}");
+    }
+}
+
+/// It is gone for who reads it by its id, and the list still has it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_the_list_still_has_is_not_deleted() {
+    let broken = Broken::answering(|seen| match seen.method.as_str() {
+        "DELETE" => Some(page(204, "", &[])),
+        "GET" if seen.path.starts_with("/Users/") => Some(page(404, "", &[])),
+        _ => None,
+    })
+    .await;
+    let judged = broken.judged(&["--select", "id=rfc7644/3.3/answers-201"]).await;
+    assert!(judged.error.contains("1 resource stayed at the server"), "{}", judged.error);
+    let (code, out) = clean(&broken.url, &[]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("and the list still has it"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn names_that_look_like_those_of_runs_are_left_alone() {
+    let broken = Broken::changed(|_, _| {}).await;
+    let user = "urn:ietf:params:scim:schemas:core:2.0:User";
+    // Words of which one in 36 met the check sign of a single character.
+    for word in ["eastern", "testing", "contact", "student", "manager", "support", "service", "general"] {
+        let name = format!("conformance-{word}-4@example.com");
+        broken.create("/Users", &json!({ "schemas": [user], "userName": name })).await;
+    }
+    let (code, out) = clean(&broken.url, &[]);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.ends_with("deleted 0 of 0 found\n"), "{out}");
+    assert_eq!(broken.left().values().sum::<usize>(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_without_delete_is_told_as_such() {
+    let broken = Broken::start("no-delete", Box::new(|_| None), Box::new(|_, _| {})).await;
+    for command in ["server", "probe"] {
+        let select = ["--select", "id=rfc7644/3.3/answers-201"];
+        let judged = broken.run(command, if command == "server" { &select } else { &[] }).await;
+        assert!(judged.error.contains("this server answers DELETE with 405"), "{command}: {}", judged.error);
+        assert!(!judged.error.contains("remove them: conformance clean"), "{command}: {}", judged.error);
+    }
+    let (code, out) = clean(&broken.url, &[]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("this server answers DELETE with 405"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_keep_leaves_is_counted_with_the_command_that_removes_it() {
+    let broken = Broken::changed(|_, _| {}).await;
+    let judged =
+        broken.judged(&["--select", "id=rfc7644/3.3/answers-201 | id=rfc7644/3.6/is-gone", "--keep"]).await;
+    let command = format!("remove them: conformance clean {}", broken.url);
+    assert!(judged.error.contains("1 resource stays at the server"), "{}", judged.error);
+    assert!(judged.error.contains(&command), "{}", judged.error);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_signal_under_keep_says_that_everything_stays() {
+    let broken = Broken::unhurried().await;
+    let (code, error) = broken.interrupted("server", &["--keep"], &["-TERM"]).await;
+    assert_eq!(code, Some(3), "{error}");
+    assert!(!error.contains("cleaning up"), "{error}");
+    let left = broken.left().values().sum::<usize>();
+    assert!(left > 0, "{error}");
+    let stays = if left == 1 { "1 resource stays".to_owned() } else { format!("{left} resources stay") };
+    assert!(error.contains(&format!("{stays} at the server")), "{left}: {error}");
+    assert!(error.contains(&format!("conformance clean {}", broken.url)), "{error}");
 }

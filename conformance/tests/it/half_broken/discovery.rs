@@ -161,3 +161,80 @@ async fn schemas_without_attributes_are_one_finding_and_say_as_little_as_none() 
         assert!(!unsaid.contains("has no attribute"), "{unsaid}");
     }
 }
+
+/// Endpoints that are there, and are not those of the resource type.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_endpoint_of_something_else_is_one_finding_and_the_run_goes_on() {
+    type Endpoint = fn(&str) -> Option<&'static str>;
+    let endpoints: [(&str, Endpoint, &str); 7] = [
+        ("User /Groups", |name| (name == "User").then_some("/Groups"), "endpoints-answer"),
+        ("User /Schemas", |name| (name == "User").then_some("/Schemas"), "endpoints-answer"),
+        ("User /Me", |name| (name == "User").then_some("/Me"), "endpoints-answer"),
+        ("User /", |name| (name == "User").then_some("/"), "endpoints-answer"),
+        ("Group /Users", |name| (name == "Group").then_some("/Users"), "endpoint-of-groups-answers"),
+        ("swapped", |name| Some(if name == "User" { "/Groups" } else { "/Users" }), "endpoints-answer"),
+        ("both wrong", |name| Some(if name == "User" { "/People" } else { "/Teams" }), "endpoints-answer"),
+    ];
+    for (what, endpoint, id) in endpoints {
+        // With and without a user and a group that show what is at an endpoint.
+        for filled in [false, true] {
+            let broken = Broken::changed(move |seen, answer| {
+                let types = answer.json.as_mut().and_then(|json| json.get_mut("Resources")?.as_array_mut());
+                for known in types.filter(|_| seen.path == "/ResourceTypes").into_iter().flatten() {
+                    if let Some(endpoint) = known["name"].as_str().and_then(endpoint) {
+                        known["endpoint"] = json!(endpoint);
+                    }
+                }
+            })
+            .await;
+            if filled {
+                let urn = |name: &str| format!("urn:ietf:params:scim:schemas:core:2.0:{name}");
+                broken.create("/Users", &json!({ "schemas": [urn("User")], "userName": "ada" })).await;
+                broken.create("/Groups", &json!({ "schemas": [urn("Group")], "displayName": "crew" })).await;
+            }
+            let judged = broken.judged(&["--select", "section=6 | section=3.3 | section=3.6"]).await;
+            let failed = judged.with(Verdict::Fail);
+            assert!(
+                failed.len() == 1 && failed[0].starts_with(&format!("rfc7643/6/{id}")),
+                "{what} {filled}: {failed:#?}"
+            );
+            let skipped = judged.with(Verdict::Skipped);
+            assert!(
+                skipped.iter().all(|line| line.contains("as rfc7643/6/endpoints-answer says")),
+                "{skipped:#?}"
+            );
+            assert!(skipped.len() <= 1, "{what} {filled}: {skipped:#?}");
+            assert!(judged.report().summary.pass > 25, "{what}: {:?}", judged.report().summary);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_empty_list_where_nothing_else_is_of_scim_gets_one_sentence_and_no_case() {
+    let list = || {
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": 0, "Resources": [],
+        });
+        page(200, &body.to_string(), &[("content-type", "application/scim+json")])
+    };
+    let next = "it is the base URL, which ends before `/Users`";
+    let elsewhere = Broken::answering(move |seen| {
+        let is_list = seen.method == "GET" && seen.path == "/Users";
+        Some(if is_list { list() } else { page(404, "no", &[("content-type", "text/html")]) })
+    })
+    .await;
+    elsewhere.judged(&[]).await.assert_unusable("a creation is answered 404", next);
+    elsewhere.run("probe", &[]).await.assert_unusable("a creation is answered 404", next);
+    let alike = Broken::answering(move |_| Some(list())).await;
+    alike.judged(&[]).await.assert_unusable("a creation is answered 200 and makes nothing", next);
+    // A server without discovery and without users is judged, and no trial stays there.
+    let silent = Broken::answering(|seen| {
+        let discovery = ["/ServiceProviderConfig", "/ResourceTypes", "/Schemas"];
+        let hidden = discovery.iter().any(|path| seen.path.starts_with(path));
+        hidden.then(|| page(404, "", &[]))
+    })
+    .await;
+    let judged = silent.judged(&["--select", "id=rfc7644/3.3/answers-201"]).await;
+    assert_eq!(judged.report().summary.pass, 1, "{}{}", judged.out, judged.error);
+    assert!(silent.left().is_empty());
+}

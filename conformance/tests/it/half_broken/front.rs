@@ -90,6 +90,19 @@ impl Broken {
         Self::start("rfc", Box::new(instead), Box::new(|_, _| {})).await
     }
 
+    /// Makes a resource there.
+    pub(super) async fn create(&self, path: &str, body: &Value) {
+        let client = Client::new(&self.url, Credentials::Bearer(TOKEN.to_owned()), Manners::default());
+        let request = client::Request {
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            body: Some(body.to_string()),
+            ..client::Request::default()
+        };
+        let (_, answer) = client.expect("a client").send(&request).await;
+        assert_eq!(answer.expect("an answer").status, 201);
+    }
+
     /// What the program says of it.
     pub(super) async fn judged(&self, arguments: &[&str]) -> Judged {
         self.run("server", arguments).await

@@ -102,3 +102,27 @@ async fn two_signals_at_once_are_one_wish_and_clean_up() {
     assert_eq!(code, Some(3));
     assert_eq!(broken.left(), BTreeMap::new());
 }
+
+/// Most important first: what a client does with users before what it does with groups.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn findings_about_groups_stand_behind_those_about_users() {
+    let broken =
+        Broken::answering(|asked| (asked.method == "POST").then(|| page(302, "", &[("location", "/login")])))
+            .await;
+    let judged = broken.judged(&[]).await;
+    let ids: Vec<_> = judged
+        .out
+        .lines()
+        .filter(|line| line.starts_with("FAIL"))
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect();
+    let at = |slug: &str| ids.iter().position(|id| id.ends_with(slug)).expect(slug);
+    assert_eq!(at("/answers-201"), 0, "{ids:#?}");
+    // Those further down are not shown.
+    let first_group = ids.iter().position(|id| id.contains("group")).unwrap_or(ids.len());
+    for of_users in ["3.3/can-be-created-inactive", "3.3/can-be-read-at-once"] {
+        assert!(at(of_users) < first_group, "{of_users}: {ids:#?}");
+        let discovery = ids.iter().position(|id| id.ends_with("4/schemas-cannot-be-created"));
+        assert!(discovery.is_none_or(|at_discovery| at(of_users) < at_discovery), "{of_users}: {ids:#?}");
+    }
+}
