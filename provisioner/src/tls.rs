@@ -156,13 +156,16 @@ impl ServerCertVerifier for Named {
 }
 
 /// What went wrong in TLS, in the words of whoever has to mend it.
-pub(crate) fn words(error: &Error) -> String {
+pub fn words(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "its certificate is self-signed, or of an authority that is not known here".to_owned()
         }
         refused if is_about_issuer(refused) => {
             "its certificate is self-signed, and not known here".to_owned()
+        }
+        Error::InvalidCertificate(CertificateError::Other(other)) => {
+            format!("its certificate is refused: {other}")
         }
         other => other.to_string(),
     }

@@ -8,6 +8,8 @@ mod discovery;
 mod front;
 #[path = "half_broken/probed.rs"]
 mod probed;
+#[path = "half_broken/unreadable.rs"]
+mod unreadable;
 #[path = "half_broken/unsteady.rs"]
 mod unsteady;
 
