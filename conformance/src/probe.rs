@@ -9,6 +9,7 @@ pub mod experiment;
 pub mod fit;
 pub mod form;
 pub mod outcome;
+mod owed;
 pub mod report;
 
 use crate::probe::form::Form;

@@ -159,7 +159,7 @@ impl ServerCertVerifier for Named {
 
 /// What a person has to do about a failure of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Advice {
+pub enum Advice {
     /// Name the certificate, or its authority, in `ca-file`.
     Trust,
     /// Use a host name that the certificate is valid for.
@@ -172,7 +172,7 @@ pub(crate) enum Advice {
 
 impl Advice {
     /// What to do next.
-    pub(crate) const fn next(self) -> &'static str {
+    pub const fn next(self) -> &'static str {
         match self {
             Self::Trust => {
                 "a certificate of a private authority, or a self-signed one, goes into a PEM file that is named by ca-file = \"…\" \
@@ -191,7 +191,7 @@ impl Advice {
 }
 
 /// What went wrong in TLS, in the words of whoever has to mend it, and what to do.
-pub(crate) fn words(error: &Error) -> (String, Advice) {
+pub fn words(error: &Error) -> (String, Advice) {
     let words = match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             let words = "its certificate is self-signed, or of an authority that is not known here";

@@ -3,9 +3,12 @@
 //! The rules are those of the provisioner: PUT and PATCH as the update method, Delete and Disable as the Remove
 //! Action, never one in place of the other.
 
+mod method;
+
 use serde_json::Value;
 
 use crate::probe::Findings;
+use crate::probe::advice::method::{PATCH, PUT, method};
 use crate::probe::outcome::{Class, Damage, Outcome};
 
 /// How a setting will fare.
@@ -64,21 +67,12 @@ pub fn advise(findings: &Findings) -> Vec<Advice> {
     };
     vec![
         creation(&of("post"), &of("post-inactive")),
-        method(
-            "Update method: PUT",
-            "PUT",
-            [&of("put-title"), &of("put-inactive"), &of("put-active")],
-            &of("patch-title"),
-        ),
-        method(
-            "Update method: PATCH",
-            "PATCH",
-            [&of("patch-title"), &of("patch-inactive"), &of("patch-active")],
-            &of("put-title"),
-        ),
+        method(findings, &PUT, &PATCH),
+        method(findings, &PATCH, &PUT),
         toggle(
             "Enable users disable",
             "stay active when they are disabled in PingOne",
+            "when users are disabled in PingOne",
             &of("patch-inactive"),
             &of("put-inactive"),
         ),
@@ -94,6 +88,9 @@ pub fn advise(findings: &Findings) -> Vec<Advice> {
 fn because(request: &str, outcome: &Outcome) -> String {
     let status = outcome.status().unwrap_or_default();
     match outcome.class() {
+        Class::Refused if !outcome.without().is_empty() => {
+            format!("{request} with {} is answered {}", outcome.without().join(", "), outcome.answered())
+        }
         Class::Refused => format!("{request} is answered {status}"),
         Class::Ignored if outcome.damages().is_empty() => {
             format!("{request} is answered {status} and changes nothing")
@@ -107,6 +104,9 @@ fn because(request: &str, outcome: &Outcome) -> String {
             }
             Some(damage) if damage.now.is_none() => {
                 format!("{request} is answered {status} and {} is lost", damage.attribute())
+            }
+            Some(damage) if outcome.class() == Class::Ignored => {
+                format!("{request} is answered {status} and changes {} instead", damage.attribute())
             }
             Some(damage) => format!("{request} also changes {}", damage.attribute()),
             None => format!("{request} works"),
@@ -141,6 +141,20 @@ fn creation(post: &Outcome, inactive: &Outcome) -> Advice {
     if post.is_untried() {
         return untried(SETTING, &[("a POST", post)]);
     }
+    if let names @ [first, ..] = post.without() {
+        let it = if names.len() == 1 { "it" } else { "them" };
+        let option = if *first == "externalId" {
+            " (externalId: `external-id = false` under [connection.options])"
+        } else {
+            ""
+        };
+        let text = format!(
+            "A POST with {} is answered {}. Users are created without {it}: leave {it} out of the mapping{option}.",
+            names.join(", "),
+            post.answered()
+        );
+        return advice(SETTING, Fares::Limited, text);
+    }
     if !post.works() {
         // Attributes that are missing afterwards: the account is there.
         let missing: Vec<_> = post
@@ -165,6 +179,10 @@ fn creation(post: &Outcome, inactive: &Outcome) -> Advice {
     if inactive.works() || inactive.is_untried() {
         return advice(SETTING, Fares::Well, "Users are created.");
     }
+    if inactive.class() == Class::Done {
+        let text = format!("Users are created; {}.", because("a POST with active false", inactive));
+        return advice(SETTING, Fares::Limited, text);
+    }
     advice(
         SETTING,
         Fares::Limited,
@@ -173,67 +191,6 @@ fn creation(post: &Outcome, inactive: &Outcome) -> Advice {
             because("a POST with active false", inactive)
         ),
     )
-}
-
-/// An update method: what became of a changed title, of disabling and of enabling, and of the title by the other method.
-fn method(
-    setting: &'static str,
-    request: &str,
-    [title, disable, enable]: [&Outcome; 3],
-    other: &Outcome,
-) -> Advice {
-    let named = format!("a {request}");
-    if title.is_untried() {
-        return untried(setting, &[(&named, title)]);
-    }
-    if !title.works() {
-        let switches = disable.works() || enable.works();
-        if title.class() == Class::Ignored && title.damages().is_empty() && switches {
-            let text = format!(
-                "Users are disabled or enabled with it, but the title that was tried is not stored: {}. Whether other attributes are was not tried.",
-                because(&named, title)
-            );
-            return advice(setting, Fares::Limited, text);
-        }
-        let instead = match (other.works(), other.is_untried()) {
-            (true, _) => " Use the other method.",
-            (false, true) => "",
-            (false, false) => " The other method does not update them either.",
-        };
-        let text = format!("Attributes are not updated this way: {}.{instead}", because(&named, title));
-        return advice(setting, Fares::Badly, text);
-    }
-    let refused: Vec<_> = [("disabled", disable), ("enabled", enable)]
-        .into_iter()
-        .filter(|(_, outcome)| !outcome.is_untried() && !outcome.works())
-        .map(|(word, outcome)| {
-            format!(
-                "users cannot be {word} with it: {}",
-                because(&format!("a {request} that changes active"), outcome)
-            )
-        })
-        .collect();
-    let unknown: Vec<_> = [("disabled", disable), ("enabled", enable)]
-        .into_iter()
-        .filter(|(_, outcome)| outcome.is_untried())
-        .map(|(word, _)| format!("whether users are {word} with it could not be tried"))
-        .collect();
-    match (refused.is_empty(), unknown.is_empty()) {
-        (true, true) => match labels(title) {
-            Some(labels) => advice(setting, Fares::Limited, format!("Attributes are updated; {labels}.")),
-            None => advice(
-                setting,
-                Fares::Well,
-                "Attributes are updated, and users disabled and enabled with it.",
-            ),
-        },
-        (true, false) => {
-            advice(setting, Fares::Unknown, format!("Attributes are updated; {}.", unknown.join("; ")))
-        }
-        (false, _) => {
-            advice(setting, Fares::Limited, format!("Attributes are updated, but {}.", refused.join("; ")))
-        }
-    }
 }
 
 /// The update methods by which users can be disabled (or enabled) without harm.
@@ -260,13 +217,29 @@ fn only(way: &str, patch: &Outcome, put: &Outcome) -> String {
     format!("Works with {way} as the update method, and not otherwise: {}.", because(request, outcome))
 }
 
-fn toggle(setting: &'static str, otherwise: &str, patch: &Outcome, put: &Outcome) -> Advice {
+/// What becomes of users where neither method changes `active` as it should.
+fn without_a_way(patch: &Outcome, put: &Outcome, unchanged: &str, when: &str) -> (Fares, String) {
+    let both = [patch, put];
+    if both.iter().any(|outcome| outcome.loses_account()) {
+        (Fares::Badly, format!("Accounts are lost {when}"))
+    } else if both.iter().any(|outcome| outcome.hides_account()) {
+        let text = "The account goes out of sight, so whether it is inactive cannot be read";
+        (Fares::Limited, text.to_owned())
+    } else if both.iter().all(|outcome| matches!(outcome.class(), Class::Refused | Class::Ignored)) {
+        (Fares::Badly, format!("Users {unchanged}"))
+    } else {
+        (Fares::Badly, "It takes effect, and not as it should".to_owned())
+    }
+}
+
+fn toggle(setting: &'static str, otherwise: &str, when: &str, patch: &Outcome, put: &Outcome) -> Advice {
     let tries = switching(patch, put);
     match ways(patch, put).as_slice() {
         [] if patch.is_untried() || put.is_untried() => untried(setting, &tries),
         [] => {
             let why = tries.map(|(request, outcome)| because(request, outcome)).join("; ");
-            advice(setting, Fares::Badly, format!("Users {otherwise}, or worse: {why}."))
+            let (fares, happens) = without_a_way(patch, put, otherwise, when);
+            advice(setting, fares, format!("{happens}: {why}."))
         }
         [way] => advice(setting, Fares::Limited, only(way, patch, put)),
         _ => advice(setting, Fares::Well, "Works, with PUT and with PATCH."),
@@ -274,7 +247,8 @@ fn toggle(setting: &'static str, otherwise: &str, patch: &Outcome, put: &Outcome
 }
 
 fn enabling(patch: &Outcome, put: &Outcome) -> Advice {
-    toggle("Enabling users again", "stay inactive when they come back", patch, put)
+    let when = "when users are enabled again";
+    toggle("Enabling users again", "stay inactive when they come back", when, patch, put)
 }
 
 fn remove_by_disable(patch: &Outcome, put: &Outcome, delete: &Outcome) -> Advice {
@@ -283,27 +257,37 @@ fn remove_by_disable(patch: &Outcome, put: &Outcome, delete: &Outcome) -> Advice
     match ways(patch, put).as_slice() {
         [] if patch.is_untried() || put.is_untried() => untried(SETTING, &tries),
         [] => {
-            let gone = |outcome: &Outcome| {
-                outcome.damages().iter().any(|damage| damage.pointer.is_empty() && damage.now.is_none())
-            };
-            let happens = if gone(patch) || gone(put) {
-                "Accounts are lost instead of disabled"
-            } else {
-                "Users stay active at the application after they have left"
-            };
-            let instead = match delete.class() {
-                Class::Untried => "Whether Delete works could not be tried.",
-                Class::Done if delete.damages().is_empty() => "Use Delete, which removes the account.",
-                Class::Ignored | Class::Done if deactivates(delete) => {
-                    "Use Delete: this endpoint deactivates the account and keeps it."
-                }
-                _ => "Delete does not work either: leavers have to be removed by hand.",
-            };
+            let unchanged = "stay active at the application after they have left";
+            let (fares, happens) = without_a_way(patch, put, unchanged, "instead of disabled");
             let why = tries.map(|(request, outcome)| because(request, outcome)).join(", and ");
-            advice(SETTING, Fares::Badly, format!("{happens}, because {why}. {instead}"))
+            let delete = delete_instead(delete, fares);
+            advice(SETTING, fares, format!("{happens}, because {why}. {delete}"))
         }
         [way] => advice(SETTING, Fares::Limited, only(way, patch, put)),
         _ => advice(SETTING, Fares::Well, "The account is kept and made inactive."),
+    }
+}
+
+/// What Delete does, where Disable fares so.
+fn delete_instead(delete: &Outcome, disable: Fares) -> &'static str {
+    match delete.class() {
+        Class::Untried => "Whether Delete works could not be tried.",
+        Class::Done if delete.damages().is_empty() && disable == Fares::Badly => {
+            "Use Delete, which removes the account."
+        }
+        Class::Done if delete.damages().is_empty() => {
+            "Delete removes the account, and its user name is free again."
+        }
+        Class::Ignored | Class::Done if deactivates(delete) && disable == Fares::Badly => {
+            "Use Delete: this endpoint deactivates the account and keeps it."
+        }
+        Class::Ignored | Class::Done if deactivates(delete) => "Delete deactivates the account and keeps it.",
+        Class::Done => "Delete takes the account out of sight too, and its user name stays taken.",
+        Class::DoneWithError => "Delete takes effect and is answered with an error.",
+        Class::Partly | Class::Ignored | Class::Refused if disable == Fares::Badly => {
+            "Delete does not work either: leavers have to be removed by hand."
+        }
+        Class::Partly | Class::Ignored | Class::Refused => "Delete does not work.",
     }
 }
 
@@ -313,10 +297,14 @@ fn deactivates(delete: &Outcome) -> bool {
 
 fn remove_by_delete(delete: &Outcome, patch: &Outcome, put: &Outcome) -> Advice {
     const SETTING: &str = "Deprovision, Remove Action = Delete";
-    let instead = match (ways(patch, put).is_empty(), patch.is_untried() || put.is_untried()) {
-        (false, _) => "Use Disable.",
-        (true, true) => "Whether Disable works could not be found out.",
-        (true, false) => "Disable does not work either.",
+    let instead = if !ways(patch, put).is_empty() {
+        "Use Disable."
+    } else if patch.is_untried() || put.is_untried() {
+        "Whether Disable works could not be found out."
+    } else if patch.hides_account() || put.hides_account() {
+        "Disable takes the account out of sight, and its user name stays taken."
+    } else {
+        "Disable does not work either."
     };
     match delete.class() {
         Class::Untried => untried(SETTING, &[("a DELETE", delete)]),
@@ -333,10 +321,15 @@ fn remove_by_delete(delete: &Outcome, patch: &Outcome, put: &Outcome) -> Advice 
             Fares::Limited,
             "The account is not removed but made inactive, and stays readable: whoever comes back is linked to it, and must be enabled.",
         ),
-        _ => advice(
+        Class::DoneWithError => advice(
+            SETTING,
+            Fares::Limited,
+            format!("The account is removed, but {}.", because("a DELETE", delete)),
+        ),
+        Class::Partly | Class::Ignored | Class::Refused => advice(
             SETTING,
             Fares::Badly,
-            format!("Accounts stay as they are: {}. {instead}", because("a DELETE", delete)),
+            format!("Accounts stay: {}. {instead}", because("a DELETE", delete)),
         ),
     }
 }
@@ -347,6 +340,16 @@ fn unsaid(active: &Outcome, inactive: &Outcome) -> Advice {
         outcome.damages().iter().find(|damage| damage.pointer == "/active").map(|damage| damage.now.clone())
     };
     let (active_now, inactive_now) = (found(active), found(inactive));
+    let tries = [("such a PUT of an active account", active), ("such a PUT of an inactive one", inactive)];
+    let told = |tries: &[(&str, &Outcome)]| {
+        let told: Vec<_> = tries.iter().map(|(request, outcome)| because(request, outcome)).collect();
+        told.join("; ")
+    };
+    let away: Vec<_> =
+        tries.into_iter().filter(|(_, outcome)| outcome.loses_account() || outcome.hides_account()).collect();
+    if !away.is_empty() {
+        return advice(SETTING, Fares::Badly, format!("It does harm: {}.", told(&away)));
+    }
     if active_now == Some(Some(Value::Bool(false))) {
         return advice(
             SETTING,
@@ -369,11 +372,9 @@ fn unsaid(active: &Outcome, inactive: &Outcome) -> Advice {
         );
     }
     let seen = |outcome: &Outcome| matches!(outcome.class(), Class::Done | Class::Partly | Class::Ignored);
-    if !seen(active) || !seen(inactive) {
-        return untried(
-            SETTING,
-            &[("such a PUT of an active account", active), ("such a PUT of an inactive one", inactive)],
-        );
+    let unseen: Vec<_> = tries.into_iter().filter(|(_, outcome)| !seen(outcome)).collect();
+    if !unseen.is_empty() {
+        return untried(SETTING, &unseen);
     }
     advice(SETTING, Fares::Well, "It does no harm: active stays as it is.")
 }
@@ -381,6 +382,19 @@ fn unsaid(active: &Outcome, inactive: &Outcome) -> Advice {
 fn groups(add: &Outcome, remove: &Outcome, put: &Outcome) -> Advice {
     const SETTING: &str = "Group members";
     let patches = add.is_untried() || remove.is_untried();
+    // Which of the two fails, and both where they fail differently.
+    let alike = because("a PATCH of members", add) == because("a PATCH of members", remove);
+    let refused: Vec<_> = [("a PATCH that adds a member", add), ("a PATCH that removes a member", remove)]
+        .into_iter()
+        .filter(|(_, outcome)| !outcome.works())
+        .map(|(request, outcome)| because(request, outcome))
+        .collect();
+    let happens = match (add.works(), remove.works()) {
+        (true, _) => "Members are added, and cannot be removed",
+        (false, true) => "Members are removed, and cannot be added",
+        (false, false) => "Members cannot be changed",
+    };
+    let worse = if alike { because("a PATCH of members", add) } else { refused.join("; ") };
     match (add.works() && remove.works(), put.works()) {
         (true, true) => advice(SETTING, Fares::Well, "Members come and go by PATCH, and by PUT."),
         (true, false) => advice(
@@ -388,14 +402,7 @@ fn groups(add: &Outcome, remove: &Outcome, put: &Outcome) -> Advice {
             Fares::Well,
             format!("Members come and go by PATCH; {}.", because("a PUT of the group", put)),
         ),
-        (false, true) => {
-            let worse = if add.works() { remove } else { add };
-            advice(
-                SETTING,
-                Fares::Limited,
-                format!("By PUT of the whole group: {}.", because("a PATCH of members", worse)),
-            )
-        }
+        (false, true) => advice(SETTING, Fares::Limited, format!("By PUT of the whole group: {worse}.")),
         (false, false) if patches || put.is_untried() => untried(
             SETTING,
             &[
@@ -407,11 +414,7 @@ fn groups(add: &Outcome, remove: &Outcome, put: &Outcome) -> Advice {
         (false, false) => advice(
             SETTING,
             Fares::Badly,
-            format!(
-                "Members cannot be changed: {}; {}.",
-                because("a PATCH of members", if add.works() { remove } else { add }),
-                because("a PUT of the group", put)
-            ),
+            format!("{happens}: {worse}; {}.", because("a PUT of the group", put)),
         ),
     }
 }

@@ -7,8 +7,10 @@ use tokio::sync::watch;
 use crate::case::need::Need;
 use crate::casing::lower_case;
 use crate::probe::form::{FORMS, Form, Goal, Sent, Start};
-use crate::probe::outcome::{Effect, Names, Outcome, State, classify, is_reached};
+use crate::probe::outcome::{Effect, Names, Outcome, State, classify, is_reached, reply};
+use crate::probe::owed::owed;
 use crate::probe::{Finding, Findings};
+use crate::report::plain;
 use crate::server::again::{Unsettled, settle};
 use crate::server::blank::name_schemas;
 use crate::server::deviation::asked::Asked;
@@ -98,15 +100,29 @@ struct Subject {
     id: String,
 }
 
+/// A POST as it was answered.
+struct Posted {
+    /// The body that `answer` is about.
+    body: Value,
+    answer: Answer,
+    /// The answer to the first attempt, and the attributes without which the POST was taken.
+    refused: Option<(Answer, Vec<&'static str>)>,
+}
+
 /// Why a form could not be tried.
 type Untried = String;
+
+/// What an account gets beside what the endpoint asks for.
+const ADDED: [&str; 4] = ["externalId", "title", "emails", "name"];
 
 impl Bench<'_> {
     async fn form(mut self, form: &'static Form) -> Finding {
         let outcome = if *self.options.stop.borrow() {
             Outcome::Untried(crate::server::INTERRUPTED.to_owned())
         } else {
-            self.attempt(form).await.unwrap_or_else(Outcome::Untried)
+            // Schemas and answers of the endpoint are quoted in it.
+            let untried = |why: Untried| Outcome::Untried(plain::one_line(&why).into_owned());
+            self.attempt(form).await.unwrap_or_else(untried)
         };
         let Self { client, options, made, exchanges, leftovers, active_is_text, .. } = self;
         if !options.keep {
@@ -124,7 +140,7 @@ impl Bench<'_> {
             let user = self.create("User", self.account("-user")?).await?;
             names.0.push((user.id, "@user"));
         }
-        let (subject, before, sent) = match (form.start, form.sent) {
+        let (subject, mut before, sent) = match (form.start, form.sent) {
             (Start::Nothing, Sent::Post(over)) => {
                 let mut body = self.account("")?;
                 merge(&mut body, &filled(over, &extension, &names));
@@ -190,9 +206,13 @@ impl Bench<'_> {
             Sent::Post(_) => ("POST", self.endpoint("User")?, sent),
         };
         let path = subject.as_ref().map_or(path, |subject| subject.path.clone());
-        let answer = match body {
-            Some(body) if method == "POST" => self.post_user(form.title, path, body).await?,
-            body => self.send(form.title, method, path, body).await?,
+        let (answer, refused) = match body {
+            Some(body) if method == "POST" => {
+                let posted = self.post_user(form.title, path, body).await?;
+                before = owed(self.facts, &posted.body);
+                (posted.answer, posted.refused)
+            }
+            body => (self.send(form.title, method, path, body).await?, None),
         };
         let subject = match subject {
             Some(subject) => Some(subject),
@@ -214,6 +234,10 @@ impl Bench<'_> {
                 return Err(UNSEEN.to_owned());
             }
             tried.effect = Effect::Done;
+        }
+        if let Some((refusal, without)) = refused {
+            tried.reply = reply(&names, &Value::Null, &refusal, None);
+            tried.without = without;
         }
         Ok(Outcome::Tried(tried))
     }
@@ -345,22 +369,38 @@ impl Bench<'_> {
         Some(Subject { path: format!("{endpoint}/{}", Client::segment(&id)), id })
     }
 
-    /// Sends a POST, and sends it again without externalId if that may be what is refused.
-    async fn post_user(&mut self, step: &str, endpoint: String, mut body: Value) -> Result<Answer, Untried> {
+    /// Sends a POST. Where it is refused, it is sent again without what the endpoint did not ask for, one attribute at a time
+    /// and then all of them: an attribute that cannot be set is no account that cannot be made.
+    async fn post_user(&mut self, step: &str, endpoint: String, body: Value) -> Result<Posted, Untried> {
         let answer = self.send(step, "POST", endpoint.clone(), Some(body.clone())).await?;
-        let has_external_id = body.as_object_mut().and_then(|body| body.remove("externalId")).is_some();
-        if answer.status == 400 && has_external_id {
-            let again = self.send(step, "POST", endpoint, Some(body)).await?;
+        if !matches!(answer.status, 400 | 422) {
+            return Ok(Posted { body, answer, refused: None });
+        }
+        let smallest = self.smallest("User", "").unwrap_or_default();
+        let added: Vec<_> = ADDED
+            .into_iter()
+            .filter(|name| get(&body, name).is_some() && get(&smallest, name).is_none())
+            .collect();
+        let mut attempts: Vec<_> = added.iter().map(|name| vec![*name]).collect();
+        if added.len() > 1 {
+            attempts.push(added);
+        }
+        for without in attempts {
+            let mut rest = body.clone();
+            if let Some(members) = rest.as_object_mut() {
+                members.retain(|name, _| !without.iter().any(|out| name.eq_ignore_ascii_case(out)));
+            }
+            let again = self.send(step, "POST", endpoint.clone(), Some(rest.clone())).await?;
             if again.is_success() {
-                return Ok(again);
+                return Ok(Posted { body: rest, answer: again, refused: Some((answer, without)) });
             }
         }
-        Ok(answer)
+        Ok(Posted { body, answer, refused: None })
     }
 
     async fn create(&mut self, resource_type: &str, body: Value) -> Result<Subject, Untried> {
         let endpoint = self.endpoint(resource_type)?;
-        let answer = self.post_user("prepare", endpoint, body).await?;
+        let answer = self.post_user("prepare", endpoint, body).await?.answer;
         let status = answer.status;
         self.subject(resource_type, &answer)
             .ok_or_else(|| format!("a {resource_type} cannot be created: {status}"))
@@ -381,7 +421,7 @@ impl Bench<'_> {
         let mut body = self.account("")?;
         body["active"] = json!(false);
         let endpoint = self.endpoint("User")?;
-        let answer = self.post_user("prepare", endpoint, body).await?;
+        let answer = self.post_user("prepare", endpoint, body).await?.answer;
         let subject = match self.subject("User", &answer) {
             Some(subject) => subject,
             None => self.create("User", self.account("")?).await?,
@@ -423,7 +463,9 @@ impl Bench<'_> {
             (200, _) => return Err(format!("it cannot be read back: {why}")),
             (404 | 410, _) if group => return Ok(State::Gone),
             (404 | 410, _) => {}
-            (status, _) => return Ok(State::Unreadable(status)),
+            (status, _) => {
+                return Err(format!("what became of it cannot be read: GET is answered {status}"));
+            }
         }
         // Gone, or only out of sight: a user name that is taken tells.
         let mut body = self.account("")?;
@@ -431,8 +473,14 @@ impl Bench<'_> {
             body["userName"] = name.clone();
         }
         let endpoint = self.endpoint("User")?;
-        let again = self.send("create again", "POST", endpoint, Some(body)).await?;
-        Ok(if again.status == 409 { State::Hidden } else { State::Gone })
+        let again = self.post_user("create again", endpoint, body).await?.answer;
+        match again.status {
+            409 => Ok(State::Hidden),
+            200..=299 => Ok(State::Gone),
+            status => Err(format!(
+                "it is answered 404, and whether it is gone or out of sight cannot be seen: a POST of its user name is answered {status}"
+            )),
+        }
     }
 }
 

@@ -112,7 +112,7 @@ mod tests {
         let found = Findings::made_up(|form| {
             let status = if form.name == "delete" { 405 } else { 200 };
             let reply = Reply { status, scim_type: None, shows: Shows::Truth };
-            Outcome::Tried(Tried { effect: Effect::Nothing, reply, damages: Vec::new() })
+            Outcome::Tried(Tried { effect: Effect::Nothing, reply, damages: Vec::new(), without: Vec::new() })
         });
         let told: Vec<_> = deviations(&found, &["patch-title", "delete", "put-title", "put-active"])
             .into_iter()

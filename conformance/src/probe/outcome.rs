@@ -1,10 +1,16 @@
 //! What became of a form, worked out from what was read before and after it. Pure.
 
+mod damage;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use crate::probe::form::Form;
+pub use crate::probe::outcome::damage::Damage;
+pub(crate) use crate::probe::outcome::damage::attribute;
+use crate::probe::outcome::damage::{LABELS, TOLD, is_index};
+use crate::report::plain;
 use crate::server::facts::get;
 use crate::server::same::{is_absent, reach, same};
 use crate::wire::client::Answer;
@@ -18,8 +24,6 @@ pub enum State {
     Hidden,
     /// Not found, and its user name is free.
     Gone,
-    /// Something else than a resource or a 404.
-    Unreadable(u16),
 }
 
 /// Names for what differs from run to run.
@@ -44,6 +48,9 @@ pub struct Tried {
     pub reply: Reply,
     /// What else changed, in the order of the pointers.
     pub damages: Vec<Damage>,
+    /// Attributes of a POST that was refused and is taken without them. `reply` is the refusal; the rest is what became of
+    /// the POST without them.
+    pub without: Vec<&'static str>,
 }
 
 /// Whether what was asked for is so.
@@ -87,15 +94,6 @@ pub enum Shows {
     Other,
 }
 
-/// Something that changed and was not asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Damage {
-    /// Which attribute; empty: the resource as a whole.
-    pub pointer: String,
-    /// What is there now; none: nothing.
-    pub now: Option<Value>,
-}
-
 /// How a form ended, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
@@ -131,6 +129,9 @@ impl Outcome {
     /// In a word.
     pub fn class(&self) -> Class {
         let Self::Tried(tried) = self else { return Class::Untried };
+        if !tried.without.is_empty() {
+            return Class::Refused;
+        }
         match (tried.reply.status / 100 == 2, tried.effect) {
             (true, Effect::Done) => Class::Done,
             (true, Effect::Partly) => Class::Partly,
@@ -163,6 +164,35 @@ impl Outcome {
         }
     }
 
+    /// Attributes that a POST is refused for, and taken without.
+    pub fn without(&self) -> &[&'static str] {
+        match self {
+            Self::Untried(_) => &[],
+            Self::Tried(tried) => &tried.without,
+        }
+    }
+
+    /// Whether the account is gone though it was to stay.
+    pub fn loses_account(&self) -> bool {
+        self.damages().iter().any(|damage| damage.pointer.is_empty() && damage.now.is_none())
+    }
+
+    /// Whether the account can no longer be read, while its user name stays taken.
+    pub fn hides_account(&self) -> bool {
+        self.damages().iter().any(|damage| damage.pointer.is_empty() && damage.now.is_some())
+    }
+
+    /// The status of the answer, and the `scimType` of an error.
+    pub fn answered(&self) -> String {
+        match self {
+            Self::Untried(_) => String::new(),
+            Self::Tried(Tried { reply, .. }) => match &reply.scim_type {
+                Some(scim_type) => format!("{} {scim_type}", reply.status),
+                None => reply.status.to_string(),
+            },
+        }
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -178,10 +208,7 @@ impl Outcome {
             Self::Tried(tried) => tried,
         };
         let class = self.class();
-        let mut text = format!("{}: {}", class.as_str(), tried.reply.status);
-        if let Some(scim_type) = &tried.reply.scim_type {
-            append!(text, " {scim_type}");
-        }
+        let mut text = format!("{}: {}", class.as_str(), self.answered());
         match tried.reply.shows {
             Shows::Html => text.push_str(", a page in HTML"),
             Shows::Other if class == Class::Refused => text.push_str(", no SCIM error"),
@@ -189,48 +216,15 @@ impl Outcome {
             Shows::Before if class == Class::Done => text.push_str(", and shows the account as it was"),
             _ => {}
         }
+        if !tried.without.is_empty() {
+            append!(text, "; accepted without {}", tried.without.join(", "));
+        }
         let damages: Vec<_> = tried.damages.iter().map(Damage::describe).collect();
         if !damages.is_empty() {
             append!(text, "; damages: {}", damages.join(", "));
         }
         text
     }
-}
-
-/// Sub-attributes that describe a value of a list and are not the value (RFC 7643 §2.4).
-const LABELS: [&str; 4] = ["type", "primary", "display", "$ref"];
-
-impl Damage {
-    /// Whether only a label of a value in a list changed: the value itself is there.
-    pub fn is_minor(&self) -> bool {
-        let mut parts = self.pointer.rsplit('/');
-        let label = parts.next().is_some_and(|last| LABELS.contains(&last));
-        label && parts.next().is_some_and(is_index)
-    }
-
-    /// The attribute as people write it: `emails.type`. Empty: the resource as a whole.
-    pub fn attribute(&self) -> String {
-        attribute(&self.pointer)
-    }
-
-    fn describe(&self) -> String {
-        match (&self.now, self.attribute().as_str()) {
-            (None, "") => "the account is gone".to_owned(),
-            (Some(_), "") => "the account can no longer be read, and its user name stays taken".to_owned(),
-            (None, name) => format!("{name} is lost"),
-            (Some(now), name) => format!("{name} is now {now}"),
-        }
-    }
-}
-
-/// A pointer as people write it: `/emails/0/type` is `emails.type`.
-pub(crate) fn attribute(pointer: &str) -> String {
-    let parts: Vec<_> = pointer.split('/').filter(|part| !part.is_empty() && !is_index(part)).collect();
-    parts.join(".")
-}
-
-fn is_index(part: &str) -> bool {
-    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl Names {
@@ -288,7 +282,7 @@ pub fn classify(
                 if goal.is_empty() { Effect::Nothing } else { reached(goal, &before, &now, created) };
             (effect, damages(goal, &before, &now, created), Some(now))
         }
-        State::Gone | State::Hidden | State::Unreadable(_) => {
+        State::Gone | State::Hidden => {
             let gone = *after == State::Gone;
             let deactivates =
                 goal.iter().any(|(pointer, value)| pointer == "/active" && value.as_bool() == Some(false));
@@ -302,7 +296,12 @@ pub fn classify(
             (effect, damages, None)
         }
     };
-    Tried { effect, reply: reply(names, &before, answer, now.as_ref()), damages }
+    let mut reply = reply(names, &before, answer, now.as_ref());
+    // What cannot be read may be as the answer shows it.
+    if *after == State::Hidden && reply.shows == Shows::Fiction {
+        reply.shows = Shows::Other;
+    }
+    Tried { effect, reply, damages, without: Vec::new() }
 }
 
 /// How much of the goal is so. What was so before is no effect.
@@ -414,7 +413,8 @@ fn first(pointer: &str) -> &str {
     pointer.split('/').nth(1).unwrap_or_default()
 }
 
-fn reply(names: &Names, before: &Value, answer: &Answer, now: Option<&Value>) -> Reply {
+/// What an answer is, where `now` is what can be read after it.
+pub(crate) fn reply(names: &Names, before: &Value, answer: &Answer, now: Option<&Value>) -> Reply {
     let body = answer.json.as_ref();
     let success = answer.status / 100 == 2;
     let kind = answer.header("content-type").unwrap_or_default();
@@ -437,7 +437,8 @@ fn reply(names: &Names, before: &Value, answer: &Answer, now: Option<&Value>) ->
         Shows::Other
     };
     let scim_type = body.filter(|_| !success).and_then(|body| get(body, "scimType")?.as_str());
-    Reply { status: answer.status, scim_type: scim_type.map(ToOwned::to_owned), shows }
+    let scim_type = scim_type.map(|text| plain::one_line(&plain::cut(text, TOLD)).into_owned());
+    Reply { status: answer.status, scim_type, shows }
 }
 
 #[cfg(test)]
@@ -515,6 +516,12 @@ mod tests {
             &answer(204, Value::Null),
             &State::Hidden,
             "accepted and done: 204; damages: the account can no longer be read, and its user name stays taken",
+        );
+        check(
+            "patch-inactive",
+            &answer(200, user(false)),
+            &State::Hidden,
+            "accepted and done: 200; damages: the account can no longer be read, and its user name stays taken",
         );
         check("delete", &answer(204, Value::Null), &State::Gone, "accepted and done: 204");
         check(

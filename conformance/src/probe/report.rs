@@ -9,6 +9,7 @@ use crate::probe::advice::{Fares, advise};
 use crate::probe::form::{Form, Sent, Start, Topic};
 use crate::probe::outcome::{Class, Outcome};
 use crate::probe::{Finding, Findings};
+use crate::report::plain;
 use crate::report::{CaseResult, Level, Report, SCHEMA_VERSION, Spec, Summary, Verdict};
 use crate::server::hint::{HINT, template_hint};
 
@@ -38,7 +39,8 @@ pub fn text(findings: &Findings) -> String {
         append!(text, "\n{ACTIVE_IS_TEXT}\n");
     }
     if !findings.left_behind.is_empty() {
-        append!(text, "\nThe endpoint did not delete {}\n", findings.left_behind.join(", "));
+        let left: Vec<_> = findings.left_behind.iter().map(|path| plain::one_line(path)).collect();
+        append!(text, "\nThe endpoint did not delete {}\n", left.join(", "));
     }
     text
 }
@@ -84,7 +86,7 @@ fn active_type(findings: &Findings) -> Option<CaseResult> {
 /// What helps where the account that the probe makes is refused for want of attributes.
 pub fn hint(findings: &Findings) -> Option<String> {
     let post = findings.findings.iter().find(|finding| finding.form.name == "post")?;
-    if post.outcome.class() != Class::Refused {
+    if post.outcome.class() != Class::Refused || !post.outcome.without().is_empty() {
         return None;
     }
     let last = post.exchanges.iter().rev().find(|exchange| exchange.request.method == "POST")?;

@@ -213,7 +213,11 @@ impl Answer {
 fn is_final(failure: &NetworkFailure) -> bool {
     match failure.kind {
         FailureKind::NameResolution | FailureKind::Refused | FailureKind::Tls | FailureKind::TimedOut => true,
-        FailureKind::Reset | FailureKind::TooLarge | FailureKind::NotSent | FailureKind::Broken => false,
+        FailureKind::Reset
+        | FailureKind::TooLarge
+        | FailureKind::NotSent
+        | FailureKind::Malformed
+        | FailureKind::Broken => false,
     }
 }
 
@@ -422,6 +426,9 @@ fn unreadable(answer: &Answer) -> Option<String> {
     if !looks && !meant {
         return None;
     }
+    if let Some((number, byte)) = answer.not_utf8 {
+        return Some(format!("it is not UTF-8 (byte {number} is {byte:#04x})"));
+    }
     serde_json::from_str::<Value>(text).err().map(|error| error.to_string())
 }
 
@@ -515,6 +522,9 @@ fn network(client: &Client, path: &str, failure: &NetworkFailure) -> Unusable {
             ("timed-out", "check firewalls and proxies between here and there, or raise --timeout")
         }
         FailureKind::TooLarge => ("not-scim", "check the URL: something else seems to live there"),
+        FailureKind::Malformed => {
+            ("broken", "the fault is at the server, or at a proxy before it: see what it sends with curl -v")
+        }
         FailureKind::Reset | FailureKind::NotSent | FailureKind::Broken => {
             ("broken", "check that the URL's scheme (http or https) is what the port speaks")
         }

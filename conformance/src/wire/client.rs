@@ -102,6 +102,8 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body as text; bytes that are no UTF-8 are replaced.
     pub text: String,
+    /// The first byte of the body that is no UTF-8: its number, from 1, and itself.
+    pub not_utf8: Option<(usize, u8)>,
     /// The body where it is JSON.
     pub json: Option<Value>,
     /// The body with ids as they were sent, where these are no texts: what a client sends back.
@@ -473,11 +475,15 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         let json = serde_json::from_slice(&body).ok();
-        let text = match String::from_utf8(body) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        let (text, not_utf8) = match String::from_utf8(body) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let byte = error.as_bytes().get(at).map(|byte| (at + 1, *byte));
+                (String::from_utf8_lossy(error.as_bytes()).into_owned(), byte)
+            }
         };
-        Ok(Answer { status, headers, text, json, room, ..Answer::default() })
+        Ok(Answer { status, headers, text, not_utf8, json, room, ..Answer::default() })
     }
 }
 

@@ -21,6 +21,8 @@ pub enum FailureKind {
     TooLarge,
     /// The request could not be written, so nothing was sent.
     NotSent,
+    /// What came is HTTP, and not valid.
+    Malformed,
     /// Anything else: the connection broke.
     Broken,
 }
@@ -52,7 +54,8 @@ impl From<&reqwest::Error> for NetworkFailure {
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(inner) = cause {
             if let Some(tls) = tls_error(inner) {
-                return Self::new(FailureKind::Tls, format!("TLS failed: {tls}"));
+                let (words, _) = provisioner::tls::words(tls);
+                return Self::new(FailureKind::Tls, format!("TLS failed: {words}"));
             }
             let kind = inner.downcast_ref::<io::Error>().map(io::Error::kind);
             if kind == Some(ErrorKind::ConnectionRefused) {
@@ -73,9 +76,26 @@ impl From<&reqwest::Error> for NetworkFailure {
             }
             cause = inner.source();
         }
+        if is_malformed(&told) {
+            return Self::new(FailureKind::Malformed, format!("the answer is not valid HTTP: {told}"));
+        }
         let kind = if error.is_timeout() { FailureKind::TimedOut } else { FailureKind::Broken };
         Self::new(kind, told)
     }
+}
+
+/// Whether hyper says that the head of an answer is against RFC 9112. What has no status line of HTTP may be another
+/// protocol, and is left out.
+fn is_malformed(told: &str) -> bool {
+    [
+        "HTTP header parsed",
+        "HTTP status-code parsed",
+        "content-length parsed",
+        "transfer-encoding parsed",
+        "head is too large",
+    ]
+    .iter()
+    .any(|words| told.contains(words))
 }
 
 /// The TLS error in `error`, however many times it was wrapped.

@@ -64,3 +64,16 @@ async fn a_server_that_signed_itself_is_taken_where_its_certificate_is_in_the_fi
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_is_refused_is_told_in_words() {
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let pem = params.self_signed(&key).expect("a certificate").pem();
+    let tls = Tls::from_pem(pem.as_bytes(), key.serialize_pem().as_bytes()).expect("TLS");
+    let outcome = exit_of(tls, &[]).await;
+    assert_refused(&outcome);
+    assert!(outcome.1.contains("its certificate is self-signed, and not known here"), "{}", outcome.1);
+    assert!(!outcome.1.contains("OtherError"), "{}", outcome.1);
+}

@@ -14,6 +14,8 @@ mod naming;
 mod probed;
 #[path = "half_broken/shapes.rs"]
 mod shapes;
+#[path = "half_broken/unreadable.rs"]
+mod unreadable;
 #[path = "half_broken/unsteady.rs"]
 mod unsteady;
 

@@ -129,10 +129,7 @@ async fn what_is_told() {
 
 /// What a profile that was fitted to `profile` says at a section and a switch.
 async fn written(profile: Profile, section: &str, switch: &str) -> Value {
-    let (found, _) = findings(profile).await;
-    let (_sender, stop) = watch::channel(false);
-    let fit = fit(&found, stop).await.expect("a fit");
-    fit.profile.to_json()[section][switch].clone()
+    fitted(profile).await[section][switch].clone()
 }
 
 #[tokio::test]
@@ -275,4 +272,140 @@ async fn the_page_begins_with_the_preferences() {
     let (preferences, verdict) = (page.find("id=\"preferences\""), page.find("id=\"verdict\""));
     assert!(preferences.is_some() && preferences < verdict, "{page}");
     assert_eq!(page.matches("Remove Action = Delete").count(), 1, "told once");
+}
+
+/// The outcome of a form in words.
+fn told(found: &Findings, form: &str) -> String {
+    found.outcome(form).expect(form).describe()
+}
+
+#[tokio::test]
+async fn an_attribute_that_is_refused_is_told_as_refused_and_not_as_lost() {
+    let read_only = Profile::builtin("external-id-read-only").expect("a profile");
+    let (found, _) = findings(read_only.clone()).await;
+    assert_eq!(told(&found, "post"), "refused: 400 mutability; accepted without externalId");
+    let advised = advise(&found);
+    let (fares, text) = advice(&advised, "Enable users creation");
+    assert_eq!(fares, "limited");
+    assert_eq!(
+        text,
+        "A POST with externalId is answered 400 mutability. Users are created without it: leave it out of the mapping \
+         (externalId: `external-id = false` under [connection.options])."
+    );
+    assert_eq!(advice(&advised, "Deprovision, Remove Action = Delete").0, "works");
+    let application = fitted(read_only).await["application"].clone();
+    assert_eq!(application["read-only"], json!(["externalId"]));
+    assert_eq!(application.get("not-stored").filter(|list| **list != json!([])), None);
+    // Any attribute, not externalId alone.
+    let mut profile = Profile::new("odd", "").to_json();
+    profile["application"]["read-only"] = json!(["title"]);
+    let profile = Profile::from_json(&profile).expect("a profile");
+    let (found, _) = findings(profile.clone()).await;
+    assert_eq!(told(&found, "post"), "refused: 400 mutability; accepted without title");
+    let advised = advise(&found);
+    assert_eq!(
+        advice(&advised, "Enable users creation").1,
+        "A POST with title is answered 400 mutability. Users are created without it: leave it out of the mapping."
+    );
+    assert_eq!(fitted(profile).await["application"]["read-only"], json!(["title"]));
+}
+
+#[tokio::test]
+async fn an_update_method_is_told_by_every_attribute_that_was_tried() {
+    let of = async |name: &str| {
+        let (found, _) = findings(Profile::builtin(name).expect("a profile")).await;
+        advise(&found)
+    };
+    let advised = of("swallows-dotted-paths").await;
+    assert_eq!(advice(&advised, "Update method: PUT").0, "works");
+    let (fares, text) = advice(&advised, "Update method: PATCH");
+    assert_eq!(fares, "limited");
+    assert!(text.starts_with("Some attributes are updated (title"), "{text}");
+    assert!(text.contains(r#"others are not: a PATCH of name.givenName is answered 200 and changes the member "name.givenName" instead"#), "{text}");
+
+    let advised = of("no-title").await;
+    let (fares, text) = advice(&advised, "Update method: PATCH");
+    assert_eq!(fares, "limited");
+    assert!(text.starts_with("Some attributes are updated (name.givenName"), "{text}");
+    assert!(text.contains("a PATCH of title is answered 200 and changes nothing"), "{text}");
+    assert!(!text.contains("was not tried"), "{text}");
+    let text = advice(&advised, "Update method: PUT").1;
+    assert!(text.contains("Whether other attributes are was not tried."), "{text}");
+
+    let advised = of("drops-email-type").await;
+    let (fares, text) = advice(&advised, "Update method: PATCH");
+    assert_eq!(fares, "limited");
+    assert!(
+        text.contains(r#"a PATCH of emails[type eq "work"].value could not be tried (what was prepared"#),
+        "{text}"
+    );
+    assert_eq!(advice(&advised, "Update method: PUT").0, "works");
+}
+
+#[tokio::test]
+async fn an_account_that_can_no_longer_be_read_is_not_said_to_be_active() {
+    let (found, _) = findings(Profile::builtin("atlassian").expect("a profile")).await;
+    let advised = advise(&found);
+    let (fares, text) = advice(&advised, "Deprovision, Remove Action = Disable");
+    assert_eq!(fares, "limited");
+    assert!(
+        text.starts_with("The account goes out of sight, so whether it is inactive cannot be read"),
+        "{text}"
+    );
+    assert!(!text.contains("stay active") && !text.contains("does not work"), "{text}");
+    let (fares, text) = advice(&advised, "Enable users disable");
+    assert_eq!(fares, "limited");
+    assert!(!text.contains("stay active"), "{text}");
+}
+
+#[tokio::test]
+async fn no_sentence_of_the_page_says_more_than_its_table() {
+    for mut profile in Profile::builtins().iter().cloned() {
+        let name = profile.name.clone();
+        // What a rate limit does depends on the clock.
+        profile.rate_limits.clear();
+        let (found, _) = findings(profile).await;
+        let advised = advise(&found);
+        let works = |form: &str| found.outcome(form).expect(form).works();
+        for (setting, forms) in [
+            (
+                "Update method: PUT",
+                &["put-title", "put-title-inactive", "put-inactive", "put-active", "put-inactive-and-title"]
+                    [..],
+            ),
+            (
+                "Update method: PATCH",
+                &[
+                    "patch-title",
+                    "patch-given-name",
+                    "patch-work-email",
+                    "patch-department",
+                    "patch-remove",
+                    "patch-inactive",
+                    "patch-active",
+                    "patch-inactive-and-title",
+                ],
+            ),
+            ("Group members", &["group-add-member", "group-remove-member"]),
+            ("Enable users creation", &["post"]),
+        ] {
+            let (fares, text) = advice(&advised, setting);
+            let bad: Vec<_> = forms.iter().filter(|form| !works(form)).collect();
+            assert!(fares != "works" || bad.is_empty(), "{name}, {setting}: {text} {bad:?}");
+            let good: Vec<_> = forms.iter().filter(|form| works(form)).collect();
+            assert!(fares != "does not work" || good.is_empty(), "{name}, {setting}: {text} {good:?}");
+        }
+        let (_, text) = advice(&advised, "Group members");
+        let changes = works("group-add-member") || works("group-remove-member");
+        assert!(!(changes && text.contains("a PATCH of members")), "{name}: {text}");
+        let page = report::text(&found);
+        assert!(!page.contains("\"@"), "{name}: {page}");
+    }
+}
+
+/// What a profile that was fitted to `profile` says.
+async fn fitted(profile: Profile) -> Value {
+    let (found, _) = findings(profile).await;
+    let (_sender, stop) = watch::channel(false);
+    fit(&found, stop).await.expect("a fit").profile.to_json()
 }

@@ -3,6 +3,10 @@
 //! In the end every person has one account, and no account is active that nobody manages, whatever happened at the
 //! source meanwhile and however little the target's search can do.
 
+mod delayed;
+mod foreign;
+mod renames;
+
 use std::process::Stdio;
 use std::time::Duration;
 

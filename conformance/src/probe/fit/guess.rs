@@ -66,7 +66,9 @@ pub(super) fn guess(found: &Findings) -> Value {
         Some(false) => put("gateway", "active-change", "delete"),
         None => {}
     }
-    match of("post-inactive").map(|outcome| (outcome.class(), outcome.status())) {
+    // What is refused for an attribute is not refused for being inactive.
+    let inactive = of("post-inactive").filter(|outcome| outcome.without().is_empty());
+    match inactive.map(|outcome| (outcome.class(), outcome.status())) {
         Some((Class::Refused, Some(400))) => put("gateway", "create-disabled", "answers-400"),
         Some((Class::Ignored, _)) => put("gateway", "create-disabled", "creates-enabled"),
         _ => {}

@@ -28,8 +28,14 @@ pub(super) fn is_seen(switch: &Switch, word: &str, found: &Findings) -> bool {
             ignores_everything(found, Topic::Group, true, &|sent| matches!(sent, Sent::Patch(_)))
         }
         ("application", "not-stored") => !is_kept(found, word),
+        ("application", "read-only") => is_refused(found, word),
         _ => true,
     }
+}
+
+/// Whether a POST was refused for an attribute, and taken without it.
+fn is_refused(found: &Findings, attribute: &str) -> bool {
+    found.findings.iter().any(|finding| finding.outcome.without().contains(&attribute))
 }
 
 /// Whether some request stored an attribute: then it has a place, and what loses it is another request.
@@ -134,7 +140,12 @@ mod tests {
             let lost = drops && method == "POST";
             let damages = lost.then(|| Damage { pointer: "/title".to_owned(), now: None });
             let reply = Reply { status: 200, scim_type: None, shows: Shows::Truth };
-            Outcome::Tried(Tried { effect, reply, damages: damages.into_iter().collect() })
+            Outcome::Tried(Tried {
+                effect,
+                reply,
+                damages: damages.into_iter().collect(),
+                without: Vec::new(),
+            })
         };
         let mut found = Findings::made_up(|form| outcome(form, "PATCH"));
         for finding in &mut found.findings {

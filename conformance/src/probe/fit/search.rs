@@ -252,7 +252,7 @@ fn apart(found: &Outcome, other: &Outcome) -> u32 {
                 + 2 * u32::from(a.reply.shows != b.reply.shows)
                 + u32::from(a.reply.scim_type != b.reply.scim_type);
             // Whatever else it is that differs, something does.
-            (reply + 3 * u32::from(a.damages != b.damages)).max(1)
+            (reply + 3 * u32::from(a.damages != b.damages) + 3 * u32::from(a.without != b.without)).max(1)
         }
         _ => 12,
     }
@@ -270,7 +270,7 @@ mod tests {
                 return Outcome::Untried("there is no title".to_owned());
             }
             let reply = Reply { status: 200, scim_type: None, shows: Shows::Truth };
-            Outcome::Tried(Tried { effect: Effect::Done, reply, damages: Vec::new() })
+            Outcome::Tried(Tried { effect: Effect::Done, reply, damages: Vec::new(), without: Vec::new() })
         });
         let apart = |form: &str, more: u32| {
             let of = |known: &crate::probe::form::Form| u32::from(known.name == form);

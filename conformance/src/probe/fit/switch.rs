@@ -47,7 +47,7 @@ pub(super) fn switches() -> Vec<Switch> {
         Switch {
             section: "application",
             name: "read-only",
-            words: vec!["externalId"],
+            words: vec!["externalId", "title"],
             list: true,
             wide: false,
             core: false,

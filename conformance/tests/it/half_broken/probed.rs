@@ -110,3 +110,70 @@ async fn an_interrupted_probe_writes_no_profile_and_says_so() {
         assert_eq!(broken.left(), std::collections::BTreeMap::new(), "{signal}");
     }
 }
+
+/// A user as it is copied from a server: what is read-only there, or in no schema, is not the client's to set.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_template_has_and_a_server_does_not_take_from_clients_is_no_loss() {
+    let broken = Broken::changed(|_, _| {}).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("user.json");
+    let user = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "id": "a-copied-id",
+        "userName": "{{unique}}@example.com",
+        "shoeSize": 44,
+        "name": { "givenName": "Ada", "familyName": "Prober", "nobility": "Countess" },
+        "groups": [{ "value": "a-group" }],
+        "meta": { "resourceType": "User", "created": "2020-01-01T00:00:00Z" },
+    });
+    std::fs::write(&file, user.to_string()).expect("a file");
+    let judged = broken.run("probe", &["--template", &file.display().to_string()]).await;
+    assert_eq!(judged.with(Verdict::Fail), Vec::<String>::new());
+    assert_eq!(judged.case("probe/post").verdict, Verdict::Pass);
+    assert!(judged.out.contains("Enable users creation (works)"), "{}", judged.out);
+    assert!(!judged.out.contains("\"@"), "a name of ours: {}", judged.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_terminal_would_obey_is_spelled_out_on_the_page() {
+    let broken = Broken::answering(|seen| {
+        let error = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "400",
+            "scimType": "a\u{1b}[31mred\u{7}\u{0}\u{202e}", "detail": "a\u{1b}[31mred",
+        });
+        (seen.method == "PATCH")
+            .then(|| page(400, &error.to_string(), &[("content-type", "application/scim+json")]))
+    })
+    .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mine.toml");
+    let judged = broken.run("probe", &["--out", &file.display().to_string()]).await;
+    let profile = std::fs::read_to_string(&file).expect("a profile");
+    for text in [&judged.out, &judged.error, &profile] {
+        let obeyed = |sign: char| (sign.is_control() && sign != '\n') || sign == '\u{202e}';
+        assert!(!text.contains(obeyed), "{text:?}");
+    }
+    assert!(judged.out.contains("refused: 400 a\\u{1b}[31mred"), "{}", judged.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_account_whose_fate_cannot_be_read_is_not_judged() {
+    // Nobody may read an account that was deleted, nor make one of its name again.
+    let deleted = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let broken = Broken::answering(move |seen| {
+        let mut deleted = deleted.lock().expect("a lock");
+        if seen.method == "DELETE" {
+            deleted.insert(seen.path.clone());
+        }
+        let error = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "400", "scimType": "invalidValue",
+        });
+        let is_away = seen.method == "GET" && deleted.contains(&seen.path);
+        is_away.then(|| page(400, &error.to_string(), &[("content-type", "application/scim+json")]))
+    })
+    .await;
+    let judged = broken.run("probe", &[]).await;
+    assert_eq!(judged.case("probe/delete").verdict, Verdict::Skipped);
+    assert!(judged.out.contains("what became of it cannot be read: GET is answered 400"), "{}", judged.out);
+    assert!(judged.out.contains("Remove Action = Delete (unknown)"), "{}", judged.out);
+}
