@@ -195,7 +195,14 @@ pub async fn run(
     stage.findings.settle(&mut results);
     results.iter().filter(|result| unsettled.contains(&result.id)).for_each(told);
     name_operators(&mut results, &stage.without_filter.lock().unwrap_or_else(PoisonError::into_inner));
-    if !stage.keep {
+    if stage.keep {
+        let search = sweep::search(&stage.client, &stage.facts).await;
+        let kept =
+            search.found.iter().filter(|found| found.run.as_deref() == Some(stage.run.as_str())).count();
+        if kept > 0 {
+            lines.insert(KEPT.to_owned(), count(kept, "resource"));
+        }
+    } else {
         let mut removed = sweep::remove(&stage.client, &stage.facts, &stage.run).await;
         removed.and(&stage.client, stage.leftovers.list()).await;
         if removed.others > 0 {
@@ -214,13 +221,6 @@ pub async fn run(
         }
         if let Some((count, status)) = staying.without_delete {
             lines.insert(WITHOUT_DELETE.to_owned(), format!("{count}, {status}"));
-        }
-    } else {
-        let search = sweep::search(&stage.client, &stage.facts).await;
-        let kept =
-            search.found.iter().filter(|found| found.run.as_deref() == Some(stage.run.as_str())).count();
-        if kept > 0 {
-            lines.insert(KEPT.to_owned(), count(kept, "resource"));
         }
     }
     let deviations = stage.deviations.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -33,15 +33,12 @@ pub(crate) fn normal_path(path: &str) -> Cow<'_, str> {
     for piece in pieces {
         let code = piece.get(..2).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let byte = code.and_then(|code| u8::from_str_radix(code, 16).ok());
-        match byte.filter(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)) {
-            Some(byte) => {
-                normal.push(char::from(byte));
-                normal.push_str(&piece[2..]);
-            }
-            None => {
-                normal.push('%');
-                normal.push_str(piece);
-            }
+        if let Some(byte) = byte.filter(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)) {
+            normal.push(char::from(byte));
+            normal.push_str(&piece[2..]);
+        } else {
+            normal.push('%');
+            normal.push_str(piece);
         }
     }
     if normal == path { path.into() } else { normal.into() }

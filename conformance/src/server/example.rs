@@ -147,7 +147,7 @@ impl Example {
         if status == 204 || matches!(step.action, Action::Delete(_)) && status < 300 {
             self.body = None;
         }
-        if status >= 400 && !self.body.as_ref().is_some_and(|body| get(body, "status").is_some()) {
+        if status >= 400 && self.body.as_ref().is_none_or(|body| get(body, "status").is_none()) {
             self.body = Some(error(status, None));
         }
         if self.body.is_some() && !self.headers.iter().any(|(name, _)| name == "Content-Type") {

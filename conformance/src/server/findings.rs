@@ -31,21 +31,25 @@ pub(crate) struct Findings {
     operators: Mutex<BTreeSet<String>>,
 }
 
+/// What was found out; none where it cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told<T>(pub(crate) Option<T>);
+
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Findings {
-    pub(crate) fn status(&self, key: &str) -> Option<Option<u16>> {
-        lock(&self.statuses).get(key).copied()
+    pub(crate) fn status(&self, key: &str) -> Option<Told<u16>> {
+        lock(&self.statuses).get(key).copied().map(Told)
     }
 
     pub(crate) fn note_status(&self, key: String, status: Option<u16>) {
         lock(&self.statuses).insert(key, status);
     }
 
-    pub(crate) fn attribute(&self, key: &str) -> Option<Option<BTreeSet<String>>> {
-        lock(&self.attributes).get(key).cloned()
+    pub(crate) fn attribute(&self, key: &str) -> Option<Told<BTreeSet<String>>> {
+        lock(&self.attributes).get(key).cloned().map(Told)
     }
 
     pub(crate) fn note_attribute(&self, key: String, missing: Option<BTreeSet<String>>) {

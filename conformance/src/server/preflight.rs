@@ -89,16 +89,14 @@ pub async fn preflight(client: &Client) -> Result<Facts, Unusable> {
             "it is at another server than the base URL".to_owned()
         } else {
             match test(client, &named, speaks).await {
-                Ok(()) => match of_something_else(client, name, &named).await {
-                    Some(why) => {
-                        is_there = true;
-                        why
-                    }
-                    None => {
+                Ok(()) => {
+                    let Some(why) = of_something_else(client, name, &named).await else {
                         facts.use_endpoint(name, &named);
                         continue;
-                    }
-                },
+                    };
+                    is_there = true;
+                    why
+                }
                 Err(problem) => problem.message,
             }
         };

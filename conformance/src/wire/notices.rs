@@ -9,10 +9,13 @@ const NOTABLE: Duration = Duration::from_secs(5);
 /// So often somebody is told at most: all requests wait together.
 const EVERY: Duration = Duration::from_secs(15);
 
+/// Tells a person something.
+type Tell = dyn Fn(&str) + Send + Sync;
+
 /// Who is told of long waits, and when somebody last was.
 #[derive(Default)]
 pub(super) struct Notices {
-    to: Mutex<Option<Arc<dyn Fn(&str) + Send + Sync>>>,
+    to: Mutex<Option<Arc<Tell>>>,
     last: Mutex<Option<Instant>>,
 }
 

@@ -233,7 +233,9 @@ pub(super) fn read_only_parts(kind: &Kind, request: &PatchRequest) -> Vec<Note> 
             (Some(path), None, value) => look(&path, value),
             (Some(_), Some(schema), Value::Object(members)) => {
                 for (name, value) in members {
-                    member(schema.id().as_str(), name).iter().for_each(|path| look(path, value));
+                    if let Some(path) = member(schema.id().as_str(), name) {
+                        look(&path, value);
+                    }
                 }
             }
             (None, _, Value::Object(members)) => {
@@ -241,12 +243,16 @@ pub(super) fn read_only_parts(kind: &Kind, request: &PatchRequest) -> Vec<Note> 
                     match (kind.schemas.extension(name), value) {
                         (Some(extension), Value::Object(inner)) => {
                             for (name, value) in inner {
-                                member(extension.id().as_str(), name)
-                                    .iter()
-                                    .for_each(|path| look(path, value));
+                                if let Some(path) = member(extension.id().as_str(), name) {
+                                    look(&path, value);
+                                }
                             }
                         }
-                        _ => name.parse::<AttrPath>().iter().for_each(|path| look(path, value)),
+                        _ => {
+                            if let Ok(path) = name.parse() {
+                                look(&path, value);
+                            }
+                        }
                     }
                 }
             }

@@ -381,14 +381,15 @@ impl Work<'_> {
             Written::Gone => {
                 let origin = owned.wanted.external_id();
                 let trouble = match self.find_again(&owned.wanted).await {
-                    Ok(lookup) => match self.context.not_shown_yet(&self.task.record, origin, &lookup) {
-                        // What was cut off before this run is known since it began.
-                        Some(trouble) => Trouble { unsure: false, ..trouble },
-                        None => {
+                    Ok(lookup) => {
+                        let hidden = self.context.not_shown_yet(&self.task.record, origin, &lookup);
+                        let Some(trouble) = hidden else {
                             self.unlink();
                             return Ok(Flow::Enter(ChangeLabel::Enters, lookup));
-                        }
-                    },
+                        };
+                        // What was cut off before this run is known since it began.
+                        Trouble { unsure: false, ..trouble }
+                    }
                     // The link stays: without it the next run would make a twin of an account that may be this one.
                     Err(Halt::Failed(trouble)) => trouble,
                     Err(Halt::Stopped) => return Err(Halt::Stopped),

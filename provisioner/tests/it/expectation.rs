@@ -124,7 +124,7 @@ async fn a_plan_expects_the_refusals_that_earlier_runs_met() {
         ("no-put", "put", ALL_DISABLE),
     ] {
         let options = format!("update-method = \"{method}\"");
-        let bench = Bench::with(profile, Settings { options, preferences, ..Settings::default() }).await;
+        let bench = Bench::with(profile, Settings { preferences, options, ..Settings::default() }).await;
         let users = people();
         bench.run(&users).await;
         let changed = [titled(&users[1]), users[2].clone(), users[3].clone()];

@@ -16,7 +16,7 @@ fn all(members: &Value) -> Vec<Value> {
 
 async fn bench(method: &str, preferences: &'static str) -> Bench {
     let options = format!("update-method = \"{method}\"\nconcurrency = 1\nmax-removals-percent = 100");
-    let bench = Bench::with("aquera", Settings { options, preferences, ..Settings::default() }).await;
+    let bench = Bench::with("aquera", Settings { preferences, options, ..Settings::default() }).await;
     bench.run(&users()).await;
     bench.app.clear_journal();
     bench

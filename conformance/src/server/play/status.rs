@@ -4,6 +4,7 @@
 use super::Player;
 use crate::case::step::{Step, WrongAuth};
 use crate::server::again::settle;
+use crate::server::findings::Told;
 use crate::server::judge::{Belongs, StandIn};
 use crate::wire::client::{Answer, Request};
 
@@ -23,13 +24,12 @@ impl Player<'_> {
             Belongs::Conflict => String::new(),
         };
         let key = format!("{} {about}", suspected.belongs.shared().as_str());
-        let usual = match self.stage.findings.status(&key) {
-            Some(known) => known,
-            None => {
-                let found = self.usual(suspected.belongs, request).await;
-                self.stage.findings.note_status(key, found);
-                found
-            }
+        let usual = if let Some(Told(known)) = self.stage.findings.status(&key) {
+            known
+        } else {
+            let found = self.usual(suspected.belongs, request).await;
+            self.stage.findings.note_status(key, found);
+            found
         };
         (usual == Some(came)).then_some(suspected)
     }

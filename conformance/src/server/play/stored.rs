@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Player;
 use crate::case::expect::Shared;
 use crate::server::facts::{ResourceType, attribute, get, merge, resources};
+use crate::server::findings::Told;
 use crate::server::same::is_absent;
 use crate::wire::client::{Client, Request};
 use crate::wire::exchange::Exchange;
@@ -144,7 +145,7 @@ impl Player<'_> {
             })
             .collect();
         let key = format!("{} {} {wanted:?} {in_lists}", sent.endpoint, sent.name);
-        if let Some(known) = self.stage.findings.attribute(&key) {
+        if let Some(Told(known)) = self.stage.findings.attribute(&key) {
             return known;
         }
         let missing = self.write_and_read(known, sent, wanted, in_lists).await;
@@ -324,13 +325,9 @@ fn of_value_path(path: &str, value: &Value) -> Option<(String, Value)> {
     let mut words = filter.splitn(3, ' ');
     let (selected, operator, wanted) = (words.next()?, words.next()?, words.next()?);
     let wanted: Value = serde_json::from_str(wanted).ok()?;
-    let mut element = Map::new();
-    match part.strip_prefix('.') {
-        Some(part) => element.insert(part.to_owned(), value.clone()),
-        None => {
-            element = value.as_object()?.clone();
-            None
-        }
+    let mut element = match part.strip_prefix('.') {
+        Some(part) => Map::from_iter([(part.to_owned(), value.clone())]),
+        None => value.as_object()?.clone(),
     };
     if operator.eq_ignore_ascii_case("eq") {
         element.entry(selected).or_insert(wanted);

@@ -194,7 +194,9 @@ async fn what_a_load_leaves_out_is_told_with_its_place_and_nearest_name() {
         assert!(err.contains(&said), "{err}\nlacks {said}");
     }
     // Of a file full of them, some are told and the others counted.
-    let many: String = (0..200).map(|n| format!("{{\"userName\":\"m{n}\",\"firstName\":\"x\"}}\n")).collect();
+    let many: Vec<String> =
+        (0..200).map(|n| format!("{{\"userName\":\"m{n}\",\"firstName\":\"x\"}}\n")).collect();
+    let many = many.concat();
     let answer = admin.load("/applications/default/load", many).await.json();
     let notes = answer["notes"].as_array().unwrap();
     assert!(

@@ -21,7 +21,7 @@ async fn patch_path_with_a_urn_is_that_of_the_attribute() {
         ("active", operation("active", active.clone())),
         ("active", operation("Active", active.clone())),
         ("active", operation(&urn("active"), active.clone())),
-        ("active", operation(&urn("active").to_uppercase().replace("2.0", "2.0"), active.clone())),
+        ("active", operation(&urn("active").to_uppercase(), active.clone())),
         ("active", within(json!({urn("active"): false}))),
         ("active", within(json!({USER: {"active": false}}))),
         ("active", operation(USER, json!({"active": false}))),

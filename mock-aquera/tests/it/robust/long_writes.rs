@@ -63,12 +63,18 @@ async fn counted_during(
     (counts, writing.await.unwrap())
 }
 
+/// Users to load, a line each.
+fn user_lines(count: u64) -> String {
+    let lines: Vec<_> = (0..count).map(|n| format!("{{\"id\":\"u{n}\",\"userName\":\"u{n}\"}}\n")).collect();
+    lines.concat()
+}
+
 #[tokio::test]
 async fn others_are_served_while_many_users_are_loaded_and_removed() {
     const MANY: u64 = 4000;
     let mock = start().await;
     let client = Client::of(&mock);
-    let lines: String = (0..MANY).map(|n| format!("{{\"id\":\"u{n}\",\"userName\":\"u{n}\"}}\n")).collect();
+    let lines = user_lines(MANY);
     let load = http()
         .post(format!("{}/applications/default/load", mock.admin_url()))
         .header("content-type", "application/x-ndjson")
@@ -95,7 +101,7 @@ async fn load_that_meets_a_name_on_its_way_leaves_nothing_behind() {
     const MANY: u64 = 4000;
     let mock = start().await;
     let client = Client::of(&mock);
-    let lines: String = (0..MANY).map(|n| format!("{{\"id\":\"u{n}\",\"userName\":\"u{n}\"}}\n")).collect();
+    let lines = user_lines(MANY);
     let load = http()
         .post(format!("{}/applications/default/load", mock.admin_url()))
         .header("content-type", "application/x-ndjson")

@@ -19,7 +19,7 @@ const LAG: u64 = 300;
 /// A target that shows nothing of a write for a minute.
 async fn bench(method: &str, preferences: &'static str) -> Bench {
     let options = format!("update-method = \"{method}\"\nmax-attempts = 1\nconcurrency = 1");
-    let bench = Bench::with("aquera", Settings { options, preferences, ..Settings::default() }).await;
+    let bench = Bench::with("aquera", Settings { preferences, options, ..Settings::default() }).await;
     bench.app.clock().freeze();
     lag(&bench);
     bench
