@@ -72,6 +72,10 @@ impl Cause<'_> {
     pub fn advice(&self, report: &Report) -> String {
         let count = words::count(self.cases.len(), words::noun(report));
         match self.kind {
+            Kind::Refusal { status: 403, .. } => format!(
+                "{count} stopped there, and what they are about was not seen. Give the account behind the credentials the right \
+                 to do this, and run them again."
+            ),
             Kind::Refusal { .. } => format!(
                 "{count} stopped there, and what they are about was not seen. Mend this first, and run them again."
             ),
@@ -263,6 +267,12 @@ fn refusal(case: &CaseResult) -> Option<(Likeness, Cause<'_>)> {
     let request = format!("{} {}", exchange.request.method, local(&exchange.request.url));
     let request = plain::one_line(&plain::cut(&request, REQUEST)).into_owned();
     Some((likeness, Cause { kind: Kind::Refusal { status, said, request }, cases: vec![case] }))
+}
+
+/// The status that came where another error was due.
+pub(crate) fn other_error(case: &CaseResult) -> Option<u64> {
+    let came = of_first(&case.actual)?.as_u64().filter(|came| (400..600).contains(came))?;
+    (!is_success(of_first(&case.expected)?)).then_some(came)
 }
 
 /// The value of the first difference, where that is one of the status.

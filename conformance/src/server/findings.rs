@@ -2,12 +2,13 @@
 //! the others say that it kept them from being tried.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
 use crate::case::expect::Shared;
-use crate::report::causes::skipped_for;
+use crate::report::causes::{other_error, skipped_for};
 use crate::report::{CaseResult, Verdict};
 
 /// The case that tells which operators of filters do not work.
@@ -29,6 +30,10 @@ pub(crate) struct Findings {
     filters: Mutex<BTreeMap<String, BTreeSet<String>>>,
     /// Operators that do not work.
     operators: Mutex<BTreeSet<String>>,
+    /// A creation was answered as done.
+    created: AtomicBool,
+    /// A creation was answered 403.
+    forbidden: AtomicBool,
 }
 
 /// What was found out; none where it cannot be told.
@@ -71,10 +76,31 @@ impl Findings {
         lock(&self.operators).extend(operators);
     }
 
+    /// Notes how a creation was answered.
+    pub(crate) fn note_creation(&self, status: u16) {
+        match status {
+            200..300 => self.created.store(true, Ordering::Relaxed),
+            403 => self.forbidden.store(true, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
     /// Skips the cases that could not be tried because of what others tell.
     pub(crate) fn settle(&self, results: &mut [CaseResult]) {
+        self.settle_rights(results);
         self.settle_operators(results);
         self.settle_attributes(results);
+    }
+
+    /// Credentials that may only read get 403 whatever is wrong with a request: that hides the error that is due.
+    fn settle_rights(&self, results: &mut [CaseResult]) {
+        if self.created.load(Ordering::Relaxed) || !self.forbidden.load(Ordering::Relaxed) {
+            return;
+        }
+        for case in results.iter_mut().filter(|case| is_trouble(case) && other_error(case) == Some(403)) {
+            let why = "it could not be tried: the credentials may not write, every creation is answered 403";
+            skip(case, why.to_owned());
+        }
     }
 
     fn settle_operators(&self, results: &mut [CaseResult]) {

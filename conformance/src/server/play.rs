@@ -294,6 +294,9 @@ impl Player<'_> {
         stand_in: Option<StandIn>,
     ) -> Result<(), End> {
         let label = self.label(step);
+        if matches!(step.action, Action::Create { .. }) {
+            self.stage.findings.note_creation(answer.status);
+        }
         if matches!(step.action, Action::Create { .. }) && is_created_with_200(answer) {
             self.stage.note(Deviation::CreatedWith200);
         }

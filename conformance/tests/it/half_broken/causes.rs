@@ -47,6 +47,25 @@ fn findings(report: &Report) -> Vec<String> {
     causes.iter().map(causes::Cause::because).chain(own).collect()
 }
 
+/// Credentials that may only read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writes_that_are_all_forbidden_are_one_finding_about_rights() {
+    let broken = Broken::answering(|seen| {
+        let error = json!({ "schemas": [ERROR], "status": "403", "detail": "read only token" });
+        (seen.method != "GET").then(|| Answer { status: 403, json: Some(error), ..Answer::default() })
+    })
+    .await;
+    let judged = broken.judged(&["--select", "section=3.3 | section=3.12 | section=3.4.1 | section=4"]).await;
+    let found = findings(judged.report());
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("is answered 403, saying: read only token"), "{found:#?}");
+    assert!(judged.out.contains("Give the account behind the credentials the right"), "{}", judged.out);
+    let skipped = judged.with(Verdict::Skipped);
+    let hidden = skipped.iter().filter(|case| case.contains("the credentials may not write"));
+    assert!(hidden.count() > 5, "{skipped:#?}");
+    assert_eq!(judged.with(Verdict::Error), Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_status_in_place_of_another_is_one_finding() {
     for (wanted, instead, select, says) in [
