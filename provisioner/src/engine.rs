@@ -307,7 +307,8 @@ impl Provisioner {
         let config = Arc::clone(&self.config);
         let context =
             Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), links);
-        let context = Arc::new(context.with_namesakes(namesakes));
+        let cut_off = loaded.records.values().map(AsRef::as_ref);
+        let context = Arc::new(context.with_namesakes(namesakes).with_cut_off(cut_off));
         let managed = loaded.records.values().filter(|record| record.is_managed()).count();
         let learned = context.learning.learned();
         let mut scope = scope::subjects(

@@ -33,6 +33,7 @@ fn differences(wanted: &Desired, carries: &Carried, mapped: &[TargetPath], clear
         shows: BTreeMap::new(),
         active: true,
         written: None,
+        late_disable: None,
         mark: Mark::Owned,
     };
     crate::state::differences(wanted, &link, mapped, clear, false)

@@ -1,6 +1,6 @@
 //! What everybody in a run shares.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::ids::{SourceId, TargetId};
 use crate::mapping::{Desired, TargetPath};
 use crate::state::store::Store;
-use crate::state::{Change, ConnectionRecord, Learned, WriteMethod};
+use crate::state::{Change, ConnectionRecord, Intent, Learned, Record, WriteMethod};
 use crate::target::Halt;
 use crate::target::client::Client;
 use crate::target::schemas::Unshown;
@@ -33,6 +33,8 @@ pub(crate) struct Context {
     links: Mutex<HashMap<TargetId, SourceId>>,
     /// Of users whose user name others have too: who clashes with whom.
     namesakes: HashMap<SourceId, String>,
+    /// Accounts of which nobody knows what became of a Disable.
+    cut_off: HashSet<TargetId>,
     /// Users of this run that are through.
     settled: AtomicUsize,
     /// How many users were looked up before the decisions, of how many.
@@ -60,6 +62,7 @@ impl Context {
             unshown: OnceCell::new(),
             links,
             namesakes: HashMap::new(),
+            cut_off: HashSet::new(),
             settled: AtomicUsize::new(0),
             looked_up: OnceLock::new(),
         }
@@ -72,6 +75,22 @@ impl Context {
             self.namesakes.extend(group.users.into_iter().map(|user| (user.source_id, words.clone())));
         }
         self
+    }
+
+    /// The same, with the accounts of `records` whose Disable was cut off.
+    pub(crate) fn with_cut_off<'a>(mut self, records: impl Iterator<Item = &'a Record>) -> Self {
+        let unknown = |record: &&Record| {
+            let is_late = record.link.as_ref().is_some_and(|link| link.late_disable.is_some());
+            is_late || record.intent == Some(Intent::Disable)
+        };
+        let links = records.filter(unknown).filter_map(|record| record.link.as_ref());
+        self.cut_off = links.map(|link| link.account.clone()).collect();
+        self
+    }
+
+    /// Whether nobody knows what became of a Disable of `account`.
+    pub(crate) fn is_cut_off(&self, account: &TargetId) -> bool {
+        self.cut_off.contains(account)
     }
 
     /// Who has the same user name as `user`, in words; `None` where nobody has.

@@ -171,7 +171,9 @@ fn settle_create(
             let carries = account.project([&TargetPath::user_name()].into_iter());
             let (id, active) = (account.id.clone(), account.active());
             let (shows, mark) = (BTreeMap::new(), Mark::Owned);
-            subject.record.link = Some(Link { account: id, carries, shows, active, written, mark });
+            let late_disable = None;
+            subject.record.link =
+                Some(Link { account: id, carries, shows, active, written, late_disable, mark });
             Lookup::One(account)
         }
         None => match lookup {
@@ -207,7 +209,12 @@ fn need(subject: &Subject, full: bool) -> Need {
     match (&subject.standing, &record.link) {
         (Standing::Owned(owned), _) if owned.wanted.is_err() => Need::Nothing,
         (Standing::Owned(_), None) => Need::LookUp,
-        (Standing::Owned(_), Some(_)) if full || record.intent.is_some() || record.is_perhaps_elsewhere() => {
+        (Standing::Owned(_), Some(link))
+            if full
+                || record.intent.is_some()
+                || link.late_disable.is_some()
+                || record.is_perhaps_elsewhere() =>
+        {
             Need::ReadBack
         }
         (Standing::Owned(_), Some(_)) => Need::Nothing,
@@ -333,9 +340,13 @@ fn decide(
                 link.reread(&account, &paths);
                 // The write was cut off: what the account says is what it did. A plain update never touches `active`.
                 match subject.record.intent.take() {
-                    Some(Intent::Disable) => link.active = account.active(),
+                    Some(Intent::Disable) => {
+                        link.active = account.active();
+                        link.late_disable = context.late_disable(&account);
+                    }
                     Some(Intent::Update) => link.active |= account.active(),
-                    Some(Intent::Create | Intent::Delete) | None => {}
+                    Some(Intent::Create | Intent::Delete) => {}
+                    None => context.await_late_disable(link, &account),
                 }
             }
             return linked(context, subject, wanted, ReadAnew { account: Some(account), full });

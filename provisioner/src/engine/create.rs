@@ -146,6 +146,7 @@ impl Work<'_> {
             shows: BTreeMap::new(),
             active: true,
             written: Some(seconds(self.context.client.now())),
+            late_disable: None,
             mark: Mark::Owned,
         });
         true

@@ -9,9 +9,10 @@ use super::context::Context;
 use super::user::Work;
 use crate::clock::{seconds, timestamp};
 use crate::report::Reason;
-use crate::state::{Intent, Posted, Record};
+use crate::state::{Intent, Link, Posted, Record};
 use crate::target::Trouble;
 use crate::target::lookup::Lookup;
+use crate::target::resource::Account;
 
 /// How long an account that was written, and is not found, counts as not shown yet.
 ///
@@ -49,6 +50,21 @@ impl Context {
             "is found neither by its id nor by a search",
             "it counts as gone",
         )
+    }
+
+    /// Until when a Disable of `account` that was cut off may still take effect; `None` where none was, or where it has.
+    pub(crate) fn late_disable(&self, account: &Account) -> Option<u64> {
+        let is_open = account.active() && self.is_cut_off(&account.id);
+        is_open.then(|| seconds(self.client.now()).saturating_add(LAG.as_secs()))
+    }
+
+    /// Sees what became of a Disable that may have taken effect late: what it did is ours, and no change by somebody else.
+    pub(crate) fn await_late_disable(&self, link: &mut Link, account: &Account) {
+        if let Some(until) = link.late_disable {
+            link.active = account.active();
+            let is_over = !account.active() || seconds(self.client.now()) >= until;
+            link.late_disable = link.late_disable.filter(|_| !is_over);
+        }
     }
 
     /// Why the create that sent `posted` is not taken for one that made nothing, although no search shows its account.

@@ -161,7 +161,8 @@ fn settled(record: &Record, fingerprint: &str, learned: &Learned) -> bool {
     let failed = record.situation.as_ref().is_some_and(|situation| situation.outcome == Outcome::Failed);
     let at_rest = record.link.as_ref().is_none_or(|link| link.mark == Mark::Owned);
     let has_news = record.link.as_ref().is_some_and(|link| link.has_news(learned));
-    as_it_was && !failed && at_rest && !has_news && record.intent.is_none()
+    let is_late = record.link.as_ref().is_some_and(|link| link.late_disable.is_some());
+    as_it_was && !failed && at_rest && !has_news && !is_late && record.intent.is_none()
 }
 
 fn left(

@@ -219,6 +219,7 @@ impl Task {
             Lookup::One(account) => {
                 let holder = context.claim(&account.id, &id);
                 let mut link = link_to(&account, &owned, &wanted);
+                link.late_disable = context.late_disable(&account);
                 let made_here = record.link.is_some();
                 if made_here {
                     note_lost_origin(&mut link, &wanted, &context.learning.learned());
@@ -313,6 +314,7 @@ fn link_to(account: &Account, owned: &Owned, wanted: &Desired) -> Link {
         shows: BTreeMap::new(),
         active: account.active(),
         written: None,
+        late_disable: None,
         mark: Mark::Owned,
     }
 }

@@ -5,6 +5,7 @@
 
 mod delayed;
 mod foreign;
+mod late;
 mod renames;
 
 use std::process::Stdio;
