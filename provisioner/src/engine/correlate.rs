@@ -342,11 +342,11 @@ fn decide(
                 match subject.record.intent.take() {
                     Some(Intent::Disable) => {
                         link.active = account.active();
-                        link.late_disable = context.late_disable(&account);
+                        link.late_disable = context.late_disable(&account, owned.enabled);
                     }
                     Some(Intent::Update) => link.active |= account.active(),
                     Some(Intent::Create | Intent::Delete) => {}
-                    None => context.await_late_disable(link, &account),
+                    None => context.await_late_disable(link, &account, owned.enabled),
                 }
             }
             return linked(context, subject, wanted, ReadAnew { account: Some(account), full });

@@ -52,17 +52,18 @@ impl Context {
         )
     }
 
-    /// Until when a Disable of `account` that was cut off may still take effect; `None` where none was, or where it has.
-    pub(crate) fn late_disable(&self, account: &Account) -> Option<u64> {
-        let is_open = account.active() && self.is_cut_off(&account.id);
+    /// Until when a Disable of `account` that was cut off may still take effect; `None` where none was, where it has, or where
+    /// the user is not `enabled`, so that it is to have it.
+    pub(crate) fn late_disable(&self, account: &Account, enabled: bool) -> Option<u64> {
+        let is_open = enabled && account.active() && self.is_cut_off(&account.id);
         is_open.then(|| seconds(self.client.now()).saturating_add(LAG.as_secs()))
     }
 
     /// Sees what became of a Disable that may have taken effect late: what it did is ours, and no change by somebody else.
-    pub(crate) fn await_late_disable(&self, link: &mut Link, account: &Account) {
+    pub(crate) fn await_late_disable(&self, link: &mut Link, account: &Account, enabled: bool) {
         if let Some(until) = link.late_disable {
             link.active = account.active();
-            let is_over = !account.active() || seconds(self.client.now()) >= until;
+            let is_over = !enabled || !account.active() || seconds(self.client.now()) >= until;
             link.late_disable = link.late_disable.filter(|_| !is_over);
         }
     }

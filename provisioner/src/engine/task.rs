@@ -219,7 +219,7 @@ impl Task {
             Lookup::One(account) => {
                 let holder = context.claim(&account.id, &id);
                 let mut link = link_to(&account, &owned, &wanted);
-                link.late_disable = context.late_disable(&account);
+                link.late_disable = context.late_disable(&account, owned.enabled);
                 let made_here = record.link.is_some();
                 if made_here {
                     note_lost_origin(&mut link, &wanted, &context.learning.learned());
