@@ -31,7 +31,7 @@ use crate::report::words::count;
 use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
 use crate::server::deviation::Deviation;
 use crate::server::facts::{Blank, Facts};
-use crate::server::findings::{Findings, OPERATORS};
+use crate::server::findings::{Findings, OPERATORS, is_trouble};
 pub use crate::server::hint::HINT;
 use crate::server::hint::template_hint;
 pub(crate) use crate::server::names::run_name;
@@ -183,7 +183,7 @@ pub async fn run(
         let mut receiver = start(&stage, cases, jobs);
         while let Some(result) = receiver.recv().await {
             // Whether a failure stands may become clear at the end.
-            if matches!(result.verdict, Verdict::Fail | Verdict::Warn) {
+            if is_trouble(&result) {
                 unsettled.insert(result.id.clone());
             } else {
                 told(&result);
@@ -249,9 +249,7 @@ pub async fn run(
 
 /// Names the case that tells which operators are refused, in cases skipped for that, where it was run and found some.
 fn name_operators(results: &mut [CaseResult], skipped: &BTreeSet<String>) {
-    let tells =
-        |case: &CaseResult| case.id == OPERATORS && matches!(case.verdict, Verdict::Fail | Verdict::Warn);
-    if !results.iter().any(tells) {
+    if !results.iter().any(|case| case.id == OPERATORS && is_trouble(case)) {
         return;
     }
     for case in results.iter_mut().filter(|case| skipped.contains(&case.id)) {

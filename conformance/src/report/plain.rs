@@ -47,7 +47,7 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
-/// A value on one line, at most so many characters. A string stands without quotes, unless it looks like a number.
+/// Formats a value on one line of at most `most` characters. A string stands without quotes, unless it looks like a number.
 pub fn value(value: &Value, most: usize) -> String {
     let text = match (in_words(value), value) {
         (Some(words), _) => Cow::Owned(words),

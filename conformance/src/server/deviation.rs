@@ -50,7 +50,7 @@ type Take = fn(&mut Answer, &Asked<'_>) -> Option<Found>;
 /// A deviation in the table.
 pub(crate) struct Row {
     pub(crate) deviation: Deviation,
-    /// For a report's facts: what is so, and what it is taken for.
+    /// The sentence in the report's facts: the deviation, and what it is taken for.
     fact: &'static str,
     /// For the reason of a case that judges it.
     because: &'static str,

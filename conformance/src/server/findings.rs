@@ -148,7 +148,8 @@ impl Findings {
     }
 }
 
-fn is_trouble(case: &CaseResult) -> bool {
+/// Whether a case failed or warns.
+pub(crate) fn is_trouble(case: &CaseResult) -> bool {
     matches!(case.verdict, Verdict::Fail | Verdict::Warn)
 }
 

@@ -65,7 +65,7 @@ impl Miss {
         Self { expected: side(&self.expected), actual: side(&self.actual), ..self }
     }
 
-    /// Found in the answer to the last of so many requests of the case.
+    /// The same, found in the answer to request number `exchanges` of the case.
     pub(crate) fn after(self, exchanges: usize) -> Self {
         Self { at: exchanges, ..self }
     }

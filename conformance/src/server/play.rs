@@ -33,7 +33,7 @@ use crate::server::play::end::End;
 use crate::server::play::filters::{filter_of, operators, refuses_its_filter};
 use crate::server::play::tally::{Tried, failed, tallied};
 use crate::server::tidy::Made;
-use crate::server::{Stage, example};
+use crate::server::{INTERRUPTED, Stage, example};
 use crate::wire::bounded::LARGE;
 use crate::wire::client::{Answer, Client, Request};
 use crate::wire::exchange::Exchange;
@@ -240,7 +240,7 @@ impl Player<'_> {
     async fn steps(&mut self, steps: &[Step]) -> Result<(), End> {
         for step in steps {
             if *self.stage.stop.borrow() {
-                return Err(End::Skipped("interrupted".to_owned()));
+                return Err(End::Skipped(INTERRUPTED.to_owned()));
             }
             if step.auth.is_some() && !self.stage.client.has_credentials() {
                 return Err(End::NotAdvertised(

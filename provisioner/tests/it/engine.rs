@@ -458,14 +458,7 @@ async fn a_cut_off_disable_that_deleted_costs_no_second_account() {
     let ada = [but(users[0].clone(), json!({ "enabled": false })), users[1].clone()];
     bench.users(&ada);
     // The process ends when the disable has had its effect and nobody knows: the test (2), the read, the PATCH.
-    let mut hold = bench.app.hold(4, Phase::AfterEffect);
-    let provisioner = bench.open().await;
-    tokio::select! {
-        report = provisioner.sync(SyncOptions::default()) => panic!("held: {report:?}"),
-        () = hold.reached() => {}
-    }
-    provisioner.close().await;
-    drop(hold);
+    bench.sync_cut_off(4, Phase::AfterEffect).await;
     assert_eq!(bench.accounts(), ["brook true"]);
     let both = users.map(|user| but(user, json!({ "enabled": false })));
     let lines = bench.run(&both).await;

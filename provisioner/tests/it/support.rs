@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mock_aquera::{Application, Auth, MockAquera, Profile};
+use mock_aquera::{Application, Auth, MockAquera, Phase, Profile};
 use provisioner::clock::InstantClock;
 use provisioner::{Config, Durability, Environment, Provisioner, RunReport, SyncOptions, Transport};
 use serde_json::{Value, json};
@@ -127,6 +127,17 @@ impl Bench {
         let report = provisioner.sync(options).await;
         provisioner.close().await;
         report
+    }
+
+    /// A sync whose process ends while its `nth` request is held in `phase`; the request has no further effect.
+    pub(crate) async fn sync_cut_off(&self, nth: usize, phase: Phase) {
+        let mut hold = self.app.hold(nth, phase);
+        let provisioner = self.open().await;
+        tokio::select! {
+            report = provisioner.sync(SyncOptions::default()) => panic!("held: {report:?}"),
+            () = hold.reached() => {}
+        }
+        provisioner.close().await;
     }
 
     pub(crate) async fn sync(&self) -> RunReport {

@@ -12,7 +12,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use mock_aquera::{Phase, Profile};
-use provisioner::SyncOptions;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -232,14 +231,7 @@ async fn unresolved_create_of_a_deleted_user_follows_the_preferences() {
 #[tokio::test(flavor = "multi_thread")]
 async fn create_that_never_had_an_effect_is_forgotten_with_its_user() {
     let bench = bench(ALL_DISABLE, STAFF).await;
-    let mut hold = bench.app.hold(4, Phase::BeforeEffect);
-    let provisioner = bench.open().await;
-    tokio::select! {
-        report = provisioner.sync(SyncOptions::default()) => panic!("held: {report:?}"),
-        () = hold.reached() => {}
-    }
-    provisioner.close().await;
-    drop(hold);
+    bench.sync_cut_off(4, Phase::BeforeEffect).await;
     bench.users(&[ada()]);
     // Its account may still show, for a while.
     assert_eq!(short(&bench.sync().await), ["gus deleted none failed target-error"]);

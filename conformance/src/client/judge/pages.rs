@@ -37,7 +37,7 @@ struct Page {
     total: Option<u64>,
     asked_cursor: Option<String>,
     next_cursor: Option<String>,
-    /// Whoever says where a page begins is about to read page by page.
+    /// Whether the request names the place where its page begins, as in a walk from page to page.
     is_of_a_walk: bool,
 }
 

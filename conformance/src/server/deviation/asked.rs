@@ -121,7 +121,7 @@ impl Page {
         self.start.unwrap_or(1)
     }
 
-    /// Whether a list of so many shows none here.
+    /// Whether this page may be empty although the list has `total` resources.
     pub(crate) fn is_empty(self, total: u64) -> bool {
         self.count == Some(0) || self.first() > total
     }

@@ -1,6 +1,6 @@
 //! Writes that take long: they hold up nobody else, and beyond a bound they are refused.
 
-use mock_aquera::{Application, Phase};
+use mock_aquera::{Application, MockAquera, Phase};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, PATCH, finish, http, start, user, with_body};
@@ -63,10 +63,13 @@ async fn counted_during(
     (counts, writing.await.unwrap())
 }
 
-/// Users to load, a line each.
-fn user_lines(count: u64) -> String {
+/// A request that loads `count` users.
+fn load(mock: &MockAquera, count: u64) -> reqwest::RequestBuilder {
     let lines: Vec<_> = (0..count).map(|n| format!("{{\"id\":\"u{n}\",\"userName\":\"u{n}\"}}\n")).collect();
-    lines.concat()
+    http()
+        .post(format!("{}/applications/default/load", mock.admin_url()))
+        .header("content-type", "application/x-ndjson")
+        .body(lines.concat())
 }
 
 #[tokio::test]
@@ -74,12 +77,7 @@ async fn others_are_served_while_many_users_are_loaded_and_removed() {
     const MANY: u64 = 4000;
     let mock = start().await;
     let client = Client::of(&mock);
-    let lines = user_lines(MANY);
-    let load = http()
-        .post(format!("{}/applications/default/load", mock.admin_url()))
-        .header("content-type", "application/x-ndjson")
-        .body(lines);
-    let (counts, loaded) = counted_during(&client, finish(load)).await;
+    let (counts, loaded) = counted_during(&client, finish(load(&mock, MANY))).await;
     assert_eq!(loaded.status, 201, "{loaded:?}");
     assert!(
         counts.iter().any(|count| (1..MANY).contains(count)),
@@ -101,12 +99,7 @@ async fn load_that_meets_a_name_on_its_way_leaves_nothing_behind() {
     const MANY: u64 = 4000;
     let mock = start().await;
     let client = Client::of(&mock);
-    let lines = user_lines(MANY);
-    let load = http()
-        .post(format!("{}/applications/default/load", mock.admin_url()))
-        .header("content-type", "application/x-ndjson")
-        .body(lines);
-    let writing = tokio::spawn(finish(load));
+    let writing = tokio::spawn(finish(load(&mock, MANY)));
     while mock.default_application().user_count() == 0 && !writing.is_finished() {
         tokio::task::yield_now().await;
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use mock_aquera::Phase;
-use provisioner::SyncOptions;
 use serde_json::{Value, json};
 
 use crate::support::{Bench, Settings, but, user};
@@ -15,14 +14,7 @@ async fn cut_off_disable(users: &[Value]) -> (Bench, String) {
     bench.run(&[user("1", "ada"), user("2", "brook")]).await;
     bench.users(users);
     // The test (2), the read, the PATCH.
-    let mut hold = bench.app.hold(4, Phase::BeforeEffect);
-    let provisioner = bench.open().await;
-    tokio::select! {
-        report = provisioner.sync(SyncOptions::default()) => panic!("held: {report:?}"),
-        () = hold.reached() => {}
-    }
-    provisioner.close().await;
-    drop(hold);
+    bench.sync_cut_off(4, Phase::BeforeEffect).await;
     assert_eq!(bench.accounts(), ["ada true", "brook true"]);
     let id = bench.app.users().iter().find(|user| user["userName"] == "ada").unwrap()["id"].clone();
     (bench, id.as_str().unwrap().to_owned())
