@@ -6,19 +6,19 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use scim::{
-    accept::{AcceptOptions, Accepted, Reader},
+    decode::{DecodeOptions, DecodedResource, ResourceDecoder},
     schema::SchemaSet,
     validate::{canonicalise, validate},
 };
 use scim_fuzz::user_schemas;
 use serde_json::Value;
 
-static USERS: LazyLock<Reader> =
-    LazyLock::new(|| Reader::new(SchemaSet::user(), &["userName", "externalId", "emails.value"], None));
-static GROUPS: LazyLock<Reader> =
-    LazyLock::new(|| Reader::new(SchemaSet::group(), &["displayName"], Some("members")));
+static USERS: LazyLock<ResourceDecoder> =
+    LazyLock::new(|| ResourceDecoder::new(SchemaSet::user(), &["userName", "externalId", "emails.value"], None));
+static GROUPS: LazyLock<ResourceDecoder> =
+    LazyLock::new(|| ResourceDecoder::new(SchemaSet::group(), &["displayName"], Some("members")));
 
-fn kept(accepted: &Accepted) -> Value {
+fn kept(accepted: &DecodedResource) -> Value {
     let text = std::str::from_utf8(&accepted.members).expect("text");
     let mut value: Value = serde_json::from_str(&format!("{{{text}}}")).expect("whole JSON");
     value["schemas"] = user_schemas(!accepted.extensions.is_empty());
@@ -28,7 +28,7 @@ fn kept(accepted: &Accepted) -> Value {
 fuzz_target!(|data: &[u8]| {
     // The first byte holds the switches, in its low bits: a digit will do.
     let Some((switches, body)) = data.split_first() else { return };
-    let options = AcceptOptions {
+    let options = DecodeOptions {
         refuse_unknown: switches & 1 != 0,
         enforce_canonical_values: switches & 2 != 0,
         string_booleans: switches & 4 != 0,

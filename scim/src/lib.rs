@@ -15,7 +15,7 @@
 //! # Ok::<(), scim::filter::ParseError>(())
 //! ```
 
-pub mod accept;
+pub mod decode;
 pub mod dialect;
 pub mod error;
 pub mod filter;

@@ -25,17 +25,17 @@ mod apply;
 mod booleans;
 mod diff;
 mod index;
-mod known;
 mod request;
+mod strip_unknown;
 mod sub_attribute;
-mod unknown;
+mod value_identity;
 mod values;
 
 pub use crate::dialect::{Dialect, Dialects};
 pub use apply::{apply, apply_with};
 pub use diff::diff;
 pub use index::MAX_WORK;
-pub use unknown::drop_unknown;
+pub use strip_unknown::strip_unknown;
 
 use serde_json::Value;
 

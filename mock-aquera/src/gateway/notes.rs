@@ -1,6 +1,6 @@
 //! Notes on what in a request has no effect: attributes that no schema knows, comparisons that nothing satisfies.
 
-use scim::accept::MAX_DROPPED;
+use scim::decode::MAX_DROPPED;
 use scim::filter::{CompareOp, Filter, Literal};
 use scim::patch::{PatchError, PatchRequest};
 use scim::path::AttrPath;

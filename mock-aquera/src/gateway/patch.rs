@@ -51,9 +51,9 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     notes.extend(passed_over::read_only_parts(kind, &request));
     notes.extend(filters_that_never_match(kind, &request));
     if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
-        let mut dropped = scim::patch::drop_unknown(&mut request, &kind.schemas);
-        let more = dropped.len().saturating_sub(scim::accept::MAX_DROPPED);
-        dropped.truncate(scim::accept::MAX_DROPPED);
+        let mut dropped = scim::patch::strip_unknown(&mut request, &kind.schemas);
+        let more = dropped.len().saturating_sub(scim::decode::MAX_DROPPED);
+        dropped.truncate(scim::decode::MAX_DROPPED);
         notes.extend(notes::dropped(kind, &dropped, more));
     }
     let ignored = if is_swallowed(rule) { notes::named(&request) } else { Vec::new() };

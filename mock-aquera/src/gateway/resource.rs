@@ -3,7 +3,7 @@
 //! The protocol crate reads the body by the schema; here a profile's wishes are added: what is normalised, how many
 //! values an attribute may have, and who is meant by the members of a group.
 
-use scim::accept::{AcceptError, AcceptOptions, Accepted, Refused};
+use scim::decode::{DecodeError, DecodeOptions, DecodedResource, Rejection};
 use scim::dialect::Dialect;
 use scim::schema::SchemaSet;
 use scim::text::lower_case;
@@ -36,11 +36,11 @@ pub(crate) struct Taken {
 pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Refusal> {
     let profile = &settings.profile;
     let accepted = kind.reader.read_noting(body, options(settings));
-    let mut accepted = accepted.map_err(|Refused { error, dropped, dropped_more }| {
+    let mut accepted = accepted.map_err(|Rejection { error, dropped, dropped_more }| {
         let problem = match &error {
-            AcceptError::Syntax(error) => super::bad_json(body, error),
-            AcceptError::Problems(problems) => notes::unfit(kind, problems),
-            AcceptError::NotAnObject => Problem::BadSyntax(error.to_string()),
+            DecodeError::Syntax(error) => super::bad_json(body, error),
+            DecodeError::Problems(problems) => notes::unfit(kind, problems),
+            DecodeError::NotAnObject => Problem::BadSyntax(error.to_string()),
         };
         Refusal { notes: notes::dropped(kind, &dropped, dropped_more), ..Refusal::from(problem) }
     })?;
@@ -63,9 +63,9 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
     Ok(Taken { content, members, dialects, notes })
 }
 
-fn options(settings: &Settings) -> AcceptOptions {
+fn options(settings: &Settings) -> DecodeOptions {
     let (profile, dialects) = (&settings.profile, settings.dialects);
-    AcceptOptions {
+    DecodeOptions {
         refuse_unknown: profile.gateway.unknown_attributes == UnknownAttributes::Refused,
         enforce_canonical_values: profile.gateway.canonical_values == CanonicalValues::Enforced,
         string_booleans: dialects.contains(Dialect::StringBoolean),
@@ -83,7 +83,7 @@ pub(crate) fn normalises(profile: &Profile) -> bool {
         || !profile.application.max_values.is_empty()
 }
 
-fn normalised(profile: &Profile, kind: &Kind, accepted: Accepted) -> Result<Content, Problem> {
+fn normalised(profile: &Profile, kind: &Kind, accepted: DecodedResource) -> Result<Content, Problem> {
     let mut tree = tree_of(&accepted.members)?;
     normalise(profile, kind, &mut tree)?;
     for (name, value) in accepted.secrets {

@@ -7,7 +7,7 @@ use super::{
     PatchError, PatchKind, PatchRequest, booleans,
     dialect::{Dialect, Dialects, Tolerance, twice},
     index::{Index, Work},
-    known::FEW,
+    value_identity::FEW,
     values::{Edit, edit},
 };
 use crate::{

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use hashbrown::HashMap;
 use serde_json::Value;
 
-use super::{PatchError, known::Known};
+use super::{PatchError, value_identity::IndexedValues};
 use crate::{error::ScimType, name::AttrName, path::get_ci, schema::Attribute, text::lower_case};
 
 /// How many values the operations of one request may look at in all, before it is refused with `tooMany`.
@@ -59,15 +59,15 @@ impl Work {
 /// What is known of the values of sub-attributes that have several, by the position of the value that has the
 /// sub-attribute: an addition to one of many values is one look then.
 #[derive(Default)]
-pub(super) struct Lists(HashMap<(usize, *const Attribute), Known>);
+pub(super) struct Lists(HashMap<(usize, *const Attribute), IndexedValues>);
 
 impl Lists {
     /// Hands over what is known, so that what is not put back is forgotten.
-    pub(super) fn take(&mut self, at: usize, sub: &Attribute) -> Option<Known> {
+    pub(super) fn take(&mut self, at: usize, sub: &Attribute) -> Option<IndexedValues> {
         self.0.remove(&(at, std::ptr::from_ref(sub)))
     }
 
-    pub(super) fn put(&mut self, at: usize, sub: &Attribute, known: Known) {
+    pub(super) fn put(&mut self, at: usize, sub: &Attribute, known: IndexedValues) {
         self.0.insert((at, std::ptr::from_ref(sub)), known);
     }
 }
@@ -76,7 +76,7 @@ impl Lists {
 #[derive(Default)]
 pub(super) struct Index {
     /// By what makes a value the same as another.
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<IndexedValues>,
     /// The positions of primary values.
     pub(super) primaries: Option<Vec<usize>>,
     by_sub: Vec<(AttrName, Texts)>,
@@ -127,7 +127,9 @@ impl Index {
         self.by_sub.retain(|(name, _)| *name != *sub);
         if sub.eq_ignore_ascii_case("primary") {
             self.primaries = None;
-        } else if sub.eq_ignore_ascii_case("value") || self.known.as_ref().is_some_and(Known::has_others) {
+        } else if sub.eq_ignore_ascii_case("value")
+            || self.known.as_ref().is_some_and(IndexedValues::has_others)
+        {
             self.known = None;
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{PatchError, PatchKind, apply::take_ci, index::Work, known::Known};
+use super::{PatchError, PatchKind, apply::take_ci, index::Work, value_identity::IndexedValues};
 use crate::{
     schema::{Attribute, Mutability},
     validate::{canonical_value, check_attribute, is_unassigned},
@@ -18,8 +18,8 @@ pub(super) fn set_sub(
     value: Option<&Value>,
     place: &str,
     work: &Work,
-    known: Option<Known>,
-) -> Result<Option<Known>, PatchError> {
+    known: Option<IndexedValues>,
+) -> Result<Option<IndexedValues>, PatchError> {
     let before = take_ci(members, sub.name.as_str()).filter(|value| !is_unassigned(value));
     let given = value.filter(|value| !is_unassigned(value)).map(|value| canonical_value(value, sub));
     let immutable = sub.mutability == Mutability::Immutable;
@@ -35,7 +35,7 @@ pub(super) fn set_sub(
         if known.is_none() {
             work.spend(values.len())?;
         }
-        let mut known = known.unwrap_or_else(|| Known::of(sub, values));
+        let mut known = known.unwrap_or_else(|| IndexedValues::of(sub, values));
         let Some(before) = before else { return Ok(None) };
         let next = joined(sub, before, given.clone(), &mut known, work)?;
         members.insert(sub.name.to_string(), next);
@@ -47,7 +47,7 @@ pub(super) fn set_sub(
     let next = match (op, before, given) {
         (PatchKind::Add, Some(before), Some(given)) if sub.multi_valued => {
             let before = Value::Array(listed(before));
-            let mut known = Known::of(sub, before.as_array().map_or(&[][..], Vec::as_slice));
+            let mut known = IndexedValues::of(sub, before.as_array().map_or(&[][..], Vec::as_slice));
             Some(joined(sub, before, given, &mut known, work)?)
         }
         (PatchKind::Remove, Some(before), Some(given)) if sub.multi_valued => without(sub, before, &given),
@@ -85,7 +85,7 @@ fn joined(
     sub: &Attribute,
     before: Value,
     given: Value,
-    known: &mut Known,
+    known: &mut IndexedValues,
     work: &Work,
 ) -> Result<Value, PatchError> {
     let mut values = listed(before);
@@ -102,7 +102,7 @@ fn joined(
 /// The values of a sub-attribute without those that are named; nothing where none is left.
 fn without(sub: &Attribute, before: Value, given: &Value) -> Option<Value> {
     let (mut values, gone) = (listed(before), listed(given.clone()));
-    let known = Known::of(sub, &gone);
+    let known = IndexedValues::of(sub, &gone);
     values.retain(|value| known.find(sub, &gone, value).is_none());
     (!values.is_empty()).then_some(Value::Array(values))
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use super::{
     PatchError, PatchKind,
     index::{INDEXED, Index, Lists, Work},
-    known::{FEW, Known, same, same_text, same_value},
     sub_attribute::set_sub,
+    value_identity::{FEW, IndexedValues, same, same_text, same_value},
 };
 use crate::{
     error::ScimType,
@@ -288,12 +288,12 @@ impl List<'_, '_> {
     }
 
     /// The values by what makes one the same as another.
-    fn known(&mut self) -> Result<Known, PatchError> {
+    fn known(&mut self) -> Result<IndexedValues, PatchError> {
         if let Some(known) = self.index.known.take() {
             return Ok(known);
         }
         self.edit.work.spend(self.values.len())?;
-        Ok(Known::of(self.edit.found.attribute, &self.values))
+        Ok(IndexedValues::of(self.edit.found.attribute, &self.values))
     }
 
     /// Removes values, which leaves the others in their places.

@@ -7,19 +7,25 @@ use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
-use super::plan::{Members, Node, Role};
-use super::{AcceptError, AcceptOptions, Accepted, MAX_DROPPED, Reader, Refused, write_text};
+use super::decode_plan::{Members, Node, Role};
+use super::{
+    DecodeError, DecodeOptions, DecodedResource, MAX_DROPPED, Rejection, ResourceDecoder, write_text,
+};
 use crate::precis::{has_control, is_blank};
 use crate::schema::AttributeType;
 use crate::validate::{
     DATE_TIME, Problem, ProblemKind, check_attribute, is_base64, is_date_time, is_unassigned,
 };
 
-pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Result<Accepted, Refused> {
+pub(super) fn read(
+    reader: &ResourceDecoder,
+    body: &[u8],
+    options: DecodeOptions,
+) -> Result<DecodedResource, Rejection> {
     let mut pass = Pass {
         reader,
         options,
-        out: Accepted { members: Vec::with_capacity(body.len() + 16), ..Accepted::default() },
+        out: DecodedResource { members: Vec::with_capacity(body.len() + 16), ..DecodedResource::default() },
         place: Vec::new(),
         problems: Vec::new(),
         primaries: 0,
@@ -33,14 +39,14 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let error = IgnoredAny::deserialize(&mut deserializer).err();
         let error = error.unwrap_or_else(|| serde_json::Error::custom("the text is not UTF-8"));
-        return Err(AcceptError::Syntax(error).into());
+        return Err(DecodeError::Syntax(error).into());
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed = Any(Root(&mut pass)).deserialize(&mut deserializer).and_then(|()| deserializer.end());
     if pass.not_an_object && parsed.is_ok() {
-        return Err(AcceptError::NotAnObject.into());
+        return Err(DecodeError::NotAnObject.into());
     }
-    parsed.map_err(AcceptError::Syntax)?;
+    parsed.map_err(DecodeError::Syntax)?;
     match pass.lists_core {
         None if options.missing_schemas => pass.out.missing_schemas = true,
         None => pass.problems.push(Problem { place: "schemas".to_owned(), kind: ProblemKind::Missing }),
@@ -57,7 +63,7 @@ pub(super) fn read(reader: &Reader, body: &[u8], options: AcceptOptions) -> Resu
         return Ok(pass.out);
     }
     let (dropped, dropped_more) = (pass.out.dropped, pass.out.dropped_more);
-    Err(Refused { error: AcceptError::Problems(pass.problems), dropped, dropped_more })
+    Err(Rejection { error: DecodeError::Problems(pass.problems), dropped, dropped_more })
 }
 
 /// Where the pass is, for messages.
@@ -70,9 +76,9 @@ enum Step<'r> {
 }
 
 struct Pass<'r> {
-    reader: &'r Reader,
-    options: AcceptOptions,
-    out: Accepted,
+    reader: &'r ResourceDecoder,
+    options: DecodeOptions,
+    out: DecodedResource,
     place: Vec<Step<'r>>,
     problems: Vec<Problem>,
     primaries: usize,

@@ -3,20 +3,20 @@
 //! No tree is built: while the text is parsed, each member is looked up in the schema, checked, put into its canonical
 //! spelling and written out again. Left aside, as RFC 7644 §3.3 lets a server do: what only the server writes, what no
 //! schema knows (unless that is refused), `null` and empty values. What must never be returned is checked, handed over
-//! in [`Accepted::secrets`] and not written. The texts that a server keeps indexes of are picked up on the way.
+//! in [`DecodedResource::secrets`] and not written. The texts that a server keeps indexes of are picked up on the way.
 
-mod plan;
+mod decode_plan;
 mod read;
 
 use serde_json::Value;
 
 use crate::schema::{Schema, SchemaSet};
 use crate::validate::Problem;
-use plan::{Extension, Members};
+use decode_plan::{Extension, Members};
 
 /// What a reader lets pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AcceptOptions {
+pub struct DecodeOptions {
     /// A member that no schema knows is a problem, and not dropped.
     pub refuse_unknown: bool,
     /// A text that is none of the attribute's `canonicalValues` is a problem.
@@ -35,7 +35,7 @@ pub struct AcceptOptions {
 
 /// A reader for the resources of one type. Made once for a schema set, used for each body.
 #[derive(Debug)]
-pub struct Reader {
+pub struct ResourceDecoder {
     top: Members,
     extensions: Vec<Extension>,
     core: Box<str>,
@@ -43,11 +43,11 @@ pub struct Reader {
 
 /// A body that fits its schemas.
 #[derive(Debug, Default, PartialEq)]
-pub struct Accepted {
+pub struct DecodedResource {
     /// The members of the JSON object without the braces: `"userName":"ida","active":true`. Without `schemas`, `id`
     /// and `meta`, which the server writes.
     pub members: Vec<u8>,
-    /// The texts at the watched paths, each with the position of its path in the list given to [`Reader::new`].
+    /// The texts at the watched paths, each with the position of its path in the list given to [`ResourceDecoder::new`].
     pub watched: Vec<(usize, String)>,
     /// The value of the top-level boolean `active`.
     pub active: Option<bool>,
@@ -82,7 +82,7 @@ pub const MAX_DROPPED: usize = 20;
 
 /// Why a body is not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum AcceptError {
+pub enum DecodeError {
     /// It is not JSON.
     #[error("{0}")]
     Syntax(serde_json::Error),
@@ -96,17 +96,17 @@ pub enum AcceptError {
 
 /// A body that does not fit.
 #[derive(Debug)]
-pub struct Refused {
+pub struct Rejection {
     /// Why.
-    pub error: AcceptError,
+    pub error: DecodeError,
     /// The places of members that no schema knows, at most [`MAX_DROPPED`] of them.
     pub dropped: Vec<String>,
     /// How many more there are.
     pub dropped_more: usize,
 }
 
-impl From<AcceptError> for Refused {
-    fn from(error: AcceptError) -> Self {
+impl From<DecodeError> for Rejection {
+    fn from(error: DecodeError) -> Self {
         Self { error, dropped: Vec::new(), dropped_more: 0 }
     }
 }
@@ -116,9 +116,9 @@ fn join(problems: &[Problem]) -> String {
     texts.join("; ")
 }
 
-impl Reader {
+impl ResourceDecoder {
     /// A reader for resources of these schemas. `watched` are paths such as `userName` or `emails.value`; `captured`
-    /// is the top-level attribute whose values are handed over in [`Accepted::captured`] instead of being written.
+    /// is the top-level attribute whose values are handed over in [`DecodedResource::captured`] instead of being written.
     pub fn new(schemas: &SchemaSet, watched: &[&str], captured: Option<&str>) -> Self {
         let common = schemas.common().iter().chain(schemas.core().attributes());
         let extension = |schema: &Schema| {
@@ -147,7 +147,7 @@ impl Reader {
     ///
     /// # Errors
     /// That it is no JSON object, or everything in it that does not fit.
-    pub fn read(&self, body: &[u8], options: AcceptOptions) -> Result<Accepted, AcceptError> {
+    pub fn read(&self, body: &[u8], options: DecodeOptions) -> Result<DecodedResource, DecodeError> {
         self.read_noting(body, options).map_err(|refused| refused.error)
     }
 
@@ -155,7 +155,7 @@ impl Reader {
     ///
     /// # Errors
     /// As `read`.
-    pub fn read_noting(&self, body: &[u8], options: AcceptOptions) -> Result<Accepted, Refused> {
+    pub fn read_noting(&self, body: &[u8], options: DecodeOptions) -> Result<DecodedResource, Rejection> {
         read::read(self, body, options)
     }
 }

@@ -1,6 +1,6 @@
 //! A schema set, laid out for reading: what to do with each member, found by its name.
 
-use crate::accept::write_text;
+use crate::decode::write_text;
 use crate::schema::{Attribute, AttributeType, Mutability, Returned, Schema};
 
 /// The attributes that may stand in one object.

@@ -16,12 +16,12 @@ pub(super) const FEW: usize = 4;
 
 /// Values by their text, so that groups of many members need no search from end to end; those without one by all that
 /// they say.
-pub(super) struct Known {
+pub(super) struct IndexedValues {
     by_text: HashMap<String, Vec<usize>>,
     others: HashMap<String, Vec<usize>>,
 }
 
-impl Known {
+impl IndexedValues {
     pub(super) fn of(attr: &Attribute, values: &[Value]) -> Self {
         let mut known = Self { by_text: HashMap::new(), others: HashMap::new() };
         for (at, value) in values.iter().enumerate() {
@@ -158,7 +158,7 @@ mod tests {
             json!("loose"),
             json!({"VALUE": "É"}),
         ];
-        let index = Known::of(emails, &values);
+        let index = IndexedValues::of(emails, &values);
         let asked = [
             json!({"value": "a@B.c"}),
             json!({"value": "a@b.c", "type": "HOME"}),

@@ -7,15 +7,15 @@ use crate::validate::validate;
 
 const WATCHED: [&str; 3] = ["userName", "externalId", "emails.value"];
 
-fn users() -> Reader {
-    Reader::new(SchemaSet::user(), &WATCHED, None)
+fn users() -> ResourceDecoder {
+    ResourceDecoder::new(SchemaSet::user(), &WATCHED, None)
 }
 
-fn read(body: &Value, options: AcceptOptions) -> Result<Accepted, AcceptError> {
+fn read(body: &Value, options: DecodeOptions) -> Result<DecodedResource, DecodeError> {
     users().read(body.to_string().as_bytes(), options)
 }
 
-fn members(accepted: &Accepted) -> Value {
+fn members(accepted: &DecodedResource) -> Value {
     let text = String::from_utf8(accepted.members.clone()).unwrap();
     serde_json::from_str(&format!("{{{text}}}")).unwrap()
 }
@@ -30,7 +30,7 @@ fn user(more: &Value) -> Value {
 fn what_is_sent_becomes_what_is_kept() {
     #[track_caller]
     fn check(sent: &Value, kept: &Value) {
-        assert_eq!(members(&read(sent, AcceptOptions::default()).unwrap()), *kept);
+        assert_eq!(members(&read(sent, DecodeOptions::default()).unwrap()), *kept);
     }
     check(&user(&json!({})), &json!({"userName": "ida"}));
     check(&json!({"SCHEMAS": [USER_URN], "username": "ida"}), &json!({"userName": "ida"}));
@@ -67,11 +67,11 @@ fn a_required_extension_has_to_be_given() {
     let kind = json!({"name": "Thing", "endpoint": "/Things", "schema": "urn:x:Thing",
         "schemaExtensions": [{"schema": "urn:x:Extra", "required": true}]});
     let set = crate::schema::ResourceType::from_json(&kind).unwrap().schema_set(&schemas).unwrap();
-    let reader = Reader::new(&set, &["size"], None);
+    let reader = ResourceDecoder::new(&set, &["size"], None);
     let read = |extra: Value| {
         let body =
             json!({"schemas": ["urn:x:Extra", "urn:x:Thing"], "size": 7, "urn:x:Extra": extra}).to_string();
-        reader.read(body.as_bytes(), AcceptOptions::default()).map_err(|error| error.to_string())
+        reader.read(body.as_bytes(), DecodeOptions::default()).map_err(|error| error.to_string())
     };
     assert_eq!(read(json!({"code": "c"})).unwrap().watched, [(0, "7".to_owned())]);
     for nothing in [json!(null), json!({}), json!({"code": null}), json!({"shoe": 1})] {
@@ -80,7 +80,7 @@ fn a_required_extension_has_to_be_given() {
     assert_eq!(read(json!({"pin": "1"})), Err("urn:x:Extra:code is required".to_owned()));
     assert_eq!(read(json!({"code": 1})), Err("urn:x:Extra:code must be a text".to_owned()));
     assert_eq!(read(json!(1)), Err("urn:x:Extra must be an object".to_owned()));
-    let without = reader.read(br#"{"schemas":["urn:x:Thing"]}"#, AcceptOptions::default());
+    let without = reader.read(br#"{"schemas":["urn:x:Thing"]}"#, DecodeOptions::default());
     assert_eq!(without.unwrap_err().to_string(), "urn:x:Extra is required");
 }
 
@@ -88,7 +88,7 @@ fn a_required_extension_has_to_be_given() {
 fn what_a_server_needs_is_picked_up() {
     let sent = user(&json!({"active": false, "externalId": "e-1", "password": "hunter2",
         "emails": [{"value": "a@x"}, {"value": "b@x"}], ENTERPRISE_URN: {"department": "Ops"}}));
-    let accepted = read(&sent, AcceptOptions::default()).unwrap();
+    let accepted = read(&sent, DecodeOptions::default()).unwrap();
     assert_eq!(accepted.active, Some(false));
     assert_eq!(accepted.extensions, [0]);
     assert_eq!(accepted.secrets, [("password".to_owned(), json!("hunter2"))]);
@@ -100,10 +100,10 @@ fn what_a_server_needs_is_picked_up() {
 
 #[test]
 fn the_captured_attribute_is_handed_over() {
-    let reader = Reader::new(SchemaSet::group(), &["displayName"], Some("members"));
+    let reader = ResourceDecoder::new(SchemaSet::group(), &["displayName"], Some("members"));
     let read = |members: Value| {
         let body = json!({"schemas": [GROUP_URN], "displayName": "g", "members": members});
-        reader.read(body.to_string().as_bytes(), AcceptOptions::default())
+        reader.read(body.to_string().as_bytes(), DecodeOptions::default())
     };
     let accepted = read(json!([{"value": "u1"}])).unwrap();
     assert_eq!(accepted.captured, Some(json!([{"value": "u1"}])));
@@ -118,9 +118,9 @@ fn extension_must_be_named_in_schemas() {
     #[track_caller]
     fn check(body: &str, is_unlisted: bool) {
         let read = |options| users().read(body.as_bytes(), options);
-        let lenient = AcceptOptions { unlisted_extensions: true, ..AcceptOptions::default() };
+        let lenient = DecodeOptions { unlisted_extensions: true, ..DecodeOptions::default() };
         assert_eq!(read(lenient).unwrap().unlisted_extensions, is_unlisted, "{body}");
-        let strict = read(AcceptOptions::default()).map_err(|error| error.to_string());
+        let strict = read(DecodeOptions::default()).map_err(|error| error.to_string());
         let refused = format!("schemas does not list {ENTERPRISE_URN}");
         assert_eq!(strict.err(), is_unlisted.then_some(refused), "{body}");
     }
@@ -136,17 +136,17 @@ fn extension_must_be_named_in_schemas() {
     }
     // Without any `schemas` it is that which is told.
     let bare = format!("{{\"{urn}\":{{\"department\":\"d\"}},\"userName\":\"ida\"}}");
-    let taken = AcceptOptions { missing_schemas: true, ..AcceptOptions::default() };
+    let taken = DecodeOptions { missing_schemas: true, ..DecodeOptions::default() };
     assert!(!users().read(bare.as_bytes(), taken).unwrap().unlisted_extensions);
 }
 
 #[test]
 fn what_does_not_fit_is_named() {
     #[track_caller]
-    fn check(sent: &Value, options: AcceptOptions, expected: &str) {
+    fn check(sent: &Value, options: DecodeOptions, expected: &str) {
         assert_eq!(read(sent, options).unwrap_err().to_string(), expected);
     }
-    let plain = AcceptOptions::default();
+    let plain = DecodeOptions::default();
     check(&json!([]), plain, "a resource is a JSON object");
     check(&json!(7), plain, "a resource is a JSON object");
     check(&json!({"schemas": [USER_URN]}), plain, "userName is required");
@@ -181,7 +181,7 @@ fn what_does_not_fit_is_named() {
         &format!("{ENTERPRISE_URN}:department must be a text"),
     );
     check(&user(&json!({ENTERPRISE_URN: 1})), plain, &format!("{ENTERPRISE_URN} must be an object"));
-    let refuse = AcceptOptions { refuse_unknown: true, ..plain };
+    let refuse = DecodeOptions { refuse_unknown: true, ..plain };
     check(
         &user(&json!({"shoe": 1, "name": {"nick": "x"}, ENTERPRISE_URN: {"hat": 2}})),
         refuse,
@@ -193,12 +193,12 @@ fn what_does_not_fit_is_named() {
 
 #[test]
 fn canonical_values_and_booleans_as_text_are_options() {
-    let canonical = AcceptOptions { enforce_canonical_values: true, ..AcceptOptions::default() };
+    let canonical = DecodeOptions { enforce_canonical_values: true, ..DecodeOptions::default() };
     assert!(read(&user(&json!({"emails": [{"value": "a", "type": "WORK"}]})), canonical).is_ok());
     let error = read(&user(&json!({"emails": [{"value": "a", "type": "boat"}]})), canonical).unwrap_err();
     assert!(error.to_string().starts_with("emails[0].type must be one of work, home"), "{error}");
 
-    let dialect = AcceptOptions { string_booleans: true, ..AcceptOptions::default() };
+    let dialect = DecodeOptions { string_booleans: true, ..DecodeOptions::default() };
     let accepted = read(&user(&json!({"active": "False"})), dialect).unwrap();
     assert_eq!((accepted.active, accepted.string_boolean), (Some(false), true));
     assert_eq!(members(&accepted)["active"], false);
@@ -207,7 +207,7 @@ fn canonical_values_and_booleans_as_text_are_options() {
 
 #[test]
 fn bad_syntax_names_the_place() {
-    let error = |text: &str| users().read(text.as_bytes(), AcceptOptions::default()).unwrap_err().to_string();
+    let error = |text: &str| users().read(text.as_bytes(), DecodeOptions::default()).unwrap_err().to_string();
     assert!(error("{\"userName\": ida}").contains("line 1 column 14"), "{}", error("{\"userName\": ida}"));
     assert!(error("{} x").contains("trailing"), "{}", error("{} x"));
     let twice = format!("{{\"schemas\":[\"{USER_URN}\"],\"userName\":\"a\",\"USERNAME\":\"b\"}}");
@@ -251,7 +251,7 @@ proptest! {
         for (at, value) in parts {
             sent[NAMES[at]] = value;
         }
-        if let Ok(accepted) = read(&sent, AcceptOptions::default()) {
+        if let Ok(accepted) = read(&sent, DecodeOptions::default()) {
             let mut kept = members(&accepted);
             let mut schemas = vec![json!(USER_URN)];
             if !accepted.extensions.is_empty() {
@@ -264,7 +264,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_it_panic(text in ".{0,80}") {
-        drop(users().read(text.as_bytes(), AcceptOptions::default()));
+        drop(users().read(text.as_bytes(), DecodeOptions::default()));
     }
 
     #[test]

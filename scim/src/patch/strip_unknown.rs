@@ -14,17 +14,17 @@ type Members = Map<String, Value>;
 /// (RFC 7644 §3.3), and tells where they stood. A path that leads nowhere stays what it is: an error.
 ///
 /// ```
-/// use scim::{patch::{PatchRequest, drop_unknown}, schema::{PATCH_URN, SchemaSet}};
+/// use scim::{patch::{PatchRequest, strip_unknown}, schema::{PATCH_URN, SchemaSet}};
 /// use serde_json::json;
 ///
 /// let mut request = PatchRequest::from_json(&json!({"schemas": [PATCH_URN], "Operations": [
 ///     {"op": "add", "value": {"title": "Nurse", "shoe": 44, "name": {"givenName": "Ida", "size": "S"}}},
 /// ]}))?;
-/// assert_eq!(drop_unknown(&mut request, SchemaSet::user()), ["name.size", "shoe"]);
+/// assert_eq!(strip_unknown(&mut request, SchemaSet::user()), ["name.size", "shoe"]);
 /// assert_eq!(request.operations[0].value, Some(json!({"title": "Nurse", "name": {"givenName": "Ida"}})));
 /// # Ok::<(), scim::patch::PatchError>(())
 /// ```
-pub fn drop_unknown(request: &mut PatchRequest, schemas: &SchemaSet) -> Vec<String> {
+pub fn strip_unknown(request: &mut PatchRequest, schemas: &SchemaSet) -> Vec<String> {
     let mut dropped = Vec::new();
     for operation in &mut request.operations {
         let Some(value) = &mut operation.value else { continue };
@@ -119,7 +119,7 @@ mod tests {
         let mut request = PatchRequest::from_json(&body).unwrap();
         let path = request.operations[0].path.clone();
         let before = request.operations[0].value.clone().unwrap_or_default();
-        let dropped = drop_unknown(&mut request, SchemaSet::user());
+        let dropped = strip_unknown(&mut request, SchemaSet::user());
         assert_eq!(dropped.is_empty(), left == before, "{dropped:?}");
         assert_eq!((request.operations[0].value.as_ref(), &request.operations[0].path), (Some(&left), &path));
     }
