@@ -66,7 +66,7 @@ mod tests {
         let options = DecodeOptions { refuse_unknown: true, ..DecodeOptions::default() };
         let types = Types::standard();
         for user in of(1) {
-            types.get(0).reader.read(user.as_bytes(), options).unwrap();
+            types.get(0).reader.decode(user.as_bytes(), options).unwrap();
         }
         let names: BTreeSet<String> = of(1)
             .iter()

@@ -6,12 +6,12 @@ mod documents;
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
+use scim::date_time::instant;
 use scim::decode::ResourceDecoder;
 use scim::path::AttrPath;
 use scim::precis::{user_name_key, user_name_key_with_case};
 use scim::schema::{Attribute, AttributeType, ResourceType, Returned, SchemaSet, Uniqueness};
 use scim::text::lower_case;
-use scim::validate::instant;
 
 pub(crate) use documents::{DocumentError, DocumentKind};
 

@@ -1,107 +1,96 @@
-//! The body of a POST or a PUT, read in one pass straight into the JSON that is kept (RFC 7644 §3.3, §3.5.1).
+//! Decoding of the body of a POST or a PUT, in one pass, into the JSON that a server stores (RFC 7644 §3.3, §3.5.1).
 //!
-//! No tree is built: while the text is parsed, each member is looked up in the schema, checked, put into its canonical
-//! spelling and written out again. Left aside, as RFC 7644 §3.3 lets a server do: what only the server writes, what no
-//! schema knows (unless that is refused), `null` and empty values. What must never be returned is checked, handed over
-//! in [`DecodedResource::secrets`] and not written. The texts that a server keeps indexes of are picked up on the way.
+//! No tree is built: while the text is parsed, each member is looked up in the schema, checked by the module `rules`,
+//! put into its canonical spelling and written out again. As RFC 7644 §3.3 allows, the result leaves out what only the
+//! server writes, what no schema defines (unless that is refused), `null` and empty values. Values that are never
+//! returned are checked, handed over in [`DecodedResource::secrets`] and not written. The texts that a server indexes
+//! are collected on the way.
 
 mod decode_plan;
 mod read;
 
 use serde_json::Value;
 
+use crate::dialect::{Dialect, Dialects};
+use crate::rules::{Problem, SchemaUrns};
 use crate::schema::{Schema, SchemaSet};
-use crate::validate::Problem;
-use decode_plan::{Extension, Members};
+use decode_plan::{ExtensionPlan, ObjectPlan};
 
-/// What a reader lets pass.
+/// How strict a [`ResourceDecoder`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DecodeOptions {
-    /// A member that no schema knows is a problem, and not dropped.
+    /// Whether a member that no schema defines is a problem; otherwise it is left out.
     pub refuse_unknown: bool,
-    /// A text that is none of the attribute's `canonicalValues` is a problem.
+    /// Whether a text must be one of the attribute's `canonicalValues`.
     pub enforce_canonical_values: bool,
-    /// `"True"` and `"false"` are taken for booleans, as some clients send them.
-    pub string_booleans: bool,
-    /// A body without `schemas` is taken, though RFC 7643 §3 requires them.
-    pub missing_schemas: bool,
-    /// A URN may stand in `schemas` twice, though RFC 7643 §3 forbids it.
-    pub duplicate_schemas: bool,
-    /// A body may have an extension that its `schemas` does not name, though RFC 7643 §3 has it name all of them.
-    pub unlisted_extensions: bool,
-    /// A manager may be sent as an id alone, as Entra does.
-    pub bare_manager: bool,
+    /// The dialects to accept. [`StringBoolean`](Dialect::StringBoolean), [`MissingSchemas`](Dialect::MissingSchemas),
+    /// [`DuplicateSchemas`](Dialect::DuplicateSchemas), [`UnlistedExtensions`](Dialect::UnlistedExtensions) and
+    /// [`BareManager`](Dialect::BareManager) have an effect.
+    pub dialects: Dialects,
 }
 
-/// A reader for the resources of one type. Made once for a schema set, used for each body.
+/// A decoder of the resources of one type. Build it once per schema set.
 #[derive(Debug)]
 pub struct ResourceDecoder {
-    top: Members,
-    extensions: Vec<Extension>,
-    core: Box<str>,
+    top: ObjectPlan,
+    extensions: Vec<ExtensionPlan>,
+    urns: SchemaUrns,
 }
 
-/// A body that fits its schemas.
+/// A decoded body, which fits its schemas.
 #[derive(Debug, Default, PartialEq)]
 pub struct DecodedResource {
     /// The members of the JSON object without the braces: `"userName":"ida","active":true`. Without `schemas`, `id`
     /// and `meta`, which the server writes.
     pub members: Vec<u8>,
-    /// The texts at the watched paths, each with the position of its path in the list given to [`ResourceDecoder::new`].
+    /// The texts at the watched paths, each with the position of its path in the list given to
+    /// [`ResourceDecoder::new`].
     pub watched: Vec<(usize, String)>,
     /// The value of the top-level boolean `active`.
     pub active: Option<bool>,
-    /// The extensions that have a value, by their position in the schema set.
+    /// The positions in the schema set of the extensions that have a value.
     pub extensions: Vec<usize>,
-    /// Values of attributes that are never returned, under their names.
+    /// The values of attributes that are never returned, under their names.
     pub secrets: Vec<(String, Value)>,
-    /// The values of the captured attribute, where it was given.
+    /// The values of the captured attribute, if the body has it.
     pub captured: Option<Value>,
-    /// Whether some value is one that is returned only when it is asked for.
+    /// Whether some value is returned only on request.
     pub on_request: bool,
-    /// Whether a text was taken for a boolean.
-    pub string_boolean: bool,
-    /// Whether the body had no `schemas` and was taken nevertheless.
-    pub missing_schemas: bool,
-    /// Whether `schemas` named a URN twice.
-    pub duplicate_schemas: bool,
-    /// Whether there was an extension that `schemas` did not name.
-    pub unlisted_extensions: bool,
-    /// Whether a text was taken for the id of a manager.
-    pub bare_manager: bool,
-    /// The places of members that no schema knows, at most [`MAX_DROPPED`].
+    /// The dialects that the body uses.
+    pub dialects: Vec<Dialect>,
+    /// The places of members that no schema defines, at most [`MAX_DROPPED`].
     pub dropped: Vec<String>,
-    /// How many more there are.
+    /// How many more members no schema defines.
     pub dropped_more: usize,
     /// The places, below the top of the resource, of values that only the server writes, at most [`MAX_DROPPED`].
     pub read_only: Vec<String>,
 }
 
-/// How many places of unknown members are told.
+/// The maximum number of places of unknown members that are collected.
 pub const MAX_DROPPED: usize = 20;
 
-/// Why a body is not taken.
+/// Why a body cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// It is not JSON.
+    /// The body is not JSON, or gives a member twice.
     #[error("{0}")]
     Syntax(serde_json::Error),
-    /// It is JSON, but not an object.
+    /// The body is JSON, but not an object.
     #[error("a resource is a JSON object")]
     NotAnObject,
-    /// It does not fit the schemas; every problem in the order of the text.
+    /// The body does not fit the schemas; every problem in the order of the text.
     #[error("{}", join(.0))]
     Problems(Vec<Problem>),
 }
 
-/// A body that does not fit.
+/// A body that cannot be decoded.
 #[derive(Debug)]
 pub struct Rejection {
-    /// Why.
+    /// The reason.
     pub error: DecodeError,
-    /// The places of members that no schema knows, at most [`MAX_DROPPED`] of them.
+    /// The places of members that no schema defines, at most [`MAX_DROPPED`].
     pub dropped: Vec<String>,
-    /// How many more there are.
+    /// How many more members no schema defines.
     pub dropped_more: usize,
 }
 
@@ -117,45 +106,26 @@ fn join(problems: &[Problem]) -> String {
 }
 
 impl ResourceDecoder {
-    /// A reader for resources of these schemas. `watched` are paths such as `userName` or `emails.value`; `captured`
-    /// is the top-level attribute whose values are handed over in [`DecodedResource::captured`] instead of being written.
+    /// Builds a decoder. `watched` are paths such as `userName` or `emails.value`; `captured` is the top-level
+    /// attribute whose values are handed over in [`DecodedResource::captured`] and not written.
     pub fn new(schemas: &SchemaSet, watched: &[&str], captured: Option<&str>) -> Self {
         let common = schemas.common().iter().chain(schemas.core().attributes());
         let extension = |schema: &Schema| {
             let required = schemas.required_extensions().any(|other| std::ptr::eq(other, schema));
-            Extension::new(schema, required, watched)
+            ExtensionPlan::new(schema, required, watched)
         };
         Self {
-            top: Members::new(common, "", watched, captured),
+            top: ObjectPlan::new(common, "", watched, captured),
             extensions: schemas.extensions().iter().map(extension).collect(),
-            core: schemas.core().id().as_str().into(),
+            urns: SchemaUrns::new(schemas),
         }
     }
 
-    /// The position of an extension; its exact spelling is the quick case.
-    fn extension(&self, urn: &str) -> Option<usize> {
-        let exact = self.extensions.iter().position(|extension| *extension.urn == *urn);
-        exact.or_else(|| self.extensions.iter().position(|extension| extension.urn.eq_ignore_ascii_case(urn)))
-    }
-
-    /// Whether it is the URN of the schema that every resource has.
-    fn is_core(&self, urn: &str) -> bool {
-        *self.core == *urn || self.core.eq_ignore_ascii_case(urn)
-    }
-
-    /// Reads a body.
+    /// Decodes a body.
     ///
     /// # Errors
-    /// That it is no JSON object, or everything in it that does not fit.
-    pub fn read(&self, body: &[u8], options: DecodeOptions) -> Result<DecodedResource, DecodeError> {
-        self.read_noting(body, options).map_err(|refused| refused.error)
-    }
-
-    /// Reads a body as [`read`](Self::read) does, and tells what no schema knows of one that does not fit, too.
-    ///
-    /// # Errors
-    /// As `read`.
-    pub fn read_noting(&self, body: &[u8], options: DecodeOptions) -> Result<DecodedResource, Rejection> {
+    /// The body is not a JSON object, or does not fit the schemas.
+    pub fn decode(&self, body: &[u8], options: DecodeOptions) -> Result<DecodedResource, Rejection> {
         read::read(self, body, options)
     }
 }
@@ -174,7 +144,7 @@ pub fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Where the first byte is that JSON has to escape. Eight bytes are looked at together, as most texts have none.
+/// Returns the position of the first byte that JSON escapes. Most texts have none, so it tests eight bytes at a time.
 fn first_special(text: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -185,7 +155,7 @@ fn first_special(text: &[u8]) -> Option<usize> {
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
         let quote = zero(word ^ (ONES * u64::from(b'"')));
         let backslash = zero(word ^ (ONES * u64::from(b'\\')));
-        // A borrow may mark a byte too many, so the place is looked for byte by byte.
+        // A borrow may mark one byte too many, so the exact position needs a search byte by byte.
         if control | quote | backslash != 0
             && let Some(at) = text[nth * 8..nth * 8 + 8].iter().position(|byte| is_special(*byte))
         {

@@ -15,6 +15,7 @@
 //! # Ok::<(), scim::filter::ParseError>(())
 //! ```
 
+pub mod date_time;
 pub mod decode;
 pub mod dialect;
 pub mod error;
@@ -24,6 +25,7 @@ pub mod patch;
 pub mod path;
 pub mod precis;
 pub mod project;
+mod rules;
 pub mod schema;
 pub mod sort;
 pub mod text;

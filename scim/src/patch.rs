@@ -105,8 +105,11 @@ impl PatchError {
         Self::new(ScimType::InvalidPath, "the path", format!("does not parse: {error}"))
     }
 
-    fn value(problem: Problem) -> Self {
-        Self::new(ScimType::InvalidValue, problem.place, problem.kind.to_string())
+    /// The first of the problems with a value.
+    fn values(problems: Vec<Problem>) -> Self {
+        let first = problems.into_iter().next();
+        let (place, problem) = first.map_or_else(Default::default, |p| (p.place, p.kind.to_string()));
+        Self::new(ScimType::InvalidValue, place, problem)
     }
 
     fn mutability(place: &str, problem: &str) -> Self {

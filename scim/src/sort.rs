@@ -13,6 +13,7 @@ use std::{cmp::Ordering, fmt};
 use serde_json::{Number, Value};
 
 use crate::{
+    date_time::{DateTime, instant},
     error::ScimType,
     filter::ParseError,
     name::AttrName,
@@ -20,7 +21,7 @@ use crate::{
     precis::{user_name_key, user_name_key_with_case},
     schema::{Attribute, AttributeType, Returned, SchemaSet},
     text::lower_case,
-    validate::{DateTime, instant, is_primary},
+    validate::is_primary,
 };
 
 /// Which way a query is sorted.

@@ -349,8 +349,8 @@ fn settle_members(store: &Store, at: Ref, patched: &mut Patched) {
 }
 
 fn suggested(kind: &Kind, after: &Value) -> Result<(), Problem> {
-    use scim::validate::{ProblemKind, ValidateOptions, validate_with};
-    let options = ValidateOptions { canonical_values: true, without_read_only: true };
+    use scim::validate::{ProblemKind, ResourceForm, ValidateOptions, validate_with};
+    let options = ValidateOptions { canonical_values: true, form: ResourceForm::Request };
     let problems = validate_with(after, &kind.schemas, options).err().unwrap_or_default();
     let wrong: Vec<String> = problems
         .iter()

@@ -35,7 +35,7 @@ pub(crate) struct Taken {
 /// Reads the body of a POST or a PUT.
 pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Refusal> {
     let profile = &settings.profile;
-    let accepted = kind.reader.read_noting(body, options(settings));
+    let accepted = kind.reader.decode(body, options(settings));
     let mut accepted = accepted.map_err(|Rejection { error, dropped, dropped_more }| {
         let problem = match &error {
             DecodeError::Syntax(error) => super::bad_json(body, error),
@@ -44,14 +44,7 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
         };
         Refusal { notes: notes::dropped(kind, &dropped, dropped_more), ..Refusal::from(problem) }
     })?;
-    let met = [
-        (accepted.string_boolean, Dialect::StringBoolean),
-        (accepted.missing_schemas, Dialect::MissingSchemas),
-        (accepted.duplicate_schemas, Dialect::DuplicateSchemas),
-        (accepted.unlisted_extensions, Dialect::UnlistedExtensions),
-        (accepted.bare_manager, Dialect::BareManager),
-    ];
-    let dialects = met.into_iter().filter_map(|(met, dialect)| met.then_some(dialect)).collect();
+    let dialects = std::mem::take(&mut accepted.dialects);
     let mut notes = notes::dropped(kind, &accepted.dropped, accepted.dropped_more);
     notes.extend(passed_over::read_only_places(&accepted.read_only));
     let members = accepted.captured.take();
@@ -64,15 +57,11 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
 }
 
 fn options(settings: &Settings) -> DecodeOptions {
-    let (profile, dialects) = (&settings.profile, settings.dialects);
+    let gateway = &settings.profile.gateway;
     DecodeOptions {
-        refuse_unknown: profile.gateway.unknown_attributes == UnknownAttributes::Refused,
-        enforce_canonical_values: profile.gateway.canonical_values == CanonicalValues::Enforced,
-        string_booleans: dialects.contains(Dialect::StringBoolean),
-        missing_schemas: dialects.contains(Dialect::MissingSchemas),
-        duplicate_schemas: dialects.contains(Dialect::DuplicateSchemas),
-        unlisted_extensions: dialects.contains(Dialect::UnlistedExtensions),
-        bare_manager: dialects.contains(Dialect::BareManager),
+        refuse_unknown: gateway.unknown_attributes == UnknownAttributes::Refused,
+        enforce_canonical_values: gateway.canonical_values == CanonicalValues::Enforced,
+        dialects: settings.dialects,
     }
 }
 

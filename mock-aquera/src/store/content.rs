@@ -292,7 +292,7 @@ mod tests {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Ops"},
         });
         let accepted =
-            kind.reader.read(body.to_string().as_bytes(), scim::decode::DecodeOptions::default()).unwrap();
+            kind.reader.decode(body.to_string().as_bytes(), scim::decode::DecodeOptions::default()).unwrap();
         let one = Content::of_accepted(kind, accepted);
         let other = Content::of_tree(kind, body.as_object().unwrap());
         let tree = |content: &Content| {

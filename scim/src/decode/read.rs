@@ -1,4 +1,4 @@
-//! The pass over the text.
+//! The pass over the text of a body.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,34 +7,33 @@ use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
-use super::decode_plan::{Members, Node, Role};
+use super::decode_plan::{AttributePlan, AttributeRole, ObjectPlan};
 use super::{
     DecodeError, DecodeOptions, DecodedResource, MAX_DROPPED, Rejection, ResourceDecoder, write_text,
 };
-use crate::precis::{has_control, is_blank};
+use crate::dialect::{Dialect, Tolerance};
+use crate::rules::{self, JsonValue, ListedSchemas, Problem, ProblemKind, ResourceForm};
 use crate::schema::AttributeType;
-use crate::validate::{
-    DATE_TIME, Problem, ProblemKind, check_attribute, is_base64, is_date_time, is_unassigned,
-};
+use crate::validate::{ValidateOptions, check_attribute, is_unassigned};
 
 pub(super) fn read(
-    reader: &ResourceDecoder,
+    decoder: &ResourceDecoder,
     body: &[u8],
     options: DecodeOptions,
 ) -> Result<DecodedResource, Rejection> {
     let mut pass = Pass {
-        reader,
+        decoder,
         options,
+        tolerance: Tolerance::of(options.dialects),
         out: DecodedResource { members: Vec::with_capacity(body.len() + 16), ..DecodedResource::default() },
         place: Vec::new(),
         problems: Vec::new(),
-        primaries: 0,
-        given: Vec::new(),
-        lists_core: None,
-        lists: Vec::new(),
+        has_primary: false,
+        used: Vec::new(),
+        listed: ListedSchemas::default(),
         not_an_object: false,
     };
-    // Checked once as a whole, the text need not be checked string by string.
+    // One check of the whole text is faster than one check of each string.
     let Ok(text) = std::str::from_utf8(body) else {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let error = IgnoredAny::deserialize(&mut deserializer).err();
@@ -42,74 +41,64 @@ pub(super) fn read(
         return Err(DecodeError::Syntax(error).into());
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let parsed = Any(Root(&mut pass)).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let parsed = AnyValue(Root(&mut pass)).deserialize(&mut deserializer).and_then(|()| deserializer.end());
     if pass.not_an_object && parsed.is_ok() {
         return Err(DecodeError::NotAnObject.into());
     }
     parsed.map_err(DecodeError::Syntax)?;
-    match pass.lists_core {
-        None if options.missing_schemas => pass.out.missing_schemas = true,
-        None => pass.problems.push(Problem { place: "schemas".to_owned(), kind: ProblemKind::Missing }),
-        Some(false) => {
-            let kind = ProblemKind::Unlisted(reader.core.to_string());
-            pass.problems.push(Problem { place: "schemas".to_owned(), kind });
-        }
-        Some(true) => {}
-    }
-    if pass.lists_core.is_some() {
-        pass.check_extensions();
+    for kind in pass.listed.finish(&pass.used, &decoder.urns, &mut pass.tolerance) {
+        pass.problems.push(Problem { place: "schemas".to_owned(), kind });
     }
     if pass.problems.is_empty() {
-        return Ok(pass.out);
+        return Ok(DecodedResource { dialects: pass.tolerance.used(), ..pass.out });
     }
     let (dropped, dropped_more) = (pass.out.dropped, pass.out.dropped_more);
     Err(Rejection { error: DecodeError::Problems(pass.problems), dropped, dropped_more })
 }
 
-/// Where the pass is, for messages.
+/// One part of the path to the value that is decoded, for messages.
 #[derive(Clone, Copy)]
-enum Step<'r> {
+enum PlaceSegment<'r> {
     Name(&'r str),
-    /// A schema URN, which is followed by a colon.
+    /// A schema URN, which a colon follows.
     Urn(&'r str),
     Index(usize),
 }
 
+/// The state of the pass.
 struct Pass<'r> {
-    reader: &'r ResourceDecoder,
+    decoder: &'r ResourceDecoder,
     options: DecodeOptions,
+    tolerance: Tolerance,
     out: DecodedResource,
-    place: Vec<Step<'r>>,
+    place: Vec<PlaceSegment<'r>>,
     problems: Vec<Problem>,
-    primaries: usize,
-    /// The positions of the extensions that were given.
-    given: Vec<usize>,
-    /// Whether `schemas` names the main schema; nothing where it is absent or empty.
-    lists_core: Option<bool>,
-    /// The other URNs that `schemas` names.
-    lists: Vec<String>,
+    /// Whether the object that is decoded is marked as the primary value.
+    has_primary: bool,
+    /// The positions of the extensions that have a value.
+    used: Vec<usize>,
+    listed: ListedSchemas,
     not_an_object: bool,
 }
 
-/// Which attributes of an object were given.
+/// The positions of the attributes that an object has.
 #[derive(Default)]
-struct Seen {
+struct GivenMembers {
+    /// Those below 64, as bits.
     first: u64,
     more: Vec<usize>,
 }
 
-impl Seen {
-    /// Whether it was there already.
+impl GivenMembers {
+    /// Adds an attribute. Returns whether it was new.
     fn insert(&mut self, at: usize) -> bool {
+        let is_new = !self.has(at);
         if at < 64 {
-            let bit = 1 << at;
-            let before = self.first & bit != 0;
-            self.first |= bit;
-            return before;
+            self.first |= 1 << at;
+        } else if is_new {
+            self.more.push(at);
         }
-        let before = self.more.contains(&at);
-        self.more.push(at);
-        before
+        is_new
     }
 
     fn remove(&mut self, at: usize) {
@@ -124,22 +113,30 @@ impl Seen {
     }
 }
 
+/// What a member held, to tell later whether it had a value.
+#[derive(Clone, Copy)]
+struct Progress {
+    members: usize,
+    secrets: usize,
+    problems: usize,
+}
+
 impl<'r> Pass<'r> {
     fn place(&self, last: Option<&str>) -> String {
         let mut text = String::new();
-        for step in &self.place {
-            match step {
-                Step::Name(name) => {
+        for segment in &self.place {
+            match segment {
+                PlaceSegment::Name(name) => {
                     if !text.is_empty() && !text.ends_with(':') {
                         text.push('.');
                     }
                     text.push_str(name);
                 }
-                Step::Urn(urn) => {
+                PlaceSegment::Urn(urn) => {
                     text.push_str(urn);
                     text.push(':');
                 }
-                Step::Index(at) => {
+                PlaceSegment::Index(at) => {
                     text.push('[');
                     text.push_str(&at.to_string());
                     text.push(']');
@@ -160,6 +157,15 @@ impl<'r> Pass<'r> {
         self.problems.push(Problem { place, kind });
     }
 
+    /// Adds the problem of a broken rule. Returns whether there was none.
+    fn check(&mut self, checked: Result<(), ProblemKind>) -> bool {
+        checked.map_err(|kind| self.problem(kind)).is_ok()
+    }
+
+    fn check_value(&mut self, plan: &AttributePlan, value: JsonValue<'_>) -> bool {
+        self.check(rules::check_value(&plan.attribute, value, self.options.enforce_canonical_values))
+    }
+
     fn unknown(&mut self, name: &str) {
         if self.options.refuse_unknown {
             let place = self.place(Some(name));
@@ -172,30 +178,29 @@ impl<'r> Pass<'r> {
         }
     }
 
-    /// Looks whether `schemas`, which may stand behind them, names the extensions that were given.
-    fn check_extensions(&mut self) {
-        for at in &self.given {
-            let urn = &self.reader.extensions[*at].urn;
-            if self.lists.iter().any(|listed| listed.eq_ignore_ascii_case(urn)) {
-                continue;
-            }
-            self.out.unlisted_extensions = true;
-            if !self.options.unlisted_extensions {
-                let kind = ProblemKind::Unlisted(urn.to_string());
-                self.problems.push(Problem { place: "schemas".to_owned(), kind });
-            }
-        }
-    }
-
-    /// Notes which required attributes of an object are missing.
-    fn require(&mut self, members: &Members, seen: &Seen) {
-        for at in members.required.iter().filter(|at| !seen.has(**at)) {
-            let place = self.place(Some(members.nodes[*at].attribute.name.as_str()));
+    /// Adds the required attributes of an object that are missing.
+    fn require(&mut self, plan: &ObjectPlan, given: &GivenMembers) {
+        for at in plan.required.iter().filter(|at| !given.has(**at)) {
+            let place = self.place(Some(plan.nodes[*at].attribute.name.as_str()));
             self.problems.push(Problem { place, kind: ProblemKind::Missing });
         }
     }
 
-    /// Begins a member: a comma where one is due, and the key. Gives the length to cut back to where nothing follows.
+    fn progress(&self) -> Progress {
+        Progress {
+            members: self.out.members.len(),
+            secrets: self.out.secrets.len(),
+            problems: self.problems.len(),
+        }
+    }
+
+    /// Whether a value has been decoded since then. Secrets are values too, though they are not written.
+    fn has_value_since(&self, before: Progress) -> bool {
+        self.out.members.len() > before.members || self.out.secrets.len() > before.secrets
+    }
+
+    /// Begins a member: a comma if one is due, and the key. Returns the length to cut back to if no value follows, and
+    /// the length behind the key.
     fn begin(&mut self, key: &[u8]) -> (usize, usize) {
         let out = &mut self.out.members;
         let before = out.len();
@@ -206,209 +211,181 @@ impl<'r> Pass<'r> {
         (before, out.len())
     }
 
-    /// Reads the members of an object into the output. Gives whether anything was written.
+    /// Decodes the members of an object. Returns whether any was written.
     fn object<'de, A: MapAccess<'de>>(
         &mut self,
-        members: &'r Members,
+        plan: &'r ObjectPlan,
         map: &mut A,
     ) -> Result<bool, A::Error> {
-        let mut seen = Seen::default();
-        let (start, secrets) = (self.out.members.len(), self.out.secrets.len());
+        let mut given = GivenMembers::default();
+        let before = self.progress();
         while let Some(key) = map.next_key_seed(Key)? {
-            if let Some(at) = members.find(&key) {
-                self.member(members, at, &mut seen, map)?;
+            if let Some(at) = plan.find(&key) {
+                self.member(plan, at, &mut given, map)?;
             } else {
                 self.unknown(&key);
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        let wrote = self.out.members.len() > start;
-        // What is kept apart was given too.
-        if wrote || self.out.secrets.len() > secrets {
-            self.require(members, &seen);
+        if self.has_value_since(before) {
+            self.require(plan, &given);
         }
-        Ok(wrote)
+        Ok(self.out.members.len() > before.members)
     }
 
     fn member<'de, A: MapAccess<'de>>(
         &mut self,
-        members: &'r Members,
+        object: &'r ObjectPlan,
         at: usize,
-        seen: &mut Seen,
+        given: &mut GivenMembers,
         map: &mut A,
     ) -> Result<(), A::Error> {
-        let node = &members.nodes[at];
-        self.place.push(Step::Name(node.attribute.name.as_str()));
-        if seen.insert(at) {
-            let place = self.place(None);
-            return Err(A::Error::custom(format_args!("{place} is given twice")));
+        let plan = &object.nodes[at];
+        self.place.push(PlaceSegment::Name(plan.attribute.name.as_str()));
+        if !given.insert(at) {
+            return Err(A::Error::custom(format_args!("{} {}", self.place(None), ProblemKind::Repeated)));
         }
-        let given = if node.role == Role::Schemas {
-            map.next_value_seed(Any(Listed(self)))?;
+        let before = self.progress();
+        let is_given = if plan.role == AttributeRole::Schemas {
+            map.next_value_seed(AnyValue(SchemasMember(self)))?;
             true
-        } else if node.read_only {
+        } else if plan.is_ignored {
             let is_given = map.next_value::<Option<IgnoredAny>>()?.is_some();
             if is_given && self.place.len() > 1 && self.out.read_only.len() < MAX_DROPPED {
                 let place = self.place(None);
                 self.out.read_only.push(place);
             }
             true
-        } else if node.captured || node.never_shown {
-            let value = map.next_value_seed(Whole)?;
-            self.whole(node, value)
+        } else if plan.captured {
+            let value = map.next_value_seed(ValueTree)?;
+            self.capture(plan, value)
+        } else if plan.never_shown {
+            let value = map.next_value_seed(ValueTree)?;
+            self.secret(plan, value);
+            self.has_value_since(before)
         } else {
-            let problems = self.problems.len();
-            let (before, after) = self.begin(&node.key);
-            map.next_value_seed(Any(Of { pass: self, node }))?;
-            let wrote = self.out.members.len() > after;
+            let (cut, after_key) = self.begin(&plan.key);
+            map.next_value_seed(AnyValue(AttributeValue { pass: self, plan }))?;
+            let wrote = self.out.members.len() > after_key;
             if !wrote {
-                self.out.members.truncate(before);
+                self.out.members.truncate(cut);
             }
-            self.out.on_request |= wrote && node.on_request;
-            // What was told to be wrong is not told to be missing too.
-            wrote || self.problems.len() > problems
+            self.out.on_request |= wrote && plan.on_request;
+            self.has_value_since(before)
         };
-        if !given {
-            // As if it had not been there: the check for what is required comes later.
-            seen.remove(at);
+        // An attribute with a problem is not missing too.
+        if !is_given && self.problems.len() == before.problems {
+            given.remove(at);
         }
         self.place.pop();
         Ok(())
     }
 
-    /// A value that is handed over and not written.
-    fn whole(&mut self, node: &Node, value: Value) -> bool {
-        if is_unassigned(&value) {
-            // An empty list of captured values is a statement of its own: there are none.
-            if node.captured && value.is_array() {
-                self.out.captured = Some(value);
-            }
-            return false;
+    /// Hands over the captured value. Returns whether there is one.
+    fn capture(&mut self, plan: &AttributePlan, value: Value) -> bool {
+        let is_given = !is_unassigned(&value);
+        if is_given {
+            // The caller resolves these values, and compares their texts with what it finds.
+            let options = ValidateOptions::default();
+            let checked = check_attribute(&plan.attribute, &value, &self.place(None), options);
+            self.problems.extend(checked.err().into_iter().flatten());
         }
-        self.problems.extend(check_attribute(&node.attribute, &value, &self.place(None)));
-        if node.captured {
+        // An empty array says that there are no values, and differs from a missing one.
+        if is_given || value.is_array() {
             self.out.captured = Some(value);
-        } else {
-            self.out.secrets.push((node.attribute.name.to_string(), value));
         }
-        true
+        is_given
     }
 
-    fn text(&mut self, node: &Node, given: Text<'_>) {
-        let text = given.text;
-        let fits = match node.attribute.kind {
-            AttributeType::String | AttributeType::Reference => true,
-            AttributeType::DateTime => is_date_time(text),
-            AttributeType::Binary => is_base64(text),
-            AttributeType::Boolean => return self.text_as_boolean(node, text),
-            AttributeType::Complex if self.options.bare_manager && self.bare(node, given) => return,
-            AttributeType::Decimal | AttributeType::Integer | AttributeType::Complex => false,
+    /// Hands over a value that is never returned.
+    fn secret(&mut self, plan: &AttributePlan, value: Value) {
+        let options = ValidateOptions {
+            canonical_values: self.options.enforce_canonical_values,
+            form: ResourceForm::Request,
         };
-        if !fits {
-            return self.problem(ProblemKind::Type(expected(node.attribute.kind)));
+        match check_attribute(&plan.attribute, &value, &self.place(None), options) {
+            Ok(true) => self.out.secrets.push((plan.attribute.name.to_string(), value)),
+            Ok(false) => {}
+            Err(problems) => self.problems.extend(problems),
         }
-        if text.is_empty() && node.attribute.required {
-            return self.problem(ProblemKind::Missing);
+    }
+
+    fn text(&mut self, plan: &AttributePlan, given: JsonText<'_>) {
+        let text = given.text;
+        if plan.attribute.kind == AttributeType::Boolean
+            && let Some(value) = boolean_of(text)
+            && self.tolerance.meets(Dialect::StringBoolean)
+        {
+            return self.boolean(plan, value);
         }
-        if node.user_name && is_blank(text) {
-            return self.problem(ProblemKind::Blank);
+        if self.tolerance.takes(Dialect::BareManager) && self.bare_manager(plan, given) {
+            return;
         }
-        if node.user_name && has_control(text) {
-            return self.problem(ProblemKind::Control);
+        if !self.check_value(plan, JsonValue::Text(text)) {
+            return;
         }
-        if self.options.enforce_canonical_values && !is_canonical(node, text) {
-            return self.problem(ProblemKind::Canonical(node.attribute.canonical_values.clone()));
-        }
-        if let Some(watched) = node.watched {
+        if let Some(watched) = plan.watched {
             self.out.watched.push((watched, text.to_owned()));
         }
         given.write(&mut self.out.members);
     }
 
-    /// Takes a text for the `value` of a manager. Gives whether it is one.
-    fn bare(&mut self, node: &Node, given: Text<'_>) -> bool {
-        let Some(at) = node.subs.find("value").filter(|_| node.attribute.is_manager()) else { return false };
-        let sub = &node.subs.nodes[at];
+    /// Decodes a text as the `value` of a manager. Returns whether the attribute is one.
+    fn bare_manager(&mut self, plan: &AttributePlan, given: JsonText<'_>) -> bool {
+        if !plan.attribute.is_manager() {
+            return false;
+        }
+        let Some(at) = plan.subs.find("value") else { return false };
+        self.tolerance.meets(Dialect::BareManager);
+        let sub = &plan.subs.nodes[at];
         let before = self.out.members.len();
         self.out.members.push(b'{');
-        let (_, after) = self.begin(&sub.key);
+        let (_, after_key) = self.begin(&sub.key);
         self.text(sub, given);
-        if self.out.members.len() > after {
+        if self.out.members.len() > after_key {
             self.out.members.push(b'}');
-            let mut seen = Seen::default();
-            seen.insert(at);
-            self.require(&node.subs, &seen);
+            let mut given = GivenMembers::default();
+            given.insert(at);
+            self.require(&plan.subs, &given);
         } else {
             self.out.members.truncate(before);
         }
-        self.out.bare_manager = true;
         true
     }
 
-    fn text_as_boolean(&mut self, node: &Node, text: &str) {
-        let value = match text {
-            _ if !self.options.string_booleans => None,
-            _ if text.eq_ignore_ascii_case("true") => Some(true),
-            _ if text.eq_ignore_ascii_case("false") => Some(false),
-            _ => None,
-        };
-        match value {
-            Some(value) => {
-                self.out.string_boolean = true;
-                self.flag(node, value);
-            }
-            None => self.problem(ProblemKind::Type(expected(AttributeType::Boolean))),
+    fn boolean(&mut self, plan: &AttributePlan, value: bool) {
+        if !self.check_value(plan, JsonValue::Boolean) {
+            return;
         }
-    }
-
-    fn flag(&mut self, node: &Node, value: bool) {
-        if node.attribute.kind != AttributeType::Boolean {
-            return self.problem(ProblemKind::Type(expected(node.attribute.kind)));
-        }
-        match node.role {
-            Role::Active => self.out.active = Some(value),
-            Role::Primary if value => self.primaries += 1,
-            Role::Primary | Role::Plain | Role::Schemas => {}
+        match plan.role {
+            AttributeRole::Active => self.out.active = Some(value),
+            AttributeRole::Primary => self.has_primary |= value,
+            AttributeRole::Plain | AttributeRole::Schemas => {}
         }
         self.out.members.extend_from_slice(if value { b"true" } else { b"false" });
     }
 
-    fn number(&mut self, node: &Node, number: &Number) {
-        let fits = match node.attribute.kind {
-            AttributeType::Decimal => true,
-            AttributeType::Integer => number.is_i64() || number.is_u64(),
-            _ => false,
-        };
-        if fits {
+    fn number(&mut self, plan: &AttributePlan, number: &Number) {
+        if self.check_value(plan, JsonValue::Number(number)) {
             let text = number.to_string();
             self.out.members.extend_from_slice(text.as_bytes());
-            self.out.watched.extend(node.watched.map(|watched| (watched, text)));
-        } else {
-            self.problem(ProblemKind::Type(expected(node.attribute.kind)));
+            self.out.watched.extend(plan.watched.map(|watched| (watched, text)));
         }
     }
 }
 
-fn is_canonical(node: &Node, text: &str) -> bool {
-    let exact = node.attribute.case_exact;
-    let known = &node.attribute.canonical_values;
-    known.is_empty() || known.iter().any(|k| k == text || (!exact && k.eq_ignore_ascii_case(text)))
-}
-
-fn expected(kind: AttributeType) -> &'static str {
-    match kind {
-        AttributeType::String => "a text",
-        AttributeType::Reference => "a URI as text",
-        AttributeType::Boolean => "true or false",
-        AttributeType::Integer => "a whole number",
-        AttributeType::Decimal => "a number",
-        AttributeType::DateTime => DATE_TIME,
-        AttributeType::Binary => "Base64 text",
-        AttributeType::Complex => "an object",
+/// Returns the boolean that some clients write as this text.
+fn boolean_of(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
     }
 }
 
-/// A member's name, copied only where it has escapes.
+/// The name of a member, copied only if it has escapes.
 struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {
@@ -423,7 +400,7 @@ impl<'de> Visitor<'de> for Key {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
+        f.write_str("the name of a member")
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
@@ -436,9 +413,9 @@ impl<'de> Visitor<'de> for Key {
 }
 
 /// A value as a tree.
-struct Whole;
+struct ValueTree;
 
-impl<'de> DeserializeSeed<'de> for Whole {
+impl<'de> DeserializeSeed<'de> for ValueTree {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -446,10 +423,10 @@ impl<'de> DeserializeSeed<'de> for Whole {
     }
 }
 
-/// A value of whatever type, seen by a visitor.
-struct Any<V>(V);
+/// A value of any type, decoded by a visitor.
+struct AnyValue<V>(V);
 
-impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Any<V> {
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for AnyValue<V> {
     type Value = V::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
@@ -459,13 +436,13 @@ impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Any<V> {
 
 /// The text of a JSON string.
 #[derive(Clone, Copy)]
-struct Text<'t> {
+struct JsonText<'t> {
     text: &'t str,
-    /// Whether it stands like this in the JSON: nothing in it is escaped.
+    /// Whether the JSON has the text without escapes.
     is_plain: bool,
 }
 
-impl Text<'_> {
+impl JsonText<'_> {
     fn write(self, out: &mut Vec<u8>) {
         if self.is_plain {
             out.reserve(self.text.len() + 2);
@@ -478,15 +455,15 @@ impl Text<'_> {
     }
 }
 
-/// The visitors take every kind of JSON value and note what does not fit: only bad syntax is an error to serde.
+/// The visitors accept every JSON value and add the problems with it: only bad syntax is an error to serde.
 macro_rules! scalars {
     ($value:ty, $text:expr, $flag:expr, $number:expr, $null:expr) => {
         fn visit_str<E>(self, text: &str) -> Result<$value, E> {
-            Ok($text(self, Text { text, is_plain: false }))
+            Ok($text(self, JsonText { text, is_plain: false }))
         }
 
         fn visit_borrowed_str<E>(self, text: &'de str) -> Result<$value, E> {
-            Ok($text(self, Text { text, is_plain: true }))
+            Ok($text(self, JsonText { text, is_plain: true }))
         }
 
         fn visit_bool<E>(self, flag: bool) -> Result<$value, E> {
@@ -501,8 +478,9 @@ macro_rules! scalars {
             Ok($number(self, Number::from(number)))
         }
 
-        fn visit_f64<E>(self, number: f64) -> Result<$value, E> {
-            Ok($number(self, Number::from_f64(number).unwrap_or_else(|| Number::from(0))))
+        fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<$value, E> {
+            let number = Number::from_f64(number).ok_or_else(|| E::custom("a number is not finite"))?;
+            Ok($number(self, number))
         }
 
         fn visit_unit<E>(self) -> Result<$value, E> {
@@ -511,12 +489,12 @@ macro_rules! scalars {
     };
 }
 
-// Below the macro, which they use.
-mod listed;
+// These modules use the macro above.
+mod listed_schemas;
 mod values;
 
-use listed::Listed;
-use values::{Object, Of};
+use listed_schemas::SchemasMember;
+use values::{AttributeValue, ExtensionValue};
 
 /// The resource.
 struct Root<'p, 'r>(&'p mut Pass<'r>);
@@ -544,44 +522,50 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let pass = self.0;
-        let reader = pass.reader;
-        let mut seen = Seen::default();
+        let decoder = pass.decoder;
+        let mut given = GivenMembers::default();
         while let Some(key) = map.next_key_seed(Key)? {
-            if let Some(at) = reader.top.find(&key) {
-                pass.member(&reader.top, at, &mut seen, &mut map)?;
-            } else if let Some(at) = reader.extension(&key) {
-                let extension = &reader.extensions[at];
-                if pass.given.contains(&at) {
-                    return Err(A::Error::custom(format_args!("{} is given twice", extension.urn)));
-                }
-                let (problems, secrets) = (pass.problems.len(), pass.out.secrets.len());
-                let (before, _) = pass.begin(&extension.key);
-                pass.out.members.push(b'{');
-                pass.place.push(Step::Urn(&extension.urn));
-                let wrote =
-                    map.next_value_seed(Any(Object { pass: &mut *pass, members: &extension.members }))?;
-                pass.place.pop();
-                // What was told to be wrong is not told to be missing too.
-                if wrote || pass.out.secrets.len() > secrets || pass.problems.len() > problems {
-                    pass.given.push(at);
-                }
-                if wrote {
-                    pass.out.members.push(b'}');
-                    pass.out.extensions.push(at);
-                } else {
-                    pass.out.members.truncate(before);
-                }
+            if let Some(at) = decoder.top.find(&key) {
+                pass.member(&decoder.top, at, &mut given, &mut map)?;
+            } else if let Some(at) = decoder.urns.extension(&key) {
+                pass.extension(at, &mut map)?;
             } else {
                 pass.unknown(&key);
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        pass.require(&reader.top, &seen);
-        for (at, extension) in reader.extensions.iter().enumerate() {
-            if extension.required && !pass.given.contains(&at) {
+        pass.require(&decoder.top, &given);
+        for (at, extension) in decoder.extensions.iter().enumerate() {
+            if extension.required && !pass.used.contains(&at) {
                 let place = extension.urn.to_string();
                 pass.problems.push(Problem { place, kind: ProblemKind::Missing });
             }
+        }
+        Ok(())
+    }
+}
+
+impl Pass<'_> {
+    fn extension<'de, A: MapAccess<'de>>(&mut self, at: usize, map: &mut A) -> Result<(), A::Error> {
+        let extension = &self.decoder.extensions[at];
+        if self.used.contains(&at) {
+            return Err(A::Error::custom(format_args!("{} {}", extension.urn, ProblemKind::Repeated)));
+        }
+        let before = self.progress();
+        let (cut, _) = self.begin(&extension.key);
+        self.out.members.push(b'{');
+        self.place.push(PlaceSegment::Urn(&extension.urn));
+        let wrote = map.next_value_seed(AnyValue(ExtensionValue { pass: self, plan: &extension.members }))?;
+        self.place.pop();
+        if wrote {
+            self.out.members.push(b'}');
+            self.out.extensions.push(at);
+        } else {
+            self.out.members.truncate(cut);
+        }
+        // An extension with a problem is not missing too.
+        if self.has_value_since(before) || self.problems.len() > before.problems {
+            self.used.push(at);
         }
         Ok(())
     }

@@ -6,11 +6,11 @@ use serde_json::{Map, Number, Value};
 
 use super::{AttrFacts, AttrInfo, CompareOp, Filter, Literal};
 use crate::{
+    date_time::instant,
     name::AttrName,
     path::{AttrPath, get_ci},
     precis::{user_name_key, user_name_key_with_case},
     text::lower_case,
-    validate::instant,
 };
 
 pub(super) fn matches(filter: &Filter, resource: &Value, attrs: &dyn AttrInfo) -> bool {

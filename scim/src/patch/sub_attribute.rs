@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{PatchError, PatchKind, apply::take_ci, index::Work, value_identity::IndexedValues};
 use crate::{
     schema::{Attribute, Mutability},
-    validate::{canonical_value, check_attribute, is_unassigned},
+    validate::{ValidateOptions, canonical_value, check_attribute, is_unassigned},
 };
 
 /// Does an operation to a sub-attribute. One with several values keeps those that it has when others are added, and
@@ -29,9 +29,7 @@ pub(super) fn set_sub(
         && (many || known.is_some())
     {
         // Only what is added is looked at.
-        if let Some(problem) = check_attribute(sub, given, place).into_iter().next() {
-            return Err(PatchError::value(problem));
-        }
+        check_attribute(sub, given, place, ValidateOptions::default()).map_err(PatchError::values)?;
         if known.is_none() {
             work.spend(values.len())?;
         }
@@ -54,10 +52,8 @@ pub(super) fn set_sub(
         (PatchKind::Remove, _, _) => None,
         (PatchKind::Add | PatchKind::Replace, _, given) => given,
     };
-    if let Some(next) = &next
-        && let Some(problem) = check_attribute(sub, next, place).into_iter().next()
-    {
-        return Err(PatchError::value(problem));
+    if let Some(next) = &next {
+        check_attribute(sub, next, place, ValidateOptions::default()).map_err(PatchError::values)?;
     }
     if immutable && was.is_some() && was != next {
         return Err(PatchError::mutability(place, "is immutable and has a value"));

@@ -120,10 +120,8 @@ impl Edit<'_> {
     fn checked(&self, value: &Value) -> Result<Value, PatchError> {
         let attr = self.found.attribute;
         let value = canonical_value(value, attr);
-        match check_single(attr, &value, &self.place).into_iter().next() {
-            Some(problem) => Err(PatchError::value(problem)),
-            None => Ok(value),
-        }
+        check_single(attr, &value, &self.place).map_err(PatchError::values)?;
+        Ok(value)
     }
 
     /// Sets the sub-attributes that a complex value gives.

@@ -188,7 +188,7 @@ proptest! {
 
     #[test]
     fn anything_can_be_checked(a in anything(), b in anything(), text in any::<String>()) {
-        let options = ValidateOptions { canonical_values: true, without_read_only: true };
+        let options = ValidateOptions { canonical_values: true, form: scim::validate::ResourceForm::Request };
         for schemas in [SchemaSet::user(), SchemaSet::group(), SchemaSet::schema_documents()] {
             let _ = validate_with(&a, schemas, options);
             let _ = check_immutable(&a, &b, schemas);

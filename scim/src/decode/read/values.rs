@@ -1,28 +1,28 @@
-//! Values, one after another: the parts of the pass that look at a value's type.
+//! Values: the parts of the pass that look at the type of a value.
 
 use std::fmt;
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-use super::{Any, Members, Node, Pass, Step, Text, expected};
-use crate::schema::AttributeType;
-use crate::validate::ProblemKind;
+use super::{AnyValue, AttributePlan, JsonText, ObjectPlan, Pass, PlaceSegment};
+use crate::dialect::Dialect;
+use crate::rules::{self, JsonValue};
 
-/// An object whose braces the caller writes.
-pub(super) struct Object<'p, 'r> {
+/// The value of an extension, whose braces the caller writes. Decodes to whether a member was written.
+pub(super) struct ExtensionValue<'p, 'r> {
     pub(super) pass: &'p mut Pass<'r>,
-    pub(super) members: &'r Members,
+    pub(super) plan: &'r ObjectPlan,
 }
 
-impl Object<'_, '_> {
-    fn wrong(self) -> bool {
-        self.pass.problem(ProblemKind::Type("an object"));
+impl ExtensionValue<'_, '_> {
+    fn check(self, value: JsonValue<'_>) -> bool {
+        self.pass.check(rules::check_extension(value));
         false
     }
 }
 
-impl<'de> Visitor<'de> for Object<'_, '_> {
+impl<'de> Visitor<'de> for ExtensionValue<'_, '_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,39 +31,51 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
 
     scalars!(
         bool,
-        |this: Self, _| this.wrong(),
-        |this: Self, _| this.wrong(),
-        |this: Self, _| this.wrong(),
+        |this: Self, text: JsonText<'_>| this.check(JsonValue::Text(text.text)),
+        |this: Self, _| this.check(JsonValue::Boolean),
+        |this: Self, number: Number| this.check(JsonValue::Number(&number)),
         |_| false
     );
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(self.wrong())
+        Ok(self.check(JsonValue::Array))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
-        self.pass.object(self.members, &mut map)
+        self.pass.object(self.plan, &mut map)
     }
 }
 
 /// The value, or all values, of an attribute.
-pub(super) struct Of<'p, 'r> {
+pub(super) struct AttributeValue<'p, 'r> {
     pub(super) pass: &'p mut Pass<'r>,
-    pub(super) node: &'r Node,
+    pub(super) plan: &'r AttributePlan,
 }
 
-impl Of<'_, '_> {
-    fn scalar(self, write: impl FnOnce(&mut Pass<'_>, &Node)) {
-        if self.node.attribute.multi_valued {
-            self.pass.problem(ProblemKind::Type("an array"));
-        } else {
-            write(self.pass, self.node);
+impl AttributeValue<'_, '_> {
+    fn scalar(self, value: JsonValue<'_>, write: impl FnOnce(&mut Pass<'_>, &AttributePlan)) {
+        if self.pass.check(rules::check_shape(&self.plan.attribute, value)) {
+            write(self.pass, self.plan);
         }
+    }
+
+    /// Decodes an array where the attribute has one value: a manager in an array of one, if that is accepted.
+    fn array_of_one<'de, A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self { pass, plan } = self;
+        let accepted = pass.tolerance.takes(Dialect::BareManager) && plan.attribute.is_manager();
+        if accepted && seq.next_element_seed(AnyValue(AttributeValue { pass: &mut *pass, plan }))?.is_some() {
+            pass.tolerance.meets(Dialect::BareManager);
+        }
+        if !accepted || seq.next_element::<IgnoredAny>()?.is_some() {
+            pass.check_value(plan, JsonValue::Array);
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
     }
 }
 
-impl<'de> Visitor<'de> for Of<'_, '_> {
+impl<'de> Visitor<'de> for AttributeValue<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,39 +84,34 @@ impl<'de> Visitor<'de> for Of<'_, '_> {
 
     scalars!(
         (),
-        |this: Self, text: Text<'_>| this.scalar(|pass, node| pass.text(node, text)),
-        |this: Self, flag| this.scalar(|pass, node| pass.flag(node, flag)),
-        |this: Self, number| this.scalar(|pass, node| pass.number(node, &number)),
+        |this: Self, text: JsonText<'_>| {
+            this.scalar(JsonValue::Text(text.text), |pass, plan| pass.text(plan, text));
+        },
+        |this: Self, flag| this.scalar(JsonValue::Boolean, |pass, plan| pass.boolean(plan, flag)),
+        |this: Self, number: Number| {
+            this.scalar(JsonValue::Number(&number), |pass, plan| pass.number(plan, &number));
+        },
         |_| ()
     );
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Self { pass, node } = self;
-        if !node.attribute.multi_valued {
-            let fits = pass.options.bare_manager && node.attribute.is_manager();
-            if fits && seq.next_element_seed(Any(Of { pass: &mut *pass, node }))?.is_some() {
-                pass.out.bare_manager = true;
-            }
-            if !fits || seq.next_element::<IgnoredAny>()?.is_some() {
-                pass.problem(ProblemKind::Type(expected(node.attribute.kind)));
-            }
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(());
+        if !self.plan.attribute.multi_valued {
+            return self.array_of_one(seq);
         }
+        let Self { pass, plan } = self;
         pass.out.members.push(b'[');
         let open = pass.out.members.len();
-        let primaries = pass.primaries;
+        let mut primary_values = 0;
         for at in 0.. {
-            pass.place.push(Step::Index(at));
-            let more = seq.next_element_seed(Any(One { pass: &mut *pass, node }))?;
+            pass.place.push(PlaceSegment::Index(at));
+            let is_primary = seq.next_element_seed(AnyValue(SingleValue { pass: &mut *pass, plan }))?;
             pass.place.pop();
-            if more.is_none() {
-                break;
+            match is_primary {
+                Some(is_primary) => primary_values += usize::from(is_primary),
+                None => break,
             }
         }
-        if pass.primaries > primaries + 1 {
-            pass.problem(ProblemKind::Primary);
-        }
+        pass.check(rules::check_primary(primary_values));
         if pass.out.members.len() == open {
             pass.out.members.truncate(open - 1);
         } else {
@@ -113,73 +120,73 @@ impl<'de> Visitor<'de> for Of<'_, '_> {
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        if self.node.attribute.multi_valued {
-            let mut map = map;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        if self.pass.check(rules::check_shape(&self.plan.attribute, JsonValue::Object)) {
+            SingleValue { pass: self.pass, plan: self.plan }.visit_map(map)?;
+        } else {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            self.pass.problem(ProblemKind::Type("an array"));
-            return Ok(());
         }
-        One { pass: self.pass, node: self.node }.visit_map(map)
+        Ok(())
     }
 }
 
-/// One value of an attribute.
-struct One<'p, 'r> {
+/// One value of an attribute. Decodes to whether it is marked as the primary one.
+struct SingleValue<'p, 'r> {
     pass: &'p mut Pass<'r>,
-    node: &'r Node,
+    plan: &'r AttributePlan,
 }
 
-impl One<'_, '_> {
+impl SingleValue<'_, '_> {
     /// Writes one of several values, with the comma before it.
-    fn scalar(self, write: impl FnOnce(&mut Pass<'_>, &Node)) {
+    fn scalar(self, write: impl FnOnce(&mut Pass<'_>, &AttributePlan)) -> bool {
         let (before, after) = self.pass.begin(b"");
-        write(self.pass, self.node);
+        write(self.pass, self.plan);
         if self.pass.out.members.len() == after {
             self.pass.out.members.truncate(before);
         }
+        false
     }
 }
 
-impl<'de> Visitor<'de> for One<'_, '_> {
-    type Value = ();
+impl<'de> Visitor<'de> for SingleValue<'_, '_> {
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
     scalars!(
-        (),
-        |this: Self, text: Text<'_>| this.scalar(|pass, node| pass.text(node, text)),
-        |this: Self, flag| this.scalar(|pass, node| pass.flag(node, flag)),
-        |this: Self, number| this.scalar(|pass, node| pass.number(node, &number)),
-        |_| ()
+        bool,
+        |this: Self, text: JsonText<'_>| this.scalar(|pass, plan| pass.text(plan, text)),
+        |this: Self, flag| this.scalar(|pass, plan| pass.boolean(plan, flag)),
+        |this: Self, number| this.scalar(|pass, plan| pass.number(plan, &number)),
+        |_| false
     );
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        self.pass.problem(ProblemKind::Type(expected(self.node.attribute.kind)));
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
+        self.pass.check_value(self.plan, JsonValue::Array);
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
+        Ok(false)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { pass, node } = self;
-        if node.attribute.kind != AttributeType::Complex {
-            pass.problem(ProblemKind::Type(expected(node.attribute.kind)));
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        let Self { pass, plan } = self;
+        if !pass.check_value(plan, JsonValue::Object) {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(());
+            return Ok(false);
         }
-        // After a key no comma is due; between the values of an array one is.
+        // No comma is due after a key; between the values of an array one is.
         let before = pass.out.members.len();
         if matches!(pass.out.members.last(), Some(b'}')) {
             pass.out.members.push(b',');
         }
         pass.out.members.push(b'{');
-        if pass.object(&node.subs, &mut map)? {
+        let outer = std::mem::take(&mut pass.has_primary);
+        if pass.object(&plan.subs, &mut map)? {
             pass.out.members.push(b'}');
         } else {
             pass.out.members.truncate(before);
         }
-        Ok(())
+        Ok(std::mem::replace(&mut pass.has_primary, outer))
     }
 }

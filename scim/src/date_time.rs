@@ -56,7 +56,7 @@ impl fmt::Display for DateTime {
 /// nanoseconds is passed over.
 ///
 /// ```
-/// use scim::validate::instant;
+/// use scim::date_time::instant;
 ///
 /// assert_eq!(instant("2024-05-01T24:00:00Z"), instant("2024-05-02T02:00:00+02:00"));
 /// assert!(instant("9999-12-31T23:59:59Z") < instant("12020-01-01T00:00:00Z"));
@@ -73,7 +73,7 @@ pub fn instant(text: &str) -> Option<DateTime> {
 /// Whether a text is an `xsd:dateTime`: whether it has an [`instant()`].
 ///
 /// ```
-/// use scim::validate::is_date_time;
+/// use scim::date_time::is_date_time;
 ///
 /// assert!(is_date_time("12020-01-01T00:00:00Z") && is_date_time("9999-12-31T24:00:00Z"));
 /// assert!(!is_date_time("12019-02-29T00:00:00Z"));
