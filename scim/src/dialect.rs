@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::{path::get_ci, validate::is_unassigned};
+use crate::{name::shown, path::get_ci, validate::is_unassigned};
 
 /// A way of writing requests that a strict server refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -196,15 +196,26 @@ impl Tolerance {
     }
 }
 
-/// Looks whether a message names its schema in `schemas`, and tells which dialects that takes.
+/// What is wrong with the `schemas` of a message. The text follows the name of the message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// The schema of the message is not listed.
+    #[error("does not name {0} in `schemas`")]
+    Unlisted(String),
+    /// A schema is listed twice.
+    #[error("names {} twice in `schemas`", shown(.0))]
+    Twice(String),
+}
+
+/// Checks that a message names its schema in `schemas`, and returns the dialects that it uses.
 ///
 /// # Errors
-/// What is wrong with `schemas`, in words that follow the name of the message.
+/// `schemas` does not list the schema, or lists one twice.
 pub fn check_message(
     members: &Map<String, Value>,
     urn: &str,
     dialects: Dialects,
-) -> Result<Vec<Dialect>, String> {
+) -> Result<Vec<Dialect>, MessageError> {
     let mut tolerance = Tolerance::of(dialects);
     message_schemas(members, urn, &mut tolerance)?;
     Ok(tolerance.used())
@@ -214,7 +225,7 @@ pub(crate) fn message_schemas(
     members: &Map<String, Value>,
     urn: &str,
     tolerance: &mut Tolerance,
-) -> Result<(), String> {
+) -> Result<(), MessageError> {
     let given = get_ci(members, "schemas").filter(|given| !is_unassigned(given));
     if given.is_none() && tolerance.meets(Dialect::MissingSchemas) {
         return Ok(());
@@ -222,12 +233,10 @@ pub(crate) fn message_schemas(
     let urns: Vec<&str> =
         given.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     if !urns.iter().any(|given| given.eq_ignore_ascii_case(urn)) {
-        return Err(format!("does not name {urn} in `schemas`"));
+        return Err(MessageError::Unlisted(urn.to_owned()));
     }
     match twice(&urns) {
-        Some(urn) if !tolerance.meets(Dialect::DuplicateSchemas) => {
-            Err(format!("names {} twice in `schemas`", crate::name::shown(urn)))
-        }
+        Some(urn) if !tolerance.meets(Dialect::DuplicateSchemas) => Err(MessageError::Twice(urn.to_owned())),
         _ => Ok(()),
     }
 }
@@ -251,7 +260,10 @@ mod tests {
         fn check(schemas: Value, dialects: Dialects, expected: Result<&[Dialect], &str>) {
             let body = json!({"Schemas": schemas});
             let found = check_message(body.as_object().unwrap(), "urn:a:b", dialects);
-            assert_eq!(found.as_deref().map_err(String::as_str), expected);
+            assert_eq!(
+                found.map_err(|error| error.to_string()),
+                expected.map(Vec::from).map_err(str::to_owned)
+            );
         }
         let (all, none) = (Dialects::all(), Dialects::none());
         check(json!(["urn:x:y", "URN:A:B"]), none, Ok(&[]));

@@ -219,31 +219,28 @@ impl fmt::Display for Literal {
     }
 }
 
-/// What evaluation asks about an attribute.
+/// The facts about attributes that the evaluation of a filter needs.
 ///
-/// A [`SchemaSet`](crate::schema::SchemaSet) answers from the schema. Something that is not SCIM
-/// but is filtered with SCIM's grammar needs to say only which attributes are case-exact.
+/// A [`SchemaSet`](crate::schema::SchemaSet) answers from the schema. Other data that is filtered with the grammar of
+/// SCIM only has to tell which attributes are case-exact.
 pub trait AttrInfo {
-    /// Whether text in this attribute is compared with case.
+    /// Returns whether text in this attribute is compared with case.
     fn case_exact(&self, path: &AttrPath) -> bool;
 
-    /// Everything that evaluation asks, in one look-up.
-    fn facts<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
-        AttrFacts {
-            known: true,
+    /// Returns every fact in one look-up, or `None` if the attribute does not exist.
+    fn facts<'a>(&'a self, path: &'a AttrPath) -> Option<AttrFacts<'a>> {
+        Some(AttrFacts {
             case_exact: self.case_exact(path),
             date_time: false,
             user_name: false,
             extension: path.urn.as_ref(),
-        }
+        })
     }
 }
 
 /// How an attribute is compared, and where it is found; see [`AttrInfo`].
 #[derive(Debug, Clone, Copy)]
 pub struct AttrFacts<'a> {
-    /// Whether there is such an attribute.
-    pub known: bool,
     /// Whether its text is compared with case.
     pub case_exact: bool,
     /// Whether its text is a date and time, compared by instant.
@@ -253,12 +250,6 @@ pub struct AttrFacts<'a> {
     pub user_name: bool,
     /// The member of the resource that holds it, for an attribute of an extension.
     pub extension: Option<&'a Urn>,
-}
-
-impl AttrFacts<'_> {
-    /// There is no such attribute.
-    pub const UNKNOWN: Self =
-        Self { known: false, case_exact: false, date_time: false, user_name: false, extension: None };
 }
 
 /// Why a filter or a path does not parse, and where.

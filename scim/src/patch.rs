@@ -89,16 +89,22 @@ pub struct PatchError {
     operation: Option<usize>,
     place: String,
     problem: String,
-    /// The path or member that no schema knows.
-    unknown: Option<String>,
-    /// A word or a member that means nothing, and those that do.
-    misspelt: Option<(String, &'static [&'static str])>,
+    mistake: Option<Mistake>,
+}
+
+/// A name in a request that may be a mistyped one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mistake {
+    /// The path or member that no schema defines.
+    UnknownAttribute(String),
+    /// A word or a member without a meaning, and those that have one.
+    Misspelt { word: String, known: &'static [&'static str] },
 }
 
 impl PatchError {
     fn new(scim_type: ScimType, place: impl AsRef<str>, problem: impl Into<String>) -> Self {
         let place = crate::name::shown(place.as_ref()).into_owned();
-        Self { scim_type, operation: None, place, problem: problem.into(), unknown: None, misspelt: None }
+        Self { scim_type, operation: None, place, problem: problem.into(), mistake: None }
     }
 
     fn path(error: &ParseError) -> Self {
@@ -117,21 +123,27 @@ impl PatchError {
     }
 
     fn about(self, unknown: String) -> Self {
-        Self { unknown: Some(unknown), ..self }
+        Self { mistake: Some(Mistake::UnknownAttribute(unknown)), ..self }
     }
 
     fn misspelt(self, word: &str, known: &'static [&'static str]) -> Self {
-        Self { misspelt: Some((word.to_owned(), known)), ..self }
+        Self { mistake: Some(Mistake::Misspelt { word: word.to_owned(), known }), ..self }
     }
 
-    /// The word, or the name of a member, that probably stands for another one, and those that it may stand for.
+    /// Returns the word or name of a member that is probably misspelt, and those that it may stand for.
     pub fn misspelt_word(&self) -> Option<(&str, &'static [&'static str])> {
-        self.misspelt.as_ref().map(|(word, known)| (word.as_str(), *known))
+        match &self.mistake {
+            Some(Mistake::Misspelt { word, known }) => Some((word, known)),
+            Some(Mistake::UnknownAttribute(_)) | None => None,
+        }
     }
 
-    /// The path of the attribute that no schema knows, if that is the error.
+    /// Returns the path of the attribute that no schema defines, if that is the error.
     pub fn unknown_attribute(&self) -> Option<&str> {
-        self.unknown.as_deref()
+        match &self.mistake {
+            Some(Mistake::UnknownAttribute(path)) => Some(path),
+            Some(Mistake::Misspelt { .. }) | None => None,
+        }
     }
 
     /// The same error in the operation of this number, counted from one.

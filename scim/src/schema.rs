@@ -14,7 +14,7 @@ use std::fmt;
 
 use hashbrown::HashMap;
 pub use json::{SchemaError, UnknownWord};
-pub use resource_type::{ResourceType, SetError};
+pub use resource_type::{ResourceType, SetError, SetProblem};
 pub use set::{Located, SchemaSet};
 
 use crate::name::{AttrName, Urn, cmp_ci};

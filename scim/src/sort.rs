@@ -75,7 +75,7 @@ impl fmt::Display for SortOrder {
 pub enum SortError {
     /// `sortBy` is no attribute path.
     #[error("`sortBy` is not an attribute: {0}")]
-    Path(#[from] ParseError),
+    Path(ParseError),
     /// `sortBy` leads nowhere.
     #[error("`sortBy` names {0}, which is not an attribute of the schema")]
     Unknown(AttrPath),
@@ -131,7 +131,7 @@ impl SortBy {
     /// # Errors
     /// A path that does not parse, leads nowhere, or to something without an order.
     pub fn parse(text: &str, schemas: &SchemaSet) -> Result<Self, SortError> {
-        Self::new(&text.trim().parse()?, schemas)
+        Self::new(&text.trim().parse().map_err(SortError::Path)?, schemas)
     }
 
     /// Sorts by what the path names.

@@ -108,7 +108,7 @@ fn names(kinds: &[&Kind]) -> String {
 
 /// What to say of a path that none of the types knows, or that stands inside brackets and should not.
 fn of_unknown(path: &AttrPath, kinds: &[&Kind]) -> String {
-    if kinds.iter().any(|kind| kind.schemas.facts(path).known) {
+    if kinds.iter().any(|kind| kind.schemas.facts(path).is_some()) {
         let alone = path.sub.as_ref().unwrap_or(&path.name);
         return format!("{path} stands inside brackets, where sub-attributes stand alone: {alone}");
     }
@@ -123,7 +123,7 @@ fn unknown(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
     unknown.into_iter().find(|path| {
         rest.iter().all(|kind| {
             let whole = AttrPath { sub: None, ..path.clone() };
-            !kind.schemas.facts(path).known || kind.schemas.locate(&whole).is_none()
+            kind.schemas.facts(path).is_none() || kind.schemas.locate(&whole).is_none()
         })
     })
 }

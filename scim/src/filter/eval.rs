@@ -56,25 +56,21 @@ impl Scope<'_> {
     /// Asks about a path, which inside a value filter continues the attribute's.
     fn with(self, path: &AttrPath, test: impl FnOnce(&AttrPath, AttrFacts<'_>) -> bool) -> bool {
         let Some(parent) = self.parent else {
-            let facts = self.attrs.facts(path);
-            return facts.known && test(path, facts);
+            return self.attrs.facts(path).is_some_and(|facts| test(path, facts));
         };
         if path.urn.is_some() || path.sub.is_some() {
             return false;
         }
         let whole = parent.child(path.name.clone());
-        let facts = self.attrs.facts(&whole);
-        facts.known && test(path, facts)
+        self.attrs.facts(&whole).is_some_and(|facts| test(path, facts))
     }
 
     fn one_value(self, node: &Value, path: &AttrPath, filter: &Filter) -> bool {
         if self.parent.is_some() {
             return false;
         }
-        let facts = self.attrs.facts(path);
         let inner = Scope { attrs: self.attrs, parent: Some(path) };
-        let found = if facts.known { attribute(node, path, facts) } else { None };
-        match found {
+        match self.attrs.facts(path).and_then(|facts| attribute(node, path, facts)) {
             Some(Value::Array(values)) => values.iter().any(|value| inner.holds(filter, value)),
             Some(Value::Null) | None => false,
             Some(single) => inner.holds(filter, single),

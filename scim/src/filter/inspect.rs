@@ -115,7 +115,7 @@ impl Filter {
         let mut unknown: Vec<AttrPath> = Vec::new();
         self.visit(None, &mut |part| {
             if let Some(path) = part.path
-                && (part.astray || !schemas.facts(&path).known)
+                && (part.astray || schemas.facts(&path).is_none())
                 && !unknown.contains(&path)
             {
                 unknown.push(path.into_owned());

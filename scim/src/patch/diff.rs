@@ -115,8 +115,8 @@ impl Pair<'_> {
             None => attribute,
         };
         let request = PatchRequest::new(operations.to_vec());
-        let end = apply(&start, &request, self.schemas).ok();
-        let found = end.as_ref().and_then(|end| self.value(end, attr)).and_then(Value::as_array);
+        let Ok(end) = apply(&start, &request, self.schemas) else { return false };
+        let found = self.value(&end, attr).and_then(Value::as_array);
         found.map_or(&[][..], Vec::as_slice) == new
     }
 }

@@ -55,7 +55,8 @@ impl PatchRequest {
                 std::slice::from_ref(body)
             }
             operations => {
-                message_schemas(members, PATCH_URN, &mut tolerance).map_err(syntax)?;
+                message_schemas(members, PATCH_URN, &mut tolerance)
+                    .map_err(|error| syntax(error.to_string()))?;
                 match operations {
                     Some(Value::Array(operations)) if !operations.is_empty() => operations.as_slice(),
                     Some(single @ Value::Object(_)) => {

@@ -6,7 +6,7 @@ use super::{
     ENTERPRISE_URN, GROUP_URN, RESOURCE_TYPE_URN, Schema, SchemaError, SchemaSet, USER_URN, common::COMMON,
     json::Reader,
 };
-use crate::name::Urn;
+use crate::name::{AttrName, Urn};
 
 /// The members of a resource type document (RFC 7643 §6).
 const MEMBERS: &[&str] =
@@ -106,29 +106,25 @@ impl ResourceType {
         })
     }
 
-    /// The schemas of the type, out of those that there are.
+    /// Combines the schemas of the type, taken from these.
     ///
     /// # Errors
-    /// A schema that is not among them, an extension named twice, and an attribute of the main
-    /// schema that has the name of one that every resource has.
+    /// A schema is not among these, is named twice, or the main schema defines an attribute that every resource has.
     pub fn schema_set(&self, schemas: &[Schema]) -> Result<SchemaSet, SetError> {
         let fail = |problem| SetError { resource_type: self.name.clone(), problem };
         let find = |urn: &Urn| {
             let found = schemas.iter().find(|schema| schema.id() == urn);
-            found.cloned().ok_or_else(|| fail(format!("there is no schema {urn}; give its document too")))
+            found.cloned().ok_or_else(|| fail(SetProblem::NoSchema(urn.clone())))
         };
         let core = find(&self.schema)?;
         if let Some(own) = core.attributes().iter().find(|own| COMMON.iter().any(|c| c.name == own.name)) {
-            let problem = format!(
-                "attribute {} of {} shadows the one that every resource has; rename it",
-                own.name, self.schema
-            );
-            return Err(fail(problem));
+            let (attribute, schema) = (own.name.clone(), self.schema.clone());
+            return Err(fail(SetProblem::Shadowed { attribute, schema }));
         }
         let mut extensions: Vec<Schema> = Vec::new();
         for (urn, _) in &self.extensions {
             if *urn == self.schema || extensions.iter().any(|other| other.id() == urn) {
-                return Err(fail(format!("schema {urn} is named twice")));
+                return Err(fail(SetProblem::Twice(urn.clone())));
             }
             extensions.push(find(urn)?);
         }
@@ -138,12 +134,33 @@ impl ResourceType {
     }
 }
 
-/// Why the schemas of a resource type do not go together.
+/// The schemas of a resource type that cannot be combined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("resource type {resource_type}: {problem}")]
 pub struct SetError {
-    resource_type: String,
-    problem: String,
+    /// The name of the resource type.
+    pub resource_type: String,
+    /// The reason.
+    pub problem: SetProblem,
+}
+
+/// Why the schemas of a resource type cannot be combined.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetProblem {
+    /// No schema has the URN.
+    #[error("there is no schema {0}; give its document too")]
+    NoSchema(Urn),
+    /// The resource type names a schema twice.
+    #[error("schema {0} is named twice")]
+    Twice(Urn),
+    /// The main schema defines an attribute that every resource has.
+    #[error("attribute {attribute} of {schema} shadows the one that every resource has; rename it")]
+    Shadowed {
+        /// The attribute.
+        attribute: AttrName,
+        /// The main schema.
+        schema: Urn,
+    },
 }
 
 fn is_endpoint(text: &str) -> bool {

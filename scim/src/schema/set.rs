@@ -141,38 +141,30 @@ impl SchemaSet {
 
 impl AttrInfo for SchemaSet {
     fn case_exact(&self, path: &AttrPath) -> bool {
-        self.facts(path).case_exact
+        self.facts(path).is_some_and(|facts| facts.case_exact)
     }
 
-    fn facts<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
+    fn facts<'a>(&'a self, path: &'a AttrPath) -> Option<AttrFacts<'a>> {
         let Some(found) = self.locate(path) else {
             // A simple multi-valued attribute may be addressed as if its values had a `value`.
-            return match &path.sub {
-                Some(sub) if *sub == *"value" => self.simple_values(path),
-                _ => AttrFacts::UNKNOWN,
-            };
+            return path.sub.as_ref().filter(|sub| **sub == *"value").and_then(|_| self.simple_values(path));
         };
         let leaf = found.leaf();
         let compared = if leaf.is_complex() { leaf.sub("value").unwrap_or(leaf) } else { leaf };
-        facts_of(found, compared)
+        Some(facts_of(found, compared))
     }
 }
 
 impl SchemaSet {
-    fn simple_values<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
-        let whole = AttrPath { sub: None, ..path.clone() };
-        match self.locate(&whole) {
-            Some(found) if found.attribute.multi_valued && !found.attribute.is_complex() => {
-                facts_of(found, found.attribute)
-            }
-            _ => AttrFacts::UNKNOWN,
-        }
+    fn simple_values(&self, path: &AttrPath) -> Option<AttrFacts<'_>> {
+        let found = self.locate(&AttrPath { sub: None, ..path.clone() })?;
+        let is_simple = found.attribute.multi_valued && !found.attribute.is_complex();
+        is_simple.then(|| facts_of(found, found.attribute))
     }
 }
 
 fn facts_of<'a>(found: Located<'a>, compared: &Attribute) -> AttrFacts<'a> {
     AttrFacts {
-        known: true,
         case_exact: compared.case_exact,
         date_time: compared.kind == AttributeType::DateTime,
         user_name: found.extension.is_none() && compared.is_user_name(),
