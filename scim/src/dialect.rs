@@ -168,27 +168,27 @@ impl fmt::Debug for Dialects {
 
 /// Which dialects are taken, and which were met.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tolerance {
-    taken: Dialects,
+pub(crate) struct DialectUse {
+    accepted: Dialects,
     used: Dialects,
 }
 
-impl Tolerance {
-    pub(crate) const fn of(taken: Dialects) -> Self {
-        Self { taken, used: Dialects::none() }
+impl DialectUse {
+    pub(crate) const fn new(accepted: Dialects) -> Self {
+        Self { accepted, used: Dialects::none() }
     }
 
     /// Notes a dialect, if it is taken.
-    pub(crate) fn meets(&mut self, dialect: Dialect) -> bool {
-        let taken = self.taken.contains(dialect);
-        if taken {
+    pub(crate) fn record(&mut self, dialect: Dialect) -> bool {
+        let accepted = self.accepted.contains(dialect);
+        if accepted {
             self.used = self.used.with(dialect);
         }
-        taken
+        accepted
     }
 
-    pub(crate) const fn takes(self, dialect: Dialect) -> bool {
-        self.taken.contains(dialect)
+    pub(crate) const fn accepts(self, dialect: Dialect) -> bool {
+        self.accepted.contains(dialect)
     }
 
     pub(crate) fn used(self) -> Vec<Dialect> {
@@ -216,18 +216,18 @@ pub fn check_message(
     urn: &str,
     dialects: Dialects,
 ) -> Result<Vec<Dialect>, MessageError> {
-    let mut tolerance = Tolerance::of(dialects);
-    message_schemas(members, urn, &mut tolerance)?;
-    Ok(tolerance.used())
+    let mut dialect_use = DialectUse::new(dialects);
+    message_schemas(members, urn, &mut dialect_use)?;
+    Ok(dialect_use.used())
 }
 
 pub(crate) fn message_schemas(
     members: &Map<String, Value>,
     urn: &str,
-    tolerance: &mut Tolerance,
+    dialect_use: &mut DialectUse,
 ) -> Result<(), MessageError> {
     let given = get_ci(members, "schemas").filter(|given| !is_unassigned(given));
-    if given.is_none() && tolerance.meets(Dialect::MissingSchemas) {
+    if given.is_none() && dialect_use.record(Dialect::MissingSchemas) {
         return Ok(());
     }
     let urns: Vec<&str> =
@@ -236,7 +236,9 @@ pub(crate) fn message_schemas(
         return Err(MessageError::Unlisted(urn.to_owned()));
     }
     match twice(&urns) {
-        Some(urn) if !tolerance.meets(Dialect::DuplicateSchemas) => Err(MessageError::Twice(urn.to_owned())),
+        Some(urn) if !dialect_use.record(Dialect::DuplicateSchemas) => {
+            Err(MessageError::Twice(urn.to_owned()))
+        }
         _ => Ok(()),
     }
 }

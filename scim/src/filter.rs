@@ -13,12 +13,12 @@ mod simple;
 use std::{fmt, ops::Range, str::FromStr};
 
 pub(crate) use eval::element_matches;
-pub use inspect::{Operator, Part};
+pub use inspect::{FilterOperator, FilterPart};
 pub use parse::{MAX_DEPTH, MAX_TERMS};
 pub use simple::simple_eq;
 
 use crate::{
-    dialect::{Dialect, Dialects, Tolerance},
+    dialect::{Dialect, DialectUse, Dialects},
     name::{AttrName, Urn},
     path::AttrPath,
 };
@@ -117,7 +117,7 @@ impl Filter {
     /// The first thing in the text that does not fit the grammar, or that goes beyond
     /// [`MAX_DEPTH`] or [`MAX_TERMS`].
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        parse::filter(text, &mut Tolerance::of(Dialects::all()))
+        parse::filter(text, &mut DialectUse::new(Dialects::all()))
     }
 
     /// Parses a filter, taking these dialects, and tells which of them it uses.
@@ -134,9 +134,9 @@ impl Filter {
     /// # Ok::<(), scim::filter::ParseError>(())
     /// ```
     pub fn parse_with(text: &str, dialects: Dialects) -> Result<(Self, Vec<Dialect>), ParseError> {
-        let mut tolerance = Tolerance::of(dialects);
-        let filter = parse::filter(text, &mut tolerance)?;
-        Ok((filter, tolerance.used()))
+        let mut dialect_use = DialectUse::new(dialects);
+        let filter = parse::filter(text, &mut dialect_use)?;
+        Ok((filter, dialect_use.used()))
     }
 
     /// Whether a resource satisfies the filter.

@@ -10,7 +10,7 @@ use std::{fmt, str::FromStr};
 use serde_json::{Map, Value};
 
 use crate::{
-    dialect::{Dialects, Tolerance},
+    dialect::{DialectUse, Dialects},
     filter::{Filter, ParseError, parse},
     name::{AttrName, Urn, is_urn, looks_like_urn},
 };
@@ -138,7 +138,7 @@ impl FromStr for PatchPath {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        parse::patch_path(text, &mut Tolerance::of(Dialects::all()))
+        parse::patch_path(text, &mut DialectUse::new(Dialects::all()))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Which attributes an answer shows: `attributes` and `excludedAttributes` (RFC 7644 §3.4.2.5,
 //! §3.9) and what the schema says of `returned` (RFC 7643 §7).
 //!
-//! - `always` stays whatever was asked for, `never` is not shown, `request` only where it, or a
-//!   sub-attribute of it, was asked for by name.
-//! - The same goes for the parts of a complex value that is shown. Where only parts were asked
+//! - `always` stays whatever was requested for, `never` is not shown, `request` only where it, or a
+//!   sub-attribute of it, was requested for by name.
+//! - The same goes for the parts of a complex value that is shown. Where only parts were requested
 //!   for, those and the `always` ones are shown.
 //! - A bare URN stands for all attributes of that schema.
 //! - Names that no schema knows ask for nothing and exclude nothing. Members of a resource that no
@@ -40,8 +40,8 @@ pub enum ProjectionError {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Projection {
-    top: Rules,
-    extensions: HashMap<Box<str>, Rules>,
+    top: MemberRules,
+    extensions: HashMap<Box<str>, MemberRules>,
     needs: Option<BTreeSet<String>>,
     default: bool,
 }
@@ -71,18 +71,18 @@ impl Projection {
     ) -> Result<Self, ProjectionError> {
         match (attributes, excluded) {
             ([], []) => Ok(Self::default_for(schemas)),
-            (_, []) => Ok(Self::build(&Asked::of(attributes, schemas), true, schemas)),
-            ([], _) => Ok(Self::build(&Asked::of(excluded, schemas), false, schemas)),
+            (_, []) => Ok(Self::build(&RequestedAttributes::of(attributes, schemas), true, schemas)),
+            ([], _) => Ok(Self::build(&RequestedAttributes::of(excluded, schemas), false, schemas)),
             (_, _) => Err(ProjectionError::Both),
         }
     }
 
-    /// What is shown where nothing was asked for.
+    /// What is shown where nothing was requested for.
     pub fn default_for(schemas: &SchemaSet) -> Self {
-        Self::build(&Asked::default(), false, schemas)
+        Self::build(&RequestedAttributes::default(), false, schemas)
     }
 
-    /// Whether it is what is shown where nothing was asked for.
+    /// Whether it is what is shown where nothing was requested for.
     pub fn is_default(&self) -> bool {
         self.default
     }
@@ -95,7 +95,7 @@ impl Projection {
 
     /// Whether anything of a top-level member may be shown, so that it need not be made otherwise.
     pub fn shows(&self, name: &str) -> bool {
-        look_up(&self.top.known, name).map_or(self.top.unknown, |show| *show != Show::Not)
+        look_up(&self.top.known, name).map_or(self.top.unknown, |show| *show != Visibility::Hidden)
     }
 
     /// The resource as it is shown.
@@ -117,28 +117,28 @@ impl Projection {
         Value::Object(shown)
     }
 
-    fn extension(&self, key: &str) -> Option<&Rules> {
+    fn extension(&self, key: &str) -> Option<&MemberRules> {
         look_up(&self.extensions, key)
     }
 
-    fn build(asked: &Asked<'_>, include: bool, schemas: &SchemaSet) -> Self {
-        let core = asked.schemas.iter().any(|whole| std::ptr::eq(*whole, schemas.core()));
+    fn build(requested: &RequestedAttributes<'_>, include: bool, schemas: &SchemaSet) -> Self {
+        let core = requested.schemas.iter().any(|whole| std::ptr::eq(*whole, schemas.core()));
         let common = schemas.common().iter().map(|attr| (attr, false));
         let own = schemas.core().attributes().iter().map(|attr| (attr, core));
-        let top = Rules::new(common.chain(own), asked, include);
+        let top = MemberRules::new(common.chain(own), requested, include);
         let extension = |schema: &Schema| {
-            let whole = asked.schemas.iter().any(|whole| std::ptr::eq(*whole, schema));
+            let whole = requested.schemas.iter().any(|whole| std::ptr::eq(*whole, schema));
             let attrs = schema.attributes().iter().map(|attr| (attr, whole));
-            (Box::from(schema.id().as_str()), Rules::new(attrs, asked, include))
+            (Box::from(schema.id().as_str()), MemberRules::new(attrs, requested, include))
         };
-        let extensions: HashMap<Box<str>, Rules> = schemas.extensions().iter().map(extension).collect();
+        let extensions: HashMap<Box<str>, MemberRules> = schemas.extensions().iter().map(extension).collect();
         let needs = include.then(|| {
-            let top = top.known.iter().filter(|(_, show)| **show != Show::Not).map(|(name, _)| name);
-            let shown = |rules: &Rules| rules.known.values().any(|show| *show != Show::Not);
+            let top = top.known.iter().filter(|(_, show)| **show != Visibility::Hidden).map(|(name, _)| name);
+            let shown = |rules: &MemberRules| rules.known.values().any(|show| *show != Visibility::Hidden);
             let urns = extensions.iter().filter(|(_, rules)| shown(rules)).map(|(urn, _)| urn);
             top.chain(urns).map(ToString::to_string).collect()
         });
-        let default = !include && asked.paths.is_empty() && asked.schemas.is_empty();
+        let default = !include && requested.paths.is_empty() && requested.schemas.is_empty();
         Self { top, extensions, needs, default }
     }
 }
@@ -154,22 +154,22 @@ fn names(parameter: Option<&str>) -> Vec<&str> {
 
 /// What the names lead to. Attributes are known by their address, as they live in one schema set.
 #[derive(Default)]
-struct Asked<'a> {
+struct RequestedAttributes<'a> {
     schemas: Vec<&'a Schema>,
     paths: Vec<(&'a Attribute, Option<&'a Attribute>)>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> RequestedAttributes<'a> {
     fn of(names: &[&str], schemas: &'a SchemaSet) -> Self {
-        let mut asked = Self::default();
+        let mut requested = Self::default();
         for name in names {
             if let Some(schema) = schemas.schemas().find(|schema| *schema.id() == **name) {
-                asked.schemas.push(schema);
+                requested.schemas.push(schema);
             } else if let Some(found) = name.parse::<AttrPath>().ok().and_then(|path| schemas.locate(&path)) {
-                asked.paths.push((found.attribute, found.sub));
+                requested.paths.push((found.attribute, found.sub));
             }
         }
-        asked
+        requested
     }
 
     /// Whether the attribute was named, and which of its parts were.
@@ -182,25 +182,29 @@ impl<'a> Asked<'a> {
 
 /// What is shown of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Show {
-    Not,
+enum Visibility {
+    Hidden,
     /// Everything in it.
     Whole,
     /// These parts of its values; and parts that no schema knows, if so said.
-    Parts(Box<Rules>),
+    Parts(Box<MemberRules>),
 }
 
 /// What is shown of the members of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Rules {
-    known: HashMap<Box<str>, Show>,
+struct MemberRules {
+    known: HashMap<Box<str>, Visibility>,
     unknown: bool,
 }
 
-impl Rules {
-    fn new<'a>(attrs: impl Iterator<Item = (&'a Attribute, bool)>, asked: &Asked<'_>, include: bool) -> Self {
+impl MemberRules {
+    fn new<'a>(
+        attrs: impl Iterator<Item = (&'a Attribute, bool)>,
+        requested: &RequestedAttributes<'_>,
+        include: bool,
+    ) -> Self {
         let known = attrs.map(|(attr, whole)| {
-            let (named, parts) = asked.about(attr);
+            let (named, parts) = requested.about(attr);
             let show = if include {
                 included(attr, whole, named, &parts)
             } else {
@@ -218,9 +222,9 @@ impl Rules {
 
     fn value(&self, key: &str, value: &Value) -> Option<Value> {
         match look_up(&self.known, key) {
-            Some(Show::Not) => None,
-            Some(Show::Whole) => Some(value.clone()),
-            Some(Show::Parts(rules)) => rules.parts(value),
+            Some(Visibility::Hidden) => None,
+            Some(Visibility::Whole) => Some(value.clone()),
+            Some(Visibility::Parts(rules)) => rules.parts(value),
             None => self.unknown.then(|| value.clone()),
         }
     }
@@ -242,7 +246,7 @@ impl Rules {
 }
 
 /// Of an attribute where `attributes` was given.
-fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) -> Show {
+fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) -> Visibility {
     let wanted = match attr.returned {
         Returned::Never => false,
         Returned::Always => true,
@@ -250,10 +254,10 @@ fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) ->
         Returned::Request => named || !parts.is_empty(),
     };
     if !wanted {
-        return Show::Not;
+        return Visibility::Hidden;
     }
     // An attribute that is named beside a part of it is shown as a whole, and so is one that
-    // stays without having been asked for.
+    // stays without having been requested for.
     let only_parts = !named && !whole && !parts.is_empty();
     of_parts(
         attr,
@@ -268,14 +272,14 @@ fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) ->
 }
 
 /// Of an attribute where `excludedAttributes` was given, or nothing.
-fn remaining(attr: &Attribute, excluded: bool, parts: &[&Attribute]) -> Show {
+fn remaining(attr: &Attribute, excluded: bool, parts: &[&Attribute]) -> Visibility {
     let wanted = match attr.returned {
         Returned::Never | Returned::Request => false,
         Returned::Always => true,
         Returned::Default => !excluded,
     };
     if !wanted {
-        return Show::Not;
+        return Visibility::Hidden;
     }
     of_parts(
         attr,
@@ -292,13 +296,13 @@ fn has(parts: &[&Attribute], sub: &Attribute) -> bool {
     parts.iter().any(|part| std::ptr::eq(*part, sub))
 }
 
-fn of_parts(attr: &Attribute, wanted: &dyn Fn(&Attribute) -> bool, unknown: bool) -> Show {
+fn of_parts(attr: &Attribute, wanted: &dyn Fn(&Attribute) -> bool, unknown: bool) -> Visibility {
     if unknown && attr.sub_attributes.iter().all(wanted) {
-        return Show::Whole;
+        return Visibility::Whole;
     }
-    let show = |sub: &Attribute| if wanted(sub) { Show::Whole } else { Show::Not };
+    let show = |sub: &Attribute| if wanted(sub) { Visibility::Whole } else { Visibility::Hidden };
     let known = attr.sub_attributes.iter().map(|sub| (Box::from(sub.name.as_str()), show(sub))).collect();
-    Show::Parts(Box::new(Rules { known, unknown }))
+    Visibility::Parts(Box::new(MemberRules { known, unknown }))
 }
 
 /// By the schema's spelling, or else without case.

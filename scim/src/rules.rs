@@ -18,7 +18,7 @@ use serde_json::{Number, Value};
 
 use crate::{
     date_time::is_date_time,
-    dialect::{Dialect, Tolerance},
+    dialect::{Dialect, DialectUse},
     error::ScimType,
     precis::{has_control, is_blank},
     schema::{Attribute, AttributeType, Mutability, SchemaSet},
@@ -309,7 +309,7 @@ impl ListedSchemas {
         urn: &str,
         urns: &SchemaUrns,
         refuse_unknown: bool,
-        tolerance: &mut Tolerance,
+        dialect_use: &mut DialectUse,
     ) -> Vec<ProblemKind> {
         let mut problems = Vec::new();
         let is_core = urns.is_core(urn);
@@ -320,7 +320,7 @@ impl ListedSchemas {
             self.others.push(urn.to_owned());
             listed
         };
-        if repeated && !tolerance.meets(Dialect::DuplicateSchemas) {
+        if repeated && !dialect_use.record(Dialect::DuplicateSchemas) {
             problems.push(ProblemKind::Twice(urn.to_owned()));
         }
         if refuse_unknown && !is_core && urns.extension(urn).is_none() {
@@ -335,11 +335,11 @@ impl ListedSchemas {
         &self,
         used: &[usize],
         urns: &SchemaUrns,
-        tolerance: &mut Tolerance,
+        dialect_use: &mut DialectUse,
     ) -> Vec<ProblemKind> {
         let mut problems = Vec::new();
         match self.lists_core {
-            None if tolerance.meets(Dialect::MissingSchemas) => {}
+            None if dialect_use.record(Dialect::MissingSchemas) => {}
             None => problems.push(ProblemKind::Missing),
             Some(false) => problems.push(ProblemKind::Unlisted(urns.core.to_string())),
             Some(true) => {}
@@ -347,7 +347,7 @@ impl ListedSchemas {
         if self.lists_core.is_some() {
             let used = used.iter().filter_map(|at| urns.extensions.get(*at));
             for urn in used.filter(|urn| !self.lists(urn)) {
-                if !tolerance.meets(Dialect::UnlistedExtensions) {
+                if !dialect_use.record(Dialect::UnlistedExtensions) {
                     problems.push(ProblemKind::Unlisted(urn.to_string()));
                 }
             }

@@ -12,7 +12,7 @@ pub(crate) use immutable::immutable_change;
 use serde_json::{Map, Value};
 
 use crate::{
-    dialect::{Dialects, Tolerance},
+    dialect::{DialectUse, Dialects},
     path::get_ci,
     rules::{self, ListedSchemas, SchemaUrns},
     schema::{Attribute, SchemaSet},
@@ -93,7 +93,7 @@ impl Validation {
 
     fn resource(&mut self, members: &Map<String, Value>, schemas: &SchemaSet) {
         let urns = SchemaUrns::new(schemas);
-        let mut tolerance = Tolerance::of(Dialects::none());
+        let mut dialect_use = DialectUse::new(Dialects::none());
         let mut listed = ListedSchemas::default();
         let (mut given, mut used) = (Vec::new(), Vec::new());
         for (key, value) in members {
@@ -103,7 +103,7 @@ impl Validation {
             } else if attribute.is_some_and(|attribute| attribute.name == *"schemas") {
                 // Its own rules take the place of those of its type.
                 if self.member_name("", key, attribute, &mut given).is_some() {
-                    self.schemas(value, &urns, &mut listed, &mut tolerance);
+                    self.schemas(value, &urns, &mut listed, &mut dialect_use);
                 }
             } else {
                 self.member("", key, value, attribute, &mut given);
@@ -117,7 +117,7 @@ impl Validation {
                 self.add(schema.id().as_str(), ProblemKind::Missing);
             }
         }
-        for kind in listed.finish(&used, &urns, &mut tolerance) {
+        for kind in listed.finish(&used, &urns, &mut dialect_use) {
             self.add("schemas", kind);
         }
     }
@@ -127,14 +127,14 @@ impl Validation {
         value: &Value,
         urns: &SchemaUrns,
         listed: &mut ListedSchemas,
-        tolerance: &mut Tolerance,
+        dialect_use: &mut DialectUse,
     ) {
         match value {
             Value::Null => {}
             Value::Array(values) => {
                 for value in values {
                     let problems = match value {
-                        Value::String(urn) => listed.add(urn, urns, true, tolerance),
+                        Value::String(urn) => listed.add(urn, urns, true, dialect_use),
                         _ => vec![ListedSchemas::not_a_text()],
                     };
                     problems.into_iter().for_each(|kind| self.add("schemas", kind));

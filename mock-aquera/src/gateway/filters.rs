@@ -2,7 +2,7 @@
 
 use scim::dialect::{Dialect, Dialects};
 use scim::error::ScimType;
-use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, Operator};
+use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, FilterOperator, Literal};
 use scim::path::AttrPath;
 use scim::schema::{AttributeType, SchemaSet};
 
@@ -131,7 +131,7 @@ fn unknown(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
 /// A path to a boolean or to bytes that a filter puts in order (RFC 7644 §3.4.2.2).
 fn without_order(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
     use CompareOp::{Ge, Gt, Le, Lt};
-    let ordered = |operator| matches!(operator, Operator::Compare(Gt | Ge | Lt | Le));
+    let ordered = |operator| matches!(operator, FilterOperator::Compare(Gt | Ge | Lt | Le));
     let parts = filter.parts().into_iter().filter(|part| ordered(part.operator));
     parts.filter_map(|part| part.path).map(std::borrow::Cow::into_owned).find(|path| {
         kinds.iter().any(|kind| {
@@ -155,11 +155,13 @@ fn looks_at_secret(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
 
 /// What in a filter is beyond the rules.
 fn outside(filter: &Filter, rules: &FilterRules) -> Option<String> {
-    let allowed: &[Operator] = match rules.subset {
+    let allowed: &[FilterOperator] = match rules.subset {
         FilterSubset::Full => return outside_attributes(filter, rules),
-        FilterSubset::Eq => &[Operator::Compare(CompareOp::Eq)],
-        FilterSubset::EqAnd => &[Operator::Compare(CompareOp::Eq), Operator::And],
-        FilterSubset::EqSw => &[Operator::Compare(CompareOp::Eq), Operator::Compare(CompareOp::Sw)],
+        FilterSubset::Eq => &[FilterOperator::Compare(CompareOp::Eq)],
+        FilterSubset::EqAnd => &[FilterOperator::Compare(CompareOp::Eq), FilterOperator::And],
+        FilterSubset::EqSw => {
+            &[FilterOperator::Compare(CompareOp::Eq), FilterOperator::Compare(CompareOp::Sw)]
+        }
         FilterSubset::None => &[],
     };
     let beyond = filter.parts().into_iter().map(|part| part.operator).find(|op| !allowed.contains(op));

@@ -11,7 +11,7 @@ use super::decode_plan::{AttributePlan, AttributeRole, ObjectPlan};
 use super::{
     DecodeError, DecodeOptions, DecodedResource, MAX_DROPPED, Rejection, ResourceDecoder, write_text,
 };
-use crate::dialect::{Dialect, Tolerance};
+use crate::dialect::{Dialect, DialectUse};
 use crate::rules::{self, JsonValue, ListedSchemas, Problem, ProblemKind, ResourceForm};
 use crate::schema::AttributeType;
 use crate::validate::{ValidateOptions, check_attribute, is_unassigned};
@@ -24,7 +24,7 @@ pub(super) fn read(
     let mut pass = Pass {
         decoder,
         options,
-        tolerance: Tolerance::of(options.dialects),
+        dialect_use: DialectUse::new(options.dialects),
         out: DecodedResource { members: Vec::with_capacity(body.len() + 16), ..DecodedResource::default() },
         place: Vec::new(),
         problems: Vec::new(),
@@ -46,11 +46,11 @@ pub(super) fn read(
         return Err(DecodeError::NotAnObject.into());
     }
     parsed.map_err(DecodeError::Syntax)?;
-    for kind in pass.listed.finish(&pass.used, &decoder.urns, &mut pass.tolerance) {
+    for kind in pass.listed.finish(&pass.used, &decoder.urns, &mut pass.dialect_use) {
         pass.problems.push(Problem { place: "schemas".to_owned(), kind });
     }
     if pass.problems.is_empty() {
-        return Ok(DecodedResource { dialects: pass.tolerance.used(), ..pass.out });
+        return Ok(DecodedResource { dialects: pass.dialect_use.used(), ..pass.out });
     }
     let (dropped, dropped_more) = (pass.out.dropped, pass.out.dropped_more);
     Err(Rejection { error: DecodeError::Problems(pass.problems), dropped, dropped_more })
@@ -69,7 +69,7 @@ enum PlaceSegment<'r> {
 struct Pass<'r> {
     decoder: &'r ResourceDecoder,
     options: DecodeOptions,
-    tolerance: Tolerance,
+    dialect_use: DialectUse,
     out: DecodedResource,
     place: Vec<PlaceSegment<'r>>,
     problems: Vec<Problem>,
@@ -314,11 +314,11 @@ impl<'r> Pass<'r> {
         let text = given.text;
         if plan.attribute.kind == AttributeType::Boolean
             && let Some(value) = boolean_of(text)
-            && self.tolerance.meets(Dialect::StringBoolean)
+            && self.dialect_use.record(Dialect::StringBoolean)
         {
             return self.boolean(plan, value);
         }
-        if self.tolerance.takes(Dialect::BareManager) && self.bare_manager(plan, given) {
+        if self.dialect_use.accepts(Dialect::BareManager) && self.bare_manager(plan, given) {
             return;
         }
         if !self.check_value(plan, JsonValue::Text(text)) {
@@ -336,7 +336,7 @@ impl<'r> Pass<'r> {
             return false;
         }
         let Some(at) = plan.subs.find("value") else { return false };
-        self.tolerance.meets(Dialect::BareManager);
+        self.dialect_use.record(Dialect::BareManager);
         let sub = &plan.subs.nodes[at];
         let before = self.out.members.len();
         self.out.members.push(b'{');

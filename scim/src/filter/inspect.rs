@@ -10,7 +10,7 @@ use crate::{
 
 /// A building block of filters, whatever it is applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operator {
+pub enum FilterOperator {
     /// A comparison with a literal.
     Compare(CompareOp),
     /// `pr`.
@@ -25,7 +25,7 @@ pub enum Operator {
     ValuePath,
 }
 
-impl Operator {
+impl FilterOperator {
     /// The word in a filter; `[]` for a value filter.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Operator {
     }
 }
 
-impl fmt::Display for Operator {
+impl fmt::Display for FilterOperator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -47,16 +47,16 @@ impl fmt::Display for Operator {
 
 /// One use of an operator in a filter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part<'a> {
+pub struct FilterPart<'a> {
     /// The operator.
-    pub operator: Operator,
+    pub operator: FilterOperator,
     /// What it looks at; inside a value filter the whole path, such as `emails.type`. Nothing for
     /// `and`, `or` and `not`.
     pub path: Option<Cow<'a, AttrPath>>,
     /// What a comparison compares with.
     pub value: Option<&'a Literal>,
     /// Whether a value filter looks at something that is no sub-attribute's name, and so leads nowhere.
-    astray: bool,
+    leads_nowhere: bool,
 }
 
 impl Filter {
@@ -77,7 +77,7 @@ impl Filter {
     /// assert_eq!(parts, ["and", "title pr", "emails []", "emails.type eq"]);
     /// # Ok::<(), scim::filter::ParseError>(())
     /// ```
-    pub fn parts(&self) -> Vec<Part<'_>> {
+    pub fn parts(&self) -> Vec<FilterPart<'_>> {
         let mut parts = Vec::new();
         self.visit(None, &mut |part| parts.push(part));
         parts
@@ -87,7 +87,8 @@ impl Filter {
     pub fn terms(&self) -> usize {
         let mut terms = 0;
         self.visit(None, &mut |part| {
-            terms += usize::from(matches!(part.operator, Operator::Compare(_) | Operator::Present));
+            terms +=
+                usize::from(matches!(part.operator, FilterOperator::Compare(_) | FilterOperator::Present));
         });
         terms
     }
@@ -98,7 +99,7 @@ impl Filter {
     pub fn top_level_members(&self, schemas: &SchemaSet) -> BTreeSet<String> {
         let mut members = BTreeSet::new();
         self.visit(None, &mut |part| {
-            let Some(path) = part.path.filter(|_| !part.astray) else { return };
+            let Some(path) = part.path.filter(|_| !part.leads_nowhere) else { return };
             // `value` of a simple multi-valued attribute is no path of its schema.
             let whole = AttrPath { sub: None, ..path.into_owned() };
             if let Some(found) = schemas.locate(&whole) {
@@ -115,7 +116,7 @@ impl Filter {
         let mut unknown: Vec<AttrPath> = Vec::new();
         self.visit(None, &mut |part| {
             if let Some(path) = part.path
-                && (part.astray || schemas.facts(&path).is_none())
+                && (part.leads_nowhere || schemas.facts(&path).is_none())
                 && !unknown.contains(&path)
             {
                 unknown.push(path.into_owned());
@@ -124,31 +125,35 @@ impl Filter {
         unknown
     }
 
-    fn visit<'a>(&'a self, parent: Option<&AttrPath>, see: &mut dyn FnMut(Part<'a>)) {
+    fn visit<'a>(&'a self, parent: Option<&AttrPath>, see: &mut dyn FnMut(FilterPart<'a>)) {
         let at = |operator, path: &'a AttrPath, value| {
-            let astray = parent.is_some() && (path.urn.is_some() || path.sub.is_some());
+            let leads_nowhere = parent.is_some() && (path.urn.is_some() || path.sub.is_some());
             let path = match parent {
-                Some(parent) if !astray => Cow::Owned(parent.child(path.name.clone())),
+                Some(parent) if !leads_nowhere => Cow::Owned(parent.child(path.name.clone())),
                 _ => Cow::Borrowed(path),
             };
-            Part { operator, path: Some(path), value, astray }
+            FilterPart { operator, path: Some(path), value, leads_nowhere }
         };
-        let logic = |operator| Part { operator, path: None, value: None, astray: false };
+        let logic = |operator| FilterPart { operator, path: None, value: None, leads_nowhere: false };
         match self {
             Self::And(inner) | Self::Or(inner) => {
-                see(logic(if matches!(self, Self::And(_)) { Operator::And } else { Operator::Or }));
+                see(logic(if matches!(self, Self::And(_)) {
+                    FilterOperator::And
+                } else {
+                    FilterOperator::Or
+                }));
                 for part in inner {
                     part.visit(parent, see);
                 }
             }
             Self::Not(inner) => {
-                see(logic(Operator::Not));
+                see(logic(FilterOperator::Not));
                 inner.visit(parent, see);
             }
-            Self::Compare { path, op, value } => see(at(Operator::Compare(*op), path, Some(value))),
-            Self::Present(path) => see(at(Operator::Present, path, None)),
+            Self::Compare { path, op, value } => see(at(FilterOperator::Compare(*op), path, Some(value))),
+            Self::Present(path) => see(at(FilterOperator::Present, path, None)),
             Self::ValuePath { path, filter } => {
-                see(at(Operator::ValuePath, path, None));
+                see(at(FilterOperator::ValuePath, path, None));
                 filter.visit(Some(path), see);
             }
         }
@@ -169,7 +174,7 @@ mod tests {
         #[track_caller]
         fn check(text: &str, expected: &[&str]) {
             let filter = parse(text);
-            let said = |part: &Part<'_>| {
+            let said = |part: &FilterPart<'_>| {
                 let path = part.path.as_ref().map_or(String::new(), |path| format!("{path} "));
                 let value = part.value.map_or(String::new(), |value| format!(" {value}"));
                 format!("{path}{}{value}", part.operator)

@@ -5,16 +5,16 @@ use serde_json::{Map, Value, json};
 
 use super::{
     PatchError, PatchKind, PatchRequest, booleans,
-    dialect::{Dialect, Dialects, Tolerance, twice},
-    index::{Index, Work},
-    value_identity::FEW,
-    values::{Edit, edit},
+    dialect::{Dialect, DialectUse, Dialects, twice},
+    index::{ValueIndex, WorkBudget},
+    value_identity::MAX_SEARCHED,
+    values::{AttributeEdit, edit},
 };
 use crate::{
     error::ScimType,
     filter::{Filter, parse::patch_path},
     path::{AttrPath, PatchPath, get_ci, key_ci},
-    schema::{Attribute, Located, Mutability, Schema, SchemaSet},
+    schema::{Attribute, AttributeLocation, Mutability, Schema, SchemaSet},
     validate::{immutable_change, is_unassigned},
 };
 
@@ -73,13 +73,13 @@ pub fn apply_with(
     let has = |members: &Members, schema: &Schema| key_ci(members, schema.id().as_str()).is_some();
     let had: Vec<&Schema> = schemas.required_extensions().filter(|schema| has(&members, schema)).collect();
     let before: Vec<String> = lacking(&members, schemas).collect();
-    let mut editor = Editor {
+    let mut editor = ResourceEditor {
         members,
         schemas,
-        tolerance: Tolerance::of(dialects),
+        dialect_use: DialectUse::new(dialects),
         indexes: HashMap::new(),
-        work: Work::default(),
-        many: request.operations.len() > FEW,
+        work: WorkBudget::default(),
+        many: request.operations.len() > MAX_SEARCHED,
     };
     for (i, operation) in request.operations.iter().enumerate() {
         editor.work.next();
@@ -101,7 +101,7 @@ pub fn apply_with(
         return Err(PatchError::new(ScimType::InvalidValue, place, "is required"));
     }
     editor.list_schemas();
-    Ok((Value::Object(editor.members), editor.tolerance.used()))
+    Ok((Value::Object(editor.members), editor.dialect_use.used()))
 }
 
 type Members = Map<String, Value>;
@@ -118,21 +118,21 @@ fn lacking<'a>(members: &'a Members, schemas: &'a SchemaSet) -> impl Iterator<It
     })
 }
 
-struct Editor<'a> {
+struct ResourceEditor<'a> {
     members: Members,
     schemas: &'a SchemaSet,
-    tolerance: Tolerance,
+    dialect_use: DialectUse,
     /// What is known of the values of attributes, and where those stand.
-    indexes: HashMap<*const Attribute, (Standing, Index)>,
-    work: Work,
+    indexes: HashMap<*const Attribute, (AttributeHolder, ValueIndex)>,
+    work: WorkBudget,
     /// Whether there are so many operations that an index is worth its making.
     many: bool,
 }
 
 /// The member that holds an attribute: the URN of its extension, and its name.
-type Standing = (Option<String>, String);
+type AttributeHolder = (Option<String>, String);
 
-impl Editor<'_> {
+impl ResourceEditor<'_> {
     /// An operation on the resource, or on an extension, as a whole: each member is a path.
     fn members(&mut self, op: PatchKind, schema: Option<&Schema>, value: &Value) -> Result<(), PatchError> {
         let Value::Object(given) = value else {
@@ -147,8 +147,8 @@ impl Editor<'_> {
                 continue;
             }
             let path = match schema {
-                Some(schema) => patch_path(&format!("{}:{key}", schema.id()), &mut self.tolerance),
-                None => patch_path(key, &mut self.tolerance),
+                Some(schema) => patch_path(&format!("{}:{key}", schema.id()), &mut self.dialect_use),
+                None => patch_path(key, &mut self.dialect_use),
             };
             let path: PatchPath = match path {
                 Ok(path) => path,
@@ -164,7 +164,7 @@ impl Editor<'_> {
             let prefixed =
                 schema.is_none() && path.urn.is_some() && self.schemas.schema_at(&path.attr_path()).is_none();
             let dotted = path.sub.is_some() || path.filter.is_some() || prefixed;
-            if dotted && !self.tolerance.meets(Dialect::DottedKeys) {
+            if dotted && !self.dialect_use.record(Dialect::DottedKeys) {
                 let problem = "is a path where the name of an attribute belongs; it must be sent as `path`";
                 return Err(PatchError::new(ScimType::InvalidPath, key, problem));
             }
@@ -210,17 +210,17 @@ impl Editor<'_> {
         }
         let mut converted = None;
         let mut converted_path = None;
-        if self.tolerance.takes(Dialect::StringBoolean) {
+        if self.dialect_use.accepts(Dialect::StringBoolean) {
             converted = value.and_then(|value| booleans::in_value(found.leaf(), value));
             let filter = path.filter.as_ref().and_then(|f| booleans::in_filter(found.attribute, f));
             converted_path = filter.map(|filter| PatchPath { filter: Some(filter), ..path.clone() });
             if converted.is_some() || converted_path.is_some() {
-                self.tolerance.meets(Dialect::StringBoolean);
+                self.dialect_use.record(Dialect::StringBoolean);
             }
         }
-        let whole = value.filter(|_| self.tolerance.takes(Dialect::BareManager));
+        let whole = value.filter(|_| self.dialect_use.accepts(Dialect::BareManager));
         if let Some(whole) = whole.and_then(|value| whole_of_bare(found.leaf(), value)) {
-            self.tolerance.meets(Dialect::BareManager);
+            self.dialect_use.record(Dialect::BareManager);
             converted = Some(whole);
         }
         let value = converted.as_ref().or(value);
@@ -240,8 +240,18 @@ impl Editor<'_> {
         }
         // What was counted goes with the operation while it has the members to itself.
         let (work, many) = (std::mem::take(&mut self.work), self.many);
-        let change =
-            Edit { op, says_remove, path, attr_path, found, value, place, schemas, many, work: &work };
+        let change = AttributeEdit {
+            op,
+            says_remove,
+            path,
+            attr_path,
+            found,
+            value,
+            place,
+            schemas,
+            many,
+            work: &work,
+        };
         let written = self.write(found, &change);
         self.work = work;
         written
@@ -273,7 +283,7 @@ impl Editor<'_> {
             }
             (_, _, Some(schema)) => {
                 for attr in schema.attributes() {
-                    let found = Located { extension, attribute: attr, sub: None };
+                    let found = AttributeLocation { extension, attribute: attr, sub: None };
                     let Some(current) = self.current(found).filter(|current| !is_unassigned(current)) else {
                         continue;
                     };
@@ -312,7 +322,7 @@ impl Editor<'_> {
         }
         let urns: Vec<&str> = given.iter().filter_map(Value::as_str).collect();
         match twice(&urns) {
-            Some(urn) if !self.tolerance.meets(Dialect::DuplicateSchemas) => {
+            Some(urn) if !self.dialect_use.record(Dialect::DuplicateSchemas) => {
                 let problem = format!("names {urn} twice");
                 Err(PatchError::new(ScimType::InvalidValue, "schemas", problem))
             }
@@ -320,7 +330,7 @@ impl Editor<'_> {
         }
     }
 
-    fn current(&self, found: Located<'_>) -> Option<&Value> {
+    fn current(&self, found: AttributeLocation<'_>) -> Option<&Value> {
         let holder = match found.extension {
             Some(schema) => crate::path::get_ci(&self.members, schema.id().as_str())?.as_object()?,
             None => &self.members,
@@ -329,7 +339,7 @@ impl Editor<'_> {
     }
 
     /// Takes the attribute out, edits it and puts it back under its canonical name.
-    fn write(&mut self, found: Located<'_>, change: &Edit<'_>) -> Result<(), PatchError> {
+    fn write(&mut self, found: AttributeLocation<'_>, change: &AttributeEdit<'_>) -> Result<(), PatchError> {
         let mut extension = found.extension.map(|schema| {
             let taken = take_ci(&mut self.members, schema.id().as_str());
             let members = match taken {

@@ -18,17 +18,17 @@ use crate::{error::ScimType, name::AttrName, path::get_ci, schema::Attribute, te
 pub const MAX_WORK: usize = 2_000_000;
 
 /// From this many values on they are indexed.
-pub(super) const INDEXED: usize = 32;
+pub(super) const MAX_UNINDEXED: usize = 32;
 
 /// Counts the values that a request has looked at.
 #[derive(Debug, Default)]
-pub(super) struct Work {
+pub(super) struct WorkBudget {
     all: Cell<usize>,
     /// By the operation that is applied.
     own: Cell<usize>,
 }
 
-impl Work {
+impl WorkBudget {
     /// Begins the next operation.
     pub(super) fn next(&self) {
         self.own.set(0);
@@ -59,9 +59,9 @@ impl Work {
 /// What is known of the values of sub-attributes that have several, by the position of the value that has the
 /// sub-attribute: an addition to one of many values is one look then.
 #[derive(Default)]
-pub(super) struct Lists(HashMap<(usize, *const Attribute), IndexedValues>);
+pub(super) struct SubAttributeIndexes(HashMap<(usize, *const Attribute), IndexedValues>);
 
-impl Lists {
+impl SubAttributeIndexes {
     /// Hands over what is known, so that what is not put back is forgotten.
     pub(super) fn take(&mut self, at: usize, sub: &Attribute) -> Option<IndexedValues> {
         self.0.remove(&(at, std::ptr::from_ref(sub)))
@@ -74,33 +74,33 @@ impl Lists {
 
 /// What is known of the values of one attribute.
 #[derive(Default)]
-pub(super) struct Index {
+pub(super) struct ValueIndex {
     /// By what makes a value the same as another.
-    pub(super) known: Option<IndexedValues>,
+    pub(super) identities: Option<IndexedValues>,
     /// The positions of primary values.
     pub(super) primaries: Option<Vec<usize>>,
-    by_sub: Vec<(AttrName, Texts)>,
+    by_sub: Vec<(AttrName, TextIndex)>,
     /// By the values of sub-attributes; kept up to date by whoever sets one.
-    pub(super) lists: Lists,
+    pub(super) lists: SubAttributeIndexes,
     /// How many values were removed and stay as `null`.
     pub(super) removed: usize,
 }
 
-impl Index {
+impl ValueIndex {
     /// The positions of the values whose sub-attribute may be this text, in order.
     pub(super) fn having(
         &mut self,
         sub: &Attribute,
         values: &[Value],
         text: &str,
-        work: &Work,
+        work: &WorkBudget,
     ) -> Result<Vec<usize>, PatchError> {
         let found = self.by_sub.iter().position(|(name, _)| *name == sub.name);
         let at = if let Some(at) = found {
             at
         } else {
             work.spend(values.len())?;
-            self.by_sub.push((sub.name.clone(), Texts::of(sub, values)));
+            self.by_sub.push((sub.name.clone(), TextIndex::of(sub, values)));
             self.by_sub.len() - 1
         };
         Ok(self.by_sub.get(at).map(|(_, texts)| texts.find(sub, text)).unwrap_or_default())
@@ -108,8 +108,8 @@ impl Index {
 
     /// Notes a value that was appended. `attr` is the attribute that holds it.
     pub(super) fn appended(&mut self, attr: &Attribute, at: usize, value: &Value) {
-        if let Some(known) = &mut self.known {
-            known.insert(attr, at, value);
+        if let Some(identities) = &mut self.identities {
+            identities.insert(attr, at, value);
         }
         if let Some(primaries) = &mut self.primaries
             && crate::validate::is_primary(value)
@@ -128,9 +128,9 @@ impl Index {
         if sub.eq_ignore_ascii_case("primary") {
             self.primaries = None;
         } else if sub.eq_ignore_ascii_case("value")
-            || self.known.as_ref().is_some_and(IndexedValues::has_others)
+            || self.identities.as_ref().is_some_and(IndexedValues::has_values_without_text)
         {
-            self.known = None;
+            self.identities = None;
         }
     }
 
@@ -150,13 +150,13 @@ impl Index {
 
 /// The positions of values by the text of one sub-attribute, as it is compared.
 #[derive(Default)]
-struct Texts {
+struct TextIndex {
     by_text: HashMap<String, Vec<usize>>,
     /// Those whose sub-attribute is there and not one text.
     others: Vec<usize>,
 }
 
-impl Texts {
+impl TextIndex {
     fn of(sub: &Attribute, values: &[Value]) -> Self {
         let mut texts = Self::default();
         for (at, value) in values.iter().enumerate() {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     PatchError, PatchKind, PatchOp, PatchRequest,
-    dialect::{Dialect, Dialects, Tolerance, message_schemas},
+    dialect::{Dialect, DialectUse, Dialects, message_schemas},
 };
 use crate::{
     error::ScimType,
@@ -45,22 +45,22 @@ impl PatchRequest {
     /// the message, `invalidValue` for a value of `remove`, and `noTarget` for `add` without a
     /// path, as RFC 7644 §3.5.2.2 has it for `remove`.
     pub fn read(body: &Value, dialects: Dialects) -> Result<(Self, Vec<Dialect>), PatchError> {
-        let mut tolerance = Tolerance::of(dialects);
+        let mut dialect_use = DialectUse::new(dialects);
         let members = body.as_object().ok_or_else(|| syntax("is not a JSON object"))?;
         let operations = match get_ci(members, "Operations") {
             None if get_ci(members, "op").is_some() => {
-                if !tolerance.meets(Dialect::SingleOperation) {
+                if !dialect_use.record(Dialect::SingleOperation) {
                     return Err(syntax("is one operation; it must be a message with an array `Operations`"));
                 }
                 std::slice::from_ref(body)
             }
             operations => {
-                message_schemas(members, PATCH_URN, &mut tolerance)
+                message_schemas(members, PATCH_URN, &mut dialect_use)
                     .map_err(|error| syntax(error.to_string()))?;
                 match operations {
                     Some(Value::Array(operations)) if !operations.is_empty() => operations.as_slice(),
                     Some(single @ Value::Object(_)) => {
-                        if !tolerance.meets(Dialect::SingleOperation) {
+                        if !dialect_use.record(Dialect::SingleOperation) {
                             return Err(syntax("has one operation as `Operations`; it must be an array"));
                         }
                         std::slice::from_ref(single)
@@ -70,10 +70,10 @@ impl PatchRequest {
             }
         };
         let mut read = |(i, operation)| {
-            PatchOp::read(operation, &mut tolerance).map_err(|e: PatchError| e.in_operation(i + 1))
+            PatchOp::read(operation, &mut dialect_use).map_err(|e: PatchError| e.in_operation(i + 1))
         };
         let operations = operations.iter().enumerate().map(&mut read).collect::<Result<_, _>>()?;
-        Ok((Self { operations }, tolerance.used()))
+        Ok((Self { operations }, dialect_use.used()))
     }
 
     /// The request as it is sent.
@@ -125,8 +125,8 @@ fn syntax(problem: impl Into<String>) -> PatchError {
 }
 
 /// Reads a path. One that is written as a JSON Pointer is told what it probably means.
-fn read_path(text: &str, tolerance: &mut Tolerance) -> Result<PatchPath, PatchError> {
-    patch_path(text, tolerance).map_err(|error| match text.strip_prefix('/') {
+fn read_path(text: &str, dialect_use: &mut DialectUse) -> Result<PatchPath, PatchError> {
+    patch_path(text, dialect_use).map_err(|error| match text.strip_prefix('/') {
         Some(pointer) => {
             let place = format!("the path `{}`", shown(text));
             let problem = "does not parse: paths of SCIM begin with an attribute or a URN, and not with `/`";
@@ -137,7 +137,7 @@ fn read_path(text: &str, tolerance: &mut Tolerance) -> Result<PatchPath, PatchEr
 }
 
 impl PatchOp {
-    fn read(operation: &Value, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
+    fn read(operation: &Value, dialect_use: &mut DialectUse) -> Result<Self, PatchError> {
         let syntax = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "it", problem);
         let members = operation.as_object().ok_or_else(|| syntax("is not a JSON object"))?;
         let unknown = |error| with_unknown(error, members, &MEMBERS, "an operation");
@@ -156,30 +156,30 @@ impl PatchOp {
             let problem = format!("has the `op` `{}`, which is not add, remove or replace", shown(word));
             return Err(syntax(&problem).misspelt(word, &WORDS));
         };
-        if word != op.as_str() && !tolerance.meets(Dialect::CapitalisedOp) {
+        if word != op.as_str() && !dialect_use.record(Dialect::CapitalisedOp) {
             return Err(syntax(&format!("has the `op` {word:?}; it must be written {:?}", op.as_str())));
         }
         let path = match get_ci(members, "path") {
             None | Some(Value::Null) => None,
-            Some(Value::String(path)) => Some(read_path(path, tolerance)?),
+            Some(Value::String(path)) => Some(read_path(path, dialect_use)?),
             Some(_) => return Err(PatchError::new(ScimType::InvalidPath, "the path", "is not a text")),
         };
         let value = get_ci(members, "value").cloned();
         let operation = Self { op, path, value };
         operation.check().map_err(unknown)?;
-        operation.check_dialect(tolerance)?;
+        operation.check_dialect(dialect_use)?;
         Ok(operation)
     }
 
-    fn check_dialect(&self, tolerance: &mut Tolerance) -> Result<(), PatchError> {
+    fn check_dialect(&self, dialect_use: &mut DialectUse) -> Result<(), PatchError> {
         // An empty list names values too: none.
         let given = self.value.as_ref().is_some_and(|value| !value.is_null());
         match (self.op, &self.path) {
-            (PatchKind::Remove, Some(path)) if given && !tolerance.meets(Dialect::RemoveByValue) => {
+            (PatchKind::Remove, Some(path)) if given && !dialect_use.record(Dialect::RemoveByValue) => {
                 let problem = format!("takes no value; it must select with a path such as {}[…]", path.name);
                 Err(PatchError::new(ScimType::InvalidValue, "remove", problem))
             }
-            (PatchKind::Add, None) if !tolerance.meets(Dialect::PathlessAdd) => {
+            (PatchKind::Add, None) if !dialect_use.record(Dialect::PathlessAdd) => {
                 let problem = "needs a path here; it must name the attribute in `path`";
                 Err(PatchError::new(ScimType::NoTarget, "add", problem))
             }

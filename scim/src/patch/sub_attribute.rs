@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{PatchError, PatchKind, apply::take_ci, index::Work, value_identity::IndexedValues};
+use super::{PatchError, PatchKind, apply::take_ci, index::WorkBudget, value_identity::IndexedValues};
 use crate::{
     schema::{Attribute, Mutability},
     validate::{ValidateOptions, canonical_value, check_attribute, is_unassigned},
@@ -17,7 +17,7 @@ pub(super) fn set_sub(
     (op, many): (PatchKind, bool),
     value: Option<&Value>,
     place: &str,
-    work: &Work,
+    work: &WorkBudget,
     known: Option<IndexedValues>,
 ) -> Result<Option<IndexedValues>, PatchError> {
     let before = take_ci(members, sub.name.as_str()).filter(|value| !is_unassigned(value));
@@ -82,7 +82,7 @@ fn joined(
     before: Value,
     given: Value,
     known: &mut IndexedValues,
-    work: &Work,
+    work: &WorkBudget,
 ) -> Result<Value, PatchError> {
     let mut values = listed(before);
     for value in listed(given).into_iter().filter(|value| !value.is_null()) {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// From more values than this on, an index costs less than a search for each.
-pub(super) const FEW: usize = 4;
+pub(super) const MAX_SEARCHED: usize = 4;
 
 /// Values by their text, so that groups of many members need no search from end to end; those without one by all that
 /// they say.
@@ -67,7 +67,7 @@ impl IndexedValues {
     }
 
     /// Whether some values are known by all that they say, so that a change of any sub-attribute counts.
-    pub(super) fn has_others(&self) -> bool {
+    pub(super) fn has_values_without_text(&self) -> bool {
         !self.others.is_empty()
     }
 }

@@ -4,37 +4,37 @@ use serde_json::{Map, Value};
 
 use super::{
     PatchError, PatchKind,
-    index::{INDEXED, Index, Lists, Work},
+    index::{MAX_UNINDEXED, SubAttributeIndexes, ValueIndex, WorkBudget},
     sub_attribute::set_sub,
-    value_identity::{FEW, IndexedValues, same, same_text, same_value},
+    value_identity::{IndexedValues, MAX_SEARCHED, same, same_text, same_value},
 };
 use crate::{
     error::ScimType,
     filter::{CompareOp, Filter, Literal, element_matches, plain_equalities},
     path::{AttrPath, PatchPath, get_ci},
-    schema::{Attribute, AttributeType, Located, Mutability, SchemaSet},
+    schema::{Attribute, AttributeLocation, AttributeType, Mutability, SchemaSet},
     validate::{canonical_value, check_single, is_primary, is_unassigned},
 };
 
 type Members = Map<String, Value>;
 
 /// One operation at one attribute.
-pub(super) struct Edit<'a> {
+pub(super) struct AttributeEdit<'a> {
     pub(super) op: PatchKind,
     /// Whether the request says `remove`. A `replace` by nothing removes too, but needs something to replace.
     pub(super) says_remove: bool,
     pub(super) path: &'a PatchPath,
     pub(super) attr_path: AttrPath,
-    pub(super) found: Located<'a>,
+    pub(super) found: AttributeLocation<'a>,
     pub(super) value: Option<&'a Value>,
     pub(super) place: String,
     pub(super) schemas: &'a SchemaSet,
     /// Whether the request has so many operations that an index is worth its making.
     pub(super) many: bool,
-    pub(super) work: &'a Work,
+    pub(super) work: &'a WorkBudget,
 }
 
-impl Edit<'_> {
+impl AttributeEdit<'_> {
     /// Whether what is known of the values can be kept up to date through this operation.
     fn keeps_index(&self) -> bool {
         match (&self.path.filter, self.found.sub, self.op) {
@@ -48,9 +48,9 @@ impl Edit<'_> {
 
 /// The attribute's new value; nothing where it has none any more.
 pub(super) fn edit(
-    edit: &Edit<'_>,
+    edit: &AttributeEdit<'_>,
     current: Option<Value>,
-    index: &mut Option<Index>,
+    index: &mut Option<ValueIndex>,
 ) -> Result<Option<Value>, PatchError> {
     if edit.found.attribute.multi_valued {
         let values = match current {
@@ -58,10 +58,10 @@ pub(super) fn edit(
             Some(single) => vec![single],
             None => Vec::new(),
         };
-        let mut list = List {
+        let mut list = ValueList {
             edit,
             values,
-            claims: Vec::new(),
+            new_primaries: Vec::new(),
             made: None,
             touched: Vec::new(),
             index: index.take().unwrap_or_default(),
@@ -90,8 +90,12 @@ pub(super) fn edit(
     Ok(next)
 }
 
-impl Edit<'_> {
-    fn single(&self, current: Option<Value>, lists: &mut Lists) -> Result<Option<Value>, PatchError> {
+impl AttributeEdit<'_> {
+    fn single(
+        &self,
+        current: Option<Value>,
+        lists: &mut SubAttributeIndexes,
+    ) -> Result<Option<Value>, PatchError> {
         let attr = self.found.attribute;
         let mut members = match current {
             Some(Value::Object(members)) if attr.is_complex() => members,
@@ -129,7 +133,7 @@ impl Edit<'_> {
         &self,
         members: &mut Members,
         value: &Value,
-        (at, lists): (usize, &mut Lists),
+        (at, lists): (usize, &mut SubAttributeIndexes),
     ) -> Result<(), PatchError> {
         let attr = self.found.attribute;
         let Value::Object(given) = value else {
@@ -154,7 +158,7 @@ impl Edit<'_> {
             return self.checked(value);
         }
         let mut members = Members::new();
-        self.merge(&mut members, value, (0, &mut Lists::default()))?;
+        self.merge(&mut members, value, (0, &mut SubAttributeIndexes::default()))?;
         self.checked(&Value::Object(members))
     }
 
@@ -165,7 +169,7 @@ impl Edit<'_> {
         sub: &Attribute,
         value: Option<&Value>,
         place: &str,
-        (at, lists): (usize, &mut Lists),
+        (at, lists): (usize, &mut SubAttributeIndexes),
     ) -> Result<(), PatchError> {
         let known = lists.take(at, sub);
         if let Some(known) = set_sub(members, sub, (self.op, self.many), value, place, self.work, known)? {
@@ -208,19 +212,19 @@ fn comparisons(filter: &Filter) -> usize {
 }
 
 /// The values of a multi-valued attribute while an operation changes them.
-struct List<'e, 'a> {
-    edit: &'e Edit<'a>,
+struct ValueList<'e, 'a> {
+    edit: &'e AttributeEdit<'a>,
     values: Vec<Value>,
     /// The values that the operation made primary.
-    claims: Vec<usize>,
+    new_primaries: Vec<usize>,
     /// The value that a sub-attribute or a filter called for.
     made: Option<usize>,
     /// The values that the operation changed and may have emptied.
     touched: Vec<usize>,
-    index: Index,
+    index: ValueIndex,
 }
 
-impl List<'_, '_> {
+impl ValueList<'_, '_> {
     fn run(&mut self) -> Result<(), PatchError> {
         let edit = self.edit;
         match (&edit.path.filter, edit.found.sub) {
@@ -255,20 +259,20 @@ impl List<'_, '_> {
             PatchKind::Remove if self.edit.value.is_none_or(is_unassigned) => self.values.clear(),
             PatchKind::Remove => {
                 let attr = self.edit.found.attribute;
-                let known = self.known()?;
+                let known = self.identities()?;
                 let mut gone = Vec::new();
                 for value in given {
                     self.edit.work.spend(known.cost(attr, value))?;
                     gone.extend(known.all(attr, &self.values, value));
                 }
-                self.index.known = Some(known);
+                self.index.identities = Some(known);
                 self.take_out(&gone);
             }
             PatchKind::Add => {
-                let many = given.clone().count() > FEW || self.values.len() > INDEXED;
+                let many = given.clone().count() > MAX_SEARCHED || self.values.len() > MAX_UNINDEXED;
                 if many {
-                    let known = self.known()?;
-                    self.index.known = Some(known);
+                    let known = self.identities()?;
+                    self.index.identities = Some(known);
                 }
                 for value in given {
                     let value = self.edit.fresh(value)?;
@@ -279,15 +283,15 @@ impl List<'_, '_> {
             }
             PatchKind::Replace => {
                 self.values = given.map(|value| self.edit.fresh(value)).collect::<Result<_, _>>()?;
-                self.claims = self.primaries();
+                self.new_primaries = self.primaries();
             }
         }
         Ok(())
     }
 
     /// The values by what makes one the same as another.
-    fn known(&mut self) -> Result<IndexedValues, PatchError> {
-        if let Some(known) = self.index.known.take() {
+    fn identities(&mut self) -> Result<IndexedValues, PatchError> {
+        if let Some(known) = self.index.identities.take() {
             return Ok(known);
         }
         self.edit.work.spend(self.values.len())?;
@@ -319,8 +323,8 @@ impl List<'_, '_> {
 
     fn add(&mut self, value: Value) -> Result<(), PatchError> {
         let attr = self.edit.found.attribute;
-        let claims = is_primary(&value);
-        let found = match &self.index.known {
+        let new_primaries = is_primary(&value);
+        let found = match &self.index.identities {
             Some(known) => {
                 self.edit.work.spend(known.cost(attr, &value))?;
                 known.find(attr, &self.values, &value)
@@ -340,8 +344,8 @@ impl List<'_, '_> {
                 self.values.push(value);
             }
         }
-        if claims {
-            self.claims.push(at);
+        if new_primaries {
+            self.new_primaries.push(at);
         }
         Ok(())
     }
@@ -360,7 +364,7 @@ impl List<'_, '_> {
             element_matches(filter, value, &parent, edit.schemas)
         };
         let there = |at: &usize| self.values.get(*at).is_some_and(|value| !value.is_null() && found(value));
-        let many = edit.many && self.values.len() > INDEXED;
+        let many = edit.many && self.values.len() > MAX_UNINDEXED;
         let mut candidates: Option<Vec<usize>> = None;
         for (sub, text) in plain_parts(filter, edit.found.attribute).into_iter().filter(|_| many) {
             let having = self.index.having(sub, &self.values, text, edit.work)?;
@@ -383,7 +387,7 @@ impl List<'_, '_> {
             return Err(PatchError::new(ScimType::NoTarget, &edit.place, "selects no value"));
         };
         let mut members = Members::new();
-        edit.merge(&mut members, &Value::Object(described), (0, &mut Lists::default()))?;
+        edit.merge(&mut members, &Value::Object(described), (0, &mut SubAttributeIndexes::default()))?;
         Ok(vec![self.make(members)])
     }
 
@@ -391,7 +395,7 @@ impl List<'_, '_> {
         let at = self.values.len();
         let value = Value::Object(members);
         if is_primary(&value) {
-            self.claims.push(at);
+            self.new_primaries.push(at);
         }
         self.index.appended(self.edit.found.attribute, at, &value);
         self.values.push(value);
@@ -440,7 +444,7 @@ impl List<'_, '_> {
                 simple => *simple = edit.checked(given)?,
             }
             if is_primary(given) {
-                self.claims.push(i);
+                self.new_primaries.push(i);
             }
         }
         match given {
@@ -459,7 +463,7 @@ impl List<'_, '_> {
             if let Value::Object(members) = &mut self.values[i] {
                 edit.set_sub(members, sub, edit.value, &edit.place, (i, &mut self.index.lists))?;
                 if sub.name == *"primary" && given == Some(&Value::Bool(true)) {
-                    self.claims.push(i);
+                    self.new_primaries.push(i);
                 }
             }
         }
@@ -474,10 +478,10 @@ impl List<'_, '_> {
 
     /// RFC 7644 §3.5.2: a new primary value makes the others not primary.
     fn settle_primary(&mut self) -> Result<(), PatchError> {
-        self.claims.sort_unstable();
-        self.claims.dedup();
-        let [primary] = self.claims[..] else {
-            if self.claims.is_empty() {
+        self.new_primaries.sort_unstable();
+        self.new_primaries.dedup();
+        let [primary] = self.new_primaries[..] else {
+            if self.new_primaries.is_empty() {
                 return Ok(());
             }
             let problem = "would have more than one primary value";
@@ -505,10 +509,10 @@ impl List<'_, '_> {
 /// Gives an existing value what it lacks of the same value as it was added, and tells which sub-attributes that
 /// changes. An immutable sub-attribute that it has stays.
 fn complete<'a>(
-    edit: &Edit<'a>,
+    edit: &AttributeEdit<'a>,
     members: &mut Members,
     given: &Members,
-    (at, lists): (usize, &mut Lists),
+    (at, lists): (usize, &mut SubAttributeIndexes),
 ) -> Result<Vec<&'a str>, PatchError> {
     let mut changed = Vec::new();
     for sub in &edit.found.attribute.sub_attributes {

@@ -110,21 +110,21 @@ impl ResourceType {
     ///
     /// # Errors
     /// A schema is not among these, is named twice, or the main schema defines an attribute that every resource has.
-    pub fn schema_set(&self, schemas: &[Schema]) -> Result<SchemaSet, SetError> {
-        let fail = |problem| SetError { resource_type: self.name.clone(), problem };
+    pub fn schema_set(&self, schemas: &[Schema]) -> Result<SchemaSet, SchemaSetError> {
+        let fail = |problem| SchemaSetError { resource_type: self.name.clone(), problem };
         let find = |urn: &Urn| {
             let found = schemas.iter().find(|schema| schema.id() == urn);
-            found.cloned().ok_or_else(|| fail(SetProblem::NoSchema(urn.clone())))
+            found.cloned().ok_or_else(|| fail(SchemaSetProblem::NoSchema(urn.clone())))
         };
         let core = find(&self.schema)?;
         if let Some(own) = core.attributes().iter().find(|own| COMMON.iter().any(|c| c.name == own.name)) {
             let (attribute, schema) = (own.name.clone(), self.schema.clone());
-            return Err(fail(SetProblem::Shadowed { attribute, schema }));
+            return Err(fail(SchemaSetProblem::Shadowed { attribute, schema }));
         }
         let mut extensions: Vec<Schema> = Vec::new();
         for (urn, _) in &self.extensions {
             if *urn == self.schema || extensions.iter().any(|other| other.id() == urn) {
-                return Err(fail(SetProblem::Twice(urn.clone())));
+                return Err(fail(SchemaSetProblem::Twice(urn.clone())));
             }
             extensions.push(find(urn)?);
         }
@@ -137,16 +137,16 @@ impl ResourceType {
 /// The schemas of a resource type that cannot be combined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("resource type {resource_type}: {problem}")]
-pub struct SetError {
+pub struct SchemaSetError {
     /// The name of the resource type.
     pub resource_type: String,
     /// The reason.
-    pub problem: SetProblem,
+    pub problem: SchemaSetProblem,
 }
 
 /// Why the schemas of a resource type cannot be combined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SetProblem {
+pub enum SchemaSetProblem {
     /// No schema has the URN.
     #[error("there is no schema {0}; give its document too")]
     NoSchema(Urn),

@@ -19,7 +19,7 @@ pub struct SchemaSet {
 
 /// Where a path leads in a [`SchemaSet`].
 #[derive(Debug, Clone, Copy)]
-pub struct Located<'a> {
+pub struct AttributeLocation<'a> {
     /// The extension that defines the attribute, if one does.
     pub extension: Option<&'a Schema>,
     /// The attribute.
@@ -28,7 +28,7 @@ pub struct Located<'a> {
     pub sub: Option<&'a Attribute>,
 }
 
-impl<'a> Located<'a> {
+impl<'a> AttributeLocation<'a> {
     /// What the path names in the end.
     pub fn leaf(&self) -> &'a Attribute {
         self.sub.unwrap_or(self.attribute)
@@ -109,7 +109,7 @@ impl SchemaSet {
 
     /// Where a path leads. A path without a URN that names no attribute at the top is looked up
     /// in the extensions too: RFC 7644 §3.10 only recommends the URN there.
-    pub fn locate(&self, path: &AttrPath) -> Option<Located<'_>> {
+    pub fn locate(&self, path: &AttrPath) -> Option<AttributeLocation<'_>> {
         let name = path.name.as_str();
         let in_extension = |schema| Schema::attribute(schema, name).map(|attr| (Some(schema), attr));
         let (extension, attribute) = match &path.urn {
@@ -124,7 +124,7 @@ impl SchemaSet {
             Some(sub) => Some(attribute.sub(sub.as_str())?),
             None => None,
         };
-        Some(Located { extension, attribute, sub })
+        Some(AttributeLocation { extension, attribute, sub })
     }
 
     /// The attribute, or sub-attribute, that a path names.
@@ -163,7 +163,7 @@ impl SchemaSet {
     }
 }
 
-fn facts_of<'a>(found: Located<'a>, compared: &Attribute) -> AttrFacts<'a> {
+fn facts_of<'a>(found: AttributeLocation<'a>, compared: &Attribute) -> AttrFacts<'a> {
     AttrFacts {
         case_exact: compared.case_exact,
         date_time: compared.kind == AttributeType::DateTime,

@@ -2,7 +2,7 @@
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use scim::{
-    filter::{CompareOp, Filter, Literal, Operator, simple_eq},
+    filter::{CompareOp, Filter, FilterOperator, Literal, simple_eq},
     patch::{Dialect, Dialects, PatchRequest, apply, apply_with},
     path::{AttrPath, PatchPath},
     project::Projection,
@@ -229,8 +229,8 @@ proptest! {
         prop_assert_eq!(
             filter.matches(&resource, SchemaSet::user()), filter.matches(&rest, SchemaSet::user()), "{}", text);
         prop_assert_eq!(filter.unknown_paths(SchemaSet::user()).is_empty(), !text.contains("shoe"));
-        let compared = |part: &scim::filter::Part<'_>| {
-            matches!(part.operator, Operator::Compare(_) | Operator::Present)
+        let compared = |part: &scim::filter::FilterPart<'_>| {
+            matches!(part.operator, FilterOperator::Compare(_) | FilterOperator::Present)
         };
         prop_assert_eq!(filter.terms(), filter.parts().iter().filter(|part| compared(part)).count());
     }

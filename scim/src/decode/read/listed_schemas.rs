@@ -56,7 +56,7 @@ impl SchemaUrn<'_, '_> {
     fn listed(self, urn: &str) {
         let pass = self.0;
         let refuse_unknown = pass.options.refuse_unknown;
-        let problems = pass.listed.add(urn, &pass.decoder.urns, refuse_unknown, &mut pass.tolerance);
+        let problems = pass.listed.add(urn, &pass.decoder.urns, refuse_unknown, &mut pass.dialect_use);
         problems.into_iter().for_each(|kind| pass.problem(kind));
     }
 }

@@ -63,9 +63,9 @@ impl AttributeValue<'_, '_> {
     /// Decodes an array where the attribute has one value: a manager in an array of one, if that is accepted.
     fn array_of_one<'de, A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let Self { pass, plan } = self;
-        let accepted = pass.tolerance.takes(Dialect::BareManager) && plan.attribute.is_manager();
+        let accepted = pass.dialect_use.accepts(Dialect::BareManager) && plan.attribute.is_manager();
         if accepted && seq.next_element_seed(AnyValue(AttributeValue { pass: &mut *pass, plan }))?.is_some() {
-            pass.tolerance.meets(Dialect::BareManager);
+            pass.dialect_use.record(Dialect::BareManager);
         }
         if !accepted || seq.next_element::<IgnoredAny>()?.is_some() {
             pass.check_value(plan, JsonValue::Array);
