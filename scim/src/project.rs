@@ -1,13 +1,13 @@
-//! Which attributes an answer shows: `attributes` and `excludedAttributes` (RFC 7644 §3.4.2.5,
-//! §3.9) and what the schema says of `returned` (RFC 7643 §7).
+//! Projection: the attributes that a response returns, by `attributes` and `excludedAttributes` (RFC 7644 §3.4.2.5,
+//! §3.9) and by `returned` in the schema (RFC 7643 §7).
 //!
-//! - `always` stays whatever was requested for, `never` is not shown, `request` only where it, or a
-//!   sub-attribute of it, was requested for by name.
-//! - The same goes for the parts of a complex value that is shown. Where only parts were requested
-//!   for, those and the `always` ones are shown.
+//! - `always` is returned in every case, `never` in none, and `request` only if `attributes` names the attribute or one
+//!   of its sub-attributes.
+//! - The same holds for the sub-attributes of a returned complex value. If `attributes` names sub-attributes only,
+//!   these and the `always` ones are returned.
 //! - A bare URN stands for all attributes of that schema.
-//! - Names that no schema knows ask for nothing and exclude nothing. Members of a resource that no
-//!   schema knows are shown unless `attributes` was given.
+//! - Names that no schema defines have no effect. Members of a resource that no schema defines are returned unless
+//!   `attributes` is given.
 
 use std::collections::BTreeSet;
 
@@ -19,15 +19,15 @@ use crate::{
     schema::{Attribute, Returned, Schema, SchemaSet},
 };
 
-/// Why a projection cannot be made.
+/// Why the parameters of a projection are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProjectionError {
-    /// Both parameters were given.
+    /// Both parameters are given.
     #[error("`attributes` and `excludedAttributes` cannot both be given; leave one of them out")]
     Both,
 }
 
-/// Which attributes an answer shows.
+/// The attributes that a response returns.
 ///
 /// ```
 /// use scim::{project::Projection, schema::SchemaSet};
@@ -47,11 +47,11 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// What the two parameters ask for: names separated by commas, with or without URN. A
-    /// parameter without any name counts as not given.
+    /// Parses the two parameters: names separated by commas, with or without URN. A parameter without a name counts as
+    /// absent.
     ///
     /// # Errors
-    /// Both parameters given.
+    /// Both parameters are given.
     pub fn new(
         attributes: Option<&str>,
         excluded: Option<&str>,
@@ -60,10 +60,10 @@ impl Projection {
         Self::of_names(&names(attributes), &names(excluded), schemas)
     }
 
-    /// The same from lists of names, as the body of a search has them (RFC 7644 §3.4.3).
+    /// Builds a projection from lists of names, as the body of a search has them (RFC 7644 §3.4.3).
     ///
     /// # Errors
-    /// Both lists with a name in them.
+    /// Both lists have a name.
     pub fn of_names(
         attributes: &[&str],
         excluded: &[&str],
@@ -77,28 +77,28 @@ impl Projection {
         }
     }
 
-    /// What is shown where nothing was requested for.
+    /// Returns the projection without parameters.
     pub fn default_for(schemas: &SchemaSet) -> Self {
         Self::build(&RequestedAttributes::default(), false, schemas)
     }
 
-    /// Whether it is what is shown where nothing was requested for.
+    /// Whether this is the projection without parameters.
     pub fn is_default(&self) -> bool {
         self.default
     }
 
-    /// The top-level members of a resource that may be shown, in the schemas' spelling, where only
-    /// some may; extensions by their URNs.
+    /// Returns the top-level members that may be returned, in canonical spelling and extensions by their URNs, or
+    /// `None` if `attributes` is not given.
     pub fn needs(&self) -> Option<&BTreeSet<String>> {
         self.needs.as_ref()
     }
 
-    /// Whether anything of a top-level member may be shown, so that it need not be made otherwise.
+    /// Whether a part of a top-level member may be returned; a server need not compute the others.
     pub fn shows(&self, name: &str) -> bool {
         look_up(&self.top.known, name).map_or(self.top.unknown, |show| *show != Visibility::Hidden)
     }
 
-    /// The resource as it is shown.
+    /// Returns the projected resource.
     pub fn apply(&self, resource: &Value) -> Value {
         let Value::Object(members) = resource else { return resource.clone() };
         let mut shown = Map::new();
@@ -152,7 +152,8 @@ fn names(parameter: Option<&str>) -> Vec<&str> {
         .collect()
 }
 
-/// What the names lead to. Attributes are known by their address, as they live in one schema set.
+/// The schemas and attributes that the parameters name. Attributes are compared by address, because they belong to one
+/// schema set.
 #[derive(Default)]
 struct RequestedAttributes<'a> {
     schemas: Vec<&'a Schema>,
@@ -172,7 +173,7 @@ impl<'a> RequestedAttributes<'a> {
         requested
     }
 
-    /// Whether the attribute was named, and which of its parts were.
+    /// Returns whether the attribute is named, and which of its sub-attributes are.
     fn about(&self, attr: &Attribute) -> (bool, Vec<&'a Attribute>) {
         let about = |path: &&(&Attribute, Option<&Attribute>)| std::ptr::eq(path.0, attr);
         let named = self.paths.iter().filter(about).any(|path| path.1.is_none());
@@ -180,17 +181,17 @@ impl<'a> RequestedAttributes<'a> {
     }
 }
 
-/// What is shown of an attribute.
+/// The returned part of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Visibility {
     Hidden,
-    /// Everything in it.
+    /// All of it.
     Whole,
-    /// These parts of its values; and parts that no schema knows, if so said.
+    /// Some sub-attributes of its values.
     Parts(Box<MemberRules>),
 }
 
-/// What is shown of the members of one object.
+/// The returned members of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct MemberRules {
     known: HashMap<Box<str>, Visibility>,
@@ -229,7 +230,7 @@ impl MemberRules {
         }
     }
 
-    /// A complex value, or each of several; nothing where nothing is left to show.
+    /// Returns the projected value, or `None` if nothing is left.
     fn parts(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Array(values) => {
@@ -245,7 +246,7 @@ impl MemberRules {
     }
 }
 
-/// Of an attribute where `attributes` was given.
+/// Returns the visibility of an attribute with `attributes`.
 fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) -> Visibility {
     let wanted = match attr.returned {
         Returned::Never => false,
@@ -256,8 +257,8 @@ fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) ->
     if !wanted {
         return Visibility::Hidden;
     }
-    // An attribute that is named beside a part of it is shown as a whole, and so is one that
-    // stays without having been requested for.
+    // An attribute that is named beside one of its sub-attributes is returned as a whole, and so is one that is
+    // returned without being named.
     let only_parts = !named && !whole && !parts.is_empty();
     of_parts(
         attr,
@@ -271,7 +272,7 @@ fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) ->
     )
 }
 
-/// Of an attribute where `excludedAttributes` was given, or nothing.
+/// Returns the visibility of an attribute with `excludedAttributes`, or without parameters.
 fn remaining(attr: &Attribute, excluded: bool, parts: &[&Attribute]) -> Visibility {
     let wanted = match attr.returned {
         Returned::Never | Returned::Request => false,
@@ -305,7 +306,7 @@ fn of_parts(attr: &Attribute, wanted: &dyn Fn(&Attribute) -> bool, unknown: bool
     Visibility::Parts(Box::new(MemberRules { known, unknown }))
 }
 
-/// By the schema's spelling, or else without case.
+/// Returns the entry of a name: by its exact spelling, or else without case.
 fn look_up<'m, T>(map: &'m HashMap<Box<str>, T>, key: &str) -> Option<&'m T> {
     map.get(key)
         .or_else(|| map.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, found)| found))

@@ -294,8 +294,8 @@ pub(crate) fn is_unassigned(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// The resource with every known member in its schema's spelling. What no schema knows stays as
-/// it is, and so do values.
+/// Returns the resource with every known member in the spelling of its schema. Unknown members and values are
+/// unchanged.
 pub fn canonicalise(resource: &Value, schemas: &SchemaSet) -> Value {
     let Value::Object(members) = resource else { return resource.clone() };
     let rename = |(key, value): (&String, &Value)| match schemas.extension(key) {
@@ -308,7 +308,7 @@ pub fn canonicalise(resource: &Value, schemas: &SchemaSet) -> Value {
     Value::Object(members.iter().map(rename).collect())
 }
 
-/// A value of an attribute with the names of its sub-attributes in the schema's spelling.
+/// Returns a value of an attribute with its sub-attributes in the spelling of the schema.
 pub(crate) fn canonical_value(value: &Value, attr: &Attribute) -> Value {
     match value {
         Value::Array(values) => values.iter().map(|v| canonical_value(v, attr)).collect(),

@@ -1,4 +1,4 @@
-//! What a filter consists of, for a caller that restricts, routes or plans it.
+//! The parts of a filter, for a caller that restricts or plans it.
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 
@@ -8,7 +8,7 @@ use crate::{
     schema::{Schema, SchemaSet},
 };
 
-/// A building block of filters, whatever it is applied to.
+/// An operator of filters, without its operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FilterOperator {
     /// A comparison with a literal.
@@ -26,7 +26,7 @@ pub enum FilterOperator {
 }
 
 impl FilterOperator {
-    /// The word in a filter; `[]` for a value filter.
+    /// Returns the word in a filter; `[]` for a value filter.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Compare(op) => op.as_str(),
@@ -50,17 +50,16 @@ impl fmt::Display for FilterOperator {
 pub struct FilterPart<'a> {
     /// The operator.
     pub operator: FilterOperator,
-    /// What it looks at; inside a value filter the whole path, such as `emails.type`. Nothing for
-    /// `and`, `or` and `not`.
+    /// The path; inside a value filter the whole path, such as `emails.type`. `None` for `and`, `or` and `not`.
     pub path: Option<Cow<'a, AttrPath>>,
-    /// What a comparison compares with.
+    /// The literal of a comparison.
     pub value: Option<&'a Literal>,
-    /// Whether a value filter looks at something that is no sub-attribute's name, and so leads nowhere.
+    /// Whether the path is inside a value filter and is not the name of a sub-attribute.
     leads_nowhere: bool,
 }
 
 impl Filter {
-    /// Every operator that the filter uses, outer ones first, in the order of the text.
+    /// Returns every operator that the filter uses, outer ones first, in the order of the text.
     ///
     /// ```
     /// use scim::filter::Filter;
@@ -83,7 +82,7 @@ impl Filter {
         parts
     }
 
-    /// How many comparisons there are, `pr` among them.
+    /// Returns the number of comparisons, including `pr`.
     pub fn terms(&self) -> usize {
         let mut terms = 0;
         self.visit(None, &mut |part| {
@@ -93,14 +92,13 @@ impl Filter {
         terms
     }
 
-    /// The members of a resource that the filter looks at, in the schemas' spelling; for an
-    /// attribute of an extension that is the extension's URN. Paths that lead nowhere add nothing,
-    /// as they match nothing.
+    /// Returns the top-level members that the filter reads, in canonical spelling; for an attribute of an extension,
+    /// the URN of the extension. Unknown paths add none, because they match nothing.
     pub fn top_level_members(&self, schemas: &SchemaSet) -> BTreeSet<String> {
         let mut members = BTreeSet::new();
         self.visit(None, &mut |part| {
             let Some(path) = part.path.filter(|_| !part.leads_nowhere) else { return };
-            // `value` of a simple multi-valued attribute is no path of its schema.
+            // The schema does not define `value` of a simple multi-valued attribute.
             let whole = AttrPath { sub: None, ..path.into_owned() };
             if let Some(found) = schemas.locate(&whole) {
                 let urn = found.extension.map(Schema::id);
@@ -110,8 +108,8 @@ impl Filter {
         members
     }
 
-    /// The paths that no schema knows, in the order of the text: they match nothing, and a server
-    /// may refuse them.
+    /// Returns the paths that no schema defines, in the order of the text. They match nothing, and a server may refuse
+    /// them.
     pub fn unknown_paths(&self, schemas: &SchemaSet) -> Vec<AttrPath> {
         let mut unknown: Vec<AttrPath> = Vec::new();
         self.visit(None, &mut |part| {

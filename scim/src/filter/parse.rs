@@ -12,10 +12,10 @@ use crate::{
     path::{AttrPath, PatchPath},
 };
 
-/// How deep parentheses, `not` and value filters may nest.
+/// The maximum depth of nested parentheses and value filters.
 pub const MAX_DEPTH: usize = 32;
 
-/// How many comparisons one filter may hold.
+/// The maximum number of comparisons in one filter.
 pub const MAX_TERMS: usize = 256;
 
 pub(super) fn filter(text: &str, dialect_use: &mut DialectUse) -> Result<Filter, ParseError> {
@@ -29,7 +29,7 @@ pub(super) fn filter(text: &str, dialect_use: &mut DialectUse) -> Result<Filter,
     Ok(filter)
 }
 
-/// Looks whether the blanks of a filter are those of the grammar: one between two parts, and no others.
+/// Checks that a filter has only the blanks of the grammar: one between two parts.
 fn blanks(text: &str, dialect_use: &mut DialectUse) -> Result<(), ParseError> {
     match superfluous(text) {
         Some(span) if !dialect_use.record(Dialect::FilterBlanks) => {
@@ -41,7 +41,7 @@ fn blanks(text: &str, dialect_use: &mut DialectUse) -> Result<(), ParseError> {
     }
 }
 
-/// The first run of blanks outside of texts that is not one space between two parts.
+/// Returns the first run of blanks outside of texts that is not one space between two parts.
 fn superfluous(text: &str) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let (mut at, mut quoted) = (0, false);
@@ -156,7 +156,7 @@ impl<'a, 't> Parser<'a, 't> {
         self.nested(b'(', b')')
     }
 
-    /// `[…]`, from the bracket on.
+    /// Parses `[…]`, from the bracket on.
     fn value_filter(&mut self) -> Result<Filter, ParseError> {
         if self.in_value_filter {
             return Err(self.error("a value filter cannot hold another one", 1));
@@ -282,7 +282,7 @@ impl<'a, 't> Parser<'a, 't> {
         let span = self.run(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'));
         let text = &self.text[span.clone()];
         let number = serde_json::from_str::<Number>(text).ok().and_then(|number| {
-            // serde_json reads fractions fast, the standard library exactly.
+            // serde_json parses fractions fast, the standard library exactly.
             if number.is_f64() { Number::from_f64(text.parse().ok()?) } else { Some(number) }
         });
         number.map(Literal::Number).ok_or_else(|| {
@@ -333,7 +333,7 @@ impl<'a, 't> Parser<'a, 't> {
         word.parse::<AttrName>().map_err(|e| ParseError::new(e.to_string(), span))
     }
 
-    /// Consumes a word, unless what stands here merely begins like it.
+    /// Consumes a word, unless it is only the beginning of a longer one.
     fn keyword(&mut self, word: &str) -> bool {
         let before = self.pos;
         self.space();
@@ -355,7 +355,7 @@ impl<'a, 't> Parser<'a, 't> {
         self.run(|b| b.is_ascii_whitespace());
     }
 
-    /// Looks whether a space stands at a place where the grammar has one.
+    /// Checks that a space is where the grammar has one.
     fn spaced(&mut self, at: usize, place: &str) -> Result<(), ParseError> {
         let is_space = self.text.as_bytes().get(at).is_none_or(u8::is_ascii_whitespace);
         if is_space || self.dialect_use.record(Dialect::FilterMissingSpaces) {

@@ -1,4 +1,4 @@
-//! Where an operation leads, and what the schema lets it do there.
+//! Application of a request: finds the attribute of each operation and checks what the schema allows.
 
 use hashbrown::HashMap;
 use serde_json::{Map, Value, json};
@@ -18,13 +18,12 @@ use crate::{
     validate::{immutable_change, is_unassigned},
 };
 
-/// Applies a request to a resource and gives the new one. The input is not touched, so an error
-/// changes nothing.
+/// Applies a request to a resource and returns the new one. An error leaves the input unchanged.
 ///
-/// `schemas` of the result names an extension if, and only if, the result has attributes of it.
+/// `schemas` of the result lists an extension if, and only if, the result has attributes of it.
 ///
 /// # Errors
-/// The first operation that cannot be carried out, with its error keyword.
+/// The first operation that cannot be applied, with its error keyword.
 ///
 /// ```
 /// use scim::{patch::{PatchRequest, apply}, schema::{PATCH_URN, SchemaSet}};
@@ -39,26 +38,25 @@ use crate::{
 /// # Ok::<(), scim::patch::PatchError>(())
 /// ```
 pub fn apply(resource: &Value, request: &PatchRequest, schemas: &SchemaSet) -> Result<Value, PatchError> {
-    apply_with(resource.clone(), request, schemas, Dialects::USUAL).map(|(patched, _)| patched)
+    apply_with(resource.clone(), request, schemas, Dialects::DEFAULT).map(|(patched, _)| patched)
 }
 
-/// Applies a request as [`apply`] does, taking these dialects in its values, and tells which of
-/// them it uses.
+/// Applies a request as [`apply`] does, accepts these dialects in its values, and returns those that it uses.
 ///
 /// # Errors
-/// The first operation that cannot be carried out, with its error keyword: `invalidValue` for a
-/// text where a boolean belongs, `invalidPath` for a path where a name belongs, unless taken.
+/// The first operation that cannot be applied, with its error keyword. A dialect that is not accepted is `invalidValue`
+/// for a text in place of a boolean, `invalidPath` for a path in place of a name.
 ///
 /// ```
 /// use scim::{patch::{Dialect, Dialects, PatchRequest, apply_with}, schema::SchemaSet};
 /// use serde_json::json;
 ///
 /// let body = json!({"op": "Replace", "path": "active", "value": "False"});
-/// let (request, met) = PatchRequest::read(&body, Dialects::all())?;
-/// assert_eq!(met, [Dialect::CapitalisedOp, Dialect::SingleOperation]);
+/// let (request, used) = PatchRequest::read(&body, Dialects::all())?;
+/// assert_eq!(used, [Dialect::CapitalisedOp, Dialect::SingleOperation]);
 /// let user = json!({"userName": "ida", "active": true});
-/// let (patched, met) = apply_with(user, &request, SchemaSet::user(), Dialects::all())?;
-/// assert_eq!((&patched["active"], met), (&json!(false), vec![Dialect::StringBoolean]));
+/// let (patched, used) = apply_with(user, &request, SchemaSet::user(), Dialects::all())?;
+/// assert_eq!((&patched["active"], used), (&json!(false), vec![Dialect::StringBoolean]));
 /// # Ok::<(), scim::patch::PatchError>(())
 /// ```
 pub fn apply_with(
@@ -96,7 +94,7 @@ pub fn apply_with(
     if let Some(lost) = had.into_iter().find(|schema| !has(&editor.members, schema)) {
         return Err(PatchError::mutability(lost.id().as_str(), "is required"));
     }
-    // What was lacking before is not this request's fault.
+    // The request is not responsible for values that were missing before.
     if let Some(place) = lacking(&editor.members, schemas).find(|place| !before.contains(place)) {
         return Err(PatchError::new(ScimType::InvalidValue, place, "is required"));
     }
@@ -106,7 +104,7 @@ pub fn apply_with(
 
 type Members = Map<String, Value>;
 
-/// The paths of required attributes that an extension of a resource lacks.
+/// Returns the paths of the required attributes that the extensions of a resource lack.
 fn lacking<'a>(members: &'a Members, schemas: &'a SchemaSet) -> impl Iterator<Item = String> + 'a {
     schemas.extensions().iter().flat_map(move |schema| {
         let inner = get_ci(members, schema.id().as_str()).and_then(Value::as_object);
@@ -122,25 +120,25 @@ struct ResourceEditor<'a> {
     members: Members,
     schemas: &'a SchemaSet,
     dialect_use: DialectUse,
-    /// What is known of the values of attributes, and where those stand.
+    /// The indexes of the values of attributes, and the members that hold these.
     indexes: HashMap<*const Attribute, (AttributeHolder, ValueIndex)>,
     work: WorkBudget,
-    /// Whether there are so many operations that an index is worth its making.
+    /// Whether the request has enough operations to build indexes for them.
     many: bool,
 }
 
-/// The member that holds an attribute: the URN of its extension, and its name.
+/// The member that holds an attribute: the URN of its extension, if any, and its name.
 type AttributeHolder = (Option<String>, String);
 
 impl ResourceEditor<'_> {
-    /// An operation on the resource, or on an extension, as a whole: each member is a path.
+    /// Applies an operation to the whole resource, or to a whole extension: each member is a path.
     fn members(&mut self, op: PatchKind, schema: Option<&Schema>, value: &Value) -> Result<(), PatchError> {
         let Value::Object(given) = value else {
             let place = schema.map_or("the value", |schema| schema.id().as_str());
             return Err(PatchError::new(ScimType::InvalidValue, place, "must be an object"));
         };
         for (key, value) in given {
-            // Some clients repeat `schemas` inside an extension; it has no meaning there.
+            // Some clients repeat `schemas` inside an extension, where it has no meaning.
             if schema.is_some_and(|schema| schema.attribute(key).is_none())
                 && key.eq_ignore_ascii_case("schemas")
             {
@@ -182,7 +180,7 @@ impl ResourceEditor<'_> {
         }
     }
 
-    /// An operation at a path. `explicit` if the request has the path, and not just a member.
+    /// Applies an operation at a path, which is `explicit` unless it is the name of a member.
     fn at(
         &mut self,
         op: PatchKind,
@@ -219,7 +217,7 @@ impl ResourceEditor<'_> {
             }
         }
         let whole = value.filter(|_| self.dialect_use.accepts(Dialect::BareManager));
-        if let Some(whole) = whole.and_then(|value| whole_of_bare(found.leaf(), value)) {
+        if let Some(whole) = whole.and_then(|value| complete_manager(found.leaf(), value)) {
             self.dialect_use.record(Dialect::BareManager);
             converted = Some(whole);
         }
@@ -238,7 +236,7 @@ impl ResourceEditor<'_> {
         if names_nothing(op, value) {
             return Ok(());
         }
-        // What was counted goes with the operation while it has the members to itself.
+        // The edit needs the budget while the editor is borrowed.
         let (work, many) = (std::mem::take(&mut self.work), self.many);
         let change = AttributeEdit {
             op,
@@ -257,7 +255,7 @@ impl ResourceEditor<'_> {
         written
     }
 
-    /// Takes out the values that were removed and stay in their places as `null`.
+    /// Deletes the removed values, which are `null` until now.
     fn settle(&mut self) {
         for ((extension, name), mut index) in std::mem::take(&mut self.indexes).into_values() {
             let holder = match &extension {
@@ -270,7 +268,7 @@ impl ResourceEditor<'_> {
         }
     }
 
-    /// An operation on a bare schema URN.
+    /// Applies an operation to a bare schema URN.
     fn schema(&mut self, op: PatchKind, schema: &Schema, value: Option<&Value>) -> Result<(), PatchError> {
         let extension = (schema.id() != self.schemas.core().id()).then_some(schema);
         if op == PatchKind::Remove {
@@ -303,7 +301,7 @@ impl ResourceEditor<'_> {
         }
     }
 
-    /// `schemas` follows from what the resource holds; naming known schemas there changes nothing.
+    /// Checks an operation on `schemas`. The resource determines its value, so the operation has no effect.
     fn schemas_attribute(&mut self, op: PatchKind, value: Option<&Value>) -> Result<(), PatchError> {
         if op == PatchKind::Remove {
             return Err(PatchError::mutability("schemas", "is required"));
@@ -338,7 +336,7 @@ impl ResourceEditor<'_> {
         crate::path::get_ci(holder, found.attribute.name.as_str())
     }
 
-    /// Takes the attribute out, edits it and puts it back under its canonical name.
+    /// Removes the attribute, edits it and inserts it under its canonical name.
     fn write(&mut self, found: AttributeLocation<'_>, change: &AttributeEdit<'_>) -> Result<(), PatchError> {
         let mut extension = found.extension.map(|schema| {
             let taken = take_ci(&mut self.members, schema.id().as_str());
@@ -351,7 +349,7 @@ impl ResourceEditor<'_> {
         let holder = extension.as_mut().map_or(&mut self.members, |(_, members)| members);
         let attr = found.attribute;
         let current = take_ci(holder, attr.name.as_str()).filter(|value| !is_unassigned(value));
-        // Large lists are not copied to be compared with what becomes of them.
+        // Only an attribute with something immutable is compared: a copy of a large list is expensive.
         let immutable = |attr: &Attribute| attr.mutability == Mutability::Immutable;
         let guarded = immutable(attr) || (!attr.multi_valued && attr.sub_attributes.iter().any(immutable));
         let before = if guarded { current.clone() } else { None };
@@ -403,13 +401,13 @@ impl ResourceEditor<'_> {
     }
 }
 
-/// Whether a removal says which values are meant, and names none.
+/// Whether a removal lists the values to remove, and the list is empty.
 fn names_nothing(op: PatchKind, value: Option<&Value>) -> bool {
     op == PatchKind::Remove && value.and_then(Value::as_array).is_some_and(Vec::is_empty)
 }
 
-/// The manager that is meant where the id stands alone, or a manager in a list of one.
-fn whole_of_bare(attr: &Attribute, value: &Value) -> Option<Value> {
+/// Returns the complete manager for an id alone, or for an array of one.
+fn complete_manager(attr: &Attribute, value: &Value) -> Option<Value> {
     let sub = attr.sub("value").filter(|_| attr.is_manager())?;
     match value {
         Value::String(id) => Some(json!({ sub.name.as_str(): id })),
@@ -422,7 +420,7 @@ fn whole_of_bare(attr: &Attribute, value: &Value) -> Option<Value> {
     }
 }
 
-/// Removes a member, however its name is spelled.
+/// Removes a member, in any spelling of its name.
 pub(super) fn take_ci(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
     let key = key_ci(members, name)?.to_owned();
     members.remove(&key)

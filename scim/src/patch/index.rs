@@ -1,7 +1,7 @@
-//! What is known of the values of an attribute from one operation to the next, and how much a request may look at.
+//! Indexes of the values of an attribute, and the bound on the work of a request.
 //!
-//! A request of many operations on an attribute of many values would otherwise look at every value for every operation.
-//! While a request is applied, values that were removed stay in their places as `null`, so that positions hold good.
+//! Without an index, a request of many operations on an attribute of many values examines every value for every
+//! operation. While a request is applied, removed values are `null` and keep their positions, which the indexes hold.
 
 use std::cell::Cell;
 
@@ -11,30 +11,33 @@ use serde_json::Value;
 use super::{PatchError, value_identity::IndexedValues};
 use crate::{error::ScimType, name::AttrName, path::get_ci, schema::Attribute, text::lower_case};
 
-/// How many values the operations of one request may look at in all, before it is refused with `tooMany`.
+/// The maximum number of values that one request may examine; beyond it the error is `tooMany`.
 ///
-/// A filter such as `emails[value eq "x"]` looks at what an index finds; one that no index answers looks at every value
-/// of the attribute, once for each comparison.
+/// A filter such as `emails[value eq "x"]` examines the values that an index finds; a filter without an index examines
+/// every value of the attribute, once per comparison.
 pub const MAX_WORK: usize = 2_000_000;
 
-/// From this many values on they are indexed.
+/// The maximum number of values that are searched without an index.
 pub(super) const MAX_UNINDEXED: usize = 32;
 
-/// Counts the values that a request has looked at.
+/// Counts the values that a request has examined.
 #[derive(Debug, Default)]
 pub(super) struct WorkBudget {
     all: Cell<usize>,
-    /// By the operation that is applied.
+    /// Those of the current operation.
     own: Cell<usize>,
 }
 
 impl WorkBudget {
-    /// Begins the next operation.
+    /// Starts the count of the next operation.
     pub(super) fn next(&self) {
         self.own.set(0);
     }
 
-    /// Counts some more.
+    /// Adds to the count.
+    ///
+    /// # Errors
+    /// The request examines more than [`MAX_WORK`] values.
     pub(super) fn spend(&self, values: usize) -> Result<(), PatchError> {
         self.all.set(self.all.get().saturating_add(values));
         self.own.set(self.own.get().saturating_add(values));
@@ -56,13 +59,12 @@ impl WorkBudget {
     }
 }
 
-/// What is known of the values of sub-attributes that have several, by the position of the value that has the
-/// sub-attribute: an addition to one of many values is one look then.
+/// The indexed values of multi-valued sub-attributes, by the position of the value that has the sub-attribute.
 #[derive(Default)]
 pub(super) struct SubAttributeIndexes(HashMap<(usize, *const Attribute), IndexedValues>);
 
 impl SubAttributeIndexes {
-    /// Hands over what is known, so that what is not put back is forgotten.
+    /// Removes an index. The caller puts it back while it is valid.
     pub(super) fn take(&mut self, at: usize, sub: &Attribute) -> Option<IndexedValues> {
         self.0.remove(&(at, std::ptr::from_ref(sub)))
     }
@@ -72,22 +74,22 @@ impl SubAttributeIndexes {
     }
 }
 
-/// What is known of the values of one attribute.
+/// The indexes of the values of one attribute.
 #[derive(Default)]
 pub(super) struct ValueIndex {
-    /// By what makes a value the same as another.
+    /// The values by their identity.
     pub(super) identities: Option<IndexedValues>,
     /// The positions of primary values.
     pub(super) primaries: Option<Vec<usize>>,
     by_sub: Vec<(AttrName, TextIndex)>,
-    /// By the values of sub-attributes; kept up to date by whoever sets one.
+    /// Those of multi-valued sub-attributes. The code that sets a sub-attribute updates them.
     pub(super) lists: SubAttributeIndexes,
-    /// How many values were removed and stay as `null`.
+    /// The number of removed values, which are `null`.
     pub(super) removed: usize,
 }
 
 impl ValueIndex {
-    /// The positions of the values whose sub-attribute may be this text, in order.
+    /// Returns the positions of the values whose sub-attribute may be this text, in order.
     pub(super) fn having(
         &mut self,
         sub: &Attribute,
@@ -106,7 +108,7 @@ impl ValueIndex {
         Ok(self.by_sub.get(at).map(|(_, texts)| texts.find(sub, text)).unwrap_or_default())
     }
 
-    /// Notes a value that was appended. `attr` is the attribute that holds it.
+    /// Adds an appended value. `attr` is the attribute that holds it.
     pub(super) fn appended(&mut self, attr: &Attribute, at: usize, value: &Value) {
         if let Some(identities) = &mut self.identities {
             identities.insert(attr, at, value);
@@ -122,7 +124,7 @@ impl ValueIndex {
         }
     }
 
-    /// Forgets what a change of a sub-attribute makes untrue.
+    /// Drops the indexes that a change of a sub-attribute invalidates.
     pub(super) fn changed(&mut self, sub: &str) {
         self.by_sub.retain(|(name, _)| *name != *sub);
         if sub.eq_ignore_ascii_case("primary") {
@@ -134,12 +136,12 @@ impl ValueIndex {
         }
     }
 
-    /// Forgets everything but how many values were removed.
+    /// Drops all indexes.
     pub(super) fn forget(&mut self) {
         *self = Self { removed: self.removed, ..Self::default() };
     }
 
-    /// Takes out what was removed. Positions change, and nothing is known any more.
+    /// Deletes the removed values and all indexes, because positions change.
     pub(super) fn compact(&mut self, values: &mut Vec<Value>) {
         if self.removed > 0 {
             values.retain(|value| !value.is_null());
@@ -148,11 +150,11 @@ impl ValueIndex {
     }
 }
 
-/// The positions of values by the text of one sub-attribute, as it is compared.
+/// The positions of values by the text of one sub-attribute, in the form in which it is compared.
 #[derive(Default)]
 struct TextIndex {
     by_text: HashMap<String, Vec<usize>>,
-    /// Those whose sub-attribute is there and not one text.
+    /// Those whose sub-attribute has a value other than one text.
     others: Vec<usize>,
 }
 

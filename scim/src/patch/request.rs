@@ -16,13 +16,13 @@ use crate::{
 
 /// The members of a PATCH request.
 const MESSAGE: [&str; 2] = ["schemas", "Operations"];
-/// The members of an operation. A single one may stand where the request does, with its `schemas`.
+/// The members of an operation. A single one may replace the request, and has its `schemas` then.
 const MEMBERS: [&str; 4] = ["op", "path", "value", "schemas"];
 /// The words of `op`.
 const WORDS: [&str; 3] = ["add", "remove", "replace"];
 
 impl PatchRequest {
-    /// A request of these operations.
+    /// Creates a request of these operations.
     pub fn new(operations: Vec<PatchOp>) -> Self {
         Self { operations }
     }
@@ -30,20 +30,20 @@ impl PatchRequest {
     /// Reads a request.
     ///
     /// # Errors
-    /// `invalidSyntax` where it is not a PATCH message, `invalidPath` for a path that does not
-    /// parse, `noTarget` for a removal without a path, `invalidValue` for a missing value or one
-    /// that is no object where the path is missing.
+    /// `invalidSyntax` if the body is not a PATCH message, `invalidPath` for a path that does not parse,
+    /// `noTarget` for a removal without a path, `invalidValue` for a missing value, and for a value without a path that
+    /// is not an object.
     pub fn from_json(body: &Value) -> Result<Self, PatchError> {
-        Self::read(body, Dialects::USUAL).map(|(request, _)| request)
+        Self::read(body, Dialects::DEFAULT).map(|(request, _)| request)
     }
 
-    /// Reads a request, taking these dialects, and tells which of them it uses. What a value says
-    /// comes to light only when it is applied, by [`apply_with`](super::apply_with).
+    /// Reads a request, accepts these dialects, and returns those that it uses.
+    /// [`apply_with`](super::apply_with) returns the dialects in values.
     ///
     /// # Errors
-    /// As [`from_json`](Self::from_json). A dialect that is not taken is `invalidSyntax` where it is one of
-    /// the message, `invalidValue` for a value of `remove`, and `noTarget` for `add` without a
-    /// path, as RFC 7644 §3.5.2.2 has it for `remove`.
+    /// As [`from_json`](Self::from_json). A dialect that is not accepted is `invalidSyntax` in the message,
+    /// `invalidValue` for a value of `remove`, and `noTarget` for `add` without a path (as for `remove`, RFC 7644
+    /// §3.5.2.2).
     pub fn read(body: &Value, dialects: Dialects) -> Result<(Self, Vec<Dialect>), PatchError> {
         let mut dialect_use = DialectUse::new(dialects);
         let members = body.as_object().ok_or_else(|| syntax("is not a JSON object"))?;
@@ -76,14 +76,14 @@ impl PatchRequest {
         Ok((Self { operations }, dialect_use.used()))
     }
 
-    /// The request as it is sent.
+    /// Returns the body of the request.
     pub fn to_json(&self) -> Value {
         let operations: Vec<Value> = self.operations.iter().map(PatchOp::to_json).collect();
         json!({"schemas": [PATCH_URN], "Operations": operations})
     }
 }
 
-/// What is wrong where no operation is.
+/// Returns the error of a request without an operation.
 fn no_operations(members: &Map<String, Value>, operations: Option<&Value>) -> PatchError {
     let wrong = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "`Operations`", problem);
     match operations {
@@ -95,7 +95,7 @@ fn no_operations(members: &Map<String, Value>, operations: Option<&Value>) -> Pa
     }
 }
 
-/// Adds the first member to an error that means nothing: it may be the one that is missing.
+/// Adds the first unknown member to an error: it may be a misspelling of the missing one.
 fn with_unknown(
     error: PatchError,
     members: &Map<String, Value>,
@@ -108,7 +108,7 @@ fn with_unknown(
     PatchError { problem, ..error }.misspelt(name, known)
 }
 
-/// What a value is, in words.
+/// Returns the name of the type of a value.
 fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -124,7 +124,7 @@ fn syntax(problem: impl Into<String>) -> PatchError {
     PatchError::new(ScimType::InvalidSyntax, "the request", problem)
 }
 
-/// Reads a path. One that is written as a JSON Pointer is told what it probably means.
+/// Reads a path. The error of a JSON Pointer has the path that is probably meant.
 fn read_path(text: &str, dialect_use: &mut DialectUse) -> Result<PatchPath, PatchError> {
     patch_path(text, dialect_use).map_err(|error| match text.strip_prefix('/') {
         Some(pointer) => {
@@ -172,7 +172,7 @@ impl PatchOp {
     }
 
     fn check_dialect(&self, dialect_use: &mut DialectUse) -> Result<(), PatchError> {
-        // An empty list names values too: none.
+        // An empty array is a value too.
         let given = self.value.as_ref().is_some_and(|value| !value.is_null());
         match (self.op, &self.path) {
             (PatchKind::Remove, Some(path)) if given && !dialect_use.record(Dialect::RemoveByValue) => {
@@ -187,7 +187,7 @@ impl PatchOp {
         }
     }
 
-    /// What each kind of operation needs.
+    /// Checks that the operation has what its kind needs.
     pub(super) fn check(&self) -> Result<(), PatchError> {
         let fail = |kind, problem: &str| Err(PatchError::new(kind, self.op.as_str(), problem));
         match (self.op, &self.path, &self.value) {
@@ -201,7 +201,7 @@ impl PatchOp {
         }
     }
 
-    /// The operation as it stands in a request.
+    /// Returns the operation as a request has it.
     pub fn to_json(&self) -> Value {
         let mut members = Map::new();
         members.insert("op".to_owned(), self.op.as_str().into());

@@ -1,4 +1,4 @@
-//! What no schema knows, taken out of the values of a request.
+//! Removal of unknown members from the values of a request.
 
 use serde_json::{Map, Value};
 
@@ -10,8 +10,8 @@ use crate::{
 
 type Members = Map<String, Value>;
 
-/// Takes members that no schema knows out of the values of a request, as a server may do with those of a POST
-/// (RFC 7644 §3.3), and tells where they stood. A path that leads nowhere stays what it is: an error.
+/// Removes the members that no schema defines from the values of a request, as a server may do in a POST (RFC 7644
+/// §3.3), and returns their places. An operation at an unknown path stays, and is an error when it is applied.
 ///
 /// ```
 /// use scim::{patch::{PatchRequest, strip_unknown}, schema::{PATCH_URN, SchemaSet}};
@@ -36,7 +36,7 @@ pub fn strip_unknown(request: &mut PatchRequest, schemas: &SchemaSet) -> Vec<Str
     dropped
 }
 
-/// Of a value without a path, whose members are paths.
+/// Strips a value without a path, whose members are paths.
 fn in_members(value: &mut Value, schemas: &SchemaSet, dropped: &mut Vec<String>) {
     let Value::Object(members) = value else { return };
     members.retain(|key, value| {

@@ -1,4 +1,4 @@
-//! What an operation does to a sub-attribute, which may have several values of its own.
+//! Application of an operation to a sub-attribute, which may be multi-valued.
 
 use serde_json::{Map, Value};
 
@@ -8,9 +8,9 @@ use crate::{
     validate::{ValidateOptions, canonical_value, check_attribute, is_unassigned},
 };
 
-/// Does an operation to a sub-attribute. One with several values keeps those that it has when others are added, and
-/// loses those that are named when they are removed (RFC 7644 §3.5.2.1, §3.5.2.2). What is `known` of its values comes
-/// back where that still holds; it is found out where there are `many` operations.
+/// Applies an operation to a sub-attribute. A multi-valued one keeps its values when others are added, and loses only
+/// the named ones when these are removed (RFC 7644 §3.5.2.1, §3.5.2.2). Returns the index of its values if it is still
+/// valid; with `many` operations it is built if it is not `known`.
 pub(super) fn set_sub(
     members: &mut Map<String, Value>,
     sub: &Attribute,
@@ -28,7 +28,7 @@ pub(super) fn set_sub(
         && !immutable
         && (many || known.is_some())
     {
-        // Only what is added is looked at.
+        // Only the added values are examined.
         check_attribute(sub, given, place, ValidateOptions::default()).map_err(PatchError::values)?;
         if known.is_none() {
             work.spend(values.len())?;
@@ -68,7 +68,7 @@ pub(super) fn set_sub(
     Ok(None)
 }
 
-/// The values of a list, or the one that stands alone.
+/// Returns the values of an array, or the single value.
 fn listed(value: Value) -> Vec<Value> {
     match value {
         Value::Array(values) => values,
@@ -76,7 +76,7 @@ fn listed(value: Value) -> Vec<Value> {
     }
 }
 
-/// The values of a sub-attribute and those that are added to them, each once. What is known of the values is kept up.
+/// Returns the values of a sub-attribute with the added ones, each once, and updates the index.
 fn joined(
     sub: &Attribute,
     before: Value,
@@ -95,7 +95,7 @@ fn joined(
     Ok(Value::Array(values))
 }
 
-/// The values of a sub-attribute without those that are named; nothing where none is left.
+/// Returns the values of a sub-attribute without the given ones, or `None` if none is left.
 fn without(sub: &Attribute, before: Value, given: &Value) -> Option<Value> {
     let (mut values, gone) = (listed(before), listed(given.clone()));
     let known = IndexedValues::of(sub, &gone);

@@ -1,4 +1,4 @@
-//! What an operation does to the value of one attribute.
+//! Application of an operation to the values of one attribute.
 
 use serde_json::{Map, Value};
 
@@ -18,10 +18,10 @@ use crate::{
 
 type Members = Map<String, Value>;
 
-/// One operation at one attribute.
+/// One operation on one attribute.
 pub(super) struct AttributeEdit<'a> {
     pub(super) op: PatchKind,
-    /// Whether the request says `remove`. A `replace` by nothing removes too, but needs something to replace.
+    /// Whether the request says `remove`. A `replace` with no value removes too, but needs a value to replace.
     pub(super) says_remove: bool,
     pub(super) path: &'a PatchPath,
     pub(super) attr_path: AttrPath,
@@ -29,13 +29,13 @@ pub(super) struct AttributeEdit<'a> {
     pub(super) value: Option<&'a Value>,
     pub(super) place: String,
     pub(super) schemas: &'a SchemaSet,
-    /// Whether the request has so many operations that an index is worth its making.
+    /// Whether the request has enough operations to build indexes for them.
     pub(super) many: bool,
     pub(super) work: &'a WorkBudget,
 }
 
 impl AttributeEdit<'_> {
-    /// Whether what is known of the values can be kept up to date through this operation.
+    /// Whether the operation keeps the indexes of the values up to date.
     fn keeps_index(&self) -> bool {
         match (&self.path.filter, self.found.sub, self.op) {
             (Some(_), _, _) => true,
@@ -46,7 +46,7 @@ impl AttributeEdit<'_> {
     }
 }
 
-/// The attribute's new value; nothing where it has none any more.
+/// Returns the new value of the attribute, or `None` if it has none.
 pub(super) fn edit(
     edit: &AttributeEdit<'_>,
     current: Option<Value>,
@@ -81,7 +81,7 @@ pub(super) fn edit(
         }
         return Ok(Some(Value::Array(list.values)));
     }
-    // It has one value, at the first position.
+    // The one value has the first position.
     let mut known = index.take().unwrap_or_default();
     let next = edit.single(current, &mut known.lists)?;
     if edit.many && edit.op == PatchKind::Add {
@@ -115,12 +115,12 @@ impl AttributeEdit<'_> {
         if new { self.checked(&value).map(Some) } else { Ok(Some(value)) }
     }
 
-    /// What is to be there afterwards, which for a removal is nothing.
+    /// Returns the value to set, which a removal does not have.
     fn given<'v>(&self, value: Option<&'v Value>) -> Option<&'v Value> {
         if self.op == PatchKind::Remove { None } else { value }
     }
 
-    /// A value of the attribute, or one of its values, in canonical spelling.
+    /// Returns a valid value of the attribute in canonical spelling.
     fn checked(&self, value: &Value) -> Result<Value, PatchError> {
         let attr = self.found.attribute;
         let value = canonical_value(value, attr);
@@ -128,7 +128,7 @@ impl AttributeEdit<'_> {
         Ok(value)
     }
 
-    /// Sets the sub-attributes that a complex value gives.
+    /// Sets the sub-attributes of a complex value.
     fn merge(
         &self,
         members: &mut Members,
@@ -152,7 +152,7 @@ impl AttributeEdit<'_> {
         Ok(())
     }
 
-    /// A new value of the attribute: canonical, without what is null or read-only.
+    /// Returns a new value of the attribute: canonical, without `null` and read-only sub-attributes.
     fn fresh(&self, value: &Value) -> Result<Value, PatchError> {
         if !self.found.attribute.is_complex() {
             return self.checked(value);
@@ -179,8 +179,8 @@ impl AttributeEdit<'_> {
     }
 }
 
-/// What a filter asks for, if that is one text in one sub-attribute: a look at each of many members
-/// then asks no schema again. A value that is not complex is its own `value`.
+/// Returns the sub-attribute and the text of a filter that compares one text, so that the schema is consulted once and
+/// not for each of many values. A value that is not complex is its own `value`.
 fn plain_text<'f>(filter: &'f Filter, attr: &'f Attribute) -> Option<(&'f Attribute, &'f str)> {
     let Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } = filter else {
         return None;
@@ -194,7 +194,7 @@ fn plain_text<'f>(filter: &'f Filter, attr: &'f Attribute) -> Option<(&'f Attrib
     (plain && text_like).then_some((sub, text.as_str()))
 }
 
-/// The parts of a filter that a value must all satisfy and that are plain texts.
+/// Returns the comparisons with one text that every selected value satisfies.
 fn plain_parts<'f>(filter: &'f Filter, attr: &'f Attribute) -> Vec<(&'f Attribute, &'f str)> {
     match filter {
         Filter::And(parts) => parts.iter().filter_map(|part| plain_text(part, attr)).collect(),
@@ -202,7 +202,7 @@ fn plain_parts<'f>(filter: &'f Filter, attr: &'f Attribute) -> Vec<(&'f Attribut
     }
 }
 
-/// How many comparisons a filter makes of one value.
+/// Returns how many comparisons a filter makes per value.
 fn comparisons(filter: &Filter) -> usize {
     match filter {
         Filter::And(parts) | Filter::Or(parts) => parts.iter().map(comparisons).sum(),
@@ -217,9 +217,9 @@ struct ValueList<'e, 'a> {
     values: Vec<Value>,
     /// The values that the operation made primary.
     new_primaries: Vec<usize>,
-    /// The value that a sub-attribute or a filter called for.
+    /// The value that the operation created.
     made: Option<usize>,
-    /// The values that the operation changed and may have emptied.
+    /// The values that the operation changed, which may be empty now.
     touched: Vec<usize>,
     index: ValueIndex,
 }
@@ -247,7 +247,7 @@ impl ValueList<'_, '_> {
         }
     }
 
-    /// The attribute as a whole, without a filter.
+    /// Applies an operation to the whole attribute.
     fn whole(&mut self) -> Result<(), PatchError> {
         let given = match self.edit.value {
             Some(Value::Array(values)) => values.as_slice(),
@@ -289,7 +289,7 @@ impl ValueList<'_, '_> {
         Ok(())
     }
 
-    /// The values by what makes one the same as another.
+    /// Returns the index of the values by identity.
     fn identities(&mut self) -> Result<IndexedValues, PatchError> {
         if let Some(known) = self.index.identities.take() {
             return Ok(known);
@@ -298,7 +298,7 @@ impl ValueList<'_, '_> {
         Ok(IndexedValues::of(self.edit.found.attribute, &self.values))
     }
 
-    /// Removes values, which leaves the others in their places.
+    /// Removes values. The others keep their positions.
     fn take_out(&mut self, gone: &[usize]) {
         for &at in gone {
             if let Some(value) = self.values.get_mut(at).filter(|value| !value.is_null()) {
@@ -308,7 +308,7 @@ impl ValueList<'_, '_> {
         }
     }
 
-    /// Takes out values that an operation has left without anything.
+    /// Removes the values that the operation emptied.
     fn drop_empty(&mut self, keeps_index: bool) {
         let empty = |value: &Value| value.as_object().is_some_and(Members::is_empty);
         if !keeps_index {
@@ -350,7 +350,7 @@ impl ValueList<'_, '_> {
         Ok(())
     }
 
-    /// The values that a filter selects; for `add`, the one it describes, made if need be.
+    /// Returns the positions of the values that a filter selects; `add` creates the described value if there is none.
     fn selected(&mut self, filter: &Filter) -> Result<Vec<usize>, PatchError> {
         let edit = self.edit;
         let parent = AttrPath { sub: None, ..edit.attr_path.clone() };
@@ -378,7 +378,7 @@ impl ValueList<'_, '_> {
             Some(candidates) => candidates.into_iter().filter(there).collect(),
             None => (0..self.values.len()).filter(there).collect(),
         };
-        // RFC 7644 §3.5.2.2 knows no error for what is not there: it is removed already.
+        // RFC 7644 §3.5.2.2 has no error for the removal of a missing value.
         if !selected.is_empty() || edit.says_remove {
             return Ok(selected);
         }
@@ -403,7 +403,7 @@ impl ValueList<'_, '_> {
         at
     }
 
-    /// A value that was made along the way must be whole in the end.
+    /// Checks that the created value is complete in the end.
     fn check_made(&self) -> Result<(), PatchError> {
         match self.made.and_then(|at| self.values.get(at)) {
             Some(made) => self.edit.checked(made).map(drop),
@@ -425,7 +425,7 @@ impl ValueList<'_, '_> {
         Some(equalities.into_iter().map(|(name, literal)| (name.to_string(), value(literal))).collect())
     }
 
-    /// The selected values as a whole.
+    /// Replaces or removes the selected values.
     fn change(&mut self, selected: &[usize]) -> Result<(), PatchError> {
         let edit = self.edit;
         let Some(given) = edit.given(edit.value) else {
@@ -455,7 +455,7 @@ impl ValueList<'_, '_> {
         Ok(())
     }
 
-    /// A sub-attribute of the selected values.
+    /// Sets a sub-attribute of the selected values.
     fn set_in(&mut self, selected: &[usize], sub: &Attribute) -> Result<(), PatchError> {
         let edit = self.edit;
         let given = edit.given(edit.value);
@@ -476,7 +476,7 @@ impl ValueList<'_, '_> {
         (0..self.values.len()).filter(|i| is_primary(&self.values[*i])).collect()
     }
 
-    /// RFC 7644 §3.5.2: a new primary value makes the others not primary.
+    /// Makes the other values not primary if there is a new primary one (RFC 7644 §3.5.2).
     fn settle_primary(&mut self) -> Result<(), PatchError> {
         self.new_primaries.sort_unstable();
         self.new_primaries.dedup();
@@ -506,8 +506,8 @@ impl ValueList<'_, '_> {
     }
 }
 
-/// Gives an existing value what it lacks of the same value as it was added, and tells which sub-attributes that
-/// changes. An immutable sub-attribute that it has stays.
+/// Completes an existing value with the sub-attributes of an added one, and returns the changed sub-attributes. An
+/// existing immutable sub-attribute stays.
 fn complete<'a>(
     edit: &AttributeEdit<'a>,
     members: &mut Members,

@@ -1,4 +1,4 @@
-//! Resource types as data (RFC 7643 §6), and the schemas of one put together.
+//! Resource types as data (RFC 7643 §6), and the combined schemas of one.
 
 use serde_json::{Value, json};
 
@@ -14,23 +14,23 @@ const MEMBERS: &[&str] =
 /// The members of an extension that a resource type lists (RFC 7643 §6).
 const EXTENSION_MEMBERS: &[&str] = &["schema", "required"];
 
-/// A kind of resource: where it is, and which schemas it has.
+/// A resource type: its endpoint and its schemas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceType {
-    /// The name, such as `User`; it is also the document's `id`.
+    /// The name, such as `User`, which is the `id` of the document too.
     pub name: String,
-    /// What the type is for.
+    /// The description.
     pub description: String,
-    /// Where the resources are, below the base URL: `/Users`.
+    /// The path of the resources below the base URL, such as `/Users`.
     pub endpoint: String,
     /// The main schema.
     pub schema: Urn,
-    /// The extensions, and whether each must be in every resource.
+    /// The extensions, each with whether it is required.
     pub extensions: Vec<(Urn, bool)>,
 }
 
 impl ResourceType {
-    /// Users, with the enterprise extension as an option.
+    /// Returns the type of users, with the optional enterprise extension.
     pub fn user() -> Self {
         Self {
             name: "User".to_owned(),
@@ -41,7 +41,7 @@ impl ResourceType {
         }
     }
 
-    /// Groups.
+    /// Returns the type of groups.
     pub fn group() -> Self {
         Self {
             name: "Group".to_owned(),
@@ -52,7 +52,7 @@ impl ResourceType {
         }
     }
 
-    /// The type as `/ResourceTypes` shows it, without `meta`.
+    /// Returns the resource type document without `meta`.
     pub fn to_json(&self) -> Value {
         let extension = |(urn, required): &(Urn, bool)| json!({"schema": urn.as_str(), "required": required});
         let mut document = json!({
@@ -69,21 +69,21 @@ impl ResourceType {
         document
     }
 
-    /// Reads a resource type. `id` is not looked at: the name is what tells types apart.
+    /// Reads a resource type document. `id` is ignored: the name identifies a type.
     ///
     /// # Errors
-    /// The first member that is unknown or missing or does not fit, and an extension that is listed twice.
+    /// The first member that is unknown, missing or invalid, or an extension that is listed twice.
     pub fn from_json(document: &Value) -> Result<Self, SchemaError> {
         let reader = Reader::new(document, "resource type document", "the document")?;
-        reader.only(MEMBERS)?;
-        let name = reader.needed("name")?;
+        reader.refuse_others(MEMBERS)?;
+        let name = reader.required_text("name")?;
         if name.trim().is_empty() {
             return Err(reader.error("`name` is empty"));
         }
         let schema = reader.urn("schema")?;
         let mut extensions: Vec<(Urn, bool)> = Vec::new();
         for extension in reader.objects("schemaExtensions")? {
-            extension.only(EXTENSION_MEMBERS)?;
+            extension.refuse_others(EXTENSION_MEMBERS)?;
             let urn = extension.urn("schema")?;
             if urn == schema {
                 return Err(extension.error("`schema` is the main schema of the type"));
@@ -93,7 +93,7 @@ impl ResourceType {
             }
             extensions.push((urn, extension.flag("required")?));
         }
-        let endpoint = reader.needed("endpoint")?;
+        let endpoint = reader.required_text("endpoint")?;
         if !is_endpoint(endpoint) {
             return Err(reader.error("`endpoint` is not a path below the base URL, such as /Users"));
         }

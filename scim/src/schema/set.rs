@@ -1,4 +1,4 @@
-//! The schemas of one resource type together: where a path leads.
+//! The combined schemas of one resource type, and look-up of paths in them.
 
 use std::sync::LazyLock;
 
@@ -17,19 +17,19 @@ pub struct SchemaSet {
     required: Vec<Urn>,
 }
 
-/// Where a path leads in a [`SchemaSet`].
+/// The attribute of a path in a [`SchemaSet`].
 #[derive(Debug, Clone, Copy)]
 pub struct AttributeLocation<'a> {
     /// The extension that defines the attribute, if one does.
     pub extension: Option<&'a Schema>,
     /// The attribute.
     pub attribute: &'a Attribute,
-    /// The sub-attribute, where the path goes that deep.
+    /// The sub-attribute, if the path has one.
     pub sub: Option<&'a Attribute>,
 }
 
 impl<'a> AttributeLocation<'a> {
-    /// What the path names in the end.
+    /// Returns the sub-attribute, or else the attribute.
     pub fn leaf(&self) -> &'a Attribute {
         self.sub.unwrap_or(self.attribute)
     }
@@ -46,60 +46,60 @@ macro_rules! built_in {
 }
 
 impl SchemaSet {
-    /// A main schema with its extensions.
+    /// Creates a set of a main schema and its extensions.
     pub fn new(core: Schema, extensions: Vec<Schema>) -> Self {
         Self { core, extensions, required: Vec::new() }
     }
 
-    /// The same, with these of its extensions required in every resource (RFC 7643 §6).
+    /// Returns the set with these extensions required in every resource (RFC 7643 §6).
     pub(crate) fn requiring(self, required: Vec<Urn>) -> Self {
         Self { required, ..self }
     }
 
     built_in! {
-        /// Users with the enterprise extension.
+        /// Returns the schemas of users, with the enterprise extension.
         user = user::user(), [user::enterprise()];
-        /// Groups.
+        /// Returns the schema of groups.
         group = group::group(), [];
-        /// The service provider's configuration.
+        /// Returns the schema of the service provider config.
         service_provider_config = discovery::service_provider_config(), [];
-        /// Resource types.
+        /// Returns the schema of resource types.
         resource_type = discovery::resource_type(), [];
-        /// Schema documents.
+        /// Returns the schema of schema documents.
         schema_documents = discovery::schemas(), [];
     }
 
-    /// The main schema.
+    /// Returns the main schema.
     pub fn core(&self) -> &Schema {
         &self.core
     }
 
-    /// The extensions.
+    /// Returns the extensions.
     pub fn extensions(&self) -> &[Schema] {
         &self.extensions
     }
 
-    /// The extensions that every resource must have.
+    /// Returns the extensions that every resource must have.
     pub fn required_extensions(&self) -> impl Iterator<Item = &Schema> {
         self.extensions.iter().filter(|schema| self.required.contains(schema.id()))
     }
 
-    /// The main schema, then the extensions.
+    /// Returns the main schema, then the extensions.
     pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
         std::iter::once(&self.core).chain(&self.extensions)
     }
 
-    /// The attributes that every resource has: `id`, `externalId`, `meta`, `schemas`.
+    /// Returns the attributes that every resource has: `id`, `externalId`, `meta`, `schemas`.
     pub fn common(&self) -> &'static [Attribute] {
         &COMMON
     }
 
-    /// The extension of a URN, without case.
+    /// Returns the extension with a URN, without case.
     pub fn extension(&self, urn: &str) -> Option<&Schema> {
         self.extensions.iter().find(|schema| *schema.id() == *urn)
     }
 
-    /// An attribute that stands at the top of a resource: a common one or one of the main schema.
+    /// Returns a top-level attribute of a resource: a common one or one of the main schema.
     pub fn top_level(&self, name: &str) -> Option<&Attribute> {
         let common = |name: &str| COMMON.iter().find(|attr| attr.name.as_str() == name);
         let exact = self.core.spelled(name).or_else(|| common(name));
@@ -107,8 +107,8 @@ impl SchemaSet {
         exact.or_else(|| COMMON.iter().find(|attr| attr.name == *name))
     }
 
-    /// Where a path leads. A path without a URN that names no attribute at the top is looked up
-    /// in the extensions too: RFC 7644 §3.10 only recommends the URN there.
+    /// Returns the attribute of a path. A path without a URN may name an attribute of an extension, because RFC 7644
+    /// §3.10 only recommends the URN.
     pub fn locate(&self, path: &AttrPath) -> Option<AttributeLocation<'_>> {
         let name = path.name.as_str();
         let in_extension = |schema| Schema::attribute(schema, name).map(|attr| (Some(schema), attr));
@@ -127,12 +127,12 @@ impl SchemaSet {
         Some(AttributeLocation { extension, attribute, sub })
     }
 
-    /// The attribute, or sub-attribute, that a path names.
+    /// Returns the attribute or sub-attribute of a path.
     pub fn attribute(&self, path: &AttrPath) -> Option<&Attribute> {
         self.locate(path).map(|found| found.leaf())
     }
 
-    /// The schema that a path names as a whole, where it is a bare URN.
+    /// Returns the schema of a path that is a bare URN.
     pub fn schema_at(&self, path: &AttrPath) -> Option<&Schema> {
         let urn: Urn = path.urn.as_ref().and_then(|_| path.whole())?;
         self.schemas().find(|schema| *schema.id() == urn)
