@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_names_its_schema_once() {
+    fn message_must_list_its_schema_once() {
         #[track_caller]
         #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
         fn check(schemas: Value, dialects: Dialects, expected: Result<&[Dialect], &str>) {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_hold_what_was_put_in() {
+    fn dialect_set_contains_its_dialects() {
         assert_eq!(Dialects::all().iter().collect::<Vec<_>>(), Dialect::ALL);
         assert!(Dialects::none().is_empty());
         for dialect in Dialect::ALL {

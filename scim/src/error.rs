@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_without_a_keyword_has_no_scim_type() {
+    fn error_body_without_keyword_has_no_scim_type() {
         let body = error_body(404, None, "no such user");
         assert_eq!(body, json!({"schemas": [ERROR_URN], "status": "404", "detail": "no such user"}));
     }

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_compare_hash_and_order_without_case() {
+    fn attribute_names_compare_hash_and_order_without_case() {
         let a = AttrName::literal("userName");
         let b = AttrName::literal("USERname");
         assert_eq!(a, b);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_name() {
+    fn attribute_name_follows_the_grammar() {
         for good in ["a", "$ref", "x509Certificates", "nick-name", "a_b"] {
             assert!(good.parse::<AttrName>().is_ok(), "{good}");
         }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_show_the_beginning_of_a_long_text() {
+    fn long_text_is_shortened_in_messages() {
         assert_eq!(shown("userName"), "userName");
         assert_eq!(shown(&"é".repeat(200)), "é".repeat(200));
         assert_eq!(shown(&"é".repeat(201)), format!("{}…", "é".repeat(200)));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_urn() {
+    fn urn_follows_the_grammar() {
         assert!("URN:ietf:params:scim:schemas:core:2.0:User".parse::<Urn>().is_ok());
         for bad in ["", "urn", "urn:", "urn:a", "urn:a:", "urn::a", "http://x", "urn:a:b c", "urn:a:b["] {
             assert!(bad.parse::<Urn>().is_err(), "{bad}");

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn attribute_paths() {
+    fn attribute_path_parses_and_prints() {
         const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         check("userName", None, "userName", None);
         check("name.givenName", None, "name", Some("givenName"));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_paths_name_the_place() {
+    fn invalid_path_names_the_place() {
         refuse("", 0..0);
         refuse("1st", 0..3);
         refuse("a.b.c", 2..5);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn look_up_prefers_the_exact_spelling() {
+    fn member_look_up_prefers_the_exact_spelling() {
         let value = json!({"USERNAME": 1, "userName": 2, "Other": 3});
         let object = value.as_object().unwrap();
         assert_eq!(get_ci(object, "userName"), Some(&json!(2)));

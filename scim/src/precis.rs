@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_look_the_same_have_one_key() {
+    fn equivalent_user_names_have_one_key() {
         #[track_caller]
         fn check(name: &str, key: &str) {
             assert_eq!(user_name_key(name), key);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_name_is_seen() {
+    fn invisible_user_name_is_blank() {
         for name in [
             "",
             " ",

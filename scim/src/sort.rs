@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_ordered_as_the_schema_says() {
+    fn text_order_follows_case_exact() {
         check(
             "userName",
             json!([
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_value_is_last_and_descending_first() {
+    fn resource_without_value_is_last_or_first_descending() {
         check(
             "title",
             json!([
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn one_value_of_several_counts() {
+    fn multi_valued_attribute_sorts_by_primary_or_first_value() {
         check(
             "emails",
             json!([
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn sub_attributes_extensions_and_instants() {
+    fn sort_by_sub_attribute_extension_and_instant() {
         check(
             "name.familyName",
             json!([{"n": 1, "name": {"familyName": "b"}}, {"n": 0, "name": {"familyName": "A"}}]),
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_a_total_order() {
+    fn sort_keys_of_numbers_have_a_total_order() {
         let schema = json!({"id": "urn:example:thing", "attributes": [{"name": "size", "type": "decimal"}]});
         let set = SchemaSet::new(Schema::from_json(&schema).unwrap(), Vec::new());
         let sizes = json!([
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_survives_as_bytes() {
+    fn sort_key_round_trips_as_bytes() {
         let key = |by: &str, user: Value| SortBy::parse(by, SchemaSet::user()).unwrap().key(&user);
         for key in [
             key("userName", json!({"userName": "Émil"})),
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_order_is_refused() {
+    fn sort_by_attribute_without_order_is_refused() {
         #[track_caller]
         fn check(by: &str, message: &str) {
             let error = SortBy::parse(by, SchemaSet::user()).unwrap_err();

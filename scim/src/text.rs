@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_sign_is_lowered_alone() {
+    fn lower_case_ignores_neighbouring_characters() {
         for (text, lowered) in [
             ("abc-1", "abc-1"),
             ("ABC", "abc"),

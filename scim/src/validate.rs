@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn resources_are_checked() {
+    fn invalid_resource_names_the_problem() {
         check(json!({}), &[]);
         check(json!({"emails": [], "title": null}), &[]);
         check(json!({"userName": ""}), &["userName is required"]);
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn suggested_values_bind_where_the_options_say_so() {
+    fn canonical_values_are_checked_if_enforced() {
         let options = ValidateOptions { canonical_values: true, ..ValidateOptions::default() };
         #[track_caller]
         fn check(kind: &str, options: ValidateOptions, expected: &[&str]) {
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_may_lack_what_the_server_writes() {
+    fn request_without_read_only_attribute_is_valid() {
         let schema = json!({"id": "urn:example:thing", "attributes": [
             {"name": "serial", "required": true, "mutability": "readOnly"},
             {"name": "colour", "required": true}]});
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn members_get_the_schemas_spelling() {
+    fn canonicalise_renames_known_members() {
         let urn = ENTERPRISE_URN.to_uppercase();
         let odd =
             json!({"USERNAME": "ida", "Emails": [{"TYPE": "work"}], urn: {"Department": "Ops"}, "Own": 1});

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_are_told_with_their_paths() {
+    fn parts_lists_operators_with_paths() {
         #[track_caller]
         fn check(text: &str, expected: &[&str]) {
             let filter = parse(text);
@@ -188,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn comparisons_are_counted() {
+    fn terms_counts_comparisons() {
         assert_eq!(parse("a pr").terms(), 1);
         assert_eq!(parse("a pr and not (b eq 1 or c[d pr and e eq 2])").terms(), 4);
     }
 
     #[test]
-    fn members_have_the_schemas_spelling() {
+    fn top_level_members_have_canonical_spelling() {
         #[track_caller]
         fn check(text: &str, expected: &[&str]) {
             let members = parse(text).top_level_members(SchemaSet::user());
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_schema_knows_is_found() {
+    fn unknown_paths_are_listed() {
         #[track_caller]
         fn check(text: &str, expected: &[&str]) {
             let unknown = parse(text).unknown_paths(SchemaSet::user());

@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_equality_is_read() {
+    fn simple_eq_returns_attribute_and_text() {
         check(r#"userName eq "a""#, Some(("userName", "a")));
         check(r#"userName EQ "a b""#, Some(("userName", "a b")));
         check(r#"emails.value Eq "a@b.c""#, Some(("emails.value", "a@b.c")));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_left_to_the_parser() {
+    fn simple_eq_of_another_filter_is_none() {
         for text in [
             "",
             r#"userName  eq "a""#,
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn no_copy_is_made_without_an_escape() {
+    fn simple_eq_without_escape_borrows() {
         let found = simple_eq(r#"userName eq "mara""#).map(|(_, value)| value);
         assert!(matches!(found, Some(Cow::Borrowed("mara"))));
     }

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_read() {
+    fn operations_parse_or_name_the_problem() {
         check(json!([{"op": "Replace", "path": "active", "value": false}]), Ok(1));
         check(json!([{"OP": "ADD", "value": {}}, {"op": "remove", "path": "title"}]), Ok(2));
         let syntax = |text| Err((ScimType::InvalidSyntax, text));
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_must_say_what_it_is() {
+    fn patch_without_its_schema_is_invalid_syntax() {
         let operations = json!([{"op": "remove", "path": "title"}]);
         for schemas in [json!(null), json!([]), json!(["urn:ietf:params:scim:api:messages:2.0:Error"])] {
             let body = json!({"schemas": schemas, "Operations": operations});
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_round_trip() {
+    fn request_round_trips() {
         let body = json!({"schemas": [PATCH_URN], "Operations": [
             {"op": "add", "value": {"title": "Cook"}},
             {"op": "remove", "path": "emails[type eq \"work\"].value"},

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_schema_knows_is_left() {
+    fn unknown_members_are_stripped() {
         let add = |path: &str, value: Value| json!({"op": "add", "path": path, "value": value});
         check(
             json!({"op": "replace", "value": {"shoe": 1, "TITLE": "x", "name.shoe": 1, "name.givenName": "I", "a b": 2,

@@ -147,7 +147,7 @@ mod tests {
     use crate::schema::SchemaSet;
 
     #[test]
-    fn the_index_finds_what_a_search_finds() {
+    fn index_finds_the_same_value_as_a_search() {
         let set = SchemaSet::user();
         let emails = set.top_level("emails").unwrap();
         let values = [

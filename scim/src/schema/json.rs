@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_documents_are_refused() {
+    fn invalid_schema_document_is_refused() {
         refuse(json!([]), "schema document, the document: not an object");
         refuse(json!({}), "schema document, the document: `id` is missing");
         let with = |attribute: Value| json!({"id": "urn:example:thing", "attributes": [attribute]});
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_members_are_refused_at_every_level() {
+    fn unknown_member_is_refused_at_every_level() {
         #[track_caller]
         #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
         fn check(document: Value, place: &str, written: &str, known: &[&str]) {
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_the_standard_are_taken_in_any_case() {
+    fn standard_members_are_accepted_in_any_case() {
         let document = json!({"schemas": [SCHEMA_URN], "id": "urn:example:thing", "Name": "n", "description": "d",
             "meta": {"location": "/x"}, "Attributes": [{"NAME": "x", "type": "complex", "multivalued": true,
             "subAttributes": [{"name": "y", "type": "reference", "referenceTypes": ["User"], "caseExact": true,

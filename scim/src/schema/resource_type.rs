@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_documents_name_the_place() {
+    fn invalid_resource_type_names_the_place() {
         #[track_caller]
         fn check(change: (&str, Value), message: &str) {
             let mut document = ResourceType::user().to_json();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn schemas_that_do_not_go_together_are_refused() {
+    fn incompatible_schemas_are_refused() {
         #[track_caller]
         fn check(kind: &ResourceType, schemas: &[Schema], message: &str) {
             let found = kind.schema_set(schemas).unwrap_err().to_string();
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_required_extension_must_be_there() {
+    fn missing_required_extension_is_invalid() {
         let schemas = [schema(DEVICE, "serial"), schema(EXTRA, "colour")];
         let set = device(&[(EXTRA, true)]).schema_set(&schemas).unwrap();
         assert_eq!(set.required_extensions().map(|s| s.id().as_str()).collect::<Vec<_>>(), [EXTRA]);

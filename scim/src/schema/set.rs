@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_lead_to_attributes_without_case() {
+    fn locate_finds_attributes_without_case() {
         check("USERNAME", false, "userName");
         check("name.GivenName", false, "givenName");
         check("meta.created", false, "created");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_not_found() {
+    fn unknown_path_is_not_located() {
         let users = SchemaSet::user();
         for path in ["nope", "userName.sub", "name.nope", "urn:example:x:userName"] {
             assert!(users.locate(&path.parse().unwrap()).is_none(), "{path}");
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_urn_is_a_schema() {
+    fn bare_urn_is_a_schema() {
         let users = SchemaSet::user();
         let path = ENTERPRISE_URN.to_lowercase().parse().unwrap();
         assert_eq!(users.schema_at(&path).unwrap().id().as_str(), ENTERPRISE_URN);

@@ -131,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn a_first_value_may_be_given() {
+    fn immutable_attribute_accepts_a_first_value() {
         check(json!({}), json!({"serial": "1", "made": {"place": "x"}, "labels": ["a"]}), &[]);
         check(json!({"serial": null, "labels": []}), json!({"serial": "1", "labels": ["a"]}), &[]);
         check(json!({"made": {"by": "me"}}), json!({"made": {"by": "you", "place": "x"}}), &[]);
     }
 
     #[test]
-    fn what_is_there_stays() {
+    fn immutable_value_must_not_change_or_go() {
         check(json!({"serial": "ab"}), json!({"SERIAL": "AB"}), &[]);
         check(json!({"serial": "ab"}), json!({"serial": "b"}), &["serial"]);
         check(json!({"serial": "ab"}), json!({}), &["serial"]);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn sub_attributes_and_extensions_count_too() {
+    fn immutable_sub_attributes_and_extensions_are_checked() {
         let made = |place: &str| json!({"made": {"place": place, "by": "me"}});
         check(made("x"), json!({"made": {"place": "x"}}), &[]);
         check(made("x"), made("y"), &["made.place"]);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_a_list_come_and_go_as_wholes() {
+    fn values_of_a_multi_valued_attribute_may_be_added_and_removed() {
         let parts = |values: &[&str]| json!({"parts": values.iter().map(|v| json!({"value": v})).collect::<Vec<_>>()});
         check(parts(&["a", "b"]), parts(&["b", "c"]), &[]);
         check(parts(&["a"]), json!({}), &[]);

@@ -136,18 +136,12 @@ fn members(attributes: &[Value]) -> BoxedStrategy<Map<String, Value>> {
 fn body(schemas: &SchemaSet) -> BoxedStrategy<Value> {
     let attributes = |schema: &Schema| schema.to_json()["attributes"].as_array().unwrap().clone();
     let urn = |schema: &Schema| schema.id().to_string();
-    let extensions: Vec<_> = schemas
-        .extensions()
-        .iter()
-        .map(|schema| {
-            let name = prop_oneof![20 => Just(urn(schema)), 1 => Just(urn(schema).to_uppercase())];
-            let value = prop_oneof![
-                20 => members(&attributes(schema)).prop_map(Value::Object),
-                1 => any_value()
-            ];
-            option::weighted(0.8, (name, value))
-        })
-        .collect();
+    let value = |schema: &Schema| prop_oneof![20 => members(&attributes(schema)).prop_map(Value::Object), 1 => any_value()];
+    let extension = |schema: &Schema| {
+        let again = option::weighted(0.03, (Just(urn(schema).to_uppercase()), value(schema)));
+        (option::weighted(0.8, (Just(urn(schema)), value(schema))), again)
+    };
+    let extensions: Vec<_> = schemas.extensions().iter().map(extension).collect();
     let all: Vec<String> = schemas.schemas().map(urn).collect();
     let mut elements: Vec<Value> = all.iter().map(|urn| json!(urn)).collect();
     elements.extend([json!("urn:x:Foreign"), json!(all[0].to_uppercase()), json!(7), json!(null)]);
@@ -158,7 +152,7 @@ fn body(schemas: &SchemaSet) -> BoxedStrategy<Value> {
     ];
     (members(&attributes(schemas.core())), extensions, option::weighted(0.98, listed))
         .prop_map(|(mut body, extensions, listed)| {
-            body.extend(extensions.into_iter().flatten());
+            body.extend(extensions.into_iter().flat_map(|(given, again)| given.into_iter().chain(again)));
             body.extend(listed.map(|listed| ("schemas".to_owned(), listed)));
             Value::Object(body)
         })
