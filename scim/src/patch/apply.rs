@@ -148,17 +148,7 @@ impl ResourceEditor<'_> {
                 Some(schema) => patch_path(&format!("{}:{key}", schema.id()), &mut self.dialect_use),
                 None => patch_path(key, &mut self.dialect_use),
             };
-            let path: PatchPath = match path {
-                Ok(path) => path,
-                // A URN whose last segment is no name is no path.
-                Err(_) => match self.schemas.extension(key).filter(|_| schema.is_none()) {
-                    Some(extension) => {
-                        self.extension(op, extension, value)?;
-                        continue;
-                    }
-                    None => return Err(unknown(key)),
-                },
-            };
+            let path = path.map_err(|_| unknown(key))?;
             let prefixed =
                 schema.is_none() && path.urn.is_some() && self.schemas.schema_at(&path.attr_path()).is_none();
             let dotted = path.sub.is_some() || path.filter.is_some() || prefixed;
@@ -169,15 +159,6 @@ impl ResourceEditor<'_> {
             self.at(op, &path, Some(value), false)?;
         }
         Ok(())
-    }
-
-    /// A whole extension as a member.
-    fn extension(&mut self, op: PatchKind, schema: &Schema, value: &Value) -> Result<(), PatchError> {
-        match op {
-            PatchKind::Replace if is_unassigned(value) => self.schema(PatchKind::Remove, schema, None),
-            PatchKind::Add if is_unassigned(value) => Ok(()),
-            op => self.schema(op, schema, Some(value)),
-        }
     }
 
     /// Applies an operation at a path, which is `explicit` unless it is the name of a member.

@@ -34,6 +34,13 @@ fn check(filter: &str, expected: bool) {
 }
 
 #[test]
+fn value_filter_with_a_longer_path_matches_nothing() {
+    check("emails[value pr]", true);
+    check("emails[value.display pr]", false);
+    check("emails[urn:x:y:value pr]", false);
+}
+
+#[test]
 fn text_operators_compare_text() {
     check(r#"userName eq "IDA.lund""#, true);
     check(r#"USERNAME EQ "ida.lund""#, true);

@@ -184,3 +184,25 @@ fn too_many_advice_fits_a_single_operation() {
     let told = error.to_string();
     assert!(!told.contains("operations at once") && told.contains("values"), "{told}");
 }
+
+#[test]
+fn operations_find_values_by_a_text_that_an_earlier_one_set() {
+    let path = |text: &str, sub: &str| format!("emails[value eq \"{text}\"].{sub}");
+    let operations = vec![
+        json!({"op": "replace", "path": path("e7@example.com", "display"), "value": "one"}),
+        json!({"op": "replace", "path": path("e7@example.com", "value"), "value": "new@example.com"}),
+        json!({"op": "replace", "path": path("new@example.com", "display"), "value": "two"}),
+        json!({"op": "add", "path": "emails", "value": [{"value": "NEW@example.com", "type": "work"}]}),
+        json!({"op": "add", "path": "emails", "value": [{"value": "e7@example.com", "type": "work"}]}),
+        json!({"op": "replace", "path": path("e9@example.com", "primary"), "value": true}),
+        json!({"op": "replace", "path": path("e8@example.com", "primary"), "value": true}),
+    ];
+    let before = user(100);
+    let after = applied(&before, operations).unwrap();
+    let emails = after["emails"].as_array().unwrap();
+    assert_eq!(emails.len(), 101);
+    assert_eq!(emails[7], json!({"value": "new@example.com", "type": "work", "display": "two"}));
+    assert_eq!(emails[100], json!({"value": "e7@example.com", "type": "work"}));
+    let primary: Vec<&Value> = emails.iter().filter(|email| email["primary"] == true).collect();
+    assert_eq!(primary, [&json!({"value": "e8@example.com", "type": "work", "primary": true})]);
+}

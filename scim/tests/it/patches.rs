@@ -582,3 +582,21 @@ fn diff_has_no_unneeded_operation() {
         json!([{"op": "add", "path": format!("{ENTERPRISE_URN}:department"), "value": "Ops"}]),
     );
 }
+
+#[test]
+fn patch_that_leaves_an_extension_incomplete_is_refused() {
+    let core = json!({"id": "urn:x:Thing", "attributes": [{"name": "size", "type": "integer"}]});
+    let extra =
+        json!({"id": "urn:x:Extra", "attributes": [{"name": "code", "required": true}, {"name": "note"}]});
+    let read = |document: &Value| Schema::from_json(document).unwrap();
+    let schemas = SchemaSet::new(read(&core), vec![read(&extra)]);
+    let operations = |path: &str| json!([{"op": "add", "path": path, "value": "n"}]);
+    let thing = json!({"schemas": ["urn:x:Thing"]});
+    let note = patched(&thing, &operations("urn:x:Extra:note"), &schemas);
+    assert_eq!(note, Err((ScimType::InvalidValue, "urn:x:Extra:code is required".to_owned())));
+    assert!(patched(&thing, &operations("urn:x:Extra:code"), &schemas).is_ok());
+    // The request is not responsible for a value that was missing before.
+    let incomplete = json!({"schemas": ["urn:x:Thing", "urn:x:Extra"], "urn:x:Extra": {"note": "o"}});
+    let replaced = patched(&incomplete, &operations("urn:x:Extra:note"), &schemas).unwrap();
+    assert_eq!(replaced["urn:x:Extra"], json!({"note": "n"}));
+}

@@ -347,6 +347,14 @@ fn list_operation() -> impl Strategy<Value = Value> {
         1 => (attribute(), "[a-h]{1,2}").prop_map(|(path, text)| {
             json!({"op": "add", "path": format!("{path}.display"), "value": text})
         }),
+        4 => (attribute(), "[a-h]{1,2}", select(vec!["value", "type", "display"]), "[a-h]{1,2}").prop_map(
+            |(path, text, sub, new)| {
+                json!({"op": "add", "path": format!("{path}[value eq \"{text}\"].{sub}"), "value": new})
+            }
+        ),
+        2 => (attribute(), "[a-h]{1,2}").prop_map(|(path, text)| {
+            json!({"op": "add", "path": format!("{path}[value eq \"{text}\"].primary"), "value": true})
+        }),
     ]
 }
 
@@ -361,7 +369,9 @@ proptest! {
             let request = PatchRequest::from_json(&body).unwrap();
             apply(user, &request, SchemaSet::user())
         };
-        let user = json!({"schemas": [USER_URN], "userName": "ida"});
+        let texts = ('a'..='h').flat_map(|a| ('a'..='h').map(move |b| json!({"value": format!("{a}{b}")})));
+        let emails: Vec<Value> = texts.take(40).collect();
+        let user = json!({"schemas": [USER_URN], "userName": "ida", "emails": emails});
         let one_by_one =
             operations.iter().try_fold(user.clone(), |user, one| run(&user, std::slice::from_ref(one)));
         match (run(&user, &operations), one_by_one) {
