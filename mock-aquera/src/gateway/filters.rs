@@ -194,16 +194,16 @@ pub(super) struct Comparing<'s> {
 
 impl AttrInfo for Comparing<'_> {
     fn case_exact(&self, path: &AttrPath) -> bool {
-        self.facts(path).case_exact
+        self.facts(path).is_some_and(|facts| facts.case_exact)
     }
 
-    fn facts<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
-        let facts = self.schemas.facts(path);
-        match self.case {
+    fn facts<'a>(&'a self, path: &'a AttrPath) -> Option<AttrFacts<'a>> {
+        let facts = self.schemas.facts(path)?;
+        Some(match self.case {
             FilterCase::Schema => facts,
             FilterCase::Exact => AttrFacts { case_exact: true, ..facts },
             FilterCase::Ignored => AttrFacts { case_exact: false, ..facts },
-        }
+        })
     }
 }
 

@@ -183,7 +183,7 @@ fn key(kind: &Kind, at: usize, text: String) -> Key {
 fn keys_of(kind: &Kind, tree: &Map<String, Value>) -> Vec<Key> {
     let mut keys = Vec::new();
     for (at, watched) in kind.watched.iter().enumerate() {
-        let holder = match kind.schemas.facts(&watched.path).extension {
+        let holder = match kind.schemas.facts(&watched.path).and_then(|facts| facts.extension) {
             Some(urn) => get_ci(tree, urn.as_str()).and_then(Value::as_object),
             None => Some(tree),
         };

@@ -201,6 +201,8 @@ fn numbers_compare_as_numbers() {
         ("size co 1", false),
         ("big gt -1", true),
         ("big ge 18446744073709551615", true),
+        ("big gt 18446744073709551614", true),
+        ("big lt 18446744073709551614", false),
         ("ratio le 0.5", true),
         ("label eq \"ten\"", false),
         ("label eq \"Ten\"", true),

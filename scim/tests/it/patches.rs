@@ -600,3 +600,37 @@ fn patch_that_leaves_an_extension_incomplete_is_refused() {
     let replaced = patched(&incomplete, &operations("urn:x:Extra:note"), &schemas).unwrap();
     assert_eq!(replaced["urn:x:Extra"], json!({"note": "n"}));
 }
+
+#[test]
+fn error_about_an_unknown_name_has_that_name() {
+    let error = |operation: &Value| {
+        let body = json!({"schemas": [PATCH_URN], "Operations": [operation]});
+        let applied =
+            PatchRequest::from_json(&body).and_then(|request| apply(&ida(), &request, SchemaSet::user()));
+        applied.unwrap_err()
+    };
+    for (operation, attribute) in [
+        (json!({"op": "add", "path": "shoe", "value": 1}), "shoe"),
+        (json!({"op": "add", "value": {"shoe": 1}}), "shoe"),
+        (json!({"op": "add", "path": "emails", "value": [{"shoe": 1}]}), "emails.shoe"),
+        (json!({"op": "add", "path": "emails[shoe eq 1].value", "value": "a"}), "emails.shoe"),
+        (json!({"op": "add", "path": "/name/givenName", "value": "a"}), "name.givenName"),
+    ] {
+        let error = error(&operation);
+        assert_eq!(
+            (error.unknown_attribute(), error.misspelt_word()),
+            (Some(attribute), None),
+            "{operation}"
+        );
+        assert_eq!(error.operation(), Some(1));
+    }
+    for (operation, word, known) in [
+        (json!({"op": "repalce", "path": "title", "value": "a"}), "repalce", "replace"),
+        (json!({"op": "add", "path": "title", "valeu": "a"}), "valeu", "value"),
+    ] {
+        let error = error(&operation);
+        let (found, all) = error.misspelt_word().unwrap();
+        assert!(found == word && all.contains(&known), "{operation}: {found} {all:?}");
+        assert_eq!(error.unknown_attribute(), None);
+    }
+}
