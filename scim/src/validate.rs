@@ -137,7 +137,9 @@ impl Validation {
                         Value::String(urn) => listed.add(urn, urns, true, dialect_use),
                         _ => vec![ListedSchemas::not_a_text()],
                     };
-                    problems.into_iter().for_each(|kind| self.add("schemas", kind));
+                    for kind in problems {
+                        self.add("schemas", kind);
+                    }
                 }
             }
             _ => self.add("schemas", listed.not_an_array()),

@@ -57,7 +57,9 @@ impl SchemaUrn<'_, '_> {
         let pass = self.0;
         let refuse_unknown = pass.options.refuse_unknown;
         let problems = pass.listed.add(urn, &pass.decoder.urns, refuse_unknown, &mut pass.dialect_use);
-        problems.into_iter().for_each(|kind| pass.problem(kind));
+        for kind in problems {
+            pass.problem(kind);
+        }
     }
 }
 
