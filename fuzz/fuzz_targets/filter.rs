@@ -1,5 +1,5 @@
-//! Any text as a filter: it parses or says where it does not, its printed form means the same, and it matches
-//! without a panic. What is read by hand is what the parser reads.
+//! Any text as a filter: it parses or names the place of the error, its printed form means the same, and it matches
+//! without a panic. The fast parser agrees with the full one.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,13 +9,13 @@ use scim_fuzz::RESOURCES;
 fuzz_target!(|text: &str| {
     let parsed = Filter::parse(text);
     if let Some((attr, value)) = simple_eq(text) {
-        let filter = parsed.as_ref().expect("what is read by hand is a filter");
-        assert_eq!(filter.equality_on(attr), Some(&*value), "read by hand: {text}");
+        let filter = parsed.as_ref().expect("the fast parser accepts filters only");
+        assert_eq!(filter.equality_on(attr), Some(&*value), "fast parser: {text}");
     }
     match parsed {
         Ok(filter) => {
             let printed = filter.to_string();
-            let again = Filter::parse(&printed).expect("what is printed is a filter");
+            let again = Filter::parse(&printed).expect("a printed filter parses");
             assert_eq!(again, filter, "{printed}");
             for (resource, schemas) in RESOURCES.iter() {
                 assert_eq!(filter.matches(resource, *schemas), again.matches(resource, *schemas));

@@ -1,5 +1,5 @@
-//! Any JSON as the operations of a PATCH: a resource that fitted its schemas still does where the request is taken,
-//! and the request means the same once written and read again.
+//! Any JSON as the operations of a PATCH: a valid resource stays valid if the request is accepted, and the request means
+//! the same after it is written and read.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -23,7 +23,7 @@ fuzz_target!(|body: &[u8]| {
         Ok(request) => request,
         Err(error) => return drop(error.to_string()),
     };
-    let again = PatchRequest::from_json(&request.to_json()).expect("what is written is a request");
+    let again = PatchRequest::from_json(&request.to_json()).expect("a written request is one");
     assert_eq!(again, request);
     for (resource, schemas) in RESOURCES.iter() {
         match apply(resource, &request, schemas) {

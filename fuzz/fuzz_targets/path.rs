@@ -1,4 +1,4 @@
-//! Any text as a path: it parses or says where it does not, and its printed form means the same.
+//! Any text as a path: it parses or names the place of the error, and its printed form means the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,7 +9,7 @@ fuzz_target!(|text: &str| {
     match text.parse::<PatchPath>() {
         Ok(path) => {
             let printed = path.to_string();
-            assert_eq!(printed.parse::<PatchPath>().expect("what is printed is a path"), path, "{printed}");
+            assert_eq!(printed.parse::<PatchPath>().expect("a printed path parses"), path, "{printed}");
             let attr = path.attr_path();
             for (_, schemas) in RESOURCES.iter() {
                 schemas.locate(&attr);
@@ -27,7 +27,7 @@ fuzz_target!(|text: &str| {
     }
     if let Ok(path) = text.parse::<AttrPath>() {
         let printed = path.to_string();
-        assert_eq!(printed.parse::<AttrPath>().expect("what is printed is a path"), path, "{printed}");
+        assert_eq!(printed.parse::<AttrPath>().expect("a printed path parses"), path, "{printed}");
         assert!(text.parse::<PatchPath>().is_ok(), "every attribute path is a PATCH path: {text}");
     }
 });

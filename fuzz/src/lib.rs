@@ -1,11 +1,11 @@
-//! What the targets share: resources to match and to change.
+//! Resources that several targets match and change.
 
 use std::sync::LazyLock;
 
 use scim::schema::{ENTERPRISE_URN, GROUP_URN, SchemaSet, USER_URN};
 use serde_json::{Value, json};
 
-/// A user with something of every type, one with next to nothing, and a group.
+/// A user with a value of every type, a minimal user, and a group.
 pub static RESOURCES: LazyLock<[(Value, &'static SchemaSet); 3]> = LazyLock::new(|| {
     let full = json!({
         "schemas": [USER_URN, ENTERPRISE_URN], "id": "u-1", "externalId": "E-1", "userName": "ida@example.com",
@@ -28,7 +28,7 @@ pub static RESOURCES: LazyLock<[(Value, &'static SchemaSet); 3]> = LazyLock::new
     [(full, SchemaSet::user()), (bare, SchemaSet::user()), (group, SchemaSet::group())]
 });
 
-/// The `schemas` of a user with or without the enterprise extension.
+/// Returns the `schemas` of a user with or without the enterprise extension.
 pub fn user_schemas(enterprise: bool) -> Value {
     if enterprise { json!([USER_URN, ENTERPRISE_URN]) } else { json!([USER_URN]) }
 }

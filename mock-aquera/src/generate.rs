@@ -48,7 +48,7 @@ fn user(rng: &mut StdRng, number: usize) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use scim::accept::AcceptOptions;
+    use scim::decode::DecodeOptions;
     use serde_json::Value;
 
     use super::*;
@@ -63,10 +63,10 @@ mod tests {
         };
         assert_eq!(of(1), of(1));
         assert_ne!(of(1), of(2));
-        let options = AcceptOptions { refuse_unknown: true, ..AcceptOptions::default() };
+        let options = DecodeOptions { refuse_unknown: true, ..DecodeOptions::default() };
         let types = Types::standard();
         for user in of(1) {
-            types.get(0).reader.read(user.as_bytes(), options).unwrap();
+            types.get(0).reader.decode(user.as_bytes(), options).unwrap();
         }
         let names: BTreeSet<String> = of(1)
             .iter()

@@ -6,12 +6,12 @@ mod documents;
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use scim::accept::Reader;
+use scim::date_time::instant;
+use scim::decode::ResourceDecoder;
 use scim::path::AttrPath;
 use scim::precis::{user_name_key, user_name_key_with_case};
 use scim::schema::{Attribute, AttributeType, ResourceType, Returned, SchemaSet, Uniqueness};
 use scim::text::lower_case;
-use scim::validate::instant;
 
 pub(crate) use documents::{DocumentError, DocumentKind};
 
@@ -38,7 +38,7 @@ pub(crate) struct Kind {
     pub(crate) role: Role,
     /// Whether the groups of a resource are shown with it.
     pub(crate) shows_groups: bool,
-    pub(crate) reader: Reader,
+    pub(crate) reader: ResourceDecoder,
     pub(crate) watched: Vec<Watched>,
 }
 
@@ -84,7 +84,7 @@ impl Kind {
         let captured = (role == Role::Group).then_some("members");
         Self {
             endpoint: document.endpoint.trim_matches('/').to_owned(),
-            reader: Reader::new(&schemas, &paths, captured),
+            reader: ResourceDecoder::new(&schemas, &paths, captured),
             shared_name: Arc::from(document.name.as_str()),
             shows_groups: role == Role::User && schemas.core().attribute("groups").is_some(),
             document,

@@ -45,14 +45,13 @@ impl AttrInfo for PingOneUser {
         path.sub.as_ref().unwrap_or(&path.name).as_str().eq_ignore_ascii_case("id")
     }
 
-    fn facts<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
+    fn facts<'a>(&'a self, path: &'a AttrPath) -> Option<AttrFacts<'a>> {
         let leaf = path.sub.as_ref().unwrap_or(&path.name).as_str();
-        AttrFacts {
-            known: true,
+        Some(AttrFacts {
             case_exact: self.case_exact(path),
             date_time: ["createdAt", "updatedAt"].iter().any(|name| leaf.eq_ignore_ascii_case(name)),
             user_name: false,
             extension: path.urn.as_ref(),
-        }
+        })
     }
 }

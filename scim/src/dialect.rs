@@ -1,44 +1,43 @@
-//! What clients write that RFC 7644 does not, or that servers need not take: each can be taken or refused.
+//! Dialects: deviations from RFC 7644 in the requests of clients. A server accepts or refuses each.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::{path::get_ci, validate::is_unassigned};
+use crate::{name::shown, path::get_ci, validate::is_unassigned};
 
-/// A way of writing requests that a strict server refuses.
+/// A deviation from the RFC that some clients have, and that a strict server refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dialect {
     /// `op` is not in lower case: `Replace`.
     CapitalisedOp,
     /// A boolean is a text: `"active": "False"`. In a value filter too: `primary eq "True"`.
     StringBoolean,
-    /// A value without a path has paths for names: `{"name.givenName": …}`,
+    /// A value without a path has paths as names: `{"name.givenName": …}`,
     /// `{"emails[type eq \"work\"].value": …}`, `{"urn:…:User:department": …}`.
     DottedKeys,
-    /// `remove` has a `value`, and means just those values of the attribute.
+    /// `remove` has a `value`, and removes only those values of the attribute.
     RemoveByValue,
-    /// `add` has no path. RFC 7644 §3.5.2.1 allows it; some servers don't.
+    /// `add` has no path. RFC 7644 §3.5.2.1 allows it; some servers do not.
     PathlessAdd,
-    /// One operation stands where an array of them belongs: as `Operations`, or as the whole body.
+    /// One operation replaces the array of operations: as `Operations`, or as the whole body.
     SingleOperation,
     /// The message has no `schemas`, which RFC 7643 §3 requires.
     MissingSchemas,
     /// `schemas` names one URN twice, which RFC 7643 §3 forbids.
     DuplicateSchemas,
-    /// A body has an extension that its `schemas` does not name, though RFC 7643 §3 has it name the schemas of all
-    /// attributes.
+    /// A body has an extension that its `schemas` does not list, which RFC 7643 §3 requires.
     UnlistedExtensions,
-    /// A `manager` is sent as an id alone, or in a list of one, as Entra does, and not as an object with a `value`.
+    /// A `manager` is an id alone, or an array of one, as Entra sends it, and not an object with a `value`.
     BareManager,
-    /// A filter compares behind a value filter, `emails[type eq "work"].value eq "x"`, which RFC 7644 §3.4.2.2 has
-    /// in paths of PATCH only.
+    /// A filter compares a sub-attribute after a value filter, `emails[type eq "work"].value eq "x"`, which RFC 7644
+    /// §3.4.2.2 allows in PATCH paths only.
     FilterAfterBrackets,
-    /// A filter lacks a space that the grammar asks for: `userName eq"x"`.
+    /// A filter lacks a space that the grammar requires: `userName eq"x"`.
     FilterMissingSpaces,
     /// A filter writes `true`, `false` or `null` in another case: `active eq True`.
     FilterLiteralCase,
-    /// A filter has more blanks than the grammar: two in a row, a tab, some at an end or inside brackets.
+    /// A filter has blanks that the grammar forbids: two in a row, a tab, at an end or inside brackets.
     FilterBlanks,
 }
 
@@ -61,7 +60,7 @@ impl Dialect {
         Self::FilterBlanks,
     ];
 
-    /// The name for configuration and reports.
+    /// Returns the name in configuration files and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CapitalisedOp => "capitalised-op",
@@ -92,27 +91,27 @@ impl fmt::Display for Dialect {
     }
 }
 
-/// A set of dialects: those that are taken, or those that were used.
+/// A set of dialects.
 ///
 /// ```
 /// use scim::dialect::{Dialect, Dialects};
 ///
-/// let taken = Dialects::all().without(Dialect::PathlessAdd);
-/// assert!(taken.contains(Dialect::DottedKeys) && !taken.contains(Dialect::PathlessAdd));
+/// let accepted = Dialects::all().without(Dialect::PathlessAdd);
+/// assert!(accepted.contains(Dialect::DottedKeys) && !accepted.contains(Dialect::PathlessAdd));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Dialects(u16);
 
 impl Dialects {
-    /// Those that [`PatchRequest::from_json`](crate::patch::PatchRequest::from_json) and
-    /// [`apply`](crate::patch::apply()) take.
-    pub(crate) const USUAL: Self = Self::all()
+    /// The dialects that [`PatchRequest::from_json`](crate::patch::PatchRequest::from_json) and
+    /// [`apply`](crate::patch::apply()) accept.
+    pub(crate) const DEFAULT: Self = Self::all()
         .without(Dialect::StringBoolean)
         .without(Dialect::SingleOperation)
         .without(Dialect::MissingSchemas)
         .without(Dialect::BareManager);
 
-    /// Every dialect.
+    /// Returns the set of every dialect.
     pub const fn all() -> Self {
         let mut all = Self::none();
         let mut i = 0;
@@ -123,32 +122,32 @@ impl Dialects {
         all
     }
 
-    /// No dialect.
+    /// Returns the empty set.
     pub const fn none() -> Self {
         Self(0)
     }
 
-    /// The same and this one.
+    /// Returns the set with this dialect.
     pub const fn with(self, dialect: Dialect) -> Self {
         Self(self.0 | dialect.bit())
     }
 
-    /// The same but for this one.
+    /// Returns the set without this dialect.
     pub const fn without(self, dialect: Dialect) -> Self {
         Self(self.0 & !dialect.bit())
     }
 
-    /// Whether it is one of them.
+    /// Whether the set contains a dialect.
     pub const fn contains(self, dialect: Dialect) -> bool {
         self.0 & dialect.bit() != 0
     }
 
-    /// Whether there are none.
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The dialects, in the order of [`Dialect::ALL`].
+    /// Returns the dialects, in the order of [`Dialect::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Dialect> {
         Dialect::ALL.into_iter().filter(move |dialect| self.contains(*dialect))
     }
@@ -166,29 +165,29 @@ impl fmt::Debug for Dialects {
     }
 }
 
-/// Which dialects are taken, and which were met.
+/// The dialects that are accepted, and those that a request uses.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tolerance {
-    taken: Dialects,
+pub(crate) struct DialectUse {
+    accepted: Dialects,
     used: Dialects,
 }
 
-impl Tolerance {
-    pub(crate) const fn of(taken: Dialects) -> Self {
-        Self { taken, used: Dialects::none() }
+impl DialectUse {
+    pub(crate) const fn new(accepted: Dialects) -> Self {
+        Self { accepted, used: Dialects::none() }
     }
 
-    /// Notes a dialect, if it is taken.
-    pub(crate) fn meets(&mut self, dialect: Dialect) -> bool {
-        let taken = self.taken.contains(dialect);
-        if taken {
+    /// Records the use of a dialect. Returns whether it is accepted.
+    pub(crate) fn record(&mut self, dialect: Dialect) -> bool {
+        let accepted = self.accepted.contains(dialect);
+        if accepted {
             self.used = self.used.with(dialect);
         }
-        taken
+        accepted
     }
 
-    pub(crate) const fn takes(self, dialect: Dialect) -> bool {
-        self.taken.contains(dialect)
+    pub(crate) const fn accepts(self, dialect: Dialect) -> bool {
+        self.accepted.contains(dialect)
     }
 
     pub(crate) fn used(self) -> Vec<Dialect> {
@@ -196,43 +195,54 @@ impl Tolerance {
     }
 }
 
-/// Looks whether a message names its schema in `schemas`, and tells which dialects that takes.
+/// What is wrong with the `schemas` of a message. The text follows the name of the message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// The schema of the message is not listed.
+    #[error("does not name {0} in `schemas`")]
+    Unlisted(String),
+    /// A schema is listed twice.
+    #[error("names {} twice in `schemas`", shown(.0))]
+    Twice(String),
+}
+
+/// Checks that a message names its schema in `schemas`, and returns the dialects that it uses.
 ///
 /// # Errors
-/// What is wrong with `schemas`, in words that follow the name of the message.
+/// `schemas` does not list the schema, or lists one twice.
 pub fn check_message(
     members: &Map<String, Value>,
     urn: &str,
     dialects: Dialects,
-) -> Result<Vec<Dialect>, String> {
-    let mut tolerance = Tolerance::of(dialects);
-    message_schemas(members, urn, &mut tolerance)?;
-    Ok(tolerance.used())
+) -> Result<Vec<Dialect>, MessageError> {
+    let mut dialect_use = DialectUse::new(dialects);
+    message_schemas(members, urn, &mut dialect_use)?;
+    Ok(dialect_use.used())
 }
 
 pub(crate) fn message_schemas(
     members: &Map<String, Value>,
     urn: &str,
-    tolerance: &mut Tolerance,
-) -> Result<(), String> {
+    dialect_use: &mut DialectUse,
+) -> Result<(), MessageError> {
     let given = get_ci(members, "schemas").filter(|given| !is_unassigned(given));
-    if given.is_none() && tolerance.meets(Dialect::MissingSchemas) {
+    if given.is_none() && dialect_use.record(Dialect::MissingSchemas) {
         return Ok(());
     }
     let urns: Vec<&str> =
         given.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     if !urns.iter().any(|given| given.eq_ignore_ascii_case(urn)) {
-        return Err(format!("does not name {urn} in `schemas`"));
+        return Err(MessageError::Unlisted(urn.to_owned()));
     }
     match twice(&urns) {
-        Some(urn) if !tolerance.meets(Dialect::DuplicateSchemas) => {
-            Err(format!("names {} twice in `schemas`", crate::name::shown(urn)))
+        Some(urn) if !dialect_use.record(Dialect::DuplicateSchemas) => {
+            Err(MessageError::Twice(urn.to_owned()))
         }
         _ => Ok(()),
     }
 }
 
-/// The first URN that is named a second time.
+/// Returns the first URN that is listed a second time.
 pub(crate) fn twice<'u>(urns: &[&'u str]) -> Option<&'u str> {
     let before = |at: usize, urn: &str| urns[..at].iter().any(|other| other.eq_ignore_ascii_case(urn));
     urns.iter().enumerate().find(|(at, urn)| before(*at, urn)).map(|(_, urn)| *urn)
@@ -245,13 +255,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_names_its_schema_once() {
+    fn message_must_list_its_schema_once() {
         #[track_caller]
         #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
         fn check(schemas: Value, dialects: Dialects, expected: Result<&[Dialect], &str>) {
             let body = json!({"Schemas": schemas});
             let found = check_message(body.as_object().unwrap(), "urn:a:b", dialects);
-            assert_eq!(found.as_deref().map_err(String::as_str), expected);
+            assert_eq!(
+                found.map_err(|error| error.to_string()),
+                expected.map(Vec::from).map_err(str::to_owned)
+            );
         }
         let (all, none) = (Dialects::all(), Dialects::none());
         check(json!(["urn:x:y", "URN:A:B"]), none, Ok(&[]));
@@ -263,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_hold_what_was_put_in() {
+    fn dialect_set_contains_its_dialects() {
         assert_eq!(Dialects::all().iter().collect::<Vec<_>>(), Dialect::ALL);
         assert!(Dialects::none().is_empty());
         for dialect in Dialect::ALL {

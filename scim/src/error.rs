@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 
 use crate::schema::ERROR_URN;
 
-/// The `scimType` of an error: which rule of the protocol was broken.
+/// The `scimType` of an error: its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ScimType {
-    /// The filter is malformed, or compares what cannot be compared.
+    /// The filter is malformed, or its comparison is not supported.
     InvalidFilter,
-    /// The answer would be larger than the server is willing to make.
+    /// The response would be larger than the server allows.
     TooMany,
-    /// A value that must be unique is taken.
+    /// A value that must be unique is in use.
     Uniqueness,
-    /// The attribute cannot be written, or not any more.
+    /// The attribute is read-only, or immutable and has a value.
     Mutability,
-    /// The body is not the message that was expected.
+    /// The body is not the expected message.
     InvalidSyntax,
-    /// The path of a PATCH operation is malformed or names no attribute.
+    /// The path of a PATCH operation is malformed, or no schema defines it.
     InvalidPath,
     /// The path of a PATCH operation selects nothing.
     NoTarget,
@@ -29,11 +29,11 @@ pub enum ScimType {
     InvalidVers,
     /// The request would put confidential data into a URI.
     Sensitive,
-    /// The cursor is not one that the server gave out (RFC 9865).
+    /// The server did not issue the cursor (RFC 9865).
     InvalidCursor,
-    /// The cursor is too old; the client starts anew (RFC 9865).
+    /// The cursor has expired; the client starts again (RFC 9865).
     ExpiredCursor,
-    /// The page size is not the one that the cursor was made for, or no size at all (RFC 9865).
+    /// The page size is invalid, or differs from that of the cursor (RFC 9865).
     InvalidCount,
 }
 
@@ -55,7 +55,7 @@ impl ScimType {
         Self::InvalidCount,
     ];
 
-    /// The keyword as it stands in an error body.
+    /// Returns the keyword in an error body.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidFilter => "invalidFilter",
@@ -74,7 +74,7 @@ impl ScimType {
         }
     }
 
-    /// The HTTP status that the RFC pairs with the keyword.
+    /// Returns the HTTP status that the RFC pairs with the keyword.
     pub const fn status(self) -> u16 {
         match self {
             Self::Uniqueness => 409,
@@ -100,7 +100,7 @@ impl fmt::Display for ScimType {
     }
 }
 
-/// The body of an error answer. The status is a JSON string there, as RFC 7644 §3.12 has it.
+/// Returns the body of an error response. Its status is a JSON string (RFC 7644 §3.12).
 ///
 /// ```
 /// use scim::error::{ScimType, error_body};
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_without_a_keyword_has_no_scim_type() {
+    fn error_body_without_keyword_has_no_scim_type() {
         let body = error_body(404, None, "no such user");
         assert_eq!(body, json!({"schemas": [ERROR_URN], "status": "404", "detail": "no such user"}));
     }

@@ -1,9 +1,7 @@
-//! Filters: the tree, its textual form, and what evaluation needs to know about attributes
-//! (RFC 7644 §3.4.2.2).
+//! Filters: the tree, its textual form, and the facts about attributes that evaluation needs (RFC 7644 §3.4.2.2).
 //!
-//! Parsing and evaluation live in submodules. A value path whose sub-attribute is compared, such
-//! as `emails[type eq "work"].value eq "x"`, is not in the RFC's grammar for filters but is sent
-//! by clients; it means, and is read as, `emails[type eq "work" and value eq "x"]`.
+//! Submodules parse and evaluate. Some clients compare a sub-attribute after a value path, which the grammar of the RFC
+//! does not allow: `emails[type eq "work"].value eq "x"` is parsed as `emails[type eq "work" and value eq "x"]`.
 
 mod eval;
 mod inspect;
@@ -13,12 +11,12 @@ mod simple;
 use std::{fmt, ops::Range, str::FromStr};
 
 pub(crate) use eval::element_matches;
-pub use inspect::{Operator, Part};
+pub use inspect::{FilterOperator, FilterPart};
 pub use parse::{MAX_DEPTH, MAX_TERMS};
 pub use simple::simple_eq;
 
 use crate::{
-    dialect::{Dialect, Dialects, Tolerance},
+    dialect::{Dialect, DialectUse, Dialects},
     name::{AttrName, Urn},
     path::AttrPath,
 };
@@ -26,29 +24,28 @@ use crate::{
 /// A filter expression.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
-    /// Every one of these holds.
+    /// All of these match.
     And(Vec<Filter>),
-    /// At least one of these holds.
+    /// At least one of these matches.
     Or(Vec<Filter>),
-    /// This does not hold.
+    /// This does not match.
     Not(Box<Filter>),
     /// An attribute compared with a literal.
     Compare {
-        /// What is compared.
+        /// The attribute.
         path: AttrPath,
-        /// How.
+        /// The operator.
         op: CompareOp,
-        /// With what.
+        /// The literal.
         value: Literal,
     },
     /// The attribute has a value (`pr`).
     Present(AttrPath),
-    /// One and the same value of a multi-valued attribute satisfies the inner filter, whose
-    /// paths are those of sub-attributes.
+    /// One value of a multi-valued attribute matches the inner filter, whose paths are sub-attributes.
     ValuePath {
         /// The multi-valued attribute.
         path: AttrPath,
-        /// What one of its values must satisfy.
+        /// The inner filter.
         filter: Box<Filter>,
     },
 }
@@ -81,7 +78,7 @@ impl CompareOp {
     pub const ALL: [Self; 9] =
         [Self::Eq, Self::Ne, Self::Co, Self::Sw, Self::Ew, Self::Gt, Self::Ge, Self::Lt, Self::Le];
 
-    /// The operator as it is written.
+    /// Returns the operator as a filter has it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Eq => "eq",
@@ -100,13 +97,13 @@ impl CompareOp {
 /// The right-hand side of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {
-    /// A text, or a date and time, which are both JSON strings.
+    /// A text, or a date and time: both are JSON strings.
     String(String),
     /// A number.
     Number(serde_json::Number),
     /// `true` or `false`.
     Bool(bool),
-    /// `null`: no value at all.
+    /// `null`: no value.
     Null,
 }
 
@@ -114,16 +111,15 @@ impl Filter {
     /// Parses a filter.
     ///
     /// # Errors
-    /// The first thing in the text that does not fit the grammar, or that goes beyond
-    /// [`MAX_DEPTH`] or [`MAX_TERMS`].
+    /// The first place in the text that does not fit the grammar, or that exceeds [`MAX_DEPTH`] or [`MAX_TERMS`].
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        parse::filter(text, &mut Tolerance::of(Dialects::all()))
+        parse::filter(text, &mut DialectUse::new(Dialects::all()))
     }
 
-    /// Parses a filter, taking these dialects, and tells which of them it uses.
+    /// Parses a filter, accepts these dialects, and returns those that it uses.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse), and for a dialect that is not taken.
+    /// As [`parse`](Self::parse), and the filter uses a dialect that is not accepted.
     ///
     /// ```
     /// use scim::{dialect::{Dialect, Dialects}, filter::Filter};
@@ -134,28 +130,28 @@ impl Filter {
     /// # Ok::<(), scim::filter::ParseError>(())
     /// ```
     pub fn parse_with(text: &str, dialects: Dialects) -> Result<(Self, Vec<Dialect>), ParseError> {
-        let mut tolerance = Tolerance::of(dialects);
-        let filter = parse::filter(text, &mut tolerance)?;
-        Ok((filter, tolerance.used()))
+        let mut dialect_use = DialectUse::new(dialects);
+        let filter = parse::filter(text, &mut dialect_use)?;
+        Ok((filter, dialect_use.used()))
     }
 
-    /// Whether a resource satisfies the filter.
+    /// Whether a resource matches the filter.
     ///
     /// - A multi-valued attribute matches if one of its values does; the values of a complex one
-    ///   are compared by their `value` sub-attribute where the path names none.
+    ///   are compared by their `value` unless the path has a sub-attribute.
     /// - Text is compared without case unless the attribute is case-exact; date-times by instant; user names by
     ///   [their keys](crate::precis::user_name_key).
     /// - Values of different types are never equal, and have no order. Booleans have no order
     ///   either: `active gt false` never matches.
     /// - An attribute without a value equals `null` and is unequal to everything else, so `ne`
     ///   with any other literal matches it. Empty arrays count as no value.
-    /// - An attribute that `attrs` does not know matches nothing, not even with `ne`.
+    /// - An attribute without facts in `attrs` matches nothing, not even with `ne`.
     pub fn matches(&self, resource: &serde_json::Value, attrs: &dyn AttrInfo) -> bool {
         eval::matches(self, resource, attrs)
     }
 
-    /// The text `v` when the whole filter is `attr eq "v"`, so that an index can answer it.
-    /// A core schema URN in front of the attribute is seen through.
+    /// Returns the text `v` if the whole filter is `attr eq "v"`, so that an index can answer it. The attribute may
+    /// have the URN of a core schema.
     pub fn equality_on(&self, attr: &str) -> Option<&str> {
         const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:";
         let Self::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } = self else {
@@ -219,49 +215,40 @@ impl fmt::Display for Literal {
     }
 }
 
-/// What evaluation asks about an attribute.
+/// The facts about attributes that the evaluation of a filter needs.
 ///
-/// A [`SchemaSet`](crate::schema::SchemaSet) answers from the schema. Something that is not SCIM
-/// but is filtered with SCIM's grammar needs to say only which attributes are case-exact.
+/// A [`SchemaSet`](crate::schema::SchemaSet) answers from the schema. Other data that is filtered with the grammar of
+/// SCIM only has to tell which attributes are case-exact.
 pub trait AttrInfo {
-    /// Whether text in this attribute is compared with case.
+    /// Returns whether text in this attribute is compared with case.
     fn case_exact(&self, path: &AttrPath) -> bool;
 
-    /// Everything that evaluation asks, in one look-up.
-    fn facts<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
-        AttrFacts {
-            known: true,
+    /// Returns every fact in one look-up, or `None` if the attribute does not exist.
+    fn facts<'a>(&'a self, path: &'a AttrPath) -> Option<AttrFacts<'a>> {
+        Some(AttrFacts {
             case_exact: self.case_exact(path),
             date_time: false,
             user_name: false,
             extension: path.urn.as_ref(),
-        }
+        })
     }
 }
 
-/// How an attribute is compared, and where it is found; see [`AttrInfo`].
+/// How an attribute is compared, and which member holds it; see [`AttrInfo`].
 #[derive(Debug, Clone, Copy)]
 pub struct AttrFacts<'a> {
-    /// Whether there is such an attribute.
-    pub known: bool,
-    /// Whether its text is compared with case.
+    /// Whether text is compared with case.
     pub case_exact: bool,
-    /// Whether its text is a date and time, compared by instant.
+    /// Whether text is a date and time, compared by instant.
     pub date_time: bool,
-    /// Whether its text is a user name, compared by [its key](crate::precis::user_name_key), with
-    /// case by [another](crate::precis::user_name_key_with_case).
+    /// Whether text is a user name, compared by [its key](crate::precis::user_name_key), or with case by
+    /// [another](crate::precis::user_name_key_with_case).
     pub user_name: bool,
-    /// The member of the resource that holds it, for an attribute of an extension.
+    /// The extension that defines the attribute, if one does.
     pub extension: Option<&'a Urn>,
 }
 
-impl AttrFacts<'_> {
-    /// There is no such attribute.
-    pub const UNKNOWN: Self =
-        Self { known: false, case_exact: false, date_time: false, user_name: false, extension: None };
-}
-
-/// Why a filter or a path does not parse, and where.
+/// A filter or a path that does not parse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} (at byte {})", span.start)]
 pub struct ParseError {
@@ -274,17 +261,17 @@ impl ParseError {
         Self { message: message.into(), span }
     }
 
-    /// What is wrong, without the place.
+    /// Returns the message without the place.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The place, in bytes of the input.
+    /// Returns the place, in bytes of the input.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    /// The input with the place marked under it.
+    /// Returns the input, and below it a mark at the place.
     ///
     /// ```
     /// let input = "userName is 1";
@@ -300,7 +287,7 @@ impl ParseError {
     }
 }
 
-/// The plain equalities that a filter consists of, if it consists of nothing else.
+/// Returns the equalities of a filter that consists of equalities only.
 pub(crate) fn plain_equalities(filter: &Filter) -> Option<Vec<(&AttrName, &Literal)>> {
     match filter {
         Filter::Compare { path: AttrPath { urn: None, name, sub: None }, op: CompareOp::Eq, value } => {

@@ -1,9 +1,8 @@
 //! The SCIM protocol (RFC 7643, RFC 7644) without any I/O.
 //!
-//! Filters and attribute paths are parsed and evaluated here, PATCH requests are applied and
-//! computed, and the schemas of users and groups are data. Nothing in this crate knows a runtime,
-//! a server, a client, a clock or a random number: what a server or a client does with the
-//! results is theirs.
+//! The crate parses and evaluates filters and attribute paths, decodes and validates resources, applies and computes
+//! PATCH requests, and has the schemas of users and groups as data. It uses no runtime, no clock and no random numbers;
+//! servers and clients build on it.
 //!
 //! ```
 //! use scim::{filter::Filter, schema::SchemaSet};
@@ -15,7 +14,8 @@
 //! # Ok::<(), scim::filter::ParseError>(())
 //! ```
 
-pub mod accept;
+pub mod date_time;
+pub mod decode;
 pub mod dialect;
 pub mod error;
 pub mod filter;
@@ -24,6 +24,7 @@ pub mod patch;
 pub mod path;
 pub mod precis;
 pub mod project;
+mod rules;
 pub mod schema;
 pub mod sort;
 pub mod text;

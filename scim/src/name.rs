@@ -1,6 +1,6 @@
 //! Attribute names and schema URNs, which compare without case (RFC 7643 §2.1, RFC 7644 §3.10).
 //!
-//! Both keep the spelling that they were given for output. Cloning is cheap.
+//! Both keep their original spelling for output. Cloning is cheap.
 
 use std::{
     borrow::Cow,
@@ -11,18 +11,18 @@ use std::{
     sync::Arc,
 };
 
-/// A text that is neither an attribute name nor a URN where one was expected.
+/// A text that is not the expected attribute name or URN.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Not an attribute name.
+    /// The text is not an attribute name.
     #[error("{:?} is not an attribute name: a letter, then letters, digits, `-`, `_` or `$`", shown(.0))]
     Attribute(String),
-    /// Not a URN.
+    /// The text is not a URN.
     #[error("{:?} is not a URN of the form urn:namespace:name", shown(.0))]
     Urn(String),
 }
 
-/// What a message shows of a text that somebody else wrote: its beginning, if it is long.
+/// Returns a text from a request as a message shows it: only the beginning of a long one.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     const MOST: usize = 200;
     match text.char_indices().nth(MOST) {
@@ -43,17 +43,17 @@ macro_rules! caseless {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The text in the spelling it was given.
+            /// Returns the text in its original spelling.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// A part of a URN that names a schema as a whole.
+            /// Creates a part of the URN of a schema, which need not be valid on its own.
             pub(crate) fn part(text: &str) -> Self {
                 Self(text.into())
             }
 
-            /// For names that are written in this crate's own source.
+            /// Creates a name from a literal in this crate.
             pub(crate) fn literal(text: &str) -> Self {
                 debug_assert!($valid(text), "bad literal {text}");
                 Self(text.into())
@@ -162,12 +162,12 @@ pub(crate) fn is_urn(text: &str) -> bool {
     scheme && namespace && rest && text.bytes().all(is_urn_byte)
 }
 
-/// What a URN may consist of, minus the marks that mean something in a filter.
+/// Whether a URN may have the byte. Bytes with a meaning in a filter are excluded.
 pub(crate) fn is_urn_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b':' | b'.' | b'-' | b'_' | b'$' | b'%' | b'+' | b'~' | b'/')
 }
 
-/// Whether the text begins as a URN does.
+/// Whether the text starts like a URN.
 pub(crate) fn looks_like_urn(text: &str) -> bool {
     text.as_bytes().get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"urn:"))
 }
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_compare_hash_and_order_without_case() {
+    fn attribute_names_compare_hash_and_order_without_case() {
         let a = AttrName::literal("userName");
         let b = AttrName::literal("USERname");
         assert_eq!(a, b);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_name() {
+    fn attribute_name_follows_the_grammar() {
         for good in ["a", "$ref", "x509Certificates", "nick-name", "a_b"] {
             assert!(good.parse::<AttrName>().is_ok(), "{good}");
         }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_show_the_beginning_of_a_long_text() {
+    fn long_text_is_shortened_in_messages() {
         assert_eq!(shown("userName"), "userName");
         assert_eq!(shown(&"é".repeat(200)), "é".repeat(200));
         assert_eq!(shown(&"é".repeat(201)), format!("{}…", "é".repeat(200)));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_urn() {
+    fn urn_follows_the_grammar() {
         assert!("URN:ietf:params:scim:schemas:core:2.0:User".parse::<Urn>().is_ok());
         for bad in ["", "urn", "urn:", "urn:a", "urn:a:", "urn::a", "http://x", "urn:a:b c", "urn:a:b["] {
             assert!(bad.parse::<Urn>().is_err(), "{bad}");

@@ -1,59 +1,59 @@
 //! PATCH (RFC 7644 §3.5.2): requests, their application to a resource, and the operations that
 //! turn one resource into another.
 //!
-//! Where the RFC leaves room, this is what happens:
+//! The RFC leaves some cases open. This crate decides them as follows:
 //!
-//! - [`PatchRequest::from_json`] matches the three words of `op` without case, and forgives nothing
-//!   else in the message; [`PatchRequest::read`] takes the [`Dialects`] that it is told to take.
+//! - [`PatchRequest::from_json`] compares `op` without case and accepts no other deviation in the message;
+//!   [`PatchRequest::read`] accepts the given [`Dialects`].
 //! - `null` and the empty array mean "no value": `replace` with either removes, `add` does nothing.
-//! - Members of a value without a path are paths themselves (`name.givenName`, an extension's URN,
-//!   `urn:…:User:department`). A read-only one is let pass where it says what is so already.
-//! - A read-only sub-attribute inside a complex value is ignored, as RFC 7644 §3.5.1 has it for PUT.
-//! - `replace` of a complex value, or of values that a filter selects, sets the sub-attributes that
-//!   are given and leaves the others.
-//! - `add` with a filter that selects nothing makes the value that the filter describes, if it
-//!   consists of equalities only; otherwise, and for `replace`, that is `noTarget`.
-//! - `add` knows a value again by its `value` and `type` (either may lack the type), or, without a
-//!   `value`, by all its sub-attributes but `primary`; what is there already is completed, not doubled.
-//! - `remove` with a `value` removes just those values of a multi-valued attribute, and none where it is an empty list.
-//!   The RFC does not give a value to `remove`; clients that send one mean this, and not "all".
-//! - `add` to a sub-attribute with several values joins them to those that are there.
-//! - Removing what is not there is fine, also where it was looked for with a filter.
-//! - A request that looks at more than [`MAX_WORK`] values in all is `tooMany`.
+//! - The members of a value without a path are paths (`name.givenName`, the URN of an extension,
+//!   `urn:…:User:department`). A read-only one is accepted if it equals the current value.
+//! - A read-only sub-attribute inside a complex value is ignored, as in a PUT (RFC 7644 §3.5.1).
+//! - `replace` of a complex value, or of values that a filter selects, sets the given sub-attributes and keeps the
+//!   others.
+//! - `add` with a filter that selects nothing creates the value that the filter describes, if the filter consists of
+//!   equalities only; otherwise, and for `replace`, the error is `noTarget`.
+//! - `add` identifies a value by its `value` and `type` (either may lack the type), or, without a `value`, by all
+//!   sub-attributes but `primary`. It completes an existing value and does not add a duplicate.
+//! - `remove` with a `value` removes only those values of a multi-valued attribute, and none for an empty array. The
+//!   RFC gives no value to `remove`; clients that send one do not mean "all".
+//! - `add` to a multi-valued sub-attribute keeps its existing values.
+//! - Removing a missing value is no error, with or without a filter.
+//! - A request that examines more than [`MAX_WORK`] values is `tooMany`.
 
 mod apply;
 mod booleans;
 mod diff;
 mod index;
-mod known;
 mod request;
+mod strip_unknown;
 mod sub_attribute;
-mod unknown;
+mod value_identity;
 mod values;
 
 pub use crate::dialect::{Dialect, Dialects};
 pub use apply::{apply, apply_with};
 pub use diff::diff;
 pub use index::MAX_WORK;
-pub use unknown::drop_unknown;
+pub use strip_unknown::strip_unknown;
 
 use serde_json::Value;
 
 use crate::{dialect, error::ScimType, filter::ParseError, path::PatchPath, validate::Problem};
 
-/// What an operation does.
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PatchKind {
-    /// Gives a value, or another one.
+    /// Adds a value, or replaces a single one.
     Add,
-    /// Takes values away.
+    /// Removes values.
     Remove,
-    /// Puts a value in the place of another.
+    /// Replaces values.
     Replace,
 }
 
 impl PatchKind {
-    /// The word in a request.
+    /// Returns the word in a request.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Add => "add",
@@ -66,22 +66,22 @@ impl PatchKind {
 /// One operation of a PATCH request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchOp {
-    /// What is done.
+    /// The kind of the operation.
     pub op: PatchKind,
-    /// To what; without a path, to the resource.
+    /// The target; the resource if there is none.
     pub path: Option<PatchPath>,
-    /// With what.
+    /// The value.
     pub value: Option<Value>,
 }
 
-/// A PATCH request: operations, in order.
+/// A PATCH request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchRequest {
-    /// The operations.
+    /// The operations, in order.
     pub operations: Vec<PatchOp>,
 }
 
-/// Why a request is not a PATCH request, or cannot be applied. Never holds a value.
+/// Why a request is not a PATCH request, or cannot be applied. It never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{place} {problem}", .operation.map_or_else(String::new, |n| format!("operation {n}: ")))]
 pub struct PatchError {
@@ -89,24 +89,33 @@ pub struct PatchError {
     operation: Option<usize>,
     place: String,
     problem: String,
-    /// The path or member that no schema knows.
-    unknown: Option<String>,
-    /// A word or a member that means nothing, and those that do.
-    misspelt: Option<(String, &'static [&'static str])>,
+    mistake: Option<Mistake>,
+}
+
+/// A name in a request that may be a mistyped one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mistake {
+    /// The path or member that no schema defines.
+    UnknownAttribute(String),
+    /// A word or a member without a meaning, and those that have one.
+    Misspelt { word: String, known: &'static [&'static str] },
 }
 
 impl PatchError {
     fn new(scim_type: ScimType, place: impl AsRef<str>, problem: impl Into<String>) -> Self {
         let place = crate::name::shown(place.as_ref()).into_owned();
-        Self { scim_type, operation: None, place, problem: problem.into(), unknown: None, misspelt: None }
+        Self { scim_type, operation: None, place, problem: problem.into(), mistake: None }
     }
 
     fn path(error: &ParseError) -> Self {
         Self::new(ScimType::InvalidPath, "the path", format!("does not parse: {error}"))
     }
 
-    fn value(problem: Problem) -> Self {
-        Self::new(ScimType::InvalidValue, problem.place, problem.kind.to_string())
+    /// The first of the problems with a value.
+    fn values(problems: Vec<Problem>) -> Self {
+        let first = problems.into_iter().next();
+        let (place, problem) = first.map_or_else(Default::default, |p| (p.place, p.kind.to_string()));
+        Self::new(ScimType::InvalidValue, place, problem)
     }
 
     fn mutability(place: &str, problem: &str) -> Self {
@@ -114,35 +123,41 @@ impl PatchError {
     }
 
     fn about(self, unknown: String) -> Self {
-        Self { unknown: Some(unknown), ..self }
+        Self { mistake: Some(Mistake::UnknownAttribute(unknown)), ..self }
     }
 
     fn misspelt(self, word: &str, known: &'static [&'static str]) -> Self {
-        Self { misspelt: Some((word.to_owned(), known)), ..self }
+        Self { mistake: Some(Mistake::Misspelt { word: word.to_owned(), known }), ..self }
     }
 
-    /// The word, or the name of a member, that probably stands for another one, and those that it may stand for.
+    /// Returns the word or name of a member that is probably misspelt, and those that it may stand for.
     pub fn misspelt_word(&self) -> Option<(&str, &'static [&'static str])> {
-        self.misspelt.as_ref().map(|(word, known)| (word.as_str(), *known))
+        match &self.mistake {
+            Some(Mistake::Misspelt { word, known }) => Some((word, known)),
+            Some(Mistake::UnknownAttribute(_)) | None => None,
+        }
     }
 
-    /// The path of the attribute that no schema knows, if that is the error.
+    /// Returns the path of the attribute that no schema defines, if that is the error.
     pub fn unknown_attribute(&self) -> Option<&str> {
-        self.unknown.as_deref()
+        match &self.mistake {
+            Some(Mistake::UnknownAttribute(path)) => Some(path),
+            Some(Mistake::Misspelt { .. }) | None => None,
+        }
     }
 
-    /// The same error in the operation of this number, counted from one.
+    /// Returns the error with the number of its operation, from 1.
     #[must_use]
     pub fn in_operation(self, number: usize) -> Self {
         Self { operation: Some(number), ..self }
     }
 
-    /// The error keyword of RFC 7644 §3.12.
+    /// Returns the error keyword of RFC 7644 §3.12.
     pub fn scim_type(&self) -> ScimType {
         self.scim_type
     }
 
-    /// Which operation failed, counted from one; none if the request as a whole is at fault.
+    /// Returns the number of the failed operation, from 1, or `None` if the request as a whole is invalid.
     pub fn operation(&self) -> Option<usize> {
         self.operation
     }

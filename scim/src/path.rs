@@ -1,16 +1,16 @@
 //! Attribute paths (RFC 7644 §3.10) and PATCH paths (RFC 7644 §3.5.2), and member look-up
 //! without case.
 //!
-//! The grammar is schema-agnostic. A bare schema URN, which is a PATCH path too, therefore reads
-//! as a URN and one last segment; [`AttrPath::whole`] gives it back as one URN, and a
-//! [`SchemaSet`](crate::schema::SchemaSet) tells which of the two it is.
+//! The grammar does not depend on schemas. A bare schema URN, which is a PATCH path too, is therefore parsed as a URN
+//! and an attribute; [`AttrPath::whole`] returns it as one URN, and a [`SchemaSet`](crate::schema::SchemaSet) decides
+//! which of the two it is.
 
 use std::{fmt, str::FromStr};
 
 use serde_json::{Map, Value};
 
 use crate::{
-    dialect::{Dialects, Tolerance},
+    dialect::{DialectUse, Dialects},
     filter::{Filter, ParseError, parse},
     name::{AttrName, Urn, is_urn, looks_like_urn},
 };
@@ -19,32 +19,32 @@ use crate::{
 /// `members.$ref`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttrPath {
-    /// The schema, where the path says it.
+    /// The schema, if the path has one.
     pub urn: Option<Urn>,
     /// The attribute.
     pub name: AttrName,
-    /// The sub-attribute, where the path goes that deep.
+    /// The sub-attribute, if the path has one.
     pub sub: Option<AttrName>,
 }
 
 impl AttrPath {
-    /// The path of a plain attribute.
+    /// Returns the path of an attribute without URN and sub-attribute.
     pub fn of(name: AttrName) -> Self {
         Self { urn: None, name, sub: None }
     }
 
-    /// The same attribute's sub-attribute.
+    /// Returns the path of a sub-attribute.
     pub fn child(&self, sub: AttrName) -> Self {
         Self { urn: self.urn.clone(), name: self.name.clone(), sub: Some(sub) }
     }
 
-    /// The whole path read as one URN: what `urn:…:2.0:User` is when it names a schema.
+    /// Returns the whole path as one URN, such as `urn:…:2.0:User`, or `None` if it has no URN.
     pub fn whole(&self) -> Option<Urn> {
         self.urn.as_ref()?;
         self.to_string().parse().ok()
     }
 
-    /// Parses a path that begins at `offset` of a longer input; spans count from there.
+    /// Parses a path that starts at `offset` of a longer input; spans are positions in that input.
     pub(crate) fn parse_at(text: &str, offset: usize) -> Result<Self, ParseError> {
         let (urn, rest_at) = match text.rfind(':') {
             Some(colon) if looks_like_urn(text) => {
@@ -52,7 +52,7 @@ impl AttrPath {
                 let whole = is_urn(text).then(|| Urn::part(urn));
                 let urn = match (urn.parse::<Urn>(), whole) {
                     (Ok(urn), None) => urn,
-                    // The last part of a schema's URN need not look like the name of an attribute: `urn:a:b:2.0`.
+                    // The last part of a schema URN need not be a valid attribute name: `urn:a:b:2.0`.
                     (urn, Some(whole)) => {
                         let is_path = Self::parse_at(name, 0).is_ok();
                         if !is_path {
@@ -107,22 +107,22 @@ impl fmt::Display for AttrPath {
     }
 }
 
-/// The `path` of a PATCH operation: an attribute path, with a value filter in between where
-/// values are selected, as in `emails[type eq "work"].value`.
+/// The `path` of a PATCH operation: an attribute path, which may have a value filter, as in
+/// `emails[type eq "work"].value`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchPath {
-    /// The schema, where the path says it.
+    /// The schema, if the path has one.
     pub urn: Option<Urn>,
     /// The attribute.
     pub name: AttrName,
-    /// Which values of the attribute are meant.
+    /// The filter that selects values of the attribute.
     pub filter: Option<Filter>,
-    /// The sub-attribute, where the path goes that deep.
+    /// The sub-attribute, if the path has one.
     pub sub: Option<AttrName>,
 }
 
 impl PatchPath {
-    /// The path without its value filter.
+    /// Returns the path without the value filter.
     pub fn attr_path(&self) -> AttrPath {
         AttrPath { urn: self.urn.clone(), name: self.name.clone(), sub: self.sub.clone() }
     }
@@ -138,7 +138,7 @@ impl FromStr for PatchPath {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        parse::patch_path(text, &mut Tolerance::of(Dialects::all()))
+        parse::patch_path(text, &mut DialectUse::new(Dialects::all()))
     }
 }
 
@@ -158,18 +158,18 @@ impl fmt::Display for PatchPath {
     }
 }
 
-/// The member of an object, whatever the case of its name; the exact spelling wins.
+/// Returns the member with a name in any case. The exact spelling has priority.
 pub fn get_ci<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     object.get(name).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v))
 }
 
-/// The member of an object, to be changed; see [`get_ci`].
+/// Returns a member as mutable; see [`get_ci`].
 pub fn get_ci_mut<'a>(object: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Value> {
     let key = key_ci(object, name)?.to_owned();
     object.get_mut(&key)
 }
 
-/// How an object spells a member's name.
+/// Returns the spelling of a member name in an object.
 pub fn key_ci<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     match object.get_key_value(name) {
         Some((key, _)) => Some(key),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn attribute_paths() {
+    fn attribute_path_parses_and_prints() {
         const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         check("userName", None, "userName", None);
         check("name.givenName", None, "name", Some("givenName"));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_paths_name_the_place() {
+    fn invalid_path_names_the_place() {
         refuse("", 0..0);
         refuse("1st", 0..3);
         refuse("a.b.c", 2..5);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn look_up_prefers_the_exact_spelling() {
+    fn member_look_up_prefers_the_exact_spelling() {
         let value = json!({"USERNAME": 1, "userName": 2, "Other": 3});
         let object = value.as_object().unwrap();
         assert_eq!(get_ci(object, "userName"), Some(&json!(2)));

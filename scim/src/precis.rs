@@ -1,10 +1,10 @@
-//! How user names are compared (RFC 7644 §5, RFC 8265 §3.3).
+//! Comparison of user names (RFC 7644 §5, RFC 8265 §3.3).
 //!
-//! RFC 7644 §5 asks for the rules of PRECIS before a `userName` is compared or tested for uniqueness. `userName` has
-//! no case, so the profile is UsernameCaseMapped: fullwidth and halfwidth forms become what they are forms of, letters
-//! are put in lower case, and the text is normalised to NFC. Of what RFC 8265 would refuse as a name, blank names and
-//! control characters are refused ([`is_blank`], [`has_control`]); blanks are not: many systems have names with them.
-//! The text that was sent is kept; the key is for comparison alone.
+//! RFC 7644 §5 requires PRECIS before a `userName` is compared or tested for uniqueness. `userName` compares without
+//! case, so the profile is UsernameCaseMapped: fullwidth and halfwidth characters are mapped to their decomposition,
+//! letters to lower case, and the text to NFC. Of the names that RFC 8265 forbids, blank ones and those with control
+//! characters are refused ([`is_blank`], [`has_control`]); names with blanks are not, because many systems have them.
+//! The original text is stored; the key is for comparison only.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use unicode_normalization::char::decompose_compatible;
 
 use crate::text::lower_case;
 
-/// The key by which a user name is compared. An ASCII name is its own key, in lower case.
+/// Returns the key by which a user name is compared. The key of an ASCII name is the name in lower case.
 ///
 /// ```
 /// use scim::precis::user_name_key;
@@ -26,13 +26,13 @@ pub fn user_name_key(name: &str) -> Cow<'_, str> {
         return lower_case(name);
     }
     let mut wide = String::with_capacity(name.len());
-    for sign in name.chars() {
-        without_width(sign, &mut wide);
+    for character in name.chars() {
+        without_width(character, &mut wide);
     }
     Cow::Owned(lower_case(&wide).nfc().collect())
 }
 
-/// The key by which a user name is compared where case counts (UsernameCasePreserved, RFC 8265 §3.4): width and
+/// Returns the key by which a user name is compared with case (UsernameCasePreserved, RFC 8265 §3.4): width and
 /// composition are mapped, case is not.
 ///
 /// ```
@@ -46,31 +46,31 @@ pub fn user_name_key_with_case(name: &str) -> Cow<'_, str> {
         return Cow::Borrowed(name);
     }
     let mut wide = String::with_capacity(name.len());
-    for sign in name.chars() {
-        without_width(sign, &mut wide);
+    for character in name.chars() {
+        without_width(character, &mut wide);
     }
     Cow::Owned(wide.nfc().collect())
 }
 
-/// Whether a user name says nothing: it has no sign but those that show nothing.
+/// Whether a user name has no visible character.
 pub fn is_blank(name: &str) -> bool {
-    name.chars().all(shows_nothing)
+    name.chars().all(is_invisible)
 }
 
-/// Whether a user name has a sign that RFC 8264 §4.2.3 lets in no identifier and that hides or turns what stands
-/// around it: a control character, or one that sets the direction of text.
+/// Whether a user name has a control character, or one that sets the direction of text. RFC 8264 §4.2.3 forbids both in
+/// identifiers, and both can hide or reorder the text around them.
 pub fn has_control(name: &str) -> bool {
-    name.chars().any(|sign| {
-        sign.is_control()
-            || matches!(sign, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    name.chars().any(|character| {
+        character.is_control()
+            || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     })
 }
 
-/// White space, and what is drawn as nothing: the default ignorable code points of Unicode, and blank signs.
-fn shows_nothing(sign: char) -> bool {
-    sign.is_whitespace()
+/// Whether a character is invisible: white space, a default ignorable code point of Unicode, or a blank symbol.
+fn is_invisible(character: char) -> bool {
+    character.is_whitespace()
         || matches!(
-            sign,
+            character,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
                 | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
@@ -79,25 +79,26 @@ fn shows_nothing(sign: char) -> bool {
         )
 }
 
-/// Appends what a fullwidth or halfwidth form is a form of, and any other sign as it is (RFC 8264 §5.2.1).
-fn without_width(sign: char, out: &mut String) {
-    match sign {
-        // What these are forms of is taken apart further by the compatibility decomposition, which goes to the end.
+/// Appends the decomposition of a fullwidth or halfwidth character, and any other character unchanged (RFC 8264
+/// §5.2.1).
+fn without_width(character: char, out: &mut String) {
+    match character {
+        // The compatibility decomposition would decompose these further than one step.
         '\u{ffe3}' => out.push('\u{af}'),
         '\u{ffa0}' => out.push('\u{3164}'),
-        '\u{ffa1}'..='\u{ffbe}' => out.push(moved(sign, 0xffa1, 0x3131)),
-        '\u{ffc2}'..='\u{ffc7}' => out.push(moved(sign, 0xffc2, 0x314f)),
-        '\u{ffca}'..='\u{ffcf}' => out.push(moved(sign, 0xffca, 0x3155)),
-        '\u{ffd2}'..='\u{ffd7}' => out.push(moved(sign, 0xffd2, 0x315b)),
-        '\u{ffda}'..='\u{ffdc}' => out.push(moved(sign, 0xffda, 0x3161)),
-        '\u{3000}' | '\u{ff01}'..='\u{ffee}' => decompose_compatible(sign, |part| out.push(part)),
+        '\u{ffa1}'..='\u{ffbe}' => out.push(moved(character, 0xffa1, 0x3131)),
+        '\u{ffc2}'..='\u{ffc7}' => out.push(moved(character, 0xffc2, 0x314f)),
+        '\u{ffca}'..='\u{ffcf}' => out.push(moved(character, 0xffca, 0x3155)),
+        '\u{ffd2}'..='\u{ffd7}' => out.push(moved(character, 0xffd2, 0x315b)),
+        '\u{ffda}'..='\u{ffdc}' => out.push(moved(character, 0xffda, 0x3161)),
+        '\u{3000}' | '\u{ff01}'..='\u{ffee}' => decompose_compatible(character, |part| out.push(part)),
         other => out.push(other),
     }
 }
 
-/// A sign of one range at the same place of another.
-fn moved(sign: char, from: u32, to: u32) -> char {
-    char::from_u32(u32::from(sign).saturating_sub(from).saturating_add(to)).unwrap_or(sign)
+/// Returns the character at the same offset in another range.
+fn moved(character: char, from: u32, to: u32) -> char {
+    char::from_u32(u32::from(character).saturating_sub(from).saturating_add(to)).unwrap_or(character)
 }
 
 #[cfg(test)]
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_look_the_same_have_one_key() {
+    fn equivalent_user_names_have_one_key() {
         #[track_caller]
         fn check(name: &str, key: &str) {
             assert_eq!(user_name_key(name), key);
@@ -132,19 +133,19 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_another_width_is_mapped_to_one_sign() {
+    fn every_form_of_another_width_is_mapped_to_one_character() {
         let forms = (0xff01..=0xffee_u32).filter_map(char::from_u32);
         for form in forms {
             let mut out = String::new();
             without_width(form, &mut out);
             assert_eq!(out.chars().count(), 1, "{form:?} is {out:?}");
-            let assigned = !matches!(u32::from(form), 0xffbf..=0xffc1 | 0xffc8 | 0xffc9 | 0xffd0 | 0xffd1 | 0xffd8 | 0xffd9 | 0xffdd..=0xffdf | 0xffe7);
-            assert_eq!(out.chars().ne([form]), assigned, "{form:?} is {out:?}");
+            let is_mapped = !matches!(u32::from(form), 0xffbf..=0xffc1 | 0xffc8 | 0xffc9 | 0xffd0 | 0xffd1 | 0xffd8 | 0xffd9 | 0xffdd..=0xffdf | 0xffe7);
+            assert_eq!(out.chars().ne([form]), is_mapped, "{form:?} is {out:?}");
         }
     }
 
     #[test]
-    fn a_blank_name_is_seen() {
+    fn invisible_user_name_is_blank() {
         for name in [
             "",
             " ",

@@ -1,13 +1,13 @@
-//! Which attributes an answer shows: `attributes` and `excludedAttributes` (RFC 7644 §3.4.2.5,
-//! §3.9) and what the schema says of `returned` (RFC 7643 §7).
+//! Projection: the attributes that a response returns, by `attributes` and `excludedAttributes` (RFC 7644 §3.4.2.5,
+//! §3.9) and by `returned` in the schema (RFC 7643 §7).
 //!
-//! - `always` stays whatever was asked for, `never` is not shown, `request` only where it, or a
-//!   sub-attribute of it, was asked for by name.
-//! - The same goes for the parts of a complex value that is shown. Where only parts were asked
-//!   for, those and the `always` ones are shown.
+//! - `always` is returned in every case, `never` in none, and `request` only if `attributes` names the attribute or one
+//!   of its sub-attributes.
+//! - The same holds for the sub-attributes of a returned complex value. If `attributes` names sub-attributes only,
+//!   these and the `always` ones are returned.
 //! - A bare URN stands for all attributes of that schema.
-//! - Names that no schema knows ask for nothing and exclude nothing. Members of a resource that no
-//!   schema knows are shown unless `attributes` was given.
+//! - Names that no schema defines have no effect. Members of a resource that no schema defines are returned unless
+//!   `attributes` is given.
 
 use std::collections::BTreeSet;
 
@@ -19,15 +19,15 @@ use crate::{
     schema::{Attribute, Returned, Schema, SchemaSet},
 };
 
-/// Why a projection cannot be made.
+/// Why the parameters of a projection are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProjectionError {
-    /// Both parameters were given.
+    /// Both parameters are given.
     #[error("`attributes` and `excludedAttributes` cannot both be given; leave one of them out")]
     Both,
 }
 
-/// Which attributes an answer shows.
+/// The attributes that a response returns.
 ///
 /// ```
 /// use scim::{project::Projection, schema::SchemaSet};
@@ -40,18 +40,18 @@ pub enum ProjectionError {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Projection {
-    top: Rules,
-    extensions: HashMap<Box<str>, Rules>,
+    top: MemberRules,
+    extensions: HashMap<Box<str>, MemberRules>,
     needs: Option<BTreeSet<String>>,
     default: bool,
 }
 
 impl Projection {
-    /// What the two parameters ask for: names separated by commas, with or without URN. A
-    /// parameter without any name counts as not given.
+    /// Parses the two parameters: names separated by commas, with or without URN. A parameter without a name counts as
+    /// absent.
     ///
     /// # Errors
-    /// Both parameters given.
+    /// Both parameters are given.
     pub fn new(
         attributes: Option<&str>,
         excluded: Option<&str>,
@@ -60,10 +60,10 @@ impl Projection {
         Self::of_names(&names(attributes), &names(excluded), schemas)
     }
 
-    /// The same from lists of names, as the body of a search has them (RFC 7644 §3.4.3).
+    /// Builds a projection from lists of names, as the body of a search has them (RFC 7644 §3.4.3).
     ///
     /// # Errors
-    /// Both lists with a name in them.
+    /// Both lists have a name.
     pub fn of_names(
         attributes: &[&str],
         excluded: &[&str],
@@ -71,34 +71,34 @@ impl Projection {
     ) -> Result<Self, ProjectionError> {
         match (attributes, excluded) {
             ([], []) => Ok(Self::default_for(schemas)),
-            (_, []) => Ok(Self::build(&Asked::of(attributes, schemas), true, schemas)),
-            ([], _) => Ok(Self::build(&Asked::of(excluded, schemas), false, schemas)),
+            (_, []) => Ok(Self::build(&RequestedAttributes::of(attributes, schemas), true, schemas)),
+            ([], _) => Ok(Self::build(&RequestedAttributes::of(excluded, schemas), false, schemas)),
             (_, _) => Err(ProjectionError::Both),
         }
     }
 
-    /// What is shown where nothing was asked for.
+    /// Returns the projection without parameters.
     pub fn default_for(schemas: &SchemaSet) -> Self {
-        Self::build(&Asked::default(), false, schemas)
+        Self::build(&RequestedAttributes::default(), false, schemas)
     }
 
-    /// Whether it is what is shown where nothing was asked for.
+    /// Whether this is the projection without parameters.
     pub fn is_default(&self) -> bool {
         self.default
     }
 
-    /// The top-level members of a resource that may be shown, in the schemas' spelling, where only
-    /// some may; extensions by their URNs.
+    /// Returns the top-level members that may be returned, in canonical spelling and extensions by their URNs, or
+    /// `None` if `attributes` is not given.
     pub fn needs(&self) -> Option<&BTreeSet<String>> {
         self.needs.as_ref()
     }
 
-    /// Whether anything of a top-level member may be shown, so that it need not be made otherwise.
+    /// Whether a part of a top-level member may be returned; a server need not compute the others.
     pub fn shows(&self, name: &str) -> bool {
-        look_up(&self.top.known, name).map_or(self.top.unknown, |show| *show != Show::Not)
+        look_up(&self.top.known, name).map_or(self.top.unknown, |show| *show != Visibility::Hidden)
     }
 
-    /// The resource as it is shown.
+    /// Returns the projected resource.
     pub fn apply(&self, resource: &Value) -> Value {
         let Value::Object(members) = resource else { return resource.clone() };
         let mut shown = Map::new();
@@ -117,28 +117,28 @@ impl Projection {
         Value::Object(shown)
     }
 
-    fn extension(&self, key: &str) -> Option<&Rules> {
+    fn extension(&self, key: &str) -> Option<&MemberRules> {
         look_up(&self.extensions, key)
     }
 
-    fn build(asked: &Asked<'_>, include: bool, schemas: &SchemaSet) -> Self {
-        let core = asked.schemas.iter().any(|whole| std::ptr::eq(*whole, schemas.core()));
+    fn build(requested: &RequestedAttributes<'_>, include: bool, schemas: &SchemaSet) -> Self {
+        let core = requested.schemas.iter().any(|whole| std::ptr::eq(*whole, schemas.core()));
         let common = schemas.common().iter().map(|attr| (attr, false));
         let own = schemas.core().attributes().iter().map(|attr| (attr, core));
-        let top = Rules::new(common.chain(own), asked, include);
+        let top = MemberRules::new(common.chain(own), requested, include);
         let extension = |schema: &Schema| {
-            let whole = asked.schemas.iter().any(|whole| std::ptr::eq(*whole, schema));
+            let whole = requested.schemas.iter().any(|whole| std::ptr::eq(*whole, schema));
             let attrs = schema.attributes().iter().map(|attr| (attr, whole));
-            (Box::from(schema.id().as_str()), Rules::new(attrs, asked, include))
+            (Box::from(schema.id().as_str()), MemberRules::new(attrs, requested, include))
         };
-        let extensions: HashMap<Box<str>, Rules> = schemas.extensions().iter().map(extension).collect();
+        let extensions: HashMap<Box<str>, MemberRules> = schemas.extensions().iter().map(extension).collect();
         let needs = include.then(|| {
-            let top = top.known.iter().filter(|(_, show)| **show != Show::Not).map(|(name, _)| name);
-            let shown = |rules: &Rules| rules.known.values().any(|show| *show != Show::Not);
+            let top = top.known.iter().filter(|(_, show)| **show != Visibility::Hidden).map(|(name, _)| name);
+            let shown = |rules: &MemberRules| rules.known.values().any(|show| *show != Visibility::Hidden);
             let urns = extensions.iter().filter(|(_, rules)| shown(rules)).map(|(urn, _)| urn);
             top.chain(urns).map(ToString::to_string).collect()
         });
-        let default = !include && asked.paths.is_empty() && asked.schemas.is_empty();
+        let default = !include && requested.paths.is_empty() && requested.schemas.is_empty();
         Self { top, extensions, needs, default }
     }
 }
@@ -152,27 +152,28 @@ fn names(parameter: Option<&str>) -> Vec<&str> {
         .collect()
 }
 
-/// What the names lead to. Attributes are known by their address, as they live in one schema set.
+/// The schemas and attributes that the parameters name. Attributes are compared by address, because they belong to one
+/// schema set.
 #[derive(Default)]
-struct Asked<'a> {
+struct RequestedAttributes<'a> {
     schemas: Vec<&'a Schema>,
     paths: Vec<(&'a Attribute, Option<&'a Attribute>)>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> RequestedAttributes<'a> {
     fn of(names: &[&str], schemas: &'a SchemaSet) -> Self {
-        let mut asked = Self::default();
+        let mut requested = Self::default();
         for name in names {
             if let Some(schema) = schemas.schemas().find(|schema| *schema.id() == **name) {
-                asked.schemas.push(schema);
+                requested.schemas.push(schema);
             } else if let Some(found) = name.parse::<AttrPath>().ok().and_then(|path| schemas.locate(&path)) {
-                asked.paths.push((found.attribute, found.sub));
+                requested.paths.push((found.attribute, found.sub));
             }
         }
-        asked
+        requested
     }
 
-    /// Whether the attribute was named, and which of its parts were.
+    /// Returns whether the attribute is named, and which of its sub-attributes are.
     fn about(&self, attr: &Attribute) -> (bool, Vec<&'a Attribute>) {
         let about = |path: &&(&Attribute, Option<&Attribute>)| std::ptr::eq(path.0, attr);
         let named = self.paths.iter().filter(about).any(|path| path.1.is_none());
@@ -180,27 +181,31 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What is shown of an attribute.
+/// The returned part of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Show {
-    Not,
-    /// Everything in it.
+enum Visibility {
+    Hidden,
+    /// All of it.
     Whole,
-    /// These parts of its values; and parts that no schema knows, if so said.
-    Parts(Box<Rules>),
+    /// Some sub-attributes of its values.
+    Parts(Box<MemberRules>),
 }
 
-/// What is shown of the members of one object.
+/// The returned members of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Rules {
-    known: HashMap<Box<str>, Show>,
+struct MemberRules {
+    known: HashMap<Box<str>, Visibility>,
     unknown: bool,
 }
 
-impl Rules {
-    fn new<'a>(attrs: impl Iterator<Item = (&'a Attribute, bool)>, asked: &Asked<'_>, include: bool) -> Self {
+impl MemberRules {
+    fn new<'a>(
+        attrs: impl Iterator<Item = (&'a Attribute, bool)>,
+        requested: &RequestedAttributes<'_>,
+        include: bool,
+    ) -> Self {
         let known = attrs.map(|(attr, whole)| {
-            let (named, parts) = asked.about(attr);
+            let (named, parts) = requested.about(attr);
             let show = if include {
                 included(attr, whole, named, &parts)
             } else {
@@ -218,14 +223,14 @@ impl Rules {
 
     fn value(&self, key: &str, value: &Value) -> Option<Value> {
         match look_up(&self.known, key) {
-            Some(Show::Not) => None,
-            Some(Show::Whole) => Some(value.clone()),
-            Some(Show::Parts(rules)) => rules.parts(value),
+            Some(Visibility::Hidden) => None,
+            Some(Visibility::Whole) => Some(value.clone()),
+            Some(Visibility::Parts(rules)) => rules.parts(value),
             None => self.unknown.then(|| value.clone()),
         }
     }
 
-    /// A complex value, or each of several; nothing where nothing is left to show.
+    /// Returns the projected value, or `None` if nothing is left.
     fn parts(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Array(values) => {
@@ -241,8 +246,8 @@ impl Rules {
     }
 }
 
-/// Of an attribute where `attributes` was given.
-fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) -> Show {
+/// Returns the visibility of an attribute with `attributes`.
+fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) -> Visibility {
     let wanted = match attr.returned {
         Returned::Never => false,
         Returned::Always => true,
@@ -250,10 +255,10 @@ fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) ->
         Returned::Request => named || !parts.is_empty(),
     };
     if !wanted {
-        return Show::Not;
+        return Visibility::Hidden;
     }
-    // An attribute that is named beside a part of it is shown as a whole, and so is one that
-    // stays without having been asked for.
+    // An attribute that is named beside one of its sub-attributes is returned as a whole, and so is one that is
+    // returned without being named.
     let only_parts = !named && !whole && !parts.is_empty();
     of_parts(
         attr,
@@ -267,15 +272,15 @@ fn included(attr: &Attribute, whole: bool, named: bool, parts: &[&Attribute]) ->
     )
 }
 
-/// Of an attribute where `excludedAttributes` was given, or nothing.
-fn remaining(attr: &Attribute, excluded: bool, parts: &[&Attribute]) -> Show {
+/// Returns the visibility of an attribute with `excludedAttributes`, or without parameters.
+fn remaining(attr: &Attribute, excluded: bool, parts: &[&Attribute]) -> Visibility {
     let wanted = match attr.returned {
         Returned::Never | Returned::Request => false,
         Returned::Always => true,
         Returned::Default => !excluded,
     };
     if !wanted {
-        return Show::Not;
+        return Visibility::Hidden;
     }
     of_parts(
         attr,
@@ -292,16 +297,16 @@ fn has(parts: &[&Attribute], sub: &Attribute) -> bool {
     parts.iter().any(|part| std::ptr::eq(*part, sub))
 }
 
-fn of_parts(attr: &Attribute, wanted: &dyn Fn(&Attribute) -> bool, unknown: bool) -> Show {
+fn of_parts(attr: &Attribute, wanted: &dyn Fn(&Attribute) -> bool, unknown: bool) -> Visibility {
     if unknown && attr.sub_attributes.iter().all(wanted) {
-        return Show::Whole;
+        return Visibility::Whole;
     }
-    let show = |sub: &Attribute| if wanted(sub) { Show::Whole } else { Show::Not };
+    let show = |sub: &Attribute| if wanted(sub) { Visibility::Whole } else { Visibility::Hidden };
     let known = attr.sub_attributes.iter().map(|sub| (Box::from(sub.name.as_str()), show(sub))).collect();
-    Show::Parts(Box::new(Rules { known, unknown }))
+    Visibility::Parts(Box::new(MemberRules { known, unknown }))
 }
 
-/// By the schema's spelling, or else without case.
+/// Returns the entry of a name: by its exact spelling, or else without case.
 fn look_up<'m, T>(map: &'m HashMap<Box<str>, T>, key: &str) -> Option<&'m T> {
     map.get(key)
         .or_else(|| map.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, found)| found))

@@ -14,8 +14,8 @@ use std::fmt;
 
 use hashbrown::HashMap;
 pub use json::{SchemaError, UnknownWord};
-pub use resource_type::{ResourceType, SetError};
-pub use set::{Located, SchemaSet};
+pub use resource_type::{ResourceType, SchemaSetError, SchemaSetProblem};
+pub use set::{AttributeLocation, SchemaSet};
 
 use crate::name::{AttrName, Urn, cmp_ci};
 

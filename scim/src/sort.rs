@@ -1,10 +1,10 @@
 //! The order of a sorted query (RFC 7644 §3.4.2.3).
 //!
-//! A server makes a [`SortKey`] of each resource once and sorts the keys: what was looked up,
-//! lowered and parsed for one is not done again at each comparison.
+//! A server computes the [`SortKey`] of each resource once and sorts the keys, so that a comparison needs no look-up
+//! and no parsing.
 //!
-//! - Of a multi-valued attribute the primary value counts, or else the first.
-//! - A complex attribute is ordered by its `value`; one without needs a sub-attribute to be named.
+//! - The primary value of a multi-valued attribute determines the order, or the first value if none is primary.
+//! - A complex attribute is ordered by its `value`; if it has none, `sortBy` must name a sub-attribute.
 //! - Text is ordered without case unless the attribute is case-exact; date-times by instant; user names by their keys.
 //! - Resources without a value come last when ascending and first when descending.
 
@@ -13,6 +13,7 @@ use std::{cmp::Ordering, fmt};
 use serde_json::{Number, Value};
 
 use crate::{
+    date_time::{DateTime, instant},
     error::ScimType,
     filter::ParseError,
     name::AttrName,
@@ -20,24 +21,24 @@ use crate::{
     precis::{user_name_key, user_name_key_with_case},
     schema::{Attribute, AttributeType, Returned, SchemaSet},
     text::lower_case,
-    validate::{DateTime, instant, is_primary},
+    validate::is_primary,
 };
 
-/// Which way a query is sorted.
+/// The direction of a sorted query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SortOrder {
-    /// The smallest first.
+    /// Smallest first.
     #[default]
     Ascending,
-    /// The greatest first.
+    /// Greatest first.
     Descending,
 }
 
 impl SortOrder {
-    /// Both.
+    /// Both directions.
     pub const ALL: [Self; 2] = [Self::Ascending, Self::Descending];
 
-    /// The value of `sortOrder`.
+    /// Returns the value of `sortOrder`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ascending => "ascending",
@@ -45,16 +46,16 @@ impl SortOrder {
         }
     }
 
-    /// Reads the value of `sortOrder`, without case.
+    /// Parses the value of `sortOrder`, without case.
     ///
     /// # Errors
-    /// A word that is neither `ascending` nor `descending`.
+    /// The text is neither `ascending` nor `descending`.
     pub fn parse(text: &str) -> Result<Self, SortError> {
         let found = Self::ALL.into_iter().find(|order| text.trim().eq_ignore_ascii_case(order.as_str()));
         found.ok_or(SortError::Order)
     }
 
-    /// Compares two keys this way.
+    /// Compares two keys in this direction.
     pub fn compare(self, a: &SortKey, b: &SortKey) -> Ordering {
         match self {
             Self::Ascending => a.cmp(b),
@@ -69,13 +70,13 @@ impl fmt::Display for SortOrder {
     }
 }
 
-/// Why a query cannot be sorted so.
+/// Why a query cannot be sorted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SortError {
-    /// `sortBy` is no attribute path.
+    /// `sortBy` is not an attribute path.
     #[error("`sortBy` is not an attribute: {0}")]
-    Path(#[from] ParseError),
-    /// `sortBy` leads nowhere.
+    Path(ParseError),
+    /// No schema defines the attribute.
     #[error("`sortBy` names {0}, which is not an attribute of the schema")]
     Unknown(AttrPath),
     /// A complex attribute without a `value` has no order.
@@ -86,23 +87,23 @@ pub enum SortError {
         /// One of its sub-attributes.
         example: AttrName,
     },
-    /// What is never shown must not show in the order either.
+    /// The attribute is never returned, so the order must not reveal it.
     #[error("`sortBy` names {0}, which is never returned")]
     Hidden(AttrPath),
-    /// `sortOrder` is not one of its two words.
+    /// `sortOrder` is invalid.
     #[error("`sortOrder` is neither ascending nor descending")]
     Order,
 }
 
 impl SortError {
-    /// The error keyword for it. RFC 7644 table 9 has `invalidPath` for PATCH alone, and lets
-    /// `invalidValue` answer a query.
+    /// Returns the error keyword. In RFC 7644 table 9 `invalidPath` is for PATCH only, and `invalidValue` is allowed
+    /// for a query.
     pub const fn scim_type(&self) -> ScimType {
         ScimType::InvalidValue
     }
 }
 
-/// What a query is sorted by: a path that leads somewhere.
+/// The attribute by which a query is sorted.
 ///
 /// ```
 /// use scim::{schema::SchemaSet, sort::SortBy};
@@ -125,18 +126,18 @@ pub struct SortBy {
 }
 
 impl SortBy {
-    /// Reads the value of `sortBy`.
+    /// Parses the value of `sortBy`.
     ///
     /// # Errors
-    /// A path that does not parse, leads nowhere, or to something without an order.
+    /// The path does not parse, no schema defines it, or its attribute has no order.
     pub fn parse(text: &str, schemas: &SchemaSet) -> Result<Self, SortError> {
-        Self::new(&text.trim().parse()?, schemas)
+        Self::new(&text.trim().parse().map_err(SortError::Path)?, schemas)
     }
 
-    /// Sorts by what the path names.
+    /// Sorts by the attribute of a path.
     ///
     /// # Errors
-    /// A path that leads nowhere, or to something without an order.
+    /// No schema defines the path, or its attribute has no order.
     pub fn new(path: &AttrPath, schemas: &SchemaSet) -> Result<Self, SortError> {
         let found = schemas.locate(path).ok_or_else(|| SortError::Unknown(path.clone()))?;
         let leaf = found.leaf();
@@ -155,12 +156,12 @@ impl SortBy {
         })
     }
 
-    /// The top-level member of a resource that it looks at; of an extension, its URN.
+    /// Returns the top-level member that holds the attribute; for an extension, its URN.
     pub fn member(&self) -> &str {
         self.extension.as_deref().unwrap_or(&self.name)
     }
 
-    /// The key of a resource.
+    /// Returns the key of a resource.
     pub fn key(&self, resource: &Value) -> SortKey {
         let Some(value) = self.value(resource) else { return SortKey(Key::Missing) };
         SortKey(match value {
@@ -206,12 +207,12 @@ fn by_value<'a>(attr: &'a Attribute, path: &AttrPath) -> Result<&'a Attribute, S
     })
 }
 
-/// Where a resource stands in the ascending order; see [`SortBy::key`].
+/// The position of a resource in the ascending order; see [`SortBy::key`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SortKey(Key);
 
 impl SortKey {
-    /// The key of one resource. To sort many, make a [`SortBy`] once.
+    /// Returns the key of one resource. To sort many, create a [`SortBy`] once.
     ///
     /// # Errors
     /// As [`SortBy::new`].
@@ -219,7 +220,7 @@ impl SortKey {
         Ok(SortBy::new(path, schemas)?.key(resource))
     }
 
-    /// The key as bytes, from which [`from_bytes`](Self::from_bytes) makes it again: for a place in a sorted walk.
+    /// Returns the key as bytes, which [`from_bytes`](Self::from_bytes) reads: for the position of a cursor.
     pub fn to_bytes(&self) -> Vec<u8> {
         let with = |tag: u8, parts: &[&[u8]]| {
             let mut bytes = vec![tag];
@@ -237,7 +238,7 @@ impl SortKey {
         }
     }
 
-    /// The key that was written so; nothing where the bytes are of no key.
+    /// Returns the key from its bytes, or `None` if they are not those of a key.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (tag, rest) = bytes.split_first()?;
         let key = match (tag, rest) {
@@ -261,7 +262,7 @@ impl SortKey {
     }
 }
 
-/// Values of different types do not belong in one attribute, and still need one order.
+/// The order of values. One attribute should not have values of different types, but they need an order too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Bool(bool),
@@ -271,8 +272,8 @@ enum Key {
     Missing,
 }
 
-/// A number with a total order. Whole numbers beyond the precision of a float are near it first,
-/// and told apart by themselves then.
+/// A number with a total order. Whole numbers beyond the precision of a float compare by the nearest float first, then
+/// exactly.
 #[derive(Debug, Clone, Copy)]
 struct Numeric {
     near: f64,
@@ -282,7 +283,7 @@ struct Numeric {
 impl Numeric {
     #[expect(clippy::cast_possible_truncation, reason = "a float's whole part, at the ends of the range")]
     fn of(number: &Number) -> Self {
-        // Adding zero makes a negative zero a positive one.
+        // The sum turns a negative zero into a positive one.
         let near = number.as_f64().unwrap_or_default() + 0.0;
         let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
         Self { near, whole: whole.unwrap_or(near as i128) }
@@ -343,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_ordered_as_the_schema_says() {
+    fn text_order_follows_case_exact() {
         check(
             "userName",
             json!([
@@ -358,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_value_is_last_and_descending_first() {
+    fn resource_without_value_is_last_or_first_descending() {
         check(
             "title",
             json!([
@@ -368,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn one_value_of_several_counts() {
+    fn multi_valued_attribute_sorts_by_primary_or_first_value() {
         check(
             "emails",
             json!([
@@ -385,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn sub_attributes_extensions_and_instants() {
+    fn sort_by_sub_attribute_extension_and_instant() {
         check(
             "name.familyName",
             json!([{"n": 1, "name": {"familyName": "b"}}, {"n": 0, "name": {"familyName": "A"}}]),
@@ -405,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_a_total_order() {
+    fn sort_keys_of_numbers_have_a_total_order() {
         let schema = json!({"id": "urn:example:thing", "attributes": [{"name": "size", "type": "decimal"}]});
         let set = SchemaSet::new(Schema::from_json(&schema).unwrap(), Vec::new());
         let sizes = json!([
@@ -416,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_survives_as_bytes() {
+    fn sort_key_round_trips_as_bytes() {
         let key = |by: &str, user: Value| SortBy::parse(by, SchemaSet::user()).unwrap().key(&user);
         for key in [
             key("userName", json!({"userName": "Émil"})),
@@ -435,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_order_is_refused() {
+    fn sort_by_attribute_without_order_is_refused() {
         #[track_caller]
         fn check(by: &str, message: &str) {
             let error = SortBy::parse(by, SchemaSet::user()).unwrap_err();

@@ -1,15 +1,15 @@
-//! Text without case.
+//! Comparison of text without case.
 
 use std::borrow::Cow;
 
 const FINAL_SIGMA: char = 'ς';
 const SIGMA: char = 'σ';
 
-/// The text in lower case for comparison, sign by sign: what becomes of one does not depend on its neighbours.
+/// Returns the text in lower case for comparison, character by character, whatever the neighbours are.
 ///
-/// [`str::to_lowercase`] looks at the context of a sigma, so that the lower case of a prefix need not be a prefix of
-/// the lower case. Here a final sigma is a sigma like any other: `ΟΔΟΣ` and `οδος` are one text. A text that is in
-/// lower case already, or ASCII, is not copied without need.
+/// [`str::to_lowercase`] considers the context of a sigma, so the lower case of a prefix need not be a prefix of the
+/// lower case. Here a final sigma equals any other: `ΟΔΟΣ` and `οδος` are the same. A text in lower case is not copied
+/// if it is ASCII.
 ///
 /// ```
 /// use scim::text::lower_case;
@@ -19,7 +19,7 @@ const SIGMA: char = 'σ';
 /// assert!(!"ΟΔΟΣΑ".to_lowercase().starts_with(&"ΟΔΟΣ".to_lowercase()));
 /// ```
 pub fn lower_case(text: &str) -> Cow<'_, str> {
-    // Counting looks at many bytes at once, a search for the first one doesn't.
+    // A count is vectorised, a search for the first byte is not.
     if text.bytes().filter(|byte| !byte.is_ascii() || byte.is_ascii_uppercase()).count() == 0 {
         return Cow::Borrowed(text);
     }
@@ -27,10 +27,10 @@ pub fn lower_case(text: &str) -> Cow<'_, str> {
         return Cow::Owned(text.to_ascii_lowercase());
     }
     let lower = text.chars().flat_map(char::to_lowercase);
-    Cow::Owned(lower.map(|sign| if sign == FINAL_SIGMA { SIGMA } else { sign }).collect())
+    Cow::Owned(lower.map(|c| if c == FINAL_SIGMA { SIGMA } else { c }).collect())
 }
 
-/// Whether two texts are the same without case.
+/// Whether two texts are equal without case.
 pub(crate) fn same_without_case(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && lower_case(a) == lower_case(b))
 }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_sign_is_lowered_alone() {
+    fn lower_case_ignores_neighbouring_characters() {
         for (text, lowered) in [
             ("abc-1", "abc-1"),
             ("ABC", "abc"),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 /// What is wrong with the text, as the end of a sentence that says whose text it is.
 pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
     let shown: String = text.chars().take(100).collect();
-    let Some(instant) = scim::validate::instant(text) else {
+    let Some(instant) = scim::date_time::instant(text) else {
         return Err(format!("an instant such as 2026-01-31T12:00:00Z (xsd:dateTime), not `{shown}`"));
     };
     let (first, last) = (whole(Timestamp::MIN), whole(Timestamp::MAX));

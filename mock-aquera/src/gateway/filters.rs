@@ -2,7 +2,7 @@
 
 use scim::dialect::{Dialect, Dialects};
 use scim::error::ScimType;
-use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, Operator};
+use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, FilterOperator, Literal};
 use scim::path::AttrPath;
 use scim::schema::{AttributeType, SchemaSet};
 
@@ -108,7 +108,7 @@ fn names(kinds: &[&Kind]) -> String {
 
 /// What to say of a path that none of the types knows, or that stands inside brackets and should not.
 fn of_unknown(path: &AttrPath, kinds: &[&Kind]) -> String {
-    if kinds.iter().any(|kind| kind.schemas.facts(path).known) {
+    if kinds.iter().any(|kind| kind.schemas.facts(path).is_some()) {
         let alone = path.sub.as_ref().unwrap_or(&path.name);
         return format!("{path} stands inside brackets, where sub-attributes stand alone: {alone}");
     }
@@ -123,7 +123,7 @@ fn unknown(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
     unknown.into_iter().find(|path| {
         rest.iter().all(|kind| {
             let whole = AttrPath { sub: None, ..path.clone() };
-            !kind.schemas.facts(path).known || kind.schemas.locate(&whole).is_none()
+            kind.schemas.facts(path).is_none() || kind.schemas.locate(&whole).is_none()
         })
     })
 }
@@ -131,7 +131,7 @@ fn unknown(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
 /// A path to a boolean or to bytes that a filter puts in order (RFC 7644 §3.4.2.2).
 fn without_order(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
     use CompareOp::{Ge, Gt, Le, Lt};
-    let ordered = |operator| matches!(operator, Operator::Compare(Gt | Ge | Lt | Le));
+    let ordered = |operator| matches!(operator, FilterOperator::Compare(Gt | Ge | Lt | Le));
     let parts = filter.parts().into_iter().filter(|part| ordered(part.operator));
     parts.filter_map(|part| part.path).map(std::borrow::Cow::into_owned).find(|path| {
         kinds.iter().any(|kind| {
@@ -155,11 +155,13 @@ fn looks_at_secret(filter: &Filter, kinds: &[&Kind]) -> Option<AttrPath> {
 
 /// What in a filter is beyond the rules.
 fn outside(filter: &Filter, rules: &FilterRules) -> Option<String> {
-    let allowed: &[Operator] = match rules.subset {
+    let allowed: &[FilterOperator] = match rules.subset {
         FilterSubset::Full => return outside_attributes(filter, rules),
-        FilterSubset::Eq => &[Operator::Compare(CompareOp::Eq)],
-        FilterSubset::EqAnd => &[Operator::Compare(CompareOp::Eq), Operator::And],
-        FilterSubset::EqSw => &[Operator::Compare(CompareOp::Eq), Operator::Compare(CompareOp::Sw)],
+        FilterSubset::Eq => &[FilterOperator::Compare(CompareOp::Eq)],
+        FilterSubset::EqAnd => &[FilterOperator::Compare(CompareOp::Eq), FilterOperator::And],
+        FilterSubset::EqSw => {
+            &[FilterOperator::Compare(CompareOp::Eq), FilterOperator::Compare(CompareOp::Sw)]
+        }
         FilterSubset::None => &[],
     };
     let beyond = filter.parts().into_iter().map(|part| part.operator).find(|op| !allowed.contains(op));
@@ -192,16 +194,16 @@ pub(super) struct Comparing<'s> {
 
 impl AttrInfo for Comparing<'_> {
     fn case_exact(&self, path: &AttrPath) -> bool {
-        self.facts(path).case_exact
+        self.facts(path).is_some_and(|facts| facts.case_exact)
     }
 
-    fn facts<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
-        let facts = self.schemas.facts(path);
-        match self.case {
+    fn facts<'a>(&'a self, path: &'a AttrPath) -> Option<AttrFacts<'a>> {
+        let facts = self.schemas.facts(path)?;
+        Some(match self.case {
             FilterCase::Schema => facts,
             FilterCase::Exact => AttrFacts { case_exact: true, ..facts },
             FilterCase::Ignored => AttrFacts { case_exact: false, ..facts },
-        }
+        })
     }
 }
 

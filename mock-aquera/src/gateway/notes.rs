@@ -1,6 +1,6 @@
 //! Notes on what in a request has no effect: attributes that no schema knows, comparisons that nothing satisfies.
 
-use scim::accept::MAX_DROPPED;
+use scim::decode::MAX_DROPPED;
 use scim::filter::{CompareOp, Filter, Literal};
 use scim::patch::{PatchError, PatchRequest};
 use scim::path::AttrPath;
@@ -362,7 +362,7 @@ fn outcome(kind: &Kind, path: &AttrPath, operator: CompareOp, value: &Literal) -
         Literal::String(text)
             if of == AttributeType::DateTime
                 && matches!(operator, Eq | Ne | Gt | Ge | Lt | Le)
-                && scim::validate::instant(text).is_none() =>
+                && scim::date_time::instant(text).is_none() =>
         {
             same(
                 "is a date and time, and the filter compares it with a text that is none".to_owned(),

@@ -2,7 +2,7 @@
 //! server alone writes.
 
 use hyper::Method;
-use scim::accept::MAX_DROPPED;
+use scim::decode::MAX_DROPPED;
 use scim::patch::PatchRequest;
 use scim::path::{AttrPath, PatchPath, get_ci};
 use scim::schema::Mutability;

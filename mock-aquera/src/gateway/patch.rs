@@ -51,9 +51,9 @@ pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, 
     notes.extend(passed_over::read_only_parts(kind, &request));
     notes.extend(filters_that_never_match(kind, &request));
     if profile.gateway.unknown_attributes == UnknownAttributes::Dropped {
-        let mut dropped = scim::patch::drop_unknown(&mut request, &kind.schemas);
-        let more = dropped.len().saturating_sub(scim::accept::MAX_DROPPED);
-        dropped.truncate(scim::accept::MAX_DROPPED);
+        let mut dropped = scim::patch::strip_unknown(&mut request, &kind.schemas);
+        let more = dropped.len().saturating_sub(scim::decode::MAX_DROPPED);
+        dropped.truncate(scim::decode::MAX_DROPPED);
         notes.extend(notes::dropped(kind, &dropped, more));
     }
     let ignored = if is_swallowed(rule) { notes::named(&request) } else { Vec::new() };
@@ -349,8 +349,8 @@ fn settle_members(store: &Store, at: Ref, patched: &mut Patched) {
 }
 
 fn suggested(kind: &Kind, after: &Value) -> Result<(), Problem> {
-    use scim::validate::{ProblemKind, ValidateOptions, validate_with};
-    let options = ValidateOptions { canonical_values: true, without_read_only: true };
+    use scim::validate::{ProblemKind, ResourceForm, ValidateOptions, validate_with};
+    let options = ValidateOptions { canonical_values: true, form: ResourceForm::Request };
     let problems = validate_with(after, &kind.schemas, options).err().unwrap_or_default();
     let wrong: Vec<String> = problems
         .iter()

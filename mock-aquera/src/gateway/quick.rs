@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use scim::accept::write_text;
+use scim::decode::write_text;
 use scim::patch::PatchKind;
 use scim::schema::{AttributeType, Mutability, PATCH_URN, Returned, Uniqueness};
 use serde::Deserialize;

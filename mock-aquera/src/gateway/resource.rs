@@ -3,7 +3,7 @@
 //! The protocol crate reads the body by the schema; here a profile's wishes are added: what is normalised, how many
 //! values an attribute may have, and who is meant by the members of a group.
 
-use scim::accept::{AcceptError, AcceptOptions, Accepted, Refused};
+use scim::decode::{DecodeError, DecodeOptions, DecodedResource, Rejection};
 use scim::dialect::Dialect;
 use scim::schema::SchemaSet;
 use scim::text::lower_case;
@@ -35,23 +35,16 @@ pub(crate) struct Taken {
 /// Reads the body of a POST or a PUT.
 pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Taken, Refusal> {
     let profile = &settings.profile;
-    let accepted = kind.reader.read_noting(body, options(settings));
-    let mut accepted = accepted.map_err(|Refused { error, dropped, dropped_more }| {
+    let accepted = kind.reader.decode(body, options(settings));
+    let mut accepted = accepted.map_err(|Rejection { error, dropped, dropped_more }| {
         let problem = match &error {
-            AcceptError::Syntax(error) => super::bad_json(body, error),
-            AcceptError::Problems(problems) => notes::unfit(kind, problems),
-            AcceptError::NotAnObject => Problem::BadSyntax(error.to_string()),
+            DecodeError::Syntax(error) => super::bad_json(body, error),
+            DecodeError::Problems(problems) => notes::unfit(kind, problems),
+            DecodeError::NotAnObject => Problem::BadSyntax(error.to_string()),
         };
         Refusal { notes: notes::dropped(kind, &dropped, dropped_more), ..Refusal::from(problem) }
     })?;
-    let met = [
-        (accepted.string_boolean, Dialect::StringBoolean),
-        (accepted.missing_schemas, Dialect::MissingSchemas),
-        (accepted.duplicate_schemas, Dialect::DuplicateSchemas),
-        (accepted.unlisted_extensions, Dialect::UnlistedExtensions),
-        (accepted.bare_manager, Dialect::BareManager),
-    ];
-    let dialects = met.into_iter().filter_map(|(met, dialect)| met.then_some(dialect)).collect();
+    let dialects = std::mem::take(&mut accepted.dialects);
     let mut notes = notes::dropped(kind, &accepted.dropped, accepted.dropped_more);
     notes.extend(passed_over::read_only_places(&accepted.read_only));
     let members = accepted.captured.take();
@@ -63,16 +56,12 @@ pub(crate) fn take(settings: &Settings, kind: &Kind, body: &[u8]) -> Result<Take
     Ok(Taken { content, members, dialects, notes })
 }
 
-fn options(settings: &Settings) -> AcceptOptions {
-    let (profile, dialects) = (&settings.profile, settings.dialects);
-    AcceptOptions {
-        refuse_unknown: profile.gateway.unknown_attributes == UnknownAttributes::Refused,
-        enforce_canonical_values: profile.gateway.canonical_values == CanonicalValues::Enforced,
-        string_booleans: dialects.contains(Dialect::StringBoolean),
-        missing_schemas: dialects.contains(Dialect::MissingSchemas),
-        duplicate_schemas: dialects.contains(Dialect::DuplicateSchemas),
-        unlisted_extensions: dialects.contains(Dialect::UnlistedExtensions),
-        bare_manager: dialects.contains(Dialect::BareManager),
+fn options(settings: &Settings) -> DecodeOptions {
+    let gateway = &settings.profile.gateway;
+    DecodeOptions {
+        refuse_unknown: gateway.unknown_attributes == UnknownAttributes::Refused,
+        enforce_canonical_values: gateway.canonical_values == CanonicalValues::Enforced,
+        dialects: settings.dialects,
     }
 }
 
@@ -83,7 +72,7 @@ pub(crate) fn normalises(profile: &Profile) -> bool {
         || !profile.application.max_values.is_empty()
 }
 
-fn normalised(profile: &Profile, kind: &Kind, accepted: Accepted) -> Result<Content, Problem> {
+fn normalised(profile: &Profile, kind: &Kind, accepted: DecodedResource) -> Result<Content, Problem> {
     let mut tree = tree_of(&accepted.members)?;
     normalise(profile, kind, &mut tree)?;
     for (name, value) in accepted.secrets {

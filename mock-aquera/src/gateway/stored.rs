@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use scim::path::{get_ci, key_ci};
-use scim::schema::{Located, SchemaSet};
+use scim::schema::{AttributeLocation, SchemaSet};
 use serde_json::{Map, Value};
 
 use super::resource::tree_of;
@@ -101,7 +101,7 @@ fn put_back(path: &AttributePath, schemas: &SchemaSet, was: &Members, after: &mu
 }
 
 /// The same within the object that holds the attribute.
-fn put_back_in(found: Located<'_>, was: &Members, after: &mut Members) {
+fn put_back_in(found: AttributeLocation<'_>, was: &Members, after: &mut Members) {
     let name = found.attribute.name.as_str();
     let before = get_ci(was, name);
     let Some(sub) = found.sub else { return set(after, name, before.cloned()) };

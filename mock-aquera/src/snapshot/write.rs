@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use scim::accept::write_text;
+use scim::decode::write_text;
 use serde_json::json;
 
 use super::{VERSION, beside, read};

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use scim::accept::{Accepted, write_text};
+use scim::decode::{DecodedResource, write_text};
 use scim::filter::AttrInfo as _;
 use scim::path::get_ci;
 use scim::schema::{Attribute, Mutability, Returned};
@@ -45,7 +45,7 @@ pub(crate) struct Content {
 
 impl Content {
     /// What a reader found in a body. The members of a group are the caller's to resolve.
-    pub(crate) fn of_accepted(kind: &Kind, accepted: Accepted) -> Self {
+    pub(crate) fn of_accepted(kind: &Kind, accepted: DecodedResource) -> Self {
         let keys = accepted.watched.into_iter().map(|(at, text)| key(kind, at, text)).collect();
         let mut extensions = accepted.extensions;
         extensions.sort_unstable();
@@ -183,7 +183,7 @@ fn key(kind: &Kind, at: usize, text: String) -> Key {
 fn keys_of(kind: &Kind, tree: &Map<String, Value>) -> Vec<Key> {
     let mut keys = Vec::new();
     for (at, watched) in kind.watched.iter().enumerate() {
-        let holder = match kind.schemas.facts(&watched.path).extension {
+        let holder = match kind.schemas.facts(&watched.path).and_then(|facts| facts.extension) {
             Some(urn) => get_ci(tree, urn.as_str()).and_then(Value::as_object),
             None => Some(tree),
         };
@@ -292,7 +292,7 @@ mod tests {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Ops"},
         });
         let accepted =
-            kind.reader.read(body.to_string().as_bytes(), scim::accept::AcceptOptions::default()).unwrap();
+            kind.reader.decode(body.to_string().as_bytes(), scim::decode::DecodeOptions::default()).unwrap();
         let one = Content::of_accepted(kind, accepted);
         let other = Content::of_tree(kind, body.as_object().unwrap());
         let tree = |content: &Content| {

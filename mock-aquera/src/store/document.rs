@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use memchr::{memchr2, memrchr};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use scim::accept::write_text;
+use scim::decode::write_text;
 use serde_json::Value;
 
 use super::content::Key;

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use axum::body::Bytes;
 use axum::http::HeaderValue;
-use scim::accept::write_text;
+use scim::decode::write_text;
 use serde_json::Value;
 
 use super::document::{write_location, write_number};

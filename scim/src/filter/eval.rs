@@ -1,4 +1,4 @@
-//! Evaluation of filters over JSON, without copying a value (RFC 7644 §3.4.2.2).
+//! Evaluation of filters over JSON without copies of values (RFC 7644 §3.4.2.2).
 
 use std::cmp::Ordering;
 
@@ -6,18 +6,18 @@ use serde_json::{Map, Number, Value};
 
 use super::{AttrFacts, AttrInfo, CompareOp, Filter, Literal};
 use crate::{
+    date_time::instant,
     name::AttrName,
     path::{AttrPath, get_ci},
     precis::{user_name_key, user_name_key_with_case},
     text::lower_case,
-    validate::instant,
 };
 
 pub(super) fn matches(filter: &Filter, resource: &Value, attrs: &dyn AttrInfo) -> bool {
     Scope { attrs, parent: None }.holds(filter, resource)
 }
 
-/// Whether one value of the multi-valued attribute `parent` satisfies a value filter.
+/// Whether one value of the multi-valued attribute `parent` matches a value filter.
 pub(crate) fn element_matches(
     filter: &Filter,
     element: &Value,
@@ -27,7 +27,7 @@ pub(crate) fn element_matches(
     Scope { attrs, parent: Some(parent) }.holds(filter, element)
 }
 
-/// Where paths start: at the resource, or at one value of a multi-valued attribute.
+/// The start of paths: the resource, or one value of a multi-valued attribute.
 #[derive(Clone, Copy)]
 struct Scope<'a> {
     attrs: &'a dyn AttrInfo,
@@ -53,28 +53,24 @@ impl Scope<'_> {
         }
     }
 
-    /// Asks about a path, which inside a value filter continues the attribute's.
+    /// Applies a test to a path, which is relative to the attribute inside a value filter.
     fn with(self, path: &AttrPath, test: impl FnOnce(&AttrPath, AttrFacts<'_>) -> bool) -> bool {
         let Some(parent) = self.parent else {
-            let facts = self.attrs.facts(path);
-            return facts.known && test(path, facts);
+            return self.attrs.facts(path).is_some_and(|facts| test(path, facts));
         };
         if path.urn.is_some() || path.sub.is_some() {
             return false;
         }
         let whole = parent.child(path.name.clone());
-        let facts = self.attrs.facts(&whole);
-        facts.known && test(path, facts)
+        self.attrs.facts(&whole).is_some_and(|facts| test(path, facts))
     }
 
     fn one_value(self, node: &Value, path: &AttrPath, filter: &Filter) -> bool {
         if self.parent.is_some() {
             return false;
         }
-        let facts = self.attrs.facts(path);
         let inner = Scope { attrs: self.attrs, parent: Some(path) };
-        let found = if facts.known { attribute(node, path, facts) } else { None };
-        match found {
+        match self.attrs.facts(path).and_then(|facts| attribute(node, path, facts)) {
             Some(Value::Array(values)) => values.iter().any(|value| inner.holds(filter, value)),
             Some(Value::Null) | None => false,
             Some(single) => inner.holds(filter, single),
@@ -140,7 +136,7 @@ fn value_at(value: &Value, sub: Option<&AttrName>, test: Test<'_>) -> bool {
     }
 }
 
-/// RFC 7644 table 3, `pr`: a value that is not empty, in a complex one at any depth.
+/// Whether a value, or a part of a complex one, is not empty (`pr`, RFC 7644 table 3).
 fn has_content(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -221,11 +217,12 @@ fn compare_text(value: &str, op: CompareOp, literal: &str, facts: AttrFacts<'_>)
     )
 }
 
-/// From this length on, copies in lower case are compared by a search that is linear in the worst case.
-const LONG: usize = 32;
+/// The maximum length of a text that is searched without a copy. For longer ones a search that is linear in the worst
+/// case is worth the copies in lower case.
+const MAX_UNCOPIED: usize = 32;
 
 fn caseless_ascii(value: &str, op: CompareOp, literal: &str) -> bool {
-    if op == CompareOp::Co && literal.len() > LONG && value.len() >= literal.len() {
+    if op == CompareOp::Co && literal.len() > MAX_UNCOPIED && value.len() >= literal.len() {
         return value.to_ascii_lowercase().contains(&literal.to_ascii_lowercase());
     }
     let (v, l) = (value.as_bytes(), literal.as_bytes());

@@ -1,4 +1,4 @@
-//! What a filter consists of, for a caller that restricts, routes or plans it.
+//! The parts of a filter, for a caller that restricts or plans it.
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 
@@ -8,9 +8,9 @@ use crate::{
     schema::{Schema, SchemaSet},
 };
 
-/// A building block of filters, whatever it is applied to.
+/// An operator of filters, without its operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operator {
+pub enum FilterOperator {
     /// A comparison with a literal.
     Compare(CompareOp),
     /// `pr`.
@@ -25,8 +25,8 @@ pub enum Operator {
     ValuePath,
 }
 
-impl Operator {
-    /// The word in a filter; `[]` for a value filter.
+impl FilterOperator {
+    /// Returns the word in a filter; `[]` for a value filter.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Compare(op) => op.as_str(),
@@ -39,7 +39,7 @@ impl Operator {
     }
 }
 
-impl fmt::Display for Operator {
+impl fmt::Display for FilterOperator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -47,20 +47,19 @@ impl fmt::Display for Operator {
 
 /// One use of an operator in a filter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part<'a> {
+pub struct FilterPart<'a> {
     /// The operator.
-    pub operator: Operator,
-    /// What it looks at; inside a value filter the whole path, such as `emails.type`. Nothing for
-    /// `and`, `or` and `not`.
+    pub operator: FilterOperator,
+    /// The path; inside a value filter the whole path, such as `emails.type`. `None` for `and`, `or` and `not`.
     pub path: Option<Cow<'a, AttrPath>>,
-    /// What a comparison compares with.
+    /// The literal of a comparison.
     pub value: Option<&'a Literal>,
-    /// Whether a value filter looks at something that is no sub-attribute's name, and so leads nowhere.
-    astray: bool,
+    /// Whether the path is inside a value filter and is not the name of a sub-attribute.
+    leads_nowhere: bool,
 }
 
 impl Filter {
-    /// Every operator that the filter uses, outer ones first, in the order of the text.
+    /// Returns every operator that the filter uses, outer ones first, in the order of the text.
     ///
     /// ```
     /// use scim::filter::Filter;
@@ -77,29 +76,29 @@ impl Filter {
     /// assert_eq!(parts, ["and", "title pr", "emails []", "emails.type eq"]);
     /// # Ok::<(), scim::filter::ParseError>(())
     /// ```
-    pub fn parts(&self) -> Vec<Part<'_>> {
+    pub fn parts(&self) -> Vec<FilterPart<'_>> {
         let mut parts = Vec::new();
         self.visit(None, &mut |part| parts.push(part));
         parts
     }
 
-    /// How many comparisons there are, `pr` among them.
+    /// Returns the number of comparisons, including `pr`.
     pub fn terms(&self) -> usize {
         let mut terms = 0;
         self.visit(None, &mut |part| {
-            terms += usize::from(matches!(part.operator, Operator::Compare(_) | Operator::Present));
+            terms +=
+                usize::from(matches!(part.operator, FilterOperator::Compare(_) | FilterOperator::Present));
         });
         terms
     }
 
-    /// The members of a resource that the filter looks at, in the schemas' spelling; for an
-    /// attribute of an extension that is the extension's URN. Paths that lead nowhere add nothing,
-    /// as they match nothing.
+    /// Returns the top-level members that the filter reads, in canonical spelling; for an attribute of an extension,
+    /// the URN of the extension. Unknown paths add none, because they match nothing.
     pub fn top_level_members(&self, schemas: &SchemaSet) -> BTreeSet<String> {
         let mut members = BTreeSet::new();
         self.visit(None, &mut |part| {
-            let Some(path) = part.path.filter(|_| !part.astray) else { return };
-            // `value` of a simple multi-valued attribute is no path of its schema.
+            let Some(path) = part.path.filter(|_| !part.leads_nowhere) else { return };
+            // The schema does not define `value` of a simple multi-valued attribute.
             let whole = AttrPath { sub: None, ..path.into_owned() };
             if let Some(found) = schemas.locate(&whole) {
                 let urn = found.extension.map(Schema::id);
@@ -109,13 +108,13 @@ impl Filter {
         members
     }
 
-    /// The paths that no schema knows, in the order of the text: they match nothing, and a server
-    /// may refuse them.
+    /// Returns the paths that no schema defines, in the order of the text. They match nothing, and a server may refuse
+    /// them.
     pub fn unknown_paths(&self, schemas: &SchemaSet) -> Vec<AttrPath> {
         let mut unknown: Vec<AttrPath> = Vec::new();
         self.visit(None, &mut |part| {
             if let Some(path) = part.path
-                && (part.astray || !schemas.facts(&path).known)
+                && (part.leads_nowhere || schemas.facts(&path).is_none())
                 && !unknown.contains(&path)
             {
                 unknown.push(path.into_owned());
@@ -124,31 +123,35 @@ impl Filter {
         unknown
     }
 
-    fn visit<'a>(&'a self, parent: Option<&AttrPath>, see: &mut dyn FnMut(Part<'a>)) {
+    fn visit<'a>(&'a self, parent: Option<&AttrPath>, see: &mut dyn FnMut(FilterPart<'a>)) {
         let at = |operator, path: &'a AttrPath, value| {
-            let astray = parent.is_some() && (path.urn.is_some() || path.sub.is_some());
+            let leads_nowhere = parent.is_some() && (path.urn.is_some() || path.sub.is_some());
             let path = match parent {
-                Some(parent) if !astray => Cow::Owned(parent.child(path.name.clone())),
+                Some(parent) if !leads_nowhere => Cow::Owned(parent.child(path.name.clone())),
                 _ => Cow::Borrowed(path),
             };
-            Part { operator, path: Some(path), value, astray }
+            FilterPart { operator, path: Some(path), value, leads_nowhere }
         };
-        let logic = |operator| Part { operator, path: None, value: None, astray: false };
+        let logic = |operator| FilterPart { operator, path: None, value: None, leads_nowhere: false };
         match self {
             Self::And(inner) | Self::Or(inner) => {
-                see(logic(if matches!(self, Self::And(_)) { Operator::And } else { Operator::Or }));
+                see(logic(if matches!(self, Self::And(_)) {
+                    FilterOperator::And
+                } else {
+                    FilterOperator::Or
+                }));
                 for part in inner {
                     part.visit(parent, see);
                 }
             }
             Self::Not(inner) => {
-                see(logic(Operator::Not));
+                see(logic(FilterOperator::Not));
                 inner.visit(parent, see);
             }
-            Self::Compare { path, op, value } => see(at(Operator::Compare(*op), path, Some(value))),
-            Self::Present(path) => see(at(Operator::Present, path, None)),
+            Self::Compare { path, op, value } => see(at(FilterOperator::Compare(*op), path, Some(value))),
+            Self::Present(path) => see(at(FilterOperator::Present, path, None)),
             Self::ValuePath { path, filter } => {
-                see(at(Operator::ValuePath, path, None));
+                see(at(FilterOperator::ValuePath, path, None));
                 filter.visit(Some(path), see);
             }
         }
@@ -165,11 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn operators_are_told_with_their_paths() {
+    fn parts_lists_operators_with_paths() {
         #[track_caller]
         fn check(text: &str, expected: &[&str]) {
             let filter = parse(text);
-            let said = |part: &Part<'_>| {
+            let said = |part: &FilterPart<'_>| {
                 let path = part.path.as_ref().map_or(String::new(), |path| format!("{path} "));
                 let value = part.value.map_or(String::new(), |value| format!(" {value}"));
                 format!("{path}{}{value}", part.operator)
@@ -185,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn comparisons_are_counted() {
+    fn terms_counts_comparisons() {
         assert_eq!(parse("a pr").terms(), 1);
         assert_eq!(parse("a pr and not (b eq 1 or c[d pr and e eq 2])").terms(), 4);
     }
 
     #[test]
-    fn members_have_the_schemas_spelling() {
+    fn top_level_members_have_canonical_spelling() {
         #[track_caller]
         fn check(text: &str, expected: &[&str]) {
             let members = parse(text).top_level_members(SchemaSet::user());
@@ -206,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_schema_knows_is_found() {
+    fn unknown_paths_are_listed() {
         #[track_caller]
         fn check(text: &str, expected: &[&str]) {
             let unknown = parse(text).unknown_paths(SchemaSet::user());

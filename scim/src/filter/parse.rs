@@ -7,32 +7,32 @@ use serde_json::Number;
 
 use super::{CompareOp, Filter, Literal, ParseError};
 use crate::{
-    dialect::{Dialect, Tolerance},
+    dialect::{Dialect, DialectUse},
     name::{AttrName, is_urn_byte, shown},
     path::{AttrPath, PatchPath},
 };
 
-/// How deep parentheses, `not` and value filters may nest.
+/// The maximum depth of nested parentheses and value filters.
 pub const MAX_DEPTH: usize = 32;
 
-/// How many comparisons one filter may hold.
+/// The maximum number of comparisons in one filter.
 pub const MAX_TERMS: usize = 256;
 
-pub(super) fn filter(text: &str, tolerance: &mut Tolerance) -> Result<Filter, ParseError> {
-    let mut parser = Parser::new(text, tolerance);
+pub(super) fn filter(text: &str, dialect_use: &mut DialectUse) -> Result<Filter, ParseError> {
+    let mut parser = Parser::new(text, dialect_use);
     let filter = parser.or()?;
     parser.space();
     if parser.pos < text.len() {
         return Err(parser.unexpected("`and`, `or` or the end"));
     }
-    blanks(text, tolerance)?;
+    blanks(text, dialect_use)?;
     Ok(filter)
 }
 
-/// Looks whether the blanks of a filter are those of the grammar: one between two parts, and no others.
-fn blanks(text: &str, tolerance: &mut Tolerance) -> Result<(), ParseError> {
+/// Checks that a filter has only the blanks of the grammar: one between two parts.
+fn blanks(text: &str, dialect_use: &mut DialectUse) -> Result<(), ParseError> {
     match superfluous(text) {
-        Some(span) if !tolerance.meets(Dialect::FilterBlanks) => {
+        Some(span) if !dialect_use.record(Dialect::FilterBlanks) => {
             let message =
                 "one space stands between the parts of a filter, and none at its ends or inside brackets";
             Err(ParseError::new(message, span))
@@ -41,7 +41,7 @@ fn blanks(text: &str, tolerance: &mut Tolerance) -> Result<(), ParseError> {
     }
 }
 
-/// The first run of blanks outside of texts that is not one space between two parts.
+/// Returns the first run of blanks outside of texts that is not one space between two parts.
 fn superfluous(text: &str) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let (mut at, mut quoted) = (0, false);
@@ -65,7 +65,7 @@ fn superfluous(text: &str) -> Option<Range<usize>> {
     None
 }
 
-pub(crate) fn patch_path(text: &str, tolerance: &mut Tolerance) -> Result<PatchPath, ParseError> {
+pub(crate) fn patch_path(text: &str, dialect_use: &mut DialectUse) -> Result<PatchPath, ParseError> {
     let Some(open) = text.find('[') else {
         return AttrPath::parse_at(text, 0).map(PatchPath::from);
     };
@@ -74,20 +74,20 @@ pub(crate) fn patch_path(text: &str, tolerance: &mut Tolerance) -> Result<PatchP
         let message = format!("a value filter belongs to the attribute, not to its sub-attribute {sub:?}");
         return Err(ParseError::new(message, 0..open));
     }
-    let mut parser = Parser::new(text, tolerance);
+    let mut parser = Parser::new(text, dialect_use);
     parser.pos = open;
     let filter = parser.value_filter()?;
     let sub = if parser.eat(b'.') { Some(parser.name()?) } else { None };
     if parser.pos < text.len() {
         return Err(parser.unexpected("the end of the path"));
     }
-    blanks(text, tolerance)?;
+    blanks(text, dialect_use)?;
     Ok(PatchPath { urn: attr.urn, name: attr.name, filter: Some(filter), sub })
 }
 
 struct Parser<'a, 't> {
     text: &'a str,
-    tolerance: &'t mut Tolerance,
+    dialect_use: &'t mut DialectUse,
     pos: usize,
     depth: usize,
     terms: usize,
@@ -100,8 +100,8 @@ enum Operator {
 }
 
 impl<'a, 't> Parser<'a, 't> {
-    fn new(text: &'a str, tolerance: &'t mut Tolerance) -> Self {
-        Self { text, tolerance, pos: 0, depth: 0, terms: 0, in_value_filter: false }
+    fn new(text: &'a str, dialect_use: &'t mut DialectUse) -> Self {
+        Self { text, dialect_use, pos: 0, depth: 0, terms: 0, in_value_filter: false }
     }
 
     fn or(&mut self) -> Result<Filter, ParseError> {
@@ -156,7 +156,7 @@ impl<'a, 't> Parser<'a, 't> {
         self.nested(b'(', b')')
     }
 
-    /// `[…]`, from the bracket on.
+    /// Parses `[…]`, from the bracket on.
     fn value_filter(&mut self) -> Result<Filter, ParseError> {
         if self.in_value_filter {
             return Err(self.error("a value filter cannot hold another one", 1));
@@ -198,7 +198,7 @@ impl<'a, 't> Parser<'a, 't> {
         let inner = self.value_filter()?;
         let dot = self.pos;
         let filter = if self.eat(b'.') {
-            if !self.tolerance.meets(Dialect::FilterAfterBrackets) {
+            if !self.dialect_use.record(Dialect::FilterAfterBrackets) {
                 let message =
                     "a filter compares nothing behind `]`; the comparison belongs inside, behind `and`";
                 return Err(ParseError::new(message, dot..dot + 1));
@@ -282,7 +282,7 @@ impl<'a, 't> Parser<'a, 't> {
         let span = self.run(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'));
         let text = &self.text[span.clone()];
         let number = serde_json::from_str::<Number>(text).ok().and_then(|number| {
-            // serde_json reads fractions fast, the standard library exactly.
+            // serde_json parses fractions fast, the standard library exactly.
             if number.is_f64() { Number::from_f64(text.parse().ok()?) } else { Some(number) }
         });
         number.map(Literal::Number).ok_or_else(|| {
@@ -300,7 +300,7 @@ impl<'a, 't> Parser<'a, 't> {
             [("true", Literal::Bool(true)), ("false", Literal::Bool(false)), ("null", Literal::Null)]
         {
             if word == name
-                || (word.eq_ignore_ascii_case(name) && self.tolerance.meets(Dialect::FilterLiteralCase))
+                || (word.eq_ignore_ascii_case(name) && self.dialect_use.record(Dialect::FilterLiteralCase))
             {
                 return Ok(value);
             }
@@ -333,7 +333,7 @@ impl<'a, 't> Parser<'a, 't> {
         word.parse::<AttrName>().map_err(|e| ParseError::new(e.to_string(), span))
     }
 
-    /// Consumes a word, unless what stands here merely begins like it.
+    /// Consumes a word, unless it is only the beginning of a longer one.
     fn keyword(&mut self, word: &str) -> bool {
         let before = self.pos;
         self.space();
@@ -355,10 +355,10 @@ impl<'a, 't> Parser<'a, 't> {
         self.run(|b| b.is_ascii_whitespace());
     }
 
-    /// Looks whether a space stands at a place where the grammar has one.
+    /// Checks that a space is where the grammar has one.
     fn spaced(&mut self, at: usize, place: &str) -> Result<(), ParseError> {
         let is_space = self.text.as_bytes().get(at).is_none_or(u8::is_ascii_whitespace);
-        if is_space || self.tolerance.meets(Dialect::FilterMissingSpaces) {
+        if is_space || self.dialect_use.record(Dialect::FilterMissingSpaces) {
             return Ok(());
         }
         Err(ParseError::new(format!("a space is missing {place}"), at..at + 1))

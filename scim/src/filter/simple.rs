@@ -1,11 +1,11 @@
-//! The one filter that nearly every client sends, read by hand.
+//! A fast parser of the filter that nearly every client sends.
 
 use std::borrow::Cow;
 
-/// The attribute and the text, if the whole filter is `attr eq "text"`; nothing for every other
-/// filter, be it good or bad, which is for [`Filter::parse`](super::Filter::parse) to tell.
+/// Returns the attribute and the text if the whole filter is `attr eq "text"`, and `None` for every other filter, valid
+/// or not, which [`Filter::parse`](super::Filter::parse) parses.
 ///
-/// The attribute may have a sub-attribute and no URN. Allocates only where the text has an escape.
+/// The attribute may have a sub-attribute and no URN. Allocates only if the text has an escape.
 ///
 /// ```
 /// use scim::filter::simple_eq;
@@ -24,11 +24,11 @@ pub fn simple_eq(text: &str) -> Option<(&str, Cow<'_, str>)> {
         return None;
     }
     let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    // Counting looks at many bytes at once, a search for the first one doesn't.
+    // A count is vectorised, a search for the first byte is not.
     if inner.bytes().filter(|b| matches!(b, b'"' | b'\\') || *b < 0x20).count() == 0 {
         return Some((attr, Cow::Borrowed(inner)));
     }
-    // A JSON string and nothing after it: an inner quote that is not escaped fails here.
+    // One JSON string: an inner quote that is not escaped is an error.
     serde_json::from_str::<String>(quoted).ok().map(|value| (attr, Cow::Owned(value)))
 }
 
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_equality_is_read() {
+    fn simple_eq_returns_attribute_and_text() {
         check(r#"userName eq "a""#, Some(("userName", "a")));
         check(r#"userName EQ "a b""#, Some(("userName", "a b")));
         check(r#"emails.value Eq "a@b.c""#, Some(("emails.value", "a@b.c")));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_left_to_the_parser() {
+    fn simple_eq_of_another_filter_is_none() {
         for text in [
             "",
             r#"userName  eq "a""#,
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn no_copy_is_made_without_an_escape() {
+    fn simple_eq_without_escape_borrows() {
         let found = simple_eq(r#"userName eq "mara""#).map(|(_, value)| value);
         assert!(matches!(found, Some(Cow::Borrowed("mara"))));
     }

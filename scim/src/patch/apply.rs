@@ -1,30 +1,29 @@
-//! Where an operation leads, and what the schema lets it do there.
+//! Application of a request: finds the attribute of each operation and checks what the schema allows.
 
 use hashbrown::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{
     PatchError, PatchKind, PatchRequest, booleans,
-    dialect::{Dialect, Dialects, Tolerance, twice},
-    index::{Index, Work},
-    known::FEW,
-    values::{Edit, edit},
+    dialect::{Dialect, DialectUse, Dialects, twice},
+    index::{ValueIndex, WorkBudget},
+    value_identity::MAX_SEARCHED,
+    values::{AttributeEdit, edit},
 };
 use crate::{
     error::ScimType,
     filter::{Filter, parse::patch_path},
     path::{AttrPath, PatchPath, get_ci, key_ci},
-    schema::{Attribute, Located, Mutability, Schema, SchemaSet},
+    schema::{Attribute, AttributeLocation, Mutability, Schema, SchemaSet},
     validate::{immutable_change, is_unassigned},
 };
 
-/// Applies a request to a resource and gives the new one. The input is not touched, so an error
-/// changes nothing.
+/// Applies a request to a resource and returns the new one. An error leaves the input unchanged.
 ///
-/// `schemas` of the result names an extension if, and only if, the result has attributes of it.
+/// `schemas` of the result lists an extension if, and only if, the result has attributes of it.
 ///
 /// # Errors
-/// The first operation that cannot be carried out, with its error keyword.
+/// The first operation that cannot be applied, with its error keyword.
 ///
 /// ```
 /// use scim::{patch::{PatchRequest, apply}, schema::{PATCH_URN, SchemaSet}};
@@ -39,26 +38,25 @@ use crate::{
 /// # Ok::<(), scim::patch::PatchError>(())
 /// ```
 pub fn apply(resource: &Value, request: &PatchRequest, schemas: &SchemaSet) -> Result<Value, PatchError> {
-    apply_with(resource.clone(), request, schemas, Dialects::USUAL).map(|(patched, _)| patched)
+    apply_with(resource.clone(), request, schemas, Dialects::DEFAULT).map(|(patched, _)| patched)
 }
 
-/// Applies a request as [`apply`] does, taking these dialects in its values, and tells which of
-/// them it uses.
+/// Applies a request as [`apply`] does, accepts these dialects in its values, and returns those that it uses.
 ///
 /// # Errors
-/// The first operation that cannot be carried out, with its error keyword: `invalidValue` for a
-/// text where a boolean belongs, `invalidPath` for a path where a name belongs, unless taken.
+/// The first operation that cannot be applied, with its error keyword. A dialect that is not accepted is `invalidValue`
+/// for a text in place of a boolean, `invalidPath` for a path in place of a name.
 ///
 /// ```
 /// use scim::{patch::{Dialect, Dialects, PatchRequest, apply_with}, schema::SchemaSet};
 /// use serde_json::json;
 ///
 /// let body = json!({"op": "Replace", "path": "active", "value": "False"});
-/// let (request, met) = PatchRequest::read(&body, Dialects::all())?;
-/// assert_eq!(met, [Dialect::CapitalisedOp, Dialect::SingleOperation]);
+/// let (request, used) = PatchRequest::read(&body, Dialects::all())?;
+/// assert_eq!(used, [Dialect::CapitalisedOp, Dialect::SingleOperation]);
 /// let user = json!({"userName": "ida", "active": true});
-/// let (patched, met) = apply_with(user, &request, SchemaSet::user(), Dialects::all())?;
-/// assert_eq!((&patched["active"], met), (&json!(false), vec![Dialect::StringBoolean]));
+/// let (patched, used) = apply_with(user, &request, SchemaSet::user(), Dialects::all())?;
+/// assert_eq!((&patched["active"], used), (&json!(false), vec![Dialect::StringBoolean]));
 /// # Ok::<(), scim::patch::PatchError>(())
 /// ```
 pub fn apply_with(
@@ -73,13 +71,13 @@ pub fn apply_with(
     let has = |members: &Members, schema: &Schema| key_ci(members, schema.id().as_str()).is_some();
     let had: Vec<&Schema> = schemas.required_extensions().filter(|schema| has(&members, schema)).collect();
     let before: Vec<String> = lacking(&members, schemas).collect();
-    let mut editor = Editor {
+    let mut editor = ResourceEditor {
         members,
         schemas,
-        tolerance: Tolerance::of(dialects),
+        dialect_use: DialectUse::new(dialects),
         indexes: HashMap::new(),
-        work: Work::default(),
-        many: request.operations.len() > FEW,
+        work: WorkBudget::default(),
+        many: request.operations.len() > MAX_SEARCHED,
     };
     for (i, operation) in request.operations.iter().enumerate() {
         editor.work.next();
@@ -96,17 +94,17 @@ pub fn apply_with(
     if let Some(lost) = had.into_iter().find(|schema| !has(&editor.members, schema)) {
         return Err(PatchError::mutability(lost.id().as_str(), "is required"));
     }
-    // What was lacking before is not this request's fault.
+    // The request is not responsible for values that were missing before.
     if let Some(place) = lacking(&editor.members, schemas).find(|place| !before.contains(place)) {
         return Err(PatchError::new(ScimType::InvalidValue, place, "is required"));
     }
     editor.list_schemas();
-    Ok((Value::Object(editor.members), editor.tolerance.used()))
+    Ok((Value::Object(editor.members), editor.dialect_use.used()))
 }
 
 type Members = Map<String, Value>;
 
-/// The paths of required attributes that an extension of a resource lacks.
+/// Returns the paths of the required attributes that the extensions of a resource lack.
 fn lacking<'a>(members: &'a Members, schemas: &'a SchemaSet) -> impl Iterator<Item = String> + 'a {
     schemas.extensions().iter().flat_map(move |schema| {
         let inner = get_ci(members, schema.id().as_str()).and_then(Value::as_object);
@@ -118,53 +116,43 @@ fn lacking<'a>(members: &'a Members, schemas: &'a SchemaSet) -> impl Iterator<It
     })
 }
 
-struct Editor<'a> {
+struct ResourceEditor<'a> {
     members: Members,
     schemas: &'a SchemaSet,
-    tolerance: Tolerance,
-    /// What is known of the values of attributes, and where those stand.
-    indexes: HashMap<*const Attribute, (Standing, Index)>,
-    work: Work,
-    /// Whether there are so many operations that an index is worth its making.
+    dialect_use: DialectUse,
+    /// The indexes of the values of attributes, and the members that hold these.
+    indexes: HashMap<*const Attribute, (AttributeHolder, ValueIndex)>,
+    work: WorkBudget,
+    /// Whether the request has enough operations to build indexes for them.
     many: bool,
 }
 
-/// The member that holds an attribute: the URN of its extension, and its name.
-type Standing = (Option<String>, String);
+/// The member that holds an attribute: the URN of its extension, if any, and its name.
+type AttributeHolder = (Option<String>, String);
 
-impl Editor<'_> {
-    /// An operation on the resource, or on an extension, as a whole: each member is a path.
+impl ResourceEditor<'_> {
+    /// Applies an operation to the whole resource, or to a whole extension: each member is a path.
     fn members(&mut self, op: PatchKind, schema: Option<&Schema>, value: &Value) -> Result<(), PatchError> {
         let Value::Object(given) = value else {
             let place = schema.map_or("the value", |schema| schema.id().as_str());
             return Err(PatchError::new(ScimType::InvalidValue, place, "must be an object"));
         };
         for (key, value) in given {
-            // Some clients repeat `schemas` inside an extension; it has no meaning there.
+            // Some clients repeat `schemas` inside an extension, where it has no meaning.
             if schema.is_some_and(|schema| schema.attribute(key).is_none())
                 && key.eq_ignore_ascii_case("schemas")
             {
                 continue;
             }
             let path = match schema {
-                Some(schema) => patch_path(&format!("{}:{key}", schema.id()), &mut self.tolerance),
-                None => patch_path(key, &mut self.tolerance),
+                Some(schema) => patch_path(&format!("{}:{key}", schema.id()), &mut self.dialect_use),
+                None => patch_path(key, &mut self.dialect_use),
             };
-            let path: PatchPath = match path {
-                Ok(path) => path,
-                // A URN whose last segment is no name is no path.
-                Err(_) => match self.schemas.extension(key).filter(|_| schema.is_none()) {
-                    Some(extension) => {
-                        self.extension(op, extension, value)?;
-                        continue;
-                    }
-                    None => return Err(unknown(key)),
-                },
-            };
+            let path = path.map_err(|_| unknown(key))?;
             let prefixed =
                 schema.is_none() && path.urn.is_some() && self.schemas.schema_at(&path.attr_path()).is_none();
             let dotted = path.sub.is_some() || path.filter.is_some() || prefixed;
-            if dotted && !self.tolerance.meets(Dialect::DottedKeys) {
+            if dotted && !self.dialect_use.record(Dialect::DottedKeys) {
                 let problem = "is a path where the name of an attribute belongs; it must be sent as `path`";
                 return Err(PatchError::new(ScimType::InvalidPath, key, problem));
             }
@@ -173,16 +161,7 @@ impl Editor<'_> {
         Ok(())
     }
 
-    /// A whole extension as a member.
-    fn extension(&mut self, op: PatchKind, schema: &Schema, value: &Value) -> Result<(), PatchError> {
-        match op {
-            PatchKind::Replace if is_unassigned(value) => self.schema(PatchKind::Remove, schema, None),
-            PatchKind::Add if is_unassigned(value) => Ok(()),
-            op => self.schema(op, schema, Some(value)),
-        }
-    }
-
-    /// An operation at a path. `explicit` if the request has the path, and not just a member.
+    /// Applies an operation at a path, which is `explicit` unless it is the name of a member.
     fn at(
         &mut self,
         op: PatchKind,
@@ -210,17 +189,17 @@ impl Editor<'_> {
         }
         let mut converted = None;
         let mut converted_path = None;
-        if self.tolerance.takes(Dialect::StringBoolean) {
+        if self.dialect_use.accepts(Dialect::StringBoolean) {
             converted = value.and_then(|value| booleans::in_value(found.leaf(), value));
             let filter = path.filter.as_ref().and_then(|f| booleans::in_filter(found.attribute, f));
             converted_path = filter.map(|filter| PatchPath { filter: Some(filter), ..path.clone() });
             if converted.is_some() || converted_path.is_some() {
-                self.tolerance.meets(Dialect::StringBoolean);
+                self.dialect_use.record(Dialect::StringBoolean);
             }
         }
-        let whole = value.filter(|_| self.tolerance.takes(Dialect::BareManager));
-        if let Some(whole) = whole.and_then(|value| whole_of_bare(found.leaf(), value)) {
-            self.tolerance.meets(Dialect::BareManager);
+        let whole = value.filter(|_| self.dialect_use.accepts(Dialect::BareManager));
+        if let Some(whole) = whole.and_then(|value| complete_manager(found.leaf(), value)) {
+            self.dialect_use.record(Dialect::BareManager);
             converted = Some(whole);
         }
         let value = converted.as_ref().or(value);
@@ -238,16 +217,26 @@ impl Editor<'_> {
         if names_nothing(op, value) {
             return Ok(());
         }
-        // What was counted goes with the operation while it has the members to itself.
+        // The edit needs the budget while the editor is borrowed.
         let (work, many) = (std::mem::take(&mut self.work), self.many);
-        let change =
-            Edit { op, says_remove, path, attr_path, found, value, place, schemas, many, work: &work };
+        let change = AttributeEdit {
+            op,
+            says_remove,
+            path,
+            attr_path,
+            found,
+            value,
+            place,
+            schemas,
+            many,
+            work: &work,
+        };
         let written = self.write(found, &change);
         self.work = work;
         written
     }
 
-    /// Takes out the values that were removed and stay in their places as `null`.
+    /// Deletes the removed values, which are `null` until now.
     fn settle(&mut self) {
         for ((extension, name), mut index) in std::mem::take(&mut self.indexes).into_values() {
             let holder = match &extension {
@@ -260,7 +249,7 @@ impl Editor<'_> {
         }
     }
 
-    /// An operation on a bare schema URN.
+    /// Applies an operation to a bare schema URN.
     fn schema(&mut self, op: PatchKind, schema: &Schema, value: Option<&Value>) -> Result<(), PatchError> {
         let extension = (schema.id() != self.schemas.core().id()).then_some(schema);
         if op == PatchKind::Remove {
@@ -273,7 +262,7 @@ impl Editor<'_> {
             }
             (_, _, Some(schema)) => {
                 for attr in schema.attributes() {
-                    let found = Located { extension, attribute: attr, sub: None };
+                    let found = AttributeLocation { extension, attribute: attr, sub: None };
                     let Some(current) = self.current(found).filter(|current| !is_unassigned(current)) else {
                         continue;
                     };
@@ -293,7 +282,7 @@ impl Editor<'_> {
         }
     }
 
-    /// `schemas` follows from what the resource holds; naming known schemas there changes nothing.
+    /// Checks an operation on `schemas`. The resource determines its value, so the operation has no effect.
     fn schemas_attribute(&mut self, op: PatchKind, value: Option<&Value>) -> Result<(), PatchError> {
         if op == PatchKind::Remove {
             return Err(PatchError::mutability("schemas", "is required"));
@@ -312,7 +301,7 @@ impl Editor<'_> {
         }
         let urns: Vec<&str> = given.iter().filter_map(Value::as_str).collect();
         match twice(&urns) {
-            Some(urn) if !self.tolerance.meets(Dialect::DuplicateSchemas) => {
+            Some(urn) if !self.dialect_use.record(Dialect::DuplicateSchemas) => {
                 let problem = format!("names {urn} twice");
                 Err(PatchError::new(ScimType::InvalidValue, "schemas", problem))
             }
@@ -320,7 +309,7 @@ impl Editor<'_> {
         }
     }
 
-    fn current(&self, found: Located<'_>) -> Option<&Value> {
+    fn current(&self, found: AttributeLocation<'_>) -> Option<&Value> {
         let holder = match found.extension {
             Some(schema) => crate::path::get_ci(&self.members, schema.id().as_str())?.as_object()?,
             None => &self.members,
@@ -328,8 +317,8 @@ impl Editor<'_> {
         crate::path::get_ci(holder, found.attribute.name.as_str())
     }
 
-    /// Takes the attribute out, edits it and puts it back under its canonical name.
-    fn write(&mut self, found: Located<'_>, change: &Edit<'_>) -> Result<(), PatchError> {
+    /// Removes the attribute, edits it and inserts it under its canonical name.
+    fn write(&mut self, found: AttributeLocation<'_>, change: &AttributeEdit<'_>) -> Result<(), PatchError> {
         let mut extension = found.extension.map(|schema| {
             let taken = take_ci(&mut self.members, schema.id().as_str());
             let members = match taken {
@@ -341,7 +330,7 @@ impl Editor<'_> {
         let holder = extension.as_mut().map_or(&mut self.members, |(_, members)| members);
         let attr = found.attribute;
         let current = take_ci(holder, attr.name.as_str()).filter(|value| !is_unassigned(value));
-        // Large lists are not copied to be compared with what becomes of them.
+        // Only an attribute with something immutable is compared: a copy of a large list is expensive.
         let immutable = |attr: &Attribute| attr.mutability == Mutability::Immutable;
         let guarded = immutable(attr) || (!attr.multi_valued && attr.sub_attributes.iter().any(immutable));
         let before = if guarded { current.clone() } else { None };
@@ -393,13 +382,13 @@ impl Editor<'_> {
     }
 }
 
-/// Whether a removal says which values are meant, and names none.
+/// Whether a removal lists the values to remove, and the list is empty.
 fn names_nothing(op: PatchKind, value: Option<&Value>) -> bool {
     op == PatchKind::Remove && value.and_then(Value::as_array).is_some_and(Vec::is_empty)
 }
 
-/// The manager that is meant where the id stands alone, or a manager in a list of one.
-fn whole_of_bare(attr: &Attribute, value: &Value) -> Option<Value> {
+/// Returns the complete manager for an id alone, or for an array of one.
+fn complete_manager(attr: &Attribute, value: &Value) -> Option<Value> {
     let sub = attr.sub("value").filter(|_| attr.is_manager())?;
     match value {
         Value::String(id) => Some(json!({ sub.name.as_str(): id })),
@@ -412,7 +401,7 @@ fn whole_of_bare(attr: &Attribute, value: &Value) -> Option<Value> {
     }
 }
 
-/// Removes a member, however its name is spelled.
+/// Removes a member, in any spelling of its name.
 pub(super) fn take_ci(members: &mut Map<String, Value>, name: &str) -> Option<Value> {
     let key = key_ci(members, name)?.to_owned();
     members.remove(&key)

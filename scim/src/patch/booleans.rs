@@ -1,4 +1,4 @@
-//! Booleans that were sent as texts, made into booleans.
+//! Conversion of texts to the booleans that some clients write so.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::{
     schema::{Attribute, AttributeType},
 };
 
-/// A value of the attribute with its texts made into booleans; nothing where there are none.
+/// Returns the value of the attribute with booleans in place of texts, or `None` if it has no such text.
 pub(super) fn in_value(attr: &Attribute, value: &Value) -> Option<Value> {
     if !has_text(attr, value) {
         return None;
@@ -17,20 +17,20 @@ pub(super) fn in_value(attr: &Attribute, value: &Value) -> Option<Value> {
     Some(value)
 }
 
-/// A value filter on the attribute with its texts made into booleans; nothing where there are none.
+/// Returns the value filter on the attribute with booleans in place of texts, or `None` if it has no such text.
 pub(super) fn in_filter(attr: &Attribute, filter: &Filter) -> Option<Filter> {
     let mut changed = false;
     let filter = rewrite(attr, filter, &mut changed);
     changed.then_some(filter)
 }
 
-fn meant(text: &str) -> Option<bool> {
+fn boolean_of(text: &str) -> Option<bool> {
     [true, false].into_iter().find(|flag| text.eq_ignore_ascii_case(if *flag { "true" } else { "false" }))
 }
 
 fn has_text(attr: &Attribute, value: &Value) -> bool {
     match value {
-        Value::String(text) => attr.kind == AttributeType::Boolean && meant(text).is_some(),
+        Value::String(text) => attr.kind == AttributeType::Boolean && boolean_of(text).is_some(),
         Value::Array(values) => values.iter().any(|value| has_text(attr, value)),
         Value::Object(members) => {
             attr.is_complex()
@@ -43,7 +43,7 @@ fn has_text(attr: &Attribute, value: &Value) -> bool {
 fn convert(attr: &Attribute, value: &mut Value) {
     match value {
         Value::String(text) if attr.kind == AttributeType::Boolean => {
-            if let Some(flag) = meant(text) {
+            if let Some(flag) = boolean_of(text) {
                 *value = Value::Bool(flag);
             }
         }
@@ -66,7 +66,7 @@ fn rewrite(attr: &Attribute, filter: &Filter, changed: &mut bool) -> Filter {
         Filter::Not(inner) => Filter::Not(Box::new(rewrite(attr, inner, changed))),
         Filter::Compare { path, op, value: Literal::String(text) } => {
             let boolean = attr.sub(path.name.as_str()).is_some_and(|sub| sub.kind == AttributeType::Boolean);
-            match meant(text).filter(|_| boolean) {
+            match boolean_of(text).filter(|_| boolean) {
                 Some(flag) => {
                     *changed = true;
                     Filter::Compare { path: path.clone(), op: *op, value: Literal::Bool(flag) }

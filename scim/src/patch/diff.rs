@@ -11,11 +11,11 @@ use crate::{
     validate::is_unassigned,
 };
 
-/// The operations that, applied to `before`, give `after`: none if they are the same.
+/// Returns the operations that turn `before` into `after`; none if they are equal.
 ///
 /// Every operation has a path and concerns one attribute, one sub-attribute or some values. Both
-/// resources must be valid and canonical (no `null`, no empty arrays). What only the server
-/// writes, what no schema knows and `schemas` are not compared.
+/// resources must be valid and canonical (no `null`, no empty arrays). Read-only attributes, unknown members and
+/// `schemas` are not compared.
 pub fn diff(before: &Value, after: &Value, schemas: &SchemaSet) -> Vec<PatchOp> {
     let mut out = Vec::new();
     let top = schemas.common().iter().chain(schemas.core().attributes());
@@ -76,7 +76,7 @@ impl Pair<'_> {
         get_ci(holder, attr.name.as_str()).filter(|value| !is_unassigned(value))
     }
 
-    /// Changes, removals and additions of single values, if they lead to the wanted list.
+    /// Returns operations on single values, or `None` if these do not lead to the new list.
     fn by_value(
         &self,
         attr: &Attribute,
@@ -107,7 +107,7 @@ impl Pair<'_> {
         self.reaches(attr, old, &operations, new).then_some(operations)
     }
 
-    /// Whether operations on the attribute lead from one list of values to the other.
+    /// Whether the operations turn the old list of values into the new one.
     fn reaches(&self, attr: &Attribute, old: &[Value], operations: &[PatchOp], new: &[Value]) -> bool {
         let attribute = json!({attr.name.as_str(): old});
         let start = match self.extension {
@@ -115,13 +115,13 @@ impl Pair<'_> {
             None => attribute,
         };
         let request = PatchRequest::new(operations.to_vec());
-        let end = apply(&start, &request, self.schemas).ok();
-        let found = end.as_ref().and_then(|end| self.value(end, attr)).and_then(Value::as_array);
+        let Ok(end) = apply(&start, &request, self.schemas) else { return false };
+        let found = self.value(&end, attr).and_then(Value::as_array);
         found.map_or(&[][..], Vec::as_slice) == new
     }
 }
 
-/// A value without parts that appears, goes or changes; or a complex one that appears or goes.
+/// Adds, removes or replaces a whole value.
 fn plain(
     attr: &Attribute,
     path: &AttrPath,
@@ -151,7 +151,7 @@ fn same_type(a: &Value, b: &Value) -> bool {
     a["type"].is_string() && a["type"] == b["type"]
 }
 
-/// What changes within one value.
+/// Replaces or removes sub-attributes of one value.
 fn change(
     attr: &Attribute,
     path: &AttrPath,
@@ -175,7 +175,7 @@ fn change(
     }
 }
 
-/// A filter that selects this value among the others: by type, by value, or by both.
+/// Returns a filter that selects only this value: by type, by value, or by both.
 fn selector(value: &Value, all: &[Value], path: &AttrPath, schemas: &SchemaSet) -> Option<Filter> {
     let by = |name: &str| match &value[name] {
         Value::String(text) => Some(Filter::Compare {

@@ -1,40 +1,43 @@
-//! What is known of the values of an attribute from one operation to the next, and how much a request may look at.
+//! Indexes of the values of an attribute, and the bound on the work of a request.
 //!
-//! A request of many operations on an attribute of many values would otherwise look at every value for every operation.
-//! While a request is applied, values that were removed stay in their places as `null`, so that positions hold good.
+//! Without an index, a request of many operations on an attribute of many values examines every value for every
+//! operation. While a request is applied, removed values are `null` and keep their positions, which the indexes hold.
 
 use std::cell::Cell;
 
 use hashbrown::HashMap;
 use serde_json::Value;
 
-use super::{PatchError, known::Known};
+use super::{PatchError, value_identity::IndexedValues};
 use crate::{error::ScimType, name::AttrName, path::get_ci, schema::Attribute, text::lower_case};
 
-/// How many values the operations of one request may look at in all, before it is refused with `tooMany`.
+/// The maximum number of values that one request may examine; beyond it the error is `tooMany`.
 ///
-/// A filter such as `emails[value eq "x"]` looks at what an index finds; one that no index answers looks at every value
-/// of the attribute, once for each comparison.
+/// A filter such as `emails[value eq "x"]` examines the values that an index finds; a filter without an index examines
+/// every value of the attribute, once per comparison.
 pub const MAX_WORK: usize = 2_000_000;
 
-/// From this many values on they are indexed.
-pub(super) const INDEXED: usize = 32;
+/// The maximum number of values that are searched without an index.
+pub(super) const MAX_UNINDEXED: usize = 32;
 
-/// Counts the values that a request has looked at.
+/// Counts the values that a request has examined.
 #[derive(Debug, Default)]
-pub(super) struct Work {
+pub(super) struct WorkBudget {
     all: Cell<usize>,
-    /// By the operation that is applied.
+    /// Those of the current operation.
     own: Cell<usize>,
 }
 
-impl Work {
-    /// Begins the next operation.
+impl WorkBudget {
+    /// Starts the count of the next operation.
     pub(super) fn next(&self) {
         self.own.set(0);
     }
 
-    /// Counts some more.
+    /// Adds to the count.
+    ///
+    /// # Errors
+    /// The request examines more than [`MAX_WORK`] values.
     pub(super) fn spend(&self, values: usize) -> Result<(), PatchError> {
         self.all.set(self.all.get().saturating_add(values));
         self.own.set(self.own.get().saturating_add(values));
@@ -56,60 +59,59 @@ impl Work {
     }
 }
 
-/// What is known of the values of sub-attributes that have several, by the position of the value that has the
-/// sub-attribute: an addition to one of many values is one look then.
+/// The indexed values of multi-valued sub-attributes, by the position of the value that has the sub-attribute.
 #[derive(Default)]
-pub(super) struct Lists(HashMap<(usize, *const Attribute), Known>);
+pub(super) struct SubAttributeIndexes(HashMap<(usize, *const Attribute), IndexedValues>);
 
-impl Lists {
-    /// Hands over what is known, so that what is not put back is forgotten.
-    pub(super) fn take(&mut self, at: usize, sub: &Attribute) -> Option<Known> {
+impl SubAttributeIndexes {
+    /// Removes an index. The caller puts it back while it is valid.
+    pub(super) fn take(&mut self, at: usize, sub: &Attribute) -> Option<IndexedValues> {
         self.0.remove(&(at, std::ptr::from_ref(sub)))
     }
 
-    pub(super) fn put(&mut self, at: usize, sub: &Attribute, known: Known) {
+    pub(super) fn put(&mut self, at: usize, sub: &Attribute, known: IndexedValues) {
         self.0.insert((at, std::ptr::from_ref(sub)), known);
     }
 }
 
-/// What is known of the values of one attribute.
+/// The indexes of the values of one attribute.
 #[derive(Default)]
-pub(super) struct Index {
-    /// By what makes a value the same as another.
-    pub(super) known: Option<Known>,
+pub(super) struct ValueIndex {
+    /// The values by their identity.
+    pub(super) identities: Option<IndexedValues>,
     /// The positions of primary values.
     pub(super) primaries: Option<Vec<usize>>,
-    by_sub: Vec<(AttrName, Texts)>,
-    /// By the values of sub-attributes; kept up to date by whoever sets one.
-    pub(super) lists: Lists,
-    /// How many values were removed and stay as `null`.
+    by_sub: Vec<(AttrName, TextIndex)>,
+    /// Those of multi-valued sub-attributes. The code that sets a sub-attribute updates them.
+    pub(super) lists: SubAttributeIndexes,
+    /// The number of removed values, which are `null`.
     pub(super) removed: usize,
 }
 
-impl Index {
-    /// The positions of the values whose sub-attribute may be this text, in order.
+impl ValueIndex {
+    /// Returns the positions of the values whose sub-attribute may be this text, in order.
     pub(super) fn having(
         &mut self,
         sub: &Attribute,
         values: &[Value],
         text: &str,
-        work: &Work,
+        work: &WorkBudget,
     ) -> Result<Vec<usize>, PatchError> {
         let found = self.by_sub.iter().position(|(name, _)| *name == sub.name);
         let at = if let Some(at) = found {
             at
         } else {
             work.spend(values.len())?;
-            self.by_sub.push((sub.name.clone(), Texts::of(sub, values)));
+            self.by_sub.push((sub.name.clone(), TextIndex::of(sub, values)));
             self.by_sub.len() - 1
         };
         Ok(self.by_sub.get(at).map(|(_, texts)| texts.find(sub, text)).unwrap_or_default())
     }
 
-    /// Notes a value that was appended. `attr` is the attribute that holds it.
+    /// Adds an appended value. `attr` is the attribute that holds it.
     pub(super) fn appended(&mut self, attr: &Attribute, at: usize, value: &Value) {
-        if let Some(known) = &mut self.known {
-            known.insert(attr, at, value);
+        if let Some(identities) = &mut self.identities {
+            identities.insert(attr, at, value);
         }
         if let Some(primaries) = &mut self.primaries
             && crate::validate::is_primary(value)
@@ -122,22 +124,24 @@ impl Index {
         }
     }
 
-    /// Forgets what a change of a sub-attribute makes untrue.
+    /// Drops the indexes that a change of a sub-attribute invalidates.
     pub(super) fn changed(&mut self, sub: &str) {
         self.by_sub.retain(|(name, _)| *name != *sub);
         if sub.eq_ignore_ascii_case("primary") {
             self.primaries = None;
-        } else if sub.eq_ignore_ascii_case("value") || self.known.as_ref().is_some_and(Known::has_others) {
-            self.known = None;
+        } else if sub.eq_ignore_ascii_case("value")
+            || self.identities.as_ref().is_some_and(IndexedValues::has_values_without_text)
+        {
+            self.identities = None;
         }
     }
 
-    /// Forgets everything but how many values were removed.
+    /// Drops all indexes.
     pub(super) fn forget(&mut self) {
         *self = Self { removed: self.removed, ..Self::default() };
     }
 
-    /// Takes out what was removed. Positions change, and nothing is known any more.
+    /// Deletes the removed values and all indexes, because positions change.
     pub(super) fn compact(&mut self, values: &mut Vec<Value>) {
         if self.removed > 0 {
             values.retain(|value| !value.is_null());
@@ -146,15 +150,15 @@ impl Index {
     }
 }
 
-/// The positions of values by the text of one sub-attribute, as it is compared.
+/// The positions of values by the text of one sub-attribute, in the form in which it is compared.
 #[derive(Default)]
-struct Texts {
+struct TextIndex {
     by_text: HashMap<String, Vec<usize>>,
-    /// Those whose sub-attribute is there and not one text.
+    /// Those whose sub-attribute has a value other than one text.
     others: Vec<usize>,
 }
 
-impl Texts {
+impl TextIndex {
     fn of(sub: &Attribute, values: &[Value]) -> Self {
         let mut texts = Self::default();
         for (at, value) in values.iter().enumerate() {

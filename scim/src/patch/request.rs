@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     PatchError, PatchKind, PatchOp, PatchRequest,
-    dialect::{Dialect, Dialects, Tolerance, message_schemas},
+    dialect::{Dialect, DialectUse, Dialects, message_schemas},
 };
 use crate::{
     error::ScimType,
@@ -16,13 +16,13 @@ use crate::{
 
 /// The members of a PATCH request.
 const MESSAGE: [&str; 2] = ["schemas", "Operations"];
-/// The members of an operation. A single one may stand where the request does, with its `schemas`.
+/// The members of an operation. A single one may replace the request, and has its `schemas` then.
 const MEMBERS: [&str; 4] = ["op", "path", "value", "schemas"];
 /// The words of `op`.
 const WORDS: [&str; 3] = ["add", "remove", "replace"];
 
 impl PatchRequest {
-    /// A request of these operations.
+    /// Creates a request of these operations.
     pub fn new(operations: Vec<PatchOp>) -> Self {
         Self { operations }
     }
@@ -30,36 +30,37 @@ impl PatchRequest {
     /// Reads a request.
     ///
     /// # Errors
-    /// `invalidSyntax` where it is not a PATCH message, `invalidPath` for a path that does not
-    /// parse, `noTarget` for a removal without a path, `invalidValue` for a missing value or one
-    /// that is no object where the path is missing.
+    /// `invalidSyntax` if the body is not a PATCH message, `invalidPath` for a path that does not parse,
+    /// `noTarget` for a removal without a path, `invalidValue` for a missing value, and for a value without a path that
+    /// is not an object.
     pub fn from_json(body: &Value) -> Result<Self, PatchError> {
-        Self::read(body, Dialects::USUAL).map(|(request, _)| request)
+        Self::read(body, Dialects::DEFAULT).map(|(request, _)| request)
     }
 
-    /// Reads a request, taking these dialects, and tells which of them it uses. What a value says
-    /// comes to light only when it is applied, by [`apply_with`](super::apply_with).
+    /// Reads a request, accepts these dialects, and returns those that it uses.
+    /// [`apply_with`](super::apply_with) returns the dialects in values.
     ///
     /// # Errors
-    /// As [`from_json`](Self::from_json). A dialect that is not taken is `invalidSyntax` where it is one of
-    /// the message, `invalidValue` for a value of `remove`, and `noTarget` for `add` without a
-    /// path, as RFC 7644 §3.5.2.2 has it for `remove`.
+    /// As [`from_json`](Self::from_json). A dialect that is not accepted is `invalidSyntax` in the message,
+    /// `invalidValue` for a value of `remove`, and `noTarget` for `add` without a path (as for `remove`, RFC 7644
+    /// §3.5.2.2).
     pub fn read(body: &Value, dialects: Dialects) -> Result<(Self, Vec<Dialect>), PatchError> {
-        let mut tolerance = Tolerance::of(dialects);
+        let mut dialect_use = DialectUse::new(dialects);
         let members = body.as_object().ok_or_else(|| syntax("is not a JSON object"))?;
         let operations = match get_ci(members, "Operations") {
             None if get_ci(members, "op").is_some() => {
-                if !tolerance.meets(Dialect::SingleOperation) {
+                if !dialect_use.record(Dialect::SingleOperation) {
                     return Err(syntax("is one operation; it must be a message with an array `Operations`"));
                 }
                 std::slice::from_ref(body)
             }
             operations => {
-                message_schemas(members, PATCH_URN, &mut tolerance).map_err(syntax)?;
+                message_schemas(members, PATCH_URN, &mut dialect_use)
+                    .map_err(|error| syntax(error.to_string()))?;
                 match operations {
                     Some(Value::Array(operations)) if !operations.is_empty() => operations.as_slice(),
                     Some(single @ Value::Object(_)) => {
-                        if !tolerance.meets(Dialect::SingleOperation) {
+                        if !dialect_use.record(Dialect::SingleOperation) {
                             return Err(syntax("has one operation as `Operations`; it must be an array"));
                         }
                         std::slice::from_ref(single)
@@ -69,20 +70,20 @@ impl PatchRequest {
             }
         };
         let mut read = |(i, operation)| {
-            PatchOp::read(operation, &mut tolerance).map_err(|e: PatchError| e.in_operation(i + 1))
+            PatchOp::read(operation, &mut dialect_use).map_err(|e: PatchError| e.in_operation(i + 1))
         };
         let operations = operations.iter().enumerate().map(&mut read).collect::<Result<_, _>>()?;
-        Ok((Self { operations }, tolerance.used()))
+        Ok((Self { operations }, dialect_use.used()))
     }
 
-    /// The request as it is sent.
+    /// Returns the body of the request.
     pub fn to_json(&self) -> Value {
         let operations: Vec<Value> = self.operations.iter().map(PatchOp::to_json).collect();
         json!({"schemas": [PATCH_URN], "Operations": operations})
     }
 }
 
-/// What is wrong where no operation is.
+/// Returns the error of a request without an operation.
 fn no_operations(members: &Map<String, Value>, operations: Option<&Value>) -> PatchError {
     let wrong = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "`Operations`", problem);
     match operations {
@@ -94,7 +95,7 @@ fn no_operations(members: &Map<String, Value>, operations: Option<&Value>) -> Pa
     }
 }
 
-/// Adds the first member to an error that means nothing: it may be the one that is missing.
+/// Adds the first unknown member to an error: it may be a misspelling of the missing one.
 fn with_unknown(
     error: PatchError,
     members: &Map<String, Value>,
@@ -107,7 +108,7 @@ fn with_unknown(
     PatchError { problem, ..error }.misspelt(name, known)
 }
 
-/// What a value is, in words.
+/// Returns the name of the type of a value.
 fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -123,9 +124,9 @@ fn syntax(problem: impl Into<String>) -> PatchError {
     PatchError::new(ScimType::InvalidSyntax, "the request", problem)
 }
 
-/// Reads a path. One that is written as a JSON Pointer is told what it probably means.
-fn read_path(text: &str, tolerance: &mut Tolerance) -> Result<PatchPath, PatchError> {
-    patch_path(text, tolerance).map_err(|error| match text.strip_prefix('/') {
+/// Reads a path. The error of a JSON Pointer has the path that is probably meant.
+fn read_path(text: &str, dialect_use: &mut DialectUse) -> Result<PatchPath, PatchError> {
+    patch_path(text, dialect_use).map_err(|error| match text.strip_prefix('/') {
         Some(pointer) => {
             let place = format!("the path `{}`", shown(text));
             let problem = "does not parse: paths of SCIM begin with an attribute or a URN, and not with `/`";
@@ -136,7 +137,7 @@ fn read_path(text: &str, tolerance: &mut Tolerance) -> Result<PatchPath, PatchEr
 }
 
 impl PatchOp {
-    fn read(operation: &Value, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
+    fn read(operation: &Value, dialect_use: &mut DialectUse) -> Result<Self, PatchError> {
         let syntax = |problem: &str| PatchError::new(ScimType::InvalidSyntax, "it", problem);
         let members = operation.as_object().ok_or_else(|| syntax("is not a JSON object"))?;
         let unknown = |error| with_unknown(error, members, &MEMBERS, "an operation");
@@ -155,30 +156,30 @@ impl PatchOp {
             let problem = format!("has the `op` `{}`, which is not add, remove or replace", shown(word));
             return Err(syntax(&problem).misspelt(word, &WORDS));
         };
-        if word != op.as_str() && !tolerance.meets(Dialect::CapitalisedOp) {
+        if word != op.as_str() && !dialect_use.record(Dialect::CapitalisedOp) {
             return Err(syntax(&format!("has the `op` {word:?}; it must be written {:?}", op.as_str())));
         }
         let path = match get_ci(members, "path") {
             None | Some(Value::Null) => None,
-            Some(Value::String(path)) => Some(read_path(path, tolerance)?),
+            Some(Value::String(path)) => Some(read_path(path, dialect_use)?),
             Some(_) => return Err(PatchError::new(ScimType::InvalidPath, "the path", "is not a text")),
         };
         let value = get_ci(members, "value").cloned();
         let operation = Self { op, path, value };
         operation.check().map_err(unknown)?;
-        operation.check_dialect(tolerance)?;
+        operation.check_dialect(dialect_use)?;
         Ok(operation)
     }
 
-    fn check_dialect(&self, tolerance: &mut Tolerance) -> Result<(), PatchError> {
-        // An empty list names values too: none.
+    fn check_dialect(&self, dialect_use: &mut DialectUse) -> Result<(), PatchError> {
+        // An empty array is a value too.
         let given = self.value.as_ref().is_some_and(|value| !value.is_null());
         match (self.op, &self.path) {
-            (PatchKind::Remove, Some(path)) if given && !tolerance.meets(Dialect::RemoveByValue) => {
+            (PatchKind::Remove, Some(path)) if given && !dialect_use.record(Dialect::RemoveByValue) => {
                 let problem = format!("takes no value; it must select with a path such as {}[…]", path.name);
                 Err(PatchError::new(ScimType::InvalidValue, "remove", problem))
             }
-            (PatchKind::Add, None) if !tolerance.meets(Dialect::PathlessAdd) => {
+            (PatchKind::Add, None) if !dialect_use.record(Dialect::PathlessAdd) => {
                 let problem = "needs a path here; it must name the attribute in `path`";
                 Err(PatchError::new(ScimType::NoTarget, "add", problem))
             }
@@ -186,7 +187,7 @@ impl PatchOp {
         }
     }
 
-    /// What each kind of operation needs.
+    /// Checks that the operation has what its kind needs.
     pub(super) fn check(&self) -> Result<(), PatchError> {
         let fail = |kind, problem: &str| Err(PatchError::new(kind, self.op.as_str(), problem));
         match (self.op, &self.path, &self.value) {
@@ -200,7 +201,7 @@ impl PatchOp {
         }
     }
 
-    /// The operation as it stands in a request.
+    /// Returns the operation as a request has it.
     pub fn to_json(&self) -> Value {
         let mut members = Map::new();
         members.insert("op".to_owned(), self.op.as_str().into());
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_read() {
+    fn operations_parse_or_name_the_problem() {
         check(json!([{"op": "Replace", "path": "active", "value": false}]), Ok(1));
         check(json!([{"OP": "ADD", "value": {}}, {"op": "remove", "path": "title"}]), Ok(2));
         let syntax = |text| Err((ScimType::InvalidSyntax, text));
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_must_say_what_it_is() {
+    fn patch_without_its_schema_is_invalid_syntax() {
         let operations = json!([{"op": "remove", "path": "title"}]);
         for schemas in [json!(null), json!([]), json!(["urn:ietf:params:scim:api:messages:2.0:Error"])] {
             let body = json!({"schemas": schemas, "Operations": operations});
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_round_trip() {
+    fn request_round_trips() {
         let body = json!({"schemas": [PATCH_URN], "Operations": [
             {"op": "add", "value": {"title": "Cook"}},
             {"op": "remove", "path": "emails[type eq \"work\"].value"},

@@ -1,25 +1,25 @@
-//! What an operation does to a sub-attribute, which may have several values of its own.
+//! Application of an operation to a sub-attribute, which may be multi-valued.
 
 use serde_json::{Map, Value};
 
-use super::{PatchError, PatchKind, apply::take_ci, index::Work, known::Known};
+use super::{PatchError, PatchKind, apply::take_ci, index::WorkBudget, value_identity::IndexedValues};
 use crate::{
     schema::{Attribute, Mutability},
-    validate::{canonical_value, check_attribute, is_unassigned},
+    validate::{ValidateOptions, canonical_value, check_attribute, is_unassigned},
 };
 
-/// Does an operation to a sub-attribute. One with several values keeps those that it has when others are added, and
-/// loses those that are named when they are removed (RFC 7644 §3.5.2.1, §3.5.2.2). What is `known` of its values comes
-/// back where that still holds; it is found out where there are `many` operations.
+/// Applies an operation to a sub-attribute. A multi-valued one keeps its values when others are added, and loses only
+/// the named ones when these are removed (RFC 7644 §3.5.2.1, §3.5.2.2). Returns the index of its values if it is still
+/// valid; with `many` operations it is built if it is not `known`.
 pub(super) fn set_sub(
     members: &mut Map<String, Value>,
     sub: &Attribute,
     (op, many): (PatchKind, bool),
     value: Option<&Value>,
     place: &str,
-    work: &Work,
-    known: Option<Known>,
-) -> Result<Option<Known>, PatchError> {
+    work: &WorkBudget,
+    known: Option<IndexedValues>,
+) -> Result<Option<IndexedValues>, PatchError> {
     let before = take_ci(members, sub.name.as_str()).filter(|value| !is_unassigned(value));
     let given = value.filter(|value| !is_unassigned(value)).map(|value| canonical_value(value, sub));
     let immutable = sub.mutability == Mutability::Immutable;
@@ -28,14 +28,12 @@ pub(super) fn set_sub(
         && !immutable
         && (many || known.is_some())
     {
-        // Only what is added is looked at.
-        if let Some(problem) = check_attribute(sub, given, place).into_iter().next() {
-            return Err(PatchError::value(problem));
-        }
+        // Only the added values are examined.
+        check_attribute(sub, given, place, ValidateOptions::default()).map_err(PatchError::values)?;
         if known.is_none() {
             work.spend(values.len())?;
         }
-        let mut known = known.unwrap_or_else(|| Known::of(sub, values));
+        let mut known = known.unwrap_or_else(|| IndexedValues::of(sub, values));
         let Some(before) = before else { return Ok(None) };
         let next = joined(sub, before, given.clone(), &mut known, work)?;
         members.insert(sub.name.to_string(), next);
@@ -47,17 +45,15 @@ pub(super) fn set_sub(
     let next = match (op, before, given) {
         (PatchKind::Add, Some(before), Some(given)) if sub.multi_valued => {
             let before = Value::Array(listed(before));
-            let mut known = Known::of(sub, before.as_array().map_or(&[][..], Vec::as_slice));
+            let mut known = IndexedValues::of(sub, before.as_array().map_or(&[][..], Vec::as_slice));
             Some(joined(sub, before, given, &mut known, work)?)
         }
         (PatchKind::Remove, Some(before), Some(given)) if sub.multi_valued => without(sub, before, &given),
         (PatchKind::Remove, _, _) => None,
         (PatchKind::Add | PatchKind::Replace, _, given) => given,
     };
-    if let Some(next) = &next
-        && let Some(problem) = check_attribute(sub, next, place).into_iter().next()
-    {
-        return Err(PatchError::value(problem));
+    if let Some(next) = &next {
+        check_attribute(sub, next, place, ValidateOptions::default()).map_err(PatchError::values)?;
     }
     if immutable && was.is_some() && was != next {
         return Err(PatchError::mutability(place, "is immutable and has a value"));
@@ -72,7 +68,7 @@ pub(super) fn set_sub(
     Ok(None)
 }
 
-/// The values of a list, or the one that stands alone.
+/// Returns the values of an array, or the single value.
 fn listed(value: Value) -> Vec<Value> {
     match value {
         Value::Array(values) => values,
@@ -80,13 +76,13 @@ fn listed(value: Value) -> Vec<Value> {
     }
 }
 
-/// The values of a sub-attribute and those that are added to them, each once. What is known of the values is kept up.
+/// Returns the values of a sub-attribute with the added ones, each once, and updates the index.
 fn joined(
     sub: &Attribute,
     before: Value,
     given: Value,
-    known: &mut Known,
-    work: &Work,
+    known: &mut IndexedValues,
+    work: &WorkBudget,
 ) -> Result<Value, PatchError> {
     let mut values = listed(before);
     for value in listed(given).into_iter().filter(|value| !value.is_null()) {
@@ -99,10 +95,10 @@ fn joined(
     Ok(Value::Array(values))
 }
 
-/// The values of a sub-attribute without those that are named; nothing where none is left.
+/// Returns the values of a sub-attribute without the given ones, or `None` if none is left.
 fn without(sub: &Attribute, before: Value, given: &Value) -> Option<Value> {
     let (mut values, gone) = (listed(before), listed(given.clone()));
-    let known = Known::of(sub, &gone);
+    let known = IndexedValues::of(sub, &gone);
     values.retain(|value| known.find(sub, &gone, value).is_none());
     (!values.is_empty()).then_some(Value::Array(values))
 }

@@ -1,41 +1,41 @@
-//! What an operation does to the value of one attribute.
+//! Application of an operation to the values of one attribute.
 
 use serde_json::{Map, Value};
 
 use super::{
     PatchError, PatchKind,
-    index::{INDEXED, Index, Lists, Work},
-    known::{FEW, Known, same, same_text, same_value},
+    index::{MAX_UNINDEXED, SubAttributeIndexes, ValueIndex, WorkBudget},
     sub_attribute::set_sub,
+    value_identity::{IndexedValues, MAX_SEARCHED, same, same_text, same_value},
 };
 use crate::{
     error::ScimType,
     filter::{CompareOp, Filter, Literal, element_matches, plain_equalities},
     path::{AttrPath, PatchPath, get_ci},
-    schema::{Attribute, AttributeType, Located, Mutability, SchemaSet},
+    schema::{Attribute, AttributeLocation, AttributeType, Mutability, SchemaSet},
     validate::{canonical_value, check_single, is_primary, is_unassigned},
 };
 
 type Members = Map<String, Value>;
 
-/// One operation at one attribute.
-pub(super) struct Edit<'a> {
+/// One operation on one attribute.
+pub(super) struct AttributeEdit<'a> {
     pub(super) op: PatchKind,
-    /// Whether the request says `remove`. A `replace` by nothing removes too, but needs something to replace.
+    /// Whether the request says `remove`. A `replace` with no value removes too, but needs a value to replace.
     pub(super) says_remove: bool,
     pub(super) path: &'a PatchPath,
     pub(super) attr_path: AttrPath,
-    pub(super) found: Located<'a>,
+    pub(super) found: AttributeLocation<'a>,
     pub(super) value: Option<&'a Value>,
     pub(super) place: String,
     pub(super) schemas: &'a SchemaSet,
-    /// Whether the request has so many operations that an index is worth its making.
+    /// Whether the request has enough operations to build indexes for them.
     pub(super) many: bool,
-    pub(super) work: &'a Work,
+    pub(super) work: &'a WorkBudget,
 }
 
-impl Edit<'_> {
-    /// Whether what is known of the values can be kept up to date through this operation.
+impl AttributeEdit<'_> {
+    /// Whether the operation keeps the indexes of the values up to date.
     fn keeps_index(&self) -> bool {
         match (&self.path.filter, self.found.sub, self.op) {
             (Some(_), _, _) => true,
@@ -46,11 +46,11 @@ impl Edit<'_> {
     }
 }
 
-/// The attribute's new value; nothing where it has none any more.
+/// Returns the new value of the attribute, or `None` if it has none.
 pub(super) fn edit(
-    edit: &Edit<'_>,
+    edit: &AttributeEdit<'_>,
     current: Option<Value>,
-    index: &mut Option<Index>,
+    index: &mut Option<ValueIndex>,
 ) -> Result<Option<Value>, PatchError> {
     if edit.found.attribute.multi_valued {
         let values = match current {
@@ -58,10 +58,10 @@ pub(super) fn edit(
             Some(single) => vec![single],
             None => Vec::new(),
         };
-        let mut list = List {
+        let mut list = ValueList {
             edit,
             values,
-            claims: Vec::new(),
+            new_primaries: Vec::new(),
             made: None,
             touched: Vec::new(),
             index: index.take().unwrap_or_default(),
@@ -81,7 +81,7 @@ pub(super) fn edit(
         }
         return Ok(Some(Value::Array(list.values)));
     }
-    // It has one value, at the first position.
+    // The one value has the first position.
     let mut known = index.take().unwrap_or_default();
     let next = edit.single(current, &mut known.lists)?;
     if edit.many && edit.op == PatchKind::Add {
@@ -90,8 +90,12 @@ pub(super) fn edit(
     Ok(next)
 }
 
-impl Edit<'_> {
-    fn single(&self, current: Option<Value>, lists: &mut Lists) -> Result<Option<Value>, PatchError> {
+impl AttributeEdit<'_> {
+    fn single(
+        &self,
+        current: Option<Value>,
+        lists: &mut SubAttributeIndexes,
+    ) -> Result<Option<Value>, PatchError> {
         let attr = self.found.attribute;
         let mut members = match current {
             Some(Value::Object(members)) if attr.is_complex() => members,
@@ -111,27 +115,25 @@ impl Edit<'_> {
         if new { self.checked(&value).map(Some) } else { Ok(Some(value)) }
     }
 
-    /// What is to be there afterwards, which for a removal is nothing.
+    /// Returns the value to set, which a removal does not have.
     fn given<'v>(&self, value: Option<&'v Value>) -> Option<&'v Value> {
         if self.op == PatchKind::Remove { None } else { value }
     }
 
-    /// A value of the attribute, or one of its values, in canonical spelling.
+    /// Returns a valid value of the attribute in canonical spelling.
     fn checked(&self, value: &Value) -> Result<Value, PatchError> {
         let attr = self.found.attribute;
         let value = canonical_value(value, attr);
-        match check_single(attr, &value, &self.place).into_iter().next() {
-            Some(problem) => Err(PatchError::value(problem)),
-            None => Ok(value),
-        }
+        check_single(attr, &value, &self.place).map_err(PatchError::values)?;
+        Ok(value)
     }
 
-    /// Sets the sub-attributes that a complex value gives.
+    /// Sets the sub-attributes of a complex value.
     fn merge(
         &self,
         members: &mut Members,
         value: &Value,
-        (at, lists): (usize, &mut Lists),
+        (at, lists): (usize, &mut SubAttributeIndexes),
     ) -> Result<(), PatchError> {
         let attr = self.found.attribute;
         let Value::Object(given) = value else {
@@ -150,13 +152,13 @@ impl Edit<'_> {
         Ok(())
     }
 
-    /// A new value of the attribute: canonical, without what is null or read-only.
+    /// Returns a new value of the attribute: canonical, without `null` and read-only sub-attributes.
     fn fresh(&self, value: &Value) -> Result<Value, PatchError> {
         if !self.found.attribute.is_complex() {
             return self.checked(value);
         }
         let mut members = Members::new();
-        self.merge(&mut members, value, (0, &mut Lists::default()))?;
+        self.merge(&mut members, value, (0, &mut SubAttributeIndexes::default()))?;
         self.checked(&Value::Object(members))
     }
 
@@ -167,7 +169,7 @@ impl Edit<'_> {
         sub: &Attribute,
         value: Option<&Value>,
         place: &str,
-        (at, lists): (usize, &mut Lists),
+        (at, lists): (usize, &mut SubAttributeIndexes),
     ) -> Result<(), PatchError> {
         let known = lists.take(at, sub);
         if let Some(known) = set_sub(members, sub, (self.op, self.many), value, place, self.work, known)? {
@@ -177,8 +179,8 @@ impl Edit<'_> {
     }
 }
 
-/// What a filter asks for, if that is one text in one sub-attribute: a look at each of many members
-/// then asks no schema again. A value that is not complex is its own `value`.
+/// Returns the sub-attribute and the text of a filter that compares one text, so that the schema is consulted once and
+/// not for each of many values. A value that is not complex is its own `value`.
 fn plain_text<'f>(filter: &'f Filter, attr: &'f Attribute) -> Option<(&'f Attribute, &'f str)> {
     let Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(text) } = filter else {
         return None;
@@ -192,7 +194,7 @@ fn plain_text<'f>(filter: &'f Filter, attr: &'f Attribute) -> Option<(&'f Attrib
     (plain && text_like).then_some((sub, text.as_str()))
 }
 
-/// The parts of a filter that a value must all satisfy and that are plain texts.
+/// Returns the comparisons with one text that every selected value satisfies.
 fn plain_parts<'f>(filter: &'f Filter, attr: &'f Attribute) -> Vec<(&'f Attribute, &'f str)> {
     match filter {
         Filter::And(parts) => parts.iter().filter_map(|part| plain_text(part, attr)).collect(),
@@ -200,7 +202,7 @@ fn plain_parts<'f>(filter: &'f Filter, attr: &'f Attribute) -> Vec<(&'f Attribut
     }
 }
 
-/// How many comparisons a filter makes of one value.
+/// Returns how many comparisons a filter makes per value.
 fn comparisons(filter: &Filter) -> usize {
     match filter {
         Filter::And(parts) | Filter::Or(parts) => parts.iter().map(comparisons).sum(),
@@ -210,19 +212,19 @@ fn comparisons(filter: &Filter) -> usize {
 }
 
 /// The values of a multi-valued attribute while an operation changes them.
-struct List<'e, 'a> {
-    edit: &'e Edit<'a>,
+struct ValueList<'e, 'a> {
+    edit: &'e AttributeEdit<'a>,
     values: Vec<Value>,
     /// The values that the operation made primary.
-    claims: Vec<usize>,
-    /// The value that a sub-attribute or a filter called for.
+    new_primaries: Vec<usize>,
+    /// The value that the operation created.
     made: Option<usize>,
-    /// The values that the operation changed and may have emptied.
+    /// The values that the operation changed, which may be empty now.
     touched: Vec<usize>,
-    index: Index,
+    index: ValueIndex,
 }
 
-impl List<'_, '_> {
+impl ValueList<'_, '_> {
     fn run(&mut self) -> Result<(), PatchError> {
         let edit = self.edit;
         match (&edit.path.filter, edit.found.sub) {
@@ -245,7 +247,7 @@ impl List<'_, '_> {
         }
     }
 
-    /// The attribute as a whole, without a filter.
+    /// Applies an operation to the whole attribute.
     fn whole(&mut self) -> Result<(), PatchError> {
         let given = match self.edit.value {
             Some(Value::Array(values)) => values.as_slice(),
@@ -257,20 +259,20 @@ impl List<'_, '_> {
             PatchKind::Remove if self.edit.value.is_none_or(is_unassigned) => self.values.clear(),
             PatchKind::Remove => {
                 let attr = self.edit.found.attribute;
-                let known = self.known()?;
+                let known = self.identities()?;
                 let mut gone = Vec::new();
                 for value in given {
                     self.edit.work.spend(known.cost(attr, value))?;
                     gone.extend(known.all(attr, &self.values, value));
                 }
-                self.index.known = Some(known);
+                self.index.identities = Some(known);
                 self.take_out(&gone);
             }
             PatchKind::Add => {
-                let many = given.clone().count() > FEW || self.values.len() > INDEXED;
+                let many = given.clone().count() > MAX_SEARCHED || self.values.len() > MAX_UNINDEXED;
                 if many {
-                    let known = self.known()?;
-                    self.index.known = Some(known);
+                    let known = self.identities()?;
+                    self.index.identities = Some(known);
                 }
                 for value in given {
                     let value = self.edit.fresh(value)?;
@@ -281,22 +283,22 @@ impl List<'_, '_> {
             }
             PatchKind::Replace => {
                 self.values = given.map(|value| self.edit.fresh(value)).collect::<Result<_, _>>()?;
-                self.claims = self.primaries();
+                self.new_primaries = self.primaries();
             }
         }
         Ok(())
     }
 
-    /// The values by what makes one the same as another.
-    fn known(&mut self) -> Result<Known, PatchError> {
-        if let Some(known) = self.index.known.take() {
+    /// Returns the index of the values by identity.
+    fn identities(&mut self) -> Result<IndexedValues, PatchError> {
+        if let Some(known) = self.index.identities.take() {
             return Ok(known);
         }
         self.edit.work.spend(self.values.len())?;
-        Ok(Known::of(self.edit.found.attribute, &self.values))
+        Ok(IndexedValues::of(self.edit.found.attribute, &self.values))
     }
 
-    /// Removes values, which leaves the others in their places.
+    /// Removes values. The others keep their positions.
     fn take_out(&mut self, gone: &[usize]) {
         for &at in gone {
             if let Some(value) = self.values.get_mut(at).filter(|value| !value.is_null()) {
@@ -306,7 +308,7 @@ impl List<'_, '_> {
         }
     }
 
-    /// Takes out values that an operation has left without anything.
+    /// Removes the values that the operation emptied.
     fn drop_empty(&mut self, keeps_index: bool) {
         let empty = |value: &Value| value.as_object().is_some_and(Members::is_empty);
         if !keeps_index {
@@ -321,8 +323,8 @@ impl List<'_, '_> {
 
     fn add(&mut self, value: Value) -> Result<(), PatchError> {
         let attr = self.edit.found.attribute;
-        let claims = is_primary(&value);
-        let found = match &self.index.known {
+        let new_primaries = is_primary(&value);
+        let found = match &self.index.identities {
             Some(known) => {
                 self.edit.work.spend(known.cost(attr, &value))?;
                 known.find(attr, &self.values, &value)
@@ -342,13 +344,13 @@ impl List<'_, '_> {
                 self.values.push(value);
             }
         }
-        if claims {
-            self.claims.push(at);
+        if new_primaries {
+            self.new_primaries.push(at);
         }
         Ok(())
     }
 
-    /// The values that a filter selects; for `add`, the one it describes, made if need be.
+    /// Returns the positions of the values that a filter selects; `add` creates the described value if there is none.
     fn selected(&mut self, filter: &Filter) -> Result<Vec<usize>, PatchError> {
         let edit = self.edit;
         let parent = AttrPath { sub: None, ..edit.attr_path.clone() };
@@ -362,7 +364,7 @@ impl List<'_, '_> {
             element_matches(filter, value, &parent, edit.schemas)
         };
         let there = |at: &usize| self.values.get(*at).is_some_and(|value| !value.is_null() && found(value));
-        let many = edit.many && self.values.len() > INDEXED;
+        let many = edit.many && self.values.len() > MAX_UNINDEXED;
         let mut candidates: Option<Vec<usize>> = None;
         for (sub, text) in plain_parts(filter, edit.found.attribute).into_iter().filter(|_| many) {
             let having = self.index.having(sub, &self.values, text, edit.work)?;
@@ -376,7 +378,7 @@ impl List<'_, '_> {
             Some(candidates) => candidates.into_iter().filter(there).collect(),
             None => (0..self.values.len()).filter(there).collect(),
         };
-        // RFC 7644 §3.5.2.2 knows no error for what is not there: it is removed already.
+        // RFC 7644 §3.5.2.2 has no error for the removal of a missing value.
         if !selected.is_empty() || edit.says_remove {
             return Ok(selected);
         }
@@ -385,7 +387,7 @@ impl List<'_, '_> {
             return Err(PatchError::new(ScimType::NoTarget, &edit.place, "selects no value"));
         };
         let mut members = Members::new();
-        edit.merge(&mut members, &Value::Object(described), (0, &mut Lists::default()))?;
+        edit.merge(&mut members, &Value::Object(described), (0, &mut SubAttributeIndexes::default()))?;
         Ok(vec![self.make(members)])
     }
 
@@ -393,7 +395,7 @@ impl List<'_, '_> {
         let at = self.values.len();
         let value = Value::Object(members);
         if is_primary(&value) {
-            self.claims.push(at);
+            self.new_primaries.push(at);
         }
         self.index.appended(self.edit.found.attribute, at, &value);
         self.values.push(value);
@@ -401,7 +403,7 @@ impl List<'_, '_> {
         at
     }
 
-    /// A value that was made along the way must be whole in the end.
+    /// Checks that the created value is complete in the end.
     fn check_made(&self) -> Result<(), PatchError> {
         match self.made.and_then(|at| self.values.get(at)) {
             Some(made) => self.edit.checked(made).map(drop),
@@ -423,7 +425,7 @@ impl List<'_, '_> {
         Some(equalities.into_iter().map(|(name, literal)| (name.to_string(), value(literal))).collect())
     }
 
-    /// The selected values as a whole.
+    /// Replaces or removes the selected values.
     fn change(&mut self, selected: &[usize]) -> Result<(), PatchError> {
         let edit = self.edit;
         let Some(given) = edit.given(edit.value) else {
@@ -442,7 +444,7 @@ impl List<'_, '_> {
                 simple => *simple = edit.checked(given)?,
             }
             if is_primary(given) {
-                self.claims.push(i);
+                self.new_primaries.push(i);
             }
         }
         match given {
@@ -453,7 +455,7 @@ impl List<'_, '_> {
         Ok(())
     }
 
-    /// A sub-attribute of the selected values.
+    /// Sets a sub-attribute of the selected values.
     fn set_in(&mut self, selected: &[usize], sub: &Attribute) -> Result<(), PatchError> {
         let edit = self.edit;
         let given = edit.given(edit.value);
@@ -461,7 +463,7 @@ impl List<'_, '_> {
             if let Value::Object(members) = &mut self.values[i] {
                 edit.set_sub(members, sub, edit.value, &edit.place, (i, &mut self.index.lists))?;
                 if sub.name == *"primary" && given == Some(&Value::Bool(true)) {
-                    self.claims.push(i);
+                    self.new_primaries.push(i);
                 }
             }
         }
@@ -474,12 +476,12 @@ impl List<'_, '_> {
         (0..self.values.len()).filter(|i| is_primary(&self.values[*i])).collect()
     }
 
-    /// RFC 7644 §3.5.2: a new primary value makes the others not primary.
+    /// Makes the other values not primary if there is a new primary one (RFC 7644 §3.5.2).
     fn settle_primary(&mut self) -> Result<(), PatchError> {
-        self.claims.sort_unstable();
-        self.claims.dedup();
-        let [primary] = self.claims[..] else {
-            if self.claims.is_empty() {
+        self.new_primaries.sort_unstable();
+        self.new_primaries.dedup();
+        let [primary] = self.new_primaries[..] else {
+            if self.new_primaries.is_empty() {
                 return Ok(());
             }
             let problem = "would have more than one primary value";
@@ -504,13 +506,13 @@ impl List<'_, '_> {
     }
 }
 
-/// Gives an existing value what it lacks of the same value as it was added, and tells which sub-attributes that
-/// changes. An immutable sub-attribute that it has stays.
+/// Completes an existing value with the sub-attributes of an added one, and returns the changed sub-attributes. An
+/// existing immutable sub-attribute stays.
 fn complete<'a>(
-    edit: &Edit<'a>,
+    edit: &AttributeEdit<'a>,
     members: &mut Members,
     given: &Members,
-    (at, lists): (usize, &mut Lists),
+    (at, lists): (usize, &mut SubAttributeIndexes),
 ) -> Result<Vec<&'a str>, PatchError> {
     let mut changed = Vec::new();
     for sub in &edit.found.attribute.sub_attributes {

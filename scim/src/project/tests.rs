@@ -78,7 +78,7 @@ const DEFAULT: &str = "a1 aC(a d d2) calm(dY) d1 dC(a d d2) dM[(a d d2)] externa
                        more:1.0(aX dX) own";
 
 #[test]
-fn by_default_what_is_default_or_always() {
+fn default_projection_returns_default_and_always_attributes() {
     check(None, None, DEFAULT);
     check(Some(" , "), Some(""), DEFAULT);
     check(None, Some("shoe,urn:example:none"), DEFAULT);
@@ -87,7 +87,7 @@ fn by_default_what_is_default_or_always() {
 }
 
 #[test]
-fn attributes_are_shown_with_what_is_always_shown() {
+fn attributes_parameter_returns_named_and_always_attributes() {
     const ALWAYS: &str = "a1 aC(a d d2)";
     check(Some("shoe"), None, &format!("{ALWAYS} more:1.0(aX)"));
     check(Some("d1"), None, &format!("{ALWAYS} d1 more:1.0(aX)"));
@@ -106,7 +106,7 @@ fn attributes_are_shown_with_what_is_always_shown() {
 }
 
 #[test]
-fn extensions_are_named_by_urn_or_by_attribute() {
+fn projection_names_extensions_by_urn_or_attribute() {
     check(Some("URN:example:MORE:1.0"), None, "a1 aC(a d d2) more:1.0(aX dX)");
     check(Some("urn:example:more:1.0:rX"), None, "a1 aC(a d d2) more:1.0(aX rX)");
     check(Some("dX"), None, "a1 aC(a d d2) more:1.0(aX dX)");
@@ -119,7 +119,7 @@ fn extensions_are_named_by_urn_or_by_attribute() {
 }
 
 #[test]
-fn excluding_spares_what_is_always_shown() {
+fn excluded_attributes_keep_always_attributes() {
     check(None, Some("id,a1,aC,schemas,d1"), &DEFAULT.replace("d1 ", ""));
     check(None, Some("dC.a,dC.d"), &DEFAULT.replace("dC(a d d2)", "dC(a d2)"));
     check(None, Some("dC"), &DEFAULT.replace("dC(a d d2) ", ""));
@@ -129,7 +129,7 @@ fn excluding_spares_what_is_always_shown() {
 }
 
 #[test]
-fn users_hide_their_password() {
+fn default_projection_hides_the_password() {
     let user = json!({"id": "1", "userName": "ida", "password": "x", "EMAILS": [{"Value": "a", "type": "b"}],
         ENTERPRISE_URN: {"department": "d"}});
     let show = |attributes| Projection::new(attributes, None, SchemaSet::user()).unwrap().apply(&user);
@@ -140,7 +140,7 @@ fn users_hide_their_password() {
 }
 
 #[test]
-fn one_parameter_at_a_time() {
+fn projection_with_both_parameters_is_refused() {
     let error = Projection::new(Some("a"), Some("b"), SchemaSet::user()).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -149,7 +149,7 @@ fn one_parameter_at_a_time() {
 }
 
 #[test]
-fn it_says_what_it_needs_and_whether_it_is_the_default() {
+fn projection_reports_needed_members_and_default() {
     let users = SchemaSet::user();
     let of = |attributes, excluded| Projection::new(attributes, excluded, users).unwrap();
     assert!(of(None, None).is_default() && of(None, Some("shoe")).is_default());
@@ -161,7 +161,7 @@ fn it_says_what_it_needs_and_whether_it_is_the_default() {
 }
 
 #[test]
-fn what_is_no_object_stays() {
+fn projection_of_a_non_object_is_unchanged() {
     let projection = Projection::default_for(SchemaSet::user());
     for value in [json!(null), json!([1]), json!("x")] {
         assert_eq!(projection.apply(&value), value);

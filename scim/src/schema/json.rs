@@ -1,4 +1,4 @@
-//! Schema documents: the JSON form of RFC 7643 §7, written and read.
+//! Schema documents: the JSON form of RFC 7643 §7.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::{
     path::get_ci,
 };
 
-/// Why a document is not a schema, or not a resource type.
+/// A document that is not a schema or not a resource type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{document}, {place}: {problem}")]
 pub struct SchemaError {
@@ -18,19 +18,19 @@ pub struct SchemaError {
     unknown: Option<UnknownWord>,
 }
 
-/// A member or a keyword that documents do not have.
+/// A member or a keyword that the standard does not define.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownWord {
-    /// What was written.
+    /// The word in the document.
     pub written: String,
-    /// The words that could stand there.
+    /// The defined words.
     pub known: &'static [&'static str],
-    /// Whether it is the value of a characteristic, and not the name of a member.
+    /// Whether the word is the value of a characteristic; otherwise it is the name of a member.
     pub is_keyword: bool,
 }
 
 impl SchemaError {
-    /// The unknown word, if that is what is wrong.
+    /// Returns the unknown word, if that is the error.
     pub fn unknown(&self) -> Option<&UnknownWord> {
         self.unknown.as_ref()
     }
@@ -55,7 +55,7 @@ const ATTRIBUTE_MEMBERS: &[&str] = &[
 ];
 
 impl Schema {
-    /// The schema as `/Schemas` shows it, without `meta`.
+    /// Returns the schema document without `meta`.
     pub fn to_json(&self) -> Value {
         json!({
             "schemas": [SCHEMA_URN],
@@ -66,14 +66,13 @@ impl Schema {
         })
     }
 
-    /// Reads a schema document. Characteristics that it leaves out have the defaults of
-    /// RFC 7643 §2.2.
+    /// Reads a schema document. Missing characteristics have the defaults of RFC 7643 §2.2.
     ///
     /// # Errors
-    /// The first member that is unknown or missing or has the wrong type or an unknown keyword.
+    /// The first member that is unknown, missing, of the wrong type, or has an unknown keyword.
     pub fn from_json(document: &Value) -> Result<Self, SchemaError> {
         let reader = Reader::new(document, "schema document", "the document")?;
-        reader.only(SCHEMA_MEMBERS)?;
+        reader.refuse_others(SCHEMA_MEMBERS)?;
         let id = reader.urn("id")?;
         Ok(Self::new(
             id,
@@ -85,7 +84,7 @@ impl Schema {
 }
 
 impl Attribute {
-    /// The attribute's definition in a schema document.
+    /// Returns the definition of the attribute in a schema document.
     pub fn to_json(&self) -> Value {
         let mut out = json!({
             "name": self.name.as_str(),
@@ -111,12 +110,12 @@ impl Attribute {
     }
 }
 
-/// Reads members of one object, and says where it is when one does not fit.
+/// A reader of the members of one object. Its errors name the place of the object.
 pub(super) struct Reader<'a> {
     members: &'a Map<String, Value>,
     document: &'static str,
     place: String,
-    /// The attribute that it defines, with those around it: `name.familyName`.
+    /// The full name of the defined attribute: `name.familyName`.
     attribute: String,
 }
 
@@ -138,8 +137,8 @@ impl<'a> Reader<'a> {
         SchemaError { unknown: Some(word), ..self.error(problem) }
     }
 
-    /// Refuses members other than these: a misspelled one would be without effect.
-    pub(super) fn only(&self, known: &'static [&'static str]) -> Result<(), SchemaError> {
+    /// Refuses other members: a misspelt one would have no effect.
+    pub(super) fn refuse_others(&self, known: &'static [&'static str]) -> Result<(), SchemaError> {
         let is_known = |written: &str| known.iter().any(|name| name.eq_ignore_ascii_case(written));
         match self.members.keys().find(|written| !is_known(written)) {
             None => Ok(()),
@@ -150,17 +149,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text that must be there.
-    pub(super) fn needed(&self, name: &str) -> Result<&'a str, SchemaError> {
+    /// Reads a required text.
+    pub(super) fn required_text(&self, name: &str) -> Result<&'a str, SchemaError> {
         self.text(name)?.ok_or_else(|| self.error(format!("`{name}` is missing")))
     }
 
-    /// A URN that must be there.
+    /// Reads a required URN.
     pub(super) fn urn(&self, name: &str) -> Result<Urn, SchemaError> {
-        self.needed(name)?.parse().map_err(|e| self.error(format!("`{name}`: {e}")))
+        self.required_text(name)?.parse().map_err(|e| self.error(format!("`{name}`: {e}")))
     }
 
-    /// The objects of an array, each with its place.
+    /// Returns a reader for each object of an array.
     pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, SchemaError> {
         let list = self.member(name, "an array", Value::as_array)?;
         let read = |(i, value)| Self::new(value, self.document, &format!("{name}[{i}]"));
@@ -204,7 +203,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The definitions in an array, whose own place begins with `path`.
+    /// Reads an array of definitions; `path` is the prefix of their places.
     fn attributes(&self, path: &str, name: &str) -> Result<Vec<Attribute>, SchemaError> {
         let list = self.member(name, "an array", Value::as_array)?;
         let mut found: Vec<Attribute> = Vec::new();
@@ -226,9 +225,9 @@ impl<'a> Reader<'a> {
             reader.attribute = format!("{}{around}{written}", self.attribute);
             reader.place = format!("attribute {} ({path})", reader.attribute);
         }
-        reader.only(ATTRIBUTE_MEMBERS)?;
+        reader.refuse_others(ATTRIBUTE_MEMBERS)?;
         let name: AttrName =
-            reader.needed("name")?.parse().map_err(|e| reader.error(format!("`name`: {e}")))?;
+            reader.required_text("name")?.parse().map_err(|e| reader.error(format!("`name`: {e}")))?;
         Ok(Attribute {
             name,
             kind: reader.keyword("type", AttributeType::String)?,
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_documents_are_refused() {
+    fn invalid_schema_document_is_refused() {
         refuse(json!([]), "schema document, the document: not an object");
         refuse(json!({}), "schema document, the document: `id` is missing");
         let with = |attribute: Value| json!({"id": "urn:example:thing", "attributes": [attribute]});
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_members_are_refused_at_every_level() {
+    fn unknown_member_is_refused_at_every_level() {
         #[track_caller]
         #[expect(clippy::needless_pass_by_value, reason = "called with json!")]
         fn check(document: Value, place: &str, written: &str, known: &[&str]) {
@@ -325,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_the_standard_are_taken_in_any_case() {
+    fn standard_members_are_accepted_in_any_case() {
         let document = json!({"schemas": [SCHEMA_URN], "id": "urn:example:thing", "Name": "n", "description": "d",
             "meta": {"location": "/x"}, "Attributes": [{"NAME": "x", "type": "complex", "multivalued": true,
             "subAttributes": [{"name": "y", "type": "reference", "referenceTypes": ["User"], "caseExact": true,

@@ -1,4 +1,4 @@
-//! Resource types as data (RFC 7643 §6), and the schemas of one put together.
+//! Resource types as data (RFC 7643 §6), and the combined schemas of one.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{
     ENTERPRISE_URN, GROUP_URN, RESOURCE_TYPE_URN, Schema, SchemaError, SchemaSet, USER_URN, common::COMMON,
     json::Reader,
 };
-use crate::name::Urn;
+use crate::name::{AttrName, Urn};
 
 /// The members of a resource type document (RFC 7643 §6).
 const MEMBERS: &[&str] =
@@ -14,23 +14,23 @@ const MEMBERS: &[&str] =
 /// The members of an extension that a resource type lists (RFC 7643 §6).
 const EXTENSION_MEMBERS: &[&str] = &["schema", "required"];
 
-/// A kind of resource: where it is, and which schemas it has.
+/// A resource type: its endpoint and its schemas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceType {
-    /// The name, such as `User`; it is also the document's `id`.
+    /// The name, such as `User`, which is the `id` of the document too.
     pub name: String,
-    /// What the type is for.
+    /// The description.
     pub description: String,
-    /// Where the resources are, below the base URL: `/Users`.
+    /// The path of the resources below the base URL, such as `/Users`.
     pub endpoint: String,
     /// The main schema.
     pub schema: Urn,
-    /// The extensions, and whether each must be in every resource.
+    /// The extensions, each with whether it is required.
     pub extensions: Vec<(Urn, bool)>,
 }
 
 impl ResourceType {
-    /// Users, with the enterprise extension as an option.
+    /// Returns the type of users, with the optional enterprise extension.
     pub fn user() -> Self {
         Self {
             name: "User".to_owned(),
@@ -41,7 +41,7 @@ impl ResourceType {
         }
     }
 
-    /// Groups.
+    /// Returns the type of groups.
     pub fn group() -> Self {
         Self {
             name: "Group".to_owned(),
@@ -52,7 +52,7 @@ impl ResourceType {
         }
     }
 
-    /// The type as `/ResourceTypes` shows it, without `meta`.
+    /// Returns the resource type document without `meta`.
     pub fn to_json(&self) -> Value {
         let extension = |(urn, required): &(Urn, bool)| json!({"schema": urn.as_str(), "required": required});
         let mut document = json!({
@@ -69,21 +69,21 @@ impl ResourceType {
         document
     }
 
-    /// Reads a resource type. `id` is not looked at: the name is what tells types apart.
+    /// Reads a resource type document. `id` is ignored: the name identifies a type.
     ///
     /// # Errors
-    /// The first member that is unknown or missing or does not fit, and an extension that is listed twice.
+    /// The first member that is unknown, missing or invalid, or an extension that is listed twice.
     pub fn from_json(document: &Value) -> Result<Self, SchemaError> {
         let reader = Reader::new(document, "resource type document", "the document")?;
-        reader.only(MEMBERS)?;
-        let name = reader.needed("name")?;
+        reader.refuse_others(MEMBERS)?;
+        let name = reader.required_text("name")?;
         if name.trim().is_empty() {
             return Err(reader.error("`name` is empty"));
         }
         let schema = reader.urn("schema")?;
         let mut extensions: Vec<(Urn, bool)> = Vec::new();
         for extension in reader.objects("schemaExtensions")? {
-            extension.only(EXTENSION_MEMBERS)?;
+            extension.refuse_others(EXTENSION_MEMBERS)?;
             let urn = extension.urn("schema")?;
             if urn == schema {
                 return Err(extension.error("`schema` is the main schema of the type"));
@@ -93,7 +93,7 @@ impl ResourceType {
             }
             extensions.push((urn, extension.flag("required")?));
         }
-        let endpoint = reader.needed("endpoint")?;
+        let endpoint = reader.required_text("endpoint")?;
         if !is_endpoint(endpoint) {
             return Err(reader.error("`endpoint` is not a path below the base URL, such as /Users"));
         }
@@ -106,29 +106,25 @@ impl ResourceType {
         })
     }
 
-    /// The schemas of the type, out of those that there are.
+    /// Combines the schemas of the type, taken from these.
     ///
     /// # Errors
-    /// A schema that is not among them, an extension named twice, and an attribute of the main
-    /// schema that has the name of one that every resource has.
-    pub fn schema_set(&self, schemas: &[Schema]) -> Result<SchemaSet, SetError> {
-        let fail = |problem| SetError { resource_type: self.name.clone(), problem };
+    /// A schema is not among these, is named twice, or the main schema defines an attribute that every resource has.
+    pub fn schema_set(&self, schemas: &[Schema]) -> Result<SchemaSet, SchemaSetError> {
+        let fail = |problem| SchemaSetError { resource_type: self.name.clone(), problem };
         let find = |urn: &Urn| {
             let found = schemas.iter().find(|schema| schema.id() == urn);
-            found.cloned().ok_or_else(|| fail(format!("there is no schema {urn}; give its document too")))
+            found.cloned().ok_or_else(|| fail(SchemaSetProblem::NoSchema(urn.clone())))
         };
         let core = find(&self.schema)?;
         if let Some(own) = core.attributes().iter().find(|own| COMMON.iter().any(|c| c.name == own.name)) {
-            let problem = format!(
-                "attribute {} of {} shadows the one that every resource has; rename it",
-                own.name, self.schema
-            );
-            return Err(fail(problem));
+            let (attribute, schema) = (own.name.clone(), self.schema.clone());
+            return Err(fail(SchemaSetProblem::Shadowed { attribute, schema }));
         }
         let mut extensions: Vec<Schema> = Vec::new();
         for (urn, _) in &self.extensions {
             if *urn == self.schema || extensions.iter().any(|other| other.id() == urn) {
-                return Err(fail(format!("schema {urn} is named twice")));
+                return Err(fail(SchemaSetProblem::Twice(urn.clone())));
             }
             extensions.push(find(urn)?);
         }
@@ -138,12 +134,33 @@ impl ResourceType {
     }
 }
 
-/// Why the schemas of a resource type do not go together.
+/// The schemas of a resource type that cannot be combined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("resource type {resource_type}: {problem}")]
-pub struct SetError {
-    resource_type: String,
-    problem: String,
+pub struct SchemaSetError {
+    /// The name of the resource type.
+    pub resource_type: String,
+    /// The reason.
+    pub problem: SchemaSetProblem,
+}
+
+/// Why the schemas of a resource type cannot be combined.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaSetProblem {
+    /// No schema has the URN.
+    #[error("there is no schema {0}; give its document too")]
+    NoSchema(Urn),
+    /// The resource type names a schema twice.
+    #[error("schema {0} is named twice")]
+    Twice(Urn),
+    /// The main schema defines an attribute that every resource has.
+    #[error("attribute {attribute} of {schema} shadows the one that every resource has; rename it")]
+    Shadowed {
+        /// The attribute.
+        attribute: AttrName,
+        /// The main schema.
+        schema: Urn,
+    },
 }
 
 fn is_endpoint(text: &str) -> bool {
@@ -186,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_documents_name_the_place() {
+    fn invalid_resource_type_names_the_place() {
         #[track_caller]
         fn check(change: (&str, Value), message: &str) {
             let mut document = ResourceType::user().to_json();
@@ -220,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn schemas_that_do_not_go_together_are_refused() {
+    fn incompatible_schemas_are_refused() {
         #[track_caller]
         fn check(kind: &ResourceType, schemas: &[Schema], message: &str) {
             let found = kind.schema_set(schemas).unwrap_err().to_string();
@@ -244,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_required_extension_must_be_there() {
+    fn missing_required_extension_is_invalid() {
         let schemas = [schema(DEVICE, "serial"), schema(EXTRA, "colour")];
         let set = device(&[(EXTRA, true)]).schema_set(&schemas).unwrap();
         assert_eq!(set.required_extensions().map(|s| s.id().as_str()).collect::<Vec<_>>(), [EXTRA]);

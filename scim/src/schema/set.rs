@@ -1,4 +1,4 @@
-//! The schemas of one resource type together: where a path leads.
+//! The combined schemas of one resource type, and look-up of paths in them.
 
 use std::sync::LazyLock;
 
@@ -17,19 +17,19 @@ pub struct SchemaSet {
     required: Vec<Urn>,
 }
 
-/// Where a path leads in a [`SchemaSet`].
+/// The attribute of a path in a [`SchemaSet`].
 #[derive(Debug, Clone, Copy)]
-pub struct Located<'a> {
+pub struct AttributeLocation<'a> {
     /// The extension that defines the attribute, if one does.
     pub extension: Option<&'a Schema>,
     /// The attribute.
     pub attribute: &'a Attribute,
-    /// The sub-attribute, where the path goes that deep.
+    /// The sub-attribute, if the path has one.
     pub sub: Option<&'a Attribute>,
 }
 
-impl<'a> Located<'a> {
-    /// What the path names in the end.
+impl<'a> AttributeLocation<'a> {
+    /// Returns the sub-attribute, or else the attribute.
     pub fn leaf(&self) -> &'a Attribute {
         self.sub.unwrap_or(self.attribute)
     }
@@ -46,60 +46,60 @@ macro_rules! built_in {
 }
 
 impl SchemaSet {
-    /// A main schema with its extensions.
+    /// Creates a set of a main schema and its extensions.
     pub fn new(core: Schema, extensions: Vec<Schema>) -> Self {
         Self { core, extensions, required: Vec::new() }
     }
 
-    /// The same, with these of its extensions required in every resource (RFC 7643 §6).
+    /// Returns the set with these extensions required in every resource (RFC 7643 §6).
     pub(crate) fn requiring(self, required: Vec<Urn>) -> Self {
         Self { required, ..self }
     }
 
     built_in! {
-        /// Users with the enterprise extension.
+        /// Returns the schemas of users, with the enterprise extension.
         user = user::user(), [user::enterprise()];
-        /// Groups.
+        /// Returns the schema of groups.
         group = group::group(), [];
-        /// The service provider's configuration.
+        /// Returns the schema of the service provider config.
         service_provider_config = discovery::service_provider_config(), [];
-        /// Resource types.
+        /// Returns the schema of resource types.
         resource_type = discovery::resource_type(), [];
-        /// Schema documents.
+        /// Returns the schema of schema documents.
         schema_documents = discovery::schemas(), [];
     }
 
-    /// The main schema.
+    /// Returns the main schema.
     pub fn core(&self) -> &Schema {
         &self.core
     }
 
-    /// The extensions.
+    /// Returns the extensions.
     pub fn extensions(&self) -> &[Schema] {
         &self.extensions
     }
 
-    /// The extensions that every resource must have.
+    /// Returns the extensions that every resource must have.
     pub fn required_extensions(&self) -> impl Iterator<Item = &Schema> {
         self.extensions.iter().filter(|schema| self.required.contains(schema.id()))
     }
 
-    /// The main schema, then the extensions.
+    /// Returns the main schema, then the extensions.
     pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
         std::iter::once(&self.core).chain(&self.extensions)
     }
 
-    /// The attributes that every resource has: `id`, `externalId`, `meta`, `schemas`.
+    /// Returns the attributes that every resource has: `id`, `externalId`, `meta`, `schemas`.
     pub fn common(&self) -> &'static [Attribute] {
         &COMMON
     }
 
-    /// The extension of a URN, without case.
+    /// Returns the extension with a URN, without case.
     pub fn extension(&self, urn: &str) -> Option<&Schema> {
         self.extensions.iter().find(|schema| *schema.id() == *urn)
     }
 
-    /// An attribute that stands at the top of a resource: a common one or one of the main schema.
+    /// Returns a top-level attribute of a resource: a common one or one of the main schema.
     pub fn top_level(&self, name: &str) -> Option<&Attribute> {
         let common = |name: &str| COMMON.iter().find(|attr| attr.name.as_str() == name);
         let exact = self.core.spelled(name).or_else(|| common(name));
@@ -107,9 +107,9 @@ impl SchemaSet {
         exact.or_else(|| COMMON.iter().find(|attr| attr.name == *name))
     }
 
-    /// Where a path leads. A path without a URN that names no attribute at the top is looked up
-    /// in the extensions too: RFC 7644 §3.10 only recommends the URN there.
-    pub fn locate(&self, path: &AttrPath) -> Option<Located<'_>> {
+    /// Returns the attribute of a path. A path without a URN may name an attribute of an extension, because RFC 7644
+    /// §3.10 only recommends the URN.
+    pub fn locate(&self, path: &AttrPath) -> Option<AttributeLocation<'_>> {
         let name = path.name.as_str();
         let in_extension = |schema| Schema::attribute(schema, name).map(|attr| (Some(schema), attr));
         let (extension, attribute) = match &path.urn {
@@ -124,15 +124,15 @@ impl SchemaSet {
             Some(sub) => Some(attribute.sub(sub.as_str())?),
             None => None,
         };
-        Some(Located { extension, attribute, sub })
+        Some(AttributeLocation { extension, attribute, sub })
     }
 
-    /// The attribute, or sub-attribute, that a path names.
+    /// Returns the attribute or sub-attribute of a path.
     pub fn attribute(&self, path: &AttrPath) -> Option<&Attribute> {
         self.locate(path).map(|found| found.leaf())
     }
 
-    /// The schema that a path names as a whole, where it is a bare URN.
+    /// Returns the schema of a path that is a bare URN.
     pub fn schema_at(&self, path: &AttrPath) -> Option<&Schema> {
         let urn: Urn = path.urn.as_ref().and_then(|_| path.whole())?;
         self.schemas().find(|schema| *schema.id() == urn)
@@ -141,38 +141,30 @@ impl SchemaSet {
 
 impl AttrInfo for SchemaSet {
     fn case_exact(&self, path: &AttrPath) -> bool {
-        self.facts(path).case_exact
+        self.facts(path).is_some_and(|facts| facts.case_exact)
     }
 
-    fn facts<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
+    fn facts<'a>(&'a self, path: &'a AttrPath) -> Option<AttrFacts<'a>> {
         let Some(found) = self.locate(path) else {
             // A simple multi-valued attribute may be addressed as if its values had a `value`.
-            return match &path.sub {
-                Some(sub) if *sub == *"value" => self.simple_values(path),
-                _ => AttrFacts::UNKNOWN,
-            };
+            return path.sub.as_ref().filter(|sub| **sub == *"value").and_then(|_| self.simple_values(path));
         };
         let leaf = found.leaf();
         let compared = if leaf.is_complex() { leaf.sub("value").unwrap_or(leaf) } else { leaf };
-        facts_of(found, compared)
+        Some(facts_of(found, compared))
     }
 }
 
 impl SchemaSet {
-    fn simple_values<'a>(&'a self, path: &'a AttrPath) -> AttrFacts<'a> {
-        let whole = AttrPath { sub: None, ..path.clone() };
-        match self.locate(&whole) {
-            Some(found) if found.attribute.multi_valued && !found.attribute.is_complex() => {
-                facts_of(found, found.attribute)
-            }
-            _ => AttrFacts::UNKNOWN,
-        }
+    fn simple_values(&self, path: &AttrPath) -> Option<AttrFacts<'_>> {
+        let found = self.locate(&AttrPath { sub: None, ..path.clone() })?;
+        let is_simple = found.attribute.multi_valued && !found.attribute.is_complex();
+        is_simple.then(|| facts_of(found, found.attribute))
     }
 }
 
-fn facts_of<'a>(found: Located<'a>, compared: &Attribute) -> AttrFacts<'a> {
+fn facts_of<'a>(found: AttributeLocation<'a>, compared: &Attribute) -> AttrFacts<'a> {
     AttrFacts {
-        known: true,
         case_exact: compared.case_exact,
         date_time: compared.kind == AttributeType::DateTime,
         user_name: found.extension.is_none() && compared.is_user_name(),
@@ -194,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_lead_to_attributes_without_case() {
+    fn locate_finds_attributes_without_case() {
         check("USERNAME", false, "userName");
         check("name.GivenName", false, "givenName");
         check("meta.created", false, "created");
@@ -204,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_not_found() {
+    fn unknown_path_is_not_located() {
         let users = SchemaSet::user();
         for path in ["nope", "userName.sub", "name.nope", "urn:example:x:userName"] {
             assert!(users.locate(&path.parse().unwrap()).is_none(), "{path}");
@@ -213,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_urn_is_a_schema() {
+    fn bare_urn_is_a_schema() {
         let users = SchemaSet::user();
         let path = ENTERPRISE_URN.to_lowercase().parse().unwrap();
         assert_eq!(users.schema_at(&path).unwrap().id().as_str(), ENTERPRISE_URN);

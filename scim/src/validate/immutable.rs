@@ -1,4 +1,4 @@
-//! What a replacement may not change (RFC 7644 §3.5.1).
+//! The check that a replacement keeps immutable values (RFC 7644 §3.5.1).
 
 use serde_json::{Map, Value};
 
@@ -11,14 +11,13 @@ use crate::{
 
 type Members = Map<String, Value>;
 
-/// Checks that a resource keeps the immutable values that it has: a first value may be given,
-/// another one or none may not.
+/// Checks that a resource keeps its immutable values: it may get a first value, but not another one or none.
 ///
-/// Sub-attributes of single complex values are checked as well. The values of a multi-valued
-/// attribute count as wholes that come and go, so a member of a group is never changed.
+/// Sub-attributes of single complex values are checked too. The values of a multi-valued attribute are added and
+/// removed as a whole, so a member of a group never changes.
 ///
 /// # Errors
-/// Every attribute whose value would change or go, each as [`ProblemKind::Immutable`].
+/// Every attribute whose value would change or be removed, each as [`ProblemKind::Immutable`].
 pub fn check_immutable(before: &Value, after: &Value, schemas: &SchemaSet) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
     if let Some(before) = before.as_object() {
@@ -37,7 +36,7 @@ pub fn check_immutable(before: &Value, after: &Value, schemas: &SchemaSet) -> Re
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// Checks one attribute, whose place in messages is given.
+/// Checks one attribute; `place` is the attribute in messages.
 pub(crate) fn immutable_change(
     attr: &Attribute,
     before: Option<&Value>,
@@ -82,8 +81,8 @@ fn attribute(
     }
 }
 
-/// Whether two values are the same to the schema: names of members never have a case, and text
-/// has one only where it is case-exact.
+/// Whether two values are equal by the schema: member names compare without case, and so does text unless it is
+/// case-exact.
 fn same(attr: &Attribute, a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) if !attr.case_exact => same_without_case(a, b),
@@ -132,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn a_first_value_may_be_given() {
+    fn immutable_attribute_accepts_a_first_value() {
         check(json!({}), json!({"serial": "1", "made": {"place": "x"}, "labels": ["a"]}), &[]);
         check(json!({"serial": null, "labels": []}), json!({"serial": "1", "labels": ["a"]}), &[]);
         check(json!({"made": {"by": "me"}}), json!({"made": {"by": "you", "place": "x"}}), &[]);
     }
 
     #[test]
-    fn what_is_there_stays() {
+    fn immutable_value_must_not_change_or_go() {
         check(json!({"serial": "ab"}), json!({"SERIAL": "AB"}), &[]);
         check(json!({"serial": "ab"}), json!({"serial": "b"}), &["serial"]);
         check(json!({"serial": "ab"}), json!({}), &["serial"]);
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn sub_attributes_and_extensions_count_too() {
+    fn immutable_sub_attributes_and_extensions_are_checked() {
         let made = |place: &str| json!({"made": {"place": place, "by": "me"}});
         check(made("x"), json!({"made": {"place": "x"}}), &[]);
         check(made("x"), made("y"), &["made.place"]);
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_a_list_come_and_go_as_wholes() {
+    fn values_of_a_multi_valued_attribute_may_be_added_and_removed() {
         let parts = |values: &[&str]| json!({"parts": values.iter().map(|v| json!({"value": v})).collect::<Vec<_>>()});
         check(parts(&["a", "b"]), parts(&["b", "c"]), &[]);
         check(parts(&["a"]), json!({}), &[]);

@@ -46,7 +46,7 @@ fn check(dialect: Dialect, body: Value, resource: Value, expected: (&str, Value)
 }
 
 #[test]
-fn operations_in_capitals() {
+fn capitalised_op_is_a_dialect() {
     check(
         Dialect::CapitalisedOp,
         message(json!([
@@ -58,7 +58,7 @@ fn operations_in_capitals() {
 }
 
 #[test]
-fn booleans_as_texts() {
+fn string_boolean_is_a_dialect() {
     let replace =
         |path: &str, value: Value| message(json!([{"op": "replace", "path": path, "value": value}]));
     let refused = |place: &str| format!("invalidValue operation 1: {place} must be true or false");
@@ -94,7 +94,7 @@ fn booleans_as_texts() {
 }
 
 #[test]
-fn booleans_as_texts_in_a_filter() {
+fn string_boolean_in_value_filter_is_a_dialect() {
     let path = "emails[primary eq \"True\" and type eq \"work\"].value";
     check(
         Dialect::StringBoolean,
@@ -106,7 +106,7 @@ fn booleans_as_texts_in_a_filter() {
 }
 
 #[test]
-fn paths_as_names() {
+fn dotted_keys_is_a_dialect() {
     let check = |op: &str, key: &str, at: &str| {
         let body = message(json!([{"op": op, "value": {key: "new"}}]));
         let refusal = format!(
@@ -132,7 +132,7 @@ fn paths_as_names() {
 }
 
 #[test]
-fn removals_of_values() {
+fn remove_by_value_is_a_dialect() {
     let check = |value: Value| {
         check(
             Dialect::RemoveByValue,
@@ -155,7 +155,7 @@ fn removals_of_values() {
 }
 
 #[test]
-fn removal_of_an_empty_list_removes_nothing() {
+fn remove_with_empty_array_removes_nothing() {
     check(
         Dialect::RemoveByValue,
         message(json!([{"op": "remove", "path": "members", "value": []}])),
@@ -180,7 +180,7 @@ fn removal_of_an_empty_list_removes_nothing() {
 }
 
 #[test]
-fn one_urn_twice_in_schemas() {
+fn duplicate_schemas_is_a_dialect() {
     for operation in [
         json!({"op": "add", "path": "schemas", "value": [USER_URN, USER_URN]}),
         json!({"op": "replace", "path": "schemas", "value": [USER_URN, USER_URN.to_uppercase()]}),
@@ -198,7 +198,7 @@ fn one_urn_twice_in_schemas() {
 }
 
 #[test]
-fn managers_in_a_list_of_one() {
+fn bare_manager_is_a_dialect() {
     for value in
         [json!([{"value": "7"}]), json!(["7"]), json!("7"), json!([{"$ref": "../Users/7", "value": "7"}])]
     {
@@ -220,7 +220,7 @@ fn managers_in_a_list_of_one() {
 }
 
 #[test]
-fn filters_with_other_literals_and_blanks() {
+fn filter_literal_case_and_blanks_are_dialects() {
     #[track_caller]
     fn check(text: &str, dialect: Dialect, expected: &str, refused: &str) {
         let (filter, met) = Filter::parse_with(text, Dialects::all()).unwrap();
@@ -277,7 +277,7 @@ fn filters_with_other_literals_and_blanks() {
 }
 
 #[test]
-fn comparison_inside_brackets_names_the_sub_attribute_alone() {
+fn value_filter_with_full_path_names_the_sub_attribute() {
     let body = message(json!([{"op": "remove", "path": "emails[emails.value eq \"x\"]"}]));
     let error = run(&body, user(), Dialects::all()).unwrap_err();
     assert!(
@@ -288,7 +288,7 @@ fn comparison_inside_brackets_names_the_sub_attribute_alone() {
 }
 
 #[test]
-fn additions_without_a_path() {
+fn add_without_path_is_a_dialect() {
     check(
         Dialect::PathlessAdd,
         message(json!([{"op": "add", "value": {"title": "Cook"}}])),
@@ -299,7 +299,7 @@ fn additions_without_a_path() {
 }
 
 #[test]
-fn one_operation_without_its_array() {
+fn single_operation_is_a_dialect() {
     let operation = json!({"op": "replace", "path": "title", "value": "Cook"});
     check(
         Dialect::SingleOperation,
@@ -326,7 +326,7 @@ fn one_operation_without_its_array() {
 }
 
 #[test]
-fn several_at_once_are_told_in_order() {
+fn used_dialects_are_returned_in_order() {
     let body = json!({"op": "Add", "value": {"active": "False", "name.givenName": "Ada"}});
     let (patched, met) = run(&body, user(), Dialects::all()).unwrap();
     assert_eq!((&patched["active"], &patched["name"]["givenName"]), (&json!(false), &json!("Ada")));
@@ -343,7 +343,7 @@ fn several_at_once_are_told_in_order() {
 }
 
 #[test]
-fn passwords_and_schemas_can_be_written() {
+fn password_and_schemas_can_be_patched() {
     let write = |path: &str, value: Value| {
         let body = message(json!([{"op": "replace", "path": path, "value": value}]));
         run(&body, user(), Dialects::none()).map(|(patched, _)| patched)
@@ -364,7 +364,7 @@ fn device() -> SchemaSet {
 }
 
 #[test]
-fn what_must_stay_stays() {
+fn immutable_value_must_stay() {
     let set = device();
     let before = json!({"schemas": ["urn:example:device", "urn:example:more:1.0"],
         "made": {"place": "x"}, "urn:example:more:1.0": {"colour": "red"}});
@@ -384,7 +384,7 @@ fn what_must_stay_stays() {
 }
 
 #[test]
-fn groups_of_many_members_are_patched_in_one_pass() {
+fn patch_of_many_members_stays_below_the_work_limit() {
     const COUNT: usize = 20_000;
     let ids: Vec<String> = (0..COUNT).map(|i| format!("id-{i}")).collect();
     let all: Vec<&str> = ids.iter().map(String::as_str).collect();

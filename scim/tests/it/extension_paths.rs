@@ -12,7 +12,7 @@ fn patched(before: &Value, operations: &Value, schemas: &SchemaSet) -> Value {
 }
 
 #[test]
-fn urn_of_any_extension_is_a_path() {
+fn extension_urn_in_any_form_is_a_path() {
     for urn in ["urn:example:Ext", "urn:example:ext:2.0:User", "urn:example:params:1.0"] {
         let extension = Schema::from_json(&json!({
             "id": urn,

@@ -12,3 +12,4 @@ mod many_operations;
 mod patches;
 mod properties;
 mod robust;
+mod rules;

@@ -26,7 +26,7 @@ fn many(operation: impl Fn(usize) -> Value) -> Vec<Value> {
 }
 
 #[test]
-fn many_value_filters_look_at_what_they_select() {
+fn many_value_filters_stay_below_the_work_limit() {
     let before = user(VALUES);
     let path = |n: usize, rest: &str| format!("emails[value eq \"E{n}@example.com\"]{rest}");
     let both = |n: usize| format!("emails[type eq \"WORK\" and value eq \"e{n}@example.com\"].display");
@@ -44,7 +44,7 @@ fn many_value_filters_look_at_what_they_select() {
 }
 
 #[test]
-fn many_removals_leave_the_others_in_order() {
+fn many_removals_keep_the_order_of_the_others() {
     let before = user(VALUES);
     let by_filter =
         many(|n| json!({"op": "remove", "path": format!("emails[value eq \"e{n}@example.com\"]")}));
@@ -58,7 +58,7 @@ fn many_removals_leave_the_others_in_order() {
 }
 
 #[test]
-fn removals_additions_and_filters_in_turn_see_each_other() {
+fn operations_see_the_results_of_earlier_ones() {
     let value = |n: usize| format!("e{n}@example.com");
     let mut operations = Vec::new();
     for n in 0..100 {
@@ -79,7 +79,7 @@ fn removals_additions_and_filters_in_turn_see_each_other() {
 }
 
 #[test]
-fn all_values_removed_one_by_one_leave_no_attribute() {
+fn removal_of_every_value_removes_the_attribute() {
     let operations: Vec<Value> = (0..40)
         .map(|n| json!({"op": "remove", "path": format!("emails[value eq \"e{n}@example.com\"]")}))
         .collect();
@@ -87,7 +87,7 @@ fn all_values_removed_one_by_one_leave_no_attribute() {
 }
 
 #[test]
-fn more_work_than_the_bound_is_too_many() {
+fn work_beyond_the_limit_is_too_many() {
     let operations = many(|_| json!({"op": "remove", "path": "emails[not (value pr)]"}));
     let error = applied(&user(VALUES), operations).unwrap_err();
     assert_eq!((error.scim_type(), error.operation()), (ScimType::TooMany, Some(334)));
@@ -100,7 +100,7 @@ fn more_work_than_the_bound_is_too_many() {
 
 /// Values that have no `value` are told apart by all that they say.
 #[test]
-fn many_values_without_a_value_are_added_and_removed_in_one_go() {
+fn values_without_value_are_added_and_removed_by_all_sub_attributes() {
     const MANY: usize = 4000;
     let address =
         |n: usize| json!({"streetAddress": format!("Main street {n}"), "locality": "Sal", "type": "work"});
@@ -127,7 +127,7 @@ fn many_values_without_a_value_are_added_and_removed_in_one_go() {
 }
 
 #[test]
-fn many_additions_to_a_sub_attribute_of_many_values_are_made() {
+fn many_additions_to_a_sub_attribute_stay_below_the_work_limit() {
     const MANY: usize = 30_000;
     let list = json!({"name": "l", "type": "string", "multiValued": true});
     let schema = json!({"id": "urn:example:Device", "name": "Device", "attributes": [
@@ -176,11 +176,33 @@ fn many_additions_to_a_sub_attribute_of_many_values_are_made() {
 }
 
 #[test]
-fn advice_fits_a_request_of_one_operation() {
+fn too_many_advice_fits_a_single_operation() {
     let terms = vec!["value pr"; 256].join(" or ");
     let one = vec![json!({"op": "remove", "path": format!("emails[not ({terms})]")})];
     let error = applied(&user(8000), one).unwrap_err();
     assert_eq!((error.scim_type(), error.operation()), (ScimType::TooMany, Some(1)));
     let told = error.to_string();
     assert!(!told.contains("operations at once") && told.contains("values"), "{told}");
+}
+
+#[test]
+fn operations_find_values_by_a_text_that_an_earlier_one_set() {
+    let path = |text: &str, sub: &str| format!("emails[value eq \"{text}\"].{sub}");
+    let operations = vec![
+        json!({"op": "replace", "path": path("e7@example.com", "display"), "value": "one"}),
+        json!({"op": "replace", "path": path("e7@example.com", "value"), "value": "new@example.com"}),
+        json!({"op": "replace", "path": path("new@example.com", "display"), "value": "two"}),
+        json!({"op": "add", "path": "emails", "value": [{"value": "NEW@example.com", "type": "work"}]}),
+        json!({"op": "add", "path": "emails", "value": [{"value": "e7@example.com", "type": "work"}]}),
+        json!({"op": "replace", "path": path("e9@example.com", "primary"), "value": true}),
+        json!({"op": "replace", "path": path("e8@example.com", "primary"), "value": true}),
+    ];
+    let before = user(100);
+    let after = applied(&before, operations).unwrap();
+    let emails = after["emails"].as_array().unwrap();
+    assert_eq!(emails.len(), 101);
+    assert_eq!(emails[7], json!({"value": "new@example.com", "type": "work", "display": "two"}));
+    assert_eq!(emails[100], json!({"value": "e7@example.com", "type": "work"}));
+    let primary: Vec<&Value> = emails.iter().filter(|email| email["primary"] == true).collect();
+    assert_eq!(primary, [&json!({"value": "e8@example.com", "type": "work", "primary": true})]);
 }

@@ -62,7 +62,7 @@ fn home() -> Value {
 }
 
 #[test]
-fn single_values() {
+fn single_valued_attribute_is_patched() {
     check(json!([{"op": "add", "path": "nickName", "value": "Id"}]), json!({"nickName": "Id"}));
     check(json!([{"op": "add", "path": "TITLE", "value": "Chef"}]), json!({"title": "Chef"}));
     check(json!([{"op": "replace", "path": "title", "value": "Chef"}]), json!({"title": "Chef"}));
@@ -74,7 +74,7 @@ fn single_values() {
 }
 
 #[test]
-fn sub_attributes_and_complex_values() {
+fn complex_attribute_is_patched_by_sub_attribute() {
     let name = |given: &str| json!({"name": {"givenName": given, "familyName": "Lund"}});
     check(json!([{"op": "replace", "path": "name.givenName", "value": "Ide"}]), name("Ide"));
     check(json!([{"op": "replace", "path": "NAME.GIVENNAME", "value": "Ide"}]), name("Ide"));
@@ -93,7 +93,7 @@ fn sub_attributes_and_complex_values() {
 }
 
 #[test]
-fn without_a_path() {
+fn operation_without_path_sets_each_member() {
     check(
         json!([{"op": "replace", "value": {"title": "Chef", "NAME": {"givenName": "Ide"}}}]),
         json!({"title": "Chef", "name": {"givenName": "Ide", "familyName": "Lund"}}),
@@ -120,7 +120,7 @@ fn without_a_path() {
 }
 
 #[test]
-fn many_values() {
+fn add_to_multi_valued_attribute_keeps_each_value_once() {
     let new = json!({"type": "other", "value": "o@acme.example"});
     let all = json!({"emails": [work("ida@acme.example"), home(), new]});
     check(json!([{"op": "add", "path": "emails", "value": [new]}]), all.clone());
@@ -162,7 +162,7 @@ fn many_values() {
 }
 
 #[test]
-fn selected_values() {
+fn value_filter_selects_the_changed_values() {
     check(
         json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "i@acme.example"}]),
         json!({"emails": [work("i@acme.example"), home()]}),
@@ -220,7 +220,7 @@ fn selected_values() {
 }
 
 #[test]
-fn adding_to_a_sub_attribute_with_several_values_joins_them() {
+fn add_to_multi_valued_sub_attribute_keeps_its_values() {
     let schema = json!({"id": "urn:x:Thing", "attributes": [
         {"name": "box", "type": "complex", "subAttributes": [
             {"name": "tags", "type": "string", "multiValued": true}, {"name": "size", "type": "integer"}]},
@@ -259,7 +259,7 @@ fn adding_to_a_sub_attribute_with_several_values_joins_them() {
 }
 
 #[test]
-fn adding_to_a_value_that_is_not_there_makes_it() {
+fn add_with_filter_creates_the_missing_value() {
     check(
         json!([{"op": "add", "path": "phoneNumbers[type eq \"mobile\"].value", "value": "+47 1"}]),
         json!({"phoneNumbers": [{"type": "mobile", "value": "+47 1"}]}),
@@ -276,7 +276,7 @@ fn adding_to_a_value_that_is_not_there_makes_it() {
 }
 
 #[test]
-fn only_one_value_is_primary() {
+fn new_primary_value_replaces_the_old_one() {
     let old = json!({"type": "work", "value": "ida@acme.example", "primary": false});
     let new = json!({"type": "home", "value": "lund@home.example", "primary": true});
     let swapped = json!({"emails": [old, new]});
@@ -307,7 +307,7 @@ fn only_one_value_is_primary() {
 }
 
 #[test]
-fn extensions() {
+fn extension_attributes_are_patched() {
     let both = json!([USER_URN, ENTERPRISE_URN]);
     let ops = json!({"schemas": both, ENTERPRISE_URN: {"department": "Ops"}});
     check(
@@ -347,7 +347,7 @@ fn extensions() {
 }
 
 #[test]
-fn mutability_is_respected() {
+fn read_only_and_immutable_attributes_are_not_changed() {
     let mutability = |operation: Value, detail: &str| {
         refuse(json!([operation]), ScimType::Mutability, &format!("operation 1: {detail}"));
     };
@@ -367,7 +367,7 @@ fn mutability_is_respected() {
 }
 
 #[test]
-fn values_and_paths_must_fit() {
+fn invalid_value_or_path_is_refused() {
     let value = |operation: Value, detail: &str| {
         refuse(json!([operation]), ScimType::InvalidValue, &format!("operation 1: {detail}"));
     };
@@ -398,7 +398,7 @@ fn values_and_paths_must_fit() {
 }
 
 #[test]
-fn an_error_in_the_last_operation_undoes_the_first() {
+fn failed_operation_undoes_earlier_ones() {
     refuse(
         json!([{"op": "replace", "path": "title", "value": "x"}, {"op": "remove", "path": "id"}]),
         ScimType::Mutability,
@@ -407,7 +407,7 @@ fn an_error_in_the_last_operation_undoes_the_first() {
 }
 
 #[test]
-fn odd_spelling_in_the_resource_becomes_canonical_where_it_is_touched() {
+fn patched_member_gets_canonical_spelling() {
     let before = json!({"schemas": [USER_URN], "USERNAME": "ida", "Title": "Cook"});
     let operations = json!([{"op": "replace", "path": "title", "value": "Chef"}]);
     let after = json!({"schemas": [USER_URN], "USERNAME": "ida", "title": "Chef"});
@@ -415,7 +415,7 @@ fn odd_spelling_in_the_resource_becomes_canonical_where_it_is_touched() {
 }
 
 #[test]
-fn group_members() {
+fn group_members_are_patched() {
     let group = json!({"schemas": [GROUP_URN], "displayName": "Cooks",
         "members": [{"value": "1", "type": "User"}, {"value": "2", "$ref": "../Users/2"}]});
     let members = |operations: Value| {
@@ -474,7 +474,7 @@ fn badges() -> SchemaSet {
 }
 
 #[test]
-fn a_schema_of_our_own() {
+fn custom_schema_is_patched_by_its_characteristics() {
     #[track_caller]
     fn check(before: Value, operation: Value, expected: Result<Value, ScimType>) {
         let with = |mut badge: Value| {
@@ -550,7 +550,7 @@ fn check_diff(after: Value, expected: Value) {
 }
 
 #[test]
-fn a_difference_is_as_small_as_can_be() {
+fn diff_has_no_unneeded_operation() {
     check_diff(json!({}), json!([]));
     check_diff(json!({"title": "Chef"}), json!([{"op": "replace", "path": "title", "value": "Chef"}]));
     check_diff(json!({"nickName": "Id"}), json!([{"op": "add", "path": "nickName", "value": "Id"}]));
@@ -581,4 +581,56 @@ fn a_difference_is_as_small_as_can_be() {
         json!({"schemas": [USER_URN, ENTERPRISE_URN], ENTERPRISE_URN: {"department": "Ops"}}),
         json!([{"op": "add", "path": format!("{ENTERPRISE_URN}:department"), "value": "Ops"}]),
     );
+}
+
+#[test]
+fn patch_that_leaves_an_extension_incomplete_is_refused() {
+    let core = json!({"id": "urn:x:Thing", "attributes": [{"name": "size", "type": "integer"}]});
+    let extra =
+        json!({"id": "urn:x:Extra", "attributes": [{"name": "code", "required": true}, {"name": "note"}]});
+    let read = |document: &Value| Schema::from_json(document).unwrap();
+    let schemas = SchemaSet::new(read(&core), vec![read(&extra)]);
+    let operations = |path: &str| json!([{"op": "add", "path": path, "value": "n"}]);
+    let thing = json!({"schemas": ["urn:x:Thing"]});
+    let note = patched(&thing, &operations("urn:x:Extra:note"), &schemas);
+    assert_eq!(note, Err((ScimType::InvalidValue, "urn:x:Extra:code is required".to_owned())));
+    assert!(patched(&thing, &operations("urn:x:Extra:code"), &schemas).is_ok());
+    // The request is not responsible for a value that was missing before.
+    let incomplete = json!({"schemas": ["urn:x:Thing", "urn:x:Extra"], "urn:x:Extra": {"note": "o"}});
+    let replaced = patched(&incomplete, &operations("urn:x:Extra:note"), &schemas).unwrap();
+    assert_eq!(replaced["urn:x:Extra"], json!({"note": "n"}));
+}
+
+#[test]
+fn error_about_an_unknown_name_has_that_name() {
+    let error = |operation: &Value| {
+        let body = json!({"schemas": [PATCH_URN], "Operations": [operation]});
+        let applied =
+            PatchRequest::from_json(&body).and_then(|request| apply(&ida(), &request, SchemaSet::user()));
+        applied.unwrap_err()
+    };
+    for (operation, attribute) in [
+        (json!({"op": "add", "path": "shoe", "value": 1}), "shoe"),
+        (json!({"op": "add", "value": {"shoe": 1}}), "shoe"),
+        (json!({"op": "add", "path": "emails", "value": [{"shoe": 1}]}), "emails.shoe"),
+        (json!({"op": "add", "path": "emails[shoe eq 1].value", "value": "a"}), "emails.shoe"),
+        (json!({"op": "add", "path": "/name/givenName", "value": "a"}), "name.givenName"),
+    ] {
+        let error = error(&operation);
+        assert_eq!(
+            (error.unknown_attribute(), error.misspelt_word()),
+            (Some(attribute), None),
+            "{operation}"
+        );
+        assert_eq!(error.operation(), Some(1));
+    }
+    for (operation, word, known) in [
+        (json!({"op": "repalce", "path": "title", "value": "a"}), "repalce", "replace"),
+        (json!({"op": "add", "path": "title", "valeu": "a"}), "valeu", "value"),
+    ] {
+        let error = error(&operation);
+        let (found, all) = error.misspelt_word().unwrap();
+        assert!(found == word && all.contains(&known), "{operation}: {found} {all:?}");
+        assert_eq!(error.unknown_attribute(), None);
+    }
 }

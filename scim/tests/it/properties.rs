@@ -249,23 +249,23 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn arbitrary_text_never_panics(text in any::<String>()) {
+    fn parser_of_arbitrary_text_does_not_panic(text in any::<String>()) {
         parse_everything(&text);
     }
 
     #[test]
-    fn token_soup_never_panics(text in soup()) {
+    fn parser_of_token_soup_does_not_panic(text in soup()) {
         parse_everything(&text);
     }
 
     #[test]
-    fn what_is_printed_parses_to_the_same(filter in filter()) {
+    fn printed_filter_parses_to_the_same(filter in filter()) {
         let text = filter.to_string();
         prop_assert_eq!(Filter::parse(&text), Ok(filter), "{}", text);
     }
 
     #[test]
-    fn paths_print_and_parse(path in path(), filter in option::of(logic(comparison().boxed()))) {
+    fn printed_path_parses_to_the_same(path in path(), filter in option::of(logic(comparison().boxed()))) {
         let path = PatchPath { urn: path.urn, name: path.name, filter, sub: path.sub };
         let path = match path.filter {
             // Without a filter, `name.sub` is an attribute path.
@@ -276,7 +276,7 @@ proptest! {
     }
 
     #[test]
-    fn evaluation_is_total_and_not_negates(filter in filter(), resource in value()) {
+    fn not_negates_every_filter(filter in filter(), resource in value()) {
         for attrs in [SchemaSet::user() as &dyn AttrInfo, &NoSchema] {
             let found = filter.matches(&resource, attrs);
             let negated = Filter::Not(Box::new(filter.clone())).matches(&resource, attrs);
@@ -285,7 +285,7 @@ proptest! {
     }
 
     #[test]
-    fn a_difference_leads_from_one_to_the_other(a in user(), b in user()) {
+    fn applied_diff_gives_the_second_resource(a in user(), b in user()) {
         prop_assert_eq!(validate(&a, SchemaSet::user()), Ok(()));
         let request = PatchRequest::new(diff(&a, &b, SchemaSet::user()));
         let reached = apply(&a, &request, SchemaSet::user());
@@ -297,12 +297,12 @@ proptest! {
     }
 
     #[test]
-    fn there_is_no_difference_to_itself(a in user()) {
+    fn diff_of_equal_resources_is_empty(a in user()) {
         prop_assert_eq!(diff(&a, &a, SchemaSet::user()), Vec::<PatchOp>::new());
     }
 
     #[test]
-    fn a_patched_user_is_valid(user in user(), operations in vec(operation(), 1..4)) {
+    fn patched_user_is_valid(user in user(), operations in vec(operation(), 1..4)) {
         let request = PatchRequest::new(operations);
         let first = apply(&user, &request, SchemaSet::user());
         prop_assert_eq!(&first, &apply(&user, &request, SchemaSet::user()));
@@ -314,7 +314,7 @@ proptest! {
     }
 
     #[test]
-    fn adding_twice_is_adding_once(user in user(), value in element()) {
+    fn repeated_add_has_no_effect(user in user(), value in element()) {
         let path: PatchPath = "emails".parse().unwrap();
         let add = PatchOp { op: PatchKind::Add, path: Some(path), value: value.or(Some(json!({"value": "a"}))) };
         let once = apply(&user, &PatchRequest::new(vec![add.clone()]), SchemaSet::user());
@@ -347,6 +347,14 @@ fn list_operation() -> impl Strategy<Value = Value> {
         1 => (attribute(), "[a-h]{1,2}").prop_map(|(path, text)| {
             json!({"op": "add", "path": format!("{path}.display"), "value": text})
         }),
+        4 => (attribute(), "[a-h]{1,2}", select(vec!["value", "type", "display"]), "[a-h]{1,2}").prop_map(
+            |(path, text, sub, new)| {
+                json!({"op": "add", "path": format!("{path}[value eq \"{text}\"].{sub}"), "value": new})
+            }
+        ),
+        2 => (attribute(), "[a-h]{1,2}").prop_map(|(path, text)| {
+            json!({"op": "add", "path": format!("{path}[value eq \"{text}\"].primary"), "value": true})
+        }),
     ]
 }
 
@@ -355,13 +363,15 @@ proptest! {
 
     /// What is remembered from one operation to the next changes nothing.
     #[test]
-    fn many_operations_at_once_are_the_same_as_one_by_one(operations in vec(list_operation(), 1..120)) {
+    fn operations_at_once_equal_operations_one_by_one(operations in vec(list_operation(), 1..120)) {
         let run = |user: &Value, operations: &[Value]| {
             let body = json!({"schemas": [scim::schema::PATCH_URN], "Operations": operations});
             let request = PatchRequest::from_json(&body).unwrap();
             apply(user, &request, SchemaSet::user())
         };
-        let user = json!({"schemas": [USER_URN], "userName": "ida"});
+        let texts = ('a'..='h').flat_map(|a| ('a'..='h').map(move |b| json!({"value": format!("{a}{b}")})));
+        let emails: Vec<Value> = texts.take(40).collect();
+        let user = json!({"schemas": [USER_URN], "userName": "ida", "emails": emails});
         let one_by_one =
             operations.iter().try_fold(user.clone(), |user, one| run(&user, std::slice::from_ref(one)));
         match (run(&user, &operations), one_by_one) {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use scim::filter::{Filter, Literal, Operator};
+use scim::filter::{Filter, FilterOperator, Literal};
 use toml::Spanned;
 
 use super::Checker;
@@ -36,9 +36,9 @@ impl Checker<'_> {
             let place = self.attributes.place(&path, Case::Ignored);
             if place.is_none() {
                 self.unknown(raw, span, &path);
-            } else if let (Some(Place::Parts), Operator::Compare(_)) = (place, part.operator) {
+            } else if let (Some(Place::Parts), FilterOperator::Compare(_)) = (place, part.operator) {
                 self.parts(raw, span, &path);
-            } else if let (Operator::Compare(_), Some(value)) = (part.operator, part.value)
+            } else if let (FilterOperator::Compare(_), Some(value)) = (part.operator, part.value)
                 && path.eq_ignore_ascii_case("enabled")
                 && !matches!(value, Literal::Bool(_))
             {

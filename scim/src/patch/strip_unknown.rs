@@ -1,4 +1,4 @@
-//! What no schema knows, taken out of the values of a request.
+//! Removal of unknown members from the values of a request.
 
 use serde_json::{Map, Value};
 
@@ -10,21 +10,21 @@ use crate::{
 
 type Members = Map<String, Value>;
 
-/// Takes members that no schema knows out of the values of a request, as a server may do with those of a POST
-/// (RFC 7644 §3.3), and tells where they stood. A path that leads nowhere stays what it is: an error.
+/// Removes the members that no schema defines from the values of a request, as a server may do in a POST (RFC 7644
+/// §3.3), and returns their places. An operation at an unknown path stays, and is an error when it is applied.
 ///
 /// ```
-/// use scim::{patch::{PatchRequest, drop_unknown}, schema::{PATCH_URN, SchemaSet}};
+/// use scim::{patch::{PatchRequest, strip_unknown}, schema::{PATCH_URN, SchemaSet}};
 /// use serde_json::json;
 ///
 /// let mut request = PatchRequest::from_json(&json!({"schemas": [PATCH_URN], "Operations": [
 ///     {"op": "add", "value": {"title": "Nurse", "shoe": 44, "name": {"givenName": "Ida", "size": "S"}}},
 /// ]}))?;
-/// assert_eq!(drop_unknown(&mut request, SchemaSet::user()), ["name.size", "shoe"]);
+/// assert_eq!(strip_unknown(&mut request, SchemaSet::user()), ["name.size", "shoe"]);
 /// assert_eq!(request.operations[0].value, Some(json!({"title": "Nurse", "name": {"givenName": "Ida"}})));
 /// # Ok::<(), scim::patch::PatchError>(())
 /// ```
-pub fn drop_unknown(request: &mut PatchRequest, schemas: &SchemaSet) -> Vec<String> {
+pub fn strip_unknown(request: &mut PatchRequest, schemas: &SchemaSet) -> Vec<String> {
     let mut dropped = Vec::new();
     for operation in &mut request.operations {
         let Some(value) = &mut operation.value else { continue };
@@ -36,7 +36,7 @@ pub fn drop_unknown(request: &mut PatchRequest, schemas: &SchemaSet) -> Vec<Stri
     dropped
 }
 
-/// Of a value without a path, whose members are paths.
+/// Strips a value without a path, whose members are paths.
 fn in_members(value: &mut Value, schemas: &SchemaSet, dropped: &mut Vec<String>) {
     let Value::Object(members) = value else { return };
     members.retain(|key, value| {
@@ -119,13 +119,13 @@ mod tests {
         let mut request = PatchRequest::from_json(&body).unwrap();
         let path = request.operations[0].path.clone();
         let before = request.operations[0].value.clone().unwrap_or_default();
-        let dropped = drop_unknown(&mut request, SchemaSet::user());
+        let dropped = strip_unknown(&mut request, SchemaSet::user());
         assert_eq!(dropped.is_empty(), left == before, "{dropped:?}");
         assert_eq!((request.operations[0].value.as_ref(), &request.operations[0].path), (Some(&left), &path));
     }
 
     #[test]
-    fn only_what_a_schema_knows_is_left() {
+    fn unknown_members_are_stripped() {
         let add = |path: &str, value: Value| json!({"op": "add", "path": path, "value": value});
         check(
             json!({"op": "replace", "value": {"shoe": 1, "TITLE": "x", "name.shoe": 1, "name.givenName": "I", "a b": 2,

@@ -1,4 +1,4 @@
-//! Which value of a multi-valued attribute is the same as another.
+//! Identity of the values of a multi-valued attribute: which of them is the same as a given one.
 
 use std::borrow::Cow;
 
@@ -11,17 +11,16 @@ use crate::{
     text::{lower_case, same_without_case},
 };
 
-/// From more values than this on, an index costs less than a search for each.
-pub(super) const FEW: usize = 4;
+/// The maximum number of values for which a search per value is faster than an index.
+pub(super) const MAX_SEARCHED: usize = 4;
 
-/// Values by their text, so that groups of many members need no search from end to end; those without one by all that
-/// they say.
-pub(super) struct Known {
+/// An index of values: by the text of their `value`, or by all sub-attributes if there is no such text.
+pub(super) struct IndexedValues {
     by_text: HashMap<String, Vec<usize>>,
     others: HashMap<String, Vec<usize>>,
 }
 
-impl Known {
+impl IndexedValues {
     pub(super) fn of(attr: &Attribute, values: &[Value]) -> Self {
         let mut known = Self { by_text: HashMap::new(), others: HashMap::new() };
         for (at, value) in values.iter().enumerate() {
@@ -33,17 +32,17 @@ impl Known {
     pub(super) fn insert(&mut self, attr: &Attribute, at: usize, value: &Value) {
         match text_of(attr, value) {
             Some(text) => self.by_text.entry_ref(text.as_ref()).or_default().push(at),
-            None => self.others.entry(all_of(attr, value)).or_default().push(at),
+            None => self.others.entry(key_without_text(attr, value)).or_default().push(at),
         }
     }
 
-    /// The first of the values that is the same as this one. A value with a text is never the same
-    /// as one without.
+    /// Returns the first of the values that is the same as this one. A value with a text is never the same as one
+    /// without.
     pub(super) fn find(&self, attr: &Attribute, values: &[Value], value: &Value) -> Option<usize> {
         self.all(attr, values, value).next()
     }
 
-    /// All of the values that are the same as this one, in order.
+    /// Returns all values that are the same as this one, in order.
     pub(super) fn all<'k>(
         &'k self,
         attr: &'k Attribute,
@@ -54,7 +53,7 @@ impl Known {
         candidates.filter(move |at| values.get(*at).is_some_and(|known| same_value(attr, known, value)))
     }
 
-    /// How many values are looked at to find one.
+    /// Returns how many values are examined to find one.
     pub(super) fn cost(&self, attr: &Attribute, value: &Value) -> usize {
         self.candidates(attr, value).len() + 1
     }
@@ -62,18 +61,19 @@ impl Known {
     fn candidates(&self, attr: &Attribute, value: &Value) -> &[usize] {
         match text_of(attr, value) {
             Some(text) => self.by_text.get(text.as_ref()).map_or(&[][..], Vec::as_slice),
-            None => self.others.get(&all_of(attr, value)).map_or(&[][..], Vec::as_slice),
+            None => self.others.get(&key_without_text(attr, value)).map_or(&[][..], Vec::as_slice),
         }
     }
 
-    /// Whether some values are known by all that they say, so that a change of any sub-attribute counts.
-    pub(super) fn has_others(&self) -> bool {
+    /// Whether some values are indexed by all sub-attributes, so that a change of any one invalidates the index.
+    pub(super) fn has_values_without_text(&self) -> bool {
         !self.others.is_empty()
     }
 }
 
-/// What values without a text have in common if [`same_value`] takes them for one; others may have it in common too.
-fn all_of(attr: &Attribute, value: &Value) -> String {
+/// Returns the key of a value without a text. Values that are the same by [`same_value`] have the same key; others may
+/// have it too.
+fn key_without_text(attr: &Attribute, value: &Value) -> String {
     let Value::Object(members) = value else { return comparable(attr, value) };
     if let (Some(sub), Some(value)) = (attr.sub("value"), get_ci(members, "value")) {
         return comparable(sub, value);
@@ -93,13 +93,13 @@ fn comparable(attr: &Attribute, value: &Value) -> String {
     match value {
         Value::String(text) if attr.case_exact => format!("{text:?}"),
         Value::String(text) => format!("{:?}", lower_case(text)),
-        // The order of members says nothing.
+        // The order of members is irrelevant.
         Value::Array(_) | Value::Object(_) => String::new(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
 
-/// The text by which a value is known, as it is compared.
+/// Returns the text that identifies a value, in the form in which it is compared.
 fn text_of<'v>(attr: &Attribute, value: &'v Value) -> Option<Cow<'v, str>> {
     let (attr, value) = match value {
         Value::Object(members) => (attr.sub("value")?, get_ci(members, "value")?),
@@ -109,7 +109,7 @@ fn text_of<'v>(attr: &Attribute, value: &'v Value) -> Option<Cow<'v, str>> {
     Some(if attr.case_exact { Cow::Borrowed(text) } else { lower_case(text) })
 }
 
-/// Whether a value is there already: by `value` and `type`, or by everything but `primary`.
+/// Whether two values are the same: by `value` and `type`, or by all sub-attributes but `primary`.
 pub(super) fn same_value(attr: &Attribute, existing: &Value, given: &Value) -> bool {
     let (Value::Object(old), Value::Object(new)) = (existing, given) else {
         return same(attr, existing, given);
@@ -147,7 +147,7 @@ mod tests {
     use crate::schema::SchemaSet;
 
     #[test]
-    fn the_index_finds_what_a_search_finds() {
+    fn index_finds_the_same_value_as_a_search() {
         let set = SchemaSet::user();
         let emails = set.top_level("emails").unwrap();
         let values = [
@@ -158,7 +158,7 @@ mod tests {
             json!("loose"),
             json!({"VALUE": "É"}),
         ];
-        let index = Known::of(emails, &values);
+        let index = IndexedValues::of(emails, &values);
         let asked = [
             json!({"value": "a@B.c"}),
             json!({"value": "a@b.c", "type": "HOME"}),

@@ -6,29 +6,29 @@ use jiff::Timestamp;
 
 const SECONDS_A_DAY: i128 = 86_400;
 const DAYS_IN_400_YEARS: i128 = 146_097;
-/// Days from the first of March of the year 0 to the first of January 1970.
+/// Days from 0000-03-01 to 1970-01-01.
 const MARCH_TO_1970: i128 = 719_468;
-/// The most digits that a year may have: XML Schema lets a reader set a limit, and the seconds of these fit.
+/// The maximum number of digits of a year. XML Schema allows a limit, and the seconds of such years fit.
 const YEAR_DIGITS: usize = 30;
 
-/// A point in time, in whatever year: instants are ordered as the calendar is.
+/// A point in time, in any year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DateTime {
-    /// Seconds since the first of January 1970.
+    /// Seconds since 1970-01-01.
     second: i128,
     nanosecond: u32,
 }
 
 impl DateTime {
-    /// The instant as one of the years from -9999 to 9999; `None` if it lies outside of them. The last is
+    /// Returns the instant as a timestamp, or `None` if it is outside the years -9999 to 9999. The last timestamp is
     /// 9999-12-30T22:00:00Z.
     pub fn timestamp(self) -> Option<Timestamp> {
         let nanosecond = i32::try_from(self.nanosecond).ok()?;
-        // Before 1970 jiff wants the fraction to have the sign of the seconds, and sees to it itself.
+        // Before 1970 the fraction of jiff has the sign of the seconds; `new` normalises it.
         Timestamp::new(i64::try_from(self.second).ok()?, nanosecond).ok()
     }
 
-    /// The instant as bytes, from which [`from_bytes`](Self::from_bytes) makes it again.
+    /// Returns the instant as bytes, which [`from_bytes`](Self::from_bytes) reads.
     pub(crate) fn to_bytes(self) -> [u8; 20] {
         let mut bytes = [0; 20];
         bytes[..16].copy_from_slice(&self.second.to_be_bytes());
@@ -43,20 +43,20 @@ impl DateTime {
     }
 }
 
-/// Seconds since 1970, with the nanoseconds behind the point.
+/// Seconds since 1970, with nine decimal places.
 impl fmt::Display for DateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09}", self.second, self.nanosecond)
     }
 }
 
-/// The instant of an `xsd:dateTime`; one without an offset is taken for UTC. `None` if the text is none.
+/// Parses an `xsd:dateTime`, or returns `None` if the text is not one. A missing offset means UTC.
 ///
-/// `24:00:00` is the next day's `00:00:00`. Offsets go up to 14 hours, years up to 30 digits. What is finer than
-/// nanoseconds is passed over.
+/// `24:00:00` is `00:00:00` of the next day. Offsets have at most 14 hours, years at most 30 digits. Digits beyond
+/// nanoseconds are ignored.
 ///
 /// ```
-/// use scim::validate::instant;
+/// use scim::date_time::instant;
 ///
 /// assert_eq!(instant("2024-05-01T24:00:00Z"), instant("2024-05-02T02:00:00+02:00"));
 /// assert!(instant("9999-12-31T23:59:59Z") < instant("12020-01-01T00:00:00Z"));
@@ -70,10 +70,10 @@ pub fn instant(text: &str) -> Option<DateTime> {
     Some(DateTime { second, nanosecond })
 }
 
-/// Whether a text is an `xsd:dateTime`: whether it has an [`instant()`].
+/// Whether a text is an `xsd:dateTime`.
 ///
 /// ```
-/// use scim::validate::is_date_time;
+/// use scim::date_time::is_date_time;
 ///
 /// assert!(is_date_time("12020-01-01T00:00:00Z") && is_date_time("9999-12-31T24:00:00Z"));
 /// assert!(!is_date_time("12019-02-29T00:00:00Z"));
@@ -82,7 +82,7 @@ pub fn is_date_time(text: &str) -> bool {
     instant(text).is_some()
 }
 
-/// `-?Y…YYYY-MM-DD` as days since 1970.
+/// Parses `-?Y…YYYY-MM-DD` as days since 1970.
 fn day(text: &str) -> Option<i128> {
     let (sign, rest) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
@@ -98,7 +98,7 @@ fn day(text: &str) -> Option<i128> {
     if day < 1 || day > days_in_month(year, month)? {
         return None;
     }
-    // Years that begin with March have the leap day at their end, and the months before it have a fixed pattern.
+    // In years that start in March the leap day is the last day, and the lengths of months have a fixed pattern.
     let year = if month <= 2 { year - 1 } else { year };
     let (cycle, year_of_cycle) = (year.div_euclid(400), year.rem_euclid(400));
     let month_from_march = (month + 9) % 12;
@@ -117,7 +117,7 @@ fn days_in_month(year: i128, month: i128) -> Option<i128> {
     }
 }
 
-/// `hh:mm:ss(.s+)?` as seconds and nanoseconds since midnight.
+/// Parses `hh:mm:ss(.s+)?` as seconds and nanoseconds since midnight.
 fn of_day(text: &str) -> Option<(i128, u32)> {
     let (whole, fraction) = match text.split_once('.') {
         Some((whole, fraction)) => (whole, nanoseconds(fraction)?),
@@ -131,7 +131,7 @@ fn of_day(text: &str) -> Option<(i128, u32)> {
         .then_some(((hours * 60 + minutes) * 60 + seconds, fraction))
 }
 
-/// Digits behind the point; those beyond nanoseconds are passed over.
+/// Parses the digits of a fraction as nanoseconds; further digits are ignored.
 fn nanoseconds(digits: &str) -> Option<u32> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -140,7 +140,7 @@ fn nanoseconds(digits: &str) -> Option<u32> {
     padded.parse().ok()
 }
 
-/// The time of day, and the offset from UTC behind it in seconds.
+/// Splits the time of day from the offset, and returns the offset from UTC in seconds.
 fn zone(text: &str) -> Option<(&str, i128)> {
     if let Some(time) = text.strip_suffix('Z') {
         return Some((time, 0));
@@ -154,12 +154,12 @@ fn zone(text: &str) -> Option<(&str, i128)> {
     (minutes < 60 && whole <= 14 * 60).then_some((time, sign * whole * 60))
 }
 
-/// Two digits.
+/// Parses two digits.
 fn two(text: &str) -> Option<i128> {
     if text.len() == 2 { number(text) } else { None }
 }
 
-/// Digits and nothing else: `parse` takes a sign too.
+/// Parses digits only: `parse` accepts a sign too.
 fn number(text: &str) -> Option<i128> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_and_time_is_an_instant() {
+    fn date_time_parses_to_an_instant() {
         #[track_caller]
         fn same(one: &str, other: &str) {
             assert!(instant(one).is_some(), "{one}");
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_are_in_the_order_of_the_calendar() {
+    fn instants_order_like_the_calendar() {
         let texts = [
             "-123456789012345678901234567890-01-01T00:00:00Z",
             "-12020-01-01T00:00:00Z",
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_of_four_digit_years_is_that_of_the_calendar() {
+    fn instant_of_four_digit_year_equals_jiff() {
         use jiff::tz::TimeZone;
         let days = |from: i64, step: i64| (0..4000).map(move |nth| from + nth * step);
         // Each day of some leap years, and days throughout.
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_beyond_the_instants_are_dates() {
+    fn date_time_beyond_timestamp_range_is_valid() {
         for text in [
             "12020-01-01T00:00:00Z",
             "99999-02-28T00:00:00Z",
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_none() {
+    fn text_that_is_no_date_time_has_no_instant() {
         for text in [
             "",
             "soon",
