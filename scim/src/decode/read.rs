@@ -167,14 +167,30 @@ impl<'r> Pass<'r> {
     }
 
     fn unknown(&mut self, name: &str) {
+        self.unknown_at(|pass| pass.place(Some(name)));
+    }
+
+    /// Refuses or drops an attribute that no schema defines. `place` is asked only if it is kept.
+    fn unknown_at(&mut self, place: impl FnOnce(&Self) -> String) {
         if self.options.refuse_unknown {
-            let place = self.place(Some(name));
+            let place = place(self);
             self.problems.push(Problem { place, kind: ProblemKind::Unknown });
         } else if self.out.dropped.len() < MAX_DROPPED {
-            let place = self.place(Some(name));
+            let place = place(self);
             self.out.dropped.push(place);
         } else {
             self.out.dropped_more += 1;
+        }
+    }
+
+    /// Adds the problems of a value that was read as a tree: an attribute in it that no schema defines is dropped under
+    /// the same option as elsewhere.
+    fn add_problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        for Problem { place, kind } in problems {
+            match kind {
+                ProblemKind::Unknown => self.unknown_at(|_| place),
+                kind => self.problems.push(Problem { place, kind }),
+            }
         }
     }
 
@@ -288,7 +304,7 @@ impl<'r> Pass<'r> {
             // The caller resolves these values, and compares their texts with what it finds.
             let options = ValidateOptions::default();
             let checked = check_attribute(&plan.attribute, &value, &self.place(None), options);
-            self.problems.extend(checked.err().into_iter().flatten());
+            self.add_problems(checked.err().into_iter().flatten());
         }
         // An empty array says that there are no values, and differs from a missing one.
         if is_given || value.is_array() {
@@ -306,7 +322,7 @@ impl<'r> Pass<'r> {
         match check_attribute(&plan.attribute, &value, &self.place(None), options) {
             Ok(true) => self.out.secrets.push((plan.attribute.name.to_string(), value)),
             Ok(false) => {}
-            Err(problems) => self.problems.extend(problems),
+            Err(problems) => self.add_problems(problems),
         }
     }
 

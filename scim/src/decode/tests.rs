@@ -120,6 +120,21 @@ fn captured_attribute_is_handed_over_and_not_written() {
 }
 
 #[test]
+fn unknown_attribute_in_a_captured_value_is_dropped_under_the_same_option() {
+    let reader = ResourceDecoder::new(SchemaSet::group(), &["displayName"], Some("members"));
+    let body = json!({
+        "schemas": [GROUP_URN],
+        "displayName": "g",
+        "members": [{"value": "u1", "dispaly": "Ada"}],
+    });
+    let read = |options| reader.decode(body.to_string().as_bytes(), options);
+    assert_eq!(read(DecodeOptions::default()).unwrap().dropped, ["members[0].dispaly"]);
+    let refuse = DecodeOptions { refuse_unknown: true, ..DecodeOptions::default() };
+    let error = read(refuse).unwrap_err().error.to_string();
+    assert!(error.contains("members[0].dispaly is not an attribute of the schema"), "{error}");
+}
+
+#[test]
 fn unlisted_extension_is_a_problem() {
     #[track_caller]
     fn check(body: &str, is_unlisted: bool) {
