@@ -9,6 +9,7 @@ mod extension_paths;
 mod filters;
 mod fixtures;
 mod many_operations;
+mod patch_errors;
 mod patches;
 mod properties;
 mod robust;
