@@ -10,7 +10,7 @@ use super::scope::{Scope, Standing, Subject};
 use super::task::{ReadAnew, Step, Task};
 use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::{Effect, Leave};
+use crate::policy::{Leave, OwnedDecision};
 use crate::report::Reason;
 use crate::state::{Change, DisableKind, Intent, Link, Mark, Posted, Record};
 use crate::target::lookup::{Lookup, Read, SearchKeys};
@@ -120,7 +120,7 @@ fn one_create_each(context: &Context, tasks: &mut [Task]) {
     let mut names = BTreeSet::new();
     for task in tasks {
         if let Step::Owned(owned) = &task.step
-            && owned.decision.effect == Effect::Create
+            && matches!(owned.decision, OwnedDecision::Create { .. })
             && !names.insert(owned.wanted.user_name())
         {
             let detail = match context.clash(&task.id) {

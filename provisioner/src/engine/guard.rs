@@ -7,7 +7,7 @@ use super::doubt::some_names;
 use super::task::{Step, Task};
 use crate::config::Options;
 use crate::ids::UserName;
-use crate::policy::{Effect, LinkAction};
+use crate::policy::AccountChange;
 use crate::report::{ChangeLabel, Outcome, Reason};
 use crate::state::WithdrawalKind;
 use crate::target::Trouble;
@@ -18,11 +18,8 @@ const WINDOW: Duration = Duration::from_hours(24);
 const SHARE_FROM: u64 = 6;
 
 /// Whether a task takes an account from its user: by the Remove Action, or because the source disabled the user.
-///
 fn withdraws(task: &Task) -> Option<Withdraws> {
-    let disables = task
-        .decision()
-        .is_some_and(|decision| matches!(decision.effect, Effect::Write { active: Some(false), .. }));
+    let disables = task.account_change().and_then(AccountChange::active) == Some(false);
     let again = if task.removes() {
         task.label == ChangeLabel::Retry && was_refused(task, None)
     } else if disables {
@@ -102,11 +99,8 @@ pub(crate) fn hold_back(options: &Options, prepared: &mut Prepared, now: SystemT
             limit.option
         );
         task.held = Some(Trouble::new(reason, detail));
-        if let Step::Owned(owned) = &mut task.step
-            && let Effect::Write { attributes, .. } = owned.decision.effect
-        {
-            owned.decision.effect =
-                if attributes { Effect::Write { attributes, active: None } } else { Effect::None };
+        if let Step::Owned(owned) = &mut task.step {
+            owned.decision = owned.decision.map_change(AccountChange::without_active);
         }
     }
 }
@@ -168,8 +162,7 @@ pub(crate) fn check(
 
 /// How many accounts are concerned, of how many: those that would be linked in this run are not managed yet.
 fn share(concerned: &[&Task], managed: u64) -> String {
-    let is_new = |task: &&&Task| task.decision().is_some_and(|decision| decision.link == LinkAction::Adopt);
-    let (planned, new) = (concerned.len(), concerned.iter().filter(is_new).count());
+    let (planned, new) = (concerned.len(), concerned.iter().filter(|task| task.adopts()).count());
     let accounts = |count: u64| if count == 1 { "account" } else { "accounts" };
     if new == 0 {
         return format!("{planned} of {managed} managed {}", accounts(managed));

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::context::Context;
 use super::learning::LAST_FAILED;
 use super::parts::{Part, Verdict, names, verdict};
-use super::task::{Step, Task};
-use super::user::{standing, to_write, with_clash};
+use super::remove::not_removed;
+use super::task::{OwnedTask, Step, Task};
+use super::user::{no_account, not_created, to_write, with_clash};
 use super::{Ended, Prepared, Provisioner, SyncOptions};
 use crate::ids::{SourceId, TargetId, UserName};
 use crate::mapping::TargetPath;
-use crate::policy::{Effect, LinkAction};
+use crate::policy::{LeaveDecision, OwnedDecision};
 use crate::preferences::RemoveAction;
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, RunReport};
 use crate::source::fingerprint;
@@ -185,42 +186,47 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
         Step::Fail(trouble) => {
             parts.push(Part { decided: false, ..Part::failed(Operation::None, trouble.clone()) });
         }
-        Step::Left { decision, .. } => {
-            parts.extend(standing(decision.verdict));
-            match decision.effect {
-                Effect::Remove(action) if task.held.is_some() => {
-                    let operation = match action {
-                        RemoveAction::Delete => Operation::Delete,
-                        RemoveAction::Disable => Operation::Disable,
-                    };
-                    parts.extend(task.held.clone().map(|trouble| Part::failed(operation, trouble)));
-                }
-                Effect::Remove(RemoveAction::Delete) => {
-                    parts.push(expected(context, task, Operation::Delete, &[]));
-                    requests.extend([format!("GET Users/{account}"), format!("DELETE Users/{account}")]);
-                }
-                Effect::Remove(RemoveAction::Disable) => {
-                    parts.push(expected(context, task, Operation::Disable, &[]));
-                    requests.push(format!("GET Users/{account}"));
-                    if !is_withheld(&parts) {
-                        requests.extend(writes(account, method(Some(false)), &[], Some(false)));
-                    }
-                }
-                Effect::None | Effect::Create | Effect::Write { .. } => {}
+        Step::Left { decision, .. } => match (*decision, &task.held) {
+            (LeaveDecision::Remove(action), Some(trouble)) => {
+                let operation = match action {
+                    RemoveAction::Delete => Operation::Delete,
+                    RemoveAction::Disable => Operation::Disable,
+                };
+                parts.push(Part::failed(operation, trouble.clone()));
             }
-        }
+            (LeaveDecision::Remove(RemoveAction::Delete), None) => {
+                parts.push(expected(context, task, Operation::Delete, &[]));
+                requests.extend([format!("GET Users/{account}"), format!("DELETE Users/{account}")]);
+            }
+            (LeaveDecision::Remove(RemoveAction::Disable), None) => {
+                parts.push(expected(context, task, Operation::Disable, &[]));
+                requests.push(format!("GET Users/{account}"));
+                if !is_withheld(&parts) {
+                    requests.extend(writes(account, method(Some(false)), &[], Some(false)));
+                }
+            }
+            (
+                LeaveDecision::Nothing
+                | LeaveDecision::AlreadyGone
+                | LeaveDecision::DeprovisionOff
+                | LeaveDecision::RuleDeletionOff,
+                _,
+            ) => parts.extend(not_removed(*decision)),
+        },
         Step::Owned(owned) => {
-            parts.extend(standing(owned.decision.verdict));
-            if owned.decision.link == LinkAction::Adopt {
+            if task.adopts() {
                 parts.push(Part::done(Operation::Link));
             }
-            match owned.decision.effect {
-                Effect::Create => {
+            match owned.decision {
+                OwnedDecision::NotCreated { reason, .. } => parts.push(not_created(reason)),
+                OwnedDecision::NoAccount(reason) => parts.push(no_account(reason)),
+                OwnedDecision::Create { .. } => {
                     parts.push(Part::done(Operation::Create));
                     let paths: Vec<TargetPath> = owned.wanted.iter().map(|(path, _)| path.clone()).collect();
                     requests.push(format!("POST Users ({}, active: true)", names(&paths)));
                 }
-                Effect::Write { attributes, active } => {
+                OwnedDecision::Adopt(change) | OwnedDecision::Linked(change) => {
+                    let (attributes, active) = (change.writes_attributes(), change.active());
                     let paths = if attributes { owned.differs.as_slice() } else { &[] };
                     if attributes {
                         parts.push(expected(context, task, Operation::Update, paths));
@@ -234,7 +240,6 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
                         requests.extend(writes(account, method(active), paths, active));
                     }
                 }
-                Effect::None | Effect::Remove(_) => {}
             }
             parts.extend(task.held.clone().map(|trouble| Part::failed(Operation::Disable, trouble)));
             parts.extend(owned.withheld());
@@ -366,17 +371,15 @@ fn why(task: &Task, (operation, reason): (Operation, Reason), detail: Option<Str
 fn count(summary: &mut PlanSummary, task: &Task, entry: &Entry) {
     summary.impacted += 1;
     summary.failed += u64::from(entry.outcome == Outcome::Failed);
-    let Some(decision) = task.decision() else { return };
-    summary.links += u64::from(decision.link == LinkAction::Adopt);
-    match decision.effect {
-        Effect::None => {}
-        Effect::Create => summary.creates += 1,
-        Effect::Remove(_) => summary.removals += 1,
-        Effect::Write { attributes, active } => {
-            summary.updates += u64::from(attributes);
-            summary.enables += u64::from(active == Some(true));
-            summary.disables += u64::from(active == Some(false));
-        }
+    summary.links += u64::from(task.adopts());
+    summary.removals += u64::from(task.removes());
+    if let Step::Owned(OwnedTask { decision: OwnedDecision::Create { .. }, .. }) = &task.step {
+        summary.creates += 1;
+    }
+    if let Some(change) = task.account_change() {
+        summary.updates += u64::from(change.writes_attributes());
+        summary.enables += u64::from(change.active() == Some(true));
+        summary.disables += u64::from(change.active() == Some(false));
     }
 }
 

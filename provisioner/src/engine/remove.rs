@@ -5,10 +5,10 @@ use reqwest::{Method as Verb, StatusCode};
 use super::parts::Part;
 use super::resolve::find_again;
 use super::task::Step;
-use super::user::{Ran, Work, standing};
+use super::user::{Ran, Work};
 use super::write::{Write, Written, write};
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::{Decision, Effect, Leave, LinkAction, Verdict};
+use crate::policy::{Leave, LeaveDecision};
 use crate::preferences::RemoveAction;
 use crate::report::{Operation, Outcome, Reason};
 use crate::state::{DisableKind, Intent, Link, Mark};
@@ -20,25 +20,29 @@ use crate::target::{Halt, Trouble};
 /// Runs the task of a user that has left; `last` says that a refusal for want of support is final.
 pub(crate) async fn run(
     mut work: Work<'_>,
-    decision: Decision,
+    decision: LeaveDecision,
     leave: Leave,
     last: bool,
 ) -> Result<Ran, Halt> {
-    if let Some(part) = standing(decision.verdict) {
-        work.push(part);
-        if let (Verdict::DeprovisionOff, Some(link)) = (decision.verdict, &mut work.task.record.link)
-            && !matches!(link.mark, Mark::Pending(_))
-        {
-            link.mark = Mark::Withheld(leave);
+    let action = match decision {
+        LeaveDecision::Remove(action) => action,
+        LeaveDecision::Nothing => return work.finish(None, None).await,
+        LeaveDecision::DeprovisionOff => {
+            if let Some(link) = &mut work.task.record.link
+                && !matches!(link.mark, Mark::Pending(_))
+            {
+                link.mark = Mark::Withheld(leave);
+            }
+            work.task.parts.extend(not_removed(decision));
+            return work.finish(None, None).await;
         }
-        if decision.link == LinkAction::Drop {
+        LeaveDecision::AlreadyGone | LeaveDecision::RuleDeletionOff => {
             work.unlink();
+            work.task.parts.extend(not_removed(decision));
+            return work.finish(None, None).await;
         }
-        return work.finish(None, None).await;
-    }
-    let (Effect::Remove(action), Some(link)) = (decision.effect, work.task.record.link.clone()) else {
-        return work.finish(None, None).await;
     };
+    let Some(link) = work.task.record.link.clone() else { return work.finish(None, None).await };
     let operation = match action {
         RemoveAction::Delete => Operation::Delete,
         RemoveAction::Disable => Operation::Disable,
@@ -76,6 +80,16 @@ pub(crate) async fn run(
     }
     let again = if last { None } else { work.second_try(|| Step::Left { decision, leave }) };
     work.finish(None, again).await
+}
+
+/// The part for a user whose account is not removed; `None` if it is to be removed, or there is nothing to tell.
+pub(crate) const fn not_removed(decision: LeaveDecision) -> Option<Part> {
+    match decision {
+        LeaveDecision::Nothing | LeaveDecision::Remove(_) => None,
+        LeaveDecision::AlreadyGone => Some(Part::none(Outcome::Success, Reason::AlreadyGone)),
+        LeaveDecision::DeprovisionOff => Some(Part::none(Outcome::Partial, Reason::DeprovisionOff)),
+        LeaveDecision::RuleDeletionOff => Some(Part::none(Outcome::Partial, Reason::RuleDeletionOff)),
+    }
 }
 
 /// The account that took the place of one that is gone, if it has its `externalId` and a name that the account had; the link

@@ -8,7 +8,10 @@ use super::parts::{Part, names};
 use super::scope::{Owned, Standing, Subject};
 use crate::ids::SourceId;
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::{self, Change, Decision, Effect, Link as LinkState, LinkAction};
+use crate::policy::{
+    AccountChange, AccountState, Leave, LeaveDecision, NoAccount, OwnedChange, OwnedDecision, decide_leave,
+    decide_owned,
+};
 use crate::preferences::RemoveAction;
 use crate::report::{ChangeLabel, Operation, Outcome, Reason};
 use crate::state::{Learned, Link, Mark, PathSupport, Record, Shows, WriteKind, differences, kept, matched};
@@ -43,7 +46,7 @@ pub(crate) enum Step {
     /// The user is owned.
     Owned(OwnedTask),
     /// The user has left.
-    Left { decision: Decision, leave: policy::Leave },
+    Left { decision: LeaveDecision, leave: Leave },
 }
 
 /// What this run has read of a linked account before it decides.
@@ -57,7 +60,7 @@ pub(crate) struct ReadAnew {
 /// What is wanted of an owned user.
 #[derive(Clone)]
 pub(crate) struct OwnedTask {
-    pub(crate) decision: Decision,
+    pub(crate) decision: OwnedDecision,
     pub(crate) wanted: Desired,
     pub(crate) enabled: bool,
     pub(crate) targets: Arc<[TargetPath]>,
@@ -70,11 +73,12 @@ pub(crate) struct OwnedTask {
 impl OwnedTask {
     /// What the preferences forbid, as a run and a plan both tell it.
     pub(crate) fn withheld(&self) -> impl Iterator<Item = Part> {
-        let attributes = self.decision.attributes_withheld.then(|| {
+        let change = self.decision.change();
+        let attributes = change.is_some_and(AccountChange::attributes_withheld).then(|| {
             let part = Part::withheld(Operation::Update, Reason::UpdationOff);
             part.with_detail(format!("differs: {}", names(&self.differs)))
         });
-        let active = self.decision.active_withheld.then(|| {
+        let active = change.is_some_and(AccountChange::active_withheld).then(|| {
             let operation = if self.enabled { Operation::Enable } else { Operation::Disable };
             Part::withheld(operation, Reason::DisableOff)
         });
@@ -83,25 +87,49 @@ impl OwnedTask {
 }
 
 impl Task {
-    /// The decision, where there is one.
-    pub(crate) const fn decision(&self) -> Option<&Decision> {
+    /// How the account of an owned user is changed; `None` if the user has no account or has left.
+    pub(crate) const fn account_change(&self) -> Option<AccountChange> {
         match &self.step {
-            Step::Fail(_) => None,
-            Step::Owned(owned) => Some(&owned.decision),
-            Step::Left { decision, .. } => Some(decision),
+            Step::Owned(owned) => owned.decision.change(),
+            Step::Fail(_) | Step::Left { .. } => None,
+        }
+    }
+
+    /// The Remove Action that is to be carried out, if any.
+    pub(crate) const fn removal(&self) -> Option<RemoveAction> {
+        match &self.step {
+            Step::Left { decision: LeaveDecision::Remove(action), .. } => Some(*action),
+            Step::Left {
+                decision:
+                    LeaveDecision::Nothing
+                    | LeaveDecision::AlreadyGone
+                    | LeaveDecision::DeprovisionOff
+                    | LeaveDecision::RuleDeletionOff,
+                ..
+            }
+            | Step::Fail(_)
+            | Step::Owned(_) => None,
         }
     }
 
     /// Whether the Remove Action is to be carried out.
     pub(crate) const fn removes(&self) -> bool {
-        matches!(self.decision(), Some(Decision { effect: Effect::Remove(_), .. }))
+        self.removal().is_some()
+    }
+
+    /// Whether an account that was found is to be linked.
+    pub(crate) const fn adopts(&self) -> bool {
+        match &self.step {
+            Step::Owned(owned) => matches!(owned.decision, OwnedDecision::Adopt(_)),
+            Step::Fail(_) | Step::Left { .. } => false,
+        }
     }
 
     /// Whether the user has no account as far as is known, and it could not be found out which one it should have.
     pub(crate) fn is_unclear(&self) -> bool {
         let undecided = match &self.step {
             Step::Fail(_) => true,
-            Step::Owned(owned) => owned.decision.verdict == policy::Verdict::AmbiguousMatch,
+            Step::Owned(owned) => owned.decision == OwnedDecision::NoAccount(NoAccount::AmbiguousMatch),
             Step::Left { .. } => false,
         };
         undecided && self.record.link.is_none()
@@ -117,15 +145,16 @@ impl Task {
     /// Whether a request like those of the task has taken effect in this run.
     pub(crate) fn may_work_now(&self, context: &Context) -> bool {
         let learning = &context.learning;
-        match self.decision().map(|decision| decision.effect) {
-            Some(Effect::Write { attributes, active }) => {
-                (attributes && learning.has_worked(WriteKind::Attributes))
-                    || (active.is_some() && learning.has_worked(WriteKind::of(active)))
+        let change_may = self.account_change().is_some_and(|change| {
+            (change.writes_attributes() && learning.has_worked(WriteKind::Attributes))
+                || (change.active().is_some() && learning.has_worked(WriteKind::of(change.active())))
+        });
+        change_may
+            || match self.removal() {
+                Some(RemoveAction::Disable) => learning.has_worked(WriteKind::Disable),
+                Some(RemoveAction::Delete) => learning.has_deleted(),
+                None => false,
             }
-            Some(Effect::Remove(RemoveAction::Disable)) => learning.has_worked(WriteKind::Disable),
-            Some(Effect::Remove(RemoveAction::Delete)) => learning.has_deleted(),
-            Some(Effect::None | Effect::Create) | None => false,
-        }
     }
 
     /// A task that only says what went wrong.
@@ -149,16 +178,18 @@ impl Task {
     }
 
     /// A task for a linked user that has left.
-    pub(crate) fn left(context: &Context, id: SourceId, record: Record, leave: policy::Leave) -> Self {
-        let link = record.link.as_ref().map_or(LinkState::None, |link| LinkState::Linked {
+    pub(crate) fn left(context: &Context, id: SourceId, record: Record, leave: Leave) -> Self {
+        let account = record.link.as_ref().map_or(AccountState::None, |link| AccountState::Linked {
             active: link.active,
             deprovisioned_here: link.mark == Mark::Removed,
         });
-        let decision = policy::decide(context.config.preferences, Change::Leaves(leave), link, false);
-        let label = if matches!(decision.effect, Effect::Remove(_)) {
-            leave_label(&record, leave)
-        } else {
-            leave.into()
+        let decision = decide_leave(context.config.preferences, leave, account);
+        let label = match decision {
+            LeaveDecision::Remove(_) => leave_label(&record, leave),
+            LeaveDecision::Nothing
+            | LeaveDecision::AlreadyGone
+            | LeaveDecision::DeprovisionOff
+            | LeaveDecision::RuleDeletionOff => leave.into(),
         };
         Self {
             id,
@@ -188,15 +219,18 @@ impl Task {
         let differs = differences(&wanted, link, &owned.targets, clear, again);
         let attributes = !differs.is_empty();
         let returns = link.mark != Mark::Owned;
-        let change = if returns { Change::Returns { attributes } } else { Change::Stays { attributes } };
-        let state = LinkState::Linked { active: link.active, deprovisioned_here: link.mark == Mark::Removed };
-        let decision = policy::decide(context.config.preferences, change, state, owned.enabled);
+        let change =
+            if returns { OwnedChange::Returns { attributes } } else { OwnedChange::Stays { attributes } };
+        let state =
+            AccountState::Linked { active: link.active, deprovisioned_here: link.mark == Mark::Removed };
+        let decision = decide_owned(context.config.preferences, change, state, owned.enabled);
         let label = if returns {
             ChangeLabel::Returns
         } else {
             stays_label(&record, link, attributes, owned.enabled)
         };
-        let base = read.account.filter(|_| matches!(decision.effect, Effect::Write { .. })).map(Arc::from);
+        let writes = |change: AccountChange| change.writes_attributes() || change.active().is_some();
+        let base = read.account.filter(|_| decision.change().is_some_and(writes)).map(Arc::from);
         Self::owned(id, record, label, decision, owned, wanted, differs).with_base(base)
     }
 
@@ -214,8 +248,8 @@ impl Task {
         let mut differs = Vec::new();
         let mut moved_from = None;
         let state = match found {
-            Lookup::None => LinkState::None,
-            Lookup::Several(_) => LinkState::Ambiguous,
+            Lookup::None => AccountState::None,
+            Lookup::Several(_) => AccountState::Ambiguous,
             Lookup::One(account) => {
                 let holder = context.claim(&account.id, &id);
                 let mut link = link_to(&account, &owned, &wanted);
@@ -229,20 +263,20 @@ impl Task {
                 differs = differences(&wanted, &link, &owned.targets, clear, !made_here);
                 if holder == id {
                     record.link = Some(link);
-                    LinkState::UnlinkedMatch { active }
+                    AccountState::UnlinkedMatch { active }
                 } else if present(&holder) {
-                    LinkState::LinkedElsewhere { holder_in_source: true, active }
+                    AccountState::LinkedElsewhere { holder_in_source: true, active }
                 } else {
                     context.hand_over(&account.id, &id);
                     record.link = Some(link);
                     moved_from = Some(holder);
-                    LinkState::LinkedElsewhere { holder_in_source: false, active }
+                    AccountState::LinkedElsewhere { holder_in_source: false, active }
                 }
             }
         };
-        let change = Change::Enters { attributes: !differs.is_empty() };
-        let decision = policy::decide(context.config.preferences, change, state, owned.enabled);
-        if decision.link != LinkAction::Adopt {
+        let change = OwnedChange::Enters { attributes: !differs.is_empty() };
+        let decision = decide_owned(context.config.preferences, change, state, owned.enabled);
+        if !matches!(decision, OwnedDecision::Adopt(_)) {
             record.link = None;
         }
         Self { moved_from, ..Self::owned(id, record, label, decision, owned, wanted, differs) }
@@ -252,7 +286,7 @@ impl Task {
         id: SourceId,
         record: Record,
         label: ChangeLabel,
-        decision: Decision,
+        decision: OwnedDecision,
         owned: Owned,
         wanted: Desired,
         differs: Vec<TargetPath>,
@@ -288,10 +322,7 @@ impl Task {
         let mut task = Self::linked(context, id, record, &link, owned, wanted, read);
         if let Step::Owned(owned) = &mut task.step {
             owned.differs.clear();
-            owned.decision.attributes_withheld = false;
-            if let Effect::Write { attributes, .. } = &mut owned.decision.effect {
-                *attributes = false;
-            }
+            owned.decision = owned.decision.map_change(AccountChange::without_attributes);
         }
         task.parts.push(Part { decided: false, ..Part::failed(Operation::None, trouble) });
         task
@@ -331,7 +362,7 @@ fn note_lost_origin(link: &mut Link, wanted: &Desired, learned: &Learned) {
     }
 }
 
-fn leave_label(record: &Record, leave: policy::Leave) -> ChangeLabel {
+fn leave_label(record: &Record, leave: Leave) -> ChangeLabel {
     match record.link.as_ref().map(|link| link.mark) {
         Some(Mark::Pending(_)) => ChangeLabel::Retry,
         Some(Mark::Owned | Mark::Removed | Mark::Withheld(_)) | None => leave.into(),

@@ -16,7 +16,7 @@ use super::write::{Effects, Write, Written, go_together, write};
 use crate::diff::Fate;
 use crate::ids::TargetId;
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::{Effect, LinkAction, Verdict};
+use crate::policy::{AccountChange, NoAccount, NotCreated, OwnedDecision};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
 use crate::state::{Change, Intent, Link, Record, Shows, is_carried, kept};
 use crate::target::lookup::{Lookup, SearchKeys};
@@ -166,27 +166,28 @@ impl Work<'_> {
 
     async fn owned(mut self, mut owned: OwnedTask, last: bool) -> Result<Ran, Halt> {
         for round in 1.. {
-            if let Some(part) = standing(owned.decision.verdict) {
-                self.push(part);
-                break;
-            }
-            if owned.decision.link == LinkAction::Adopt {
-                self.account = self.task.record.link.as_ref().map(|link| link.account.clone());
-                self.push(Part::done(Operation::Link));
-            }
-            let flow = match owned.decision.effect {
-                Effect::None | Effect::Remove(_) => Flow::Through,
-                Effect::Create => self.create(&owned).await?,
-                Effect::Write { attributes, active } => {
-                    let paths = if attributes { owned.differs.as_slice() } else { &[] };
-                    self.write(&owned, paths, active).await?
+            let flow = match owned.decision {
+                OwnedDecision::NotCreated { reason, .. } => {
+                    self.push(not_created(reason));
+                    break;
                 }
+                OwnedDecision::NoAccount(reason) => {
+                    self.push(no_account(reason));
+                    break;
+                }
+                OwnedDecision::Create { .. } => self.create(&owned).await?,
+                OwnedDecision::Adopt(change) => {
+                    self.account = self.task.record.link.as_ref().map(|link| link.account.clone());
+                    self.push(Part::done(Operation::Link));
+                    self.change(&owned, change).await?
+                }
+                OwnedDecision::Linked(change) => self.change(&owned, change).await?,
             };
             match flow {
                 Flow::Through | Flow::End => break,
                 Flow::Taken(_) if !last => {
-                    owned.decision.effect = Effect::Write { attributes: true, active: None };
-                    owned.decision.link = LinkAction::Keep;
+                    let active_withheld = owned.decision.change().is_some_and(AccountChange::active_withheld);
+                    owned.decision = OwnedDecision::Linked(AccountChange::Attributes { active_withheld });
                     self.task.step = Step::Owned(owned);
                     return Ok(Ran::Deferred(Box::new(self.task)));
                 }
@@ -260,6 +261,17 @@ impl Work<'_> {
             self.wrote();
         }
         Ok(written)
+    }
+
+    async fn change(&mut self, owned: &OwnedTask, change: AccountChange) -> Result<Flow, Halt> {
+        match change {
+            AccountChange::Unwritten { .. } => Ok(Flow::Through),
+            AccountChange::Attributes { .. } => self.write(owned, &owned.differs, None).await,
+            AccountChange::Active { active, attributes: true } => {
+                self.write(owned, &owned.differs, Some(active)).await
+            }
+            AccountChange::Active { active, attributes: false } => self.write(owned, &[], Some(active)).await,
+        }
     }
 
     async fn write(
@@ -493,16 +505,18 @@ const fn refuses_switch(trouble: &Trouble) -> bool {
     !trouble.unsure && matches!(trouble.reason, Reason::PartialUpdateUnsupported)
 }
 
-/// The part that a verdict of the policy is, where that ends the matter.
-pub(crate) fn standing(verdict: Verdict) -> Option<Part> {
-    Some(match verdict {
-        Verdict::Clear => return None,
-        Verdict::CreationOff => Part::none(Outcome::Unsynced, Reason::CreationOff),
-        Verdict::DisabledAtSource => Part::none(Outcome::Unsynced, Reason::DisabledAtSource),
-        Verdict::DeprovisionOff => Part::none(Outcome::Partial, Reason::DeprovisionOff),
-        Verdict::RuleDeletionOff => Part::none(Outcome::Partial, Reason::RuleDeletionOff),
-        Verdict::AmbiguousMatch => Part::none(Outcome::Failed, Reason::AmbiguousMatch),
-        Verdict::AccountLinkedElsewhere => Part::none(Outcome::Failed, Reason::AccountLinkedElsewhere),
-        Verdict::AlreadyGone => Part::none(Outcome::Success, Reason::AlreadyGone),
-    })
+/// The part for a user who is given no new account.
+pub(crate) const fn not_created(reason: NotCreated) -> Part {
+    match reason {
+        NotCreated::CreationOff => Part::none(Outcome::Unsynced, Reason::CreationOff),
+        NotCreated::DisabledAtSource => Part::none(Outcome::Unsynced, Reason::DisabledAtSource),
+    }
+}
+
+/// The part for a user to whom no account can be assigned.
+pub(crate) const fn no_account(reason: NoAccount) -> Part {
+    match reason {
+        NoAccount::AmbiguousMatch => Part::none(Outcome::Failed, Reason::AmbiguousMatch),
+        NoAccount::AccountLinkedElsewhere => Part::none(Outcome::Failed, Reason::AccountLinkedElsewhere),
+    }
 }

@@ -9,7 +9,7 @@ use crate::clock::{seconds, timestamp};
 use crate::engine::context::Context;
 use crate::engine::parts::{self, Part};
 use crate::engine::task::{OwnedTask, Step, Task};
-use crate::policy::{Effect, LinkAction};
+use crate::policy::{AccountChange, OwnedDecision};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
 use crate::source::fingerprint;
 use crate::state::{Change, Mark, Record, Situation, Withdrawal, WithdrawalKind, differences};
@@ -51,10 +51,24 @@ impl Work<'_> {
             |of: Operation| self.task.parts.iter().any(|part| is_unsupported(part) && part.operation == of);
         let switch = if owned.enabled { Operation::Enable } else { Operation::Disable };
         let mut owned = owned.clone();
-        owned.decision.link = LinkAction::Keep;
-        owned.decision.effect = Effect::Write {
-            attributes: is_refused(Operation::Update),
-            active: is_refused(switch).then_some(owned.enabled),
+        let attributes = is_refused(Operation::Update);
+        let withheld = |is: fn(AccountChange) -> bool| owned.decision.change().is_some_and(is);
+        let change = if is_refused(switch) {
+            AccountChange::Active { active: owned.enabled, attributes }
+        } else if attributes {
+            AccountChange::Attributes { active_withheld: withheld(AccountChange::active_withheld) }
+        } else {
+            AccountChange::Unwritten {
+                attributes_withheld: withheld(AccountChange::attributes_withheld),
+                active_withheld: withheld(AccountChange::active_withheld),
+            }
+        };
+        owned.decision = match owned.decision {
+            OwnedDecision::Create { .. } | OwnedDecision::Adopt(_) | OwnedDecision::Linked(_) => {
+                OwnedDecision::Linked(change)
+            }
+            // There is no account to write to.
+            OwnedDecision::NotCreated { .. } | OwnedDecision::NoAccount(_) => owned.decision,
         };
         owned
     }
@@ -73,7 +87,7 @@ impl Work<'_> {
         let removes = self.task.removes();
         let undecided = matches!(self.task.step, Step::Fail(_));
         // A link that came or went with the decision is in the record already, and not yet in the store.
-        let relinked = owned.is_some_and(|owned| owned.decision.link != LinkAction::Keep) || undecided;
+        let relinked = owned.is_some_and(|owned| owned.decision.changes_link()) || undecided;
         let record = &mut self.task.record;
         if !self.unsure && !undecided {
             record.resolve_intent();
