@@ -264,9 +264,10 @@ async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
         (Need::ReadBack, Some(link)) => {
             let record = &subject.record;
             match context.client.read(&link.account, &record.keys_at(link)).await {
-                Ok(Read::Gone) => {
+                Ok(Read::Gone(searched)) => {
                     let keys = SearchKeys::new(record.names(), origin_of(subject, link));
-                    Found::Gone(find_again(context, &subject.id, &keys, &record.user_name).await)
+                    let found = find_again(context, &subject.id, &keys, &record.user_name, &searched).await;
+                    Found::Gone(found)
                 }
                 read => Found::ReadBack(read),
             }
@@ -352,7 +353,7 @@ fn decide(
             return linked(context, subject, wanted, ReadAnew { account: Some(account), full });
         }
         // What is gone has been looked for already.
-        Found::ReadBack(Ok(Read::Gone)) => Lookup::None,
+        Found::ReadBack(Ok(Read::Gone(_))) => Lookup::None,
         Found::Gone(Ok(lookup)) => {
             let origin = subject.record.link.as_ref().and_then(|link| origin_of(&subject, link));
             if let Some(trouble) = context.not_shown_yet(&subject.record, origin, &lookup) {

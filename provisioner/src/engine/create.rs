@@ -218,7 +218,7 @@ impl Work<'_> {
                 Ok(Some(effects))
             }
             // A run that stops here has made the account all the same: it is told.
-            Ok(Read::Gone) | Err(Halt::Failed(_) | Halt::Stopped) => Ok(None),
+            Ok(Read::Gone(_)) | Err(Halt::Failed(_) | Halt::Stopped) => Ok(None),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::preferences::RemoveAction;
 use crate::report::{Operation, Outcome, Reason};
 use crate::state::{DisableKind, Intent, Link, Mark};
 use crate::target::client::Request;
-use crate::target::lookup::{Lookup, Read};
+use crate::target::lookup::{Lookup, Read, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -52,24 +52,22 @@ pub(crate) async fn run(
         return work.finish(None, None).await;
     }
     let keys = work.task.record.keys_at(&link);
-    let mut read = work.context.client.read(&link.account, &keys).await;
+    let read = work.context.client.read(&link.account, &keys).await;
     let mut link = link;
-    let mut instead = Lookup::None;
-    if work.task.record.intent != Some(Intent::Disable) && read == Ok(Read::Gone) {
-        read = match moved(&mut work, &mut link).await {
-            Ok(Ok(account)) => Ok(Read::Found(account)),
-            Ok(Err(found)) => {
-                instead = found;
-                Ok(Read::Gone)
-            }
-            Err(halt) => Err(halt),
-        };
-    }
-    match read {
+    let present = match read {
+        Ok(Read::Found(account)) => Ok(Present::At(account)),
+        // What a disable that was cut off has deleted is not looked for elsewhere.
+        Ok(Read::Gone(_)) if work.task.record.intent == Some(Intent::Disable) => {
+            Ok(Present::Gone(Lookup::None))
+        }
+        Ok(Read::Gone(searched)) => follow(&mut work, &mut link, &searched).await,
+        Err(halt) => Err(halt),
+    };
+    match present {
         Err(Halt::Stopped) => return Err(Halt::Stopped),
         Err(Halt::Failed(trouble)) => fail(&mut work, operation, trouble, leave),
-        Ok(Read::Gone) => gone(&mut work, operation, &instead, leave).await?,
-        Ok(Read::Found(account)) => match action {
+        Ok(Present::Gone(instead)) => gone(&mut work, operation, &instead, leave).await?,
+        Ok(Present::At(account)) => match action {
             RemoveAction::Delete => delete(&mut work, &link, leave).await?,
             RemoveAction::Disable if !account.active() => {
                 mark(&mut work, Mark::Removed);
@@ -92,12 +90,20 @@ pub(crate) const fn not_removed(decision: LeaveDecision) -> Option<Part> {
     }
 }
 
-/// The account that took the place of one that is gone, if it has its `externalId` and a name that the account had; the link
-/// follows it. Otherwise what was found instead.
-async fn moved(work: &mut Work<'_>, link: &mut Link) -> Result<Result<Box<Account>, Lookup>, Halt> {
+/// Whether the account of a user that has left is there.
+enum Present {
+    /// It is, under the id in the link.
+    At(Box<Account>),
+    /// It is gone; what was found by the user's keys instead.
+    Gone(Lookup),
+}
+
+/// Looks for an account that took the place of the one that is gone. The link follows it if it has the same `externalId`
+/// and a name that the account had.
+async fn follow(work: &mut Work<'_>, link: &mut Link, searched: &Searched) -> Result<Present, Halt> {
     let name = work.task.record.name_at(link);
     let keys = work.task.record.keys_at(link);
-    let found = find_again(work.context, &work.task.id, &keys, &name).await?;
+    let found = find_again(work.context, &work.task.id, &keys, &name, searched).await?;
     let is_ours =
         |account: &Account| keys.external_id().is_some() && account.external_id() == keys.external_id();
     let account = match found {
@@ -106,13 +112,13 @@ async fn moved(work: &mut Work<'_>, link: &mut Link) -> Result<Result<Box<Accoun
         {
             account
         }
-        other => return Ok(Err(other)),
+        other => return Ok(Present::Gone(other)),
     };
     work.context.release(&link.account);
     link.account = account.id.clone();
     link.carries.extend(account.project([&TargetPath::user_name()].into_iter()));
     work.task.record.link = Some(link.clone());
-    Ok(Ok(account))
+    Ok(Present::At(account))
 }
 
 fn mark(work: &mut Work<'_>, mark: Mark) {
@@ -179,7 +185,7 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
         // The account decides, not the answer.
         let keys = work.task.record.keys_at(link);
         match client.read(&link.account, &keys).await {
-            Ok(Read::Gone) => {
+            Ok(Read::Gone(_)) => {
                 if let Some(trouble) = work.context.account_not_shown(link.written) {
                     fail(work, Operation::Delete, trouble, leave);
                 } else {
@@ -231,7 +237,7 @@ async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), H
         Written::Taken(detail) => {
             fail(work, Operation::Disable, Trouble::new(Reason::Rejected, detail), leave);
         }
-        Written::Gone => {
+        Written::Gone(_) => {
             work.task.record.intent = None;
             gone(work, Operation::Disable, &Lookup::None, leave).await?;
         }

@@ -10,7 +10,7 @@ use crate::ids::{SourceId, UserName};
 use crate::mapping::TargetPath;
 use crate::report::Reason;
 use crate::state::{PathSupport, Posted};
-use crate::target::lookup::{Listed, Lookup, SearchKeys};
+use crate::target::lookup::{Listed, Lookup, SearchKeys, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -75,7 +75,7 @@ pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -
 }
 
 /// Looks for the account of the user `id` whose account by id is gone: by its present name, then by the `externalId` that it
-/// was given. A target that restores or moves an account gives it another id.
+/// was given. A target that restores or moves an account gives it another id. What was `searched` for behind the 404 is not asked again.
 ///
 /// # Errors
 /// The target could not answer; or an account has the `externalId` and none of the names that the account of the user had,
@@ -85,10 +85,11 @@ pub(crate) async fn find_again(
     id: &SourceId,
     keys: &SearchKeys,
     name: &UserName,
+    searched: &Searched,
 ) -> Result<Lookup, Halt> {
-    let by_name = context.client.look_up(name).await?;
+    let by_name = searched.look_up(&context.client, name).await?;
     let (Lookup::None, Some(origin)) = (&by_name, keys.external_id()) else { return Ok(by_name) };
-    let mut found = context.client.accounts_from(origin).await?.unwrap_or_default();
+    let mut found = searched.accounts_from(&context.client, origin).await?.unwrap_or_default();
     found.retain(|account| context.holder(&account.id).is_none_or(|holder| holder == *id));
     let (mut named, renamed): (Vec<Account>, Vec<Account>) =
         found.into_iter().partition(|account| keys.have_name_of(account));

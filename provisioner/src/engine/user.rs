@@ -19,7 +19,7 @@ use crate::mapping::{Desired, TargetPath};
 use crate::policy::{AccountChange, NoAccount, NotCreated, OwnedDecision};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
 use crate::state::{Change, Intent, Link, Record, Shows, is_carried, kept};
-use crate::target::lookup::{Lookup, SearchKeys};
+use crate::target::lookup::{Lookup, SearchKeys, Searched};
 use crate::target::personal::about;
 use crate::target::{Halt, Trouble};
 
@@ -390,9 +390,9 @@ impl Work<'_> {
                 self.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
             }
             Written::Taken(detail) => return Ok(Flow::Taken(detail)),
-            Written::Gone => {
+            Written::Gone(searched) => {
                 let origin = owned.wanted.external_id();
-                let trouble = match self.find_again(&owned.wanted).await {
+                let trouble = match self.find_again(&owned.wanted, &searched).await {
                     Ok(lookup) => {
                         let hidden = self.context.not_shown_yet(&self.task.record, origin, &lookup);
                         let Some(trouble) = hidden else {
@@ -431,11 +431,11 @@ impl Work<'_> {
     }
 
     /// Looks for the account that is gone by its id.
-    async fn find_again(&self, wanted: &Desired) -> Result<Lookup, Halt> {
+    async fn find_again(&self, wanted: &Desired, searched: &Searched) -> Result<Lookup, Halt> {
         let record = &self.task.record;
         let carried = record.link.as_ref().and_then(Link::external_id);
         let keys = SearchKeys::new(record.names(), carried.or(wanted.external_id()));
-        find_again(self.context, &self.task.id, &keys, &wanted.user_name()).await
+        find_again(self.context, &self.task.id, &keys, &wanted.user_name(), searched).await
     }
 
     /// Notes in the link what became of each path that was written.

@@ -13,7 +13,7 @@ use crate::ids::TargetId;
 use crate::mapping::{Desired, TargetPath};
 use crate::report::Reason;
 use crate::state::{DisableKind, Link, Method, MethodSupport, NOT_SENT, Shows, WriteKind, is_carried};
-use crate::target::lookup::SearchKeys;
+use crate::target::lookup::{SearchKeys, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -59,7 +59,7 @@ pub(crate) enum Written {
     /// 409 to a new user name.
     Taken(String),
     /// The account is not found (SCIM 404 by id and in no look-up), and was not before this write.
-    Gone,
+    Gone(Searched),
     /// Answered as done, and the account is not found after it.
     Hidden,
     /// The account is gone because it was to be disabled.
@@ -82,7 +82,7 @@ impl Written {
             }
             Self::Done(_)
             | Self::Ignored(..)
-            | Self::Gone
+            | Self::Gone(_)
             | Self::Hidden
             | Self::DeletedByTarget
             | Self::Withheld => false,
@@ -99,7 +99,7 @@ impl Written {
             | Self::Ignored(..)
             | Self::Refused(_)
             | Self::Taken(_)
-            | Self::Gone
+            | Self::Gone(_)
             | Self::Hidden
             | Self::DeletedByTarget
             | Self::Withheld => None,
@@ -228,7 +228,7 @@ pub(crate) async fn write(context: &Context, write: Write<'_>) -> Result<Written
         | Written::Ignored(..)
         | Written::Refused(_)
         | Written::Taken(_)
-        | Written::Gone
+        | Written::Gone(_)
         | Written::Hidden
         | Written::Withheld => {}
     }

@@ -29,6 +29,17 @@ pub(crate) struct Listed {
     pub(crate) count: usize,
 }
 
+impl Listed {
+    fn lookup(mut self) -> Result<Lookup, Halt> {
+        match (self.accounts.pop(), self.count) {
+            (None, 0) => Ok(Lookup::None),
+            (Some(account), 1) => Ok(Lookup::One(Box::new(account))),
+            (Some(_), several) => Ok(Lookup::Several(several)),
+            (None, _) => Err(not_honoured("a total, and no user").into()),
+        }
+    }
+}
+
 /// All by which an account may be found that a target does not show under its id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SearchKeys {
@@ -68,7 +79,43 @@ impl SearchKeys {
 pub(crate) enum Read {
     Found(Box<Account>),
     /// SCIM 404 by id, and no account with that id under any of its search keys.
-    Gone,
+    Gone(Searched),
+}
+
+/// What the searches behind a 404 have found: accounts with other ids. Whoever goes on looking for the account asks these
+/// answers first, so that no search is sent twice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Searched {
+    by_name: Vec<(UserName, Listed)>,
+    by_external_id: Option<(String, Option<Vec<Account>>)>,
+}
+
+impl Searched {
+    /// As [`Client::look_up`], without a request if `name` was searched for.
+    ///
+    /// # Errors
+    /// As [`Client::look_up`].
+    pub(crate) async fn look_up(&self, client: &Client, name: &UserName) -> Result<Lookup, Halt> {
+        match self.by_name.iter().find(|(searched, _)| searched == name) {
+            Some((_, listed)) => listed.clone().lookup(),
+            None => client.look_up(name).await,
+        }
+    }
+
+    /// As [`Client::accounts_from`], without a request if `external_id` was searched for.
+    ///
+    /// # Errors
+    /// As [`Client::accounts_from`].
+    pub(crate) async fn accounts_from(
+        &self,
+        client: &Client,
+        external_id: &str,
+    ) -> Result<Option<Vec<Account>>, Halt> {
+        match &self.by_external_id {
+            Some((searched, found)) if searched == external_id => Ok(found.clone()),
+            Some(_) | None => client.accounts_from(external_id).await,
+        }
+    }
 }
 
 impl Client {
@@ -77,13 +124,7 @@ impl Client {
     /// # Errors
     /// The answer is an error, is not SCIM, or holds an account of another user name (`filter-not-honoured`).
     pub(crate) async fn look_up(&self, name: &UserName) -> Result<Lookup, Halt> {
-        let Listed { mut accounts, count } = self.accounts_named(name).await?;
-        match (accounts.pop(), count) {
-            (None, 0) => Ok(Lookup::None),
-            (Some(account), 1) => Ok(Lookup::One(Box::new(account))),
-            (Some(_), several) => Ok(Lookup::Several(several)),
-            (None, _) => Err(not_honoured("a total, and no user").into()),
-        }
+        self.accounts_named(name).await?.lookup()
     }
 
     /// Every account of a user name.
@@ -144,8 +185,7 @@ impl Client {
     pub(crate) async fn read(&self, id: &TargetId, keys: &SearchKeys) -> Result<Read, Halt> {
         let answer = self.send(Request::get(&["Users", id.as_str()])).await?;
         if answer.is_scim_not_found() {
-            let found = self.search(id, keys).await?;
-            return Ok(found.map_or(Read::Gone, |account| Read::Found(Box::new(account))));
+            return self.search(id, keys).await;
         }
         if answer.status != StatusCode::OK {
             return Err(Trouble { unsure: false, ..answer.trouble() }.into());
@@ -167,17 +207,25 @@ impl Client {
 }
 
 impl Client {
-    /// The account `id`, by any of `keys`.
-    async fn search(&self, id: &TargetId, keys: &SearchKeys) -> Result<Option<Account>, Halt> {
-        let is_it = |account: &Account| account.id == *id;
+    /// Looks for the account `id` by all of `keys`.
+    async fn search(&self, id: &TargetId, keys: &SearchKeys) -> Result<Read, Halt> {
+        let with_id = |accounts: &[Account]| accounts.iter().find(|account| account.id == *id).cloned();
+        let mut searched = Searched::default();
         for name in &keys.names {
-            let found = self.accounts_named(name).await?.accounts.into_iter().find(is_it);
-            if found.is_some() {
-                return Ok(found);
+            let listed = self.accounts_named(name).await?;
+            if let Some(account) = with_id(&listed.accounts) {
+                return Ok(Read::Found(Box::new(account)));
             }
+            searched.by_name.push((name.clone(), listed));
         }
-        let Some(external_id) = keys.external_id() else { return Ok(None) };
-        Ok(self.accounts_from(external_id).await?.into_iter().flatten().find(is_it))
+        if let Some(external_id) = keys.external_id() {
+            let found = self.accounts_from(external_id).await?;
+            if let Some(account) = found.as_deref().and_then(with_id) {
+                return Ok(Read::Found(Box::new(account)));
+            }
+            searched.by_external_id = Some((external_id.to_owned(), found));
+        }
+        Ok(Read::Gone(searched))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::report::Reason;
 use crate::state::{Carried, Method, MethodSupport, PathSupport, Shows, WriteKind};
 use crate::target::answer::Answer;
 use crate::target::client::Request;
-use crate::target::lookup::Read;
+use crate::target::lookup::{Read, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -39,13 +39,13 @@ pub(super) enum Refusal {
 /// Whether the account is in the state that a write needs.
 enum Base {
     Account(Box<Account>),
-    Gone,
+    Gone(Searched),
 }
 
 /// What the account shows after a write.
 enum Looked {
     Effects(Effects),
-    Gone,
+    Gone(Searched),
 }
 
 /// Sends `write` by `method`; `verify` has it read back whatever the answer says.
@@ -72,7 +72,7 @@ async fn look_first(context: &Context, write: Write<'_>, fresh: bool) -> Result<
     }
     Ok(match context.client.read(write.account, write.keys).await? {
         Read::Found(account) => Base::Account(account),
-        Read::Gone => Base::Gone,
+        Read::Gone(searched) => Base::Gone(searched),
     })
 }
 
@@ -104,7 +104,7 @@ async fn patch(context: &Context, write: Write<'_>, verify: bool) -> Result<Atte
                     paths.retain(|path| !has(&account, path, write));
                     active = active.filter(|active| *active != account.active());
                 }
-                Base::Gone => return Ok(Attempt::Ended(Written::Gone)),
+                Base::Gone(searched) => return Ok(Attempt::Ended(Written::Gone(searched))),
             }
         }
         let carried = write.paths.iter().filter(|path| !paths.contains(path)).cloned().collect();
@@ -138,7 +138,7 @@ async fn put(context: &Context, write: Write<'_>, verify: bool) -> Result<Attemp
     for turn in 0..2 {
         let base = match look_first(context, write, turn > 0).await? {
             Base::Account(base) => base,
-            Base::Gone => return Ok(Attempt::Ended(Written::Gone)),
+            Base::Gone(searched) => return Ok(Attempt::Ended(Written::Gone(searched))),
         };
         let active = write.active.unwrap_or_else(|| base.active());
         let mut paths = write.paths.to_vec();
@@ -262,8 +262,8 @@ async fn after_error(
         return Ok(Attempt::Refused(trouble, refusal));
     }
     match look(context, sent, before, method).await {
-        Ok(Looked::Gone) if sent.disables() => Ok(Attempt::Ended(Written::DeletedByTarget)),
-        Ok(Looked::Gone) => Ok(Attempt::Ended(Written::Gone)),
+        Ok(Looked::Gone(_)) if sent.disables() => Ok(Attempt::Ended(Written::DeletedByTarget)),
+        Ok(Looked::Gone(searched)) => Ok(Attempt::Ended(Written::Gone(searched))),
         Ok(Looked::Effects(effects)) => {
             let whole = effects.active != Some(false) && effects.fates.iter().all(|(_, fate)| fate.took());
             if whole && (effects.active.is_some() || !effects.fates.is_empty()) {
@@ -281,8 +281,8 @@ fn seen(sent: Write<'_>, looked: Looked, status: u16) -> Attempt {
     match looked {
         Looked::Effects(effects) => Attempt::Judged(effects, status),
         // It was found before the Disable.
-        Looked::Gone if sent.disables() => Attempt::Ended(Written::DeletedByTarget),
-        Looked::Gone => Attempt::Ended(Written::Hidden),
+        Looked::Gone(_) if sent.disables() => Attempt::Ended(Written::DeletedByTarget),
+        Looked::Gone(_) => Attempt::Ended(Written::Hidden),
     }
 }
 
@@ -357,7 +357,7 @@ async fn look(context: &Context, sent: Write<'_>, before: &Carried, method: Meth
     };
     let account = match read {
         Read::Found(account) => account,
-        Read::Gone => return Ok(Looked::Gone),
+        Read::Gone(searched) => return Ok(Looked::Gone(searched)),
     };
     let mut effects = effects(sent, before, &account);
     context.absolve(&mut effects, sent.wanted, method.into()).await;
