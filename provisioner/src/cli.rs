@@ -26,6 +26,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::output::Output;
+use crate::causes::with_cause;
 use crate::config::Config;
 use crate::engine::{Environment, Provisioner, SyncOptions};
 use crate::exit::Exit;
@@ -213,7 +214,7 @@ impl Common {
         // The seed only spreads retries over time: any will do.
         let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut environment = Environment::system(&config, self.state(), seed).map_err(|error| {
-            Output::error(&error.to_string());
+            Output::error(&format!("{}; {}", with_cause(&error), error.way_out()));
             Exit::ConnectionUnusable
         })?;
         if !self.json {
@@ -224,7 +225,7 @@ impl Common {
             Use::Look => Provisioner::open_to_read(config, environment).await,
         };
         opened.map_err(|error| {
-            Output::error(&error.to_string());
+            Output::store_error(&error);
             Exit::Usage
         })
     }

@@ -99,11 +99,6 @@ pub struct SyncOptions {
     pub approve_removals: Option<u32>,
 }
 
-/// Why the provisioner cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct OpenError(#[from] StoreError);
-
 /// A connection with its state, ready to run.
 pub struct Provisioner {
     config: Arc<Config>,
@@ -142,7 +137,7 @@ impl Provisioner {
     ///
     /// # Errors
     /// The state is in use by another run, or unusable.
-    pub async fn open(config: Config, environment: Environment) -> Result<Self, OpenError> {
+    pub async fn open(config: Config, environment: Environment) -> Result<Self, StoreError> {
         Self::open_as(config, environment, Access::Write).await
     }
 
@@ -150,11 +145,11 @@ impl Provisioner {
     ///
     /// # Errors
     /// The state is unusable.
-    pub async fn open_to_read(config: Config, environment: Environment) -> Result<Self, OpenError> {
+    pub async fn open_to_read(config: Config, environment: Environment) -> Result<Self, StoreError> {
         Self::open_as(config, environment, Access::Read).await
     }
 
-    async fn open_as(config: Config, environment: Environment, access: Access) -> Result<Self, OpenError> {
+    async fn open_as(config: Config, environment: Environment, access: Access) -> Result<Self, StoreError> {
         let url = &config.authentication.scim_url;
         let store = Store::open(&environment.state, url, environment.durability, access).await?;
         let under = learned_under(&config);
@@ -268,7 +263,7 @@ impl Provisioner {
             return Err(ended(Exit::Usage, "source-changed", doubt::other_source_words(last, identity)));
         }
         let snapshot = source::read(&self.config.source, options.allow_empty_source).map_err(|error| {
-            let message = format!("cannot {error}; {}", error.way_out());
+            let message = format!("{error}; {}", error.way_out());
             ended(Exit::SourceUnreadable, "source-unreadable", message)
         })?;
         let users = snapshot.users.len() as u64;
@@ -359,7 +354,8 @@ impl Provisioner {
             Ok(prepared) => {
                 let now = self.environment.clock.now();
                 match guard::check(&self.config.options, &prepared, now, options.approve_removals) {
-                    Err(message) => {
+                    Err(error) => {
+                        let message = error.to_string();
                         let stopped = Some((Exit::DeleteGuard, Stopped { code: "delete-guard", message }));
                         RunReport::new(
                             Vec::new(),

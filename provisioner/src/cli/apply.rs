@@ -1,13 +1,14 @@
 //! `provisioner apply`: carries out a saved plan, unless it has gone stale.
 
-use std::fs;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use clap::Args;
 
 use super::output::Output;
 use super::{Common, Use};
+use crate::causes::with_cause;
 use crate::engine::SyncOptions;
 use crate::engine::plan::Plan;
 use crate::exit::Exit;
@@ -37,17 +38,13 @@ pub(super) struct ApplyArgs {
 }
 
 pub(super) async fn run(args: &ApplyArgs) -> Exit {
-    let plan: Plan =
-        match fs::read_to_string(&args.plan).map_err(|error| error.to_string()).and_then(|text| {
-            serde_json::from_str(&text)
-                .map_err(|error| format!("it is no plan ({error}); make one with `plan --out FILE`"))
-        }) {
-            Ok(plan) => plan,
-            Err(error) => {
-                Output::error(&format!("cannot read the plan {}: {error}", args.plan.display()));
-                return Exit::Usage;
-            }
-        };
+    let plan = match read_plan(&args.plan) {
+        Ok(plan) => plan,
+        Err(error) => {
+            Output::error(&format!("{}; make a plan with `plan --out FILE`", with_cause(&error)));
+            return Exit::Usage;
+        }
+    };
     let provisioner = match args.common.open_with(Use::Run, args.concurrency).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
@@ -69,8 +66,22 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
             report.exit
         }
         Err(error) => {
-            Output::error(&error.to_string());
+            Output::error(&format!("{error}; make a new plan with `plan --out FILE`"));
             Exit::Usage
         }
     }
+}
+
+/// Why a file cannot be read as a plan.
+#[derive(Debug, thiserror::Error)]
+enum PlanError {
+    #[error("failed to read the plan {}", .0.display())]
+    Unreadable(PathBuf, #[source] io::Error),
+    #[error("the file {} is not a plan", .0.display())]
+    Invalid(PathBuf, #[source] serde_json::Error),
+}
+
+fn read_plan(file: &Path) -> Result<Plan, PlanError> {
+    let text = fs::read_to_string(file).map_err(|error| PlanError::Unreadable(file.to_owned(), error))?;
+    serde_json::from_str(&text).map_err(|error| PlanError::Invalid(file.to_owned(), error))
 }

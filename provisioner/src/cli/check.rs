@@ -75,8 +75,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     };
     if common.output().json {
         clashes.iter().for_each(Output::object);
-        let source_error =
-            inspection.problems.first().map(|error| format!("cannot {error}; {}", error.way_out()));
+        let source_error = inspection.problems.first().map(|error| format!("{error}; {}", error.way_out()));
         Output::object(&Summary {
             connection: &config.name,
             description: config.description.as_deref(),

@@ -10,8 +10,10 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::terminal::{cell, hanging, padded, width, wrapped};
+use crate::causes::with_cause;
 use crate::config::ConfigError;
 use crate::report::{Outcome, Reason, RunReport, UserLine, word};
+use crate::state::store::StoreError;
 use crate::visible::is_steering;
 
 /// Users listed at most, per outcome; the rest is counted.
@@ -65,10 +67,13 @@ impl Output {
 
     /// One object, for programs.
     pub(super) fn object<T: Serialize>(value: &T) {
-        match serde_json::to_string(value) {
-            Ok(text) => Self::raw(&(escaped(&text).into_owned() + "\n")),
-            Err(error) => tracing::error!(%error, "failed to write a result"),
-        }
+        Self::raw(&json_line(value));
+    }
+
+    /// What is wrong with the state file, on stderr.
+    pub(super) fn store_error(error: &StoreError) {
+        Self::error(&format!("{}; {}", with_cause(error), error.way_out()));
+        Self::notice("  --state FILE chooses the state file");
     }
 
     /// What is wrong with a configuration, with its places, on stderr.
@@ -81,12 +86,7 @@ impl Output {
     /// A run's lines and its summary.
     pub(super) fn report(&self, report: &RunReport) {
         if self.json {
-            let mut text = String::new();
-            for line in &report.lines {
-                text.push_str(&escaped(&serde_json::to_string(line).unwrap_or_default()));
-                text.push('\n');
-            }
-            Self::raw(&text);
+            Self::raw(&report.lines.iter().map(json_line).collect::<String>());
             Self::object(&report.summary);
             return;
         }
@@ -111,6 +111,17 @@ impl Output {
                 .map(|stopped| format!("; stopped: {}", stopped.code))
                 .unwrap_or_default(),
         ));
+    }
+}
+
+/// `value` as a line of JSON; nothing if it cannot be written, which is logged.
+fn json_line<T: Serialize>(value: &T) -> String {
+    match serde_json::to_string(value) {
+        Ok(text) => escaped(&text).into_owned() + "\n",
+        Err(error) => {
+            tracing::error!(%error, "failed to write a result as JSON");
+            String::new()
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     let report = match tested {
         Ok(report) => report,
         Err(error) => {
-            Output::error(&error.to_string());
+            Output::store_error(&error);
             return Exit::Usage;
         }
     };

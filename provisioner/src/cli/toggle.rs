@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use toml_edit::{DocumentMut, Item, Value};
+use toml_edit::{DocumentMut, Item, TomlError, Value};
 
 use super::Common;
 use super::output::Output;
@@ -38,7 +38,8 @@ pub(super) fn run(common: &Common, enabled: bool) -> Exit {
     };
     let changed = before != Some(enabled);
     if changed {
-        let new = place.with(&text, enabled);
+        // A text in which the toggle was found parses.
+        let Ok(new) = place.with(&text, enabled) else { return common.load().err().unwrap_or(Exit::Usage) };
         if let Err(error) = replace(&common.config, &new) {
             Output::error(&format!("failed to write {}: {error}", common.config.display()));
             return Exit::Usage;
@@ -117,27 +118,26 @@ impl Toggle {
 
 impl Place {
     /// `text` with the toggle at this place.
-    fn with(&self, text: &str, enabled: bool) -> String {
+    fn with(&self, text: &str, enabled: bool) -> Result<String, TomlError> {
         let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let insert = |place: Range<usize>, new: &str| {
             let (before, after) = (text.get(..place.start), text.get(place.end..));
             format!("{}{new}{}", before.unwrap_or_default(), after.unwrap_or_default())
         };
-        match self {
+        Ok(match self {
             Self::Value(place) => insert(place.clone(), &enabled.to_string()),
             Self::Below(at) => {
                 let first = if text.get(..*at).is_some_and(|above| above.ends_with('\n')) { "" } else { end };
                 insert(*at..*at, &format!("{first}enabled = {enabled}{end}"))
             }
             Self::Elsewhere => {
-                let mut document: DocumentMut =
-                    text.trim_start_matches('\u{feff}').parse().unwrap_or_default();
+                let mut document: DocumentMut = text.trim_start_matches('\u{feff}').parse()?;
                 if let Some(connection) = document.get_mut("connection").and_then(Item::as_table_like_mut) {
                     connection.insert("enabled", Item::Value(Value::from(enabled)));
                 }
                 document.to_string().replace("\r\n", "\n").replace('\n', end)
             }
-        }
+        })
     }
 }
 

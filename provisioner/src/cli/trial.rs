@@ -200,7 +200,7 @@ fn show(args: &MappingArgs, user: &SourceUser, rule: &Rule, only: Option<&str>) 
     let wanted = match rule.mapping.apply(user) {
         Ok(wanted) => wanted,
         Err(error) => {
-            Output::error(&format!("failed to {error} (user {})", user.username));
+            Output::error(&format!("{error} (user {})", user.username));
             return false;
         }
     };
@@ -250,8 +250,13 @@ fn rules_of(common: &Common) -> Result<Config, Exit> {
     let mut document: DocumentMut = text.parse().map_err(|_| unusable(common))?;
     let placeholder = "[connection]\nname = \"try\"\n[connection.authentication]\nscim-url = \"http://127.0.0.1/\"\n\
                        profile = \"bearer-token\"\noauth-access-token = \"unused\"\n";
-    let connection = placeholder.parse::<DocumentMut>().ok().and_then(|mut own| own.remove("connection"));
-    document["connection"] = connection.unwrap_or_default();
+    let mut placeholder: DocumentMut = placeholder.parse().map_err(|error: toml_edit::TomlError| {
+        Output::error(&format!("failed to prepare a connection for the trial: {error}"));
+        Exit::Usage
+    })?;
+    if let Some(connection) = placeholder.remove("connection") {
+        document["connection"] = connection;
+    }
     // What is wrong is told with its places in the file.
     Config::parse(&document.to_string(), &common.config).map_err(|_| unusable(common))
 }
@@ -269,7 +274,7 @@ fn unusable(common: &Common) -> Exit {
 
 fn users(source: &SourceConfig) -> Result<Vec<SourceUser>, Exit> {
     source::read(source, true).map(|snapshot| snapshot.users).map_err(|error| {
-        Output::error(&format!("failed to {error}; {}", error.way_out()));
+        Output::error(&format!("{error}; {}", error.way_out()));
         Exit::SourceUnreadable
     })
 }

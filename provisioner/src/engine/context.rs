@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use super::learning::Learning;
 use super::namesakes::Namesakes;
 use super::write::Effects;
+use crate::causes::with_cause;
 use crate::config::Config;
 use crate::diff::Fate;
 use crate::exit::Exit;
@@ -160,7 +161,8 @@ impl Context {
         match self.store.write(changes).await {
             Ok(()) => Ok(()),
             Err(error) => {
-                self.client.stop(Exit::Usage, "state", error.to_string());
+                let message = format!("{}; {}", with_cause(&error), error.way_out());
+                self.client.stop(Exit::Usage, "state", message);
                 Err(Halt::Stopped)
             }
         }

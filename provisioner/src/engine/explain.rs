@@ -151,7 +151,7 @@ impl Provisioner {
         let rule = self.config().rules.iter().find(|rule| rule.enabled && rule.matches(user));
         let Some(rule) = rule else { return vec!["not mapped: no enabled rule owns the user".to_owned()] };
         match rule.mapping.apply(user) {
-            Err(error) => vec![format!("failed to {error}")],
+            Err(error) => vec![error.to_string()],
             Ok(wanted) => wanted
                 .iter()
                 .map(|(path, value)| {

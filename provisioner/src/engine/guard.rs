@@ -125,16 +125,35 @@ fn was_refused(task: &Task, wanted_active: Option<bool>) -> bool {
     })
 }
 
-/// Whether the run may be carried out; `approved` is the number of removals and disables that a person has agreed to.
+/// More removals and disables than the delete guard allows.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{accounts} would be removed or disabled{after}, more than {} in 24 hours ({}): {names}: {causes}. \
+     {source_shrank}Nothing was written. Look at them with `plan`; if they are meant, run once with \
+     --approve-removals {planned}, or raise the limit",
+    limit.count,
+    limit.option
+)]
+pub(crate) struct OverLimit {
+    planned: u64,
+    limit: Limit,
+    accounts: String,
+    after: String,
+    names: String,
+    causes: String,
+    source_shrank: String,
+}
+
+/// Checks whether the run may be carried out; `approved` is the number of removals and disables that a person has approved.
 ///
 /// # Errors
-/// A message that says what is too much, whose accounts these are, and the way out.
+/// There are more than the limit allows.
 pub(crate) fn check(
     options: &Options,
     prepared: &Prepared,
     now: SystemTime,
     approved: Option<u32>,
-) -> Result<(), String> {
+) -> Result<(), OverLimit> {
     let figures = Figures::of(options, prepared, now);
     if figures.anew == 0 || figures.is_approved(approved) {
         return Ok(());
@@ -147,17 +166,15 @@ pub(crate) fn check(
     }
     let names: Vec<&UserName> = concerned.iter().map(|task| &task.record.user_name).collect();
     let after = if done == 0 { String::new() } else { format!(" after {done} in the last 24 hours") };
-    Err(format!(
-        "{} would be removed or disabled{after}, more than {} in 24 hours ({}): {}: {}. \
-         {}Nothing was written. Look at them with `plan`; if they are meant, run once with --approve-removals {planned}, \
-         or raise the limit",
-        share(&concerned, managed),
-        limit.count,
-        limit.option,
-        some_names(names.into_iter()),
-        causes(&concerned),
-        shrunk(prepared),
-    ))
+    Err(OverLimit {
+        planned,
+        limit,
+        accounts: share(&concerned, managed),
+        after,
+        names: some_names(names.into_iter()),
+        causes: causes(&concerned),
+        source_shrank: shrunk(prepared),
+    })
 }
 
 /// How many accounts are concerned, of how many: those that would be linked in this run are not managed yet.
@@ -175,6 +192,7 @@ fn share(concerned: &[&Task], managed: u64) -> String {
 }
 
 /// How many removals and disables in 24 hours pass.
+#[derive(Debug)]
 struct Limit {
     count: u64,
     /// The option behind it, as it is written.

@@ -98,7 +98,7 @@ pub type NoPlan = RunReport;
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// Something changed since it was made.
-    #[error("the plan is stale: {0}; nothing was written: make a new one with `plan --out FILE`")]
+    #[error("the plan is stale: {0}; nothing was written")]
     Stale(String),
 }
 
@@ -171,7 +171,8 @@ impl Provisioner {
                 self.environment.clock.now(),
                 options.approve_removals,
             )
-            .err(),
+            .err()
+            .map(|error| error.to_string()),
         }
     }
 }
@@ -386,7 +387,7 @@ fn count(summary: &mut PlanSummary, task: &Task, entry: &Entry) {
 /// The attribute values behind a task, for the digest only.
 fn values(task: &Task) -> String {
     match &task.step {
-        Step::Owned(owned) => serde_json::to_string(&owned.wanted).unwrap_or_default(),
+        Step::Owned(owned) => owned.wanted.to_json(),
         Step::Fail(_) | Step::Left { .. } => String::new(),
     }
 }

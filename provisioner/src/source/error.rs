@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The source could not be read whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read the source {}{}: {problem}{}", .file.display(), Place(*.position), More(*.more))]
+#[error("failed to read the source {}{}: {problem}{}", .file.display(), Place(*.position), More(*.more))]
 pub struct SourceError {
     file: PathBuf,
     position: Option<(usize, usize)>,

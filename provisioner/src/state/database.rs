@@ -101,13 +101,14 @@ fn connect(path: &Path, durability: Durability, access: Access) -> rusqlite::Res
     // One task has it at a time: SQLite need not lock against others in this process.
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if access == Access::Read {
-        if let Ok(connection) = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)
-            && readable(&connection)
-        {
-            return Ok(connection);
-        }
-        // In a folder that cannot be written to, nobody else writes either.
-        return immutable(path, flags);
+        return match read_only(path, flags) {
+            Ok(connection) => Ok(connection),
+            // In a folder that cannot be written to, nobody else writes either.
+            Err(error) => {
+                tracing::debug!(%error, "failed to open the state file with shared memory; reading it without");
+                immutable(path, flags)
+            }
+        };
     }
     let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -131,9 +132,11 @@ fn immutable(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(format!("{address}?immutable=1"), flags)
 }
 
-/// Whether anything can be read over `connection`, which needs a shared-memory file beside the database.
-fn readable(connection: &Connection) -> bool {
-    connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).is_ok()
+/// Opens a file that another process may write: reading needs a shared-memory file beside the database.
+fn read_only(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
+    Ok(connection)
 }
 
 /// Checks the layout, and makes it in a new file or brings an older one to it; the layout that there is to read.
@@ -162,9 +165,8 @@ fn load(
     layout: i64,
 ) -> Result<(Option<i64>, Loaded), StoreError> {
     let failed = |source| StoreError::Database { path: path.to_owned(), source };
-    let unreadable = |message: String| StoreError::Record { path: path.to_owned(), message };
-    let parsed = |error: serde_json::Error| unreadable(error.to_string());
-    let number = |text: &str| text.parse::<i64>().map_err(|error| unreadable(error.to_string()));
+    let invalid = |source| StoreError::Record { path: path.to_owned(), source };
+    let number = |text: &str| text.parse::<i64>().map_err(|error| invalid(error.into()));
     let query = if layout == 1 { LOAD.replace("removal.disable", "0") } else { LOAD.to_owned() };
     let mut statement = connection.prepare(&query).map_err(failed)?;
     let mut rows = statement.query([url.to_string()]).map_err(failed)?;
@@ -174,11 +176,11 @@ fn load(
         match kind {
             0 => {
                 target = Some(number(&whose)?);
-                loaded.connection = serde_json::from_str(&text).map_err(parsed)?;
+                loaded.connection = serde_json::from_str(&text).map_err(|error| invalid(error.into()))?;
             }
             1 => {
-                let record: Record = serde_json::from_str(&text).map_err(parsed)?;
-                let id = whose.parse::<SourceId>().map_err(|error| unreadable(error.to_string()))?;
+                let record: Record = serde_json::from_str(&text).map_err(|error| invalid(error.into()))?;
+                let id = whose.parse::<SourceId>().map_err(|error| invalid(error.into()))?;
                 loaded.records.insert(id, Arc::new(record));
             }
             2 => {

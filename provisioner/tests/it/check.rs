@@ -100,7 +100,7 @@ fn mappings_are_tried_on_the_users_whom_they_are_for() {
     let told = text(&output.stderr);
     assert!(
         told.contains(
-            "rule \"staff\" fails to compute `title` by `user.title + '!'`: the user has no `title`"
+            "rule \"staff\": failed to compute `title` by `user.title + '!'`: the user has no `title`"
         ),
         "{told}"
     );

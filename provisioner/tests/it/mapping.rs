@@ -4,7 +4,7 @@ use std::path::Path;
 
 use provisioner::config::Config;
 use provisioner::ids::SourceId;
-use provisioner::mapping::{Desired, Mapping, TargetPath};
+use provisioner::mapping::{Mapping, TargetPath};
 use provisioner::rule::Rule;
 use provisioner::source::{Attributes, SourceConfig, SourceKind, SourceUser, read};
 use serde_json::{Value, json};
@@ -161,17 +161,6 @@ fn filters_compare_ids_exactly_and_the_rest_without_case() {
     scope("level gt 6", true);
     scope("createdAt gt \"2026-03-01T10:30:00+01:00\"", true);
     assert!(rules("[[rule]]\nname = \"r\"\n")[0].matches(&mara()));
-}
-
-#[test]
-fn what_should_be_carried_survives_storage() {
-    let desired = Mapping::default().apply(&mara()).unwrap();
-    let stored = serde_json::to_string(&desired).unwrap();
-    let again: Desired = serde_json::from_str(&stored).unwrap();
-    assert_eq!(again, desired);
-    assert_eq!(again.user_name(), desired.user_name());
-    assert!(serde_json::from_str::<Desired>(r#"{"title":"x"}"#).is_err());
-    assert!(serde_json::from_str::<Desired>(r#"{"userName":""}"#).is_err());
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) fn of_source(inspection: &Inspection) -> Vec<Finding> {
         .problems
         .iter()
         .take(TOLD)
-        .map(|problem| Finding::of_source(format!("failed to {problem}"), Some(problem.way_out()), 1))
+        .map(|problem| Finding::of_source(problem.to_string(), Some(problem.way_out()), 1))
         .collect();
     if inspection.count > told {
         let more = inspection.count - told;
@@ -63,7 +63,7 @@ pub(super) fn of_mappings(config: &Config, users: &[SourceUser]) -> Vec<Finding>
     for user in users {
         let Some((index, rule)) = owner(config, user) else { continue };
         for problem in rule.mapping.problems(user) {
-            let message = format!("rule {:?} fails to {problem}", rule.name.as_str());
+            let message = format!("rule {:?}: {problem}", rule.name.as_str());
             let finding = found.entry((index, message.clone())).or_insert_with(|| Finding {
                 kind: "mapping",
                 rule: Some(rule.name.to_string()),

@@ -9,7 +9,7 @@ use crate::cli::output::Output;
 pub(super) enum PromptError {
     #[error("the answers ended at \"{0}\"")]
     Ended(String),
-    #[error("failed to read an answer: {0}")]
+    #[error("failed to read an answer")]
     Unreadable(#[from] io::Error),
 }
 
