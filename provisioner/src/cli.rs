@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::engine::{Environment, Provisioner, SyncOptions};
 use crate::exit::Exit;
 use crate::ids::RuleName;
+use crate::state::store::Access;
 use crate::visible::visible;
 
 /// Provisions PingOne users to a SCIM endpoint such as Aquera.
@@ -178,13 +179,6 @@ async fn run(command: Command) -> Exit {
     }
 }
 
-/// How a subcommand uses the state.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    Run,
-    Look,
-}
-
 impl Common {
     fn output(&self) -> Output {
         Output::new(self.json)
@@ -203,12 +197,16 @@ impl Common {
     }
 
     /// The connection with its state; what stands in the way goes to stderr.
-    async fn open(&self, how: Use) -> Result<Provisioner, Exit> {
-        self.open_with(how, None).await
+    async fn open(&self, access: Access) -> Result<Provisioner, Exit> {
+        self.open_with(access, None).await
     }
 
     /// [`Common::open`], with `concurrency` instead of the configured one.
-    async fn open_with(&self, how: Use, concurrency: Option<NonZeroUsize>) -> Result<Provisioner, Exit> {
+    async fn open_with(
+        &self,
+        access: Access,
+        concurrency: Option<NonZeroUsize>,
+    ) -> Result<Provisioner, Exit> {
         let mut config = self.load()?;
         config.options.concurrency = concurrency.unwrap_or(config.options.concurrency);
         // The seed only spreads retries over time: any will do.
@@ -220,9 +218,9 @@ impl Common {
         if !self.json {
             environment.progress = progress::on_terminal();
         }
-        let opened = match how {
-            Use::Run => Provisioner::open(config, environment).await,
-            Use::Look => Provisioner::open_to_read(config, environment).await,
+        let opened = match access {
+            Access::Write => Provisioner::open(config, environment).await,
+            Access::Read => Provisioner::open_to_read(config, environment).await,
         };
         opened.map_err(|error| {
             Output::store_error(&error);

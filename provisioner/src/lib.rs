@@ -32,5 +32,5 @@ pub use engine::{Environment, Provisioner, SyncOptions};
 pub use exit::Exit;
 pub use report::{RunReport, Summary, UserLine};
 pub use state::store::{Durability, StoreError};
-pub use target::test::{ConnectionReport, TestFailure};
+pub use target::connection_test::{ConnectionReport, TestFailure};
 pub use transport::Transport;

@@ -7,7 +7,7 @@ use std::{fs, io};
 use clap::Args;
 
 use super::output::Output;
-use super::{Common, Use};
+use super::{Access, Common};
 use crate::causes::with_cause;
 use crate::engine::SyncOptions;
 use crate::engine::plan::Plan;
@@ -45,7 +45,7 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let provisioner = match args.common.open_with(Use::Run, args.concurrency).await {
+    let provisioner = match args.common.open_with(Access::Write, args.concurrency).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Common;
 use super::output::Output;
 use crate::config::Config;
-use crate::engine::{matches, namesakes, without_users};
+use crate::engine::{duplicate_names, matches, without_users};
 use crate::exit::Exit;
 use crate::report::word;
 use crate::source;
@@ -25,7 +25,7 @@ struct Summary<'a> {
     rules: usize,
     users: Option<usize>,
     in_scope: Option<usize>,
-    namesakes: usize,
+    duplicate_names: usize,
     source_error: Option<String>,
     problems: Vec<Finding>,
     notes: Vec<Finding>,
@@ -55,7 +55,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     let (users, in_scope) = if whole {
         let users = &inspection.users;
         matched = matches(&config, users);
-        clashes = namesakes(&config, users);
+        clashes = duplicate_names(&config, users);
         if !users.is_empty() {
             let empty = without_users(&config, &matched);
             let refused = findings::of_refusals(&config, users, &stored(common, &config).await, &empty);
@@ -84,7 +84,7 @@ pub(super) async fn run(common: &Common) -> Exit {
             rules: config.rules.len(),
             users,
             in_scope,
-            namesakes: clashes.len(),
+            duplicate_names: clashes.len(),
             source_error,
             problems,
             notes,

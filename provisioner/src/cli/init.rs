@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::ids::ScimUrl;
 use crate::preferences::{Preferences, RawPreferences, RemoveAction};
 use crate::state::store::StoreError;
-use crate::target::test::TestFailure;
+use crate::target::connection_test::TestFailure;
 use crate::transport::TransportError;
 
 #[derive(Debug, Args)]

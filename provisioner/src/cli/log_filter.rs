@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::causes::with_cause;
-use crate::config::nearest;
+use crate::config::suggest;
 
 /// The levels that a filter can name.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -66,7 +66,7 @@ fn unknown_level(directive: &str) -> Option<FilterError> {
     if is_number || LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
         return None;
     }
-    match nearest(level, LEVELS) {
+    match suggest(level, LEVELS) {
         Some(meant) => Some(FilterError::UnknownLevel { level: level.to_owned(), meant }),
         // The name of a module alone, which is heard whatever it says.
         None if is_bare => None,

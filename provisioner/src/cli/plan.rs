@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::interrupt::{NOTHING_WRITTEN, not_interrupted};
 use super::output::{OPERATION, Output, Row};
 use super::terminal::width;
-use super::{Allow, Common, Use};
+use super::{Access, Allow, Common};
 use crate::engine::plan::Plan;
 use crate::exit::Exit;
 use crate::report::{Outcome, RunReport, Stopped, word};
@@ -29,7 +29,7 @@ pub(super) struct PlanArgs {
 }
 
 pub(super) async fn run(args: &PlanArgs) -> Exit {
-    let provisioner = match args.common.open(Use::Look).await {
+    let provisioner = match args.common.open(Access::Read).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };

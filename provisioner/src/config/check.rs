@@ -12,7 +12,7 @@ use toml::Spanned;
 
 pub(crate) use argument::Argument;
 
-use super::place::inside;
+use super::location::inside;
 use super::raw::RawSource;
 use super::tolerant::{LeftOut, Tolerant};
 use super::{Config, Problem};

@@ -6,7 +6,7 @@ use scim::schema::{ENTERPRISE_URN, PATCH_URN, SchemaSet, USER_URN};
 
 use super::*;
 use crate::mapping::Mapping;
-use crate::state::{Link, Mark, kept};
+use crate::state::{Link, LinkState, comparable_value};
 
 /// The default mapping's targets, and of each other kind of path one or two.
 fn paths() -> Vec<TargetPath> {
@@ -26,7 +26,12 @@ fn desired(values: &Value) -> Desired {
     serde_json::from_value(values.clone()).unwrap()
 }
 
-fn differences(wanted: &Desired, carries: &Carried, mapped: &[TargetPath], clear: bool) -> Vec<TargetPath> {
+fn differences(
+    wanted: &Desired,
+    carries: &AccountValues,
+    mapped: &[TargetPath],
+    clear: bool,
+) -> Vec<TargetPath> {
     let link = Link {
         account: "1".parse().unwrap(),
         carries: carries.clone(),
@@ -34,13 +39,13 @@ fn differences(wanted: &Desired, carries: &Carried, mapped: &[TargetPath], clear
         active: true,
         written: None,
         late_disable: None,
-        mark: Mark::Owned,
+        mark: LinkState::Owned,
     };
     crate::state::differences(wanted, &link, mapped, clear, false)
 }
 
-fn carried(wanted: &Desired) -> Carried {
-    wanted.iter().map(|(path, value)| (path.clone(), kept(path, value))).collect()
+fn carried(wanted: &Desired) -> AccountValues {
+    wanted.iter().map(|(path, value)| (path.clone(), comparable_value(path, value))).collect()
 }
 
 /// Of each path nothing or one of two values; a user name always.
@@ -100,12 +105,12 @@ fn keeps_the_unmapped(before: &Account, after: &Account) {
 }
 
 #[track_caller]
-fn carries_what_is_wanted(after: &Account, wanted: &Desired, carries: &Carried, clear_missing: bool) {
+fn carries_what_is_wanted(after: &Account, wanted: &Desired, carries: &AccountValues, clear_missing: bool) {
     for path in paths() {
         // What is compared is what is kept: of a password the digest.
         let carried = carries.get(&path).filter(|_| !clear_missing).cloned();
-        let expected = wanted.get(&path).map(|value| kept(&path, value)).or(carried);
-        let found = after.read(&path).map(|value| kept(&path, value));
+        let expected = wanted.get(&path).map(|value| comparable_value(&path, value)).or(carried);
+        let found = after.read(&path).map(|value| comparable_value(&path, value));
         assert_eq!(found, expected, "{path} in {:?}", after.resource);
     }
 }
@@ -141,7 +146,7 @@ proptest! {
     ) {
         let carries = carried(&before);
         let paths = differences(&wanted, &carries, &paths(), clear);
-        let operations = patch_operations(&paths, &wanted, &carries, &Strays::default(), active);
+        let operations = patch_operations(&paths, &wanted, &carries, &MovedValues::default(), active);
         prop_assert_eq!(operations.is_empty(), paths.is_empty() && active.is_none());
         prop_assert!(operations.len() <= paths.len() + usize::from(active.is_some()));
         let before = read(&account(&before, was));
@@ -187,7 +192,7 @@ proptest! {
     fn nothing_is_written_where_nothing_differs(wanted in values(), clear: bool, was: bool) {
         let paths = paths();
         prop_assert_eq!(differences(&wanted, &carried(&wanted), &paths, clear), Vec::new());
-        prop_assert_eq!(patch_operations(&paths, &wanted, &carried(&wanted), &Strays::default(), None), Vec::<Value>::new());
+        prop_assert_eq!(patch_operations(&paths, &wanted, &carried(&wanted), &MovedValues::default(), None), Vec::<Value>::new());
         let base = read(&account(&wanted, was));
         prop_assert_eq!(merge(&base, &[], &wanted, &carried(&wanted), was), writable(&base.resource));
     }
@@ -198,7 +203,7 @@ proptest! {
         prop_assert_eq!(&body["active"], &json!(true));
         prop_assert_eq!(names(&body, ENTERPRISE_URN), body.contains_key(ENTERPRISE_URN));
         body.insert("id".to_owned(), json!("1"));
-        carries_what_is_wanted(&read(&body), &wanted, &Carried::new(), true);
+        carries_what_is_wanted(&read(&body), &wanted, &AccountValues::new(), true);
     }
 }
 
@@ -213,7 +218,7 @@ fn check(carries: &Value, wanted: &Value, expected: &Value) {
     let (carries, wanted) = (carried(&full(carries)), full(wanted));
     let mapped: Vec<TargetPath> = carries.keys().cloned().collect();
     let paths = differences(&wanted, &carries, &mapped, true);
-    assert_eq!(&json!(patch_operations(&paths, &wanted, &carries, &Strays::default(), None)), expected);
+    assert_eq!(&json!(patch_operations(&paths, &wanted, &carries, &MovedValues::default(), None)), expected);
 }
 
 const WORK: &str = r#"addresses[type eq "work"]"#;
@@ -251,7 +256,7 @@ fn what_is_no_longer_mapped_keeps_its_element() {
     let carries = carried(&desired(&json!({ "userName": "ida", &locality: "L", &region: "R" })));
     let wanted = desired(&json!({ "userName": "ida" }));
     let paths = differences(&wanted, &carries, &[locality.parse().unwrap()], true);
-    let operations = patch_operations(&paths, &wanted, &carries, &Strays::default(), None);
+    let operations = patch_operations(&paths, &wanted, &carries, &MovedValues::default(), None);
     assert_eq!(operations, [json!({ "op": "remove", "path": locality })]);
 }
 
@@ -266,7 +271,7 @@ fn what_is_taken_away_comes_last_and_active_after_it() {
         json!({ "op": "remove", "path": locality }),
         json!({ "op": "replace", "path": "active", "value": false }),
     ];
-    assert_eq!(patch_operations(&paths, &wanted, &carries, &Strays::default(), Some(false)), expected);
+    assert_eq!(patch_operations(&paths, &wanted, &carries, &MovedValues::default(), Some(false)), expected);
 }
 
 #[track_caller]
@@ -276,7 +281,7 @@ fn check_schemas(base: &Value, wanted: &Value, expected: &Value) {
     let base = read(&resource);
     let wanted = desired(wanted);
     let paths = [format!("{ENTERPRISE_URN}:department").parse().unwrap()];
-    assert_eq!(merge(&base, &paths, &wanted, &Carried::new(), true).get("schemas"), Some(expected));
+    assert_eq!(merge(&base, &paths, &wanted, &AccountValues::new(), true).get("schemas"), Some(expected));
 }
 
 #[test]
@@ -303,18 +308,20 @@ fn account_with(value: &Value) -> Account {
 }
 
 #[track_caller]
-fn check_fates(before: &Value, after: &Value, expected: &[Fate]) {
+fn check_fates(before: &Value, after: &Value, expected: &[PathEffect]) {
     let wanted = desired(&json!({ "userName": "ida", "title": "New", "password": "p" }));
     let paths = ["title", "password", "nickName"].map(|path| path.parse::<TargetPath>().unwrap());
     let before = account_with(before).project(paths.iter());
-    let found: Vec<Fate> =
-        fates(&paths, &wanted, &before, &account_with(after)).into_iter().map(|(_, fate)| fate).collect();
+    let found: Vec<PathEffect> = path_effects(&paths, &wanted, &before, &account_with(after))
+        .into_iter()
+        .map(|(_, path_effect)| path_effect)
+        .collect();
     assert_eq!(found, expected);
 }
 
 #[test]
 fn unchanged_or_missing_values_are_lost_and_other_values_are_the_targets_own_form() {
-    use Fate::{As, Form, Lost, Took, Unproven};
+    use PathEffect::{As, Form, Lost, Took, Unproven};
     let old = json!({ "title": "Old", "nickName": "N" });
     check_fates(&old, &old, &[Lost(Some(json!("Old"))), Unproven, Lost(Some(json!("N")))]);
     check_fates(&old, &json!({ "title": "New" }), &[Took, Unproven, Took]);
@@ -409,8 +416,8 @@ fn check_strays(emails: &Value, wanted: Option<&str>, operations: &Value, merged
     let (wanted, paths) = (desired(&values), [work]);
     let base = json!({ "id": "1", "userName": "ida", "emails": emails });
     let base = read(base.as_object().unwrap());
-    let strays = Strays::find(&base, &paths, &carries);
-    let found = patch_operations(&paths, &wanted, &base.project(paths.iter()), &strays, None);
+    let moved_values = MovedValues::find(&base, &paths, &carries);
+    let found = patch_operations(&paths, &wanted, &base.project(paths.iter()), &moved_values, None);
     assert_eq!(json!(found), *operations, "{emails}");
     let put = merge(&base, &paths, &wanted, &carries, true);
     assert_eq!(put.get("emails").unwrap_or(&Value::Null), merged, "{emails}");

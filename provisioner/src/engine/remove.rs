@@ -2,16 +2,16 @@
 
 use reqwest::{Method as Verb, StatusCode};
 
-use super::parts::Part;
+use super::outcome::OutcomePart;
 use super::resolve::find_again;
-use super::task::Step;
-use super::user::{Ran, Work};
-use super::write::{Write, Written, write};
+use super::task::TaskStep;
+use super::user::{TaskResult, TaskRun};
+use super::write::{AccountWrite, WriteOutcome, write};
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::{Leave, LeaveDecision};
 use crate::preferences::RemoveAction;
 use crate::report::{Operation, Outcome, Reason};
-use crate::state::{DisableKind, Intent, Link, Mark};
+use crate::state::{DisableKind, Intent, Link, LinkState};
 use crate::target::client::Request;
 use crate::target::lookup::{Lookup, Read, Searched};
 use crate::target::resource::Account;
@@ -19,19 +19,19 @@ use crate::target::{Halt, Trouble};
 
 /// Runs the task of a user that has left; `last` says that a refusal for want of support is final.
 pub(crate) async fn run(
-    mut work: Work<'_>,
+    mut work: TaskRun<'_>,
     decision: LeaveDecision,
     leave: Leave,
     last: bool,
-) -> Result<Ran, Halt> {
+) -> Result<TaskResult, Halt> {
     let action = match decision {
         LeaveDecision::Remove(action) => action,
         LeaveDecision::Nothing => return work.finish(None, None).await,
         LeaveDecision::DeprovisionOff => {
             if let Some(link) = &mut work.task.record.link
-                && !matches!(link.mark, Mark::Pending(_))
+                && !matches!(link.state, LinkState::Pending(_))
             {
-                link.mark = Mark::Withheld(leave);
+                link.state = LinkState::Withheld(leave);
             }
             work.task.parts.extend(not_removed(decision));
             return work.finish(None, None).await;
@@ -70,23 +70,23 @@ pub(crate) async fn run(
         Ok(Present::At(account)) => match action {
             RemoveAction::Delete => delete(&mut work, &link, leave).await?,
             RemoveAction::Disable if !account.active() => {
-                mark(&mut work, Mark::Removed);
-                work.push(Part::none(Outcome::Success, Reason::AlreadyInactive));
+                set_link_state(&mut work, LinkState::Removed);
+                work.push(OutcomePart::none(Outcome::Success, Reason::AlreadyInactive));
             }
             RemoveAction::Disable => disable(&mut work, &link, leave).await?,
         },
     }
-    let again = if last { None } else { work.second_try(|| Step::Left { decision, leave }) };
+    let again = if last { None } else { work.second_try(|| TaskStep::Left { decision, leave }) };
     work.finish(None, again).await
 }
 
 /// The part for a user whose account is not removed; `None` if it is to be removed, or there is nothing to tell.
-pub(crate) const fn not_removed(decision: LeaveDecision) -> Option<Part> {
+pub(crate) const fn not_removed(decision: LeaveDecision) -> Option<OutcomePart> {
     match decision {
         LeaveDecision::Nothing | LeaveDecision::Remove(_) => None,
-        LeaveDecision::AlreadyGone => Some(Part::none(Outcome::Success, Reason::AlreadyGone)),
-        LeaveDecision::DeprovisionOff => Some(Part::none(Outcome::Partial, Reason::DeprovisionOff)),
-        LeaveDecision::RuleDeletionOff => Some(Part::none(Outcome::Partial, Reason::RuleDeletionOff)),
+        LeaveDecision::AlreadyGone => Some(OutcomePart::none(Outcome::Success, Reason::AlreadyGone)),
+        LeaveDecision::DeprovisionOff => Some(OutcomePart::none(Outcome::Partial, Reason::DeprovisionOff)),
+        LeaveDecision::RuleDeletionOff => Some(OutcomePart::none(Outcome::Partial, Reason::RuleDeletionOff)),
     }
 }
 
@@ -100,7 +100,7 @@ enum Present {
 
 /// Looks for an account that took the place of the one that is gone. The link follows it if it has the same `externalId`
 /// and a name that the account had.
-async fn follow(work: &mut Work<'_>, link: &mut Link, searched: &Searched) -> Result<Present, Halt> {
+async fn follow(work: &mut TaskRun<'_>, link: &mut Link, searched: &Searched) -> Result<Present, Halt> {
     let name = work.task.record.name_at(link);
     let keys = work.task.record.keys_at(link);
     let found = find_again(work.context, &work.task.id, &keys, &name, searched).await?;
@@ -121,21 +121,26 @@ async fn follow(work: &mut Work<'_>, link: &mut Link, searched: &Searched) -> Re
     Ok(Present::At(account))
 }
 
-fn mark(work: &mut Work<'_>, mark: Mark) {
+fn set_link_state(work: &mut TaskRun<'_>, state: LinkState) {
     if let Some(link) = &mut work.task.record.link {
-        link.mark = mark;
-        link.active &= mark != Mark::Removed;
+        link.state = state;
+        link.active &= state != LinkState::Removed;
     }
 }
 
-fn fail(work: &mut Work<'_>, operation: Operation, trouble: Trouble, leave: Leave) {
-    mark(work, Mark::Pending(leave));
+fn fail(work: &mut TaskRun<'_>, operation: Operation, trouble: Trouble, leave: Leave) {
+    set_link_state(work, LinkState::Pending(leave));
     work.failed(operation, trouble);
 }
 
 /// The account is not found, and `instead` under its keys. Normally that is what was wanted; a moment after it was written, or
 /// after a disable that was cut off, it is not.
-async fn gone(work: &mut Work<'_>, operation: Operation, instead: &Lookup, leave: Leave) -> Result<(), Halt> {
+async fn gone(
+    work: &mut TaskRun<'_>,
+    operation: Operation,
+    instead: &Lookup,
+    leave: Leave,
+) -> Result<(), Halt> {
     let origin = work.task.record.link.as_ref().and_then(Link::external_id);
     if let Some(trouble) = work.context.not_shown_yet(&work.task.record, origin, instead) {
         fail(work, operation, trouble, leave);
@@ -148,34 +153,34 @@ async fn gone(work: &mut Work<'_>, operation: Operation, instead: &Lookup, leave
         let detail = "a disable was cut off, and the account is gone";
         work.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
     } else {
-        work.push(Part::none(Outcome::Success, Reason::AlreadyGone));
+        work.push(OutcomePart::none(Outcome::Success, Reason::AlreadyGone));
     }
     Ok(())
 }
 
-async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
+async fn delete(work: &mut TaskRun<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
     work.intend(Intent::Delete).await?;
     let client = &work.context.client;
     let segments = ["Users", link.account.as_str()];
-    let answer = match client.send(Request::new(&Verb::DELETE, &segments)).await {
-        Ok(answer) => answer,
+    let response = match client.send(Request::new(&Verb::DELETE, &segments)).await {
+        Ok(response) => response,
         Err(Halt::Stopped) => return Err(Halt::Stopped),
         Err(Halt::Failed(trouble)) => {
             fail(work, Operation::Delete, trouble, leave);
             return Ok(());
         }
     };
-    if answer.status.is_success() {
-        work.context.learning.deletes_work();
+    if response.status.is_success() {
+        work.context.capabilities.deletes_work();
         work.context.learn(|learned| learned.delete_failure = None).await?;
         work.unlink();
-        work.push(Part::done(Operation::Delete));
+        work.push(OutcomePart::done(Operation::Delete));
         return Ok(());
     }
-    let mut trouble = answer.trouble();
-    if matches!(answer.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
+    let mut trouble = response.trouble();
+    if matches!(response.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
         // Where DELETE works for others, the refusal is about this user.
-        if work.context.learning.has_deleted() {
+        if work.context.capabilities.has_deleted() {
             trouble.reason = Reason::Rejected;
         } else {
             trouble.reason = Reason::DeleteUnsupported;
@@ -190,7 +195,7 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
                     fail(work, Operation::Delete, trouble, leave);
                 } else {
                     work.unlink();
-                    work.push(Part::done(Operation::Delete));
+                    work.push(OutcomePart::done(Operation::Delete));
                 }
                 return Ok(());
             }
@@ -202,11 +207,11 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
     Ok(())
 }
 
-async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
+async fn disable(work: &mut TaskRun<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
     work.intend(Intent::Disable).await?;
     let wanted = Desired::only_user_name(&work.task.record.name_at(link));
     let keys = work.task.record.keys_at(link);
-    let request = Write {
+    let request = AccountWrite {
         account: &link.account,
         keys: &keys,
         wanted: &wanted,
@@ -217,37 +222,37 @@ async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), H
     };
     let written = match write(work.context, request).await {
         Ok(written) => written,
-        Err(Halt::Failed(trouble)) => Written::Refused(trouble),
+        Err(Halt::Failed(trouble)) => WriteOutcome::Refused(trouble),
         Err(Halt::Stopped) => return Err(Halt::Stopped),
     };
     match written {
-        Written::Done(effects) if effects.active != Some(false) => {
+        WriteOutcome::Done(effects) if effects.active != Some(false) => {
             work.wrote();
-            mark(work, Mark::Removed);
-            work.push(Part::done(Operation::Disable));
+            set_link_state(work, LinkState::Removed);
+            work.push(OutcomePart::done(Operation::Disable));
         }
-        Written::Done(_) => {
+        WriteOutcome::Done(_) => {
             let trouble = Trouble::new(Reason::IgnoredByTarget, "answered as done, and still active");
             fail(work, Operation::Disable, trouble, leave);
         }
-        Written::Ignored(_, detail) => {
+        WriteOutcome::Ignored(_, detail) => {
             fail(work, Operation::Disable, Trouble::new(Reason::IgnoredByTarget, detail), leave);
         }
-        Written::Refused(trouble) => fail(work, Operation::Disable, trouble, leave),
-        Written::Taken(detail) => {
+        WriteOutcome::Refused(trouble) => fail(work, Operation::Disable, trouble, leave),
+        WriteOutcome::Taken(detail) => {
             fail(work, Operation::Disable, Trouble::new(Reason::Rejected, detail), leave);
         }
-        Written::Gone(_) => {
+        WriteOutcome::Gone(_) => {
             work.task.record.intent = None;
             gone(work, Operation::Disable, &Lookup::None, leave).await?;
         }
         // After a Disable an account that is not found is deleted.
-        Written::DeletedByTarget | Written::Hidden => {
+        WriteOutcome::DeletedByTarget | WriteOutcome::Hidden => {
             work.unlink();
             let detail = "the account is gone after it was to be disabled";
             work.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
         }
-        Written::Withheld => {
+        WriteOutcome::Withheld => {
             let detail = "an earlier disable deleted an account at this target";
             fail(work, Operation::Disable, Trouble::new(Reason::DisableWithheld, detail), leave);
         }

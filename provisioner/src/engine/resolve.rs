@@ -132,7 +132,7 @@ fn undecided(what: &str, name: &UserName, candidates: Vec<Account>) -> Trouble {
 /// Whether an account without an origin may be the one that was posted with `origin`: not where the target is known to keep it.
 pub(crate) fn may_lack(context: &Context, origin: Option<&str>) -> bool {
     let stored = || {
-        let learned = context.learning.learned();
+        let learned = context.capabilities.learned();
         learned.paths.post.get(&TargetPath::external_id()) == Some(&PathSupport::Stored)
     };
     origin.is_none() || !stored()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The source could not be read whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("failed to read the source {}{}: {problem}{}", .file.display(), Place(*.position), More(*.more))]
+#[error("failed to read the source {}{}: {problem}{}", .file.display(), ShownPosition(*.position), More(*.more))]
 pub struct SourceError {
     file: PathBuf,
     position: Option<(usize, usize)>,
@@ -300,9 +300,9 @@ impl fmt::Display for More {
 }
 
 /// A position as it stands behind a file name.
-struct Place(Option<(usize, usize)>);
+struct ShownPosition(Option<(usize, usize)>);
 
-impl fmt::Display for Place {
+impl fmt::Display for ShownPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some((line, 1)) => write!(f, ", line {line}"),

@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::store::{Access, Durability, Loaded, StoreError};
-use super::{Change, Record, Withdrawal, WithdrawalKind};
+use super::{Record, StateChange, Withdrawal, WithdrawalKind};
 use crate::ids::{ScimUrl, SourceId};
 
 /// The layout this version reads and writes (`PRAGMA user_version`).
@@ -79,7 +79,7 @@ impl Database {
     }
 
     /// Writes the changes in one transaction.
-    pub(super) fn write(&mut self, changes: &[&Change]) -> rusqlite::Result<()> {
+    pub(super) fn write(&mut self, changes: &[&StateChange]) -> rusqlite::Result<()> {
         if let [only] = changes {
             // One statement is a transaction of its own.
             return apply(&self.connection, self.target, only);
@@ -203,10 +203,10 @@ fn forget_old(connection: &Connection, target: i64, withdrawals: &[Withdrawal]) 
     Ok(())
 }
 
-fn apply(connection: &Connection, target: i64, change: &Change) -> rusqlite::Result<()> {
+fn apply(connection: &Connection, target: i64, change: &StateChange) -> rusqlite::Result<()> {
     let encode = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
     match change {
-        Change::Put(id, record) => connection
+        StateChange::Put(id, record) => connection
             .prepare_cached(
                 "INSERT INTO subject (target, source_id, account, user_name, record) VALUES (?, ?, ?, ?, ?) \
                  ON CONFLICT (target, source_id) DO UPDATE SET account = excluded.account, \
@@ -219,16 +219,16 @@ fn apply(connection: &Connection, target: i64, change: &Change) -> rusqlite::Res
                 record.user_name.as_str(),
                 serde_json::to_string(&**record).map_err(encode)?,
             ]),
-        Change::Remove(id) => connection
+        StateChange::Remove(id) => connection
             .prepare_cached("DELETE FROM subject WHERE target = ? AND source_id = ?")?
             .execute(params![target, id.as_str()]),
-        Change::Connection(record) => connection
+        StateChange::Connection(record) => connection
             .prepare_cached("UPDATE target SET record = ? WHERE id = ?")?
             .execute(params![serde_json::to_string(&**record).map_err(encode)?, target]),
-        Change::Withdrawal(Withdrawal { at, kind }) => connection
+        StateChange::Withdrawal(Withdrawal { at, kind }) => connection
             .prepare_cached("INSERT INTO removal (target, at, disable) VALUES (?, ?, ?)")?
             .execute(params![target, at, *kind == WithdrawalKind::Disable]),
-        Change::Source(identity) => connection
+        StateChange::Source(identity) => connection
             .prepare_cached("INSERT OR REPLACE INTO source (only, identity) VALUES (1, ?)")?
             .execute([identity]),
     }

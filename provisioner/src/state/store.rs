@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::database::{Database, LAYOUT};
-use super::{Change, ConnectionRecord, Record, Withdrawal};
+use super::{ConnectionRecord, Record, StateChange, Withdrawal};
 use crate::causes::with_cause;
 use crate::ids::{ScimUrl, SourceId};
 
@@ -137,20 +137,20 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    fn apply(&mut self, changes: Vec<Change>) {
+    fn apply(&mut self, changes: Vec<StateChange>) {
         for change in changes {
             match change {
-                Change::Put(id, record) => drop(self.records.insert(id, record)),
-                Change::Remove(id) => drop(self.records.remove(&id)),
-                Change::Connection(record) => self.connection = *record,
-                Change::Withdrawal(withdrawal) => self.withdrawals.push(withdrawal),
-                Change::Source(identity) => self.source = Some(identity),
+                StateChange::Put(id, record) => drop(self.records.insert(id, record)),
+                StateChange::Remove(id) => drop(self.records.remove(&id)),
+                StateChange::Connection(record) => self.connection = *record,
+                StateChange::Withdrawal(withdrawal) => self.withdrawals.push(withdrawal),
+                StateChange::Source(identity) => self.source = Some(identity),
             }
         }
     }
 }
 
-type Job = (Vec<Change>, oneshot::Sender<Result<(), StoreError>>);
+type Job = (Vec<StateChange>, oneshot::Sender<Result<(), StoreError>>);
 
 /// An open state file.
 #[derive(Debug)]
@@ -224,7 +224,7 @@ impl Store {
     ///
     /// # Errors
     /// The state was opened for reading, is closed, or cannot be written.
-    pub async fn write(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+    pub async fn write(&self, changes: Vec<StateChange>) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
         {
             let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -296,7 +296,7 @@ impl Writer {
                 jobs.push(job);
             }
             let written = durability.wait(move || {
-                let changes: Vec<&Change> = jobs.iter().flat_map(|(changes, _)| changes).collect();
+                let changes: Vec<&StateChange> = jobs.iter().flat_map(|(changes, _)| changes).collect();
                 let result = database.write(&changes).map_err(Arc::new);
                 (database, jobs, result)
             });

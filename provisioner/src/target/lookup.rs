@@ -6,9 +6,9 @@ use reqwest::StatusCode;
 use scim::path::get_ci;
 use serde_json::Value;
 
-use super::answer::{Answer, Body};
 use super::client::{Client, Request};
 use super::resource::Account;
+use super::response::{Body, Response};
 use super::{Halt, Trouble, echoed};
 use crate::ids::{TargetId, UserName};
 use crate::report::Reason;
@@ -132,16 +132,16 @@ impl Client {
     /// # Errors
     /// As [`Client::look_up`].
     pub(crate) async fn accounts_named(&self, name: &UserName) -> Result<Listed, Halt> {
-        let answer = self.find("userName", name.as_str()).await?;
-        if answer.is_scim_not_found() {
+        let response = self.find("userName", name.as_str()).await?;
+        if response.is_scim_not_found() {
             return Ok(Listed::default()); // some servers answer a filter without a match so
         }
-        if answer.status != StatusCode::OK {
-            return Err(Trouble { unsure: false, ..answer.trouble() }.into());
+        if response.status != StatusCode::OK {
+            return Err(Trouble { unsure: false, ..response.trouble() }.into());
         }
-        let listed = listed(&answer)?;
+        let listed = listed(&response)?;
         if listed.accounts.iter().any(|account| account.user_name().as_ref() != Some(name)) {
-            return Err(if answer.echoes { echoed() } else { not_honoured("another user") }.into());
+            return Err(if response.echoes { echoed() } else { not_honoured("another user") }.into());
         }
         Ok(listed)
     }
@@ -154,14 +154,15 @@ impl Client {
     /// # Errors
     /// The target cannot answer at present.
     pub(crate) async fn accounts_from(&self, external_id: &str) -> Result<Option<Vec<Account>>, Halt> {
-        let answer = self.find("externalId", external_id).await?;
-        if answer.is_scim_not_found() {
+        let response = self.find("externalId", external_id).await?;
+        if response.is_scim_not_found() {
             return Ok(Some(Vec::new()));
         }
-        if matches!(answer.status.as_u16(), 408 | 429 | 502 | 503 | 504) {
-            return Err(Trouble { unsure: false, ..answer.trouble() }.into());
+        if matches!(response.status.as_u16(), 408 | 429 | 502 | 503 | 504) {
+            return Err(Trouble { unsure: false, ..response.trouble() }.into());
         }
-        let Some(listed) = (answer.status == StatusCode::OK).then(|| listed(&answer).ok()).flatten() else {
+        let Some(listed) = (response.status == StatusCode::OK).then(|| listed(&response).ok()).flatten()
+        else {
             return Ok(None);
         };
         let honoured = listed.accounts.iter().all(|account| account.external_id() == Some(external_id));
@@ -174,7 +175,7 @@ impl Client {
         Ok((honoured || !found.is_empty()).then_some(found))
     }
 
-    async fn find(&self, attribute: &str, value: &str) -> Result<Answer, Halt> {
+    async fn find(&self, attribute: &str, value: &str) -> Result<Response, Halt> {
         let literal = Value::String(value.to_owned());
         let filter = format!("{attribute} eq {literal}");
         let request = Request { query: &[("filter", &filter)], ..Request::get(&["Users"]) };
@@ -183,19 +184,19 @@ impl Client {
 
     /// Reads an account by id; a 404 counts only if it is SCIM and no look-up by `keys` shows the account either.
     pub(crate) async fn read(&self, id: &TargetId, keys: &SearchKeys) -> Result<Read, Halt> {
-        let answer = self.send(Request::get(&["Users", id.as_str()])).await?;
-        if answer.is_scim_not_found() {
+        let response = self.send(Request::get(&["Users", id.as_str()])).await?;
+        if response.is_scim_not_found() {
             return self.search(id, keys).await;
         }
-        if answer.status != StatusCode::OK {
-            return Err(Trouble { unsure: false, ..answer.trouble() }.into());
+        if response.status != StatusCode::OK {
+            return Err(Trouble { unsure: false, ..response.trouble() }.into());
         }
-        let account = answer.object().and_then(|object| Account::new(object, answer.etag.as_deref()));
-        let account = account.map(|account| account.with_as_read(answer.as_read.as_ref()));
+        let account = response.object().and_then(|object| Account::new(object, response.etag.as_deref()));
+        let account = account.map(|account| account.with_as_read(response.as_read.as_ref()));
         match account {
             Some(account) if account.id == *id => Ok(Read::Found(Box::new(account))),
-            Some(_) | None if answer.echoes => Err(echoed().into()),
-            Some(_) | None => Err(answer
+            Some(_) | None if response.echoes => Err(echoed().into()),
+            Some(_) | None => Err(response
                 .excess()
                 .unwrap_or_else(|| {
                     let detail = "reading the account was not answered with that account";
@@ -233,12 +234,12 @@ impl Client {
 ///
 /// # Errors
 /// It is no SCIM list, or an entry is no account.
-fn listed(answer: &Answer) -> Result<Listed, Halt> {
-    let Some(list) = answer.object() else {
-        if let Body::Excess(what) = &answer.body {
+fn listed(response: &Response) -> Result<Listed, Halt> {
+    let Some(list) = response.object() else {
+        if let Body::Excess(what) = &response.body {
             return Err(not_honoured(what).into());
         }
-        return Err(Trouble::new(Reason::Rejected, answer.describe()).into());
+        return Err(Trouble::new(Reason::Rejected, response.describe()).into());
     };
     let resources = match get_ci(list, "Resources") {
         Some(Value::Array(resources)) => resources.as_slice(),
@@ -250,13 +251,15 @@ fn listed(answer: &Answer) -> Result<Listed, Halt> {
         let detail = "the look-up by userName was not answered with a SCIM list";
         return Err(Trouble::new(Reason::Rejected, detail).into());
     }
-    let as_read = answer.as_read.as_ref().and_then(Value::as_object);
+    let as_read = response.as_read.as_ref().and_then(Value::as_object);
     let as_read = as_read.and_then(|list| get_ci(list, "Resources")).and_then(Value::as_array);
     let mut accounts = BTreeMap::new();
     for (index, resource) in resources.iter().enumerate() {
         let account = resource.as_object().and_then(|resource| Account::new(resource, None));
         let Some(account) = account else {
-            return Err(if answer.echoes { echoed() } else { not_honoured("an entry without an id") }.into());
+            return Err(
+                if response.echoes { echoed() } else { not_honoured("an entry without an id") }.into()
+            );
         };
         let account = account.with_as_read(as_read.and_then(|entries| entries.get(index)));
         accounts.insert(account.id.clone(), account);

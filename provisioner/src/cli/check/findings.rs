@@ -10,7 +10,7 @@ use super::super::output::Output;
 use crate::config::Config;
 use crate::engine::refusals;
 use crate::rule::Rule;
-use crate::source::{Case, Inspection, Place, SourceConfig, SourceUser};
+use crate::source::{AttributeKind, Case, Inspection, SourceConfig, SourceUser};
 use crate::state::store::Loaded;
 
 /// Problems of the file told at most; the rest is counted.
@@ -128,8 +128,8 @@ pub(super) fn of_attributes(source: &SourceConfig, inspection: &Inspection) -> V
         kind: "attribute",
         rule: None,
         message: format!("{what} `{path}` is no attribute of a PingOne user, so nothing reads it"),
-        help: Some(match source.attributes.nearest(path) {
-            Some(nearest) => format!("did you mean `{nearest}`? Otherwise {DECLARE}"),
+        help: Some(match source.attributes.suggest(path) {
+            Some(suggest) => format!("did you mean `{suggest}`? Otherwise {DECLARE}"),
             None => DECLARE.to_owned(),
         }),
         count: 0,
@@ -195,8 +195,8 @@ fn unknown(source: &SourceConfig, prefix: &str, value: &Value) -> Vec<Unknown> {
         }
         match source.attributes.place(&path, Case::Exact) {
             None => paths.push(Unknown { path, is_literal: false }),
-            Some(Place::Parts) => paths.extend(unknown(source, &path, value)),
-            Some(Place::Plain | Place::Custom) => {}
+            Some(AttributeKind::Parts) => paths.extend(unknown(source, &path, value)),
+            Some(AttributeKind::Plain | AttributeKind::Custom) => {}
         }
     }
     paths

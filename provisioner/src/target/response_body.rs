@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::answer::Body;
+use super::response::Body;
 
 const MIB: usize = 1 << 20;
 /// Values kept of one answer.

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Prepared;
-use super::doubt::some_names;
-use super::task::{Step, Task};
+use super::PreparedRun;
+use super::source_checks::some_names;
+use super::task::{Task, TaskStep};
 use crate::config::Options;
 use crate::ids::UserName;
 use crate::policy::AccountChange;
@@ -51,7 +51,7 @@ struct Figures {
 }
 
 impl Figures {
-    fn of(options: &Options, prepared: &Prepared, now: SystemTime) -> Self {
+    fn of(options: &Options, prepared: &PreparedRun, now: SystemTime) -> Self {
         let count = |which: Withdraws| {
             prepared.tasks.iter().filter(|task| withdraws(task) == Some(which)).count() as u64
         };
@@ -80,7 +80,12 @@ impl Figures {
 }
 
 /// Holds back removals and disables that the target refused before, as many as would exceed the limit if they took effect now.
-pub(crate) fn hold_back(options: &Options, prepared: &mut Prepared, now: SystemTime, approved: Option<u32>) {
+pub(crate) fn hold_back(
+    options: &Options,
+    prepared: &mut PreparedRun,
+    now: SystemTime,
+    approved: Option<u32>,
+) {
     let Figures { anew, again, done, limit, .. } = Figures::of(options, prepared, now);
     let all = anew + again;
     if approved.map(u64::from) == Some(all) {
@@ -92,14 +97,14 @@ pub(crate) fn hold_back(options: &Options, prepared: &mut Prepared, now: SystemT
     // Whoever was held back last time comes first.
     tasks.sort_by_key(|task| !was_held(task));
     for task in tasks.into_iter().skip(room) {
-        let Some(reason) = task.record.situation.as_ref().map(|told| told.reason) else { continue };
+        let Some(reason) = task.record.last_reported.as_ref().map(|told| told.reason) else { continue };
         let detail = format!(
             "{HELD}: {again} removals and disables that the target refused before would be tried again, more than the {room} \
              that the delete guard has left for 24 hours ({}); --approve-removals {all} lets all of them through",
             limit.option
         );
         task.held = Some(Trouble::new(reason, detail));
-        if let Step::Owned(owned) = &mut task.step {
+        if let TaskStep::Owned(owned) = &mut task.step {
             owned.decision = owned.decision.map_change(AccountChange::without_active);
         }
     }
@@ -109,13 +114,13 @@ pub(crate) fn hold_back(options: &Options, prepared: &mut Prepared, now: SystemT
 const HELD: &str = "not tried in this run";
 
 fn was_held(task: &Task) -> bool {
-    let detail = task.record.situation.as_ref().and_then(|told| told.detail.as_deref());
+    let detail = task.record.last_reported.as_ref().and_then(|told| told.detail.as_deref());
     detail.is_some_and(|detail| detail.starts_with(HELD))
 }
 
 /// Whether the same was tried for the user before, and refused by the target for good.
 fn was_refused(task: &Task, wanted_active: Option<bool>) -> bool {
-    task.record.situation.as_ref().is_some_and(|told| {
+    task.record.last_reported.as_ref().is_some_and(|told| {
         told.outcome == Outcome::Failed
             && told.wanted_active == wanted_active
             && !matches!(
@@ -150,7 +155,7 @@ pub(crate) struct OverLimit {
 /// There are more than the limit allows.
 pub(crate) fn check(
     options: &Options,
-    prepared: &Prepared,
+    prepared: &PreparedRun,
     now: SystemTime,
     approved: Option<u32>,
 ) -> Result<(), OverLimit> {
@@ -237,7 +242,7 @@ fn causes(concerned: &[&Task]) -> String {
 }
 
 /// A hint where the source is smaller than it was: a file may have been cut short between two lines.
-fn shrunk(prepared: &Prepared) -> String {
+fn shrunk(prepared: &PreparedRun) -> String {
     match prepared.users_before {
         Some(before) if prepared.users < before => format!(
             "The source has {} users and had {before} in the last run: if it was cut short, export it again. ",

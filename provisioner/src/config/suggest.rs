@@ -1,7 +1,7 @@
 //! What a person probably meant.
 
 /// The candidate that a word is most likely a misspelling of, if any is near enough.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     candidates
         .into_iter()
@@ -25,7 +25,7 @@ mod tests {
             ("option", Some("options")),
             ("colour", None),
         ] {
-            assert_eq!(nearest(word, keys), expected, "{word}");
+            assert_eq!(suggest(word, keys), expected, "{word}");
         }
     }
 }

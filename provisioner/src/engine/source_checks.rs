@@ -12,7 +12,7 @@ use crate::ids::{RuleName, SourceId, UserName};
 use crate::rule::Rule;
 use crate::source::SourceUser;
 use crate::state::store::Loaded;
-use crate::state::{Mark, Record};
+use crate::state::{LinkState, Record};
 
 type Records = BTreeMap<SourceId, Arc<Record>>;
 
@@ -65,7 +65,7 @@ pub(crate) fn other_source_words(last: &str, now: &str) -> String {
 
 /// Whether `record` has an account that its user's leaving would cost.
 fn is_linked(record: &Record) -> bool {
-    record.link.as_ref().is_some_and(|link| link.mark == Mark::Owned)
+    record.link.as_ref().is_some_and(|link| link.state == LinkState::Owned)
 }
 
 /// Whether `users` are other people: none of the users that have accounts is among them.

@@ -6,7 +6,7 @@ use crate::target::Trouble;
 
 /// One thing that was done, refused or withheld for a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct OutcomePart {
     pub(crate) operation: Operation,
     pub(crate) outcome: Outcome,
     pub(crate) reason: Reason,
@@ -17,14 +17,14 @@ pub(crate) struct Part {
 
 /// What a user's parts come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct UserOutcome {
     pub(crate) operation: Operation,
     pub(crate) outcome: Outcome,
     pub(crate) reason: Reason,
     pub(crate) detail: Option<String>,
 }
 
-impl Part {
+impl OutcomePart {
     /// It was carried out.
     pub(crate) const fn done(operation: Operation) -> Self {
         let reason = if matches!(operation, Operation::Link) { Reason::Linked } else { Reason::Done };
@@ -53,7 +53,7 @@ impl Part {
 }
 
 /// What `parts` come to; `None` where there are none.
-pub(crate) fn verdict(parts: &[Part]) -> Option<Verdict> {
+pub(crate) fn user_outcome(parts: &[OutcomePart]) -> Option<UserOutcome> {
     let main = parts.iter().max_by_key(|part| (part.outcome, part.operation))?;
     let operation =
         parts.iter().filter(|part| part.decided).map(|part| part.operation).max().unwrap_or(Operation::None);
@@ -68,7 +68,7 @@ pub(crate) fn verdict(parts: &[Part]) -> Option<Verdict> {
         };
         details.extend(about);
     }
-    Some(Verdict {
+    Some(UserOutcome {
         operation,
         outcome: main.outcome,
         reason: main.reason,
@@ -124,17 +124,23 @@ pub(super) fn refuses_external_id(words: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn failed(operation: Operation, reason: Reason, detail: &str) -> Part {
-        Part::failed(operation, Trouble::new(reason, detail))
+    fn failed(operation: Operation, reason: Reason, detail: &str) -> OutcomePart {
+        OutcomePart::failed(operation, Trouble::new(reason, detail))
     }
 
     /// The verdict on the parts in any order.
     #[track_caller]
-    fn check(parts: &[Part], operation: Operation, outcome: Outcome, reason: Reason, details: &[&str]) {
+    fn check(
+        parts: &[OutcomePart],
+        operation: Operation,
+        outcome: Outcome,
+        reason: Reason,
+        details: &[&str],
+    ) {
         for turn in 0..parts.len() {
             let mut parts = parts.to_vec();
             parts.rotate_left(turn);
-            let found = verdict(&parts).unwrap();
+            let found = user_outcome(&parts).unwrap();
             assert_eq!((found.operation, found.outcome, found.reason), (operation, outcome, reason));
             let mut told: Vec<String> =
                 found.detail.iter().flat_map(|detail| detail.split("; ")).map(str::to_owned).collect();
@@ -149,13 +155,13 @@ mod tests {
 
     #[test]
     fn no_part_is_no_verdict() {
-        assert_eq!(verdict(&[]), None);
+        assert_eq!(user_outcome(&[]), None);
     }
 
     #[test]
     fn what_was_done_is_named_by_the_strongest() {
         use Operation::{Create, Delete, Disable, Enable, Link, Update};
-        let done = Part::done;
+        let done = OutcomePart::done;
         check(&[done(Link)], Link, Outcome::Success, Reason::Linked, &[]);
         check(&[done(Link), done(Update)], Update, Outcome::Success, Reason::Done, &[]);
         check(&[done(Update), done(Create)], Create, Outcome::Success, Reason::Done, &[]);
@@ -171,13 +177,13 @@ mod tests {
     fn the_worst_outcome_counts_and_of_it_the_strongest_part() {
         use Operation::{Disable, None as Nothing, Update};
         let (success, updation_off, disable_off) = (
-            Part::done(Update),
-            Part::withheld(Update, Reason::UpdationOff),
-            Part::withheld(Disable, Reason::DisableOff),
+            OutcomePart::done(Update),
+            OutcomePart::withheld(Update, Reason::UpdationOff),
+            OutcomePart::withheld(Disable, Reason::DisableOff),
         );
         check(&[success.clone(), disable_off.clone()], Update, Outcome::Partial, Reason::DisableOff, &[]);
         let also = format!("also updation-off: {}", Reason::UpdationOff.explain());
-        let found = verdict(&[updation_off.clone(), disable_off.clone()]).unwrap();
+        let found = user_outcome(&[updation_off.clone(), disable_off.clone()]).unwrap();
         assert_eq!((found.operation, found.reason), (Nothing, Reason::DisableOff));
         assert_eq!(found.detail, Some(also));
         let differs = updation_off.with_detail("differs: title");
@@ -211,7 +217,7 @@ mod tests {
             (Outcome::Failed, Reason::AmbiguousMatch),
             (Outcome::Success, Reason::AlreadyGone),
         ] {
-            check(&[Part::none(outcome, reason)], Operation::None, outcome, reason, &[]);
+            check(&[OutcomePart::none(outcome, reason)], Operation::None, outcome, reason, &[]);
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) enum Permit<'a> {
 /// What was learned on this connection, and what was tried in this run. Permits are taken in the order Disable or Enable,
 /// then attributes; a create has a permit of its own.
 #[derive(Debug)]
-pub(crate) struct Learning {
+pub(crate) struct Capabilities {
     update_method: UpdateMethod,
     /// What ServiceProviderConfig says of PATCH; `None` where it says nothing.
     claims_patch: Option<bool>,
@@ -81,7 +81,7 @@ pub(crate) struct Sorted {
     pub(crate) unverified: bool,
 }
 
-impl Learning {
+impl Capabilities {
     pub(crate) fn new(learned: Learned, update_method: UpdateMethod, claims_patch: Option<bool>) -> Self {
         Self {
             update_method,

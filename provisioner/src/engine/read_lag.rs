@@ -6,7 +6,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::context::Context;
-use super::user::Work;
+use super::user::TaskRun;
 use crate::clock::{seconds, timestamp};
 use crate::report::Reason;
 use crate::state::{Intent, Link, Posted, Record};
@@ -93,7 +93,7 @@ impl Context {
     }
 }
 
-impl Work<'_> {
+impl TaskRun<'_> {
     /// Notes that a write to the account was answered as done.
     pub(super) fn wrote(&mut self) {
         let now = seconds(self.context.client.now());
