@@ -3,7 +3,7 @@
 use std::error::Error;
 
 /// The text of `error`, and that of what caused it.
-pub(crate) fn with_cause(error: &dyn Error) -> String {
+pub fn with_cause(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

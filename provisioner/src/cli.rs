@@ -53,24 +53,24 @@ enum Command {
     Enable(Common),
     /// Turns the connection off: nothing is sent.
     Disable(Common),
-    /// Reads the configuration and the source, and says what is wrong with them; sends nothing.
+    /// Checks the configuration and the source; sends nothing.
     Check(Common),
-    /// Tests the connection, and forgets what was learned of the target's writes.
+    /// Tests the connection, and resets what earlier runs learned about the target.
     TestConnection(Common),
-    /// Says what a sync would send and why; writes nothing.
+    /// Shows what a sync would send and why; writes nothing.
     Plan(plan::PlanArgs),
-    /// Carries out a saved plan, unless something has changed since.
+    /// Applies a saved plan if nothing has changed since.
     Apply(apply::ApplyArgs),
-    /// Brings the target in line with the source.
+    /// Provisions the users of the source to the target.
     Sync(sync::SyncArgs),
-    /// Says how the users stand and what is known of the target.
+    /// Shows the state of the users and what is known about the target.
     Status(Common),
-    /// Follows one user: found, in scope, mapped, compared, decided, sent, and why.
+    /// Explains what a sync would do for one user, step by step.
     Explain(explain::ExplainArgs),
-    /// Tries a filter on users of the source.
+    /// Tests a filter on the users of the source.
     #[command(subcommand)]
     Filter(trial::FilterCommand),
-    /// Tries a mapping on a user of the source.
+    /// Tests a mapping on a user of the source.
     #[command(subcommand)]
     Mapping(trial::MappingCommand),
     /// Prints a completion script.
@@ -89,7 +89,7 @@ struct Common {
     /// The state file; default: `aquera.db` beside the configuration.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Prints NDJSON, one object a line, the last one a summary.
+    /// Prints NDJSON: one object per line, the summary last.
     #[arg(long)]
     json: bool,
 }
@@ -97,16 +97,16 @@ struct Common {
 /// What a run may be allowed.
 #[derive(Debug, Args)]
 struct Allow {
-    /// Evaluates everybody anew, reads every linked account, and carries out removals that wait for it.
+    /// Reevaluates every user, reads every linked account, and carries out removals that wait for a full run.
     #[arg(long)]
     full: bool,
-    /// Takes the users from another [source] than the last run.
+    /// Accepts another [source] than that of the last run.
     #[arg(long)]
     accept_new_source: bool,
-    /// Takes a source without users as what it says: everybody is gone.
+    /// Accepts a source without users: every user counts as deleted.
     #[arg(long)]
     allow_empty_source: bool,
-    /// Lets a rule match nobody although users with accounts leave it by that; repeatable.
+    /// Allows this rule to match no user although users with accounts leave it; repeatable.
     #[arg(long, value_name = "RULE")]
     allow_empty_scope: Vec<RuleName>,
 }

@@ -43,7 +43,7 @@ pub struct Config {
     pub description: Option<String>,
     /// The toggle: off, and nothing is sent.
     pub enabled: bool,
-    /// Where to, and as whom.
+    /// The SCIM URL and the credentials.
     pub authentication: Authentication,
     /// What is done at all.
     pub preferences: Preferences,

@@ -1,7 +1,7 @@
 //! The engine: from a source snapshot and what is stored to requests, lines and a new state.
 //!
 //! A run goes through fixed stages: read the source ([`crate::source`]), test the connection, find who has something to do (`scope`),
-//! look up what has to be known (`correlate`), decide for everybody ([`crate::policy`]), ask the delete guard (`guard`), and only
+//! look up what has to be known (`correlate`), decide for every user ([`crate::policy`]), ask the delete guard (`guard`), and only
 //! then write (`execute`).
 
 mod capabilities;
@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use self::context::Context;
 use self::task::Task;
+use crate::causes::with_cause;
 use crate::clock::{Clock, SystemClock, timestamp};
 use crate::config::Config;
 use crate::config::suggest;
@@ -87,15 +88,15 @@ impl Environment {
 /// What a person asks of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncOptions {
-    /// Evaluates everybody anew, reads every linked account, and carries out removals that wait for it.
+    /// Reevaluates every user, reads every linked account, and carries out removals that wait for a full run.
     pub full: bool,
-    /// Takes the users from another `[source]` than the last run.
+    /// Accepts another `[source]` than that of the last run.
     pub accept_new_source: bool,
-    /// Takes a source without users as what it says.
+    /// Accepts a source without users.
     pub allow_empty_source: bool,
-    /// Rules that may match nobody although users with accounts leave them by it.
+    /// Rules that may match no user although users with accounts leave them.
     pub allow_empty_scope: Vec<RuleName>,
-    /// Approves exactly that many removals and disables, whatever the delete guard says.
+    /// The exact number of removals and disables that a person has approved against the delete guard.
     pub approve_removals: Option<u32>,
 }
 
@@ -116,7 +117,7 @@ pub(crate) struct PreparedRun {
     pub(crate) users: u64,
     /// Accounts under management, those removed by Disable aside.
     pub(crate) managed: usize,
-    /// Finished removals and disables of late.
+    /// Recently finished removals and disables.
     pub(crate) withdrawals: Vec<Withdrawal>,
     /// Users in the source of the last run.
     pub(crate) users_before: Option<u64>,
@@ -230,7 +231,7 @@ impl Provisioner {
 
     /// Everything up to the decisions; writes nothing to the target.
     ///
-    /// `only` leaves everybody else out, for a look at one user.
+    /// `only` restricts the run to one user.
     pub(crate) async fn prepare(
         &self,
         options: &SyncOptions,
@@ -256,8 +257,7 @@ impl Provisioner {
             let names = self.config.rules.iter().map(|rule| rule.name.as_str());
             let meant = suggest(unknown.as_str(), names)
                 .map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
-            let message =
-                format!("no rule is called {:?}, which --allow-empty-scope names{meant}", unknown.as_str());
+            let message = format!("unknown rule {:?} in --allow-empty-scope{meant}", unknown.as_str());
             return Err(ended(Exit::Usage, "unknown-rule", message));
         }
         let identity = &self.config.source.identity;
@@ -395,7 +395,7 @@ impl Provisioner {
         }
         connection.last_run = Some(run);
         if let Err(error) = self.store.write(vec![StateChange::Connection(Box::new(connection))]).await {
-            tracing::error!(%error, "cannot note the run");
+            tracing::error!(error = with_cause(&error), "failed to store the run");
         }
         report
     }

@@ -303,8 +303,8 @@ mod tests {
         check_url("http://127.0.0.1:8080/scim", Ok("http://127.0.0.1:8080/scim"));
         check_url("HTTPS://Api.Example.com:443//", Ok("https://api.example.com"));
         check_url("https://api.example.com", Ok("https://api.example.com"));
-        check_url("scim", Err("this is no absolute URL: relative URL without a base"));
-        check_url("ftp://h/scim", Err("the scheme `ftp` is none that SCIM is spoken over: https or http"));
+        check_url("scim", Err("it is not an absolute URL: relative URL without a base"));
+        check_url("ftp://h/scim", Err("unsupported URL scheme `ftp`; use https or http"));
         check_url("https://u:p@h/scim", Err("the URL carries a user name or a password"));
         let rest = "only scheme, host, port and path are allowed";
         check_url("https://h/scim?a=b", Err(&format!("the URL has a query: {rest}")));

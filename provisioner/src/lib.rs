@@ -3,7 +3,7 @@
 //! [`Config`] says what is wanted, [`Environment`] what it runs on, and [`Provisioner`] does it. The core (rules, mapping, policy,
 //! differences) is synchronous and free of I/O; async lives in the HTTP client and the state.
 
-mod causes;
+pub mod causes;
 pub mod cli;
 pub mod clock;
 pub mod config;

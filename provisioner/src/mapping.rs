@@ -240,7 +240,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// The user name that [`Mapping::apply`] would come to; `None` where it would fail for want of one.
+    /// The user name that [`Mapping::apply`] would come to; `None` if it would fail for want of one.
     pub(crate) fn user_name(&self, user: &SourceUser) -> Option<UserName> {
         let path = TargetPath::user_name();
         let entry = self.entries.iter().find(|entry| entry.target == path)?;

@@ -12,11 +12,11 @@ use crate::preferences::{Preferences, RemoveAction};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Leave {
-    /// Gone from the source.
+    /// The user is gone from the source.
     Deleted,
-    /// In the source, and no rule matches it any longer.
+    /// The user is in the source, and no rule matches it any longer.
     LeftScope,
-    /// In the source; its rule was taken out of the configuration and no other one holds it.
+    /// The user is in the source; its rule was removed from the configuration and no other rule matches it.
     RuleDeleted,
 }
 
@@ -40,12 +40,12 @@ pub enum OwnedChange {
     },
 }
 
-/// What is known of the account at the target.
+/// What is known about the account at the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountState {
     /// No account of that user name.
     None,
-    /// Exactly one account of that user name, and it is linked to nobody.
+    /// Exactly one account of that user name, and it is not linked.
     UnlinkedMatch {
         /// The account's `active`.
         active: bool,

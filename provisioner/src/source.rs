@@ -1,4 +1,4 @@
-//! The identity source: PingOne users, read whole from a file and proved whole before anybody acts on them.
+//! The identity source: PingOne users, read completely from a file and validated before the run acts on them.
 //!
 //! A user that is missing from a snapshot is a deleted user, so a snapshot is either complete or an error: no line is
 //! skipped, nothing is guessed. Who of the users is in scope, and what of them is written, is decided elsewhere.
@@ -166,7 +166,7 @@ pub(crate) fn inspect(source: &SourceConfig, allow_empty: bool) -> Inspection {
     Inspection { users, columns, problems, count }
 }
 
-/// Problems kept at most; the others are counted.
+/// Maximum number of problems that are kept; the others are counted.
 const MOST: usize = 100;
 
 /// A problem, and the byte it was met at where it has a place.

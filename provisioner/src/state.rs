@@ -49,7 +49,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record of somebody of whom nothing is known yet.
+    /// A record of a user of whom nothing is known yet.
     pub fn new(user_name: UserName) -> Self {
         Self {
             user_name,
@@ -179,7 +179,7 @@ pub struct LastReported {
     pub detail: Option<String>,
     /// Digest of the attributes still to be written, values included.
     pub to_write: Option<String>,
-    /// `active` as the source wants it; `None` where the user has left.
+    /// `active` as the source wants it; `None` if the user has left.
     pub wanted_active: Option<bool>,
     /// Whether it is a failed deprovision.
     pub failed_deprovision: bool,
@@ -207,7 +207,7 @@ pub struct ConnectionRecord {
     pub last_test: Option<TestRecord>,
     /// The last run.
     pub last_run: Option<RunRecord>,
-    /// The last run over everybody that was not stopped.
+    /// The last full run that was not stopped.
     pub last_full_run: Option<RunRecord>,
 }
 

@@ -97,7 +97,7 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
         .with_no_client_auth())
 }
 
-/// The settings of a client that trusts nobody, for `http`.
+/// The settings of a client that trusts no server, for `http`.
 pub(crate) fn without_certificates() -> Result<ClientConfig, TlsError> {
     let roots = rustls::RootCertStore::empty();
     Ok(builder(Arc::new(ring::default_provider()))?.with_root_certificates(roots).with_no_client_auth())
@@ -200,7 +200,7 @@ impl Advice {
     }
 }
 
-/// What went wrong in TLS, in the words of whoever has to mend it, and what to do.
+/// Describes a TLS error for an operator, with what to do about it.
 pub fn words(error: &Error) -> (String, Advice) {
     let words = match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {

@@ -20,16 +20,16 @@ pub(super) struct ApplyArgs {
     plan: PathBuf,
     #[command(flatten)]
     common: Common,
-    /// Takes the users from another [source] than the last run.
+    /// Accepts another [source] than that of the last run.
     #[arg(long)]
     accept_new_source: bool,
-    /// Takes a source without users as what it says: everybody is gone.
+    /// Accepts a source without users: every user counts as deleted.
     #[arg(long)]
     allow_empty_source: bool,
-    /// Lets a rule match nobody although users with accounts leave it by that; repeatable.
+    /// Allows this rule to match no user although users with accounts leave it; repeatable.
     #[arg(long, value_name = "RULE")]
     allow_empty_scope: Vec<RuleName>,
-    /// Works on N users at a time, instead of the configured number.
+    /// Provisions N users in parallel instead of the configured number.
     #[arg(long, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
     /// Approves exactly N removals and disables, whatever the delete guard says.

@@ -25,6 +25,7 @@ struct Summary<'a> {
     rules: usize,
     users: Option<usize>,
     in_scope: Option<usize>,
+    #[serde(rename = "namesakes")]
     duplicate_names: usize,
     source_error: Option<String>,
     problems: Vec<Finding>,
@@ -116,7 +117,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     for (index, rule) in config.rules.iter().enumerate() {
         let state = if rule.enabled { "" } else { " (off: its users are frozen)" };
         let matched = match matched.get(index) {
-            Some(0) => ": matches nobody in the source".to_owned(),
+            Some(0) => ": matches no user in the source".to_owned(),
             Some(count) => format!(": matches {count}"),
             None => String::new(),
         };
@@ -136,7 +137,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     exit
 }
 
-/// What earlier runs stored; nothing where there is no state, or none that can be read.
+/// What earlier runs stored; empty if there is no state file or it cannot be read.
 async fn stored(common: &Common, config: &Config) -> Loaded {
     let url = &config.authentication.scim_url;
     match Store::open(&common.state(), url, Durability::Full, Access::Read).await {

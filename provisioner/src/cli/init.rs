@@ -60,7 +60,7 @@ pub(super) async fn run(args: &InitArgs) -> Exit {
     let file = &args.config;
     if file.exists() && !args.force {
         Output::error(&format!(
-            "{} exists already; name another file with -c, or overwrite it with --force",
+            "{} already exists; choose another file with -c, or overwrite it with --force",
             file.display()
         ));
         return Exit::Usage;
@@ -95,7 +95,7 @@ async fn init<R: BufRead>(args: &InitArgs, prompt: &mut Prompt<R>) -> Result<Exi
             if let TestError::Failed(failure) = &error {
                 Output::notice(&format!("next: {}", failure.next));
             }
-            if !prompt.yes("Write the configuration all the same?", false)? {
+            if !prompt.yes("Write the configuration anyway?", false)? {
                 Output::line("nothing was written");
                 return Ok(Exit::ConnectionUnusable);
             }
@@ -142,7 +142,7 @@ fn ask<R: BufRead>(prompt: &mut Prompt<R>, file: &Path) -> Result<Answers, Promp
             break (url, false);
         }
         Output::notice("  http sends the credentials unencrypted");
-        if prompt.yes("Use http all the same?", false)? {
+        if prompt.yes("Use http anyway?", false)? {
             break (url, true);
         }
     };

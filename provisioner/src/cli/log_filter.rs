@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn level_that_there_is_not_is_told_with_the_nearest() {
+    fn unknown_level_is_reported_with_the_nearest() {
         for (written, part) in [
             ("dbug", "did you mean `debug`?"),
             ("info,provisioner=wran", "did you mean `warn`?"),

@@ -16,7 +16,7 @@ use crate::report::{Outcome, Reason, RunReport, UserLine, word};
 use crate::state::store::StoreError;
 use crate::visible::is_steering;
 
-/// Users listed at most, per outcome; the rest is counted.
+/// Maximum number of listed users per outcome; the rest is counted.
 const LISTED: usize = 50;
 /// Columns of the outcome.
 pub(super) const OUTCOME: usize = 9;
@@ -70,13 +70,13 @@ impl Output {
         Self::raw(&json_line(value));
     }
 
-    /// What is wrong with the state file, on stderr.
+    /// Prints an error of the state file to stderr.
     pub(super) fn store_error(error: &StoreError) {
         Self::error(&format!("{}; {}", with_cause(error), error.way_out()));
         Self::notice("  --state FILE chooses the state file");
     }
 
-    /// What is wrong with a configuration, with its places, on stderr.
+    /// Prints the problems of a configuration with their locations to stderr.
     pub(super) fn config_error(error: ConfigError) {
         if writeln!(anstream::stderr().lock(), "{:?}", miette::Report::new(error)).is_err() {
             tracing::debug!("stderr is closed");
@@ -225,7 +225,7 @@ fn user_lines(lines: &[UserLine], width: usize) -> String {
         }
     }
     if left_out > 0 {
-        let _ = writeln!(text, "… and {left_out} more: --json lists everybody");
+        let _ = writeln!(text, "… and {left_out} more: --json lists all");
     }
     text.push_str(&legend(reasons, width));
     text
@@ -307,7 +307,7 @@ mod tests {
 
     /// Work is bounded by what is shown, not by what a source holds: counted, not timed.
     #[test]
-    fn a_huge_name_and_detail_cost_what_is_shown_of_them() {
+    fn huge_name_and_detail_cost_what_is_shown_of_them() {
         let huge =
             line(&"n".repeat(1_000_000), Outcome::Failed, Reason::Rejected, Some(&"d".repeat(1_000_000)));
         let text = user_lines(std::slice::from_ref(&huge), 80);

@@ -1,4 +1,4 @@
-//! `provisioner status`: how everybody stands, without asking the target.
+//! `provisioner status`: the state of all users, without asking the target.
 
 use std::collections::BTreeMap;
 

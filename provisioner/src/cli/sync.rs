@@ -13,7 +13,7 @@ pub(super) struct SyncArgs {
     common: Common,
     #[command(flatten)]
     allow: Allow,
-    /// Works on N users at a time, instead of the configured number.
+    /// Provisions N users in parallel instead of the configured number.
     #[arg(long, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
     /// Approves exactly N removals and disables, whatever the delete guard says.

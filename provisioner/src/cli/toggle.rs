@@ -32,7 +32,7 @@ pub(super) fn run(common: &Common, enabled: bool) -> Exit {
         Ok(toggle) => toggle,
         Err(ToggleError::NoToml) => return common.load().err().unwrap_or(Exit::Usage),
         Err(ToggleError::NoConnection) => {
-            Output::error(&format!("failed to find [connection] in {}", common.config.display()));
+            Output::error(&format!("[connection] is missing in {}", common.config.display()));
             return Exit::Usage;
         }
     };

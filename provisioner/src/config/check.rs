@@ -154,7 +154,7 @@ impl Checker<'_> {
     fn source(&mut self, raw: Option<Spanned<RawSource>>) -> Option<SourceConfig> {
         let help = "say where the users are: [source] with kind = \"file\" and path = \"users.ndjson\"";
         let Some(raw) = raw else {
-            self.missing("source", None, "there is no [source]".to_owned(), help);
+            self.missing("source", None, "[source] is missing".to_owned(), help);
             return None;
         };
         let span = raw.span();

@@ -1,6 +1,6 @@
-//! The text of a configuration as it may be shown: everything that is or could be a secret is covered.
+//! Redaction of a configuration: everything that is or could be a secret is replaced.
 //!
-//! It works on any text, broken or not, and covers too much rather than too little. Places stay where they were.
+//! It works on any text, valid or not, and redacts too much rather than too little. Byte offsets stay the same.
 
 /// Keys of `[connection.authentication]` whose values may be shown.
 const HARMLESS: [&str; 6] = ["scim-url", "profile", "basic-auth-user", "env", "file", ""];
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_covered_however_they_are_written() {
+    fn secrets_are_redacted_in_every_notation() {
         for value in [
             "\"s3cr#et\"",
             "'s3cr,et'",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_shown() {
+    fn other_values_are_not_redacted() {
         let text = "[connection]\nname = \"a = b\"\n[connection.authentication]\nscim-url = \"http://h/scim\"\n\
                     oauth-access-token = { env = \"NAME\" }\nbasic-auth-password = { file = 'x' }\n\
                     [[rule]]\nfilter = 'id eq \"1\"'\n";

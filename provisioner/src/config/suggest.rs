@@ -1,4 +1,4 @@
-//! What a person probably meant.
+//! Suggestions for misspelt words.
 
 /// The candidate that a word is most likely a misspelling of, if any is near enough.
 pub(crate) fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_words_are_found_and_far_ones_are_not() {
+    fn suggestion_is_given_for_near_words_only() {
         let keys = ["name", "description", "enabled", "authentication", "preferences", "options"];
         for (word, expected) in [
             ("enabeld", Some("enabled")),

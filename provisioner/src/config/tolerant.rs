@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue, Error};
 use super::raw::RawFile;
 use super::{Problem, suggest};
 
-/// Mistakes told at most: more say that this is another kind of file.
+/// Maximum number of reported mistakes: more mean that this is another kind of file.
 const MOST: usize = 100;
 
 /// What could be read, and what could not.

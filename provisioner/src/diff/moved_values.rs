@@ -1,4 +1,4 @@
-//! Values that were written here and have lost what they were selected by: some targets keep no `type`.
+//! Values that were written here and that their selector no longer finds: some targets do not store `type`.
 //!
 //! `emails[type eq "work"]` selects nothing there. The value itself is known, so it is what the element is found by.
 

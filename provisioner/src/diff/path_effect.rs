@@ -1,4 +1,4 @@
-//! What became of a written value: pure judgement over what the account showed before and shows now.
+//! The effect of a write on each path, from what the account showed before and shows now.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::mapping::{Desired, TargetPath};
 use crate::state::{AccountValues, comparable_value};
 use crate::target::resource::Account;
 
-/// What became of one written path.
+/// The effect of a write on one path.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum PathEffect {
     /// The account shows what was written.

@@ -141,7 +141,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_patch_makes_the_account_as_wanted(
+    fn patch_makes_the_account_as_wanted(
         wanted in values(), before in values(), clear: bool, was: bool, active: Option<bool>,
     ) {
         let carries = carried(&before);
@@ -165,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn a_merge_makes_the_account_as_wanted(
+    fn merge_makes_the_account_as_wanted(
         wanted in values(), before in values(), clear: bool, was: bool, active: bool, shouted: bool,
     ) {
         let carries = carried(&before);
@@ -198,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn a_new_account_carries_what_is_wanted(wanted in values()) {
+    fn new_account_carries_what_is_wanted(wanted in values()) {
         let Value::Object(mut body) = create_body(&wanted) else { panic!("an object") };
         prop_assert_eq!(&body["active"], &json!(true));
         prop_assert_eq!(names(&body, ENTERPRISE_URN), body.contains_key(ENTERPRISE_URN));
@@ -251,7 +251,7 @@ fn operations_are_as_few_as_can_be() {
 }
 
 #[test]
-fn what_is_no_longer_mapped_keeps_its_element() {
+fn unmapped_value_keeps_its_element() {
     let (locality, region) = (format!("{WORK}.locality"), format!("{WORK}.region"));
     let carries = carried(&desired(&json!({ "userName": "ida", &locality: "L", &region: "R" })));
     let wanted = desired(&json!({ "userName": "ida" }));
@@ -261,7 +261,7 @@ fn what_is_no_longer_mapped_keeps_its_element() {
 }
 
 #[test]
-fn what_is_taken_away_comes_last_and_active_after_it() {
+fn removals_come_last_and_active_after_them() {
     let (locality, region) = (format!("{WORK}.locality"), format!("{WORK}.region"));
     let carries = carried(&desired(&json!({ "userName": "ida", &locality: "L" })));
     let wanted = desired(&json!({ "userName": "ida", &region: "R" }));
@@ -343,7 +343,7 @@ fn unchanged_or_missing_values_are_lost_and_other_values_are_the_targets_own_for
 }
 
 #[test]
-fn an_element_that_is_doubled_reordered_or_unlabelled_still_shows_its_value() {
+fn element_that_is_doubled_reordered_or_unlabelled_still_shows_its_value() {
     let path: TargetPath = r#"emails[type eq "work"].value"#.parse().unwrap();
     let shows = |emails: Value| account_with(&json!({ "emails": emails })).shows(&path, &json!("new"));
     assert!(shows(json!([{ "type": "work", "value": "new" }])));
@@ -361,7 +361,7 @@ fn an_element_that_is_doubled_reordered_or_unlabelled_still_shows_its_value() {
 }
 
 #[test]
-fn a_form_of_a_value_differs_in_spelling_only() {
+fn form_of_a_value_differs_in_spelling_only() {
     let check = |path: &str, shown: Value, written: Value, expected: bool| {
         let path: TargetPath = path.parse().unwrap();
         assert_eq!(is_form_of(&path, &shown, &written), expected, "{path}: {shown} for {written}");

@@ -1,5 +1,5 @@
-//! What the connection's answers teach: which method a write goes by, which paths it leaves out, and which writes wait
-//! until another one has shown what comes of them.
+//! The target's capabilities, as its responses have shown them: the method of a write, the paths that it leaves out, and the
+//! writes that wait for the result of another one.
 //!
 //! What was learned is as wide as what was seen: of a path under a method, of a method for attributes, and of Disable and
 //! Enable by their own writes. Whatever speaks against a path or a method is tried again once in each run.
@@ -34,7 +34,7 @@ pub(crate) enum Permit<'a> {
 #[derive(Debug)]
 pub(crate) struct Capabilities {
     update_method: UpdateMethod,
-    /// What ServiceProviderConfig says of PATCH; `None` where it says nothing.
+    /// What ServiceProviderConfig says of PATCH; `None` if it says nothing.
     claims_patch: Option<bool>,
     learned: Mutex<Learned>,
     run: Mutex<ThisRun>,
@@ -350,7 +350,7 @@ impl Capabilities {
         self.attributes.lock().await
     }
 
-    /// Leave to disable an account; `None` where none is sent any more.
+    /// Leave to disable an account; `None` if none is sent any more.
     pub(crate) async fn disable_permit(&self) -> Option<Permit<'_>> {
         let mut waited = None;
         loop {

@@ -1,4 +1,4 @@
-//! What everybody in a run shares.
+//! State that all users of a run share.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,9 +32,9 @@ pub(crate) struct Context {
     hidden_attributes: OnceCell<HiddenAttributes>,
     /// Who holds which account.
     links: Mutex<HashMap<TargetId, SourceId>>,
-    /// Of users whose user name others have too: who clashes with whom.
+    /// Users with a duplicate user name, each with a description of the conflict.
     duplicate_names: HashMap<SourceId, String>,
-    /// Accounts of which nobody knows what became of a Disable.
+    /// Accounts with a Disable whose outcome is unknown.
     cut_off: HashSet<TargetId>,
     /// Users of this run that are through.
     settled: AtomicUsize,
@@ -89,12 +89,12 @@ impl Context {
         self
     }
 
-    /// Whether nobody knows what became of a Disable of `account`.
+    /// Whether the outcome of a Disable of `account` is unknown.
     pub(crate) fn is_cut_off(&self, account: &TargetId) -> bool {
         self.cut_off.contains(account)
     }
 
-    /// Who has the same user name as `user`, in words; `None` where nobody has.
+    /// Describes which users have the same user name as `user`; returns `None` if there are none.
     pub(crate) fn clash(&self, user: &SourceId) -> Option<&str> {
         self.duplicate_names.get(user).map(String::as_str)
     }
@@ -170,23 +170,23 @@ impl Context {
         }
     }
 
-    /// Who holds `account`.
+    /// The user that holds `account`.
     pub(crate) fn holder(&self, account: &TargetId) -> Option<SourceId> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
     }
 
-    /// `account` belongs to `user` from now on, unless somebody else holds it; who holds it then.
+    /// Assigns `account` to `user` unless another user holds it; returns the holder.
     pub(crate) fn claim(&self, account: &TargetId, user: &SourceId) -> SourceId {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         links.entry(account.clone()).or_insert_with(|| user.clone()).clone()
     }
 
-    /// `account` moves to `user`, whoever held it.
+    /// Assigns `account` to `user`, whether or not another user held it.
     pub(crate) fn hand_over(&self, account: &TargetId, user: &SourceId) {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), user.clone());
     }
 
-    /// Nobody holds `account` any longer.
+    /// Removes the holder of `account`.
     pub(crate) fn release(&self, account: &TargetId) {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
     }

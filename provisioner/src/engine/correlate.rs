@@ -89,7 +89,7 @@ pub(crate) async fn tasks(
     }
     let Some(mut subjects) = Arc::into_inner(subjects) else { return Vec::new() };
     let mut found = found;
-    // Whose account is whose comes first: nobody else may be given what an unresolved create has made.
+    // Unresolved creates come first: no other user may be given an account that one of them has created.
     let mut unresolved = BTreeMap::new();
     for (index, subject) in subjects.iter_mut().enumerate() {
         if matches!(found.get(&index), Some(Found::Resolved(..)))
@@ -134,7 +134,7 @@ fn one_create_each(context: &Context, tasks: &mut [Task]) {
     }
 }
 
-/// Where it is not known whether somebody new has the name of a user that left, the link may be about to move: no removal.
+/// Drops removals of users whose link may be about to move: it is not known whether a new user has their user name.
 fn hold_back(tasks: &mut Vec<Task>) {
     let unclear: BTreeSet<UserName> =
         tasks.iter().filter(|task| task.is_unclear()).flat_map(|task| task.record.names()).collect();
@@ -188,7 +188,7 @@ fn settle_create(
     Found::LookedUp(Ok(found))
 }
 
-/// Nobody is given an account that somebody else's unresolved create may have made.
+/// Refuses an account that another user's unresolved create may have created.
 fn claimed(subject: &Subject, found: Found, unresolved: &BTreeMap<UserName, SourceId>) -> Found {
     let Found::LookedUp(Ok(Lookup::One(account))) = &found else { return found };
     let name = account.user_name();
@@ -335,7 +335,7 @@ fn decide(
         | Found::Gone(Err(halt)) => {
             return failed(subject, halt);
         }
-        // Settled before anybody is decided.
+        // Settled before any user is decided.
         Found::Resolved(Ok(_), _) => return None,
         Found::ReadBack(Ok(Read::Found(account))) => {
             if let Some(link) = &mut subject.record.link {

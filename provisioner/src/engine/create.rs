@@ -131,7 +131,7 @@ impl TaskRun<'_> {
         NextStep::Enter(self.task.label, found)
     }
 
-    /// Links the account that was made; false where somebody else has it.
+    /// Links the account that was created; returns `false` if another user holds it.
     fn link_created(&mut self, owned: &OwnedTask, account: TargetId) -> bool {
         self.unsure = false;
         let holder = self.context.claim(&account, &self.task.id);

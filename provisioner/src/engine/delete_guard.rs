@@ -44,7 +44,7 @@ enum Withdraws {
 struct Figures {
     anew: u64,
     again: u64,
-    /// Those that took effect of late.
+    /// Those that took effect in the last 24 hours.
     done: u64,
     managed: u64,
     limit: Limit,
@@ -62,7 +62,7 @@ impl Figures {
             of_late.filter(|one| one.kind == kind).count() as u64
         };
         let removed = recent(WithdrawalKind::Removal);
-        // What was removed of late was managed before.
+        // What was removed in the last 24 hours was managed before.
         let managed = prepared.managed as u64 + removed;
         Self {
             anew: count(Withdraws::Anew),
@@ -158,7 +158,7 @@ pub(crate) fn check(
     prepared: &PreparedRun,
     now: SystemTime,
     approved: Option<u32>,
-) -> Result<(), OverLimit> {
+) -> Result<(), Box<OverLimit>> {
     let figures = Figures::of(options, prepared, now);
     if figures.anew == 0 || figures.is_approved(approved) {
         return Ok(());
@@ -171,7 +171,7 @@ pub(crate) fn check(
     }
     let names: Vec<&UserName> = concerned.iter().map(|task| &task.record.user_name).collect();
     let after = if done == 0 { String::new() } else { format!(" after {done} in the last 24 hours") };
-    Err(OverLimit {
+    Err(Box::new(OverLimit {
         planned,
         limit,
         accounts: share(&concerned, managed),
@@ -179,7 +179,7 @@ pub(crate) fn check(
         names: some_names(names.into_iter()),
         causes: causes(&concerned),
         source_shrank: shrunk(prepared),
-    })
+    }))
 }
 
 /// How many accounts are concerned, of how many: those that would be linked in this run are not managed yet.

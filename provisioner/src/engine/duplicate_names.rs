@@ -1,4 +1,4 @@
-//! Users of the source whose accounts would have one user name: the target takes one of them at most.
+//! Users of the source whose accounts would have one user name: the target accepts at most one of them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,7 +30,7 @@ pub struct DuplicateUser {
 }
 
 impl DuplicateName {
-    /// Who clashes with whom, in words.
+    /// Describes which users have the same user name.
     pub fn describe(&self) -> String {
         let each: Vec<String> = self
             .users

@@ -111,7 +111,7 @@ async fn finally(context: &Context, task: Task) -> Option<UserLine> {
 }
 
 /// Tries once more what was refused for want of support, since the like of it has worked for others; `told` is what stands of the user
-/// where nothing comes of it.
+/// if it has no result.
 async fn once_more(context: &Context, told: Option<UserLine>, task: Task) -> Option<UserLine> {
     match run_user(context, task, true).await {
         Ok(TaskResult::Settled(line) | TaskResult::Refused(line, _)) => line.or(told),

@@ -79,7 +79,7 @@ impl Provisioner {
         let in_source =
             in_source.or_else(|| known.and_then(|(id, _)| snapshot.users.iter().find(|one| one.id == *id)));
         let Some(id) = in_source.map(|one| &one.id).or_else(|| known.map(|(id, _)| id)).cloned() else {
-            let lines = vec![format!("nobody in the source or the state has the id or user name {user:?}")];
+            let lines = vec![format!("no user in the source or the state has the id or user name {user:?}")];
             stages.push(Stage { stage: "found", lines });
             return Explanation { stages, exit: Exit::Usage };
         };
@@ -178,7 +178,8 @@ impl Provisioner {
             let waits = record
                 .and_then(|record| record.link.as_ref())
                 .is_some_and(|link| matches!(link.state, LinkState::Withheld(_)));
-            compared.push("nothing changed since the user was settled, or nobody may touch it".to_owned());
+            compared
+                .push("nothing has changed since the last run, or the user is excluded or frozen".to_owned());
             stages.push(Stage { stage: "compared", lines: compared });
             let lines = if waits {
                 vec!["nothing: its removal would be caused by a changed preference alone, and waits for sync --full".to_owned()]
@@ -225,7 +226,7 @@ fn found(id: &SourceId, user: Option<&SourceUser>, record: Option<&Record>) -> V
     }
     match record {
         Some(record) => lines.push(format!("in the state as {:?}", record.user_name.as_str())),
-        None => lines.push("not in the state: no run has had to do with it".to_owned()),
+        None => lines.push("not in the state: no run has processed it".to_owned()),
     }
     lines
 }

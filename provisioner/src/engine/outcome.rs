@@ -1,4 +1,4 @@
-//! A user's line is put together from parts: the worst outcome, and the reason of the strongest part that has it.
+//! The outcome of a user, from the outcomes of its operations: the worst one, with the reason of the strongest operation that has it.
 
 use crate::mapping::TargetPath;
 use crate::report::{Operation, Outcome, Reason};
@@ -52,7 +52,7 @@ impl OutcomePart {
     }
 }
 
-/// What `parts` come to; `None` where there are none.
+/// What `parts` come to; `None` if there are none.
 pub(crate) fn user_outcome(parts: &[OutcomePart]) -> Option<UserOutcome> {
     let main = parts.iter().max_by_key(|part| (part.outcome, part.operation))?;
     let operation =
@@ -141,7 +141,9 @@ mod tests {
             let mut parts = parts.to_vec();
             parts.rotate_left(turn);
             let found = user_outcome(&parts).unwrap();
-            assert_eq!((found.operation, found.outcome, found.reason), (operation, outcome, reason));
+            assert_eq!(found.operation, operation);
+            assert_eq!(found.outcome, outcome);
+            assert_eq!(found.reason, reason);
             let mut told: Vec<String> =
                 found.detail.iter().flat_map(|detail| detail.split("; ")).map(str::to_owned).collect();
             // What the main part says comes first; the others follow in their order.
@@ -154,12 +156,12 @@ mod tests {
     }
 
     #[test]
-    fn no_part_is_no_verdict() {
+    fn no_parts_return_no_outcome() {
         assert_eq!(user_outcome(&[]), None);
     }
 
     #[test]
-    fn what_was_done_is_named_by_the_strongest() {
+    fn outcome_of_done_parts_names_the_strongest_operation() {
         use Operation::{Create, Delete, Disable, Enable, Link, Update};
         let done = OutcomePart::done;
         check(&[done(Link)], Link, Outcome::Success, Reason::Linked, &[]);
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_outcome_counts_and_of_it_the_strongest_part() {
+    fn outcome_is_the_worst_with_its_strongest_part() {
         use Operation::{Disable, None as Nothing, Update};
         let (success, updation_off, disable_off) = (
             OutcomePart::done(Update),
@@ -184,7 +186,8 @@ mod tests {
         check(&[success.clone(), disable_off.clone()], Update, Outcome::Partial, Reason::DisableOff, &[]);
         let also = format!("also updation-off: {}", Reason::UpdationOff.explain());
         let found = user_outcome(&[updation_off.clone(), disable_off.clone()]).unwrap();
-        assert_eq!((found.operation, found.reason), (Nothing, Reason::DisableOff));
+        assert_eq!(found.operation, Nothing);
+        assert_eq!(found.reason, Reason::DisableOff);
         assert_eq!(found.detail, Some(also));
         let differs = updation_off.with_detail("differs: title");
         check(
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_part_twice_is_told_once() {
+    fn same_part_twice_is_told_once() {
         let part = failed(Operation::Update, Reason::Rejected, "no");
         check(&[part.clone(), part], Operation::Update, Outcome::Failed, Reason::Rejected, &["no"]);
     }

@@ -177,7 +177,7 @@ impl Provisioner {
     }
 }
 
-/// What a task would do; `None` where a run would be silent.
+/// What a task would do; `None` if a run would be silent.
 pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
     let method = |active| context.capabilities.order(WriteKind::of(active)).first;
     let mut parts = task.parts.clone();

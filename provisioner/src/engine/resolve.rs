@@ -27,8 +27,8 @@ pub(crate) enum Created {
 ///
 /// An account is the posted one if it has both. One without an `externalId` is too if it has the posted user name and the
 /// target is not known to keep origins: a look-up before the POST showed no account of that name. One with the `externalId` and
-/// another name may be the posted one, renamed since, or somebody else's: other systems number their people too. Accounts
-/// linked to somebody else are not.
+/// another name may be the posted one, renamed since, or another person's: other systems number their people too. Accounts
+/// that are linked to another user are not.
 ///
 /// # Errors
 /// The target could not answer, or it cannot be told whether an account is the one: the create stays unresolved.
@@ -79,7 +79,7 @@ pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -
 ///
 /// # Errors
 /// The target could not answer; or an account has the `externalId` and none of the names that the account of the user had,
-/// so nobody can tell whose it is.
+/// so it is not known whose it is.
 pub(crate) async fn find_again(
     context: &Context,
     id: &SourceId,
@@ -100,7 +100,7 @@ pub(crate) async fn find_again(
     }
 }
 
-/// Says that nobody can tell whether one of `candidates` is the account of the user `name`, and what to do about it.
+/// The failure of a user `name` for whom one of `candidates` may be the account, with the way out.
 fn undecided(what: &str, name: &UserName, candidates: Vec<Account>) -> Trouble {
     const NAMED: usize = 3;
     let name = format!("{:?}", name.as_str());

@@ -31,7 +31,7 @@ pub(crate) struct Subject {
 pub(crate) enum ScopeStatus {
     /// Owned by a rule.
     Owned(Box<Owned>),
-    /// Linked, and owned by nobody any longer.
+    /// Linked, and no longer owned by any rule.
     Left(Leave),
 }
 
@@ -55,7 +55,7 @@ struct PreparedRule<'a> {
 
 /// The users that a run has to look at, in the source's order, then those that are gone, by id.
 ///
-/// Users of whom nothing changed since they were settled are left out, unless the run is `full`. Records that serve nobody
+/// Users whose data are unchanged since the last run are left out, unless the run is `full`. Records that serve no user
 /// any longer go into `changes`; `records` loses those that were looked at.
 pub(crate) fn subjects(
     config: &Config,

@@ -56,7 +56,7 @@ pub(crate) enum TaskStep {
 pub(crate) struct ReadAnew {
     /// The account, where it was read.
     pub(crate) account: Option<Box<Account>>,
-    /// Whether the run judges everybody by what it reads.
+    /// Whether the run compares every user with what it reads.
     pub(crate) full: bool,
 }
 

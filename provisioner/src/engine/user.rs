@@ -32,9 +32,9 @@ const WITHOUT_EXTERNAL_ID: &str =
 
 /// How a task went.
 pub(crate) enum TaskResult {
-    /// It is over; `None` where there is nothing to say.
+    /// It is over; `None` if there is nothing to say.
     Settled(Option<UserLine>),
-    /// The new user name is taken: to be tried again when everybody else is through.
+    /// The new user name is taken: the rename is tried again after all other users.
     Deferred(Box<Task>),
     /// It is over, and something was refused for want of support: with the task that tries it once more where the same has
     /// worked for others meanwhile.
@@ -158,7 +158,7 @@ impl TaskRun<'_> {
         self.context.save(vec![StateChange::Put(self.task.id.clone(), record)]).await
     }
 
-    /// The account is gone: nobody holds it any longer.
+    /// Removes the link: no user holds the account any longer.
     pub(crate) fn unlink(&mut self) {
         if let Some(link) = self.task.record.link.take() {
             self.context.release(&link.account);

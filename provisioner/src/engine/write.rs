@@ -43,7 +43,7 @@ pub(crate) struct Effects {
     pub(crate) carried: Vec<TargetPath>,
     /// Paths that were not written, because the target does not store them.
     pub(crate) left_out: Vec<TargetPath>,
-    /// Whether `active` became what was wanted; `None` where it was not written.
+    /// Whether `active` became what was wanted; `None` if it was not written.
     pub(crate) active: Option<bool>,
 }
 
@@ -145,7 +145,7 @@ impl Effects {
         self.path_effects.iter().filter(left).map(|(path, _)| path.clone()).collect()
     }
 
-    /// Whether nobody can tell that the write had an effect.
+    /// Whether the read-back does not show if the write had an effect.
     fn prove_nothing(&self) -> bool {
         self.active.is_none()
             && self.path_effects.iter().all(|(_, path_effect)| matches!(path_effect, PathEffect::SameForm(_)))

@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_name_no_value() {
+    fn evaluation_error_names_no_value() {
         check("user.nickname", Err("the user has no `nickname`"));
         check(
             "user.name.given + user.name.family",
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_costs_too_much_is_refused() {
+    fn costly_expression_is_refused() {
         let nested = |depth: usize| {
             let list = "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]";
             (0..depth).fold("1".to_owned(), |inner, level| format!("{list}.map(x{level}, {inner}).size()"))
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_compile_is_placed() {
+    fn compile_error_has_its_offset() {
         refused("user.email +", Some(12), "");
         refused("usr.email", Some(0), "`usr` is neither");
         refused("user.email + domain", Some(13), "`domain` is neither");

@@ -1,6 +1,6 @@
 //! The attributes of a PingOne user.
 //!
-//! A filter or a mapping that names none of them reads nothing from anybody: a misspelt one in a filter empties a rule,
+//! A filter or a mapping with an unknown attribute reads no value from any user: a misspelt one in a filter empties a rule,
 //! and with it goes every account of that rule. So names are checked before a user is looked at. Attributes of an
 //! environment's own are declared in the configuration.
 
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_attribute_is_named() {
+    fn nearest_attribute_is_named() {
         let attributes = Attributes::with_custom(vec!["badgeNumber".to_owned()]);
         for (path, expected) in [
             ("enabld", Some("enabled")),

@@ -42,7 +42,7 @@ pub(super) fn rows(text: &str, names: &mut Vec<String>, problems: &mut Problems)
                 continue;
             }
         };
-        // A row that a spreadsheet has formatted, and nobody has filled in.
+        // A row that a spreadsheet has formatted and that has no content.
         if row.cells.iter().all(String::is_empty) {
             continue;
         }

@@ -298,7 +298,7 @@ fn misplaced(part: &str, start: usize, error: &serde_json::Error) -> LocatedProb
     (Some(offset), problem)
 }
 
-/// What the parser says, for somebody who knows JSON and not the parser.
+/// The parser's message in the terms of JSON.
 fn plain(message: &str) -> &str {
     match message {
         "expected ident" => "a word without quotes can only be true, false or null",

@@ -55,7 +55,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens (and makes, for writing) the database at `path`, with all that it holds for `url`. `None` where there is
+    /// Opens (and makes, for writing) the database at `path`, with all that it holds for `url`. `None` if there is
     /// nothing, and nothing may be written.
     pub(super) fn open(
         path: &Path,
@@ -103,7 +103,7 @@ fn connect(path: &Path, durability: Durability, access: Access) -> rusqlite::Res
     if access == Access::Read {
         return match read_only(path, flags) {
             Ok(connection) => Ok(connection),
-            // In a folder that cannot be written to, nobody else writes either.
+            // No other process writes in a read-only folder either.
             Err(error) => {
                 tracing::debug!(%error, "failed to open the state file with shared memory; reading it without");
                 immutable(path, flags)
@@ -193,7 +193,7 @@ fn load(
     Ok((target, loaded))
 }
 
-/// The guard looks back 24 hours; what is much older than the newest withdrawal serves nobody.
+/// The guard looks back 24 hours; what is much older than the newest withdrawal is not needed.
 fn forget_old(connection: &Connection, target: i64, withdrawals: &[Withdrawal]) -> rusqlite::Result<()> {
     let times = || withdrawals.iter().map(|withdrawal| withdrawal.at);
     let old = times().max().map_or(0, |newest| newest - 2 * 24 * 60 * 60);

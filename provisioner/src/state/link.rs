@@ -29,7 +29,7 @@ pub struct Link {
     /// When a write to the account was last answered as done, in seconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<u64>,
-    /// Until when a Disable of which nobody knows what became may still take effect, in seconds since the epoch. The account is
+    /// Until when a Disable with an unknown outcome may still take effect, in seconds since the epoch. The account is
     /// read in each run until then, and once after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_disable: Option<u64>,

@@ -17,7 +17,7 @@ use super::{ConnectionRecord, Record, StateChange, Withdrawal};
 use crate::causes::with_cause;
 use crate::ids::{ScimUrl, SourceId};
 
-/// Changes written in one transaction at most.
+/// Maximum number of changes in one transaction.
 const BATCH: usize = 512;
 
 /// How much a finished write survives.
@@ -32,7 +32,7 @@ pub enum Durability {
 }
 
 impl Durability {
-    /// Does what waits for the disk where it holds nobody else up; what waits for nothing is done here and now.
+    /// Runs `work` on a blocking thread if it waits for the disk, else at once.
     async fn wait<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -130,7 +130,7 @@ pub struct Loaded {
     pub records: BTreeMap<SourceId, Arc<Record>>,
     /// The connection.
     pub connection: ConnectionRecord,
-    /// The removals and disables of late that were finished.
+    /// Recently finished removals and disables.
     pub withdrawals: Vec<Withdrawal>,
     /// Where the users of the last run came from.
     pub source: Option<String>,
@@ -156,7 +156,7 @@ type Job = (Vec<StateChange>, oneshot::Sender<Result<(), StoreError>>);
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    /// The way to the writing task, and the task; `None` where there is none, or no longer.
+    /// The way to the writing task, and the task; `None` if there is none, or no longer.
     writer: Mutex<Option<(mpsc::UnboundedSender<Job>, JoinHandle<()>)>>,
     mirror: Arc<Mutex<Loaded>>,
 }

@@ -232,7 +232,7 @@ impl Client {
         receive(received, limit).await
     }
 
-    /// Waits before try number `attempt + 1`, and makes everybody wait where the target asked for it.
+    /// Waits before try number `attempt + 1`, and makes all requests wait if the target asked for it.
     pub(crate) async fn back_off(&self, attempt: u32, response: Option<&Response>) {
         let now = self.clock.now();
         let asked = response

@@ -18,9 +18,9 @@ use crate::transport::NetworkError;
 pub struct ConnectionReport {
     /// The SCIM URL that was tested.
     pub scim_url: String,
-    /// What failed; `None` where the connection can be used.
+    /// What failed; `None` if the connection can be used.
     pub failure: Option<TestFailure>,
-    /// Whether the target says that it supports PATCH; `None` where it does not say.
+    /// Whether the target says that it supports PATCH; `None` if it does not say.
     pub claims_patch: Option<bool>,
     /// Users at the target, where it says how many.
     pub users: Option<u64>,
@@ -174,7 +174,8 @@ impl Client {
             says_list || get_ci(list, "totalResults").is_some_and(Value::is_u64)
         });
         if let Body::Excess(what) = &response.body {
-            let next = "the target sends everybody where one user is asked for (`count=1`): have its operator turn pages on";
+            let next =
+                "the target ignores `count=1` and returns all users: ask its operator to enable pagination";
             return failure("rejected", format!("{url} answers 200 with {what}"), next);
         }
         let Some(list) = list else {

@@ -146,7 +146,7 @@ impl Client {
         Ok(listed)
     }
 
-    /// The accounts whose `externalId` is exactly this one; `None` where the target does not search by `externalId`.
+    /// The accounts whose `externalId` is exactly this one; `None` if the target does not search by `externalId`.
     ///
     /// Few targets promise this filter: one that refuses or ignores it has said nothing. A status that speaks of this
     /// moment only is an error.
@@ -171,7 +171,7 @@ impl Client {
             .into_iter()
             .filter(|account| account.external_id() == Some(external_id))
             .collect();
-        // A list of everybody that happens to begin with others is no answer to this question.
+        // A list of all users says nothing about this `externalId`, whatever it begins with.
         Ok((honoured || !found.is_empty()).then_some(found))
     }
 
@@ -199,7 +199,7 @@ impl Client {
             Some(_) | None => Err(response
                 .excess()
                 .unwrap_or_else(|| {
-                    let detail = "reading the account was not answered with that account";
+                    let detail = "the response to reading the account is not that account";
                     Trouble::new(Reason::Rejected, detail)
                 })
                 .into()),
@@ -248,7 +248,7 @@ fn listed(response: &Response) -> Result<Listed, Halt> {
     };
     let total = get_ci(list, "totalResults").and_then(Value::as_u64);
     if total.is_none() && get_ci(list, "Resources").is_none() {
-        let detail = "the look-up by userName was not answered with a SCIM list";
+        let detail = "the response to the look-up by userName is not a SCIM list";
         return Err(Trouble::new(Reason::Rejected, detail).into());
     }
     let as_read = response.as_read.as_ref().and_then(Value::as_object);

@@ -102,7 +102,7 @@ pub(super) fn is_own(text: &str) -> bool {
 
 /// Clears an answer of the values of the user that the present work is about, where it is about one.
 pub(super) fn clear(response: &mut Response) {
-    // Requests about nobody, as those of the connection test, have nobody's values to be repeated.
+    // Requests that are about no user, such as those of the connection test, have no values to clear.
     let _ = SUBJECT.try_with(|personal_data| personal_data.clear(response));
     if !response.status.is_success() {
         in_words(response, without_addresses);
@@ -124,8 +124,8 @@ fn in_words(response: &mut Response, clear: impl Fn(&str) -> Option<String>) {
 /// Stands in the place of an e-mail address that is not the user's own.
 const ADDRESS: &str = "[an e-mail address]";
 
-/// Takes e-mail addresses out of `text`, whoever's they are; `None` where there are none. Of all that a target may say of other people
-/// they alone are told from its own words without a list of everybody's values.
+/// Removes every e-mail address from `text`; returns `None` if there is none. Other values of other people cannot be told from
+/// the target's own words.
 fn without_addresses(text: &str) -> Option<String> {
     let is_local = |c: char| c.is_alphanumeric() || "._%+-".contains(c);
     let is_domain = |c: char| c.is_alphanumeric() || "-.".contains(c);

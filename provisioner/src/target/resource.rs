@@ -20,7 +20,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// The account in `resource`; `None` where that is not one, or its id held a credential.
+    /// The account in `resource`; `None` if that is not one, or its id held a credential.
     pub(crate) fn new(resource: &Map<String, Value>, etag: Option<&str>) -> Option<Self> {
         let id = get_ci(resource, "id")?.as_str().filter(|id| !is_redacted(id))?.parse().ok()?;
         let in_meta =
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_an_id_and_perhaps_a_version() {
+    fn account_has_an_id_and_perhaps_a_version() {
         check_new(&json!({ "id": "7" }), None, Some(("7", None)));
         check_new(&json!({ "ID": "7" }), Some("W/\"2\""), Some(("7", Some("W/\"2\""))));
         let versioned = json!({ "id": "7", "Meta": { "Version": "W/\"1\"" } });
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_active_unless_it_says_otherwise() {
+    fn account_is_active_unless_it_says_otherwise() {
         for active in [json!(true), json!("true"), json!("True"), json!(null), json!(""), json!([])] {
             check_active(&active, true);
         }
@@ -403,7 +403,7 @@ mod tests {
     const WORK: &str = r#"emails[type eq "work"].value"#;
 
     #[test]
-    fn clearing_leaves_no_husks_and_nothing_else_out() {
+    fn clear_removes_emptied_parents_and_nothing_else() {
         check_clear(&json!({ "TITLE": "A", "x": 1 }), "title", &json!({ "x": 1 }));
         check_clear(&json!({ "x": 1 }), "title", &json!({ "x": 1 }));
         check_clear(

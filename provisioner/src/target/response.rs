@@ -26,7 +26,7 @@ pub(crate) struct Response {
     pub(crate) challenges: Vec<String>,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Body,
-    /// A resource, or a list of them, as it was before credentials were cleared from it; `None` where there were none. It is for
+    /// A resource, or a list of them, as it was before credentials were cleared from it; `None` if there were none. It is for
     /// sending it back, never for people or for the state.
     pub(crate) as_read: Option<Value>,
     /// Whether the target repeated the connection's credentials somewhere; they are cleared.
@@ -68,7 +68,7 @@ impl Response {
                 unsure: true,
                 ..self
                     .excess()
-                    .unwrap_or_else(|| Trouble::new(Reason::Rejected, "the reply to POST names no id"))
+                    .unwrap_or_else(|| Trouble::new(Reason::Rejected, "the response to POST has no id"))
             }),
         }
     }
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_are_seconds_or_a_date_up_to_a_cap() {
+    fn retry_after_is_seconds_or_a_date_up_to_a_cap() {
         check_wait("0", Some(0));
         check_wait("7", Some(7));
         check_wait("  7 ", Some(7));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_described_in_one_short_line() {
+    fn answer_is_described_in_one_short_line() {
         check_words(json!({ "scimType": "invalidValue", "detail": "bad title" }), " invalidValue: bad title");
         check_words(json!({ "SCIMTYPE": "noTarget", "DETAIL": "d" }), " noTarget: d");
         check_words(json!({ "detail": "d" }), ": d");
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_scim_is_described_by_its_kind() {
+    fn answer_that_is_not_scim_is_described_by_its_kind() {
         check_kind(Body::Empty, Some("text/html"), "without a body");
         check_kind(Body::Other, Some("text/html; charset=utf-8"), "with text/html, which is not SCIM");
         check_kind(Body::Other, None, "with no content type, which is not SCIM");
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_its_reason() {
+    fn error_status_has_its_reason() {
         for status in [400, 404, 405, 409, 410, 413, 415, 422] {
             check_trouble(status, Reason::Rejected, false);
         }

@@ -29,7 +29,7 @@ impl TextPattern {
         Self { chars: text.chars().collect(), whole_word: short, ignore_case: !short }
     }
 
-    /// The value of an attribute; `None` where it is too short to say anything.
+    /// The value of an attribute; `None` if it is too short to say anything.
     pub(super) fn value(text: &str) -> Option<Self> {
         let text = text.trim();
         let length = text.chars().count();
@@ -127,7 +127,7 @@ impl TextPattern {
     }
 }
 
-/// Replaces what `text_patterns` find in `text`, the longest first, by what stands beside them; `None` where nothing is found.
+/// Replaces what `text_patterns` find in `text`, the longest first, by what stands beside them; `None` if nothing is found.
 pub(super) fn replace<N: Borrow<TextPattern>>(text: &str, text_patterns: &[(N, String)]) -> Option<String> {
     // Each character of a needle takes a byte of the text at least.
     let may_fit = |(text_pattern, _): &&(N, String)| text_pattern.borrow().len() <= text.len();
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_found_in_every_spelling() {
+    fn secret_is_found_in_every_spelling() {
         let secret = "pä/\"ss+w 😀d";
         for spelling in [
             "pä/\"ss+w 😀d",
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_is_no_part_of_a_word() {
+    fn short_secret_is_no_part_of_a_word() {
         check(
             "s3cret",
             "s3cret, x-s3cret-y, /s3cret, %20s3cret%2F, \\ns3cret",

@@ -29,7 +29,7 @@ impl TaskRun<'_> {
         })
     }
 
-    /// The task that does `step` once more, with all parts but those that were refused for want of support; `None` where none was.
+    /// The task that does `step` once more, with all parts but those that were refused for want of support; `None` if none was.
     pub(crate) fn second_try(&self, step: impl FnOnce() -> TaskStep) -> Option<Task> {
         let parts: Vec<OutcomePart> =
             self.task.parts.iter().filter(|part| !is_unsupported(part)).cloned().collect();

@@ -68,7 +68,7 @@ pub(super) async fn attempt(
 
 /// The account as it is before a write: what the run has read already, where that is good enough.
 async fn read_base(context: &Context, write: AccountWrite<'_>, fresh: bool) -> Result<Base, Halt> {
-    // A Disable asks anew: an account that somebody else has deleted meanwhile was not deleted by it.
+    // A Disable reads again: it did not delete an account that was deleted by others in the meantime.
     if let (Some(account), false, false) = (write.base, fresh, write.disables()) {
         return Ok(Base::Account(Box::new(account.clone())));
     }
