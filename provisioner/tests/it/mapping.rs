@@ -121,7 +121,7 @@ fn refused(mapping: &Mapping, expected: &str) {
 }
 
 #[test]
-fn what_cannot_be_mapped_is_said_without_values() {
+fn mapping_error_contains_no_values() {
     refused(&mapping("source = 'record'\ntarget = 'title'"), "map `record` to `title`: it is an object");
     refused(&mapping("source = 'groups'\ntarget = 'title'"), "it is an array");
     let primary = "emails[type eq \"work\"].primary";
@@ -164,7 +164,7 @@ fn filters_compare_ids_exactly_and_the_rest_without_case() {
 }
 
 #[test]
-fn fingerprints_follow_meaning() {
+fn fingerprint_depends_on_meaning_only() {
     let line = |source: &str, target: &str| {
         format!("[[rule.mapping]]\nsource = \"{source}\"\ntarget = \"{target}\"\n")
     };
