@@ -113,7 +113,7 @@ pub(crate) fn patch_operations(
                 Some(value) if moved_value.is_own => operations.push(write(&moved_value.path, value, true)),
                 Some(value) => operations.insert(0, write(&moved_value.path, value, false)),
                 None if kept => {
-                    removals.push(json!({ "op": "remove", "path": moved_value.path.to_string() }))
+                    removals.push(json!({ "op": "remove", "path": moved_value.path.to_string() }));
                 }
                 None => {
                     if let Some((lost, element)) = Element::of(path).zip(Element::of(&moved_value.path))

@@ -88,7 +88,7 @@ mod tests {
             ("a=b=c", "the levels are off, error"),
         ] {
             let error = read(written).map(|_| ()).unwrap_err();
-            assert!(error.contains(part), "{written}: {error}");
+            assert!(error.to_string().contains(part), "{written}: {error}");
         }
         for written in [
             "info",

@@ -23,7 +23,7 @@ fn paths() -> Vec<TargetPath> {
 }
 
 fn desired(values: &Value) -> Desired {
-    serde_json::from_value(values.clone()).unwrap()
+    Desired::new(serde_json::from_value(values.clone()).unwrap()).unwrap()
 }
 
 fn differences(
@@ -39,7 +39,7 @@ fn differences(
         active: true,
         written: None,
         late_disable: None,
-        mark: LinkState::Owned,
+        state: LinkState::Owned,
     };
     crate::state::differences(wanted, &link, mapped, clear, false)
 }
@@ -308,7 +308,7 @@ fn account_with(value: &Value) -> Account {
 }
 
 #[track_caller]
-fn check_fates(before: &Value, after: &Value, expected: &[PathEffect]) {
+fn check_path_effects(before: &Value, after: &Value, expected: &[PathEffect]) {
     let wanted = desired(&json!({ "userName": "ida", "title": "New", "password": "p" }));
     let paths = ["title", "password", "nickName"].map(|path| path.parse::<TargetPath>().unwrap());
     let before = account_with(before).project(paths.iter());
@@ -320,25 +320,33 @@ fn check_fates(before: &Value, after: &Value, expected: &[PathEffect]) {
 }
 
 #[test]
-fn unchanged_or_missing_values_are_lost_and_other_values_are_the_targets_own_form() {
-    use PathEffect::{As, Form, Lost, Took, Unproven};
+fn unchanged_or_missing_values_are_not_stored_and_other_values_are_stored_in_another_form() {
+    use PathEffect::{NotStored, SameForm, Stored, StoredAs, Unverifiable};
     let old = json!({ "title": "Old", "nickName": "N" });
-    check_fates(&old, &old, &[Lost(Some(json!("Old"))), Unproven, Lost(Some(json!("N")))]);
-    check_fates(&old, &json!({ "title": "New" }), &[Took, Unproven, Took]);
-    check_fates(
+    check_path_effects(
+        &old,
+        &old,
+        &[NotStored(Some(json!("Old"))), Unverifiable, NotStored(Some(json!("N")))],
+    );
+    check_path_effects(&old, &json!({ "title": "New" }), &[Stored, Unverifiable, Stored]);
+    check_path_effects(
         &old,
         &json!({ "title": "NEW", "nickName": "n" }),
-        &[As(json!("NEW")), Unproven, As(json!("n"))],
+        &[StoredAs(json!("NEW")), Unverifiable, StoredAs(json!("n"))],
     );
-    check_fates(&old, &json!({ "title": "New", "nickName": "N" }), &[Took, Unproven, Lost(Some(json!("N")))]);
-    check_fates(&json!({}), &json!({}), &[Lost(None), Unproven, Took]);
+    check_path_effects(
+        &old,
+        &json!({ "title": "New", "nickName": "N" }),
+        &[Stored, Unverifiable, NotStored(Some(json!("N")))],
+    );
+    check_path_effects(&json!({}), &json!({}), &[NotStored(None), Unverifiable, Stored]);
     // What was there goes, and what was written does not come: that is no form of it.
-    check_fates(&old, &json!({}), &[Lost(None), Unproven, Took]);
+    check_path_effects(&old, &json!({}), &[NotStored(None), Unverifiable, Stored]);
     // The target keeps titles in capitals, and has kept this one so before: nobody can tell.
-    check_fates(
+    check_path_effects(
         &json!({ "title": "NEW" }),
         &json!({ "title": "NEW" }),
-        &[Form(json!("NEW")), Unproven, Took],
+        &[SameForm(json!("NEW")), Unverifiable, Stored],
     );
 }
 

@@ -461,7 +461,7 @@ impl TaskRun<'_> {
                     link.carry(path, wanted, Some(ShownForm::As(shown.clone())));
                 }
                 PathEffect::Assumed(before) => {
-                    link.carry(path, wanted, Some(ShownForm::Unseen(before.clone())))
+                    link.carry(path, wanted, Some(ShownForm::Unseen(before.clone())));
                 }
                 PathEffect::NotStored(now) => {
                     let sent = wanted.map(|value| comparable_value(path, value));

@@ -16,7 +16,7 @@ pub struct Desired {
 
 impl Desired {
     /// The values, unless there is no user name among them.
-    pub(super) fn new(values: BTreeMap<TargetPath, Value>) -> Option<Self> {
+    pub(crate) fn new(values: BTreeMap<TargetPath, Value>) -> Option<Self> {
         let user_name = values.get(&TargetPath::new(None, "userName", None, None))?.as_str()?;
         Some(Self { user_name: user_name.parse().ok()?, values })
     }

@@ -101,10 +101,10 @@ async fn kill_at_every_boundary(preferences: &'static str, method: &str, expecte
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_run_converges_with_put_and_delete() {
-    kill_at_every_boundary(ALL_DELETE, "put", 0).await;
+    kill_at_every_boundary(ALL_DELETE, "put", 22).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_run_converges_with_patch_and_disable() {
-    kill_at_every_boundary(ALL_DISABLE, "patch", 0).await;
+    kill_at_every_boundary(ALL_DISABLE, "patch", 24).await;
 }

@@ -58,8 +58,11 @@ fn the_default_mappings() {
     let mapping = Mapping::default();
     let targets = mapping.targets().iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(targets.len(), 23);
-    let mapped: Vec<Value> =
-        users.iter().map(|user| serde_json::to_value(mapping.apply(user).unwrap()).unwrap()).collect();
+    let object = |user: &SourceUser| {
+        let desired = mapping.apply(user).unwrap();
+        Value::Object(desired.iter().map(|(path, value)| (path.to_string(), value.clone())).collect())
+    };
+    let mapped: Vec<Value> = users.iter().map(object).collect();
     for (user, desired) in users.iter().zip(&mapped) {
         assert_eq!(desired["userName"], user.attributes["username"]);
         assert_eq!(desired["externalId"], user.id.as_str());

@@ -58,7 +58,7 @@ fn check(name: &str, text: &str, line: Option<usize>, expected: &str) {
     let error = read_text(name, text).unwrap_err();
     let shown = error.to_string();
     assert_eq!(error.line(), line, "{shown}");
-    assert!(shown.starts_with("read the source ") && shown.contains(name), "{shown}");
+    assert!(shown.starts_with("failed to read the source ") && shown.contains(name), "{shown}");
     assert!(shown.contains(expected), "{shown}");
     assert!(!shown.contains("Okafor"), "the user's data is in {shown}");
     assert!(!error.way_out().is_empty());
