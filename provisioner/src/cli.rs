@@ -26,10 +26,12 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::output::Output;
+use crate::causes::with_cause;
 use crate::config::Config;
 use crate::engine::{Environment, Provisioner, SyncOptions};
 use crate::exit::Exit;
 use crate::ids::RuleName;
+use crate::state::store::Access;
 use crate::visible::visible;
 
 /// Provisions PingOne users to a SCIM endpoint such as Aquera.
@@ -51,24 +53,24 @@ enum Command {
     Enable(Common),
     /// Turns the connection off: nothing is sent.
     Disable(Common),
-    /// Reads the configuration and the source, and says what is wrong with them; sends nothing.
+    /// Checks the configuration and the source; sends nothing.
     Check(Common),
-    /// Tests the connection, and forgets what was learned of the target's writes.
+    /// Tests the connection, and resets what earlier runs learned about the target.
     TestConnection(Common),
-    /// Says what a sync would send and why; writes nothing.
+    /// Shows what a sync would send and why; writes nothing.
     Plan(plan::PlanArgs),
-    /// Carries out a saved plan, unless something has changed since.
+    /// Applies a saved plan if nothing has changed since.
     Apply(apply::ApplyArgs),
-    /// Brings the target in line with the source.
+    /// Provisions the users of the source to the target.
     Sync(sync::SyncArgs),
-    /// Says how the users stand and what is known of the target.
+    /// Shows the state of the users and what is known about the target.
     Status(Common),
-    /// Follows one user: found, in scope, mapped, compared, decided, sent, and why.
+    /// Explains what a sync would do for one user, step by step.
     Explain(explain::ExplainArgs),
-    /// Tries a filter on users of the source.
+    /// Tests a filter on the users of the source.
     #[command(subcommand)]
     Filter(trial::FilterCommand),
-    /// Tries a mapping on a user of the source.
+    /// Tests a mapping on a user of the source.
     #[command(subcommand)]
     Mapping(trial::MappingCommand),
     /// Prints a completion script.
@@ -87,7 +89,7 @@ struct Common {
     /// The state file; default: `aquera.db` beside the configuration.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Prints NDJSON, one object a line, the last one a summary.
+    /// Prints NDJSON: one object per line, the summary last.
     #[arg(long)]
     json: bool,
 }
@@ -95,16 +97,16 @@ struct Common {
 /// What a run may be allowed.
 #[derive(Debug, Args)]
 struct Allow {
-    /// Evaluates everybody anew, reads every linked account, and carries out removals that wait for it.
+    /// Reevaluates every user, reads every linked account, and carries out removals that wait for a full run.
     #[arg(long)]
     full: bool,
-    /// Takes the users from another [source] than the last run.
+    /// Accepts another [source] than that of the last run.
     #[arg(long)]
     accept_new_source: bool,
-    /// Takes a source without users as what it says: everybody is gone.
+    /// Accepts a source without users: every user counts as deleted.
     #[arg(long)]
     allow_empty_source: bool,
-    /// Lets a rule match nobody although users with accounts leave it by that; repeatable.
+    /// Allows this rule to match no user although users with accounts leave it; repeatable.
     #[arg(long, value_name = "RULE")]
     allow_empty_scope: Vec<RuleName>,
 }
@@ -177,13 +179,6 @@ async fn run(command: Command) -> Exit {
     }
 }
 
-/// How a subcommand uses the state.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    Run,
-    Look,
-}
-
 impl Common {
     fn output(&self) -> Output {
         Output::new(self.json)
@@ -202,29 +197,33 @@ impl Common {
     }
 
     /// The connection with its state; what stands in the way goes to stderr.
-    async fn open(&self, how: Use) -> Result<Provisioner, Exit> {
-        self.open_with(how, None).await
+    async fn open(&self, access: Access) -> Result<Provisioner, Exit> {
+        self.open_with(access, None).await
     }
 
     /// [`Common::open`], with `concurrency` instead of the configured one.
-    async fn open_with(&self, how: Use, concurrency: Option<NonZeroUsize>) -> Result<Provisioner, Exit> {
+    async fn open_with(
+        &self,
+        access: Access,
+        concurrency: Option<NonZeroUsize>,
+    ) -> Result<Provisioner, Exit> {
         let mut config = self.load()?;
         config.options.concurrency = concurrency.unwrap_or(config.options.concurrency);
         // The seed only spreads retries over time: any will do.
         let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut environment = Environment::system(&config, self.state(), seed).map_err(|error| {
-            Output::error(&error.to_string());
+            Output::error(&format!("{}; {}", with_cause(&error), error.way_out()));
             Exit::ConnectionUnusable
         })?;
         if !self.json {
             environment.progress = progress::on_terminal();
         }
-        let opened = match how {
-            Use::Run => Provisioner::open(config, environment).await,
-            Use::Look => Provisioner::open_to_read(config, environment).await,
+        let opened = match access {
+            Access::Write => Provisioner::open(config, environment).await,
+            Access::Read => Provisioner::open_to_read(config, environment).await,
         };
         opened.map_err(|error| {
-            Output::error(&error.to_string());
+            Output::store_error(&error);
             Exit::Usage
         })
     }

@@ -33,7 +33,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until somebody sleeps on it; a sleep returns at once and moves it on.
+/// A clock that advances only by sleeps; a sleep returns at once.
 #[derive(Debug)]
 pub struct InstantClock {
     now: Mutex<SystemTime>,

@@ -6,11 +6,11 @@
 
 mod check;
 mod error;
-mod mask;
-mod nearest;
-mod place;
+mod location;
 mod raw;
+mod redact;
 mod secret;
+mod suggest;
 mod tolerant;
 
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ use serde::Deserialize;
 
 pub(crate) use check::Argument;
 pub use error::{ConfigError, Problem};
-pub(crate) use nearest::nearest;
+pub(crate) use suggest::suggest;
 
 use crate::ids::{ScimUrl, UserName};
 use crate::preferences::Preferences;
@@ -43,7 +43,7 @@ pub struct Config {
     pub description: Option<String>,
     /// The toggle: off, and nothing is sent.
     pub enabled: bool,
-    /// Where to, and as whom.
+    /// The SCIM URL and the credentials.
     pub authentication: Authentication,
     /// What is done at all.
     pub preferences: Preferences,

@@ -1,18 +1,18 @@
 //! From what is wanted and what the account carries to the body of a write, and back: what of it took effect.
 
-mod fate;
-mod strays;
+mod moved_values;
+mod path_effect;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use fate::{Fate, fates, is_form_of, is_never_returned};
+pub(crate) use moved_values::MovedValues;
+pub(crate) use path_effect::{PathEffect, is_form_of, is_never_returned, path_effects};
 use scim::path::{get_ci, key_ci};
 use serde_json::{Map, Value, json};
-pub(crate) use strays::Strays;
 
 use crate::mapping::{Desired, TargetPath};
-use crate::state::{Carried, is_carried};
-use crate::target::resource::{Account, clear, select_stray, set};
+use crate::state::{AccountValues, is_carried};
+use crate::target::resource::{Account, clear, select_moved, set};
 
 /// The body of a POST: what is wanted, and `active: true`.
 pub(crate) fn create_body(wanted: &Desired) -> Value {
@@ -32,12 +32,12 @@ pub(crate) fn merge(
     base: &Account,
     paths: &[TargetPath],
     wanted: &Desired,
-    carries: &Carried,
+    carries: &AccountValues,
     active: bool,
 ) -> Map<String, Value> {
     let mut resource = writable(base.to_send_back());
     for path in paths {
-        select_stray(&mut resource, path, carries);
+        select_moved(&mut resource, path, carries);
         match wanted.get(path) {
             Some(value) => set(&mut resource, path, value),
             None => clear(&mut resource, path),
@@ -88,12 +88,12 @@ fn name_extensions<'a>(resource: &mut Map<String, Value>, written: impl Iterator
 }
 
 /// The operations that bring an account from what it `carries` to what is `wanted` at `paths`, and `active` to its new value.
-/// Values that have lost what they were selected by are among `strays`, and not among what it carries.
+/// Values that have lost what they were selected by are among `moved_values`, and not among what it carries.
 pub(crate) fn patch_operations(
     paths: &[TargetPath],
     wanted: &Desired,
-    carries: &Carried,
-    strays: &Strays,
+    carries: &AccountValues,
+    moved_values: &MovedValues,
     active: Option<bool>,
 ) -> Vec<Value> {
     let mut operations = Vec::new();
@@ -102,18 +102,21 @@ pub(crate) fn patch_operations(
     // New elements of one multi-valued attribute's kind ("the work address") go in one operation.
     let mut elements: BTreeMap<String, (String, Map<String, Value>)> = BTreeMap::new();
     let mut removed: BTreeSet<String> = BTreeSet::new();
-    let differs =
-        |path: &&TargetPath| !is_carried(carries, path, wanted.get(path)) || strays.place_of(path).is_some();
+    let differs = |path: &&TargetPath| {
+        !is_carried(carries, path, wanted.get(path)) || moved_values.location_of(path).is_some()
+    };
     // Strays are found by what they have now: nothing of that is changed before they are.
     for path in paths.iter().filter(differs) {
-        if let Some(stray) = strays.place_of(path) {
+        if let Some(moved_value) = moved_values.location_of(path) {
             let kept = wanted.iter().any(|(other, _)| other.shares_value(path));
             match wanted.get(path) {
-                Some(value) if stray.is_own => operations.push(write(&stray.path, value, true)),
-                Some(value) => operations.insert(0, write(&stray.path, value, false)),
-                None if kept => removals.push(json!({ "op": "remove", "path": stray.path.to_string() })),
+                Some(value) if moved_value.is_own => operations.push(write(&moved_value.path, value, true)),
+                Some(value) => operations.insert(0, write(&moved_value.path, value, false)),
+                None if kept => {
+                    removals.push(json!({ "op": "remove", "path": moved_value.path.to_string() }));
+                }
                 None => {
-                    if let Some((lost, element)) = Element::of(path).zip(Element::of(&stray.path))
+                    if let Some((lost, element)) = Element::of(path).zip(Element::of(&moved_value.path))
                         && removed.insert(lost.key)
                     {
                         removals.push(json!({ "op": "remove", "path": element.path }));

@@ -1,26 +1,26 @@
 //! The engine: from a source snapshot and what is stored to requests, lines and a new state.
 //!
 //! A run goes through fixed stages: read the source ([`crate::source`]), test the connection, find who has something to do (`scope`),
-//! look up what has to be known (`correlate`), decide for everybody ([`crate::policy`]), ask the delete guard (`guard`), and only
+//! look up what has to be known (`correlate`), decide for every user ([`crate::policy`]), ask the delete guard (`guard`), and only
 //! then write (`execute`).
 
+mod capabilities;
 mod context;
 mod correlate;
 mod create;
-mod doubt;
+mod delete_guard;
+mod duplicate_names;
 mod execute;
-mod guard;
 mod interrupt;
-mod lag;
-mod learning;
-mod namesakes;
-mod parts;
-mod pool;
+mod outcome;
+mod read_lag;
 mod remove;
 mod resolve;
 mod scope;
+mod source_checks;
 mod task;
 mod user;
+mod worker_pool;
 mod write;
 
 pub mod explain;
@@ -32,23 +32,24 @@ use std::sync::Arc;
 
 use self::context::Context;
 use self::task::Task;
+use crate::causes::with_cause;
 use crate::clock::{Clock, SystemClock, timestamp};
 use crate::config::Config;
-use crate::config::nearest;
+use crate::config::suggest;
 use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId, TargetId};
 use crate::report::{RunReport, Stopped};
 use crate::source;
 use crate::state::store::{Access, Durability, Loaded, Store, StoreError};
-use crate::state::{Change, Learned, RunRecord, TestRecord, Withdrawal};
+use crate::state::{Learned, RunRecord, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
-use crate::target::test::ConnectionReport;
+use crate::target::connection_test::ConnectionReport;
 use crate::transport::{Transport, TransportError};
 
-pub(crate) use self::doubt::{matches, refusals, without_users};
+pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
 pub use self::interrupt::Interrupt;
-pub use self::namesakes::{Namesake, Namesakes, namesakes};
-pub use self::pool::Progress;
+pub(crate) use self::source_checks::{matches, refusals, without_users};
+pub use self::worker_pool::Progress;
 
 /// What a provisioner runs on: time, network, disk and chance.
 #[derive(Clone)]
@@ -87,22 +88,17 @@ impl Environment {
 /// What a person asks of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncOptions {
-    /// Evaluates everybody anew, reads every linked account, and carries out removals that wait for it.
+    /// Reevaluates every user, reads every linked account, and carries out removals that wait for a full run.
     pub full: bool,
-    /// Takes the users from another `[source]` than the last run.
+    /// Accepts another `[source]` than that of the last run.
     pub accept_new_source: bool,
-    /// Takes a source without users as what it says.
+    /// Accepts a source without users.
     pub allow_empty_source: bool,
-    /// Rules that may match nobody although users with accounts leave them by it.
+    /// Rules that may match no user although users with accounts leave them.
     pub allow_empty_scope: Vec<RuleName>,
-    /// Approves exactly that many removals and disables, whatever the delete guard says.
+    /// The exact number of removals and disables that a person has approved against the delete guard.
     pub approve_removals: Option<u32>,
 }
-
-/// Why the provisioner cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct OpenError(#[from] StoreError);
 
 /// A connection with its state, ready to run.
 pub struct Provisioner {
@@ -115,22 +111,22 @@ pub struct Provisioner {
 }
 
 /// A run up to the point where something would be written.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedRun {
     pub(crate) context: Arc<Context>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) users: u64,
     /// Accounts under management, those removed by Disable aside.
     pub(crate) managed: usize,
-    /// Finished removals and disables of late.
+    /// Recently finished removals and disables.
     pub(crate) withdrawals: Vec<Withdrawal>,
     /// Users in the source of the last run.
     pub(crate) users_before: Option<u64>,
     /// Records that changed without a request, to be stored with the run.
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<StateChange>,
 }
 
 /// A run that ended before anything could be decided.
-pub(crate) struct Ended {
+pub(crate) struct EndedRun {
     pub(crate) exit: Exit,
     pub(crate) stopped: Stopped,
     pub(crate) users: u64,
@@ -142,7 +138,7 @@ impl Provisioner {
     ///
     /// # Errors
     /// The state is in use by another run, or unusable.
-    pub async fn open(config: Config, environment: Environment) -> Result<Self, OpenError> {
+    pub async fn open(config: Config, environment: Environment) -> Result<Self, StoreError> {
         Self::open_as(config, environment, Access::Write).await
     }
 
@@ -150,11 +146,11 @@ impl Provisioner {
     ///
     /// # Errors
     /// The state is unusable.
-    pub async fn open_to_read(config: Config, environment: Environment) -> Result<Self, OpenError> {
+    pub async fn open_to_read(config: Config, environment: Environment) -> Result<Self, StoreError> {
         Self::open_as(config, environment, Access::Read).await
     }
 
-    async fn open_as(config: Config, environment: Environment, access: Access) -> Result<Self, OpenError> {
+    async fn open_as(config: Config, environment: Environment, access: Access) -> Result<Self, StoreError> {
         let url = &config.authentication.scim_url;
         let store = Store::open(&environment.state, url, environment.durability, access).await?;
         let under = learned_under(&config);
@@ -198,7 +194,7 @@ impl Provisioner {
         let mut connection = self.store.connection();
         connection.learned = Learned::default();
         connection.last_test = Some(self.test_record(&report));
-        self.store.write(vec![Change::Connection(Box::new(connection))]).await?;
+        self.store.write(vec![StateChange::Connection(Box::new(connection))]).await?;
         Ok(report)
     }
 
@@ -235,15 +231,19 @@ impl Provisioner {
 
     /// Everything up to the decisions; writes nothing to the target.
     ///
-    /// `only` leaves everybody else out, for a look at one user.
+    /// `only` restricts the run to one user.
     pub(crate) async fn prepare(
         &self,
         options: &SyncOptions,
         only: Option<&SourceId>,
-    ) -> Result<Prepared, Ended> {
+    ) -> Result<PreparedRun, EndedRun> {
         let mut loaded = self.store.loaded();
-        let ended =
-            |exit, code, message| Ended { exit, stopped: Stopped { code, message }, users: 0, requests: 0 };
+        let ended = |exit, code, message| EndedRun {
+            exit,
+            stopped: Stopped { code, message },
+            users: 0,
+            requests: 0,
+        };
         if !self.config.enabled {
             let message = "the connection is off: turn it on with `provisioner enable`, which sets `enabled = true` under \
                            [connection]";
@@ -255,48 +255,52 @@ impl Provisioner {
             .find(|name| self.config.rules.iter().all(|rule| rule.name != **name))
         {
             let names = self.config.rules.iter().map(|rule| rule.name.as_str());
-            let meant = nearest(unknown.as_str(), names)
+            let meant = suggest(unknown.as_str(), names)
                 .map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
-            let message =
-                format!("no rule is called {:?}, which --allow-empty-scope names{meant}", unknown.as_str());
+            let message = format!("unknown rule {:?} in --allow-empty-scope{meant}", unknown.as_str());
             return Err(ended(Exit::Usage, "unknown-rule", message));
         }
         let identity = &self.config.source.identity;
         if let Some(last) = loaded.source.as_ref().filter(|last| *last != identity)
             && !options.accept_new_source
         {
-            return Err(ended(Exit::Usage, "source-changed", doubt::other_source_words(last, identity)));
+            return Err(ended(
+                Exit::Usage,
+                "source-changed",
+                source_checks::other_source_words(last, identity),
+            ));
         }
         let snapshot = source::read(&self.config.source, options.allow_empty_source).map_err(|error| {
-            let message = format!("cannot {error}; {}", error.way_out());
+            let message = format!("{error}; {}", error.way_out());
             ended(Exit::SourceUnreadable, "source-unreadable", message)
         })?;
         let users = snapshot.users.len() as u64;
-        let refused = |exit, code, message| Ended { users, ..ended(exit, code, message) };
+        let refused = |exit, code, message| EndedRun { users, ..ended(exit, code, message) };
         if !options.accept_new_source
-            && let Some(message) = doubt::other_users(&snapshot.users, &loaded.records)
+            && let Some(message) = source_checks::other_users(&snapshot.users, &loaded.records)
         {
             return Err(refused(Exit::Usage, "source-changed", message));
         }
         let allowed = &options.allow_empty_scope;
-        let empty = doubt::match_nobody(&self.config, &snapshot.users);
-        let doubtful = doubt::empty_rules(&self.config, &snapshot.users, &loaded.records, &empty, allowed);
+        let empty = source_checks::match_nobody(&self.config, &snapshot.users);
+        let doubtful =
+            source_checks::empty_rules(&self.config, &snapshot.users, &loaded.records, &empty, allowed);
         if let Some(message) = doubtful {
             return Err(refused(Exit::SourceUnreadable, "rule-matches-nobody", message));
         }
-        let namesakes = namesakes(&self.config, &snapshot.users);
+        let duplicate_names = duplicate_names(&self.config, &snapshot.users);
         let client = self.client();
         let report = client.test().await;
         let requests = client.requests();
         self.store.amend_connection(|connection| connection.last_test = Some(self.test_record(&report)));
-        let stopped = |exit, stopped| Ended { exit, stopped, users, requests };
+        let stopped = |exit, stopped| EndedRun { exit, stopped, users, requests };
         if !report.succeeded() {
             let failed = Stopped { code: "connection-test-failed", message: report.to_string() };
             return Err(stopped(Exit::ConnectionUnusable, failed));
         }
         let mut changes = Vec::new();
         if loaded.source.as_ref() != Some(identity) {
-            changes.push(Change::Source(identity.clone()));
+            changes.push(StateChange::Source(identity.clone()));
         }
         let links: HashMap<TargetId, SourceId> = loaded
             .records
@@ -308,9 +312,9 @@ impl Provisioner {
         let context =
             Context::new(config, client, Arc::clone(&self.store), connection, report.claims_patch(), links);
         let cut_off = loaded.records.values().map(AsRef::as_ref);
-        let context = Arc::new(context.with_namesakes(namesakes).with_cut_off(cut_off));
+        let context = Arc::new(context.with_duplicate_names(duplicate_names).with_cut_off(cut_off));
         let managed = loaded.records.values().filter(|record| record.is_managed()).count();
-        let learned = context.learning.learned();
+        let learned = context.capabilities.learned();
         let mut scope = scope::subjects(
             &self.config,
             snapshot,
@@ -329,10 +333,10 @@ impl Provisioner {
                     stopped.message
                 );
             }
-            return Err(Ended { exit, stopped, users, requests: context.client.requests() });
+            return Err(EndedRun { exit, stopped, users, requests: context.client.requests() });
         }
         let users_before = loaded.connection.last_run.map(|run| run.users);
-        let mut prepared = Prepared {
+        let mut prepared = PreparedRun {
             context,
             tasks,
             users,
@@ -342,24 +346,25 @@ impl Provisioner {
             changes,
         };
         let now = self.environment.clock.now();
-        guard::hold_back(&self.config.options, &mut prepared, now, options.approve_removals);
+        delete_guard::hold_back(&self.config.options, &mut prepared, now, options.approve_removals);
         Ok(prepared)
     }
 
     /// The guard, the writes, and the report.
     pub(crate) async fn carry_out(
         &self,
-        prepared: Result<Prepared, Ended>,
+        prepared: Result<PreparedRun, EndedRun>,
         options: &SyncOptions,
     ) -> RunReport {
         let report = match prepared {
-            Err(Ended { exit, stopped, users, requests }) => {
+            Err(EndedRun { exit, stopped, users, requests }) => {
                 RunReport::new(Vec::new(), users, requests, Some((exit, stopped)))
             }
             Ok(prepared) => {
                 let now = self.environment.clock.now();
-                match guard::check(&self.config.options, &prepared, now, options.approve_removals) {
-                    Err(message) => {
+                match delete_guard::check(&self.config.options, &prepared, now, options.approve_removals) {
+                    Err(error) => {
+                        let message = error.to_string();
                         let stopped = Some((Exit::DeleteGuard, Stopped { code: "delete-guard", message }));
                         RunReport::new(
                             Vec::new(),
@@ -389,8 +394,8 @@ impl Provisioner {
             connection.last_full_run = Some(run.clone());
         }
         connection.last_run = Some(run);
-        if let Err(error) = self.store.write(vec![Change::Connection(Box::new(connection))]).await {
-            tracing::error!(%error, "cannot note the run");
+        if let Err(error) = self.store.write(vec![StateChange::Connection(Box::new(connection))]).await {
+            tracing::error!(error = with_cause(&error), "failed to store the run");
         }
         report
     }

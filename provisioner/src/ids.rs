@@ -23,10 +23,10 @@ pub enum IdError {
     #[error("the target id cannot stand in a URL path: it is `.` or `..`, or has control characters")]
     NotASegment,
     /// A URL that does not parse.
-    #[error("this is no absolute URL: {0}")]
-    NotAUrl(#[from] url::ParseError),
+    #[error("it is not an absolute URL: {0}")]
+    NotAUrl(url::ParseError),
     /// A URL of another scheme than http and https.
-    #[error("the scheme `{0}` is none that SCIM is spoken over: https or http")]
+    #[error("unsupported URL scheme `{0}`; use https or http")]
     Scheme(String),
     /// A URL with a user name or a password in it.
     #[error("the URL carries a user name or a password")]
@@ -204,7 +204,7 @@ pub struct ScimUrl {
 
 impl ScimUrl {
     fn parse(text: &str) -> Result<Self, IdError> {
-        let mut url = Url::parse(text)?;
+        let mut url = Url::parse(text).map_err(IdError::NotAUrl)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(IdError::Scheme(url.scheme().to_owned()));
         }
@@ -303,8 +303,8 @@ mod tests {
         check_url("http://127.0.0.1:8080/scim", Ok("http://127.0.0.1:8080/scim"));
         check_url("HTTPS://Api.Example.com:443//", Ok("https://api.example.com"));
         check_url("https://api.example.com", Ok("https://api.example.com"));
-        check_url("scim", Err("this is no absolute URL: relative URL without a base"));
-        check_url("ftp://h/scim", Err("the scheme `ftp` is none that SCIM is spoken over: https or http"));
+        check_url("scim", Err("it is not an absolute URL: relative URL without a base"));
+        check_url("ftp://h/scim", Err("unsupported URL scheme `ftp`; use https or http"));
         check_url("https://u:p@h/scim", Err("the URL carries a user name or a password"));
         let rest = "only scheme, host, port and path are allowed";
         check_url("https://h/scim?a=b", Err(&format!("the URL has a query: {rest}")));

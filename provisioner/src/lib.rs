@@ -3,6 +3,7 @@
 //! [`Config`] says what is wanted, [`Environment`] what it runs on, and [`Provisioner`] does it. The core (rules, mapping, policy,
 //! differences) is synchronous and free of I/O; async lives in the HTTP client and the state.
 
+pub mod causes;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -27,9 +28,9 @@ mod visible;
 
 pub use clock::Clock;
 pub use config::{Config, ConfigError};
-pub use engine::{Environment, OpenError, Provisioner, SyncOptions};
+pub use engine::{Environment, Provisioner, SyncOptions};
 pub use exit::Exit;
 pub use report::{RunReport, Summary, UserLine};
-pub use state::store::Durability;
-pub use target::test::{ConnectionReport, TestFailure};
+pub use state::store::{Durability, StoreError};
+pub use target::connection_test::{ConnectionReport, TestFailure};
 pub use transport::Transport;

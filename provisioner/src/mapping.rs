@@ -14,6 +14,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 
 pub use desired::Desired;
+pub use expression::EvaluationError;
 pub(crate) use expression::Expression;
 pub use path::{TargetPath, TargetPathError};
 pub(crate) use target::{Kind, resolve};
@@ -58,7 +59,7 @@ const EXPRESSION: usize = 200;
 pub enum MappingError {
     /// The source attribute is an object or an array.
     #[error(
-        "map `{from}` to `{target}`: it is {found}, and only a text, a number or a boolean can be mapped"
+        "failed to map `{from}` to `{target}`: it is {found}, and only a text, a number or a boolean can be mapped"
     )]
     NotScalar {
         /// The source attribute.
@@ -69,7 +70,7 @@ pub enum MappingError {
         found: &'static str,
     },
     /// The value cannot be read as true or false.
-    #[error("map `{from}` to `{target}`: the target takes true or false only")]
+    #[error("failed to map `{from}` to `{target}`: the target takes true or false only")]
     NotBoolean {
         /// The source attribute or the expression.
         from: String,
@@ -77,17 +78,17 @@ pub enum MappingError {
         target: String,
     },
     /// An expression failed, or its result is no value.
-    #[error("compute `{target}` by `{}`: {why}", shortened(.expression, EXPRESSION))]
+    #[error("failed to compute `{target}` by `{}`: {why}", shortened(.expression, EXPRESSION))]
     Expression {
         /// The target.
         target: String,
         /// The expression.
         expression: String,
         /// What went wrong.
-        why: String,
+        why: EvaluationError,
     },
     /// There is no user name.
-    #[error("make a user name: what is mapped to `userName` is absent or empty")]
+    #[error("failed to make a user name: what is mapped to `userName` is absent or empty")]
     NoUserName,
 }
 
@@ -239,7 +240,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// The user name that [`Mapping::apply`] would come to; `None` where it would fail for want of one.
+    /// The user name that [`Mapping::apply`] would come to; `None` if it would fail for want of one.
     pub(crate) fn user_name(&self, user: &SourceUser) -> Option<UserName> {
         let path = TargetPath::user_name();
         let entry = self.entries.iter().find(|entry| entry.target == path)?;

@@ -1,7 +1,8 @@
-//! The policy: one pure function that says what the preferences make of a change.
+//! The policy: what the preferences make of a change, as two pure functions. [`decide_owned`] decides for users that a rule
+//! owns, [`decide_leave`] for users that have left.
 //!
-//! It knows nothing of HTTP, of state or of attributes; what a target does with a decision is the engine's
-//! concern. Every combination it can be asked about stands in a snapshot (`tests/it/policy.rs`).
+//! The policy knows no HTTP, no state and no attributes; what a target does with a decision is the engine's concern.
+//! A snapshot holds the whole cross product (`tests/it/policy.rs`).
 
 use serde::{Deserialize, Serialize};
 
@@ -11,42 +12,40 @@ use crate::preferences::{Preferences, RemoveAction};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Leave {
-    /// Gone from the source.
+    /// The user is gone from the source.
     Deleted,
-    /// In the source, and no rule matches it any longer.
+    /// The user is in the source, and no rule matches it any longer.
     LeftScope,
-    /// In the source; its rule was taken out of the configuration and no other one holds it.
+    /// The user is in the source; its rule was removed from the configuration and no other rule matches it.
     RuleDeleted,
 }
 
-/// What happened at the source since the last run.
+/// What happened at the source since the last run to a user that a rule owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Owned by a rule, and not linked.
+pub enum OwnedChange {
+    /// The user is not linked.
     Enters {
         /// Whether the account found (if any) carries other attributes than wanted.
         attributes: bool,
     },
-    /// Owned, linked, and owned in the last run too.
+    /// The user is linked, and was owned in the last run too.
     Stays {
         /// Whether mapped attributes are still to be written.
         attributes: bool,
     },
-    /// Owned again, under a link that had been marked as left.
+    /// The user is owned again, and its link is marked as left.
     Returns {
         /// Whether mapped attributes are still to be written.
         attributes: bool,
     },
-    /// Owned by nobody any longer.
-    Leaves(Leave),
 }
 
-/// What is known of the account at the target.
+/// What is known about the account at the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
+pub enum AccountState {
     /// No account of that user name.
     None,
-    /// Exactly one account of that user name, and it is linked to nobody.
+    /// Exactly one account of that user name, and it is not linked.
     UnlinkedMatch {
         /// The account's `active`.
         active: bool,
@@ -71,157 +70,246 @@ pub enum Link {
     LinkedGone,
 }
 
-/// What becomes of the link.
+/// How the account of an owned user is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkAction {
-    /// It stays as it is (or there is none).
-    Keep,
-    /// The account found is linked to this user; a former holder's link ends.
-    Adopt,
-    /// The link is dropped, the account is left as it is.
-    Drop,
+pub enum AccountChange {
+    /// Nothing is written.
+    Unwritten {
+        /// The attributes are out of date and stay so: updation is off.
+        attributes_withheld: bool,
+        /// `active` is out of date and stays so: disable is off.
+        active_withheld: bool,
+    },
+    /// The mapped attributes are written.
+    Attributes {
+        /// `active` is out of date and stays so: disable is off.
+        active_withheld: bool,
+    },
+    /// `active` is written.
+    Active {
+        /// Its new value.
+        active: bool,
+        /// Whether the mapped attributes are written too.
+        attributes: bool,
+    },
 }
 
-/// What is written to the target.
+impl AccountChange {
+    /// Whether the mapped attributes are written.
+    pub const fn writes_attributes(self) -> bool {
+        match self {
+            Self::Unwritten { .. } => false,
+            Self::Attributes { .. } => true,
+            Self::Active { attributes, .. } => attributes,
+        }
+    }
+
+    /// The value of `active` that is written, if any.
+    pub const fn active(self) -> Option<bool> {
+        match self {
+            Self::Unwritten { .. } | Self::Attributes { .. } => None,
+            Self::Active { active, .. } => Some(active),
+        }
+    }
+
+    /// Whether attributes are out of date and the preferences forbid to write them.
+    pub const fn attributes_withheld(self) -> bool {
+        match self {
+            Self::Unwritten { attributes_withheld, .. } => attributes_withheld,
+            Self::Attributes { .. } | Self::Active { .. } => false,
+        }
+    }
+
+    /// Whether `active` is out of date and the preferences forbid to write it.
+    pub const fn active_withheld(self) -> bool {
+        match self {
+            Self::Unwritten { active_withheld, .. } | Self::Attributes { active_withheld } => active_withheld,
+            Self::Active { .. } => false,
+        }
+    }
+
+    /// The same change without a write of `active`.
+    pub(crate) const fn without_active(self) -> Self {
+        match self {
+            Self::Active { attributes: true, .. } => Self::Attributes { active_withheld: false },
+            Self::Active { attributes: false, .. } => {
+                Self::Unwritten { attributes_withheld: false, active_withheld: false }
+            }
+            Self::Unwritten { .. } | Self::Attributes { .. } => self,
+        }
+    }
+
+    /// The same change as far as it concerns `active`.
+    pub(crate) const fn without_attributes(self) -> Self {
+        match self {
+            Self::Active { active, .. } => Self::Active { active, attributes: false },
+            Self::Attributes { active_withheld } | Self::Unwritten { active_withheld, .. } => {
+                Self::Unwritten { attributes_withheld: false, active_withheld }
+            }
+        }
+    }
+}
+
+/// Why a user without an account is given none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Nothing.
-    None,
-    /// A new account, active.
-    Create,
-    /// Attributes, `active`, or both.
-    Write {
-        /// Whether the mapped attributes are written.
-        attributes: bool,
-        /// The new value of `active`, where it changes.
-        active: Option<bool>,
+pub enum NotCreated {
+    /// Creation is off.
+    CreationOff,
+    /// A disabled user is not created.
+    DisabledAtSource,
+}
+
+/// Why no account can be assigned to a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAccount {
+    /// Several accounts match.
+    AmbiguousMatch,
+    /// The match belongs to a user that is still in the source.
+    AccountLinkedElsewhere,
+}
+
+/// What to do about a user that a rule owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnedDecision {
+    /// A new account is created, active.
+    Create {
+        /// Whether the link to an account that is gone is dropped.
+        drops_link: bool,
     },
+    /// No account is created: the user is unsynced.
+    NotCreated {
+        /// Why.
+        reason: NotCreated,
+        /// Whether the link to an account that is gone is dropped.
+        drops_link: bool,
+    },
+    /// No account can be assigned: the user is failed.
+    NoAccount(NoAccount),
+    /// The account found is linked to this user, and changed; a former holder's link ends.
+    Adopt(AccountChange),
+    /// The linked account is changed.
+    Linked(AccountChange),
+}
+
+impl OwnedDecision {
+    /// How an account that exists is changed; `None` if there is no account yet.
+    pub const fn change(self) -> Option<AccountChange> {
+        match self {
+            Self::Adopt(change) | Self::Linked(change) => Some(change),
+            Self::Create { .. } | Self::NotCreated { .. } | Self::NoAccount(_) => None,
+        }
+    }
+
+    /// The same decision with another change of the account, if it has one.
+    pub(crate) fn map_change(self, map: impl FnOnce(AccountChange) -> AccountChange) -> Self {
+        match self {
+            Self::Adopt(change) => Self::Adopt(map(change)),
+            Self::Linked(change) => Self::Linked(map(change)),
+            Self::Create { .. } | Self::NotCreated { .. } | Self::NoAccount(_) => self,
+        }
+    }
+
+    /// Whether the user's link begins or ends with the decision.
+    pub const fn changes_link(self) -> bool {
+        match self {
+            Self::Create { drops_link } | Self::NotCreated { drops_link, .. } => drops_link,
+            Self::Adopt(_) => true,
+            Self::NoAccount(_) | Self::Linked(_) => false,
+        }
+    }
+}
+
+/// What to do about a user that has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaveDecision {
+    /// Nothing: the user has no account, or its removal was finished before.
+    Nothing,
     /// The Remove Action, after a read.
     Remove(RemoveAction),
-}
-
-/// Why nothing is written although there is an account or a user: final for this run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing speaks against it.
-    Clear,
-    /// Unsynced: creation is off.
-    CreationOff,
-    /// Unsynced: a disabled user is not created.
-    DisabledAtSource,
-    /// Partial: deprovision is off.
-    DeprovisionOff,
-    /// Partial: deprovision, or deprovision on rule deletion, is off.
-    RuleDeletionOff,
-    /// Failed: several accounts match.
-    AmbiguousMatch,
-    /// Failed: the match belongs to a user that is still in the source.
-    AccountLinkedElsewhere,
-    /// Success: the account was gone before it was to be removed.
+    /// Success: the account was gone before it was to be removed. The link is dropped.
     AlreadyGone,
+    /// Partial: deprovision is off. Account and link stay as they are.
+    DeprovisionOff,
+    /// Partial: deprovision, or deprovision on rule deletion, is off. The account stays, the link is dropped.
+    RuleDeletionOff,
 }
 
-/// What to do about one user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// What becomes of the link.
-    pub link: LinkAction,
-    /// What is written.
-    pub effect: Effect,
-    /// What the preferences or the state of the target say about it.
-    pub verdict: Verdict,
-    /// Attributes are out of date and stay so: updation is off.
-    pub attributes_withheld: bool,
-    /// `active` is out of date and stays so: disable is off.
-    pub active_withheld: bool,
-}
-
-impl Decision {
-    const NOTHING: Self = Self {
-        link: LinkAction::Keep,
-        effect: Effect::None,
-        verdict: Verdict::Clear,
-        attributes_withheld: false,
-        active_withheld: false,
-    };
-
-    const fn stop(verdict: Verdict) -> Self {
-        Self { verdict, ..Self::NOTHING }
-    }
-}
-
-/// Decides what `preferences` make of `change` for a user whose account is in the state `link`.
+/// Decides what `preferences` make of `change` for a user whose account is in the state `account`.
 ///
-/// `source_enabled` is the user's `enabled` at the source; it plays no part in a leave.
-pub fn decide(preferences: Preferences, change: Change, link: Link, source_enabled: bool) -> Decision {
-    match change {
-        Change::Leaves(leave) => leaves(preferences, leave, link),
-        Change::Enters { attributes } | Change::Stays { attributes } | Change::Returns { attributes } => {
-            owned(preferences, attributes, link, source_enabled)
+/// `source_enabled` is the user's `enabled` at the source.
+pub fn decide_owned(
+    preferences: Preferences,
+    change: OwnedChange,
+    account: AccountState,
+    source_enabled: bool,
+) -> OwnedDecision {
+    let (OwnedChange::Enters { attributes }
+    | OwnedChange::Stays { attributes }
+    | OwnedChange::Returns { attributes }) = change;
+    match account {
+        AccountState::None => without_account(preferences, source_enabled, false),
+        AccountState::LinkedGone => without_account(preferences, source_enabled, true),
+        AccountState::Ambiguous => OwnedDecision::NoAccount(NoAccount::AmbiguousMatch),
+        AccountState::LinkedElsewhere { holder_in_source: true, .. } => {
+            OwnedDecision::NoAccount(NoAccount::AccountLinkedElsewhere)
+        }
+        AccountState::UnlinkedMatch { active }
+        | AccountState::LinkedElsewhere { holder_in_source: false, active } => {
+            OwnedDecision::Adopt(account_change(preferences, attributes, active, source_enabled))
+        }
+        AccountState::Linked { active, deprovisioned_here: _ } => {
+            OwnedDecision::Linked(account_change(preferences, attributes, active, source_enabled))
         }
     }
 }
 
-fn owned(preferences: Preferences, attributes: bool, link: Link, source_enabled: bool) -> Decision {
-    match link {
-        Link::None | Link::LinkedGone => {
-            let dropped = if link == Link::LinkedGone { LinkAction::Drop } else { LinkAction::Keep };
-            let decision = if !source_enabled {
-                Decision::stop(Verdict::DisabledAtSource)
-            } else if preferences.creates() {
-                Decision { effect: Effect::Create, ..Decision::NOTHING }
-            } else {
-                Decision::stop(Verdict::CreationOff)
-            };
-            Decision { link: dropped, ..decision }
-        }
-        Link::Ambiguous => Decision::stop(Verdict::AmbiguousMatch),
-        Link::LinkedElsewhere { holder_in_source: true, .. } => {
-            Decision::stop(Verdict::AccountLinkedElsewhere)
-        }
-        Link::UnlinkedMatch { active } | Link::LinkedElsewhere { holder_in_source: false, active } => {
-            Decision { link: LinkAction::Adopt, ..write(preferences, attributes, active, source_enabled) }
-        }
-        Link::Linked { active, deprovisioned_here: _ } => {
-            write(preferences, attributes, active, source_enabled)
-        }
+fn without_account(preferences: Preferences, source_enabled: bool, drops_link: bool) -> OwnedDecision {
+    if !source_enabled {
+        OwnedDecision::NotCreated { reason: NotCreated::DisabledAtSource, drops_link }
+    } else if preferences.creates() {
+        OwnedDecision::Create { drops_link }
+    } else {
+        OwnedDecision::NotCreated { reason: NotCreated::CreationOff, drops_link }
     }
 }
 
-fn write(preferences: Preferences, attributes: bool, active: bool, source_enabled: bool) -> Decision {
-    let flips = active != source_enabled;
-    let writes_attributes = attributes && preferences.updates();
-    let writes_active = (flips && preferences.disables()).then_some(source_enabled);
-    Decision {
-        effect: if writes_attributes || writes_active.is_some() {
-            Effect::Write { attributes: writes_attributes, active: writes_active }
-        } else {
-            Effect::None
-        },
-        attributes_withheld: attributes && !writes_attributes,
-        active_withheld: flips && writes_active.is_none(),
-        ..Decision::NOTHING
+fn account_change(
+    preferences: Preferences,
+    attributes_differ: bool,
+    active: bool,
+    source_enabled: bool,
+) -> AccountChange {
+    let active_differs = active != source_enabled;
+    let attributes = attributes_differ && preferences.updates();
+    if active_differs && preferences.disables() {
+        AccountChange::Active { active: source_enabled, attributes }
+    } else if attributes {
+        AccountChange::Attributes { active_withheld: active_differs }
+    } else {
+        AccountChange::Unwritten { attributes_withheld: attributes_differ, active_withheld: active_differs }
     }
 }
 
-fn leaves(preferences: Preferences, leave: Leave, link: Link) -> Decision {
-    match link {
-        Link::None | Link::UnlinkedMatch { .. } | Link::Ambiguous | Link::LinkedElsewhere { .. } => {
-            Decision::NOTHING
+/// Decides what `preferences` make of the `leave` of a user whose account is in the state `account`.
+pub fn decide_leave(preferences: Preferences, leave: Leave, account: AccountState) -> LeaveDecision {
+    match account {
+        AccountState::None
+        | AccountState::UnlinkedMatch { .. }
+        | AccountState::Ambiguous
+        | AccountState::LinkedElsewhere { .. }
+        | AccountState::Linked { deprovisioned_here: true, .. } => LeaveDecision::Nothing,
+        AccountState::LinkedGone => LeaveDecision::AlreadyGone,
+        AccountState::Linked { active: _, deprovisioned_here: false } => {
+            match (preferences.deprovisions(), leave) {
+                (Some(deprovision), Leave::Deleted | Leave::LeftScope) => {
+                    LeaveDecision::Remove(deprovision.remove_action)
+                }
+                (None, Leave::Deleted | Leave::LeftScope) => LeaveDecision::DeprovisionOff,
+                (Some(deprovision), Leave::RuleDeleted) if deprovision.on_rule_deletion => {
+                    LeaveDecision::Remove(deprovision.remove_action)
+                }
+                (Some(_) | None, Leave::RuleDeleted) => LeaveDecision::RuleDeletionOff,
+            }
         }
-        Link::Linked { deprovisioned_here: true, .. } => Decision::NOTHING,
-        Link::LinkedGone => Decision { link: LinkAction::Drop, ..Decision::stop(Verdict::AlreadyGone) },
-        Link::Linked { active: _, deprovisioned_here: false } => match (preferences.deprovisions(), leave) {
-            (Some(deprovision), Leave::Deleted | Leave::LeftScope) => {
-                Decision { effect: Effect::Remove(deprovision.remove_action), ..Decision::NOTHING }
-            }
-            (None, Leave::Deleted | Leave::LeftScope) => Decision::stop(Verdict::DeprovisionOff),
-            (Some(deprovision), Leave::RuleDeleted) if deprovision.on_rule_deletion => {
-                Decision { effect: Effect::Remove(deprovision.remove_action), ..Decision::NOTHING }
-            }
-            (Some(_) | None, Leave::RuleDeleted) => {
-                Decision { link: LinkAction::Drop, ..Decision::stop(Verdict::RuleDeletionOff) }
-            }
-        },
     }
 }

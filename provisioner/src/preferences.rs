@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remove_action_may_be_left_out_where_only_one_is_possible() {
+    fn remove_action_may_be_left_out_where_only_one_is_possible() {
         for raw in RawPreferences::all() {
             let written = Preferences::try_from(raw);
             let left_out = Preferences::try_from(RawPreferences { remove_action: None, ..raw });

@@ -123,7 +123,7 @@ impl Reason {
             Self::InvalidUser => "the user cannot be mapped",
             Self::Rejected => "the target refused the request",
             Self::Forbidden => "the credentials are not allowed to do this",
-            Self::Conflict => "the account was changed by somebody else meanwhile, twice",
+            Self::Conflict => "the account was changed at the target during the write, twice",
             Self::RateLimited => "the target kept answering 429",
             Self::TargetError => {
                 "the target kept failing, does not show yet what was written to it, or sent an answer that is too large"
@@ -179,7 +179,10 @@ pub(crate) fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         Ok(other) => other.to_string(),
-        Err(_) => String::new(),
+        Err(error) => {
+            tracing::error!(%error, "failed to write a word as JSON");
+            String::new()
+        }
     }
 }
 

@@ -37,7 +37,8 @@ impl Rule {
     }
 }
 
-/// How PingOne attributes compare: ids exactly, dates by instant, everything else without case.
+/// How PingOne attributes compare: ids exactly, dates by instant, user names by their key ([`scim::precis`]), other strings
+/// without case.
 struct PingOneUser;
 
 impl AttrInfo for PingOneUser {
@@ -50,7 +51,7 @@ impl AttrInfo for PingOneUser {
         Some(AttrFacts {
             case_exact: self.case_exact(path),
             date_time: ["createdAt", "updatedAt"].iter().any(|name| leaf.eq_ignore_ascii_case(name)),
-            user_name: false,
+            user_name: path.sub.is_none() && leaf.eq_ignore_ascii_case("username"),
             extension: path.urn.as_ref(),
         })
     }

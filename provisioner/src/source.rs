@@ -1,16 +1,16 @@
-//! The identity source: PingOne users, read whole from a file and proved whole before anybody acts on them.
+//! The identity source: PingOne users, read completely from a file and validated before the run acts on them.
 //!
 //! A user that is missing from a snapshot is a deleted user, so a snapshot is either complete or an error: no line is
 //! skipped, nothing is guessed. Who of the users is in scope, and what of them is written, is decided elsewhere.
 
 mod attributes;
-mod canonical;
 mod csv;
 mod error;
+mod fingerprint;
 mod json;
-mod proof;
 mod text;
 mod unique;
+mod validation;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 pub use attributes::Attributes;
-pub(crate) use attributes::{Case, Place};
-pub(crate) use canonical::fingerprint;
+pub(crate) use attributes::{AttributeKind, Case};
 pub use error::{SourceError, SourceProblem};
+pub(crate) use fingerprint::fingerprint;
 
 use crate::ids::SourceId;
 
@@ -43,7 +43,7 @@ pub struct SourceUser {
 impl SourceUser {
     /// The hex SHA-256 of the user object, the same for the same content whatever the order of its members.
     pub fn digest(&self) -> String {
-        canonical::digest([&self.attributes])
+        fingerprint::digest([&self.attributes])
     }
 }
 
@@ -110,7 +110,7 @@ pub fn read(source: &SourceConfig, allow_empty: bool) -> Result<Snapshot, Source
     if !problems.is_empty() {
         return Err(problems.swap_remove(0).with_more(count - 1));
     }
-    let digest = canonical::digest(users.iter().map(|user| &user.attributes));
+    let digest = fingerprint::digest(users.iter().map(|user| &user.attributes));
     Ok(Snapshot { users, digest })
 }
 
@@ -166,26 +166,26 @@ pub(crate) fn inspect(source: &SourceConfig, allow_empty: bool) -> Inspection {
     Inspection { users, columns, problems, count }
 }
 
-/// Problems kept at most; the others are counted.
+/// Maximum number of problems that are kept; the others are counted.
 const MOST: usize = 100;
 
 /// A problem, and the byte it was met at where it has a place.
-type Misplaced = (Option<usize>, SourceProblem);
+type LocatedProblem = (Option<usize>, SourceProblem);
 
 /// What is wrong with a source: a start, and how much more.
 #[derive(Default)]
 struct Problems {
-    first: Vec<Misplaced>,
+    first: Vec<LocatedProblem>,
     count: usize,
 }
 
 impl Problems {
-    fn push(&mut self, problem: Misplaced) {
+    fn push(&mut self, problem: LocatedProblem) {
         self.push_with(|| problem);
     }
 
     /// Keeps a problem that takes work to be told.
-    fn push_with(&mut self, problem: impl FnOnce() -> Misplaced) {
+    fn push_with(&mut self, problem: impl FnOnce() -> LocatedProblem) {
         self.count += 1;
         if self.first.len() < MOST {
             self.first.push(problem());
@@ -213,7 +213,7 @@ fn parse(
     if records.is_empty() && problems.count == 0 && !allow_empty {
         problems.push((None, SourceProblem::Empty));
     }
-    (proof::users(text, records, problems), columns)
+    (validation::users(text, records, problems), columns)
 }
 
 fn without_bom(text: &str) -> &str {

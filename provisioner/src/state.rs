@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 pub use learned::{DisableKind, Learned, MethodSupport, Methods, PathSupport, Paths};
 pub(crate) use learned::{Method, WriteKind, WriteMethod};
-pub use link::{Carried, Link, Mark, Shows, differences};
-pub(crate) use link::{is_carried, kept, matched};
+pub use link::{AccountValues, Link, LinkState, ShownForm, differences};
+pub(crate) use link::{comparable_value, is_carried, matched};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{RuleName, SourceId, UserName};
@@ -42,13 +42,14 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub renamed_to: Vec<UserName>,
     /// How the user stood after the last run that had something to say of it.
-    pub situation: Option<Situation>,
+    #[serde(rename = "situation")]
+    pub last_reported: Option<LastReported>,
     /// Digest of all that the last evaluation depended on; equal means that nothing has to be looked at again.
     pub fingerprint: Option<String>,
 }
 
 impl Record {
-    /// A record of somebody of whom nothing is known yet.
+    /// A record of a user of whom nothing is known yet.
     pub fn new(user_name: UserName) -> Self {
         Self {
             user_name,
@@ -57,7 +58,7 @@ impl Record {
             intent: None,
             posted: None,
             renamed_to: Vec::new(),
-            situation: None,
+            last_reported: None,
             fingerprint: None,
         }
     }
@@ -113,27 +114,27 @@ impl Record {
     pub(crate) fn is_perhaps_elsewhere(&self) -> bool {
         self.link.is_some()
             && self
-                .situation
+                .last_reported
                 .as_ref()
                 .is_some_and(|told| told.outcome == Outcome::Failed && told.reason == Reason::AmbiguousMatch)
     }
 
     /// Whether the last that was told of it is that the target ignored something.
     pub(crate) fn was_ignored(&self) -> bool {
-        self.situation
+        self.last_reported
             .as_ref()
             .is_some_and(|told| told.outcome == Outcome::Failed && told.reason == Reason::IgnoredByTarget)
     }
 
     /// Whether the last that was sent for it was ignored: others are more likely to show what a target does by now.
     pub(crate) fn was_sent_in_vain(&self) -> bool {
-        let unsent = self.situation.as_ref().and_then(|told| told.detail.as_deref()).unwrap_or_default();
+        let unsent = self.last_reported.as_ref().and_then(|told| told.detail.as_deref()).unwrap_or_default();
         self.was_ignored() && !unsent.starts_with(NOT_SENT)
     }
 
     /// Whether it has an account that is provisioned, and not removed by Disable.
     pub fn is_managed(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.mark != Mark::Removed)
+        self.link.as_ref().is_some_and(|link| link.state != LinkState::Removed)
     }
 }
 
@@ -167,7 +168,7 @@ pub struct Posted {
 /// How a user stands: two equal situations in a row are told once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Situation {
+pub struct LastReported {
     /// The operation that is still to be done, or that failed; `none` once it was carried out.
     pub operation: Operation,
     /// How it ended.
@@ -178,7 +179,7 @@ pub struct Situation {
     pub detail: Option<String>,
     /// Digest of the attributes still to be written, values included.
     pub to_write: Option<String>,
-    /// `active` as the source wants it; `None` where the user has left.
+    /// `active` as the source wants it; `None` if the user has left.
     pub wanted_active: Option<bool>,
     /// Whether it is a failed deprovision.
     pub failed_deprovision: bool,
@@ -186,7 +187,7 @@ pub struct Situation {
     pub since: String,
 }
 
-impl Situation {
+impl LastReported {
     /// Whether `other` says the same, whenever it came about.
     pub fn same_as(&self, other: &Self) -> bool {
         (self.operation, self.outcome, self.reason, &self.to_write, self.wanted_active)
@@ -206,7 +207,7 @@ pub struct ConnectionRecord {
     pub last_test: Option<TestRecord>,
     /// The last run.
     pub last_run: Option<RunRecord>,
-    /// The last run over everybody that was not stopped.
+    /// The last full run that was not stopped.
     pub last_full_run: Option<RunRecord>,
 }
 
@@ -259,7 +260,7 @@ pub enum WithdrawalKind {
 
 /// One change to what is stored.
 #[derive(Clone, Debug)]
-pub enum Change {
+pub enum StateChange {
     /// Writes the record of a user.
     Put(SourceId, Arc<Record>),
     /// Forgets a user.

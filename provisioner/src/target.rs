@@ -1,15 +1,15 @@
 //! The SCIM endpoint as the engine sees it: requests with retries, look-ups, reads, and what an answer means.
 
-pub(crate) mod answer;
-mod body;
 pub(crate) mod client;
+pub(crate) mod connection_test;
 pub(crate) mod lookup;
-mod needle;
-pub(crate) mod personal;
+pub(crate) mod personal_data;
 mod redact;
 pub(crate) mod resource;
+pub(crate) mod response;
+mod response_body;
 pub(crate) mod schemas;
-pub(crate) mod test;
+mod text_pattern;
 
 use crate::report::Reason;
 

@@ -23,14 +23,10 @@ use rustls_platform_verifier::Verifier;
 #[non_exhaustive]
 pub enum TlsError {
     /// The system knows no authority.
-    #[error(
-        "cannot verify https targets: {0}; install the system's certificate authorities \
-         (Debian and Ubuntu: `apt-get install ca-certificates`, Fedora: `dnf install ca-certificates`, Alpine: `apk add ca-certificates`), \
-         or point SSL_CERT_FILE at a PEM file"
-    )]
-    NoAuthorities(String),
+    #[error("failed to load the system's certificate authorities")]
+    NoAuthorities(#[source] Error),
     /// The file with certificates cannot be read.
-    #[error("the file {file} cannot be read: {}", crate::file_error::words(*.why))]
+    #[error("failed to read the certificates in {file}: {}", crate::file_error::words(*.why))]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -38,7 +34,7 @@ pub enum TlsError {
         why: std::io::ErrorKind,
     },
     /// The file has no certificate in it.
-    #[error("there is no certificate in {0}: PEM is expected, with -----BEGIN CERTIFICATE-----")]
+    #[error("no certificate in {0}: PEM is expected, with -----BEGIN CERTIFICATE-----")]
     NoCertificate(PathBuf),
     /// A certificate in the file is malformed.
     #[error("certificate {number} in {file} is malformed")]
@@ -48,6 +44,20 @@ pub enum TlsError {
         /// Which one, counted from 1.
         number: usize,
     },
+}
+
+impl TlsError {
+    /// What to do about it.
+    pub const fn way_out(&self) -> &'static str {
+        match self {
+            Self::NoAuthorities(_) => {
+                "install them (Debian and Ubuntu: `apt-get install ca-certificates`, Fedora: `dnf install ca-certificates`, \
+                 Alpine: `apk add ca-certificates`), or point SSL_CERT_FILE at a PEM file"
+            }
+            Self::Unreadable { .. } => "correct the path, and make the file readable",
+            Self::NoCertificate(_) | Self::Malformed { .. } => "save the certificates in the file as PEM",
+        }
+    }
 }
 
 /// Reads the certificates of a PEM file; there is at least one, and each can be parsed.
@@ -80,14 +90,14 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let named = ca_file.map_or(Ok(Vec::new()), read_certificates)?;
     let system = Verifier::new_with_extra_roots(named.iter().cloned(), Arc::clone(&provider))
-        .map_err(|error| TlsError::NoAuthorities(error.to_string()))?;
+        .map_err(TlsError::NoAuthorities)?;
     Ok(builder(provider)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Named { system, named }))
         .with_no_client_auth())
 }
 
-/// The settings of a client that trusts nobody, for `http`.
+/// The settings of a client that trusts no server, for `http`.
 pub(crate) fn without_certificates() -> Result<ClientConfig, TlsError> {
     let roots = rustls::RootCertStore::empty();
     Ok(builder(Arc::new(ring::default_provider()))?.with_root_certificates(roots).with_no_client_auth())
@@ -98,7 +108,7 @@ fn builder(
 ) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, TlsError> {
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::NoAuthorities(error.to_string()))
+        .map_err(TlsError::NoAuthorities)
 }
 
 /// Trusts what the system trusts, and a server whose own certificate was named.
@@ -190,7 +200,7 @@ impl Advice {
     }
 }
 
-/// What went wrong in TLS, in the words of whoever has to mend it, and what to do.
+/// Describes a TLS error for an operator, with what to do about it.
 pub fn words(error: &Error) -> (String, Advice) {
     let words = match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {

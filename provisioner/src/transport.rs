@@ -24,8 +24,18 @@ pub enum TransportError {
     #[error(transparent)]
     Certificates(#[from] TlsError),
     /// The client library refused its settings.
-    #[error("cannot make an HTTP client: {0}")]
-    Client(reqwest::Error),
+    #[error("failed to build the HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+impl TransportError {
+    /// What to do about it.
+    pub const fn way_out(&self) -> &'static str {
+        match self {
+            Self::Certificates(error) => error.way_out(),
+            Self::Client(_) => "check the proxy settings in the environment",
+        }
+    }
 }
 
 impl Transport {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use provisioner::causes::with_cause;
 use provisioner::tls::client_config;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -20,7 +21,8 @@ pub(super) fn config(https: bool, ca_file: Option<&Path>, insecure: bool) -> Res
         return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
     }
     if https || ca_file.is_some() {
-        return client_config(ca_file).map_err(|error| error.to_string());
+        return client_config(ca_file)
+            .map_err(|error| format!("{}; {}", with_cause(&error), error.way_out()));
     }
     no_certificates().map_err(|error| error.to_string())
 }

@@ -1,13 +1,14 @@
 //! `provisioner apply`: carries out a saved plan, unless it has gone stale.
 
-use std::fs;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use clap::Args;
 
 use super::output::Output;
-use super::{Common, Use};
+use super::{Access, Common};
+use crate::causes::with_cause;
 use crate::engine::SyncOptions;
 use crate::engine::plan::Plan;
 use crate::exit::Exit;
@@ -19,16 +20,16 @@ pub(super) struct ApplyArgs {
     plan: PathBuf,
     #[command(flatten)]
     common: Common,
-    /// Takes the users from another [source] than the last run.
+    /// Accepts another [source] than that of the last run.
     #[arg(long)]
     accept_new_source: bool,
-    /// Takes a source without users as what it says: everybody is gone.
+    /// Accepts a source without users: every user counts as deleted.
     #[arg(long)]
     allow_empty_source: bool,
-    /// Lets a rule match nobody although users with accounts leave it by that; repeatable.
+    /// Allows this rule to match no user although users with accounts leave it; repeatable.
     #[arg(long, value_name = "RULE")]
     allow_empty_scope: Vec<RuleName>,
-    /// Works on N users at a time, instead of the configured number.
+    /// Provisions N users in parallel instead of the configured number.
     #[arg(long, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
     /// Approves exactly N removals and disables, whatever the delete guard says.
@@ -37,18 +38,14 @@ pub(super) struct ApplyArgs {
 }
 
 pub(super) async fn run(args: &ApplyArgs) -> Exit {
-    let plan: Plan =
-        match fs::read_to_string(&args.plan).map_err(|error| error.to_string()).and_then(|text| {
-            serde_json::from_str(&text)
-                .map_err(|error| format!("it is no plan ({error}); make one with `plan --out FILE`"))
-        }) {
-            Ok(plan) => plan,
-            Err(error) => {
-                Output::error(&format!("cannot read the plan {}: {error}", args.plan.display()));
-                return Exit::Usage;
-            }
-        };
-    let provisioner = match args.common.open_with(Use::Run, args.concurrency).await {
+    let plan = match read_plan(&args.plan) {
+        Ok(plan) => plan,
+        Err(error) => {
+            Output::error(&format!("{}; make a plan with `plan --out FILE`", with_cause(&error)));
+            return Exit::Usage;
+        }
+    };
+    let provisioner = match args.common.open_with(Access::Write, args.concurrency).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
@@ -69,8 +66,22 @@ pub(super) async fn run(args: &ApplyArgs) -> Exit {
             report.exit
         }
         Err(error) => {
-            Output::error(&error.to_string());
+            Output::error(&format!("{error}; make a new plan with `plan --out FILE`"));
             Exit::Usage
         }
     }
+}
+
+/// Why a file cannot be read as a plan.
+#[derive(Debug, thiserror::Error)]
+enum PlanError {
+    #[error("failed to read the plan {}", .0.display())]
+    Unreadable(PathBuf, #[source] io::Error),
+    #[error("the file {} is not a plan", .0.display())]
+    Invalid(PathBuf, #[source] serde_json::Error),
+}
+
+fn read_plan(file: &Path) -> Result<Plan, PlanError> {
+    let text = fs::read_to_string(file).map_err(|error| PlanError::Unreadable(file.to_owned(), error))?;
+    serde_json::from_str(&text).map_err(|error| PlanError::Invalid(file.to_owned(), error))
 }

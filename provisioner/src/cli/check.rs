@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Common;
 use super::output::Output;
 use crate::config::Config;
-use crate::engine::{matches, namesakes, without_users};
+use crate::engine::{duplicate_names, matches, without_users};
 use crate::exit::Exit;
 use crate::report::word;
 use crate::source;
@@ -25,7 +25,8 @@ struct Summary<'a> {
     rules: usize,
     users: Option<usize>,
     in_scope: Option<usize>,
-    namesakes: usize,
+    #[serde(rename = "namesakes")]
+    duplicate_names: usize,
     source_error: Option<String>,
     problems: Vec<Finding>,
     notes: Vec<Finding>,
@@ -55,7 +56,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     let (users, in_scope) = if whole {
         let users = &inspection.users;
         matched = matches(&config, users);
-        clashes = namesakes(&config, users);
+        clashes = duplicate_names(&config, users);
         if !users.is_empty() {
             let empty = without_users(&config, &matched);
             let refused = findings::of_refusals(&config, users, &stored(common, &config).await, &empty);
@@ -75,8 +76,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     };
     if common.output().json {
         clashes.iter().for_each(Output::object);
-        let source_error =
-            inspection.problems.first().map(|error| format!("cannot {error}; {}", error.way_out()));
+        let source_error = inspection.problems.first().map(|error| format!("{error}; {}", error.way_out()));
         Output::object(&Summary {
             connection: &config.name,
             description: config.description.as_deref(),
@@ -85,7 +85,7 @@ pub(super) async fn run(common: &Common) -> Exit {
             rules: config.rules.len(),
             users,
             in_scope,
-            namesakes: clashes.len(),
+            duplicate_names: clashes.len(),
             source_error,
             problems,
             notes,
@@ -117,7 +117,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     for (index, rule) in config.rules.iter().enumerate() {
         let state = if rule.enabled { "" } else { " (off: its users are frozen)" };
         let matched = match matched.get(index) {
-            Some(0) => ": matches nobody in the source".to_owned(),
+            Some(0) => ": matches no user in the source".to_owned(),
             Some(count) => format!(": matches {count}"),
             None => String::new(),
         };
@@ -137,7 +137,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     exit
 }
 
-/// What earlier runs stored; nothing where there is no state, or none that can be read.
+/// What earlier runs stored; empty if there is no state file or it cannot be read.
 async fn stored(common: &Common, config: &Config) -> Loaded {
     let url = &config.authentication.scim_url;
     match Store::open(&common.state(), url, Durability::Full, Access::Read).await {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::interrupt::not_interrupted;
 use super::output::Output;
 use super::terminal::{width, wrapped};
-use super::{Common, Use};
+use super::{Access, Common};
 use crate::exit::Exit;
 
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ struct Summary {
 }
 
 pub(super) async fn run(args: &ExplainArgs) -> Exit {
-    let provisioner = match args.common.open(Use::Look).await {
+    let provisioner = match args.common.open(Access::Read).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };

@@ -11,11 +11,15 @@ use toml_edit::Value;
 
 use self::prompt::{Prompt, PromptError};
 use super::output::Output;
-use crate::config::Config;
+use crate::causes::with_cause;
+use crate::config::{Config, ConfigError};
 use crate::engine::{Environment, Provisioner};
 use crate::exit::Exit;
 use crate::ids::ScimUrl;
 use crate::preferences::{Preferences, RawPreferences, RemoveAction};
+use crate::state::store::StoreError;
+use crate::target::connection_test::TestFailure;
+use crate::transport::TransportError;
 
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
@@ -56,7 +60,7 @@ pub(super) async fn run(args: &InitArgs) -> Exit {
     let file = &args.config;
     if file.exists() && !args.force {
         Output::error(&format!(
-            "{} exists already; name another file with -c, or overwrite it with --force",
+            "{} already exists; choose another file with -c, or overwrite it with --force",
             file.display()
         ));
         return Exit::Usage;
@@ -67,7 +71,7 @@ pub(super) async fn run(args: &InitArgs) -> Exit {
     match init(args, &mut prompt).await {
         Ok(exit) => exit,
         Err(error) => {
-            Output::error(&format!("{error}; nothing was written"));
+            Output::error(&format!("{}; nothing was written", with_cause(&error)));
             Exit::Usage
         }
     }
@@ -81,16 +85,17 @@ async fn init<R: BufRead>(args: &InitArgs, prompt: &mut Prompt<R>) -> Result<Exi
     let tested = match answers.config(&text, &args.config) {
         // Without a listener for signals: Ctrl-C ends the questions behind it too.
         Ok(config) => test(config).await,
-        Err(untested) => Err(vec![untested]),
+        Err(error) => Err(error.into()),
     };
     let mut exit = Exit::Done;
     match tested {
         Ok(message) => Output::line(&message),
-        Err(messages) => {
-            let mut messages = messages.iter();
-            messages.next().iter().for_each(|message| Output::error(message));
-            messages.for_each(|message| Output::notice(message));
-            if !prompt.yes("Write the configuration all the same?", false)? {
+        Err(error) => {
+            Output::error(&with_cause(&error));
+            if let TestError::Failed(failure) = &error {
+                Output::notice(&format!("next: {}", failure.next));
+            }
+            if !prompt.yes("Write the configuration anyway?", false)? {
                 Output::line("nothing was written");
                 return Ok(Exit::ConnectionUnusable);
             }
@@ -137,7 +142,7 @@ fn ask<R: BufRead>(prompt: &mut Prompt<R>, file: &Path) -> Result<Answers, Promp
             break (url, false);
         }
         Output::notice("  http sends the credentials unencrypted");
-        if prompt.yes("Use http all the same?", false)? {
+        if prompt.yes("Use http anyway?", false)? {
             break (url, true);
         }
     };
@@ -262,8 +267,8 @@ impl Answers {
         }
     }
 
-    /// The configuration that `text` is, with a secret that was typed in; or why it cannot be tested.
-    fn config(&self, text: &str, file: &Path) -> Result<Config, String> {
+    /// Parses `text`, with a secret that was typed in.
+    fn config(&self, text: &str, file: &Path) -> Result<Config, ConfigError> {
         const TYPED: &str = "TYPED_IN";
         // A variable in place of the file that does not exist yet.
         let (text, typed) = match self.secret_file() {
@@ -277,35 +282,49 @@ impl Answers {
             Some(secret) if name == TYPED => Some(secret.to_owned()),
             _ => std::env::var(name).ok(),
         };
-        Config::parse_with(&text, file, &env).map_err(|error| {
-            let problems: Vec<String> = error
-                .problems()
-                .iter()
-                .map(|problem| format!("{}; {}", problem.message(), problem.way_out()))
-                .collect();
-            format!("the connection was not tested: {}", problems.join("; "))
-        })
+        Config::parse_with(&text, file, &env)
     }
 }
 
-/// The connection test, without a state that lasts; what is told where it fails, line by line.
-async fn test(config: Config) -> Result<String, Vec<String>> {
-    let untested = |why: String| vec![format!("the connection was not tested: {why}")];
-    let folder = tempfile::tempdir().map_err(|error| untested(error.to_string()))?;
-    let environment = Environment::system(&config, folder.path().join("init.db"), 0)
-        .map_err(|error| untested(error.to_string()))?;
-    let provisioner =
-        Provisioner::open(config, environment).await.map_err(|error| untested(error.to_string()))?;
+/// Why the new connection is not known to work.
+#[derive(Debug, thiserror::Error)]
+enum TestError {
+    #[error("the connection was not tested: {}", problems(.0))]
+    Config(ConfigError),
+    #[error("the connection was not tested")]
+    Folder(#[from] io::Error),
+    #[error("the connection was not tested: {}; {}", with_cause(.0), .0.way_out())]
+    Transport(TransportError),
+    #[error("the connection was not tested: {}; {}", with_cause(.0), .0.way_out())]
+    Store(StoreError),
+    #[error("Test Connection Failed ({}): {}", .0.code, .0.message)]
+    Failed(TestFailure),
+}
+
+impl From<ConfigError> for TestError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+fn problems(error: &ConfigError) -> String {
+    let problems = error.problems().iter();
+    let told: Vec<String> =
+        problems.map(|problem| format!("{}; {}", problem.message(), problem.way_out())).collect();
+    told.join("; ")
+}
+
+/// Tests the connection with a temporary state file; returns what was found.
+async fn test(config: Config) -> Result<String, TestError> {
+    let folder = tempfile::tempdir()?;
+    let environment =
+        Environment::system(&config, folder.path().join("init.db"), 0).map_err(TestError::Transport)?;
+    let provisioner = Provisioner::open(config, environment).await.map_err(TestError::Store)?;
     let report = provisioner.test_connection().await;
     provisioner.close().await;
-    let report = report.map_err(|error| untested(error.to_string()))?;
-    match &report.failure {
-        None => Ok(report.to_string()),
-        Some(failure) => Err(vec![
-            format!("Test Connection Failed ({}): {}", failure.code, failure.message),
-            format!("next: {}", failure.next),
-        ]),
-    }
+    let report = report.map_err(TestError::Store)?;
+    let told = report.to_string();
+    report.failure.map_or(Ok(told), |failure| Err(TestError::Failed(failure)))
 }
 
 /// Writes a secret to a file that nobody else can read.

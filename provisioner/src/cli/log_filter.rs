@@ -3,11 +3,24 @@
 use std::env;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
-use crate::config::nearest;
+use crate::causes::with_cause;
+use crate::config::suggest;
 
 /// The levels that a filter can name.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Why a text is no filter.
+#[derive(Debug, thiserror::Error)]
+enum FilterError {
+    #[error("unknown level `{}`; did you mean `{meant}`?", level.escape_debug())]
+    UnknownLevel { level: String, meant: &'static str },
+    #[error("the levels are {}", LEVELS.join(", "))]
+    NoLevel,
+    #[error("it does not parse")]
+    Syntax(#[from] ParseError),
+}
 
 /// The filter that the environment asks for, or else this one; and what is wrong with what it asks for.
 pub(super) fn from_environment(default: &str) -> (EnvFilter, Option<String>) {
@@ -19,17 +32,18 @@ pub(super) fn from_environment(default: &str) -> (EnvFilter, Option<String>) {
     }
     match read(&written) {
         Ok(filter) => (filter, None),
-        Err(why) => {
+        Err(error) => {
+            let written = written.escape_debug();
             let told =
-                format!("invalid RUST_LOG `{}`, so `{default}` is used: {why}", written.escape_debug());
+                format!("invalid RUST_LOG `{written}`, so `{default}` is used: {}", with_cause(&error));
             (EnvFilter::new(default), Some(told))
         }
     }
 }
 
 /// Reads a filter. A level that there is not is taken for the name of a module by the library, or passed over.
-fn read(written: &str) -> Result<EnvFilter, String> {
-    let parsed = |text: &str| EnvFilter::builder().parse(text).map_err(|error| error.to_string());
+fn read(written: &str) -> Result<EnvFilter, FilterError> {
+    let parsed = |text: &str| EnvFilter::builder().parse(text).map_err(FilterError::from);
     // Within brackets are the fields of a span, and commas between them.
     if written.contains(['[', '{']) {
         return parsed(written);
@@ -37,13 +51,13 @@ fn read(written: &str) -> Result<EnvFilter, String> {
     let directives: Vec<&str> =
         written.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
     match directives.iter().find_map(|directive| unknown_level(directive)) {
-        Some(why) => Err(why),
+        Some(error) => Err(error),
         None => parsed(&directives.join(",")),
     }
 }
 
 /// What is wrong with the level that a directive names.
-fn unknown_level(directive: &str) -> Option<String> {
+fn unknown_level(directive: &str) -> Option<FilterError> {
     let (level, is_bare) = match directive.rsplit_once('=') {
         Some((_, level)) => (level, false),
         None => (directive, true),
@@ -52,11 +66,11 @@ fn unknown_level(directive: &str) -> Option<String> {
     if is_number || LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
         return None;
     }
-    match nearest(level, LEVELS) {
-        Some(meant) => Some(format!("there is no level `{}`; did you mean `{meant}`?", level.escape_debug())),
+    match suggest(level, LEVELS) {
+        Some(meant) => Some(FilterError::UnknownLevel { level: level.to_owned(), meant }),
         // The name of a module alone, which is heard whatever it says.
         None if is_bare => None,
-        None => Some(format!("the levels are {}", LEVELS.join(", "))),
+        None => Some(FilterError::NoLevel),
     }
 }
 
@@ -65,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn level_that_there_is_not_is_told_with_the_nearest() {
+    fn unknown_level_is_reported_with_the_nearest() {
         for (written, part) in [
             ("dbug", "did you mean `debug`?"),
             ("info,provisioner=wran", "did you mean `warn`?"),
@@ -74,7 +88,7 @@ mod tests {
             ("a=b=c", "the levels are off, error"),
         ] {
             let error = read(written).map(|_| ()).unwrap_err();
-            assert!(error.contains(part), "{written}: {error}");
+            assert!(error.to_string().contains(part), "{written}: {error}");
         }
         for written in [
             "info",

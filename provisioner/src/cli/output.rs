@@ -10,11 +10,13 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::terminal::{cell, hanging, padded, width, wrapped};
+use crate::causes::with_cause;
 use crate::config::ConfigError;
 use crate::report::{Outcome, Reason, RunReport, UserLine, word};
+use crate::state::store::StoreError;
 use crate::visible::is_steering;
 
-/// Users listed at most, per outcome; the rest is counted.
+/// Maximum number of listed users per outcome; the rest is counted.
 const LISTED: usize = 50;
 /// Columns of the outcome.
 pub(super) const OUTCOME: usize = 9;
@@ -65,13 +67,16 @@ impl Output {
 
     /// One object, for programs.
     pub(super) fn object<T: Serialize>(value: &T) {
-        match serde_json::to_string(value) {
-            Ok(text) => Self::raw(&(escaped(&text).into_owned() + "\n")),
-            Err(error) => tracing::error!(%error, "failed to write a result"),
-        }
+        Self::raw(&json_line(value));
     }
 
-    /// What is wrong with a configuration, with its places, on stderr.
+    /// Prints an error of the state file to stderr.
+    pub(super) fn store_error(error: &StoreError) {
+        Self::error(&format!("{}; {}", with_cause(error), error.way_out()));
+        Self::notice("  --state FILE chooses the state file");
+    }
+
+    /// Prints the problems of a configuration with their locations to stderr.
     pub(super) fn config_error(error: ConfigError) {
         if writeln!(anstream::stderr().lock(), "{:?}", miette::Report::new(error)).is_err() {
             tracing::debug!("stderr is closed");
@@ -81,12 +86,7 @@ impl Output {
     /// A run's lines and its summary.
     pub(super) fn report(&self, report: &RunReport) {
         if self.json {
-            let mut text = String::new();
-            for line in &report.lines {
-                text.push_str(&escaped(&serde_json::to_string(line).unwrap_or_default()));
-                text.push('\n');
-            }
-            Self::raw(&text);
+            Self::raw(&report.lines.iter().map(json_line).collect::<String>());
             Self::object(&report.summary);
             return;
         }
@@ -111,6 +111,17 @@ impl Output {
                 .map(|stopped| format!("; stopped: {}", stopped.code))
                 .unwrap_or_default(),
         ));
+    }
+}
+
+/// `value` as a line of JSON; nothing if it cannot be written, which is logged.
+fn json_line<T: Serialize>(value: &T) -> String {
+    match serde_json::to_string(value) {
+        Ok(text) => escaped(&text).into_owned() + "\n",
+        Err(error) => {
+            tracing::error!(%error, "failed to write a result as JSON");
+            String::new()
+        }
     }
 }
 
@@ -214,7 +225,7 @@ fn user_lines(lines: &[UserLine], width: usize) -> String {
         }
     }
     if left_out > 0 {
-        let _ = writeln!(text, "… and {left_out} more: --json lists everybody");
+        let _ = writeln!(text, "… and {left_out} more: --json lists all");
     }
     text.push_str(&legend(reasons, width));
     text
@@ -296,7 +307,7 @@ mod tests {
 
     /// Work is bounded by what is shown, not by what a source holds: counted, not timed.
     #[test]
-    fn a_huge_name_and_detail_cost_what_is_shown_of_them() {
+    fn huge_name_and_detail_cost_what_is_shown_of_them() {
         let huge =
             line(&"n".repeat(1_000_000), Outcome::Failed, Reason::Rejected, Some(&"d".repeat(1_000_000)));
         let text = user_lines(std::slice::from_ref(&huge), 80);

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::interrupt::{NOTHING_WRITTEN, not_interrupted};
 use super::output::{OPERATION, Output, Row};
 use super::terminal::width;
-use super::{Allow, Common, Use};
+use super::{Access, Allow, Common};
 use crate::engine::plan::Plan;
 use crate::exit::Exit;
 use crate::report::{Outcome, RunReport, Stopped, word};
 
-/// Users listed at most; `--json` lists all.
+/// Maximum number of listed users; `--json` lists all.
 const LISTED: usize = 200;
 
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub(super) struct PlanArgs {
 }
 
 pub(super) async fn run(args: &PlanArgs) -> Exit {
-    let provisioner = match args.common.open(Use::Look).await {
+    let provisioner = match args.common.open(Access::Read).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
@@ -56,7 +56,7 @@ pub(super) async fn run(args: &PlanArgs) -> Exit {
             .map_err(std::io::Error::other)
             .and_then(|text| fs::write(file, text + "\n"));
         if let Err(error) = written {
-            Output::error(&format!("cannot write the plan to {}: {error}", file.display()));
+            Output::error(&format!("failed to write the plan to {}: {error}", file.display()));
             return Exit::Usage;
         }
     }
@@ -109,7 +109,7 @@ fn print(plan: &Plan) {
     }
     Output::raw(&text);
     if plan.entries.len() > LISTED {
-        Output::line(&format!("… and {} more: --json lists everybody", plan.entries.len() - LISTED));
+        Output::line(&format!("… and {} more: --json lists all", plan.entries.len() - LISTED));
     }
     let summary = &plan.summary;
     Output::line(&format!(

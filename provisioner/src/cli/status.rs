@@ -1,4 +1,4 @@
-//! `provisioner status`: how everybody stands, without asking the target.
+//! `provisioner status`: the state of all users, without asking the target.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::output::{OUTCOME, Output, Row};
 use super::terminal::{cell, width};
-use super::{Common, Use};
+use super::{Access, Common};
 use crate::exit::Exit;
 use crate::report::{Operation, Outcome, Reason, word};
 use crate::state::store::Loaded;
-use crate::state::{Learned, Mark, RunRecord, TestRecord};
+use crate::state::{Learned, LinkState, RunRecord, TestRecord};
 
 /// Columns of a user name in a line about several.
 const NAME: usize = 40;
@@ -52,7 +52,7 @@ struct User<'a> {
 }
 
 pub(super) async fn run(common: &Common) -> Exit {
-    let provisioner = match common.open(Use::Look).await {
+    let provisioner = match common.open(Access::Read).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
@@ -82,14 +82,14 @@ fn standing(loaded: &Loaded) -> Standing {
         ..Standing::default()
     };
     for record in loaded.records.values() {
-        match record.link.as_ref().map(|link| link.mark) {
-            Some(Mark::Owned) => standing.linked += 1,
-            Some(Mark::Removed) => standing.removed += 1,
-            Some(Mark::Withheld(_)) => standing.withheld += 1,
-            Some(Mark::Pending(_)) => standing.pending_deprovisions += 1,
+        match record.link.as_ref().map(|link| link.state) {
+            Some(LinkState::Owned) => standing.linked += 1,
+            Some(LinkState::Removed) => standing.removed += 1,
+            Some(LinkState::Withheld(_)) => standing.withheld += 1,
+            Some(LinkState::Pending(_)) => standing.pending_deprovisions += 1,
             None => {}
         }
-        match record.situation.as_ref().map(|situation| situation.outcome) {
+        match record.last_reported.as_ref().map(|last_reported| last_reported.outcome) {
             Some(Outcome::Unsynced) => standing.unsynced += 1,
             Some(Outcome::Partial) => standing.partial += 1,
             Some(Outcome::Failed) => standing.failed += 1,
@@ -102,8 +102,8 @@ fn standing(loaded: &Loaded) -> Standing {
 
 fn print_json(loaded: &Loaded, standing: &Standing) {
     for (id, record) in &loaded.records {
-        let Some(situation) =
-            record.situation.as_ref().filter(|situation| situation.outcome != Outcome::Success)
+        let Some(last_reported) =
+            record.last_reported.as_ref().filter(|last_reported| last_reported.outcome != Outcome::Success)
         else {
             continue;
         };
@@ -111,11 +111,11 @@ fn print_json(loaded: &Loaded, standing: &Standing) {
             source_id: id.as_str(),
             user_name: record.user_name.as_str(),
             target_id: record.link.as_ref().map(|link| link.account.as_str()),
-            operation: situation.operation,
-            outcome: situation.outcome,
-            reason: situation.reason,
-            detail: situation.detail.as_deref(),
-            since: &situation.since,
+            operation: last_reported.operation,
+            outcome: last_reported.outcome,
+            reason: last_reported.reason,
+            detail: last_reported.detail.as_deref(),
+            since: &last_reported.since,
         });
     }
     Output::object(standing);
@@ -152,11 +152,11 @@ fn print(loaded: &Loaded, standing: &Standing) {
     }
     let mut reasons: BTreeMap<(Outcome, Reason, &str), (usize, &str)> = BTreeMap::new();
     for record in loaded.records.values() {
-        if let Some(situation) =
-            record.situation.as_ref().filter(|situation| situation.outcome != Outcome::Success)
+        if let Some(last_reported) =
+            record.last_reported.as_ref().filter(|last_reported| last_reported.outcome != Outcome::Success)
         {
-            let explained = situation.reason.explain_for(situation.operation);
-            let key = (situation.outcome, situation.reason, explained);
+            let explained = last_reported.reason.explain_for(last_reported.operation);
+            let key = (last_reported.outcome, last_reported.reason, explained);
             reasons.entry(key).or_insert((0, record.user_name.as_str())).0 += 1;
         }
     }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-use super::{Allow, Common, Use};
+use super::{Access, Allow, Common};
 use crate::exit::Exit;
 
 #[derive(Debug, Args)]
@@ -13,7 +13,7 @@ pub(super) struct SyncArgs {
     common: Common,
     #[command(flatten)]
     allow: Allow,
-    /// Works on N users at a time, instead of the configured number.
+    /// Provisions N users in parallel instead of the configured number.
     #[arg(long, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
     /// Approves exactly N removals and disables, whatever the delete guard says.
@@ -22,7 +22,7 @@ pub(super) struct SyncArgs {
 }
 
 pub(super) async fn run(args: &SyncArgs) -> Exit {
-    let provisioner = match args.common.open_with(Use::Run, args.concurrency).await {
+    let provisioner = match args.common.open_with(Access::Write, args.concurrency).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };

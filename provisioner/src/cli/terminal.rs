@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use crate::visible::visible;
 
-/// The width of output where nobody says otherwise.
+/// The default width of the output.
 const WIDTH: usize = 80;
 /// The narrowest output that is laid out; anything narrower is wrapped by the terminal.
 const NARROWEST: usize = 40;
@@ -84,7 +84,7 @@ fn fill(text: &str, width: usize, first: usize, others: usize) -> String {
     textwrap::fill(&cell(text, width.saturating_mul(LINES)), options)
 }
 
-/// The lines that one piece of text takes at most.
+/// Maximum number of lines of one piece of text.
 const LINES: usize = 24;
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_is_never_wider_than_its_column() {
+    fn cell_is_never_wider_than_its_column() {
         assert_eq!(cell("ada", 3), "ada");
         assert_eq!(cell("adam", 3), "ad…");
         assert_eq!(cell("孟孟孟", 5), "孟孟…");
@@ -106,7 +106,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_cell_fits_and_holds_no_control(text in "\\PC*|(?s).*", columns in 4_usize..60) {
+        fn cell_fits_and_holds_no_control(text in "\\PC*|(?s).*", columns in 4_usize..60) {
             let cell = cell(&text, columns);
             let used: usize = cell.chars().map(|sign| sign.width().unwrap_or(0)).sum();
             proptest::prop_assert!(used <= columns, "{used} > {columns}: {cell:?}");

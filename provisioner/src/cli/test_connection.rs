@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::interrupt::not_interrupted;
 use super::output::Output;
-use super::{Common, Use};
+use super::{Access, Common};
 use crate::exit::Exit;
 
 #[derive(Serialize)]
@@ -15,7 +15,7 @@ struct Summary {
 }
 
 pub(super) async fn run(common: &Common) -> Exit {
-    let provisioner = match common.open(Use::Run).await {
+    let provisioner = match common.open(Access::Write).await {
         Ok(provisioner) => provisioner,
         Err(exit) => return exit,
     };
@@ -31,7 +31,7 @@ pub(super) async fn run(common: &Common) -> Exit {
     let report = match tested {
         Ok(report) => report,
         Err(error) => {
-            Output::error(&error.to_string());
+            Output::store_error(&error);
             return Exit::Usage;
         }
     };

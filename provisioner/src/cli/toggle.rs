@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use toml_edit::{DocumentMut, Item, Value};
+use toml_edit::{DocumentMut, Item, TomlError, Value};
 
 use super::Common;
 use super::output::Output;
@@ -30,15 +30,16 @@ pub(super) fn run(common: &Common, enabled: bool) -> Exit {
     // The rest of the file may be wrong: turning a connection off must not wait for that.
     let Toggle { name, place, before } = match Toggle::find(&text) {
         Ok(toggle) => toggle,
-        Err(Unfound::NoToml) => return common.load().err().unwrap_or(Exit::Usage),
-        Err(Unfound::NoConnection) => {
-            Output::error(&format!("failed to find [connection] in {}", common.config.display()));
+        Err(ToggleError::NoToml) => return common.load().err().unwrap_or(Exit::Usage),
+        Err(ToggleError::NoConnection) => {
+            Output::error(&format!("[connection] is missing in {}", common.config.display()));
             return Exit::Usage;
         }
     };
     let changed = before != Some(enabled);
     if changed {
-        let new = place.with(&text, enabled);
+        // A text in which the toggle was found parses.
+        let Ok(new) = place.with(&text, enabled) else { return common.load().err().unwrap_or(Exit::Usage) };
         if let Err(error) = replace(&common.config, &new) {
             Output::error(&format!("failed to write {}: {error}", common.config.display()));
             return Exit::Usage;
@@ -61,19 +62,19 @@ pub(super) fn run(common: &Common, enabled: bool) -> Exit {
 struct Toggle {
     /// The connection's name.
     name: String,
-    place: Place,
+    place: ToggleLocation,
     /// What it is; absent means on, and something else is neither.
     before: Option<bool>,
 }
 
 /// Why a text has no toggle.
-enum Unfound {
+enum ToggleError {
     NoToml,
     NoConnection,
 }
 
 /// Where the toggle is written. All other bytes of the file stay as they are: comments, line breaks, a mark at the start.
-enum Place {
+enum ToggleLocation {
     /// The value that stands there.
     Value(Range<usize>),
     /// The line below the header of `[connection]`.
@@ -84,12 +85,12 @@ enum Place {
 
 impl Toggle {
     /// The toggle of `text`.
-    fn find(text: &str) -> Result<Self, Unfound> {
+    fn find(text: &str) -> Result<Self, ToggleError> {
         let mark = text.len() - text.trim_start_matches('\u{feff}').len();
         let content = text.get(mark..).unwrap_or_default();
-        let table = DeTable::parse(content).map_err(|_| Unfound::NoToml)?.into_inner();
-        let connection = table.get("connection").ok_or(Unfound::NoConnection)?;
-        let DeValue::Table(members) = connection.get_ref() else { return Err(Unfound::NoConnection) };
+        let table = DeTable::parse(content).map_err(|_| ToggleError::NoToml)?.into_inner();
+        let connection = table.get("connection").ok_or(ToggleError::NoConnection)?;
+        let DeValue::Table(members) = connection.get_ref() else { return Err(ToggleError::NoConnection) };
         let name = match members.get("name").map(Spanned::get_ref) {
             Some(DeValue::String(name)) => name.to_string(),
             _ => String::new(),
@@ -104,40 +105,39 @@ impl Toggle {
                     DeValue::Boolean(enabled) => Some(*enabled),
                     _ => None,
                 };
-                (Place::Value(value.span().start + mark..value.span().end + mark), before)
+                (ToggleLocation::Value(value.span().start + mark..value.span().end + mark), before)
             }
             None if is_header => {
-                (Place::Below(header + rest.find('\n').map_or(rest.len(), |at| at + 1)), Some(true))
+                (ToggleLocation::Below(header + rest.find('\n').map_or(rest.len(), |at| at + 1)), Some(true))
             }
-            None => (Place::Elsewhere, Some(true)),
+            None => (ToggleLocation::Elsewhere, Some(true)),
         };
         Ok(Self { name, place, before })
     }
 }
 
-impl Place {
+impl ToggleLocation {
     /// `text` with the toggle at this place.
-    fn with(&self, text: &str, enabled: bool) -> String {
+    fn with(&self, text: &str, enabled: bool) -> Result<String, TomlError> {
         let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let insert = |place: Range<usize>, new: &str| {
             let (before, after) = (text.get(..place.start), text.get(place.end..));
             format!("{}{new}{}", before.unwrap_or_default(), after.unwrap_or_default())
         };
-        match self {
+        Ok(match self {
             Self::Value(place) => insert(place.clone(), &enabled.to_string()),
             Self::Below(at) => {
                 let first = if text.get(..*at).is_some_and(|above| above.ends_with('\n')) { "" } else { end };
                 insert(*at..*at, &format!("{first}enabled = {enabled}{end}"))
             }
             Self::Elsewhere => {
-                let mut document: DocumentMut =
-                    text.trim_start_matches('\u{feff}').parse().unwrap_or_default();
+                let mut document: DocumentMut = text.trim_start_matches('\u{feff}').parse()?;
                 if let Some(connection) = document.get_mut("connection").and_then(Item::as_table_like_mut) {
                     connection.insert("enabled", Item::Value(Value::from(enabled)));
                 }
                 document.to_string().replace("\r\n", "\n").replace('\n', end)
             }
-        }
+        })
     }
 }
 

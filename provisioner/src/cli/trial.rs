@@ -18,20 +18,20 @@ use crate::mapping::Mapping;
 use crate::rule::Rule;
 use crate::source::{self, SourceConfig, SourceUser};
 
-/// Users named where a filter was tried on everybody.
+/// Maximum number of users that are named if a filter is tested on all users.
 const NAMED: usize = 10;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FilterCommand {
-    /// Says whether a filter matches a user, or how many users of the source it matches.
+    /// Shows whether a filter matches a user, or how many users of the source it matches.
     Try(FilterArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct FilterArgs {
-    /// The filter, as it would stand in a rule: 'population.id eq "employees"'.
+    /// The filter, as written in a rule: 'population.id eq "employees"'.
     filter: String,
-    /// The user's id or name at the source; everybody if left out.
+    /// The user's id or name at the source; all users if omitted.
     user: Option<String>,
     #[command(flatten)]
     common: Common,
@@ -39,7 +39,7 @@ pub(super) struct FilterArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MappingCommand {
-    /// Shows what a user's account would carry.
+    /// Shows the attributes that a user's account would get.
     Try(MappingArgs),
 }
 
@@ -47,10 +47,10 @@ pub(super) enum MappingCommand {
 pub(super) struct MappingArgs {
     /// The user's id or name at the source.
     user: String,
-    /// Tries this source attribute instead of the mapping of the user's rule.
+    /// Maps this source attribute instead of using the user's rule.
     #[arg(long, value_name = "ATTRIBUTE", conflicts_with = "expression")]
     source: Option<String>,
-    /// Tries this CEL expression instead of the mapping of the user's rule.
+    /// Evaluates this CEL expression instead of using the user's rule.
     #[arg(long, value_name = "CEL")]
     expression: Option<String>,
     /// The target attribute of --source or --expression.
@@ -130,7 +130,7 @@ fn match_filter(args: &FilterArgs) -> Result<(), Exit> {
         Output::line(&format!("  {} (id {})", user.username, user.id));
     }
     if matched.len() > NAMED {
-        Output::line(&format!("  … and {} more: --json lists everybody", matched.len() - NAMED));
+        Output::line(&format!("  … and {} more: --json lists all", matched.len() - NAMED));
     }
     Ok(())
 }
@@ -200,7 +200,7 @@ fn show(args: &MappingArgs, user: &SourceUser, rule: &Rule, only: Option<&str>) 
     let wanted = match rule.mapping.apply(user) {
         Ok(wanted) => wanted,
         Err(error) => {
-            Output::error(&format!("failed to {error} (user {})", user.username));
+            Output::error(&format!("{error} (user {})", user.username));
             return false;
         }
     };
@@ -250,8 +250,13 @@ fn rules_of(common: &Common) -> Result<Config, Exit> {
     let mut document: DocumentMut = text.parse().map_err(|_| unusable(common))?;
     let placeholder = "[connection]\nname = \"try\"\n[connection.authentication]\nscim-url = \"http://127.0.0.1/\"\n\
                        profile = \"bearer-token\"\noauth-access-token = \"unused\"\n";
-    let connection = placeholder.parse::<DocumentMut>().ok().and_then(|mut own| own.remove("connection"));
-    document["connection"] = connection.unwrap_or_default();
+    let mut placeholder: DocumentMut = placeholder.parse().map_err(|error: toml_edit::TomlError| {
+        Output::error(&format!("failed to prepare a connection for the trial: {error}"));
+        Exit::Usage
+    })?;
+    if let Some(connection) = placeholder.remove("connection") {
+        document["connection"] = connection;
+    }
     // What is wrong is told with its places in the file.
     Config::parse(&document.to_string(), &common.config).map_err(|_| unusable(common))
 }
@@ -269,7 +274,7 @@ fn unusable(common: &Common) -> Exit {
 
 fn users(source: &SourceConfig) -> Result<Vec<SourceUser>, Exit> {
     source::read(source, true).map(|snapshot| snapshot.users).map_err(|error| {
-        Output::error(&format!("failed to {error}; {}", error.way_out()));
+        Output::error(&format!("{error}; {}", error.way_out()));
         Exit::SourceUnreadable
     })
 }
@@ -285,7 +290,7 @@ fn named(users: Vec<SourceUser>, user: &str) -> Result<Vec<SourceUser>, Exit> {
         })
         .collect();
     if found.is_empty() {
-        Output::error(&format!("nobody in the source has the id or user name `{user}`"));
+        Output::error(&format!("no user in the source has the id or user name `{user}`"));
         return Err(Exit::Usage);
     }
     Ok(found)

@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 pub(super) fn print(error: &clap::Error) {
     let said = error.source().map(ToString::to_string);
     let plain = said.as_deref().and_then(|said| Some((said, plain_words(said)?)));
-    // A closed terminal is the only way this fails, and there nobody reads on.
+    // This fails only if the terminal is closed, and then there is no reader.
     let _ = match plain {
         Some((said, plain)) => {
             let text = error.to_string();

@@ -12,7 +12,7 @@ use toml::Spanned;
 
 pub(crate) use argument::Argument;
 
-use super::place::inside;
+use super::location::inside;
 use super::raw::RawSource;
 use super::tolerant::{LeftOut, Tolerant};
 use super::{Config, Problem};
@@ -154,7 +154,7 @@ impl Checker<'_> {
     fn source(&mut self, raw: Option<Spanned<RawSource>>) -> Option<SourceConfig> {
         let help = "say where the users are: [source] with kind = \"file\" and path = \"users.ndjson\"";
         let Some(raw) = raw else {
-            self.missing("source", None, "there is no [source]".to_owned(), help);
+            self.missing("source", None, "[source] is missing".to_owned(), help);
             return None;
         };
         let span = raw.span();

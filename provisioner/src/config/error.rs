@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
-use super::mask::masked;
+use super::redact::redacted;
 use crate::file_error;
 use crate::visible::{placeheld, shortened, visible};
 
@@ -88,7 +88,7 @@ impl ConfigError {
             problem.line = text.get(..start).unwrap_or(text).matches('\n').count() + 1;
         }
         problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
-        let shown = placeheld(&masked(text)).into_owned();
+        let shown = placeheld(&redacted(text)).into_owned();
         let source = NamedSource::new(visible(&file.display().to_string()), shown);
         Self { file: file.to_owned(), argument: None, source: Some(Box::new(source)), problems }
     }

@@ -6,7 +6,7 @@ use scim::schema::{ENTERPRISE_URN, PATCH_URN, SchemaSet, USER_URN};
 
 use super::*;
 use crate::mapping::Mapping;
-use crate::state::{Link, Mark, kept};
+use crate::state::{Link, LinkState, comparable_value};
 
 /// The default mapping's targets, and of each other kind of path one or two.
 fn paths() -> Vec<TargetPath> {
@@ -23,10 +23,15 @@ fn paths() -> Vec<TargetPath> {
 }
 
 fn desired(values: &Value) -> Desired {
-    serde_json::from_value(values.clone()).unwrap()
+    Desired::new(serde_json::from_value(values.clone()).unwrap()).unwrap()
 }
 
-fn differences(wanted: &Desired, carries: &Carried, mapped: &[TargetPath], clear: bool) -> Vec<TargetPath> {
+fn differences(
+    wanted: &Desired,
+    carries: &AccountValues,
+    mapped: &[TargetPath],
+    clear: bool,
+) -> Vec<TargetPath> {
     let link = Link {
         account: "1".parse().unwrap(),
         carries: carries.clone(),
@@ -34,13 +39,13 @@ fn differences(wanted: &Desired, carries: &Carried, mapped: &[TargetPath], clear
         active: true,
         written: None,
         late_disable: None,
-        mark: Mark::Owned,
+        state: LinkState::Owned,
     };
     crate::state::differences(wanted, &link, mapped, clear, false)
 }
 
-fn carried(wanted: &Desired) -> Carried {
-    wanted.iter().map(|(path, value)| (path.clone(), kept(path, value))).collect()
+fn carried(wanted: &Desired) -> AccountValues {
+    wanted.iter().map(|(path, value)| (path.clone(), comparable_value(path, value))).collect()
 }
 
 /// Of each path nothing or one of two values; a user name always.
@@ -100,12 +105,12 @@ fn keeps_the_unmapped(before: &Account, after: &Account) {
 }
 
 #[track_caller]
-fn carries_what_is_wanted(after: &Account, wanted: &Desired, carries: &Carried, clear_missing: bool) {
+fn carries_what_is_wanted(after: &Account, wanted: &Desired, carries: &AccountValues, clear_missing: bool) {
     for path in paths() {
         // What is compared is what is kept: of a password the digest.
         let carried = carries.get(&path).filter(|_| !clear_missing).cloned();
-        let expected = wanted.get(&path).map(|value| kept(&path, value)).or(carried);
-        let found = after.read(&path).map(|value| kept(&path, value));
+        let expected = wanted.get(&path).map(|value| comparable_value(&path, value)).or(carried);
+        let found = after.read(&path).map(|value| comparable_value(&path, value));
         assert_eq!(found, expected, "{path} in {:?}", after.resource);
     }
 }
@@ -136,12 +141,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_patch_makes_the_account_as_wanted(
+    fn patch_makes_the_account_as_wanted(
         wanted in values(), before in values(), clear: bool, was: bool, active: Option<bool>,
     ) {
         let carries = carried(&before);
         let paths = differences(&wanted, &carries, &paths(), clear);
-        let operations = patch_operations(&paths, &wanted, &carries, &Strays::default(), active);
+        let operations = patch_operations(&paths, &wanted, &carries, &MovedValues::default(), active);
         prop_assert_eq!(operations.is_empty(), paths.is_empty() && active.is_none());
         prop_assert!(operations.len() <= paths.len() + usize::from(active.is_some()));
         let before = read(&account(&before, was));
@@ -160,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn a_merge_makes_the_account_as_wanted(
+    fn merge_makes_the_account_as_wanted(
         wanted in values(), before in values(), clear: bool, was: bool, active: bool, shouted: bool,
     ) {
         let carries = carried(&before);
@@ -187,18 +192,18 @@ proptest! {
     fn nothing_is_written_where_nothing_differs(wanted in values(), clear: bool, was: bool) {
         let paths = paths();
         prop_assert_eq!(differences(&wanted, &carried(&wanted), &paths, clear), Vec::new());
-        prop_assert_eq!(patch_operations(&paths, &wanted, &carried(&wanted), &Strays::default(), None), Vec::<Value>::new());
+        prop_assert_eq!(patch_operations(&paths, &wanted, &carried(&wanted), &MovedValues::default(), None), Vec::<Value>::new());
         let base = read(&account(&wanted, was));
         prop_assert_eq!(merge(&base, &[], &wanted, &carried(&wanted), was), writable(&base.resource));
     }
 
     #[test]
-    fn a_new_account_carries_what_is_wanted(wanted in values()) {
+    fn new_account_carries_what_is_wanted(wanted in values()) {
         let Value::Object(mut body) = create_body(&wanted) else { panic!("an object") };
         prop_assert_eq!(&body["active"], &json!(true));
         prop_assert_eq!(names(&body, ENTERPRISE_URN), body.contains_key(ENTERPRISE_URN));
         body.insert("id".to_owned(), json!("1"));
-        carries_what_is_wanted(&read(&body), &wanted, &Carried::new(), true);
+        carries_what_is_wanted(&read(&body), &wanted, &AccountValues::new(), true);
     }
 }
 
@@ -213,7 +218,7 @@ fn check(carries: &Value, wanted: &Value, expected: &Value) {
     let (carries, wanted) = (carried(&full(carries)), full(wanted));
     let mapped: Vec<TargetPath> = carries.keys().cloned().collect();
     let paths = differences(&wanted, &carries, &mapped, true);
-    assert_eq!(&json!(patch_operations(&paths, &wanted, &carries, &Strays::default(), None)), expected);
+    assert_eq!(&json!(patch_operations(&paths, &wanted, &carries, &MovedValues::default(), None)), expected);
 }
 
 const WORK: &str = r#"addresses[type eq "work"]"#;
@@ -246,17 +251,17 @@ fn operations_are_as_few_as_can_be() {
 }
 
 #[test]
-fn what_is_no_longer_mapped_keeps_its_element() {
+fn unmapped_value_keeps_its_element() {
     let (locality, region) = (format!("{WORK}.locality"), format!("{WORK}.region"));
     let carries = carried(&desired(&json!({ "userName": "ida", &locality: "L", &region: "R" })));
     let wanted = desired(&json!({ "userName": "ida" }));
     let paths = differences(&wanted, &carries, &[locality.parse().unwrap()], true);
-    let operations = patch_operations(&paths, &wanted, &carries, &Strays::default(), None);
+    let operations = patch_operations(&paths, &wanted, &carries, &MovedValues::default(), None);
     assert_eq!(operations, [json!({ "op": "remove", "path": locality })]);
 }
 
 #[test]
-fn what_is_taken_away_comes_last_and_active_after_it() {
+fn removals_come_last_and_active_after_them() {
     let (locality, region) = (format!("{WORK}.locality"), format!("{WORK}.region"));
     let carries = carried(&desired(&json!({ "userName": "ida", &locality: "L" })));
     let wanted = desired(&json!({ "userName": "ida", &region: "R" }));
@@ -266,7 +271,7 @@ fn what_is_taken_away_comes_last_and_active_after_it() {
         json!({ "op": "remove", "path": locality }),
         json!({ "op": "replace", "path": "active", "value": false }),
     ];
-    assert_eq!(patch_operations(&paths, &wanted, &carries, &Strays::default(), Some(false)), expected);
+    assert_eq!(patch_operations(&paths, &wanted, &carries, &MovedValues::default(), Some(false)), expected);
 }
 
 #[track_caller]
@@ -276,7 +281,7 @@ fn check_schemas(base: &Value, wanted: &Value, expected: &Value) {
     let base = read(&resource);
     let wanted = desired(wanted);
     let paths = [format!("{ENTERPRISE_URN}:department").parse().unwrap()];
-    assert_eq!(merge(&base, &paths, &wanted, &Carried::new(), true).get("schemas"), Some(expected));
+    assert_eq!(merge(&base, &paths, &wanted, &AccountValues::new(), true).get("schemas"), Some(expected));
 }
 
 #[test]
@@ -303,40 +308,50 @@ fn account_with(value: &Value) -> Account {
 }
 
 #[track_caller]
-fn check_fates(before: &Value, after: &Value, expected: &[Fate]) {
+fn check_path_effects(before: &Value, after: &Value, expected: &[PathEffect]) {
     let wanted = desired(&json!({ "userName": "ida", "title": "New", "password": "p" }));
     let paths = ["title", "password", "nickName"].map(|path| path.parse::<TargetPath>().unwrap());
     let before = account_with(before).project(paths.iter());
-    let found: Vec<Fate> =
-        fates(&paths, &wanted, &before, &account_with(after)).into_iter().map(|(_, fate)| fate).collect();
+    let found: Vec<PathEffect> = path_effects(&paths, &wanted, &before, &account_with(after))
+        .into_iter()
+        .map(|(_, path_effect)| path_effect)
+        .collect();
     assert_eq!(found, expected);
 }
 
 #[test]
-fn unchanged_or_missing_values_are_lost_and_other_values_are_the_targets_own_form() {
-    use Fate::{As, Form, Lost, Took, Unproven};
+fn unchanged_or_missing_values_are_not_stored_and_other_values_are_stored_in_another_form() {
+    use PathEffect::{NotStored, SameForm, Stored, StoredAs, Unverifiable};
     let old = json!({ "title": "Old", "nickName": "N" });
-    check_fates(&old, &old, &[Lost(Some(json!("Old"))), Unproven, Lost(Some(json!("N")))]);
-    check_fates(&old, &json!({ "title": "New" }), &[Took, Unproven, Took]);
-    check_fates(
+    check_path_effects(
+        &old,
+        &old,
+        &[NotStored(Some(json!("Old"))), Unverifiable, NotStored(Some(json!("N")))],
+    );
+    check_path_effects(&old, &json!({ "title": "New" }), &[Stored, Unverifiable, Stored]);
+    check_path_effects(
         &old,
         &json!({ "title": "NEW", "nickName": "n" }),
-        &[As(json!("NEW")), Unproven, As(json!("n"))],
+        &[StoredAs(json!("NEW")), Unverifiable, StoredAs(json!("n"))],
     );
-    check_fates(&old, &json!({ "title": "New", "nickName": "N" }), &[Took, Unproven, Lost(Some(json!("N")))]);
-    check_fates(&json!({}), &json!({}), &[Lost(None), Unproven, Took]);
+    check_path_effects(
+        &old,
+        &json!({ "title": "New", "nickName": "N" }),
+        &[Stored, Unverifiable, NotStored(Some(json!("N")))],
+    );
+    check_path_effects(&json!({}), &json!({}), &[NotStored(None), Unverifiable, Stored]);
     // What was there goes, and what was written does not come: that is no form of it.
-    check_fates(&old, &json!({}), &[Lost(None), Unproven, Took]);
+    check_path_effects(&old, &json!({}), &[NotStored(None), Unverifiable, Stored]);
     // The target keeps titles in capitals, and has kept this one so before: nobody can tell.
-    check_fates(
+    check_path_effects(
         &json!({ "title": "NEW" }),
         &json!({ "title": "NEW" }),
-        &[Form(json!("NEW")), Unproven, Took],
+        &[SameForm(json!("NEW")), Unverifiable, Stored],
     );
 }
 
 #[test]
-fn an_element_that_is_doubled_reordered_or_unlabelled_still_shows_its_value() {
+fn element_that_is_doubled_reordered_or_unlabelled_still_shows_its_value() {
     let path: TargetPath = r#"emails[type eq "work"].value"#.parse().unwrap();
     let shows = |emails: Value| account_with(&json!({ "emails": emails })).shows(&path, &json!("new"));
     assert!(shows(json!([{ "type": "work", "value": "new" }])));
@@ -354,7 +369,7 @@ fn an_element_that_is_doubled_reordered_or_unlabelled_still_shows_its_value() {
 }
 
 #[test]
-fn a_form_of_a_value_differs_in_spelling_only() {
+fn form_of_a_value_differs_in_spelling_only() {
     let check = |path: &str, shown: Value, written: Value, expected: bool| {
         let path: TargetPath = path.parse().unwrap();
         assert_eq!(is_form_of(&path, &shown, &written), expected, "{path}: {shown} for {written}");
@@ -409,8 +424,8 @@ fn check_strays(emails: &Value, wanted: Option<&str>, operations: &Value, merged
     let (wanted, paths) = (desired(&values), [work]);
     let base = json!({ "id": "1", "userName": "ida", "emails": emails });
     let base = read(base.as_object().unwrap());
-    let strays = Strays::find(&base, &paths, &carries);
-    let found = patch_operations(&paths, &wanted, &base.project(paths.iter()), &strays, None);
+    let moved_values = MovedValues::find(&base, &paths, &carries);
+    let found = patch_operations(&paths, &wanted, &base.project(paths.iter()), &moved_values, None);
     assert_eq!(json!(found), *operations, "{emails}");
     let put = merge(&base, &paths, &wanted, &carries, true);
     assert_eq!(put.get("emails").unwrap_or(&Value::Null), merged, "{emails}");

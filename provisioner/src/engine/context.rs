@@ -1,4 +1,4 @@
-//! What everybody in a run shares.
+//! State that all users of a run share.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,34 +6,35 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::learning::Learning;
-use super::namesakes::Namesakes;
+use super::capabilities::Capabilities;
+use super::duplicate_names::DuplicateName;
 use super::write::Effects;
+use crate::causes::with_cause;
 use crate::config::Config;
-use crate::diff::Fate;
+use crate::diff::PathEffect;
 use crate::exit::Exit;
 use crate::ids::{SourceId, TargetId};
 use crate::mapping::{Desired, TargetPath};
 use crate::state::store::Store;
-use crate::state::{Change, ConnectionRecord, Intent, Learned, Record, WriteMethod};
+use crate::state::{ConnectionRecord, Intent, Learned, Record, StateChange, WriteMethod};
 use crate::target::Halt;
 use crate::target::client::Client;
-use crate::target::schemas::Unshown;
+use crate::target::schemas::HiddenAttributes;
 
 /// Shared by all users of a run.
 pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
     pub(crate) client: Client,
-    pub(crate) learning: Learning,
+    pub(crate) capabilities: Capabilities,
     store: Arc<Store>,
     connection: Mutex<ConnectionRecord>,
     /// What the target's schemas say of attributes that reads leave out; asked for when one is missing.
-    unshown: OnceCell<Unshown>,
+    hidden_attributes: OnceCell<HiddenAttributes>,
     /// Who holds which account.
     links: Mutex<HashMap<TargetId, SourceId>>,
-    /// Of users whose user name others have too: who clashes with whom.
-    namesakes: HashMap<SourceId, String>,
-    /// Accounts of which nobody knows what became of a Disable.
+    /// Users with a duplicate user name, each with a description of the conflict.
+    duplicate_names: HashMap<SourceId, String>,
+    /// Accounts with a Disable whose outcome is unknown.
     cut_off: HashSet<TargetId>,
     /// Users of this run that are through.
     settled: AtomicUsize,
@@ -51,17 +52,17 @@ impl Context {
         links: HashMap<TargetId, SourceId>,
     ) -> Self {
         let learned = connection.learned.clone();
-        let learning = Learning::new(learned, config.options.update_method, claims_patch);
+        let capabilities = Capabilities::new(learned, config.options.update_method, claims_patch);
         let (connection, links) = (Mutex::new(connection), Mutex::new(links));
         Self {
             config,
             client,
-            learning,
+            capabilities,
             store,
             connection,
-            unshown: OnceCell::new(),
+            hidden_attributes: OnceCell::new(),
             links,
-            namesakes: HashMap::new(),
+            duplicate_names: HashMap::new(),
             cut_off: HashSet::new(),
             settled: AtomicUsize::new(0),
             looked_up: OnceLock::new(),
@@ -69,10 +70,10 @@ impl Context {
     }
 
     /// The same, with the users of the source that share a user name.
-    pub(crate) fn with_namesakes(mut self, namesakes: Vec<Namesakes>) -> Self {
-        for group in namesakes {
+    pub(crate) fn with_duplicate_names(mut self, duplicate_names: Vec<DuplicateName>) -> Self {
+        for group in duplicate_names {
             let words = group.describe();
-            self.namesakes.extend(group.users.into_iter().map(|user| (user.source_id, words.clone())));
+            self.duplicate_names.extend(group.users.into_iter().map(|user| (user.source_id, words.clone())));
         }
         self
     }
@@ -88,14 +89,14 @@ impl Context {
         self
     }
 
-    /// Whether nobody knows what became of a Disable of `account`.
+    /// Whether the outcome of a Disable of `account` is unknown.
     pub(crate) fn is_cut_off(&self, account: &TargetId) -> bool {
         self.cut_off.contains(account)
     }
 
-    /// Who has the same user name as `user`, in words; `None` where nobody has.
+    /// Describes which users have the same user name as `user`; returns `None` if there are none.
     pub(crate) fn clash(&self, user: &SourceId) -> Option<&str> {
-        self.namesakes.get(user).map(String::as_str)
+        self.duplicate_names.get(user).map(String::as_str)
     }
 
     /// Counts a user that is through.
@@ -120,21 +121,23 @@ impl Context {
     }
 
     /// Absolves, of the paths that a read lacks after a write by `method`, those that the target's schemas say it never shows.
-    pub(crate) async fn absolve(&self, effects: &mut Effects, wanted: &Desired, method: WriteMethod) {
-        let missing =
-            |path: &TargetPath, fate: &Fate| *fate == Fate::Lost(None) && wanted.get(path).is_some();
-        for (path, fate) in &mut effects.fates {
-            if missing(path, fate) && self.unshown.get_or_init(|| self.client.unshown()).await.contains(path)
+    pub(crate) async fn excuse_hidden(&self, effects: &mut Effects, wanted: &Desired, method: WriteMethod) {
+        let missing = |path: &TargetPath, path_effect: &PathEffect| {
+            *path_effect == PathEffect::NotStored(None) && wanted.get(path).is_some()
+        };
+        for (path, path_effect) in &mut effects.path_effects {
+            if missing(path, path_effect)
+                && self.hidden_attributes.get_or_init(|| self.client.hidden_attributes()).await.contains(path)
             {
-                *fate = Fate::Unproven;
-                self.learning.never_returned(method, path.clone());
+                *path_effect = PathEffect::Unverifiable;
+                self.capabilities.never_returned(method, path.clone());
             }
         }
     }
 
     /// Keeps a lesson, so that a crash does not lose it.
     pub(crate) async fn learn(&self, lesson: impl FnOnce(&mut Learned)) -> Result<(), Halt> {
-        self.learning.learn(lesson);
+        self.capabilities.learn(lesson);
         self.keep_lessons().await
     }
 
@@ -142,47 +145,48 @@ impl Context {
     pub(crate) async fn keep_lessons(&self) -> Result<(), Halt> {
         let record = {
             let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let learned = self.learning.learned();
+            let learned = self.capabilities.learned();
             if connection.learned == learned {
                 return Ok(());
             }
             connection.learned = learned;
             connection.clone()
         };
-        self.save(vec![Change::Connection(Box::new(record))]).await
+        self.save(vec![StateChange::Connection(Box::new(record))]).await
     }
 
     /// Makes `changes` durable; a state that cannot be written stops the run.
-    pub(crate) async fn save(&self, changes: Vec<Change>) -> Result<(), Halt> {
+    pub(crate) async fn save(&self, changes: Vec<StateChange>) -> Result<(), Halt> {
         if changes.is_empty() {
             return Ok(());
         }
         match self.store.write(changes).await {
             Ok(()) => Ok(()),
             Err(error) => {
-                self.client.stop(Exit::Usage, "state", error.to_string());
+                let message = format!("{}; {}", with_cause(&error), error.way_out());
+                self.client.stop(Exit::Usage, "state", message);
                 Err(Halt::Stopped)
             }
         }
     }
 
-    /// Who holds `account`.
+    /// The user that holds `account`.
     pub(crate) fn holder(&self, account: &TargetId) -> Option<SourceId> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
     }
 
-    /// `account` belongs to `user` from now on, unless somebody else holds it; who holds it then.
+    /// Assigns `account` to `user` unless another user holds it; returns the holder.
     pub(crate) fn claim(&self, account: &TargetId, user: &SourceId) -> SourceId {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         links.entry(account.clone()).or_insert_with(|| user.clone()).clone()
     }
 
-    /// `account` moves to `user`, whoever held it.
+    /// Assigns `account` to `user`, whether or not another user held it.
     pub(crate) fn hand_over(&self, account: &TargetId, user: &SourceId) {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), user.clone());
     }
 
-    /// Nobody holds `account` any longer.
+    /// Removes the holder of `account`.
     pub(crate) fn release(&self, account: &TargetId) {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
     }

@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::context::Context;
-use super::pool::{Progress, in_parallel};
 use super::resolve::{Created, find_again, resolve};
-use super::scope::{Scope, Standing, Subject};
-use super::task::{ReadAnew, Step, Task};
+use super::scope::{Scope, ScopeStatus, Subject};
+use super::task::{ReadAnew, Task, TaskStep};
+use super::worker_pool::{Progress, in_parallel};
 use crate::ids::{SourceId, UserName};
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::{Effect, Leave};
+use crate::policy::{Leave, OwnedDecision};
 use crate::report::Reason;
-use crate::state::{Change, DisableKind, Intent, Link, Mark, Posted, Record};
+use crate::state::{DisableKind, Intent, Link, LinkState, Posted, Record, StateChange};
 use crate::target::lookup::{Lookup, Read, SearchKeys};
-use crate::target::personal::{Personal, about};
+use crate::target::personal_data::{PersonalData, with_personal_data};
 use crate::target::{Halt, Trouble};
 
 /// What a subject has to be asked about at the target.
-enum Need {
+enum LookupNeed {
     Nothing,
     /// A create is unresolved: what came of it.
     Resolve(Posted),
@@ -58,18 +58,19 @@ pub(crate) async fn tasks(
     scope: Scope,
     full: bool,
     progress: &Arc<dyn Progress>,
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<StateChange>,
 ) -> Vec<Task> {
     let Scope { subjects, present } = scope;
     let subjects = Arc::new(subjects);
-    let asking = subjects.iter().filter(|subject| !matches!(need(subject, full), Need::Nothing)).count();
+    let asking =
+        subjects.iter().filter(|subject| !matches!(need(subject, full), LookupNeed::Nothing)).count();
     progress.begin("looking up", asking);
     let concurrency = context.config.options.concurrency.get();
     let found = {
         let (context, subjects) = (Arc::clone(context), Arc::clone(&subjects));
         let which: Arc<Vec<usize>> = Arc::new(
             (0..subjects.len())
-                .filter(|index| !matches!(need(&subjects[*index], full), Need::Nothing))
+                .filter(|index| !matches!(need(&subjects[*index], full), LookupNeed::Nothing))
                 .collect(),
         );
         let picked = Arc::clone(&which);
@@ -88,7 +89,7 @@ pub(crate) async fn tasks(
     }
     let Some(mut subjects) = Arc::into_inner(subjects) else { return Vec::new() };
     let mut found = found;
-    // Whose account is whose comes first: nobody else may be given what an unresolved create has made.
+    // Unresolved creates come first: no other user may be given an account that one of them has created.
     let mut unresolved = BTreeMap::new();
     for (index, subject) in subjects.iter_mut().enumerate() {
         if matches!(found.get(&index), Some(Found::Resolved(..)))
@@ -103,9 +104,9 @@ pub(crate) async fn tasks(
     }
     let mut tasks = Vec::with_capacity(subjects.len());
     for (index, subject) in subjects.into_iter().enumerate() {
-        let answer = found.remove(&index).unwrap_or(Found::Nothing);
-        let answer = claimed(&subject, answer, &unresolved);
-        tasks.extend(decide(context, subject, answer, &present, full, changes));
+        let response = found.remove(&index).unwrap_or(Found::Nothing);
+        let response = claimed(&subject, response, &unresolved);
+        tasks.extend(decide(context, subject, response, &present, full, changes));
     }
     // A link that moved to a re-hired user is no longer its former holder's to lose.
     let moved: BTreeSet<SourceId> = tasks.iter().filter_map(|task| task.moved_from.clone()).collect();
@@ -119,8 +120,8 @@ pub(crate) async fn tasks(
 fn one_create_each(context: &Context, tasks: &mut [Task]) {
     let mut names = BTreeSet::new();
     for task in tasks {
-        if let Step::Owned(owned) = &task.step
-            && owned.decision.effect == Effect::Create
+        if let TaskStep::Owned(owned) = &task.step
+            && matches!(owned.decision, OwnedDecision::Create { .. })
             && !names.insert(owned.wanted.user_name())
         {
             let detail = match context.clash(&task.id) {
@@ -128,12 +129,12 @@ fn one_create_each(context: &Context, tasks: &mut [Task]) {
                 Some(_) => "",
                 None => "another user of the source has this userName",
             };
-            task.step = Step::Fail(Trouble::new(Reason::AccountLinkedElsewhere, detail));
+            task.step = TaskStep::Fail(Trouble::new(Reason::AccountLinkedElsewhere, detail));
         }
     }
 }
 
-/// Where it is not known whether somebody new has the name of a user that left, the link may be about to move: no removal.
+/// Drops removals of users whose link may be about to move: it is not known whether a new user has their user name.
 fn hold_back(tasks: &mut Vec<Task>) {
     let unclear: BTreeSet<UserName> =
         tasks.iter().filter(|task| task.is_unclear()).flat_map(|task| task.record.names()).collect();
@@ -152,7 +153,7 @@ fn settle_create(
     subject: &mut Subject,
     created: Result<Created, Halt>,
     lookup: Option<Result<Lookup, Halt>>,
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<StateChange>,
 ) -> Found {
     let account = match created {
         Err(halt) => return Found::LookedUp(Err(halt)),
@@ -170,10 +171,10 @@ fn settle_create(
         Some(account) => {
             let carries = account.project([&TargetPath::user_name()].into_iter());
             let (id, active) = (account.id.clone(), account.active());
-            let (shows, mark) = (BTreeMap::new(), Mark::Owned);
+            let (shows, state) = (BTreeMap::new(), LinkState::Owned);
             let late_disable = None;
             subject.record.link =
-                Some(Link { account: id, carries, shows, active, written, late_disable, mark });
+                Some(Link { account: id, carries, shows, active, written, late_disable, state });
             Lookup::One(account)
         }
         None => match lookup {
@@ -183,11 +184,11 @@ fn settle_create(
         },
     };
     // Durable before anything else is sent for the user.
-    changes.push(Change::Put(subject.id.clone(), Arc::new(subject.record.clone())));
+    changes.push(StateChange::Put(subject.id.clone(), Arc::new(subject.record.clone())));
     Found::LookedUp(Ok(found))
 }
 
-/// Nobody is given an account that somebody else's unresolved create may have made.
+/// Refuses an account that another user's unresolved create may have created.
 fn claimed(subject: &Subject, found: Found, unresolved: &BTreeMap<UserName, SourceId>) -> Found {
     let Found::LookedUp(Ok(Lookup::One(account))) = &found else { return found };
     let name = account.user_name();
@@ -201,56 +202,57 @@ fn claimed(subject: &Subject, found: Found, unresolved: &BTreeMap<UserName, Sour
     }
 }
 
-fn need(subject: &Subject, full: bool) -> Need {
+fn need(subject: &Subject, full: bool) -> LookupNeed {
     let record = &subject.record;
     if let Some(posted) = record.unresolved_create(&subject.id) {
-        return Need::Resolve(posted);
+        return LookupNeed::Resolve(posted);
     }
     match (&subject.standing, &record.link) {
-        (Standing::Owned(owned), _) if owned.wanted.is_err() => Need::Nothing,
-        (Standing::Owned(_), None) => Need::LookUp,
-        (Standing::Owned(_), Some(link))
+        (ScopeStatus::Owned(owned), _) if owned.wanted.is_err() => LookupNeed::Nothing,
+        (ScopeStatus::Owned(_), None) => LookupNeed::LookUp,
+        (ScopeStatus::Owned(_), Some(link))
             if full
                 || record.intent.is_some()
                 || link.late_disable.is_some()
                 || record.is_perhaps_elsewhere() =>
         {
-            Need::ReadBack
+            LookupNeed::ReadBack
         }
-        (Standing::Owned(_), Some(_)) => Need::Nothing,
-        (Standing::Left(_), None) => Need::LookUp,
-        (Standing::Left(_), Some(_)) => Need::Nothing,
+        (ScopeStatus::Owned(_), Some(_)) => LookupNeed::Nothing,
+        (ScopeStatus::Left(_), None) => LookupNeed::LookUp,
+        (ScopeStatus::Left(_), Some(_)) => LookupNeed::Nothing,
     }
 }
 
 async fn ask(context: &Context, subject: &Subject, full: bool) -> Found {
     let wanted = match &subject.standing {
-        Standing::Owned(owned) => owned.wanted.as_ref().ok(),
-        Standing::Left(_) => None,
+        ScopeStatus::Owned(owned) => owned.wanted.as_ref().ok(),
+        ScopeStatus::Left(_) => None,
     };
-    about(personal(wanted, &subject.record), Box::pin(ask_target(context, subject, full))).await
+    with_personal_data(personal_data(wanted, &subject.record), Box::pin(ask_target(context, subject, full)))
+        .await
 }
 
 /// The values of a user that a target may repeat: what is wanted, and what its account carries.
-pub(super) fn personal(wanted: Option<&Desired>, record: &Record) -> Personal {
+pub(super) fn personal_data(wanted: Option<&Desired>, record: &Record) -> PersonalData {
     let carried = record.link.iter().flat_map(|link| &link.carries);
     let names: Vec<UserName> = record.names().collect();
     let posted = record.posted.as_ref().and_then(|posted| posted.external_id.as_deref());
-    Personal::new(wanted.into_iter().flat_map(Desired::iter).chain(carried))
+    PersonalData::new(wanted.into_iter().flat_map(Desired::iter).chain(carried))
         .with_own(names.iter().map(UserName::as_str).chain(posted))
 }
 
 async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
     match (need(subject, full), &subject.record.link) {
-        (Need::Nothing, _) => Found::Nothing,
-        (Need::Resolve(posted), _) => {
+        (LookupNeed::Nothing, _) => Found::Nothing,
+        (LookupNeed::Resolve(posted), _) => {
             let created = match resolve(context, &subject.id, &posted).await {
                 Ok(Created::Nothing) if !is_sent_again(context, subject, &posted) => context
                     .create_not_shown(&posted)
                     .map_or(Ok(Created::Nothing), |trouble| Err(trouble.into())),
                 other => other,
             };
-            let enters = matches!(&subject.standing, Standing::Owned(owned) if owned.wanted.is_ok());
+            let enters = matches!(&subject.standing, ScopeStatus::Owned(owned) if owned.wanted.is_ok());
             let lookup = if enters && created == Ok(Created::Nothing) {
                 Some(context.client.look_up(&subject.record.user_name).await)
             } else {
@@ -258,15 +260,16 @@ async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
             };
             Found::Resolved(created, lookup)
         }
-        (Need::LookUp, _) | (Need::ReadBack, None) => {
+        (LookupNeed::LookUp, _) | (LookupNeed::ReadBack, None) => {
             Found::LookedUp(context.client.look_up(&subject.record.user_name).await)
         }
-        (Need::ReadBack, Some(link)) => {
+        (LookupNeed::ReadBack, Some(link)) => {
             let record = &subject.record;
             match context.client.read(&link.account, &record.keys_at(link)).await {
-                Ok(Read::Gone) => {
+                Ok(Read::Gone(searched)) => {
                     let keys = SearchKeys::new(record.names(), origin_of(subject, link));
-                    Found::Gone(find_again(context, &subject.id, &keys, &record.user_name).await)
+                    let found = find_again(context, &subject.id, &keys, &record.user_name, &searched).await;
+                    Found::Gone(found)
                 }
                 read => Found::ReadBack(read),
             }
@@ -278,21 +281,21 @@ async fn ask_target(context: &Context, subject: &Subject, full: bool) -> Found {
 /// second one is made.
 fn is_sent_again(context: &Context, subject: &Subject, posted: &Posted) -> bool {
     match &subject.standing {
-        Standing::Owned(owned) => {
+        ScopeStatus::Owned(owned) => {
             let same_name = |wanted: &Desired| wanted.user_name() == posted.user_name;
             owned.enabled
                 && context.config.preferences.creates()
                 && owned.wanted.as_ref().is_ok_and(same_name)
         }
-        Standing::Left(_) => false,
+        ScopeStatus::Left(_) => false,
     }
 }
 
 /// The origin that the account of a user was given.
 fn origin_of<'a>(subject: &'a Subject, link: &'a Link) -> Option<&'a str> {
     let wanted = match &subject.standing {
-        Standing::Owned(owned) => owned.wanted.as_ref().ok().and_then(Desired::external_id),
-        Standing::Left(_) => None,
+        ScopeStatus::Owned(owned) => owned.wanted.as_ref().ok().and_then(Desired::external_id),
+        ScopeStatus::Left(_) => None,
     };
     link.external_id().or(wanted)
 }
@@ -303,7 +306,7 @@ fn decide(
     found: Found,
     present: &BTreeSet<SourceId>,
     full: bool,
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<StateChange>,
 ) -> Option<Task> {
     let failed = |subject, halt| match halt {
         Halt::Stopped => None,
@@ -311,8 +314,8 @@ fn decide(
     };
     let is_present = |id: &SourceId| present.contains(id);
     let owned = match subject.standing {
-        Standing::Owned(ref mut owned) => owned,
-        Standing::Left(leave) => return left(context, subject, leave, found, changes),
+        ScopeStatus::Owned(ref mut owned) => owned,
+        ScopeStatus::Left(leave) => return left(context, subject, leave, found, changes),
     };
     let wanted = match &owned.wanted {
         Ok(wanted) => wanted.clone(),
@@ -332,7 +335,7 @@ fn decide(
         | Found::Gone(Err(halt)) => {
             return failed(subject, halt);
         }
-        // Settled before anybody is decided.
+        // Settled before any user is decided.
         Found::Resolved(Ok(_), _) => return None,
         Found::ReadBack(Ok(Read::Found(account))) => {
             if let Some(link) = &mut subject.record.link {
@@ -352,7 +355,7 @@ fn decide(
             return linked(context, subject, wanted, ReadAnew { account: Some(account), full });
         }
         // What is gone has been looked for already.
-        Found::ReadBack(Ok(Read::Gone)) => Lookup::None,
+        Found::ReadBack(Ok(Read::Gone(_))) => Lookup::None,
         Found::Gone(Ok(lookup)) => {
             let origin = subject.record.link.as_ref().and_then(|link| origin_of(&subject, link));
             if let Some(trouble) = context.not_shown_yet(&subject.record, origin, &lookup) {
@@ -363,7 +366,7 @@ fn decide(
             }
             if subject.record.intent == Some(Intent::Disable) {
                 // Stored when the run writes: a plan only knows it.
-                context.learning.learn(|learned| learned.disable = DisableKind::Withheld);
+                context.capabilities.learn(|learned| learned.disable = DisableKind::Withheld);
                 let detail = "a disable was cut off, and the account is gone";
                 let mut task = Task::failed(subject, Trouble::new(Reason::DeletedByTarget, detail));
                 (task.record.link, task.record.intent) = (None, None);
@@ -375,13 +378,13 @@ fn decide(
         Found::Nothing => return linked(context, subject, wanted, ReadAnew { account: None, full }),
     };
     let Subject { id, standing, record } = subject;
-    let Standing::Owned(owned) = standing else { return None };
+    let ScopeStatus::Owned(owned) = standing else { return None };
     Some(Task::entering(context, id, record, *owned, wanted, lookup, &is_present))
 }
 
 fn linked(context: &Context, subject: Subject, wanted: Desired, read: ReadAnew) -> Option<Task> {
     let Subject { id, standing, record } = subject;
-    let Standing::Owned(owned) = standing else { return None };
+    let ScopeStatus::Owned(owned) = standing else { return None };
     let link = record.link.clone()?;
     Some(Task::linked(context, id, record, &link, *owned, wanted, read))
 }
@@ -392,7 +395,7 @@ fn left(
     subject: Subject,
     leave: Leave,
     found: Found,
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<StateChange>,
 ) -> Option<Task> {
     match found {
         Found::LookedUp(Err(Halt::Failed(trouble))) => return Some(Task::failed(subject, trouble)),
@@ -405,7 +408,7 @@ fn left(
     }
     if subject.record.link.is_none() {
         tracing::info!(source_id = ?subject.id.as_str(), "a create was cut off, and made no account: forgotten");
-        changes.push(Change::Remove(subject.id));
+        changes.push(StateChange::Remove(subject.id));
         return None;
     }
     let Subject { id, record, .. } = subject;

@@ -4,30 +4,30 @@ use std::collections::BTreeMap;
 
 use reqwest::{Method as Verb, StatusCode};
 
-use super::learning::Permit;
+use super::capabilities::Permit;
 use super::resolve::may_lack;
 use super::task::OwnedTask;
-use super::user::{Flow, Work, told};
+use super::user::{NextStep, TaskRun, describe_effects};
 use super::write::Effects;
 use crate::clock::seconds;
-use crate::diff::{Fate, create_body, fates, is_never_returned};
-use crate::engine::parts::Part;
+use crate::diff::{PathEffect, create_body, is_never_returned, path_effects};
+use crate::engine::outcome::OutcomePart;
 use crate::ids::TargetId;
 use crate::mapping::TargetPath;
 use crate::report::{Operation, Reason};
-use crate::state::{Carried, Intent, Link, Mark, Posted, WriteMethod, kept};
+use crate::state::{AccountValues, Intent, Link, LinkState, Posted, WriteMethod, comparable_value};
 use crate::target::client::{Request, unreachable_target};
 use crate::target::lookup::{Lookup, Read};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
-impl Work<'_> {
-    pub(super) async fn create(&mut self, owned: &OwnedTask) -> Result<Flow, Halt> {
+impl TaskRun<'_> {
+    pub(super) async fn create(&mut self, owned: &OwnedTask) -> Result<NextStep, Halt> {
         let body = create_body(&owned.wanted);
         let paths: Vec<TargetPath> = owned.wanted.iter().map(|(path, _)| path.clone()).collect();
         let context = self.context;
         // Held until the account has been read back, where that is to teach something.
-        let permit = context.learning.create_permit(&paths).await;
+        let permit = context.capabilities.create_permit(&paths).await;
         let name = owned.wanted.user_name();
         let posted = Posted {
             user_name: name.clone(),
@@ -44,26 +44,26 @@ impl Work<'_> {
         let mut attempt = 1;
         loop {
             let mut accepted = false;
-            let (trouble, answer) = match client.send_once(request).await? {
-                Ok(answer) if answer.status.is_success() => match answer.new_account() {
+            let (trouble, response) = match client.send_once(request).await? {
+                Ok(response) if response.status.is_success() => match response.new_account() {
                     Ok(account) => {
-                        let shown = answer.object().and_then(|object| Account::new(object, None));
+                        let shown = response.object().and_then(|object| Account::new(object, None));
                         if !self.link_created(owned, account) {
-                            return Ok(Flow::Through);
+                            return Ok(NextStep::Through);
                         }
                         return self.created(owned, shown, matches!(permit, Permit::First(_))).await;
                     }
                     Err(trouble) => {
                         accepted = true;
-                        (trouble, Some(answer))
+                        (trouble, Some(response))
                     }
                 },
-                Ok(answer) if answer.status == StatusCode::CONFLICT => {
+                Ok(response) if response.status == StatusCode::CONFLICT => {
                     return match client.look_up(&name).await {
                         Ok(Lookup::None) => {
-                            let trouble = Trouble::new(Reason::HiddenAccount, answer.describe());
+                            let trouble = Trouble::new(Reason::HiddenAccount, response.describe());
                             self.failed(Operation::Create, Trouble { unsure: again, ..trouble });
-                            Ok(Flow::Through)
+                            Ok(NextStep::Through)
                         }
                         Ok(Lookup::One(account))
                             if (ambiguous || again) && self.is_ours(&account, &posted) =>
@@ -73,17 +73,17 @@ impl Work<'_> {
                         Ok(found) => Ok(self.enter_anew(found, ambiguous)),
                         Err(Halt::Failed(trouble)) => {
                             self.failed(Operation::Create, trouble);
-                            Ok(Flow::Through)
+                            Ok(NextStep::Through)
                         }
                         Err(Halt::Stopped) => Err(Halt::Stopped),
                     };
                 }
-                Ok(answer) if !answer.is_transient() => {
-                    let answer = client.judge(answer).await?;
-                    self.failed(Operation::Create, answer.trouble());
-                    return Ok(Flow::Through);
+                Ok(response) if !response.is_transient() => {
+                    let response = client.judge(response).await?;
+                    self.failed(Operation::Create, response.trouble());
+                    return Ok(NextStep::Through);
                 }
-                Ok(answer) => (answer.trouble(), Some(answer)),
+                Ok(response) => (response.trouble(), Some(response)),
                 Err(error) => (unreachable_target(&error), None),
             };
             // Nobody knows what came of it. Never again blindly: look first. Until the account is found, the next run looks
@@ -91,7 +91,7 @@ impl Work<'_> {
             ambiguous = true;
             self.unsure = true;
             if attempt < client.max_attempts() {
-                client.back_off(attempt, answer.as_ref()).await;
+                client.back_off(attempt, response.as_ref()).await;
             }
             match client.look_up(&name).await {
                 Ok(Lookup::One(account)) if self.is_ours(&account, &posted) => {
@@ -101,12 +101,12 @@ impl Work<'_> {
                 Ok(Lookup::None) if attempt < client.max_attempts() && !accepted => {}
                 Ok(Lookup::None) => {
                     self.failed(Operation::Create, trouble);
-                    return Ok(Flow::Through);
+                    return Ok(NextStep::Through);
                 }
                 Ok(found) => return Ok(self.enter_anew(found, ambiguous)),
                 Err(Halt::Failed(_)) => {
                     self.failed(Operation::Create, trouble);
-                    return Ok(Flow::Through);
+                    return Ok(NextStep::Through);
                 }
                 Err(Halt::Stopped) => return Err(Halt::Stopped),
             }
@@ -126,12 +126,12 @@ impl Work<'_> {
 
     /// The user is decided about anew, by what the target has under its name. After a POST without a clear answer one
     /// of several accounts may be the posted one, so the create stays unresolved.
-    fn enter_anew(&mut self, found: Lookup, ambiguous: bool) -> Flow {
+    fn enter_anew(&mut self, found: Lookup, ambiguous: bool) -> NextStep {
         self.unsure = ambiguous && matches!(found, Lookup::Several(_));
-        Flow::Enter(self.task.label, found)
+        NextStep::Enter(self.task.label, found)
     }
 
-    /// Links the account that was made; false where somebody else has it.
+    /// Links the account that was created; returns `false` if another user holds it.
     fn link_created(&mut self, owned: &OwnedTask, account: TargetId) -> bool {
         self.unsure = false;
         let holder = self.context.claim(&account, &self.task.id);
@@ -142,24 +142,28 @@ impl Work<'_> {
         }
         self.task.record.link = Some(Link {
             account,
-            carries: owned.wanted.iter().map(|(path, value)| (path.clone(), kept(path, value))).collect(),
+            carries: owned
+                .wanted
+                .iter()
+                .map(|(path, value)| (path.clone(), comparable_value(path, value)))
+                .collect(),
             shows: BTreeMap::new(),
             active: true,
             written: Some(seconds(self.context.client.now())),
             late_disable: None,
-            mark: Mark::Owned,
+            state: LinkState::Owned,
         });
         true
     }
 
     /// The account that a POST without a clear answer has made.
-    fn found(&mut self, owned: &OwnedTask, account: &Account) -> Flow {
+    fn found(&mut self, owned: &OwnedTask, account: &Account) -> NextStep {
         if self.link_created(owned, account.id.clone()) {
             let effects = posted(owned, account);
             self.learn_created(&effects);
             self.settle_created(owned, &effects);
         }
-        Flow::Through
+        NextStep::Through
     }
 
     /// Compares the account that was made with what was sent: by the answer, and by a read where the answer shows less or a
@@ -169,41 +173,44 @@ impl Work<'_> {
         owned: &OwnedTask,
         shown: Option<Account>,
         verify: bool,
-    ) -> Result<Flow, Halt> {
-        let learning = &self.context.learning;
+    ) -> Result<NextStep, Halt> {
+        let capabilities = &self.context.capabilities;
         let told = shown.map(|account| posted(owned, &account));
-        let lost = |effects: &Effects| effects.fates.iter().any(|(_, fate)| fate.is_lost());
+        let lost = |effects: &Effects| {
+            effects.path_effects.iter().any(|(_, path_effect)| path_effect.is_not_stored())
+        };
         let is_news = |effects: &Effects| {
             let paths: Vec<TargetPath> = effects
-                .fates
+                .path_effects
                 .iter()
-                .filter(|(_, fate)| fate.is_lost())
+                .filter(|(_, path_effect)| path_effect.is_not_stored())
                 .map(|(path, _)| path.clone())
                 .collect();
-            !learning.sort(WriteMethod::Post, &paths).send.is_empty()
+            !capabilities.sort(WriteMethod::Post, &paths).send.is_empty()
         };
-        let doubtful = learning.answers_are_whole(WriteMethod::Post) && told.as_ref().is_some_and(is_news);
+        let doubtful =
+            capabilities.answers_are_whole(WriteMethod::Post) && told.as_ref().is_some_and(is_news);
         if (verify || doubtful)
             && let Some(read) = self.read_created(owned).await?
         {
             if doubtful && !lost(&read) {
-                learning.answers_partially(WriteMethod::Post);
+                capabilities.answers_partially(WriteMethod::Post);
             }
             self.learn_created(&read);
             self.context.keep_lessons().await?;
             self.settle_created(owned, &read);
-            return Ok(Flow::Through);
+            return Ok(NextStep::Through);
         }
-        let told = told.filter(|_| learning.answers_are_whole(WriteMethod::Post));
+        let told = told.filter(|_| capabilities.answers_are_whole(WriteMethod::Post));
         let mut told = told.unwrap_or_else(|| believed(owned));
         // What was read back once weighs more than an answer.
-        for (path, fate) in &mut told.fates {
-            if !learning.sort(WriteMethod::Post, std::slice::from_ref(path)).left_out.is_empty() {
-                *fate = Fate::Lost(None);
+        for (path, path_effect) in &mut told.path_effects {
+            if !capabilities.sort(WriteMethod::Post, std::slice::from_ref(path)).left_out.is_empty() {
+                *path_effect = PathEffect::NotStored(None);
             }
         }
         self.settle_created(owned, &told);
-        Ok(Flow::Through)
+        Ok(NextStep::Through)
     }
 
     /// Reads the account that was just made. A read that fails proves nothing: the create was answered as done.
@@ -214,42 +221,47 @@ impl Work<'_> {
         match self.context.client.read(&link.account, &keys).await {
             Ok(Read::Found(account)) => {
                 let mut effects = posted(owned, &account);
-                self.context.absolve(&mut effects, &owned.wanted, WriteMethod::Post).await;
+                self.context.excuse_hidden(&mut effects, &owned.wanted, WriteMethod::Post).await;
                 Ok(Some(effects))
             }
             // A run that stops here has made the account all the same: it is told.
-            Ok(Read::Gone) | Err(Halt::Failed(_) | Halt::Stopped) => Ok(None),
+            Ok(Read::Gone(_)) | Err(Halt::Failed(_) | Halt::Stopped) => Ok(None),
         }
     }
 
     fn learn_created(&self, effects: &Effects) {
-        let learning = &self.context.learning;
+        let capabilities = &self.context.capabilities;
         let paths = |lost: bool| {
-            let of_them =
-                move |(_, fate): &&(TargetPath, Fate)| if lost { fate.is_lost() } else { fate.took() };
-            effects.fates.iter().filter(of_them).map(|(path, _)| path.clone()).collect::<Vec<_>>()
+            let of_them = move |(_, path_effect): &&(TargetPath, PathEffect)| {
+                if lost { path_effect.is_not_stored() } else { path_effect.took_effect() }
+            };
+            effects.path_effects.iter().filter(of_them).map(|(path, _)| path.clone()).collect::<Vec<_>>()
         };
-        learning.stored(WriteMethod::Post, paths(false));
-        learning.not_stored(WriteMethod::Post, paths(true));
+        capabilities.stored(WriteMethod::Post, paths(false));
+        capabilities.not_stored(WriteMethod::Post, paths(true));
     }
 
     fn settle_created(&mut self, owned: &OwnedTask, effects: &Effects) {
         self.note(owned, effects);
-        let part = Part::done(Operation::Create);
-        self.push(Part { detail: told(effects, &owned.wanted), ..part });
+        let part = OutcomePart::done(Operation::Create);
+        self.push(OutcomePart { detail: describe_effects(effects, &owned.wanted), ..part });
     }
 }
 
 /// What `account` shows of what was posted for it.
 fn posted(owned: &OwnedTask, account: &Account) -> Effects {
     let paths: Vec<TargetPath> = owned.wanted.iter().map(|(path, _)| path.clone()).collect();
-    Effects { fates: fates(&paths, &owned.wanted, &Carried::new(), account), ..Effects::default() }
+    Effects {
+        path_effects: path_effects(&paths, &owned.wanted, &AccountValues::new(), account),
+        ..Effects::default()
+    }
 }
 
 /// All that was posted, believed.
 fn believed(owned: &OwnedTask) -> Effects {
-    let fate =
-        |path: &TargetPath| if is_never_returned(path) { Fate::Unproven } else { Fate::Believed(None) };
-    let fates = owned.wanted.iter().map(|(path, _)| (path.clone(), fate(path))).collect();
-    Effects { fates, ..Effects::default() }
+    let path_effect = |path: &TargetPath| {
+        if is_never_returned(path) { PathEffect::Unverifiable } else { PathEffect::Assumed(None) }
+    };
+    let path_effects = owned.wanted.iter().map(|(path, _)| (path.clone(), path_effect(path))).collect();
+    Effects { path_effects, ..Effects::default() }
 }

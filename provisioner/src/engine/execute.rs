@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::Context;
-use super::pool::in_parallel;
-use super::task::{Step, Task};
-use super::user::{Ran, run as run_user};
-use super::{Environment, Prepared};
+use super::task::{Task, TaskStep};
+use super::user::{TaskResult, run as run_user};
+use super::worker_pool::in_parallel;
+use super::{Environment, PreparedRun};
 use crate::exit::Exit;
 use crate::ids::UserName;
 use crate::report::{Operation, Outcome, RunReport, Stopped, UserLine};
@@ -16,8 +16,8 @@ use crate::target::Halt;
 type Placed = (usize, Task);
 
 /// Writes what was decided, and says what became of it.
-pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunReport {
-    let Prepared { context, tasks, users, changes, .. } = prepared;
+pub(crate) async fn run(prepared: PreparedRun, environment: &Environment) -> RunReport {
+    let PreparedRun { context, tasks, users, changes, .. } = prepared;
     let total = tasks.len();
     let report = |lines| RunReport::new(lines, users, context.client.requests(), stopped(&context, total));
     if context.save(changes).await.is_err() || context.keep_lessons().await.is_err() {
@@ -48,9 +48,9 @@ pub(crate) async fn run(prepared: Prepared, environment: &Environment) -> RunRep
     };
     for (position, ran) in results.into_iter().flatten() {
         match ran {
-            Some(Ran::Settled(line)) => lines.extend(line.map(|line| (position, line))),
-            Some(Ran::Deferred(task)) => deferred.push((position, *task)),
-            Some(Ran::Refused(line, task)) => refused.push((position, line, task)),
+            Some(TaskResult::Settled(line)) => lines.extend(line.map(|line| (position, line))),
+            Some(TaskResult::Deferred(task)) => deferred.push((position, *task)),
+            Some(TaskResult::Refused(line, task)) => refused.push((position, line, task)),
             None => {}
         }
     }
@@ -75,11 +75,11 @@ fn stopped(context: &Context, total: usize) -> Option<(Exit, Stopped)> {
     Some((exit, stopped))
 }
 
-async fn attempt(context: &Context, task: Task, last: bool) -> Option<Ran> {
+async fn attempt(context: &Context, task: Task, last: bool) -> Option<TaskResult> {
     let (id, name, label) = (task.id.clone(), task.record.user_name.clone(), task.label);
     match run_user(context, task, last).await {
         Ok(ran) => {
-            if matches!(ran, Ran::Settled(_) | Ran::Refused(..)) {
+            if matches!(ran, TaskResult::Settled(_) | TaskResult::Refused(..)) {
                 context.settle();
             }
             Some(ran)
@@ -88,7 +88,7 @@ async fn attempt(context: &Context, task: Task, last: bool) -> Option<Ran> {
         // Nobody goes untold: what no step put into words ends here, and is tried again in the next run.
         Err(Halt::Failed(trouble)) => {
             context.settle();
-            Some(Ran::Settled(Some(UserLine {
+            Some(TaskResult::Settled(Some(UserLine {
                 source_id: id,
                 user_name: name,
                 target_id: None,
@@ -105,17 +105,17 @@ async fn attempt(context: &Context, task: Task, last: bool) -> Option<Ran> {
 
 async fn finally(context: &Context, task: Task) -> Option<UserLine> {
     match attempt(context, task, true).await {
-        Some(Ran::Settled(line) | Ran::Refused(line, _)) => line,
-        Some(Ran::Deferred(_)) | None => None,
+        Some(TaskResult::Settled(line) | TaskResult::Refused(line, _)) => line,
+        Some(TaskResult::Deferred(_)) | None => None,
     }
 }
 
 /// Tries once more what was refused for want of support, since the like of it has worked for others; `told` is what stands of the user
-/// where nothing comes of it.
+/// if it has no result.
 async fn once_more(context: &Context, told: Option<UserLine>, task: Task) -> Option<UserLine> {
     match run_user(context, task, true).await {
-        Ok(Ran::Settled(line) | Ran::Refused(line, _)) => line.or(told),
-        Ok(Ran::Deferred(_)) | Err(_) => told,
+        Ok(TaskResult::Settled(line) | TaskResult::Refused(line, _)) => line.or(told),
+        Ok(TaskResult::Deferred(_)) | Err(_) => told,
     }
 }
 
@@ -128,8 +128,8 @@ fn next(deferred: &mut Vec<Placed>) -> Option<Placed> {
         })
     };
     let wanted = |task: &Task| match &task.step {
-        Step::Owned(owned) => Some(owned.wanted.user_name()),
-        Step::Fail(_) | Step::Left { .. } => None,
+        TaskStep::Owned(owned) => Some(owned.wanted.user_name()),
+        TaskStep::Fail(_) | TaskStep::Left { .. } => None,
     };
     let free =
         (0..deferred.len()).find(|index| wanted(&deferred[*index].1).is_none_or(|name| !held(*index, &name)));

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::namesakes::owner;
+use super::duplicate_names::owner;
 use super::plan::entry;
-use super::{Provisioner, SyncOptions, namesakes};
+use super::{Provisioner, SyncOptions, duplicate_names};
 use crate::exit::Exit;
 use crate::ids::{SourceId, UserName};
 use crate::report::word;
 use crate::source::{self, SourceUser};
-use crate::state::{Mark, Record};
+use crate::state::{LinkState, Record};
 
 /// One stage of the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,13 +79,13 @@ impl Provisioner {
         let in_source =
             in_source.or_else(|| known.and_then(|(id, _)| snapshot.users.iter().find(|one| one.id == *id)));
         let Some(id) = in_source.map(|one| &one.id).or_else(|| known.map(|(id, _)| id)).cloned() else {
-            let lines = vec![format!("nobody in the source or the state has the id or user name {user:?}")];
+            let lines = vec![format!("no user in the source or the state has the id or user name {user:?}")];
             stages.push(Stage { stage: "found", lines });
             return Explanation { stages, exit: Exit::Usage };
         };
         let record = known.map(|(_, record)| &**record);
         let mut lines = found(&id, in_source, record);
-        let clash = namesakes(self.config(), &snapshot.users)
+        let clash = duplicate_names(self.config(), &snapshot.users)
             .into_iter()
             .find(|group| group.users.iter().any(|one| one.source_id == id));
         lines.extend(clash.map(|group| group.describe()));
@@ -151,7 +151,7 @@ impl Provisioner {
         let rule = self.config().rules.iter().find(|rule| rule.enabled && rule.matches(user));
         let Some(rule) = rule else { return vec!["not mapped: no enabled rule owns the user".to_owned()] };
         match rule.mapping.apply(user) {
-            Err(error) => vec![format!("failed to {error}")],
+            Err(error) => vec![error.to_string()],
             Ok(wanted) => wanted
                 .iter()
                 .map(|(path, value)| {
@@ -177,8 +177,9 @@ impl Provisioner {
         let Some(task) = prepared.tasks.first() else {
             let waits = record
                 .and_then(|record| record.link.as_ref())
-                .is_some_and(|link| matches!(link.mark, Mark::Withheld(_)));
-            compared.push("nothing changed since the user was settled, or nobody may touch it".to_owned());
+                .is_some_and(|link| matches!(link.state, LinkState::Withheld(_)));
+            compared
+                .push("nothing has changed since the last run, or the user is excluded or frozen".to_owned());
             stages.push(Stage { stage: "compared", lines: compared });
             let lines = if waits {
                 vec!["nothing: its removal would be caused by a changed preference alone, and waits for sync --full".to_owned()]
@@ -188,11 +189,11 @@ impl Provisioner {
             stages.push(Stage { stage: "decided", lines });
             return Exit::Done;
         };
-        if let super::task::Step::Owned(owned) = &task.step {
+        if let super::task::TaskStep::Owned(owned) = &task.step {
             compared.push(if owned.differs.is_empty() {
                 "the account carries every mapped attribute, as far as is known".to_owned()
             } else {
-                format!("differs in {}", super::parts::names(&owned.differs))
+                format!("differs in {}", super::outcome::names(&owned.differs))
             });
             compared.push(format!("enabled at the source: {}", owned.enabled));
         }
@@ -225,7 +226,7 @@ fn found(id: &SourceId, user: Option<&SourceUser>, record: Option<&Record>) -> V
     }
     match record {
         Some(record) => lines.push(format!("in the state as {:?}", record.user_name.as_str())),
-        None => lines.push("not in the state: no run has had to do with it".to_owned()),
+        None => lines.push("not in the state: no run has processed it".to_owned()),
     }
     lines
 }
@@ -236,28 +237,28 @@ fn sent(record: Option<&Record>) -> Vec<String> {
     if let Some(intent) = record.intent {
         lines.push(format!("a {} whose outcome is not known; the next run looks it up", word(&intent)));
     }
-    if let Some(situation) = &record.situation {
+    if let Some(last_reported) = &record.last_reported {
         lines.push(format!(
             "since {}: {}, {}: {}",
-            situation.since,
-            word(&situation.outcome),
-            word(&situation.reason),
-            situation.reason.explain_for(situation.operation)
+            last_reported.since,
+            word(&last_reported.outcome),
+            word(&last_reported.reason),
+            last_reported.reason.explain_for(last_reported.operation)
         ));
-        lines.extend(situation.detail.clone());
+        lines.extend(last_reported.detail.clone());
     }
     if let Some(link) = &record.link {
         let carried: Vec<String> = link.carries.keys().map(ToString::to_string).collect();
         lines.push(format!("the account was last seen or sent with {}", carried.join(", ")));
-        match link.mark {
-            Mark::Owned => {}
-            Mark::Removed => {
+        match link.state {
+            LinkState::Owned => {}
+            LinkState::Removed => {
                 lines.push("removed by disable; nothing more is sent until the user returns".to_owned());
             }
-            Mark::Withheld(leave) => {
+            LinkState::Withheld(leave) => {
                 lines.push(format!("left ({}), and the preferences keep the account", word(&leave)));
             }
-            Mark::Pending(leave) => {
+            LinkState::Pending(leave) => {
                 lines.push(format!("left ({}), and its removal is tried in each run", word(&leave)));
             }
         }

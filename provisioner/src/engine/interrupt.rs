@@ -1,4 +1,4 @@
-//! Ending a run early by a person's wish: no further request is sent, what is in flight is finished and stored.
+//! Interrupting a run: no further request is sent, requests in flight are finished and stored.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::capabilities::LAST_FAILED;
 use super::context::Context;
-use super::learning::LAST_FAILED;
-use super::parts::{Part, Verdict, names, verdict};
-use super::task::{Step, Task};
-use super::user::{standing, to_write, with_clash};
-use super::{Ended, Prepared, Provisioner, SyncOptions};
+use super::outcome::{OutcomePart, UserOutcome, names, user_outcome};
+use super::remove::not_removed;
+use super::task::{OwnedTask, Task, TaskStep};
+use super::user::{no_account, not_created, to_write, with_clash};
+use super::{EndedRun, PreparedRun, Provisioner, SyncOptions};
 use crate::ids::{SourceId, TargetId, UserName};
 use crate::mapping::TargetPath;
-use crate::policy::{Effect, LinkAction};
+use crate::policy::{LeaveDecision, OwnedDecision};
 use crate::preferences::RemoveAction;
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, RunReport};
 use crate::source::fingerprint;
@@ -97,7 +98,7 @@ pub type NoPlan = RunReport;
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// Something changed since it was made.
-    #[error("the plan is stale: {0}; nothing was written: make a new one with `plan --out FILE`")]
+    #[error("the plan is stale: {0}; nothing was written")]
     Stale(String),
 }
 
@@ -110,7 +111,7 @@ impl Provisioner {
         let _running = self.running.lock().await;
         match self.prepare(&options, None).await {
             Ok(prepared) => Ok(self.document(&prepared, &options)),
-            Err(Ended { exit, stopped, users, requests }) => {
+            Err(EndedRun { exit, stopped, users, requests }) => {
                 Err(RunReport::new(Vec::new(), users, requests, Some((exit, stopped))))
             }
         }
@@ -133,7 +134,7 @@ impl Provisioner {
         Ok(self.carry_out(prepared, &options).await)
     }
 
-    fn document(&self, prepared: &Prepared, options: &SyncOptions) -> Plan {
+    fn document(&self, prepared: &PreparedRun, options: &SyncOptions) -> Plan {
         let mut summary = PlanSummary { users: prepared.users, ..PlanSummary::default() };
         let mut entries = Vec::new();
         let mut behind = Vec::new();
@@ -164,63 +165,72 @@ impl Provisioner {
             preconditions,
             entries,
             summary,
-            guard: super::guard::check(
+            guard: super::delete_guard::check(
                 &config.options,
                 prepared,
                 self.environment.clock.now(),
                 options.approve_removals,
             )
-            .err(),
+            .err()
+            .map(|error| error.to_string()),
         }
     }
 }
 
-/// What a task would do; `None` where a run would be silent.
+/// What a task would do; `None` if a run would be silent.
 pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
-    let method = |active| context.learning.order(WriteKind::of(active)).first;
+    let method = |active| context.capabilities.order(WriteKind::of(active)).first;
     let mut parts = task.parts.clone();
     let mut requests = Vec::new();
     let account = task.record.link.as_ref().map_or("{id}", |link| link.account.as_str());
     match &task.step {
-        Step::Fail(trouble) => {
-            parts.push(Part { decided: false, ..Part::failed(Operation::None, trouble.clone()) });
+        TaskStep::Fail(trouble) => {
+            parts.push(OutcomePart {
+                decided: false,
+                ..OutcomePart::failed(Operation::None, trouble.clone())
+            });
         }
-        Step::Left { decision, .. } => {
-            parts.extend(standing(decision.verdict));
-            match decision.effect {
-                Effect::Remove(action) if task.held.is_some() => {
-                    let operation = match action {
-                        RemoveAction::Delete => Operation::Delete,
-                        RemoveAction::Disable => Operation::Disable,
-                    };
-                    parts.extend(task.held.clone().map(|trouble| Part::failed(operation, trouble)));
-                }
-                Effect::Remove(RemoveAction::Delete) => {
-                    parts.push(expected(context, task, Operation::Delete, &[]));
-                    requests.extend([format!("GET Users/{account}"), format!("DELETE Users/{account}")]);
-                }
-                Effect::Remove(RemoveAction::Disable) => {
-                    parts.push(expected(context, task, Operation::Disable, &[]));
-                    requests.push(format!("GET Users/{account}"));
-                    if !is_withheld(&parts) {
-                        requests.extend(writes(account, method(Some(false)), &[], Some(false)));
-                    }
-                }
-                Effect::None | Effect::Create | Effect::Write { .. } => {}
+        TaskStep::Left { decision, .. } => match (*decision, &task.held) {
+            (LeaveDecision::Remove(action), Some(trouble)) => {
+                let operation = match action {
+                    RemoveAction::Delete => Operation::Delete,
+                    RemoveAction::Disable => Operation::Disable,
+                };
+                parts.push(OutcomePart::failed(operation, trouble.clone()));
             }
-        }
-        Step::Owned(owned) => {
-            parts.extend(standing(owned.decision.verdict));
-            if owned.decision.link == LinkAction::Adopt {
-                parts.push(Part::done(Operation::Link));
+            (LeaveDecision::Remove(RemoveAction::Delete), None) => {
+                parts.push(expected(context, task, Operation::Delete, &[]));
+                requests.extend([format!("GET Users/{account}"), format!("DELETE Users/{account}")]);
             }
-            match owned.decision.effect {
-                Effect::Create => {
-                    parts.push(Part::done(Operation::Create));
+            (LeaveDecision::Remove(RemoveAction::Disable), None) => {
+                parts.push(expected(context, task, Operation::Disable, &[]));
+                requests.push(format!("GET Users/{account}"));
+                if !is_withheld(&parts) {
+                    requests.extend(writes(account, method(Some(false)), &[], Some(false)));
+                }
+            }
+            (
+                LeaveDecision::Nothing
+                | LeaveDecision::AlreadyGone
+                | LeaveDecision::DeprovisionOff
+                | LeaveDecision::RuleDeletionOff,
+                _,
+            ) => parts.extend(not_removed(*decision)),
+        },
+        TaskStep::Owned(owned) => {
+            if task.adopts() {
+                parts.push(OutcomePart::done(Operation::Link));
+            }
+            match owned.decision {
+                OwnedDecision::NotCreated { reason, .. } => parts.push(not_created(reason)),
+                OwnedDecision::NoAccount(reason) => parts.push(no_account(reason)),
+                OwnedDecision::Create { .. } => {
+                    parts.push(OutcomePart::done(Operation::Create));
                     let paths: Vec<TargetPath> = owned.wanted.iter().map(|(path, _)| path.clone()).collect();
                     requests.push(format!("POST Users ({}, active: true)", names(&paths)));
                 }
-                Effect::Write { attributes, active } => {
+                OwnedDecision::Adopt(change) | OwnedDecision::Linked(change) => {
+                    let (attributes, active) = (change.writes_attributes(), change.active());
                     let paths = if attributes { owned.differs.as_slice() } else { &[] };
                     if attributes {
                         parts.push(expected(context, task, Operation::Update, paths));
@@ -234,20 +244,19 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
                         requests.extend(writes(account, method(active), paths, active));
                     }
                 }
-                Effect::None | Effect::Remove(_) => {}
             }
-            parts.extend(task.held.clone().map(|trouble| Part::failed(Operation::Disable, trouble)));
+            parts.extend(task.held.clone().map(|trouble| OutcomePart::failed(Operation::Disable, trouble)));
             parts.extend(owned.withheld());
         }
     }
     if parts.is_empty() && task.is_relieved() {
-        parts.push(Part::none(Outcome::Success, Reason::Done));
+        parts.push(OutcomePart::none(Outcome::Success, Reason::Done));
     }
-    let verdict = verdict(&parts)?;
-    if is_standing(context, task, &verdict) {
+    let user_outcome = user_outcome(&parts)?;
+    if is_standing(context, task, &user_outcome) {
         return None;
     }
-    let Verdict { operation, outcome, reason, detail } = verdict;
+    let UserOutcome { operation, outcome, reason, detail } = user_outcome;
     Some(Entry {
         source_id: task.id.clone(),
         user_name: task.record.user_name.clone(),
@@ -262,17 +271,17 @@ pub(crate) fn entry(context: &Context, task: &Task) -> Option<Entry> {
 }
 
 /// How `operation` on an existing account ends, as far as the connection test or an earlier run has shown.
-fn expected(context: &Context, task: &Task, operation: Operation, paths: &[TargetPath]) -> Part {
+fn expected(context: &Context, task: &Task, operation: Operation, paths: &[TargetPath]) -> OutcomePart {
     let trouble = match operation {
         Operation::Disable => expected_of(context, task, operation, WriteKind::Disable, paths),
         Operation::Enable => expected_of(context, task, operation, WriteKind::Enable, paths),
         Operation::Update => expected_of(context, task, operation, WriteKind::Attributes, paths),
         Operation::Delete => {
-            context.learning.learned().delete_failure.map(|reason| Trouble::new(reason, LAST_FAILED))
+            context.capabilities.learned().delete_failure.map(|reason| Trouble::new(reason, LAST_FAILED))
         }
         Operation::None | Operation::Link | Operation::Create => None,
     };
-    trouble.map_or_else(|| Part::done(operation), |trouble| Part::failed(operation, trouble))
+    trouble.map_or_else(|| OutcomePart::done(operation), |trouble| OutcomePart::failed(operation, trouble))
 }
 
 /// How a write fails: as the target is known to, or as the last such write of the same user did. A refusal by a method that has
@@ -284,38 +293,38 @@ fn expected_of(
     kind: WriteKind,
     paths: &[TargetPath],
 ) -> Option<Trouble> {
-    let learning = &context.learning;
-    learning.expected_failure(kind, paths).or_else(|| {
-        let told = task.record.situation.as_ref()?;
+    let capabilities = &context.capabilities;
+    capabilities.expected_failure(kind, paths).or_else(|| {
+        let told = task.record.last_reported.as_ref()?;
         let wanted = match &task.step {
-            Step::Owned(owned) => (to_write(context, owned, &task.record), Some(owned.enabled)),
-            Step::Fail(_) | Step::Left { .. } => (None, None),
+            TaskStep::Owned(owned) => (to_write(context, owned, &task.record), Some(owned.enabled)),
+            TaskStep::Fail(_) | TaskStep::Left { .. } => (None, None),
         };
         let is_same = told.outcome == Outcome::Failed
             && told.operation == operation
             && (&told.to_write, told.wanted_active) == (&wanted.0, wanted.1);
         let of_the_method = matches!(told.reason, Reason::PartialUpdateUnsupported | Reason::Rejected);
-        let works = learning.support(kind, learning.order(kind).first) == MethodSupport::Works;
+        let works = capabilities.support(kind, capabilities.order(kind).first) == MethodSupport::Works;
         (is_same && of_the_method && !works).then(|| Trouble::new(told.reason, LAST_FAILED))
     })
 }
 
 /// Whether a Disable among `parts` is not going to be sent.
-fn is_withheld(parts: &[Part]) -> bool {
+fn is_withheld(parts: &[OutcomePart]) -> bool {
     parts.iter().any(|part| part.reason == Reason::DisableWithheld)
 }
 
 /// Whether that is how the user stands already, so that a run says nothing of it.
-fn is_standing(context: &Context, task: &Task, verdict: &Verdict) -> bool {
-    let Some(told) = &task.record.situation else { return false };
+fn is_standing(context: &Context, task: &Task, user_outcome: &UserOutcome) -> bool {
+    let Some(told) = &task.record.last_reported else { return false };
     let (to_write, wanted_active) = match &task.step {
-        Step::Owned(owned) => (to_write(context, owned, &task.record), Some(owned.enabled)),
-        Step::Fail(_) | Step::Left { .. } => (None, None),
+        TaskStep::Owned(owned) => (to_write(context, owned, &task.record), Some(owned.enabled)),
+        TaskStep::Fail(_) | TaskStep::Left { .. } => (None, None),
     };
     (told.outcome, told.reason, &told.to_write, told.wanted_active)
-        == (verdict.outcome, verdict.reason, &to_write, wanted_active)
-        && verdict.operation == Operation::None
-        && verdict.outcome != Outcome::Failed
+        == (user_outcome.outcome, user_outcome.reason, &to_write, wanted_active)
+        && user_outcome.operation == Operation::None
+        && user_outcome.outcome != Outcome::Failed
         && task.label != ChangeLabel::Returns
 }
 
@@ -366,25 +375,23 @@ fn why(task: &Task, (operation, reason): (Operation, Reason), detail: Option<Str
 fn count(summary: &mut PlanSummary, task: &Task, entry: &Entry) {
     summary.impacted += 1;
     summary.failed += u64::from(entry.outcome == Outcome::Failed);
-    let Some(decision) = task.decision() else { return };
-    summary.links += u64::from(decision.link == LinkAction::Adopt);
-    match decision.effect {
-        Effect::None => {}
-        Effect::Create => summary.creates += 1,
-        Effect::Remove(_) => summary.removals += 1,
-        Effect::Write { attributes, active } => {
-            summary.updates += u64::from(attributes);
-            summary.enables += u64::from(active == Some(true));
-            summary.disables += u64::from(active == Some(false));
-        }
+    summary.links += u64::from(task.adopts());
+    summary.removals += u64::from(task.removes());
+    if let TaskStep::Owned(OwnedTask { decision: OwnedDecision::Create { .. }, .. }) = &task.step {
+        summary.creates += 1;
+    }
+    if let Some(change) = task.account_change() {
+        summary.updates += u64::from(change.writes_attributes());
+        summary.enables += u64::from(change.active() == Some(true));
+        summary.disables += u64::from(change.active() == Some(false));
     }
 }
 
 /// The attribute values behind a task, for the digest only.
 fn values(task: &Task) -> String {
     match &task.step {
-        Step::Owned(owned) => serde_json::to_string(&owned.wanted).unwrap_or_default(),
-        Step::Fail(_) | Step::Left { .. } => String::new(),
+        TaskStep::Owned(owned) => owned.wanted.to_json(),
+        TaskStep::Fail(_) | TaskStep::Left { .. } => String::new(),
     }
 }
 

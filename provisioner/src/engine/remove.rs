@@ -2,43 +2,47 @@
 
 use reqwest::{Method as Verb, StatusCode};
 
-use super::parts::Part;
+use super::outcome::OutcomePart;
 use super::resolve::find_again;
-use super::task::Step;
-use super::user::{Ran, Work, standing};
-use super::write::{Write, Written, write};
+use super::task::TaskStep;
+use super::user::{TaskResult, TaskRun};
+use super::write::{AccountWrite, WriteOutcome, write};
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::{Decision, Effect, Leave, LinkAction, Verdict};
+use crate::policy::{Leave, LeaveDecision};
 use crate::preferences::RemoveAction;
 use crate::report::{Operation, Outcome, Reason};
-use crate::state::{DisableKind, Intent, Link, Mark};
+use crate::state::{DisableKind, Intent, Link, LinkState};
 use crate::target::client::Request;
-use crate::target::lookup::{Lookup, Read};
+use crate::target::lookup::{Lookup, Read, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
 /// Runs the task of a user that has left; `last` says that a refusal for want of support is final.
 pub(crate) async fn run(
-    mut work: Work<'_>,
-    decision: Decision,
+    mut work: TaskRun<'_>,
+    decision: LeaveDecision,
     leave: Leave,
     last: bool,
-) -> Result<Ran, Halt> {
-    if let Some(part) = standing(decision.verdict) {
-        work.push(part);
-        if let (Verdict::DeprovisionOff, Some(link)) = (decision.verdict, &mut work.task.record.link)
-            && !matches!(link.mark, Mark::Pending(_))
-        {
-            link.mark = Mark::Withheld(leave);
+) -> Result<TaskResult, Halt> {
+    let action = match decision {
+        LeaveDecision::Remove(action) => action,
+        LeaveDecision::Nothing => return work.finish(None, None).await,
+        LeaveDecision::DeprovisionOff => {
+            if let Some(link) = &mut work.task.record.link
+                && !matches!(link.state, LinkState::Pending(_))
+            {
+                link.state = LinkState::Withheld(leave);
+            }
+            work.task.parts.extend(not_removed(decision));
+            return work.finish(None, None).await;
         }
-        if decision.link == LinkAction::Drop {
+        LeaveDecision::AlreadyGone | LeaveDecision::RuleDeletionOff => {
             work.unlink();
+            work.task.parts.extend(not_removed(decision));
+            return work.finish(None, None).await;
         }
-        return work.finish(None, None).await;
-    }
-    let (Effect::Remove(action), Some(link)) = (decision.effect, work.task.record.link.clone()) else {
-        return work.finish(None, None).await;
     };
+    let Some(link) = work.task.record.link.clone() else { return work.finish(None, None).await };
     let operation = match action {
         RemoveAction::Delete => Operation::Delete,
         RemoveAction::Disable => Operation::Disable,
@@ -48,42 +52,58 @@ pub(crate) async fn run(
         return work.finish(None, None).await;
     }
     let keys = work.task.record.keys_at(&link);
-    let mut read = work.context.client.read(&link.account, &keys).await;
+    let read = work.context.client.read(&link.account, &keys).await;
     let mut link = link;
-    let mut instead = Lookup::None;
-    if work.task.record.intent != Some(Intent::Disable) && read == Ok(Read::Gone) {
-        read = match moved(&mut work, &mut link).await {
-            Ok(Ok(account)) => Ok(Read::Found(account)),
-            Ok(Err(found)) => {
-                instead = found;
-                Ok(Read::Gone)
-            }
-            Err(halt) => Err(halt),
-        };
-    }
-    match read {
+    let present = match read {
+        Ok(Read::Found(account)) => Ok(Present::At(account)),
+        // What a disable that was cut off has deleted is not looked for elsewhere.
+        Ok(Read::Gone(_)) if work.task.record.intent == Some(Intent::Disable) => {
+            Ok(Present::Gone(Lookup::None))
+        }
+        Ok(Read::Gone(searched)) => follow(&mut work, &mut link, &searched).await,
+        Err(halt) => Err(halt),
+    };
+    match present {
         Err(Halt::Stopped) => return Err(Halt::Stopped),
         Err(Halt::Failed(trouble)) => fail(&mut work, operation, trouble, leave),
-        Ok(Read::Gone) => gone(&mut work, operation, &instead, leave).await?,
-        Ok(Read::Found(account)) => match action {
+        Ok(Present::Gone(instead)) => gone(&mut work, operation, &instead, leave).await?,
+        Ok(Present::At(account)) => match action {
             RemoveAction::Delete => delete(&mut work, &link, leave).await?,
             RemoveAction::Disable if !account.active() => {
-                mark(&mut work, Mark::Removed);
-                work.push(Part::none(Outcome::Success, Reason::AlreadyInactive));
+                set_link_state(&mut work, LinkState::Removed);
+                work.push(OutcomePart::none(Outcome::Success, Reason::AlreadyInactive));
             }
             RemoveAction::Disable => disable(&mut work, &link, leave).await?,
         },
     }
-    let again = if last { None } else { work.second_try(|| Step::Left { decision, leave }) };
+    let again = if last { None } else { work.second_try(|| TaskStep::Left { decision, leave }) };
     work.finish(None, again).await
 }
 
-/// The account that took the place of one that is gone, if it has its `externalId` and a name that the account had; the link
-/// follows it. Otherwise what was found instead.
-async fn moved(work: &mut Work<'_>, link: &mut Link) -> Result<Result<Box<Account>, Lookup>, Halt> {
+/// The part for a user whose account is not removed; `None` if it is to be removed, or there is nothing to tell.
+pub(crate) const fn not_removed(decision: LeaveDecision) -> Option<OutcomePart> {
+    match decision {
+        LeaveDecision::Nothing | LeaveDecision::Remove(_) => None,
+        LeaveDecision::AlreadyGone => Some(OutcomePart::none(Outcome::Success, Reason::AlreadyGone)),
+        LeaveDecision::DeprovisionOff => Some(OutcomePart::none(Outcome::Partial, Reason::DeprovisionOff)),
+        LeaveDecision::RuleDeletionOff => Some(OutcomePart::none(Outcome::Partial, Reason::RuleDeletionOff)),
+    }
+}
+
+/// Whether the account of a user that has left is there.
+enum Present {
+    /// It is, under the id in the link.
+    At(Box<Account>),
+    /// It is gone; what was found by the user's keys instead.
+    Gone(Lookup),
+}
+
+/// Looks for an account that took the place of the one that is gone. The link follows it if it has the same `externalId`
+/// and a name that the account had.
+async fn follow(work: &mut TaskRun<'_>, link: &mut Link, searched: &Searched) -> Result<Present, Halt> {
     let name = work.task.record.name_at(link);
     let keys = work.task.record.keys_at(link);
-    let found = find_again(work.context, &work.task.id, &keys, &name).await?;
+    let found = find_again(work.context, &work.task.id, &keys, &name, searched).await?;
     let is_ours =
         |account: &Account| keys.external_id().is_some() && account.external_id() == keys.external_id();
     let account = match found {
@@ -92,30 +112,35 @@ async fn moved(work: &mut Work<'_>, link: &mut Link) -> Result<Result<Box<Accoun
         {
             account
         }
-        other => return Ok(Err(other)),
+        other => return Ok(Present::Gone(other)),
     };
     work.context.release(&link.account);
     link.account = account.id.clone();
     link.carries.extend(account.project([&TargetPath::user_name()].into_iter()));
     work.task.record.link = Some(link.clone());
-    Ok(Ok(account))
+    Ok(Present::At(account))
 }
 
-fn mark(work: &mut Work<'_>, mark: Mark) {
+fn set_link_state(work: &mut TaskRun<'_>, state: LinkState) {
     if let Some(link) = &mut work.task.record.link {
-        link.mark = mark;
-        link.active &= mark != Mark::Removed;
+        link.state = state;
+        link.active &= state != LinkState::Removed;
     }
 }
 
-fn fail(work: &mut Work<'_>, operation: Operation, trouble: Trouble, leave: Leave) {
-    mark(work, Mark::Pending(leave));
+fn fail(work: &mut TaskRun<'_>, operation: Operation, trouble: Trouble, leave: Leave) {
+    set_link_state(work, LinkState::Pending(leave));
     work.failed(operation, trouble);
 }
 
 /// The account is not found, and `instead` under its keys. Normally that is what was wanted; a moment after it was written, or
 /// after a disable that was cut off, it is not.
-async fn gone(work: &mut Work<'_>, operation: Operation, instead: &Lookup, leave: Leave) -> Result<(), Halt> {
+async fn gone(
+    work: &mut TaskRun<'_>,
+    operation: Operation,
+    instead: &Lookup,
+    leave: Leave,
+) -> Result<(), Halt> {
     let origin = work.task.record.link.as_ref().and_then(Link::external_id);
     if let Some(trouble) = work.context.not_shown_yet(&work.task.record, origin, instead) {
         fail(work, operation, trouble, leave);
@@ -128,34 +153,34 @@ async fn gone(work: &mut Work<'_>, operation: Operation, instead: &Lookup, leave
         let detail = "a disable was cut off, and the account is gone";
         work.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
     } else {
-        work.push(Part::none(Outcome::Success, Reason::AlreadyGone));
+        work.push(OutcomePart::none(Outcome::Success, Reason::AlreadyGone));
     }
     Ok(())
 }
 
-async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
+async fn delete(work: &mut TaskRun<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
     work.intend(Intent::Delete).await?;
     let client = &work.context.client;
     let segments = ["Users", link.account.as_str()];
-    let answer = match client.send(Request::new(&Verb::DELETE, &segments)).await {
-        Ok(answer) => answer,
+    let response = match client.send(Request::new(&Verb::DELETE, &segments)).await {
+        Ok(response) => response,
         Err(Halt::Stopped) => return Err(Halt::Stopped),
         Err(Halt::Failed(trouble)) => {
             fail(work, Operation::Delete, trouble, leave);
             return Ok(());
         }
     };
-    if answer.status.is_success() {
-        work.context.learning.deletes_work();
+    if response.status.is_success() {
+        work.context.capabilities.deletes_work();
         work.context.learn(|learned| learned.delete_failure = None).await?;
         work.unlink();
-        work.push(Part::done(Operation::Delete));
+        work.push(OutcomePart::done(Operation::Delete));
         return Ok(());
     }
-    let mut trouble = answer.trouble();
-    if matches!(answer.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
+    let mut trouble = response.trouble();
+    if matches!(response.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
         // Where DELETE works for others, the refusal is about this user.
-        if work.context.learning.has_deleted() {
+        if work.context.capabilities.has_deleted() {
             trouble.reason = Reason::Rejected;
         } else {
             trouble.reason = Reason::DeleteUnsupported;
@@ -165,12 +190,12 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
         // The account decides, not the answer.
         let keys = work.task.record.keys_at(link);
         match client.read(&link.account, &keys).await {
-            Ok(Read::Gone) => {
+            Ok(Read::Gone(_)) => {
                 if let Some(trouble) = work.context.account_not_shown(link.written) {
                     fail(work, Operation::Delete, trouble, leave);
                 } else {
                     work.unlink();
-                    work.push(Part::done(Operation::Delete));
+                    work.push(OutcomePart::done(Operation::Delete));
                 }
                 return Ok(());
             }
@@ -182,11 +207,11 @@ async fn delete(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Ha
     Ok(())
 }
 
-async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
+async fn disable(work: &mut TaskRun<'_>, link: &Link, leave: Leave) -> Result<(), Halt> {
     work.intend(Intent::Disable).await?;
     let wanted = Desired::only_user_name(&work.task.record.name_at(link));
     let keys = work.task.record.keys_at(link);
-    let request = Write {
+    let request = AccountWrite {
         account: &link.account,
         keys: &keys,
         wanted: &wanted,
@@ -197,37 +222,37 @@ async fn disable(work: &mut Work<'_>, link: &Link, leave: Leave) -> Result<(), H
     };
     let written = match write(work.context, request).await {
         Ok(written) => written,
-        Err(Halt::Failed(trouble)) => Written::Refused(trouble),
+        Err(Halt::Failed(trouble)) => WriteOutcome::Refused(trouble),
         Err(Halt::Stopped) => return Err(Halt::Stopped),
     };
     match written {
-        Written::Done(effects) if effects.active != Some(false) => {
+        WriteOutcome::Done(effects) if effects.active != Some(false) => {
             work.wrote();
-            mark(work, Mark::Removed);
-            work.push(Part::done(Operation::Disable));
+            set_link_state(work, LinkState::Removed);
+            work.push(OutcomePart::done(Operation::Disable));
         }
-        Written::Done(_) => {
+        WriteOutcome::Done(_) => {
             let trouble = Trouble::new(Reason::IgnoredByTarget, "answered as done, and still active");
             fail(work, Operation::Disable, trouble, leave);
         }
-        Written::Ignored(_, detail) => {
+        WriteOutcome::Ignored(_, detail) => {
             fail(work, Operation::Disable, Trouble::new(Reason::IgnoredByTarget, detail), leave);
         }
-        Written::Refused(trouble) => fail(work, Operation::Disable, trouble, leave),
-        Written::Taken(detail) => {
+        WriteOutcome::Refused(trouble) => fail(work, Operation::Disable, trouble, leave),
+        WriteOutcome::Taken(detail) => {
             fail(work, Operation::Disable, Trouble::new(Reason::Rejected, detail), leave);
         }
-        Written::Gone => {
+        WriteOutcome::Gone(_) => {
             work.task.record.intent = None;
             gone(work, Operation::Disable, &Lookup::None, leave).await?;
         }
         // After a Disable an account that is not found is deleted.
-        Written::DeletedByTarget | Written::Hidden => {
+        WriteOutcome::DeletedByTarget | WriteOutcome::Hidden => {
             work.unlink();
             let detail = "the account is gone after it was to be disabled";
             work.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
         }
-        Written::Withheld => {
+        WriteOutcome::Withheld => {
             let detail = "an earlier disable deleted an account at this target";
             fail(work, Operation::Disable, Trouble::new(Reason::DisableWithheld, detail), leave);
         }

@@ -10,7 +10,7 @@ use crate::ids::{SourceId, UserName};
 use crate::mapping::TargetPath;
 use crate::report::Reason;
 use crate::state::{PathSupport, Posted};
-use crate::target::lookup::{Listed, Lookup, SearchKeys};
+use crate::target::lookup::{Listed, Lookup, SearchKeys, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
@@ -27,8 +27,8 @@ pub(crate) enum Created {
 ///
 /// An account is the posted one if it has both. One without an `externalId` is too if it has the posted user name and the
 /// target is not known to keep origins: a look-up before the POST showed no account of that name. One with the `externalId` and
-/// another name may be the posted one, renamed since, or somebody else's: other systems number their people too. Accounts
-/// linked to somebody else are not.
+/// another name may be the posted one, renamed since, or another person's: other systems number their people too. Accounts
+/// that are linked to another user are not.
 ///
 /// # Errors
 /// The target could not answer, or it cannot be told whether an account is the one: the create stays unresolved.
@@ -75,20 +75,21 @@ pub(crate) async fn resolve(context: &Context, id: &SourceId, posted: &Posted) -
 }
 
 /// Looks for the account of the user `id` whose account by id is gone: by its present name, then by the `externalId` that it
-/// was given. A target that restores or moves an account gives it another id.
+/// was given. A target that restores or moves an account gives it another id. What was `searched` for behind the 404 is not asked again.
 ///
 /// # Errors
 /// The target could not answer; or an account has the `externalId` and none of the names that the account of the user had,
-/// so nobody can tell whose it is.
+/// so it is not known whose it is.
 pub(crate) async fn find_again(
     context: &Context,
     id: &SourceId,
     keys: &SearchKeys,
     name: &UserName,
+    searched: &Searched,
 ) -> Result<Lookup, Halt> {
-    let by_name = context.client.look_up(name).await?;
+    let by_name = searched.look_up(&context.client, name).await?;
     let (Lookup::None, Some(origin)) = (&by_name, keys.external_id()) else { return Ok(by_name) };
-    let mut found = context.client.accounts_from(origin).await?.unwrap_or_default();
+    let mut found = searched.accounts_from(&context.client, origin).await?.unwrap_or_default();
     found.retain(|account| context.holder(&account.id).is_none_or(|holder| holder == *id));
     let (mut named, renamed): (Vec<Account>, Vec<Account>) =
         found.into_iter().partition(|account| keys.have_name_of(account));
@@ -99,7 +100,7 @@ pub(crate) async fn find_again(
     }
 }
 
-/// Says that nobody can tell whether one of `candidates` is the account of the user `name`, and what to do about it.
+/// The failure of a user `name` for whom one of `candidates` may be the account, with the way out.
 fn undecided(what: &str, name: &UserName, candidates: Vec<Account>) -> Trouble {
     const NAMED: usize = 3;
     let name = format!("{:?}", name.as_str());
@@ -131,7 +132,7 @@ fn undecided(what: &str, name: &UserName, candidates: Vec<Account>) -> Trouble {
 /// Whether an account without an origin may be the one that was posted with `origin`: not where the target is known to keep it.
 pub(crate) fn may_lack(context: &Context, origin: Option<&str>) -> bool {
     let stored = || {
-        let learned = context.learning.learned();
+        let learned = context.capabilities.learned();
         learned.paths.post.get(&TargetPath::external_id()) == Some(&PathSupport::Stored)
     };
     origin.is_none() || !stored()

@@ -10,7 +10,7 @@ use crate::policy::Leave;
 use crate::report::Outcome;
 use crate::rule::Rule;
 use crate::source::{Snapshot, SourceUser, fingerprint};
-use crate::state::{Change, Intent, Learned, Link, Mark, Record};
+use crate::state::{Intent, Learned, Link, LinkState, Record, StateChange};
 
 /// The users of a run.
 pub(crate) struct Scope {
@@ -23,15 +23,15 @@ pub(crate) struct Scope {
 /// A user that may have something to do.
 pub(crate) struct Subject {
     pub(crate) id: SourceId,
-    pub(crate) standing: Standing,
+    pub(crate) standing: ScopeStatus,
     pub(crate) record: Record,
 }
 
 /// Where a user stands with respect to the rules.
-pub(crate) enum Standing {
+pub(crate) enum ScopeStatus {
     /// Owned by a rule.
     Owned(Box<Owned>),
-    /// Linked, and owned by nobody any longer.
+    /// Linked, and no longer owned by any rule.
     Left(Leave),
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Owned {
 }
 
 /// A rule with what is computed once a run.
-struct Prepared<'a> {
+struct PreparedRule<'a> {
     rule: &'a Rule,
     mapping: &'a Mapping,
     targets: Arc<[TargetPath]>,
@@ -55,7 +55,7 @@ struct Prepared<'a> {
 
 /// The users that a run has to look at, in the source's order, then those that are gone, by id.
 ///
-/// Users of whom nothing changed since they were settled are left out, unless the run is `full`. Records that serve nobody
+/// Users whose data are unchanged since the last run are left out, unless the run is `full`. Records that serve no user
 /// any longer go into `changes`; `records` loses those that were looked at.
 pub(crate) fn subjects(
     config: &Config,
@@ -63,7 +63,7 @@ pub(crate) fn subjects(
     records: &mut BTreeMap<SourceId, Arc<Record>>,
     full: bool,
     learned: &Learned,
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<StateChange>,
 ) -> Scope {
     let present = snapshot.users.iter().map(|user| user.id.clone()).collect();
     let rules = prepare(config);
@@ -102,12 +102,12 @@ pub(super) fn is_frozen(config: &Config, record: &Record) -> bool {
         .is_some_and(|name| config.rules.iter().any(|rule| rule.name == *name && !rule.enabled))
 }
 
-fn prepare(config: &Config) -> Vec<Prepared<'_>> {
+fn prepare(config: &Config) -> Vec<PreparedRule<'_>> {
     let settings = format!("{:?} {}", config.preferences, config.options.clear_missing_attributes);
     config
         .rules
         .iter()
-        .map(|rule| Prepared {
+        .map(|rule| PreparedRule {
             rule,
             mapping: &rule.mapping,
             targets: rule.mapping.targets(),
@@ -124,7 +124,7 @@ fn owned(
     config: &Config,
     user: SourceUser,
     record: Option<Arc<Record>>,
-    owner: &Prepared<'_>,
+    owner: &PreparedRule<'_>,
     full: bool,
     learned: &Learned,
 ) -> Option<Subject> {
@@ -151,15 +151,16 @@ fn owned(
     record.rule = Some(owner.rule.name.clone());
     let targets = Arc::clone(&owner.targets);
     let owned = Owned { enabled: user.enabled, wanted, targets, fingerprint };
-    let standing = Standing::Owned(Box::new(owned));
+    let standing = ScopeStatus::Owned(Box::new(owned));
     Some(Subject { id: user.id, standing, record })
 }
 
 /// Whether everything that the last evaluation depended on is as it was, and it left nothing to try again.
 fn settled(record: &Record, fingerprint: &str, learned: &Learned) -> bool {
     let as_it_was = record.fingerprint.as_deref() == Some(fingerprint);
-    let failed = record.situation.as_ref().is_some_and(|situation| situation.outcome == Outcome::Failed);
-    let at_rest = record.link.as_ref().is_none_or(|link| link.mark == Mark::Owned);
+    let failed =
+        record.last_reported.as_ref().is_some_and(|last_reported| last_reported.outcome == Outcome::Failed);
+    let at_rest = record.link.as_ref().is_none_or(|link| link.state == LinkState::Owned);
     let has_news = record.link.as_ref().is_some_and(|link| link.has_news(learned));
     let is_late = record.link.as_ref().is_some_and(|link| link.late_disable.is_some());
     as_it_was && !failed && at_rest && !has_news && !is_late && record.intent.is_none()
@@ -169,23 +170,23 @@ fn left(
     id: SourceId,
     record: Option<Arc<Record>>,
     leave: Leave,
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<StateChange>,
 ) -> Option<Subject> {
     let record = record?;
     match (&record.link, record.intent) {
-        (Some(Link { mark: Mark::Removed, .. }), None) => None,
+        (Some(Link { state: LinkState::Removed, .. }), None) => None,
         (Some(_), _) | (None, Some(Intent::Create)) => {
             let record = Arc::unwrap_or_clone(record);
             // A removal that failed goes on as what it was, whatever becomes of the rule; only a deletion overrides it.
-            let leave = match record.link.as_ref().map(|link| link.mark) {
-                Some(Mark::Pending(pending)) if leave != Leave::Deleted => pending,
+            let leave = match record.link.as_ref().map(|link| link.state) {
+                Some(LinkState::Pending(pending)) if leave != Leave::Deleted => pending,
                 Some(_) | None => leave,
             };
-            Some(Subject { id, standing: Standing::Left(leave), record })
+            Some(Subject { id, standing: ScopeStatus::Left(leave), record })
         }
         // Without an account there is nothing to remove, and nothing to remember.
         (None, _) => {
-            changes.push(Change::Remove(id));
+            changes.push(StateChange::Remove(id));
             None
         }
     }
@@ -193,8 +194,8 @@ fn left(
 
 /// Whether the removal of this user would be caused by nothing but a change of the preferences.
 fn waits_for_full(config: &Config, subject: &Subject) -> bool {
-    let Standing::Left(leave) = subject.standing else { return false };
-    let Some(Link { mark: Mark::Withheld(withheld), .. }) = subject.record.link else { return false };
+    let ScopeStatus::Left(leave) = subject.standing else { return false };
+    let Some(Link { state: LinkState::Withheld(withheld), .. }) = subject.record.link else { return false };
     let news = withheld == Leave::LeftScope && leave != Leave::LeftScope;
     !news && config.preferences.deprovisions().is_some()
 }

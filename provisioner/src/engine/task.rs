@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::context::Context;
-use super::parts::{Part, names};
-use super::scope::{Owned, Standing, Subject};
+use super::outcome::{OutcomePart, names};
+use super::scope::{Owned, ScopeStatus, Subject};
 use crate::ids::SourceId;
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::{self, Change, Decision, Effect, Link as LinkState, LinkAction};
+use crate::policy::{
+    AccountChange, AccountState, Leave, LeaveDecision, NoAccount, OwnedChange, OwnedDecision, decide_leave,
+    decide_owned,
+};
 use crate::preferences::RemoveAction;
 use crate::report::{ChangeLabel, Operation, Outcome, Reason};
-use crate::state::{Learned, Link, Mark, PathSupport, Record, Shows, WriteKind, differences, kept, matched};
+use crate::state::{
+    Learned, Link, LinkState, PathSupport, Record, ShownForm, WriteKind, comparable_value, differences,
+    matched,
+};
 use crate::target::Trouble;
 use crate::target::lookup::Lookup;
 use crate::target::resource::Account;
@@ -22,13 +28,13 @@ pub(crate) struct Task {
     pub(crate) id: SourceId,
     pub(crate) record: Record,
     pub(crate) label: ChangeLabel,
-    pub(crate) step: Step,
+    pub(crate) step: TaskStep,
     /// The user that held this user's account so far.
     pub(crate) moved_from: Option<SourceId>,
     /// What the record's fingerprint becomes once the user is settled.
     pub(crate) fingerprint: Option<String>,
     /// What is told of the user beside what the step comes to: what was done before the task was put off, say.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<OutcomePart>,
     /// How many of these parts were stored with the user already, where the task is tried a second time.
     pub(crate) told: usize,
     /// Why the removal or disable, which the target refused before, is not tried in this run.
@@ -37,27 +43,27 @@ pub(crate) struct Task {
 
 /// What a task does.
 #[derive(Clone)]
-pub(crate) enum Step {
+pub(crate) enum TaskStep {
     /// The user is failed before anything could be decided.
     Fail(Trouble),
     /// The user is owned.
     Owned(OwnedTask),
     /// The user has left.
-    Left { decision: Decision, leave: policy::Leave },
+    Left { decision: LeaveDecision, leave: Leave },
 }
 
 /// What this run has read of a linked account before it decides.
 pub(crate) struct ReadAnew {
     /// The account, where it was read.
     pub(crate) account: Option<Box<Account>>,
-    /// Whether the run judges everybody by what it reads.
+    /// Whether the run compares every user with what it reads.
     pub(crate) full: bool,
 }
 
 /// What is wanted of an owned user.
 #[derive(Clone)]
 pub(crate) struct OwnedTask {
-    pub(crate) decision: Decision,
+    pub(crate) decision: OwnedDecision,
     pub(crate) wanted: Desired,
     pub(crate) enabled: bool,
     pub(crate) targets: Arc<[TargetPath]>,
@@ -69,40 +75,65 @@ pub(crate) struct OwnedTask {
 
 impl OwnedTask {
     /// What the preferences forbid, as a run and a plan both tell it.
-    pub(crate) fn withheld(&self) -> impl Iterator<Item = Part> {
-        let attributes = self.decision.attributes_withheld.then(|| {
-            let part = Part::withheld(Operation::Update, Reason::UpdationOff);
+    pub(crate) fn withheld(&self) -> impl Iterator<Item = OutcomePart> {
+        let change = self.decision.change();
+        let attributes = change.is_some_and(AccountChange::attributes_withheld).then(|| {
+            let part = OutcomePart::withheld(Operation::Update, Reason::UpdationOff);
             part.with_detail(format!("differs: {}", names(&self.differs)))
         });
-        let active = self.decision.active_withheld.then(|| {
+        let active = change.is_some_and(AccountChange::active_withheld).then(|| {
             let operation = if self.enabled { Operation::Enable } else { Operation::Disable };
-            Part::withheld(operation, Reason::DisableOff)
+            OutcomePart::withheld(operation, Reason::DisableOff)
         });
         attributes.into_iter().chain(active)
     }
 }
 
 impl Task {
-    /// The decision, where there is one.
-    pub(crate) const fn decision(&self) -> Option<&Decision> {
+    /// How the account of an owned user is changed; `None` if the user has no account or has left.
+    pub(crate) const fn account_change(&self) -> Option<AccountChange> {
         match &self.step {
-            Step::Fail(_) => None,
-            Step::Owned(owned) => Some(&owned.decision),
-            Step::Left { decision, .. } => Some(decision),
+            TaskStep::Owned(owned) => owned.decision.change(),
+            TaskStep::Fail(_) | TaskStep::Left { .. } => None,
+        }
+    }
+
+    /// The Remove Action that is to be carried out, if any.
+    pub(crate) const fn removal(&self) -> Option<RemoveAction> {
+        match &self.step {
+            TaskStep::Left { decision: LeaveDecision::Remove(action), .. } => Some(*action),
+            TaskStep::Left {
+                decision:
+                    LeaveDecision::Nothing
+                    | LeaveDecision::AlreadyGone
+                    | LeaveDecision::DeprovisionOff
+                    | LeaveDecision::RuleDeletionOff,
+                ..
+            }
+            | TaskStep::Fail(_)
+            | TaskStep::Owned(_) => None,
         }
     }
 
     /// Whether the Remove Action is to be carried out.
     pub(crate) const fn removes(&self) -> bool {
-        matches!(self.decision(), Some(Decision { effect: Effect::Remove(_), .. }))
+        self.removal().is_some()
+    }
+
+    /// Whether an account that was found is to be linked.
+    pub(crate) const fn adopts(&self) -> bool {
+        match &self.step {
+            TaskStep::Owned(owned) => matches!(owned.decision, OwnedDecision::Adopt(_)),
+            TaskStep::Fail(_) | TaskStep::Left { .. } => false,
+        }
     }
 
     /// Whether the user has no account as far as is known, and it could not be found out which one it should have.
     pub(crate) fn is_unclear(&self) -> bool {
         let undecided = match &self.step {
-            Step::Fail(_) => true,
-            Step::Owned(owned) => owned.decision.verdict == policy::Verdict::AmbiguousMatch,
-            Step::Left { .. } => false,
+            TaskStep::Fail(_) => true,
+            TaskStep::Owned(owned) => owned.decision == OwnedDecision::NoAccount(NoAccount::AmbiguousMatch),
+            TaskStep::Left { .. } => false,
         };
         undecided && self.record.link.is_none()
     }
@@ -110,36 +141,37 @@ impl Task {
     /// Whether it is news that nothing has to be written: a removal is called off, or what was told last is over.
     pub(crate) fn is_relieved(&self) -> bool {
         let told_of_trouble =
-            self.record.situation.as_ref().is_some_and(|told| told.outcome != Outcome::Success);
-        self.label == ChangeLabel::Returns || (told_of_trouble && matches!(self.step, Step::Owned(_)))
+            self.record.last_reported.as_ref().is_some_and(|told| told.outcome != Outcome::Success);
+        self.label == ChangeLabel::Returns || (told_of_trouble && matches!(self.step, TaskStep::Owned(_)))
     }
 
     /// Whether a request like those of the task has taken effect in this run.
     pub(crate) fn may_work_now(&self, context: &Context) -> bool {
-        let learning = &context.learning;
-        match self.decision().map(|decision| decision.effect) {
-            Some(Effect::Write { attributes, active }) => {
-                (attributes && learning.has_worked(WriteKind::Attributes))
-                    || (active.is_some() && learning.has_worked(WriteKind::of(active)))
+        let capabilities = &context.capabilities;
+        let change_may = self.account_change().is_some_and(|change| {
+            (change.writes_attributes() && capabilities.has_worked(WriteKind::Attributes))
+                || (change.active().is_some() && capabilities.has_worked(WriteKind::of(change.active())))
+        });
+        change_may
+            || match self.removal() {
+                Some(RemoveAction::Disable) => capabilities.has_worked(WriteKind::Disable),
+                Some(RemoveAction::Delete) => capabilities.has_deleted(),
+                None => false,
             }
-            Some(Effect::Remove(RemoveAction::Disable)) => learning.has_worked(WriteKind::Disable),
-            Some(Effect::Remove(RemoveAction::Delete)) => learning.has_deleted(),
-            Some(Effect::None | Effect::Create) | None => false,
-        }
     }
 
     /// A task that only says what went wrong.
     pub(crate) fn failed(subject: Subject, trouble: Trouble) -> Self {
         let label = match &subject.standing {
-            Standing::Left(leave) => leave_label(&subject.record, *leave),
-            Standing::Owned(owned) => label_of_unknown(&subject.record, owned),
+            ScopeStatus::Left(leave) => leave_label(&subject.record, *leave),
+            ScopeStatus::Owned(owned) => label_of_unknown(&subject.record, owned),
         };
         let Subject { id, record, .. } = subject;
         Self {
             id,
             record,
             label,
-            step: Step::Fail(trouble),
+            step: TaskStep::Fail(trouble),
             moved_from: None,
             fingerprint: None,
             parts: Vec::new(),
@@ -149,22 +181,24 @@ impl Task {
     }
 
     /// A task for a linked user that has left.
-    pub(crate) fn left(context: &Context, id: SourceId, record: Record, leave: policy::Leave) -> Self {
-        let link = record.link.as_ref().map_or(LinkState::None, |link| LinkState::Linked {
+    pub(crate) fn left(context: &Context, id: SourceId, record: Record, leave: Leave) -> Self {
+        let account = record.link.as_ref().map_or(AccountState::None, |link| AccountState::Linked {
             active: link.active,
-            deprovisioned_here: link.mark == Mark::Removed,
+            deprovisioned_here: link.state == LinkState::Removed,
         });
-        let decision = policy::decide(context.config.preferences, Change::Leaves(leave), link, false);
-        let label = if matches!(decision.effect, Effect::Remove(_)) {
-            leave_label(&record, leave)
-        } else {
-            leave.into()
+        let decision = decide_leave(context.config.preferences, leave, account);
+        let label = match decision {
+            LeaveDecision::Remove(_) => leave_label(&record, leave),
+            LeaveDecision::Nothing
+            | LeaveDecision::AlreadyGone
+            | LeaveDecision::DeprovisionOff
+            | LeaveDecision::RuleDeletionOff => leave.into(),
         };
         Self {
             id,
             record,
             label,
-            step: Step::Left { decision, leave },
+            step: TaskStep::Left { decision, leave },
             moved_from: None,
             fingerprint: None,
             parts: Vec::new(),
@@ -184,19 +218,24 @@ impl Task {
         read: ReadAnew,
     ) -> Self {
         let clear = context.config.options.clear_missing_attributes;
-        let again = read.full || record.was_ignored() || link.has_news(&context.learning.learned());
+        let again = read.full || record.was_ignored() || link.has_news(&context.capabilities.learned());
         let differs = differences(&wanted, link, &owned.targets, clear, again);
         let attributes = !differs.is_empty();
-        let returns = link.mark != Mark::Owned;
-        let change = if returns { Change::Returns { attributes } } else { Change::Stays { attributes } };
-        let state = LinkState::Linked { active: link.active, deprovisioned_here: link.mark == Mark::Removed };
-        let decision = policy::decide(context.config.preferences, change, state, owned.enabled);
+        let returns = link.state != LinkState::Owned;
+        let change =
+            if returns { OwnedChange::Returns { attributes } } else { OwnedChange::Stays { attributes } };
+        let state = AccountState::Linked {
+            active: link.active,
+            deprovisioned_here: link.state == LinkState::Removed,
+        };
+        let decision = decide_owned(context.config.preferences, change, state, owned.enabled);
         let label = if returns {
             ChangeLabel::Returns
         } else {
             stays_label(&record, link, attributes, owned.enabled)
         };
-        let base = read.account.filter(|_| matches!(decision.effect, Effect::Write { .. })).map(Arc::from);
+        let writes = |change: AccountChange| change.writes_attributes() || change.active().is_some();
+        let base = read.account.filter(|_| decision.change().is_some_and(writes)).map(Arc::from);
         Self::owned(id, record, label, decision, owned, wanted, differs).with_base(base)
     }
 
@@ -214,35 +253,35 @@ impl Task {
         let mut differs = Vec::new();
         let mut moved_from = None;
         let state = match found {
-            Lookup::None => LinkState::None,
-            Lookup::Several(_) => LinkState::Ambiguous,
+            Lookup::None => AccountState::None,
+            Lookup::Several(_) => AccountState::Ambiguous,
             Lookup::One(account) => {
                 let holder = context.claim(&account.id, &id);
                 let mut link = link_to(&account, &owned, &wanted);
                 link.late_disable = context.late_disable(&account, owned.enabled);
                 let made_here = record.link.is_some();
                 if made_here {
-                    note_lost_origin(&mut link, &wanted, &context.learning.learned());
+                    note_lost_origin(&mut link, &wanted, &context.capabilities.learned());
                 }
                 let active = link.active;
                 let clear = context.config.options.clear_missing_attributes;
                 differs = differences(&wanted, &link, &owned.targets, clear, !made_here);
                 if holder == id {
                     record.link = Some(link);
-                    LinkState::UnlinkedMatch { active }
+                    AccountState::UnlinkedMatch { active }
                 } else if present(&holder) {
-                    LinkState::LinkedElsewhere { holder_in_source: true, active }
+                    AccountState::LinkedElsewhere { holder_in_source: true, active }
                 } else {
                     context.hand_over(&account.id, &id);
                     record.link = Some(link);
                     moved_from = Some(holder);
-                    LinkState::LinkedElsewhere { holder_in_source: false, active }
+                    AccountState::LinkedElsewhere { holder_in_source: false, active }
                 }
             }
         };
-        let change = Change::Enters { attributes: !differs.is_empty() };
-        let decision = policy::decide(context.config.preferences, change, state, owned.enabled);
-        if decision.link != LinkAction::Adopt {
+        let change = OwnedChange::Enters { attributes: !differs.is_empty() };
+        let decision = decide_owned(context.config.preferences, change, state, owned.enabled);
+        if !matches!(decision, OwnedDecision::Adopt(_)) {
             record.link = None;
         }
         Self { moved_from, ..Self::owned(id, record, label, decision, owned, wanted, differs) }
@@ -252,13 +291,13 @@ impl Task {
         id: SourceId,
         record: Record,
         label: ChangeLabel,
-        decision: Decision,
+        decision: OwnedDecision,
         owned: Owned,
         wanted: Desired,
         differs: Vec<TargetPath>,
     ) -> Self {
         let Owned { enabled, targets, fingerprint, .. } = owned;
-        let step = Step::Owned(OwnedTask { decision, wanted, enabled, targets, differs, base: None });
+        let step = TaskStep::Owned(OwnedTask { decision, wanted, enabled, targets, differs, base: None });
         Self {
             id,
             record,
@@ -274,7 +313,7 @@ impl Task {
 
     /// A task for a linked user who cannot be mapped: a Disable or Enable needs no mapping, and is not withheld for want of one.
     pub(crate) fn unmapped(context: &Context, subject: Subject, trouble: Trouble) -> Self {
-        let (Some(link), Standing::Owned(owned)) = (subject.record.link.clone(), &subject.standing) else {
+        let (Some(link), ScopeStatus::Owned(owned)) = (subject.record.link.clone(), &subject.standing) else {
             return Self::failed(subject, trouble);
         };
         if link.active == owned.enabled || !context.config.preferences.disables() {
@@ -286,20 +325,17 @@ impl Task {
         let Subject { id, record, .. } = subject;
         let read = ReadAnew { account: None, full: false };
         let mut task = Self::linked(context, id, record, &link, owned, wanted, read);
-        if let Step::Owned(owned) = &mut task.step {
+        if let TaskStep::Owned(owned) = &mut task.step {
             owned.differs.clear();
-            owned.decision.attributes_withheld = false;
-            if let Effect::Write { attributes, .. } = &mut owned.decision.effect {
-                *attributes = false;
-            }
+            owned.decision = owned.decision.map_change(AccountChange::without_attributes);
         }
-        task.parts.push(Part { decided: false, ..Part::failed(Operation::None, trouble) });
+        task.parts.push(OutcomePart { decided: false, ..OutcomePart::failed(Operation::None, trouble) });
         task
     }
 
     /// With the account as this run has read it, so that it is not read twice.
     fn with_base(mut self, base: Option<Arc<Account>>) -> Self {
-        if let Step::Owned(owned) = &mut self.step {
+        if let TaskStep::Owned(owned) = &mut self.step {
             owned.base = base;
         }
         self
@@ -315,7 +351,7 @@ fn link_to(account: &Account, owned: &Owned, wanted: &Desired) -> Link {
         active: account.active(),
         written: None,
         late_disable: None,
-        mark: Mark::Owned,
+        state: LinkState::Owned,
     }
 }
 
@@ -326,21 +362,21 @@ fn note_lost_origin(link: &mut Link, wanted: &Desired, learned: &Learned) {
         && !link.carries.contains_key(&path)
         && learned.paths.post.get(&path) == Some(&PathSupport::NotStored)
     {
-        let sent = Some(kept(&path, value));
-        link.shows.insert(path, Shows::Ignored { sent, alone: false, failed: false });
+        let sent = Some(comparable_value(&path, value));
+        link.shows.insert(path, ShownForm::Ignored { sent, alone: false, failed: false });
     }
 }
 
-fn leave_label(record: &Record, leave: policy::Leave) -> ChangeLabel {
-    match record.link.as_ref().map(|link| link.mark) {
-        Some(Mark::Pending(_)) => ChangeLabel::Retry,
-        Some(Mark::Owned | Mark::Removed | Mark::Withheld(_)) | None => leave.into(),
+fn leave_label(record: &Record, leave: Leave) -> ChangeLabel {
+    match record.link.as_ref().map(|link| link.state) {
+        Some(LinkState::Pending(_)) => ChangeLabel::Retry,
+        Some(LinkState::Owned | LinkState::Removed | LinkState::Withheld(_)) | None => leave.into(),
     }
 }
 
 fn label_of_unlinked(record: &Record, enabled: bool) -> ChangeLabel {
     let was_disabled = record
-        .situation
+        .last_reported
         .as_ref()
         .is_some_and(|told| told.outcome == Outcome::Unsynced && told.wanted_active == Some(false));
     if was_disabled && enabled { ChangeLabel::Enabled } else { ChangeLabel::Enters }
@@ -348,7 +384,7 @@ fn label_of_unlinked(record: &Record, enabled: bool) -> ChangeLabel {
 
 fn label_of_unknown(record: &Record, owned: &Owned) -> ChangeLabel {
     match &record.link {
-        Some(link) if link.mark != Mark::Owned => ChangeLabel::Returns,
+        Some(link) if link.state != LinkState::Owned => ChangeLabel::Returns,
         Some(link) => stays_label(record, link, false, owned.enabled),
         None => label_of_unlinked(record, owned.enabled),
     }
@@ -356,7 +392,8 @@ fn label_of_unknown(record: &Record, owned: &Owned) -> ChangeLabel {
 
 /// What happened to a user that stays: `active` against what the account has, or else against what was wanted last.
 fn stays_label(record: &Record, link: &Link, attributes: bool, enabled: bool) -> ChangeLabel {
-    let wanted_last = record.situation.as_ref().and_then(|told| told.wanted_active).unwrap_or(link.active);
+    let wanted_last =
+        record.last_reported.as_ref().and_then(|told| told.wanted_active).unwrap_or(link.active);
     let was = if link.active == enabled { wanted_last } else { link.active };
     match (attributes, was, enabled) {
         (false, true, false) => ChangeLabel::Disabled,

@@ -6,21 +6,21 @@ use std::sync::Arc;
 
 pub(crate) use self::settle::{to_write, with_clash};
 use super::context::Context;
-use super::correlate::personal;
-use super::parts::{Part, names, refuses_external_id};
+use super::correlate::personal_data;
+use super::outcome::{OutcomePart, names, refuses_external_id};
 use super::remove;
 use super::resolve::find_again;
 use super::scope::Owned;
-use super::task::{OwnedTask, Step, Task};
-use super::write::{Effects, Write, Written, go_together, write};
-use crate::diff::Fate;
+use super::task::{OwnedTask, Task, TaskStep};
+use super::write::{AccountWrite, Effects, WriteOutcome, go_together, write};
+use crate::diff::PathEffect;
 use crate::ids::TargetId;
 use crate::mapping::{Desired, TargetPath};
-use crate::policy::{Effect, LinkAction, Verdict};
+use crate::policy::{AccountChange, NoAccount, NotCreated, OwnedDecision};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
-use crate::state::{Change, Intent, Link, Record, Shows, is_carried, kept};
-use crate::target::lookup::{Lookup, SearchKeys};
-use crate::target::personal::about;
+use crate::state::{Intent, Link, Record, ShownForm, StateChange, comparable_value, is_carried};
+use crate::target::lookup::{Lookup, SearchKeys, Searched};
+use crate::target::personal_data::with_personal_data;
 use crate::target::{Halt, Trouble};
 
 /// How often a user may turn out to be in another situation than the one decided about.
@@ -31,10 +31,10 @@ const WITHOUT_EXTERNAL_ID: &str =
     "if the target has no place for externalId, set external-id = false under [connection.options]";
 
 /// How a task went.
-pub(crate) enum Ran {
-    /// It is over; `None` where there is nothing to say.
+pub(crate) enum TaskResult {
+    /// It is over; `None` if there is nothing to say.
     Settled(Option<UserLine>),
-    /// The new user name is taken: to be tried again when everybody else is through.
+    /// The new user name is taken: the rename is tried again after all other users.
     Deferred(Box<Task>),
     /// It is over, and something was refused for want of support: with the task that tries it once more where the same has
     /// worked for others meanwhile.
@@ -42,7 +42,7 @@ pub(crate) enum Ran {
 }
 
 /// What comes after an effect.
-pub(super) enum Flow {
+pub(super) enum NextStep {
     Through,
     /// Nothing more is sent for the user in this run.
     End,
@@ -53,7 +53,7 @@ pub(super) enum Flow {
 }
 
 /// A task in work.
-pub(crate) struct Work<'a> {
+pub(crate) struct TaskRun<'a> {
     pub(crate) context: &'a Context,
     pub(crate) task: Task,
     /// Whether a request may have had an effect that is not known.
@@ -66,30 +66,30 @@ pub(crate) struct Work<'a> {
 }
 
 /// Runs `task`; `last` says that a taken user name is final.
-pub(crate) async fn run(context: &Context, task: Task, last: bool) -> Result<Ran, Halt> {
+pub(crate) async fn run(context: &Context, task: Task, last: bool) -> Result<TaskResult, Halt> {
     let wanted = match &task.step {
-        Step::Owned(owned) => Some(&owned.wanted),
-        Step::Fail(_) | Step::Left { .. } => None,
+        TaskStep::Owned(owned) => Some(&owned.wanted),
+        TaskStep::Fail(_) | TaskStep::Left { .. } => None,
     };
-    about(personal(wanted, &task.record), Box::pin(run_alone(context, task, last))).await
+    with_personal_data(personal_data(wanted, &task.record), Box::pin(run_alone(context, task, last))).await
 }
 
-async fn run_alone(context: &Context, task: Task, last: bool) -> Result<Ran, Halt> {
+async fn run_alone(context: &Context, task: Task, last: bool) -> Result<TaskResult, Halt> {
     let account = task.record.link.as_ref().map(|link| link.account.clone());
     let before = task.record.clone();
-    let mut work = Work { context, task, unsure: false, intended: false, account, before };
+    let mut work = TaskRun { context, task, unsure: false, intended: false, account, before };
     match work.task.step.clone() {
-        Step::Fail(trouble) => {
+        TaskStep::Fail(trouble) => {
             work.unsure = trouble.unsure;
             // A trouble before any decision leaves an intent as it is.
-            work.push(Part {
+            work.push(OutcomePart {
                 decided: trouble.reason == Reason::DeletedByTarget,
-                ..Part::failed(failed_operation(&trouble), trouble)
+                ..OutcomePart::failed(failed_operation(&trouble), trouble)
             });
             work.finish(None, None).await
         }
-        Step::Left { decision, leave } => remove::run(work, decision, leave, last).await,
-        Step::Owned(owned) => work.owned(owned, last).await,
+        TaskStep::Left { decision, leave } => remove::run(work, decision, leave, last).await,
+        TaskStep::Owned(owned) => work.owned(owned, last).await,
     }
 }
 
@@ -100,8 +100,8 @@ const fn failed_operation(trouble: &Trouble) -> Operation {
     }
 }
 
-impl Work<'_> {
-    pub(crate) fn push(&mut self, part: Part) {
+impl TaskRun<'_> {
+    pub(crate) fn push(&mut self, part: OutcomePart) {
         self.task.parts.push(part);
     }
 
@@ -111,14 +111,14 @@ impl Work<'_> {
             trouble.detail.push_str("; ");
             trouble.detail.push_str(way_out);
         }
-        self.push(Part::failed(operation, trouble));
+        self.push(OutcomePart::failed(operation, trouble));
     }
 
     /// What to do about `trouble`, where the configuration has the nearest way out.
     fn way_out(&self, operation: Operation, trouble: &Trouble) -> Option<&'static str> {
-        let removal = matches!(self.task.step, Step::Left { .. });
+        let removal = matches!(self.task.step, TaskStep::Left { .. });
         match trouble.reason {
-            Reason::PartialUpdateUnsupported if self.context.learning.may_switch() => {
+            Reason::PartialUpdateUnsupported if self.context.capabilities.may_switch() => {
                 Some(match (operation, removal) {
                     (Operation::Disable, true) => {
                         "PATCH and PUT were tried: use remove-action = \"delete\", or ask the vendor for partial update"
@@ -145,8 +145,9 @@ impl Work<'_> {
         }
         self.intended = true;
         self.task.record.intent = Some(intent);
-        let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
-        changes.push(Change::Put(self.task.id.clone(), Arc::new(self.task.record.clone())));
+        let mut changes: Vec<StateChange> =
+            self.task.moved_from.take().map(StateChange::Remove).into_iter().collect();
+        changes.push(StateChange::Put(self.task.id.clone(), Arc::new(self.task.record.clone())));
         self.context.save(changes).await
     }
 
@@ -154,59 +155,60 @@ impl Work<'_> {
     pub(super) async fn keep_link(&mut self) -> Result<(), Halt> {
         self.task.record.resolve_intent();
         let record = Arc::new(self.task.record.clone());
-        self.context.save(vec![Change::Put(self.task.id.clone(), record)]).await
+        self.context.save(vec![StateChange::Put(self.task.id.clone(), record)]).await
     }
 
-    /// The account is gone: nobody holds it any longer.
+    /// Removes the link: no user holds the account any longer.
     pub(crate) fn unlink(&mut self) {
         if let Some(link) = self.task.record.link.take() {
             self.context.release(&link.account);
         }
     }
 
-    async fn owned(mut self, mut owned: OwnedTask, last: bool) -> Result<Ran, Halt> {
+    async fn owned(mut self, mut owned: OwnedTask, last: bool) -> Result<TaskResult, Halt> {
         for round in 1.. {
-            if let Some(part) = standing(owned.decision.verdict) {
-                self.push(part);
-                break;
-            }
-            if owned.decision.link == LinkAction::Adopt {
-                self.account = self.task.record.link.as_ref().map(|link| link.account.clone());
-                self.push(Part::done(Operation::Link));
-            }
-            let flow = match owned.decision.effect {
-                Effect::None | Effect::Remove(_) => Flow::Through,
-                Effect::Create => self.create(&owned).await?,
-                Effect::Write { attributes, active } => {
-                    let paths = if attributes { owned.differs.as_slice() } else { &[] };
-                    self.write(&owned, paths, active).await?
+            let flow = match owned.decision {
+                OwnedDecision::NotCreated { reason, .. } => {
+                    self.push(not_created(reason));
+                    break;
                 }
+                OwnedDecision::NoAccount(reason) => {
+                    self.push(no_account(reason));
+                    break;
+                }
+                OwnedDecision::Create { .. } => self.create(&owned).await?,
+                OwnedDecision::Adopt(change) => {
+                    self.account = self.task.record.link.as_ref().map(|link| link.account.clone());
+                    self.push(OutcomePart::done(Operation::Link));
+                    self.change(&owned, change).await?
+                }
+                OwnedDecision::Linked(change) => self.change(&owned, change).await?,
             };
             match flow {
-                Flow::Through | Flow::End => break,
-                Flow::Taken(_) if !last => {
-                    owned.decision.effect = Effect::Write { attributes: true, active: None };
-                    owned.decision.link = LinkAction::Keep;
-                    self.task.step = Step::Owned(owned);
-                    return Ok(Ran::Deferred(Box::new(self.task)));
+                NextStep::Through | NextStep::End => break,
+                NextStep::Taken(_) if !last => {
+                    let active_withheld = owned.decision.change().is_some_and(AccountChange::active_withheld);
+                    owned.decision = OwnedDecision::Linked(AccountChange::Attributes { active_withheld });
+                    self.task.step = TaskStep::Owned(owned);
+                    return Ok(TaskResult::Deferred(Box::new(self.task)));
                 }
-                Flow::Taken(detail) => {
+                NextStep::Taken(detail) => {
                     self.failed(Operation::Update, Trouble::new(Reason::UserNameTaken, detail));
                     break;
                 }
-                Flow::Enter(..) if round >= ROUNDS => {
+                NextStep::Enter(..) if round >= ROUNDS => {
                     let trouble =
                         Trouble::new(Reason::Rejected, "the account keeps appearing and disappearing");
                     self.failed(Operation::None, trouble);
                     break;
                 }
-                Flow::Enter(label, lookup) => {
+                NextStep::Enter(label, lookup) => {
                     let Some(entered) = self.enter(&owned, label, lookup) else { break };
                     owned = entered;
                 }
             }
         }
-        let again = if last { None } else { self.second_try(|| Step::Owned(self.refused(&owned))) };
+        let again = if last { None } else { self.second_try(|| TaskStep::Owned(self.refused(&owned))) };
         if let Some(trouble) = self.task.held.take() {
             self.failed(Operation::Disable, trouble);
         }
@@ -224,8 +226,8 @@ impl Work<'_> {
         let task = Task::entering(self.context, id, record, again, wanted, lookup, &|_| true);
         self.task = Task { label, parts: std::mem::take(&mut self.task.parts), ..task };
         match &self.task.step {
-            Step::Owned(owned) => Some(owned.clone()),
-            Step::Fail(_) | Step::Left { .. } => None,
+            TaskStep::Owned(owned) => Some(owned.clone()),
+            TaskStep::Fail(_) | TaskStep::Left { .. } => None,
         }
     }
 
@@ -234,16 +236,16 @@ impl Work<'_> {
         owned: &OwnedTask,
         paths: &[TargetPath],
         active: Option<bool>,
-    ) -> Result<Written, Halt> {
+    ) -> Result<WriteOutcome, Halt> {
         if paths.contains(&TargetPath::user_name()) {
             self.task.record.note_rename(owned.wanted.user_name());
         }
         self.intend(if active == Some(false) { Intent::Disable } else { Intent::Update }).await?;
         let Some(link) = self.task.record.link.clone() else {
-            return Ok(Written::Refused(Trouble::new(Reason::Rejected, "the user has no account")));
+            return Ok(WriteOutcome::Refused(Trouble::new(Reason::Rejected, "the user has no account")));
         };
         let keys = self.task.record.keys_at(&link);
-        let request = Write {
+        let request = AccountWrite {
             account: &link.account,
             keys: &keys,
             wanted: &owned.wanted,
@@ -253,13 +255,24 @@ impl Work<'_> {
             base: owned.base.as_deref(),
         };
         let written = match write(self.context, request).await {
-            Err(Halt::Failed(trouble)) => Written::Refused(trouble),
+            Err(Halt::Failed(trouble)) => WriteOutcome::Refused(trouble),
             other => other?,
         };
-        if matches!(written, Written::Done(_) | Written::Ignored(..) | Written::Hidden) {
+        if matches!(written, WriteOutcome::Done(_) | WriteOutcome::Ignored(..) | WriteOutcome::Hidden) {
             self.wrote();
         }
         Ok(written)
+    }
+
+    async fn change(&mut self, owned: &OwnedTask, change: AccountChange) -> Result<NextStep, Halt> {
+        match change {
+            AccountChange::Unwritten { .. } => Ok(NextStep::Through),
+            AccountChange::Attributes { .. } => self.write(owned, &owned.differs, None).await,
+            AccountChange::Active { active, attributes: true } => {
+                self.write(owned, &owned.differs, Some(active)).await
+            }
+            AccountChange::Active { active, attributes: false } => self.write(owned, &[], Some(active)).await,
+        }
     }
 
     async fn write(
@@ -267,7 +280,7 @@ impl Work<'_> {
         owned: &OwnedTask,
         paths: &[TargetPath],
         active: Option<bool>,
-    ) -> Result<Flow, Halt> {
+    ) -> Result<NextStep, Halt> {
         let Some(active) = active else {
             let written = self.send(owned, paths, None).await?;
             return self.after(owned, paths, None, written).await;
@@ -275,7 +288,8 @@ impl Work<'_> {
         if paths.is_empty() || !go_together(self.context, paths, active) {
             let written = self.send(owned, &[], Some(active)).await?;
             let flow = self.after(owned, &[], Some(active), written).await?;
-            let is_over = matches!(flow, Flow::Enter(..) | Flow::End) || self.task.record.link.is_none();
+            let is_over =
+                matches!(flow, NextStep::Enter(..) | NextStep::End) || self.task.record.link.is_none();
             if paths.is_empty() || is_over {
                 return Ok(flow);
             }
@@ -284,22 +298,22 @@ impl Work<'_> {
         }
         let written = self.send(owned, paths, Some(active)).await?;
         match written {
-            Written::Withheld => {
-                self.after(owned, &[], Some(active), Written::Withheld).await?;
+            WriteOutcome::Withheld => {
+                self.after(owned, &[], Some(active), WriteOutcome::Withheld).await?;
             }
             // The switch was what was refused: only the attributes go again.
-            Written::Refused(trouble) if refuses_switch(&trouble) => {
-                self.after(owned, &[], Some(active), Written::Refused(trouble)).await?;
+            WriteOutcome::Refused(trouble) if refuses_switch(&trouble) => {
+                self.after(owned, &[], Some(active), WriteOutcome::Refused(trouble)).await?;
             }
             // An attribute that is refused, or a name that is taken, must not keep a leaver active: each goes alone.
             refused if refused.may_be_of_either() => {
                 let alone = self.send(owned, &[], Some(active)).await?;
                 let flow = self.after(owned, &[], Some(active), alone).await?;
-                if matches!(flow, Flow::Enter(..) | Flow::End) {
+                if matches!(flow, NextStep::Enter(..) | NextStep::End) {
                     return Ok(flow);
                 }
                 if self.task.record.link.is_none() {
-                    return Ok(Flow::Through);
+                    return Ok(NextStep::Through);
                 }
             }
             other => return self.after(owned, paths, Some(active), other).await,
@@ -314,11 +328,11 @@ impl Work<'_> {
         owned: &OwnedTask,
         paths: &[TargetPath],
         active: Option<bool>,
-        written: Written,
-    ) -> Result<Flow, Halt> {
+        written: WriteOutcome,
+    ) -> Result<NextStep, Halt> {
         let switch = active.map(|active| if active { Operation::Enable } else { Operation::Disable });
         match written {
-            Written::Done(effects) => {
+            WriteOutcome::Done(effects) => {
                 self.note(owned, &effects);
                 let took = |active: bool| effects.active == Some(active);
                 match switch {
@@ -331,16 +345,16 @@ impl Work<'_> {
                             link.active = active;
                         }
                         self.excuse_lost();
-                        self.push(Part::done(operation));
+                        self.push(OutcomePart::done(operation));
                     }
                     None => {}
                 }
                 if !paths.is_empty() {
-                    let part = Part::done(Operation::Update);
-                    self.push(Part { detail: told(&effects, &owned.wanted), ..part });
+                    let part = OutcomePart::done(Operation::Update);
+                    self.push(OutcomePart { detail: describe_effects(&effects, &owned.wanted), ..part });
                 }
             }
-            Written::Ignored(effects, detail) => {
+            WriteOutcome::Ignored(effects, detail) => {
                 self.note(owned, &effects);
                 let not_stored = effects.not_stored();
                 let switched = self.task.parts.iter().any(|part| {
@@ -349,7 +363,7 @@ impl Work<'_> {
                 });
                 // In the same step `active` took effect: the user is provisioned, save what the target does not store.
                 if switched && switch.is_none() && !not_stored.is_empty() {
-                    let part = Part::done(Operation::Update);
+                    let part = OutcomePart::done(Operation::Update);
                     self.push(part.with_detail(not_stored_words(&not_stored)));
                 } else {
                     let detail = if not_stored.is_empty() {
@@ -364,28 +378,28 @@ impl Work<'_> {
                     self.failed(operation, Trouble::new(Reason::IgnoredByTarget, detail));
                 }
             }
-            Written::Refused(trouble) => {
+            WriteOutcome::Refused(trouble) => {
                 let operation = switch.unwrap_or(Operation::Update);
                 self.failed(operation, trouble);
             }
-            Written::Withheld => {
+            WriteOutcome::Withheld => {
                 let detail = "an earlier disable deleted an account at this target";
                 self.failed(Operation::Disable, Trouble::new(Reason::DisableWithheld, detail));
             }
-            Written::DeletedByTarget => {
+            WriteOutcome::DeletedByTarget => {
                 self.unlink();
                 let detail = "the account is gone after it was to be disabled";
                 self.failed(Operation::Disable, Trouble::new(Reason::DeletedByTarget, detail));
             }
-            Written::Taken(detail) => return Ok(Flow::Taken(detail)),
-            Written::Gone => {
+            WriteOutcome::Taken(detail) => return Ok(NextStep::Taken(detail)),
+            WriteOutcome::Gone(searched) => {
                 let origin = owned.wanted.external_id();
-                let trouble = match self.find_again(&owned.wanted).await {
+                let trouble = match self.find_again(&owned.wanted, &searched).await {
                     Ok(lookup) => {
                         let hidden = self.context.not_shown_yet(&self.task.record, origin, &lookup);
                         let Some(trouble) = hidden else {
                             self.unlink();
-                            return Ok(Flow::Enter(ChangeLabel::Enters, lookup));
+                            return Ok(NextStep::Enter(ChangeLabel::Enters, lookup));
                         };
                         // What was cut off before this run is known since it began.
                         Trouble { unsure: false, ..trouble }
@@ -395,17 +409,17 @@ impl Work<'_> {
                     Err(Halt::Stopped) => return Err(Halt::Stopped),
                 };
                 self.failed(switch.unwrap_or(Operation::Update), trouble);
-                return Ok(Flow::End);
+                return Ok(NextStep::End);
             }
-            Written::Hidden => {
+            WriteOutcome::Hidden => {
                 let written = self.task.record.link.as_ref().and_then(|link| link.written);
                 let hidden = Trouble::new(Reason::TargetError, "the account is not found after the write");
                 let trouble = self.context.account_not_shown(written).unwrap_or(hidden);
                 self.failed(switch.unwrap_or(Operation::Update), Trouble { unsure: true, ..trouble });
-                return Ok(Flow::End);
+                return Ok(NextStep::End);
             }
         }
-        Ok(Flow::Through)
+        Ok(NextStep::Through)
     }
 
     /// With `active` in effect the user is provisioned, save what the target does not store: what was told of that before a second
@@ -419,11 +433,11 @@ impl Work<'_> {
     }
 
     /// Looks for the account that is gone by its id.
-    async fn find_again(&self, wanted: &Desired) -> Result<Lookup, Halt> {
+    async fn find_again(&self, wanted: &Desired, searched: &Searched) -> Result<Lookup, Halt> {
         let record = &self.task.record;
         let carried = record.link.as_ref().and_then(Link::external_id);
         let keys = SearchKeys::new(record.names(), carried.or(wanted.external_id()));
-        find_again(self.context, &self.task.id, &keys, &wanted.user_name()).await
+        find_again(self.context, &self.task.id, &keys, &wanted.user_name(), searched).await
     }
 
     /// Notes in the link what became of each path that was written.
@@ -431,26 +445,28 @@ impl Work<'_> {
         let Some(link) = &mut self.task.record.link else { return };
         for path in &effects.carried {
             let wanted = owned.wanted.get(path);
-            let form = link.shows.get(path).filter(|shows| matches!(shows, Shows::As(_))).cloned();
+            let form = link.shows.get(path).filter(|shows| matches!(shows, ShownForm::As(_))).cloned();
             let form = form.filter(|_| is_carried(&link.carries, path, wanted));
             link.carry(path, wanted, form);
         }
         for path in &effects.left_out {
-            let sent = owned.wanted.get(path).map(|value| kept(path, value));
-            link.shows.insert(path.clone(), Shows::Ignored { sent, alone: false, failed: false });
+            let sent = owned.wanted.get(path).map(|value| comparable_value(path, value));
+            link.shows.insert(path.clone(), ShownForm::Ignored { sent, alone: false, failed: false });
         }
-        for (path, fate) in &effects.fates {
+        for (path, path_effect) in &effects.path_effects {
             let wanted = owned.wanted.get(path);
-            match fate {
-                Fate::Took | Fate::Unproven => link.carry(path, wanted, None),
-                Fate::As(shown) | Fate::Form(shown) => {
-                    link.carry(path, wanted, Some(Shows::As(shown.clone())));
+            match path_effect {
+                PathEffect::Stored | PathEffect::Unverifiable => link.carry(path, wanted, None),
+                PathEffect::StoredAs(shown) | PathEffect::SameForm(shown) => {
+                    link.carry(path, wanted, Some(ShownForm::As(shown.clone())));
                 }
-                Fate::Believed(before) => link.carry(path, wanted, Some(Shows::Unseen(before.clone()))),
-                Fate::Lost(now) => {
-                    let sent = wanted.map(|value| kept(path, value));
-                    let alone = self.context.learning.is_stored(path);
-                    let ignored = Shows::Ignored { sent, alone, failed: false };
+                PathEffect::Assumed(before) => {
+                    link.carry(path, wanted, Some(ShownForm::Unseen(before.clone())));
+                }
+                PathEffect::NotStored(now) => {
+                    let sent = wanted.map(|value| comparable_value(path, value));
+                    let alone = self.context.capabilities.is_stored(path);
+                    let ignored = ShownForm::Ignored { sent, alone, failed: false };
                     link.carry_still(path, now.clone(), Some(ignored));
                 }
             }
@@ -459,7 +475,7 @@ impl Work<'_> {
 }
 
 /// What there is to say of attributes that did not take effect as they were written.
-pub(super) fn told(effects: &Effects, wanted: &Desired) -> Option<String> {
+pub(super) fn describe_effects(effects: &Effects, wanted: &Desired) -> Option<String> {
     let (not_stored, other) = (effects.not_stored(), effects.in_other_form(wanted));
     let mut words = Vec::new();
     if !not_stored.is_empty() {
@@ -493,16 +509,20 @@ const fn refuses_switch(trouble: &Trouble) -> bool {
     !trouble.unsure && matches!(trouble.reason, Reason::PartialUpdateUnsupported)
 }
 
-/// The part that a verdict of the policy is, where that ends the matter.
-pub(crate) fn standing(verdict: Verdict) -> Option<Part> {
-    Some(match verdict {
-        Verdict::Clear => return None,
-        Verdict::CreationOff => Part::none(Outcome::Unsynced, Reason::CreationOff),
-        Verdict::DisabledAtSource => Part::none(Outcome::Unsynced, Reason::DisabledAtSource),
-        Verdict::DeprovisionOff => Part::none(Outcome::Partial, Reason::DeprovisionOff),
-        Verdict::RuleDeletionOff => Part::none(Outcome::Partial, Reason::RuleDeletionOff),
-        Verdict::AmbiguousMatch => Part::none(Outcome::Failed, Reason::AmbiguousMatch),
-        Verdict::AccountLinkedElsewhere => Part::none(Outcome::Failed, Reason::AccountLinkedElsewhere),
-        Verdict::AlreadyGone => Part::none(Outcome::Success, Reason::AlreadyGone),
-    })
+/// The part for a user who is given no new account.
+pub(crate) const fn not_created(reason: NotCreated) -> OutcomePart {
+    match reason {
+        NotCreated::CreationOff => OutcomePart::none(Outcome::Unsynced, Reason::CreationOff),
+        NotCreated::DisabledAtSource => OutcomePart::none(Outcome::Unsynced, Reason::DisabledAtSource),
+    }
+}
+
+/// The part for a user to whom no account can be assigned.
+pub(crate) const fn no_account(reason: NoAccount) -> OutcomePart {
+    match reason {
+        NoAccount::AmbiguousMatch => OutcomePart::none(Outcome::Failed, Reason::AmbiguousMatch),
+        NoAccount::AccountLinkedElsewhere => {
+            OutcomePart::none(Outcome::Failed, Reason::AccountLinkedElsewhere)
+        }
+    }
 }

@@ -6,20 +6,20 @@ use serde_json::Value;
 use tokio::sync::MutexGuard;
 
 use self::attempt::{Attempt, Refusal, attempt};
+use super::capabilities::{Order, Permit, Sorted};
 use super::context::Context;
-use super::learning::{Order, Permit, Sorted};
-use crate::diff::Fate;
+use crate::diff::PathEffect;
 use crate::ids::TargetId;
 use crate::mapping::{Desired, TargetPath};
 use crate::report::Reason;
-use crate::state::{DisableKind, Link, Method, MethodSupport, NOT_SENT, Shows, WriteKind, is_carried};
-use crate::target::lookup::SearchKeys;
+use crate::state::{DisableKind, Link, Method, MethodSupport, NOT_SENT, ShownForm, WriteKind, is_carried};
+use crate::target::lookup::{SearchKeys, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
 
 /// One write to one account.
 #[derive(Clone, Copy)]
-pub(crate) struct Write<'a> {
+pub(crate) struct AccountWrite<'a> {
     pub(crate) account: &'a TargetId,
     /// All by which the account may be found.
     pub(crate) keys: &'a SearchKeys,
@@ -38,18 +38,18 @@ pub(crate) struct Write<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Effects {
     /// The paths that were written.
-    pub(crate) fates: Vec<(TargetPath, Fate)>,
+    pub(crate) path_effects: Vec<(TargetPath, PathEffect)>,
     /// Paths that the account carried already.
     pub(crate) carried: Vec<TargetPath>,
     /// Paths that were not written, because the target does not store them.
     pub(crate) left_out: Vec<TargetPath>,
-    /// Whether `active` became what was wanted; `None` where it was not written.
+    /// Whether `active` became what was wanted; `None` if it was not written.
     pub(crate) active: Option<bool>,
 }
 
 /// What became of a write.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Written {
+pub(crate) enum WriteOutcome {
     /// In effect, save what the effects name.
     Done(Effects),
     /// Answered as done, or not sent, and nothing of it is in effect.
@@ -59,7 +59,7 @@ pub(crate) enum Written {
     /// 409 to a new user name.
     Taken(String),
     /// The account is not found (SCIM 404 by id and in no look-up), and was not before this write.
-    Gone,
+    Gone(Searched),
     /// Answered as done, and the account is not found after it.
     Hidden,
     /// The account is gone because it was to be disabled.
@@ -68,7 +68,7 @@ pub(crate) enum Written {
     Withheld,
 }
 
-impl Written {
+impl WriteOutcome {
     /// Whether a write of attributes and `active` together was refused in a way that either of them may be the cause of.
     pub(crate) const fn may_be_of_either(&self) -> bool {
         match self {
@@ -82,7 +82,7 @@ impl Written {
             }
             Self::Done(_)
             | Self::Ignored(..)
-            | Self::Gone
+            | Self::Gone(_)
             | Self::Hidden
             | Self::DeletedByTarget
             | Self::Withheld => false,
@@ -99,7 +99,7 @@ impl Written {
             | Self::Ignored(..)
             | Self::Refused(_)
             | Self::Taken(_)
-            | Self::Gone
+            | Self::Gone(_)
             | Self::Hidden
             | Self::DeletedByTarget
             | Self::Withheld => None,
@@ -109,11 +109,11 @@ impl Written {
 
 impl Effects {
     fn lost(&self) -> impl Iterator<Item = &TargetPath> {
-        self.fates.iter().filter(|(_, fate)| fate.is_lost()).map(|(path, _)| path)
+        self.path_effects.iter().filter(|(_, path_effect)| path_effect.is_not_stored()).map(|(path, _)| path)
     }
 
     fn took(&self) -> impl Iterator<Item = &TargetPath> {
-        self.fates.iter().filter(|(_, fate)| fate.took()).map(|(path, _)| path)
+        self.path_effects.iter().filter(|(_, path_effect)| path_effect.took_effect()).map(|(path, _)| path)
     }
 
     /// Paths that the target does not store, whether they were written or not.
@@ -123,38 +123,46 @@ impl Effects {
 
     /// Paths of which the target keeps another form than what was written.
     pub(crate) fn in_other_form(&self, wanted: &Desired) -> Vec<TargetPath> {
-        let other = |(path, fate): &&(TargetPath, Fate)| match (fate, wanted.get(path)) {
-            (Fate::As(shown), Some(written)) => !crate::diff::is_form_of(path, shown, written),
+        let other = |(path, path_effect): &&(TargetPath, PathEffect)| match (path_effect, wanted.get(path)) {
+            (PathEffect::StoredAs(shown), Some(written)) => !crate::diff::is_form_of(path, shown, written),
             (
-                Fate::As(_) | Fate::Took | Fate::Unproven | Fate::Form(_) | Fate::Believed(_) | Fate::Lost(_),
+                PathEffect::StoredAs(_)
+                | PathEffect::Stored
+                | PathEffect::Unverifiable
+                | PathEffect::SameForm(_)
+                | PathEffect::Assumed(_)
+                | PathEffect::NotStored(_),
                 _,
             ) => false,
         };
-        self.fates.iter().filter(other).map(|(path, _)| path.clone()).collect()
+        self.path_effects.iter().filter(other).map(|(path, _)| path.clone()).collect()
     }
 
     /// Paths at which the account shows what it showed before, which is another spelling of what was written.
     pub(crate) fn left_as_spelled(&self) -> Vec<TargetPath> {
-        let left = |(_, fate): &&(TargetPath, Fate)| matches!(fate, Fate::Form(_));
-        self.fates.iter().filter(left).map(|(path, _)| path.clone()).collect()
+        let left =
+            |(_, path_effect): &&(TargetPath, PathEffect)| matches!(path_effect, PathEffect::SameForm(_));
+        self.path_effects.iter().filter(left).map(|(path, _)| path.clone()).collect()
     }
 
-    /// Whether nobody can tell that the write had an effect.
+    /// Whether the read-back does not show if the write had an effect.
     fn prove_nothing(&self) -> bool {
-        self.active.is_none() && self.fates.iter().all(|(_, fate)| matches!(fate, Fate::Form(_)))
+        self.active.is_none()
+            && self.path_effects.iter().all(|(_, path_effect)| matches!(path_effect, PathEffect::SameForm(_)))
     }
 
     /// Whether the write was answered as done and had no effect at all; `needed` is what it was sent for.
     fn is_nothing(&self, needed: &[TargetPath]) -> bool {
-        let writes = !self.fates.is_empty() || self.active.is_some();
-        let nothing = |(path, fate): &(TargetPath, Fate)| {
-            fate.is_lost() || (*fate == Fate::Unproven && !needed.contains(path))
+        let writes = !self.path_effects.is_empty() || self.active.is_some();
+        let nothing = |(path, path_effect): &(TargetPath, PathEffect)| {
+            path_effect.is_not_stored()
+                || (*path_effect == PathEffect::Unverifiable && !needed.contains(path))
         };
-        writes && self.active != Some(true) && self.fates.iter().all(nothing)
+        writes && self.active != Some(true) && self.path_effects.iter().all(nothing)
     }
 }
 
-impl Write<'_> {
+impl AccountWrite<'_> {
     const fn disables(&self) -> bool {
         matches!(self.active, Some(false))
     }
@@ -180,7 +188,7 @@ impl Write<'_> {
     /// Whether a value that is written was sent before in vain, or was read otherwise since.
     fn is_doubtful(&self) -> bool {
         self.paths.iter().any(|path| {
-            matches!(self.link.shows.get(path), Some(Shows::Ignored { .. } | Shows::Changed { .. }))
+            matches!(self.link.shows.get(path), Some(ShownForm::Ignored { .. } | ShownForm::Changed { .. }))
         })
     }
 }
@@ -194,43 +202,43 @@ enum Failure {
 }
 
 /// Carries out `write` by the methods that fit the connection.
-pub(crate) async fn write(context: &Context, write: Write<'_>) -> Result<Written, Halt> {
-    let learning = &context.learning;
+pub(crate) async fn write(context: &Context, write: AccountWrite<'_>) -> Result<WriteOutcome, Halt> {
+    let capabilities = &context.capabilities;
     let permit = match write.active {
-        Some(false) => match learning.disable_permit().await {
+        Some(false) => match capabilities.disable_permit().await {
             Some(permit) => permit,
-            None => return Ok(Written::Withheld),
+            None => return Ok(WriteOutcome::Withheld),
         },
-        Some(true) => learning.enable_permit().await,
+        Some(true) => capabilities.enable_permit().await,
         None => Permit::Known,
     };
-    if write.disables() && learning.disables_are_ignored() {
+    if write.disables() && capabilities.disables_are_ignored() {
         let detail =
             format!("{NOT_SENT}: three disables in this run were answered as done and changed nothing");
-        return Ok(Written::Refused(Trouble::new(Reason::IgnoredByTarget, detail)));
+        return Ok(WriteOutcome::Refused(Trouble::new(Reason::IgnoredByTarget, detail)));
     }
     let written = by_methods(context, write).await?;
     let kind = WriteKind::of(write.active);
     if let Some(reason) = written.limitation() {
-        learning.failed(kind, reason);
+        capabilities.failed(kind, reason);
     }
     match &written {
-        Written::DeletedByTarget => {
-            learning.learn(|learned| learned.disable = DisableKind::Withheld);
+        WriteOutcome::DeletedByTarget => {
+            capabilities.learn(|learned| learned.disable = DisableKind::Withheld);
         }
-        Written::Ignored(Effects { active: Some(false), .. }, _)
-        | Written::Done(Effects { active: Some(false), .. })
+        WriteOutcome::Ignored(Effects { active: Some(false), .. }, _)
+        | WriteOutcome::Done(Effects { active: Some(false), .. })
             if write.disables() =>
         {
-            learning.disable_ignored();
+            capabilities.disable_ignored();
         }
-        Written::Done(_)
-        | Written::Ignored(..)
-        | Written::Refused(_)
-        | Written::Taken(_)
-        | Written::Gone
-        | Written::Hidden
-        | Written::Withheld => {}
+        WriteOutcome::Done(_)
+        | WriteOutcome::Ignored(..)
+        | WriteOutcome::Refused(_)
+        | WriteOutcome::Taken(_)
+        | WriteOutcome::Gone(_)
+        | WriteOutcome::Hidden
+        | WriteOutcome::Withheld => {}
     }
     drop(permit);
     context.keep_lessons().await?;
@@ -239,55 +247,55 @@ pub(crate) async fn write(context: &Context, write: Write<'_>) -> Result<Written
 
 /// Whether attributes and `active` are written together: by the same method, where one is left to write.
 pub(crate) fn go_together(context: &Context, paths: &[TargetPath], active: bool) -> bool {
-    let learning = &context.learning;
-    let method = learning.order(WriteKind::of(Some(active))).first;
-    method == learning.order(WriteKind::Attributes).first
-        && !learning.is_ignored(method)
-        && !learning.sort(method.into(), paths).send.is_empty()
+    let capabilities = &context.capabilities;
+    let method = capabilities.order(WriteKind::of(Some(active))).first;
+    method == capabilities.order(WriteKind::Attributes).first
+        && !capabilities.is_ignored(method)
+        && !capabilities.sort(method.into(), paths).send.is_empty()
 }
 
 /// Tries the methods one after the other, and learns from each.
-async fn by_methods(context: &Context, mut write: Write<'_>) -> Result<Written, Halt> {
-    let learning = &context.learning;
+async fn by_methods(context: &Context, mut write: AccountWrite<'_>) -> Result<WriteOutcome, Halt> {
+    let capabilities = &context.capabilities;
     let kind = WriteKind::of(write.active);
     let mut permit: Option<MutexGuard<'_, ()>> = None;
     let (order, mut sorted) = loop {
-        let order = learning.order(kind);
-        let sorted = learning.sort(order.first.into(), write.paths);
-        let concerned = learning.sort(order.first.into(), &write.concerns(order.first));
-        let unverified = concerned.unverified || learning.is_due(kind, order.first);
+        let order = capabilities.order(kind);
+        let sorted = capabilities.sort(order.first.into(), write.paths);
+        let concerned = capabilities.sort(order.first.into(), &write.concerns(order.first));
+        let unverified = concerned.unverified || capabilities.is_due(kind, order.first);
         if permit.is_some() || write.paths.is_empty() || !unverified {
             break (order, sorted);
         }
         // What another write is showing at this moment may change all of this.
-        permit = Some(learning.attributes_permit().await);
+        permit = Some(capabilities.attributes_permit().await);
     };
     let Order { first, second } = order;
     let mut so_far: Option<Effects> = None;
     let mut failed: Vec<(Method, Failure)> = Vec::new();
     for method in [Some(first), second].into_iter().flatten() {
         if method != first {
-            sorted = learning.sort(method.into(), write.paths);
+            sorted = capabilities.sort(method.into(), write.paths);
             if sorted.unverified && permit.is_none() {
-                permit = Some(learning.attributes_permit().await);
-                sorted = learning.sort(method.into(), write.paths);
+                permit = Some(capabilities.attributes_permit().await);
+                sorted = capabilities.sort(method.into(), write.paths);
             }
         }
         let Sorted { send, left_out, .. } = &sorted;
         if write.active.is_none()
-            && (send.is_empty() || (!learning.may_switch() && learning.is_ignored(method)))
+            && (send.is_empty() || (!capabilities.may_switch() && capabilities.is_ignored(method)))
         {
             let effects = Effects { left_out: write.paths.to_vec(), ..Effects::default() };
             failed.push((method, Failure::Nothing(effects, not_sent(method, send.is_empty()))));
             continue;
         }
-        let suspect = learning.support(kind, method).is_against();
-        learning.begin(kind, method);
-        let part = Write { paths: send, ..write };
+        let suspect = capabilities.support(kind, method).is_against();
+        capabilities.begin(kind, method);
+        let part = AccountWrite { paths: send, ..write };
         let verify = sorted.unverified || suspect || part.is_doubtful();
         let (mut effects, status) = match attempt(context, part, method, verify).await? {
             Attempt::Judged(effects, status) => (effects, status),
-            Attempt::Ended(written) => return Ok(written),
+            Attempt::EndedRun(written) => return Ok(written),
             Attempt::Refused(trouble, refusal) => {
                 let goes_on = refused(context, kind, method, refusal);
                 failed.push((method, Failure::Refused(trouble, refusal)));
@@ -317,10 +325,10 @@ async fn by_methods(context: &Context, mut write: Write<'_>) -> Result<Written, 
         if !active_ignored {
             if !effects.prove_nothing() {
                 for (method, failure) in &failed {
-                    gave_way(context, kind, *method, failure);
+                    note_fallback(context, kind, *method, failure);
                 }
             }
-            return Ok(Written::Done(effects));
+            return Ok(WriteOutcome::Done(effects));
         }
         // The attributes are in effect, and `active` is not: it goes alone by the other method.
         failed.push((
@@ -332,7 +340,7 @@ async fn by_methods(context: &Context, mut write: Write<'_>) -> Result<Written, 
     }
     drop(permit);
     if let Some(effects) = so_far {
-        return Ok(Written::Done(effects));
+        return Ok(WriteOutcome::Done(effects));
     }
     Ok(nothing_worked(context, kind, order, failed))
 }
@@ -347,38 +355,41 @@ fn not_sent(method: Method, known: bool) -> String {
 
 /// Draws the lesson of a refusal; whether the other method is worth a try.
 fn refused(context: &Context, kind: WriteKind, method: Method, refusal: Refusal) -> bool {
-    let learning = &context.learning;
+    let capabilities = &context.capabilities;
     match refusal {
         Refusal::Unsupported => {
-            let worked = learning.support(kind, method) == MethodSupport::Works;
+            let worked = capabilities.support(kind, method) == MethodSupport::Works;
             if !worked && method == Method::Patch {
-                learning.unusable(kind, method);
+                capabilities.unusable(kind, method);
             }
-            learning.may_switch() && (!worked || kind != WriteKind::Attributes)
+            capabilities.may_switch() && (!worked || kind != WriteKind::Attributes)
         }
-        Refusal::ClientError => learning.may_switch(),
+        Refusal::ClientError => capabilities.may_switch(),
         Refusal::Final => false,
     }
 }
 
 /// Draws the lessons of what a write has done.
 fn learn(context: &Context, kind: WriteKind, method: Method, effects: &Effects) {
-    let learning = &context.learning;
+    let capabilities = &context.capabilities;
     if effects.took().next().is_some() {
-        learning.works(WriteKind::Attributes, method);
+        capabilities.works(WriteKind::Attributes, method);
     }
     if effects.active == Some(true) && kind != WriteKind::Attributes {
-        learning.works(kind, method);
+        capabilities.works(kind, method);
     }
-    learning.stored(method.into(), effects.took().cloned());
-    learning.not_stored(method.into(), effects.lost().cloned());
+    capabilities.stored(method.into(), effects.took().cloned());
+    capabilities.not_stored(method.into(), effects.lost().cloned());
 }
 
 /// The other method did what `method` did not do for the same user.
-fn gave_way(context: &Context, kind: WriteKind, method: Method, failure: &Failure) {
+fn note_fallback(context: &Context, kind: WriteKind, method: Method, failure: &Failure) {
     match failure {
+        // 405 or 501 to a method that has done such a write here before is about this user.
+        Failure::Refused(_, Refusal::Unsupported)
+            if context.capabilities.support(kind, method) == MethodSupport::Works => {}
         Failure::Nothing(..) | Failure::Refused(_, Refusal::Unsupported | Refusal::ClientError) => {
-            context.learning.unusable(kind, method);
+            context.capabilities.unusable(kind, method);
         }
         Failure::Refused(_, Refusal::Final) => {}
     }
@@ -390,13 +401,13 @@ fn nothing_worked(
     kind: WriteKind,
     order: Order,
     failed: Vec<(Method, Failure)>,
-) -> Written {
-    let learning = &context.learning;
+) -> WriteOutcome {
+    let capabilities = &context.capabilities;
     for (method, failure) in &failed {
         if let Failure::Nothing(effects, _) = failure {
-            learning.not_stored((*method).into(), effects.lost().cloned());
-            if !learning.may_switch() && kind == WriteKind::Attributes {
-                learning.conclude(*method);
+            capabilities.not_stored((*method).into(), effects.lost().cloned());
+            if !capabilities.may_switch() && kind == WriteKind::Attributes {
+                capabilities.conclude(*method);
             }
         }
     }
@@ -409,29 +420,30 @@ fn nothing_worked(
             Some(Failure::Refused(trouble, Refusal::ClientError)),
             Some(Failure::Refused(..) | Failure::Nothing(..)),
         )
-        | (Some(Failure::Nothing(..)), Some(Failure::Refused(trouble, _))) => Written::Refused(trouble),
+        | (Some(Failure::Nothing(..)), Some(Failure::Refused(trouble, _))) => WriteOutcome::Refused(trouble),
         (Some(Failure::Refused(first, _)), Some(Failure::Refused(second, _))) => {
-            Written::Refused(Trouble { detail: joined(&first.detail, &second.detail), ..second })
+            WriteOutcome::Refused(Trouble { detail: joined(&first.detail, &second.detail), ..second })
         }
         (Some(Failure::Nothing(effects, mut detail)), None) => {
             add_other_method(context, order.first, &mut detail);
-            Written::Ignored(effects, detail)
+            WriteOutcome::Ignored(effects, detail)
         }
         (Some(Failure::Refused(trouble, _)), Some(Failure::Nothing(effects, detail))) => {
-            Written::Ignored(effects, joined(&trouble.detail, &detail))
+            WriteOutcome::Ignored(effects, joined(&trouble.detail, &detail))
         }
         (Some(Failure::Nothing(first, one)), Some(Failure::Nothing(second, other))) => {
             // What was sent by either method is known to be ignored; what was sent by none is not.
-            let effects = if second.fates.is_empty() && second.active.is_none() { first } else { second };
-            Written::Ignored(effects, joined(&one, &other))
+            let effects =
+                if second.path_effects.is_empty() && second.active.is_none() { first } else { second };
+            WriteOutcome::Ignored(effects, joined(&one, &other))
         }
-        (None, _) => Written::Done(Effects::default()),
+        (None, _) => WriteOutcome::Done(Effects::default()),
     }
 }
 
 /// Names the way out that a fixed method leaves untried.
 fn add_other_method(context: &Context, method: Method, detail: &mut String) {
-    if !context.learning.may_switch() {
+    if !context.capabilities.may_switch() {
         detail.push_str("; set update-method = \"auto\" under [connection.options], which tries ");
         detail.push_str(method.other().as_str());
         detail.push_str(" too");

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 use super::TargetPath;
 use crate::ids::UserName;
 
 /// The attributes that the target should carry, `active` excluded; always with a user name.
-///
-/// In JSON it is an object from path to value: the form in which it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired {
     user_name: UserName,
@@ -19,7 +16,7 @@ pub struct Desired {
 
 impl Desired {
     /// The values, unless there is no user name among them.
-    pub(super) fn new(values: BTreeMap<TargetPath, Value>) -> Option<Self> {
+    pub(crate) fn new(values: BTreeMap<TargetPath, Value>) -> Option<Self> {
         let user_name = values.get(&TargetPath::new(None, "userName", None, None))?.as_str()?;
         Some(Self { user_name: user_name.parse().ok()?, values })
     }
@@ -45,21 +42,15 @@ impl Desired {
         self.values.get(path)
     }
 
+    /// A JSON object from path to value, in the order of the paths.
+    pub(crate) fn to_json(&self) -> String {
+        let member =
+            |(path, value): (&TargetPath, &Value)| format!("{}:{value}", Value::from(path.to_string()));
+        format!("{{{}}}", self.values.iter().map(member).collect::<Vec<_>>().join(","))
+    }
+
     /// Every path with its value, in the order of the paths.
     pub fn iter(&self) -> impl Iterator<Item = (&TargetPath, &Value)> {
         self.values.iter()
-    }
-}
-
-impl Serialize for Desired {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.values.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Desired {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(BTreeMap::deserialize(deserializer)?)
-            .ok_or_else(|| de::Error::custom("there is no user name among the attributes"))
     }
 }

@@ -30,6 +30,85 @@ pub(crate) struct ExpressionError {
     pub(crate) offset: Option<usize>,
 }
 
+/// Why an expression has no value for a user. Names attributes and functions, never values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvaluationError {
+    /// It takes too many steps, or makes too long texts.
+    #[error("{}", bounds::TooCostly)]
+    TooCostly,
+    /// The user lacks attributes that the expression names.
+    #[error(
+        "the user has no {}; ask first, as in `has(user.{path}) ? user.{path} : null`",
+        quoted_paths(path, others)
+    )]
+    NoAttribute {
+        /// The first of them.
+        path: String,
+        /// The others that may be meant.
+        others: Vec<String>,
+    },
+    /// The user lacks a key that the expression makes or names.
+    #[error("the user has no `{0}`; ask first with `has`")]
+    NoKey(String),
+    /// The user lacks a key that is no part of the expression's text.
+    #[error("the user has no such attribute; ask first with `has`")]
+    NoUnknownKey,
+    /// A name is neither `user` nor a function.
+    #[error("`{0}` is neither `user` nor a function")]
+    UnknownName(String),
+    /// A function does not take such arguments.
+    #[error("`{function}` does not take {}", types.join(" and "))]
+    WrongArguments {
+        /// The function.
+        function: String,
+        /// The types of the arguments.
+        types: Vec<String>,
+    },
+    /// A function got too few or too many arguments.
+    #[error("a function takes {expected} arguments and got {actual}")]
+    ArgumentCount {
+        /// How many it takes.
+        expected: usize,
+        /// How many it got.
+        actual: usize,
+    },
+    /// A value has another type than needed.
+    #[error("a {want} was expected and there was a {got}")]
+    UnexpectedType {
+        /// The type it has.
+        got: String,
+        /// The type that is needed.
+        want: String,
+    },
+    /// A function failed.
+    #[error("the function `{0}` failed")]
+    Function(String),
+    /// A division by zero.
+    #[error("a number was divided by zero")]
+    DivisionByZero,
+    /// A number is too large.
+    #[error("a number became too large")]
+    Overflow,
+    /// A list has no such index.
+    #[error("a list is shorter than that")]
+    OutOfBounds,
+    /// Any other failure.
+    #[error("an operation does not fit the types of its values")]
+    WrongTypes,
+    /// The result is infinite or not a number.
+    #[error("its result is a number that JSON cannot hold")]
+    NoJsonNumber,
+    /// The result is a list, a map or the like.
+    #[error("its result is a {0}, not a text, a boolean or a number")]
+    NoScalar(String),
+}
+
+fn quoted_paths(path: &str, others: &[String]) -> String {
+    let paths = std::iter::once(path).chain(others.iter().map(String::as_str));
+    paths.map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" or no ")
+}
+
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut env = Env::stdlib();
     // The extension and the standard library declare different functions, so this never fails; a unit test sees to it.
@@ -92,7 +171,7 @@ impl Expression {
                 Err(ExpressionError { message, offset: find_word(text, &name) })
             }
             Err(error) if bounds::is_exhausted(&error) => {
-                Err(ExpressionError { message: bounds::too_costly(), offset: None })
+                Err(ExpressionError { message: EvaluationError::TooCostly.to_string(), offset: None })
             }
             _ => Ok(expression),
         }
@@ -108,18 +187,18 @@ impl Expression {
         self.attributes.clone()
     }
 
-    /// The value for a user; `Null` where it has none.
-    pub(crate) fn evaluate(&self, user: &User) -> Result<Value, String> {
+    /// The value for a user; `Null` if it has none.
+    pub(crate) fn evaluate(&self, user: &User) -> Result<Value, EvaluationError> {
         match self.run(user).map_err(|error| self.explain(&error))? {
             cel::Value::Null => Ok(Value::Null),
             cel::Value::String(text) => Ok(Value::String(text.as_str().to_owned())),
             cel::Value::Bool(value) => Ok(Value::Bool(value)),
             cel::Value::Int(number) => Ok(Value::from(number)),
             cel::Value::UInt(number) => Ok(Value::from(number)),
-            cel::Value::Float(number) => Number::from_f64(number)
-                .map(Value::Number)
-                .ok_or_else(|| "its result is a number that JSON cannot hold".to_owned()),
-            other => Err(format!("its result is a {}, not a text, a boolean or a number", other.type_of())),
+            cel::Value::Float(number) => {
+                Number::from_f64(number).map(Value::Number).ok_or(EvaluationError::NoJsonNumber)
+            }
+            other => Err(EvaluationError::NoScalar(other.type_of().to_string())),
         }
     }
 
@@ -130,51 +209,47 @@ impl Expression {
         context.resolve(&self.metered)
     }
 
-    /// What to do about `key`, which something of the user does not have. The interpreter does not say of what: the attributes
+    /// The error for `key`, which something of the user does not have. The interpreter does not say of what: the attributes
     /// that the expression names do.
-    fn missing(&self, key: &str) -> String {
+    fn missing(&self, key: &str) -> EvaluationError {
         let up_to_key = |attribute: &String| {
             let names: Vec<&str> = attribute.split('.').collect();
             let at = names.iter().position(|name| *name == key)?;
             names.get(..=at).map(|names| names.join("."))
         };
-        let paths: BTreeSet<String> = self.attributes.iter().filter_map(up_to_key).collect();
-        let quoted: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
-        match paths.first() {
-            None => format!("the user has no `{key}`; ask first with `has`"),
-            Some(path) => {
-                let missing = quoted.join(" or no ");
-                format!("the user has no {missing}; ask first, as in `has(user.{path}) ? user.{path} : null`")
-            }
+        let mut paths = self.attributes.iter().filter_map(up_to_key).collect::<BTreeSet<_>>().into_iter();
+        match paths.next() {
+            None => EvaluationError::NoKey(key.to_owned()),
+            Some(path) => EvaluationError::NoAttribute { path, others: paths.collect() },
         }
     }
 
-    /// What went wrong, in words that are the author's or ours: most of the interpreter's errors quote values.
-    fn explain(&self, error: &ExecutionError) -> String {
+    /// What went wrong, without values: most of the interpreter's errors quote them.
+    fn explain(&self, error: &ExecutionError) -> EvaluationError {
         match error {
-            _ if bounds::is_exhausted(error) => bounds::too_costly(),
+            _ if bounds::is_exhausted(error) => EvaluationError::TooCostly,
             ExecutionError::NoSuchKey(key) if self.text.contains(key.as_str()) => self.missing(key),
-            ExecutionError::NoSuchKey(_) => "the user has no such attribute; ask first with `has`".to_owned(),
+            ExecutionError::NoSuchKey(_) => EvaluationError::NoUnknownKey,
             ExecutionError::UndeclaredReference(name) if self.text.contains(name.as_str()) => {
-                format!("`{name}` is neither `user` nor a function")
+                EvaluationError::UnknownName(name.to_string())
             }
-            ExecutionError::NoSuchOverload(overload) => {
-                let types: Vec<&str> = overload.argument_types().iter().map(|name| type_name(name)).collect();
-                format!("`{}` does not take {}", overload.function(), types.join(" and "))
-            }
+            ExecutionError::NoSuchOverload(overload) => EvaluationError::WrongArguments {
+                function: overload.function().to_string(),
+                types: overload.argument_types().iter().map(|name| type_name(name).to_owned()).collect(),
+            },
             ExecutionError::InvalidArgumentCount { expected, actual } => {
-                format!("a function takes {expected} arguments and got {actual}")
+                EvaluationError::ArgumentCount { expected: *expected, actual: *actual }
             }
             ExecutionError::UnexpectedType { got, want } => {
-                format!("a {want} was expected and there was a {got}")
+                EvaluationError::UnexpectedType { got: got.clone(), want: want.clone() }
             }
-            ExecutionError::FunctionError { function, .. } => format!("the function `{function}` failed"),
+            ExecutionError::FunctionError { function, .. } => EvaluationError::Function(function.clone()),
             ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
-                "a number was divided by zero".to_owned()
+                EvaluationError::DivisionByZero
             }
-            ExecutionError::Overflow(..) => "a number became too large".to_owned(),
-            ExecutionError::IndexOutOfBounds(_) => "a list is shorter than that".to_owned(),
-            _ => "an operation does not fit the types of its values".to_owned(),
+            ExecutionError::Overflow(..) => EvaluationError::Overflow,
+            ExecutionError::IndexOutOfBounds(_) => EvaluationError::OutOfBounds,
+            _ => EvaluationError::WrongTypes,
         }
     }
 }
@@ -243,8 +318,8 @@ mod tests {
             Ok(value) => assert_eq!(found, Ok(value), "{text}"),
             Err(part) => {
                 let error = found.unwrap_err();
-                assert!(error.contains(part), "{text}: {error}");
-                assert!(!error.contains("Ada"), "the user's data is in {error}");
+                assert!(error.to_string().contains(part), "{text}: {error}");
+                assert!(!error.to_string().contains("Ada"), "the user's data is in {error}");
             }
         }
     }
@@ -268,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_name_no_value() {
+    fn evaluation_error_names_no_value() {
         check("user.nickname", Err("the user has no `nickname`"));
         check(
             "user.name.given + user.name.family",
@@ -313,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_costs_too_much_is_refused() {
+    fn costly_expression_is_refused() {
         let nested = |depth: usize| {
             let list = "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]";
             (0..depth).fold("1".to_owned(), |inner, level| format!("{list}.map(x{level}, {inner}).size()"))
@@ -341,12 +416,12 @@ mod tests {
             "user.name.split('').map(x, user.name.lowerAscii()).join('')",
         ] {
             let error = Expression::compile(text).unwrap().evaluate(&user).unwrap_err();
-            assert!(error.contains("too many steps"), "{text}: {error}");
+            assert!(error.to_string().contains("too many steps"), "{text}: {error}");
         }
     }
 
     #[test]
-    fn what_does_not_compile_is_placed() {
+    fn compile_error_has_its_offset() {
         refused("user.email +", Some(12), "");
         refused("usr.email", Some(0), "`usr` is neither");
         refused("user.email + domain", Some(13), "`domain` is neither");

@@ -287,7 +287,9 @@ mod tests {
         let other: TargetPath = r#"emails[type eq "work"].value"#.parse().unwrap();
         assert_eq!(one, other);
         assert_eq!(other.selector(), Some(("type", "work")));
-        assert_eq!((other.urn(), other.attribute(), other.sub()), (None, "emails", Some("value")));
+        assert_eq!(other.urn(), None);
+        assert_eq!(other.attribute(), "emails");
+        assert_eq!(other.sub(), Some("value"));
     }
 
     #[track_caller]

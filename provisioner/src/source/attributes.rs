@@ -1,10 +1,10 @@
 //! The attributes of a PingOne user.
 //!
-//! A filter or a mapping that names none of them reads nothing from anybody: a misspelt one in a filter empties a rule,
+//! A filter or a mapping with an unknown attribute reads no value from any user: a misspelt one in a filter empties a rule,
 //! and with it goes every account of that rule. So names are checked before a user is looked at. Attributes of an
 //! environment's own are declared in the configuration.
 
-use crate::config::nearest;
+use crate::config::suggest;
 
 /// Every plain attribute that PingOne documents for users, by its dotted path.
 const PLAIN: [&str; 47] = [
@@ -65,7 +65,7 @@ pub struct Attributes {
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum AttributeKind {
     /// A value.
     Plain,
     /// An object with the parts that PingOne documents.
@@ -95,7 +95,7 @@ impl Attributes {
     }
 
     /// What a dotted path leads to; `None` if no user has such an attribute.
-    pub(crate) fn place(&self, path: &str, case: Case) -> Option<Place> {
+    pub(crate) fn place(&self, path: &str, case: Case) -> Option<AttributeKind> {
         let same = |one: &str, other: &str| match case {
             Case::Exact => one == other,
             Case::Ignored => one.eq_ignore_ascii_case(other),
@@ -105,20 +105,20 @@ impl Attributes {
             same(head, outer) && rest.starts_with('.')
         };
         if self.custom.iter().any(|own| same(own, path) || below(path, own) || below(own, path)) {
-            return Some(Place::Custom);
+            return Some(AttributeKind::Custom);
         }
         if PLAIN.iter().any(|plain| same(plain, path)) {
-            return Some(Place::Plain);
+            return Some(AttributeKind::Plain);
         }
-        PLAIN.iter().any(|plain| below(plain, path)).then_some(Place::Parts)
+        PLAIN.iter().any(|plain| below(plain, path)).then_some(AttributeKind::Parts)
     }
 
     /// The attribute that an unknown path most likely means.
-    pub(crate) fn nearest(&self, path: &str) -> Option<&str> {
+    pub(crate) fn suggest(&self, path: &str) -> Option<&str> {
         let known = || PLAIN.iter().copied().chain(self.custom.iter().map(String::as_str));
         let leaf = |path: &str| path.rsplit('.').next().unwrap_or_default().to_lowercase();
         let wanted = leaf(path);
-        nearest(path, known()).or_else(|| known().find(|known| leaf(known) == wanted))
+        suggest(path, known()).or_else(|| known().find(|known| leaf(known) == wanted))
     }
 
     /// The plain attributes below a path that has parts.
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(path: &str, exact: Option<Place>, without_case: Option<Place>) {
+    fn check(path: &str, exact: Option<AttributeKind>, without_case: Option<AttributeKind>) {
         let attributes = Attributes::with_custom(vec!["badgeNumber".to_owned(), "hr.cost".to_owned()]);
         assert_eq!(attributes.place(path, Case::Exact), exact, "{path}");
         assert_eq!(attributes.place(path, Case::Ignored), without_case, "{path}");
@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn paths_lead_to_values_objects_or_nowhere() {
-        let (plain, parts, custom) = (Some(Place::Plain), Some(Place::Parts), Some(Place::Custom));
+        let (plain, parts, custom) =
+            (Some(AttributeKind::Plain), Some(AttributeKind::Parts), Some(AttributeKind::Custom));
         check("username", plain, plain);
         check("userName", None, plain);
         check("name.given", plain, plain);
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_attribute_is_named() {
+    fn nearest_attribute_is_named() {
         let attributes = Attributes::with_custom(vec!["badgeNumber".to_owned()]);
         for (path, expected) in [
             ("enabld", Some("enabled")),
@@ -176,7 +177,7 @@ mod tests {
             ("badgeNumer", Some("badgeNumber")),
             ("xyzzy", None),
         ] {
-            assert_eq!(attributes.nearest(path), expected, "{path}");
+            assert_eq!(attributes.suggest(path), expected, "{path}");
         }
         assert_eq!(Attributes::parts("population").collect::<Vec<_>>(), ["population.id"]);
     }

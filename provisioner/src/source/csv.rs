@@ -6,9 +6,9 @@
 
 use serde_json::{Map, Value};
 
-use super::proof::Record;
-use super::{Misplaced, Problems, SourceProblem};
-use crate::config::nearest;
+use super::validation::Record;
+use super::{LocatedProblem, Problems, SourceProblem};
+use crate::config::suggest;
 
 const REQUIRED: [&str; 3] = ["id", "username", "enabled"];
 const DELIMITERS: [char; 3] = [',', ';', '\t'];
@@ -42,7 +42,7 @@ pub(super) fn rows(text: &str, names: &mut Vec<String>, problems: &mut Problems)
                 continue;
             }
         };
-        // A row that a spreadsheet has formatted, and nobody has filled in.
+        // A row that a spreadsheet has formatted and that has no content.
         if row.cells.iter().all(String::is_empty) {
             continue;
         }
@@ -110,7 +110,7 @@ fn columns(cells: &[String]) -> Result<Vec<Vec<String>>, SourceProblem> {
     for required in REQUIRED {
         if !columns.iter().any(|path| *path == [required]) {
             let names = || cells.iter().map(String::as_str).filter(|name| !REQUIRED.contains(name));
-            let meant = nearest(required, names()).map(str::to_owned);
+            let meant = suggest(required, names()).map(str::to_owned);
             return Err(SourceProblem::MissingColumn { required, meant });
         }
     }
@@ -182,7 +182,7 @@ struct Rows<'a> {
 }
 
 impl Iterator for Rows<'_> {
-    type Item = Result<Row, Misplaced>;
+    type Item = Result<Row, LocatedProblem>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.text.get(self.at..)?;
@@ -223,7 +223,7 @@ impl Rows<'_> {
     }
 
     /// A cell, up to the delimiter or the end of the line.
-    fn cell(&mut self) -> Result<String, Misplaced> {
+    fn cell(&mut self) -> Result<String, LocatedProblem> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let blanks = self.blanks(rest);
         if rest.get(blanks..).is_some_and(|rest| rest.starts_with('"')) {
@@ -247,7 +247,7 @@ impl Rows<'_> {
         text.len() - text.trim_start_matches(blank).len()
     }
 
-    fn quoted(&mut self) -> Result<String, Misplaced> {
+    fn quoted(&mut self) -> Result<String, LocatedProblem> {
         let opened = self.at;
         let mut cell = String::new();
         self.at += 1;

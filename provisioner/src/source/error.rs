@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The source could not be read whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read the source {}{}: {problem}{}", .file.display(), Place(*.position), More(*.more))]
+#[error("failed to read the source {}{}: {problem}{}", .file.display(), ShownPosition(*.position), More(*.more))]
 pub struct SourceError {
     file: PathBuf,
     position: Option<(usize, usize)>,
@@ -30,30 +30,28 @@ pub enum SourceProblem {
     #[error("{}", crate::file_error::words(*.0))]
     Unreadable(ErrorKind),
     /// The extension stands for no format.
-    #[error("its extension does not say in which format it is")]
+    #[error("its file extension names no known format")]
     UnknownFormat,
     /// The file is not UTF-8.
-    #[error(
-        "here it is not UTF-8, but perhaps Windows-1252 or Latin-1, which cannot be told from each other"
-    )]
+    #[error("invalid UTF-8 here; the file may be Windows-1252 or Latin-1")]
     NotUtf8,
     /// The file is UTF-16, and cut off or malformed.
-    #[error("here the UTF-16 of this file is malformed, or cut off")]
+    #[error("invalid or truncated UTF-16 here")]
     BadUtf16,
     /// The file is UTF-32.
-    #[error("it is UTF-32, and only UTF-8 and UTF-16 are read")]
+    #[error("it is UTF-32; use UTF-8 or UTF-16")]
     Utf32,
     /// The file holds no user.
     #[error("it holds no user")]
     Empty,
     /// A line or an element is not JSON.
-    #[error("this is not JSON: {0}")]
+    #[error("invalid JSON: {0}")]
     NotJson(String),
     /// The text ends before the JSON does.
     #[error("the JSON of this user ends half-way")]
     CutOff,
     /// The text is no array.
-    #[error("this is no JSON array")]
+    #[error("this is not a JSON array")]
     NotAnArray,
     /// The array is not closed.
     #[error("the array is not closed: the file was cut off")]
@@ -62,22 +60,22 @@ pub enum SourceProblem {
     #[error("a comma or the end of the array is missing here")]
     ArrayBroken,
     /// Something follows the array.
-    #[error("something follows the array")]
+    #[error("unexpected text after the array")]
     AfterArray,
     /// A user is something else than an object.
-    #[error("a user is a JSON object, and this is {0}")]
+    #[error("expected a user as a JSON object, found {0}")]
     NotAnObject(&'static str),
     /// An object has a key twice.
-    #[error("the key {0:?} is there twice in one object")]
+    #[error("duplicate key {0:?} in one object")]
     DoubledKey(String),
     /// A page of the API, and others follow.
-    #[error("this is one page of several: it has {users} users, and `_links.next` leads to more")]
+    #[error("this is one of several pages: it has {users} users, and `_links.next` leads to more")]
     PageOfMany {
         /// The users of the page.
         users: usize,
     },
     /// A page of the API that has fewer users than it says.
-    #[error("this page has {users} users, and says that there are {count}")]
+    #[error("this page has {users} users, but its count is {count}")]
     PageNotWhole {
         /// The users of the page.
         users: usize,
@@ -85,19 +83,19 @@ pub enum SourceProblem {
         count: u64,
     },
     /// Pages of the API of which one is missing, or that are not in their order.
-    #[error("page {page} of this array is not the one that the page before leads to (`_links.next`)")]
+    #[error("page {page} of this array does not follow the page before it (`_links.next`)")]
     PageOutOfOrder {
         /// Which one, counted from 1.
         page: usize,
     },
     /// A page of the API where a user has to be.
-    #[error("this is a page of PingOne's API and no user")]
+    #[error("expected a user, found a page of PingOne's API")]
     PageAsUser,
-    /// A user has no id, or none that is a text.
-    #[error("this user has no `id`: it is {0}")]
+    /// The id of a user is absent or not a text.
+    #[error("invalid `id`: expected a non-empty text, found {0}")]
     BadId(&'static str),
-    /// A user has no user name, or none that is a text.
-    #[error("the user with id {id:?} has no `username`: it is {found}")]
+    /// The user name of a user is absent or not a text.
+    #[error("invalid `username` of the user with id {id:?}: expected a non-empty text, found {found}")]
     BadUsername {
         /// The user's id.
         id: String,
@@ -105,7 +103,7 @@ pub enum SourceProblem {
         found: &'static str,
     },
     /// `enabled` is neither true nor false.
-    #[error("`enabled` of the user with id {id:?} is {found}")]
+    #[error("invalid `enabled` of the user with id {id:?}: expected true or false, found {found}")]
     BadEnabled {
         /// The user's id.
         id: String,
@@ -113,7 +111,7 @@ pub enum SourceProblem {
         found: String,
     },
     /// Two users have one id.
-    #[error("the id {id:?} is there twice, first on line {first}")]
+    #[error("duplicate id {id:?}, first on line {first}")]
     DuplicateId {
         /// The id.
         id: String,
@@ -129,7 +127,7 @@ pub enum SourceProblem {
         meant: Option<String>,
     },
     /// A column without a name, or with an empty part between its dots.
-    #[error("column {0} has no proper name")]
+    #[error("column {0} has an empty or invalid name")]
     BadColumn(usize),
     /// Two columns for one attribute, or one for an attribute and one for a part of it.
     #[error("columns {0} and {1} contradict each other")]
@@ -138,10 +136,10 @@ pub enum SourceProblem {
     #[error("columns {0} and {1} have the same name, {2:?}")]
     SameColumn(usize, usize, String),
     /// An id that a spreadsheet has turned into a number with an exponent.
-    #[error("the id {0:?} is a number that a spreadsheet has shortened: its last digits are lost")]
+    #[error("invalid id {0:?}: a spreadsheet has rounded it, so its last digits are lost")]
     ShortenedId(String),
     /// A row has more or fewer cells than the header.
-    #[error("this row has {found} cells, and the header has {expected}")]
+    #[error("this row has {found} cells; the header has {expected}")]
     Width {
         /// The header's cells.
         expected: usize,
@@ -149,13 +147,13 @@ pub enum SourceProblem {
         found: usize,
     },
     /// A quote stands inside a cell that is not quoted.
-    #[error("there is a quote inside a cell that is not quoted")]
+    #[error("unexpected quote inside an unquoted cell")]
     StrayQuote,
     /// Something follows the closing quote of a cell.
-    #[error("something follows the closing quote of a cell")]
+    #[error("unexpected text after the closing quote of a cell")]
     AfterQuote,
     /// A quoted cell never ends.
-    #[error("the quoted cell that starts here never ends")]
+    #[error("the quoted cell that starts here is not closed")]
     OpenQuote,
 }
 
@@ -229,7 +227,7 @@ impl SourceProblem {
             Self::ArrayNotClosed => "nothing is removed by half a file: export the users again",
             Self::AfterArray => "put all users into one array",
             Self::NotAnObject(_) => "write each user as `{\"id\": \"…\", \"username\": \"…\", …}`",
-            Self::DoubledKey(_) => "nobody knows which of the two is meant: leave one of them out",
+            Self::DoubledKey(_) => "remove one of the two",
             Self::PageOfMany { .. } => {
                 "users who are missing count as deleted: fetch every page and join them, as in \
                  `jq -s '[.[]._embedded.users[]]' page*.json > users.json`"
@@ -280,7 +278,7 @@ struct Meant<'a>(Option<&'a str>);
 impl fmt::Display for Meant<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(meant) => write!(f, "; is `{meant}` meant to be it?"),
+            Some(meant) => write!(f, "; did you mean `{meant}`?"),
             None => Ok(()),
         }
     }
@@ -293,16 +291,16 @@ impl fmt::Display for More {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0 => Ok(()),
-            1 => f.write_str(" (and one problem more)"),
-            more => write!(f, " (and {more} problems more)"),
+            1 => f.write_str(" (and 1 more problem)"),
+            more => write!(f, " (and {more} more problems)"),
         }
     }
 }
 
 /// A position as it stands behind a file name.
-struct Place(Option<(usize, usize)>);
+struct ShownPosition(Option<(usize, usize)>);
 
-impl fmt::Display for Place {
+impl fmt::Display for ShownPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some((line, 1)) => write!(f, ", line {line}"),

@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use serde_json::Value;
 use serde_json::de::Deserializer;
 
-use super::proof::Record;
 use super::unique::{Unique, value};
-use super::{Misplaced, Problems, SourceProblem};
+use super::validation::Record;
+use super::{LocatedProblem, Problems, SourceProblem};
 
 /// One user a line; blank lines are nothing.
 pub(super) fn lines(text: &str, problems: &mut Problems) -> Vec<Record> {
@@ -72,7 +72,7 @@ struct Page {
 }
 
 /// Whether `pages` are all there are, in their order: users who are missing would count as deleted.
-fn whole(pages: &[Page]) -> Result<(), Misplaced> {
+fn whole(pages: &[Page]) -> Result<(), LocatedProblem> {
     let users: usize = pages.iter().map(|page| page.users).sum();
     for (index, page) in pages.iter().enumerate() {
         let size = page.size.filter(|size| *size > page.users as u64);
@@ -112,7 +112,12 @@ impl Scan<'_> {
     }
 
     /// Whether an array or object goes on behind one of its values: a comma, or `close`.
-    fn goes_on(&mut self, close: u8, broken: SourceProblem, cut: SourceProblem) -> Result<bool, Misplaced> {
+    fn goes_on(
+        &mut self,
+        close: u8,
+        broken: SourceProblem,
+        cut: SourceProblem,
+    ) -> Result<bool, LocatedProblem> {
         self.skip_blanks();
         let more = match self.byte() {
             Some(b',') => true,
@@ -126,7 +131,7 @@ impl Scan<'_> {
     }
 
     /// The next value, whatever it is.
-    fn value(&mut self, cut: SourceProblem) -> Result<Value, Misplaced> {
+    fn value(&mut self, cut: SourceProblem) -> Result<Value, LocatedProblem> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let mut stream = Deserializer::from_str(rest).into_iter::<Unique>();
         match stream.next() {
@@ -140,7 +145,7 @@ impl Scan<'_> {
     }
 
     /// An array of users, or of all pages of the API, in their order.
-    fn users_or_pages(&mut self) -> Result<(), Misplaced> {
+    fn users_or_pages(&mut self) -> Result<(), LocatedProblem> {
         let mut pages = Vec::new();
         self.list(|scan| {
             let offset = scan.at;
@@ -170,7 +175,7 @@ impl Scan<'_> {
     }
 
     /// An array of users.
-    fn users(&mut self) -> Result<(), Misplaced> {
+    fn users(&mut self) -> Result<(), LocatedProblem> {
         self.list(|scan| {
             let offset = scan.at;
             let value = scan.value(SourceProblem::ArrayNotClosed)?;
@@ -180,7 +185,10 @@ impl Scan<'_> {
     }
 
     /// An array, each of whose values is handed to `item` where it starts.
-    fn list(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Misplaced>) -> Result<(), Misplaced> {
+    fn list(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<(), LocatedProblem>,
+    ) -> Result<(), LocatedProblem> {
         self.at += 1;
         self.skip_blanks();
         if self.byte() == Some(b']') {
@@ -198,8 +206,8 @@ impl Scan<'_> {
     /// The members of an object, each handed to `member` where its value starts.
     fn members(
         &mut self,
-        mut member: impl FnMut(&mut Self, &str) -> Result<(), Misplaced>,
-    ) -> Result<(), Misplaced> {
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), LocatedProblem>,
+    ) -> Result<(), LocatedProblem> {
         let broken = || SourceProblem::NotJson("a member of this object is malformed".to_owned());
         let mut keys: Vec<String> = Vec::new();
         self.at += 1;
@@ -232,7 +240,7 @@ impl Scan<'_> {
     }
 
     /// A page of the API, whose users become records; `None` for an object without `_embedded.users`.
-    fn page(&mut self) -> Result<Option<Page>, Misplaced> {
+    fn page(&mut self) -> Result<Option<Page>, LocatedProblem> {
         let page = RefCell::new(Page { start: self.at, ..Page::default() });
         let is_page = Cell::new(false);
         let before = self.records.len();
@@ -264,14 +272,14 @@ impl Scan<'_> {
         Ok(is_page.get().then_some(page))
     }
 
-    fn end(&mut self) -> Result<(), Misplaced> {
+    fn end(&mut self) -> Result<(), LocatedProblem> {
         self.skip_blanks();
         if self.at == self.text.len() { Ok(()) } else { Err((Some(self.at), SourceProblem::AfterArray)) }
     }
 }
 
 /// The error of a parse of `part`, which starts at byte `start`. Its text never quotes the input, keys aside.
-fn misplaced(part: &str, start: usize, error: &serde_json::Error) -> Misplaced {
+fn misplaced(part: &str, start: usize, error: &serde_json::Error) -> LocatedProblem {
     if error.is_eof() {
         return (Some(start), SourceProblem::CutOff);
     }
@@ -290,7 +298,7 @@ fn misplaced(part: &str, start: usize, error: &serde_json::Error) -> Misplaced {
     (Some(offset), problem)
 }
 
-/// What the parser says, for somebody who knows JSON and not the parser.
+/// The parser's message in the terms of JSON.
 fn plain(message: &str) -> &str {
     match message {
         "expected ident" => "a word without quotes can only be true, false or null",

@@ -1,4 +1,4 @@
-//! JSON whose objects have each key once: of two, nobody knows which one is meant (RFC 8259 §4).
+//! JSON whose objects have each key once: the meaning of a duplicate key is undefined (RFC 8259 §4).
 
 use std::fmt;
 

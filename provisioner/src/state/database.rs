@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::store::{Access, Durability, Loaded, StoreError};
-use super::{Change, Record, Withdrawal, WithdrawalKind};
+use super::{Record, StateChange, Withdrawal, WithdrawalKind};
 use crate::ids::{ScimUrl, SourceId};
 
 /// The layout this version reads and writes (`PRAGMA user_version`).
@@ -55,7 +55,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens (and makes, for writing) the database at `path`, with all that it holds for `url`. `None` where there is
+    /// Opens (and makes, for writing) the database at `path`, with all that it holds for `url`. `None` if there is
     /// nothing, and nothing may be written.
     pub(super) fn open(
         path: &Path,
@@ -79,7 +79,7 @@ impl Database {
     }
 
     /// Writes the changes in one transaction.
-    pub(super) fn write(&mut self, changes: &[&Change]) -> rusqlite::Result<()> {
+    pub(super) fn write(&mut self, changes: &[&StateChange]) -> rusqlite::Result<()> {
         if let [only] = changes {
             // One statement is a transaction of its own.
             return apply(&self.connection, self.target, only);
@@ -101,13 +101,14 @@ fn connect(path: &Path, durability: Durability, access: Access) -> rusqlite::Res
     // One task has it at a time: SQLite need not lock against others in this process.
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if access == Access::Read {
-        if let Ok(connection) = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)
-            && readable(&connection)
-        {
-            return Ok(connection);
-        }
-        // In a folder that cannot be written to, nobody else writes either.
-        return immutable(path, flags);
+        return match read_only(path, flags) {
+            Ok(connection) => Ok(connection),
+            // No other process writes in a read-only folder either.
+            Err(error) => {
+                tracing::debug!(%error, "failed to open the state file with shared memory; reading it without");
+                immutable(path, flags)
+            }
+        };
     }
     let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -131,9 +132,11 @@ fn immutable(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(format!("{address}?immutable=1"), flags)
 }
 
-/// Whether anything can be read over `connection`, which needs a shared-memory file beside the database.
-fn readable(connection: &Connection) -> bool {
-    connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).is_ok()
+/// Opens a file that another process may write: reading needs a shared-memory file beside the database.
+fn read_only(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
+    Ok(connection)
 }
 
 /// Checks the layout, and makes it in a new file or brings an older one to it; the layout that there is to read.
@@ -162,9 +165,8 @@ fn load(
     layout: i64,
 ) -> Result<(Option<i64>, Loaded), StoreError> {
     let failed = |source| StoreError::Database { path: path.to_owned(), source };
-    let unreadable = |message: String| StoreError::Record { path: path.to_owned(), message };
-    let parsed = |error: serde_json::Error| unreadable(error.to_string());
-    let number = |text: &str| text.parse::<i64>().map_err(|error| unreadable(error.to_string()));
+    let invalid = |source| StoreError::Record { path: path.to_owned(), source };
+    let number = |text: &str| text.parse::<i64>().map_err(|error| invalid(error.into()));
     let query = if layout == 1 { LOAD.replace("removal.disable", "0") } else { LOAD.to_owned() };
     let mut statement = connection.prepare(&query).map_err(failed)?;
     let mut rows = statement.query([url.to_string()]).map_err(failed)?;
@@ -174,11 +176,11 @@ fn load(
         match kind {
             0 => {
                 target = Some(number(&whose)?);
-                loaded.connection = serde_json::from_str(&text).map_err(parsed)?;
+                loaded.connection = serde_json::from_str(&text).map_err(|error| invalid(error.into()))?;
             }
             1 => {
-                let record: Record = serde_json::from_str(&text).map_err(parsed)?;
-                let id = whose.parse::<SourceId>().map_err(|error| unreadable(error.to_string()))?;
+                let record: Record = serde_json::from_str(&text).map_err(|error| invalid(error.into()))?;
+                let id = whose.parse::<SourceId>().map_err(|error| invalid(error.into()))?;
                 loaded.records.insert(id, Arc::new(record));
             }
             2 => {
@@ -191,7 +193,7 @@ fn load(
     Ok((target, loaded))
 }
 
-/// The guard looks back 24 hours; what is much older than the newest withdrawal serves nobody.
+/// The guard looks back 24 hours; what is much older than the newest withdrawal is not needed.
 fn forget_old(connection: &Connection, target: i64, withdrawals: &[Withdrawal]) -> rusqlite::Result<()> {
     let times = || withdrawals.iter().map(|withdrawal| withdrawal.at);
     let old = times().max().map_or(0, |newest| newest - 2 * 24 * 60 * 60);
@@ -201,10 +203,10 @@ fn forget_old(connection: &Connection, target: i64, withdrawals: &[Withdrawal]) 
     Ok(())
 }
 
-fn apply(connection: &Connection, target: i64, change: &Change) -> rusqlite::Result<()> {
+fn apply(connection: &Connection, target: i64, change: &StateChange) -> rusqlite::Result<()> {
     let encode = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
     match change {
-        Change::Put(id, record) => connection
+        StateChange::Put(id, record) => connection
             .prepare_cached(
                 "INSERT INTO subject (target, source_id, account, user_name, record) VALUES (?, ?, ?, ?, ?) \
                  ON CONFLICT (target, source_id) DO UPDATE SET account = excluded.account, \
@@ -217,16 +219,16 @@ fn apply(connection: &Connection, target: i64, change: &Change) -> rusqlite::Res
                 record.user_name.as_str(),
                 serde_json::to_string(&**record).map_err(encode)?,
             ]),
-        Change::Remove(id) => connection
+        StateChange::Remove(id) => connection
             .prepare_cached("DELETE FROM subject WHERE target = ? AND source_id = ?")?
             .execute(params![target, id.as_str()]),
-        Change::Connection(record) => connection
+        StateChange::Connection(record) => connection
             .prepare_cached("UPDATE target SET record = ? WHERE id = ?")?
             .execute(params![serde_json::to_string(&**record).map_err(encode)?, target]),
-        Change::Withdrawal(Withdrawal { at, kind }) => connection
+        StateChange::Withdrawal(Withdrawal { at, kind }) => connection
             .prepare_cached("INSERT INTO removal (target, at, disable) VALUES (?, ?, ?)")?
             .execute(params![target, at, *kind == WithdrawalKind::Disable]),
-        Change::Source(identity) => connection
+        StateChange::Source(identity) => connection
             .prepare_cached("INSERT OR REPLACE INTO source (only, identity) VALUES (1, ?)")?
             .execute([identity]),
     }

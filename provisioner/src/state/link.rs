@@ -20,27 +20,28 @@ pub struct Link {
     /// The account's `id`.
     pub account: TargetId,
     /// The mapped attributes that the account carries as far as is known: as sent, or as read when it was matched.
-    pub carries: Carried,
+    pub carries: AccountValues,
     /// Where the account is known to show something else than was sent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub shows: BTreeMap<TargetPath, Shows>,
+    pub shows: BTreeMap<TargetPath, ShownForm>,
     /// `active` as it was last established here, which out-of-band changes do not touch.
     pub active: bool,
     /// When a write to the account was last answered as done, in seconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<u64>,
-    /// Until when a Disable of which nobody knows what became may still take effect, in seconds since the epoch. The account is
+    /// Until when a Disable with an unknown outcome may still take effect, in seconds since the epoch. The account is
     /// read in each run until then, and once after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_disable: Option<u64>,
     /// Whether the user has left, and what became of it.
-    pub mark: Mark,
+    #[serde(rename = "mark")]
+    pub state: LinkState,
 }
 
 /// What is known of one path besides what the account carries there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-pub enum Shows {
+pub enum ShownForm {
     /// The value was stored; the target shows this form of it.
     As(Value),
     /// The value was sent and not read back; the account carried this before.
@@ -63,10 +64,10 @@ pub enum Shows {
 }
 
 /// What an account carries at mapped paths, as far as is known.
-pub type Carried = BTreeMap<TargetPath, Value>;
+pub type AccountValues = BTreeMap<TargetPath, Value>;
 
 /// `value` as it is kept for comparison: of a password only a digest.
-pub(crate) fn kept(path: &TargetPath, value: &Value) -> Value {
+pub(crate) fn comparable_value(path: &TargetPath, value: &Value) -> Value {
     if is_never_returned(path) {
         Value::String(fingerprint([value.to_string().as_str()]))
     } else {
@@ -87,14 +88,14 @@ impl Link {
 
     /// Whether `wanted` was sent to `path` before, the account is known not to have taken it, and the user was not failed for it.
     pub(crate) fn is_ignored(&self, path: &TargetPath, wanted: Option<&Value>) -> bool {
-        let wanted = wanted.map(|value| kept(path, value));
-        matches!(self.shows.get(path), Some(Shows::Ignored { sent, failed: false, .. }) if *sent == wanted)
+        let wanted = wanted.map(|value| comparable_value(path, value));
+        matches!(self.shows.get(path), Some(ShownForm::Ignored { sent, failed: false, .. }) if *sent == wanted)
     }
 
     /// Notes that the user is failed for what was sent to `paths` in vain.
     pub(crate) fn fail_for(&mut self, paths: &[TargetPath]) {
         for path in paths {
-            if let Some(Shows::Ignored { failed, .. }) = self.shows.get_mut(path) {
+            if let Some(ShownForm::Ignored { failed, .. }) = self.shows.get_mut(path) {
                 *failed = true;
             }
         }
@@ -103,31 +104,33 @@ impl Link {
     /// Whether `account` shows the form that the target keeps of `wanted`.
     pub(crate) fn shows_form(&self, path: &TargetPath, wanted: &Value, account: &Account) -> bool {
         match self.shows.get(path) {
-            Some(Shows::As(form)) => {
+            Some(ShownForm::As(form)) => {
                 account.read(path) == Some(form) && is_carried(&self.carries, path, Some(wanted))
             }
-            Some(Shows::Unseen(_) | Shows::Ignored { .. } | Shows::Changed { .. }) | None => false,
+            Some(ShownForm::Unseen(_) | ShownForm::Ignored { .. } | ShownForm::Changed { .. }) | None => {
+                false
+            }
         }
     }
 
     /// Whether a value that was sent in vain is worth another try: other accounts have taken the path since.
     pub(crate) fn has_news(&self, learned: &Learned) -> bool {
         self.shows.iter().any(|(path, shows)| {
-            matches!(shows, Shows::Ignored { alone: false, .. }) && learned.is_stored(path)
+            matches!(shows, ShownForm::Ignored { alone: false, .. }) && learned.is_stored(path)
         })
     }
 
     /// Notes that `wanted` is what the account has at `path`, as far as is known, with what it `shows` instead.
-    pub(crate) fn carry(&mut self, path: &TargetPath, wanted: Option<&Value>, shows: Option<Shows>) {
+    pub(crate) fn carry(&mut self, path: &TargetPath, wanted: Option<&Value>, shows: Option<ShownForm>) {
         match wanted {
-            Some(value) => drop(self.carries.insert(path.clone(), kept(path, value))),
+            Some(value) => drop(self.carries.insert(path.clone(), comparable_value(path, value))),
             None => drop(self.carries.remove(path)),
         }
         self.note(path, shows);
     }
 
     /// Notes that the account has `now` at `path`, which is not what was sent.
-    pub(crate) fn carry_still(&mut self, path: &TargetPath, now: Option<Value>, shows: Option<Shows>) {
+    pub(crate) fn carry_still(&mut self, path: &TargetPath, now: Option<Value>, shows: Option<ShownForm>) {
         match now {
             Some(now) => drop(self.carries.insert(path.clone(), now)),
             None => drop(self.carries.remove(path)),
@@ -135,7 +138,7 @@ impl Link {
         self.note(path, shows);
     }
 
-    fn note(&mut self, path: &TargetPath, shows: Option<Shows>) {
+    fn note(&mut self, path: &TargetPath, shows: Option<ShownForm>) {
         match shows {
             Some(shows) => drop(self.shows.insert(path.clone(), shows)),
             None => drop(self.shows.remove(path)),
@@ -153,30 +156,30 @@ impl Link {
             };
             let form = || {
                 let (now, carries) = (now.as_ref()?, carries.as_ref()?);
-                is_form_of(path, now, carries).then(|| Shows::As(now.clone()))
+                is_form_of(path, now, carries).then(|| ShownForm::As(now.clone()))
             };
             match (self.shows.get(path), as_carried) {
-                (Some(Shows::Ignored { sent: Some(sent), .. }), _) if account.shows(path, sent) => {
+                (Some(ShownForm::Ignored { sent: Some(sent), .. }), _) if account.shows(path, sent) => {
                     let sent = sent.clone();
                     self.carry(path, Some(&sent), None);
                 }
-                (Some(Shows::Ignored { sent: None, .. }), _) if now.is_none() => {
+                (Some(ShownForm::Ignored { sent: None, .. }), _) if now.is_none() => {
                     self.carry_still(path, None, None);
                 }
-                (Some(Shows::Ignored { .. }), true) => {}
+                (Some(ShownForm::Ignored { .. }), true) => {}
                 (_, true) => self.note(path, None),
-                (Some(Shows::As(shown)), false) if Some(shown) == now.as_ref() => {}
-                (Some(Shows::Unseen(before)), false) if *before == now => {
-                    let ignored = Shows::Ignored { sent: carries, alone: false, failed: false };
+                (Some(ShownForm::As(shown)), false) if Some(shown) == now.as_ref() => {}
+                (Some(ShownForm::Unseen(before)), false) if *before == now => {
+                    let ignored = ShownForm::Ignored { sent: carries, alone: false, failed: false };
                     self.carry_still(path, now, Some(ignored));
                 }
                 (shows, false) => {
-                    let by_write = matches!(shows, Some(Shows::Unseen(_)));
+                    let by_write = matches!(shows, Some(ShownForm::Unseen(_)));
                     let sent = carries.is_some() || shows.is_some();
                     if let Some(form) = form() {
                         self.note(path, Some(form));
                     } else {
-                        self.carry_still(path, now, sent.then_some(Shows::Changed { by_write }));
+                        self.carry_still(path, now, sent.then_some(ShownForm::Changed { by_write }));
                     }
                 }
             }
@@ -189,10 +192,10 @@ pub(crate) fn matched<'a>(
     account: &Account,
     wanted: &Desired,
     paths: impl Iterator<Item = &'a TargetPath>,
-) -> Carried {
+) -> AccountValues {
     let mut carries = account.project(paths);
     for (path, value) in wanted.iter().filter(|(path, value)| account.shows(path, value)) {
-        carries.insert(path.clone(), kept(path, value));
+        carries.insert(path.clone(), comparable_value(path, value));
     }
     carries
 }
@@ -200,7 +203,7 @@ pub(crate) fn matched<'a>(
 /// Where a linked user stands with respect to the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Mark {
+pub enum LinkState {
     /// Owned by a rule.
     Owned,
     /// Removed by Disable; nothing more is sent until it returns.
@@ -212,8 +215,8 @@ pub enum Mark {
 }
 
 /// Whether an account that `carries` this is at `path` as wanted.
-pub(crate) fn is_carried(carries: &Carried, path: &TargetPath, wanted: Option<&Value>) -> bool {
-    carries.get(path) == wanted.map(|value| kept(path, value)).as_ref()
+pub(crate) fn is_carried(carries: &AccountValues, path: &TargetPath, wanted: Option<&Value>) -> bool {
+    carries.get(path) == wanted.map(|value| comparable_value(path, value)).as_ref()
 }
 
 /// The attributes in which `wanted` differs from what the account of `link` carries.

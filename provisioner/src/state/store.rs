@@ -13,10 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::database::{Database, LAYOUT};
-use super::{Change, ConnectionRecord, Record, Withdrawal};
+use super::{ConnectionRecord, Record, StateChange, Withdrawal};
+use crate::causes::with_cause;
 use crate::ids::{ScimUrl, SourceId};
 
-/// Changes written in one transaction at most.
+/// Maximum number of changes in one transaction.
 const BATCH: usize = 512;
 
 /// How much a finished write survives.
@@ -31,7 +32,7 @@ pub enum Durability {
 }
 
 impl Durability {
-    /// Does what waits for the disk where it holds nobody else up; what waits for nothing is done here and now.
+    /// Runs `work` on a blocking thread if it waits for the disk, else at once.
     async fn wait<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -56,62 +57,70 @@ pub enum Access {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another run holds it.
-    #[error("the state file {0} is in use by another run; wait for it to end, or name another with --state")]
+    #[error("the state file {0} is in use by another run")]
     InUse(PathBuf),
     /// The folder or the file cannot be written.
-    #[error(
-        "cannot open the state file {path}: {source}; check that its folder exists and is writable, or name another with --state"
-    )]
+    #[error("failed to open the state file {path}")]
     Open {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A folder has that name.
-    #[error("the state {0} is a folder: name a file with --state")]
+    #[error("invalid state file {0}: it is a directory")]
     Folder(PathBuf),
-    /// It is no state file, or damaged.
-    #[error(
-        "cannot use the state file {path}: {source}; restore it from a copy, or name another with --state"
-    )]
+    /// The file is no state file, or is damaged.
+    #[error("failed to use the state file {path}")]
     Database {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
     /// A change was not written.
-    #[error(
-        "cannot write the state file {path}: {message}; make room for it, or name another with --state, and run again"
-    )]
+    #[error("failed to write the state file {path}")]
     Write {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
-        message: String,
+        /// SQLite's error, shared by all whose changes were in the transaction.
+        source: Arc<rusqlite::Error>,
     },
-    /// Written by another version.
-    #[error(
-        "the state file {path} has layout {found}, this version reads {LAYOUT}: use the version that wrote it"
-    )]
+    /// Another version wrote the file.
+    #[error("the state file {path} has layout {found}; this version reads layout {LAYOUT}")]
     Layout {
         /// The file.
         path: PathBuf,
         /// Its layout.
         found: i64,
     },
-    /// A record that does not parse.
-    #[error("the state file {path} holds an unreadable record: {message}; restore it from a copy")]
+    /// A record does not parse.
+    #[error("failed to read a record of the state file {path}")]
     Record {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        message: String,
+        /// What is wrong with the record.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The writing task is gone.
-    #[error("the state file was closed while it was being written")]
+    #[error("failed to write the state file: it was closed")]
     Closed,
+}
+
+impl StoreError {
+    /// What to do about it.
+    pub const fn way_out(&self) -> &'static str {
+        match self {
+            Self::InUse(_) => "wait for that run to end, or choose another state file",
+            Self::Open { .. } => "check that its folder exists and is writable, or choose another state file",
+            Self::Folder(_) => "choose a file",
+            Self::Database { .. } => "restore it from a copy, or choose another state file",
+            Self::Write { .. } => "free disk space, or choose another state file, and run again",
+            Self::Layout { .. } => "use the version that wrote it",
+            Self::Record { .. } => "restore it from a copy",
+            Self::Closed => "run again",
+        }
+    }
 }
 
 /// What was stored when the state was opened.
@@ -121,33 +130,33 @@ pub struct Loaded {
     pub records: BTreeMap<SourceId, Arc<Record>>,
     /// The connection.
     pub connection: ConnectionRecord,
-    /// The removals and disables of late that were finished.
+    /// Recently finished removals and disables.
     pub withdrawals: Vec<Withdrawal>,
     /// Where the users of the last run came from.
     pub source: Option<String>,
 }
 
 impl Loaded {
-    fn apply(&mut self, changes: Vec<Change>) {
+    fn apply(&mut self, changes: Vec<StateChange>) {
         for change in changes {
             match change {
-                Change::Put(id, record) => drop(self.records.insert(id, record)),
-                Change::Remove(id) => drop(self.records.remove(&id)),
-                Change::Connection(record) => self.connection = *record,
-                Change::Withdrawal(withdrawal) => self.withdrawals.push(withdrawal),
-                Change::Source(identity) => self.source = Some(identity),
+                StateChange::Put(id, record) => drop(self.records.insert(id, record)),
+                StateChange::Remove(id) => drop(self.records.remove(&id)),
+                StateChange::Connection(record) => self.connection = *record,
+                StateChange::Withdrawal(withdrawal) => self.withdrawals.push(withdrawal),
+                StateChange::Source(identity) => self.source = Some(identity),
             }
         }
     }
 }
 
-type Job = (Vec<Change>, oneshot::Sender<Result<(), StoreError>>);
+type Job = (Vec<StateChange>, oneshot::Sender<Result<(), StoreError>>);
 
 /// An open state file.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    /// The way to the writing task, and the task; `None` where there is none, or no longer.
+    /// The way to the writing task, and the task; `None` if there is none, or no longer.
     writer: Mutex<Option<(mpsc::UnboundedSender<Job>, JoinHandle<()>)>>,
     mirror: Arc<Mutex<Loaded>>,
 }
@@ -215,7 +224,7 @@ impl Store {
     ///
     /// # Errors
     /// The state was opened for reading, is closed, or cannot be written.
-    pub async fn write(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+    pub async fn write(&self, changes: Vec<StateChange>) -> Result<(), StoreError> {
         let (done, answer) = oneshot::channel();
         {
             let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -236,7 +245,7 @@ impl Store {
         let Some((jobs, task)) = writer else { return };
         drop(jobs);
         if let Err(error) = task.await {
-            tracing::warn!(%error, "the state's writer did not end well");
+            tracing::warn!(%error, "the task that writes the state file failed");
         }
     }
 }
@@ -287,8 +296,8 @@ impl Writer {
                 jobs.push(job);
             }
             let written = durability.wait(move || {
-                let changes: Vec<&Change> = jobs.iter().flat_map(|(changes, _)| changes).collect();
-                let result = database.write(&changes);
+                let changes: Vec<&StateChange> = jobs.iter().flat_map(|(changes, _)| changes).collect();
+                let result = database.write(&changes).map_err(Arc::new);
                 (database, jobs, result)
             });
             // Whoever waits is told that the file is closed, now and from now on.
@@ -300,7 +309,7 @@ impl Writer {
                 }
                 let answer = match &result {
                     Ok(()) => Ok(()),
-                    Err(error) => Err(StoreError::Write { path: path.clone(), message: error.to_string() }),
+                    Err(source) => Err(StoreError::Write { path: path.clone(), source: Arc::clone(source) }),
                 };
                 // Whoever asked may have been cancelled; the change is written all the same.
                 drop(done.send(answer));
@@ -309,11 +318,11 @@ impl Writer {
         // Where the runtime ends meanwhile, nothing waits: the database closes when it is dropped, and what was written is safe.
         if let Ok(Err(source)) = durability.wait(move || database.close()).await {
             let error = StoreError::Database { path, source };
-            tracing::warn!(%error, "cannot close the state file cleanly");
+            tracing::warn!(error = with_cause(&error), "failed to close the state file");
         }
         // Said aloud, not left to the drop: a process that is being started beside this one may have inherited the handle.
         if let Some(Err(error)) = lock.map(|lock| lock.unlock()) {
-            tracing::warn!(%error, "cannot unlock the state file");
+            tracing::warn!(%error, "failed to unlock the state file");
         }
     }
 }

@@ -13,10 +13,10 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::answer::{Answer, Body};
-use super::body::{self, Limit};
 use super::redact::Redactor;
-use super::{Halt, Trouble, personal};
+use super::response::{Body, Response};
+use super::response_body::{self, Limit};
+use super::{Halt, Trouble, personal_data};
 use crate::clock::Clock;
 use crate::config::{Config, Credentials};
 use crate::engine::Interrupt;
@@ -137,14 +137,14 @@ impl Client {
     /// Sends a request that may be repeated, until it is answered otherwise than by a passing fault.
     ///
     /// The last answer is returned, also where it is an error.
-    pub(crate) async fn send(&self, request: Request<'_>) -> Result<Answer, Halt> {
+    pub(crate) async fn send(&self, request: Request<'_>) -> Result<Response, Halt> {
         let mut attempt = 1;
         loop {
             match self.send_once(request).await? {
-                Ok(answer) if answer.is_transient() && attempt < self.max_attempts => {
-                    self.back_off(attempt, Some(&answer)).await;
+                Ok(response) if response.is_transient() && attempt < self.max_attempts => {
+                    self.back_off(attempt, Some(&response)).await;
                 }
-                Ok(answer) => return self.judge(answer).await,
+                Ok(response) => return self.judge(response).await,
                 Err(error) if attempt < self.max_attempts && !error.is_unsendable() => {
                     self.back_off(attempt, None).await;
                 }
@@ -155,14 +155,17 @@ impl Client {
     }
 
     /// Sends a request once: `Ok(Err(_))` is a fault below HTTP.
-    pub(crate) async fn send_once(&self, request: Request<'_>) -> Result<Result<Answer, NetworkError>, Halt> {
+    pub(crate) async fn send_once(
+        &self,
+        request: Request<'_>,
+    ) -> Result<Result<Response, NetworkError>, Halt> {
         self.wait_for_pause().await;
         if self.is_stopping() {
             return Err(Halt::Stopped);
         }
         let sent = self.count_and_exchange(request).await;
-        if let Ok(answer) = &sent
-            && answer.status == StatusCode::UNAUTHORIZED
+        if let Ok(response) = &sent
+            && response.status == StatusCode::UNAUTHORIZED
         {
             self.stop(
                 Exit::ConnectionUnusable,
@@ -180,15 +183,15 @@ impl Client {
 
     /// One request and its answer, whatever that is. Nothing of a target gets past here that holds a credential, or repeats
     /// a value of the user that the request is about in an error.
-    async fn exchange(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
-        let mut answer =
+    async fn exchange(&self, request: Request<'_>) -> Result<Response, NetworkError> {
+        let mut response =
             self.exchange_uncleared(request).await.map_err(|error| self.redactor.clear_error(error))?;
-        self.redactor.clear(&mut answer);
-        personal::clear(&mut answer);
-        Ok(answer)
+        self.redactor.clear(&mut response);
+        personal_data::clear(&mut response);
+        Ok(response)
     }
 
-    async fn exchange_uncleared(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
+    async fn exchange_uncleared(&self, request: Request<'_>) -> Result<Response, NetworkError> {
         let mut url = self.url.resource(request.segments);
         if !request.query.is_empty() {
             // Spaces as %20: not every server reads `+` as one.
@@ -220,20 +223,21 @@ impl Client {
             Some(body) => builder.header(header::CONTENT_TYPE, SCIM_JSON).body(body.to_string()),
             None => builder,
         };
-        let response = builder.send().await.map_err(|error| NetworkError::from(&error))?;
+        let received = builder.send().await.map_err(|error| NetworkError::from(&error))?;
         let limit = match request.query {
-            _ if !response.status().is_success() => Limit::Error,
+            _ if !received.status().is_success() => Limit::Error,
             [("count", _), ..] => Limit::Page,
             _ => Limit::Account,
         };
-        receive(response, limit).await
+        receive(received, limit).await
     }
 
-    /// Waits before try number `attempt + 1`, and makes everybody wait where the target asked for it.
-    pub(crate) async fn back_off(&self, attempt: u32, answer: Option<&Answer>) {
+    /// Waits before try number `attempt + 1`, and makes all requests wait if the target asked for it.
+    pub(crate) async fn back_off(&self, attempt: u32, response: Option<&Response>) {
         let now = self.clock.now();
-        let asked =
-            answer.and_then(|answer| answer.wait(now, self.retry_after_cap)).filter(|wait| !wait.is_zero());
+        let asked = response
+            .and_then(|response| response.wait(now, self.retry_after_cap))
+            .filter(|wait| !wait.is_zero());
         if let Some(wait) = asked {
             let mut until = self.pause_until.lock().unwrap_or_else(PoisonError::into_inner);
             *until = (*until).max(Some(now + wait));
@@ -245,13 +249,13 @@ impl Client {
     }
 
     /// [`Client::exchange`], counted.
-    pub(crate) async fn count_and_exchange(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
+    pub(crate) async fn count_and_exchange(&self, request: Request<'_>) -> Result<Response, NetworkError> {
         self.wait_for_pause().await;
-        let answer = self.exchange(request).await;
-        if !answer.as_ref().is_err_and(NetworkError::is_unsendable) {
+        let response = self.exchange(request).await;
+        if !response.as_ref().is_err_and(NetworkError::is_unsendable) {
             self.requests.fetch_add(1, Ordering::Relaxed);
         }
-        answer
+        response
     }
 
     /// The credentials in use.
@@ -289,15 +293,15 @@ impl Client {
     }
 
     /// A 403 concerns one user, unless the connection test gets it too: then the run stops.
-    pub(crate) async fn judge(&self, answer: Answer) -> Result<Answer, Halt> {
-        if answer.status != StatusCode::FORBIDDEN {
-            return Ok(answer);
+    pub(crate) async fn judge(&self, response: Response) -> Result<Response, Halt> {
+        if response.status != StatusCode::FORBIDDEN {
+            return Ok(response);
         }
         let everywhere = self
             .forbidden_everywhere
             .get_or_init(|| async {
                 let request = Request { query: &[("count", "1")], ..Request::get(&["Users"]) };
-                matches!(self.count_and_exchange(request).await, Ok(answer) if matches!(answer.status.as_u16(), 401 | 403))
+                matches!(self.count_and_exchange(request).await, Ok(response) if matches!(response.status.as_u16(), 401 | 403))
             })
             .await;
         if *everywhere {
@@ -305,40 +309,40 @@ impl Client {
             self.stop(Exit::ConnectionUnusable, "forbidden", message.to_owned());
             return Err(Halt::Stopped);
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
-async fn receive(mut response: reqwest::Response, limit: Limit) -> Result<Answer, NetworkError> {
+async fn receive(mut received: reqwest::Response, limit: Limit) -> Result<Response, NetworkError> {
     let text = |headers: &HeaderMap, name| {
         headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
-    let mut answer = Answer {
-        status: response.status(),
-        etag: text(response.headers(), header::ETAG),
-        location: text(response.headers(), header::LOCATION),
-        retry_after: text(response.headers(), header::RETRY_AFTER),
-        challenges: response
+    let mut response = Response {
+        status: received.status(),
+        etag: text(received.headers(), header::ETAG),
+        location: text(received.headers(), header::LOCATION),
+        retry_after: text(received.headers(), header::RETRY_AFTER),
+        challenges: received
             .headers()
             .get_all(header::WWW_AUTHENTICATE)
             .iter()
             .filter_map(|value| value.to_str().ok().map(str::to_owned))
             .collect(),
-        content_type: text(response.headers(), header::CONTENT_TYPE),
+        content_type: text(received.headers(), header::CONTENT_TYPE),
         body: Body::Empty,
         as_read: None,
         echoes: false,
     };
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| NetworkError::from(&error))? {
+    while let Some(chunk) = received.chunk().await.map_err(|error| NetworkError::from(&error))? {
         if bytes.len() + chunk.len() > limit.bytes() {
-            answer.body = limit.exceeded();
-            return Ok(answer);
+            response.body = limit.exceeded();
+            return Ok(response);
         }
         bytes.extend_from_slice(&chunk);
     }
-    answer.body = body::parse(&bytes);
-    Ok(answer)
+    response.body = response_body::parse(&bytes);
+    Ok(response)
 }
 
 pub(crate) fn unreachable_target(error: &NetworkError) -> Trouble {

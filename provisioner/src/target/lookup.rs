@@ -6,9 +6,9 @@ use reqwest::StatusCode;
 use scim::path::get_ci;
 use serde_json::Value;
 
-use super::answer::{Answer, Body};
 use super::client::{Client, Request};
 use super::resource::Account;
+use super::response::{Body, Response};
 use super::{Halt, Trouble, echoed};
 use crate::ids::{TargetId, UserName};
 use crate::report::Reason;
@@ -27,6 +27,17 @@ pub(crate) struct Listed {
     pub(crate) accounts: Vec<Account>,
     /// How many there are; more than are listed where the target says so.
     pub(crate) count: usize,
+}
+
+impl Listed {
+    fn lookup(mut self) -> Result<Lookup, Halt> {
+        match (self.accounts.pop(), self.count) {
+            (None, 0) => Ok(Lookup::None),
+            (Some(account), 1) => Ok(Lookup::One(Box::new(account))),
+            (Some(_), several) => Ok(Lookup::Several(several)),
+            (None, _) => Err(not_honoured("a total, and no user").into()),
+        }
+    }
 }
 
 /// All by which an account may be found that a target does not show under its id.
@@ -68,7 +79,43 @@ impl SearchKeys {
 pub(crate) enum Read {
     Found(Box<Account>),
     /// SCIM 404 by id, and no account with that id under any of its search keys.
-    Gone,
+    Gone(Searched),
+}
+
+/// What the searches behind a 404 have found: accounts with other ids. Whoever goes on looking for the account asks these
+/// answers first, so that no search is sent twice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Searched {
+    by_name: Vec<(UserName, Listed)>,
+    by_external_id: Option<(String, Option<Vec<Account>>)>,
+}
+
+impl Searched {
+    /// As [`Client::look_up`], without a request if `name` was searched for.
+    ///
+    /// # Errors
+    /// As [`Client::look_up`].
+    pub(crate) async fn look_up(&self, client: &Client, name: &UserName) -> Result<Lookup, Halt> {
+        match self.by_name.iter().find(|(searched, _)| searched == name) {
+            Some((_, listed)) => listed.clone().lookup(),
+            None => client.look_up(name).await,
+        }
+    }
+
+    /// As [`Client::accounts_from`], without a request if `external_id` was searched for.
+    ///
+    /// # Errors
+    /// As [`Client::accounts_from`].
+    pub(crate) async fn accounts_from(
+        &self,
+        client: &Client,
+        external_id: &str,
+    ) -> Result<Option<Vec<Account>>, Halt> {
+        match &self.by_external_id {
+            Some((searched, found)) if searched == external_id => Ok(found.clone()),
+            Some(_) | None => client.accounts_from(external_id).await,
+        }
+    }
 }
 
 impl Client {
@@ -77,13 +124,7 @@ impl Client {
     /// # Errors
     /// The answer is an error, is not SCIM, or holds an account of another user name (`filter-not-honoured`).
     pub(crate) async fn look_up(&self, name: &UserName) -> Result<Lookup, Halt> {
-        let Listed { mut accounts, count } = self.accounts_named(name).await?;
-        match (accounts.pop(), count) {
-            (None, 0) => Ok(Lookup::None),
-            (Some(account), 1) => Ok(Lookup::One(Box::new(account))),
-            (Some(_), several) => Ok(Lookup::Several(several)),
-            (None, _) => Err(not_honoured("a total, and no user").into()),
-        }
+        self.accounts_named(name).await?.lookup()
     }
 
     /// Every account of a user name.
@@ -91,21 +132,21 @@ impl Client {
     /// # Errors
     /// As [`Client::look_up`].
     pub(crate) async fn accounts_named(&self, name: &UserName) -> Result<Listed, Halt> {
-        let answer = self.find("userName", name.as_str()).await?;
-        if answer.is_scim_not_found() {
+        let response = self.find("userName", name.as_str()).await?;
+        if response.is_scim_not_found() {
             return Ok(Listed::default()); // some servers answer a filter without a match so
         }
-        if answer.status != StatusCode::OK {
-            return Err(Trouble { unsure: false, ..answer.trouble() }.into());
+        if response.status != StatusCode::OK {
+            return Err(Trouble { unsure: false, ..response.trouble() }.into());
         }
-        let listed = listed(&answer)?;
+        let listed = listed(&response)?;
         if listed.accounts.iter().any(|account| account.user_name().as_ref() != Some(name)) {
-            return Err(if answer.echoes { echoed() } else { not_honoured("another user") }.into());
+            return Err(if response.echoes { echoed() } else { not_honoured("another user") }.into());
         }
         Ok(listed)
     }
 
-    /// The accounts whose `externalId` is exactly this one; `None` where the target does not search by `externalId`.
+    /// The accounts whose `externalId` is exactly this one; `None` if the target does not search by `externalId`.
     ///
     /// Few targets promise this filter: one that refuses or ignores it has said nothing. A status that speaks of this
     /// moment only is an error.
@@ -113,14 +154,15 @@ impl Client {
     /// # Errors
     /// The target cannot answer at present.
     pub(crate) async fn accounts_from(&self, external_id: &str) -> Result<Option<Vec<Account>>, Halt> {
-        let answer = self.find("externalId", external_id).await?;
-        if answer.is_scim_not_found() {
+        let response = self.find("externalId", external_id).await?;
+        if response.is_scim_not_found() {
             return Ok(Some(Vec::new()));
         }
-        if matches!(answer.status.as_u16(), 408 | 429 | 502 | 503 | 504) {
-            return Err(Trouble { unsure: false, ..answer.trouble() }.into());
+        if matches!(response.status.as_u16(), 408 | 429 | 502 | 503 | 504) {
+            return Err(Trouble { unsure: false, ..response.trouble() }.into());
         }
-        let Some(listed) = (answer.status == StatusCode::OK).then(|| listed(&answer).ok()).flatten() else {
+        let Some(listed) = (response.status == StatusCode::OK).then(|| listed(&response).ok()).flatten()
+        else {
             return Ok(None);
         };
         let honoured = listed.accounts.iter().all(|account| account.external_id() == Some(external_id));
@@ -129,11 +171,11 @@ impl Client {
             .into_iter()
             .filter(|account| account.external_id() == Some(external_id))
             .collect();
-        // A list of everybody that happens to begin with others is no answer to this question.
+        // A list of all users says nothing about this `externalId`, whatever it begins with.
         Ok((honoured || !found.is_empty()).then_some(found))
     }
 
-    async fn find(&self, attribute: &str, value: &str) -> Result<Answer, Halt> {
+    async fn find(&self, attribute: &str, value: &str) -> Result<Response, Halt> {
         let literal = Value::String(value.to_owned());
         let filter = format!("{attribute} eq {literal}");
         let request = Request { query: &[("filter", &filter)], ..Request::get(&["Users"]) };
@@ -142,23 +184,22 @@ impl Client {
 
     /// Reads an account by id; a 404 counts only if it is SCIM and no look-up by `keys` shows the account either.
     pub(crate) async fn read(&self, id: &TargetId, keys: &SearchKeys) -> Result<Read, Halt> {
-        let answer = self.send(Request::get(&["Users", id.as_str()])).await?;
-        if answer.is_scim_not_found() {
-            let found = self.search(id, keys).await?;
-            return Ok(found.map_or(Read::Gone, |account| Read::Found(Box::new(account))));
+        let response = self.send(Request::get(&["Users", id.as_str()])).await?;
+        if response.is_scim_not_found() {
+            return self.search(id, keys).await;
         }
-        if answer.status != StatusCode::OK {
-            return Err(Trouble { unsure: false, ..answer.trouble() }.into());
+        if response.status != StatusCode::OK {
+            return Err(Trouble { unsure: false, ..response.trouble() }.into());
         }
-        let account = answer.object().and_then(|object| Account::new(object, answer.etag.as_deref()));
-        let account = account.map(|account| account.with_as_read(answer.as_read.as_ref()));
+        let account = response.object().and_then(|object| Account::new(object, response.etag.as_deref()));
+        let account = account.map(|account| account.with_as_read(response.as_read.as_ref()));
         match account {
             Some(account) if account.id == *id => Ok(Read::Found(Box::new(account))),
-            Some(_) | None if answer.echoes => Err(echoed().into()),
-            Some(_) | None => Err(answer
+            Some(_) | None if response.echoes => Err(echoed().into()),
+            Some(_) | None => Err(response
                 .excess()
                 .unwrap_or_else(|| {
-                    let detail = "reading the account was not answered with that account";
+                    let detail = "the response to reading the account is not that account";
                     Trouble::new(Reason::Rejected, detail)
                 })
                 .into()),
@@ -167,17 +208,25 @@ impl Client {
 }
 
 impl Client {
-    /// The account `id`, by any of `keys`.
-    async fn search(&self, id: &TargetId, keys: &SearchKeys) -> Result<Option<Account>, Halt> {
-        let is_it = |account: &Account| account.id == *id;
+    /// Looks for the account `id` by all of `keys`.
+    async fn search(&self, id: &TargetId, keys: &SearchKeys) -> Result<Read, Halt> {
+        let with_id = |accounts: &[Account]| accounts.iter().find(|account| account.id == *id).cloned();
+        let mut searched = Searched::default();
         for name in &keys.names {
-            let found = self.accounts_named(name).await?.accounts.into_iter().find(is_it);
-            if found.is_some() {
-                return Ok(found);
+            let listed = self.accounts_named(name).await?;
+            if let Some(account) = with_id(&listed.accounts) {
+                return Ok(Read::Found(Box::new(account)));
             }
+            searched.by_name.push((name.clone(), listed));
         }
-        let Some(external_id) = keys.external_id() else { return Ok(None) };
-        Ok(self.accounts_from(external_id).await?.into_iter().flatten().find(is_it))
+        if let Some(external_id) = keys.external_id() {
+            let found = self.accounts_from(external_id).await?;
+            if let Some(account) = found.as_deref().and_then(with_id) {
+                return Ok(Read::Found(Box::new(account)));
+            }
+            searched.by_external_id = Some((external_id.to_owned(), found));
+        }
+        Ok(Read::Gone(searched))
     }
 }
 
@@ -185,12 +234,12 @@ impl Client {
 ///
 /// # Errors
 /// It is no SCIM list, or an entry is no account.
-fn listed(answer: &Answer) -> Result<Listed, Halt> {
-    let Some(list) = answer.object() else {
-        if let Body::Excess(what) = &answer.body {
+fn listed(response: &Response) -> Result<Listed, Halt> {
+    let Some(list) = response.object() else {
+        if let Body::Excess(what) = &response.body {
             return Err(not_honoured(what).into());
         }
-        return Err(Trouble::new(Reason::Rejected, answer.describe()).into());
+        return Err(Trouble::new(Reason::Rejected, response.describe()).into());
     };
     let resources = match get_ci(list, "Resources") {
         Some(Value::Array(resources)) => resources.as_slice(),
@@ -199,16 +248,18 @@ fn listed(answer: &Answer) -> Result<Listed, Halt> {
     };
     let total = get_ci(list, "totalResults").and_then(Value::as_u64);
     if total.is_none() && get_ci(list, "Resources").is_none() {
-        let detail = "the look-up by userName was not answered with a SCIM list";
+        let detail = "the response to the look-up by userName is not a SCIM list";
         return Err(Trouble::new(Reason::Rejected, detail).into());
     }
-    let as_read = answer.as_read.as_ref().and_then(Value::as_object);
+    let as_read = response.as_read.as_ref().and_then(Value::as_object);
     let as_read = as_read.and_then(|list| get_ci(list, "Resources")).and_then(Value::as_array);
     let mut accounts = BTreeMap::new();
     for (index, resource) in resources.iter().enumerate() {
         let account = resource.as_object().and_then(|resource| Account::new(resource, None));
         let Some(account) = account else {
-            return Err(if answer.echoes { echoed() } else { not_honoured("an entry without an id") }.into());
+            return Err(
+                if response.echoes { echoed() } else { not_honoured("an entry without an id") }.into()
+            );
         };
         let account = account.with_as_read(as_read.and_then(|entries| entries.get(index)));
         accounts.insert(account.id.clone(), account);

@@ -10,9 +10,9 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use super::answer::{Answer, Body};
-use super::needle::{Needle, UNMISTAKABLE, replace};
-use super::personal;
+use super::personal_data;
+use super::response::{Body, Response};
+use super::text_pattern::{TextPattern, UNMISTAKABLE, replace};
 use crate::config::Credentials;
 use crate::transport::NetworkError;
 
@@ -21,7 +21,7 @@ pub(crate) const REDACTED: &str = "[redacted]";
 
 /// Knows the credentials in the forms in which they may come back.
 pub(crate) struct Redactor {
-    needles: Vec<(Needle, String)>,
+    text_patterns: Vec<(TextPattern, String)>,
     /// Whether a number may be a credential.
     numbers: bool,
 }
@@ -47,15 +47,16 @@ impl Redactor {
             })
             .filter(|form| !form.is_empty())
             .collect();
-        let needles = forms.iter().map(|form| (Needle::secret(form), REDACTED.to_owned())).collect();
-        Self { needles, numbers }
+        let text_patterns =
+            forms.iter().map(|form| (TextPattern::secret(form), REDACTED.to_owned())).collect();
+        Self { text_patterns, numbers }
     }
 
     /// Clears an answer: every header that is kept, every key and value of its body. In a resource the user's own values stay as
     /// they are, since they are compared with what was sent; and what a PUT has to send back is kept as it was read.
-    pub(crate) fn clear(&self, answer: &mut Answer) {
-        let Answer { status, etag, location, retry_after, challenges, content_type, body, as_read, echoes } =
-            answer;
+    pub(crate) fn clear(&self, response: &mut Response) {
+        let Response { status, etag, location, retry_after, challenges, content_type, body, as_read, echoes } =
+            response;
         if etag.as_deref().is_some_and(|etag| self.cleared(etag).is_some()) {
             *etag = None;
             *echoes = true;
@@ -90,7 +91,7 @@ impl Redactor {
     }
 
     fn cleared(&self, text: &str) -> Option<String> {
-        replace(text, &self.needles)
+        replace(text, &self.text_patterns)
     }
 
     /// Whether there was something to clear.
@@ -102,7 +103,7 @@ impl Redactor {
     fn clear_value(&self, value: &mut Value, is_resource: bool) -> bool {
         let clear = |any: bool, value: &mut Value| self.clear_value(value, is_resource) | any;
         match value {
-            Value::String(text) if is_resource && personal::is_own(text) => false,
+            Value::String(text) if is_resource && personal_data::is_own(text) => false,
             Value::String(text) => self.clear_text(text),
             Value::Array(values) => values.iter_mut().fold(false, clear),
             Value::Object(members) => {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::redact::is_redacted;
 use crate::ids::{TargetId, UserName};
 use crate::mapping::TargetPath;
-use crate::state::{Carried, kept};
+use crate::state::{AccountValues, comparable_value};
 
 /// An account: a JSON object with an `id`.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// The account in `resource`; `None` where that is not one, or its id held a credential.
+    /// The account in `resource`; `None` if that is not one, or its id held a credential.
     pub(crate) fn new(resource: &Map<String, Value>, etag: Option<&str>) -> Option<Self> {
         let id = get_ci(resource, "id")?.as_str().filter(|id| !is_redacted(id))?.parse().ok()?;
         let in_meta =
@@ -105,20 +105,24 @@ impl Account {
 
     /// Where the account has a value that was written here for what `path` selects, and that has lost what it was selected by: the path
     /// among those that it `carries` by whose value it is found.
-    pub(crate) fn stray<'a>(&self, path: &TargetPath, carries: &'a Carried) -> Option<&'a TargetPath> {
-        stray(self.elements(path), path, carries).map(|(_, by)| by)
+    pub(crate) fn moved_value<'a>(
+        &self,
+        path: &TargetPath,
+        carries: &'a AccountValues,
+    ) -> Option<&'a TargetPath> {
+        moved_value(self.elements(path), path, carries).map(|(_, by)| by)
     }
 
     /// The value at `path` where the account has lost what it is selected by.
-    pub(crate) fn read_stray(&self, path: &TargetPath, carries: &Carried) -> Option<&Value> {
+    pub(crate) fn read_moved(&self, path: &TargetPath, carries: &AccountValues) -> Option<&Value> {
         let elements = self.elements(path);
-        let (index, _) = stray(elements, path, carries)?;
+        let (index, _) = moved_value(elements, path, carries)?;
         get_ci(elements.get(index)?.as_object()?, path.sub()?).filter(|value| is_content(value))
     }
 
     /// What the account carries at `paths`.
-    pub(crate) fn project<'a>(&self, paths: impl Iterator<Item = &'a TargetPath>) -> Carried {
-        paths.filter_map(|path| Some((path.clone(), kept(path, self.read(path)?)))).collect()
+    pub(crate) fn project<'a>(&self, paths: impl Iterator<Item = &'a TargetPath>) -> AccountValues {
+        paths.filter_map(|path| Some((path.clone(), comparable_value(path, self.read(path)?)))).collect()
     }
 }
 
@@ -143,7 +147,11 @@ fn selects(element: &Value, (name, literal): (&str, &str)) -> bool {
 
 /// The one of `elements` that was written here for what `path` selects and has lost what it was selected by, and the path by
 /// whose value it is found. Only a value that no other element has tells ours from those of others.
-fn stray<'a>(elements: &[Value], path: &TargetPath, carries: &'a Carried) -> Option<(usize, &'a TargetPath)> {
+fn moved_value<'a>(
+    elements: &[Value],
+    path: &TargetPath,
+    carries: &'a AccountValues,
+) -> Option<(usize, &'a TargetPath)> {
     let selector = path.selector()?;
     if elements.is_empty() || elements.iter().any(|element| selects(element, selector)) {
         return None;
@@ -169,7 +177,7 @@ fn stray<'a>(elements: &[Value], path: &TargetPath, carries: &'a Carried) -> Opt
 }
 
 /// Gives the value that was written here for what `path` selects back what it was selected by, where it has lost that.
-pub(crate) fn select_stray(resource: &mut Map<String, Value>, path: &TargetPath, carries: &Carried) {
+pub(crate) fn select_moved(resource: &mut Map<String, Value>, path: &TargetPath, carries: &AccountValues) {
     let object = match path.urn() {
         Some(urn) => get_ci_mut(resource, urn).and_then(Value::as_object_mut),
         None => Some(resource),
@@ -177,7 +185,7 @@ pub(crate) fn select_stray(resource: &mut Map<String, Value>, path: &TargetPath,
     let elements =
         object.and_then(|object| get_ci_mut(object, path.attribute())).and_then(Value::as_array_mut);
     if let (Some(elements), Some((name, literal))) = (elements, path.selector())
-        && let Some((index, _)) = stray(elements, path, carries)
+        && let Some((index, _)) = moved_value(elements, path, carries)
         && let Some(Value::Object(element)) = elements.get_mut(index)
     {
         insert(element, name, &Value::from(literal));
@@ -310,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_an_id_and_perhaps_a_version() {
+    fn account_has_an_id_and_perhaps_a_version() {
         check_new(&json!({ "id": "7" }), None, Some(("7", None)));
         check_new(&json!({ "ID": "7" }), Some("W/\"2\""), Some(("7", Some("W/\"2\""))));
         let versioned = json!({ "id": "7", "Meta": { "Version": "W/\"1\"" } });
@@ -331,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_active_unless_it_says_otherwise() {
+    fn account_is_active_unless_it_says_otherwise() {
         for active in [json!(true), json!("true"), json!("True"), json!(null), json!(""), json!([])] {
             check_active(&active, true);
         }
@@ -395,7 +403,7 @@ mod tests {
     const WORK: &str = r#"emails[type eq "work"].value"#;
 
     #[test]
-    fn clearing_leaves_no_husks_and_nothing_else_out() {
+    fn clear_removes_emptied_parents_and_nothing_else() {
         check_clear(&json!({ "TITLE": "A", "x": 1 }), "title", &json!({ "x": 1 }));
         check_clear(&json!({ "x": 1 }), "title", &json!({ "x": 1 }));
         check_clear(

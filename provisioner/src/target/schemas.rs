@@ -11,9 +11,9 @@ use crate::mapping::TargetPath;
 
 /// The attributes that an ordinary read leaves out, as the target's schemas say.
 #[derive(Debug, Default)]
-pub(crate) struct Unshown(BTreeSet<String>);
+pub(crate) struct HiddenAttributes(BTreeSet<String>);
 
-impl Unshown {
+impl HiddenAttributes {
     /// Whether an ordinary read leaves out what is at `path`.
     pub(crate) fn contains(&self, path: &TargetPath) -> bool {
         let attribute = key(path.urn().unwrap_or(scim::schema::USER_URN), path.attribute());
@@ -22,7 +22,7 @@ impl Unshown {
     }
 
     fn of(schemas: &Value) -> Self {
-        let mut unshown = BTreeSet::new();
+        let mut hidden_attributes = BTreeSet::new();
         let listed = schemas.as_object().and_then(|list| get_ci(list, "Resources")).unwrap_or(schemas);
         for schema in listed.as_array().into_iter().flatten().filter_map(Value::as_object) {
             let Some(urn) = get_ci(schema, "id").and_then(Value::as_str) else { continue };
@@ -30,28 +30,29 @@ impl Unshown {
                 let Some(name) = text(attribute, "name") else { continue };
                 let name = key(urn, name);
                 for sub in members(attribute, "subAttributes").filter(|sub| is_unshown(sub)) {
-                    unshown.extend(text(sub, "name").map(|sub| format!("{name}.{}", sub.to_lowercase())));
+                    hidden_attributes
+                        .extend(text(sub, "name").map(|sub| format!("{name}.{}", sub.to_lowercase())));
                 }
                 if is_unshown(attribute) {
-                    unshown.insert(name);
+                    hidden_attributes.insert(name);
                 }
             }
         }
-        Self(unshown)
+        Self(hidden_attributes)
     }
 }
 
 impl Client {
     /// Asks for the target's schemas. A target without them says nothing.
-    pub(crate) async fn unshown(&self) -> Unshown {
+    pub(crate) async fn hidden_attributes(&self) -> HiddenAttributes {
         match self.count_and_exchange(Request::get(&["Schemas"])).await {
-            Ok(answer) if answer.status == StatusCode::OK => match &answer.body {
-                super::answer::Body::Json(schemas) => Unshown::of(schemas),
-                super::answer::Body::Empty | super::answer::Body::Other | super::answer::Body::Excess(_) => {
-                    Unshown::default()
-                }
+            Ok(response) if response.status == StatusCode::OK => match &response.body {
+                super::response::Body::Json(schemas) => HiddenAttributes::of(schemas),
+                super::response::Body::Empty
+                | super::response::Body::Other
+                | super::response::Body::Excess(_) => HiddenAttributes::default(),
             },
-            Ok(_) | Err(_) => Unshown::default(),
+            Ok(_) | Err(_) => HiddenAttributes::default(),
         }
     }
 }
@@ -91,8 +92,8 @@ mod tests {
             { "name": "room", "returned": "default" }, { "returned": "never" }, 7,
         ] });
         for schemas in [json!({ "Resources": [schema, null] }), json!([schema])] {
-            let unshown = Unshown::of(&schemas);
-            let check = |path: &str| unshown.contains(&path.parse().unwrap());
+            let hidden_attributes = HiddenAttributes::of(&schemas);
+            let check = |path: &str| hidden_attributes.contains(&path.parse().unwrap());
             for path in [
                 "urn:example:hr:PIN",
                 "urn:example:Hr:badge",
@@ -106,7 +107,7 @@ mod tests {
             }
         }
         for schemas in [json!(null), json!({}), json!({ "Resources": {} }), json!("text")] {
-            assert!(!Unshown::of(&schemas).contains(&"title".parse().unwrap()));
+            assert!(!HiddenAttributes::of(&schemas).contains(&"title".parse().unwrap()));
         }
     }
 }

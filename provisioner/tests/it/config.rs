@@ -91,7 +91,7 @@ fn files_that_cannot_be_read_are_named() {
 }
 
 #[test]
-fn a_minimal_connection_has_the_documented_defaults() {
+fn minimal_connection_has_the_documented_defaults() {
     let file = connections("good").join("bearer-minimal.toml");
     let config = load(&file).unwrap();
     assert_eq!(config.name, "Acme HR to Aquera");
@@ -103,7 +103,8 @@ fn a_minimal_connection_has_the_documented_defaults() {
     let options = config.options;
     assert_eq!(options.update_method, UpdateMethod::Auto);
     assert_eq!(options.concurrency.get(), 8);
-    assert_eq!((options.max_removals, options.max_removals_percent), (500, 20));
+    assert_eq!(options.max_removals, 500);
+    assert_eq!(options.max_removals_percent, 20);
     assert_eq!(options.max_attempts.get(), 5);
     assert_eq!(options.request_timeout, Duration::from_secs(30));
     assert_eq!(options.retry_after_cap, Duration::from_mins(2));
@@ -125,19 +126,20 @@ fn every_option_is_read() {
         if user == "hr" && password.expose_secret() == "s3cret password"));
     assert!(!format!("{config:?}").contains("s3cret"));
     let deprovision = config.preferences.deprovisions().unwrap();
-    assert_eq!((deprovision.remove_action, deprovision.on_rule_deletion), (RemoveAction::Disable, true));
+    assert_eq!(deprovision.remove_action, RemoveAction::Disable);
+    assert_eq!(deprovision.on_rule_deletion, true);
     let options = &config.options;
     assert_eq!(options.update_method, UpdateMethod::Patch);
     assert_eq!(
         options.exclude.iter().map(UserName::folded).collect::<Vec<_>>(),
         ["admin@example.com", "root"]
     );
-    assert_eq!((options.concurrency.get(), options.max_attempts.get()), (2, 1));
-    assert_eq!((options.max_removals, options.max_removals_percent), (0, 100));
-    assert_eq!(
-        (options.request_timeout, options.retry_after_cap),
-        (Duration::from_secs(5), Duration::from_mins(2))
-    );
+    assert_eq!(options.concurrency.get(), 2);
+    assert_eq!(options.max_attempts.get(), 1);
+    assert_eq!(options.max_removals, 0);
+    assert_eq!(options.max_removals_percent, 100);
+    assert_eq!(options.request_timeout, Duration::from_secs(5));
+    assert_eq!(options.retry_after_cap, Duration::from_mins(2));
     assert!(options.clear_missing_attributes);
     let names: Vec<_> = config.rules.iter().map(|rule| (rule.name.as_str(), rule.enabled)).collect();
     assert_eq!(names, [("employees", true), ("contractors", false)]);
@@ -152,7 +154,7 @@ fn inline_tables_mean_the_same() {
 }
 
 #[test]
-fn a_changed_credential_changes_the_fingerprint() {
+fn changed_credential_changes_the_fingerprint() {
     let text = fs::read_to_string(connections("good").join("bearer-minimal.toml")).unwrap();
     let fingerprint = |text: &str, token: &str| {
         let env = |_: &str| Some(token.to_owned());

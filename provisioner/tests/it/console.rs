@@ -73,7 +73,7 @@ async fn init_writes_a_configuration_that_syncs() {
 }
 
 #[tokio::test]
-async fn init_writes_nothing_if_the_test_fails_and_nobody_insists() {
+async fn init_writes_nothing_if_the_test_fails_and_is_not_overridden() {
     let bench = Bench::new("aquera").await;
     let folder = bench.folder.path();
     let questions = format!("\n\n{}\nbasic-auth\nhr\n-\nwrong-secret\n\n\n\n\n\n\n\n", bench.mock.scim_url());
@@ -105,7 +105,7 @@ async fn init_ends_with_the_answers() {
 }
 
 #[tokio::test]
-async fn the_toggle_changes_one_value_of_the_file() {
+async fn toggle_changes_one_value_of_the_file() {
     let mut bench = Bench::new("aquera").await;
     bench.settings.connection = "# the toggle\nenabled = true # since spring";
     bench.users(&[user("1", "ada")]);
@@ -140,7 +140,7 @@ async fn the_toggle_changes_one_value_of_the_file() {
 }
 
 #[tokio::test]
-async fn a_filter_is_tried_on_one_user_or_all() {
+async fn filter_is_tried_on_one_user_or_all() {
     let bench = Bench::new("aquera").await;
     bench.users(&[user("1", "ada"), but(user("2", "brook"), json!({ "title": "Lead" }))]);
     // No credential is needed to try.
@@ -161,7 +161,7 @@ async fn a_filter_is_tried_on_one_user_or_all() {
 }
 
 #[tokio::test]
-async fn a_mapping_is_tried_on_one_user() {
+async fn mapping_is_tried_on_one_user() {
     let mut bench = Bench::new("aquera").await;
     bench.settings.rules = "[[rule]]\nname = \"leads\"\nfilter = 'title eq \"Lead\"'\n".to_owned();
     bench.users(&[user("1", "ada"), but(user("2", "brook"), json!({ "title": "Lead" }))]);
@@ -218,7 +218,7 @@ async fn output_fits_80_columns_and_cannot_steer_the_terminal() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_interrupted_sync_says_how_far_it_came_and_is_resumed() {
+async fn interrupted_sync_says_how_far_it_came_and_is_resumed() {
     use mock_aquera::Phase;
     use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
@@ -268,7 +268,7 @@ async fn status_says_when_the_last_full_run_was() {
 }
 
 #[tokio::test]
-async fn the_toggle_leaves_every_other_byte_as_it_is() {
+async fn toggle_leaves_every_other_byte_as_it_is() {
     let bench = Bench::new("aquera").await;
     let folder = bench.folder.path();
     let rest = "name = \"test\"\n# end\n[connection.authentication]\nscim-url = \"http://127.0.0.1:1/\"\n";
@@ -328,7 +328,7 @@ async fn the_toggle_leaves_every_other_byte_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_tried_is_told_as_the_argument_with_the_place_in_it() {
+async fn invalid_argument_of_try_is_reported_with_its_location() {
     let bench = Bench::new("aquera").await;
     bench.users(&[user("1", "ada")]);
     bench.write_config();
@@ -429,17 +429,15 @@ async fn commands_that_only_read_end_at_once_and_say_so() {
         assert_eq!(err, "error: interrupted; nothing was written\n", "{arguments:?}");
         if arguments.contains(&"--json") {
             let summary: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
-            assert_eq!(
-                (&summary["exitCode"], &summary["stopped"]["code"]),
-                (&json!(130), &json!("interrupted"))
-            );
+            assert_eq!(summary["exitCode"], json!(130));
+            assert_eq!(summary["stopped"]["code"], json!("interrupted"));
         }
     }
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_sync_that_is_interrupted_in_its_look_ups_says_how_many_were_done() {
+async fn sync_that_is_interrupted_in_its_look_ups_says_how_many_were_done() {
     use mock_aquera::Phase;
     use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 

@@ -4,6 +4,7 @@
 //! boundary of a run that creates, adopts, updates, renames, disables, enables and removes.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use mock_aquera::Phase;
 use serde_json::json;
@@ -59,12 +60,12 @@ fn target(bench: &Bench) -> Vec<serde_json::Value> {
     users
 }
 
-async fn kill_at_every_boundary(preferences: &'static str, method: &str) {
+async fn kill_at_every_boundary(preferences: &'static str, method: &str, expected_requests: usize) {
     let whole = prepared(preferences, method).await;
     whole.sync().await;
     let expected = target(&whole);
     let requests = whole.app.journal().len();
-    assert!(requests > 15, "the run is worth killing: {requests} requests");
+    assert_eq!(requests, expected_requests, "{method}: requests of the whole run");
 
     for nth in 1..=requests {
         for phase in [Phase::BeforeEffect, Phase::AfterEffect] {
@@ -81,6 +82,7 @@ async fn kill_at_every_boundary(preferences: &'static str, method: &str) {
             tokio::select! {
                 () = hold.reached() => {}
                 status = child.wait() => panic!("{method}: the run ended before request {nth}: {status:?}"),
+                () = tokio::time::sleep(Duration::from_mins(1)) => panic!("{method}: request {nth} was not sent"),
             }
             child.kill().await.unwrap();
             drop(hold);
@@ -98,11 +100,11 @@ async fn kill_at_every_boundary(preferences: &'static str, method: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_run_converges_with_put_and_delete() {
-    kill_at_every_boundary(ALL_DELETE, "put").await;
+async fn killed_run_converges_with_put_and_delete() {
+    kill_at_every_boundary(ALL_DELETE, "put", 22).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_run_converges_with_patch_and_disable() {
-    kill_at_every_boundary(ALL_DISABLE, "patch").await;
+async fn killed_run_converges_with_patch_and_disable() {
+    kill_at_every_boundary(ALL_DISABLE, "patch", 24).await;
 }

@@ -288,13 +288,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1) })]
 
     #[test]
-    fn a_token_that_comes_back_is_shown_and_stored_nowhere(token in "[!-~]{12,40}", choice in 0_usize..100) {
+    fn token_that_comes_back_is_shown_and_stored_nowhere(token in "[!-~]{12,40}", choice in 0_usize..100) {
         let authentication = "profile = \"bearer-token\"\noauth-access-token = { file = \"secret\" }";
         check_everywhere(authentication, &token, &[token.clone(), STANDARD.encode(&token)], choice);
     }
 
     #[test]
-    fn a_number_that_is_the_token_is_cleared_too(token in "[1-9][0-9]{11}") {
+    fn number_that_is_the_token_is_cleared_too(token in "[1-9][0-9]{11}") {
         let authentication = "profile = \"bearer-token\"\noauth-access-token = { file = \"secret\" }";
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let secrets = [token.clone()];
@@ -302,7 +302,7 @@ proptest! {
     }
 
     #[test]
-    fn a_password_that_comes_back_is_shown_and_stored_nowhere(password in "[!-~][ -~é]{10,30}[!-~]", choice in 0_usize..100) {
+    fn password_that_comes_back_is_shown_and_stored_nowhere(password in "[!-~][ -~é]{10,30}[!-~]", choice in 0_usize..100) {
         let authentication =
             "profile = \"basic-auth\"\nbasic-auth-user = \"hr\"\nbasic-auth-password = { file = \"secret\" }";
         let both = format!("hr:{password}");
@@ -313,7 +313,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_token_that_is_base64_is_found_without_its_padding_and_in_the_other_alphabet() {
+async fn token_that_is_base64_is_found_without_its_padding_and_in_the_other_alphabet() {
     let authentication = "profile = \"bearer-token\"\noauth-access-token = { file = \"secret\" }";
     for (token, spellings) in [
         (
@@ -335,7 +335,7 @@ async fn a_token_that_is_base64_is_found_without_its_padding_and_in_the_other_al
 }
 
 #[tokio::test]
-async fn a_short_password_is_found_as_a_word() {
+async fn short_password_is_found_as_a_word() {
     let authentication =
         "profile = \"basic-auth\"\nbasic-auth-user = \"hr\"\nbasic-auth-password = { file = \"secret\" }";
     for place in [Place::NewId, Place::FoundId, Place::Detail, Place::Location, Place::Title, Place::Redirect]
@@ -415,7 +415,7 @@ async fn e_mail_addresses_of_other_people_are_taken_out() {
 }
 
 #[tokio::test]
-async fn a_value_of_several_attributes_is_called_by_the_one_that_the_target_names() {
+async fn value_of_several_attributes_is_called_by_the_one_that_the_target_names() {
     let shared = "zoë.öz@example.org";
     for (words, expected) in [
         ("the userName `ZOË.ÖZ@example.org` is taken", "the userName `[userName]` is taken"),

@@ -1,7 +1,7 @@
 //! What the matrix does not show: targets that no profile plays, time, and many users beside each other.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mock_aquera::{Fault, Phase};
@@ -22,7 +22,7 @@ fn account(id: &str, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_look_up_that_shows_somebody_else_fails_the_user() {
+async fn look_up_that_shows_somebody_else_fails_the_user() {
     let bench = scripted(|asked| {
         assert_eq!(asked.method, "GET", "nothing is written: {}", asked.path);
         Answer::list(&[account("7", "somebody-else")])
@@ -33,7 +33,7 @@ async fn a_look_up_that_shows_somebody_else_fails_the_user() {
 }
 
 #[tokio::test]
-async fn a_user_name_cannot_break_out_of_the_filter() {
+async fn user_name_cannot_break_out_of_the_filter() {
     static ASKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let bench = scripted(|asked| {
         if asked.method == "GET" {
@@ -118,7 +118,7 @@ async fn not_implemented_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_401_in_mid_run_stops_it_and_the_next_run_goes_on() {
+async fn status_401_in_mid_run_stops_it_and_the_next_run_resumes() {
     let bench =
         Bench::with("aquera", Settings { options: "concurrency = 1".to_owned(), ..Settings::default() })
             .await;
@@ -130,12 +130,13 @@ async fn a_401_in_mid_run_stops_it_and_the_next_run_goes_on() {
     assert_eq!(report.lines, [], "nobody is said to have failed");
     assert_eq!(report.summary.stopped.as_ref().unwrap().code, "unauthorized");
     let again = bench.sync().await;
-    assert_eq!((again.exit.code(), again.summary.success), (0, 6));
+    assert_eq!(again.exit.code(), 0);
+    assert_eq!(again.summary.success, 6);
     assert_eq!(bench.app.users().len(), 6);
 }
 
 #[tokio::test]
-async fn a_403_fails_one_user_unless_nobody_may_be_read() {
+async fn status_403_fails_one_user_unless_no_user_may_be_read() {
     let bench =
         Bench::with("aquera", Settings { options: "concurrency = 1".to_owned(), ..Settings::default() })
             .await;
@@ -163,7 +164,7 @@ async fn a_403_fails_one_user_unless_nobody_may_be_read() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_scim_proves_nothing() {
+async fn answer_that_is_not_scim_proves_nothing() {
     static GONE: AtomicUsize = AtomicUsize::new(0);
     let bench = scripted(|asked| match asked.method.as_str() {
         "POST" => {
@@ -190,7 +191,7 @@ async fn an_answer_that_is_not_scim_proves_nothing() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_to_a_post_makes_no_duplicate() {
+async fn lost_reply_to_a_post_makes_no_duplicate() {
     for profile in ["aquera", "no-partial-update"] {
         let bench = Bench::new(profile).await;
         bench.app.add_fault(Fault::status(504).times(1).method("POST").phase(Phase::AfterEffect));
@@ -202,7 +203,7 @@ async fn a_lost_reply_to_a_post_makes_no_duplicate() {
 }
 
 #[tokio::test]
-async fn a_target_that_takes_some_attributes_is_believed_for_those() {
+async fn target_that_takes_some_attributes_is_believed_for_those() {
     let kept = Mutex::new(account("7", "ada"));
     let bench = scripted(move |asked| {
         let mut kept = kept.lock().unwrap();
@@ -230,7 +231,7 @@ async fn a_target_that_takes_some_attributes_is_believed_for_those() {
 }
 
 #[tokio::test]
-async fn somebody_elses_change_between_read_and_put_is_merged_once() {
+async fn change_by_others_between_read_and_put_is_merged_once() {
     let settings = Settings { options: "update-method = \"put\"".to_owned(), ..Settings::default() };
     for times in [1, 2] {
         let bench = Bench::with("aquera", settings.clone()).await;
@@ -271,7 +272,7 @@ async fn somebody_elses_change_between_read_and_put_is_merged_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_deletes_on_disable_costs_one_account_only() {
+async fn target_that_deletes_on_disable_costs_one_account_only() {
     let settings = Settings { options: "max-removals-percent = 100".to_owned(), ..Settings::default() };
     let bench = Bench::with("disable-deletes", settings).await;
     let users: Vec<Value> = (0..20).map(|n| user(&n.to_string(), &format!("user{n:02}"))).collect();
@@ -280,7 +281,8 @@ async fn a_target_that_deletes_on_disable_costs_one_account_only() {
         users.iter().map(|one| but(one.clone(), json!({ "enabled": false }))).collect();
     let lines = bench.run(&disabled).await;
     let count = |reason: &str| lines.iter().filter(|line| line.ends_with(reason)).count();
-    assert_eq!((count("deleted-by-target"), count("disable-withheld")), (1, 19));
+    assert_eq!(count("deleted-by-target"), 1);
+    assert_eq!(count("disable-withheld"), 19);
     assert_eq!(bench.app.users().len(), 19);
 
     // Not in the next run either, until a person has tested the connection.
@@ -295,9 +297,8 @@ async fn a_target_that_deletes_on_disable_costs_one_account_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn until_a_kind_is_learned_one_write_of_it_is_in_flight() {
+async fn patch_that_is_ignored_is_sent_once_and_put_for_every_user() {
     for (method, verb) in [("patch", "PATCH"), ("put", "PUT")] {
-        static FLYING: AtomicUsize = AtomicUsize::new(0);
         let bench = Bench::with(
             "patch-ignored-200",
             Settings { options: format!("update-method = \"{method}\""), ..Settings::default() },
@@ -306,11 +307,11 @@ async fn until_a_kind_is_learned_one_write_of_it_is_in_flight() {
         let users: Vec<Value> = (0..20).map(|n| user(&n.to_string(), &format!("user{n:02}"))).collect();
         bench.run(&users).await;
         bench.app.clear_journal();
-        FLYING.store(0, Ordering::Relaxed);
         let changed: Vec<Value> =
             users.iter().map(|one| but(one.clone(), json!({ "title": "Lead" }))).collect();
         let lines = bench.run(&changed).await;
         let sent = bench.writes().iter().filter(|write| write.starts_with(verb)).count();
+        assert_eq!(lines.len(), 20, "{lines:?}");
         if method == "patch" {
             assert!(lines.iter().all(|line| line.ends_with("failed ignored-by-target")), "{lines:?}");
             assert_eq!(sent, 1, "the others are not sent");
@@ -321,8 +322,60 @@ async fn until_a_kind_is_learned_one_write_of_it_is_in_flight() {
     }
 }
 
+/// A target that counts the creates that are in flight at the same time.
+#[derive(Default)]
+struct CountingTarget {
+    accounts: Mutex<Vec<Value>>,
+    in_flight: AtomicUsize,
+    /// Creates that came before an account was read back.
+    before_read_back: AtomicUsize,
+    /// The most creates in flight after that.
+    most_in_flight: AtomicUsize,
+    is_read_back: AtomicBool,
+}
+
+impl CountingTarget {
+    fn answer(&self, asked: &Asked) -> Answer {
+        if asked.method == "POST" {
+            let in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+            if self.is_read_back.load(Ordering::SeqCst) {
+                self.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
+            } else {
+                self.before_read_back.fetch_add(1, Ordering::SeqCst);
+            }
+            // Long enough for others to come meanwhile.
+            std::thread::sleep(Duration::from_millis(50));
+            let mut accounts = self.accounts.lock().unwrap();
+            let account = but(asked.body.clone(), json!({ "id": format!("a{}", accounts.len()) }));
+            accounts.push(account.clone());
+            self.in_flight.fetch_sub(1, Ordering::SeqCst);
+            return Answer::scim(201, &account);
+        }
+        let Some(id) = asked.path.strip_prefix("/scim/Users/") else { return Answer::list(&[]) };
+        let accounts = self.accounts.lock().unwrap();
+        let account = accounts.iter().find(|account| account["id"] == id).expect("the account was created");
+        self.is_read_back.store(true, Ordering::SeqCst);
+        Answer::scim(200, account)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 12)]
+async fn first_create_is_in_flight_alone_until_its_account_is_read_back() {
+    let target = Arc::new(CountingTarget::default());
+    let bench = {
+        let target = Arc::clone(&target);
+        scripted(move |asked| target.answer(asked)).await
+    };
+    let users: Vec<Value> = (0..20).map(|n| user(&n.to_string(), &format!("user{n:02}"))).collect();
+    bench.users(&users);
+    let report = bench.sync().await;
+    assert_eq!(report.summary.success, 20, "{:?}", report.lines);
+    assert_eq!(target.before_read_back.load(Ordering::SeqCst), 1, "creates before the first read-back");
+    assert!(target.most_in_flight.load(Ordering::SeqCst) > 1, "the others are sent in parallel");
+}
+
 #[tokio::test]
-async fn a_token_that_the_target_echoes_stays_out_of_the_report_and_the_state() {
+async fn token_that_the_target_echoes_stays_out_of_the_report_and_the_state() {
     let bench = scripted(|asked| {
         if asked.method == "GET" {
             return Answer::list(&[]);
@@ -361,7 +414,7 @@ async fn removals_of_the_last_24_hours_count_for_the_guard() {
 }
 
 #[tokio::test]
-async fn a_reply_lost_for_good_is_resolved_by_the_next_run() {
+async fn reply_lost_for_good_is_resolved_by_the_next_run() {
     let settings = Settings { options: "max-attempts = 1".to_owned(), ..Settings::default() };
     let bench = Bench::with("aquera", settings).await;
     bench.app.add_fault(Fault::status(503).times(1).method("POST").phase(Phase::AfterEffect));
@@ -380,7 +433,7 @@ async fn a_reply_lost_for_good_is_resolved_by_the_next_run() {
 }
 
 #[tokio::test]
-async fn a_re_hire_whose_look_up_fails_costs_nobody_the_account() {
+async fn re_hire_whose_look_up_fails_removes_no_account() {
     static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
     let bench = scripted(|asked| match asked.method.as_str() {
         "POST" => Answer::scim(201, &account("7", "ada")),
@@ -401,7 +454,7 @@ async fn a_re_hire_whose_look_up_fails_costs_nobody_the_account() {
 }
 
 #[tokio::test]
-async fn a_conflict_without_a_look_up_is_told() {
+async fn conflict_without_a_look_up_is_told() {
     static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
     let bench = scripted(|asked| match asked.method.as_str() {
         "POST" => Answer::error(409, "taken"),
@@ -413,7 +466,7 @@ async fn a_conflict_without_a_look_up_is_told() {
 }
 
 #[tokio::test]
-async fn what_the_account_carried_already_teaches_nothing() {
+async fn unchanged_values_teach_nothing() {
     let settings = Settings { options: "concurrency = 1".to_owned(), ..Settings::default() };
     let bench = Bench::with("patch-ignored-200", settings).await;
     let users = [user("1", "ada"), user("2", "brook")];
@@ -428,7 +481,7 @@ async fn what_the_account_carried_already_teaches_nothing() {
 }
 
 #[tokio::test]
-async fn an_account_that_was_gone_before_is_not_deleted_by_the_target() {
+async fn account_that_was_gone_before_is_not_deleted_by_the_target() {
     for method in ["put", "patch"] {
         let settings = Settings { options: format!("update-method = \"{method}\""), ..Settings::default() };
         let bench = Bench::with("aquera", settings).await;
@@ -448,7 +501,7 @@ async fn an_account_that_was_gone_before_is_not_deleted_by_the_target() {
 }
 
 #[tokio::test]
-async fn a_cut_off_disable_that_deleted_costs_no_second_account() {
+async fn cut_off_disable_that_deleted_costs_no_second_account() {
     let settings =
         Settings { options: "concurrency = 1\nmax-attempts = 1".to_owned(), ..Settings::default() };
     let bench = Bench::with("disable-deletes", settings).await;
@@ -470,7 +523,7 @@ async fn a_cut_off_disable_that_deleted_costs_no_second_account() {
 }
 
 #[tokio::test]
-async fn an_account_made_anew_by_somebody_else_is_linked_by_a_full_run() {
+async fn account_made_anew_by_somebody_else_is_linked_by_a_full_run() {
     let settings = Settings {
         preferences: "enable-users-updation = true\nenable-users-disable = true",
         ..Settings::default()
@@ -487,7 +540,7 @@ async fn an_account_made_anew_by_somebody_else_is_linked_by_a_full_run() {
 }
 
 #[tokio::test]
-async fn a_failed_removal_outlives_its_rule() {
+async fn failed_removal_outlives_its_rule() {
     let settings = Settings { preferences: ALL_DELETE, ..Settings::default() };
     let mut bench = Bench::with("no-delete", settings).await;
     bench.settings.rules = "[[rule]]\nname = \"staff\"\nfilter = 'title eq \"Engineer\"'\n".to_owned();
@@ -501,7 +554,7 @@ async fn a_failed_removal_outlives_its_rule() {
 }
 
 #[tokio::test]
-async fn a_password_is_not_kept_and_proves_nothing() {
+async fn password_is_not_kept_and_proves_nothing() {
     let mut bench = Bench::new("aquera").await;
     bench.settings.rules =
         "[[rule]]\nname = \"everyone\"\n[[rule.mapping]]\nsource = \"username\"\ntarget = \"userName\"\n\
@@ -519,7 +572,7 @@ async fn a_password_is_not_kept_and_proves_nothing() {
 }
 
 #[tokio::test]
-async fn a_link_that_moves_to_another_account_is_stored() {
+async fn link_that_moves_to_another_account_is_stored() {
     let bench = Bench::new("aquera").await;
     let ada = but(user("1", "ada"), json!({ "title": null, "email": null }));
     let account = json!({ "userName": "ada", "active": true, "externalId": "1" });

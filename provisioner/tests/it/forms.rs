@@ -126,7 +126,7 @@ async fn values_that_the_target_keeps_in_its_own_form_have_taken_effect() {
 }
 
 #[tokio::test]
-async fn what_the_schemas_say_is_never_returned_is_not_judged() {
+async fn attribute_never_returned_by_schema_is_not_judged() {
     // An extension whose pin is never shown, and whose room is not stored.
     let account = Mutex::new(Value::Null);
     let url = target(move |asked| {

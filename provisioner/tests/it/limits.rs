@@ -41,7 +41,8 @@ async fn answer_above_the_limit_says_how_large_it_is() {
         let (reason, detail) = reason(&report);
         let expected =
             format!("the target answered {status} with more than 8 MiB, which is too large to be read");
-        assert_eq!((reason.as_str(), detail.as_str()), ("target-error", expected.as_str()));
+        assert_eq!(reason.as_str(), "target-error");
+        assert_eq!(detail.as_str(), expected.as_str());
     }
 }
 

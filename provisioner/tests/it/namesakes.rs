@@ -44,10 +44,8 @@ async fn namesakes_are_named_by_check_plan_and_sync() {
     let (_, out, _) = run(&bench, &["plan", "--json"]);
     let entries: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(entries[0]["outcome"], "success");
-    assert_eq!(
-        (&entries[2]["outcome"], &entries[2]["reason"]),
-        (&json!("failed"), &json!("account-linked-elsewhere"))
-    );
+    assert_eq!(entries[2]["outcome"], json!("failed"));
+    assert_eq!(entries[2]["reason"], json!("account-linked-elsewhere"));
     for entry in [&entries[0], &entries[2]] {
         assert!(entry["why"].as_str().unwrap().contains(CLASH), "{entry}");
     }
@@ -94,12 +92,17 @@ async fn names_that_are_the_same_to_a_target_are_namesakes() {
         let report = bench.sync().await;
         assert_eq!(report.summary.failed, 1, "{one} {other}");
         assert_eq!(bench.app.user_count(), 1, "{one} {other}");
-        assert!(details(&report).iter().all(|detail| detail.as_ref().unwrap().contains("id 1, line 1")));
+        let details = details(&report);
+        assert_eq!(details.len(), 2, "{details:?}");
+        assert!(
+            details.iter().all(|detail| detail.as_ref().unwrap().contains("id 1, line 1")),
+            "{details:?}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_found_however_its_name_is_composed() {
+async fn account_is_found_however_its_name_is_composed() {
     let bench = Bench::new("aquera").await;
     bench.app.seed_user(json!({ "userName": "ju\u{308}rgen", "active": true }));
     let lines = bench.run(&[user("1", "j\u{fc}rgen")]).await;
@@ -108,7 +111,7 @@ async fn an_account_is_found_however_its_name_is_composed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_outside_every_rule_clash_with_nobody() {
+async fn users_outside_every_rule_have_no_duplicate_names() {
     let mut bench = Bench::new("aquera").await;
     bench.settings.rules = "[[rule]]\nname = \"staff\"\nfilter = 'title eq \"Engineer\"'\n".to_owned();
     bench.users(&[user("1", "ada"), but(user("2", "ADA"), json!({ "title": "Guest" }))]);

@@ -43,7 +43,7 @@ fn expect(exit: u8, allowed: bool, at: &str) {
 }
 
 #[tokio::test]
-async fn guard_lets_five_pass_and_then_a_fifth_of_the_accounts() {
+async fn guard_allows_five_removals_and_then_a_fifth_of_the_accounts() {
     for (managed, gone, off, allowed) in [
         (5, 4, 0, true),
         (5, 0, 5, true),
@@ -91,7 +91,8 @@ async fn guard_counts_what_was_done_in_the_last_day() {
     let third = &second[..second.len() - 1];
     bench.users(third);
     let (exit, code, message) = stopped(&bench.sync().await);
-    assert_eq!((exit, code), (4, "delete-guard"));
+    assert_eq!(exit, 4);
+    assert_eq!(code, "delete-guard");
     assert!(
         message.starts_with(
             "1 of 40 managed accounts would be removed or disabled after 8 in the last 24 hours, more than 8 in 24 hours \
@@ -139,7 +140,7 @@ async fn guard_has_limits_by_option() {
 }
 
 #[tokio::test]
-async fn what_the_target_refused_before_does_not_stop_further_runs() {
+async fn earlier_refusals_do_not_stop_further_runs() {
     // Five leavers, then one more each time, at a target that cannot disable.
     let settings = Settings { preferences: ALL_DISABLE, ..Settings::default() };
     let bench = Bench::with("no-partial-update", settings).await;
@@ -149,22 +150,25 @@ async fn what_the_target_refused_before_does_not_stop_further_runs() {
     for gone in [5, 6, 7] {
         bench.users(&users[gone..]);
         let report = bench.sync().await;
-        assert_eq!((report.exit.code(), report.summary.failed_deprovisions), (1, gone as u64));
+        assert_eq!(report.exit.code(), 1);
+        assert_eq!(report.summary.failed_deprovisions, gone as u64);
     }
     for off in [5, 5] {
         bench.users(&disabled(&users[7..], off));
         let report = bench.sync().await;
-        assert_eq!((report.exit.code(), report.summary.failed), (1, 12));
+        assert_eq!(report.exit.code(), 1);
+        assert_eq!(report.summary.failed, 12);
     }
 }
 
 #[tokio::test]
-async fn what_failed_for_the_moment_counts_again() {
+async fn transient_failures_count_again_for_the_guard() {
     let (mut bench, users) = linked(ALL_DELETE, "max-attempts = 1", 12).await;
     bench.users(&users[5..]);
     let fault = bench.app.add_fault("status=503 method=DELETE times=100".parse().unwrap());
     let report = bench.sync().await;
-    assert_eq!((report.exit.code(), report.summary.failed_deprovisions), (1, 5));
+    assert_eq!(report.exit.code(), 1);
+    assert_eq!(report.summary.failed_deprovisions, 5);
     bench.app.remove_fault(fault);
     bench.users(&users[6..]);
     assert_eq!(bench.sync().await.exit.code(), 4);
@@ -178,11 +182,12 @@ async fn disables_that_the_preferences_withhold_do_not_count() {
     let (bench, users) = linked(withheld, "", 10).await;
     bench.users(&disabled(&users, 10));
     let report = bench.sync().await;
-    assert_eq!((report.exit.code(), report.summary.partial), (0, 10));
+    assert_eq!(report.exit.code(), 0);
+    assert_eq!(report.summary.partial, 10);
 }
 
 #[tokio::test]
-async fn rule_that_matches_nobody_is_refused_while_it_has_accounts() {
+async fn rule_that_matches_no_user_is_refused_while_it_has_accounts() {
     let rules = "[[rule]]\nname = \"all staff\"\nfilter = 'population.id eq \"staff\"'\n\
         [[rule]]\nname = \"guests\"\nfilter = 'population.id eq \"guests\"'\n";
     let settings = Settings { preferences: ALL_DELETE, rules: rules.to_owned(), ..Settings::default() };
@@ -196,7 +201,8 @@ async fn rule_that_matches_nobody_is_refused_while_it_has_accounts() {
     bench.settings.rules = rules.replace("\"staff\"", "\"stuff\"");
     bench.app.clear_journal();
     let (exit, code, message) = stopped(&bench.sync().await);
-    assert_eq!((exit, code), (5, "rule-matches-nobody"));
+    assert_eq!(exit, 5);
+    assert_eq!(code, "rule-matches-nobody");
     assert_eq!(
         message,
         "rule \"all staff\" (population.id eq \"stuff\") matches none of the 3 users in the source, and 2 accounts would lose \
@@ -217,7 +223,8 @@ async fn rule_that_matches_nobody_is_refused_while_it_has_accounts() {
         |rule: &str| SyncOptions { allow_empty_scope: vec![rule.parse().unwrap()], ..SyncOptions::default() };
     assert_eq!(stopped(&bench.sync_with(allow("guests")).await).1, "rule-matches-nobody");
     let (exit, code, message) = stopped(&bench.sync_with(allow("all stuff")).await);
-    assert_eq!((exit, code), (2, "unknown-rule"));
+    assert_eq!(exit, 2);
+    assert_eq!(code, "unknown-rule");
     assert!(message.ends_with("did you mean \"all staff\"?"), "{message}");
     assert_eq!(bench.sync_with(allow("all staff")).await.exit.code(), 0);
     assert_eq!(bench.accounts(), ["user3 true"]);
@@ -237,13 +244,14 @@ async fn removal_that_failed_is_tried_again_though_its_rule_is_empty() {
 }
 
 #[tokio::test]
-async fn other_people_behind_the_path_are_refused() {
+async fn source_with_other_users_is_refused() {
     let (bench, _) = linked(ALL_DELETE, "", 3).await;
     let others: Vec<Value> = (0..3).map(|n| user(&format!("x{n}"), &format!("other{n}"))).collect();
     bench.users(&others);
     bench.app.clear_journal();
     let (exit, code, message) = stopped(&bench.sync().await);
-    assert_eq!((exit, code), (2, "source-changed"));
+    assert_eq!(exit, 2);
+    assert_eq!(code, "source-changed");
     assert_eq!(
         message,
         "none of the 3 users that have accounts is among the 3 users in the source, as if another file were behind its path; \
@@ -301,7 +309,7 @@ const RULES_TOO: &str = "enable-users-creation = true\nenable-users-updation = t
     enable-users-deprovision = true\nremove-action = \"delete\"\ndeprovision-on-rule-deletion = true\n";
 
 #[tokio::test]
-async fn rule_that_takes_over_nobody_is_refused_while_others_lose_their_users() {
+async fn rule_that_takes_over_no_user_is_refused_while_others_lose_their_users() {
     let rule = |name: &str, filter: &str| format!("[[rule]]\nname = \"{name}\"\nfilter = '{filter}'\n");
     let guests = rule("guests", "population.id eq \"guests\"");
     let staff = rule("staff", "population.id eq \"staff\"");
@@ -334,10 +342,12 @@ async fn rule_that_takes_over_nobody_is_refused_while_others_lose_their_users() 
         bench.app.clear_journal();
         let (exit, code, message) = stopped(&bench.sync().await);
         let Some(refused) = refused else {
-            assert_eq!((exit, bench.accounts().len()), (0, 6 - lost), "{name}: {message}");
+            assert_eq!(exit, 0, "{name}: {message}");
+            assert_eq!(bench.accounts().len(), 6 - lost, "{name}: {message}");
             continue;
         };
-        assert_eq!((exit, code), (5, "rule-matches-nobody"), "{name}");
+        assert_eq!(exit, 5, "{name}");
+        assert_eq!(code, "rule-matches-nobody", "{name}");
         assert!(
             message.contains(&format!(
                 "and {lost} accounts would lose their user because another rule is gone (\"user"
@@ -348,7 +358,8 @@ async fn rule_that_takes_over_nobody_is_refused_while_others_lose_their_users() 
             message.ends_with(&format!("if that is meant, run once with --allow-empty-scope {refused}")),
             "{message}"
         );
-        assert_eq!((bench.app.journal().len(), bench.accounts().len()), (0, 6), "{name}");
+        assert_eq!(bench.app.journal().len(), 0, "{name}");
+        assert_eq!(bench.accounts().len(), 6, "{name}");
         let allow =
             SyncOptions { allow_empty_scope: vec![refused.parse().unwrap()], ..SyncOptions::default() };
         assert_eq!(bench.sync_with(allow).await.exit.code(), 0, "{name}");

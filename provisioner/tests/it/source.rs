@@ -36,7 +36,7 @@ fn without_lines(snapshot: &Snapshot) -> Snapshot {
 }
 
 #[test]
-fn the_three_formats_of_the_same_users_are_one_snapshot() {
+fn three_formats_of_the_same_users_are_one_snapshot() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/identities");
     let [ndjson, json, csv] = ["users.ndjson", "users.json", "users.csv"]
         .map(|name| read(&source(&folder.join(name)), false).unwrap());
@@ -45,7 +45,8 @@ fn the_three_formats_of_the_same_users_are_one_snapshot() {
     let lines = |snapshot: &Snapshot| snapshot.users.iter().map(|user| user.line).collect::<Vec<_>>();
     assert_eq!(lines(&ndjson), (1..=25).collect::<Vec<_>>());
     // One cell has a line break in it.
-    assert_eq!((lines(&csv)[0], lines(&csv)[24]), (2, 27));
+    assert_eq!(lines(&csv)[0], 2);
+    assert_eq!(lines(&csv)[24], 27);
     assert!(lines(&json).is_sorted());
     assert_eq!(without_lines(&ndjson), without_lines(&json));
     assert_eq!(without_lines(&ndjson), without_lines(&csv));
@@ -57,7 +58,7 @@ fn check(name: &str, text: &str, line: Option<usize>, expected: &str) {
     let error = read_text(name, text).unwrap_err();
     let shown = error.to_string();
     assert_eq!(error.line(), line, "{shown}");
-    assert!(shown.starts_with("read the source ") && shown.contains(name), "{shown}");
+    assert!(shown.starts_with("failed to read the source ") && shown.contains(name), "{shown}");
     assert!(shown.contains(expected), "{shown}");
     assert!(!shown.contains("Okafor"), "the user's data is in {shown}");
     assert!(!error.way_out().is_empty());
@@ -71,25 +72,25 @@ fn malformed_ndjson_is_refused_with_its_line() {
         "u.ndjson",
         &format!("{good}\n\n{{\"id\" \"2\", \"x\":\"Okafor\"}}\n{good}"),
         Some(3),
-        "column 7: this is not JSON",
+        "column 7: invalid JSON",
     );
-    check("u.ndjson", &format!("{good} {good}"), Some(1), "not JSON: trailing characters");
+    check("u.ndjson", &format!("{good} {good}"), Some(1), "invalid JSON: trailing characters");
     for (user, told) in [
         (
             r#"{"id":"1","username":"a","enabled":tru}"#,
-            "not JSON: a word without quotes can only be true, false or null",
+            "invalid JSON: a word without quotes can only be true, false or null",
         ),
-        (r#"{"id":"1","username":a}"#, "not JSON: a value is missing"),
-        (r#"{id:"1"}"#, "not JSON: a key has to stand in double quotes"),
-        (r#"{"id" "1"}"#, "not JSON: a colon is missing"),
-        (r#"{"id":"1" "username":"a"}"#, "not JSON: a comma, or the `}` of the object, is missing"),
+        (r#"{"id":"1","username":a}"#, "invalid JSON: a value is missing"),
+        (r#"{id:"1"}"#, "invalid JSON: a key has to stand in double quotes"),
+        (r#"{"id" "1"}"#, "invalid JSON: a colon is missing"),
+        (r#"{"id":"1" "username":"a"}"#, "invalid JSON: a comma, or the `}` of the object, is missing"),
     ] {
         check("u.ndjson", &format!("{user}\n"), Some(1), told);
     }
     check("u.jsonl", &format!("{good}\n[\"Okafor\"]\n"), Some(2), "this is an array");
     check("u.ndjson", "\"Okafor\"\n", Some(1), "this is a text");
     check("u.ndjson", "{\n \"id\":\"1\"\n}", Some(1), "ends half-way");
-    check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"é Okafor\"]"), Some(2), "not JSON");
+    check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"é Okafor\"]"), Some(2), "invalid JSON");
 }
 
 #[test]
@@ -100,38 +101,53 @@ fn malformed_arrays_are_refused_with_their_place() {
     check("u.json", &format!("[{good},\n{{\"id\":"), Some(2), "ends half-way");
     check("u.json", &format!("[{good}\n{good}]"), Some(2), "a comma or the end");
     check("u.json", &format!("[{good}]\n, 1"), Some(2), "something follows");
-    check("u.json", good, Some(1), "no JSON array");
-    check("u.json", &format!("[{good},\n  ]"), Some(2), "not JSON");
-    check("u.json", &format!("[{good},\n  {{\n \"username\": \"Okafor\"}}]"), Some(2), "has no `id`");
+    check("u.json", good, Some(1), "not a JSON array");
+    check("u.json", &format!("[{good},\n  ]"), Some(2), "invalid JSON");
+    check("u.json", &format!("[{good},\n  {{\n \"username\": \"Okafor\"}}]"), Some(2), "invalid `id`");
     check("u.json", &format!("[\n{good},\n 7]"), Some(3), "this is a number");
 }
 
 #[test]
 fn malformed_csv_is_refused_with_its_line() {
     let head = "id,username,enabled,title";
-    check("u.csv", &format!("{head}\n1,a,true,x\n2,Okafor,true\n"), Some(3), "3 cells, and the header has 4");
+    check("u.csv", &format!("{head}\n1,a,true,x\n2,Okafor,true\n"), Some(3), "3 cells; the header has 4");
     check("u.csv", &format!("{head}\n1,a,true,\"x\ny\nz\"\n2,Okafor,true,x,y\n"), Some(5), "5 cells");
     check("u.csv", &format!("{head}\n\n1,a,true,x\n\n\n2,Okafor,true\n"), Some(6), "3 cells");
-    check("u.csv", &format!("{head}\n1,a,true,x\n2,Okafor,true,\"x\n3,b,true,x\n"), Some(3), "never ends");
+    check("u.csv", &format!("{head}\n1,a,true,x\n2,Okafor,true,\"x\n3,b,true,x\n"), Some(3), "is not closed");
     check("u.csv", &format!("{head}\n1,a,true,x\n2,Ok\"afor,true,x\n"), Some(3), "quote inside");
     check("u.csv", &format!("{head}\n1,\"a\"b,true,x\n"), Some(2), "closing quote");
     check(
         "u.csv",
         &format!("{head}\n1,a,maybe,x\n"),
         Some(2),
-        "`enabled` of the user with id \"1\" is the text \"maybe\"",
+        "invalid `enabled` of the user with id \"1\": expected true or false, found the text \"maybe\"",
     );
-    check("u.csv", &format!("{head}\n1,a,WAHR,x\n"), Some(2), "is the text \"WAHR\"");
-    check("u.csv", &format!("{head}\n1,a,,x\n"), Some(2), "is an empty text");
-    check("u.csv", &format!("{head}\n1,,true,x\n"), Some(2), "no `username`: it is absent");
-    check("u.csv", &format!("{head}\n,Okafor,true,x\n"), Some(2), "no `id`: it is absent");
+    check("u.csv", &format!("{head}\n1,a,WAHR,x\n"), Some(2), "found the text \"WAHR\"");
+    check("u.csv", &format!("{head}\n1,a,,x\n"), Some(2), "found an empty text");
+    check(
+        "u.csv",
+        &format!("{head}\n1,,true,x\n"),
+        Some(2),
+        "invalid `username` of the user with id \"1\": expected a non-empty text, found nothing",
+    );
+    check(
+        "u.csv",
+        &format!("{head}\n,Okafor,true,x\n"),
+        Some(2),
+        "invalid `id`: expected a non-empty text, found nothing",
+    );
     check("u.csv", "id,username\n1,a\n", Some(1), "no column `enabled`");
     check("u.csv", "username,enabled\na,true\n", Some(1), "no column `id`");
     check("u.csv", "id,enabled\na,true\n", Some(1), "no column `username`");
     check("u.csv", "id,username,enabled,id\n1,a,true,1\n", Some(1), "columns 1 and 4");
     check("u.csv", "id,username,enabled,name.given,name\n1,a,true,A,B\n", Some(1), "columns 4 and 5");
-    check("u.csv", "id,username,enabled,name..given\n1,a,true,A\n", Some(1), "column 4 has no proper name");
-    check("u.csv", "id,username,enabled,\n1,a,true,A\n", Some(1), "column 4 has no proper name");
+    check(
+        "u.csv",
+        "id,username,enabled,name..given\n1,a,true,A\n",
+        Some(1),
+        "column 4 has an empty or invalid name",
+    );
+    check("u.csv", "id,username,enabled,\n1,a,true,A\n", Some(1), "column 4 has an empty or invalid name");
 }
 
 #[test]
@@ -185,26 +201,21 @@ fn csv_that_is_nearly_right_is_told_what_is_meant() {
         "u.csv",
         "id,userName,enabled\n1,Okafor,true\n",
         Some(1),
-        "no column `username`; is `userName` meant to be it?",
+        "no column `username`; did you mean `userName`?",
     );
-    check(
-        "u.csv",
-        "Id;username;enabled\n1;Okafor;true\n",
-        Some(1),
-        "no column `id`; is `Id` meant to be it?",
-    );
+    check("u.csv", "Id;username;enabled\n1;Okafor;true\n", Some(1), "no column `id`; did you mean `Id`?");
     check("u.csv", "id|username|enabled\n1|Okafor|true\n", Some(1), "the header has no column `id`");
+    check("u.csv", "id;username;enabled\n1;a;true\n2;Okafor;true;x\n", Some(3), "4 cells; the header has 3");
     check(
         "u.csv",
-        "id;username;enabled\n1;a;true\n2;Okafor;true;x\n",
-        Some(3),
-        "4 cells, and the header has 3",
+        "id,username,enabled,,\n1,a,true,,Okafor\n",
+        Some(1),
+        "column 5 has an empty or invalid name",
     );
-    check("u.csv", "id,username,enabled,,\n1,a,true,,Okafor\n", Some(1), "column 5 has no proper name");
 }
 
 #[test]
-fn a_page_of_the_api_is_read_where_it_is_the_only_one() {
+fn page_of_the_api_is_read_where_it_is_the_only_one() {
     let users = json!([{"id": "1", "username": "a"}, {"id": "2", "username": "b"}]);
     let page = json!({
         "_links": {"self": {"href": "https://api.example.com/v1/environments/1/users"}},
@@ -221,13 +232,13 @@ fn a_page_of_the_api_is_read_where_it_is_the_only_one() {
         page.to_string()
     };
     let next = json!({"next": {"href": "https://api.example.com/v1/environments/1/users?cursor=x"}});
-    check("u.json", &but("_links", next), Some(1), "one page of several: it has 2 users, and `_links.next`");
-    check("u.json", &but("count", json!(5)), Some(1), "this page has 2 users, and says that there are 5");
-    check("u.json", &but("size", json!(3)), Some(1), "this page has 2 users, and says that there are 3");
+    check("u.json", &but("_links", next), Some(1), "one of several pages: it has 2 users, and `_links.next`");
+    check("u.json", &but("count", json!(5)), Some(1), "this page has 2 users, but its count is 5");
+    check("u.json", &but("size", json!(3)), Some(1), "this page has 2 users, but its count is 3");
     assert!(read_text("u.json", &but("_links", json!({"next": null}))).is_ok());
     let error = read_text("u.json", &but("count", json!(5))).unwrap_err();
     assert!(error.way_out().contains("page by page"), "{}", error.way_out());
-    check("u.json", &but("_embedded", json!({"groups": []})), Some(1), "no JSON array");
+    check("u.json", &but("_embedded", json!({"groups": []})), Some(1), "not a JSON array");
     check("u.json", "{\"_embedded\":{\"users\":[]}}", None, "it holds no user");
     let whole = page.to_string();
     for cut in 1..whole.len() {
@@ -236,49 +247,59 @@ fn a_page_of_the_api_is_read_where_it_is_the_only_one() {
     check("u.json", &format!("{whole} {whole}"), Some(1), "something follows");
     check("u.ndjson", &whole, Some(1), "a page of PingOne's API and no user");
     let users = "{\n\"_embedded\": {\"users\": [\n{\"id\":\"1\",\"username\":\"a\"},\n{\"id\":\"\",\"username\":\"Okafor\"}]}}";
-    check("u.json", users, Some(4), "no `id`: it is an empty text");
+    check("u.json", users, Some(4), "invalid `id`: expected a non-empty text, found an empty text");
 }
 
 #[test]
-fn a_key_that_is_there_twice_is_refused_with_its_line() {
+fn key_that_is_there_twice_is_refused_with_its_line() {
     let good = r#"{"id":"1","username":"a"}"#;
     let doubled = r#"{"id":"2","username":"b","title":"Okafor","title":"x"}"#;
-    check(
-        "u.ndjson",
-        &format!("{good}\n{doubled}\n"),
-        Some(2),
-        "the key \"title\" is there twice in one object",
-    );
-    check("u.json", &format!("[{good},\n{doubled}]"), Some(2), "the key \"title\" is there twice");
+    check("u.ndjson", &format!("{good}\n{doubled}\n"), Some(2), "duplicate key \"title\" in one object");
+    check("u.json", &format!("[{good},\n{doubled}]"), Some(2), "duplicate key \"title\"");
     let nested = r#"{"id":"2","username":"b","name":{"given":"x","g\u0069ven":"Okafor"}}"#;
-    check("u.ndjson", &format!("{good}\n{nested}\n"), Some(2), "the key \"given\" is there twice");
-    check("u.json", &format!("[{good},\n{nested}]"), Some(2), "the key \"given\" is there twice");
-    check("u.json", r#"{"_embedded":{"users":[],"users":[]}}"#, Some(1), "the key \"users\" is there twice");
-    check("u.json", r#"{"count":1,"count":2}"#, Some(1), "the key \"count\" is there twice");
+    check("u.ndjson", &format!("{good}\n{nested}\n"), Some(2), "duplicate key \"given\"");
+    check("u.json", &format!("[{good},\n{nested}]"), Some(2), "duplicate key \"given\"");
+    check("u.json", r#"{"_embedded":{"users":[],"users":[]}}"#, Some(1), "duplicate key \"users\"");
+    check("u.json", r#"{"count":1,"count":2}"#, Some(1), "duplicate key \"count\"");
 }
 
 #[test]
-fn the_first_of_several_problems_says_how_many_there_are() {
+fn first_of_several_problems_says_how_many_there_are() {
     let text =
         "{\"id\":\"1\"}\n{\"id\":\"2\",\"username\":\"b\"}\nnonsense\n{\"id\":\"2\",\"username\":\"b\"}\n";
-    check("u.ndjson", text, Some(1), "(and 2 problems more)");
+    check("u.ndjson", text, Some(1), "(and 2 more problems)");
     let many = "{\"id\":\"1\",\"username\":\"a\"}\n".repeat(20_000);
-    check("u.ndjson", &many, Some(2), "(and 19998 problems more)");
+    check("u.ndjson", &many, Some(2), "(and 19998 more problems)");
 }
 
 #[test]
-fn users_that_are_none_are_refused() {
+fn records_that_are_not_users_are_refused() {
     let line = |second: &str| format!("{{\"id\":\"1\",\"username\":\"a\"}}\n{second}\n");
-    check("u.ndjson", &line(r#"{"username":"Okafor"}"#), Some(2), "no `id`: it is absent");
-    check("u.ndjson", &line(r#"{"id":7,"username":"Okafor"}"#), Some(2), "no `id`: it is a number");
-    check("u.ndjson", &line(r#"{"id":"","username":"Okafor"}"#), Some(2), "no `id`: it is an empty text");
+    check(
+        "u.ndjson",
+        &line(r#"{"username":"Okafor"}"#),
+        Some(2),
+        "invalid `id`: expected a non-empty text, found nothing",
+    );
+    check(
+        "u.ndjson",
+        &line(r#"{"id":7,"username":"Okafor"}"#),
+        Some(2),
+        "invalid `id`: expected a non-empty text, found a number",
+    );
+    check(
+        "u.ndjson",
+        &line(r#"{"id":"","username":"Okafor"}"#),
+        Some(2),
+        "invalid `id`: expected a non-empty text, found an empty text",
+    );
     check(
         "u.ndjson",
         &line(r#"{"id":"2","name":"Okafor"}"#),
         Some(2),
-        "id \"2\" has no `username`: it is absent",
+        "invalid `username` of the user with id \"2\": expected a non-empty text, found nothing",
     );
-    check("u.ndjson", &line(r#"{"id":"2","username":null}"#), Some(2), "it is null");
+    check("u.ndjson", &line(r#"{"id":"2","username":null}"#), Some(2), "found null");
     check(
         "u.ndjson",
         &line(r#"{"id":"2","username":"Okafor","enabled":"yes"}"#),
@@ -287,13 +308,13 @@ fn users_that_are_none_are_refused() {
     );
     check("u.ndjson", &line(r#"{"id":"2","username":"Okafor","enabled":null}"#), Some(2), "is null");
     let twice = line("{\"id\":\"2\",\"username\":\"b\"}\n\n{\"id\":\"1\",\"username\":\"Okafor\"}");
-    check("u.ndjson", &twice, Some(4), "the id \"1\" is there twice, first on line 1");
+    check("u.ndjson", &twice, Some(4), "duplicate id \"1\", first on line 1");
     let twice = "id,username,enabled\n7,\"a\nb\",true\n8,c,true\n7,Okafor,true\n";
-    check("u.csv", twice, Some(5), "the id \"7\" is there twice, first on line 2");
+    check("u.csv", twice, Some(5), "duplicate id \"7\", first on line 2");
 }
 
 #[test]
-fn files_that_cannot_be_read_have_their_own_words() {
+fn unreadable_file_error_names_the_cause() {
     let folder = TempDir::new().unwrap();
     let refused = |name: &str| read(&source(&folder.path().join(name)), true).unwrap_err();
     fs::create_dir(folder.path().join("d.csv")).unwrap();
@@ -302,18 +323,20 @@ fn files_that_cannot_be_read_have_their_own_words() {
     assert_eq!(*refused("users.xlsx").problem(), SourceProblem::UnknownFormat);
     assert!(refused("users.xlsx").way_out().contains(".jsonl"));
     let error = read_bytes("u.csv", b"id,username,enabled\n1,Jos\xe9,true\n", false).unwrap_err();
-    assert_eq!((error.line(), error.problem()), (Some(2), &SourceProblem::NotUtf8));
+    assert_eq!(error.line(), Some(2));
+    assert_eq!(error.problem(), &SourceProblem::NotUtf8);
     assert!(
         error.way_out().contains("CSV UTF-8") && error.way_out().contains("iconv"),
         "{}",
         error.way_out()
     );
     let error = read_bytes("u.csv", b"\xff\xfei\0d\0\n\0x", false).unwrap_err();
-    assert_eq!((error.line(), error.problem()), (Some(2), &SourceProblem::BadUtf16));
+    assert_eq!(error.line(), Some(2));
+    assert_eq!(error.problem(), &SourceProblem::BadUtf16);
 }
 
 #[test]
-fn a_source_without_users_needs_a_word() {
+fn source_without_users_is_refused_unless_allowed() {
     for (name, text) in [
         ("u.ndjson", ""),
         ("u.ndjson", "\n \n"),
@@ -332,7 +355,7 @@ fn a_source_without_users_needs_a_word() {
 }
 
 #[test]
-fn what_is_harmless_is_tolerated() {
+fn harmless_irregularities_are_tolerated() {
     let user = json!({"id": "1", "username": "a"});
     for (name, text) in [
         ("u.ndjson", format!("\u{feff}{user}\r\n")),
@@ -353,14 +376,15 @@ fn what_is_harmless_is_tolerated() {
 }
 
 #[test]
-fn digests_follow_content() {
+fn source_digest_depends_on_content_only() {
     let one =
         read_text("u.ndjson", r#"{"id":"1","username":"a","name":{"given":"x","family":"y"}}"#).unwrap();
     let other =
         read_text("u.ndjson", r#"{"name":{"family":"y","given":"x"}, "username":"a","id":"1"}"#).unwrap();
     let changed =
         read_text("u.ndjson", r#"{"name":{"family":"y","given":"z"}, "username":"a","id":"1"}"#).unwrap();
-    assert_eq!((&one.digest, one.users[0].digest()), (&other.digest, other.users[0].digest()));
+    assert_eq!(one.digest, other.digest);
+    assert_eq!(one.users[0].digest(), other.users[0].digest());
     assert_ne!(one.digest, changed.digest);
     assert_ne!(one.users[0].digest(), changed.users[0].digest());
 }
@@ -414,7 +438,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn the_format_makes_no_difference(users in users()) {
+    fn format_makes_no_difference(users in users()) {
         let lines: Vec<String> = users.iter().map(Value::to_string).collect();
         let ndjson = read_text("u.ndjson", &lines.join("\n")).unwrap();
         let json = read_text("u.json", &serde_json::to_string_pretty(&users).unwrap()).unwrap();
@@ -426,7 +450,7 @@ proptest! {
     }
 
     #[test]
-    fn a_file_that_is_cut_off_is_never_a_smaller_one(users in users(), cut in 1_usize..40) {
+    fn file_that_is_cut_off_is_never_a_smaller_one(users in users(), cut in 1_usize..40) {
         let json = serde_json::to_string(&users).unwrap();
         let kept: String = json.chars().take(json.chars().count().saturating_sub(cut)).collect();
         prop_assert!(read_bytes("u.json", kept.as_bytes(), false).is_err());
@@ -445,7 +469,7 @@ fn page(ids: &[usize], at: usize, next: Option<usize>, count: usize) -> Value {
 }
 
 #[test]
-fn an_array_of_all_pages_is_read_and_any_other_refused() {
+fn array_of_all_pages_is_read_and_any_other_refused() {
     let [one, two, three] =
         [page(&[1, 2], 1, Some(2), 5), page(&[3, 4], 2, Some(3), 5), page(&[5], 3, None, 5)];
     let array = |pages: &[&Value]| {
@@ -462,14 +486,17 @@ fn an_array_of_all_pages_is_read_and_any_other_refused() {
     let short = json!({ "size": 3, "_embedded": two["_embedded"], "_links": two["_links"] });
     for (pages, expected) in [
         (vec![&one, &two], "`_links.next` leads to more"),
-        (vec![&one, &three], "page 2 of this array is not the one that the page before leads to"),
+        (vec![&one, &three], "page 2 of this array does not follow the page before it"),
         (vec![&two, &one, &three], "page 2 of this array is not"),
         (vec![&three, &one], "page 2 of this array is not"),
         (vec![&one, &one, &three], "page 2 of this array is not"),
-        (vec![&two, &three], "has 3 users, and says that there are 5"),
-        (vec![&one, &short, &three], "has 2 users, and says that there are 3"),
-        (vec![&one, &two, &three, &one["_embedded"]["users"][0]], "is a page of PingOne's API and no user"),
-        (vec![&one["_embedded"]["users"][0], &three], "is a page of PingOne's API and no user"),
+        (vec![&two, &three], "has 3 users, but its count is 5"),
+        (vec![&one, &short, &three], "has 2 users, but its count is 3"),
+        (
+            vec![&one, &two, &three, &one["_embedded"]["users"][0]],
+            "expected a user, found a page of PingOne's API",
+        ),
+        (vec![&one["_embedded"]["users"][0], &three], "expected a user, found a page of PingOne's API"),
     ] {
         let error = read_text("u.json", &array(&pages)).unwrap_err();
         assert!(error.to_string().contains(expected), "{expected}: {error}");
@@ -480,7 +507,7 @@ fn an_array_of_all_pages_is_read_and_any_other_refused() {
 fn ids_that_a_spreadsheet_has_shortened_are_refused_with_their_line() {
     for id in ["1.23E+11", "\"1,23E+11\"", "1E+11", "1.23456789012346e+15"] {
         let text = format!("id,username,enabled\n12,a,true\n{id},b,true\n");
-        check("u.csv", &text, Some(3), "is a number that a spreadsheet has shortened");
+        check("u.csv", &text, Some(3), "a spreadsheet has rounded it");
         let error = read_text("u.csv", &text).unwrap_err();
         assert!(error.way_out().starts_with("format the column `id` as text"), "{}", error.way_out());
     }

@@ -106,7 +106,7 @@ fn assert_refused_for_itself(report: &ConnectionReport, words: &str, next: &str)
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_for_servers_is_refused_in_words() {
+async fn certificate_that_is_not_for_servers_is_refused_in_words() {
     let mut client = params("localhost", false);
     client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let server = self_signed(&client);
@@ -116,7 +116,7 @@ async fn a_certificate_that_is_not_for_servers_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_ca_file_names_is_trusted() {
+async fn certificate_that_ca_file_names_is_trusted() {
     let other = self_signed(&params("localhost", true));
     // `openssl req -x509` makes the certificate of an authority, others that of a server.
     for is_authority in [true, false] {
@@ -143,7 +143,7 @@ async fn a_certificate_that_ca_file_names_is_trusted() {
 }
 
 #[tokio::test]
-async fn an_authority_that_ca_file_names_is_trusted() {
+async fn authority_that_ca_file_names_is_trusted() {
     let authority = params("Example authority", true);
     let root = self_signed(&authority);
     let key = KeyPair::generate().unwrap();
@@ -157,7 +157,7 @@ async fn an_authority_that_ca_file_names_is_trusted() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_over_is_refused_though_it_is_named() {
+async fn expired_certificate_is_refused_though_ca_file_names_it() {
     for is_authority in [true, false] {
         let mut over = params("localhost", is_authority);
         (over.not_before, over.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use provisioner::causes::with_cause;
 use provisioner::clock::{InstantClock, Sleep, SystemClock};
 use provisioner::{Clock, Config, Durability, Environment, Provisioner, SyncOptions, Transport};
 use serde_json::Value;
@@ -22,7 +23,7 @@ impl Wire {
     /// # Errors
     /// In words, where no client can be made.
     pub fn new() -> Result<Self, String> {
-        Transport::for_http(true).map(Self).map_err(|error| error.to_string())
+        Transport::for_http(true).map(Self).map_err(|error| with_cause(&error))
     }
 }
 
@@ -154,7 +155,7 @@ impl Subject {
             progress: Arc::new(()),
         };
         let opened = Provisioner::open(configuration.0, environment).await;
-        opened.map(Self).map_err(|error| error.to_string())
+        opened.map(Self).map_err(|error| with_cause(&error))
     }
 
     /// Makes a state file without anybody in it, and says where it is.

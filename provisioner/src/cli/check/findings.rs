@@ -10,10 +10,10 @@ use super::super::output::Output;
 use crate::config::Config;
 use crate::engine::refusals;
 use crate::rule::Rule;
-use crate::source::{Case, Inspection, Place, SourceConfig, SourceUser};
+use crate::source::{AttributeKind, Case, Inspection, SourceConfig, SourceUser};
 use crate::state::store::Loaded;
 
-/// Problems of the file told at most; the rest is counted.
+/// Maximum number of reported problems of the file; the rest is counted.
 const TOLD: usize = 10;
 /// Users named per problem.
 const NAMED: usize = 3;
@@ -48,22 +48,22 @@ pub(super) fn of_source(inspection: &Inspection) -> Vec<Finding> {
         .problems
         .iter()
         .take(TOLD)
-        .map(|problem| Finding::of_source(format!("failed to {problem}"), Some(problem.way_out()), 1))
+        .map(|problem| Finding::of_source(problem.to_string(), Some(problem.way_out()), 1))
         .collect();
     if inspection.count > told {
         let more = inspection.count - told;
-        findings.push(Finding::of_source(format!("the source has {more} problems more"), None, more));
+        findings.push(Finding::of_source(format!("the source has {more} more problems"), None, more));
     }
     findings
 }
 
-/// Every mapping and expression that fails for somebody, by rule and kind of failure.
+/// Every mapping and expression that fails for a user, by rule and kind of failure.
 pub(super) fn of_mappings(config: &Config, users: &[SourceUser]) -> Vec<Finding> {
     let mut found: BTreeMap<(usize, String), Finding> = BTreeMap::new();
     for user in users {
         let Some((index, rule)) = owner(config, user) else { continue };
         for problem in rule.mapping.problems(user) {
-            let message = format!("rule {:?} fails to {problem}", rule.name.as_str());
+            let message = format!("rule {:?}: {problem}", rule.name.as_str());
             let finding = found.entry((index, message.clone())).or_insert_with(|| Finding {
                 kind: "mapping",
                 rule: Some(rule.name.to_string()),
@@ -82,7 +82,7 @@ fn owner<'a>(config: &'a Config, user: &SourceUser) -> Option<(usize, &'a Rule)>
     config.rules.iter().enumerate().find(|(_, rule)| rule.enabled && rule.matches(user))
 }
 
-/// What `sync` would refuse, as the state has it; `empty` are the rules that match nobody.
+/// What `sync` would refuse, as the state has it; `empty` are the rules that match no user.
 pub(super) fn of_refusals(
     config: &Config,
     users: &[SourceUser],
@@ -100,14 +100,14 @@ pub(super) fn of_refusals(
     refusals(config, users, stored, empty).into_iter().map(refused).collect()
 }
 
-/// A note for each of these rules, which match nobody.
+/// A note for each of these rules, which match no user.
 pub(super) fn of_empty_rules(rules: &[&Rule]) -> Vec<Finding> {
     const HELP: &str = "look for the values that its filter compares with in the source, or try another one with \
                         `provisioner filter try`";
     let note = |rule: &&Rule| Finding {
         kind: "rule",
         rule: Some(rule.name.to_string()),
-        message: format!("rule {:?} matches nobody in the source", rule.name.as_str()),
+        message: format!("rule {:?} matches no user in the source", rule.name.as_str()),
         help: Some(HELP.to_owned()),
         count: 1,
         users: Vec::new(),
@@ -121,15 +121,15 @@ pub(super) fn in_scope(config: &Config, users: &[SourceUser]) -> usize {
 }
 
 /// Attributes of the users that no filter or mapping may name: columns of a CSV file, members of JSON. They do no harm, but
-/// a misspelt one is an attribute that nobody gets.
+/// a misspelt one is an attribute that no user gets.
 pub(super) fn of_attributes(source: &SourceConfig, inspection: &Inspection) -> Vec<Finding> {
     let mut found: BTreeMap<String, Finding> = BTreeMap::new();
     let note = |path: &str, what: &str| Finding {
         kind: "attribute",
         rule: None,
         message: format!("{what} `{path}` is no attribute of a PingOne user, so nothing reads it"),
-        help: Some(match source.attributes.nearest(path) {
-            Some(nearest) => format!("did you mean `{nearest}`? Otherwise {DECLARE}"),
+        help: Some(match source.attributes.suggest(path) {
+            Some(suggest) => format!("did you mean `{suggest}`? Otherwise {DECLARE}"),
             None => DECLARE.to_owned(),
         }),
         count: 0,
@@ -195,8 +195,8 @@ fn unknown(source: &SourceConfig, prefix: &str, value: &Value) -> Vec<Unknown> {
         }
         match source.attributes.place(&path, Case::Exact) {
             None => paths.push(Unknown { path, is_literal: false }),
-            Some(Place::Parts) => paths.extend(unknown(source, &path, value)),
-            Some(Place::Plain | Place::Custom) => {}
+            Some(AttributeKind::Parts) => paths.extend(unknown(source, &path, value)),
+            Some(AttributeKind::Plain | AttributeKind::Custom) => {}
         }
     }
     paths

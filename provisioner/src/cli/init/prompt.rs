@@ -9,7 +9,7 @@ use crate::cli::output::Output;
 pub(super) enum PromptError {
     #[error("the answers ended at \"{0}\"")]
     Ended(String),
-    #[error("failed to read an answer: {0}")]
+    #[error("failed to read an answer")]
     Unreadable(#[from] io::Error),
 }
 
@@ -36,7 +36,7 @@ impl<R: BufRead> Prompt<R> {
             let answer = self.line(question)?;
             match (answer.trim(), default) {
                 ("", Some(default)) => return Ok(default.to_owned()),
-                ("", None) => Output::notice("  an answer is needed here"),
+                ("", None) => Output::notice("  enter a value"),
                 (answer, _) => return Ok(answer.to_owned()),
             }
         }
@@ -82,7 +82,7 @@ impl<R: BufRead> Prompt<R> {
             if !answer.trim().is_empty() {
                 return Ok(answer.to_owned());
             }
-            Output::notice("  an answer is needed here");
+            Output::notice("  enter a value");
         }
     }
 

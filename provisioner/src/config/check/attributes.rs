@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::Checker;
 use crate::mapping::Expression;
-use crate::source::{Attributes, Case, Place};
+use crate::source::{AttributeKind, Attributes, Case};
 
 impl Checker<'_> {
     /// The attributes that filters and mappings may name: PingOne's, and those declared here.
@@ -36,7 +36,7 @@ impl Checker<'_> {
             let place = self.attributes.place(&path, Case::Ignored);
             if place.is_none() {
                 self.unknown(raw, span, &path);
-            } else if let (Some(Place::Parts), FilterOperator::Compare(_)) = (place, part.operator) {
+            } else if let (Some(AttributeKind::Parts), FilterOperator::Compare(_)) = (place, part.operator) {
                 self.parts(raw, span, &path);
             } else if let (FilterOperator::Compare(_), Some(value)) = (part.operator, part.value)
                 && path.eq_ignore_ascii_case("enabled")
@@ -55,8 +55,8 @@ impl Checker<'_> {
     pub(super) fn mapped_attribute(&mut self, raw: &Spanned<String>) -> bool {
         let path = raw.get_ref();
         match self.attributes.place(path, Case::Exact) {
-            Some(Place::Plain | Place::Custom) => return true,
-            Some(Place::Parts) => self.parts(raw, None, path),
+            Some(AttributeKind::Plain | AttributeKind::Custom) => return true,
+            Some(AttributeKind::Parts) => self.parts(raw, None, path),
             None => self.unknown(raw, None, path),
         }
         false
@@ -74,15 +74,15 @@ impl Checker<'_> {
 
     fn unknown(&mut self, raw: &Spanned<String>, span: Option<Range<usize>>, path: &str) {
         let root = path.split('.').next().unwrap_or(path);
-        let nearest = self.attributes.nearest(path);
-        let help = match (self.attributes.place(root, Case::Ignored), nearest) {
-            (Some(Place::Plain), _) if path.contains('.') => {
+        let suggest = self.attributes.suggest(path);
+        let help = match (self.attributes.place(root, Case::Ignored), suggest) {
+            (Some(AttributeKind::Plain), _) if path.contains('.') => {
                 format!("`{root}` is one value, without parts: write `{root}`")
             }
-            (Some(Place::Parts), Some(nearest)) => format!("did you mean `{nearest}`?"),
-            (Some(Place::Parts), None) => format!("its parts are {}", listed(root)),
-            (Some(Place::Plain | Place::Custom) | None, nearest) => {
-                let meant = nearest.map_or_else(String::new, |nearest| format!("did you mean `{nearest}`? "));
+            (Some(AttributeKind::Parts), Some(suggest)) => format!("did you mean `{suggest}`?"),
+            (Some(AttributeKind::Parts), None) => format!("its parts are {}", listed(root)),
+            (Some(AttributeKind::Plain | AttributeKind::Custom) | None, suggest) => {
+                let meant = suggest.map_or_else(String::new, |suggest| format!("did you mean `{suggest}`? "));
                 // A declaration covers everything below it.
                 format!(
                     "{meant}an attribute of your environment's own is declared with custom-attributes = [{root:?}] under [source]"

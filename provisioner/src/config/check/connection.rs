@@ -34,7 +34,7 @@ impl Checker<'_> {
             self.missing(
                 "connection",
                 None,
-                "there is no [connection]".to_owned(),
+                "[connection] is missing".to_owned(),
                 "begin with [connection], its name, [connection.authentication] and [connection.preferences]",
             );
             return None;
@@ -64,7 +64,7 @@ impl Checker<'_> {
             self.missing(
                 "authentication",
                 None,
-                "there is no [connection.authentication]".to_owned(),
+                "[connection.authentication] is missing".to_owned(),
                 "write it with scim-url, profile, and the credentials of the profile",
             );
             return None;
@@ -114,14 +114,14 @@ impl Checker<'_> {
             Ok(url) if !url.is_https() && !url.is_loopback() && !allow_http => {
                 self.report(
                     span,
-                    "`scim-url` is plain http to another machine: everybody on the way can read the credentials",
-                    "write https; or, where the way is safe by other means, allow-http = true under [connection.options]",
+                    "`scim-url` uses plain http to another host: the credentials can be read in transit",
+                    "use https; or set allow-http = true under [connection.options] if the network is secured by other means",
                 );
                 None
             }
             Ok(url) => Some(url),
             Err(error) => {
-                self.report(span, format!("`scim-url` cannot be used: {error}"), help);
+                self.report(span, format!("invalid `scim-url`: {error}"), help);
                 None
             }
         }
@@ -146,7 +146,7 @@ impl Checker<'_> {
             let other = if profile == "basic-auth" { "bearer-token" } else { "basic-auth" };
             self.report(
                 span,
-                format!("`{option}` does not go with profile \"{profile}\""),
+                format!("`{option}` does not apply to profile \"{profile}\""),
                 format!("leave it out, or write profile = \"{other}\""),
             );
         }
@@ -288,7 +288,7 @@ impl Checker<'_> {
             Err(error) => {
                 self.report(
                     Some(raw.span()),
-                    format!("`ca-file` cannot be used: {error}"),
+                    format!("invalid `ca-file`: {error}"),
                     "name a PEM file with the certificate of the authority, or of the server itself; a relative path starts at \
                      the folder of the configuration",
                 );

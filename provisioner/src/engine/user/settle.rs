@@ -4,34 +4,35 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Ran, Work};
+use super::{TaskResult, TaskRun};
 use crate::clock::{seconds, timestamp};
 use crate::engine::context::Context;
-use crate::engine::parts::{self, Part};
-use crate::engine::task::{OwnedTask, Step, Task};
-use crate::policy::{Effect, LinkAction};
+use crate::engine::outcome::{self, OutcomePart};
+use crate::engine::task::{OwnedTask, Task, TaskStep};
+use crate::policy::{AccountChange, OwnedDecision};
 use crate::report::{ChangeLabel, Operation, Outcome, Reason, UserLine};
 use crate::source::fingerprint;
-use crate::state::{Change, Mark, Record, Situation, Withdrawal, WithdrawalKind, differences};
+use crate::state::{LastReported, LinkState, Record, StateChange, Withdrawal, WithdrawalKind, differences};
 use crate::target::Halt;
 
-impl Work<'_> {
+impl TaskRun<'_> {
     /// Ends the user's way; `again` is what is tried once more if the like of it works for others.
     pub(crate) async fn finish(
         mut self,
         owned: Option<&OwnedTask>,
         again: Option<Task>,
-    ) -> Result<Ran, Halt> {
+    ) -> Result<TaskResult, Halt> {
         let line = self.settle(owned).await?;
         Ok(match again {
-            Some(again) => Ran::Refused(line, Box::new(Task { record: self.task.record, ..again })),
-            None => Ran::Settled(line),
+            Some(again) => TaskResult::Refused(line, Box::new(Task { record: self.task.record, ..again })),
+            None => TaskResult::Settled(line),
         })
     }
 
-    /// The task that does `step` once more, with all parts but those that were refused for want of support; `None` where none was.
-    pub(crate) fn second_try(&self, step: impl FnOnce() -> Step) -> Option<Task> {
-        let parts: Vec<Part> = self.task.parts.iter().filter(|part| !is_unsupported(part)).cloned().collect();
+    /// The task that does `step` once more, with all parts but those that were refused for want of support; `None` if none was.
+    pub(crate) fn second_try(&self, step: impl FnOnce() -> TaskStep) -> Option<Task> {
+        let parts: Vec<OutcomePart> =
+            self.task.parts.iter().filter(|part| !is_unsupported(part)).cloned().collect();
         (parts.len() < self.task.parts.len()).then(|| Task {
             id: self.task.id.clone(),
             record: self.task.record.clone(),
@@ -51,10 +52,24 @@ impl Work<'_> {
             |of: Operation| self.task.parts.iter().any(|part| is_unsupported(part) && part.operation == of);
         let switch = if owned.enabled { Operation::Enable } else { Operation::Disable };
         let mut owned = owned.clone();
-        owned.decision.link = LinkAction::Keep;
-        owned.decision.effect = Effect::Write {
-            attributes: is_refused(Operation::Update),
-            active: is_refused(switch).then_some(owned.enabled),
+        let attributes = is_refused(Operation::Update);
+        let withheld = |is: fn(AccountChange) -> bool| owned.decision.change().is_some_and(is);
+        let change = if is_refused(switch) {
+            AccountChange::Active { active: owned.enabled, attributes }
+        } else if attributes {
+            AccountChange::Attributes { active_withheld: withheld(AccountChange::active_withheld) }
+        } else {
+            AccountChange::Unwritten {
+                attributes_withheld: withheld(AccountChange::attributes_withheld),
+                active_withheld: withheld(AccountChange::active_withheld),
+            }
+        };
+        owned.decision = match owned.decision {
+            OwnedDecision::Create { .. } | OwnedDecision::Adopt(_) | OwnedDecision::Linked(_) => {
+                OwnedDecision::Linked(change)
+            }
+            // There is no account to write to.
+            OwnedDecision::NotCreated { .. } | OwnedDecision::NoAccount(_) => owned.decision,
         };
         owned
     }
@@ -62,43 +77,46 @@ impl Work<'_> {
     /// Puts the line together, and stores how the user stands.
     async fn settle(&mut self, owned: Option<&OwnedTask>) -> Result<Option<UserLine>, Halt> {
         if let (true, Some(link)) = (owned.is_some(), &mut self.task.record.link) {
-            link.mark = Mark::Owned;
+            link.state = LinkState::Owned;
         }
-        let mut verdict = parts::verdict(&self.task.parts);
+        let mut user_outcome = outcome::user_outcome(&self.task.parts);
         if self.task.parts.is_empty() && self.task.is_relieved() {
-            verdict = parts::verdict(&[Part::none(Outcome::Success, Reason::Done)]);
+            user_outcome = outcome::user_outcome(&[OutcomePart::none(Outcome::Success, Reason::Done)]);
         }
-        let failed = verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Failed);
-        let leaves = matches!(self.task.step, Step::Left { .. });
+        let failed =
+            user_outcome.as_ref().is_some_and(|user_outcome| user_outcome.outcome == Outcome::Failed);
+        let leaves = matches!(self.task.step, TaskStep::Left { .. });
         let removes = self.task.removes();
-        let undecided = matches!(self.task.step, Step::Fail(_));
+        let undecided = matches!(self.task.step, TaskStep::Fail(_));
         // A link that came or went with the decision is in the record already, and not yet in the store.
-        let relinked = owned.is_some_and(|owned| owned.decision.link != LinkAction::Keep) || undecided;
+        let relinked = owned.is_some_and(|owned| owned.decision.changes_link()) || undecided;
         let record = &mut self.task.record;
         if !self.unsure && !undecided {
             record.resolve_intent();
         }
-        let situation = verdict.as_ref().map(|verdict| Situation {
-            operation: if failed { verdict.operation } else { Operation::None },
-            outcome: verdict.outcome,
-            reason: verdict.reason,
-            detail: verdict.detail.clone(),
+        let last_reported = user_outcome.as_ref().map(|user_outcome| LastReported {
+            operation: if failed { user_outcome.operation } else { Operation::None },
+            outcome: user_outcome.outcome,
+            reason: user_outcome.reason,
+            detail: user_outcome.detail.clone(),
             to_write: owned.and_then(|owned| to_write(self.context, owned, record)),
             wanted_active: owned.map(|owned| owned.enabled),
             failed_deprovision: failed && leaves && removes,
             since: timestamp(self.context.client.now()),
         });
-        let known = match (&record.situation, &situation) {
+        let known = match (&record.last_reported, &last_reported) {
             (Some(before), Some(now)) => before.same_as(now) && !failed,
             (None | Some(_), _) => false,
         };
-        let carried_out = verdict.as_ref().is_some_and(|verdict| verdict.operation != Operation::None);
+        let carried_out =
+            user_outcome.as_ref().is_some_and(|user_outcome| user_outcome.operation != Operation::None);
         if !known {
-            record.situation.clone_from(&situation);
+            record.last_reported.clone_from(&last_reported);
         }
         record.fingerprint = self.task.fingerprint.take().filter(|_| !failed);
-        let line = verdict.filter(|_| !known || carried_out || self.task.label == ChangeLabel::Returns).map(
-            |verdict| UserLine {
+        let line = user_outcome
+            .filter(|_| !known || carried_out || self.task.label == ChangeLabel::Returns)
+            .map(|user_outcome| UserLine {
                 source_id: self.task.id.clone(),
                 user_name: record.user_name.clone(),
                 target_id: record
@@ -107,20 +125,20 @@ impl Work<'_> {
                     .map(|link| link.account.clone())
                     .or_else(|| self.account.clone()),
                 change: self.task.label,
-                operation: verdict.operation,
-                outcome: verdict.outcome,
-                reason: verdict.reason,
-                detail: with_clash(verdict.detail, self.context.clash(&self.task.id)),
+                operation: user_outcome.operation,
+                outcome: user_outcome.outcome,
+                reason: user_outcome.reason,
+                detail: with_clash(user_outcome.detail, self.context.clash(&self.task.id)),
                 failed_deprovision: failed && leaves && removes,
-            },
-        );
-        let mut changes: Vec<Change> = self.task.moved_from.take().map(Change::Remove).into_iter().collect();
+            });
+        let mut changes: Vec<StateChange> =
+            self.task.moved_from.take().map(StateChange::Remove).into_iter().collect();
         if leaves && record.link.is_none() && record.intent.is_none() {
-            changes.push(Change::Remove(self.task.id.clone()));
+            changes.push(StateChange::Remove(self.task.id.clone()));
         } else if relinked || self.intended || *record != self.before {
-            changes.push(Change::Put(self.task.id.clone(), Arc::new(record.clone())));
+            changes.push(StateChange::Put(self.task.id.clone(), Arc::new(record.clone())));
         }
-        changes.extend(self.withdrawal(carried_out && !failed).map(Change::Withdrawal));
+        changes.extend(self.withdrawal(carried_out && !failed).map(StateChange::Withdrawal));
         self.context.save(changes).await?;
         Ok(line)
     }
@@ -133,9 +151,9 @@ impl Work<'_> {
                 && (part.outcome == Outcome::Success || part.reason == Reason::DeletedByTarget)
         });
         let kind = match &self.task.step {
-            Step::Left { .. } if removed || disabled => WithdrawalKind::Removal,
-            Step::Owned(_) if disabled => WithdrawalKind::Disable,
-            Step::Left { .. } | Step::Owned(_) | Step::Fail(_) => return None,
+            TaskStep::Left { .. } if removed || disabled => WithdrawalKind::Removal,
+            TaskStep::Owned(_) if disabled => WithdrawalKind::Disable,
+            TaskStep::Left { .. } | TaskStep::Owned(_) | TaskStep::Fail(_) => return None,
         };
         let now = seconds(self.context.client.now());
         Some(Withdrawal { at: i64::try_from(now).unwrap_or(i64::MAX), kind })
@@ -143,7 +161,7 @@ impl Work<'_> {
 }
 
 /// Whether it was refused because the target does not support such a request.
-fn is_unsupported(part: &Part) -> bool {
+fn is_unsupported(part: &OutcomePart) -> bool {
     part.outcome == Outcome::Failed
         && matches!(part.reason, Reason::PartialUpdateUnsupported | Reason::DeleteUnsupported)
 }

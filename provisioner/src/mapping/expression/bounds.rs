@@ -3,6 +3,7 @@
 //! Before it is run, an expression is rewritten so that it passes through a meter what it iterates over and the texts
 //! that it makes. An evaluation that uses up its allowance fails, whatever the data.
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cel::common::ast::{
@@ -97,13 +98,18 @@ pub(super) fn is_exhausted(error: &ExecutionError) -> bool {
     matches!(error, ExecutionError::FunctionError { function, .. } if function == METER)
 }
 
-/// What is told of an expression that costs too much.
-pub(super) fn too_costly() -> String {
-    format!(
-        "it takes too many steps or makes too long texts: up to {} turns of lists and {ALLOWANCE} letters are allowed, and \
-         {REPEATED} letters in what `replace` and `join` put in",
-        ALLOWANCE / STEP
-    )
+/// The limits that an expression has exceeded, in words.
+pub(super) struct TooCostly;
+
+impl fmt::Display for TooCostly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "it takes too many steps or makes too long texts: at most {} list elements and {ALLOWANCE} letters are allowed, and \
+             {REPEATED} letters in what `replace` and `join` insert",
+            ALLOWANCE / STEP
+        )
+    }
 }
 
 fn size(value: &Value) -> usize {

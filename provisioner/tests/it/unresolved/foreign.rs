@@ -84,7 +84,8 @@ async fn foreign_account_with_the_external_id_of_a_refused_create_is_left_alone(
             bench.clock.advance(Duration::from_mins(5));
             bench.sync().await;
             let foreign = bench.app.users().into_iter().find(|user| user["id"] == id.as_str()).unwrap();
-            assert_eq!((&foreign["title"], &foreign["active"]), (&json!("Root"), &json!(true)), "{at}");
+            assert_eq!(foreign["title"], json!("Root"), "{at}");
+            assert_eq!(foreign["active"], json!(true), "{at}");
             let made = then.filter(|user| user["enabled"] == true).map(|user| user["username"].clone());
             let names: Vec<Value> = bench.app.users().iter().map(|user| user["userName"].clone()).collect();
             assert_eq!(names.len(), 2 + usize::from(made.is_some()), "{at}: {names:?}");

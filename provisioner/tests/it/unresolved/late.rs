@@ -21,7 +21,7 @@ async fn cut_off_disable(users: &[Value]) -> (Bench, String) {
 }
 
 #[tokio::test]
-async fn a_disable_that_takes_effect_after_the_restart_is_undone() {
+async fn disable_that_takes_effect_after_the_restart_is_undone() {
     let disabled = [but(user("1", "ada"), json!({ "enabled": false })), user("2", "brook")];
     let gone = [user("2", "brook")];
     for (what, leaves, returns) in [

@@ -1,10 +1,13 @@
 //! A rename whose outcome is not known, at a target that does not show the account under its id: it is looked for by every
 //! name that was sent, and by `externalId`, before it is called gone.
 
+use std::time::Duration;
+
 use mock_aquera::Profile;
+use provisioner::SyncOptions;
 use serde_json::json;
 
-use crate::support::{ALL_DELETE, ALL_DISABLE, Bench, Settings, short, user};
+use crate::support::{ALL_DELETE, ALL_DISABLE, Bench, Settings, but, short, user};
 
 const HIDES_IDS: &str = "status=404 method=GET path=/Users/* times=always";
 const BY_NAME_ONLY: &str =
@@ -74,4 +77,40 @@ async fn account_that_others_renamed_and_whose_id_is_not_shown_is_found_by_its_e
     let lines = bench.run(&[user("1", "ada")]).await;
     assert_eq!(lines, ["gus deleted disable success done"]);
     assert_eq!(bench.accounts(), ["ada true", "renamed-by-hand false"]);
+}
+
+/// The requests that looked for accounts, each as its path and decoded filter.
+fn searches(bench: &Bench) -> Vec<String> {
+    let requests = bench.app.journal();
+    let gets = requests.iter().filter(|exchange| exchange.method == "GET");
+    gets.map(|exchange| exchange.path.clone())
+        .filter(|path| path.contains("/Users") && !path.contains("count=1"))
+        .collect()
+}
+
+#[tokio::test]
+async fn account_that_is_gone_is_searched_for_once_by_each_key() {
+    for (case, left, full) in [("full run", false, true), ("update", false, false), ("removal", true, false)]
+    {
+        let options = "concurrency = 1\nmax-removals-percent = 100".to_owned();
+        let bench = Bench::with("aquera", Settings { options, ..Settings::default() }).await;
+        bench.run(&[user("1", "ada"), user("7", "gus")]).await;
+        let users = bench.app.users();
+        let id = users.iter().find(|user| user["userName"] == "gus").unwrap()["id"].as_str().unwrap();
+        bench.app.remove_user(id);
+        bench.clock.advance(Duration::from_mins(5));
+        match (left, full) {
+            (true, _) => bench.users(&[user("1", "ada")]),
+            (false, true) => bench.users(&[user("1", "ada"), user("7", "gus")]),
+            (false, false) => {
+                bench.users(&[user("1", "ada"), but(user("7", "gus"), json!({ "title": "Manager" }))]);
+            }
+        }
+        bench.app.clear_journal();
+        bench.sync_with(SyncOptions { full, ..SyncOptions::default() }).await;
+        let searches = searches(&bench);
+        let by = |attribute: &str| searches.iter().filter(|path| path.contains(attribute)).count();
+        assert_eq!(by("userName"), 1, "{case}: {searches:?}");
+        assert_eq!(by("externalId"), 1, "{case}: {searches:?}");
+    }
 }

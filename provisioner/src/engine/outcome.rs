@@ -1,4 +1,4 @@
-//! A user's line is put together from parts: the worst outcome, and the reason of the strongest part that has it.
+//! The outcome of a user, from the outcomes of its operations: the worst one, with the reason of the strongest operation that has it.
 
 use crate::mapping::TargetPath;
 use crate::report::{Operation, Outcome, Reason};
@@ -6,7 +6,7 @@ use crate::target::Trouble;
 
 /// One thing that was done, refused or withheld for a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct OutcomePart {
     pub(crate) operation: Operation,
     pub(crate) outcome: Outcome,
     pub(crate) reason: Reason,
@@ -17,14 +17,14 @@ pub(crate) struct Part {
 
 /// What a user's parts come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct UserOutcome {
     pub(crate) operation: Operation,
     pub(crate) outcome: Outcome,
     pub(crate) reason: Reason,
     pub(crate) detail: Option<String>,
 }
 
-impl Part {
+impl OutcomePart {
     /// It was carried out.
     pub(crate) const fn done(operation: Operation) -> Self {
         let reason = if matches!(operation, Operation::Link) { Reason::Linked } else { Reason::Done };
@@ -52,8 +52,8 @@ impl Part {
     }
 }
 
-/// What `parts` come to; `None` where there are none.
-pub(crate) fn verdict(parts: &[Part]) -> Option<Verdict> {
+/// What `parts` come to; `None` if there are none.
+pub(crate) fn user_outcome(parts: &[OutcomePart]) -> Option<UserOutcome> {
     let main = parts.iter().max_by_key(|part| (part.outcome, part.operation))?;
     let operation =
         parts.iter().filter(|part| part.decided).map(|part| part.operation).max().unwrap_or(Operation::None);
@@ -68,7 +68,7 @@ pub(crate) fn verdict(parts: &[Part]) -> Option<Verdict> {
         };
         details.extend(about);
     }
-    Some(Verdict {
+    Some(UserOutcome {
         operation,
         outcome: main.outcome,
         reason: main.reason,
@@ -124,18 +124,26 @@ pub(super) fn refuses_external_id(words: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn failed(operation: Operation, reason: Reason, detail: &str) -> Part {
-        Part::failed(operation, Trouble::new(reason, detail))
+    fn failed(operation: Operation, reason: Reason, detail: &str) -> OutcomePart {
+        OutcomePart::failed(operation, Trouble::new(reason, detail))
     }
 
     /// The verdict on the parts in any order.
     #[track_caller]
-    fn check(parts: &[Part], operation: Operation, outcome: Outcome, reason: Reason, details: &[&str]) {
+    fn check(
+        parts: &[OutcomePart],
+        operation: Operation,
+        outcome: Outcome,
+        reason: Reason,
+        details: &[&str],
+    ) {
         for turn in 0..parts.len() {
             let mut parts = parts.to_vec();
             parts.rotate_left(turn);
-            let found = verdict(&parts).unwrap();
-            assert_eq!((found.operation, found.outcome, found.reason), (operation, outcome, reason));
+            let found = user_outcome(&parts).unwrap();
+            assert_eq!(found.operation, operation);
+            assert_eq!(found.outcome, outcome);
+            assert_eq!(found.reason, reason);
             let mut told: Vec<String> =
                 found.detail.iter().flat_map(|detail| detail.split("; ")).map(str::to_owned).collect();
             // What the main part says comes first; the others follow in their order.
@@ -148,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn no_part_is_no_verdict() {
-        assert_eq!(verdict(&[]), None);
+    fn no_parts_return_no_outcome() {
+        assert_eq!(user_outcome(&[]), None);
     }
 
     #[test]
-    fn what_was_done_is_named_by_the_strongest() {
+    fn outcome_of_done_parts_names_the_strongest_operation() {
         use Operation::{Create, Delete, Disable, Enable, Link, Update};
-        let done = Part::done;
+        let done = OutcomePart::done;
         check(&[done(Link)], Link, Outcome::Success, Reason::Linked, &[]);
         check(&[done(Link), done(Update)], Update, Outcome::Success, Reason::Done, &[]);
         check(&[done(Update), done(Create)], Create, Outcome::Success, Reason::Done, &[]);
@@ -168,17 +176,18 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_outcome_counts_and_of_it_the_strongest_part() {
+    fn outcome_is_the_worst_with_its_strongest_part() {
         use Operation::{Disable, None as Nothing, Update};
         let (success, updation_off, disable_off) = (
-            Part::done(Update),
-            Part::withheld(Update, Reason::UpdationOff),
-            Part::withheld(Disable, Reason::DisableOff),
+            OutcomePart::done(Update),
+            OutcomePart::withheld(Update, Reason::UpdationOff),
+            OutcomePart::withheld(Disable, Reason::DisableOff),
         );
         check(&[success.clone(), disable_off.clone()], Update, Outcome::Partial, Reason::DisableOff, &[]);
         let also = format!("also updation-off: {}", Reason::UpdationOff.explain());
-        let found = verdict(&[updation_off.clone(), disable_off.clone()]).unwrap();
-        assert_eq!((found.operation, found.reason), (Nothing, Reason::DisableOff));
+        let found = user_outcome(&[updation_off.clone(), disable_off.clone()]).unwrap();
+        assert_eq!(found.operation, Nothing);
+        assert_eq!(found.reason, Reason::DisableOff);
         assert_eq!(found.detail, Some(also));
         let differs = updation_off.with_detail("differs: title");
         check(
@@ -211,12 +220,12 @@ mod tests {
             (Outcome::Failed, Reason::AmbiguousMatch),
             (Outcome::Success, Reason::AlreadyGone),
         ] {
-            check(&[Part::none(outcome, reason)], Operation::None, outcome, reason, &[]);
+            check(&[OutcomePart::none(outcome, reason)], Operation::None, outcome, reason, &[]);
         }
     }
 
     #[test]
-    fn the_same_part_twice_is_told_once() {
+    fn same_part_twice_is_told_once() {
         let part = failed(Operation::Update, Reason::Rejected, "no");
         check(&[part.clone(), part], Operation::Update, Outcome::Failed, Reason::Rejected, &["no"]);
     }

@@ -24,16 +24,16 @@ impl Progress for () {
 }
 
 /// Calls `work` with 0..`total`, at most `width` at a time, and returns the results in order.
-pub(crate) async fn in_parallel<T, F, Work>(
+pub(crate) async fn in_parallel<T, F, TaskRun>(
     total: usize,
     width: usize,
     progress: &Arc<dyn Progress>,
-    work: Work,
+    work: TaskRun,
 ) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send,
-    Work: Fn(usize) -> F + Clone + Send + Sync + 'static,
+    TaskRun: Fn(usize) -> F + Clone + Send + Sync + 'static,
 {
     if width <= 1 || total <= 1 {
         let mut results = Vec::with_capacity(total);

@@ -1,4 +1,4 @@
-//! Places inside the strings of a TOML file: from a byte of the value to the byte of the file.
+//! Locations inside the strings of a TOML file: from a byte of the value to the byte of the file.
 
 use std::ops::Range;
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_found_behind_quotes_and_escapes() {
+    fn location_is_found_behind_quotes_and_escapes() {
         check("'id eq 1'", "eq", "eq");
         check(r#""id eq \"é\" or""#, "or", "or");
         check(r#""id eq \u00e9\x41 or""#, "or", "or");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_outside_is_the_whole_string() {
+    fn location_outside_is_the_whole_string() {
         assert_eq!(inside("k = 'ab'", &(4..8), &(9..10)), 4..8);
     }
 }

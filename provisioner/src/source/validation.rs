@@ -1,4 +1,4 @@
-//! The proof that every record is a user, and each another one.
+//! Validation of records: each is a user, and no two have one id.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -94,7 +94,7 @@ fn text(value: Option<&Value>) -> Result<&str, &'static str> {
 
 fn kind(value: Option<&Value>) -> &'static str {
     match value {
-        None => "absent",
+        None => "nothing",
         Some(Value::Null) => "null",
         Some(Value::Bool(_)) => "a boolean",
         Some(Value::Number(_)) => "a number",

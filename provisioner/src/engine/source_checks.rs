@@ -1,6 +1,6 @@
-//! Sources that are whole and yet look like a mistake: another file behind the path, a rule that nobody matches any more.
+//! Sources that are whole and yet look like a mistake: another file behind the path, a rule that no longer matches any user.
 //!
-//! Either would take the accounts of everybody concerned, so both are refused until a person says that they are meant.
+//! Either would remove the accounts of all users concerned, so both are refused until a person confirms them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use crate::ids::{RuleName, SourceId, UserName};
 use crate::rule::Rule;
 use crate::source::SourceUser;
 use crate::state::store::Loaded;
-use crate::state::{Mark, Record};
+use crate::state::{LinkState, Record};
 
 type Records = BTreeMap<SourceId, Arc<Record>>;
 
@@ -25,20 +25,20 @@ pub(crate) fn matches(config: &Config, users: &[SourceUser]) -> Vec<usize> {
     config.rules.iter().map(|rule| users.iter().filter(|user| rule.matches(user)).count()).collect()
 }
 
-/// The enabled rules that match nobody, where each matches as many as `matches` says.
+/// The enabled rules that match no user, given the number of users that each rule `matches`.
 pub(crate) fn without_users<'a>(config: &'a Config, matches: &[usize]) -> Vec<&'a Rule> {
     let rules = config.rules.iter().zip(matches);
     rules.filter(|(rule, matches)| rule.enabled && **matches == 0).map(|(rule, _)| rule).collect()
 }
 
-/// The enabled rules that match none of `users`: nobody is counted further than the first match.
+/// The enabled rules that match none of `users`.
 pub(crate) fn match_nobody<'a>(config: &'a Config, users: &[SourceUser]) -> Vec<&'a Rule> {
     let matches_nobody = |rule: &&Rule| rule.enabled && !users.iter().any(|user| rule.matches(user));
     config.rules.iter().filter(matches_nobody).collect()
 }
 
 /// Everything for which a run without further options would refuse the source that these are the users of; `empty` are the rules
-/// that match nobody.
+/// that match no user.
 pub(crate) fn refusals(
     config: &Config,
     users: &[SourceUser],
@@ -65,7 +65,7 @@ pub(crate) fn other_source_words(last: &str, now: &str) -> String {
 
 /// Whether `record` has an account that its user's leaving would cost.
 fn is_linked(record: &Record) -> bool {
-    record.link.as_ref().is_some_and(|link| link.mark == Mark::Owned)
+    record.link.as_ref().is_some_and(|link| link.state == LinkState::Owned)
 }
 
 /// Whether `users` are other people: none of the users that have accounts is among them.
@@ -99,7 +99,7 @@ struct Leaving<'a> {
 /// Says which of the `empty` rules, those that match nobody, would have users with accounts leave; save those `allowed` to.
 ///
 /// Users of a rule that is gone count too: a rule that was renamed, with a wrong filter under the new name, would take their
-/// accounts. Leavers of a rule that holds others do not: a rule may match nobody for a season.
+/// accounts. Leavers of a rule that holds others do not: a seasonal rule may match no user.
 pub(crate) fn empty_rules(
     config: &Config,
     users: &[SourceUser],
@@ -144,7 +144,7 @@ pub(crate) fn empty_rules(
     ))
 }
 
-/// Everybody with an account whom no rule holds now.
+/// The users with an account that no rule owns now.
 fn leaving<'a>(config: &Config, users: &[SourceUser], records: &'a Records) -> Vec<Leaving<'a>> {
     let present: BTreeSet<&SourceId> = users.iter().map(|user| &user.id).collect();
     let held: BTreeSet<&SourceId> = users
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_few_names_are_shown_and_the_others_counted() {
+    fn few_names_are_shown_and_the_others_counted() {
         for (count, expected) in [
             (1, "\"u0\""),
             (2, "\"u0\" and \"u1\""),

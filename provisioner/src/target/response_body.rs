@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::answer::Body;
+use super::response::Body;
 
 const MIB: usize = 1 << 20;
 /// Values kept of one answer.
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_what_they_are() {
+    fn body_is_json_empty_or_other() {
         check("", "empty");
         for text in ["<html>", "{", "{} {}", "[1,]", "\u{feff}{}"] {
             check(text, "other");
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_counted() {
+    fn body_with_too_many_values_is_excess() {
         check(&format!("[{}1]", "1,".repeat(99_998)), &format!("[{}1]", "1,".repeat(99_998)));
         check(&format!("[{}1]", "1,".repeat(100_000)), "more than 100000 values");
         check(&format!("{{\"a\":[{}{{}}]}}", "{\"a\":1},".repeat(60_000)), "more than 100000 values");

@@ -7,8 +7,8 @@ use scim::path::get_ci;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::answer::{Answer, Body};
 use super::client::{Client, Request};
+use super::response::{Body, Response};
 use crate::config::Credentials;
 use crate::transport::NetworkError;
 
@@ -18,9 +18,9 @@ use crate::transport::NetworkError;
 pub struct ConnectionReport {
     /// The SCIM URL that was tested.
     pub scim_url: String,
-    /// What failed; `None` where the connection can be used.
+    /// What failed; `None` if the connection can be used.
     pub failure: Option<TestFailure>,
-    /// Whether the target says that it supports PATCH; `None` where it does not say.
+    /// Whether the target says that it supports PATCH; `None` if it does not say.
     pub claims_patch: Option<bool>,
     /// Users at the target, where it says how many.
     pub users: Option<u64>,
@@ -77,7 +77,7 @@ impl Client {
             users: None,
         };
         let discovery = match self.probe(Request::get(&["ServiceProviderConfig"])).await {
-            Ok(answer) => answer,
+            Ok(response) => response,
             Err(error) => {
                 report.failure = Some(self.network_failure(&error));
                 return report;
@@ -89,7 +89,7 @@ impl Client {
         let request = Request { query: &[("count", "1")], ..Request::get(&["Users"]) };
         match self.probe(request).await {
             Err(error) => report.failure = Some(self.network_failure(&error)),
-            Ok(answer) => match self.judge_list(&answer) {
+            Ok(response) => match self.judge_list(&response) {
                 Ok(users) => report.users = users,
                 Err(failure) => report.failure = Some(failure),
             },
@@ -98,12 +98,12 @@ impl Client {
     }
 
     /// Like [`Client::send`], without its consequences for a run.
-    async fn probe(&self, request: Request<'_>) -> Result<Answer, NetworkError> {
+    async fn probe(&self, request: Request<'_>) -> Result<Response, NetworkError> {
         let mut attempt = 1;
         loop {
             let sent = self.count_and_exchange(request).await;
             let transient = match &sent {
-                Ok(answer) => answer.is_transient(),
+                Ok(response) => response.is_transient(),
                 Err(NetworkError::Broken(_)) => true,
                 // Nothing that a moment's wait would mend.
                 Err(
@@ -123,14 +123,14 @@ impl Client {
         }
     }
 
-    fn judge_list(&self, answer: &Answer) -> Result<Option<u64>, TestFailure> {
+    fn judge_list(&self, response: &Response) -> Result<Option<u64>, TestFailure> {
         let url = self.url().resource(&["Users"]);
         let failure =
             |code, message: String, next: &str| Err(TestFailure { code, message, next: next.to_owned() });
-        let status = answer.status.as_u16();
+        let status = response.status.as_u16();
         match status {
             200 => {}
-            401 => return Err(self.unauthorized(answer)),
+            401 => return Err(self.unauthorized(response)),
             403 => {
                 let next = "give the account behind these credentials the right to read and write users";
                 return failure(
@@ -144,7 +144,7 @@ impl Client {
                 return failure("not-found", format!("there is nothing at {url} (404)"), next);
             }
             300..=399 => {
-                let to = answer.location.as_deref().unwrap_or("an address it does not name");
+                let to = response.location.as_deref().unwrap_or("an address it does not name");
                 let next = "redirects are not followed, because credentials would go along: set scim-url to the final address";
                 return failure("redirected", format!("{url} redirects to {to} ({status})"), next);
             }
@@ -158,14 +158,14 @@ impl Client {
             }
             500..=599 => {
                 let next = "the fault is at the target: test again later, and tell its operator";
-                return failure("target-error", format!("{url}: {}", answer.describe()), next);
+                return failure("target-error", format!("{url}: {}", response.describe()), next);
             }
             _ => {
                 let next = "check the SCIM URL and that the application is set up in Aquera";
-                return failure("rejected", format!("{url}: {}", answer.describe()), next);
+                return failure("rejected", format!("{url}: {}", response.describe()), next);
             }
         }
-        let list = answer.object().filter(|list| {
+        let list = response.object().filter(|list| {
             let says_list = get_ci(list, "schemas").and_then(Value::as_array).is_some_and(|schemas| {
                 schemas.iter().any(|urn| {
                     urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(scim::schema::LIST_URN))
@@ -173,12 +173,13 @@ impl Client {
             });
             says_list || get_ci(list, "totalResults").is_some_and(Value::is_u64)
         });
-        if let Body::Excess(what) = &answer.body {
-            let next = "the target sends everybody where one user is asked for (`count=1`): have its operator turn pages on";
+        if let Body::Excess(what) = &response.body {
+            let next =
+                "the target ignores `count=1` and returns all users: ask its operator to enable pagination";
             return failure("rejected", format!("{url} answers 200 with {what}"), next);
         }
         let Some(list) = list else {
-            let kind = answer.content_type.as_deref().unwrap_or("no content type");
+            let kind = response.content_type.as_deref().unwrap_or("no content type");
             let next = "check the SCIM URL: a web page or another API seems to live there";
             return failure(
                 "not-scim",
@@ -189,9 +190,9 @@ impl Client {
         Ok(get_ci(list, "totalResults").and_then(Value::as_u64))
     }
 
-    fn unauthorized(&self, answer: &Answer) -> TestFailure {
+    fn unauthorized(&self, response: &Response) -> TestFailure {
         let offered: Vec<&str> =
-            answer.challenges.iter().filter_map(|challenge| challenge.split_whitespace().next()).collect();
+            response.challenges.iter().filter_map(|challenge| challenge.split_whitespace().next()).collect();
         let asks = |scheme: &str| offered.iter().any(|offer| offer.eq_ignore_ascii_case(scheme));
         let (sent, other, profile) = match self.credentials() {
             Credentials::Basic { .. } => ("Basic", "Bearer", "bearer-token"),
@@ -251,6 +252,6 @@ impl Client {
     }
 }
 
-fn claims_patch(answer: &Answer) -> Option<bool> {
-    get_ci(get_ci(answer.object()?, "patch")?.as_object()?, "supported")?.as_bool()
+fn claims_patch(response: &Response) -> Option<bool> {
+    get_ci(get_ci(response.object()?, "patch")?.as_object()?, "supported")?.as_bool()
 }

@@ -1,6 +1,6 @@
-//! The text of a configuration as it may be shown: everything that is or could be a secret is covered.
+//! Redaction of a configuration: everything that is or could be a secret is replaced.
 //!
-//! It works on any text, broken or not, and covers too much rather than too little. Places stay where they were.
+//! It works on any text, valid or not, and redacts too much rather than too little. Byte offsets stay the same.
 
 /// Keys of `[connection.authentication]` whose values may be shown.
 const HARMLESS: [&str; 6] = ["scim-url", "profile", "basic-auth-user", "env", "file", ""];
@@ -8,7 +8,7 @@ const HARMLESS: [&str; 6] = ["scim-url", "profile", "basic-auth-user", "env", "f
 const SECRET: [&str; 6] = ["token", "password", "secret", "credential", "bearer", "api-key"];
 
 /// The text with each secret byte replaced by an asterisk.
-pub(super) fn masked(text: &str) -> String {
+pub(super) fn redacted(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let mut in_authentication = false;
     // The quotes of the string over several lines that a line begins in, and whether it is covered.
@@ -31,7 +31,7 @@ pub(super) fn masked(text: &str) -> String {
             rest = 0..0;
         }
         if !rest.is_empty() {
-            open = mask_line(content, rest.start, in_authentication, line_start, &mut bytes);
+            open = redact_line(content, rest.start, in_authentication, line_start, &mut bytes);
         }
         line_start += line.len();
     }
@@ -39,7 +39,7 @@ pub(super) fn masked(text: &str) -> String {
 }
 
 /// Covers the values of one line; says whether a string over several lines begins in it.
-fn mask_line(
+fn redact_line(
     line: &str,
     start: usize,
     in_authentication: bool,
@@ -130,14 +130,14 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str) {
-        let shown = masked(text);
+        let shown = redacted(text);
         assert_eq!(shown.len(), text.len());
         assert!(!shown.contains("s3cr"), "{shown}");
         assert!(shown.contains("kept"), "{shown}");
     }
 
     #[test]
-    fn secrets_are_covered_however_they_are_written() {
+    fn secrets_are_redacted_in_every_notation() {
         for value in [
             "\"s3cr#et\"",
             "'s3cr,et'",
@@ -167,10 +167,10 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_shown() {
+    fn other_values_are_not_redacted() {
         let text = "[connection]\nname = \"a = b\"\n[connection.authentication]\nscim-url = \"http://h/scim\"\n\
                     oauth-access-token = { env = \"NAME\" }\nbasic-auth-password = { file = 'x' }\n\
                     [[rule]]\nfilter = 'id eq \"1\"'\n";
-        assert_eq!(masked(text), text);
+        assert_eq!(redacted(text), text);
     }
 }

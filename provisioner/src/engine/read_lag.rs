@@ -1,12 +1,12 @@
 //! Targets whose reads lag behind their writes: an account that is not found may be there all the same.
 //!
-//! Whoever takes such an account for gone makes a second one, or leaves the first active and managed by nobody. So what was
+//! To take such an account for gone would create a second one, or leave the first active and unmanaged. So what was
 //! written here a moment ago and is not found is not gone: nothing is sent for its user until it shows, or until it should have.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::context::Context;
-use super::user::Work;
+use super::user::TaskRun;
 use crate::clock::{seconds, timestamp};
 use crate::report::Reason;
 use crate::state::{Intent, Link, Posted, Record};
@@ -22,7 +22,7 @@ const LAG: Duration = Duration::from_mins(5);
 
 impl Context {
     /// Why the account of `record` is not taken for gone, although it is not found by its id and `found` is what bears the
-    /// name or `origin` of its user; `None` where it is gone, or where `found` is the account under another id.
+    /// name or `origin` of its user; `None` if it is gone, or where `found` is the account under another id.
     pub(crate) fn not_shown_yet(
         &self,
         record: &Record,
@@ -52,14 +52,14 @@ impl Context {
         )
     }
 
-    /// Until when a Disable of `account` that was cut off may still take effect; `None` where none was, where it has, or where
+    /// Until when a Disable of `account` that was cut off may still take effect; `None` if none was, where it has, or where
     /// the user is not `enabled`, so that it is to have it.
     pub(crate) fn late_disable(&self, account: &Account, enabled: bool) -> Option<u64> {
         let is_open = enabled && account.active() && self.is_cut_off(&account.id);
         is_open.then(|| seconds(self.client.now()).saturating_add(LAG.as_secs()))
     }
 
-    /// Sees what became of a Disable that may have taken effect late: what it did is ours, and no change by somebody else.
+    /// Reads the outcome of a Disable that may have taken effect late: it counts as our change, not as one by others.
     pub(crate) fn await_late_disable(&self, link: &mut Link, account: &Account, enabled: bool) {
         if let Some(until) = link.late_disable {
             link.active = account.active();
@@ -93,7 +93,7 @@ impl Context {
     }
 }
 
-impl Work<'_> {
+impl TaskRun<'_> {
     /// Notes that a write to the account was answered as done.
     pub(super) fn wrote(&mut self) {
         let now = seconds(self.context.client.now());

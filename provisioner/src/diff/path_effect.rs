@@ -1,72 +1,80 @@
-//! What became of a written value: pure judgement over what the account showed before and shows now.
+//! The effect of a write on each path, from what the account showed before and shows now.
 
 use serde_json::Value;
 
 use crate::mapping::{Desired, TargetPath};
-use crate::state::{Carried, kept};
+use crate::state::{AccountValues, comparable_value};
 use crate::target::resource::Account;
 
-/// What became of one written path.
+/// The effect of a write on one path.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Fate {
+pub(crate) enum PathEffect {
     /// The account shows what was written.
-    Took,
+    Stored,
     /// The account shows something else than before, and than what was written: the target's own form of it.
-    As(Value),
+    StoredAs(Value),
     /// Nobody can tell: the value is never returned.
-    Unproven,
+    Unverifiable,
     /// Nobody can tell: the account shows what it showed before, and that is a form of what was written too.
-    Form(Value),
+    SameForm(Value),
     /// It was believed: the answer carried no resource, and the path is known to be stored. The account carried this before.
-    Believed(Option<Value>),
+    Assumed(Option<Value>),
     /// The account shows what it showed before, or nothing: the value was not stored.
-    Lost(Option<Value>),
+    NotStored(Option<Value>),
 }
 
-impl Fate {
+impl PathEffect {
     /// Whether the write is seen to have changed the account here.
-    pub(crate) const fn took(&self) -> bool {
+    pub(crate) const fn took_effect(&self) -> bool {
         match self {
-            Self::Took | Self::As(_) => true,
-            Self::Unproven | Self::Form(_) | Self::Believed(_) | Self::Lost(_) => false,
+            Self::Stored | Self::StoredAs(_) => true,
+            Self::Unverifiable | Self::SameForm(_) | Self::Assumed(_) | Self::NotStored(_) => false,
         }
     }
 
-    pub(crate) const fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost(_))
+    pub(crate) const fn is_not_stored(&self) -> bool {
+        matches!(self, Self::NotStored(_))
     }
 }
 
 /// What became of each of `paths`, which were to be as `wanted`; `before` is what the account carried.
-pub(crate) fn fates(
+pub(crate) fn path_effects(
     paths: &[TargetPath],
     wanted: &Desired,
-    before: &Carried,
+    before: &AccountValues,
     after: &Account,
-) -> Vec<(TargetPath, Fate)> {
-    paths.iter().map(|path| (path.clone(), fate(path, wanted.get(path), before.get(path), after))).collect()
+) -> Vec<(TargetPath, PathEffect)> {
+    paths
+        .iter()
+        .map(|path| (path.clone(), path_effect(path, wanted.get(path), before.get(path), after)))
+        .collect()
 }
 
-fn fate(path: &TargetPath, wanted: Option<&Value>, before: Option<&Value>, after: &Account) -> Fate {
+fn path_effect(
+    path: &TargetPath,
+    wanted: Option<&Value>,
+    before: Option<&Value>,
+    after: &Account,
+) -> PathEffect {
     if is_never_returned(path) {
-        return Fate::Unproven;
+        return PathEffect::Unverifiable;
     }
     let now = after.read(path);
     match wanted {
-        None if now.is_none() => return Fate::Took,
-        Some(wanted) if after.shows(path, wanted) => return Fate::Took,
+        None if now.is_none() => return PathEffect::Stored,
+        Some(wanted) if after.shows(path, wanted) => return PathEffect::Stored,
         None | Some(_) => {}
     }
-    let kept_now = now.map(|now| kept(path, now));
+    let kept_now = now.map(|now| comparable_value(path, now));
     match (wanted, kept_now) {
         // A value that cannot be read afterwards was not stored, whatever was there before.
-        (Some(_), None) => Fate::Lost(None),
+        (Some(_), None) => PathEffect::NotStored(None),
         (Some(wanted), Some(now)) if before == Some(&now) && is_form_of(path, &now, wanted) => {
-            Fate::Form(now)
+            PathEffect::SameForm(now)
         }
-        (_, now) if before == now.as_ref() => Fate::Lost(now),
-        (_, Some(now)) => Fate::As(now),
-        (None, None) => Fate::Took,
+        (_, now) if before == now.as_ref() => PathEffect::NotStored(now),
+        (_, Some(now)) => PathEffect::StoredAs(now),
+        (None, None) => PathEffect::Stored,
     }
 }
 

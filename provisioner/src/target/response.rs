@@ -18,7 +18,7 @@ const WORD: usize = 40;
 
 /// An HTTP answer, read whole.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) etag: Option<String>,
     pub(crate) location: Option<String>,
@@ -26,7 +26,7 @@ pub(crate) struct Answer {
     pub(crate) challenges: Vec<String>,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Body,
-    /// A resource, or a list of them, as it was before credentials were cleared from it; `None` where there were none. It is for
+    /// A resource, or a list of them, as it was before credentials were cleared from it; `None` if there were none. It is for
     /// sending it back, never for people or for the state.
     pub(crate) as_read: Option<Value>,
     /// Whether the target repeated the connection's credentials somewhere; they are cleared.
@@ -43,7 +43,7 @@ pub(crate) enum Body {
     Excess(String),
 }
 
-impl Answer {
+impl Response {
     /// The body, where it is a JSON object.
     pub(crate) fn object(&self) -> Option<&Map<String, Value>> {
         match &self.body {
@@ -68,7 +68,7 @@ impl Answer {
                 unsure: true,
                 ..self
                     .excess()
-                    .unwrap_or_else(|| Trouble::new(Reason::Rejected, "the reply to POST names no id"))
+                    .unwrap_or_else(|| Trouble::new(Reason::Rejected, "the response to POST has no id"))
             }),
         }
     }
@@ -179,8 +179,8 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: u16, body: Body) -> Answer {
-        Answer {
+    fn response(status: u16, body: Body) -> Response {
+        Response {
             status: StatusCode::from_u16(status).unwrap(),
             etag: None,
             location: None,
@@ -196,9 +196,9 @@ mod tests {
     #[track_caller]
     fn check_scim_error(body: Value, expected: bool) {
         let told = body.to_string();
-        let answer = answer(404, Body::Json(body));
-        assert_eq!(answer.is_scim_error(), expected, "{told}");
-        assert_eq!(answer.is_scim_not_found(), expected, "{told}");
+        let response = response(404, Body::Json(body));
+        assert_eq!(response.is_scim_error(), expected, "{told}");
+        assert_eq!(response.is_scim_not_found(), expected, "{told}");
     }
 
     #[test]
@@ -221,21 +221,21 @@ mod tests {
         check_scim_error(json!([{ "schemas": [urn] }]), false);
         check_scim_error(json!("gone"), false);
         for body in [Body::Empty, Body::Other] {
-            assert!(!answer(404, body).is_scim_not_found());
+            assert!(!response(404, body).is_scim_not_found());
         }
-        assert!(!answer(410, Body::Json(json!({ "schemas": [urn] }))).is_scim_not_found());
+        assert!(!response(410, Body::Json(json!({ "schemas": [urn] }))).is_scim_not_found());
     }
 
     #[track_caller]
     fn check_wait(text: &str, seconds: Option<u64>) {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777); // 1994-11-06 08:49:37
-        let answer = Answer { retry_after: Some(text.to_owned()), ..answer(429, Body::Empty) };
-        let wait = answer.wait(now, Duration::from_mins(1));
+        let response = Response { retry_after: Some(text.to_owned()), ..response(429, Body::Empty) };
+        let wait = response.wait(now, Duration::from_mins(1));
         assert_eq!(wait, seconds.map(Duration::from_secs), "{text}");
     }
 
     #[test]
-    fn waits_are_seconds_or_a_date_up_to_a_cap() {
+    fn retry_after_is_seconds_or_a_date_up_to_a_cap() {
         check_wait("0", Some(0));
         check_wait("7", Some(7));
         check_wait("  7 ", Some(7));
@@ -252,16 +252,16 @@ mod tests {
         for garbage in ["", "-5", "+5", "1.5", "5s", "soon", "1994-11-06T08:49:47Z", "Sun, 06 Nov"] {
             check_wait(garbage, None);
         }
-        assert_eq!(answer(429, Body::Empty).wait(SystemTime::UNIX_EPOCH, Duration::MAX), None);
+        assert_eq!(response(429, Body::Empty).wait(SystemTime::UNIX_EPOCH, Duration::MAX), None);
     }
 
     #[track_caller]
     fn check_words(body: Value, expected: &str) {
-        assert_eq!(answer(400, Body::Json(body)).describe(), format!("the target answered 400{expected}"));
+        assert_eq!(response(400, Body::Json(body)).describe(), format!("the target answered 400{expected}"));
     }
 
     #[test]
-    fn an_answer_is_described_in_one_short_line() {
+    fn answer_is_described_in_one_short_line() {
         check_words(json!({ "scimType": "invalidValue", "detail": "bad title" }), " invalidValue: bad title");
         check_words(json!({ "SCIMTYPE": "noTarget", "DETAIL": "d" }), " noTarget: d");
         check_words(json!({ "detail": "d" }), ": d");
@@ -278,12 +278,12 @@ mod tests {
 
     #[track_caller]
     fn check_kind(body: Body, content_type: Option<&str>, expected: &str) {
-        let answer = Answer { content_type: content_type.map(str::to_owned), ..answer(502, body) };
-        assert_eq!(answer.describe(), format!("the target answered 502 {expected}"));
+        let response = Response { content_type: content_type.map(str::to_owned), ..response(502, body) };
+        assert_eq!(response.describe(), format!("the target answered 502 {expected}"));
     }
 
     #[test]
-    fn an_answer_that_is_not_scim_is_described_by_its_kind() {
+    fn answer_that_is_not_scim_is_described_by_its_kind() {
         check_kind(Body::Empty, Some("text/html"), "without a body");
         check_kind(Body::Other, Some("text/html; charset=utf-8"), "with text/html, which is not SCIM");
         check_kind(Body::Other, None, "with no content type, which is not SCIM");
@@ -298,13 +298,13 @@ mod tests {
 
     #[track_caller]
     fn check_trouble(status: u16, reason: Reason, unsure: bool) {
-        let trouble = answer(status, Body::Empty).trouble();
+        let trouble = response(status, Body::Empty).trouble();
         let detail = format!("the target answered {status} without a body");
         assert_eq!(trouble, Trouble { reason, detail, unsure });
     }
 
     #[test]
-    fn an_error_has_its_reason() {
+    fn error_status_has_its_reason() {
         for status in [400, 404, 405, 409, 410, 413, 415, 422] {
             check_trouble(status, Reason::Rejected, false);
         }

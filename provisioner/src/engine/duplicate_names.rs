@@ -1,4 +1,4 @@
-//! Users of the source whose accounts would have one user name: the target takes one of them at most.
+//! Users of the source whose accounts would have one user name: the target accepts at most one of them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,15 +12,15 @@ use crate::source::SourceUser;
 /// Users in scope whose user names are the same to a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename = "namesakes", rename_all = "camelCase")]
-pub struct Namesakes {
+pub struct DuplicateName {
     /// Two or more, in the order of the file.
-    pub users: Vec<Namesake>,
+    pub users: Vec<DuplicateUser>,
 }
 
 /// One of several users of one user name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Namesake {
+pub struct DuplicateUser {
     /// The user's id at the source.
     pub source_id: SourceId,
     /// The user name as its rule maps it.
@@ -29,8 +29,8 @@ pub struct Namesake {
     pub line: usize,
 }
 
-impl Namesakes {
-    /// Who clashes with whom, in words.
+impl DuplicateName {
+    /// Describes which users have the same user name.
     pub fn describe(&self) -> String {
         let each: Vec<String> = self
             .users
@@ -56,15 +56,15 @@ pub(crate) fn owner<'a>(config: &'a Config, user: &SourceUser) -> Option<&'a Rul
 }
 
 /// All users in scope that share their user name with others, in the order of the file.
-pub fn namesakes(config: &Config, users: &[SourceUser]) -> Vec<Namesakes> {
+pub fn duplicate_names(config: &Config, users: &[SourceUser]) -> Vec<DuplicateName> {
     let mut first: HashMap<UserName, usize> = HashMap::with_capacity(users.len());
-    let mut groups: BTreeMap<usize, Vec<Namesake>> = BTreeMap::new();
+    let mut groups: BTreeMap<usize, Vec<DuplicateUser>> = BTreeMap::new();
     for (index, user) in users.iter().enumerate() {
         let Some(name) = owner(config, user).and_then(|rule| rule.mapping.user_name(user)) else { continue };
         if config.options.exclude.contains(&name) {
             continue;
         }
-        let namesake = |user: &SourceUser, user_name: UserName| Namesake {
+        let duplicate_user = |user: &SourceUser, user_name: UserName| DuplicateUser {
             source_id: user.id.clone(),
             user_name,
             line: user.line,
@@ -74,9 +74,9 @@ pub fn namesakes(config: &Config, users: &[SourceUser]) -> Vec<Namesakes> {
             continue;
         };
         let group = groups.entry(*other).or_insert_with(|| {
-            users.get(*other).map(|user| namesake(user, known.clone())).into_iter().collect()
+            users.get(*other).map(|user| duplicate_user(user, known.clone())).into_iter().collect()
         });
-        group.push(namesake(user, name));
+        group.push(duplicate_user(user, name));
     }
-    groups.into_values().map(|users| Namesakes { users }).collect()
+    groups.into_values().map(|users| DuplicateName { users }).collect()
 }

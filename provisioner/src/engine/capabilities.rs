@@ -1,5 +1,5 @@
-//! What the connection's answers teach: which method a write goes by, which paths it leaves out, and which writes wait
-//! until another one has shown what comes of them.
+//! The target's capabilities, as its responses have shown them: the method of a write, the paths that it leaves out, and the
+//! writes that wait for the result of another one.
 //!
 //! What was learned is as wide as what was seen: of a path under a method, of a method for attributes, and of Disable and
 //! Enable by their own writes. Whatever speaks against a path or a method is tried again once in each run.
@@ -32,9 +32,9 @@ pub(crate) enum Permit<'a> {
 /// What was learned on this connection, and what was tried in this run. Permits are taken in the order Disable or Enable,
 /// then attributes; a create has a permit of its own.
 #[derive(Debug)]
-pub(crate) struct Learning {
+pub(crate) struct Capabilities {
     update_method: UpdateMethod,
-    /// What ServiceProviderConfig says of PATCH; `None` where it says nothing.
+    /// What ServiceProviderConfig says of PATCH; `None` if it says nothing.
     claims_patch: Option<bool>,
     learned: Mutex<Learned>,
     run: Mutex<ThisRun>,
@@ -81,7 +81,7 @@ pub(crate) struct Sorted {
     pub(crate) unverified: bool,
 }
 
-impl Learning {
+impl Capabilities {
     pub(crate) fn new(learned: Learned, update_method: UpdateMethod, claims_patch: Option<bool>) -> Self {
         Self {
             update_method,
@@ -350,7 +350,7 @@ impl Learning {
         self.attributes.lock().await
     }
 
-    /// Leave to disable an account; `None` where none is sent any more.
+    /// Leave to disable an account; `None` if none is sent any more.
     pub(crate) async fn disable_permit(&self) -> Option<Permit<'_>> {
         let mut waited = None;
         loop {

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Prepared;
-use super::doubt::some_names;
-use super::task::{Step, Task};
+use super::PreparedRun;
+use super::source_checks::some_names;
+use super::task::{Task, TaskStep};
 use crate::config::Options;
 use crate::ids::UserName;
-use crate::policy::{Effect, LinkAction};
+use crate::policy::AccountChange;
 use crate::report::{ChangeLabel, Outcome, Reason};
 use crate::state::WithdrawalKind;
 use crate::target::Trouble;
@@ -18,11 +18,8 @@ const WINDOW: Duration = Duration::from_hours(24);
 const SHARE_FROM: u64 = 6;
 
 /// Whether a task takes an account from its user: by the Remove Action, or because the source disabled the user.
-///
 fn withdraws(task: &Task) -> Option<Withdraws> {
-    let disables = task
-        .decision()
-        .is_some_and(|decision| matches!(decision.effect, Effect::Write { active: Some(false), .. }));
+    let disables = task.account_change().and_then(AccountChange::active) == Some(false);
     let again = if task.removes() {
         task.label == ChangeLabel::Retry && was_refused(task, None)
     } else if disables {
@@ -47,14 +44,14 @@ enum Withdraws {
 struct Figures {
     anew: u64,
     again: u64,
-    /// Those that took effect of late.
+    /// Those that took effect in the last 24 hours.
     done: u64,
     managed: u64,
     limit: Limit,
 }
 
 impl Figures {
-    fn of(options: &Options, prepared: &Prepared, now: SystemTime) -> Self {
+    fn of(options: &Options, prepared: &PreparedRun, now: SystemTime) -> Self {
         let count = |which: Withdraws| {
             prepared.tasks.iter().filter(|task| withdraws(task) == Some(which)).count() as u64
         };
@@ -65,7 +62,7 @@ impl Figures {
             of_late.filter(|one| one.kind == kind).count() as u64
         };
         let removed = recent(WithdrawalKind::Removal);
-        // What was removed of late was managed before.
+        // What was removed in the last 24 hours was managed before.
         let managed = prepared.managed as u64 + removed;
         Self {
             anew: count(Withdraws::Anew),
@@ -83,7 +80,12 @@ impl Figures {
 }
 
 /// Holds back removals and disables that the target refused before, as many as would exceed the limit if they took effect now.
-pub(crate) fn hold_back(options: &Options, prepared: &mut Prepared, now: SystemTime, approved: Option<u32>) {
+pub(crate) fn hold_back(
+    options: &Options,
+    prepared: &mut PreparedRun,
+    now: SystemTime,
+    approved: Option<u32>,
+) {
     let Figures { anew, again, done, limit, .. } = Figures::of(options, prepared, now);
     let all = anew + again;
     if approved.map(u64::from) == Some(all) {
@@ -95,18 +97,15 @@ pub(crate) fn hold_back(options: &Options, prepared: &mut Prepared, now: SystemT
     // Whoever was held back last time comes first.
     tasks.sort_by_key(|task| !was_held(task));
     for task in tasks.into_iter().skip(room) {
-        let Some(reason) = task.record.situation.as_ref().map(|told| told.reason) else { continue };
+        let Some(reason) = task.record.last_reported.as_ref().map(|told| told.reason) else { continue };
         let detail = format!(
             "{HELD}: {again} removals and disables that the target refused before would be tried again, more than the {room} \
              that the delete guard has left for 24 hours ({}); --approve-removals {all} lets all of them through",
             limit.option
         );
         task.held = Some(Trouble::new(reason, detail));
-        if let Step::Owned(owned) = &mut task.step
-            && let Effect::Write { attributes, .. } = owned.decision.effect
-        {
-            owned.decision.effect =
-                if attributes { Effect::Write { attributes, active: None } } else { Effect::None };
+        if let TaskStep::Owned(owned) = &mut task.step {
+            owned.decision = owned.decision.map_change(AccountChange::without_active);
         }
     }
 }
@@ -115,13 +114,13 @@ pub(crate) fn hold_back(options: &Options, prepared: &mut Prepared, now: SystemT
 const HELD: &str = "not tried in this run";
 
 fn was_held(task: &Task) -> bool {
-    let detail = task.record.situation.as_ref().and_then(|told| told.detail.as_deref());
+    let detail = task.record.last_reported.as_ref().and_then(|told| told.detail.as_deref());
     detail.is_some_and(|detail| detail.starts_with(HELD))
 }
 
 /// Whether the same was tried for the user before, and refused by the target for good.
 fn was_refused(task: &Task, wanted_active: Option<bool>) -> bool {
-    task.record.situation.as_ref().is_some_and(|told| {
+    task.record.last_reported.as_ref().is_some_and(|told| {
         told.outcome == Outcome::Failed
             && told.wanted_active == wanted_active
             && !matches!(
@@ -131,16 +130,35 @@ fn was_refused(task: &Task, wanted_active: Option<bool>) -> bool {
     })
 }
 
-/// Whether the run may be carried out; `approved` is the number of removals and disables that a person has agreed to.
+/// More removals and disables than the delete guard allows.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{accounts} would be removed or disabled{after}, more than {} in 24 hours ({}): {names}: {causes}. \
+     {source_shrank}Nothing was written. Look at them with `plan`; if they are meant, run once with \
+     --approve-removals {planned}, or raise the limit",
+    limit.count,
+    limit.option
+)]
+pub(crate) struct OverLimit {
+    planned: u64,
+    limit: Limit,
+    accounts: String,
+    after: String,
+    names: String,
+    causes: String,
+    source_shrank: String,
+}
+
+/// Checks whether the run may be carried out; `approved` is the number of removals and disables that a person has approved.
 ///
 /// # Errors
-/// A message that says what is too much, whose accounts these are, and the way out.
+/// There are more than the limit allows.
 pub(crate) fn check(
     options: &Options,
-    prepared: &Prepared,
+    prepared: &PreparedRun,
     now: SystemTime,
     approved: Option<u32>,
-) -> Result<(), String> {
+) -> Result<(), Box<OverLimit>> {
     let figures = Figures::of(options, prepared, now);
     if figures.anew == 0 || figures.is_approved(approved) {
         return Ok(());
@@ -153,23 +171,20 @@ pub(crate) fn check(
     }
     let names: Vec<&UserName> = concerned.iter().map(|task| &task.record.user_name).collect();
     let after = if done == 0 { String::new() } else { format!(" after {done} in the last 24 hours") };
-    Err(format!(
-        "{} would be removed or disabled{after}, more than {} in 24 hours ({}): {}: {}. \
-         {}Nothing was written. Look at them with `plan`; if they are meant, run once with --approve-removals {planned}, \
-         or raise the limit",
-        share(&concerned, managed),
-        limit.count,
-        limit.option,
-        some_names(names.into_iter()),
-        causes(&concerned),
-        shrunk(prepared),
-    ))
+    Err(Box::new(OverLimit {
+        planned,
+        limit,
+        accounts: share(&concerned, managed),
+        after,
+        names: some_names(names.into_iter()),
+        causes: causes(&concerned),
+        source_shrank: shrunk(prepared),
+    }))
 }
 
 /// How many accounts are concerned, of how many: those that would be linked in this run are not managed yet.
 fn share(concerned: &[&Task], managed: u64) -> String {
-    let is_new = |task: &&&Task| task.decision().is_some_and(|decision| decision.link == LinkAction::Adopt);
-    let (planned, new) = (concerned.len(), concerned.iter().filter(is_new).count());
+    let (planned, new) = (concerned.len(), concerned.iter().filter(|task| task.adopts()).count());
     let accounts = |count: u64| if count == 1 { "account" } else { "accounts" };
     if new == 0 {
         return format!("{planned} of {managed} managed {}", accounts(managed));
@@ -182,6 +197,7 @@ fn share(concerned: &[&Task], managed: u64) -> String {
 }
 
 /// How many removals and disables in 24 hours pass.
+#[derive(Debug)]
 struct Limit {
     count: u64,
     /// The option behind it, as it is written.
@@ -226,7 +242,7 @@ fn causes(concerned: &[&Task]) -> String {
 }
 
 /// A hint where the source is smaller than it was: a file may have been cut short between two lines.
-fn shrunk(prepared: &Prepared) -> String {
+fn shrunk(prepared: &PreparedRun) -> String {
     match prepared.users_before {
         Some(before) if prepared.users < before => format!(
             "The source has {} users and had {before} in the last run: if it was cut short, export it again. ",

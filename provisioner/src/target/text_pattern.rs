@@ -15,21 +15,21 @@ const IGNORES_CASE: usize = 4;
 const ENCODED: usize = 3;
 
 /// A text to look for.
-pub(super) struct Needle {
+pub(super) struct TextPattern {
     chars: Vec<char>,
     /// Whether it counts only where no letter or digit touches it.
     whole_word: bool,
     ignore_case: bool,
 }
 
-impl Needle {
+impl TextPattern {
     /// A secret: a short one counts as a whole word only, because it is a part of many others by chance.
     pub(super) fn secret(text: &str) -> Self {
         let short = text.chars().count() < UNMISTAKABLE;
         Self { chars: text.chars().collect(), whole_word: short, ignore_case: !short }
     }
 
-    /// The value of an attribute; `None` where it is too short to say anything.
+    /// The value of an attribute; `None` if it is too short to say anything.
     pub(super) fn value(text: &str) -> Option<Self> {
         let text = text.trim();
         let length = text.chars().count();
@@ -127,21 +127,21 @@ impl Needle {
     }
 }
 
-/// Replaces what `needles` find in `text`, the longest first, by what stands beside them; `None` where nothing is found.
-pub(super) fn replace<N: Borrow<Needle>>(text: &str, needles: &[(N, String)]) -> Option<String> {
+/// Replaces what `text_patterns` find in `text`, the longest first, by what stands beside them; `None` if nothing is found.
+pub(super) fn replace<N: Borrow<TextPattern>>(text: &str, text_patterns: &[(N, String)]) -> Option<String> {
     // Each character of a needle takes a byte of the text at least.
-    let may_fit = |(needle, _): &&(N, String)| needle.borrow().len() <= text.len();
-    if !needles.iter().any(|needle| may_fit(&needle)) {
+    let may_fit = |(text_pattern, _): &&(N, String)| text_pattern.borrow().len() <= text.len();
+    if !text_patterns.iter().any(|text_pattern| may_fit(&text_pattern)) {
         return None;
     }
     let mut out = String::new();
     let mut kept = 0;
     let mut at = 0;
     while let Some(letter) = text.get(at..).and_then(|rest| rest.chars().next()) {
-        let found = needles
+        let found = text_patterns
             .iter()
             .filter(may_fit)
-            .filter_map(|(needle, label)| Some((needle.borrow().end_at(text, at)?, label)))
+            .filter_map(|(text_pattern, label)| Some((text_pattern.borrow().end_at(text, at)?, label)))
             .max_by_key(|(end, _)| *end);
         match found {
             Some((end, label)) if end > at => {
@@ -269,12 +269,12 @@ mod tests {
 
     #[track_caller]
     fn check(secret: &str, text: &str, expected: &str) {
-        let needles = [(Needle::secret(secret), "#".to_owned())];
-        assert_eq!(replace(text, &needles).as_deref().unwrap_or(text), expected, "{secret} in {text}");
+        let text_patterns = [(TextPattern::secret(secret), "#".to_owned())];
+        assert_eq!(replace(text, &text_patterns).as_deref().unwrap_or(text), expected, "{secret} in {text}");
     }
 
     #[test]
-    fn a_secret_is_found_in_every_spelling() {
+    fn secret_is_found_in_every_spelling() {
         let secret = "pä/\"ss+w 😀d";
         for spelling in [
             "pä/\"ss+w 😀d",
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_is_no_part_of_a_word() {
+    fn short_secret_is_no_part_of_a_word() {
         check(
             "s3cret",
             "s3cret, x-s3cret-y, /s3cret, %20s3cret%2F, \\ns3cret",
@@ -314,32 +314,36 @@ mod tests {
             ("ju\u{308}rgen groß", ["jürgen groß", "JÜRGEN GROSS", "JU\u{308}RGEN GROSS"]),
             ("한국", ["한국", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}", "한국"]),
         ] {
-            let needles: Vec<_> =
-                Needle::forms(value).into_iter().map(|needle| (needle, "#".to_owned())).collect();
+            let text_patterns: Vec<_> = TextPattern::forms(value)
+                .into_iter()
+                .map(|text_pattern| (text_pattern, "#".to_owned()))
+                .collect();
             for told in told {
                 assert_eq!(
-                    replace(&format!("<{told}>"), &needles).as_deref(),
+                    replace(&format!("<{told}>"), &text_patterns).as_deref(),
                     Some("<#>"),
                     "{value} in {told}"
                 );
             }
         }
-        assert_eq!(Needle::forms("Ann").len(), 1);
-        let needles: Vec<_> =
-            Needle::forms("Zoë").into_iter().map(|needle| (needle, "#".to_owned())).collect();
-        assert_eq!(replace("ZOË", &needles), None, "three letters may be another word");
+        assert_eq!(TextPattern::forms("Ann").len(), 1);
+        let text_patterns: Vec<_> = TextPattern::forms("Zoë")
+            .into_iter()
+            .map(|text_pattern| (text_pattern, "#".to_owned()))
+            .collect();
+        assert_eq!(replace("ZOË", &text_patterns), None, "three letters may be another word");
     }
 
     #[test]
     fn values_are_told_from_words_that_contain_them() {
-        let needles: Vec<_> =
+        let text_patterns: Vec<_> =
             [("Ann", "given"), ("ann@example.org", "email"), ("+1 555", "phone"), ("李", "family")]
                 .into_iter()
-                .map(|(value, label)| (Needle::value(value).unwrap(), label.to_owned()))
+                .map(|(value, label)| (TextPattern::value(value).unwrap(), label.to_owned()))
                 .collect();
-        let told = replace("Ann (ANN@EXAMPLE.ORG, %2B1%20555-0) cannot; 李明: Ann", &needles).unwrap();
+        let told = replace("Ann (ANN@EXAMPLE.ORG, %2B1%20555-0) cannot; 李明: Ann", &text_patterns).unwrap();
         assert_eq!(told, "given (email, phone-0) cannot; family明: given");
-        assert!(Needle::value(" ").is_none() && Needle::value("x").is_none());
-        assert_eq!(replace("nobody is here", &needles), None);
+        assert!(TextPattern::value(" ").is_none() && TextPattern::value("x").is_none());
+        assert_eq!(replace("nobody is here", &text_patterns), None);
     }
 }

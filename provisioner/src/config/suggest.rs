@@ -1,7 +1,7 @@
-//! What a person probably meant.
+//! Suggestions for misspelt words.
 
 /// The candidate that a word is most likely a misspelling of, if any is near enough.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     candidates
         .into_iter()
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_words_are_found_and_far_ones_are_not() {
+    fn suggestion_is_given_for_near_words_only() {
         let keys = ["name", "description", "enabled", "authentication", "preferences", "options"];
         for (word, expected) in [
             ("enabeld", Some("enabled")),
@@ -25,7 +25,7 @@ mod tests {
             ("option", Some("options")),
             ("colour", None),
         ] {
-            assert_eq!(nearest(word, keys), expected, "{word}");
+            assert_eq!(suggest(word, keys), expected, "{word}");
         }
     }
 }

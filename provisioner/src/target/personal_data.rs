@@ -8,33 +8,33 @@ use std::sync::Arc;
 use scim::path::get_ci_mut;
 use serde_json::Value;
 
-use super::answer::{Answer, Body};
-use super::needle::{Needle, replace};
+use super::response::{Body, Response};
+use super::text_pattern::{TextPattern, replace};
 use crate::mapping::TargetPath;
 
 tokio::task_local! {
-    static SUBJECT: Arc<Personal>;
+    static SUBJECT: Arc<PersonalData>;
 }
 
 /// A user's values, each with the attribute whose name stands in its place.
-pub(crate) struct Personal {
-    needles: Vec<(Needle, TargetPath)>,
+pub(crate) struct PersonalData {
+    text_patterns: Vec<(TextPattern, TargetPath)>,
     /// All texts that the source, or an account made from it, has of the user, as [`spelled`].
     own: BTreeSet<String>,
 }
 
-impl Personal {
+impl PersonalData {
     /// The values of one user by target path.
     pub(crate) fn new<'a>(values: impl IntoIterator<Item = (&'a TargetPath, &'a Value)>) -> Self {
         let values: Vec<_> = values.into_iter().collect();
         let own = values.iter().filter_map(|(_, value)| value.as_str()).map(spelled).collect();
         let of_value = |(path, value): (&'a TargetPath, &'a Value)| {
-            let forms = value.as_str().map(Needle::forms).unwrap_or_default();
-            forms.into_iter().map(move |needle| (needle, path.clone()))
+            let forms = value.as_str().map(TextPattern::forms).unwrap_or_default();
+            forms.into_iter().map(move |text_pattern| (text_pattern, path.clone()))
         };
-        let mut needles: Vec<_> = values.into_iter().flat_map(of_value).collect();
-        needles.reverse();
-        Self { needles, own }
+        let mut text_patterns: Vec<_> = values.into_iter().flat_map(of_value).collect();
+        text_patterns.reverse();
+        Self { text_patterns, own }
     }
 
     /// The same, with further texts that are the user's own.
@@ -45,18 +45,18 @@ impl Personal {
 
     /// The needles with what stands in their place in `text`. Where several attributes have the value, the one that the text
     /// names stands for it, else `userName`, else the first.
-    fn for_text(&self, text: &str) -> Vec<(&Needle, String)> {
+    fn for_text(&self, text: &str) -> Vec<(&TextPattern, String)> {
         let words = text.to_ascii_lowercase();
         let preference = |path: &TargetPath| (is_named(path, &words), *path == TargetPath::user_name());
-        let mut needles: Vec<_> = self.needles.iter().collect();
+        let mut text_patterns: Vec<_> = self.text_patterns.iter().collect();
         // `replace` prefers the last one of two that end at the same place.
-        needles.sort_by_cached_key(|(needle, path)| (needle.len(), preference(path)));
-        needles.into_iter().map(|(needle, path)| (needle, format!("[{path}]"))).collect()
+        text_patterns.sort_by_cached_key(|(text_pattern, path)| (text_pattern.len(), preference(path)));
+        text_patterns.into_iter().map(|(text_pattern, path)| (text_pattern, format!("[{path}]"))).collect()
     }
 
     /// Takes the values out of an error's words.
-    fn clear(&self, answer: &mut Answer) {
-        in_words(answer, |text| replace(text, &self.for_text(text)));
+    fn clear(&self, response: &mut Response) {
+        in_words(response, |text| replace(text, &self.for_text(text)));
     }
 }
 
@@ -85,8 +85,8 @@ fn is_named(path: &TargetPath, words: &str) -> bool {
 }
 
 /// Runs `work`, whose requests are all about one user.
-pub(crate) async fn about<W: Future>(personal: Personal, work: W) -> W::Output {
-    SUBJECT.scope(Arc::new(personal), work).await
+pub(crate) async fn with_personal_data<W: Future>(personal_data: PersonalData, work: W) -> W::Output {
+    SUBJECT.scope(Arc::new(personal_data), work).await
 }
 
 /// `text` in the one spelling in which a target may have respelled it.
@@ -97,21 +97,21 @@ fn spelled(text: &str) -> String {
 /// Whether `text`, all of it, is a value of the user that the present work is about: it came from the source, so a credential in
 /// it is no echo.
 pub(super) fn is_own(text: &str) -> bool {
-    SUBJECT.try_with(|personal| personal.own.contains(&spelled(text))).unwrap_or(false)
+    SUBJECT.try_with(|personal_data| personal_data.own.contains(&spelled(text))).unwrap_or(false)
 }
 
 /// Clears an answer of the values of the user that the present work is about, where it is about one.
-pub(super) fn clear(answer: &mut Answer) {
-    // Requests about nobody, as those of the connection test, have nobody's values to be repeated.
-    let _ = SUBJECT.try_with(|personal| personal.clear(answer));
-    if !answer.status.is_success() {
-        in_words(answer, without_addresses);
+pub(super) fn clear(response: &mut Response) {
+    // Requests that are about no user, such as those of the connection test, have no values to clear.
+    let _ = SUBJECT.try_with(|personal_data| personal_data.clear(response));
+    if !response.status.is_success() {
+        in_words(response, without_addresses);
     }
 }
 
 /// Lets `clear` change what is repeated to people of an answer: an error's `detail` and `scimType`, nothing else.
-fn in_words(answer: &mut Answer, clear: impl Fn(&str) -> Option<String>) {
-    let Body::Json(Value::Object(members)) = &mut answer.body else { return };
+fn in_words(response: &mut Response, clear: impl Fn(&str) -> Option<String>) {
+    let Body::Json(Value::Object(members)) = &mut response.body else { return };
     for name in ["detail", "scimType"] {
         if let Some(Value::String(text)) = get_ci_mut(members, name)
             && let Some(cleared) = clear(text)
@@ -124,8 +124,8 @@ fn in_words(answer: &mut Answer, clear: impl Fn(&str) -> Option<String>) {
 /// Stands in the place of an e-mail address that is not the user's own.
 const ADDRESS: &str = "[an e-mail address]";
 
-/// Takes e-mail addresses out of `text`, whoever's they are; `None` where there are none. Of all that a target may say of other people
-/// they alone are told from its own words without a list of everybody's values.
+/// Removes every e-mail address from `text`; returns `None` if there is none. Other values of other people cannot be told from
+/// the target's own words.
 fn without_addresses(text: &str) -> Option<String> {
     let is_local = |c: char| c.is_alphanumeric() || "._%+-".contains(c);
     let is_domain = |c: char| c.is_alphanumeric() || "-.".contains(c);
