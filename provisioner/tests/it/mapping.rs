@@ -169,7 +169,7 @@ fn filters_compare_ids_exactly_and_the_rest_without_case() {
 #[test]
 fn filter_on_a_user_name_compares_as_accounts_are_matched() {
     let source = json!({ "id": "1", "username": "j\u{fc}rgen", "enabled": true, "nickname": "j\u{fc}rgen" });
-    let user = serde_json::from_value(source).unwrap();
+    let user = user(source);
     for (filter, expected) in [
         ("username eq \"ju\u{308}rgen\"", true),
         ("username eq \"J\u{dc}RGEN\"", true),
