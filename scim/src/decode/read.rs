@@ -302,7 +302,7 @@ impl<'r> Pass<'r> {
         let is_given = !is_unassigned(&value);
         if is_given {
             // The caller resolves these values, and compares their texts with what it finds.
-            let options = ValidateOptions::default();
+            let options = ValidateOptions { form: ResourceForm::Request, ..ValidateOptions::default() };
             let checked = check_attribute(&plan.attribute, &value, &self.place(None), options);
             self.add_problems(checked.err().into_iter().flatten());
         }

@@ -116,6 +116,7 @@ fn captured_attribute_is_handed_over_and_not_written() {
     assert_eq!(decoded.members, br#""displayName":"g""#);
     assert_eq!(read(json!([])).unwrap().captured, Some(json!([])));
     assert_eq!(read(json!(null)).unwrap().captured, None);
+    assert_eq!(read(json!([{"VALUE": "u1"}])).unwrap().captured, Some(json!([{"VALUE": "u1"}])));
     assert!(read(json!([{"value": 7}])).unwrap_err().error.to_string().contains("members[0].value"));
 }
 
