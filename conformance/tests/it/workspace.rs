@@ -56,6 +56,7 @@ fn dependencies_point_one_way() {
         "time",
     ];
     check(&metadata, "scim", false, &outside);
+    check(&metadata, "cli-support", true, &["scim", "mock-aquera", "provisioner", "conformance", "tokio"]);
     check(&metadata, "mock-aquera", true, &["provisioner", "conformance"]);
     check(&metadata, "provisioner", false, &["mock-aquera", "conformance"]);
     check(&metadata, "provisioner", true, &["conformance"]);
@@ -120,7 +121,7 @@ fn fixtures_hold_no_code() {
 
 #[test]
 fn files_are_short_and_lie_where_they_should() {
-    for member in ["scim", "mock-aquera", "provisioner", "conformance"] {
+    for member in ["scim", "cli-support", "mock-aquera", "provisioner", "conformance"] {
         for (path, text) in sources(&root().join(member)) {
             let (name, lines) = (path.file_name().expect("a name"), text.lines().count());
             assert!(name != "mod.rs", "{} should be named after its module", path.display());

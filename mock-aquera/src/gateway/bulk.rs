@@ -16,8 +16,7 @@ use scim::schema::{BULK_REQUEST_URN, BULK_RESPONSE_URN};
 use serde_json::{Map, Value, json};
 
 use super::{Refusal, Scene, Step, Target, handle, shape, target};
-use crate::hops::Downstreams;
-use crate::journal::Downstream;
+use crate::downstream::{Downstream, Downstreams};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::store::members::MembersChange;

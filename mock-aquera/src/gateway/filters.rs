@@ -6,11 +6,12 @@ use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, Literal, Operator};
 use scim::path::AttrPath;
 use scim::schema::{AttributeType, SchemaSet};
 
-use super::notes::{self, did_you_mean, meant};
+use super::notes;
 use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{FilterCase, FilterRules, FilterSubset, UnsupportedFilter};
 use crate::types::{Kind, Role};
+use crate::units::suggest::{attribute_name, did_you_mean};
 
 /// What becomes of a filter.
 #[derive(Debug)]
@@ -112,7 +113,7 @@ fn of_unknown(path: &AttrPath, kinds: &[&Kind]) -> String {
         let alone = path.sub.as_ref().unwrap_or(&path.name);
         return format!("{path} stands inside brackets, where sub-attributes stand alone: {alone}");
     }
-    let nearest = kinds.iter().find_map(|kind| meant(&kind.schemas, &path.to_string()));
+    let nearest = kinds.iter().find_map(|kind| attribute_name(&kind.schemas, &path.to_string()));
     format!("{path} is not an attribute of {}{}", names(kinds), did_you_mean(nearest.as_deref()))
 }
 

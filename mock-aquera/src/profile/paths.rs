@@ -3,8 +3,8 @@
 use scim::schema::{Attribute, SchemaSet};
 
 use super::Profile;
-use crate::gateway::notes::{did_you_mean, meant};
 use crate::types::{Kind, Types};
+use crate::units::suggest::{attribute_name, did_you_mean};
 
 /// Why a profile fits no server with these resource types: it names an attribute that would never be met.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +56,7 @@ fn known<'t>(text: &str, types: &'t Types) -> Result<Vec<&'t Attribute>, String>
         }
     }
     let names: Vec<&str> = types.all().iter().map(Kind::name).collect();
-    let nearest = sets().find_map(|schemas| meant(schemas, text));
+    let nearest = sets().find_map(|schemas| attribute_name(schemas, text));
     Err(format!("`{text}` is not an attribute of {}{}", names.join(" or "), did_you_mean(nearest.as_deref())))
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::{Profile, builtin, difference};
-use crate::nearest::nearest;
 use crate::plain;
+use crate::units::suggest::nearest;
 
 /// Why a text is no [`Profile`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -305,8 +305,8 @@ mod tests {
              html, problem-json, plain-text, empty",
         );
         check(
-            "[application]\nstale-reads = \"5 s\"",
-            "line 4, column 15: a length of time is a whole number and its unit, ms, s, m or h, such as \"30s\"",
+            "[application]\nstale-reads = \"5 x\"",
+            "line 4, column 15: a duration is whole milliseconds with their units, ms, s, m or h, such as \"30s\" or \"1h 30m\"",
         );
         check(
             "[[rate-limit]]\nrequests = 5\n[[rate-limit]]\nper = \"route\"",

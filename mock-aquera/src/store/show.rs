@@ -137,7 +137,7 @@ impl Store {
         out.extend_from_slice(b"{\"value\":");
         write_text(out, &record.id);
         out.extend_from_slice(b",\"$ref\":\"");
-        write_location(out, &self.endpoints[usize::from(at.kind)], &record.id);
+        write_location(out, &self.endpoints[at.kind.index()], &record.id);
         out.push(b'"');
         if let Some(name) = name {
             out.extend_from_slice(b",\"display\":");

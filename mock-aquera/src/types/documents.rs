@@ -10,7 +10,7 @@ use scim::schema::{ResourceType, Schema, SchemaError, SchemaSet, UnknownWord};
 use serde_json::Value;
 
 use super::{Kind, Types, standard};
-use crate::nearest::nearest;
+use crate::units::suggest::{did_you_mean, nearest};
 
 /// How many paths of one type can be indexed.
 const MOST_WATCHED: usize = 250;
@@ -92,7 +92,7 @@ fn read_schemas(documents: &[Value]) -> Result<Vec<Schema>, DocumentError> {
 fn told(error: &SchemaError) -> String {
     let Some(UnknownWord { written, known, is_keyword }) = error.unknown() else { return error.to_string() };
     match nearest(written, known.iter().copied()) {
-        Some(meant) if !is_keyword => format!("{error}; did you mean `{meant}`?"),
+        meant @ Some(_) if !is_keyword => format!("{error}{}", did_you_mean(meant)),
         _ => format!("{error}; expected one of {}", known.join(", ")),
     }
 }
