@@ -96,3 +96,12 @@ pub use verify::{Expect, Expectation, Miss, ParseExpectationError, Seen, Times, 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Returns the value of a conversion that fails only if the program is wrong. A failure is logged, and the default
+/// takes its place.
+fn or_default<T: Default>(result: Result<T, impl std::fmt::Display>, what: &str) -> T {
+    result.unwrap_or_else(|error| {
+        tracing::error!(%error, "failed to {what}");
+        T::default()
+    })
+}

@@ -22,6 +22,13 @@ pub(crate) use documents::{DocumentError, DocumentKind};
 pub(crate) struct TypeId(u16);
 
 impl TypeId {
+    /// The first standard type, `User`.
+    #[cfg(test)]
+    pub(crate) const FIRST: Self = Self(0);
+    /// The second standard type, `Group`.
+    #[cfg(test)]
+    pub(crate) const SECOND: Self = Self(1);
+
     /// The position as a cursor writes it.
     pub(crate) fn number(self) -> u16 {
         self.0

@@ -256,12 +256,13 @@ pub(super) fn indexed<'f>(filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::TypeId;
     use crate::types::Types;
 
     #[track_caller]
     fn check(text: &str, rules: &FilterRules, expected: Result<&str, &str>) {
         let types = Types::standard();
-        let got = match take(text, rules, Dialects::all(), &[types.get(0)]) {
+        let got = match take(text, rules, Dialects::all(), &[types.get(TypeId::FIRST)]) {
             Ok((Taken::Applied(_), _)) => Ok("applied"),
             Ok((Taken::Ignored, _)) => Ok("ignored"),
             Ok((Taken::Nothing, _)) => Ok("nothing"),
@@ -309,8 +310,8 @@ mod tests {
                 Indexed::MemberOf(id) => format!("members {id}"),
             })
         };
-        let of = |text: &str| of_kind(types.get(0), text);
-        let of_group = |text: &str| of_kind(types.get(1), text);
+        let of = |text: &str| of_kind(types.get(TypeId::FIRST), text);
+        let of_group = |text: &str| of_kind(types.get(TypeId::SECOND), text);
         for member in ["members.value eq \"1\"", "members[value eq \"1\"]", "members eq \"1\" and id pr"] {
             assert_eq!(of_group(member).as_deref(), Some("members 1"), "{member}");
         }

@@ -314,6 +314,7 @@ fn hint(kind: AttributeType, value: &Literal, operator: CompareOp) -> &'static s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::TypeId;
     use crate::types::Types;
 
     #[test]
@@ -324,7 +325,7 @@ mod tests {
             let [note] = dropped(kind, &[place.to_owned()], 0).try_into().unwrap();
             assert_eq!((note.path.as_str(), note.nearest.as_deref()), (place, nearest), "{}", note.text);
         }
-        let user = types.get(0);
+        let user = types.get(TypeId::FIRST);
         let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         check(user, "firstName", Some("name.givenName"));
         check(user, "first_name", Some("name.givenName"));
@@ -341,8 +342,8 @@ mod tests {
         check(user, &format!("{enterprise}:departmnt"), Some(&format!("{enterprise}:department")));
         check(user, &format!("{enterprise}:manager.vale"), Some(&format!("{enterprise}:manager.value")));
         check(user, "qqqqqq", None);
-        check(types.get(1), "users", Some("members"));
-        check(types.get(1), "firstName", None);
+        check(types.get(TypeId::SECOND), "users", Some("members"));
+        check(types.get(TypeId::SECOND), "firstName", None);
         let misplaced = |place: &str| dropped(user, &[place.to_owned()], 0)[0].text.clone();
         assert_eq!(
             misplaced(&format!("{enterprise}:department")),
@@ -366,7 +367,7 @@ mod tests {
             let notes = never_matching(&Filter::parse(text).unwrap(), kinds);
             notes.into_iter().map(|note| note.text).collect::<Vec<_>>()
         };
-        let (user, group) = (types.get(0), types.get(1));
+        let (user, group) = (types.get(TypeId::FIRST), types.get(TypeId::SECOND));
         for fine in [
             "active eq true",
             "userName eq \"true\"",

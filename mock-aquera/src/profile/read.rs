@@ -115,7 +115,7 @@ impl Profile {
 /// Everything, in the order of the fields. A profile is strings, numbers, lists and tables with strings for keys,
 /// which is all that TOML asks for.
 fn whole_toml(profile: &Profile) -> String {
-    toml::to_string(profile).unwrap_or_default()
+    crate::or_default(toml::to_string(profile), "write a profile as TOML")
 }
 
 /// The lines of what [`whole_toml`] wrote, each with the header that it stands under. The header of one of several

@@ -49,7 +49,8 @@ impl Store {
 
     /// The representation as a tree.
     pub(crate) fn tree(&self, at: Ref, record: &Record) -> Value {
-        serde_json::from_slice(&self.shown(at, record, MembersShown::Whole)).unwrap_or_default()
+        let text = self.shown(at, record, MembersShown::Whole);
+        crate::or_default(serde_json::from_slice(&text), "read a stored resource")
     }
 
     /// The entity tag as the value of a header.

@@ -27,12 +27,16 @@ pub(crate) fn parse_signed(text: &str) -> Option<SignedDuration> {
     text.parse().ok()
 }
 
-/// Writes a duration exactly, in the longest of `s`, `ms`, `us` and `ns` that needs no fraction.
+/// Writes a duration exactly, in the longest of `s`, `ms`, `us` and `ns` that needs no fraction. Numbers that are too large
+/// for the parser are written in two units.
 pub(crate) fn display(duration: Duration) -> String {
     let nanos = duration.as_nanos();
     let exact = UNITS.into_iter().find(|(_, size)| nanos.is_multiple_of(*size));
     let (unit, size) = exact.unwrap_or(("ns", 1));
-    format!("{}{unit}", nanos / size)
+    match u64::try_from(nanos / size) {
+        Ok(number) => format!("{number}{unit}"),
+        Err(_) => format!("{}s{}ns", duration.as_secs(), duration.subsec_nanos()),
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +85,8 @@ mod tests {
 
     #[test]
     fn longest_duration_is_read_as_written() {
-        assert_eq!(parse(&display(Duration::MAX)), Some(Duration::MAX));
+        for duration in [Duration::MAX, Duration::new(18_446_744_074, 1), Duration::from_nanos(u64::MAX)] {
+            assert_eq!(parse(&display(duration)), Some(duration), "{duration:?}");
+        }
     }
 }

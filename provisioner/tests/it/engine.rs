@@ -297,7 +297,6 @@ async fn a_target_that_deletes_on_disable_costs_one_account_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn until_a_kind_is_learned_one_write_of_it_is_in_flight() {
     for (method, verb) in [("patch", "PATCH"), ("put", "PUT")] {
-        static FLYING: AtomicUsize = AtomicUsize::new(0);
         let bench = Bench::with(
             "patch-ignored-200",
             Settings { options: format!("update-method = \"{method}\""), ..Settings::default() },
@@ -306,7 +305,8 @@ async fn until_a_kind_is_learned_one_write_of_it_is_in_flight() {
         let users: Vec<Value> = (0..20).map(|n| user(&n.to_string(), &format!("user{n:02}"))).collect();
         bench.run(&users).await;
         bench.app.clear_journal();
-        FLYING.store(0, Ordering::Relaxed);
+        // Long enough that writes in flight together would overlap.
+        bench.app.add_fault(format!("latency=20ms method={verb}").parse().unwrap());
         let changed: Vec<Value> =
             users.iter().map(|one| but(one.clone(), json!({ "title": "Lead" }))).collect();
         let lines = bench.run(&changed).await;
@@ -317,6 +317,12 @@ async fn until_a_kind_is_learned_one_write_of_it_is_in_flight() {
         } else {
             assert!(lines.iter().all(|line| line.ends_with("success done")), "{lines:?}");
             assert_eq!(sent, 20);
+            let mut writes = bench.app.journal();
+            writes.retain(|exchange| exchange.method == verb);
+            writes.sort_by_key(|exchange| exchange.at);
+            let first_ended = writes[0].at + writes[0].took;
+            let overlapping = writes[1..].iter().filter(|write| write.at < first_ended).count();
+            assert_eq!(overlapping, 0, "writes in flight beside the first one");
         }
     }
 }
