@@ -4,8 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::in_time;
+use crate::client::{Client, in_time};
 use crate::program::{Running, finished, written};
 
 fn lines(values: &[Value]) -> String {

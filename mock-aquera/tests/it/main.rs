@@ -28,11 +28,3 @@ mod robust;
 mod switches;
 mod tls;
 mod users;
-
-use std::time::Duration;
-
-/// Returns what a future comes to, and panics if it takes longer than a minute: so that no test waits for ever.
-async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let outcome = tokio::time::timeout(Duration::from_mins(1), future).await;
-    outcome.unwrap_or_else(|_| panic!("{what}: not within a minute"))
-}

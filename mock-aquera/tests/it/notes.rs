@@ -211,7 +211,7 @@ impl Lines {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         };
-        crate::in_time("the log has its lines", written).await
+        crate::client::in_time("the log has its lines", written).await
     }
 }
 

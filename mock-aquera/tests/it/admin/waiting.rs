@@ -6,8 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::admin::Admin;
-use crate::client::{Client, start};
-use crate::in_time;
+use crate::client::{Client, in_time, start};
 use crate::raw::Raw;
 
 const WAIT: &str = "/applications/default/journal/wait";
