@@ -3,6 +3,7 @@
 //! What the order of creation or an index answers is answered at once. Everything else is a walk over the resources
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
+mod item;
 mod refused;
 mod text;
 mod walk;
@@ -35,8 +36,9 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::document::{Document, write_number};
 use crate::store::show::MembersShown;
-use crate::store::{Equals, Record, Ref, Store};
+use crate::store::{Equals, Ref, Store};
 use crate::types::{Kind, Role, TypeId, Types, Watched};
+use item::{Item, Listed};
 use refused::refused;
 use text::{ListText, synthetic};
 use walk::{Chosen, Walk};
@@ -101,46 +103,6 @@ enum Shown<'s> {
     /// Everything, as it is kept.
     Document(&'s Document),
     Text(Bytes),
-}
-
-/// A resource that is listed.
-#[derive(Clone)]
-enum Item {
-    /// What is stored at a place when the page is written.
-    Stored(Ref),
-    /// What it was before a write that reads don't show yet.
-    Stale { kind: TypeId, text: Bytes },
-}
-
-/// A listed resource with what is known of it when the page is written.
-#[derive(Clone, Copy)]
-enum Listed<'s> {
-    Stored(Ref, &'s Record),
-    Stale(TypeId, &'s Bytes),
-}
-
-impl<'s> Listed<'s> {
-    /// Returns `None` if the resource is gone by now.
-    fn of(item: &'s Item, store: &'s Store) -> Option<Self> {
-        match item {
-            Item::Stored(at) => store.get(*at).map(|record| Self::Stored(*at, record)),
-            Item::Stale { kind, text } => Some(Self::Stale(*kind, text)),
-        }
-    }
-
-    fn kind(self) -> TypeId {
-        match self {
-            Self::Stored(at, _) => at.kind,
-            Self::Stale(kind, _) => kind,
-        }
-    }
-
-    fn length(self) -> usize {
-        match self {
-            Self::Stored(_, record) => record.document.text().len(),
-            Self::Stale(_, text) => text.len(),
-        }
-    }
 }
 
 /// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.

@@ -7,7 +7,6 @@ pub(super) mod date_time {
 
     use crate::clock;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
     pub(in crate::journal) fn serialize<S: Serializer>(
         at: &Timestamp,
         serializer: S,
@@ -48,7 +47,11 @@ pub(crate) mod status {
     use hyper::StatusCode;
     use serde::{Deserialize as _, Deserializer, Serializer, de};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    #[expect(
+        clippy::ref_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes fields by reference"
+    )]
     pub(crate) fn serialize<S: Serializer>(
         status: &Option<StatusCode>,
         serializer: S,
