@@ -72,7 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Err(error) => {
             // Help and version come this way too, and end well.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Passed };
-            mock_aquera::cli::print_usage_error(&error);
+            cli_support::print_usage_error(&error);
             return exit;
         }
     };

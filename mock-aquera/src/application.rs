@@ -1,16 +1,17 @@
 //! One application: its resources, settings, journal, faults and holds, and the handle on it.
 //!
 //! All resources with all their indexes are behind one lock, which is never held across an await: a write is atomic.
-//! [`settings`] is what may be changed while it lives, [`serve`] the way of a request through it,
-//! [`aside`] what takes long.
+//! [`serve`] is the way of a request through it, [`aside`] what takes long, [`resources`] what tests do behind the
+//! endpoint's back, [`import_export`] resources in bulk, [`journal`](mod@journal) what the journal shows.
 
 mod aside;
+mod import_export;
+mod journal;
+mod resources;
 mod serve;
-mod settings;
 mod start;
 mod token;
 mod told;
-mod transfer;
 mod waiting;
 
 use std::fmt;
@@ -19,29 +20,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 
 use crate::address::Addresses;
 use crate::auth::Auth;
 use crate::clock::{AppClock, Clock as _};
 use crate::fault::{Fault, FaultId, FaultState, Faults, ParseFaultError, Phase, Places};
+use crate::gateway::Settings;
 use crate::gateway::nowhere::OTHER_ENDPOINTS;
-use crate::gateway::resource::{self, Joining};
 use crate::hold::{Gates, Hold};
 use crate::journal::{Asked, Journal, JournalQuery, QueryError};
 use crate::lock;
 use crate::log::RequestLog;
 use crate::problem::Problem;
 use crate::profile::{PathCase, Profile};
-use crate::store::content::Content;
-use crate::store::{MANY, Ref, Store, let_others};
-use crate::types::Role;
+use crate::store::{Inconsistency, Store};
 use crate::verify::Expectation;
 pub(crate) use serve::{Incoming, Served, unauthorized};
-pub(crate) use settings::Settings;
-pub(crate) use start::{Data, FillError, MadeUp, Start};
-pub(crate) use transfer::no_type;
-pub use transfer::{Load, LoadError, LoadNote, LoadProblem, Loaded};
+pub(crate) use start::Start;
 
 /// The name of the application at `/scim`.
 pub const DEFAULT_APPLICATION: &str = "default";
@@ -160,175 +155,11 @@ impl Application {
         &self.0.clock
     }
 
-    /// Every user that exists, in order of creation, in full representation.
-    pub fn users(&self) -> Vec<Value> {
-        self.resources("User")
-    }
-
-    /// Every group that exists, in order of creation, in full representation.
-    pub fn groups(&self) -> Vec<Value> {
-        self.resources("Group")
-    }
-
-    /// Every resource of a type, by the type's name, in order of creation, in full representation.
-    pub fn resources(&self, resource_type: &str) -> Vec<Value> {
-        let store = lock(&self.0.store);
-        let Some(kind) = store.types().named(resource_type) else { return Vec::new() };
-        let all = store.table(kind).order.after(None);
-        all.filter_map(|(_, slot)| {
-            let at = Ref { kind, slot };
-            store.get(at).map(|record| store.tree(at, record))
-        })
-        .collect()
-    }
-
-    /// How many users exist.
-    pub fn user_count(&self) -> usize {
-        self.count("User")
-    }
-
-    /// How many resources of a type exist.
-    pub fn count(&self, resource_type: &str) -> usize {
-        let store = lock(&self.0.store);
-        store.types().named(resource_type).map_or(0, |kind| store.count(kind))
-    }
-
-    /// One user in full representation.
-    pub fn user(&self, id: &str) -> Option<Value> {
-        self.resource("User", id)
-    }
-
-    /// One resource in full representation.
-    pub fn resource(&self, resource_type: &str, id: &str) -> Option<Value> {
-        let store = lock(&self.0.store);
-        let kind = store.types().named(resource_type)?;
-        store.find_in(kind, id).map(|(at, record)| store.tree(at, record))
-    }
-
-    /// Adds a user without any check, two with one `userName` if need be, and returns its id. An `id` in the
-    /// resource is kept, and takes the place of the resource that has it. `schemas` and `active` are filled in where
-    /// they are missing, `meta` always; a password is dropped. What isn't an object counts as an empty one.
-    pub fn seed_user(&self, resource: Value) -> String {
-        self.seed("User", resource).unwrap_or_default()
-    }
-
-    /// Adds a resource of a type without any check, as [`seed_user`](Self::seed_user) does. The members of a group
-    /// that exist become its members; the others are passed over. Nothing where there is no such type.
-    pub fn seed(&self, resource_type: &str, resource: Value) -> Option<String> {
-        let settings = self.settings();
-        let mut store = lock(&self.0.store);
-        let kind_at = store.types().named(resource_type)?;
-        let id = resource.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(Arc::from);
-        let id: Arc<str> = id.unwrap_or_else(|| store.new_id());
-        let members = resource.get("members").cloned();
-        let mut content = resource::completed(settings.types.get(kind_at), resource);
-        join(&mut content, members.map(|members| Joining::known(&store, &members)));
-        store.insert(kind_at, Arc::clone(&id), content, self.0.clock.now());
-        Some(id.to_string())
-    }
-
-    /// Adds a user as a POST would, with all its checks.
-    #[cfg(test)]
-    pub(crate) fn add(&self, kind_at: u16, body: &[u8]) -> Result<(), Problem> {
-        self.add_to(&self.settings(), &mut lock(&self.0.store), kind_at, body)
-    }
-
-    /// Adds a user to a store as a POST would, with all its checks.
-    fn add_to(
-        &self,
-        settings: &Settings,
-        store: &mut Store,
-        kind_at: u16,
-        body: &[u8],
-    ) -> Result<(), Problem> {
-        let kind = settings.types.get(kind_at);
-        let taken = resource::take(settings, kind, body).map_err(|refusal| refusal.problem)?;
-        let mut content = taken.content;
-        if kind.role == Role::User && content.active.is_none() {
-            content.add_flag("active", true);
-        }
-        if let Some(path) = store.taken(kind_at, &content.keys, None) {
-            let path = path.to_owned();
-            let value = content.keys.iter().find_map(|key| {
-                let watched = kind.watched.get(usize::from(key.index))?;
-                (watched.text == path).then(|| key.text.to_string())
-            });
-            return Err(Problem::Taken { path, value: value.unwrap_or_default() });
-        }
-        let id = store.new_id();
-        store.insert(kind_at, id, content, self.0.clock.now());
-        Ok(())
-    }
-
-    /// Changes a user behind the endpoint's back, unchecked, as a new version; its `id` and `meta` stay the
-    /// server's. `false` where there is no such user, and then `change` isn't called.
-    pub fn edit_user(&self, id: &str, change: impl FnOnce(&mut Map<String, Value>)) -> bool {
-        self.edit("User", id, change)
-    }
-
-    /// Changes a resource behind the endpoint's back, as [`edit_user`](Self::edit_user) does.
-    pub fn edit(&self, resource_type: &str, id: &str, change: impl FnOnce(&mut Map<String, Value>)) -> bool {
-        let settings = self.settings();
-        let mut store = lock(&self.0.store);
-        let Some(kind_at) = store.types().named(resource_type) else { return false };
-        let Some((at, record)) = store.find_in(kind_at, id) else { return false };
-        let mut tree = store.tree(at, record).as_object().cloned().unwrap_or_default();
-        change(&mut tree);
-        let mut content = Content::of_tree(settings.types.get(kind_at), &tree);
-        join(&mut content, tree.get("members").map(|members| Joining::known(&store, members)));
-        store.replace(at, content, self.0.clock.now());
-        true
-    }
-
-    /// Removes a user behind the endpoint's back. `false` where there was none.
-    pub fn remove_user(&self, id: &str) -> bool {
-        self.remove("User", id)
-    }
-
-    /// Removes a resource behind the endpoint's back. `false` where there was none.
-    pub fn remove(&self, resource_type: &str, id: &str) -> bool {
-        let now = self.0.clock.now();
-        let mut store = lock(&self.0.store);
-        let Some(kind) = store.types().named(resource_type) else { return false };
-        let Some((at, _)) = store.find_in(kind, id) else { return false };
-        store.remove_at(at, now).is_some()
-    }
-
-    /// Removes all resources of a type behind the endpoint's back. Gives how many there were. Others are served
-    /// meanwhile; what they make stays.
-    pub fn remove_all(&self, resource_type: &str) -> usize {
-        let _alone = lock(&self.0.many);
-        let now = self.0.clock.now();
-        let mut last = None;
-        let mut removed = 0;
-        loop {
-            let mut store = lock(&self.0.store);
-            let Some(kind) = store.types().named(resource_type) else { return removed };
-            let order = &store.table(kind).order;
-            last = last.or_else(|| order.after(None).next_back().map(|(number, _)| number));
-            let there = order.after(None).take_while(|(number, _)| Some(*number) <= last).take(MANY);
-            let there: Vec<Ref> = there.map(|(_, slot)| Ref { kind, slot }).collect();
-            if there.is_empty() {
-                return removed;
-            }
-            removed += there.into_iter().filter(|at| store.remove_at(*at, now).is_some()).count();
-            drop(store);
-            let_others();
-        }
-    }
-
-    /// How many resources there are, by the name of their type, in the order in which the types are listed.
-    pub fn counts(&self) -> Vec<(String, usize)> {
-        let store = lock(&self.0.store);
-        let types = Arc::clone(store.types());
-        types.positions().map(|(at, kind)| (kind.name().to_owned(), store.count(at))).collect()
-    }
-
     /// Whether indexes, totals and memberships agree with the resources. Takes its time; for tests.
     ///
     /// # Errors
-    /// The first thing that doesn't agree.
-    pub fn check_consistency(&self) -> Result<(), String> {
+    /// The first inconsistency.
+    pub fn check_consistency(&self) -> Result<(), Inconsistency> {
         lock(&self.0.store).check()
     }
 
@@ -442,7 +273,7 @@ impl Application {
         self.0.log.as_ref()
     }
 
-    /// The journal, behind which `journal::handle` puts what the handle shows of it.
+    /// The journal itself.
     pub(crate) fn journal_ring(&self) -> &Journal {
         &self.0.journal
     }
@@ -463,14 +294,6 @@ impl fmt::Debug for Application {
     }
 }
 
-/// The members that exist, whatever else is said of them.
-fn join(content: &mut Content, joining: Option<Joining>) {
-    if let Some(Joining { refs, names }) = joining {
-        content.refs = Some(refs);
-        content.names = names;
-    }
-}
-
 /// Applications of one seed still differ in their ids and draws: the name is mixed in (FNV-1a, which stays the same).
 pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
     name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
@@ -482,6 +305,14 @@ pub(crate) fn mixed(seed: u64, name: &ApplicationName) -> u64 {
 fn places(settings: &Settings, now: Timestamp) -> Places<'_> {
     let exact = settings.profile.requests.path_case == PathCase::Exact;
     Places { types: &settings.types, others: &OTHER_ENDPOINTS, exact, now }
+}
+
+/// The base URL of an application below an origin.
+pub(crate) fn scim_url(origin: &str, application: &str) -> String {
+    match application {
+        DEFAULT_APPLICATION => format!("{origin}/scim"),
+        other => format!("{origin}/apps/{other}/scim"),
+    }
 }
 
 fn new_store(settings: &Settings, seed: u64, name: &ApplicationName) -> Store {

@@ -20,6 +20,8 @@ pub(crate) use oauth::TokenReply;
 pub(crate) use scheme::schemes;
 pub(crate) use secret::Fingerprint;
 
+use crate::units::duration;
+
 /// The token that a server accepts when nothing else was asked for.
 pub const DEFAULT_TOKEN: &str = "mock-token";
 
@@ -160,8 +162,8 @@ pub enum ParseAuthError {
          with no part empty and no colon inside one"
     )]
     IncompleteOAuth,
-    /// `oauth` with a third part that is no span of time.
-    #[error("the lifetime of a token is a whole number above zero with its unit, such as 3600s, 60m or 1h")]
+    /// `oauth` with a third part that is no duration of whole seconds.
+    #[error("the lifetime of a token is whole seconds above zero, such as 3600s, 60m or 1h")]
     BadLifetime,
 }
 
@@ -196,23 +198,16 @@ fn client(text: &str) -> Result<Auth, ParseAuthError> {
     }
     match *parts {
         [id, secret] => Ok(Auth::oauth(id, secret)),
-        [id, secret, lifetime] => {
-            Ok(Auth::oauth(id, secret).token_lifetime(span(lifetime).ok_or(ParseAuthError::BadLifetime)?))
+        [id, secret, written] => {
+            Ok(Auth::oauth(id, secret).token_lifetime(lifetime(written).ok_or(ParseAuthError::BadLifetime)?))
         }
         _ => Err(ParseAuthError::IncompleteOAuth),
     }
 }
 
-fn span(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return None,
-    };
-    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
-    number.checked_mul(seconds).map(Duration::from_secs)
+/// A token lives for whole seconds (RFC 6749 §5.1).
+fn lifetime(text: &str) -> Option<Duration> {
+    duration::parse(text).filter(|lifetime| !lifetime.is_zero() && lifetime.subsec_nanos() == 0)
 }
 
 #[cfg(test)]
@@ -231,6 +226,7 @@ mod tests {
         check("oauth:id:secret", &Auth::oauth("id", "secret").token_lifetime(Duration::from_hours(1)));
         check("oauth:id:secret:90s", &Auth::oauth("id", "secret").token_lifetime(Duration::from_secs(90)));
         check("oauth:id:secret:2m", &Auth::oauth("id", "secret").token_lifetime(Duration::from_mins(2)));
+        check("oauth:id:secret:1.5h", &Auth::oauth("id", "secret").token_lifetime(Duration::from_mins(90)));
         check("oauth:id:secret:2h", &Auth::oauth("id", "secret").token_lifetime(Duration::from_hours(2)));
     }
 
@@ -251,9 +247,18 @@ mod tests {
         {
             refused(text, &ParseAuthError::IncompleteOAuth);
         }
-        for lifetime in
-            ["3600", "s", "0s", "-1s", "1.5h", "1d", "1é", "99999999999999999999s", "9999999999999999999h"]
-        {
+        for lifetime in [
+            "3600",
+            "s",
+            "0s",
+            "-1s",
+            "1.5s",
+            "500ms",
+            "1d",
+            "1é",
+            "99999999999999999999s",
+            "9999999999999999999h",
+        ] {
             refused(&format!("oauth:id:hunter2:{lifetime}"), &ParseAuthError::BadLifetime);
         }
     }

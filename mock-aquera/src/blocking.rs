@@ -4,13 +4,13 @@
 //! # fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
 //!
-//! use mock_aquera::{JournalQuery, blocking::MockAquera};
+//! use mock_aquera::{JournalQuery, StatusCode, blocking::MockAquera};
 //!
 //! let mock = MockAquera::start(MockAquera::builder().users(10))?;
 //! // … point a client at `mock.scim_url()`, then see what it sent:
 //! let application = mock.default_application();
 //! let writes = application.wait_for_blocking(JournalQuery::new().method("POST"), 1, Duration::from_secs(5))?;
-//! assert_eq!(writes[0].status, 201);
+//! assert_eq!(writes[0].status, Some(StatusCode::CREATED));
 //! # Ok(())
 //! # }
 //! ```
@@ -166,7 +166,7 @@ mod tests {
     use std::net::TcpStream;
 
     use super::*;
-    use crate::{Fault, Phase};
+    use crate::{Fault, Phase, StatusCode};
 
     const LONG: Duration = Duration::from_mins(1);
 
@@ -205,7 +205,10 @@ mod tests {
             assert!(hold.reached_blocking(LONG));
             assert!(application.journal().is_empty());
             hold.release();
-            assert_eq!(application.wait_for_blocking(JournalQuery::new(), 1, LONG).unwrap()[0].status, 200);
+            assert_eq!(
+                application.wait_for_blocking(JournalQuery::new(), 1, LONG).unwrap()[0].status,
+                Some(StatusCode::OK)
+            );
             assert!(client.join().unwrap().starts_with("HTTP/1.1 200"));
         });
     }

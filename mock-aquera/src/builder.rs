@@ -1,24 +1,25 @@
 //! Setting a server up, and the handle that keeps it running.
 
+mod keeper;
+
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cli_support::error_chain;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::address::{Addresses, PublicUrl};
-use crate::application::{
-    Application, ApplicationConfig, DEFAULT_APPLICATION, Data, FillError, LoadError, MadeUp,
-};
+use crate::application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
 use crate::auth::{Auth, DEFAULT_TOKEN, Fingerprint};
 use crate::clock::{Clock, SystemClock};
+use crate::data::{FakeUsers, FillError, InitialData, InitialResource, LoadError, SnapshotError, Source};
 use crate::fault::{Fault, ParseFaultError};
 use crate::journal::JournalLimits;
-use crate::load::{self, Beginning, Source};
 use crate::lock;
 use crate::log::RequestLog;
 use crate::net::{self, Bound, ListenError, NetConfig, Running};
@@ -26,9 +27,9 @@ use crate::profile::{Profile, ProfileAttributeError, check_paths};
 use crate::server::{
     AdminAccess, AdminFront, ApplicationError, Cors, Defaults, FOLLOWER_PATIENCE, Front, Origin, Server,
 };
-use crate::snapshot::{Keeper, SnapshotError, Stock};
 use crate::tls::Tls;
 use crate::types::{DocumentError, DocumentKind, Role, Types};
+use keeper::Keeper;
 
 /// A server to be. What isn't said: loopback on a free port, the bearer token `mock-token`, the profile `aquera`,
 /// seed 0, the computer's clock.
@@ -38,9 +39,9 @@ pub struct MockAqueraBuilder {
     auth: Vec<Auth>,
     profile: Profile,
     seed: u64,
-    beginnings: Vec<Beginning>,
+    initial_resources: Vec<InitialResource>,
     loads: Vec<Source>,
-    made_up: usize,
+    fake_users: usize,
     faults: Vec<Fault>,
     clock: Arc<dyn Clock>,
     tls: Option<Tls>,
@@ -63,7 +64,7 @@ pub struct MockAqueraBuilder {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address can't be listened at.
-    #[error("listen at {address}: {source}{}", advice(source))]
+    #[error("listen at {address}{}", advice(source))]
     Listen {
         /// The address that was asked for.
         address: SocketAddr,
@@ -78,8 +79,11 @@ pub enum StartError {
         /// What is wrong with it.
         detail: String,
     },
+    /// Users are to be generated, and there is no resource type for them.
+    #[error("generate users: no resource type is one of users")]
+    NoUsers,
     /// Files with resources to start with hold some that can't be taken.
-    #[error("{0}")]
+    #[error(transparent)]
     Load(LoadError),
     /// A fault to start with could never strike.
     #[error("use the fault `{rule}`: {reason}")]
@@ -98,7 +102,7 @@ pub enum StartError {
         reason: ProfileAttributeError,
     },
     /// There is no thread for the blocking variant.
-    #[error("start the server's thread: {source}")]
+    #[error("start the server's thread")]
     Thread {
         /// What the system said.
         source: io::Error,
@@ -151,8 +155,8 @@ impl StartError {
                 let first = given.next();
                 first.map(|first| (first.line.saturating_sub(1), first.detail)).unwrap_or_default()
             }
-            FillError::MadeUp(index, problem) => (given + index, problem.to_string()),
-            FillError::Kept(detail) => (0, detail),
+            FillError::FakeUser { index, problem } => (given + index, problem.to_string()),
+            FillError::Snapshot(error) => (0, error.to_string()),
         };
         Self::Resource { index, detail }
     }
@@ -188,7 +192,7 @@ impl MockAqueraBuilder {
     /// A resource of this type that the default application starts with, checked like a POST when the server starts.
     /// An `id` is kept, so that groups can name their members, which may be given later.
     pub fn resource(mut self, resource_type: impl Into<String>, resource: Value) -> Self {
-        self.beginnings.push(Beginning { resource_type: resource_type.into(), resource });
+        self.initial_resources.push(InitialResource { resource_type: resource_type.into(), resource });
         self
     }
 
@@ -224,8 +228,8 @@ impl MockAqueraBuilder {
     }
 
     /// So many made-up users that the default application starts with, after those given one by one.
-    pub fn users(self, made_up: usize) -> Self {
-        Self { made_up, ..self }
+    pub fn users(self, fake_users: usize) -> Self {
+        Self { fake_users, ..self }
     }
 
     /// Speaks TLS, and nothing but TLS.
@@ -349,16 +353,18 @@ impl MockAqueraBuilder {
             self.snapshot.as_deref().map(|file| Keeper::open(file, Arc::clone(&server))).transpose()?;
         if keeper.as_ref().is_some_and(|(_, found)| *found) {
             for application in server.applications() {
-                let data = Data::Kept(Stock::of(&application));
+                let data = InitialData::Snapshot(application.stock());
                 application.begin(data).map_err(|error| StartError::of(error, 0))?;
             }
         } else {
-            let kind = types.of_role(Role::User).unwrap_or_default();
-            let users = MadeUp { kind, seed: self.seed, count: self.made_up };
-            let mut sources = vec![Source { file: None, text: load::text(&self.beginnings) }];
+            let users = (self.fake_users > 0)
+                .then(|| types.of_role(Role::User).ok_or(StartError::NoUsers))
+                .transpose()?
+                .map(|of_type| FakeUsers { of_type, seed: self.seed, count: self.fake_users });
+            let mut sources = vec![Source::of(&self.initial_resources)];
             sources.extend(self.loads);
-            let data = Data::Given { sources, users };
-            default.begin(data).map_err(|error| StartError::of(error, self.beginnings.len()))?;
+            let data = InitialData::Given { sources, users };
+            default.begin(data).map_err(|error| StartError::of(error, self.initial_resources.len()))?;
         }
         server.remember_start();
         let keeper = keeper.map(|(keeper, _)| Arc::new(keeper));
@@ -395,7 +401,7 @@ async fn save_every(keeper: Arc<Keeper>, span: Duration) {
         let keeper = Arc::clone(&keeper);
         match tokio::task::spawn_blocking(move || keeper.save()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!("failed to {error}"),
+            Ok(Err(error)) => tracing::error!("failed to {}", error_chain(&error)),
             Err(error) => tracing::error!("failed to write the snapshot: {error}"),
         }
     }
@@ -444,9 +450,9 @@ impl MockAquera {
             auth: Vec::new(),
             profile: Profile::default(),
             seed: 0,
-            beginnings: Vec::new(),
+            initial_resources: Vec::new(),
             loads: Vec::new(),
-            made_up: 0,
+            fake_users: 0,
             faults: Vec::new(),
             clock: Arc::new(SystemClock),
             tls: None,
@@ -567,11 +573,11 @@ impl Drop for MockAquera {
             saving.abort();
         }
         if let Err(error) = self.save() {
-            tracing::error!("failed to {error}");
+            tracing::error!("failed to {}", error_chain(&error));
         }
         if let Some(keeper) = &self.keeper {
             // A write that is under way may hold it for a moment longer than this handle.
-            keeper.let_go();
+            keeper.release();
         }
     }
 }

@@ -3,10 +3,8 @@
 mod client;
 mod documents;
 mod healthcheck;
-mod log_filter;
 mod profiles;
 mod serve;
-mod usage;
 mod verify;
 
 use std::ffi::OsString;
@@ -15,9 +13,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-
-#[doc(hidden)]
-pub use usage::print_usage_error;
+use cli_support::print_usage_error;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

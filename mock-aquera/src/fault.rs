@@ -7,13 +7,11 @@
 mod draw;
 mod engine;
 mod error;
-mod glob;
 mod grammar;
 mod kind;
 mod matching;
 mod never;
 mod preset;
-mod span;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -24,10 +22,11 @@ use std::time::Duration;
 
 use scim::error::ScimType;
 
+use crate::units::glob::Glob;
+
 pub use engine::{FaultId, FaultState};
 pub(crate) use engine::{Faults, Strikes, Struck};
 pub use error::{ParseFaultError, ParseFaultsError};
-use glob::Glob;
 pub use kind::{FaultKind, Latency};
 use matching::Matching;
 pub(crate) use matching::Subject;
@@ -53,7 +52,7 @@ pub enum Phase {
 ///   `uniform(50ms,200ms)`, `lognormal(120ms,0.5)`), `hang` or `hang=30s`, `reset`, `empty-reply`,
 ///   `malformed-chunk`, `truncate=0.5`, `garbage=64`, `dribble=10ms` or `dribble=16/10ms`, `wrong-length=+10`,
 ///   `wrong-type=text/html`, `close-after`, `refuse=2s`, `expire-token`, `unauthorized`, `revoke`;
-/// - which requests: `method=PUT,PATCH`, `path=/Users/*` (`*` within a segment, `**` across), `type=User`, `id=…`,
+/// - which requests: `method=PUT,PATCH`, `path=/Users/*` (`*` within a segment, `**` any number of segments), `type=User`, `id=…`,
 ///   `user-name=…`, `patch-path=active`; `nth=3` means the third of those alone;
 /// - when: `times=2` (at most) or `times=always`, `every=10`, `after=5` (not the first five), `probability=0.2`,
 ///   `from=+10s`, `until=2026-11-23T10:00:00Z`, `ttl=30s` (the rule goes so long after it was added);
@@ -184,8 +183,8 @@ impl Fault {
         self
     }
 
-    /// Strikes requests with such a path only, below the base URL: `*` stands for anything within a segment, `**`
-    /// for anything.
+    /// Strikes only requests whose path below the base URL matches: `*` matches anything within a segment, `**` any number
+    /// of segments, none included, so `/Users/**` matches `/Users` too.
     pub fn path(mut self, glob: impl AsRef<str>) -> Self {
         self.matching.path = Some(Glob::new(glob.as_ref()));
         self

@@ -19,12 +19,12 @@ mod patch;
 mod query;
 mod quick;
 pub(crate) mod resource;
+mod settings;
 pub(crate) mod shape;
 mod stale;
 mod stored;
 mod write;
 
-pub(crate) use notes::meant;
 pub(crate) use passed_over::of_request as passed_over;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -36,9 +36,8 @@ use percent_encoding::percent_decode_str;
 use scim::project::Projection;
 use serde_json::Value;
 
-use crate::application::Settings;
-use crate::hops::Downstreams;
-use crate::journal::{DownstreamOperation, Note};
+use crate::downstream::{DownstreamOperation, Downstreams};
+use crate::journal::Note;
 use crate::lock;
 use crate::plain;
 use crate::problem::Problem;
@@ -48,11 +47,12 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::Store;
 use crate::store::show::MembersShown;
-use crate::types::{Kind, Role};
+use crate::types::{Kind, Role, TypeId};
 pub(crate) use basis::is_long;
 use list::List;
 pub(crate) use patch::are_plain as patches_are_plain;
 use query::Query;
+pub(crate) use settings::Settings;
 pub(crate) use stored::withholds;
 
 /// One request, its application and the instant.
@@ -103,10 +103,10 @@ pub(crate) fn handle(scene: &Scene<'_>) -> Step {
 pub(crate) enum Target<'p> {
     Root,
     RootSearch,
-    Collection(u16),
-    Search(u16),
+    Collection(TypeId),
+    Search(TypeId),
     /// The id is still percent-encoded.
-    Resource(u16, &'p str),
+    Resource(TypeId, &'p str),
     Me,
     Bulk,
     Configuration,
@@ -157,7 +157,7 @@ impl Target<'_> {
     }
 
     /// The type and id that it is about.
-    pub(crate) fn resource(self) -> (Option<u16>, Option<String>) {
+    pub(crate) fn resource(self) -> (Option<TypeId>, Option<String>) {
         match self {
             Self::Collection(kind) | Self::Search(kind) => (Some(kind), None),
             Self::Resource(kind, id) => (Some(kind), Some(decoded(id))),
@@ -226,11 +226,11 @@ fn accepts_json(range: &str) -> bool {
     !refused && (kind.contains("json") || kind.ends_with("/*") || kind == "*" || !kind.contains('/'))
 }
 
-fn all(scene: &Scene<'_>) -> Vec<u16> {
+fn all(scene: &Scene<'_>) -> Vec<TypeId> {
     scene.settings.types.positions().map(|(at, _)| at).collect()
 }
 
-fn collection(scene: &Scene<'_>, kind: u16) -> Result<Step, Refusal> {
+fn collection(scene: &Scene<'_>, kind: TypeId) -> Result<Step, Refusal> {
     match *scene.method {
         Method::GET | Method::HEAD => {
             if let Some(text) = query::lone_filter(scene.query)
@@ -252,7 +252,7 @@ fn root(scene: &Scene<'_>) -> Result<Step, Refusal> {
     }
 }
 
-fn search(scene: &Scene<'_>, kinds: Vec<u16>) -> Result<Step, Refusal> {
+fn search(scene: &Scene<'_>, kinds: Vec<TypeId>) -> Result<Step, Refusal> {
     feature(scene.settings.profile.features.search, "searching by POST")?;
     match *scene.method {
         Method::POST => list::list(scene, kinds, &Query::of_body(&scene.json()?, scene.settings.dialects)?),
@@ -260,7 +260,7 @@ fn search(scene: &Scene<'_>, kinds: Vec<u16>) -> Result<Step, Refusal> {
     }
 }
 
-fn one(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+fn one(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let gateway = &scene.settings.profile.gateway;
     let kind = scene.settings.types.get(kind_at);
     let allow = || allowed_on_one(&scene.settings.profile, kind);
@@ -404,7 +404,7 @@ impl Scene<'_> {
     }
 
     /// What the parameters of the URL show of a type; `None` where they don't say.
-    fn projection(&self, kind: u16) -> Result<Option<Projection>, Problem> {
+    fn projection(&self, kind: TypeId) -> Result<Option<Projection>, Problem> {
         if self.query.is_empty() {
             return Ok(None);
         }

@@ -7,8 +7,6 @@
 mod counters;
 mod criteria;
 mod exchange;
-mod glob;
-mod handle;
 mod har;
 mod kept;
 mod live;
@@ -18,6 +16,7 @@ mod operations;
 mod query;
 mod record;
 pub(crate) mod redact;
+pub(crate) mod wire;
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicUsize;
@@ -38,15 +37,14 @@ pub(crate) use never::Asked;
 pub use note::{Note, NoteKind};
 pub use operations::{OperationKind, PatchedPath, ScimOperation};
 pub use query::{JournalQuery, Order, QueryError, StatusMatch};
+pub use record::ChangeKind;
 pub(crate) use record::StateChange;
-pub use record::{ChangeKind, Downstream, DownstreamOperation};
 pub(crate) use record::{Known, Seen};
 
 use counters::Counted;
 use kept::Kept;
 
 use crate::lock;
-use crate::verify::{Expectation, Verification};
 
 /// How much a journal may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -151,11 +149,9 @@ impl Journal {
         }
     }
 
-    /// Looks for the requests of an expectation among what is remembered.
-    pub(crate) fn verify(&self, expectation: &Expectation) -> Verification {
-        let since = expectation.request.since_seq.unwrap_or(0);
-        let records = self.records(since);
-        expectation.judge(records.iter().map(|(seq, record)| self.readable(record, *seq)))
+    /// All exchanges after a number that are remembered, oldest first, made readable one by one.
+    pub(crate) fn exchanges_after(&self, seq: u64) -> impl Iterator<Item = Exchange> {
+        self.records(seq).into_iter().map(|(seq, record)| self.readable(&record, seq))
     }
 
     pub(crate) fn last_seq(&self) -> u64 {

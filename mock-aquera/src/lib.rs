@@ -30,16 +30,14 @@ pub mod blocking;
 mod builder;
 pub mod cli;
 mod clock;
+mod data;
+mod downstream;
 mod fault;
 mod gateway;
-mod generate;
 mod guard;
 mod hold;
-mod hops;
 mod journal;
-mod load;
 mod log;
-mod nearest;
 mod net;
 mod patched;
 mod plain;
@@ -47,31 +45,32 @@ mod problem;
 mod profile;
 mod reply;
 mod server;
-mod snapshot;
 mod store;
 mod text;
 mod tls;
 mod types;
+mod units;
 mod verify;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use address::{PublicUrl, PublicUrlError};
-pub use application::{
-    Application, ApplicationConfig, DEFAULT_APPLICATION, Load, LoadError, LoadNote, LoadProblem, Loaded,
-};
+pub use application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
 pub use auth::{Auth, AuthKind, DEFAULT_TOKEN, DEFAULT_TOKEN_LIFETIME, ParseAuthError};
 pub use builder::{MockAquera, MockAqueraBuilder, StartError};
 pub use clock::{AppClock, Clock, ClockState, ManualClock, SystemClock};
+pub use data::{Load, LoadError, LoadNote, LoadProblem, Loaded, SnapshotError};
+pub use downstream::{Downstream, DownstreamOperation};
 pub use fault::{
     Fault, FaultId, FaultKind, FaultState, Latency, Moment, ParseFaultError, ParseFaultsError, Phase,
 };
 pub use guard::{ExpectGuard, FaultGuard};
 pub use hold::Hold;
+pub use hyper::StatusCode;
 pub use journal::{
-    AttributeChange, Change, ChangeKind, Counters, Downstream, DownstreamOperation, Exchange, HarCreator,
-    JournalLimits, JournalQuery, JournalSize, Live, Note, NoteKind, OperationKind, Order, PatchedPath,
-    QueryError, ScimOperation, Scrape, StatusMatch, Subscription, WaitError, har, render_prometheus,
+    AttributeChange, Change, ChangeKind, Counters, Exchange, HarCreator, JournalLimits, JournalQuery,
+    JournalSize, Live, Note, NoteKind, OperationKind, Order, PatchedPath, QueryError, ScimOperation, Scrape,
+    StatusMatch, Subscription, WaitError, har, render_prometheus,
 };
 pub use net::TlsError;
 pub use profile::{
@@ -89,11 +88,20 @@ pub use profile::{
 };
 pub use scim::error::ScimType;
 pub use server::{ApplicationError, MAX_APPLICATIONS, Origin, OriginError};
-pub use snapshot::SnapshotError;
+pub use store::Inconsistency;
 pub use tls::Tls;
 pub use verify::{Expect, Expectation, Miss, ParseExpectationError, Seen, Times, Verification};
 
 /// Takes a lock. What a panic left behind is used as it is: every write under our locks is whole or not begun.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns the value of a conversion that fails only if the program is wrong. A failure is logged, and the default
+/// takes its place.
+fn or_default<T: Default>(result: Result<T, impl std::fmt::Display>, what: &str) -> T {
+    result.unwrap_or_else(|error| {
+        tracing::error!(%error, "failed to {what}");
+        T::default()
+    })
 }

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor}
 use serde_json::Value;
 use serde_json::error::Category;
 
-use crate::nearest::nearest;
+use crate::units::suggest::{did_you_mean, nearest};
 use place::{At, cut};
 
 /// What is wrong with a text, and where.
@@ -177,7 +177,7 @@ impl<'a> Unknown<'a> {
 
     fn hint(&self) -> String {
         match (nearest(self.written, self.known.iter().copied()), self.known.as_slice()) {
-            (Some(near), _) => format!("; did you mean `{near}`?"),
+            (near @ Some(_), _) => did_you_mean(near),
             (None, []) => String::new(),
             (None, [one]) => format!("; expected {one}"),
             (None, known) => format!("; expected one of {}", known.join(", ")),

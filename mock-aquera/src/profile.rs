@@ -54,6 +54,8 @@ pub use wire::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::units::suggest::question;
+
 /// How an application behaves at both hops. [`Profile::builtin`] has the ones that come with the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -161,8 +163,9 @@ impl Default for Profile {
 
 /// The message for a name that no built-in profile has.
 pub(crate) fn unknown(name: &str) -> String {
-    match Profile::nearest(name) {
-        Some(nearest) => format!("no profile is called `{name}`; did you mean `{nearest}`?"),
-        None => format!("no profile is called `{name}`; `mock-aquera profiles` lists them"),
-    }
+    let hint = match Profile::nearest(name) {
+        Some(nearest) => question(nearest),
+        None => "`mock-aquera profiles` lists them".to_owned(),
+    };
+    format!("no profile is called `{name}`; {hint}")
 }

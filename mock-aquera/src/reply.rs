@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use scim::error::error_body;
 use serde_json::Value;
 
-use crate::hops::Downstreams;
+use crate::downstream::Downstreams;
 use crate::journal::{Note, StateChange};
 use crate::problem::Problem;
 

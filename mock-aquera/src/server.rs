@@ -18,13 +18,14 @@ use hyper::{Request, Response};
 
 use crate::address::Addresses;
 use crate::application::{
-    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Data, Incoming, Served, Settings,
-    Start, mixed, unauthorized,
+    Application, ApplicationConfig, ApplicationName, DEFAULT_APPLICATION, Incoming, Served, Start, mixed,
+    scim_url, unauthorized,
 };
 use crate::auth::{Auth, Gatekeeper};
 use crate::clock::{AppClock, Clock};
+use crate::data::InitialData;
 use crate::fault::Fault;
-use crate::gateway::{nowhere, shape};
+use crate::gateway::{Settings, nowhere, shape};
 use crate::journal::JournalLimits;
 use crate::lock;
 use crate::log::RequestLog;
@@ -176,7 +177,7 @@ impl Server {
             application.add_fault(fault.clone());
         }
         // Nothing that could be refused.
-        let _ = application.begin(Data::Nothing);
+        let _ = application.begin(InitialData::Nothing);
         Ok(application)
     }
 
@@ -189,7 +190,7 @@ impl Server {
         }
         let application = self.create_default(name)?;
         // Nothing that could be refused; and of two who come first, one has begun it.
-        let _ = application.begin(Data::Nothing);
+        let _ = application.begin(InitialData::Nothing);
         Ok(application)
     }
 
@@ -493,14 +494,6 @@ fn response<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-/// The base URL of an application below an origin.
-pub(crate) fn scim_url(origin: &str, application: &str) -> String {
-    match application {
-        DEFAULT_APPLICATION => format!("{origin}/scim"),
-        other => format!("{origin}/apps/{other}/scim"),
-    }
 }
 
 /// The name of the application in a SCIM path, and where what follows the base URL begins.

@@ -7,6 +7,7 @@
 
 pub(crate) mod content;
 pub(crate) mod document;
+mod inconsistency;
 mod index;
 mod keys;
 pub(crate) mod members;
@@ -16,6 +17,7 @@ pub(crate) mod show;
 mod table;
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -23,20 +25,38 @@ use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::types::{Role, Types};
+use crate::types::{Role, TypeId, Types};
 use content::{Content, Key};
 use document::{Document, Meta};
+pub use inconsistency::Inconsistency;
 use index::Index;
 use members::Members;
 use show::MembersShown;
 use table::Ties;
 pub(crate) use table::{Record, Table};
 
+/// A place in the table of a type. It is used again once its resource is gone.
+///
+/// Not zero inside, so that an optional one takes no more room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Slot(NonZeroU32);
+
+impl Slot {
+    /// The place with this index; of more than four billion, the last.
+    pub(crate) fn new(index: usize) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(u32::try_from(index).unwrap_or(u32::MAX)))
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
 /// Where a resource is: its type and its place there. A place is used again once its resource is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Ref {
-    pub(crate) kind: u16,
-    pub(crate) slot: u32,
+    pub(crate) kind: TypeId,
+    pub(crate) slot: Slot,
 }
 
 /// Of work on more resources than this, some are done at a time, and others are let in before the next.
@@ -51,7 +71,7 @@ pub(crate) fn let_others() {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Equals {
     None,
-    One(u32),
+    One(Slot),
     Several,
 }
 
@@ -65,7 +85,7 @@ pub(crate) struct Past {
 
 impl Stale {
     /// Whether it was a resource of this type.
-    pub(crate) fn is_of(&self, kind: u16) -> bool {
+    pub(crate) fn is_of(&self, kind: TypeId) -> bool {
         self.kind == kind
     }
 }
@@ -91,7 +111,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 pub(crate) struct Stale {
     until: Timestamp,
-    kind: u16,
+    kind: TypeId,
     /// The place in the order of creation.
     pub(crate) order: u64,
     pub(crate) etag: String,
@@ -119,16 +139,16 @@ impl Store {
         &self.types
     }
 
-    pub(crate) fn table(&self, kind: u16) -> &Table {
-        &self.tables[usize::from(kind)]
+    pub(crate) fn table(&self, kind: TypeId) -> &Table {
+        &self.tables[kind.index()]
     }
 
-    fn table_mut(&mut self, kind: u16) -> &mut Table {
-        &mut self.tables[usize::from(kind)]
+    fn table_mut(&mut self, kind: TypeId) -> &mut Table {
+        &mut self.tables[kind.index()]
     }
 
     /// How many resources of a type there are.
-    pub(crate) fn count(&self, kind: u16) -> usize {
+    pub(crate) fn count(&self, kind: TypeId) -> usize {
         self.table(kind).order.len()
     }
 
@@ -145,13 +165,13 @@ impl Store {
     }
 
     /// The resource of a type and id.
-    pub(crate) fn find_in(&self, kind: u16, id: &str) -> Option<(Ref, &Record)> {
+    pub(crate) fn find_in(&self, kind: TypeId, id: &str) -> Option<(Ref, &Record)> {
         let at = self.find(id).filter(|at| at.kind == kind)?;
         self.get(at).map(|record| (at, record))
     }
 
     /// Whether one place, several or none have this watched text.
-    pub(crate) fn equals(&self, kind: u16, index: usize, text: &str) -> Equals {
+    pub(crate) fn equals(&self, kind: TypeId, index: usize, text: &str) -> Equals {
         let folded = self.types.get(kind).watched[index].fold(text);
         let mut found = self.table(kind).having(index, &folded).filter(|(_, record)| !record.hidden);
         match (found.next(), found.next()) {
@@ -162,10 +182,10 @@ impl Store {
     }
 
     /// The places whose watched text is this one, in order of creation.
-    pub(crate) fn equal(&self, kind: u16, index: usize, text: &str) -> Vec<u32> {
+    pub(crate) fn equal(&self, kind: TypeId, index: usize, text: &str) -> Vec<Slot> {
         let folded = self.types.get(kind).watched[index].fold(text);
         let table = self.table(kind);
-        let mut found: Vec<(u64, u32)> = table
+        let mut found: Vec<(u64, Slot)> = table
             .having(index, &folded)
             .filter(|(_, record)| !record.hidden)
             .map(|(slot, record)| (record.order, slot))
@@ -178,7 +198,7 @@ impl Store {
     }
 
     /// The path of the first unique text that another resource of the type has, also one that is hidden.
-    pub(crate) fn taken<'s>(&'s self, kind: u16, keys: &[Key], except: Option<u32>) -> Option<&'s str> {
+    pub(crate) fn taken<'s>(&'s self, kind: TypeId, keys: &[Key], except: Option<Slot>) -> Option<&'s str> {
         let watched = &self.types.get(kind).watched;
         let table = self.table(kind);
         keys.iter().find_map(|key| {
@@ -221,12 +241,12 @@ impl Store {
     }
 
     /// Adds a resource; whoever has the id already goes.
-    pub(crate) fn insert(&mut self, kind: u16, id: Arc<str>, content: Content, now: Timestamp) -> Ref {
+    pub(crate) fn insert(&mut self, kind: TypeId, id: Arc<str>, content: Content, now: Timestamp) -> Ref {
         self.restore(kind, id, content, &Past { created: now, modified: now, version: 1 })
     }
 
     /// Adds a resource that has been somewhere before; whoever has the id already goes.
-    pub(crate) fn restore(&mut self, kind: u16, id: Arc<str>, content: Content, past: &Past) -> Ref {
+    pub(crate) fn restore(&mut self, kind: TypeId, id: Arc<str>, content: Content, past: &Past) -> Ref {
         if let Some(before) = self.find(&id) {
             self.remove(before);
         }
@@ -259,7 +279,7 @@ impl Store {
 
     fn document(
         &self,
-        kind: u16,
+        kind: TypeId,
         content: &Content,
         id: &str,
         created: Timestamp,
@@ -274,7 +294,7 @@ impl Store {
 
     fn meta<'a>(
         &'a self,
-        kind: u16,
+        kind: TypeId,
         id: &'a str,
         created: Timestamp,
         modified: Timestamp,
@@ -284,7 +304,7 @@ impl Store {
             resource_type: self.types.get(kind).name(),
             created,
             modified,
-            endpoint: &self.endpoints[usize::from(kind)],
+            endpoint: &self.endpoints[kind.index()],
             id,
             version,
         }
@@ -426,7 +446,7 @@ impl Store {
     }
 
     /// What lists of a type still show though it is gone: its place in the order, and the text.
-    pub(crate) fn gone(&self, kind: u16, now: Timestamp) -> Vec<(u64, Bytes)> {
+    pub(crate) fn gone(&self, kind: TypeId, now: Timestamp) -> Vec<(u64, Bytes)> {
         let shown = self.stale.keys().filter_map(|id| Some((id, self.stale(id, now)?)));
         let gone = shown.filter(|(id, stale)| {
             stale.kind == kind && self.find_in(kind, id).is_none_or(|(_, record)| record.order != stale.order)
@@ -437,8 +457,8 @@ impl Store {
     /// Whether indexes, order, totals and memberships agree with the resources. For tests; takes its time.
     ///
     /// # Errors
-    /// The first thing that does not agree.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    /// The first inconsistency.
+    pub(crate) fn check(&self) -> Result<(), Inconsistency> {
         let mut visible = 0;
         for (kind, _) in self.types.positions() {
             let table = self.table(kind);
@@ -447,12 +467,12 @@ impl Store {
                 visible += 1;
                 let at = Ref { kind, slot };
                 if self.find(&record.id) != Some(at) {
-                    return Err(format!("{} is not found by its id", record.id));
+                    return Err(Inconsistency::Id(Arc::clone(&record.id)));
                 }
                 self.check_links(at, record)?;
             }
         }
-        if self.ids.len() == visible { Ok(()) } else { Err("an id leads nowhere".to_owned()) }
+        if self.ids.len() == visible { Ok(()) } else { Err(Inconsistency::SpareId) }
     }
 }
 

@@ -13,7 +13,39 @@ use scim::precis::{user_name_key, user_name_key_with_case};
 use scim::schema::{Attribute, AttributeType, ResourceType, Returned, SchemaSet, Uniqueness};
 use scim::text::lower_case;
 
+use crate::units::suggest::nearest_or;
+
 pub(crate) use documents::{DocumentError, DocumentKind};
+
+/// A resource type of a server: its position among those listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TypeId(u16);
+
+impl TypeId {
+    /// The first standard type, `User`.
+    #[cfg(test)]
+    pub(crate) const FIRST: Self = Self(0);
+    /// The second standard type, `Group`.
+    #[cfg(test)]
+    pub(crate) const SECOND: Self = Self(1);
+
+    /// The position as a cursor writes it.
+    pub(crate) fn number(self) -> u16 {
+        self.0
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A server has no resource type of this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no resource type `{name}`; {hint}")]
+pub(crate) struct UnknownType {
+    name: String,
+    hint: String,
+}
 
 /// What a resource type is to the server beyond its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,27 +227,40 @@ impl Types {
         &self.kinds
     }
 
-    pub(crate) fn get(&self, at: u16) -> &Kind {
-        &self.kinds[usize::from(at)]
+    pub(crate) fn get(&self, at: TypeId) -> &Kind {
+        &self.kinds[at.index()]
     }
 
-    pub(crate) fn positions(&self) -> impl Iterator<Item = (u16, &Kind)> {
-        (0..).zip(&self.kinds)
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (TypeId, &Kind)> {
+        (0..).map(TypeId).zip(&self.kinds)
     }
 
     /// The type at an endpoint. RFC 7644 §3.2 spells them; `exact` says whether case counts.
-    pub(crate) fn at_endpoint(&self, segment: &str, exact: bool) -> Option<u16> {
+    pub(crate) fn at_endpoint(&self, segment: &str, exact: bool) -> Option<TypeId> {
         let same =
             |kind: &Kind| kind.endpoint == segment || (!exact && kind.endpoint.eq_ignore_ascii_case(segment));
         self.positions().find(|(_, kind)| same(kind)).map(|(at, _)| at)
     }
 
-    pub(crate) fn of_role(&self, role: Role) -> Option<u16> {
+    pub(crate) fn of_role(&self, role: Role) -> Option<TypeId> {
         self.positions().find(|(_, kind)| kind.role == role).map(|(at, _)| at)
     }
 
-    pub(crate) fn named(&self, name: &str) -> Option<u16> {
+    pub(crate) fn named(&self, name: &str) -> Option<TypeId> {
         self.positions().find(|(_, kind)| kind.name().eq_ignore_ascii_case(name)).map(|(at, _)| at)
+    }
+
+    /// The type of this name, or an error that suggests the nearest one.
+    pub(crate) fn require(&self, name: &str) -> Result<TypeId, UnknownType> {
+        self.named(name).ok_or_else(|| self.unknown(name))
+    }
+
+    /// What is wrong with the name of a type that there is not.
+    pub(crate) fn unknown(&self, name: &str) -> UnknownType {
+        let names = || self.kinds.iter().map(Kind::name);
+        let hint =
+            nearest_or(name, names(), || format!("there are {}", names().collect::<Vec<_>>().join(", ")));
+        UnknownType { name: name.to_owned(), hint }
     }
 }
 
@@ -235,7 +280,7 @@ mod tests {
             [("externalId", true, false), ("userName", false, true), ("emails.value", false, false)]
         );
         assert_eq!(texts("Group"), [("externalId", true, false), ("displayName", false, false)]);
-        let user = types.get(0);
+        let user = types.get(types.of_role(Role::User).unwrap());
         for (path, at) in [
             ("USERNAME", Some(1)),
             ("urn:ietf:params:scim:schemas:core:2.0:User:emails.VALUE", Some(2)),

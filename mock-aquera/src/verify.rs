@@ -21,6 +21,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -29,7 +30,8 @@ pub use times::Times;
 pub use words::ParseExpectationError;
 
 use crate::journal::redact::{self, REDACTED};
-use crate::journal::{Exchange, JournalQuery, OperationKind, QueryError, StatusMatch};
+use crate::journal::wire;
+use crate::journal::{Exchange, Journal, JournalQuery, OperationKind, QueryError, StatusMatch};
 
 /// Another name of [`Expectation`], for `Expect::request()`.
 pub type Expect = Expectation;
@@ -85,8 +87,10 @@ pub struct Seen {
     pub method: String,
     /// Its path and query.
     pub path: String,
-    /// What it was answered; 0 where it wasn't.
-    pub status: u16,
+    /// The status of the response. `None` if there was none; in JSON: 0.
+    #[serde(with = "wire::status")]
+    #[schema(value_type = u16)]
+    pub status: Option<StatusCode>,
 }
 
 /// A request that nearly fits.
@@ -120,6 +124,12 @@ impl Difference {
 
 /// So many of the requests that fit are named.
 const MAX_NAMED: usize = 10;
+
+/// Judges what a journal remembers.
+pub(crate) fn verify(journal: &Journal, expectation: &Expectation) -> Verification {
+    let since = expectation.request.since_seq.unwrap_or(0);
+    expectation.judge(journal.exchanges_after(since))
+}
 
 impl Expectation {
     /// Any request, at least once.
@@ -434,10 +444,8 @@ impl fmt::Display for Verification {
             n => write!(f, "that can't be told: what decides about {n} requests is redacted")?,
         }
         for seen in &self.matches {
-            let status = match seen.status {
-                0 => "no reply".to_owned(),
-                status => status.to_string(),
-            };
+            let status =
+                seen.status.map_or_else(|| "no reply".to_owned(), |status| status.as_u16().to_string());
             write!(f, "\n  number {}: {} {} -> {status}", seen.seq, seen.method, seen.path)?;
         }
         let more = self.matched.saturating_sub(self.matches.len() as u64);

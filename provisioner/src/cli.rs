@@ -5,7 +5,6 @@ mod check;
 mod explain;
 mod init;
 mod interrupt;
-mod log_filter;
 mod output;
 mod plan;
 mod progress;
@@ -15,7 +14,6 @@ mod terminal;
 mod test_connection;
 mod toggle;
 mod trial;
-mod usage;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -130,7 +128,7 @@ pub fn main() -> ExitCode {
         Err(error) if error.use_stderr() => usage(&error),
         Err(error) => error.exit(),
     };
-    let (filter, invalid) = log_filter::from_environment("warn");
+    let (filter, invalid) = cli_support::log_filter::from_environment("warn");
     if let Some(invalid) = invalid {
         Output::notice(&invalid);
     }
@@ -149,7 +147,7 @@ pub fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ! {
     let arguments = std::env::args_os().map(|argument| visible(&argument.to_string_lossy()).into_owned());
     match Cli::try_parse_from(arguments) {
-        Err(error) => usage::print(&error),
+        Err(error) => cli_support::print_usage_error(&error),
         // Written out it is no mistake any longer.
         Ok(_) => Output::error(&error.kind().to_string()),
     }

@@ -100,14 +100,14 @@ impl Recorded {
             None => split(&exchange.path).unwrap_or_else(|| (String::new(), exchange.path.clone())),
         };
         Self {
-            at: exchange.at.parse().ok(),
-            took: Duration::from_micros(exchange.took),
+            at: Some(exchange.at),
+            took: exchange.took,
             method: exchange.method,
             target,
             base,
             headers: exchange.request_headers,
             body: exchange.request_body,
-            status: (exchange.status != 0).then_some(exchange.status),
+            status: exchange.status.map(|status| status.as_u16()),
             answer_headers: exchange.response_headers,
             answer: exchange.response_body,
         }

@@ -50,8 +50,8 @@ fn spell(exchange: &Exchange) -> String {
         .iter()
         .map(|write| format!("{:?}{}", write.operation, if write.accepted { "" } else { " refused" }))
         .collect();
-    let mut text =
-        format!("    {} {path} -> {} [{}]\n", exchange.method, exchange.status, downstream.join(", "));
+    let status = exchange.status.map_or(0, |status| status.as_u16());
+    let mut text = format!("    {} {path} -> {status} [{}]\n", exchange.method, downstream.join(", "));
     if let Some(body) = &exchange.request_body {
         writeln!(text, "      {}", redact(body)).expect("a string");
     }

@@ -56,6 +56,7 @@ fn dependencies_point_one_way() {
         "time",
     ];
     check(&metadata, "scim", false, &outside);
+    check(&metadata, "cli-support", true, &["scim", "mock-aquera", "provisioner", "conformance", "tokio"]);
     check(&metadata, "mock-aquera", true, &["provisioner", "conformance"]);
     check(&metadata, "provisioner", false, &["mock-aquera", "conformance"]);
     check(&metadata, "provisioner", true, &["conformance"]);
@@ -102,6 +103,56 @@ fn the_protocol_knows_no_runtime_and_no_clock() {
     }
 }
 
+/// The modules of the mock, each of which imports only those before it.
+const MODULES: [&str; 14] = [
+    "units",
+    "types",
+    "store",
+    "profile",
+    "fault",
+    "downstream",
+    "journal",
+    "verify",
+    "gateway",
+    "data",
+    "application",
+    "server",
+    "builder",
+    "cli",
+];
+
+#[test]
+fn modules_of_the_mock_import_one_way() {
+    let folder = root().join("mock-aquera/src");
+    let mut imports = 0;
+    for (path, text) in sources(&folder) {
+        let below = path.strip_prefix(&folder).expect("a path below the folder");
+        let is_test = below.components().any(|part| part.as_os_str().to_string_lossy().starts_with("tests"));
+        let first = below.components().next().expect("a first part").as_os_str().to_string_lossy();
+        let module = first.trim_end_matches(".rs");
+        let Some(at) = MODULES.iter().position(|known| *known == module).filter(|_| !is_test) else {
+            continue;
+        };
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for imported in line.split("crate::").skip(1) {
+                let end = imported.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(imported.len());
+                let Some(other) = MODULES.iter().position(|known| *known == &imported[..end]) else {
+                    continue;
+                };
+                imports += 1;
+                assert!(
+                    other <= at,
+                    "{} imports {}, which comes after {module}",
+                    path.display(),
+                    MODULES[other]
+                );
+            }
+        }
+    }
+    assert!(imports > 100, "{imports} imports were looked at");
+}
+
 /// The lower case of a sigma depends on its neighbours there: `casing` has the function that takes each character alone.
 #[test]
 fn the_harness_compares_text_through_one_function() {
@@ -120,7 +171,7 @@ fn fixtures_hold_no_code() {
 
 #[test]
 fn files_are_short_and_lie_where_they_should() {
-    for member in ["scim", "mock-aquera", "provisioner", "conformance"] {
+    for member in ["scim", "cli-support", "mock-aquera", "provisioner", "conformance"] {
         for (path, text) in sources(&root().join(member)) {
             let (name, lines) = (path.file_name().expect("a name"), text.lines().count());
             assert!(name != "mod.rs", "{} should be named after its module", path.display());

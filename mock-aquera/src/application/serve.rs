@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 
 use super::waiting::Waiting;
-use super::{Application, Settings, mixed};
+use super::{Application, Settings, mixed, scim_url};
 use crate::address::Rebase;
 use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal};
 use crate::clock::Clock as _;
@@ -24,7 +24,6 @@ use crate::problem::Problem;
 use crate::profile::DiscoveryAccess;
 use crate::profile::rate::{Admission, Asked};
 use crate::reply::Reply;
-use crate::server::scim_url;
 use crate::store::Ref;
 
 impl<'r> From<&'r Parts> for Head<'r> {

@@ -2,51 +2,14 @@
 
 use std::sync::Arc;
 
-use super::transfer::{Load, LoadError, LoadNote};
-use super::{Application, ApplicationConfig, Settings, new_store};
+use super::{Application, ApplicationConfig, new_store};
+use crate::clock::Clock as _;
+use crate::data::{FillError, InitialData, LoadNote};
 use crate::fault::Fault;
-use crate::generate::write_users;
+use crate::gateway::Settings;
 use crate::journal::JournalLimits;
-use crate::load::Source;
 use crate::lock;
-use crate::problem::Problem;
-use crate::snapshot::Stock;
 use crate::store::Store;
-
-/// The resources that an application starts with.
-#[derive(Debug, Default)]
-pub(crate) enum Data {
-    /// None.
-    #[default]
-    Nothing,
-    /// Resources as a load takes them, and so many made-up users behind them.
-    Given { sources: Vec<Source>, users: MadeUp },
-    /// Those of a snapshot.
-    Kept(Stock),
-}
-
-/// Made-up users.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct MadeUp {
-    pub(crate) kind: u16,
-    pub(crate) seed: u64,
-    pub(crate) count: usize,
-}
-
-/// Why an application can't be filled.
-#[derive(Debug)]
-pub(crate) enum FillError {
-    Load(LoadError),
-    /// The made-up user at this position would be refused.
-    MadeUp(usize, Problem),
-    Kept(String),
-}
-
-impl From<LoadError> for FillError {
-    fn from(error: LoadError) -> Self {
-        Self::Load(error)
-    }
-}
 
 /// What an application was started with.
 #[derive(Debug)]
@@ -54,7 +17,7 @@ pub(crate) struct Start {
     settings: Arc<Settings>,
     journal: JournalLimits,
     faults: Vec<Fault>,
-    data: Data,
+    data: InitialData,
     /// What was left out of the resources that it began with.
     notes: Vec<LoadNote>,
 }
@@ -69,10 +32,11 @@ impl Start {
 
 impl Application {
     /// Fills the application with what it starts with. What it is by then is what a reset returns to.
-    pub(crate) fn begin(&self, data: Data) -> Result<(), FillError> {
+    pub(crate) fn begin(&self, data: InitialData) -> Result<(), FillError> {
         let settings = self.settings();
         let mut notes = Vec::new();
-        if !matches!(data, Data::Nothing | Data::Kept(_)) {
+        // The resources of a snapshot are in the store already.
+        if let InitialData::Given { .. } = data {
             let (store, told) = self.filled(&settings, &data)?;
             drop(std::mem::replace(&mut *lock(&self.0.store), store));
             notes = told;
@@ -107,28 +71,9 @@ impl Application {
     }
 
     /// A store with what an application starts with, and what was left out of that.
-    fn filled(&self, settings: &Settings, data: &Data) -> Result<(Store, Vec<LoadNote>), FillError> {
-        let mut notes = Vec::new();
+    fn filled(&self, settings: &Settings, data: &InitialData) -> Result<(Store, Vec<LoadNote>), FillError> {
         let mut store = new_store(settings, self.0.seed, &self.0.name);
-        match data {
-            Data::Nothing => {}
-            Data::Given { sources, users } => {
-                notes = self.load_into(settings, &mut store, sources, Load::default())?.notes;
-                let MadeUp { kind, seed, count } = *users;
-                let mut failed = None;
-                write_users(seed, count, |index, body| {
-                    if failed.is_none()
-                        && let Err(problem) = self.add_to(settings, &mut store, kind, body)
-                    {
-                        failed = Some(FillError::MadeUp(index, problem));
-                    }
-                });
-                if let Some(failed) = failed {
-                    return Err(failed);
-                }
-            }
-            Data::Kept(stock) => stock.put_back(&mut store).map_err(FillError::Kept)?,
-        }
+        let notes = data.fill(settings, &mut store, self.0.clock.now())?;
         Ok((store, notes))
     }
 

@@ -11,19 +11,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use cli_support::{error_chain, log_filter};
 use serde_json::json;
 
 use super::documents::Documents;
-use super::{Failure, log_filter, profiles};
+use super::{Failure, profiles};
 use crate::address::{PublicUrl, is_host, split_port};
 use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
+use crate::data::SnapshotError;
 use crate::fault::Fault;
 use crate::journal::JournalLimits;
 use crate::log::RequestLog;
 use crate::profile::Period;
 use crate::server::Origin;
-use crate::snapshot::SnapshotError;
+use crate::units::size;
 use listen::ListenAddress;
 use port_file::PortFile;
 pub(super) use tls::CA_FILE;
@@ -131,7 +133,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", default_value_t = JournalLimits::default().exchanges, help_heading = OUTPUT)]
     journal_limit: usize,
     /// Remember about so many bytes in each application's journal, such as 500000, 64KiB or 32MiB
-    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = bytes, help_heading = OUTPUT)]
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = size::parse, help_heading = OUTPUT)]
     journal_bytes: usize,
     /// Write no line for each request to stderr
     #[arg(short, long, help_heading = OUTPUT)]
@@ -257,14 +259,14 @@ async fn serve(options: Options, log: Option<RequestLog>) -> Result<(), Failure>
         _ if let Some(failure) = options.documents.failure(&error) => failure,
         StartError::Load(error) => Failure::usage(error.to_string()),
         StartError::Snapshot(SnapshotError::InUse(_) | SnapshotError::Unwritable { .. }) => {
-            Failure::failed(error.to_string())
+            Failure::failed(error_chain(&error))
         }
         StartError::Listen { address, source } => {
             let option = if Some(*address) == admin_listen { "--admin-listen" } else { "--listen" };
             Failure::failed(format!("listen at {address}: {source}{}", listen::advice(option, source)))
         }
-        StartError::Fault { .. } | StartError::Snapshot(_) => Failure::usage(error.to_string()),
-        _ => Failure::failed(error.to_string()),
+        StartError::Fault { .. } | StartError::Snapshot(_) => Failure::usage(error_chain(&error)),
+        _ => Failure::failed(error_chain(&error)),
     })?;
     if let Some(file) = port_file {
         file.write(server.addr().port())?;
@@ -293,7 +295,7 @@ async fn stop(server: MockAquera, as_json: bool) -> Result<(), Failure> {
     if tokio::time::timeout(DRAIN, server.drain()).await.is_err() {
         tracing::warn!("some answers were not finished in {} s and are dropped", DRAIN.as_secs());
     }
-    server.save().map_err(|error| Failure::failed(error.to_string()))?;
+    server.save().map_err(|error| Failure::failed(error_chain(&error)))?;
     if as_json {
         writeln!(io::stdout(), "{}", json!({"type": "summary", "applications": applications}))?;
     }
@@ -336,21 +338,6 @@ fn faults(files: &[PathBuf]) -> Result<Vec<Fault>, Failure> {
         all.extend(rules);
     }
     Ok(all)
-}
-
-/// A number of bytes, maybe with its unit.
-fn bytes(text: &str) -> Result<usize, &'static str> {
-    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit = match unit {
-        "" | "B" => Some(1),
-        "KiB" => Some(1 << 10),
-        "MiB" => Some(1 << 20),
-        "GiB" => Some(1 << 30),
-        _ => None,
-    };
-    let size = unit.zip(number.parse::<usize>().ok()).and_then(|(unit, number)| number.checked_mul(unit));
-    size.ok_or("a size is a whole number of bytes, or one with its unit, KiB, MiB or GiB")
 }
 
 /// Whoever waits for the file never sees half of it.
@@ -435,15 +422,5 @@ mod tests {
         }
         let short = options(&["--auth", "oauth:c:s", "--token-lifetime", "10ms"]);
         assert!(credentials(&short).unwrap_err().message.contains("one second"));
-    }
-
-    #[test]
-    fn sizes() {
-        for (text, size) in [("0", Ok(0)), ("500", Ok(500)), ("64KiB", Ok(65_536)), ("1GiB", Ok(1 << 30))] {
-            assert_eq!(bytes(text), size, "{text}");
-        }
-        for text in ["", "KiB", "1kb", "-1", "99999999999999999999", "99999999999999999GiB"] {
-            assert!(bytes(text).is_err(), "{text}");
-        }
     }
 }

@@ -172,11 +172,11 @@ fn several(text: &[u8], of: &str) -> Result<Vec<Expectation>, Failure> {
     let failed = |line: usize, column: usize, message: &str| {
         Failure::usage(format!("read {of}: line {line}, column {column}: {message}"))
     };
-    let (pieces, mistakes) = crate::load::pieces(text);
+    let (pieces, mistakes) = crate::data::pieces(text);
     if let Some(mistake) = mistakes.first() {
         return Err(failed(mistake.line, mistake.column, &mistake.message));
     }
-    let read = |piece: &crate::load::Piece<'_>| {
+    let read = |piece: &crate::data::Piece<'_>| {
         plain::read_object(piece.text).map_err(|mistake| {
             let column = if mistake.line <= 1 { piece.column + mistake.column - 1 } else { mistake.column };
             failed(piece.line + mistake.line.saturating_sub(1), column, &mistake.message)

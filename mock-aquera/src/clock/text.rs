@@ -2,17 +2,20 @@
 
 use jiff::Timestamp;
 
-/// Reads an `xsd:dateTime`.
-///
-/// # Errors
-/// What is wrong with the text, as the end of a sentence that says whose text it is.
-pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
-    let shown: String = text.chars().take(100).collect();
-    let Some(instant) = scim::date_time::instant(text) else {
-        return Err(format!("an instant such as 2026-01-31T12:00:00Z (xsd:dateTime), not `{shown}`"));
-    };
-    let (first, last) = (whole(Timestamp::MIN), whole(Timestamp::MAX));
-    instant.timestamp().ok_or_else(|| format!("an instant from {first} to {last}, not `{shown}`"))
+/// A text is no instant. The message is the end of a sentence that says whose text it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ParseInstantError {
+    #[error("an instant such as 2026-01-31T12:00:00Z (xsd:dateTime), not `{0}`")]
+    Form(String),
+    #[error("an instant from {first} to {last}, not `{0}`", first = whole(Timestamp::MIN), last = whole(Timestamp::MAX))]
+    Range(String),
+}
+
+/// Parses an `xsd:dateTime`.
+pub(crate) fn parse(text: &str) -> Result<Timestamp, ParseInstantError> {
+    let shown = || text.chars().take(100).collect();
+    let instant = scim::date_time::instant(text).ok_or_else(|| ParseInstantError::Form(shown()))?;
+    instant.timestamp().ok_or_else(|| ParseInstantError::Range(shown()))
 }
 
 /// An instant as `xsd:dateTime` in all its precision: years before the first have four digits, where jiff writes six.
@@ -105,9 +108,9 @@ mod tests {
         let text = date_time(instant);
         assert_eq!(text, four_digits(&format!("{instant:.3}")));
         // What is written is read.
-        let read = read(&text).unwrap();
+        let read = parse(&text).unwrap();
         assert!(instant.duration_since(read).abs() < SignedDuration::from_millis(1), "{text}");
-        assert_eq!(super::read(&whole(instant)), Ok(instant));
+        assert_eq!(parse(&whole(instant)), Ok(instant));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use scim::error::ScimType;
 
+use crate::units::suggest::question;
+
 /// Why a text is no [`Fault`](crate::Fault).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseFaultError {
@@ -90,16 +92,14 @@ pub enum ParseFaultError {
 }
 
 fn hint(nearest: Option<&str>, is_bare: bool) -> String {
-    let hint = nearest.map_or_else(
-        || "a rule looks like `status=503 method=POST times=2`".to_owned(),
-        |nearest| format!("did you mean `{nearest}`?"),
-    );
+    let hint =
+        nearest.map_or_else(|| "a rule looks like `status=503 method=POST times=2`".to_owned(), question);
     if is_bare { format!("the presets are mild, rough and hostile; {hint}") } else { hint }
 }
 
 fn keywords(nearest: Option<&str>) -> String {
     match nearest {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
+        Some(nearest) => question(nearest),
         None => format!("there are {}", ScimType::ALL.map(ScimType::as_str).join(", ")),
     }
 }

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use scim::error::ScimType;
 
-use super::glob::Glob;
 use super::kind::{FaultKind, Latency, MOST_GARBAGE, is_header_text, is_status};
 use super::matching::Matching;
 use super::preset::PRESETS;
 use super::trigger::{Moment, Times, Trigger};
 use super::words::{Word, words};
-use super::{Fault, ParseFaultError, ParseFaultsError, Phase, span};
-use crate::nearest::nearest;
+use super::{Fault, ParseFaultError, ParseFaultsError, Phase};
+use crate::units::duration;
+use crate::units::glob::Glob;
+use crate::units::suggest::nearest;
 
 /// What a rule can say, with what each word takes. None: it takes nothing.
 const WORDS: [(&str, Option<&str>); 34] = [
@@ -105,7 +106,7 @@ impl Value {
     }
 
     fn span(&self) -> Result<Duration, ParseFaultError> {
-        self.read(span::parse)
+        self.read(duration::parse)
     }
 
     fn count(&self) -> Result<u32, ParseFaultError> {
@@ -289,7 +290,7 @@ fn dribble(text: &str) -> Option<FaultKind> {
         Some((chunk, pause)) => (number(chunk).filter(|chunk| *chunk > 0)?, pause),
         None => (1, text),
     };
-    Some(FaultKind::Dribble { chunk, pause: span::parse(pause)? })
+    Some(FaultKind::Dribble { chunk, pause: duration::parse(pause)? })
 }
 
 impl fmt::Display for Fault {

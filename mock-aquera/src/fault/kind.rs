@@ -6,9 +6,10 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use scim::error::ScimType;
 
+use super::Phase;
 use super::draw::Draw;
 use super::words::quoted;
-use super::{Phase, span};
+use crate::units::duration;
 
 /// No reply is held back longer than this by a latency that is drawn without an upper end.
 const LONGEST_DRAW: Duration = Duration::from_mins(1);
@@ -119,11 +120,11 @@ impl Latency {
 
     /// Reads `200ms`, `uniform(50ms,200ms)` or `lognormal(120ms,0.5)`.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let Some((shape, rest)) = text.split_once('(') else { return span::parse(text).map(Self::Fixed) };
+        let Some((shape, rest)) = text.split_once('(') else { return duration::parse(text).map(Self::Fixed) };
         let (first, second) = rest.strip_suffix(')')?.split_once(',')?;
-        let (first, second) = (span::parse(first.trim())?, second.trim());
+        let (first, second) = (duration::parse(first.trim())?, second.trim());
         let latency = match shape {
-            "uniform" => Self::Uniform(first, span::parse(second)?),
+            "uniform" => Self::Uniform(first, duration::parse(second)?),
             "lognormal" => Self::Lognormal { median: first, sigma: second.parse().ok()? },
             _ => return None,
         };
@@ -135,11 +136,13 @@ impl Latency {
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fixed(span) => f.write_str(&span::display(*span)),
+            Self::Fixed(span) => f.write_str(&duration::display(*span)),
             Self::Uniform(least, most) => {
-                write!(f, "uniform({},{})", span::display(*least), span::display(*most))
+                write!(f, "uniform({},{})", duration::display(*least), duration::display(*most))
             }
-            Self::Lognormal { median, sigma } => write!(f, "lognormal({},{sigma})", span::display(*median)),
+            Self::Lognormal { median, sigma } => {
+                write!(f, "lognormal({},{sigma})", duration::display(*median))
+            }
         }
     }
 }
@@ -245,11 +248,11 @@ impl fmt::Display for FaultKind {
                 Ok(())
             }
             Self::Latency(latency) => write!(f, "={latency}"),
-            Self::Hang(Some(span)) | Self::Refuse(span) => write!(f, "={}", span::display(*span)),
+            Self::Hang(Some(span)) | Self::Refuse(span) => write!(f, "={}", duration::display(*span)),
             Self::Truncate(part) => write!(f, "={part}"),
             Self::Garbage(bytes) => write!(f, "={bytes}"),
-            Self::Dribble { chunk: 1, pause } => write!(f, "={}", span::display(*pause)),
-            Self::Dribble { chunk, pause } => write!(f, "={chunk}/{}", span::display(*pause)),
+            Self::Dribble { chunk: 1, pause } => write!(f, "={}", duration::display(*pause)),
+            Self::Dribble { chunk, pause } => write!(f, "={chunk}/{}", duration::display(*pause)),
             Self::WrongLength(off) => write!(f, "={off:+}"),
             Self::WrongType(kind) => write!(f, "={}", quoted(kind)),
             Self::Hang(None)

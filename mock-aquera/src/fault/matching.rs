@@ -6,9 +6,9 @@ use std::fmt;
 use axum::http::Method;
 use scim::precis::user_name_key;
 
-use super::glob::Glob;
 use super::words::quoted;
 use crate::patched;
+use crate::units::glob::Glob;
 
 /// What faults look at in a request. The two closures are called once at most, and only if a rule asks.
 #[derive(Clone, Copy)]
@@ -78,7 +78,7 @@ impl Matching {
                 subject.resource_type.is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))
             })
             && is(&self.id, &|wanted| subject.id == Some(wanted))
-            && self.path.as_ref().is_none_or(|glob| glob.fits(subject.path))
+            && self.path.as_ref().is_none_or(|glob| glob.matches(subject.path))
             && is(&self.user_name, &|wanted| asked.user_name() == Some(&user_name_key(wanted)))
             && is(&self.patch_path, &|wanted| {
                 subject.method == Method::PATCH && asked.patch_paths().contains(&asked.comparable(wanted))
@@ -156,6 +156,23 @@ mod tests {
         check(r#"patch-path="emails[type eq \"home\"].value""#, false);
         check("method=PATCH path=/Users/* type=User id=Ab1 patch-path=active", true);
         check("method=PATCH path=/Users/* type=User id=Ab2 patch-path=active", false);
+    }
+
+    #[test]
+    fn path_matches_by_the_common_rule() {
+        for (pattern, path, expected) in crate::units::glob::tests::TABLE {
+            let fault = Fault::reset().path(pattern);
+            let subject = Subject {
+                method: &Method::GET,
+                path,
+                resource_type: None,
+                core: None,
+                id: None,
+                user_name: &|| None,
+                patch_paths: &Vec::new,
+            };
+            assert_eq!(fault.matching.fits(&Asked::new(&subject)), *expected, "{pattern} {path}");
+        }
     }
 
     #[test]

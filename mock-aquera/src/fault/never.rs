@@ -3,12 +3,11 @@
 use jiff::Timestamp;
 use scim::path::PatchPath;
 
-use super::glob::Glob;
 use super::trigger::{Moment, Times};
 use super::{Fault, FaultKind, Latency, ParseFaultError};
-use crate::gateway::meant;
-use crate::nearest::nearest;
 use crate::types::{Kind, Types};
+use crate::units::glob::{self, Glob};
+use crate::units::suggest::{attribute_name, nearest, nearest_or};
 
 /// The methods that a client of SCIM may send.
 pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -25,16 +24,6 @@ pub(crate) struct Places<'a> {
 }
 
 impl Places<'_> {
-    /// What is wrong with the name of a resource type that there is not.
-    pub(crate) fn unknown_type(&self, wanted: &str) -> String {
-        let names = || self.types.all().iter().map(Kind::name);
-        let hint = match nearest(wanted, names()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
-        };
-        format!("there is no resource type `{wanted}`; {hint}")
-    }
-
     /// What is wrong with the first segment of a path below the base URL; `None` if there is such an endpoint.
     pub(crate) fn unknown_endpoint(&self, first: &str) -> Option<String> {
         let endpoints =
@@ -56,10 +45,7 @@ pub(crate) fn unknown_method(method: &str) -> Option<String> {
     if METHODS.iter().any(|known| known.eq_ignore_ascii_case(method)) {
         return None;
     }
-    let hint = match nearest(method, METHODS) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("there are {}", METHODS.join(", ")),
-    };
+    let hint = nearest_or(method, METHODS, || format!("there are {}", METHODS.join(", ")));
     Some(format!("there is no method `{method}`; {hint}"))
 }
 
@@ -101,6 +87,9 @@ impl Fault {
             }
             if path == "/oauth/token" || path.starts_with("/_mock") {
                 return never(format!("rules are about SCIM requests, and `{path}` is no path of SCIM"));
+            }
+            if let Some(misplaced) = glob::misplaced_wildcard(&path) {
+                return never(misplaced);
             }
             if let Some(below) = below_base(&path) {
                 return never(format!("`path` begins below the base URL: write `path={below}`"));
@@ -174,7 +163,7 @@ impl Fault {
         let all = || places.types.all().iter();
         let found = wanted.map(|wanted| all().find(|kind| kind.name().eq_ignore_ascii_case(wanted)));
         if let (Some(wanted), Some(None)) = (wanted, found) {
-            return never(places.unknown_type(wanted));
+            return never(places.types.unknown(wanted).to_string());
         }
         if let Some(Moment::At(until)) = self.trigger.until
             && until <= places.now
@@ -248,7 +237,7 @@ impl Fault {
         }
         let hint = match places.types.all().iter().find(|kind| patched(kind)) {
             Some(kind) => format!("it is one of {}", kind.name()),
-            None => match kinds.iter().find_map(|kind| meant(&kind.schemas, path)) {
+            None => match kinds.iter().find_map(|kind| attribute_name(&kind.schemas, path)) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "GET /Schemas lists those that there are".to_owned(),
             },
@@ -271,8 +260,8 @@ impl Fault {
             return Ok(());
         }
         let fits = match of_path {
-            Some((_, first)) => glob.fits(&format!("/{first}/{id}")),
-            None => kinds.iter().any(|kind| glob.fits(&format!("/{}/{id}", kind.endpoint))),
+            Some((_, first)) => glob.matches(&format!("/{first}/{id}")),
+            None => kinds.iter().any(|kind| glob.matches(&format!("/{}/{id}", kind.endpoint))),
         };
         if fits {
             return Ok(());

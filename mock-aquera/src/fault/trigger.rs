@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::draw::Draw;
-use super::span;
 use crate::clock;
+use crate::units::duration;
 
 /// An instant as a rule names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,8 @@ impl Moment {
 
     pub(super) fn parse(text: &str) -> Option<Self> {
         match text.strip_prefix('+') {
-            Some(span) => span::parse(span).map(Self::In),
-            None => clock::read(text).ok().map(Self::At),
+            Some(span) => duration::parse(span).map(Self::In),
+            None => clock::parse(text).ok().map(Self::At),
         }
     }
 }
@@ -50,7 +50,7 @@ impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At(instant) => f.write_str(&clock::whole(*instant)),
-            Self::In(span) => write!(f, "+{}", span::display(*span)),
+            Self::In(span) => write!(f, "+{}", duration::display(*span)),
         }
     }
 }
@@ -134,7 +134,7 @@ impl fmt::Display for Trigger {
             ("probability", probability.map(|probability| probability.to_string())),
             ("from", from.map(|from| from.to_string())),
             ("until", until.map(|until| until.to_string())),
-            ("ttl", ttl.map(span::display)),
+            ("ttl", ttl.map(duration::display)),
         ];
         keys.iter()
             .filter_map(|(key, value)| Some((key, value.as_ref()?)))

@@ -41,12 +41,12 @@ impl Basis {
 
     /// The resource as it is kept.
     pub(super) fn kept(&self) -> Value {
-        serde_json::from_slice(&self.document).unwrap_or_default()
+        crate::or_default(serde_json::from_slice(&self.document), "read a stored resource")
     }
 
     /// The resource as it is read, without the members of a group.
     pub(super) fn shown(&self) -> Value {
-        serde_json::from_slice(&self.shown).unwrap_or_default()
+        crate::or_default(serde_json::from_slice(&self.shown), "read a stored resource")
     }
 
     /// Whether nobody has written meanwhile: a document is never changed in its place, and this one is held.

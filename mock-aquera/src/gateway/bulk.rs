@@ -16,8 +16,7 @@ use scim::schema::{BULK_REQUEST_URN, BULK_RESPONSE_URN};
 use serde_json::{Map, Value, json};
 
 use super::{Refusal, Scene, Step, Target, handle, shape, target};
-use crate::hops::Downstreams;
-use crate::journal::Downstream;
+use crate::downstream::{Downstream, Downstreams};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::store::members::MembersChange;
@@ -91,36 +90,53 @@ fn read(body: &Value, dialects: Dialects) -> Result<BulkRequest, Problem> {
         .iter()
         .enumerate()
         .map(|(at, operation)| {
-            read_operation(operation).map_err(|why| syntax(format!("Operations[{at}]{why}")))
+            read_operation(operation).map_err(|error| syntax(format!("Operations[{at}]{error}")))
         })
         .collect::<Result<_, _>>()?;
     Ok((fail_on_errors, operations, dialects))
 }
 
-fn read_operation(operation: &Value) -> Result<Operation, String> {
-    let Value::Object(members) = operation else { return Err(" is not an object".to_owned()) };
-    let text = |name: &str| match get_ci(members, name) {
+/// Why an operation of a bulk request cannot be read. The message stands behind its position.
+#[derive(Debug, thiserror::Error)]
+enum OperationError {
+    #[error(" is not an object")]
+    NotAnObject,
+    #[error(".{0} is not a text")]
+    NotAText(&'static str),
+    #[error(".method is one of POST, PUT, PATCH, DELETE")]
+    Method,
+    #[error(".path is a path such as /Users or /Users/{{id}}")]
+    Path,
+    #[error(".bulkId is required with POST")]
+    BulkId,
+    #[error(".data is required, and an object")]
+    Data,
+}
+
+fn read_operation(operation: &Value) -> Result<Operation, OperationError> {
+    let Value::Object(members) = operation else { return Err(OperationError::NotAnObject) };
+    let text = |name: &'static str| match get_ci(members, name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(format!(".{name} is not a text")),
+        Some(_) => Err(OperationError::NotAText(name)),
     };
     let method = match text("method")?.map(|method| method.to_ascii_uppercase()).as_deref() {
         Some("POST") => Method::POST,
         Some("PUT") => Method::PUT,
         Some("PATCH") => Method::PATCH,
         Some("DELETE") => Method::DELETE,
-        _ => return Err(".method is one of POST, PUT, PATCH, DELETE".to_owned()),
+        _ => return Err(OperationError::Method),
     };
     let path = text("path")?.filter(|path| path.starts_with('/'));
-    let path = path.ok_or(".path is a path such as /Users or /Users/{id}")?;
+    let path = path.ok_or(OperationError::Path)?;
     let path = crate::text::normal_path(&path).into_owned();
     let bulk_id = text("bulkId")?.filter(|id| !id.is_empty());
     if method == Method::POST && bulk_id.is_none() {
-        return Err(".bulkId is required with POST".to_owned());
+        return Err(OperationError::BulkId);
     }
     let data = get_ci(members, "data").cloned().unwrap_or_default();
     if method != Method::DELETE && !data.is_object() {
-        return Err(".data is required, and an object".to_owned());
+        return Err(OperationError::Data);
     }
     Ok(Operation { method, bulk_id, path, data, version: text("version")?, needs: Vec::new() })
 }

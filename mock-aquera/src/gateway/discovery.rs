@@ -10,17 +10,16 @@ use axum::http::{Method, StatusCode};
 use scim::schema::{LIST_URN, SPC_URN, SchemaSet};
 use serde_json::{Map, Value, json};
 
-use super::notes::did_you_mean;
 use super::page::CURSOR_SECONDS;
 use super::query::has_filter;
 use super::{Refusal, Scene};
-use crate::application::Settings;
 use crate::auth::{Auth, schemes};
-use crate::nearest::nearest;
+use crate::gateway::Settings;
 use crate::problem::Problem;
 use crate::profile::{ConfigMember, CursorRule, Endpoint, EtagRule, Feature, Profile, SortRule};
 use crate::reply::Reply;
 use crate::types::Types;
+use crate::units::suggest::{did_you_mean, nearest};
 
 /// The describing documents of one application.
 #[derive(Debug)]

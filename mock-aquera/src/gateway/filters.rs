@@ -6,11 +6,12 @@ use scim::filter::{AttrFacts, AttrInfo, CompareOp, Filter, FilterOperator, Liter
 use scim::path::AttrPath;
 use scim::schema::{AttributeType, SchemaSet};
 
-use super::notes::{self, did_you_mean, meant};
+use super::notes;
 use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{FilterCase, FilterRules, FilterSubset, UnsupportedFilter};
 use crate::types::{Kind, Role};
+use crate::units::suggest::{attribute_name, did_you_mean};
 
 /// What becomes of a filter.
 #[derive(Debug)]
@@ -112,7 +113,7 @@ fn of_unknown(path: &AttrPath, kinds: &[&Kind]) -> String {
         let alone = path.sub.as_ref().unwrap_or(&path.name);
         return format!("{path} stands inside brackets, where sub-attributes stand alone: {alone}");
     }
-    let nearest = kinds.iter().find_map(|kind| meant(&kind.schemas, &path.to_string()));
+    let nearest = kinds.iter().find_map(|kind| attribute_name(&kind.schemas, &path.to_string()));
     format!("{path} is not an attribute of {}{}", names(kinds), did_you_mean(nearest.as_deref()))
 }
 
@@ -257,12 +258,13 @@ pub(super) fn indexed<'f>(filter: &'f Filter, kind: &Kind) -> Option<Indexed<'f>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::TypeId;
     use crate::types::Types;
 
     #[track_caller]
     fn check(text: &str, rules: &FilterRules, expected: Result<&str, &str>) {
         let types = Types::standard();
-        let got = match take(text, rules, Dialects::all(), &[types.get(0)]) {
+        let got = match take(text, rules, Dialects::all(), &[types.get(TypeId::FIRST)]) {
             Ok((Taken::Applied(_), _)) => Ok("applied"),
             Ok((Taken::Ignored, _)) => Ok("ignored"),
             Ok((Taken::Nothing, _)) => Ok("nothing"),
@@ -310,8 +312,8 @@ mod tests {
                 Indexed::MemberOf(id) => format!("members {id}"),
             })
         };
-        let of = |text: &str| of_kind(types.get(0), text);
-        let of_group = |text: &str| of_kind(types.get(1), text);
+        let of = |text: &str| of_kind(types.get(TypeId::FIRST), text);
+        let of_group = |text: &str| of_kind(types.get(TypeId::SECOND), text);
         for member in ["members.value eq \"1\"", "members[value eq \"1\"]", "members eq \"1\" and id pr"] {
             assert_eq!(of_group(member).as_deref(), Some("members 1"), "{member}");
         }

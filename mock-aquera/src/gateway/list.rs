@@ -3,6 +3,7 @@
 //! What the order of creation or an index answers is answered at once. Everything else is a walk over the resources
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
+mod item;
 mod refused;
 mod text;
 mod walk;
@@ -23,9 +24,9 @@ use super::filters::{self, Indexed, Taken};
 use super::page::{Cursor, Place, Position, Rank, Window, query_hash};
 use super::query::Query;
 use super::{Refusal, Scene, Step, write};
-use crate::application::Settings;
-use crate::hops::Downstreams;
-use crate::journal::{DownstreamOperation, Note};
+use crate::downstream::{DownstreamOperation, Downstreams};
+use crate::gateway::Settings;
+use crate::journal::Note;
 use crate::lock;
 use crate::problem::Problem;
 use crate::profile::{
@@ -35,8 +36,9 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::document::{Document, write_number};
 use crate::store::show::MembersShown;
-use crate::store::{Equals, Record, Ref, Store};
-use crate::types::{Kind, Role, Types, Watched};
+use crate::store::{Equals, Ref, Store};
+use crate::types::{Kind, Role, TypeId, Types, Watched};
+use item::{Item, Listed};
 use refused::refused;
 use text::{ListText, synthetic};
 use walk::{Chosen, Walk};
@@ -51,7 +53,7 @@ const SMALL: usize = 512;
 pub(crate) struct List {
     settings: Arc<Settings>,
     types: Arc<Types>,
-    kinds: Vec<u16>,
+    kinds: Vec<TypeId>,
     filter: Option<Filter>,
     nothing: bool,
     filtered: bool,
@@ -103,15 +105,8 @@ enum Shown<'s> {
     Text(Bytes),
 }
 
-/// A resource that is listed.
-struct Item {
-    at: Ref,
-    /// What it was before a write that reads don't show yet.
-    stale: Option<Bytes>,
-}
-
 /// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.
-pub(super) fn quick(scene: &Scene<'_>, kind_at: u16, text: &str) -> Option<Reply> {
+pub(super) fn quick(scene: &Scene<'_>, kind_at: TypeId, text: &str) -> Option<Reply> {
     let settings = scene.settings;
     if !settings.plain_lists {
         return None;
@@ -156,7 +151,7 @@ fn read() -> Downstreams {
 }
 
 /// Answers a query over some types, or says how it is to be answered aside.
-pub(super) fn list(scene: &Scene<'_>, kinds: Vec<u16>, asked: &Query) -> Result<Step, Refusal> {
+pub(super) fn list(scene: &Scene<'_>, kinds: Vec<TypeId>, asked: &Query) -> Result<Step, Refusal> {
     let list = List::new(scene, kinds, asked)?;
     if list.is_direct(&scene.store()) {
         return list.answer(scene.store).map(Step::Done);
@@ -165,7 +160,7 @@ pub(super) fn list(scene: &Scene<'_>, kinds: Vec<u16>, asked: &Query) -> Result<
 }
 
 impl List {
-    fn new(scene: &Scene<'_>, kinds: Vec<u16>, asked: &Query) -> Result<Self, Refusal> {
+    fn new(scene: &Scene<'_>, kinds: Vec<TypeId>, asked: &Query) -> Result<Self, Refusal> {
         let settings = Arc::clone(scene.settings);
         let types = Arc::clone(&settings.types);
         let looked_at: Vec<&Kind> = kinds.iter().map(|at| types.get(*at)).collect();
@@ -189,7 +184,7 @@ impl List {
 
     fn of_filter(
         scene: &Scene<'_>,
-        kinds: Vec<u16>,
+        kinds: Vec<TypeId>,
         asked: &Query,
         taken: Option<Taken>,
         dialects: Vec<Dialect>,
@@ -205,7 +200,7 @@ impl List {
         };
         refused(asked, rules, &looked_at)?;
         let hash = query_hash(asked, &kinds);
-        let window = Window::of(asked, rules, hash, scene.now)?;
+        let window = Window::of(asked, rules, (&kinds, hash), scene.now)?;
         let sort = sort(asked, rules, &looked_at)?;
         if let Window::Cursor { after: Some(after), .. } = &window
             && after.key.is_some() != sort.is_some()
@@ -293,7 +288,7 @@ impl List {
                 for (&kind, of_kind) in self.kinds.iter().zip(&counts) {
                     let left = count - items.len();
                     let some = store.table(kind).order.skip(skip).take(left);
-                    items.extend(some.map(|slot| Item { at: Ref { kind, slot }, stale: None }));
+                    items.extend(some.map(|slot| Item::Stored(Ref { kind, slot })));
                     skip = skip.saturating_sub(*of_kind);
                 }
                 Found { items, total, start, next: None, previous: None }
@@ -309,7 +304,7 @@ impl List {
                             more = true;
                             break;
                         }
-                        items.push(Item { at: Ref { kind, slot }, stale: None });
+                        items.push(Item::Stored(Ref { kind, slot }));
                         last = Some(Position { kind, number });
                     }
                 }
@@ -360,18 +355,14 @@ impl List {
             }
         }
         if let Some(sort) = &self.sort {
-            chosen.sort_by(|one, other| sort.compare((&one.key, one.at), (&other.key, other.at)));
+            chosen.sort_by(|one, other| sort.compare((&one.key, one.position), (&other.key, other.position)));
         } else if stale {
-            chosen.sort_by_key(|chosen| chosen.at);
+            chosen.sort_by_key(|chosen| chosen.position);
         }
         let total = chosen.len();
         let refs = |range: std::ops::Range<usize>| {
             let part = chosen.get(range).unwrap_or_default();
-            let item = |chosen: &Chosen| Item {
-                at: Ref { kind: chosen.at.kind, slot: chosen.slot },
-                stale: chosen.stale.clone(),
-            };
-            part.iter().map(item).collect::<Vec<_>>()
+            part.iter().map(|chosen| chosen.item.clone()).collect::<Vec<_>>()
         };
         match &self.window {
             &Window::Index { start, count } => {
@@ -382,14 +373,14 @@ impl List {
             Window::Cursor { after, count } => {
                 let count = *count;
                 let place = |shown: usize| {
-                    let Chosen { key, at, .. } = chosen.get(shown.checked_sub(1)?)?;
-                    Some(Place { position: *at, key: self.sort.as_ref().map(|_| key.clone()) })
+                    let Chosen { key, position, .. } = chosen.get(shown.checked_sub(1)?)?;
+                    Some(Place { position: *position, key: self.sort.as_ref().map(|_| key.clone()) })
                 };
                 let shown = |one: &Chosen, after: &Place| match (&self.sort, &after.key) {
                     (Some(sort), Some(rank)) => {
-                        sort.compare((&one.key, one.at), (rank, after.position)).is_le()
+                        sort.compare((&one.key, one.position), (rank, after.position)).is_le()
                     }
-                    _ => one.at <= after.position,
+                    _ => one.position <= after.position,
                 };
                 let from = match after {
                     None => 0,
@@ -439,18 +430,11 @@ impl List {
             StartIndex::Honoured | StartIndex::Ignored => found.start,
         };
         let start = matches!(self.window, Window::Index { .. }).then_some(told);
-        let shown = || {
-            let looked_up =
-                found.items.iter().map(|Item { at, stale }| (*at, store.get(*at), stale.as_ref()));
-            looked_up.filter(|(_, record, stale)| record.is_some() || stale.is_some())
-        };
+        let listed = || found.items.iter().filter_map(|item| Listed::of(item, store));
         let (mut count, mut length) = (0, 0);
-        for (_, record, stale) in shown() {
+        for listed in listed() {
             count += 1;
-            length += 1 + stale
-                .map(|stale| &**stale)
-                .or(record.map(|record| record.document.text()))
-                .map_or(0, <[u8]>::len);
+            length += 1 + listed.length();
         }
         let total = match rules.total_results {
             TotalResults::TrueTotal => Some(found.total),
@@ -467,11 +451,11 @@ impl List {
         head(&mut envelope, total, start, per_page, &cursors);
         let mut text = ListText::new(length + cursors.len() + 192);
         text.push(&envelope);
-        for (nth, (at, record, stale)) in shown().enumerate() {
+        for (nth, listed) in listed().enumerate() {
             if nth > 0 {
                 text.push(b",");
             }
-            match self.show(store, at, (record, stale), members) {
+            match self.show(store, listed, members) {
                 Shown::Document(document) => text.push_document(document),
                 Shown::Text(shown) => text.push(&shown),
             }
@@ -491,38 +475,31 @@ impl List {
     }
 
     /// A resource, or what it was before.
-    fn show<'s>(
-        &self,
-        store: &'s Store,
-        at: Ref,
-        (record, stale): (Option<&'s Record>, Option<&'s Bytes>),
-        members: MembersShown,
-    ) -> Shown<'s> {
+    fn show<'s>(&self, store: &'s Store, listed: Listed<'s>, members: MembersShown) -> Shown<'s> {
         let projection = self.projections.as_ref().and_then(|projections| {
-            self.kinds.iter().position(|kind| *kind == at.kind).map(|nth| &projections[nth])
+            self.kinds.iter().position(|kind| *kind == listed.kind()).map(|nth| &projections[nth])
         });
-        match (projection, record, stale) {
-            (None, _, Some(text)) => Shown::Text(text.clone()),
-            (None, Some(record), None) if !record.on_request => {
+        match (projection, listed) {
+            (None, Listed::Stale(_, text)) => Shown::Text(text.clone()),
+            (None, Listed::Stored(at, record)) if !record.on_request => {
                 if record.is_alone() {
                     Shown::Document(&record.document)
                 } else {
                     Shown::Text(store.shown(at, record, members))
                 }
             }
-            (projection, record, stale) => {
-                let text = match (stale, record) {
-                    (Some(text), _) => text.clone(),
-                    (None, Some(record)) => {
+            (projection, listed) => {
+                let text = match listed {
+                    Listed::Stale(_, text) => text.clone(),
+                    Listed::Stored(at, record) => {
                         store.shown(at, record, super::members_shown(projection, members))
                     }
-                    (None, None) => return Shown::Text(Bytes::new()),
                 };
                 let default;
                 let projection = if let Some(projection) = projection {
                     projection
                 } else {
-                    default = Projection::default_for(&self.types.get(at.kind).schemas);
+                    default = Projection::default_for(&self.types.get(listed.kind()).schemas);
                     &default
                 };
                 Shown::Text(super::projected(&text, projection))

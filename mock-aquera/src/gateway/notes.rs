@@ -8,60 +8,9 @@ use scim::schema::{AttributeType, SchemaSet};
 use scim::validate::{self, ProblemKind};
 
 use crate::journal::{Note, NoteKind};
-use crate::nearest::nearest;
 use crate::problem::Problem;
 use crate::types::Kind;
-
-/// What clients call attributes that SCIM has under another name. In lower case, without `_` and `-`.
-const OTHER_NAMES: &[(&str, &str)] = &[
-    ("firstname", "name.givenName"),
-    ("forename", "name.givenName"),
-    ("fname", "name.givenName"),
-    ("lastname", "name.familyName"),
-    ("surname", "name.familyName"),
-    ("lname", "name.familyName"),
-    ("fullname", "displayName"),
-    ("email", "emails"),
-    ("mail", "emails"),
-    ("emailaddress", "emails"),
-    ("phone", "phoneNumbers"),
-    ("mobile", "phoneNumbers"),
-    ("mobilephone", "phoneNumbers"),
-    ("telephonenumber", "phoneNumbers"),
-    ("login", "userName"),
-    ("user", "userName"),
-    ("enabled", "active"),
-    ("isactive", "active"),
-    ("status", "active"),
-    ("jobtitle", "title"),
-    ("language", "preferredLanguage"),
-    ("users", "members"),
-    ("name", "displayName"),
-];
-
-/// What clients call a part of an attribute that SCIM has under another name, in lower case.
-const PART_NAMES: &[(&str, &str, &str)] = &[
-    ("name", "first", "givenName"),
-    ("name", "given", "givenName"),
-    ("name", "last", "familyName"),
-    ("name", "family", "familyName"),
-    ("name", "middle", "middleName"),
-    ("name", "full", "formatted"),
-    ("name", "fullname", "formatted"),
-    ("name", "display", "formatted"),
-    ("name", "prefix", "honorificPrefix"),
-    ("name", "suffix", "honorificSuffix"),
-    ("emails", "address", "value"),
-    ("emails", "email", "value"),
-    ("phoneNumbers", "number", "value"),
-    ("phoneNumbers", "phone", "value"),
-    ("addresses", "street", "streetAddress"),
-    ("addresses", "city", "locality"),
-    ("addresses", "state", "region"),
-    ("addresses", "zip", "postalCode"),
-    ("members", "id", "value"),
-    ("manager", "id", "value"),
-];
+use crate::units::suggest::{attribute_name, did_you_mean, nearest};
 
 /// Notes on attributes that were left out because no schema knows them, and on so many more.
 pub(super) fn dropped(kind: &Kind, places: &[String], more: usize) -> Vec<Note> {
@@ -113,11 +62,6 @@ pub(super) fn named(request: &PatchRequest) -> Vec<String> {
     named
 }
 
-/// The hint at a name that was probably meant.
-pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
-}
-
 /// What to say of a body that does not fit the schemas.
 pub(super) fn unfit(kind: &Kind, problems: &[validate::Problem]) -> Problem {
     let texts = problems.iter().map(|problem| match problem.kind {
@@ -125,7 +69,7 @@ pub(super) fn unfit(kind: &Kind, problems: &[validate::Problem]) -> Problem {
             if let Some(where_to) = misplaced(&kind.schemas, &problem.place) {
                 format!("`{}` is a path where the name of a member belongs; {where_to}", problem.place)
             } else {
-                let nearest = meant(&kind.schemas, &problem.place);
+                let nearest = attribute_name(&kind.schemas, &problem.place);
                 format!("{problem}{}", did_you_mean(nearest.as_deref()))
             }
         }
@@ -137,7 +81,7 @@ pub(super) fn unfit(kind: &Kind, problems: &[validate::Problem]) -> Problem {
 /// What to say of a PATCH that cannot be applied.
 pub(super) fn bad_patch(kind: &Kind, error: &PatchError) -> Problem {
     let word = error.misspelt_word().and_then(|(word, known)| nearest(word, known.iter().copied()));
-    let attribute = || error.unknown_attribute().and_then(|place| meant(&kind.schemas, place));
+    let attribute = || error.unknown_attribute().and_then(|place| attribute_name(&kind.schemas, place));
     let meant = word.map(str::to_owned).or_else(attribute);
     let detail = format!("{error}{}", did_you_mean(meant.as_deref()));
     Problem::BadPatch { scim_type: error.scim_type(), detail }
@@ -172,7 +116,7 @@ fn dropped_one(kind: &Kind, place: &str) -> Note {
             format!("`{shown}` is a path where the name of a member belongs, and was left out; {where_to}");
         return Note { kind: NoteKind::Dropped, text, path: shown, nearest: None };
     }
-    let nearest = meant(&kind.schemas, place);
+    let nearest = attribute_name(&kind.schemas, place);
     let shown = shown(place);
     let hint = did_you_mean(nearest.as_deref());
     Note {
@@ -187,81 +131,6 @@ fn dropped_one(kind: &Kind, place: &str) -> Note {
 pub(super) fn shown(text: &str) -> String {
     let cut = text.chars().take(200);
     cut.map(|sign| if sign.is_control() { char::REPLACEMENT_CHARACTER } else { sign }).collect()
-}
-
-/// The place that was probably meant.
-pub(crate) fn meant(schemas: &SchemaSet, place: &str) -> Option<String> {
-    // What a filter compares with may have dots of its own.
-    let without_filter = place.contains('"').then(|| without_positions(place));
-    let place = without_filter.as_deref().unwrap_or(place);
-    let (parent, leaf) = match place.rfind(['.', ':']) {
-        // A URN has dots of its own: what stands behind its last colon is a name.
-        Some(at) => place.split_at(at + 1),
-        None => ("", place),
-    };
-    let written: String = leaf.chars().filter(|sign| !matches!(sign, '_' | '-')).collect();
-    let schema = schemas.extension(parent.strip_suffix(':').unwrap_or(parent));
-    let found = match schema {
-        Some(extension) => nearest(&written, extension.attributes().iter().map(|attr| attr.name.as_str())),
-        None if parent.is_empty() => return at_top(schemas, &written),
-        None => {
-            let whole: AttrPath = without_positions(parent).trim_end_matches('.').parse().ok()?;
-            let Some(attribute) = schemas.attribute(&whole) else {
-                // The attribute itself is misspelt.
-                return if whole.urn.is_none() { at_top(schemas, whole.name.as_str()) } else { None };
-            };
-            let other = part_named(attribute.name.as_str(), &written).and_then(|name| attribute.sub(name));
-            let subs = attribute.sub_attributes.iter().map(|sub| sub.name.as_str());
-            other.map(|sub| sub.name.as_str()).or_else(|| nearest(&written, subs))
-        }
-    };
-    found.map(|found| format!("{parent}{found}"))
-}
-
-/// What clients call a part of an attribute that SCIM has under another name.
-fn part_named(attribute: &str, written: &str) -> Option<&'static str> {
-    let lower = written.to_ascii_lowercase();
-    let own = PART_NAMES.iter().find(|(of, other, _)| *of == attribute && *other == lower);
-    own.map(|(_, _, name)| *name).or_else(|| {
-        let (_, path) = OTHER_NAMES.iter().find(|(other, _)| *other == lower)?;
-        path.split_once('.').filter(|(of, _)| *of == attribute).map(|(_, name)| name)
-    })
-}
-
-/// Of names that stand at the top: other names of an attribute, parts of single complex attributes, attributes of
-/// extensions, and what is spelled nearly so.
-fn at_top(schemas: &SchemaSet, written: &str) -> Option<String> {
-    let known = |path: &str| path.parse().is_ok_and(|path| schemas.locate(&path).is_some());
-    let lower = written.to_ascii_lowercase();
-    let other = OTHER_NAMES.iter().find(|(other, path)| *other == lower && known(path));
-    if let Some((_, path)) = other {
-        return Some((*path).to_owned());
-    }
-    let mut places: Vec<(&str, String)> = Vec::new();
-    for attribute in schemas.core().attributes().iter().chain(schemas.common()) {
-        places.push((attribute.name.as_str(), attribute.name.to_string()));
-    }
-    for extension in schemas.extensions() {
-        let of = |name: &str| format!("{}:{name}", extension.id());
-        places.extend(extension.attributes().iter().map(|a| (a.name.as_str(), of(a.name.as_str()))));
-    }
-    for attribute in schemas.core().attributes().iter().filter(|a| a.is_complex() && !a.multi_valued) {
-        let of = |name: &str| format!("{}.{name}", attribute.name);
-        places.extend(attribute.sub_attributes.iter().map(|sub| (sub.name.as_str(), of(sub.name.as_str()))));
-    }
-    let found = nearest(written, places.iter().map(|(name, _)| *name))?;
-    places.iter().find(|(name, _)| *name == found).map(|(_, place)| place.clone())
-}
-
-fn without_positions(place: &str) -> String {
-    let mut inside = false;
-    place
-        .chars()
-        .filter(|sign| {
-            inside = *sign == '[' || (inside && *sign != ']');
-            !inside && *sign != ']'
-        })
-        .collect()
 }
 
 /// A comparison in a filter.
@@ -445,6 +314,7 @@ fn hint(kind: AttributeType, value: &Literal, operator: CompareOp) -> &'static s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::TypeId;
     use crate::types::Types;
 
     #[test]
@@ -455,7 +325,7 @@ mod tests {
             let [note] = dropped(kind, &[place.to_owned()], 0).try_into().unwrap();
             assert_eq!((note.path.as_str(), note.nearest.as_deref()), (place, nearest), "{}", note.text);
         }
-        let user = types.get(0);
+        let user = types.get(TypeId::FIRST);
         let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         check(user, "firstName", Some("name.givenName"));
         check(user, "first_name", Some("name.givenName"));
@@ -472,8 +342,8 @@ mod tests {
         check(user, &format!("{enterprise}:departmnt"), Some(&format!("{enterprise}:department")));
         check(user, &format!("{enterprise}:manager.vale"), Some(&format!("{enterprise}:manager.value")));
         check(user, "qqqqqq", None);
-        check(types.get(1), "users", Some("members"));
-        check(types.get(1), "firstName", None);
+        check(types.get(TypeId::SECOND), "users", Some("members"));
+        check(types.get(TypeId::SECOND), "firstName", None);
         let misplaced = |place: &str| dropped(user, &[place.to_owned()], 0)[0].text.clone();
         assert_eq!(
             misplaced(&format!("{enterprise}:department")),
@@ -497,7 +367,7 @@ mod tests {
             let notes = never_matching(&Filter::parse(text).unwrap(), kinds);
             notes.into_iter().map(|note| note.text).collect::<Vec<_>>()
         };
-        let (user, group) = (types.get(0), types.get(1));
+        let (user, group) = (types.get(TypeId::FIRST), types.get(TypeId::SECOND));
         for fine in [
             "active eq true",
             "userName eq \"true\"",

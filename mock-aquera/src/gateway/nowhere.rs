@@ -1,7 +1,7 @@
 //! What to say of a path that leads nowhere: where SCIM is, which resource types there are, and what was probably meant.
 
-use crate::nearest::nearest;
 use crate::types::{Kind, Types};
+use crate::units::suggest::nearest;
 
 /// Endpoints beside those of the resource types.
 pub(crate) const OTHER_ENDPOINTS: [&str; 6] =

@@ -8,6 +8,7 @@ use scim::sort::SortKey;
 use super::query::Query;
 use crate::problem::Problem;
 use crate::profile::{CursorRule, ListRules, StartIndex};
+use crate::types::TypeId;
 
 /// How long a cursor is good for, in seconds.
 pub(crate) const CURSOR_SECONDS: i64 = 600;
@@ -35,7 +36,7 @@ pub(super) type Rank = Option<SortKey>;
 /// A resource by type and number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position {
-    pub(super) kind: u16,
+    pub(super) kind: TypeId,
     pub(super) number: u64,
 }
 
@@ -43,7 +44,7 @@ impl Window {
     pub(super) fn of(
         asked: &Query,
         rules: &ListRules,
-        query_hash: u32,
+        (kinds, query_hash): (&[TypeId], u32),
         now: Timestamp,
     ) -> Result<Self, Problem> {
         let most = rules.max_count as usize;
@@ -64,7 +65,8 @@ impl Window {
             if asked.count.is_some_and(i64::is_negative) {
                 return Err(Problem::BadCount("count is zero or more where pages go by cursor".to_owned()));
             }
-            let after = if cursor.is_empty() { None } else { Cursor::read(cursor, query_hash, now)?.after };
+            let after =
+                if cursor.is_empty() { None } else { Cursor::read(cursor, kinds, query_hash, now)?.after };
             return Ok(Self::Cursor { after, count });
         }
         let start = usize::try_from(asked.start_index.unwrap_or(1).max(0)).unwrap_or(usize::MAX);
@@ -103,7 +105,7 @@ impl Cursor {
     pub(super) fn text(&self) -> String {
         let mut bytes = Vec::with_capacity(64);
         let position = self.after.as_ref().map(|after| after.position);
-        let (kind, number) = position.map_or((u16::MAX, 0), |at| (at.kind, at.number));
+        let (kind, number) = position.map_or((NOWHERE, 0), |at| (at.kind.number(), at.number));
         bytes.extend_from_slice(&self.query_hash.to_be_bytes());
         bytes.extend_from_slice(&kind.to_be_bytes());
         bytes.extend_from_slice(&number.to_be_bytes());
@@ -115,7 +117,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    fn read(text: &str, query_hash: u32, now: Timestamp) -> Result<Self, Problem> {
+    fn read(text: &str, kinds: &[TypeId], query_hash: u32, now: Timestamp) -> Result<Self, Problem> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| Problem::BadCursor)?;
         let (hash, rest) = bytes.split_first_chunk::<4>().ok_or(Problem::BadCursor)?;
         let (kind, rest) = rest.split_first_chunk::<2>().ok_or(Problem::BadCursor)?;
@@ -135,15 +137,22 @@ impl Cursor {
         if now.as_second() - issued.as_second() > CURSOR_SECONDS {
             return Err(Problem::ExpiredCursor(CURSOR_SECONDS));
         }
-        let kind = u16::from_be_bytes(*kind);
-        let number = u64::from_be_bytes(*number);
-        let after = (kind != u16::MAX).then_some(Place { position: Position { kind, number }, key });
+        let after = match u16::from_be_bytes(*kind) {
+            NOWHERE => None,
+            written => {
+                let kind = kinds.iter().find(|kind| kind.number() == written).ok_or(Problem::BadCursor)?;
+                Some(Place { position: Position { kind: *kind, number: u64::from_be_bytes(*number) }, key })
+            }
+        };
         Ok(Self { after, query_hash, issued })
     }
 }
 
+/// How a cursor writes the type of the position before the first.
+const NOWHERE: u16 = u16::MAX;
+
 /// Tells queries apart, so that a cursor serves only its own.
-pub(super) fn query_hash(asked: &Query, kinds: &[u16]) -> u32 {
+pub(super) fn query_hash(asked: &Query, kinds: &[TypeId]) -> u32 {
     use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
     let what = (&asked.filter, &asked.sort_by, &asked.sort_order, kinds);
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(what);
@@ -155,9 +164,14 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
+    use crate::types::Types;
 
     fn window(query: &str, rules: &ListRules) -> Result<Window, Problem> {
-        Window::of(&Query::of_url(query).unwrap(), rules, 7, Timestamp::UNIX_EPOCH)
+        Window::of(&Query::of_url(query).unwrap(), rules, (&kinds(), 7), Timestamp::UNIX_EPOCH)
+    }
+
+    fn kinds() -> Vec<TypeId> {
+        Types::standard().positions().map(|(at, _)| at).collect()
     }
 
     #[test]
@@ -186,7 +200,7 @@ mod tests {
 
     #[test]
     fn cursors_serve_their_own_query_for_a_while() {
-        let position = Position { kind: 1, number: 70_000 };
+        let position = Position { kind: kinds()[1], number: 70_000 };
         let cursor = |key| {
             let after = Some(Place { position, key });
             Cursor { after, query_hash: 7, issued: Timestamp::UNIX_EPOCH }
@@ -194,14 +208,19 @@ mod tests {
         let name = scim::sort::SortBy::parse("userName", scim::schema::SchemaSet::user()).unwrap();
         let key = name.key(&serde_json::json!({"userName": "ann"}));
         for cursor in [cursor(None), cursor(Some(None)), cursor(Some(Some(key)))] {
-            assert_eq!(Cursor::read(&cursor.text(), 7, Timestamp::UNIX_EPOCH), Ok(cursor));
+            assert_eq!(Cursor::read(&cursor.text(), &kinds(), 7, Timestamp::UNIX_EPOCH), Ok(cursor));
         }
         let (at, text) = (cursor(None).after, cursor(None).text());
-        assert_eq!(Cursor::read(&text, 8, Timestamp::UNIX_EPOCH), Err(Problem::BadCursor));
+        assert_eq!(Cursor::read(&text, &kinds()[..1], 7, Timestamp::UNIX_EPOCH), Err(Problem::BadCursor));
+        assert_eq!(Cursor::read(&text, &kinds(), 8, Timestamp::UNIX_EPOCH), Err(Problem::BadCursor));
         let later = Timestamp::from_second(CURSOR_SECONDS + 1).unwrap();
-        assert_eq!(Cursor::read(&text, 7, later), Err(Problem::ExpiredCursor(CURSOR_SECONDS)));
+        assert_eq!(Cursor::read(&text, &kinds(), 7, later), Err(Problem::ExpiredCursor(CURSOR_SECONDS)));
         for bad in ["", "x", "AAAA", "!!!!", &format!("{text}AAAA")] {
-            assert_eq!(Cursor::read(bad, 7, Timestamp::UNIX_EPOCH), Err(Problem::BadCursor), "{bad}");
+            assert_eq!(
+                Cursor::read(bad, &kinds(), 7, Timestamp::UNIX_EPOCH),
+                Err(Problem::BadCursor),
+                "{bad}"
+            );
         }
         let rfc = ListRules::default();
         assert_eq!(window("cursor", &rfc), Ok(Window::Cursor { after: None, count: 100 }));

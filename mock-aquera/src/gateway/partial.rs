@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// The named top-level members of a JSON object.
 pub(super) fn members(text: &[u8], names: &[String]) -> Value {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    Wanted(names).deserialize(&mut deserializer).unwrap_or_default()
+    crate::or_default(Wanted(names).deserialize(&mut deserializer), "read a stored resource")
 }
 
 /// Whether a representation says that its account is in use. One that doesn't say is.

@@ -8,13 +8,13 @@ use scim::path::{AttrPath, PatchPath, get_ci};
 use scim::schema::Mutability;
 use serde_json::{Map, Value};
 
-use super::notes::{meant, shown};
+use super::notes::shown;
 use super::query::parameters;
 use super::{Target, target};
-use crate::application::Settings;
+use crate::gateway::Settings;
 use crate::journal::{Note, NoteKind};
-use crate::nearest::nearest;
 use crate::types::Kind;
+use crate::units::suggest::{attribute_name, did_you_mean, nearest};
 
 /// What a query can say (RFC 7644 §3.4.2, RFC 9865 §2).
 const PARAMETERS: [&str; 8] =
@@ -106,7 +106,7 @@ fn asked_about<'s>(settings: &'s Settings, target: Target<'_>) -> Vec<&'s Kind> 
 }
 
 fn note(path: &str, nearest: Option<String>, what: &str) -> Note {
-    let hint = nearest.as_ref().map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+    let hint = did_you_mean(nearest.as_deref());
     let path = shown(path);
     Note { kind: NoteKind::Dropped, text: format!("`{path}` {what}{hint}"), path, nearest }
 }
@@ -151,7 +151,7 @@ fn check_attribute(parameter: &str, written: &str, kinds: &[&Kind], notes: &mut 
     };
     if !kinds.iter().any(knows) {
         let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-        let hint = kinds.iter().find_map(|kind| meant(&kind.schemas, written));
+        let hint = kinds.iter().find_map(|kind| attribute_name(&kind.schemas, written));
         let what = format!("in `{parameter}` is not an attribute of {}", names.join(" or "));
         notes.push(note(written, hint, &what));
     }

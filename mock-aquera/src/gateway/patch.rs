@@ -15,8 +15,8 @@ use super::basis::{Basis, TRIES};
 use super::members::{self, Split};
 use super::write::{self, Next, carry_out, refused};
 use super::{Refusal, Scene, noted, notes, passed_over, patch_rule, quick, resource, stale, stored};
-use crate::hops::{self, Change, Downstreams};
-use crate::journal::{ChangeKind, DownstreamOperation, Note};
+use crate::downstream::{self, Change, DownstreamOperation, Downstreams};
+use crate::journal::{ChangeKind, Note};
 use crate::problem::Problem;
 use crate::profile::{
     CanonicalValues, DisableRule, DottedPaths, EtagRule, GatewayRules, MembersPastCut, PatchReply, PatchRule,
@@ -25,11 +25,11 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::content::Content;
 use crate::store::{Ref, Store};
-use crate::types::{Kind, Role};
+use crate::types::{Kind, Role, TypeId};
 
 const OPERATIONS: &[DownstreamOperation] = &[DownstreamOperation::PartialUpdate];
 
-pub(super) fn patch(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+pub(super) fn patch(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
@@ -82,7 +82,7 @@ fn is_swallowed(rule: PatchRule) -> bool {
 
 fn patch_by(
     scene: &Scene<'_>,
-    kind_at: u16,
+    kind_at: TypeId,
     id: &str,
     rule: PatchRule,
     mut request: PatchRequest,
@@ -102,7 +102,7 @@ fn patch_by(
     };
     let unfit = |problem| {
         // An application without the operation doesn't look at what it is about.
-        let has_it = hops::has(profile, DownstreamOperation::PartialUpdate);
+        let has_it = downstream::has(profile, DownstreamOperation::PartialUpdate);
         refuse(if has_it { problem } else { Problem::PartialUpdateUnsupported })
     };
     let asked = Asked { request, literal };
@@ -154,7 +154,7 @@ fn patch_by(
     }
     let next = write::allowed(scene, kind, patched.next, &patched.tree, was_active).map_err(&refuse)?;
     left_out.extend(next.note.clone());
-    let becomes = hops::of_patch(profile, next.change);
+    let becomes = downstream::of_patch(profile, next.change);
     let mut reply = if patched.only_members {
         change_members(scene, &mut store, at, &patched.members, becomes)?
     } else {
@@ -212,7 +212,7 @@ fn whatever_it_says(rule: PatchRule) -> Option<Result<Reply, Refusal>> {
 }
 
 /// The answer that a profile gives to a PATCH that was carried out.
-fn answered(scene: &Scene<'_>, rule: PatchRule, kind_at: u16, id: &str, mut reply: Reply) -> Reply {
+fn answered(scene: &Scene<'_>, rule: PatchRule, kind_at: TypeId, id: &str, mut reply: Reply) -> Reply {
     let problem = match rule {
         PatchRule::AppliedThen404 => Some(write::no_such(scene, kind_at, id)),
         PatchRule::AppliedThen500 => {
@@ -394,7 +394,7 @@ fn change_members(
 }
 
 /// Sets one plain member in the text.
-fn set(scene: &Scene<'_>, kind_at: u16, id: &str, setting: &quick::Setting<'_>) -> Result<Reply, Refusal> {
+fn set(scene: &Scene<'_>, kind_at: TypeId, id: &str, setting: &quick::Setting<'_>) -> Result<Reply, Refusal> {
     let settings = scene.settings;
     let kind = settings.types.get(kind_at);
     let mut store = scene.store();
@@ -404,7 +404,7 @@ fn set(scene: &Scene<'_>, kind_at: u16, id: &str, setting: &quick::Setting<'_>) 
     let active = setting.active.filter(|active| kind.role == Role::User && *active != record.active);
     let change = Change { active, rest: !same && active.is_none() };
     let (id, before) = (Arc::clone(&record.id), record.document.shared());
-    let operations = hops::of_patch(&settings.profile, change);
+    let operations = downstream::of_patch(&settings.profile, change);
     write::may(scene, operations, &id)?;
     let mut changed = None;
     if !same {

@@ -83,6 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::types::TypeId;
     use crate::types::Types;
 
     #[test]
@@ -90,7 +91,7 @@ mod tests {
         let types = Types::standard();
         let of = |operations: Value| {
             let body = json!({"schemas": [PATCH_URN], "Operations": operations}).to_string();
-            read(types.get(0), body.as_bytes())
+            read(types.get(TypeId::FIRST), body.as_bytes())
                 .map(|s| format!("{} {}", s.name, String::from_utf8(s.json).unwrap()))
         };
         let one = |op: &str, path: &str, value: Value| of(json!([{"op": op, "path": path, "value": value}]));
@@ -113,6 +114,6 @@ mod tests {
             assert_eq!(one(op, path, value), None, "{op} {path}");
         }
         assert_eq!(of(json!([])), None);
-        assert_eq!(read(types.get(0), b"{}"), None);
+        assert_eq!(read(types.get(TypeId::FIRST), b"{}"), None);
     }
 }

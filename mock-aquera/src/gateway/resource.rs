@@ -10,7 +10,7 @@ use scim::text::lower_case;
 use serde_json::{Map, Value};
 
 use super::{Refusal, notes, passed_over};
-use crate::application::Settings;
+use crate::gateway::Settings;
 use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{CanonicalValues, EmailValue, Profile, UnknownAttributes, UnknownMember, UserNameValue};
@@ -145,6 +145,12 @@ impl Joining {
                 self.names.push((found, name.as_str().into()));
             }
         }
+    }
+
+    /// Makes these the members of a content.
+    pub(crate) fn join(self, content: &mut Content) {
+        content.refs = Some(self.refs);
+        content.names = self.names;
     }
 
     /// Of members that somebody seeds: those that exist.

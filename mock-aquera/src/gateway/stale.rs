@@ -6,14 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::write::{names_version, no_such, refused};
 use super::{Refusal, Scene};
-use crate::hops::Downstreams;
-use crate::journal::DownstreamOperation;
+use crate::downstream::{DownstreamOperation, Downstreams};
 use crate::profile::EtagRule;
 use crate::reply::Reply;
 use crate::store::{Ref, Stale, Store};
+use crate::types::TypeId;
 
 /// Reads what was there before a write.
-pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str, stale: &Stale) -> Result<Reply, Refusal> {
+pub(super) fn read(scene: &Scene<'_>, kind_at: TypeId, id: &str, stale: &Stale) -> Result<Reply, Refusal> {
     let operations = &[DownstreamOperation::Read];
     let inactive = |text: &Bytes| scene.settings.hides_inactive(kind_at) && !super::partial::is_active(text);
     let Some(text) = stale.shown.as_ref().filter(|text| !inactive(text)) else {

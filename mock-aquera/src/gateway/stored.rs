@@ -7,7 +7,7 @@ use scim::schema::{AttributeLocation, SchemaSet};
 use serde_json::{Map, Value};
 
 use super::resource::tree_of;
-use crate::application::Settings;
+use crate::gateway::Settings;
 use crate::problem::Problem;
 use crate::profile::{AttributePath, NotStoredReply, Profile};
 use crate::store::content::Content;

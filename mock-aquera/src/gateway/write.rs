@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 use super::basis::Basis;
 pub(super) use super::refused;
 use super::{Refusal, Scene, noted, resource, stale, stored};
-use crate::hops::{self, Change, Downstreams};
-use crate::journal::{ChangeKind, DownstreamOperation, Note, StateChange};
+use crate::downstream::{self, Change, DownstreamOperation, Downstreams};
+use crate::journal::{ChangeKind, Note, StateChange};
 use crate::problem::Problem;
 use crate::profile::{
     CreateDisabled, DeleteRule, DisableRule, DownstreamDelete, EtagRule, Ids, ReplyBody, Support,
@@ -25,18 +25,18 @@ use crate::profile::{
 use crate::reply::Reply;
 use crate::store::content::Content;
 use crate::store::{Record, Ref, Store};
-use crate::types::{Kind, Role};
+use crate::types::{Kind, Role, TypeId};
 pub(super) use condition::{names_version, other_version, same_version};
 pub(super) use put::replace;
 
-pub(super) fn create(scene: &Scene<'_>, kind_at: u16) -> Result<Reply, Refusal> {
+pub(super) fn create(scene: &Scene<'_>, kind_at: TypeId) -> Result<Reply, Refusal> {
     let kind = scene.settings.types.get(kind_at);
     let mut taken = resource::take(scene.settings, kind, scene.body()?)?;
     let notes = std::mem::take(&mut taken.notes);
     noted(create_of(scene, kind_at, taken), notes)
 }
 
-fn create_of(scene: &Scene<'_>, kind_at: u16, body: resource::Taken) -> Result<Reply, Refusal> {
+fn create_of(scene: &Scene<'_>, kind_at: TypeId, body: resource::Taken) -> Result<Reply, Refusal> {
     let settings = scene.settings;
     let profile = &settings.profile;
     let kind = settings.types.get(kind_at);
@@ -66,7 +66,7 @@ fn create_of(scene: &Scene<'_>, kind_at: u16, body: resource::Taken) -> Result<R
     let kept = stored::keep(settings, kind, None, content).map_err(&refuse)?;
     let left_out = super::notes::not_stored(&kept.left_out);
     let (mut content, asked) = (kept.content, kept.asked);
-    if !hops::has(profile, DownstreamOperation::Create) {
+    if !downstream::has(profile, DownstreamOperation::Create) {
         return Err(refuse(Problem::OperationUnsupported("Create")));
     }
     let mut store = scene.store();
@@ -163,7 +163,7 @@ pub(super) fn check_members(scene: &Scene<'_>, count: usize) -> Result<(), Probl
     }
 }
 
-pub(super) fn read(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+pub(super) fn read(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let operations = &[DownstreamOperation::Read];
     let store = scene.store();
     if let Some(stale) = store.stale(id, scene.now).filter(|stale| stale.is_of(kind_at)) {
@@ -292,7 +292,7 @@ pub(super) fn allowed(
     }
 }
 
-pub(super) fn delete(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+pub(super) fn delete(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let gateway = &scene.settings.profile.gateway;
     let kind = scene.settings.types.get(kind_at);
     let rule = if kind.role == Role::Group { gateway.delete_of_groups() } else { gateway.delete };
@@ -374,7 +374,7 @@ pub(super) fn may(
     id: &str,
 ) -> Result<(), Refusal> {
     let profile = &scene.settings.profile;
-    let Some(missing) = operations.iter().position(|operation| !hops::has(profile, *operation)) else {
+    let Some(missing) = operations.iter().position(|operation| !downstream::has(profile, *operation)) else {
         return Ok(());
     };
     let missing = &operations[missing..=missing];
@@ -460,14 +460,14 @@ pub(super) fn change(
     }
 }
 
-pub(super) fn no_such(scene: &Scene<'_>, kind_at: u16, id: &str) -> Problem {
+pub(super) fn no_such(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Problem {
     Problem::NoSuchResource { kind: scene.settings.types.get(kind_at).name().to_owned(), id: id.to_owned() }
 }
 
 pub(super) fn existing<'s>(
     scene: &Scene<'_>,
     store: &'s Store,
-    kind_at: u16,
+    kind_at: TypeId,
     id: &str,
     operations: &'static [DownstreamOperation],
 ) -> Result<(Ref, &'s Record), Refusal> {
@@ -479,7 +479,7 @@ pub(super) fn existing<'s>(
 pub(super) fn visible<'s>(
     scene: &Scene<'_>,
     store: &'s Store,
-    kind_at: u16,
+    kind_at: TypeId,
     id: &str,
 ) -> Option<(Ref, &'s Record)> {
     store.find_in(kind_at, id).filter(|(_, record)| record.active || !scene.settings.hides_inactive(kind_at))

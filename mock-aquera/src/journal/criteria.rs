@@ -5,10 +5,10 @@ use scim::precis::user_name_key;
 use scim::text::lower_case;
 
 use super::exchange::Exchange;
-use super::glob;
 use super::operations::{self, OperationKind, ScimOperation, below_base};
 use super::query::{JournalQuery, StatusMatch};
 use super::redact::expected_path;
+use crate::units::glob;
 
 /// What can be asked of an exchange.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +140,7 @@ fn quoted(text: &str) -> String {
 /// Whether a path fits, whole or below the base URL.
 pub(super) fn path_fits(pattern: &str, path: &str) -> bool {
     let pattern = pattern.split('?').next().unwrap_or_default();
-    glob::fits(pattern, path) || glob::fits(pattern, below_base(path))
+    glob::matches(pattern, path) || glob::matches(pattern, below_base(path))
 }
 
 /// The names of the users that an exchange is about. A list that happens to show a user isn't about that one.
@@ -159,4 +159,17 @@ fn contains(exchange: &Exchange, text: &str) -> bool {
             serde_json::Value::String(text) => lower_case(text).contains(&*wanted),
             other => lower_case(&other.to_string()).contains(&*wanted),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_matches_by_the_common_rule() {
+        for (pattern, path, expected) in crate::units::glob::tests::TABLE {
+            assert_eq!(path_fits(&format!("{pattern}?count=1"), path), *expected, "{pattern} {path}");
+            assert_eq!(path_fits(pattern, &format!("/scim{path}")), *expected, "{pattern} {path}");
+        }
+    }
 }

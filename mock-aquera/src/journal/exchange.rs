@@ -1,9 +1,11 @@
 //! An exchange as it is shown: readable, and free of secrets.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use hyper::Method;
 use hyper::body::Bytes;
+use hyper::{Method, StatusCode};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -11,9 +13,9 @@ use utoipa::ToSchema;
 use super::kept::Kept;
 use super::note::Note;
 use super::operations::{self, ScimOperation, user_name_of};
-use super::record::{ChangeKind, Downstream, StateChange};
-use super::redact;
-use crate::clock::date_time;
+use super::record::{ChangeKind, StateChange};
+use super::{redact, wire};
+use crate::downstream::Downstream;
 
 /// One request to an application and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -23,10 +25,14 @@ pub struct Exchange {
     pub seq: u64,
     /// The application that answered, where it has a name.
     pub application: Option<String>,
-    /// When the request was taken up.
-    pub at: String,
-    /// Microseconds from there until the answer was ready.
-    pub took: u64,
+    /// When the server began to handle the request. In JSON: an `xsd:dateTime` in UTC, to the millisecond.
+    #[serde(with = "wire::date_time")]
+    #[schema(value_type = String)]
+    pub at: Timestamp,
+    /// The time from there until the response was ready, to the microsecond. In JSON: a number of microseconds.
+    #[serde(with = "wire::microseconds")]
+    #[schema(value_type = u64)]
+    pub took: Duration,
     /// The method.
     pub method: String,
     /// The path with its query, as sent; secrets in the query are redacted.
@@ -35,8 +41,10 @@ pub struct Exchange {
     pub request_headers: Vec<(String, String)>,
     /// The body; a string where it wasn't JSON. Passwords, client secrets and tokens are redacted.
     pub request_body: Option<Value>,
-    /// The status of the answer; 0 where the connection was cut or refused without one.
-    pub status: u16,
+    /// The status of the response. `None` if the connection was cut or refused without one; in JSON: 0.
+    #[serde(with = "wire::status")]
+    #[schema(value_type = u16)]
+    pub status: Option<StatusCode>,
     /// The headers of the answer.
     pub response_headers: Vec<(String, String)>,
     /// The body of the answer; a string where it isn't JSON. Redacted like the request's.
@@ -106,13 +114,13 @@ impl Exchange {
         Self {
             seq,
             application: Some(application.to_owned()),
-            at: date_time(record.at),
-            took: record.took,
+            at: record.at,
+            took: record.took(),
             method: method.to_string(),
             path,
             request_headers,
             request_body,
-            status: record.status.map_or(0, |status| status.as_u16()),
+            status: record.status,
             response_headers,
             response_body,
             operations,

@@ -2,11 +2,11 @@
 //!
 //! What HAR has no place for stands in members that begin with an underscore, as the format allows.
 
-use hyper::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::exchange::Exchange;
+use crate::clock;
 
 /// Who made an archive, and where the server was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(crate) fn archive(
 }
 
 fn entry(exchange: &Exchange, origin: &str) -> Value {
-    let time = milliseconds(exchange.took);
+    let time = exchange.took.as_secs_f64() * 1000.0;
     let mut request = json!({
         "method": exchange.method,
         "url": format!("{}{}", origin.trim_end_matches('/'), exchange.path),
@@ -65,7 +65,7 @@ fn entry(exchange: &Exchange, origin: &str) -> Value {
         request["postData"] = json!({"mimeType": kind, "text": text(body)});
     }
     let mut entry = json!({
-        "startedDateTime": exchange.at,
+        "startedDateTime": clock::date_time(exchange.at),
         "time": time,
         "request": request,
         "response": response(exchange),
@@ -87,7 +87,7 @@ fn entry(exchange: &Exchange, origin: &str) -> Value {
 
 fn response(exchange: &Exchange) -> Value {
     let body = exchange.response_body.as_ref();
-    let status = StatusCode::from_u16(exchange.status).ok();
+    let is_redirect = exchange.status.is_some_and(|status| status.is_redirection());
     let mut content = json!({
         "size": match size(exchange.response_header("content-length"), body) {
             -1 => body.map_or(0, |body| text(body).len() as u64),
@@ -99,17 +99,17 @@ fn response(exchange: &Exchange) -> Value {
         content["text"] = Value::from(text(body));
     }
     let mut response = json!({
-        "status": exchange.status,
-        "statusText": status.and_then(|status| status.canonical_reason()).unwrap_or_default(),
+        "status": exchange.status.map_or(0, |status| status.as_u16()),
+        "statusText": exchange.status.and_then(|status| status.canonical_reason()).unwrap_or_default(),
         "httpVersion": "HTTP/1.1",
         "cookies": [],
         "headers": headers(&exchange.response_headers),
         "content": content,
-        "redirectURL": exchange.response_header("location").filter(|_| exchange.status / 100 == 3).unwrap_or_default(),
+        "redirectURL": exchange.response_header("location").filter(|_| is_redirect).unwrap_or_default(),
         "headersSize": -1,
         "bodySize": size(exchange.response_header("content-length"), body),
     });
-    if status.is_none() {
+    if exchange.status.is_none() {
         response["_error"] = Value::from("the connection ended without a reply");
     }
     response
@@ -143,9 +143,4 @@ fn size(declared: Option<&str>, body: Option<&Value>) -> i64 {
         (None, None) => 0,
         (None, Some(_)) => -1,
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a duration of 2^52 microseconds is 142 years")]
-fn milliseconds(microseconds: u64) -> f64 {
-    microseconds as f64 / 1000.0
 }

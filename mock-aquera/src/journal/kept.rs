@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::body::Bytes;
 use hyper::{HeaderMap, StatusCode};
@@ -14,9 +15,9 @@ use jiff::Timestamp;
 
 use super::note::Note;
 use super::operations::ScimOperation;
-use super::record::{Downstream, DownstreamOperation, Known, MAX_STATE_BYTES, Seen, StateChange};
+use super::record::{Known, MAX_STATE_BYTES, Seen, StateChange};
 use super::redact::{self, REDACTED};
-use crate::hops::{self, Downstreams};
+use crate::downstream::{self, Downstream, DownstreamOperation, Downstreams};
 
 /// A request's body up to here is copied; a larger one has most of its buffer to itself.
 const MAX_COPIED: usize = 4 * 1024;
@@ -37,7 +38,7 @@ thread_local! {
 pub(crate) struct Kept {
     pub(super) at: Timestamp,
     /// In microseconds.
-    pub(super) took: u64,
+    took: u64,
     /// The [`Part`]s, one after the other.
     block: Arc<[u8]>,
     /// Where each part ends.
@@ -109,6 +110,10 @@ impl Rest {
 }
 
 impl Kept {
+    pub(super) fn took(&self) -> Duration {
+        Duration::from_micros(self.took)
+    }
+
     /// Clears and compacts a record. Bodies and states are left out where the whole would weigh more than `limit`.
     pub(super) fn of(seen: &Seen<'_>, known: Known, limit: usize) -> Self {
         ROOM.with_borrow_mut(|room| {
@@ -222,7 +227,7 @@ impl Kept {
             return rest.downstream.clone();
         }
         let target = String::from_utf8_lossy(self.part(Part::Target));
-        hops::told(self.operations, Some(&*target).filter(|target| !target.is_empty()), self.accepted)
+        downstream::told(self.operations, Some(&*target).filter(|target| !target.is_empty()), self.accepted)
     }
 
     /// The rules that struck, the one that decided first.

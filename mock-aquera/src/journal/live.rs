@@ -103,7 +103,9 @@ pub(crate) struct Readable {
 impl Readable {
     /// The exchange as JSON, written when first asked for.
     pub(crate) fn json(&self) -> &str {
-        self.json.get_or_init(|| serde_json::to_string(&self.exchange).unwrap_or_default())
+        self.json.get_or_init(|| {
+            crate::or_default(serde_json::to_string(&self.exchange), "write an exchange as JSON")
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use super::query::{JournalQuery, QueryError, StatusMatch};
 use super::redact::{REDACTED, expected_path};
 use crate::fault::{Places, unknown_method};
 use crate::types::Kind;
+use crate::units::glob;
 
 /// The statuses that a request can be answered with.
 const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
@@ -44,7 +45,7 @@ impl JournalQuery {
                 kind.name().eq_ignore_ascii_case(name) || kind.endpoint.eq_ignore_ascii_case(name)
             };
             if !asked.places.types.all().iter().any(known) {
-                return never("resourceType", name, asked.places.unknown_type(name));
+                return never("resourceType", name, asked.places.types.unknown(name).to_string());
             }
         }
         match self.status {
@@ -69,6 +70,9 @@ impl Asked<'_> {
     /// Why no request in this journal has a path, as far as its beginning tells.
     fn unreachable(&self, path: &str) -> Option<String> {
         let plain = path.split('?').next().unwrap_or_default().trim_matches('/');
+        if let Some(misplaced) = glob::misplaced_wildcard(plain) {
+            return Some(misplaced);
+        }
         let base = self.base.trim_matches('/');
         let below = match plain.strip_prefix(base) {
             Some("") => return None,
@@ -139,6 +143,11 @@ mod tests {
             "path=/apps/hr/scim/Users",
             "`path=/apps/hr/scim/Users` can never match: this is the journal of the application `default`, whose \
              requests are below `/scim`",
+        );
+        check(
+            "path=/Users**",
+            "`path=/Users**` can never match: `**` must be a segment of its own, as in `/Users/**`; `Users**` has more beside \
+             it",
         );
         check(
             "path=/_mock/health",

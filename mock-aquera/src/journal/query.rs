@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hyper::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::{IntoParams, ToSchema};
@@ -11,7 +12,7 @@ use super::criteria::{Criterion, path_fits};
 use super::exchange::Exchange;
 use super::kept::Kept;
 use super::operations::OperationKind;
-use crate::nearest::nearest;
+use crate::units::suggest::{did_you_mean, nearest};
 
 /// Which exchanges are asked for. What isn't said doesn't matter; the empty query is all of them, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
@@ -74,7 +75,7 @@ pub enum StatusMatch {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// No criterion has this name.
-    #[error("`{key}` is nothing that the journal can be asked for{}; what is: {}", meant(.key), KEYS.join(", "))]
+    #[error("unknown journal criterion `{key}`{}; the criteria are {}", did_you_mean(nearest(.key, KEYS)), KEYS.join(", "))]
     UnknownKey {
         /// What was written.
         key: String,
@@ -131,10 +132,6 @@ const KEYS: [&str; 13] = [
     "order",
 ];
 
-fn meant(key: &str) -> String {
-    nearest(key, KEYS).map_or_else(String::new, |name| format!(", did you mean `{name}`?"))
-}
-
 impl JournalQuery {
     /// All exchanges.
     pub fn new() -> Self {
@@ -179,10 +176,7 @@ impl JournalQuery {
             "path" => self.path = text,
             "operation" => {
                 let words = OperationKind::ALL.map(OperationKind::as_str);
-                let expected = || match nearest(value, words) {
-                    Some(meant) => format!("{}; did you mean `{meant}`?", words.join(", ")),
-                    None => words.join(", "),
-                };
+                let expected = || format!("{}{}", words.join(", "), did_you_mean(nearest(value, words)));
                 self.operation = Some(value.parse().map_err(|()| bad(&expected()))?);
             }
             "resourceType" => self.resource_type = text,
@@ -307,7 +301,7 @@ impl JournalQuery {
     pub(super) fn may_match(&self, record: &Kept, seq: u64) -> bool {
         self.since_seq.is_none_or(|since| seq > since)
             && self.method.as_deref().is_none_or(|method| record.method().eq_ignore_ascii_case(method))
-            && self.status.is_none_or(|status| status.fits(record.status.map_or(0, |status| status.as_u16())))
+            && self.status.is_none_or(|status| status.fits(record.status))
             && self.fault.is_none_or(|struck| struck != record.faults().is_empty())
             && self.path.as_deref().is_none_or(|path| {
                 path_fits(path, record.path_and_query().split('?').next().unwrap_or_default())
@@ -333,15 +327,16 @@ impl FromStr for JournalQuery {
 const STATUS_FORMS: &str = "a status like 404, a class like 4xx, or none";
 
 impl StatusMatch {
-    pub(super) fn of(status: u16) -> Self {
-        if status == 0 { Self::None } else { Self::Exactly(status) }
+    pub(super) fn of(status: Option<StatusCode>) -> Self {
+        status.map_or(Self::None, |status| Self::Exactly(status.as_u16()))
     }
 
-    pub(super) fn fits(self, status: u16) -> bool {
+    pub(super) fn fits(self, status: Option<StatusCode>) -> bool {
+        let status = status.map(|status| status.as_u16());
         match self {
-            Self::Exactly(wanted) => status == wanted,
-            Self::Class(class) => status / 100 == u16::from(class),
-            Self::None => status == 0,
+            Self::Exactly(wanted) => status == Some(wanted),
+            Self::Class(class) => status.is_some_and(|status| status / 100 == u16::from(class)),
+            Self::None => status.is_none(),
         }
     }
 }

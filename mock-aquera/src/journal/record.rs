@@ -12,38 +12,10 @@ use utoipa::ToSchema;
 
 use super::note::Note;
 use super::operations::ScimOperation;
-use crate::hops::Downstreams;
+use crate::downstream::Downstreams;
 
 /// Bodies of state changes above this size are not kept.
 pub(super) const MAX_STATE_BYTES: usize = 64 * 1024;
-
-/// One operation on the second hop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Downstream {
-    /// What was asked for.
-    pub operation: DownstreamOperation,
-    /// The id of the account; none for a list and for a refused Create.
-    pub target: Option<String>,
-    /// Whether the application did it.
-    pub accepted: bool,
-}
-
-/// What a gateway can ask of the application behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum DownstreamOperation {
-    /// Make an account.
-    Create,
-    /// Write an account whole.
-    Replace,
-    /// Write parts of an account.
-    PartialUpdate,
-    /// Remove an account.
-    Delete,
-    /// Read one account or a list.
-    Read,
-}
 
 /// What became of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio_stream::StreamExt as _;
 
 use super::*;
-use crate::hops::Downstreams;
+use crate::downstream::Downstreams;
 
 /// Stands in every place where a secret can be.
 const SECRET: &str = "hunter2";
@@ -33,7 +33,7 @@ pub(crate) struct Record {
     pub(crate) status: Option<StatusCode>,
     pub(crate) response_headers: HeaderMap,
     pub(crate) response_body: Bytes,
-    pub(crate) downstream: crate::hops::Downstreams,
+    pub(crate) downstream: crate::downstream::Downstreams,
     pub(crate) faults: Vec<Arc<str>>,
     pub(crate) dialects: Vec<&'static str>,
     pub(crate) changes: Vec<StateChange>,

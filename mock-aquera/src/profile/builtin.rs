@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::Profile;
 use super::read::Place;
-use crate::nearest::nearest;
+use crate::units::suggest::nearest;
 
 /// Names and files, the well-behaved ones first.
 macro_rules! files {

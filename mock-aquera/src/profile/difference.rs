@@ -43,7 +43,7 @@ impl Profile {
         for limit in &self.rate_limits {
             differences.push(Difference {
                 key: "rate-limit".to_owned(),
-                value: serde_json::to_value(limit).unwrap_or_default(),
+                value: crate::or_default(serde_json::to_value(limit), "write a rate limit as JSON"),
                 rfc: Value::Null,
                 meaning: limit.to_string(),
             });

@@ -3,15 +3,26 @@
 use scim::schema::{Attribute, SchemaSet};
 
 use super::Profile;
-use crate::gateway::notes::{did_you_mean, meant};
 use crate::types::{Kind, Types};
+use crate::units::suggest::{attribute_name, did_you_mean};
 
 /// Why a profile fits no server with these resource types: it names an attribute that would never be met.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{key}`: {reason}")]
 pub struct ProfileAttributeError {
     key: &'static str,
-    reason: String,
+    reason: AttributeError,
+}
+
+/// What is wrong with an attribute that a profile names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum AttributeError {
+    #[error("`{path}` is not an attribute of {types}{}", did_you_mean(.suggestion.as_deref()))]
+    Unknown { path: String, types: String, suggestion: Option<String> },
+    #[error(
+        "`{0}` is required, so no resource could be created; name it under `not-updated` to keep it as it was at creation"
+    )]
+    Required(String),
 }
 
 /// Looks at each attribute that a profile names.
@@ -27,11 +38,10 @@ pub(crate) fn check_paths(profile: &Profile, types: &Types) -> Result<(), Profil
             let found =
                 known(&path.to_string(), types).map_err(|reason| ProfileAttributeError { key, reason })?;
             if also_at_creation && found.iter().all(|attribute| attribute.required) && !found.is_empty() {
-                let reason = format!(
-                    "`{path}` is required, so no resource could be created; name it under `not-updated` to keep it as \
-                     it was at creation"
-                );
-                return Err(ProfileAttributeError { key, reason });
+                return Err(ProfileAttributeError {
+                    key,
+                    reason: AttributeError::Required(path.to_string()),
+                });
             }
         }
     }
@@ -44,7 +54,7 @@ pub(crate) fn check_paths(profile: &Profile, types: &Types) -> Result<(), Profil
 }
 
 /// The attributes that a path names in the resource types; none where it names a whole extension.
-fn known<'t>(text: &str, types: &'t Types) -> Result<Vec<&'t Attribute>, String> {
+fn known<'t>(text: &str, types: &'t Types) -> Result<Vec<&'t Attribute>, AttributeError> {
     let sets = || types.all().iter().map(|kind: &Kind| &kind.schemas);
     if let Ok(path) = text.parse() {
         let found: Vec<&Attribute> = sets().filter_map(|schemas| schemas.attribute(&path)).collect();
@@ -56,8 +66,8 @@ fn known<'t>(text: &str, types: &'t Types) -> Result<Vec<&'t Attribute>, String>
         }
     }
     let names: Vec<&str> = types.all().iter().map(Kind::name).collect();
-    let nearest = sets().find_map(|schemas| meant(schemas, text));
-    Err(format!("`{text}` is not an attribute of {}{}", names.join(" or "), did_you_mean(nearest.as_deref())))
+    let suggestion = sets().find_map(|schemas| attribute_name(schemas, text));
+    Err(AttributeError::Unknown { path: text.to_owned(), types: names.join(" or "), suggestion })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A length of time as a profile file writes it: `"500ms"`, `"30s"`, `"5m"`, `"2h"`.
+//! A duration in a profile file: `"500ms"`, `"30s"`, `"5m"`, `"2h"`, `"1h 30m"`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,13 +9,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A length of time, to the millisecond.
+use crate::units::duration;
+
+/// A duration of whole milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Period(Duration);
 
 /// A text is no [`Period`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a length of time is a whole number and its unit, ms, s, m or h, such as \"30s\"")]
+#[error("a duration is whole milliseconds with their units, ms, s, m or h, such as \"30s\" or \"1h 30m\"")]
 pub struct ParsePeriodError;
 
 impl Period {
@@ -47,27 +49,18 @@ impl FromStr for Period {
     type Err = ParsePeriodError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| ParsePeriodError)?;
-        let unit: u64 = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return Err(ParsePeriodError),
-        };
-        number.checked_mul(unit).map(Self::from_millis).ok_or(ParsePeriodError)
+        let duration = duration::parse(text).ok_or(ParsePeriodError)?;
+        let is_whole = duration.subsec_nanos().is_multiple_of(1_000_000);
+        match u64::try_from(duration.as_millis()) {
+            Ok(milliseconds) if is_whole => Ok(Self::from_millis(milliseconds)),
+            _ => Err(ParsePeriodError),
+        }
     }
 }
 
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.subsec_millis() == 0 {
-            write!(f, "{}s", self.0.as_secs())
-        } else {
-            write!(f, "{}ms", self.0.as_millis())
-        }
+        f.write_str(&duration::display(self.0))
     }
 }
 
@@ -92,8 +85,7 @@ impl JsonSchema for Period {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^[0-9]+(ms|s|m|h)$",
-            "description": "A length of time: a whole number and its unit, ms, s, m or h.",
+            "description": "A duration with its unit, such as 500ms, 30s, 5m, 2h or 1h 30m.",
         })
     }
 }
@@ -103,11 +95,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_read_and_written() {
+    fn valid_periods_are_read_and_written() {
         #[track_caller]
         fn check(text: &str, millis: u64, written: &str) {
             let period: Period = text.parse().unwrap();
-            assert_eq!((period, period.to_string().as_str()), (Period::from_millis(millis), written));
+            assert_eq!(period, Period::from_millis(millis), "{text}");
+            assert_eq!(period.to_string(), written, "{text}");
             assert_eq!(written.parse(), Ok(period));
         }
         check("0s", 0, "0s");
@@ -116,9 +109,9 @@ mod tests {
         check("30s", 30_000, "30s");
         check("5m", 300_000, "300s");
         check("2h", 7_200_000, "7200s");
-        for text in
-            ["", "s", "30", "-1s", "1.5s", "30 s", "30S", "99999999999999999999s", "9999999999999999999h"]
-        {
+        check("1.5s", 1500, "1500ms");
+        check("1h 30m", 5_400_000, "5400s");
+        for text in ["", "s", "30", "-1s", "1.5ms", "30us", "99999999999999999999s", "9999999999999999999h"] {
             assert_eq!(text.parse::<Period>(), Err(ParsePeriodError), "{text}");
         }
     }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::{Profile, builtin, difference};
-use crate::nearest::nearest;
 use crate::plain;
+use crate::units::suggest::nearest;
 
 /// Why a text is no [`Profile`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +115,7 @@ impl Profile {
 /// Everything, in the order of the fields. A profile is strings, numbers, lists and tables with strings for keys,
 /// which is all that TOML asks for.
 fn whole_toml(profile: &Profile) -> String {
-    toml::to_string(profile).unwrap_or_default()
+    crate::or_default(toml::to_string(profile), "write a profile as TOML")
 }
 
 /// The lines of what [`whole_toml`] wrote, each with the header that it stands under. The header of one of several
@@ -305,8 +305,8 @@ mod tests {
              html, problem-json, plain-text, empty",
         );
         check(
-            "[application]\nstale-reads = \"5 s\"",
-            "line 4, column 15: a length of time is a whole number and its unit, ms, s, m or h, such as \"30s\"",
+            "[application]\nstale-reads = \"5 x\"",
+            "line 4, column 15: a duration is whole milliseconds with their units, ms, s, m or h, such as \"30s\" or \"1h 30m\"",
         );
         check(
             "[[rate-limit]]\nrequests = 5\n[[rate-limit]]\nper = \"route\"",

@@ -277,12 +277,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::types::TypeId;
     use crate::types::Types;
 
     #[test]
     fn both_ways_in_come_to_the_same() {
         let types = Types::standard();
-        let kind = types.get(0);
+        let kind = types.get(TypeId::FIRST);
         let body = json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User",
                 "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],

@@ -209,7 +209,7 @@ impl Document {
 
     /// The whole representation as a tree.
     pub(crate) fn value(&self) -> Value {
-        serde_json::from_slice(self.text()).unwrap_or_default()
+        crate::or_default(serde_json::from_slice(self.text()), "read a stored resource")
     }
 
     fn find(&self, name: &str) -> Option<Found> {

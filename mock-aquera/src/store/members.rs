@@ -1,8 +1,9 @@
 //! Who is a member of which group: kept at both ends, so that each can be read off without a search.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use super::{Ref, Store};
+use super::{Inconsistency, Ref, Slot, Store};
 use crate::types::Role;
 use jiff::Timestamp;
 
@@ -203,21 +204,21 @@ impl Store {
     }
 
     /// The places of the groups that the resource of an id is a direct member of, in order of creation.
-    pub(crate) fn direct_groups(&self, id: &str) -> Vec<u32> {
+    pub(crate) fn direct_groups(&self, id: &str) -> Vec<Slot> {
         let Some(kind) = self.types().of_role(Role::Group) else { return Vec::new() };
         let member = self.find(id).and_then(|at| self.get(at));
         let slots = member.map(|record| record.member_of().to_vec()).unwrap_or_default();
-        let mut groups: Vec<(u64, u32)> =
+        let mut groups: Vec<(u64, Slot)> =
             slots.into_iter().filter_map(|slot| Some((self.get(Ref { kind, slot })?.order, slot))).collect();
         groups.sort_unstable();
         groups.into_iter().map(|(_, slot)| slot).collect()
     }
 
     /// The groups that somebody is in, each with whether directly, the direct ones first.
-    pub(crate) fn groups_of(&self, record: &Record) -> Vec<(u32, bool)> {
+    pub(crate) fn groups_of(&self, record: &Record) -> Vec<(Slot, bool)> {
         let Some(kind) = self.types().of_role(Role::Group) else { return Vec::new() };
-        let mut groups: Vec<(u32, bool)> = record.member_of().iter().map(|slot| (*slot, true)).collect();
-        let mut known: HashSet<u32> = record.member_of().iter().copied().collect();
+        let mut groups: Vec<(Slot, bool)> = record.member_of().iter().map(|slot| (*slot, true)).collect();
+        let mut known: HashSet<Slot> = record.member_of().iter().copied().collect();
         let mut at = 0;
         while let Some((slot, _)) = groups.get(at).copied() {
             at += 1;
@@ -227,11 +228,13 @@ impl Store {
         groups
     }
 
-    pub(super) fn check_links(&self, at: Ref, record: &Record) -> Result<(), String> {
+    pub(super) fn check_links(&self, at: Ref, record: &Record) -> Result<(), Inconsistency> {
         for member in record.members().into_iter().flat_map(Members::iter) {
-            let there = self.get(member).ok_or_else(|| format!("{} has a member that is gone", record.id))?;
+            let there =
+                self.get(member).ok_or_else(|| Inconsistency::MissingMember(Arc::clone(&record.id)))?;
             if there.member_of().iter().filter(|slot| **slot == at.slot).count() != 1 {
-                return Err(format!("{} does not know that it is in {}", there.id, record.id));
+                let (member, group) = (Arc::clone(&there.id), Arc::clone(&record.id));
+                return Err(Inconsistency::Member { member, group });
             }
         }
         let Some(kind) = self.types().of_role(Role::Group) else { return Ok(()) };
@@ -239,7 +242,7 @@ impl Store {
             let group = self.get(Ref { kind, slot: *slot });
             let knows = group.and_then(Record::members).is_some_and(|members| members.contains(at));
             if !knows {
-                return Err(format!("{} is in a group that does not know", record.id));
+                return Err(Inconsistency::Group(Arc::clone(&record.id)));
             }
         }
         Ok(())

@@ -3,15 +3,16 @@
 //! Places are kept in blocks of 1,024 that know how many of them are in use, so the n-th is found by adding up one
 //! number a block. A place that was given up stays empty; blocks that are empty throughout give their memory back.
 
+use super::Slot;
+
 /// Places in a block.
 const BLOCK: usize = 1024;
-/// A place that is empty.
-const EMPTY: u32 = u32::MAX;
 
 #[derive(Debug, Default)]
 struct Block {
     live: usize,
-    slots: Vec<u32>,
+    /// `None` where a place was given up.
+    slots: Vec<Option<Slot>>,
 }
 
 /// Slots in order of creation.
@@ -28,7 +29,7 @@ impl Order {
     }
 
     /// Puts a slot at the end. Gives its number, which grows with each call.
-    pub(crate) fn push(&mut self, slot: u32) -> u64 {
+    pub(crate) fn push(&mut self, slot: Slot) -> u64 {
         let number = self.next;
         self.next += 1;
         let (block, _) = position(number);
@@ -36,7 +37,7 @@ impl Order {
             self.blocks.push(Block::default());
         }
         let block = &mut self.blocks[block];
-        block.slots.push(slot);
+        block.slots.push(Some(slot));
         block.live += 1;
         self.live += 1;
         number
@@ -47,8 +48,8 @@ impl Order {
         let (at, within) = position(number);
         let full = at + 1 < self.blocks.len();
         let Some(block) = self.blocks.get_mut(at) else { return };
-        let Some(place) = block.slots.get_mut(within).filter(|slot| **slot != EMPTY) else { return };
-        *place = EMPTY;
+        let Some(place) = block.slots.get_mut(within).filter(|slot| slot.is_some()) else { return };
+        *place = None;
         block.live -= 1;
         self.live -= 1;
         if block.live == 0 && full {
@@ -57,7 +58,7 @@ impl Order {
     }
 
     /// The slots from the `skip`-th on, counted from zero.
-    pub(crate) fn skip(&self, skip: usize) -> impl Iterator<Item = u32> {
+    pub(crate) fn skip(&self, skip: usize) -> impl Iterator<Item = Slot> {
         let mut left = skip;
         let mut first = self.blocks.len();
         for (at, block) in self.blocks.iter().enumerate() {
@@ -71,31 +72,29 @@ impl Order {
     }
 
     /// The numbers and slots after a number; all of them after `None`.
-    pub(crate) fn after(&self, number: Option<u64>) -> impl DoubleEndedIterator<Item = (u64, u32)> {
+    pub(crate) fn after(&self, number: Option<u64>) -> impl DoubleEndedIterator<Item = (u64, Slot)> {
         let (block, within) = position(number.map_or(0, |number| number + 1));
         self.slots(block, within)
     }
 
     /// The numbers and slots before a number, the last one first.
-    pub(crate) fn before(&self, number: u64) -> impl Iterator<Item = (u64, u32)> {
+    pub(crate) fn before(&self, number: u64) -> impl Iterator<Item = (u64, Slot)> {
         let (block, _) = position(number);
         let end = self.blocks.len().min(block + 1);
         numbered(&self.blocks[..end], 0).rev().filter(move |(other, _)| *other < number)
     }
 
-    fn slots(&self, block: usize, within: usize) -> impl DoubleEndedIterator<Item = (u64, u32)> {
+    fn slots(&self, block: usize, within: usize) -> impl DoubleEndedIterator<Item = (u64, Slot)> {
         let block = block.min(self.blocks.len());
         let from = number(block, within);
         numbered(&self.blocks[block..], block).filter(move |(number, _)| *number >= from)
     }
 }
 
-fn numbered(blocks: &[Block], first: usize) -> impl DoubleEndedIterator<Item = (u64, u32)> {
+fn numbered(blocks: &[Block], first: usize) -> impl DoubleEndedIterator<Item = (u64, Slot)> {
     blocks.iter().enumerate().flat_map(move |(at, block)| {
         let places = block.slots.iter().enumerate();
-        places
-            .filter(|(_, slot)| **slot != EMPTY)
-            .map(move |(within, slot)| (number(first + at, within), *slot))
+        places.filter_map(move |(within, slot)| Some((number(first + at, within), (*slot)?)))
     })
 }
 
@@ -120,23 +119,24 @@ mod tests {
     proptest! {
         /// Whatever is removed, ranks and neighbours are those of a sorted map.
         #[test]
-        fn it_agrees_with_a_map(count in 0..3000_u32, gone in vec(0..3000_u64, 0..400), at in 0..3000_usize) {
+        fn it_agrees_with_a_map(count in 0..3000_usize, gone in vec(0..3000_u64, 0..400), at in 0..3000_usize) {
             let mut order = Order::default();
-            let mut map: BTreeMap<u64, u32> = (0..count).map(|slot| (order.push(slot), slot)).collect();
+            let mut map: BTreeMap<u64, Slot> =
+                (0..count).map(Slot::new).map(|slot| (order.push(slot), slot)).collect();
             let sweep = if at % 2 == 0 { 900..2300 } else { 0..0 };
             for number in gone.into_iter().chain(sweep) {
                 order.remove(number);
                 order.remove(number);
                 map.remove(&number);
             }
-            map.insert(order.push(7), 7);
+            map.insert(order.push(Slot::new(7)), Slot::new(7));
             prop_assert_eq!(order.len(), map.len());
-            let expected: Vec<u32> = map.values().copied().skip(at).take(50).collect();
+            let expected: Vec<Slot> = map.values().copied().skip(at).take(50).collect();
             prop_assert_eq!(order.skip(at).take(50).collect::<Vec<_>>(), expected);
             let number = at as u64;
-            let after: Vec<(u64, u32)> = map.range(number + 1..).map(|(n, s)| (*n, *s)).take(50).collect();
+            let after: Vec<(u64, Slot)> = map.range(number + 1..).map(|(n, s)| (*n, *s)).take(50).collect();
             prop_assert_eq!(order.after(Some(number)).take(50).collect::<Vec<_>>(), after);
-            let before: Vec<(u64, u32)> = map.range(..number).rev().map(|(n, s)| (*n, *s)).take(50).collect();
+            let before: Vec<(u64, Slot)> = map.range(..number).rev().map(|(n, s)| (*n, *s)).take(50).collect();
             prop_assert_eq!(order.before(number).take(50).collect::<Vec<_>>(), before);
         }
     }

@@ -7,12 +7,12 @@ use axum::body::Bytes;
 use super::content::{Content, Secret};
 use super::members::Members;
 use super::{Past, Record, Ref, Store};
-use crate::types::Role;
+use crate::types::{Role, TypeId};
 
 /// One resource as it is taken out.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    pub(crate) kind: u16,
+    pub(crate) kind: TypeId,
     /// The representation without what is worked out when somebody reads.
     pub(crate) text: Bytes,
     pub(crate) hidden: bool,
@@ -51,7 +51,7 @@ impl Store {
         stock
     }
 
-    fn kept(&self, kind: u16, record: &Record) -> Kept {
+    fn kept(&self, kind: TypeId, record: &Record) -> Kept {
         let id_of = |at: Ref| self.get(at).map(|record| Arc::clone(&record.id));
         let groups = self.types.of_role(Role::Group).filter(|_| record.member_of().len() > 1);
         let above = groups.map(|kind| record.member_of().iter().map(move |slot| Ref { kind, slot: *slot }));
@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// Puts a resource back, at the end of the order and a member of nothing.
-    pub(crate) fn put_back(&mut self, kind: u16, resource: Restored) -> Ref {
+    pub(crate) fn put_back(&mut self, kind: TypeId, resource: Restored) -> Ref {
         let Restored { id, content, past, hidden } = resource;
         let at = self.restore(kind, id, content, &past);
         if hidden {

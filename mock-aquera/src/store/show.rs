@@ -49,7 +49,8 @@ impl Store {
 
     /// The representation as a tree.
     pub(crate) fn tree(&self, at: Ref, record: &Record) -> Value {
-        serde_json::from_slice(&self.shown(at, record, MembersShown::Whole)).unwrap_or_default()
+        let text = self.shown(at, record, MembersShown::Whole);
+        crate::or_default(serde_json::from_slice(&text), "read a stored resource")
     }
 
     /// The entity tag as the value of a header.
@@ -137,7 +138,7 @@ impl Store {
         out.extend_from_slice(b"{\"value\":");
         write_text(out, &record.id);
         out.extend_from_slice(b",\"$ref\":\"");
-        write_location(out, &self.endpoints[usize::from(at.kind)], &record.id);
+        write_location(out, &self.endpoints[at.kind.index()], &record.id);
         out.push(b'"');
         if let Some(name) = name {
             out.extend_from_slice(b",\"display\":");

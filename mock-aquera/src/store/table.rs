@@ -10,6 +10,7 @@ use super::index::Index;
 use super::keys;
 use super::members::Members;
 use super::order::Order;
+use super::{Inconsistency, Slot};
 
 /// Places in a block of memory, so that growing moves no resource.
 const BLOCK: usize = 1024;
@@ -41,7 +42,7 @@ pub(super) struct Ties {
     /// The members, where it is a group.
     pub(super) members: Option<Members>,
     /// The places of the groups that it is a direct member of.
-    pub(super) member_of: Vec<u32>,
+    pub(super) member_of: Vec<Slot>,
 }
 
 impl Record {
@@ -61,7 +62,7 @@ impl Record {
     }
 
     /// The places of the groups that it is a direct member of.
-    pub(crate) fn member_of(&self) -> &[u32] {
+    pub(crate) fn member_of(&self) -> &[Slot] {
         self.ties.as_ref().map_or(&[], |ties| &ties.member_of)
     }
 
@@ -74,9 +75,9 @@ impl Record {
 #[derive(Debug)]
 pub(crate) struct Table {
     blocks: Vec<Vec<Option<Record>>>,
-    free: Vec<u32>,
+    free: Vec<Slot>,
     pub(crate) order: Order,
-    indexes: Vec<Index<u32>>,
+    indexes: Vec<Index<Slot>>,
 }
 
 impl Table {
@@ -89,19 +90,20 @@ impl Table {
         }
     }
 
-    pub(crate) fn get(&self, slot: u32) -> Option<&Record> {
-        let slot = slot as usize;
-        self.blocks.get(slot / BLOCK)?.get(slot % BLOCK)?.as_ref()
+    pub(crate) fn get(&self, slot: Slot) -> Option<&Record> {
+        let at = slot.index();
+        self.blocks.get(at / BLOCK)?.get(at % BLOCK)?.as_ref()
     }
 
-    pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Record> {
-        let slot = slot as usize;
-        self.blocks.get_mut(slot / BLOCK)?.get_mut(slot % BLOCK)?.as_mut()
+    pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut Record> {
+        let at = slot.index();
+        self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)?.as_mut()
     }
 
     /// Every resource with its place, hidden ones too, in no order.
-    pub(crate) fn records(&self) -> impl Iterator<Item = (u32, &Record)> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (Slot, &Record)> {
         (0..)
+            .map(Slot::new)
             .zip(self.blocks.iter().flatten())
             .filter_map(|(slot, record)| record.as_ref().map(|r| (slot, r)))
     }
@@ -111,7 +113,7 @@ impl Table {
         &'a self,
         index: usize,
         text: &'a str,
-    ) -> impl Iterator<Item = (u32, &'a Record)> {
+    ) -> impl Iterator<Item = (Slot, &'a Record)> {
         let wanted = move |(at, key): (usize, &[u8])| at == index && key == text.as_bytes();
         self.indexes
             .get(index)
@@ -125,7 +127,7 @@ impl Table {
     }
 
     /// Takes a resource in, at the end of the order.
-    pub(crate) fn insert(&mut self, mut record: Record) -> u32 {
+    pub(crate) fn insert(&mut self, mut record: Record) -> Slot {
         let slot = if let Some(slot) = self.free.pop() {
             slot
         } else {
@@ -138,19 +140,19 @@ impl Table {
                 block.push(None);
                 block.len() - 1
             });
-            u32::try_from(full + within).unwrap_or(u32::MAX)
+            Slot::new(full + within)
         };
         record.order = self.order.push(slot);
         self.index(slot, record.document.keys());
-        let at = slot as usize;
+        let at = slot.index();
         if let Some(place) = self.blocks.get_mut(at / BLOCK).and_then(|block| block.get_mut(at % BLOCK)) {
             *place = Some(record);
         }
         slot
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<Record> {
-        let at = slot as usize;
+    pub(crate) fn remove(&mut self, slot: Slot) -> Option<Record> {
+        let at = slot.index();
         let record = self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)?.take()?;
         self.free.push(slot);
         self.order.remove(record.order);
@@ -159,7 +161,7 @@ impl Table {
     }
 
     /// Takes a resource out of the order; its indexed texts stay.
-    pub(crate) fn hide(&mut self, slot: u32) -> Option<Arc<str>> {
+    pub(crate) fn hide(&mut self, slot: Slot) -> Option<Arc<str>> {
         let record = self.get_mut(slot)?;
         record.hidden = true;
         let (order, id) = (record.order, Arc::clone(&record.id));
@@ -168,7 +170,7 @@ impl Table {
     }
 
     /// Gives a resource another document, which may have other indexed texts.
-    pub(crate) fn rewrite(&mut self, slot: u32, document: Document) {
+    pub(crate) fn rewrite(&mut self, slot: Slot, document: Document) {
         let Some(record) = self.get_mut(slot) else { return };
         let after = document.clone();
         let before = std::mem::replace(&mut record.document, document);
@@ -178,7 +180,7 @@ impl Table {
         }
     }
 
-    fn index(&mut self, slot: u32, keys: &[u8]) {
+    fn index(&mut self, slot: Slot, keys: &[u8]) {
         for (index, text) in keys::unpack(keys) {
             if let Some(index) = self.indexes.get_mut(index) {
                 index.insert(text, slot);
@@ -186,7 +188,7 @@ impl Table {
         }
     }
 
-    fn unindex(&mut self, slot: u32, keys: &[u8]) {
+    fn unindex(&mut self, slot: Slot, keys: &[u8]) {
         for (index, text) in keys::unpack(keys) {
             if let Some(index) = self.indexes.get_mut(index) {
                 index.remove(text, slot);
@@ -194,7 +196,7 @@ impl Table {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), Inconsistency> {
         let (mut visible, mut keys) = (0, vec![0; self.indexes.len()]);
         for (slot, record) in self.records() {
             visible += usize::from(!record.hidden);
@@ -202,25 +204,25 @@ impl Table {
                 keys[index] += 1;
                 let text = String::from_utf8_lossy(text);
                 if !self.having(index, &text).any(|(other, _)| other == slot) {
-                    return Err(format!("{} is not found by {text}", record.id));
+                    return Err(Inconsistency::Text { id: Arc::clone(&record.id), text: text.into_owned() });
                 }
             }
         }
-        let ordered: Vec<(u64, u32)> = self.order.after(None).collect();
+        let ordered: Vec<(u64, Slot)> = self.order.after(None).collect();
         for (number, slot) in &ordered {
             if self.get(*slot).is_none_or(|record| record.order != *number || record.hidden) {
-                return Err(format!("place {number} of the order is about nobody"));
+                return Err(Inconsistency::Order(*number));
             }
         }
         if ordered.len() != visible || self.order.len() != visible {
-            return Err(format!(
-                "{visible} resources, {} in order, {} counted",
-                ordered.len(),
-                self.order.len()
-            ));
+            return Err(Inconsistency::Totals {
+                resources: visible,
+                ordered: ordered.len(),
+                counted: self.order.len(),
+            });
         }
         match self.indexes.iter().zip(&keys).find(|(index, keys)| index.len() != **keys) {
-            Some((index, keys)) => Err(format!("an index of {} entries for {keys} texts", index.len())),
+            Some((index, texts)) => Err(Inconsistency::Entries { entries: index.len(), texts: *texts }),
             None => Ok(()),
         }
     }

@@ -8,19 +8,19 @@ use super::show::MembersShown;
 use super::*;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-const USER: u16 = 0;
-const GROUP: u16 = 1;
+const USER: TypeId = TypeId::FIRST;
+const GROUP: TypeId = TypeId::SECOND;
 
 fn store(seed: u64) -> Store {
     Store::new(Types::standard(), "http://h/scim", seed)
 }
 
-fn content(kind: u16, tree: &Value) -> Content {
+fn content(kind: TypeId, tree: &Value) -> Content {
     let types = Types::standard();
     Content::of_tree(types.get(kind), tree.as_object().unwrap())
 }
 
-fn add(store: &mut Store, kind: u16, tree: &Value) -> Ref {
+fn add(store: &mut Store, kind: TypeId, tree: &Value) -> Ref {
     let id = store.new_id();
     store.insert(kind, id, content(kind, tree), NOW)
 }

@@ -10,7 +10,7 @@ use scim::schema::{ResourceType, Schema, SchemaError, SchemaSet, UnknownWord};
 use serde_json::Value;
 
 use super::{Kind, Types, standard};
-use crate::nearest::nearest;
+use crate::units::suggest::{did_you_mean, nearest};
 
 /// How many paths of one type can be indexed.
 const MOST_WATCHED: usize = 250;
@@ -59,7 +59,7 @@ impl Types {
             }
             let set = document.schema_set(&known).map_err(|error| fail(error.to_string()))?;
             let kind = Kind::new(document, set);
-            check(&kind).map_err(&fail)?;
+            check(&kind).map_err(|error| fail(error.to_string()))?;
             match kinds.iter_mut().find(|other| other.name().eq_ignore_ascii_case(kind.name())) {
                 Some(other) => *other = kind,
                 None => kinds.push(kind),
@@ -92,7 +92,7 @@ fn read_schemas(documents: &[Value]) -> Result<Vec<Schema>, DocumentError> {
 fn told(error: &SchemaError) -> String {
     let Some(UnknownWord { written, known, is_keyword }) = error.unknown() else { return error.to_string() };
     match nearest(written, known.iter().copied()) {
-        Some(meant) if !is_keyword => format!("{error}; did you mean `{meant}`?"),
+        meant @ Some(_) if !is_keyword => format!("{error}{}", did_you_mean(meant)),
         _ => format!("{error}; expected one of {}", known.join(", ")),
     }
 }
@@ -114,16 +114,27 @@ fn of_standard(known: &[Schema], given: &[Schema]) -> Result<Vec<Kind>, Document
     Ok(kinds)
 }
 
-fn check(kind: &Kind) -> Result<(), String> {
+/// Why a server cannot have a resource type.
+#[derive(Debug, thiserror::Error)]
+enum KindError {
+    #[error("`endpoint` is one step below the base URL, not /{0}")]
+    DeepEndpoint(String),
+    #[error("`endpoint` /{0} is taken by the protocol itself")]
+    ReservedEndpoint(String),
+    #[error("{0} attributes are unique, and {MOST_WATCHED} are the most")]
+    TooManyIndexes(usize),
+}
+
+fn check(kind: &Kind) -> Result<(), KindError> {
     if kind.endpoint.contains('/') {
-        return Err(format!("`endpoint` is one step below the base URL, not /{}", kind.endpoint));
+        return Err(KindError::DeepEndpoint(kind.endpoint.clone()));
     }
     if RESERVED.iter().any(|name| name.eq_ignore_ascii_case(&kind.endpoint)) || kind.endpoint.starts_with('.')
     {
-        return Err(format!("`endpoint` /{} is taken by the protocol itself", kind.endpoint));
+        return Err(KindError::ReservedEndpoint(kind.endpoint.clone()));
     }
     if kind.watched.len() > MOST_WATCHED {
-        return Err(format!("{} attributes are unique, and {MOST_WATCHED} are the most", kind.watched.len()));
+        return Err(KindError::TooManyIndexes(kind.watched.len()));
     }
     Ok(())
 }
@@ -158,6 +169,7 @@ mod tests {
 
     use super::*;
     use crate::types::Role;
+    use crate::types::TypeId;
 
     fn device(endpoint: &str) -> Value {
         json!({"name": "Device", "endpoint": endpoint, "schema": "urn:example:Device"})
@@ -172,15 +184,20 @@ mod tests {
         let types = Types::of_documents(&[schema("urn:example:Device")], &[device("/Devices")]).unwrap();
         let names: Vec<&str> = types.all().iter().map(Kind::name).collect();
         assert_eq!(names, ["User", "Group", "Device"]);
-        assert_eq!(types.at_endpoint("Devices", true), Some(2));
-        assert_eq!(types.get(2).role, Role::Other);
+        let device_type = types.at_endpoint("Devices", true).unwrap();
+        assert_eq!((types.get(device_type).name(), types.get(device_type).role), ("Device", Role::Other));
 
         let user = json!({"name": "User", "endpoint": "/Accounts", "schema": scim::schema::USER_URN,
             "schemaExtensions": [{"schema": "urn:example:Badge", "required": true}]});
         let types = Types::of_documents(&[schema("urn:example:Badge")], &[user]).unwrap();
         assert_eq!((types.all().len(), types.at_endpoint("Users", false)), (2, None));
-        assert_eq!((types.at_endpoint("Accounts", true), types.get(0).role), (Some(0), Role::User));
-        assert!(types.get(0).watched.iter().any(|w| w.unique && w.text == "urn:example:Badge:serial"));
+        assert_eq!(
+            (types.at_endpoint("Accounts", true), types.get(TypeId::FIRST).role),
+            (Some(TypeId::FIRST), Role::User)
+        );
+        assert!(
+            types.get(TypeId::FIRST).watched.iter().any(|w| w.unique && w.text == "urn:example:Badge:serial")
+        );
     }
 
     #[test]
@@ -188,8 +205,11 @@ mod tests {
         let group =
             json!({"id": scim::schema::GROUP_URN, "attributes": [{"name": "label", "required": true}]});
         let types = Types::of_documents(&[group], &[]).unwrap();
-        assert_eq!((types.get(1).name(), types.get(1).role), ("Group", Role::Other));
-        assert!(types.get(1).schemas.core().attribute("label").is_some());
+        assert_eq!(
+            (types.get(TypeId::SECOND).name(), types.get(TypeId::SECOND).role),
+            ("Group", Role::Other)
+        );
+        assert!(types.get(TypeId::SECOND).schemas.core().attribute("label").is_some());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Expectation, Times};
 use crate::fault::{METHODS, ParseFaultError, Word, words};
 use crate::journal::{JournalQuery, QueryError};
-use crate::nearest::nearest;
+use crate::units::suggest::nearest;
 
 /// Why a text is no [`Expectation`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

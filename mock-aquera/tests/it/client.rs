@@ -129,3 +129,9 @@ pub(crate) fn downstream(application: &Application) -> Vec<(DownstreamOperation,
     let last = application.journal().pop().unwrap();
     last.downstream.iter().map(|Downstream { operation, accepted, .. }| (*operation, *accepted)).collect()
 }
+
+/// Returns what a future comes to, and panics if it takes longer than a minute: so that no test waits for ever.
+pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let outcome = tokio::time::timeout(std::time::Duration::from_mins(1), future).await;
+    outcome.unwrap_or_else(|_| panic!("{what}: not within a minute"))
+}

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::client::{Client, in_time};
 use crate::program::{Running, finished, written};
 
 fn lines(values: &[Value]) -> String {
@@ -138,13 +138,16 @@ async fn an_answer_on_its_way_arrives_though_the_program_was_told_to_stop() {
         let body = json!({"schemas": [crate::client::USER], "userName": "late"});
         Client::at(url).post("/Users", &body).await
     });
-    loop {
-        let faults = admin.get("/applications/default/faults").await.json();
-        if faults["faults"][0]["struck"] == json!(1) {
-            break;
+    let struck = async {
+        loop {
+            let faults = admin.get("/applications/default/faults").await.json();
+            if faults["faults"][0]["struck"] == json!(1) {
+                return;
+            }
+            assert!(faults["faults"][0].is_object(), "{faults}");
         }
-        assert!(faults["faults"][0].is_object(), "{faults}");
-    }
+    };
+    in_time("the fault strikes", struck).await;
     ended(server);
     assert_eq!(slow.await.unwrap().status, 201);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mock_aquera::{Auth, Expect, Fault, JournalQuery, MockAquera, Phase, Profile};
+use mock_aquera::{Auth, Expect, Fault, JournalQuery, MockAquera, Phase, Profile, StatusCode};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -93,7 +93,7 @@ async fn a_request_is_held_while_the_test_looks() {
     assert_eq!(request.await.unwrap(), 200);
     let writes =
         application.wait_for(JournalQuery::new().method("PATCH"), 1, Duration::from_mins(1)).await.unwrap();
-    assert_eq!(writes[0].status, 200);
+    assert_eq!(writes[0].status, Some(StatusCode::OK));
 }
 
 #[tokio::test]

@@ -202,13 +202,16 @@ struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 impl Lines {
     /// Waits until so many were written: a thread of its own does that.
     async fn until(&self, count: usize) -> String {
-        loop {
-            let told = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-            if told.lines().count() >= count {
-                return told;
+        let written = async {
+            loop {
+                let told = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+                if told.lines().count() >= count {
+                    return told;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        };
+        crate::client::in_time("the log has its lines", written).await
     }
 }
 

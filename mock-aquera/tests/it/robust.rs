@@ -482,7 +482,7 @@ async fn furnished() -> MockAquera {
         ));
     }
     let group = json!({"schemas": [GROUP], "id": "g1", "displayName": "G", "members": [{"value": "u1"}]});
-    application.seed("Group", group).unwrap();
+    application.seed("Group", group);
     mock
 }
 
@@ -502,7 +502,7 @@ async fn all_answered(requests: &[Sent]) -> Result<(), TestCaseError> {
             raw = Raw::connect(mock.addr()).await;
         }
     }
-    application.check_consistency().map_err(TestCaseError::fail)?;
+    application.check_consistency().map_err(|error| TestCaseError::fail(error.to_string()))?;
     let before = application.last_seq();
     raw = Raw::connect(mock.addr()).await;
     raw.ask("GET", "/scim/Users", "").await;

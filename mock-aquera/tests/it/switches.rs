@@ -60,7 +60,7 @@ impl World {
             app.seed_user(user("bob", json!({"title": "old", "active": false, "externalId": "E-2"})));
         let members = json!([{"value": ida_id}, {"value": bob_id}]);
         let team = json!({"schemas": [GROUP], "displayName": "old", "members": members});
-        let team = app.seed("Group", team).unwrap();
+        let team = app.seed("Group", team);
         app.set_profile(profile);
         Self {
             client: Client::of(&mock),

@@ -307,6 +307,8 @@ async fn patch_that_is_ignored_is_sent_once_and_put_for_every_user() {
         let users: Vec<Value> = (0..20).map(|n| user(&n.to_string(), &format!("user{n:02}"))).collect();
         bench.run(&users).await;
         bench.app.clear_journal();
+        // Long enough that writes in flight together would overlap.
+        bench.app.add_fault(format!("latency=20ms method={verb}").parse().unwrap());
         let changed: Vec<Value> =
             users.iter().map(|one| but(one.clone(), json!({ "title": "Lead" }))).collect();
         let lines = bench.run(&changed).await;
@@ -318,6 +320,12 @@ async fn patch_that_is_ignored_is_sent_once_and_put_for_every_user() {
         } else {
             assert!(lines.iter().all(|line| line.ends_with("success done")), "{lines:?}");
             assert_eq!(sent, 20);
+            let mut writes = bench.app.journal();
+            writes.retain(|exchange| exchange.method == verb);
+            writes.sort_by_key(|exchange| exchange.at);
+            let first_ended = writes[0].at + writes[0].took;
+            let overlapping = writes[1..].iter().filter(|write| write.at < first_ended).count();
+            assert_eq!(overlapping, 0, "writes in flight beside the first one");
         }
     }
 }

@@ -156,7 +156,10 @@ impl Bench {
             .journal()
             .iter()
             .filter(|exchange| exchange.method != "GET")
-            .map(|exchange| format!("{} {}", exchange.method, exchange.status))
+            .map(|exchange| {
+                let status = exchange.status.map_or(0, |status| status.as_u16());
+                format!("{} {status}", exchange.method)
+            })
             .collect()
     }
 

@@ -74,7 +74,7 @@ fn exchange(journalled: &Value) -> Option<Exchange> {
     let faults = journalled.faults.iter().map(|fault| format!("fault {fault}"));
     let step = downstream.chain(faults).collect::<Vec<_>>().join(", ");
     // Nothing came where the connection was cut.
-    let answered = journalled.status != 0;
+    let status = journalled.status.map(|status| status.as_u16());
     Some(Exchange {
         step,
         request: Sent {
@@ -83,13 +83,13 @@ fn exchange(journalled: &Value) -> Option<Exchange> {
             headers: journalled.request_headers.into_iter().map(credentials).collect(),
             body: journalled.request_body.unwrap_or_default(),
         },
-        response: answered.then(|| Received {
-            status: journalled.status,
+        response: status.map(|status| Received {
+            status,
             headers: journalled.response_headers,
             body: journalled.response_body.unwrap_or_default(),
         }),
-        error: (!answered).then(|| "the connection ended without an answer".to_owned()),
-        milliseconds: journalled.took / 1_000,
+        error: status.is_none().then(|| "the connection ended without an answer".to_owned()),
+        milliseconds: u64::try_from(journalled.took.as_millis()).unwrap_or(u64::MAX),
     })
 }
 

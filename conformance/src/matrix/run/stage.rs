@@ -50,7 +50,10 @@ fn join(application: &Application, group: &str, id: &str) -> bool {
                 members.push(member);
             }
         }),
-        None => application.seed("Group", json!({ "displayName": group, "members": [member] })).is_some(),
+        None => {
+            application.seed("Group", json!({ "displayName": group, "members": [member] }));
+            true
+        }
     }
 }
 

@@ -1,16 +1,18 @@
 //! Lists that a profile refuses, whatever there is.
 
-use crate::gateway::notes::{did_you_mean, meant};
 use crate::gateway::query::Query;
 use crate::problem::Problem;
 use crate::profile::{FilteredGroupsStartIndex, ListRules, WithoutFilter};
 use crate::types::{Kind, Role};
+use crate::units::suggest::{attribute_name, did_you_mean};
 use scim::sort::SortError;
 
 /// What to say of a `sortBy` that no type has.
 pub(super) fn unsortable(error: &SortError, kinds: &[&Kind]) -> Problem {
     let nearest = match error {
-        SortError::Unknown(path) => kinds.iter().find_map(|kind| meant(&kind.schemas, &path.to_string())),
+        SortError::Unknown(path) => {
+            kinds.iter().find_map(|kind| attribute_name(&kind.schemas, &path.to_string()))
+        }
         SortError::Path(_) | SortError::Complex { .. } | SortError::Hidden(_) | SortError::Order => None,
     };
     Problem::BadValue(format!("{error}{}", did_you_mean(nearest.as_deref())))

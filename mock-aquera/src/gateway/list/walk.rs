@@ -8,11 +8,12 @@ use scim::sort::SortBy;
 use super::super::filters::{Comparing, Indexed};
 use super::super::page::{Position, Rank};
 use super::super::partial;
-use super::List;
+use super::{Item, List};
 use crate::address::Rebase;
 use crate::lock;
 use crate::store::show::MembersShown;
-use crate::store::{Record, Ref, Store};
+use crate::store::{Record, Ref, Slot, Store};
+use crate::types::TypeId;
 
 /// How many resources a walk looks at before it lets others at the store.
 const STRIDE: usize = 256;
@@ -20,15 +21,14 @@ const STRIDE: usize = 256;
 /// A resource that a query selects.
 pub(super) struct Chosen {
     pub(super) key: Rank,
-    pub(super) at: Position,
-    pub(super) slot: u32,
-    pub(super) stale: Option<Bytes>,
+    pub(super) position: Position,
+    pub(super) item: Item,
 }
 
 /// A walk over the resources of one type.
 pub(super) struct Walk<'l> {
     list: &'l List,
-    kind_at: u16,
+    kind_at: TypeId,
     comparing: Comparing<'l>,
     /// What the filter and the order look at.
     needed: Vec<String>,
@@ -39,7 +39,7 @@ pub(super) struct Walk<'l> {
 }
 
 impl<'l> Walk<'l> {
-    pub(super) fn new(list: &'l List, nth: usize, kind_at: u16) -> Self {
+    pub(super) fn new(list: &'l List, nth: usize, kind_at: TypeId) -> Self {
         let kind = list.types.get(kind_at);
         let mut needed: Vec<String> =
             list.filter.iter().flat_map(|filter| filter.top_level_members(&kind.schemas)).collect();
@@ -68,7 +68,7 @@ impl<'l> Walk<'l> {
         holds.then(|| self.sort.map(|by| by.key(&tree)))
     }
 
-    fn text(&self, store: &Store, slot: u32, record: &Record) -> Bytes {
+    fn text(&self, store: &Store, slot: Slot, record: &Record) -> Bytes {
         if self.computed {
             store.shown(Ref { kind: self.kind_at, slot }, record, MembersShown::Whole)
         } else {
@@ -77,7 +77,7 @@ impl<'l> Walk<'l> {
     }
 
     /// What is looked at of a resource, and whether that is what it was before; nothing where nobody sees it.
-    fn looked_at(&self, store: &Store, slot: u32, record: &Record) -> Option<(Bytes, bool)> {
+    fn looked_at(&self, store: &Store, slot: Slot, record: &Record) -> Option<(Bytes, bool)> {
         match store.stale(&record.id, self.list.now) {
             None if self.hides_inactive && !record.active => None,
             None => Some((self.text(store, slot, record), false)),
@@ -102,7 +102,8 @@ impl<'l> Walk<'l> {
             let Some(record) = store.get(Ref { kind, slot }) else { continue };
             let looked_at = self.looked_at(store, slot, record);
             if let Some(key) = looked_at.and_then(|(text, _)| self.judge(&text)) {
-                chosen.push(Chosen { key, at: Position { kind, number: record.order }, slot, stale: None });
+                let position = Position { kind, number: record.order };
+                chosen.push(Chosen { key, position, item: Item::Stored(Ref { kind, slot }) });
             }
         }
     }
@@ -112,7 +113,7 @@ impl<'l> Walk<'l> {
         let mut after = None;
         loop {
             let mut last = None;
-            let some: Vec<(u64, u32, Bytes, bool)> = {
+            let some: Vec<(u64, Slot, Bytes, bool)> = {
                 let store = lock(store);
                 let order = store.table(kind).order.after(after).take(STRIDE);
                 order
@@ -130,8 +131,9 @@ impl<'l> Walk<'l> {
             after = last;
             for (number, slot, text, stale) in some {
                 if let Some(key) = self.judge(&text) {
-                    let stale = stale.then_some(text);
-                    chosen.push(Chosen { key, at: Position { kind, number }, slot, stale });
+                    let item =
+                        if stale { Item::Stale { kind, text } } else { Item::Stored(Ref { kind, slot }) };
+                    chosen.push(Chosen { key, position: Position { kind, number }, item });
                 }
             }
         }
@@ -142,7 +144,8 @@ impl<'l> Walk<'l> {
         let kind = self.kind_at;
         for (number, text) in store.gone(kind, self.list.now) {
             if let Some(key) = self.judge(&text).filter(|_| self.sees(&text)) {
-                chosen.push(Chosen { key, at: Position { kind, number }, slot: u32::MAX, stale: Some(text) });
+                let item = Item::Stale { kind, text };
+                chosen.push(Chosen { key, position: Position { kind, number }, item });
             }
         }
     }

@@ -3,8 +3,8 @@
 use axum::http::{HeaderName, header};
 
 use super::refused;
+use crate::downstream::DownstreamOperation;
 use crate::gateway::{Refusal, Scene};
-use crate::journal::DownstreamOperation;
 use crate::problem::Problem;
 use crate::profile::EtagRule;
 use crate::store::{Record, Store};

@@ -7,18 +7,19 @@ use super::{
     Next, allowed, carry_out, difference, differs_in_members, echo, existing, note, refused, represent,
     same_version,
 };
+use crate::downstream;
+use crate::downstream::DownstreamOperation;
 use crate::gateway::basis::{Basis, TRIES};
 use crate::gateway::members::PutMembers;
 use crate::gateway::{Refusal, Scene, feature, members, noted, notes, resource, stored};
-use crate::hops;
-use crate::journal::{DownstreamOperation, Note};
+use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{PutMissingAttributes, PutRule, PutWithoutActive, ReplyBody};
 use crate::reply::Reply;
 use crate::store::content::Content;
-use crate::types::{Kind, Role};
+use crate::types::{Kind, Role, TypeId};
 
-pub(in crate::gateway) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> Result<Reply, Refusal> {
+pub(in crate::gateway) fn replace(scene: &Scene<'_>, kind_at: TypeId, id: &str) -> Result<Reply, Refusal> {
     let settings = scene.settings;
     let gateway = &settings.profile.gateway;
     let kind = settings.types.get(kind_at);
@@ -37,7 +38,12 @@ pub(in crate::gateway) fn replace(scene: &Scene<'_>, kind_at: u16, id: &str) -> 
     noted(replace_by(scene, kind_at, id, taken), notes)
 }
 
-fn replace_by(scene: &Scene<'_>, kind_at: u16, id: &str, taken: resource::Taken) -> Result<Reply, Refusal> {
+fn replace_by(
+    scene: &Scene<'_>,
+    kind_at: TypeId,
+    id: &str,
+    taken: resource::Taken,
+) -> Result<Reply, Refusal> {
     let settings = scene.settings;
     let kind = settings.types.get(kind_at);
     if taken.content.secret.is_some() {
@@ -77,7 +83,7 @@ fn replace_by(scene: &Scene<'_>, kind_at: u16, id: &str, taken: resource::Taken)
     next.change.rest |= differs_in_members(&store, at, &next.content);
     let next = allowed(scene, kind, next, &after, basis.active).map_err(refuse)?;
     let disabled = next.note.clone();
-    let becomes = hops::of_put(&settings.profile, next.change);
+    let becomes = downstream::of_put(&settings.profile, next.change);
     let mut reply = carry_out(scene, &mut store, at, next, becomes)?;
     echo(scene, &store, at, asked.as_ref(), &mut reply)?;
     if settings.profile.replies.put_body == ReplyBody::Empty && !scene.asks_for_attributes() {

@@ -93,9 +93,9 @@ fn a_wrong_query_is_explained() {
     }
     check(
         "usrName=a",
-        "`usrName` is nothing that the journal can be asked for, did you mean `userName`?; what is: method",
+        "unknown journal criterion `usrName`; did you mean `userName`?; the criteria are method",
     );
-    check("zzz=1", "`zzz` is nothing that the journal can be asked for; what is: method, path");
+    check("zzz=1", "unknown journal criterion `zzz`; the criteria are method, path");
     check("id=1&id=2", "`id` is there twice");
     check("status=9x", "`9x` doesn't fit `status`, which takes a status like 404, a class like 4xx, or none");
     check("fault=yes", "`yes` doesn't fit `fault`, which takes true or false");

@@ -18,9 +18,12 @@ use serde_json::Value;
 use super::Shared;
 use super::strict::same_key;
 use crate::address::Rebase;
-use crate::application::{Application, LoadError, LoadProblem, no_type};
+use crate::application::{Application, scim_url};
+use crate::data::{LoadError, LoadProblem};
 use crate::plain::{self, Mistake};
-use crate::server::{ApplicationError, scim_url};
+use crate::server::ApplicationError;
+use crate::types::{TypeId, UnknownType};
+use crate::units::duration;
 
 /// The largest body that is read, in bytes: some hundred thousand users at once.
 pub(super) const MAX_BODY: usize = 128 * 1024 * 1024;
@@ -53,8 +56,8 @@ pub(super) enum AdminError {
         "there is no application called `{0}`; GET /_mock/applications lists those that there are, and PUT makes one"
     )]
     NoSuchApplication(String),
-    #[error("{0}")]
-    NoSuchType(String),
+    #[error(transparent)]
+    NoSuchType(#[from] UnknownType),
     #[error("there is no {resource_type} with the id `{id}`")]
     NoSuchResource { resource_type: String, id: String },
     #[error("there is no fault `{0}`; GET on the faults lists them with their ids")]
@@ -239,8 +242,22 @@ impl FromRequestParts<Shared> for Named {
     }
 }
 
-/// The resource type that the path names, and its application.
-pub(super) struct OfType(pub(super) Application, pub(super) String);
+/// A resource type of an application.
+pub(super) struct OfType {
+    pub(super) application: Application,
+    pub(super) of_type: TypeId,
+    /// The name of the type.
+    pub(super) name: String,
+}
+
+impl OfType {
+    pub(super) fn named(application: Application, name: &str) -> Result<Self, AdminError> {
+        let types = &application.settings().types;
+        let of_type = types.require(name)?;
+        let name = types.get(of_type).name().to_owned();
+        Ok(Self { application, of_type, name })
+    }
+}
 
 impl FromRequestParts<Shared> for OfType {
     type Rejection = AdminError;
@@ -248,14 +265,7 @@ impl FromRequestParts<Shared> for OfType {
     async fn from_request_parts(parts: &mut Parts, admin: &Shared) -> Result<Self, AdminError> {
         let Named(application) = Named::from_request_parts(parts, admin).await?;
         let written = parameter(parts, admin, "type").await?;
-        let settings = application.settings();
-        match settings.types.named(&written) {
-            Some(at) => {
-                let name = settings.types.get(at).name().to_owned();
-                Ok(Self(application, name))
-            }
-            None => Err(AdminError::NoSuchType(no_type(&settings, &written))),
-        }
+        Self::named(application, &written)
     }
 }
 
@@ -398,34 +408,44 @@ impl Pairs {
     }
 }
 
-/// A length of time: `30s`, `1h 30m`, `PT30S`; a number alone is seconds.
+/// A duration such as `30s`, `1h 30m` or `PT30S`; a number alone is seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span(pub(super) SignedDuration);
 
-impl FromStr for Span {
-    type Err = String;
+/// Why a value is no [`Span`], or not one to wait for.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum SpanError {
+    #[error("invalid duration `{0}`: expected one such as 500ms, 30s, 1h 30m or PT30S")]
+    Text(String),
+    #[error("a duration is a text such as 30s or PT30S, or a number of seconds")]
+    Type,
+    #[error("a wait cannot last less than no time")]
+    Negative,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Self, SpanError> {
         let number =
             text.parse::<f64>().ok().and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok());
-        number.or_else(|| text.parse().ok()).map(Self).ok_or_else(|| {
-            format!("`{text}` is no length of time; write it like 500ms, 30s, 1h 30m or PT30S")
-        })
+        let parsed = number.or_else(|| duration::parse_signed(text));
+        parsed.map(Self).ok_or_else(|| SpanError::Text(text.to_owned()))
     }
 }
 
 impl Span {
     /// As what may be waited for.
-    pub(super) fn waiting(self) -> Result<Duration, String> {
-        Duration::try_from(self.0).map_err(|_| "a wait can't last less than no time".to_owned())
+    pub(super) fn waiting(self) -> Result<Duration, SpanError> {
+        Duration::try_from(self.0).map_err(|_| SpanError::Negative)
     }
 
     /// A text or a number of seconds.
-    pub(super) fn of_json(value: &Value) -> Result<Self, String> {
+    pub(super) fn of_json(value: &Value) -> Result<Self, SpanError> {
         match value {
             Value::String(text) => text.parse(),
             Value::Number(seconds) => seconds.to_string().parse(),
-            _ => Err("a length of time is a text like 30s or PT30S, or a number of seconds".to_owned()),
+            _ => Err(SpanError::Type),
         }
     }
 }

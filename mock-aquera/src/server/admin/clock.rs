@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::answer::{AdminError, Json, Named, Span, bad_body, ok};
-use crate::clock::{ClockState, read as date_time};
+use crate::clock::{self, ClockState};
 
 /// What to do with a clock: at least one thing, done in the order in which they stand here.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -47,7 +47,8 @@ pub(super) async fn change(
     if !(reset || freeze || unfreeze) && now.is_none() && advance.is_none() {
         return Err(bad_body("it says nothing to do: `freeze`, `unfreeze`, `now`, `advance` or `reset`"));
     }
-    let now = now.map(|text| date_time(&text).map_err(|expected| bad_body(format!("`now` is {expected}"))));
+    let now =
+        now.map(|text| clock::parse(&text).map_err(|expected| bad_body(format!("`now` is {expected}"))));
     let now = now.transpose()?;
     let advance = advance.as_ref().map(Span::of_json).transpose();
     let advance = advance.map_err(|error| bad_body(format!("`advance`: {error}")))?;

@@ -95,7 +95,8 @@ pub(super) fn index(base: &str) -> Vec<Route> {
 }
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let mut document = serde_json::to_value(Described::openapi()).unwrap_or_default();
+    let mut document =
+        crate::or_default(serde_json::to_value(Described::openapi()), "write the OpenAPI description");
     document["components"]["securitySchemes"] = json!({"token": {
         "type": "http", "scheme": "bearer", "description": "Needed where the server was started with --admin-token.",
     }});

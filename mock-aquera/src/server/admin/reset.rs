@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use super::Shared;
 use super::answer::{AdminError, Named, Pairs, aside, bad_query};
 use crate::application::Application;
-use crate::nearest::nearest;
+use crate::units::suggest::nearest_or;
 
 type Reset = fn(&Application);
 
@@ -80,8 +80,6 @@ fn parts(mut query: Pairs) -> Result<Vec<Reset>, AdminError> {
 
 fn unknown(word: &str) -> AdminError {
     let names = PARTS.map(|(name, _)| name);
-    bad_query(match nearest(word, names) {
-        Some(meant) => format!("`{word}` can't be reset; did you mean `{meant}`?"),
-        None => format!("`{word}` can't be reset; what can: {}", names.join(", ")),
-    })
+    let hint = nearest_or(word, names, || format!("what can: {}", names.join(", ")));
+    bad_query(format!("`{word}` can't be reset; {hint}"))
 }

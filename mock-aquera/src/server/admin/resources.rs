@@ -6,7 +6,6 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::answer::{AdminError, AnyJson, Id, Ids, Json, Named, OfType, SeenAs, answer, aside, bad_body, ok};
-use crate::application::Application;
 
 /// How many resources went.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -18,7 +17,7 @@ pub(super) struct Removed {
 #[utoipa::path(get, path = "/applications/{name}/users", tag = "resources",
     responses((status = 200, description = "All of them.", body = Vec<Object>)))]
 pub(super) async fn users(Named(application): Named, seen: SeenAs) -> Result<Response, AdminError> {
-    all(application, "User".to_owned(), seen).await
+    all(OfType::named(application, "User")?, seen).await
 }
 
 /// Add users without any check.
@@ -31,21 +30,21 @@ pub(super) async fn seed_users(
     Named(application): Named,
     AnyJson(body): AnyJson,
 ) -> Result<Response, AdminError> {
-    add(application, "User".to_owned(), body).await
+    add(OfType::named(application, "User")?, body).await
 }
 
 /// Remove all users.
 #[utoipa::path(delete, path = "/applications/{name}/users", tag = "resources",
     responses((status = 200, description = "They are gone.", body = Removed)))]
 pub(super) async fn remove_users(Named(application): Named) -> Result<Response, AdminError> {
-    clear(application, "User".to_owned()).await
+    clear(OfType::named(application, "User")?).await
 }
 
 /// List the groups in full representation, in order of creation.
 #[utoipa::path(get, path = "/applications/{name}/groups", tag = "resources",
     responses((status = 200, description = "All of them.", body = Vec<Object>)))]
 pub(super) async fn groups(Named(application): Named, seen: SeenAs) -> Result<Response, AdminError> {
-    all(application, "Group".to_owned(), seen).await
+    all(OfType::named(application, "Group")?, seen).await
 }
 
 /// Add groups without any check. Members that don't exist are passed over.
@@ -55,51 +54,48 @@ pub(super) async fn seed_groups(
     Named(application): Named,
     AnyJson(body): AnyJson,
 ) -> Result<Response, AdminError> {
-    add(application, "Group".to_owned(), body).await
+    add(OfType::named(application, "Group")?, body).await
 }
 
 /// Remove all groups.
 #[utoipa::path(delete, path = "/applications/{name}/groups", tag = "resources",
     responses((status = 200, description = "They are gone.", body = Removed)))]
 pub(super) async fn remove_groups(Named(application): Named) -> Result<Response, AdminError> {
-    clear(application, "Group".to_owned()).await
+    clear(OfType::named(application, "Group")?).await
 }
 
 /// List the resources of a type in full representation, in order of creation.
 #[utoipa::path(get, path = "/applications/{name}/resources/{type}", tag = "resources",
     responses((status = 200, description = "All of them.", body = Vec<Object>)))]
-pub(super) async fn list(OfType(application, kind): OfType, seen: SeenAs) -> Result<Response, AdminError> {
-    all(application, kind, seen).await
+pub(super) async fn list(target: OfType, seen: SeenAs) -> Result<Response, AdminError> {
+    all(target, seen).await
 }
 
 /// Add resources of a type without any check.
 #[utoipa::path(post, path = "/applications/{name}/resources/{type}", tag = "resources", request_body = Value,
     responses((status = 201, description = "They are there.", body = Ids)))]
-pub(super) async fn seed(
-    OfType(application, kind): OfType,
-    AnyJson(body): AnyJson,
-) -> Result<Response, AdminError> {
-    add(application, kind, body).await
+pub(super) async fn seed(target: OfType, AnyJson(body): AnyJson) -> Result<Response, AdminError> {
+    add(target, body).await
 }
 
 /// Remove all resources of a type.
 #[utoipa::path(delete, path = "/applications/{name}/resources/{type}", tag = "resources",
     responses((status = 200, description = "They are gone.", body = Removed)))]
-pub(super) async fn remove_all(OfType(application, kind): OfType) -> Result<Response, AdminError> {
-    clear(application, kind).await
+pub(super) async fn remove_all(target: OfType) -> Result<Response, AdminError> {
+    clear(target).await
 }
 
 /// Show one resource.
 #[utoipa::path(get, path = "/applications/{name}/resources/{type}/{id}", tag = "resources",
     responses((status = 200, description = "Its full representation.", body = Object)))]
 pub(super) async fn show(
-    OfType(application, kind): OfType,
+    OfType { application, of_type, name }: OfType,
     Id(id): Id,
     seen: SeenAs,
 ) -> Result<Response, AdminError> {
-    match application.resource(&kind, &id) {
+    match application.resource_of(of_type, &id) {
         Some(resource) => Ok(ok(&seen.value(&application, resource))),
-        None => Err(AdminError::NoSuchResource { resource_type: kind, id }),
+        None => Err(AdminError::NoSuchResource { resource_type: name, id }),
     }
 }
 
@@ -107,38 +103,41 @@ pub(super) async fn show(
 #[utoipa::path(put, path = "/applications/{name}/resources/{type}/{id}", tag = "resources", request_body = Object,
     responses((status = 200, description = "Its full representation.", body = Object)))]
 pub(super) async fn write(
-    OfType(application, kind): OfType,
+    OfType { application, of_type, name }: OfType,
     Id(id): Id,
     seen: SeenAs,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Response, AdminError> {
-    let written = application.edit(&kind, &id, |members| *members = body);
-    match application.resource(&kind, &id) {
+    let written = application.edit_of(of_type, &id, |members| *members = body);
+    match application.resource_of(of_type, &id) {
         Some(resource) if written => Ok(ok(&seen.value(&application, resource))),
-        _ => Err(AdminError::NoSuchResource { resource_type: kind, id }),
+        _ => Err(AdminError::NoSuchResource { resource_type: name, id }),
     }
 }
 
 /// Remove one resource, also from the groups that it is in.
 #[utoipa::path(delete, path = "/applications/{name}/resources/{type}/{id}", tag = "resources",
     responses((status = 204, description = "It is gone.")))]
-pub(super) async fn remove(OfType(application, kind): OfType, Id(id): Id) -> Result<StatusCode, AdminError> {
-    if application.remove(&kind, &id) {
+pub(super) async fn remove(
+    OfType { application, of_type, name }: OfType,
+    Id(id): Id,
+) -> Result<StatusCode, AdminError> {
+    if application.remove_of(of_type, &id) {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(AdminError::NoSuchResource { resource_type: kind, id })
+        Err(AdminError::NoSuchResource { resource_type: name, id })
     }
 }
 
-async fn all(application: Application, kind: String, seen: SeenAs) -> Result<Response, AdminError> {
+async fn all(OfType { application, of_type, .. }: OfType, seen: SeenAs) -> Result<Response, AdminError> {
     aside(move || {
-        let resources = application.resources(&kind).into_iter();
+        let resources = application.resources_of(of_type).into_iter();
         ok(&resources.map(|resource| seen.value(&application, resource)).collect::<Vec<_>>())
     })
     .await
 }
 
-async fn add(application: Application, kind: String, body: Value) -> Result<Response, AdminError> {
+async fn add(OfType { application, of_type, .. }: OfType, body: Value) -> Result<Response, AdminError> {
     let resources = match body {
         Value::Array(resources) => resources,
         resource => vec![resource],
@@ -147,11 +146,11 @@ async fn add(application: Application, kind: String, body: Value) -> Result<Resp
         return Err(bad_body(format!("element {} is not an object", at + 1)));
     }
     let seeded =
-        move || resources.into_iter().filter_map(|resource| application.seed(&kind, resource)).collect();
+        move || resources.into_iter().map(|resource| application.seed_of(of_type, resource)).collect();
     Ok(answer(StatusCode::CREATED, &Ids { ids: aside(seeded).await? }))
 }
 
-async fn clear(application: Application, kind: String) -> Result<Response, AdminError> {
-    let removed = aside(move || application.remove_all(&kind)).await?;
+async fn clear(OfType { application, of_type, .. }: OfType) -> Result<Response, AdminError> {
+    let removed = aside(move || application.remove_all_of(of_type)).await?;
     Ok(ok(&Removed { removed }))
 }

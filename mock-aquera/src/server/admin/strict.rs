@@ -16,7 +16,7 @@ use http_body_util::{BodyExt as _, Collected, Limited};
 
 use super::answer::{AdminError, Pairs};
 use super::openapi;
-use crate::nearest::nearest;
+use crate::units::suggest::{nearest, question};
 
 /// The largest body that is looked at on a route that takes none, in bytes.
 const MAX_LOOKED_AT: usize = 64 * 1024;
@@ -73,7 +73,7 @@ impl Taken {
         let unknown = pairs.keys().find(|key| !self.queries.iter().any(|known| same_key(known, key)));
         let Some(key) = unknown else { return Ok(()) };
         let hint = match (nearest(key, self.queries.iter().copied()), self.queries.as_slice()) {
-            (Some(meant), _) => format!("did you mean `{meant}`?"),
+            (Some(meant), _) => question(meant),
             (None, []) => format!("this route takes none{}", self.instead),
             (None, known) => format!("this route takes {}", known.join(", ")),
         };

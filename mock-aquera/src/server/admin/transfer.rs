@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use super::answer::{AdminError, Named, Pairs, Raw, SeenAs, answer, aside, bad_query, ok};
-use crate::application::{Load, LoadNote};
+use crate::data::{Load, LoadNote};
 
 /// The largest body of a load, in bytes: a million users.
 pub(super) const MAX_LOAD: usize = 2 * 1024 * 1024 * 1024;
@@ -95,6 +95,7 @@ pub(super) async fn load(
     responses((status = 200, description = "Consistent or not.", body = Consistency)))]
 pub(super) async fn consistency(Named(application): Named) -> Result<Response, AdminError> {
     let problem = aside(move || application.check_consistency()).await?.err();
+    let problem = problem.map(|problem| problem.to_string());
     Ok(ok(&Consistency { consistent: problem.is_none(), problem }))
 }
 

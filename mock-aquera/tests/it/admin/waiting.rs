@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::admin::Admin;
-use crate::client::{Client, start};
+use crate::client::{Client, in_time, start};
 use crate::raw::Raw;
 
 const WAIT: &str = "/applications/default/journal/wait";
@@ -22,26 +22,31 @@ async fn waits_are_bounded_and_end_with_their_clients() {
             .await;
         waiting.push(raw);
     }
-    // Until all of them have been taken up.
-    loop {
-        let one_more = admin.get(&format!("{WAIT}?contains=zzz&timeout=1ms")).await;
-        if one_more.status == 503 {
-            assert!(one_more.json()["error"].as_str().unwrap().contains("64"), "{one_more:?}");
-            break;
+    let refused = async {
+        loop {
+            let one_more = admin.get(&format!("{WAIT}?contains=zzz&timeout=1ms")).await;
+            if one_more.status == 503 {
+                return one_more;
+            }
+            assert_eq!(one_more.status, 408, "{one_more:?}");
         }
-        assert_eq!(one_more.status, 408, "{one_more:?}");
-    }
+    };
+    let one_more = in_time("one more wait is refused", refused).await;
+    assert!(one_more.json()["error"].as_str().unwrap().contains("64"), "{one_more:?}");
     // Writes and other requests go on.
     assert_eq!(Client::of(&mock).get("/Users").await.status, 200);
     drop(waiting);
-    loop {
-        let again = admin.get(&format!("{WAIT}?method=GET&timeout=1ms")).await;
-        if again.status == 200 {
-            break;
+    let room = async {
+        loop {
+            let again = admin.get(&format!("{WAIT}?method=GET&timeout=1ms")).await;
+            if again.status == 200 {
+                return;
+            }
+            assert_eq!(again.status, 503, "{again:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(again.status, 503, "{again:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    };
+    in_time("waits end with their clients", room).await;
 }
 
 #[tokio::test]

@@ -183,7 +183,10 @@ const ROWS: &[Row] = &[
             (r#"{"frezee":true}"#, "unknown key `frezee`; did you mean `freeze`?"),
             (r#"{"now":5}"#, "invalid `now`: expected a text, got 5"),
             (r#"{"now":"soon"}"#, "`now` is an instant"),
-            (r#"{"advance":"soon"}"#, "`advance`: `soon` is no length of time"),
+            (
+                r#"{"advance":"soon"}"#,
+                "`advance`: invalid duration `soon`: expected one such as 500ms, 30s, 1h 30m or PT30S",
+            ),
             (r#"{"advance":[]}"#, "`advance`"),
             (r#"{"advance":"#, "the value of `advance` is missing"),
         ],

@@ -33,7 +33,7 @@ async fn every_key_tells_requests_apart() {
     let client = Client::of(&mock);
     let ana = application.seed_user(user("Ana@example.com", json!({"id": "ana"})));
     application.seed_user(user("bo", json!({"id": "bo"})));
-    application.seed("Group", json!({"schemas": [GROUP], "id": "g", "displayName": "All"})).unwrap();
+    application.seed("Group", json!({"schemas": [GROUP], "id": "g", "displayName": "All"}));
     let patch = |path: &str, value: Value| json!([{"op": "replace", "path": path, "value": value}]);
     let work = "emails[type eq \"work\"].value";
 

@@ -190,7 +190,7 @@ async fn all_answered(asked: &[(Method, String, String)]) -> Result<(), TestCase
     // Whatever was configured, the server is there.
     let health = timeout(PATIENCE, finish(HTTP.get(format!("{}/health", mock.admin_url())))).await;
     prop_assert_eq!(health.map(|health| health.status).ok(), Some(200));
-    mock.default_application().check_consistency().map_err(TestCaseError::fail)
+    mock.default_application().check_consistency().map_err(|error| TestCaseError::fail(error.to_string()))
 }
 
 proptest! {

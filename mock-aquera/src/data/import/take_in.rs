@@ -8,15 +8,16 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::{Arrival, Arrivals, Load, LoadError, Loaded, Place, Wrong, failed};
-use crate::application::{Settings, join};
+use crate::gateway::Settings;
 use crate::gateway::resource::{self, Joining};
 use crate::lock;
 use crate::problem::Problem;
 use crate::store::content::Content;
 use crate::store::{MANY, Store, let_others};
+use crate::types::TypeId;
 
 /// Where resources go.
-pub(super) enum Destination<'s> {
+pub(crate) enum Destination<'s> {
     /// A store that nobody else has.
     Own(&'s mut Store),
     /// The store of an application.
@@ -56,7 +57,7 @@ struct Join {
 }
 
 /// Checks what can be checked before anything is in, puts everything in, and joins the groups.
-pub(super) fn take_in(
+pub(crate) fn take_in(
     settings: &Settings,
     into: &mut Destination<'_>,
     Arrivals { arrivals, mut problems, notes }: Arrivals,
@@ -114,7 +115,9 @@ pub(super) fn take_in(
             let members = arrival.members.take();
             let joined =
                 members.map(|all| joining(store, &all).unwrap_or_else(|_| Joining::known(store, &all)));
-            join(&mut arrival.content, joined);
+            if let Some(joined) = joined {
+                joined.join(&mut arrival.content);
+            }
             let id = store.new_id();
             added.push((store.restore(arrival.kind, Arc::clone(&id), arrival.content, &arrival.past), id));
         });
@@ -160,7 +163,7 @@ fn beside(store: &Store, Arrival { kind, id, content, .. }: &Arrival) -> impl It
 }
 
 /// The path of an index.
-fn path(store: &Store, kind: u16, at: u8) -> &str {
+fn path(store: &Store, kind: TypeId, at: u8) -> &str {
     let watched = &store.types().get(kind).watched;
     watched.get(usize::from(at)).map_or("", |watched| watched.text.as_str())
 }
@@ -169,7 +172,7 @@ fn path(store: &Store, kind: u16, at: u8) -> &str {
 #[derive(Default)]
 struct Clashes<'a> {
     ids: HashSet<&'a str>,
-    texts: HashSet<(u16, u8, &'a str)>,
+    texts: HashSet<(TypeId, u8, &'a str)>,
 }
 
 impl<'a> Clashes<'a> {

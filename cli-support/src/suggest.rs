@@ -1,8 +1,10 @@
-//! The name that somebody probably meant.
+//! Suggestions for misspelt names.
 
-/// The candidate that looks most like `written`, if any comes near: a likeness of the beginning, and fewer letters that
-/// differ than half of them; two that changed places count once.
-pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// Returns the candidate that `written` is most likely a misspelling of, compared without case.
+///
+/// A candidate counts if it has a similar beginning and fewer than half of the letters differ; two swapped letters count
+/// as one difference.
+pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
     let near = |candidate: &str| {
         let longer = written.chars().count().max(candidate.chars().count());

@@ -4,6 +4,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::data::fake_users::create;
+use crate::lock;
+use crate::problem::Problem;
+use crate::types::TypeId;
 use crate::{Auth, MockAquera, MockAqueraBuilder, Profile};
 
 fn keeping(folder: &tempfile::TempDir) -> MockAqueraBuilder {
@@ -35,9 +39,8 @@ async fn filled(folder: &tempfile::TempDir) -> MockAquera {
     let of = |ids: &[String]| ids.iter().map(|id| json!({"value": id})).collect::<Vec<_>>();
     let mut called = of(&[id(3), id(1)]);
     called[1]["display"] = json!("The First");
-    let first = application.seed("Group", json!({"displayName": "a", "members": called})).unwrap();
-    let second =
-        application.seed("Group", json!({"displayName": "b", "members": of(&[first, id(1)])})).unwrap();
+    let first = application.seed("Group", json!({"displayName": "a", "members": called}));
+    let second = application.seed("Group", json!({"displayName": "b", "members": of(&[first, id(1)])}));
     assert!(
         application.edit_user(&id(1), |user| drop(user.insert("title".to_owned(), json!("Boss \u{7}\""))))
     );
@@ -88,7 +91,9 @@ async fn what_is_hidden_stays_taken() {
     let application = again.default_application();
     assert_eq!(application.user_count(), 0);
     let body = json!({"schemas": [scim::schema::USER_URN], "userName": "GONE"}).to_string();
-    assert!(application.add(0, body.as_bytes()).is_err());
+    let (settings, now) = (application.settings(), jiff::Timestamp::UNIX_EPOCH);
+    let created = create(&settings, &mut lock(application.store()), TypeId::FIRST, body.as_bytes(), now);
+    assert!(matches!(created, Err(Problem::Taken { .. })), "{created:?}");
     application.check_consistency().unwrap();
 }
 

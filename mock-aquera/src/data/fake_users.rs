@@ -1,9 +1,16 @@
-//! Made-up users, the same for the same seed, written as the JSON of a POST.
+//! Fake users, the same for the same seed.
 
+use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use scim::schema::{ENTERPRISE_URN, USER_URN};
+
+use super::FillError;
+use crate::gateway::{Settings, resource};
+use crate::problem::Problem;
+use crate::store::Store;
+use crate::types::{Role, TypeId};
 
 const GIVEN: [&str; 16] = [
     "Ada", "Bruno", "Chiara", "Deniz", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kaja", "Luis",
@@ -17,12 +24,62 @@ const TITLES: [&str; 6] = ["Engineer", "Analyst", "Buyer", "Nurse", "Driver", "A
 const DEPARTMENTS: [&str; 5] = ["Operations", "Finance", "Sales", "Research", "Support"];
 const LOCALES: [&str; 5] = ["en-GB", "de-DE", "fr-FR", "pt-PT", "ja-JP"];
 
-/// Hands over `count` users, each with its position and the text of its body; about one in twenty is inactive.
-pub(crate) fn write_users(seed: u64, count: usize, mut take: impl FnMut(usize, &[u8])) {
-    let mut rng = StdRng::seed_from_u64(seed);
-    for index in 0..count {
-        take(index, user(&mut rng, index + 1).as_bytes());
+/// Which users are generated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FakeUsers {
+    /// The resource type of users.
+    pub(crate) of_type: TypeId,
+    pub(crate) seed: u64,
+    pub(crate) count: usize,
+}
+
+impl FakeUsers {
+    /// Adds the users to a store, each as a POST would, with all its checks.
+    pub(super) fn add_to(
+        self,
+        settings: &Settings,
+        store: &mut Store,
+        now: Timestamp,
+    ) -> Result<(), FillError> {
+        for (index, body) in bodies(self.seed).take(self.count).enumerate() {
+            create(settings, store, self.of_type, body.as_bytes(), now)
+                .map_err(|problem| FillError::FakeUser { index, problem })?;
+        }
+        Ok(())
     }
+}
+
+/// Adds a resource as a POST would, with all its checks.
+pub(crate) fn create(
+    settings: &Settings,
+    store: &mut Store,
+    of_type: TypeId,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let kind = settings.types.get(of_type);
+    let taken = resource::take(settings, kind, body).map_err(|refusal| refusal.problem)?;
+    let mut content = taken.content;
+    if kind.role == Role::User && content.active.is_none() {
+        content.add_flag("active", true);
+    }
+    if let Some(path) = store.taken(of_type, &content.keys, None) {
+        let path = path.to_owned();
+        let value = content.keys.iter().find_map(|key| {
+            let watched = kind.watched.get(usize::from(key.index))?;
+            (watched.text == path).then(|| key.text.to_string())
+        });
+        return Err(Problem::Taken { path, value: value.unwrap_or_default() });
+    }
+    let id = store.new_id();
+    store.insert(of_type, id, content, now);
+    Ok(())
+}
+
+/// The users' bodies as JSON, without an end; about one in twenty is inactive.
+fn bodies(seed: u64) -> impl Iterator<Item = String> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    (1..).map(move |number| user(&mut rng, number))
 }
 
 /// Every text here is plain ASCII without quotation marks, so it is JSON as it stands.
@@ -55,18 +112,14 @@ mod tests {
     use crate::types::Types;
 
     #[test]
-    fn they_repeat_with_the_seed_and_pass_the_checks() {
-        let of = |seed| {
-            let mut all = Vec::new();
-            write_users(seed, 200, |_, body| all.push(String::from_utf8(body.to_vec()).unwrap()));
-            all
-        };
+    fn fake_users_repeat_with_the_seed_and_are_valid() {
+        let of = |seed| bodies(seed).take(200).collect::<Vec<_>>();
         assert_eq!(of(1), of(1));
         assert_ne!(of(1), of(2));
         let options = DecodeOptions { refuse_unknown: true, ..DecodeOptions::default() };
         let types = Types::standard();
         for user in of(1) {
-            types.get(0).reader.decode(user.as_bytes(), options).unwrap();
+            types.get(types.of_role(Role::User).unwrap()).reader.decode(user.as_bytes(), options).unwrap();
         }
         let names: BTreeSet<String> = of(1)
             .iter()

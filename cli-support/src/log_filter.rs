@@ -1,50 +1,49 @@
-//! What goes to stderr, as the variable `RUST_LOG` has it.
+//! The log filter that the variable `RUST_LOG` asks for.
 
 use std::env;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
-use crate::causes::with_cause;
-use crate::config::suggest;
+use crate::suggest::nearest;
 
 /// The levels that a filter can name.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Why a text is no filter.
+/// Why `RUST_LOG` holds no filter.
 #[derive(Debug, thiserror::Error)]
 enum FilterError {
-    #[error("unknown level `{}`; did you mean `{meant}`?", level.escape_debug())]
-    UnknownLevel { level: String, meant: &'static str },
+    #[error("there is no level `{written}`; did you mean `{meant}`?")]
+    MisspeltLevel { written: String, meant: &'static str },
     #[error("the levels are {}", LEVELS.join(", "))]
-    NoLevel,
-    #[error("it does not parse")]
-    Syntax(#[from] ParseError),
+    UnknownLevel,
+    #[error(transparent)]
+    Directive(#[from] ParseError),
 }
 
-/// The filter that the environment asks for, or else this one; and what is wrong with what it asks for.
-pub(super) fn from_environment(default: &str) -> (EnvFilter, Option<String>) {
+/// Reads the filter from the environment. Returns `default` if the variable is not set, and also, with a message for
+/// the user, if it is invalid.
+pub fn from_environment(default: &str) -> (EnvFilter, Option<String>) {
     let written = env::var_os(EnvFilter::DEFAULT_ENV).unwrap_or_default();
     let written = written.to_string_lossy();
-    // Compose files set what they have no value for to nothing.
+    // Compose files set a variable without a value to the empty text.
     if written.trim().is_empty() {
         return (EnvFilter::new(default), None);
     }
-    match read(&written) {
+    match parse_filter(&written) {
         Ok(filter) => (filter, None),
         Err(error) => {
-            let written = written.escape_debug();
-            let told =
-                format!("invalid RUST_LOG `{written}`, so `{default}` is used: {}", with_cause(&error));
-            (EnvFilter::new(default), Some(told))
+            let message =
+                format!("invalid RUST_LOG `{}`, so `{default}` is used: {error}", written.escape_debug());
+            (EnvFilter::new(default), Some(message))
         }
     }
 }
 
-/// Reads a filter. A level that there is not is taken for the name of a module by the library, or passed over.
-fn read(written: &str) -> Result<EnvFilter, FilterError> {
+/// Parses a filter. The library takes an unknown level for the name of a module, or ignores it.
+fn parse_filter(written: &str) -> Result<EnvFilter, FilterError> {
     let parsed = |text: &str| EnvFilter::builder().parse(text).map_err(FilterError::from);
-    // Within brackets are the fields of a span, and commas between them.
+    // Brackets hold the fields of a span, which may contain commas.
     if written.contains(['[', '{']) {
         return parsed(written);
     }
@@ -56,7 +55,7 @@ fn read(written: &str) -> Result<EnvFilter, FilterError> {
     }
 }
 
-/// What is wrong with the level that a directive names.
+/// Returns what is wrong with the level that a directive names.
 fn unknown_level(directive: &str) -> Option<FilterError> {
     let (level, is_bare) = match directive.rsplit_once('=') {
         Some((_, level)) => (level, false),
@@ -66,11 +65,11 @@ fn unknown_level(directive: &str) -> Option<FilterError> {
     if is_number || LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
         return None;
     }
-    match suggest(level, LEVELS) {
-        Some(meant) => Some(FilterError::UnknownLevel { level: level.to_owned(), meant }),
-        // The name of a module alone, which is heard whatever it says.
+    match nearest(level, LEVELS) {
+        Some(meant) => Some(FilterError::MisspeltLevel { written: level.escape_debug().to_string(), meant }),
+        // The name of a module alone enables all its levels.
         None if is_bare => None,
-        None => Some(FilterError::NoLevel),
+        None => Some(FilterError::UnknownLevel),
     }
 }
 
@@ -79,27 +78,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_level_is_reported_with_the_nearest() {
+    fn unknown_level_is_refused_with_a_suggestion() {
         for (written, part) in [
             ("dbug", "did you mean `debug`?"),
-            ("info,provisioner=wran", "did you mean `warn`?"),
+            ("info,mock_aquera=wran", "did you mean `warn`?"),
             ("garbage==", "the levels are off, error"),
             ("provisioner=xyz", "the levels are off, error"),
             ("a=b=c", "the levels are off, error"),
         ] {
-            let error = read(written).map(|_| ()).unwrap_err();
-            assert!(error.to_string().contains(part), "{written}: {error}");
+            let error = parse_filter(written).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(part), "{written}: {error}");
         }
         for written in [
             "info",
             "WARN",
             "3",
-            "provisioner",
-            "provisioner=debug,hyper=off",
-            " info , provisioner=Trace",
+            "mock_aquera",
+            "mock_aquera=debug,hyper=off",
+            " info , mock_aquera=Trace",
             "[a{b=1}]=info",
         ] {
-            assert!(read(written).is_ok(), "{written}");
+            assert!(parse_filter(written).is_ok(), "{written}");
         }
     }
 }

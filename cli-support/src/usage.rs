@@ -1,17 +1,17 @@
-//! What is wrong with a command line, in plain words: the errors of the standard library speak of Rust's types.
+//! Usage errors in plain words: the standard library's errors name Rust's types.
 
 use std::error::Error as _;
 use std::io::{self, Write as _};
 
-/// Prints an error of clap's.
-pub(super) fn print(error: &clap::Error) {
+/// Prints a usage error, or the help or version that the user asked for.
+pub fn print_usage_error(error: &clap::Error) {
     let said = error.source().map(ToString::to_string);
     let plain = said.as_deref().and_then(|said| Some((said, plain_words(said)?)));
     // This fails only if the terminal is closed, and then there is no reader.
     let _ = match plain {
         Some((said, plain)) => {
             let text = error.to_string();
-            // The value may hold these words too; the message stands behind it.
+            // The value may contain the same words; the message comes after it.
             let (before, after) = text.rsplit_once(said).unwrap_or((&text, ""));
             write!(io::stderr(), "{before}{plain}{after}")
         }
@@ -19,7 +19,7 @@ pub(super) fn print(error: &clap::Error) {
     };
 }
 
-/// Says what is wrong with a number; `None` if it is something else.
+/// Rewrites an error about a number. Returns `None` for any other error.
 fn plain_words(said: &str) -> Option<String> {
     Some(match said {
         "invalid digit found in string" | "cannot parse integer from empty string" => {
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_the_standard_library_have_plain_words() {
+    fn standard_library_number_errors_have_plain_words() {
         let errors = [
             "x".parse::<u8>().unwrap_err().to_string(),
             "".parse::<u8>().unwrap_err().to_string(),

@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use super::counters::Counters;
-use super::exchange::Exchange;
-use super::live::{Subscription, WaitError};
-use super::query::JournalQuery;
-use super::{JournalLimits, JournalSize};
-use crate::application::Application;
-use crate::verify::{Expectation, Verification};
+use super::Application;
+use crate::journal::{Counters, Exchange, JournalLimits, JournalQuery, JournalSize, Subscription, WaitError};
+use crate::verify::{Expectation, Verification, verify};
 
 impl Application {
     /// What the journal remembers, oldest first.
@@ -48,7 +44,7 @@ impl Application {
 
     /// How many requests fit an expectation, and what the nearest one lacks where they are too few.
     pub fn verify(&self, expectation: &Expectation) -> Verification {
-        self.journal_ring().verify(expectation)
+        verify(self.journal_ring(), expectation)
     }
 
     /// Waits until `count` exchanges fit the query, those that are there already included; oldest first. Of more than

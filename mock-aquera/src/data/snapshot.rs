@@ -2,7 +2,7 @@
 //!
 //! The file is NDJSON: a line that says what it is, a line for each application, a line for each of its resources
 //! behind it, and a line that says that nothing is missing. Profiles, credentials, faults and journals are not in it:
-//! they are what the program is started with. [`write`] makes the file, [`read`] takes it in.
+//! they are what the program is started with. [`write`](mod@write) writes the file, [`read`](mod@read) reads it.
 
 mod read;
 mod write;
@@ -10,10 +10,8 @@ mod write;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
-use crate::lock;
-use crate::server::Server;
+pub(crate) use read::{RestoreError, RestoreTarget};
 pub(crate) use write::Stock;
 
 /// The version of the format that is written and understood.
@@ -24,7 +22,7 @@ const VERSION: u32 = 1;
 #[non_exhaustive]
 pub enum SnapshotError {
     /// The file is there and can't be read.
-    #[error("read the snapshot {}: {source}", file.display())]
+    #[error("read the snapshot {}", file.display())]
     Read {
         /// The file.
         file: PathBuf,
@@ -61,7 +59,7 @@ pub enum SnapshotError {
     InUse(PathBuf),
     /// The file could not be written when the server is to stop, so it doesn't start.
     #[error(
-        "prepare the snapshot {}: {source}; its folder has to be there and writable, or name another file",
+        "prepare the snapshot {}, whose folder must exist and be writable",
         file.display()
     )]
     Unwritable {
@@ -71,7 +69,7 @@ pub enum SnapshotError {
         source: io::Error,
     },
     /// The file can't be written.
-    #[error("write the snapshot {}: {source}; what was written before is still there", file.display())]
+    #[error("write the snapshot {}; the previous one is unchanged", file.display())]
     Write {
         /// The file.
         file: PathBuf,
@@ -80,61 +78,60 @@ pub enum SnapshotError {
     },
 }
 
-/// Keeps the data of a server in a file.
+/// A snapshot file that no other process uses meanwhile.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct SnapshotFile {
     file: PathBuf,
-    server: Arc<Server>,
-    /// Held while the file is written.
-    writing: Mutex<Writing>,
-}
-
-#[derive(Debug)]
-struct Writing {
-    /// What was written last, so that nothing is written twice.
+    /// Fingerprint of what was written last, so that nothing is written twice.
     written: Option<u64>,
-    /// Keeps others from the file for as long as it is open, however the process ends. None once the file is let go.
-    lock: Option<File>,
+    /// Keeps other processes from the file for as long as it is open, however the process ends.
+    _lock: File,
 }
 
-impl Keeper {
-    /// Takes the file in, if it is there, and keeps the data in it from then on. Gives whether it was.
+impl SnapshotFile {
+    /// Locks the file, which need not exist.
     ///
     /// # Errors
-    /// The file is there and of no use, in use, or could not be written.
-    pub(crate) fn open(file: &Path, server: Arc<Server>) -> Result<(Self, bool), SnapshotError> {
+    /// The path cannot be that of a snapshot, or another process uses it.
+    pub(crate) fn open(file: &Path) -> Result<Self, SnapshotError> {
         let file = resolved(file)?;
         let lock = lock_file(&file)?;
-        let found = read::read(&file, &server)?;
-        try_to_write(&file).map_err(|source| SnapshotError::Unwritable { file: file.clone(), source })?;
-        let written = found.then(|| write::mark(&write::take_stock(&server)));
-        let writing = Mutex::new(Writing { written, lock: Some(lock) });
-        Ok((Self { file, server, writing }, found))
+        Ok(Self { file, written: None, _lock: lock })
+    }
+
+    /// Restores the applications of the file; `place` says where the resources of an application go. Returns whether the
+    /// file exists.
+    ///
+    /// # Errors
+    /// The file is there and of no use, or could not be written later.
+    pub(crate) fn restore<P: RestoreTarget>(
+        &self,
+        place: impl FnMut(&str, u64) -> Result<P, RestoreError>,
+    ) -> Result<bool, SnapshotError> {
+        let found = read::read(&self.file, place)?;
+        try_to_write(&self.file)
+            .map_err(|source| SnapshotError::Unwritable { file: self.file.clone(), source })?;
+        Ok(found)
+    }
+
+    /// Takes the file for one that holds this data already.
+    pub(crate) fn holds(&mut self, stock: &[Stock]) {
+        self.written = Some(write::fingerprint(stock));
     }
 
     /// Writes the file if anything has changed. The one before is kept beside it as `.bak`.
     ///
     /// # Errors
-    /// The file can't be written; the one that is there is left alone.
-    pub(crate) fn save(&self) -> Result<(), SnapshotError> {
-        let mut writing = lock(&self.writing);
-        if writing.lock.is_none() {
+    /// The file cannot be written; the one that is there is left alone.
+    pub(crate) fn save(&mut self, stock: &[Stock]) -> Result<(), SnapshotError> {
+        let fingerprint = write::fingerprint(stock);
+        if self.written == Some(fingerprint) {
             return Ok(());
         }
-        let stock = write::take_stock(&self.server);
-        let mark = write::mark(&stock);
-        if writing.written == Some(mark) {
-            return Ok(());
-        }
-        write::write(&self.file, &stock)
+        write::write(&self.file, stock)
             .map_err(|source| SnapshotError::Write { file: self.file.clone(), source })?;
-        writing.written = Some(mark);
+        self.written = Some(fingerprint);
         Ok(())
-    }
-
-    /// Lets others have the file. It is not written any more.
-    pub(crate) fn let_go(&self) {
-        lock(&self.writing).lock = None;
     }
 }
 

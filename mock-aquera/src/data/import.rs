@@ -1,8 +1,11 @@
-//! All resources of an application out of it as NDJSON, and in again.
+//! Import of resources from text: NDJSON, arrays, list responses.
 //!
-//! What comes in is looked at as a whole before anything is kept: a load that fails leaves everything as it was.
+//! All resources are checked before any is stored: a failed import leaves the store as it was. [`pieces`](fn@pieces) cuts a text
+//! into resources, [`take_in`] puts them into a store.
 
+mod pieces;
 mod take_in;
+mod tree;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,18 +15,53 @@ use scim::path::get_ci;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Application, Settings, new_store};
-use crate::clock::{self, Clock as _};
-use crate::gateway::resource;
+use crate::clock::{self, ParseInstantError};
+use crate::gateway::{Settings, resource};
 use crate::journal::Note;
-use crate::load::{self, Piece, Source};
-use crate::lock;
 use crate::plain::{self, Mistake};
+use crate::problem::Problem;
+use crate::store::Past;
 use crate::store::content::Content;
-use crate::store::show::MembersShown;
-use crate::store::{Past, Ref, Store};
-use crate::types::{Kind, Role};
-use take_in::{Destination, take_in};
+use crate::types::{Kind, Role, TypeId, UnknownType};
+pub(crate) use pieces::{Piece, pieces};
+pub(crate) use take_in::{Destination, take_in};
+use tree::tree;
+
+/// A text with resources.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// The file that the text is from, if any.
+    pub(crate) file: Option<Arc<str>>,
+    pub(crate) text: Vec<u8>,
+}
+
+/// A resource that the builder was given.
+#[derive(Debug, Clone)]
+pub(crate) struct InitialResource {
+    /// The name of its type.
+    pub(crate) resource_type: String,
+    pub(crate) resource: Value,
+}
+
+impl Source {
+    /// A source with one line for each resource, which names its type.
+    pub(crate) fn of(resources: &[InitialResource]) -> Self {
+        let mut text = Vec::new();
+        for InitialResource { resource_type, resource } in resources {
+            let mut resource = resource.clone();
+            if let Value::Object(members) = &mut resource {
+                let meta = members.entry("meta").or_insert(Value::Null);
+                if !meta.is_object() {
+                    *meta = Value::Object(Map::new());
+                }
+                meta["resourceType"] = resource_type.as_str().into();
+            }
+            text.extend_from_slice(resource.to_string().as_bytes());
+            text.push(b'\n');
+        }
+        Self { file: None, text }
+    }
+}
 
 /// How resources are taken in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -124,78 +162,25 @@ impl fmt::Display for LoadError {
     }
 }
 
-impl Application {
-    /// All resources in full representation, one JSON object a line, type by type in order of creation.
-    pub fn dump(&self) -> Vec<u8> {
-        let store = lock(&self.0.store);
-        let mut out = Vec::new();
-        for (kind, _) in store.types().positions() {
-            for (_, slot) in store.table(kind).order.after(None) {
-                let at = Ref { kind, slot };
-                if let Some(record) = store.get(at) {
-                    store.show_into(&mut out, at, record, MembersShown::Whole);
-                    out.push(b'\n');
-                }
-            }
-        }
-        out
-    }
+/// The resources of an import, and what is wrong with others.
+pub(crate) struct Arrivals {
+    arrivals: Vec<Arrival>,
+    problems: Vec<Wrong>,
+    notes: Notes,
+}
 
-    /// Takes in resources of all types, and gives how many. The text has one JSON object a line, an array of them, or
-    /// SCIM list responses as an endpoint answered them, several pages one after another. The type of a resource is what
-    /// `meta.resourceType` says, or else whose schema it has; of one that says neither it is User. `id` and `meta` are kept where they are there; the
-    /// members of a group may come after it; whoever has no `id` comes behind all others. So what [`dump`](Self::dump) gave comes back as it was, save passwords.
-    ///
-    /// Others are served meanwhile, and may see a part of it.
-    ///
-    /// # Errors
-    /// What is wrong, with its line. Nothing has changed then.
-    pub fn load(&self, text: &[u8], how: Load) -> Result<usize, LoadError> {
-        self.load_noting(text, how).map(|loaded| loaded.count)
-    }
-
-    /// Takes in resources as [`load`](Self::load) does, and tells what it left out of them.
-    ///
-    /// # Errors
-    /// As `load`.
-    pub fn load_noting(&self, text: &[u8], how: Load) -> Result<Loaded, LoadError> {
-        let settings = self.settings();
-        let arrivals = self.arrivals(&settings, [(None, text)], how);
-        let _alone = lock(&self.0.many);
-        if how.replace {
-            let mut store = new_store(&settings, self.0.seed, &self.0.name);
-            let loaded = take_in(&settings, &mut Destination::Own(&mut store), arrivals, how)?;
-            // What was there goes once the others are let in.
-            drop(std::mem::replace(&mut *lock(&self.0.store), store));
-            return Ok(loaded);
-        }
-        take_in(&settings, &mut Destination::Shared(&self.0.store), arrivals, how)
-    }
-
-    /// Takes the resources of several texts into a store that is not the application's yet.
-    pub(super) fn load_into(
-        &self,
-        settings: &Settings,
-        store: &mut Store,
-        sources: &[Source],
-        how: Load,
-    ) -> Result<Loaded, LoadError> {
-        let texts = sources.iter().map(|Source { file, text }| (file.clone(), text.as_slice()));
-        take_in(settings, &mut Destination::Own(store), self.arrivals(settings, texts, how), how)
-    }
-
-    /// What stands in texts, each of which may be that of a file, with its problems.
-    fn arrivals<'t>(
-        &self,
+impl Arrivals {
+    /// Reads the resources of several texts, each of which may be from a file.
+    pub(crate) fn read<'t>(
         settings: &Settings,
         texts: impl IntoIterator<Item = (Option<Arc<str>>, &'t [u8])>,
         how: Load,
-    ) -> Arrivals {
-        let now = self.0.clock.now();
+        now: Timestamp,
+    ) -> Self {
         let (mut arrivals, mut problems, mut notes) = (Vec::new(), Vec::new(), Notes::default());
         for (source, (file, text)) in texts.into_iter().enumerate() {
             let place = |line, column| Place { source, line, column, file: file.clone() };
-            let (pieces, mistakes) = load::pieces(text);
+            let (pieces, mistakes) = pieces(text);
             let told = |Mistake { line, column, message }| place(line, column).problem(message);
             problems.extend(mistakes.into_iter().map(told));
             for piece in pieces {
@@ -205,19 +190,42 @@ impl Application {
                         arrivals.push(arrival);
                         notes.add(&place, told);
                     }
-                    Err(detail) => problems.push(place.problem(detail)),
+                    Err(error) => problems.push(place.problem(error.to_string())),
                 }
             }
         }
-        Arrivals { arrivals, problems, notes }
+        Self { arrivals, problems, notes }
     }
 }
 
-/// Resources on their way in, and what is wrong with others.
-struct Arrivals {
-    arrivals: Vec<Arrival>,
-    problems: Vec<Wrong>,
-    notes: Notes,
+/// Why a resource cannot be imported.
+#[derive(Debug, thiserror::Error)]
+enum ImportError {
+    #[error("{}", .0.message)]
+    Json(Mistake),
+    #[error("a resource is a JSON object")]
+    NotAnObject,
+    #[error("`{0}` is given twice")]
+    DoubledKey(String),
+    #[error("`id` is a text that is not empty; leave it out for a new one")]
+    BadId,
+    #[error(transparent)]
+    UnknownType(#[from] UnknownType),
+    #[error("its type can't be told: write `schemas`, or `meta` with a `resourceType`")]
+    NoType,
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Dates(Vec<DateError>),
+    #[error(transparent)]
+    Refused(#[from] Problem),
+}
+
+/// What is wrong with a date of `meta`.
+#[derive(Debug, PartialEq, thiserror::Error)]
+enum DateError {
+    #[error("`meta.{name}` is {expected}")]
+    Text { name: &'static str, expected: ParseInstantError },
+    #[error("`meta.{name}` is a text such as \"2026-01-31T12:00:00Z\", not {written}")]
+    Type { name: &'static str, written: String },
 }
 
 /// What is left out of them.
@@ -273,7 +281,7 @@ struct Wrong {
 /// One resource on its way in.
 struct Arrival {
     place: Place,
-    kind: u16,
+    kind: TypeId,
     id: Option<Arc<str>>,
     past: Past,
     content: Content,
@@ -289,21 +297,20 @@ impl Arrival {
         &Piece { text, .. }: &Piece<'_>,
         how: Load,
         now: Timestamp,
-    ) -> Result<(Self, Vec<Note>), String> {
-        let (tree, doubled) = load::tree(text).map_err(|error| plain::json(text, &error).message)?;
-        let Value::Object(tree) = tree else { return Err("a resource is a JSON object".to_owned()) };
+    ) -> Result<(Self, Vec<Note>), ImportError> {
+        let (tree, doubled) = tree(text).map_err(|error| ImportError::Json(plain::json(text, &error)))?;
+        let Value::Object(tree) = tree else { return Err(ImportError::NotAnObject) };
         if let Some(doubled) = doubled {
-            let shown: String = doubled.chars().take(100).collect();
-            return Err(format!("`{shown}` is given twice"));
+            return Err(ImportError::DoubledKey(doubled.chars().take(100).collect()));
         }
-        let kind_at = kind_of(settings, &tree)?;
+        let kind_at = type_of(settings, &tree)?;
         let kind = settings.types.get(kind_at);
         let id = match get_ci(&tree, "id") {
             None | Some(Value::Null) => None,
             Some(Value::String(id)) if !id.is_empty() => Some(Arc::from(id.as_str())),
-            Some(_) => return Err("`id` is a text that is not empty; leave it out for a new one".to_owned()),
+            Some(_) => return Err(ImportError::BadId),
         };
-        let past = past(&tree, now)?;
+        let past = past(&tree, now).map_err(ImportError::Dates)?;
         // Who was here before, as `meta.created` tells, may have lost `active` since.
         let meta = get_ci(&tree, "meta").and_then(Value::as_object);
         let is_new = meta.is_none_or(|meta| get_ci(meta, "created").is_none());
@@ -323,7 +330,7 @@ impl Arrival {
                 let whole = resource::with_schemas(&Value::Object(tree), &kind.schemas);
                 resource::take(settings, kind, whole.to_string().as_bytes())
             };
-            let taken = taken.map_err(|refusal| refusal.problem.to_string())?;
+            let taken = taken.map_err(|refusal| refusal.problem)?;
             let mut content = taken.content;
             if is_new && kind.role == Role::User && content.active.is_none() {
                 content.add_flag("active", true);
@@ -343,10 +350,10 @@ fn failed(mut problems: Vec<Wrong>) -> LoadError {
     LoadError { problems: problems.into_iter().map(told).collect() }
 }
 
-fn kind_of(settings: &Settings, tree: &Map<String, Value>) -> Result<u16, String> {
+fn type_of(settings: &Settings, tree: &Map<String, Value>) -> Result<TypeId, ImportError> {
     let said = get_ci(tree, "meta").and_then(Value::as_object).and_then(|meta| get_ci(meta, "resourceType"));
     if let Some(Value::String(name)) = said {
-        return settings.types.named(name).ok_or_else(|| no_type(settings, name));
+        return Ok(settings.types.require(name)?);
     }
     let urns = get_ci(tree, "schemas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let has =
@@ -358,40 +365,28 @@ fn kind_of(settings: &Settings, tree: &Map<String, Value>) -> Result<u16, String
     }
     let mut kinds = settings.types.positions();
     let found = kinds.find(|(_, kind)| has(kind.schemas.core().id().as_str()));
-    found
-        .map(|(at, _)| at)
-        .ok_or_else(|| "its type can't be told: write `schemas`, or `meta` with a `resourceType`".to_owned())
+    found.map(|(at, _)| at).ok_or(ImportError::NoType)
 }
 
-/// What is wrong with the name of a type, and which ones there are.
-pub(crate) fn no_type(settings: &Settings, name: &str) -> String {
-    let names: Vec<&str> = settings.types.all().iter().map(Kind::name).collect();
-    format!("there is no resource type `{name}`, only {}", names.join(", "))
-}
-
-/// What `meta` says.
+/// Reads `meta`.
 ///
 /// # Errors
-/// The dates in it that are none, with what is expected of them.
-fn past(tree: &Map<String, Value>, now: Timestamp) -> Result<Past, String> {
+/// All dates in it that are invalid.
+fn past(tree: &Map<String, Value>, now: Timestamp) -> Result<Past, Vec<DateError>> {
     let empty = Map::new();
     let meta = get_ci(tree, "meta").and_then(Value::as_object).unwrap_or(&empty);
     let text = |name: &str| get_ci(meta, name).and_then(Value::as_str);
-    let instant = |name: &str| match get_ci(meta, name) {
+    let instant = |name: &'static str| match get_ci(meta, name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => {
-            clock::read(text).map(Some).map_err(|expected| format!("`meta.{name}` is {expected}"))
+            clock::parse(text).map(Some).map_err(|expected| DateError::Text { name, expected })
         }
-        Some(other) => {
-            let written: String = other.to_string().chars().take(100).collect();
-            Err(format!("`meta.{name}` is a text such as \"2026-01-31T12:00:00Z\", not {written}"))
-        }
+        Some(other) => Err(DateError::Type { name, written: other.to_string().chars().take(100).collect() }),
     };
     let (created, modified) = match (instant("created"), instant("lastModified")) {
         (Ok(created), Ok(modified)) => (created.or(modified).unwrap_or(now), modified),
         (created, modified) => {
-            let wrong: Vec<String> = [created.err(), modified.err()].into_iter().flatten().collect();
-            return Err(wrong.join("; "));
+            return Err([created.err(), modified.err()].into_iter().flatten().collect());
         }
     };
     // Behind the point stands what the groups of a user add. There has to be room for later ones.
@@ -413,29 +408,4 @@ fn groups(kind: &Kind, tree: &Map<String, Value>) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_meta_says_counts() {
-        let (now, then) = (Timestamp::UNIX_EPOCH, "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
-        #[track_caller]
-        fn check(meta: &Value, now: Timestamp, created: Timestamp, modified: Timestamp, version: u32) {
-            let tree = serde_json::json!({ "META": meta });
-            let found = past(tree.as_object().unwrap(), now);
-            assert_eq!(found, Ok(Past { created, modified, version }), "{tree}");
-        }
-        use serde_json::json;
-        check(&json!(null), now, now, now, 1);
-        check(&json!({"created": "2026-01-01T00:00:00.000Z", "version": "W/\"7\""}), now, then, then, 7);
-        check(&json!({"lastModified": "2026-01-01T00:00:00Z", "version": "W/\"7.0f\""}), now, then, then, 7);
-        check(&json!({"created": null, "lastModified": null, "version": "x"}), now, now, now, 1);
-        let wrong = json!({"meta": {"created": "soon", "lastModified": 7}});
-        let wrong = past(wrong.as_object().unwrap(), now).unwrap_err();
-        let parts =
-            ["`meta.created` is an instant such as", "not `soon`; `meta.lastModified` is a text", "not 7"];
-        assert!(parts.iter().all(|part| wrong.contains(part)), "{wrong}");
-        check(&json!({"version": "0"}), now, now, now, 1);
-        check(&json!({"version": u64::MAX.to_string()}), now, now, now, u32::MAX / 2);
-    }
-}
+mod tests;

@@ -4,13 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use scim::dialect::Dialects;
 
+use super::discovery::Documents;
+use super::{patches_are_plain, resource, shape, withholds};
 use crate::auth::{Auth, Gatekeeper};
-use crate::gateway::discovery::Documents;
-use crate::gateway::{patches_are_plain, resource, shape, withholds};
 use crate::profile::rate::Buckets;
 use crate::profile::{self, DeactivatedUsers, FilterRules, ListRules, Profile};
 use crate::store::show::MembersShown;
-use crate::types::{Role, Types};
+use crate::types::{Role, TypeId, Types};
 
 /// The settings of an application. Another set takes their place; they are never changed.
 #[derive(Debug)]
@@ -60,11 +60,11 @@ impl Settings {
         }
     }
 
-    pub(super) fn with_profile(&self, profile: Profile) -> Self {
+    pub(crate) fn with_profile(&self, profile: Profile) -> Self {
         Self::new(profile, Arc::clone(&self.gatekeeper), self.scim_url.clone(), Arc::clone(&self.types))
     }
 
-    pub(super) fn with_auth(&self, auth: Vec<Auth>) -> Self {
+    pub(crate) fn with_auth(&self, auth: Vec<Auth>) -> Self {
         let gatekeeper = Arc::new(self.gatekeeper.accepting(auth));
         Self::new(self.profile.clone(), gatekeeper, self.scim_url.clone(), Arc::clone(&self.types))
     }
@@ -76,7 +76,7 @@ impl Settings {
     }
 
     /// Whether resources of a type are out of sight while they are not active.
-    pub(crate) fn hides_inactive(&self, kind: u16) -> bool {
+    pub(crate) fn hides_inactive(&self, kind: TypeId) -> bool {
         self.profile.application.deactivated_users == DeactivatedUsers::Answer404
             && self.types.get(kind).role == Role::User
     }

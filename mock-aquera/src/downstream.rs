@@ -1,12 +1,42 @@
-//! The two hops: which downstream operations a gateway request becomes (docs/decisions.md, "The mock's two hops"). Pure, over closed enums.
+//! The downstream application: which operations on it a gateway request becomes (docs/decisions.md, "The mock's two hops").
+//! Pure, over closed enums.
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
-use crate::journal::Downstream;
-use crate::journal::DownstreamOperation::{self, Delete, PartialUpdate, Replace};
+use self::DownstreamOperation::{Delete, PartialUpdate, Replace};
 use crate::profile::{ActiveChange, OperationRule, PartialUpdateRule, Profile};
+
+/// One operation on the second hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Downstream {
+    /// What was asked for.
+    pub operation: DownstreamOperation,
+    /// The id of the account; none for a list and for a refused Create.
+    pub target: Option<String>,
+    /// Whether the application did it.
+    pub accepted: bool,
+}
+
+/// What a gateway can ask of the application behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DownstreamOperation {
+    /// Make an account.
+    Create,
+    /// Write an account whole.
+    Replace,
+    /// Write parts of an account.
+    PartialUpdate,
+    /// Remove an account.
+    Delete,
+    /// Read one account or a list.
+    Read,
+}
 
 /// How long an id is that is kept in place: a UUID has 36 characters.
 const IN_PLACE: usize = 38;

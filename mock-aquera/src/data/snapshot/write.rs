@@ -5,15 +5,13 @@ use std::fs::{self, File};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use scim::decode::write_text;
 use serde_json::json;
 
-use super::{VERSION, beside, read};
-use crate::application::Application;
+use super::{RestoreError, VERSION, beside, read};
 use crate::lock;
-use crate::server::Server;
 use crate::store::restore::Kept;
 use crate::store::{Ref, Store};
 use crate::types::Types;
@@ -29,19 +27,14 @@ pub(crate) struct Stock {
     resources: Vec<Kept>,
 }
 
-/// What all applications hold at this moment, each by itself.
-pub(super) fn take_stock(server: &Server) -> Vec<Stock> {
-    server.applications().iter().map(Stock::of).collect()
-}
-
 impl Stock {
-    /// What an application holds at this moment. It shares the texts.
-    pub(crate) fn of(application: &Application) -> Self {
-        let store = lock(application.store());
+    /// What the store of an application holds at this moment. It shares the texts.
+    pub(crate) fn of(name: &str, seed: u64, store: &Mutex<Store>) -> Self {
+        let store = lock(store);
         let (ids_drawn, freed_ids) = store.id_state();
         Self {
-            name: application.name().to_owned(),
-            seed: application.seed_number(),
+            name: name.to_owned(),
+            seed,
             ids_drawn,
             freed_ids,
             types: Arc::clone(store.types()),
@@ -50,11 +43,11 @@ impl Stock {
     }
 
     /// Puts everything into a store that is empty, as it was.
-    pub(crate) fn put_back(&self, store: &mut Store) -> Result<(), String> {
+    pub(crate) fn put_back(&self, store: &mut Store) -> Result<(), RestoreError> {
         store.restore_id_state(self.ids_drawn, self.freed_ids.clone());
         let mut ties = Vec::new();
         for kept in &self.resources {
-            let document = serde_json::from_slice(&kept.text).map_err(|error| error.to_string())?;
+            let document = serde_json::from_slice(&kept.text)?;
             let mut restored = read::restored(self.types.get(kept.kind), &document)?;
             restored.hidden = kept.hidden;
             restored.content.secret = kept.secret;
@@ -76,8 +69,8 @@ impl Stock {
     }
 }
 
-/// A number that is another one once anything has changed: each change of a resource makes a new text.
-pub(super) fn mark(stock: &[Stock]) -> u64 {
+/// A number that changes when anything has changed: each change of a resource makes a new text.
+pub(super) fn fingerprint(stock: &[Stock]) -> u64 {
     let parts = stock.iter().map(|stock| {
         let texts: Vec<(usize, usize)> =
             stock.resources.iter().map(|kept| (kept.text.as_ptr() as usize, kept.text.len())).collect();
