@@ -87,8 +87,8 @@ fn malformed_ndjson_is_refused_with_its_line() {
     ] {
         check("u.ndjson", &format!("{user}\n"), Some(1), told);
     }
-    check("u.jsonl", &format!("{good}\n[\"Okafor\"]\n"), Some(2), "this is an array");
-    check("u.ndjson", "\"Okafor\"\n", Some(1), "this is a text");
+    check("u.jsonl", &format!("{good}\n[\"Okafor\"]\n"), Some(2), "found an array");
+    check("u.ndjson", "\"Okafor\"\n", Some(1), "found a text");
     check("u.ndjson", "{\n \"id\":\"1\"\n}", Some(1), "ends half-way");
     check("u.ndjson", &format!("{good}\n{{\"id\":\"2\",\"username\":\"é Okafor\"]"), Some(2), "invalid JSON");
 }
@@ -100,11 +100,11 @@ fn malformed_arrays_are_refused_with_their_place() {
     check("u.json", &format!("[{good},\n"), Some(2), "the array is not closed");
     check("u.json", &format!("[{good},\n{{\"id\":"), Some(2), "ends half-way");
     check("u.json", &format!("[{good}\n{good}]"), Some(2), "a comma or the end");
-    check("u.json", &format!("[{good}]\n, 1"), Some(2), "something follows");
+    check("u.json", &format!("[{good}]\n, 1"), Some(2), "unexpected text after");
     check("u.json", good, Some(1), "not a JSON array");
     check("u.json", &format!("[{good},\n  ]"), Some(2), "invalid JSON");
     check("u.json", &format!("[{good},\n  {{\n \"username\": \"Okafor\"}}]"), Some(2), "invalid `id`");
-    check("u.json", &format!("[\n{good},\n 7]"), Some(3), "this is a number");
+    check("u.json", &format!("[\n{good},\n 7]"), Some(3), "found a number");
 }
 
 #[test]
@@ -244,8 +244,8 @@ fn page_of_the_api_is_read_where_it_is_the_only_one() {
     for cut in 1..whole.len() {
         assert!(read_bytes("u.json", &whole.as_bytes()[..cut], true).is_err(), "{}", &whole[..cut]);
     }
-    check("u.json", &format!("{whole} {whole}"), Some(1), "something follows");
-    check("u.ndjson", &whole, Some(1), "a page of PingOne's API and no user");
+    check("u.json", &format!("{whole} {whole}"), Some(1), "unexpected text after");
+    check("u.ndjson", &whole, Some(1), "expected a user, found a page of PingOne's API");
     let users = "{\n\"_embedded\": {\"users\": [\n{\"id\":\"1\",\"username\":\"a\"},\n{\"id\":\"\",\"username\":\"Okafor\"}]}}";
     check("u.json", users, Some(4), "invalid `id`: expected a non-empty text, found an empty text");
 }
@@ -304,9 +304,9 @@ fn records_that_are_not_users_are_refused() {
         "u.ndjson",
         &line(r#"{"id":"2","username":"Okafor","enabled":"yes"}"#),
         Some(2),
-        "is the text \"yes\"",
+        "found the text \"yes\"",
     );
-    check("u.ndjson", &line(r#"{"id":"2","username":"Okafor","enabled":null}"#), Some(2), "is null");
+    check("u.ndjson", &line(r#"{"id":"2","username":"Okafor","enabled":null}"#), Some(2), "found null");
     let twice = line("{\"id\":\"2\",\"username\":\"b\"}\n\n{\"id\":\"1\",\"username\":\"Okafor\"}");
     check("u.ndjson", &twice, Some(4), "duplicate id \"1\", first on line 1");
     let twice = "id,username,enabled\n7,\"a\nb\",true\n8,c,true\n7,Okafor,true\n";
@@ -487,9 +487,9 @@ fn array_of_all_pages_is_read_and_any_other_refused() {
     for (pages, expected) in [
         (vec![&one, &two], "`_links.next` leads to more"),
         (vec![&one, &three], "page 2 of this array does not follow the page before it"),
-        (vec![&two, &one, &three], "page 2 of this array is not"),
-        (vec![&three, &one], "page 2 of this array is not"),
-        (vec![&one, &one, &three], "page 2 of this array is not"),
+        (vec![&two, &one, &three], "page 2 of this array does not follow"),
+        (vec![&three, &one], "page 2 of this array does not follow"),
+        (vec![&one, &one, &three], "page 2 of this array does not follow"),
         (vec![&two, &three], "has 3 users, but its count is 5"),
         (vec![&one, &short, &three], "has 2 users, but its count is 3"),
         (
