@@ -13,14 +13,17 @@ macro_rules! append {
 
 pub mod case;
 mod casing;
+mod causes;
 pub mod cli;
 pub mod client;
 pub mod exit;
 pub mod identities;
+mod json_text;
 pub mod matrix;
 pub mod mutants;
 pub mod probe;
 pub mod report;
 pub mod select;
 pub mod server;
+mod table;
 pub mod wire;

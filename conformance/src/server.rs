@@ -31,7 +31,7 @@ use crate::report::words::count;
 use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
 use crate::server::deviation::Deviation;
 use crate::server::facts::{Blank, Facts};
-use crate::server::findings::{Findings, OPERATORS, is_trouble};
+use crate::server::findings::{Findings, is_trouble};
 pub use crate::server::hint::HINT;
 use crate::server::hint::template_hint;
 pub(crate) use crate::server::names::run_name;
@@ -95,8 +95,6 @@ pub(crate) struct Stage {
     deviations: Mutex<BTreeSet<Deviation>>,
     /// What helps where the smallest user is refused.
     refused: OnceLock<String>,
-    /// Cases that were skipped because of a filter that is refused.
-    without_filter: Mutex<BTreeSet<String>>,
     /// What was found out of the server.
     findings: Findings,
     /// Cases in a row that broke off.
@@ -122,11 +120,6 @@ impl Stage {
         {
             self.refused.get_or_init(|| hint);
         }
-    }
-
-    /// Notes that a case was skipped because of a filter that is refused.
-    fn filter_refused(&self, case: &str) {
-        self.without_filter.lock().unwrap_or_else(PoisonError::into_inner).insert(case.to_owned());
     }
 
     /// Counts cases that broke off, for a server that is away has nothing more to be asked.
@@ -171,15 +164,14 @@ pub async fn run(
         leftovers: Leftovers::default(),
         deviations: Mutex::default(),
         refused: OnceLock::new(),
-        without_filter: Mutex::default(),
         findings: Findings::default(),
         broken: AtomicUsize::new(0),
     });
     let mut results = Vec::with_capacity(cases.len());
     let mut unsettled = BTreeSet::new();
-    let (alone, together): (Vec<_>, Vec<_>) =
-        cases.iter().cloned().enumerate().partition(|(_, case)| case.alone);
-    for (cases, jobs) in [(together, options.jobs.max(1)), (alone, 1)] {
+    let (exclusive, together): (Vec<_>, Vec<_>) =
+        cases.iter().cloned().enumerate().partition(|(_, case)| case.exclusive);
+    for (cases, jobs) in [(together, options.jobs.max(1)), (exclusive, 1)] {
         let mut receiver = start(&stage, cases, jobs);
         while let Some(result) = receiver.recv().await {
             // Whether a failure stands may become clear at the end.
@@ -194,7 +186,6 @@ pub async fn run(
     results.sort_by(|a, b| a.id.cmp(&b.id));
     stage.findings.settle(&mut results);
     results.iter().filter(|result| unsettled.contains(&result.id)).for_each(told);
-    name_operators(&mut results, &stage.without_filter.lock().unwrap_or_else(PoisonError::into_inner));
     if stage.keep {
         let search = sweep::search(&stage.client, &stage.facts).await;
         let kept =
@@ -244,18 +235,6 @@ pub async fn run(
         stale: Vec::new(),
         not_judged: None,
         cases: results,
-    }
-}
-
-/// Names the case that tells which operators are refused, in cases skipped for that, where it was run and found some.
-fn name_operators(results: &mut [CaseResult], skipped: &BTreeSet<String>) {
-    if !results.iter().any(|case| case.id == OPERATORS && is_trouble(case)) {
-        return;
-    }
-    for case in results.iter_mut().filter(|case| skipped.contains(&case.id)) {
-        if let Some(because) = &mut case.because {
-            append!(*because, "; {OPERATORS} says which operators it refuses");
-        }
     }
 }
 

@@ -23,8 +23,8 @@ pub fn describe(case: &Case) -> String {
     for (index, step) in case.steps.iter().enumerate() {
         self::step(&mut text, index + 1, step);
     }
-    if let Some(mend) = &case.mend {
-        append!(text, "To mend   {mend}\n");
+    if let Some(hint) = &case.hint {
+        append!(text, "Hint      {hint}\n");
     }
     text
 }

@@ -1,10 +1,16 @@
 //! What may come back.
 
-use crate::case::template::{JsonTemplate, Template};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::case::file::expectation::only_true;
+use crate::case::template::{JsonTemplate, Place, Template};
 use crate::report::Level;
 
 /// One expectation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "crate::case::file::expectation::ExpectationTable")]
+#[schemars(with = "crate::case::file::expectation::ExpectationTable")]
 pub struct Expectation {
     /// Of the expectation, where it differs from the case's.
     pub level: Option<Level>,
@@ -89,6 +95,50 @@ pub enum Check {
     },
     /// One of these lists holds as a whole.
     AnyOf(Vec<Vec<Expectation>>),
+}
+
+impl Check {
+    /// Whether it looks at what a body says.
+    pub fn reads_body(&self) -> bool {
+        match self {
+            Self::List | Self::Total(_) | Self::Lists(..) | Self::Unchanged(_) | Self::At { .. } => true,
+            Self::Status(_)
+            | Self::Header(..)
+            | Self::MediaType
+            | Self::Body(_)
+            | Self::Error { .. }
+            | Self::ErrorForm
+            | Self::Nowhere(_)
+            // Judging the alternatives shows what is wrong with each of them.
+            | Self::AnyOf(_) => false,
+        }
+    }
+
+    /// Returns the names of the case that it looks at.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let of_places = |places: Vec<&Place>| {
+            places.into_iter().filter_map(Place::name).map(ToOwned::to_owned).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Unchanged(name) => vec![name.clone()],
+            Self::Lists(_, listed) => {
+                listed.iter().map(|name| name.strip_suffix(".*").unwrap_or(name).to_owned()).collect()
+            }
+            Self::Nowhere(text) => of_places(text.places().collect()),
+            Self::At { pointer, condition, .. } => {
+                of_places(pointer.places().chain(condition.places()).collect())
+            }
+            Self::AnyOf(lists) => lists.iter().flatten().flat_map(|inner| inner.check.names()).collect(),
+            Self::Status(_)
+            | Self::Header(..)
+            | Self::MediaType
+            | Self::Body(_)
+            | Self::Error { .. }
+            | Self::ErrorForm
+            | Self::List
+            | Self::Total(_) => Vec::new(),
+        }
+    }
 }
 
 /// An expectation that many cases have in common. A case judges it only where it is about it, so that one deviation is
@@ -197,13 +247,51 @@ impl Shared {
     }
 }
 
-/// Statuses that are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A status, or a class of them as in `"2xx"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "toml::Value")]
 pub enum StatusSet {
     /// This one.
     Exactly(u16),
     /// Those that start with this digit.
     Class(u16),
+}
+
+/// A value that is neither a status nor a class of them.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("invalid status `{0}`: expected an integer from 100 to 599, or a class like \"2xx\"")]
+pub struct StatusError(toml::Value);
+
+impl TryFrom<toml::Value> for StatusSet {
+    type Error = StatusError;
+
+    fn try_from(value: toml::Value) -> Result<Self, StatusError> {
+        let set = match &value {
+            toml::Value::Integer(status @ 100..=599) => u16::try_from(*status).ok().map(Self::Exactly),
+            toml::Value::String(text) => match text.as_bytes() {
+                [digit @ b'1'..=b'5', b'x', b'x'] => Some(Self::Class(u16::from(digit - b'0'))),
+                _ => None,
+            },
+            _ => None,
+        };
+        set.ok_or(StatusError(value))
+    }
+}
+
+impl JsonSchema for StatusSet {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Status".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A status, or a class of them as in \"2xx\".",
+            "anyOf": [
+                { "type": "integer", "minimum": 100, "maximum": 599 },
+                { "type": "string", "pattern": "^[1-5]xx$" },
+            ],
+        })
+    }
 }
 
 impl StatusSet {
@@ -262,15 +350,18 @@ pub enum Listing {
 }
 
 /// What holds of a value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// The same.
+    #[serde(skip)]
     Equals(JsonTemplate),
     /// The same text, without case.
     EqualsIgnoringCase(Template),
     /// The same address, relative or not.
     SameAddress(Template),
     /// One of these statuses, as a string or as a number: which of them it must be is judged by a case of its own.
+    #[serde(rename = "says-status")]
     Status(Vec<StatusSet>),
     /// Something else.
     Differs(JsonTemplate),
@@ -291,9 +382,34 @@ pub enum Condition {
     /// A number, or the length of an array, not above.
     AtMost(f64),
     /// No two elements are equal.
+    #[serde(deserialize_with = "only_true")]
+    #[schemars(with = "bool")]
     Unique,
     /// What the pointer reaches comes in this order.
     Sorted(Direction),
+}
+
+impl Condition {
+    /// Returns the places in what a value is compared with.
+    fn places(&self) -> Vec<&Place> {
+        match self {
+            Self::Equals(json)
+            | Self::Differs(json)
+            | Self::OneOf(json)
+            | Self::Includes(json)
+            | Self::Lacks(json) => json.places(),
+            Self::EqualsIgnoringCase(text) | Self::SameAddress(text) | Self::LaterThan(text) => {
+                text.places().collect()
+            }
+            Self::Is(_)
+            | Self::Status(_)
+            | Self::Count(_)
+            | Self::AtLeast(_)
+            | Self::AtMost(_)
+            | Self::Unique
+            | Self::Sorted(_) => Vec::new(),
+        }
+    }
 }
 
 /// Kinds of values.

@@ -3,8 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 /// One thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub enum Need {
     /// A feature of ServiceProviderConfig.
     Feature(Feature),
@@ -84,16 +89,33 @@ impl Feature {
     }
 }
 
-impl FromStr for Need {
-    type Err = String;
+/// An invalid need.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid need `{need}`: expected {expected}")]
+pub struct NeedError {
+    need: String,
+    expected: String,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl TryFrom<String> for Need {
+    type Error = NeedError;
+
+    fn try_from(text: String) -> Result<Self, NeedError> {
+        text.parse()
+    }
+}
+
+impl FromStr for Need {
+    type Err = NeedError;
+
+    fn from_str(text: &str) -> Result<Self, NeedError> {
+        let invalid = |expected: &str| NeedError { need: text.to_owned(), expected: expected.to_owned() };
         if let Some(feature) = Feature::ALL.into_iter().find(|feature| feature.as_str() == text) {
             return Ok(Self::Feature(feature));
         }
         if let Some(member) = text.strip_prefix("says:") {
             return if member.is_empty() {
-                Err(format!("need `{text}`: expected the name of a member after the colon"))
+                Err(invalid("the name of a member after the colon"))
             } else {
                 Ok(Self::Says(member.to_owned()))
             };
@@ -101,9 +123,8 @@ impl FromStr for Need {
         let (attribute, characteristic) = match text.split_once(':') {
             None => (text, None),
             Some((attribute, characteristic)) => {
-                let (name, value) = characteristic
-                    .split_once('=')
-                    .ok_or_else(|| format!("need `{text}`: expected NAME=VALUE after the colon"))?;
+                let (name, value) =
+                    characteristic.split_once('=').ok_or_else(|| invalid("NAME=VALUE after the colon"))?;
                 (attribute, Some((name.to_owned(), value.to_owned())))
             }
         };
@@ -111,18 +132,16 @@ impl FromStr for Need {
         let name = names.next().unwrap_or_default();
         if !name.starts_with(|c: char| c.is_ascii_uppercase()) {
             let features = Feature::ALL.map(Feature::as_str).join(", ");
-            return Err(format!(
-                "need `{text}`: neither a feature ({features}) nor a resource type or schema, which start with a capital"
-            ));
+            return Err(invalid(&format!(
+                "a feature ({features}), or a resource type or schema, which start with a capital"
+            )));
         }
         let path: Vec<_> = names.collect();
         if path.len() > 2
             || path.iter().any(String::is_empty)
             || (path.is_empty() && characteristic.is_some())
         {
-            return Err(format!(
-                "need `{text}`: expected TYPE, TYPE.attribute or TYPE.attribute.subAttribute"
-            ));
+            return Err(invalid("TYPE, TYPE.attribute or TYPE.attribute.subAttribute"));
         }
         Ok(Self::Schema { name, path, characteristic })
     }

@@ -1,10 +1,15 @@
 //! What is sent.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use crate::case::expect::Expectation;
 use crate::case::template::{JsonTemplate, Template};
 
 /// One step of a case.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "crate::case::file::step::StepTable")]
+#[schemars(with = "crate::case::file::step::StepTable")]
 pub struct Step {
     /// What is sent.
     pub action: Action,
@@ -87,7 +92,8 @@ pub enum Body {
 }
 
 /// How pages are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Paging {
     /// `startIndex` (RFC 7644 §3.4.2.4).
     Index,

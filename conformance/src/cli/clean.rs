@@ -31,7 +31,7 @@ impl Clean {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         let client = self.access.client(&self.url)?;
         runtime()?.block_on(async {
-            let facts = preflight(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
+            let facts = preflight(&client).await.map_err(Complaint::broken_by)?;
             let Cleared { tried, search } = if self.dry_run {
                 let search = sweep::search(&client, &facts).await;
                 for one in search.found.iter().rev() {

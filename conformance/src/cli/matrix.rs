@@ -143,7 +143,7 @@ impl Matrix {
                 trouble = ending.tell("cell", &cases::case(cell, played));
             }
         };
-        let played = run::run(cells, width, seed, told).map_err(|error| Complaint::broken(error.to_string()));
+        let played = run::run(cells, width, seed, told).map_err(Complaint::broken_by);
         progress.finish_and_clear();
         trouble.and(played)
     }

@@ -81,11 +81,9 @@ impl Probe {
             let unsearched = removed.unsearched;
             let fitted = match &self.out {
                 // A profile of half of the forms would say that the rest works.
-                Some(_) if !*stop.borrow() => Some(
-                    search(fit(&findings, stop.clone()))
-                        .await
-                        .map_err(|error| Complaint::broken(error.to_string()))?,
-                ),
+                Some(_) if !*stop.borrow() => {
+                    Some(search(fit(&findings, stop.clone())).await.map_err(Complaint::broken_by)?)
+                }
                 Some(_) | None => None,
             };
             let interrupted = *stop.borrow();

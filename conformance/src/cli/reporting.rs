@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use crate::cli::{Complaint, say};
 use crate::exit::Exit;
 use crate::report::baseline::{Baseline, Catalogue, Changes};
-use crate::report::format::Format;
+use crate::report::format::{Format, FormatError};
 use crate::report::github::{self, Surroundings};
 use crate::report::redact::Redactor;
 use crate::report::shard::Shard;
@@ -85,15 +85,24 @@ struct ReportFile {
     file: PathBuf,
 }
 
-impl FromStr for ReportFile {
-    type Err = String;
+/// A text that names no format and file.
+#[derive(Debug, thiserror::Error)]
+enum ReportFileError {
+    #[error("expected FORMAT=FILE, as in json=report.json")]
+    Form,
+    #[error(transparent)]
+    Format(#[from] FormatError),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for ReportFile {
+    type Err = ReportFileError;
+
+    fn from_str(text: &str) -> Result<Self, ReportFileError> {
         match text.split_once('=') {
             Some((format, file)) if !file.is_empty() => {
                 Ok(Self { format: format.parse()?, file: file.into() })
             }
-            _ => Err("expected FORMAT=FILE, as in json=report.json".to_owned()),
+            _ => Err(ReportFileError::Form),
         }
     }
 }
@@ -279,7 +288,7 @@ impl Ending {
         if let Some(baseline) = &self.baseline {
             baseline.mark(&mut case);
         }
-        say(&format!("{}\n", text::json_line(kind, &case)))
+        say(&format!("{}\n", text::json_line(kind, &case).map_err(Complaint::broken_by)?))
     }
 
     /// Redacts, marks what is known, writes the files, prints what a person or (`--json`) a program reads, and says
@@ -319,7 +328,8 @@ impl Ending {
         self.write(&report, catalogue)?;
         tell_github(&report)?;
         if self.reporting.json {
-            say(&format!("{}\n", text::json_summary(&report, &self.extras)))?;
+            let line = text::json_summary(&report, &self.extras).map_err(Complaint::broken_by)?;
+            say(&format!("{line}\n"))?;
         } else {
             let paint = Paint::of_stdout();
             say(&format!("{}{}", text::failures(&report, paint), text::summary(&report, paint)))?;
@@ -334,7 +344,9 @@ impl Ending {
             .and_then(|()| append_summary(&report))
             .and_then(|()| {
                 if self.reporting.json {
-                    say(&format!("{}\n", text::json_summary(&report, &self.extras)))
+                    text::json_summary(&report, &self.extras)
+                        .map_err(Complaint::broken_by)
+                        .and_then(|line| say(&format!("{line}\n")))
                 } else {
                     Ok(())
                 }
@@ -362,9 +374,9 @@ impl Ending {
             {
                 let filled;
                 (filled, changes.without_reason) = (renewed.with_reason(reason), 0);
-                write(file, &filled.write())?;
+                write(file, &filled.write().map_err(Complaint::broken_by)?)?;
             } else {
-                write(file, &renewed.write())?;
+                write(file, &renewed.write().map_err(Complaint::broken_by)?)?;
             }
             eprint!("{}", told(file, &changes));
         }

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::causes::with_causes;
 use crate::cli::progress::Progress;
 use crate::cli::reporting::{Choice, Ending, Reporting, Strictness};
 use crate::cli::signal::{interrupt, tell, what_stays};
@@ -23,7 +24,7 @@ use crate::server::{
     self, DEACTIVATED, HINT, INTERRUPTED, KEPT, LEFT_BEHIND, OF_OTHERS, Options, PREFIX, UNSEARCHED,
     WITHOUT_DELETE,
 };
-use crate::wire::client::{Client, Credentials, Manners};
+use crate::wire::client::{Client, ClientError, Credentials, Manners};
 
 #[derive(Debug, Args)]
 pub(super) struct Server {
@@ -131,11 +132,22 @@ impl Access {
             insecure: self.insecure,
             ..Manners::default()
         };
-        let client =
-            Client::new(url, credentials, manners).map_err(|error| Complaint::usage(error.to_string()))?;
+        let client = Client::new(url, credentials, manners).map_err(|error| no_client(&error))?;
         client.notify_with(tell);
         Ok(client)
     }
+}
+
+/// Tells why no client can be made, and which option helps.
+fn no_client(error: &ClientError) -> Complaint {
+    let next = match error {
+        ClientError::CredentialsInUrl => ": give them with --bearer or --basic",
+        ClientError::QueryInUrl => {
+            ": give the base URL alone, and what the query says, such as an API key, with --header NAME:VALUE"
+        }
+        ClientError::Url(_) | ClientError::Tls(_) | ClientError::Http(_) => "",
+    };
+    Complaint::usage(format!("{}{next}", with_causes(error)))
 }
 
 impl Server {

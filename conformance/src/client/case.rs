@@ -52,7 +52,8 @@ pub struct Case {
     #[serde(default)]
     pub also: Vec<String>,
     /// What the client's author does about a failure.
-    pub mend: String,
+    #[serde(alias = "mend")]
+    pub hint: String,
     /// Free words.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -95,7 +96,7 @@ impl Case {
         let mut text = format!("{}\n{}\n\n", self.id(), self.title);
         append!(text, "{}  {}\n", crate::report::words::level(self.level), self.requirement);
         append!(text, "Stands in  {}\n", crate::report::words::spec(&self.spec()));
-        append!(text, "To mend    {}\n", self.mend);
+        append!(text, "Hint       {}\n", self.hint);
         let scenarios =
             if self.scenarios.is_empty() { "all traffic".to_owned() } else { self.scenarios.join(", ") };
         append!(text, "Judged     {scenarios}\n");

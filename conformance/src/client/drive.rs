@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::client::own::Own;
+use crate::client::own::{Own, OwnError};
 use crate::client::person::Prompt;
 use crate::client::scenario::Person;
 use crate::client::stage::Stage;
@@ -74,6 +74,34 @@ pub enum Acted {
     Quit,
 }
 
+/// The reason why a step was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The command cannot be started.
+    #[error("failed to start the driver")]
+    Start(#[source] std::io::Error),
+    /// What the command is to do cannot be written as JSON.
+    #[error("failed to write the step as JSON")]
+    Brief(#[from] serde_json::Error),
+    /// The end of the command cannot be waited for.
+    #[error("failed to wait for the driver")]
+    Wait(#[source] std::io::Error),
+    /// The command takes too long.
+    #[error("the driver did not end within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// The command failed.
+    #[error("the driver ended with {end}; {said}")]
+    Ended {
+        /// The exit code, or a signal.
+        end: String,
+        /// The last lines of its output.
+        said: String,
+    },
+    /// Our own provisioner failed.
+    #[error(transparent)]
+    Own(#[from] OwnError),
+}
+
 /// Whoever carries steps out.
 #[derive(Debug)]
 pub enum Driver {
@@ -100,26 +128,26 @@ impl Driver {
     /// Carries a step out, and returns once what it causes has arrived.
     ///
     /// # Errors
-    /// The driver broke, in words.
-    pub async fn act(&mut self, brief: &Brief, stage: &Stage) -> Result<Acted, String> {
+    /// The command or the provisioner failed.
+    pub async fn act(&mut self, brief: &Brief, stage: &Stage) -> Result<Acted, DriverError> {
         match self {
             Self::Person(prompt) => Ok(prompt.act(brief, stage).await),
             Self::Command(run) => {
                 let acted = tokio::time::timeout(run.timeout, run.start(brief))
                     .await
-                    .unwrap_or_else(|_| Err(format!("it did not end within {} s", run.timeout.as_secs())))?;
+                    .unwrap_or(Err(DriverError::TimedOut(run.timeout)))?;
                 if acted == Acted::Done {
                     run.settle(stage).await;
                 }
                 Ok(acted)
             }
-            Self::Own(own) => own.act(brief).await.map(|()| Acted::Done),
+            Self::Own(own) => Ok(own.act(brief).await.map(|()| Acted::Done)?),
         }
     }
 }
 
 impl Run {
-    async fn start(&self, brief: &Brief) -> Result<Acted, String> {
+    async fn start(&self, brief: &Brief) -> Result<Acted, DriverError> {
         let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
         let mut child = Command::new(shell)
             .args([flag, &self.command])
@@ -128,15 +156,14 @@ impl Run {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("failed to start it: {error}"))?;
-        let text = serde_json::to_vec(brief).map_err(|error| error.to_string())?;
+            .map_err(DriverError::Start)?;
+        let text = serde_json::to_vec(brief)?;
         if let Some(mut input) = child.stdin.take() {
             // A command that needs no input may close it.
             drop(input.write_all(&text).await);
             drop(input.shutdown().await);
         }
-        let output =
-            child.wait_with_output().await.map_err(|error| format!("failed to wait for it: {error}"))?;
+        let output = child.wait_with_output().await.map_err(DriverError::Wait)?;
         let said = last_lines(&[output.stdout, output.stderr].concat());
         match output.status.code() {
             Some(0) => Ok(Acted::Done),
@@ -145,10 +172,10 @@ impl Run {
                 Ok(Acted::Skip(format!("the driver cannot carry it out{why}")))
             }
             code => {
-                let code = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+                let end = code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
                 let said =
                     if said.is_empty() { "it said nothing".to_owned() } else { format!("it said: {said}") };
-                Err(format!("the driver ended with {code}; {said}"))
+                Err(DriverError::Ended { end, said })
             }
         }
     }

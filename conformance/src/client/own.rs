@@ -1,6 +1,7 @@
 //! Our own provisioner as a driver: the source is a file, and its clock is the mock's, so that waits take no time.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,10 +11,45 @@ use tempfile::TempDir;
 use crate::client::drive::Brief;
 use crate::client::scenario::Person;
 use crate::matrix::model::Options;
-use crate::matrix::run::subject::{Configuration, Subject, Time, Wire};
+use crate::matrix::run::subject::{Configuration, Subject, SubjectError, Time, Wire};
 
 /// How updates are written: the provisioner's `update-method`.
 pub const METHODS: [&str; 3] = ["auto", "put", "patch"];
+
+/// The reason why the provisioner cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnError {
+    /// The folder cannot be made.
+    #[error("failed to create the provisioner's folder")]
+    Folder(#[source] std::io::Error),
+    /// A file cannot be read.
+    #[error("failed to read {path}", path = .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("failed to write {path}", path = .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The file that counts the runs holds something else.
+    #[error("invalid number of runs `{text}` in {path}: expected a whole number", path = .path.display())]
+    Count {
+        /// The file.
+        path: PathBuf,
+        /// Its text.
+        text: String,
+    },
+    /// The provisioner cannot be driven.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+}
 
 /// The provisioner with its folder.
 pub struct Own {
@@ -53,10 +89,9 @@ impl Own {
     /// A provisioner that has done nothing yet, with this update method.
     ///
     /// # Errors
-    /// In words, where there is no folder or no HTTP client to be had.
-    pub fn new(method: &str, seed: u64) -> Result<Self, String> {
-        let folder =
-            tempfile::tempdir().map_err(|error| format!("failed to make a temporary folder: {error}"))?;
+    /// No temporary folder or no HTTP client can be made.
+    pub fn new(method: &str, seed: u64) -> Result<Self, OwnError> {
+        let folder = tempfile::tempdir().map_err(OwnError::Folder)?;
         let (wire, time) = (Wire::new()?, Time::new());
         Ok(Self { folder, wire, time, method: method.to_owned(), url: None, subject: None, seed })
     }
@@ -71,7 +106,7 @@ impl Own {
         self.url = Some(url);
     }
 
-    pub(crate) async fn act(&mut self, brief: &Brief) -> Result<(), String> {
+    pub(crate) async fn act(&mut self, brief: &Brief) -> Result<(), OwnError> {
         let folder = self.folder.path();
         write_source(folder, &brief.users)?;
         if self.subject.is_none() {
@@ -100,10 +135,9 @@ impl Own {
 /// One run of the provisioner on a folder that stays, in the time of the clock on the wall: a command for `--drive`.
 ///
 /// # Errors
-/// In words, where nothing could be run. What a run came to is not judged here.
-pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<String, String> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| format!("failed to make {}: {error}", folder.display()))?;
+/// Nothing could be run. What a run came to is not judged here.
+pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<String, OwnError> {
+    std::fs::create_dir_all(folder).map_err(OwnError::Folder)?;
     write_source(folder, &brief.users)?;
     let text = configuration(&brief.scim_url, &brief.credentials.bearer, method);
     let before = count_run(folder)?;
@@ -115,24 +149,27 @@ pub async fn run_once(brief: &Brief, folder: &Path, method: &str) -> Result<Stri
 }
 
 /// How many runs there were on this folder before; this one is counted.
-fn count_run(folder: &Path) -> Result<u32, String> {
+fn count_run(folder: &Path) -> Result<u32, OwnError> {
     let path = folder.join("runs");
     let before = match std::fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().unwrap_or(0),
-        Err(_) => 0,
+        Ok(text) => text.trim().parse().map_err(|_| OwnError::Count { path: path.clone(), text })?,
+        Err(error) if error.kind() == ErrorKind::NotFound => 0,
+        Err(source) => return Err(OwnError::Read { path, source }),
     };
-    std::fs::write(&path, format!("{}\n", before + 1))
-        .map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+    write(&path, &format!("{}\n", before + 1))?;
     Ok(before)
 }
 
-fn write_source(folder: &Path, users: &[Person]) -> Result<(), String> {
+fn write_source(folder: &Path, users: &[Person]) -> Result<(), OwnError> {
     let mut lines = String::new();
     for user in users {
         append!(lines, "{}\n", source_user(user));
     }
-    std::fs::write(folder.join("users.ndjson"), lines)
-        .map_err(|error| format!("failed to write the source: {error}"))
+    write(&folder.join("users.ndjson"), &lines)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), OwnError> {
+    std::fs::write(path, text).map_err(|source| OwnError::Write { path: path.to_owned(), source })
 }
 
 fn source_user(person: &Person) -> Value {

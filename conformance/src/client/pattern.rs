@@ -4,51 +4,98 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::case::file::Statuses;
+use crate::case::expect::StatusSet;
 use crate::client::recorded::{Recorded, last_name};
 use crate::server::facts::get;
+use crate::table::{Group, Incomplete, Table};
+
+/// A pattern.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(try_from = "PatternTable")]
+#[schemars(with = "PatternTable")]
+pub struct Pattern {
+    request: Vec<RequestCondition>,
+    /// It is about one of these of the scenario; empty: about anybody.
+    pub person: Vec<String>,
+    /// In one of these steps of the scenario; empty: in any.
+    pub step: Vec<String>,
+    fails_for_now: Option<bool>,
+    /// The answer has one of these statuses.
+    status: Vec<StatusSet>,
+    /// There was no answer. Beside `status`: either will do.
+    no_answer: bool,
+}
 
 /// A pattern as it is written.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Pattern {
+type PatternTable = Table<(Group<RequestCondition>, Group<Key>)>;
+
+/// What must hold of a request. Words tell it in this order.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum RequestCondition {
     /// One of these methods.
-    pub method: Vec<String>,
+    Method(Vec<String>),
     /// The path below the base URL: `*` is one segment.
-    pub path: Option<String>,
-    /// The answer has one of these statuses.
-    pub(crate) status: Vec<Statuses>,
-    /// There was no answer. Beside `status`: either will do.
-    pub no_answer: bool,
-    /// It has (true) or has not (false) this parameter, or member of a search.
-    pub query: Option<String>,
-    /// And the parameter holds this text.
-    pub query_has: Option<String>,
-    /// It has this header field.
-    pub header: Option<String>,
-    /// And the field holds this text, without case.
-    pub header_has: Option<String>,
-    /// The body has something at this JSON pointer; names without case, `*` is any element.
-    pub body_at: Option<String>,
+    Path(String),
+    /// It creates a user.
+    Creates(bool),
+    /// It asks for a change.
+    Writes(bool),
+    /// It looks for users (a GET of the list, or a search): by a filter, or by reading the list of everybody.
+    LooksUp(bool),
+    /// It asks that the user be active (true) or not (false).
+    SetsActive(bool),
     /// It is a PATCH with an operation of this kind, without case.
-    pub op: Option<String>,
+    Op(String),
     /// It is a PATCH with an operation whose path begins with this attribute, or without a path has it in its value.
     /// Beside `op`: one operation is both.
-    pub op_path: Option<String>,
-    /// It asks that the user be active (true) or not (false).
-    pub sets_active: Option<bool>,
-    /// It looks for users (a GET of the list, or a search): by a filter, or by reading the list of everybody.
-    pub looks_up: Option<bool>,
-    /// It asks for a change.
-    pub writes: Option<bool>,
-    /// It creates a user.
-    pub creates: Option<bool>,
+    OpPath(String),
+    /// It has this parameter, or member of a search.
+    Query(String),
+    /// And the parameter holds this text.
+    QueryHas(String),
+    /// It has this header field.
+    Header(String),
+    /// And the field holds this text, without case.
+    HeaderHas(String),
+    /// The body has something at this JSON pointer; names without case, `*` is any element.
+    BodyAt(String),
+}
+
+/// The other keys of a pattern.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Key {
+    /// The answer has one of these statuses.
+    Status(Vec<StatusSet>),
+    /// There was no answer. Beside `status`: either will do.
+    NoAnswer(bool),
     /// The answer was late, or an error that says that another try may help: no answer, 408, 429, 500, 502, 503, 504.
-    pub fails_for_now: Option<bool>,
+    FailsForNow(bool),
     /// It is about one of these of the scenario.
-    pub person: Vec<String>,
+    Person(Vec<String>),
     /// In one of these steps of the scenario.
-    pub step: Vec<String>,
+    Step(Vec<String>),
+}
+
+impl TryFrom<PatternTable> for Pattern {
+    type Error = Incomplete;
+
+    fn try_from(Table((request, keys)): PatternTable) -> Result<Self, Incomplete> {
+        request.require("query-has", "query")?;
+        request.require("header-has", "header")?;
+        let mut pattern = Self { request: request.into_values().collect(), ..Self::default() };
+        for key in keys.into_values() {
+            match key {
+                Key::Status(statuses) => pattern.status = statuses,
+                Key::NoAnswer(is_meant) => pattern.no_answer = is_meant,
+                Key::FailsForNow(wanted) => pattern.fails_for_now = Some(wanted),
+                Key::Person(people) => pattern.person = people,
+                Key::Step(steps) => pattern.step = steps,
+            }
+        }
+        Ok(pattern)
+    }
 }
 
 impl Pattern {
@@ -59,51 +106,52 @@ impl Pattern {
 
     /// Whether the request fits.
     pub fn fits_request(&self, exchange: &Recorded) -> bool {
-        let is = |wanted: Option<bool>, holds: bool| wanted.is_none_or(|wanted| wanted == holds);
-        let method = self.method.is_empty() || self.method.contains(&exchange.method);
-        method
-            && self.path.as_deref().is_none_or(|path| path_fits(path, &exchange.segments()))
-            && self.query.as_deref().is_none_or(|name| {
-                exchange
-                    .parameter(name)
-                    .is_some_and(|value| self.query_has.as_deref().is_none_or(|part| value.contains(part)))
-            })
-            && self.header.as_deref().is_none_or(|name| {
-                exchange.header(name).is_some_and(|value| {
-                    let value = value.to_ascii_lowercase();
-                    self.header_has.as_deref().is_none_or(|part| value.contains(&part.to_ascii_lowercase()))
-                })
-            })
-            && self.body_at.as_deref().is_none_or(|pointer| {
+        let parameter = self.request.iter().find_map(|condition| match condition {
+            RequestCondition::Query(name) => exchange.parameter(name),
+            _ => None,
+        });
+        let header = self.request.iter().find_map(|condition| match condition {
+            RequestCondition::Header(name) => exchange.header(name).map(str::to_ascii_lowercase),
+            _ => None,
+        });
+        self.request.iter().all(|condition| match condition {
+            RequestCondition::Method(methods) => methods.contains(&exchange.method),
+            RequestCondition::Path(path) => path_fits(path, &exchange.segments()),
+            RequestCondition::Creates(wanted) => creates(exchange) == *wanted,
+            RequestCondition::Writes(wanted) => exchange.is_write() == *wanted,
+            RequestCondition::LooksUp(wanted) => looks_up(exchange) == *wanted,
+            RequestCondition::SetsActive(wanted) => exchange.sets_active() == Some(*wanted),
+            RequestCondition::Op(_) | RequestCondition::OpPath(_) => self.fits_operations(exchange),
+            RequestCondition::Query(_) => parameter.is_some(),
+            RequestCondition::QueryHas(part) => {
+                parameter.as_ref().is_some_and(|value| value.contains(part.as_str()))
+            }
+            RequestCondition::Header(_) => header.is_some(),
+            RequestCondition::HeaderHas(part) => {
+                header.as_ref().is_some_and(|value| value.contains(&part.to_ascii_lowercase()))
+            }
+            RequestCondition::BodyAt(pointer) => {
                 exchange.body.as_ref().is_some_and(|body| !at(body, pointer).is_empty())
-            })
-            && self.fits_operations(exchange)
-            && self.sets_active.is_none_or(|wanted| exchange.sets_active() == Some(wanted))
-            && is(self.looks_up, looks_up(exchange))
-            && is(self.writes, exchange.is_write())
-            && is(self.creates, creates(exchange))
+            }
+        })
     }
 
     fn fits_operations(&self, exchange: &Recorded) -> bool {
-        if self.op.is_none() && self.op_path.is_none() {
-            return true;
-        }
         exchange.operations().into_iter().any(|operation| {
             let text = |name| get(operation, name).and_then(Value::as_str);
-            let op = self
-                .op
-                .as_deref()
-                .is_none_or(|wanted| text("op").is_some_and(|op| op.eq_ignore_ascii_case(wanted)));
-            let path = self.op_path.as_deref().is_none_or(|wanted| match text("path") {
-                Some(path) => {
-                    let first = path.split(['[', '.']).next().unwrap_or_default();
-                    // A URN has points in front of the name.
-                    last_name(first).eq_ignore_ascii_case(wanted)
-                        || last_name(path).eq_ignore_ascii_case(wanted)
-                }
-                None => get(operation, "value").is_some_and(|value| get(value, wanted).is_some()),
-            });
-            op && path
+            self.request.iter().all(|condition| match condition {
+                RequestCondition::Op(wanted) => text("op").is_some_and(|op| op.eq_ignore_ascii_case(wanted)),
+                RequestCondition::OpPath(wanted) => match text("path") {
+                    Some(path) => {
+                        let first = path.split(['[', '.']).next().unwrap_or_default();
+                        // A URN has points in front of the name.
+                        last_name(first).eq_ignore_ascii_case(wanted)
+                            || last_name(path).eq_ignore_ascii_case(wanted)
+                    }
+                    None => get(operation, "value").is_some_and(|value| get(value, wanted).is_some()),
+                },
+                _ => true,
+            })
         })
     }
 
@@ -111,7 +159,7 @@ impl Pattern {
     pub fn fits_answer(&self, exchange: &Recorded) -> bool {
         let unsaid = self.status.is_empty() && !self.no_answer;
         let status = match exchange.status {
-            Some(status) => self.status.iter().any(|Statuses(set)| set.has(status)),
+            Some(status) => self.status.iter().any(|set| set.has(status)),
             None => self.no_answer,
         };
         (unsaid || status) && self.fails_for_now.is_none_or(|wanted| wanted == fails_for_now(exchange))
@@ -119,43 +167,55 @@ impl Pattern {
 
     /// In words, for `explain` and for what was not sent.
     pub fn in_words(&self) -> String {
-        let mut words = match self.method.as_slice() {
-            [] => "a request".to_owned(),
-            methods => methods.join(" or "),
+        let mut words = "a request".to_owned();
+        for condition in &self.request {
+            match condition {
+                // It comes first.
+                RequestCondition::Method(methods) if methods.is_empty() => {}
+                RequestCondition::Method(methods) => words = methods.join(" or "),
+                other => append!(words, " {}", other.in_words()),
+            }
+        }
+        let choice = |words: &mut String, what: &str, names: &[String]| {
+            if !names.is_empty() {
+                append!(*words, " {what} {}", names.join(" or "));
+            }
         };
-        let mut add = |text: String| {
-            words.push(' ');
-            words.push_str(&text);
-        };
-        let yes = |wanted: Option<bool>, yes: &str, no: &str| {
-            wanted.map(|holds| if holds { yes } else { no }.to_owned())
-        };
-        let parts = [
-            self.path.as_ref().map(|path| format!("to {path}")),
-            yes(self.creates, "that creates a user", "that creates nobody"),
-            yes(self.writes, "that writes", "that reads"),
-            yes(self.looks_up, "that looks users up", "that looks nobody up"),
-            yes(self.sets_active, "that sets active to true", "that sets active to false"),
-            self.op.as_ref().map(|op| format!("with an operation `{op}`")),
-            self.op_path.as_ref().map(|path| format!("with an operation on {path}")),
-            self.query.as_ref().map(|name| format!("with the parameter {name}")),
-            self.query_has.as_ref().map(|part| format!("that holds `{part}`")),
-            self.header.as_ref().map(|name| format!("with the header {name}")),
-            self.header_has.as_ref().map(|part| format!("that holds `{part}`")),
-            self.body_at.as_ref().map(|pointer| format!("with {pointer} in its body")),
-            (!self.person.is_empty()).then(|| format!("about {}", self.person.join(" or "))),
-            (!self.step.is_empty()).then(|| format!("in the step {}", self.step.join(" or "))),
-            yes(self.fails_for_now, "that failed for now", "that did not fail for now"),
-            (!self.status.is_empty() || self.no_answer).then(|| {
-                let mut statuses: Vec<_> = self.status.iter().map(|Statuses(set)| set.to_string()).collect();
-                if self.no_answer {
-                    statuses.push("nothing".to_owned());
-                }
-                format!("that was answered with {}", statuses.join(" or "))
-            }),
-        ];
-        parts.into_iter().flatten().for_each(&mut add);
+        choice(&mut words, "about", &self.person);
+        choice(&mut words, "in the step", &self.step);
+        match self.fails_for_now {
+            Some(true) => words.push_str(" that failed for now"),
+            Some(false) => words.push_str(" that did not fail for now"),
+            None => {}
+        }
+        let mut statuses: Vec<_> = self.status.iter().map(ToString::to_string).collect();
+        if self.no_answer {
+            statuses.push("nothing".to_owned());
+        }
+        choice(&mut words, "that was answered with", &statuses);
         words
+    }
+}
+
+impl RequestCondition {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Method(methods) => methods.join(" or "),
+            Self::Path(path) => format!("to {path}"),
+            Self::Creates(true) => "that creates a user".to_owned(),
+            Self::Creates(false) => "that creates nobody".to_owned(),
+            Self::Writes(true) => "that writes".to_owned(),
+            Self::Writes(false) => "that reads".to_owned(),
+            Self::LooksUp(true) => "that looks users up".to_owned(),
+            Self::LooksUp(false) => "that looks nobody up".to_owned(),
+            Self::SetsActive(active) => format!("that sets active to {active}"),
+            Self::Op(op) => format!("with an operation `{op}`"),
+            Self::OpPath(path) => format!("with an operation on {path}"),
+            Self::Query(name) => format!("with the parameter {name}"),
+            Self::Header(name) => format!("with the header {name}"),
+            Self::QueryHas(part) | Self::HeaderHas(part) => format!("that holds `{part}`"),
+            Self::BodyAt(pointer) => format!("with {pointer} in its body"),
+        }
     }
 }
 

@@ -384,8 +384,11 @@ fn of_mock(entry: &Value) -> Result<Option<Recorded>, &'static str> {
     let text = |name: &'static str| entry.get(name).and_then(Value::as_str).ok_or(name);
     let (method, path) = (text("method")?, text("path")?);
     let Some((base, target)) = split(path) else { return Ok(None) };
-    let headers = |name: &str| -> Vec<(String, String)> {
-        entry.get(name).and_then(|headers| serde_json::from_value(headers.clone()).ok()).unwrap_or_default()
+    let headers = |name: &'static str| -> Result<Vec<(String, String)>, &'static str> {
+        match entry.get(name).filter(|headers| !headers.is_null()) {
+            Some(headers) => serde_json::from_value(headers.clone()).map_err(|_| name),
+            None => Ok(Vec::new()),
+        }
     };
     let body = |name: &str| entry.get(name).filter(|body| !body.is_null()).cloned();
     let status = entry.get("status").and_then(Value::as_u64).ok_or("status")?;
@@ -395,10 +398,10 @@ fn of_mock(entry: &Value) -> Result<Option<Recorded>, &'static str> {
         method: method.to_owned(),
         target,
         base,
-        headers: headers("requestHeaders"),
+        headers: headers("requestHeaders")?,
         body: body("requestBody"),
         status: u16::try_from(status).ok().filter(|status| *status != 0),
-        answer_headers: headers("responseHeaders"),
+        answer_headers: headers("responseHeaders")?,
         answer: body("responseBody"),
     }))
 }

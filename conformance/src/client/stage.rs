@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use mock_aquera::{Application, Auth, Clock, JournalQuery, MockAquera, Profile, StartError};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::casing::lower_case;
 use crate::client::recorded::Recorded;
-use crate::client::scenario::{Scenario, Source, Step};
+use crate::client::scenario::{Scenario, ScenarioError, Source, Step};
+use crate::json_text::JsonText;
 
 /// What a provisioner shows, in one of two ways.
 #[derive(Debug, Clone, Serialize)]
@@ -77,12 +78,11 @@ impl Stage {
     ///
     /// # Errors
     /// Its profile is none, which loading rules out.
-    pub fn set(&self, scenario: &Scenario) -> Result<(), String> {
+    pub fn set(&self, scenario: &Scenario) -> Result<(), ScenarioError> {
         self.application.clear_faults();
         self.application.set_profile(scenario.profile(None)?);
-        for text in &scenario.accounts {
-            let account = serde_json::from_str(text).map_err(|error| error.to_string())?;
-            self.application.seed_user(account);
+        for JsonText(account) in &scenario.accounts {
+            self.application.seed_user(account.clone());
         }
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Stage {
     ///
     /// # Errors
     /// A profile or fault is none, which loading rules out.
-    pub fn prepare(&self, scenario: &Scenario, step: &Step, source: &Source) -> Result<(), String> {
+    pub fn prepare(&self, scenario: &Scenario, step: &Step, source: &Source) -> Result<(), ScenarioError> {
         self.application.clear_faults();
         if let Some(profile) = &step.profile {
             self.application.set_profile(scenario.profile(Some(profile))?);
@@ -106,15 +106,16 @@ impl Stage {
         for id in step.vanish.iter().flat_map(ids) {
             self.application.remove_user(&id);
         }
-        for (name, text) in &step.edit {
-            let members: Map<String, Value> =
-                serde_json::from_str(text).map_err(|error| error.to_string())?;
+        for (name, JsonText(members)) in &step.edit {
+            let Value::Object(members) = members else { return Err(ScenarioError::Edit(name.clone())) };
             for id in ids(name) {
                 self.application.edit_user(&id, |user| user.extend(members.clone()));
             }
         }
         for rule in &step.faults {
-            self.application.add_fault(rule.parse().map_err(|error| format!("{rule}: {error}"))?);
+            let fault =
+                rule.parse().map_err(|source| ScenarioError::Fault { fault: rule.clone(), source })?;
+            self.application.add_fault(fault);
         }
         Ok(())
     }

@@ -54,15 +54,18 @@ impl Played {
 /// Why nothing could be run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// No server.
-    #[error("failed to start the mock: {0}")]
-    Mock(String),
-    /// No client.
-    #[error("failed to make an HTTP client: {0}")]
-    Client(String),
-    /// No folder.
-    #[error("failed to make a temporary folder: {0}")]
-    Folder(#[from] std::io::Error),
+    /// The mock cannot be started.
+    #[error("failed to start the mock")]
+    Mock(#[from] mock_aquera::StartError),
+    /// The mock cannot be set up.
+    #[error("failed to set up the mock")]
+    Stage(#[from] stage::StageError),
+    /// The provisioner cannot be set up.
+    #[error("failed to set up the provisioner")]
+    Subject(#[from] subject::SubjectError),
+    /// The runtime of a thread, or the temporary folder, cannot be made.
+    #[error("failed to create a runtime or a temporary folder")]
+    System(#[from] std::io::Error),
 }
 
 /// How many cells run at once.

@@ -15,8 +15,9 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::causes::with_causes;
 use crate::mutants::edit;
-use crate::mutants::file::{Change, Mutant, Split};
+use crate::mutants::file::{Change, Exchange, Mutant, OperationsEdit, RequestEdit, Split};
 use crate::mutants::layer::answers::{
     change_answer, each_resource, filled, made_up, replaced, resource_path,
 };
@@ -47,6 +48,17 @@ struct Front {
     own: String,
     authorization: String,
     memory: Mutex<Memory>,
+}
+
+/// The reason why a request is not forwarded.
+#[derive(Debug, thiserror::Error)]
+enum ForwardError {
+    #[error("failed to forward the request")]
+    Http(#[from] reqwest::Error),
+    #[error("invalid method")]
+    Method(#[from] axum::http::method::InvalidMethod),
+    #[error("no operation is left to send")]
+    NoOperation,
 }
 
 /// What a mutant remembers.
@@ -107,7 +119,7 @@ async fn serve(State(layer): State<Arc<Layer>>, request: Request) -> Response<Bo
     let Some(came) = came(&front, below, request).await else { return plain(400, "no such body") };
     match front.handle(&layer.http, came).await {
         Ok(answer) => Front::send(answer),
-        Err(problem) => plain(502, &problem),
+        Err(error) => plain(502, &with_causes(&error)),
     }
 }
 
@@ -136,7 +148,7 @@ async fn came(front: &Front, path: String, request: Request) -> Option<Came> {
 }
 
 impl Front {
-    async fn handle(&self, http: &reqwest::Client, came: Came) -> Result<Answer, String> {
+    async fn handle(&self, http: &reqwest::Client, came: Came) -> Result<Answer, ForwardError> {
         let changes = &self.mutant.change;
         let meant: Vec<usize> = (0..changes.len()).filter(|index| self.meant(*index, &came)).collect();
         let mut request = came.clone();
@@ -144,15 +156,13 @@ impl Front {
             self.change_request(http, &changes[*index], &mut request).await?;
         }
         let changes_of = |index: &usize| &changes[*index];
-        let mut answer =
-            if let Some(instead) = meant.iter().map(changes_of).find_map(|change| change.instead.as_ref()) {
-                made_up(instead)
-            } else if let Some(status) = meant.iter().map(changes_of).find_map(|change| change.swallow) {
-                self.swallowed(http, &came, status).await?
-            } else {
-                let split = meant.iter().map(changes_of).find_map(|change| change.split);
-                self.forward(http, &request, split).await?
-            };
+        let exchanges = meant.iter().filter_map(|index| changes[*index].exchange.as_ref());
+        let mut answer = match exchanges.min_by_key(|exchange| exchange.rank()) {
+            Some(Exchange::Instead(instead)) => made_up(instead),
+            Some(Exchange::Swallow(status)) => self.swallowed(http, &came, *status).await?,
+            Some(Exchange::Split(split)) => self.forward(http, &request, Some(*split)).await?,
+            None => self.forward(http, &request, None).await?,
+        };
         if answer.status == 409 {
             for change in meant.iter().map(changes_of).filter(|change| !change.again.is_empty()) {
                 answer = self.again(http, change, &request).await?;
@@ -163,7 +173,7 @@ impl Front {
             .into_iter()
             .filter(|index| {
                 let wanted = &changes[*index].status;
-                wanted.is_empty() || wanted.iter().any(|set| set.0.has(answer.status))
+                wanted.is_empty() || wanted.iter().any(|set| set.has(answer.status))
             })
             .collect();
         self.remember(&meant, resource.as_deref());
@@ -196,73 +206,82 @@ impl Front {
         http: &reqwest::Client,
         change: &Change,
         request: &mut Came,
-    ) -> Result<(), String> {
-        if let Some(name) = &change.drop_query {
-            request.query.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    ) -> Result<(), ForwardError> {
+        let mut is_edited = !change.operation.is_empty() || !change.operations.is_empty();
+        for edit in &change.request {
+            is_edited |= self.edit_request(edit, request);
         }
-        for (name, value) in &change.set_query {
-            request.query.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-            request.query.push((name.clone(), value.clone()));
-        }
-        for (name, value) in &mut request.query {
-            let by = change.shift_query.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-            if let (Some((_, by)), Ok(number)) = (by, value.parse::<i64>()) {
-                *value = (number + by).to_string();
-            }
-            if name.eq_ignore_ascii_case("filter") {
-                *value = replaced(value, change);
-            }
-        }
-        if let Some(name) = &change.drop_header {
-            request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        }
-        let mut headers: Vec<_> = change.set_header.clone().into_iter().collect();
-        if change.let_in {
-            headers.push(("authorization".to_owned(), self.authorization.clone()));
-        }
-        for (name, value) in headers {
-            request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
-            request.headers.push((name, value));
-        }
-        if let Some(method) = &change.set_method {
-            request.method.clone_from(method);
-        }
-        if let Some(path) = &change.set_path {
-            request.path.clone_from(path);
-        }
-        let current =
-            if change.selects.is_some() { self.current(http, &request.path).await?.json } else { None };
-        let edits_body =
-            change.body_remove.is_some() || !change.body_set.is_empty() || !change.in_filter.is_empty();
-        let edits_operations = operations::asks(change)
-            || change.order.is_some()
-            || change.only.is_some()
-            || change.selects.is_some()
-            || change.operation.is_some()
-            || change.set_op.is_some()
-            || change.set_value.is_some()
-            || change.set_operation_path.is_some();
-        let Some(json) = request.json.as_mut().filter(|_| edits_body || edits_operations) else {
-            return Ok(());
-        };
-        if let Some(pointer) = &change.body_remove {
-            edit::remove(json, pointer);
-        }
-        edit::set(json, &change.body_set);
-        edit::each(json, "/filter", false, &mut |filter| {
-            if let Some(text) = filter.as_str() {
-                *filter = json!(replaced(text, change));
+        let selects = change.operations.iter().any(|edit| matches!(edit, OperationsEdit::Selects(_)));
+        let current = if selects { self.current(http, &request.path).await?.json } else { None };
+        let Some(json) = request.json.as_mut().filter(|_| is_edited) else { return Ok(()) };
+        edit::each(json, "/Operations", false, &mut |place| {
+            if let Some(operations) = place.as_array() {
+                *place = json!(operations::changed(change, operations, current.as_ref()));
             }
         });
-        if edits_operations {
-            edit::each(json, "/Operations", false, &mut |place| {
-                if let Some(operations) = place.as_array() {
-                    *place = json!(operations::changed(change, operations, current.as_ref()));
-                }
-            });
-        }
         request.text = json.to_string();
         Ok(())
+    }
+
+    /// Makes an edit. Returns whether it is one of the body.
+    fn edit_request(&self, edit: &RequestEdit, request: &mut Came) -> bool {
+        let set_header = |request: &mut Came, name: &str, value: &str| {
+            request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            request.headers.push((name.to_owned(), value.to_owned()));
+        };
+        match edit {
+            RequestEdit::DropQuery(name) => {
+                request.query.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            }
+            RequestEdit::SetQuery(parameters) => {
+                for (name, value) in parameters {
+                    request.query.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+                    request.query.push((name.clone(), value.clone()));
+                }
+            }
+            RequestEdit::ShiftQuery(numbers) => {
+                for (name, value) in &mut request.query {
+                    let by = numbers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+                    if let (Some((_, by)), Ok(number)) = (by, value.parse::<i64>()) {
+                        *value = (number + by).to_string();
+                    }
+                }
+            }
+            RequestEdit::DropHeader(name) => {
+                request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            }
+            RequestEdit::SetHeader(fields) => {
+                fields.iter().for_each(|(name, value)| set_header(request, name, value));
+            }
+            RequestEdit::LetIn(true) => set_header(request, "authorization", &self.authorization),
+            RequestEdit::LetIn(false) => {}
+            RequestEdit::SetMethod(method) => request.method.clone_from(method),
+            RequestEdit::SetPath(path) => request.path.clone_from(path),
+            RequestEdit::BodyRemove(pointer) => {
+                request.json.iter_mut().for_each(|json| edit::remove(json, pointer));
+                return true;
+            }
+            RequestEdit::BodySet(values) => {
+                request.json.iter_mut().for_each(|json| edit::set(json, values));
+                return true;
+            }
+            RequestEdit::InFilter(words) => {
+                for (_, value) in
+                    request.query.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("filter"))
+                {
+                    *value = replaced(value, words);
+                }
+                if let Some(json) = &mut request.json {
+                    edit::each(json, "/filter", false, &mut |filter| {
+                        if let Some(text) = filter.as_str() {
+                            *filter = json!(replaced(text, words));
+                        }
+                    });
+                }
+                return true;
+            }
+        }
+        false
     }
 
     /// Sends a request on, or its operations one by one.
@@ -271,7 +290,7 @@ impl Front {
         http: &reqwest::Client,
         request: &Came,
         split: Option<Split>,
-    ) -> Result<Answer, String> {
+    ) -> Result<Answer, ForwardError> {
         let operations = request.operations().cloned();
         if request.method == "PATCH" && operations.as_ref().is_some_and(Vec::is_empty) {
             return self.current(http, &request.path).await;
@@ -297,10 +316,10 @@ impl Front {
                 }
             }
         }
-        error.or(last).ok_or_else(|| "no operation".to_owned())
+        error.or(last).ok_or(ForwardError::NoOperation)
     }
 
-    async fn current(&self, http: &reqwest::Client, path: &str) -> Result<Answer, String> {
+    async fn current(&self, http: &reqwest::Client, path: &str) -> Result<Answer, ForwardError> {
         let request = Came {
             method: "GET".to_owned(),
             path: path.to_owned(),
@@ -310,7 +329,12 @@ impl Front {
         self.fetch(http, &request).await
     }
 
-    async fn swallowed(&self, http: &reqwest::Client, came: &Came, status: u16) -> Result<Answer, String> {
+    async fn swallowed(
+        &self,
+        http: &reqwest::Client,
+        came: &Came,
+        status: u16,
+    ) -> Result<Answer, ForwardError> {
         let current = self.current(http, &came.path).await?;
         Ok(if current.status != 200 {
             current
@@ -322,7 +346,12 @@ impl Front {
     }
 
     /// Sends a request that met a conflict again, so that it meets none.
-    async fn again(&self, http: &reqwest::Client, change: &Change, request: &Came) -> Result<Answer, String> {
+    async fn again(
+        &self,
+        http: &reqwest::Client,
+        change: &Change,
+        request: &Came,
+    ) -> Result<Answer, ForwardError> {
         let mut request = request.clone();
         for (pointer, mark) in &change.again {
             if let Some(json) = &mut request.json {
@@ -338,14 +367,13 @@ impl Front {
         self.fetch(http, &request).await
     }
 
-    async fn fetch(&self, http: &reqwest::Client, request: &Came) -> Result<Answer, String> {
+    async fn fetch(&self, http: &reqwest::Client, request: &Came) -> Result<Answer, ForwardError> {
         let mut url = format!("{}{}", self.upstream, request.path);
         for (index, (name, value)) in request.query.iter().enumerate() {
             let lead = if index == 0 { '?' } else { '&' };
             append!(url, "{lead}{}={}", Client::value(name), Client::value(value));
         }
-        let method =
-            reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
+        let method = reqwest::Method::from_bytes(request.method.as_bytes())?;
         let mut builder = http.request(method, url);
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
@@ -353,7 +381,7 @@ impl Front {
         if !request.text.is_empty() {
             builder = builder.body(request.text.clone());
         }
-        let response = builder.send().await.map_err(|error| error.to_string())?;
+        let response = builder.send().await?;
         let status = response.status().as_u16();
         let own = |text: &str| text.replace(&self.upstream, &self.own);
         let headers = response
@@ -362,7 +390,7 @@ impl Front {
             .filter(|(name, _)| !HOP.contains(&name.as_str()))
             .map(|(name, value)| (name.as_str().to_owned(), own(&String::from_utf8_lossy(value.as_bytes()))))
             .collect();
-        let text = own(&response.text().await.map_err(|error| error.to_string())?);
+        let text = own(&response.text().await?);
         let json = serde_json::from_str(&text).ok();
         Ok(Answer { status, headers, text, json, ..Answer::default() })
     }
@@ -387,7 +415,7 @@ impl Front {
         let Some(json) = &mut answer.json else { return };
         each_resource(came, json, &mut |path, resource| {
             for index in memory.later.get(path).into_iter().flatten() {
-                edit::answer(&self.mutant.change[*index], resource, None);
+                edit::answer(&self.mutant.change[*index].json, resource, None);
             }
         });
         answer.text = json.to_string();
@@ -425,7 +453,7 @@ impl Front {
         change: &Change,
         resource: Option<&str>,
         came: &Came,
-    ) -> Result<(), String> {
+    ) -> Result<(), ForwardError> {
         let Some(resource) = resource else { return Ok(()) };
         let mut lines = Vec::new();
         if change.then_delete {

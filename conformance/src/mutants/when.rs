@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::mutants::file::Change;
+use crate::mutants::file::{Change, RequestCondition};
 use crate::mutants::operations;
 use crate::server::facts::get;
 
@@ -40,24 +40,31 @@ impl Came {
 
 /// Whether all that a change asks of a request holds. The answer's status is looked at later.
 pub(crate) fn holds(change: &Change, came: &Came) -> bool {
-    let method = change.method.is_empty()
-        || change.method.iter().any(|method| method.eq_ignore_ascii_case(&came.method));
-    let path = change.path.as_deref().is_none_or(|pattern| fits(pattern, &came.path));
-    let query = change.query.as_deref().is_none_or(|name| {
-        came.parameter(name)
-            .is_some_and(|value| change.query_has.as_deref().is_none_or(|part| value.contains(part)))
+    let parameter = change.when.iter().find_map(|condition| match condition {
+        RequestCondition::Query(name) => came.parameter(name),
+        _ => None,
     });
-    let header = change.header.as_deref().is_none_or(|name| {
-        came.header(name)
-            .is_some_and(|value| change.header_has.as_deref().is_none_or(|part| value.contains(part)))
+    let header = change.when.iter().find_map(|condition| match condition {
+        RequestCondition::Header(name) => came.header(name),
+        _ => None,
     });
-    let without = change.without_header.as_deref().is_none_or(|name| came.header(name).is_none());
-    let body = change.body_has.as_deref().is_none_or(|part| came.text.contains(part));
-    let operation = !operations::asks(change)
+    let request = change.when.iter().all(|condition| match condition {
+        RequestCondition::Method(methods) => {
+            methods.iter().any(|method| method.eq_ignore_ascii_case(&came.method))
+        }
+        RequestCondition::Path(pattern) => fits(pattern, &came.path),
+        RequestCondition::Query(_) => parameter.is_some(),
+        RequestCondition::QueryHas(part) => parameter.is_some_and(|value| value.contains(part.as_str())),
+        RequestCondition::Header(_) => header.is_some(),
+        RequestCondition::HeaderHas(part) => header.is_some_and(|value| value.contains(part.as_str())),
+        RequestCondition::WithoutHeader(name) => came.header(name).is_none(),
+        RequestCondition::BodyHas(part) => came.text.contains(part.as_str()),
+    });
+    let operation = change.operation.is_empty()
         || came
             .operations()
             .is_some_and(|all| all.iter().any(|operation| operations::means(change, operation)));
-    method && path && query && header && without && body && operation
+    request && operation
 }
 
 /// `*` is one segment, a last `**` any rest.

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::probe::Findings;
 use crate::probe::fit::search::Bench;
 use crate::probe::outcome::Outcome;
+use crate::wire::client::ClientError;
 
 /// A profile, and how well it does.
 #[derive(Debug, Clone)]
@@ -30,8 +31,14 @@ pub struct Fit {
 
 /// Why none can be found.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to run a mock to try profiles on: {0}")]
-pub struct FitError(String);
+pub enum FitError {
+    /// The mock cannot be started.
+    #[error("failed to start a mock to try profiles on")]
+    Mock(#[from] mock_aquera::StartError),
+    /// No client for the mock can be made.
+    #[error("failed to make a client for the mock")]
+    Client(#[from] ClientError),
+}
 
 /// The switches that a profile is fitted with, wherever they show: section, name and words. A switch that is a list comes with
 /// `true`. Left out are those that reach further than a form shows.

@@ -35,8 +35,7 @@ pub fn command(exchange: &Exchange) -> String {
         Value::Null => {}
         Value::String(text) => lines.push(format!("--data-raw {}", quote(text))),
         body => {
-            let text = serde_json::to_string_pretty(body).unwrap_or_default();
-            lines.push(format!("--data-raw {}", quote(&text)));
+            lines.push(format!("--data-raw {}", quote(&format!("{body:#}"))));
         }
     }
     lines.join(" \\\n  ")

@@ -37,11 +37,11 @@ impl Format {
     /// The report in this format.
     ///
     /// # Errors
-    /// In words, where a serializer refuses.
-    pub fn write(self, report: &Report) -> Result<String, String> {
+    /// A serializer refuses.
+    pub fn write(self, report: &Report) -> Result<String, WriteError> {
         match self {
-            Self::Json => json::write(report).map_err(|error| error.to_string()),
-            Self::Junit => junit::write(report),
+            Self::Json => Ok(json::write(report)?),
+            Self::Junit => Ok(junit::write(report)?),
             Self::Html => Ok(html::write(report)),
             Self::Markdown => Ok(markdown::write(report)),
             Self::Badge => Ok(badge::write(report)),
@@ -49,14 +49,27 @@ impl Format {
     }
 }
 
-impl FromStr for Format {
-    type Err = String;
+/// A report that cannot be written in a format.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The JSON serializer refuses.
+    #[error("failed to write the report as JSON")]
+    Json(#[from] serde_json::Error),
+    /// The JUnit serializer refuses.
+    #[error("failed to write the report as JUnit")]
+    Junit(#[from] quick_junit::SerializeError),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let words = Self::ALL.map(Self::as_str).join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|format| format.as_str() == text)
-            .ok_or_else(|| format!("unknown format `{text}`; the formats are {words}"))
+/// A word that is no format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown format `{0}`; the formats are {known}", known = Format::ALL.map(Format::as_str).join(", "))]
+pub struct FormatError(String);
+
+impl FromStr for Format {
+    type Err = FormatError;
+
+    fn from_str(text: &str) -> Result<Self, FormatError> {
+        let format = Self::ALL.into_iter().find(|format| format.as_str() == text);
+        format.ok_or_else(|| FormatError(text.to_owned()))
     }
 }

@@ -15,8 +15,8 @@ const VALUE: usize = 4_000;
 /// The text of the report.
 ///
 /// # Errors
-/// In words, where the serializer refuses.
-pub fn write(report: &Report) -> Result<String, String> {
+/// The serializer refuses.
+pub fn write(report: &Report) -> Result<String, quick_junit::SerializeError> {
     let mut document = Document::new(format!("conformance {}", report.suite));
     document.set_time(Duration::from_millis(report.milliseconds));
     for (name, cases) in words::groups(&report.cases) {
@@ -41,7 +41,7 @@ pub fn write(report: &Report) -> Result<String, String> {
         }
         document.add_test_suite(suite);
     }
-    let text = document.to_string().map_err(|error| error.to_string())?;
+    let text = document.to_string()?;
     Ok(well_formed(&text))
 }
 

@@ -62,7 +62,7 @@ pub fn pretty(value: &Value, most: usize) -> String {
     let text = match (in_words(value), value) {
         (Some(words), _) => words,
         (None, Value::String(text)) => unmistakable(text).into_owned(),
-        (None, other) => serde_json::to_string_pretty(other).unwrap_or_default(),
+        (None, other) => format!("{other:#}"),
     };
     let total = text.chars().count();
     if total <= most {

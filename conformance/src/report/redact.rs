@@ -73,7 +73,7 @@ impl Found {
         self.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
         let mut all = Vec::new();
         for secret in self.0 {
-            let in_json = serde_json::to_string(&secret).unwrap_or_default();
+            let in_json = Value::from(secret.as_str()).to_string();
             let in_json =
                 in_json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
             let in_url = url::encode(&secret);

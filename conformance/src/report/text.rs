@@ -230,25 +230,31 @@ pub fn summary(report: &Report, paint: Paint) -> String {
 }
 
 /// One case as a line of NDJSON.
-pub fn json_line(kind: &str, case: &CaseResult) -> Value {
-    let mut line = serde_json::to_value(case).unwrap_or_default();
+///
+/// # Errors
+/// The case cannot be written as JSON.
+pub fn json_line(kind: &str, case: &CaseResult) -> serde_json::Result<Value> {
+    let mut line = serde_json::to_value(case)?;
     line["type"] = kind.into();
-    line
+    Ok(line)
 }
 
 /// The last line of NDJSON.
-pub fn json_summary(report: &Report, extras: &serde_json::Map<String, Value>) -> Value {
-    let mut line = serde_json::to_value(report.summary).unwrap_or_default();
+///
+/// # Errors
+/// The summary cannot be written as JSON.
+pub fn json_summary(report: &Report, extras: &serde_json::Map<String, Value>) -> serde_json::Result<Value> {
+    let mut line = serde_json::to_value(report.summary)?;
     line["type"] = "summary".into();
     line["milliseconds"] = report.milliseconds.into();
     if !report.stale.is_empty() {
         line["staleEntries"] = report.stale.clone().into();
     }
     if let Some(why) = &report.not_judged {
-        line["notJudged"] = serde_json::to_value(why).unwrap_or_default();
+        line["notJudged"] = serde_json::to_value(why)?;
     }
     for (name, value) in extras {
         line[name] = value.clone();
     }
-    line
+    Ok(line)
 }

@@ -175,7 +175,7 @@ impl Example {
             append!(text, "\n{name}: {value}");
         }
         if let Some(body) = &self.body {
-            append!(text, "\n\n{}", serde_json::to_string_pretty(body).unwrap_or_default());
+            append!(text, "\n\n{body:#}");
         }
         text
     }

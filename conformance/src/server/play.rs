@@ -127,7 +127,7 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         Err(End::NotAdvertised(why)) => (Verdict::NotAdvertised, Some(why)),
         Err(End::Skipped(why)) => (Verdict::Skipped, Some(why)),
         Err(End::FilterRefused(why)) => {
-            stage.filter_refused(&case.id);
+            stage.findings.note_refused_filter(&case.id);
             (Verdict::Skipped, Some(why))
         }
         Err(End::Broken(why)) => (Verdict::Error, Some(why)),

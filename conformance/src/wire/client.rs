@@ -20,7 +20,7 @@ use crate::wire::notices::Notices;
 use crate::wire::pace::{MIN_RATE, Pace};
 use crate::wire::retry::{Unsure, wait_asked};
 use crate::wire::room::{Room, Rooms};
-use crate::wire::tls;
+use crate::wire::tls::{self, TlsError};
 
 /// What a query value or a path segment may hold as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -127,22 +127,36 @@ impl Answer {
 }
 
 /// Why no client can be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The URL is not one.
-    #[error("`{0}` is no http or https URL: expected something like https://example.com/scim/v2")]
+    #[error("invalid URL `{0}`: expected http or https, as in https://example.com/scim/v2")]
     Url(String),
     /// A secret in the URL would end up in logs.
-    #[error("the URL holds credentials: give them with --bearer or --basic")]
+    #[error("the URL holds credentials")]
     CredentialsInUrl,
     /// It would be lost, for paths and queries are put behind the URL.
-    #[error(
-        "the URL has a query, which would be lost: give the base URL alone, and what the query says, such as an API key, with --header NAME:VALUE"
-    )]
+    #[error("the URL has a query, which would be lost")]
     QueryInUrl,
     /// TLS.
-    #[error("failed to set up TLS: {0}")]
-    Tls(String),
+    #[error("failed to set up TLS")]
+    Tls(#[from] TlsError),
+    /// The HTTP client refuses its settings.
+    #[error("failed to make an HTTP client")]
+    Http(#[source] reqwest::Error),
+}
+
+/// The reason why a request is not sent.
+#[derive(Debug, thiserror::Error)]
+enum BuildError {
+    #[error("`{url}` is no URL: {reason}")]
+    Url { url: String, reason: url::ParseError },
+    #[error("{0} is at another origin than the subject, so nothing is sent there")]
+    OtherOrigin(Url),
+    #[error("`{0}` is no method")]
+    Method(String),
+    #[error("{}", innermost(.0))]
+    Http(reqwest::Error),
 }
 
 /// A client for one subject.
@@ -366,7 +380,7 @@ impl Client {
         let (sent, built) = self.build(request);
         let outcome = match built {
             Ok(built) => self.fetch(built).await,
-            Err(problem) => Err(NetworkFailure::new(FailureKind::NotSent, problem)),
+            Err(error) => Err(NetworkFailure::new(FailureKind::NotSent, error.to_string())),
         };
         let (response, error) = match &outcome {
             Ok(answer) => (Some(show(answer)), None),
@@ -377,7 +391,7 @@ impl Client {
     }
 
     /// The request for the network, and for the report.
-    fn build(&self, request: &Request) -> (Sent, Result<reqwest::Request, String>) {
+    fn build(&self, request: &Request) -> (Sent, Result<reqwest::Request, BuildError>) {
         let inner = &*self.0;
         let mut url = if request.path.starts_with('/') {
             format!("{}{}", self.base(), request.path)
@@ -421,12 +435,12 @@ impl Client {
             body,
         };
         let built = (|| {
-            let url = Url::parse(&url).map_err(|error| format!("`{url}` is no URL: {error}"))?;
+            let url = Url::parse(&url).map_err(|reason| BuildError::Url { url: url.clone(), reason })?;
             if url.origin() != inner.base.origin() {
-                return Err(format!("{url} is at another origin than the subject, so nothing is sent there"));
+                return Err(BuildError::OtherOrigin(url));
             }
             let method = reqwest::Method::from_bytes(request.method.as_bytes())
-                .map_err(|_| format!("`{}` is no method", request.method))?;
+                .map_err(|_| BuildError::Method(request.method.clone()))?;
             let mut builder = inner.http.request(method, url);
             for (name, value) in &headers {
                 builder = builder.header(name, value);
@@ -434,7 +448,7 @@ impl Client {
             if let Some(body) = &request.body {
                 builder = builder.body(body.clone());
             }
-            builder.build().map_err(|error| innermost(&error))
+            builder.build().map_err(BuildError::Http)
         })();
         (sent, built)
     }
@@ -525,8 +539,7 @@ fn base_of(url: &str) -> Result<Url, ClientError> {
 }
 
 fn http(base: &Url, manners: &Manners) -> Result<reqwest::Client, ClientError> {
-    let tls = tls::config(base.scheme() == "https", manners.ca_file.as_deref(), manners.insecure)
-        .map_err(ClientError::Tls)?;
+    let tls = tls::config(base.scheme() == "https", manners.ca_file.as_deref(), manners.insecure)?;
     let mut builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
     // A proxy cannot reach this machine's own ports.
     let loopback = match base.host() {
@@ -542,7 +555,7 @@ fn http(base: &Url, manners: &Manners) -> Result<reqwest::Client, ClientError> {
         .redirect(Policy::none())
         .user_agent(concat!("conformance/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| ClientError::Tls(innermost(&error)))
+        .map_err(ClientError::Http)
 }
 
 #[cfg(test)]
@@ -557,8 +570,10 @@ mod tests {
             "http://127.0.0.1:9/scim/v2"
         );
         assert_eq!(client("http://127.0.0.1:9").expect("a client").base(), "http://127.0.0.1:9");
-        assert_eq!(client("http://u:p@127.0.0.1/").expect_err("refused"), ClientError::CredentialsInUrl);
-        assert_eq!(client("http://127.0.0.1/scim?key=1").expect_err("refused"), ClientError::QueryInUrl);
+        let refused = client("http://u:p@127.0.0.1/").expect_err("refused");
+        assert!(matches!(refused, ClientError::CredentialsInUrl), "{refused:?}");
+        let refused = client("http://127.0.0.1/scim?key=1").expect_err("refused");
+        assert!(matches!(refused, ClientError::QueryInUrl), "{refused:?}");
         client("http://127.0.0.1/scim?").expect("nothing is lost");
         for bad in ["scim", "ftp://example.com", "http://"] {
             client(bad).expect_err(bad);

@@ -10,19 +10,29 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 /// The configuration for a subject: the certificates that the system knows and those of a PEM file, or any at all.
-pub(super) fn config(https: bool, ca_file: Option<&Path>, insecure: bool) -> Result<ClientConfig, String> {
+pub(super) fn config(https: bool, ca_file: Option<&Path>, insecure: bool) -> Result<ClientConfig, TlsError> {
     if insecure {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
+        let builder =
+            ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
         let verifier = Arc::new(AnyCertificate(provider));
         return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
     }
     if https || ca_file.is_some() {
-        return client_config(ca_file).map_err(|error| error.to_string());
+        return Ok(client_config(ca_file)?);
     }
-    no_certificates().map_err(|error| error.to_string())
+    Ok(no_certificates()?)
+}
+
+/// The reason why TLS cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The library offers no version of the protocol.
+    #[error(transparent)]
+    Protocol(#[from] rustls::Error),
+    /// No certificates can be trusted.
+    #[error(transparent)]
+    Certificates(#[from] provisioner::tls::TlsError),
 }
 
 /// TLS for a client that never uses it: `http` needs no certificates.

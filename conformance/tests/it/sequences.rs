@@ -5,6 +5,7 @@
 //! preference asked for, and no account of somebody else may change; a second run must have nothing to do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -233,7 +234,10 @@ impl System {
                     let opening = Subject::open(configuration, &stage.folder, &theatre.wire, time, 1);
                     match runtime.block_on(opening) {
                         Ok(subject) => return Arc::new(subject),
-                        Err(message) => assert!(message.contains("in use"), "{message}"),
+                        Err(error) => {
+                            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+                            assert!(cause.contains("in use"), "{error}: {cause}");
+                        }
                     }
                     std::thread::sleep(Duration::from_millis(5));
                 }

@@ -169,7 +169,7 @@ async fn the_program_judges_and_says_why_it_cannot() {
     assert!(error.contains("failed to reach http://127.0.0.1:1/scim"), "{error}");
     let (code, _, error) = conformance(&["server", "not-a-url"]);
     assert_eq!(code, Some(2));
-    assert!(error.contains("`not-a-url` is no http or https URL"), "{error}");
+    assert!(error.contains("invalid URL `not-a-url`: expected http or https"), "{error}");
     let (code, out, _) = conformance(&["explain", "rfc7644/3.6/is-gone"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("RFC 7644 §3.6") && out.contains("delete ada"), "{out}");

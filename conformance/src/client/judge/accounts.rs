@@ -10,6 +10,7 @@ use super::{Finding, Outcome, Scope};
 use crate::casing::lower_case;
 use crate::client::evidence::{accounts_of, each_resource};
 use crate::client::pattern::{Pattern, at};
+use crate::json_text::JsonText;
 use crate::server::facts::get;
 
 /// What the account of somebody is.
@@ -51,7 +52,7 @@ pub(super) fn accounts(
     of: &[String],
     are: State,
     step: Option<&str>,
-    with: &BTreeMap<String, String>,
+    with: &BTreeMap<String, JsonText>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
     let Some(play) = scope.play else { return outcome };
@@ -99,17 +100,16 @@ pub(super) fn accounts(
             continue;
         }
         outcome.seen.extend(&exchanges);
-        for (pointer, text) in with {
-            let wanted: Value = serde_json::from_str(text).unwrap_or_default();
+        for (pointer, JsonText(wanted)) in with {
             let has: Vec<&Value> = found.iter().flat_map(|account| at(account, pointer)).collect();
-            if !has.contains(&&wanted) {
+            if !has.contains(&wanted) {
                 let has = has.first().copied().cloned().unwrap_or_default();
                 outcome.findings.push(Finding {
                     because: format!(
                         "after the step {} {pointer} of {} is {has}",
                         act.step, person.user_name
                     ),
-                    expected: wanted,
+                    expected: wanted.clone(),
                     actual: has,
                     exchanges: exchanges.clone(),
                 });

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-use super::file::{Change, Mutant};
+use super::file::{Change, Edit, ExtraRequest, Mutant, Sending};
 use super::wire::{Answer, Message};
 use crate::client::recorded::Recorded;
 use crate::mutants::edit;
@@ -91,8 +91,8 @@ impl Front {
         let recorded = self.recorded(&came, None);
         let meant: Vec<&Change> = self.meant(&recorded);
         let mut message = came.clone();
-        for change in &meant {
-            self.change(change, &mut message, &recorded);
+        for edit in meant.iter().flat_map(|change| &change.edits) {
+            self.edit(edit, &mut message, &recorded);
         }
         for extra in meant.iter().flat_map(|change| &change.first) {
             self.extra(extra, &message, &recorded).await;
@@ -112,28 +112,34 @@ impl Front {
     }
 
     async fn answer(&self, meant: &[&Change], message: &Message, recorded: &Recorded) -> Answer {
-        if let Some(status) = meant.iter().find_map(|change| change.instead) {
+        let sent =
+            |pick: fn(&Sending) -> bool| meant.iter().any(|change| change.sending.as_ref().is_some_and(pick));
+        if let Some(status) = meant.iter().find_map(|change| match change.sending {
+            Some(Sending::Instead(status)) => Some(status),
+            _ => None,
+        }) {
             return Answer::bare(status);
         }
-        if meant.iter().any(|change| change.pretend) {
+        if sent(|sending| matches!(sending, Sending::Pretend(true))) {
             let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(answer) = memory.written.get(recorded.path()) {
                 return answer.clone();
             }
         }
-        if meant.iter().any(|change| change.recreate) {
+        if sent(|sending| matches!(sending, Sending::Recreate(true))) {
             let delete = Message { method: "DELETE".to_owned(), body: String::new(), ..message.clone() };
             delete.send(self.upstream).await;
             let target = format!("{}/Users", self.base);
             let post = Message { method: "POST".to_owned(), target, ..message.clone() };
             return post.send(self.upstream).await;
         }
-        if meant.iter().any(|change| change.twice) {
+        if sent(|sending| matches!(sending, Sending::Twice(true))) {
             message.send(self.upstream).await;
         }
         let mut answer = message.send(self.upstream).await;
         for change in meant {
-            for _ in 0..change.again {
+            let Some(Sending::Again(times)) = change.sending else { continue };
+            for _ in 0..times {
                 if !change.when.fits_answer(&self.recorded(message, Some(&answer))) {
                     break;
                 }
@@ -160,54 +166,50 @@ impl Front {
         meant
     }
 
-    fn change(&self, change: &Change, message: &mut Message, recorded: &Recorded) {
-        message
-            .headers
-            .retain(|(name, _)| !change.drop_header.iter().any(|drop| drop.eq_ignore_ascii_case(name)));
-        for (name, value) in &change.set_header {
-            message.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-            message.headers.push((name.clone(), value.clone()));
-        }
-        if let Some(method) = &change.method {
-            message.method.clone_from(method);
-        }
-        let (path, query) = match message.target.split_once('?') {
-            Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
-            None => (message.target.clone(), None),
-        };
-        let path = match (&change.path, &change.id) {
-            (Some(path), _) => format!("{}{}", self.base, self.filled(path, recorded)),
-            (None, Some(id)) => format!("{}/Users/{}", self.base, self.filled(id, recorded)),
-            (None, None) => path,
-        };
-        let query = query.map(|query| {
-            change.in_query.iter().fold(query, |query, (from, to)| query.replace(from.as_str(), to))
-        });
-        let added = change.add_query.as_ref().map(|added| self.filled(added, recorded));
-        let queries: Vec<String> = query.into_iter().chain(added).collect();
-        message.target = if queries.is_empty() { path } else { format!("{path}?{}", queries.join("&")) };
-        if let Some(body) = &change.body {
-            message.body.clone_from(body);
-        }
-        if (!change.body_remove.is_empty() || !change.body_set.is_empty())
-            && let Ok(mut json) = serde_json::from_str::<Value>(&message.body)
-        {
-            change.body_remove.iter().for_each(|pointer| edit::remove(&mut json, pointer));
-            edit::set(&mut json, &change.body_set);
-            message.body = json.to_string();
-        }
-        for (from, to) in &change.in_body {
-            message.body = message.body.replace(from.as_str(), to);
+    fn edit(&self, edit: &Edit, message: &mut Message, recorded: &Recorded) {
+        match edit {
+            Edit::DropHeader(names) => {
+                message.headers.retain(|(name, _)| !names.iter().any(|drop| drop.eq_ignore_ascii_case(name)))
+            }
+            Edit::SetHeader(fields) => {
+                for (name, value) in fields {
+                    message.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+                    message.headers.push((name.clone(), value.clone()));
+                }
+            }
+            Edit::Method(method) => message.method.clone_from(method),
+            Edit::Id(id) => message.set_path(&format!("{}/Users/{}", self.base, self.filled(id, recorded))),
+            Edit::Path(path) => message.set_path(&format!("{}{}", self.base, self.filled(path, recorded))),
+            Edit::InQuery(words) => {
+                if let Some((path, query)) = message.target.split_once('?') {
+                    let query = words
+                        .iter()
+                        .fold(query.to_owned(), |query, (from, to)| query.replace(from.as_str(), to));
+                    message.target = format!("{path}?{query}");
+                }
+            }
+            Edit::AddQuery(added) => {
+                let sign = if message.target.contains('?') { '&' } else { '?' };
+                append!(message.target, "{sign}{}", self.filled(added, recorded));
+            }
+            Edit::Body(body) => message.body.clone_from(body),
+            Edit::BodyRemove(pointers) => message.edit_json(|json| {
+                pointers.iter().for_each(|pointer| edit::remove(json, pointer));
+            }),
+            Edit::BodySet(values) => message.edit_json(|json| edit::set(json, values)),
+            Edit::InBody(words) => {
+                for (from, to) in words {
+                    message.body = message.body.replace(from.as_str(), to);
+                }
+            }
         }
     }
 
     /// Sends a further request with the credentials of the one that it goes with.
-    async fn extra(&self, text: &str, message: &Message, recorded: &Recorded) {
-        let mut parts = text.splitn(3, ' ');
-        let (method, path) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let body = parts.next().map(|body| self.filled(body, recorded)).unwrap_or_default();
-        let target = format!("{}{}", self.base, self.filled(path, recorded));
-        let extra = Message { method: method.to_owned(), target, headers: message.headers.clone(), body };
+    async fn extra(&self, extra: &ExtraRequest, message: &Message, recorded: &Recorded) {
+        let body = extra.body.as_ref().map(|body| self.filled(body, recorded)).unwrap_or_default();
+        let target = format!("{}{}", self.base, self.filled(&extra.path, recorded));
+        let extra = Message { method: extra.method.clone(), target, headers: message.headers.clone(), body };
         extra.send(self.upstream).await;
     }
 

@@ -35,9 +35,39 @@ fn accepted(auth: Auth) -> mock_aquera::Auth {
     }
 }
 
-fn profile(name: &str) -> Result<Profile, String> {
+fn profile(name: &str) -> Result<Profile, StageError> {
     let known = Profile::builtins().iter().find(|profile| profile.name == name);
-    known.cloned().ok_or_else(|| format!("the mock has no profile `{name}`"))
+    known.cloned().ok_or_else(|| StageError::Profile(name.to_owned()))
+}
+
+/// The reason why a cell cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The mock has no such profile.
+    #[error("unknown profile `{0}` of the mock")]
+    Profile(String),
+    /// The mock refuses an application.
+    #[error("failed to create an application")]
+    Application(#[from] mock_aquera::ApplicationError),
+    /// A folder cannot be made.
+    #[error("failed to create {folder}", folder = .folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The state file cannot be copied.
+    #[error("failed to copy the empty state")]
+    State(#[source] std::io::Error),
+    /// The mock refuses a fault.
+    #[error("invalid fault `{fault}`")]
+    Fault {
+        /// The fault.
+        fault: String,
+        /// The cause.
+        source: mock_aquera::ParseFaultError,
+    },
 }
 
 /// Makes an account a member of a group, and the group where there is none.
@@ -66,20 +96,18 @@ impl Theatre {
     /// # Errors
     /// Where the server, a client or the folder cannot be had.
     pub async fn open(seed: u64) -> Result<Self, RunError> {
-        let mock_error = |error: &dyn std::fmt::Display| RunError::Mock(error.to_string());
         let mock = MockAquera::builder()
             .auth(accepted(Auth::Bearer))
             .auth(accepted(Auth::Basic))
             .seed(seed)
             .start()
-            .await
-            .map_err(|error| mock_error(&error))?;
+            .await?;
         let other = ApplicationConfig {
-            profile: profile("aquera").map_err(RunError::Mock)?,
+            profile: profile("aquera")?,
             auth: vec![accepted(Auth::Bearer), accepted(Auth::Basic)],
             seed,
         };
-        let other = mock.create_application("bystander", other).map_err(|error| mock_error(&error))?;
+        let other = mock.create_application("bystander", other).map_err(StageError::from)?;
         let bystanders = [mock.default_application(), other];
         for application in &bystanders {
             for name in ["mona@example.com", "nils@example.com", "bystander@example.com"] {
@@ -88,8 +116,8 @@ impl Theatre {
         }
         let bystander_users = bystanders.each_ref().map(Application::users);
         let folder = tempfile::Builder::new().prefix("conformance-").tempdir_in(room())?;
-        let wire = Wire::new().map_err(RunError::Client)?;
-        let empty_state = Subject::empty_state(folder.path(), &wire).await.map_err(RunError::Client)?;
+        let wire = Wire::new()?;
+        let empty_state = Subject::empty_state(folder.path(), &wire).await?;
         Ok(Self { mock, wire, seed, folder, bystanders, bystander_users, empty_state })
     }
 
@@ -126,13 +154,13 @@ impl Stage {
     /// New applications under the target's profile and authentication, a stranger's account in each.
     ///
     /// # Errors
-    /// In words, where the mock or the file system refuses.
+    /// The mock or the file system refuses.
     pub fn set(
         theatre: &Arc<Theatre>,
         index: usize,
         target: Target,
         applications: usize,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, StageError> {
         let name = format!("cell-{index}");
         let mut houses = Vec::with_capacity(applications);
         for number in 0..applications {
@@ -142,8 +170,7 @@ impl Stage {
                 seed: theatre.seed ^ index as u64,
             };
             let name = if number == 0 { name.clone() } else { format!("{name}-other") };
-            let made = theatre.mock.create_application(&name, config);
-            let application = made.map_err(|error| format!("failed to make an application: {error}"))?;
+            let application = theatre.mock.create_application(&name, config)?;
             let id = application.seed_user(json!({
                 "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
                 "userName": "stranger@example.com",
@@ -155,10 +182,10 @@ impl Stage {
             houses.push(House { name, application, stranger: (id, user) });
         }
         let folder = theatre.folder.path().join(&name);
-        std::fs::create_dir_all(&folder).map_err(|error| format!("failed to make a folder: {error}"))?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| StageError::Folder { folder: folder.clone(), source })?;
         // Tables are not made anew for each cell; that a new file gets them is the provisioner's own test.
-        std::fs::copy(&theatre.empty_state, folder.join(STATE))
-            .map_err(|error| format!("failed to copy the empty state: {error}"))?;
+        std::fs::copy(&theatre.empty_state, folder.join(STATE)).map_err(StageError::State)?;
         Ok(Self { theatre: theatre.clone(), houses, auth: target.auth, folder })
     }
 
@@ -193,8 +220,8 @@ impl Stage {
     /// The applications behave like another profile of the mock from now on.
     ///
     /// # Errors
-    /// In words, where the mock has no such profile.
-    pub fn change_profile(&self, name: &str) -> Result<(), String> {
+    /// The mock has no such profile.
+    pub fn change_profile(&self, name: &str) -> Result<(), StageError> {
         let changed = profile(name)?;
         for house in &self.houses {
             house.application.set_profile(changed.clone());
@@ -205,10 +232,12 @@ impl Stage {
     /// A fault from now on.
     ///
     /// # Errors
-    /// In words, where the mock does not know such a rule.
-    pub fn fault(&self, application: usize, rule: FaultRule) -> Result<(), String> {
-        let fault: Fault =
-            rule.rule().parse().map_err(|error| format!("failed to read `{}`: {error}", rule.rule()))?;
+    /// The mock knows no such rule.
+    pub fn fault(&self, application: usize, rule: FaultRule) -> Result<(), StageError> {
+        let fault: Fault = rule
+            .rule()
+            .parse()
+            .map_err(|source| StageError::Fault { fault: rule.rule().to_string(), source })?;
         self.houses[application].application.add_fault(fault);
         Ok(())
     }

@@ -20,11 +20,37 @@ impl Wire {
     /// A pool of connections, to this machine only.
     ///
     /// # Errors
-    /// In words, where no client can be made.
-    pub fn new() -> Result<Self, String> {
-        Transport::for_http(true).map(Self).map_err(|error| error.to_string())
+    /// No client can be made.
+    pub fn new() -> Result<Self, SubjectError> {
+        Transport::for_http(true).map(Self).map_err(|error| SubjectError::Transport(error.into()))
     }
 }
+
+/// The reason why the provisioner cannot be driven.
+#[derive(Debug, thiserror::Error)]
+pub enum SubjectError {
+    /// No HTTP client can be made.
+    #[error("failed to make an HTTP client")]
+    Transport(#[source] Cause),
+    /// The configuration is refused.
+    #[error("invalid configuration")]
+    Configuration(#[source] Cause),
+    /// No setting has all preferences off.
+    #[error("unknown setting `none`")]
+    NoSetting,
+    /// The provisioner refuses the state.
+    #[error("failed to open the provisioner")]
+    Open(#[source] Cause),
+    /// The state cannot be written.
+    #[error("failed to test the connection")]
+    State(#[source] Cause),
+    /// The report of a run cannot be written as JSON.
+    #[error("failed to write the report as JSON")]
+    Report(#[from] serde_json::Error),
+}
+
+/// An error of the provisioner, whose types this module keeps to itself.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,9 +74,11 @@ impl Configuration {
     /// Reads `aquera.toml` as it would be in this folder.
     ///
     /// # Errors
-    /// In words, where it is refused.
-    pub fn read(text: &str, folder: &Path) -> Result<Self, String> {
-        Config::parse(text, &folder.join("aquera.toml")).map(Self).map_err(|error| error.to_string())
+    /// It is refused.
+    pub fn read(text: &str, folder: &Path) -> Result<Self, SubjectError> {
+        Config::parse(text, &folder.join("aquera.toml"))
+            .map(Self)
+            .map_err(|error| SubjectError::Configuration(error.into()))
     }
 }
 
@@ -113,27 +141,27 @@ impl Subject {
     /// Opens the provisioner on a folder, with the state that lies there.
     ///
     /// # Errors
-    /// In words, where the state is refused.
+    /// The state is refused.
     pub async fn open(
         configuration: Configuration,
         folder: &Path,
         wire: &Wire,
         time: &Time,
         seed: u64,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, SubjectError> {
         Self::open_at(configuration, folder, wire, time.0.clone(), seed).await
     }
 
     /// The same, on the computer's clock; `before` it came as many runs on the same state, each of which counts as one of a schedule.
     ///
     /// # Errors
-    /// In words, where the state is refused.
+    /// The state is refused.
     pub async fn open_now(
         configuration: Configuration,
         folder: &Path,
         wire: &Wire,
         before: u32,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, SubjectError> {
         let clock = Later(BETWEEN_RUNS.saturating_mul(before));
         Self::open_at(configuration, folder, wire, Arc::new(clock), 0).await
     }
@@ -144,7 +172,7 @@ impl Subject {
         wire: &Wire,
         clock: Arc<dyn Clock>,
         seed: u64,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, SubjectError> {
         let environment = Environment {
             clock,
             transport: wire.0.clone(),
@@ -154,15 +182,15 @@ impl Subject {
             progress: Arc::new(()),
         };
         let opened = Provisioner::open(configuration.0, environment).await;
-        opened.map(Self).map_err(|error| error.to_string())
+        opened.map(Self).map_err(|error| SubjectError::Open(error.into()))
     }
 
     /// Makes a state file without anybody in it, and says where it is.
     ///
     /// # Errors
-    /// In words, where it cannot be made.
-    pub(crate) async fn empty_state(folder: &Path, wire: &Wire) -> Result<PathBuf, String> {
-        let text = bare_toml(Setting::from_slug("none").ok_or("there is no setting `none`")?);
+    /// It cannot be made.
+    pub(crate) async fn empty_state(folder: &Path, wire: &Wire) -> Result<PathBuf, SubjectError> {
+        let text = bare_toml(Setting::from_slug("none").ok_or(SubjectError::NoSetting)?);
         let configuration = Configuration::read(&text, folder)?;
         Self::open(configuration, folder, wire, &Time::new(), 0).await?.close().await;
         Ok(folder.join(STATE))
@@ -171,8 +199,8 @@ impl Subject {
     /// One run.
     ///
     /// # Errors
-    /// Where the report does not become JSON.
-    pub async fn sync(&self, options: Options) -> Result<Report, String> {
+    /// The report cannot be written as JSON.
+    pub async fn sync(&self, options: Options) -> Result<Report, SubjectError> {
         let report = self
             .0
             .sync(SyncOptions {
@@ -187,24 +215,19 @@ impl Subject {
                 approve_removals: None,
             })
             .await;
-        let json = |value: serde_json::Result<Value>| value.map_err(|error| format!("no JSON: {error}"));
         Ok(Report {
             exit: report.exit.code(),
-            lines: report
-                .lines
-                .iter()
-                .map(|line| json(serde_json::to_value(line)))
-                .collect::<Result<_, _>>()?,
-            summary: json(serde_json::to_value(&report.summary))?,
+            lines: report.lines.iter().map(serde_json::to_value).collect::<Result<_, _>>()?,
+            summary: serde_json::to_value(&report.summary)?,
         })
     }
 
     /// What a person does with `test-connection`.
     ///
     /// # Errors
-    /// In words, where the state cannot be written.
-    pub async fn test_connection(&self) -> Result<(), String> {
-        self.0.test_connection().await.map(drop).map_err(|error| error.to_string())
+    /// The state cannot be written.
+    pub async fn test_connection(&self) -> Result<(), SubjectError> {
+        self.0.test_connection().await.map(drop).map_err(|error| SubjectError::State(error.into()))
     }
 
     /// Closes the state.

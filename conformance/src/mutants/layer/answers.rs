@@ -1,9 +1,11 @@
 //! What is done to requests and answers that needs neither network nor memory.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::mutants::edit;
-use crate::mutants::file::{Change, Instead};
+use crate::mutants::file::{AnswerEdit, Change, Instead};
 use crate::mutants::when::Came;
 use crate::server::facts::get;
 use crate::wire::client::Answer;
@@ -21,9 +23,9 @@ pub(super) fn filled(line: &str, resource: &str, came: &Came) -> String {
     line
 }
 
-pub(super) fn replaced(filter: &str, change: &Change) -> String {
+pub(super) fn replaced(filter: &str, words: &BTreeMap<String, String>) -> String {
     let mut text = filter.to_owned();
-    for (from, to) in &change.in_filter {
+    for (from, to) in words {
         let (lower, wanted) = (text.to_ascii_lowercase(), from.to_ascii_lowercase());
         let mut changed = String::with_capacity(text.len());
         let mut start = 0;
@@ -78,36 +80,43 @@ pub(super) fn each_resource(came: &Came, body: &mut Value, act: &mut dyn FnMut(&
 }
 
 pub(super) fn change_answer(change: &Change, came: &Came, answer: &mut Answer) {
-    if let Some(status) = change.set_status {
-        answer.status = status;
-    }
-    if let Some(name) = &change.drop_answer_header {
-        answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-    }
-    for (name, value) in &change.set_answer_header {
-        answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        answer.headers.push((name.clone(), value.clone()));
-    }
     if let Some(json) = &mut answer.json {
-        edit::answer(change, json, came.json.as_ref());
+        edit::answer(&change.json, json, came.json.as_ref());
         if let Some(attribute) = &change.case_exact {
             exact(attribute, came, json);
         }
         answer.text = json.to_string();
     }
-    if change.empty {
-        answer.text.clear();
-        answer.json = None;
-    }
-    if let Some(text) = &change.text {
-        answer.text.clone_from(text);
-        answer.json = serde_json::from_str(text).ok();
-    }
-    for (from, to) in &change.in_text {
-        answer.text = answer.text.replace(from, to);
-        answer.json = serde_json::from_str(&answer.text).ok();
-        for (_, value) in &mut answer.headers {
-            *value = value.replace(from, to);
+    for edit in &change.answer {
+        match edit {
+            AnswerEdit::SetStatus(status) => answer.status = *status,
+            AnswerEdit::DropAnswerHeader(name) => {
+                answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            }
+            AnswerEdit::SetAnswerHeader(fields) => {
+                for (name, value) in fields {
+                    answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+                    answer.headers.push((name.clone(), value.clone()));
+                }
+            }
+            AnswerEdit::Empty(true) => {
+                answer.text.clear();
+                answer.json = None;
+            }
+            AnswerEdit::Empty(false) => {}
+            AnswerEdit::Text(text) => {
+                answer.text.clone_from(text);
+                answer.json = serde_json::from_str(text).ok();
+            }
+            AnswerEdit::InText(words) => {
+                for (from, to) in words {
+                    answer.text = answer.text.replace(from, to);
+                    for (_, value) in &mut answer.headers {
+                        *value = value.replace(from, to);
+                    }
+                }
+                answer.json = serde_json::from_str(&answer.text).ok();
+            }
         }
     }
 }

@@ -67,9 +67,9 @@ pub(super) struct Bench<'a> {
 impl<'a> Bench<'a> {
     pub(super) async fn start(found: &'a Findings, stop: watch::Receiver<bool>) -> Result<Self, FitError> {
         let mock = MockAquera::builder().auth(Auth::none()).start().await;
-        let mock = mock.map_err(|error| FitError(error.to_string()))?;
+        let mock = mock?;
         let client = Client::new(&mock.scim_url(), Credentials::None, at_once_or_never());
-        let client = client.map_err(|error| FitError(error.to_string()))?;
+        let client = client?;
         let facts = Facts::ask(&client).await;
         let options = Options { jobs: JOBS, seed: 1, keep: true, blank: Blank::default(), stop };
         Ok(Self {

@@ -52,7 +52,7 @@ impl Player<'_> {
             let is_other_answer = misses.iter().any(|miss| miss.what == "status");
             let is_missed = !misses.is_empty() && !is_other_answer;
             if is_missed
-                || !is_other_answer && step.expect.iter().any(|expectation| reads_body(&expectation.check))
+                || !is_other_answer && step.expect.iter().any(|expectation| expectation.check.reads_body())
             {
                 *misses = vec![miss(self.level, seen)];
             }
@@ -165,22 +165,6 @@ fn miss(level: Level, seen: &Seen) -> Miss {
     let mut miss = Miss::new(level, found.at.clone(), expected, actual, seen.row.because().to_owned());
     miss.shared = seen.row.shared();
     miss
-}
-
-/// Whether an expectation is about what a body says.
-fn reads_body(check: &Check) -> bool {
-    match check {
-        Check::List | Check::Total(_) | Check::Lists(..) | Check::Unchanged(_) | Check::At { .. } => true,
-        Check::Status(_)
-        | Check::Header(..)
-        | Check::MediaType
-        | Check::Body(_)
-        | Check::Error { .. }
-        | Check::ErrorForm
-        | Check::Nowhere(_)
-        // What is wrong with each alternative is seen by judging them.
-        | Check::AnyOf(_) => false,
-    }
 }
 
 /// Whether a step asks nothing of a list but how many there are.

@@ -19,7 +19,7 @@ fn everything(report: &Report) -> String {
         all.push_str(&format.write(report).expect("it is written"));
     }
     for case in &report.cases {
-        all.push_str(&text::json_line("case", case).to_string());
+        all.push_str(&text::json_line("case", case).expect("JSON").to_string());
     }
     all
 }
