@@ -1,10 +1,10 @@
-//! Puts the cases of `fixtures/cases`, the mutants of `fixtures/mutants` and `fixtures/client` into the program.
+//! Puts the cases of `data/cases`, the mutants of `data/mutants` and `data/client` into the program.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../fixtures");
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("data");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     embed("CASES", &root.join("cases"), &out.join("cases.rs"))?;
     embed("MUTANTS", &root.join("mutants"), &out.join("mutants.rs"))?;

@@ -18,7 +18,7 @@ peers: scim2-server  scimmy-routers  scimmy-routers-express4  scim-server
   -h, --help     this text
 
 CONFORMANCE  the program (default: target/release/conformance; cargo build --release -p conformance)
-CASES        a folder of cases (default: fixtures/cases)
+CASES        a folder of cases (default: conformance/data/cases)
 
 Needs bash, curl and python3; python3-venv for scim2-server, node and npm for scimmy-routers, cargo for
 scim-server. Exit codes: 0 all were judged, whatever they failed; 1 one could not be judged; 2 usage.
@@ -31,7 +31,7 @@ die() { say "$2"; exit "$1"; }
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 program="${CONFORMANCE:-$root/target/release/conformance}"
-cases="${CASES:-$root/fixtures/cases}"
+cases="${CASES:-$root/conformance/data/cases}"
 reports="$root/bench/results/peers"
 out="$root/docs/peers"
 install=yes

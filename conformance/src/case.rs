@@ -1,6 +1,6 @@
 //! Cases as data: what is sent to a subject, and what may come back.
 //!
-//! A case file is TOML, described in `fixtures/cases/README.md`. [`mod@file`] is its form as written, which also gives the
+//! A case file is TOML, described in `conformance/data/cases/README.md`. [`mod@file`] is its form as written, which also gives the
 //! JSON Schema; loading turns it into the types here, in which contradictions cannot be said. Judging is [`crate::server`]'s.
 
 pub mod describe;

@@ -1,4 +1,4 @@
-//! The two hops: which downstream operations a gateway request becomes (ARCHITECTURE.md, "The mock's two hops"). Pure, over closed enums.
+//! The two hops: which downstream operations a gateway request becomes (docs/decisions.md, "The mock's two hops"). Pure, over closed enums.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Profiles: how an application behaves at each of its two hops, as data (ARCHITECTURE.md, "The mock's two hops").
+//! Profiles: how an application behaves at each of its two hops, as data (docs/decisions.md, "The mock's two hops").
 //!
 //! A profile is a file of switches, each with a closed set of words, and everything that isn't written is as the RFC
 //! has it. It is an approximation drawn from public sources, never a certified copy of a product.

@@ -3,7 +3,7 @@
 
     conformance client --drive 'python3 conformance/examples/python/drive_example.py state.json'
 
-It is started once for each step, with the step as JSON on its standard input (fixtures/client/README.md has every
+It is started once for each step, with the step as JSON on its standard input (conformance/data/client/README.md has every
 member), brings the accounts at the mock to what the source says, and ends. What it must remember from step to step lies
 in the file that its argument names. Scenarios that need what it has not, retries above all, it leaves out by exit code 77.
 

@@ -86,7 +86,7 @@ In a terminal, without --drive, --own or --journal, a person carries the steps o
 when traffic has come and gone quiet. Enter goes on at once, s Enter leaves a scenario out, q Enter ends the run.
 
 A command of --drive is started by the shell for each step. Exit code 0: done; 77: it cannot carry this scenario out; \
-any other: it broke, and so does what the scenario would have shown. fixtures/client/README.md says what it gets; \
+any other: it broke, and so does what the scenario would have shown. conformance/data/client/README.md says what it gets; \
 conformance/examples/python/drive_example.py is one.
 
 Exit codes: 0 nothing failed, 1 something failed, 2 usage, 3 something broke, or the run was ended before its end.";

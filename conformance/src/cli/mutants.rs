@@ -22,7 +22,7 @@ use crate::report::redact::Redactor;
 pub(super) struct Mutants {
     #[command(flatten)]
     choice: Choice,
-    /// Run the suite of `client` against broken clients instead; --mutants and --cases name a folder like fixtures/client
+    /// Run the suite of `client` against broken clients instead; --mutants and --cases name a folder like conformance/data/client
     #[arg(long, conflicts_with_all = ["named", "schema"])]
     client: bool,
     /// Play only the cases that a mutant says it is found by, not all of them

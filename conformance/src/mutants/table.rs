@@ -239,7 +239,7 @@ impl KillTable {
     /// The table as the report of all suites: a case a mutant, and one for each MUST case that fails on none.
     pub fn report(&self, milliseconds: u64) -> Report {
         let spec = || Spec {
-            document: if self.suite == CLIENTS { "fixtures/client" } else { "fixtures/mutants" }.to_owned(),
+            document: if self.suite == CLIENTS { "conformance/data/client" } else { "conformance/data/mutants" }.to_owned(),
             section: "kill table".to_owned(),
             also: Vec::new(),
         };

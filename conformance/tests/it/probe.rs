@@ -81,6 +81,18 @@ async fn every_single_switch_is_imitated() {
     }
 }
 
+/// Three switches of which none alone, nor two together, bring the search nearer than a wrong one does.
+#[tokio::test]
+async fn switches_that_hide_one_another_are_imitated() {
+    let (differing, written) = differing(of_words(&[
+        ("gateway", "patch-paths", "answers-400", false),
+        ("application", "replace", "refused-501", false),
+        ("application", "partial-update", "refused-501", false),
+    ]))
+    .await;
+    assert!(differing.is_empty(), "{differing:#?}\n{written}");
+}
+
 /// Several switches, that hide one another. `PROBE_CASES` is how many profiles; a failure prints its own.
 #[test]
 fn any_profile_is_imitated() {

@@ -16,7 +16,10 @@ pub(super) fn guess(found: &Findings) -> Value {
     let refused = |outcome: Option<&Outcome>, status: u16| {
         outcome.is_some_and(|outcome| outcome.class() == Class::Refused && outcome.status() == Some(status))
     };
-    let paths_refused = refused(patch, 400) && of("patch-add-without-path").is_some_and(Outcome::is_clean);
+    // Whatever becomes of a PATCH without a path, if it is not the same refusal.
+    let paths_refused = refused(patch, 400)
+        && of("patch-add-without-path")
+            .is_some_and(|pathless| pathless.is_clean() || pathless.status().is_some_and(|status| status != 400));
     if paths_refused {
         put("gateway", "patch-paths", "answers-400");
     } else if let Some(word) =
