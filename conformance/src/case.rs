@@ -3,20 +3,20 @@
 //! A case file is TOML, described in `conformance/data/cases/README.md`. [`mod@file`] is its form as written, which also gives the
 //! JSON Schema; loading turns it into the types here, in which contradictions cannot be said. Judging is [`crate::server`]'s.
 
+pub mod capability;
 pub mod describe;
 pub mod expect;
 pub mod file;
 pub mod load;
-pub mod need;
 pub mod noun;
 pub mod step;
 pub mod template;
 
-use crate::case::expect::Shared;
-use crate::case::need::Need;
+use crate::case::capability::Need;
 use crate::case::noun::Nouns;
 use crate::case::step::Step;
-use crate::report::{Level, Spec};
+use crate::requirement::Shared;
+use crate::requirement::{Level, Spec};
 use crate::select::Selectable;
 
 /// One case.

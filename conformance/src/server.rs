@@ -1,22 +1,21 @@
 //! `conformance server`: plays cases against a subject, judges the answers, and leaves nothing behind.
 
 pub(crate) mod again;
+mod bindings;
 pub(crate) mod blank;
+pub(crate) mod cleanup;
 pub mod cost;
 pub(crate) mod deviation;
+pub mod discovery;
 mod example;
-pub mod facts;
 mod findings;
 mod fit;
 pub(crate) mod hint;
 mod judge;
-mod memory;
 pub mod names;
-mod play;
 pub mod preflight;
-pub(crate) mod same;
+mod runner;
 pub mod sweep;
-pub(crate) mod tidy;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,17 +26,17 @@ use tokio::sync::{mpsc, watch};
 
 use crate::case::Case;
 use crate::case::step::{Action, Step};
-use crate::report::words::count;
+use crate::report::labels::count;
 use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
+use crate::server::cleanup::Leftovers;
 use crate::server::deviation::Deviation;
-use crate::server::facts::{Blank, Facts};
+use crate::server::discovery::{Blank, Facts};
 use crate::server::findings::{Findings, is_trouble};
 pub use crate::server::hint::HINT;
 use crate::server::hint::template_hint;
 pub(crate) use crate::server::names::run_name;
 use crate::server::sweep::Staying;
-use crate::server::tidy::Leftovers;
-use crate::wire::client::{Answer, Client};
+use crate::subject::server::client::{Answer, Client};
 
 /// What the names of all that the harness makes start with.
 pub const PREFIX: &str = "conformance-";
@@ -250,7 +249,7 @@ fn start(stage: &Arc<Stage>, cases: Vec<(usize, Case)>, jobs: usize) -> mpsc::Re
                 // A task of its own, so that a panic in it is a verdict and not the end.
                 let playing = {
                     let (stage, case, index) = (stage.clone(), case.clone(), *index);
-                    tokio::spawn(async move { play::play(&stage, index, &case).await })
+                    tokio::spawn(async move { runner::play(&stage, index, &case).await })
                 };
                 let result = playing.await.unwrap_or_else(|panic| broken(case, &panic.to_string()));
                 if sender.send(result).await.is_err() {

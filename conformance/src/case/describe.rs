@@ -4,7 +4,8 @@ use crate::case::Case;
 use crate::case::expect::{
     BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Listing, StatusSet,
 };
-use crate::case::step::{Action, Body, Step, WrongAuth};
+use crate::case::step::{Action, Body, Step};
+use crate::subject::server::credentials::WrongAuth;
 
 /// The case, its requirement and its steps, as text with lines of its own.
 pub fn describe(case: &Case) -> String {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::case::file::expectation::only_true;
 use crate::case::template::{JsonTemplate, Place, Template};
-use crate::report::Level;
+use crate::requirement::Level;
 
 /// One expectation.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -137,112 +137,6 @@ impl Check {
             | Self::ErrorForm
             | Self::List
             | Self::Total(_) => Vec::new(),
-        }
-    }
-}
-
-/// An expectation that many cases have in common. A case judges it only where it is about it, so that one deviation is
-/// found once and does not hide what the others are about.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Shared {
-    /// An error has a SCIM error as its body (RFC 7644 §3.12).
-    ErrorBody,
-    /// `status` in an error is a string (RFC 7644 §3.12).
-    ErrorStatus,
-    /// An error says `scimType` (RFC 7644 §3.12). Every case that asks for one judges it.
-    ErrorType,
-    /// Answers are `application/scim+json` (RFC 7644 §3.1).
-    MediaType,
-    /// A ListResponse names its schema (RFC 7644 §3.4.2).
-    ListSchema,
-    /// Resources say where they are (RFC 7643 §3.1, RFC 7644 §3.3). Every case that asks for it judges it.
-    Location,
-    /// Resources have `meta` (RFC 7643 §3.1). Every case that asks for a part of it judges it.
-    Meta,
-    /// `meta` says the resource type (RFC 7643 §3.1). Every case that asks for it judges it.
-    ResourceType,
-    /// Resources have an `id` (RFC 7643 §3.1).
-    Id,
-    /// Resources name their schemas (RFC 7643 §3).
-    Schemas,
-    /// A list has the form of a ListResponse (RFC 7644 §3.4.2).
-    ListForm,
-    /// Bodies are JSON (RFC 7644 §3.1).
-    Json,
-    /// What does not exist is answered 404 (RFC 7644 §3.12). Shared where the server answers the same status to every
-    /// unknown id.
-    UnknownResource,
-    /// Requests without valid credentials are answered 401 (RFC 7235 §3.1). Shared likewise.
-    Credentials,
-    /// A user name that is taken is answered 409 (RFC 7644 §3.3). Shared likewise.
-    TakenName,
-    /// A filter that is not valid is answered 400 (RFC 7644 §3.4.2.2). Every case with such a filter judges it.
-    InvalidFilter,
-    /// An attribute that is sent comes back (RFC 7644 §3.3). Shared where it never does, however it is written.
-    Stored,
-    /// An attribute that is shown of a single resource is shown in lists too (RFC 7643 §2.2).
-    Listed,
-}
-
-impl Shared {
-    /// The word in case files and reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ErrorBody => "error-body",
-            Self::ErrorStatus => "error-status",
-            Self::ErrorType => "error-type",
-            Self::MediaType => "media-type",
-            Self::ListSchema => "list-schema",
-            Self::Location => "location",
-            Self::Meta => "meta",
-            Self::ResourceType => "resource-type",
-            Self::Id => "id",
-            Self::Schemas => "schemas",
-            Self::ListForm => "list-form",
-            Self::Json => "json",
-            Self::UnknownResource => "unknown-resource",
-            Self::Credentials => "credentials",
-            Self::TakenName => "taken-name",
-            Self::InvalidFilter => "invalid-filter",
-            Self::Stored => "stored",
-            Self::Listed => "listed",
-        }
-    }
-
-    /// Whether a case that is not about it passes over it.
-    pub fn is_passed_over(self) -> bool {
-        match self {
-            Self::ErrorBody
-            | Self::ErrorStatus
-            | Self::MediaType
-            | Self::ListSchema
-            | Self::UnknownResource
-            | Self::Credentials
-            | Self::TakenName => true,
-            // What these cases are about needs it; `Id` to `Json` are seen by `server::deviation`.
-            Self::ErrorType
-            | Self::Location
-            | Self::Meta
-            | Self::ResourceType
-            | Self::Id
-            | Self::Schemas
-            | Self::ListForm
-            | Self::Json
-            | Self::InvalidFilter
-            | Self::Stored
-            | Self::Listed => false,
         }
     }
 }

@@ -6,11 +6,11 @@ pub mod step;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::case::expect::Shared;
-use crate::case::need::Need;
+use crate::case::capability::Need;
 use crate::case::step::Step;
 use crate::case::{Case, DOCUMENTS, noun};
-use crate::report::{Level, Spec};
+use crate::requirement::Shared;
+use crate::requirement::{Level, Spec};
 use crate::select::{SlugError, check_slug};
 
 /// A file of cases.

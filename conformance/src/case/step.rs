@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::case::expect::Expectation;
 use crate::case::template::{JsonTemplate, Template};
+use crate::subject::server::credentials::WrongAuth;
 
 /// One step of a case.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -99,20 +100,6 @@ pub enum Paging {
     Index,
     /// `cursor` (RFC 9865).
     Cursor,
-}
-
-/// Credentials that must not let anyone in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum WrongAuth {
-    /// None at all.
-    None,
-    /// Of the right scheme, and wrong.
-    Wrong,
-    /// Of another scheme.
-    OtherScheme,
-    /// The scheme without what belongs after it.
-    Malformed,
 }
 
 impl Action {

@@ -15,20 +15,21 @@ use crate::cli::server::any_seed;
 use crate::cli::signal::{self, interrupt};
 use crate::cli::{Complaint, runtime, say};
 use crate::client::case::Case;
-use crate::client::drive::{self, Brief, Driver, Run};
-use crate::client::evidence::{Evidence, NotPlayed};
+use crate::client::driver;
+use crate::client::driver::in_process::{METHODS, Own, run_once};
+use crate::client::driver::interactive::Prompt;
+use crate::client::driver::{Brief, Driver, Run};
+use crate::client::environment::{Credentials, Stage};
 use crate::client::load::{self, Written};
-use crate::client::own::{METHODS, Own, run_once};
-use crate::client::person::Prompt;
-use crate::client::recorded::Recorded;
+use crate::client::recording::Recorded;
 use crate::client::run::{self, Progress};
 use crate::client::scenario::Scenario;
-use crate::client::stage::{Credentials, Stage};
-use crate::client::{SUITE, judge, recorded};
+use crate::client::trace::{Evidence, NotPlayed};
+use crate::client::{SUITE, judge, recording};
 use crate::exit::Exit;
 use crate::json_text::JsonText;
+use crate::redact::Redactor;
 use crate::report::curl::quote;
-use crate::report::redact::Redactor;
 use crate::report::{OPTIONS, Report};
 
 /// Played where the chosen cases name no scenario.
@@ -101,7 +102,7 @@ nobody is here to carry the steps out: there is no terminal. Choose one of
 impl Client {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         if self.schema {
-            let schema = serde_json::to_string_pretty(&drive::schema())
+            let schema = serde_json::to_string_pretty(&driver::schema())
                 .map_err(|error| Complaint::broken(format!("failed to write the schema: {error}")))?;
             return say(&format!("{schema}\n")).map(|()| Exit::Passed);
         }
@@ -287,7 +288,7 @@ fn seconds(option: &str, seconds: f64) -> Result<Duration, Complaint> {
 fn recording(file: &Path) -> Result<(Evidence, bool, BTreeMap<String, String>), Complaint> {
     let bad = |problem: String| Complaint::usage(format!("failed to read {}: {problem}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
-    let journal = recorded::read(&text).map_err(|error| bad(with_causes(&error)))?;
+    let journal = recording::read(&text).map_err(|error| bad(with_causes(&error)))?;
     let mut facts = BTreeMap::new();
     if journal.left_out > 0 {
         facts

@@ -8,8 +8,8 @@ use crate::causes::with_causes;
 use crate::cli::Complaint;
 use crate::cli::reporting::Reporting;
 use crate::exit::Exit;
+use crate::redact::Redactor;
 use crate::report::baseline::Catalogue;
-use crate::report::redact::Redactor;
 use crate::report::{SELECTED, UP_TO, json, merge};
 
 #[derive(Debug, Args)]

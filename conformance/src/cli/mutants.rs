@@ -13,10 +13,10 @@ use crate::client::mutants::run as clients;
 use crate::exit::Exit;
 use crate::mutants::defect::Defective;
 use crate::mutants::file;
+use crate::mutants::kill_matrix::KillTable;
 use crate::mutants::load;
 use crate::mutants::run::{self, Played};
-use crate::mutants::table::KillTable;
-use crate::report::redact::Redactor;
+use crate::redact::Redactor;
 
 #[derive(Debug, Args)]
 pub(super) struct Mutants {

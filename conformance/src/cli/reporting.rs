@@ -21,13 +21,15 @@ use serde_json::{Map, Value};
 
 use crate::cli::{Complaint, say};
 use crate::exit::Exit;
+use crate::format;
+use crate::redact::Redactor;
 use crate::report::baseline::{Baseline, Catalogue, Changes};
-use crate::report::format::{Format, FormatError};
 use crate::report::github::{self, Surroundings};
-use crate::report::redact::Redactor;
+use crate::report::output_format::{Format, FormatError};
 use crate::report::shard::Shard;
 use crate::report::text::{self, Paint};
-use crate::report::{CaseResult, Level, Report, SELECTED, Summary, UP_TO, Verdict, plain};
+use crate::report::{CaseResult, Report, SELECTED, Summary, UP_TO, Verdict};
+use crate::requirement::Level;
 use crate::select::{Selectable, Selection};
 
 /// Which of all cases are run.
@@ -222,13 +224,13 @@ fn told(file: &Path, changes: &Changes) -> String {
     let mut text =
         format!("{}: {kept} kept, {} added, {} dropped\n", file.display(), added.len(), dropped.len());
     for id in added {
-        append!(text, "  added    {}\n", plain::one_line(id));
+        append!(text, "  added    {}\n", format::one_line(id));
     }
     for why in dropped {
         append!(
             text,
             "  dropped  {}\n",
-            plain::one_line(why.split(". Take the entry out").next().unwrap_or(why))
+            format::one_line(why.split(". Take the entry out").next().unwrap_or(why))
         );
     }
     if *without_reason > 0 {

@@ -16,11 +16,12 @@ pub use accounts::State;
 pub use sequence::Same;
 
 use crate::client::case::Case;
-use crate::client::evidence::{Evidence, Knowledge, NotPlayed, Play};
-use crate::client::pattern::Pattern;
-use crate::client::property::{Broken, Property};
+use crate::client::matcher::Pattern;
+use crate::client::predicate::{Broken, Property};
+use crate::client::trace::{Evidence, Knowledge, NotPlayed, Play};
 use crate::json_text::JsonText;
-use crate::report::{CaseResult, Level, Verdict};
+use crate::report::{CaseResult, Verdict};
+use crate::requirement::Level;
 
 /// A report shows so many exchanges of a case at most.
 const SHOWN: usize = 12;

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use crate::case::load::{LoadError, texts};
 use crate::client::case::{Case, CaseFile, DOCUMENTS};
 use crate::client::judge::Judgement;
+use crate::client::matcher::Pattern;
 use crate::client::mutants::file::{Mutant, MutantError, MutantFile};
-use crate::client::pattern::Pattern;
 use crate::client::scenario::{Scenario, ScenarioError, ScenarioFile};
 use crate::mutants::load::InvalidMutant;
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 use crate::causes::with_causes;
-use crate::client::drive::{Acted, Brief, Driver, Shown};
-use crate::client::evidence::{Act, Evidence, NotPlayed, Play};
+use crate::client::driver::{Acted, Brief, Driver, Shown};
+use crate::client::environment::Stage;
 use crate::client::scenario::{Scenario, Source, Step, advance, instructions};
-use crate::client::stage::Stage;
+use crate::client::trace::{Act, Evidence, NotPlayed, Play};
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy)]

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::casing::lower_case;
+use crate::json::get;
 use crate::json_text::JsonText;
 use crate::mutants::file::{
     Change, Only, OperationCondition, OperationEdit, OperationsEdit, OrderEdit, Selects, Target, ValueKind,
 };
-use crate::server::facts::get;
 
 /// The parts of a path, read roughly: it may be broken on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use crate::case::Case;
 use crate::mutants::defect::side_by_side;
 use crate::mutants::file::Mutant;
-use crate::mutants::layer::Layer;
+use crate::mutants::kill_matrix::{KillTable, Row};
 use crate::mutants::load;
-use crate::mutants::table::{KillTable, Row};
+use crate::mutants::proxy::Layer;
 use crate::report::Report;
-use crate::server::facts::{Blank, Facts};
+use crate::server::discovery::{Blank, Facts};
 use crate::server::{self, Options};
-use crate::wire::client::{Client, Credentials, Manners};
+use crate::subject::server::client::{Client, Credentials, Manners};
 
 const TOKEN: &str = "mutant-token";
 

@@ -4,22 +4,23 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::case::need::Need;
+use crate::case::capability::Need;
 use crate::casing::lower_case;
-use crate::probe::form::{FORMS, Form, Goal, Sent, Start};
+use crate::format;
+use crate::json::get;
 use crate::probe::outcome::{Effect, Names, Outcome, State, classify, is_reached, reply};
 use crate::probe::owed::owed;
+use crate::probe::variant::{FORMS, Form, Goal, Sent, Start};
 use crate::probe::{Finding, Findings};
-use crate::report::plain;
 use crate::server::again::{Unsettled, settle};
 use crate::server::blank::name_schemas;
+use crate::server::cleanup::{Leftovers, Made};
 use crate::server::deviation::asked::Asked;
 use crate::server::deviation::resources::id_of;
 use crate::server::deviation::{Deviation, has, understand};
-use crate::server::facts::{Blank, Facts, Met, get, merge};
-use crate::server::tidy::{Leftovers, Made};
-use crate::wire::client::{Answer, Client, Request};
-use crate::wire::exchange::Exchange;
+use crate::server::discovery::{Blank, Facts, Met, merge};
+use crate::subject::server::client::{Answer, Client, Request};
+use crate::transcript::Exchange;
 
 /// How the probe goes about it.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ pub async fn probe(client: &Client, facts: &Facts, options: &Options, tried: &(d
     }
     Findings {
         subject: client.base().to_owned(),
-        patch_advertised: facts.feature(crate::case::need::Feature::Patch),
+        patch_advertised: facts.feature(crate::case::capability::Feature::Patch),
         findings,
         left_behind: leftovers.list(),
     }
@@ -121,7 +122,7 @@ impl Bench<'_> {
             Outcome::Untried(crate::server::INTERRUPTED.to_owned())
         } else {
             // Schemas and answers of the endpoint are quoted in it.
-            let untried = |why: Untried| Outcome::Untried(plain::one_line(&why).into_owned());
+            let untried = |why: Untried| Outcome::Untried(format::one_line(&why).into_owned());
             self.attempt(form).await.unwrap_or_else(untried)
         };
         let Self { client, options, made, exchanges, leftovers, active_is_text, .. } = self;

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use crate::causes::with_causes;
-use crate::server::facts::Facts;
+use crate::server::cleanup::Made;
+use crate::server::discovery::Facts;
 use crate::server::sweep::{self, Stays};
-use crate::server::tidy::Made;
-use crate::wire::client::{Answer, Client, Request};
-use crate::wire::exchange::Exchange;
-use crate::wire::failure::FailureKind;
-use crate::wire::retry::{Unsure, backoff, is_safe, wait_asked};
+use crate::subject::server::client::{Answer, Client, Request};
+use crate::subject::server::failure::FailureKind;
+use crate::subject::server::retry::{Unsure, backoff, is_safe, wait_asked};
+use crate::transcript::Exchange;
 
 /// A 500 or a broken connection counts only if it comes so often in a row for one request.
 const TRIES: u32 = 4;

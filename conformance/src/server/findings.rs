@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::case::expect::Shared;
-use crate::report::causes::{other_error, skipped_for};
+use crate::report::root_causes::{other_error, skipped_for};
 use crate::report::{CaseResult, Verdict};
+use crate::requirement::Shared;
 
 /// The case that tells which operators of filters do not work.
 pub(crate) const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";

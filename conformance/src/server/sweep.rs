@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::json::get;
 use crate::server::PREFIX;
 use crate::server::deviation::lists;
 use crate::server::deviation::resources::id_of;
-use crate::server::facts::{Facts, get, resources};
+use crate::server::discovery::{Facts, resources};
 use crate::server::names::{has_prefix, run_in};
-use crate::wire::bounded::outline;
-use crate::wire::client::{Client, Request};
+use crate::subject::server::bounded::outline;
+use crate::subject::server::client::{Client, Request};
 
 /// Resources of one page.
 const PAGE: usize = 100;

@@ -6,9 +6,9 @@ use conformance::case::load;
 use conformance::mutants::load as mutants;
 use conformance::mutants::run::{Played, run};
 use conformance::report::{Report, Verdict};
-use conformance::server::facts::{Blank, Facts};
+use conformance::server::discovery::{Blank, Facts};
 use conformance::server::{self, Options};
-use conformance::wire::client::{Client, Credentials, Manners};
+use conformance::subject::server::client::{Client, Credentials, Manners};
 use mock_aquera::{Auth, Fault, MockAquera, Profile};
 use tokio::sync::watch;
 

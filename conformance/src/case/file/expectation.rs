@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, StatusSet};
 use crate::case::template::error::TemplateError;
 use crate::case::template::{JsonTemplate, Template};
-use crate::report::Level;
+use crate::requirement::Level;
 use crate::table::{ChoiceError, Group, Table};
 
 /// An expectation as written: exactly one check, and of `at` and `header` exactly one condition.

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::case::expect::Expectation;
-use crate::case::step::{Action, Body, Paging, Step, WrongAuth};
+use crate::case::step::{Action, Body, Paging, Step};
 use crate::case::template::error::TemplateError;
 use crate::case::template::{JsonTemplate, Template};
+use crate::subject::server::credentials::WrongAuth;
 use crate::table::{ChoiceError, Group, Table};
 
 /// A step as written: exactly one action.

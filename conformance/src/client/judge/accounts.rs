@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::{Finding, Outcome, Scope};
 use crate::casing::lower_case;
-use crate::client::evidence::{accounts_of, each_resource};
-use crate::client::pattern::{Pattern, at};
+use crate::client::matcher::{Pattern, at};
+use crate::client::trace::{accounts_of, each_resource};
+use crate::json::get;
 use crate::json_text::JsonText;
-use crate::server::facts::get;
 
 /// What the account of somebody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

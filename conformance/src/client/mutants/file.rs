@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::client::own::METHODS;
-use crate::client::pattern::Pattern;
+use crate::client::driver::in_process::METHODS;
+use crate::client::matcher::Pattern;
 use crate::json_text::JsonText;
 use crate::mutants::defect::Defective;
 use crate::select::{SlugError, check_slug};

@@ -10,10 +10,10 @@ use crate::matrix::cell::{Auth, Cell, Target, Trial};
 use crate::matrix::model::{Expectation, FaultKind, Options, World};
 use crate::matrix::run::compare::{Bindings, Difference, Seen, compare};
 use crate::matrix::run::configuration::{aquera_toml, bare_toml, source_name, source_ndjson};
-use crate::matrix::run::stage::{Stage, StageError, Theatre};
-use crate::matrix::run::subject::{Configuration, Subject, SubjectError, Time, contradictions};
+use crate::matrix::run::environment::{SharedEnvironment, Stage, StageError};
 use crate::matrix::run::{Played, RunError, Verdict};
 use crate::matrix::scenario::Step;
+use crate::subject::provisioner::{Configuration, Subject, SubjectError, SyncFlags, Time, contradictions};
 
 /// So many runs in a row must find nothing new, where a cell is about that.
 const REST: usize = 10;
@@ -35,7 +35,7 @@ struct Candidate {
     bindings: Bindings,
 }
 
-pub(crate) async fn play(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Played {
+pub(crate) async fn play(theatre: &Arc<SharedEnvironment>, index: usize, cell: Cell) -> Played {
     let played = match cell.trial {
         Trial::Refusal => Ok(refusal(cell)),
         Trial::Credentials(target) => {
@@ -58,7 +58,7 @@ pub(crate) async fn play(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Pl
             steps.push(Step::Sync(Options::default()));
             if struck.kind == FaultKind::Refuse {
                 // It is the door that is shut, to everybody: a server of its own.
-                match Theatre::open(theatre.seed).await {
+                match SharedEnvironment::open(theatre.seed).await {
                     Ok(own) => scenario(&Arc::new(own), index, cell, target, &steps, 1).await,
                     Err(error) => Err(PlayError::Run(Box::new(error))),
                 }
@@ -116,7 +116,7 @@ pub enum PlayError {
 /// # Errors
 /// The cell has no scenario, does not pass, or cannot be played.
 pub async fn transcript(
-    theatre: &Arc<Theatre>,
+    theatre: &Arc<SharedEnvironment>,
     index: usize,
     cell: Cell,
 ) -> Result<Vec<Exchange>, PlayError> {
@@ -157,7 +157,7 @@ fn refusal(cell: Cell) -> Played {
 /// The real thing, between steps.
 struct Real {
     stage: Stage,
-    theatre: Arc<Theatre>,
+    theatre: Arc<SharedEnvironment>,
     auth: Auth,
     time: Time,
     subject: Option<Subject>,
@@ -168,7 +168,7 @@ struct Real {
 }
 
 async fn scenario(
-    theatre: &Arc<Theatre>,
+    theatre: &Arc<SharedEnvironment>,
     index: usize,
     cell: Cell,
     target: Target,
@@ -180,7 +180,7 @@ async fn scenario(
 
 /// Plays the steps, of which the last `resting` are runs that should find nothing new; `watch` sees each run, its number and how many there are.
 async fn watched(
-    theatre: &Arc<Theatre>,
+    theatre: &Arc<SharedEnvironment>,
     index: usize,
     cell: Cell,
     target: Target,
@@ -388,7 +388,7 @@ impl Real {
         if anew {
             self.close().await;
         }
-        let report = self.subject(world).await?.sync(options).await?;
+        let report = self.subject(world).await?.sync(flags(options)).await?;
         self.time.pass();
         Ok(Seen {
             report,
@@ -419,4 +419,10 @@ impl LastWord {
             line.and_then(|line| seen.accounts.iter().flatten().find(|user| user["id"] == line["targetId"]));
         self.account = account.map(|user| user["active"] == true);
     }
+}
+
+/// What the model's options are on the command line.
+fn flags(options: Options) -> SyncFlags {
+    let Options { full, accept_new_source, allow_empty_source, allow_empty_scope, backwards: _ } = options;
+    SyncFlags { full, accept_new_source, allow_empty_source, allow_empty_scope }
 }

@@ -1,10 +1,11 @@
 //! Secrets and people are in no format.
 
-use conformance::report::format::Format;
-use conformance::report::redact::{REDACTED, Redactor};
+use conformance::redact::Redactor;
+use conformance::report::output_format::Format;
 use conformance::report::text::{self, Paint};
 use conformance::report::{CaseResult, Report, Verdict, github};
-use conformance::wire::exchange::Exchange;
+use conformance::transcript::Exchange;
+use conformance::transcript::REDACTED;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
