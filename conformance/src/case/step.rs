@@ -7,8 +7,7 @@ use crate::case::expect::Expectation;
 use crate::case::template::{JsonTemplate, Template};
 
 /// One step of a case.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(try_from = "crate::case::file::step::StepTable")]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
 #[schemars(with = "crate::case::file::step::StepTable")]
 pub struct Step {
     /// What is sent.
