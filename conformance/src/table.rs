@@ -3,6 +3,7 @@
 //! A table is read as groups, each of them an enum with one variant per key. A choice, such as the action of a step, is
 //! a group of which a table holds one key.
 
+use std::fmt::Display;
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -10,7 +11,7 @@ use serde::de::value::{Error as NoValue, MapAccessDeserializer};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Visitor,
 };
-use serde::{Deserialize, forward_to_deserialize_any};
+use serde::forward_to_deserialize_any;
 
 /// The keys of one group that a table holds, in the order in which the enum declares them.
 #[derive(Debug)]
@@ -216,28 +217,33 @@ impl<'de> Deserializer<'de> for Variants<'_> {
 #[derive(Debug)]
 pub(crate) struct Table<G>(pub(crate) G);
 
-impl<'de, G: Groups> Deserialize<'de> for Table<G> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(TableVisitor(PhantomData))
+impl<G: Groups> Table<G> {
+    /// Reads a table and converts it. An error of the conversion has the place of the table.
+    pub(crate) fn read<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: TryFrom<Self, Error: Display>,
+        D: Deserializer<'de>,
+    {
+        deserializer.deserialize_map(TableVisitor(PhantomData::<(G, T)>))
     }
 }
 
-struct TableVisitor<G>(PhantomData<G>);
+struct TableVisitor<G, T>(PhantomData<(G, T)>);
 
-impl<'de, G: Groups> Visitor<'de> for TableVisitor<G> {
-    type Value = Table<G>;
+impl<'de, G: Groups, T: TryFrom<Table<G>, Error: Display>> Visitor<'de> for TableVisitor<G, T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a table")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Table<G>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         let keys = G::keys();
         let mut groups = G::default();
         while let Some(key) = map.next_key_seed(Key(&keys))? {
             groups.read(key, &mut map)?;
         }
-        Ok(Table(groups))
+        T::try_from(Table(groups)).map_err(A::Error::custom)
     }
 }
 
@@ -302,6 +308,8 @@ impl<G: Groups> JsonSchema for Table<G> {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
@@ -321,10 +329,14 @@ mod tests {
 
     type Drawing = Table<(Group<Shape>, Group<Paint>)>;
 
+    fn read(text: &str) -> Result<Drawing, toml::de::Error> {
+        Drawing::read(toml::Deserializer::parse(text)?)
+    }
+
     #[test]
     fn table_keys_are_grouped_in_the_order_of_declaration() {
         let text = "line-width = 0.5\nsquare = 2\ncolour = \"red\"\n";
-        let Table((shapes, paints)) = toml::from_str::<Drawing>(text).expect("a drawing");
+        let Table((shapes, paints)) = read(text).expect("a drawing");
         assert_eq!(shapes.one("shape"), Ok(("square", Shape::Square(2))));
         let paints: Vec<_> = paints.into_values().collect();
         assert_eq!(paints, [Paint::Colour("red".to_owned()), Paint::LineWidth(0.5)]);
@@ -332,7 +344,7 @@ mod tests {
 
     #[test]
     fn choice_with_two_keys_or_none_is_refused() {
-        let shapes = |text: &str| toml::from_str::<Drawing>(text).expect("a drawing").0.0;
+        let shapes = |text: &str| read(text).expect("a drawing").0.0;
         let both = shapes("square = 1\ncircle = 1\n").one("shape").expect_err("two");
         assert_eq!(both.to_string(), "expected exactly one shape, found circle and square");
         let none = shapes("").one("shape").expect_err("none");
@@ -344,11 +356,11 @@ mod tests {
 
     #[test]
     fn unknown_key_and_wrong_value_name_the_line_and_the_nearest_key() {
-        let unknown = toml::from_str::<Drawing>("square = 1\ncolor = \"red\"\n").expect_err("a bad key");
+        let unknown = read("square = 1\ncolor = \"red\"\n").expect_err("a bad key");
         let unknown = unknown.to_string();
         assert!(unknown.contains("line 2, column 1"), "{unknown}");
         assert!(unknown.contains("unknown field `color`; did you mean `colour`?"), "{unknown}");
-        let wrong = toml::from_str::<Drawing>("square = \"x\"\n").expect_err("a bad value").to_string();
+        let wrong = read("square = \"x\"\n").expect_err("a bad value").to_string();
         assert!(wrong.contains("line 1, column 10"), "{wrong}");
     }
 

@@ -8,8 +8,7 @@ use crate::case::template::{JsonTemplate, Place, Template};
 use crate::requirement::Level;
 
 /// One expectation.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(try_from = "crate::case::file::expectation::ExpectationTable")]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
 #[schemars(with = "crate::case::file::expectation::ExpectationTable")]
 pub struct Expectation {
     /// Of the expectation, where it differs from the case's.

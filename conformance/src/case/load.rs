@@ -278,7 +278,7 @@ mod tests {
         );
         check(
             "[[case.step]]\ncreate = \"User\"\nexpect = [{ status = [99] }]\n",
-            &["line 8, column 23", "invalid status `99`"],
+            &["line 8, column 22", "invalid status `99`"],
         );
         check(
             "[[case.step]]\ncreate = \"User\"\nexpect = [{ at = \"a\", count = 1 }]\n",

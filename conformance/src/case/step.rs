@@ -8,8 +8,7 @@ use crate::case::template::{JsonTemplate, Template};
 use crate::subject::server::credentials::WrongAuth;
 
 /// One step of a case.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(try_from = "crate::case::file::step::StepTable")]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
 #[schemars(with = "crate::case::file::step::StepTable")]
 pub struct Step {
     /// What is sent.

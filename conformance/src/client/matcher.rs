@@ -1,7 +1,7 @@
 //! Which exchanges are meant. All that is given must hold; what isn't given doesn't matter.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::case::expect::StatusSet;
@@ -10,8 +10,7 @@ use crate::json::get;
 use crate::table::{Group, Incomplete, Table};
 
 /// A pattern.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(try_from = "PatternTable")]
+#[derive(Debug, Clone, Default, JsonSchema)]
 #[schemars(with = "PatternTable")]
 pub struct Pattern {
     request: Vec<RequestCondition>,
@@ -76,6 +75,12 @@ enum Key {
     Person(Vec<String>),
     /// In one of these steps of the scenario.
     Step(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        PatternTable::read(deserializer)
+    }
 }
 
 impl TryFrom<PatternTable> for Pattern {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::case::expect::StatusSet;
 use crate::json_text::JsonText;
@@ -37,8 +37,7 @@ pub struct Mutant {
 }
 
 /// One change, and when it is made.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(try_from = "ChangeTable")]
+#[derive(Debug, Clone, Default, JsonSchema)]
 #[schemars(with = "ChangeTable")]
 pub struct Change {
     /// What must hold of the request.
@@ -202,6 +201,12 @@ pub enum ChangeError {
     /// A condition lacks the one that it narrows.
     #[error(transparent)]
     Incomplete(#[from] Incomplete),
+}
+
+impl<'de> Deserialize<'de> for Change {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ChangeTable::read(deserializer)
+    }
 }
 
 impl TryFrom<ChangeTable> for Change {

@@ -160,10 +160,10 @@ fn edit_operation(edit: OperationEdit, operation: &mut Value, changed: &mut Vec<
             }
         }
         OperationEdit::FirstValue => {
-            each_array(operation, &|elements| elements.first().cloned().into_iter().collect())
+            each_array(operation, &|elements| elements.first().cloned().into_iter().collect());
         }
         OperationEdit::LastValue => {
-            each_array(operation, &|elements| elements.last().cloned().into_iter().collect())
+            each_array(operation, &|elements| elements.last().cloned().into_iter().collect());
         }
         OperationEdit::ClearFirst => {
             if let Some(path) = path {

@@ -253,7 +253,9 @@ impl Front {
                 request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
             }
             RequestEdit::SetHeader(fields) => {
-                fields.iter().for_each(|(name, value)| set_header(request, name, value));
+                for (name, value) in fields {
+                    set_header(request, name, value);
+                }
             }
             RequestEdit::LetIn(true) => set_header(request, "authorization", &self.authorization),
             RequestEdit::LetIn(false) => {}

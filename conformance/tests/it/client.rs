@@ -122,7 +122,7 @@ fn a_command_that_breaks_is_no_verdict_about_the_provisioner() {
             "echo out; echo no source >&2; exit 3",
             "the driver ended with exit code 3; it said: out / no source",
         ),
-        ("exec sleep 20", "it did not end within 3 s"),
+        ("exec sleep 20", "the driver did not end within 3 s"),
         ("kill -9 $$", "the driver ended with a signal; it said nothing"),
     ] {
         let (code, out, error) = drive(command, &[]);

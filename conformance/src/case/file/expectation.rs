@@ -118,6 +118,12 @@ pub enum ExpectationError {
     Template(#[from] TemplateError),
 }
 
+impl<'de> Deserialize<'de> for Expectation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ExpectationTable::read(deserializer)
+    }
+}
+
 impl TryFrom<ExpectationTable> for Expectation {
     type Error = ExpectationError;
 

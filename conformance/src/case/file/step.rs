@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::case::expect::Expectation;
 use crate::case::step::{Action, Body, Paging, Step};
@@ -175,6 +175,12 @@ pub enum StepError {
     /// A text has an invalid place.
     #[error(transparent)]
     Template(#[from] TemplateError),
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        StepTable::read(deserializer)
+    }
 }
 
 impl TryFrom<StepTable> for Step {

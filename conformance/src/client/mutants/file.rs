@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::client::driver::in_process::METHODS;
 use crate::client::matcher::Pattern;
@@ -45,8 +45,7 @@ fn put() -> String {
 }
 
 /// One change, and when it is made.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(try_from = "ChangeTable")]
+#[derive(Debug, Clone, Default, JsonSchema)]
 #[schemars(with = "ChangeTable")]
 pub struct Change {
     /// Which requests. What it says of answers counts for `again` and `then` alone.
@@ -150,6 +149,12 @@ impl TryFrom<String> for ExtraRequest {
             (Some(method), Some(path), body) if path.starts_with('/') => Ok(Self { method, path, body }),
             _ => Err(ExtraRequestError(text)),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Change {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ChangeTable::read(deserializer)
     }
 }
 

@@ -169,7 +169,7 @@ impl Front {
     fn edit(&self, edit: &Edit, message: &mut Message, recorded: &Recorded) {
         match edit {
             Edit::DropHeader(names) => {
-                message.headers.retain(|(name, _)| !names.iter().any(|drop| drop.eq_ignore_ascii_case(name)))
+                message.headers.retain(|(name, _)| !names.iter().any(|drop| drop.eq_ignore_ascii_case(name)));
             }
             Edit::SetHeader(fields) => {
                 for (name, value) in fields {
@@ -194,7 +194,9 @@ impl Front {
             }
             Edit::Body(body) => message.body.clone_from(body),
             Edit::BodyRemove(pointers) => message.edit_json(|json| {
-                pointers.iter().for_each(|pointer| edit::remove(json, pointer));
+                for pointer in pointers {
+                    edit::remove(json, pointer);
+                }
             }),
             Edit::BodySet(values) => message.edit_json(|json| edit::set(json, values)),
             Edit::InBody(words) => {

@@ -236,10 +236,8 @@ impl Stage {
     /// # Errors
     /// The mock knows no such rule.
     pub fn fault(&self, application: usize, rule: FaultRule) -> Result<(), StageError> {
-        let fault: Fault = rule
-            .rule()
-            .parse()
-            .map_err(|source| StageError::Fault { fault: rule.rule().to_string(), source })?;
+        let fault = rule.rule();
+        let fault: Fault = fault.parse().map_err(|source| StageError::Fault { fault, source })?;
         self.houses[application].application.add_fault(fault);
         Ok(())
     }
