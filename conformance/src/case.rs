@@ -3,20 +3,20 @@
 //! A case file is TOML, described in `conformance/data/cases/README.md`. [`mod@file`] is its form as written, which also gives the
 //! JSON Schema; loading turns it into the types here, in which contradictions cannot be said. Judging is [`crate::server`]'s.
 
+pub mod capability;
 pub mod describe;
 pub mod expect;
 pub mod file;
 pub mod load;
-pub mod need;
 pub mod noun;
 pub mod step;
 pub mod template;
 
-use crate::case::expect::Shared;
-use crate::case::need::Need;
+use crate::case::capability::Need;
 use crate::case::noun::Nouns;
 use crate::case::step::Step;
-use crate::report::{Level, Spec};
+use crate::requirement::Shared;
+use crate::requirement::{Level, Spec};
 use crate::select::Selectable;
 
 /// One case.
@@ -33,7 +33,7 @@ pub struct Case {
     /// Where it stands.
     pub spec: Spec,
     /// What the subject's author does about a failure.
-    pub mend: Option<String>,
+    pub hint: Option<String>,
     /// What must be advertised.
     pub needs: Vec<Need>,
     /// Free words.
@@ -43,7 +43,7 @@ pub struct Case {
     /// What its tries have in common, as in `operators that are refused`: the words of the steps that failed come behind.
     pub tally: Option<String>,
     /// It looks at what others change, so nothing else may run meanwhile.
-    pub alone: bool,
+    pub exclusive: bool,
     /// What its names stand for in reports.
     pub nouns: Nouns,
     /// What is done, in order.
@@ -58,11 +58,11 @@ const SHORT: usize = 48;
 impl Case {
     /// What the subject's author does about a failure, in words that can be understood without the case.
     pub fn advice(&self) -> Option<String> {
-        let mend = self.mend.as_ref()?;
-        if mend.chars().count() >= SHORT {
-            return Some(mend.clone());
+        let hint = self.hint.as_ref()?;
+        if hint.chars().count() >= SHORT {
+            return Some(hint.clone());
         }
-        Some(format!("{} {mend}", self.requirement))
+        Some(format!("{} {hint}", self.requirement))
     }
 }
 

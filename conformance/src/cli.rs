@@ -14,11 +14,13 @@ mod reporting;
 mod server;
 mod signal;
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::causes::with_causes;
 use crate::exit::Exit;
 use crate::report::github::{self, Surroundings};
 
@@ -113,6 +115,14 @@ struct Complaint {
 impl Complaint {
     fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), exit: Exit::Usage }
+    }
+
+    fn usage_by(error: impl Error) -> Self {
+        Self::usage(with_causes(&error))
+    }
+
+    fn broken_by(error: impl Error) -> Self {
+        Self::broken(with_causes(&error))
     }
 
     fn broken(message: impl Into<String>) -> Self {

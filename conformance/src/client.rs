@@ -1,26 +1,24 @@
 //! `conformance client`: judges a provisioner by what it sends.
 //!
 //! The subject is pointed at the mock. [`scenario`]s say what happens at the identity source and at the mock, [`run`]
-//! walks through them with the help of a [`drive::Driver`] (a person, a command, or our own provisioner in this process),
+//! walks through them with the help of a [`driver::Driver`] (a person, a command, or our own provisioner in this process),
 //! and what arrived becomes [`evidence`]. [`case`]s are data, described in `conformance/data/client/README.md`; [`judge`] holds
 //! them against the evidence. A recorded journal is evidence too, without the knowledge of what it was about.
 //! [`mutants`] are broken clients, to find out whether the cases find them.
 
 pub mod case;
-pub mod drive;
-pub mod evidence;
+pub mod driver;
+pub mod environment;
 pub mod filter;
 pub mod judge;
 pub mod load;
+pub mod matcher;
 pub mod mutants;
-pub mod own;
-pub mod pattern;
-pub mod person;
-pub mod property;
-pub mod recorded;
+pub mod predicate;
+pub mod recording;
 pub mod run;
 pub mod scenario;
-pub mod stage;
+pub mod trace;
 
 /// The suite's name in reports.
 pub const SUITE: &str = "client";

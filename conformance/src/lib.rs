@@ -13,14 +13,23 @@ macro_rules! append {
 
 pub mod case;
 mod casing;
+mod causes;
 pub mod cli;
 pub mod client;
 pub mod exit;
+pub mod format;
 pub mod identities;
+pub(crate) mod json;
+mod json_text;
 pub mod matrix;
 pub mod mutants;
 pub mod probe;
+pub mod query_string;
+pub mod redact;
 pub mod report;
+pub mod requirement;
 pub mod select;
 pub mod server;
-pub mod wire;
+pub mod subject;
+mod table;
+pub mod transcript;

@@ -4,12 +4,12 @@
 //! server in front of the mock that carries it out, [`operations`] and [`edit`] are the pure parts of that. [`run`] plays
 //! the suite against each and makes the kill table; what it shares with broken clients is in [`defect`].
 
+pub mod condition;
 pub mod defect;
 pub mod edit;
 pub mod file;
-mod layer;
+pub mod kill_matrix;
 pub mod load;
 pub mod operations;
+mod proxy;
 pub mod run;
-pub mod table;
-pub mod when;

@@ -1,20 +1,21 @@
 //! `conformance probe`: what an endpoint does with partial updates, and what that means for a provisioner.
 //!
-//! [`form`] has the requests that Ping, Okta, Entra and SailPoint send, as data; [`experiment`] tries each on an account
+//! [`variant`] has the requests that Ping, Okta, Entra and SailPoint send, as data; [`experiment`] tries each on an account
 //! of its own and reads back; [`outcome`] says what became of it, from what was read alone; [`advice`] says it in
-//! words, setting by setting; [`fit`] finds the profile of the mock that behaves the same.
+//! words, setting by setting; [`inference`] finds the profile of the mock that behaves the same.
 
 pub mod advice;
+pub(crate) mod cost;
 pub mod experiment;
-pub mod fit;
-pub mod form;
+pub mod inference;
 pub mod outcome;
 mod owed;
 pub mod report;
+pub mod variant;
 
-use crate::probe::form::Form;
 use crate::probe::outcome::Outcome;
-use crate::wire::exchange::Exchange;
+use crate::probe::variant::Form;
+use crate::transcript::Exchange;
 
 /// What became of one form.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +30,7 @@ pub struct Finding {
     pub active_is_text: bool,
 }
 
-/// What an endpoint does, in the order of [`form::FORMS`].
+/// What an endpoint does, in the order of [`variant::FORMS`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Findings {
     /// The endpoint.
@@ -56,7 +57,7 @@ impl Findings {
         Self {
             subject: "https://scim.example.com".to_owned(),
             patch_advertised: Some(true),
-            findings: form::FORMS.iter().map(finding).collect(),
+            findings: variant::FORMS.iter().map(finding).collect(),
             left_behind: Vec::new(),
         }
     }

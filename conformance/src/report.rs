@@ -1,33 +1,31 @@
 //! What every command tells its results as: cases with verdicts, in one model that all formats are written from.
 //!
 //! The JSON form is the one of the outer face; `schemaVersion` says which. Whoever makes a report takes care that no
-//! secret is in it: [`crate::wire`] redacts as it records, and [`redact`] goes over the whole before it is written.
+//! secret is in it: [`crate::subject::server`] redacts as it records, and [`redact`] goes over the whole before it is written.
 
 pub mod badge;
 pub mod baseline;
-pub mod causes;
 pub mod curl;
-pub mod format;
 pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod labels;
 pub mod markdown;
 pub mod merge;
-pub mod plain;
-pub mod redact;
+pub mod output_format;
+pub mod root_causes;
 pub mod shard;
 pub mod text;
-pub mod words;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::case::expect::Shared;
 use crate::exit::Exit;
-use crate::wire::exchange::Exchange;
+use crate::requirement::{Level, Shared, Spec};
+use crate::transcript::Exchange;
 
 /// The version of the JSON form that is written.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -40,31 +38,6 @@ pub const UP_TO: &str = "level";
 
 /// The fact that has further options which a run like this one needs.
 pub const OPTIONS: &str = "options";
-
-/// How binding a requirement is (RFC 2119).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// MUST: a failure is a `fail`.
-    Must,
-    /// SHOULD: a failure is a `warn`.
-    Should,
-    /// MAY: what is optional and was found done otherwise; a failure is a `warn`.
-    May,
-}
-
-impl Level {
-    /// The word in reports and selections.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Must => "must",
-            Self::Should => "should",
-            Self::May => "may",
-        }
-    }
-}
 
 /// How a case ended.
 #[derive(
@@ -102,19 +75,6 @@ impl Verdict {
             Self::Error => "error",
         }
     }
-}
-
-/// Where a requirement stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Spec {
-    /// As in `RFC 7644`.
-    pub document: String,
-    /// As in `3.5.2.1`.
-    pub section: String,
-    /// Further places, as in `RFC 7643 §2.4`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub also: Vec<String>,
 }
 
 /// A failure that is known and accepted for now (`--baseline`).
@@ -327,7 +287,7 @@ impl Report {
             expected: Value::Null,
             actual: Value::Null,
             known: None,
-            tags: vec![format!("{}connection test", words::ABOUT)],
+            tags: vec![format!("{}connection test", labels::ABOUT)],
             milliseconds: 0,
             exchanges: Vec::new(),
         };

@@ -21,14 +21,19 @@ pub trait Selectable {
     fn has(&self, name: &str, fits: &dyn Fn(&str) -> bool) -> bool;
 }
 
-/// A stable name, the last part of ids that are selected.
+/// A slug that is empty or has other characters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid slug `{0}`: expected a-z, 0-9 and hyphens")]
+pub struct SlugError(String);
+
+/// Checks a slug: a stable name, the last part of ids that are selected.
 ///
 /// # Errors
-/// In words, where it is none.
-pub(crate) fn check_slug(slug: &str) -> Result<(), String> {
+/// The slug is empty or has other characters.
+pub(crate) fn check_slug(slug: &str) -> Result<(), SlugError> {
     let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if slug.is_empty() || !slug.chars().all(fine) {
-        return Err("`slug` may hold a-z, 0-9 and hyphens".to_owned());
+        return Err(SlugError(slug.to_owned()));
     }
     Ok(())
 }

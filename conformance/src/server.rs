@@ -1,22 +1,21 @@
 //! `conformance server`: plays cases against a subject, judges the answers, and leaves nothing behind.
 
 pub(crate) mod again;
+mod bindings;
 pub(crate) mod blank;
+pub(crate) mod cleanup;
 pub mod cost;
 pub(crate) mod deviation;
+pub mod discovery;
 mod example;
-pub mod facts;
 mod findings;
 mod fit;
 pub(crate) mod hint;
 mod judge;
-mod memory;
 pub mod names;
-mod play;
 pub mod preflight;
-pub(crate) mod same;
+mod runner;
 pub mod sweep;
-pub(crate) mod tidy;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,17 +26,17 @@ use tokio::sync::{mpsc, watch};
 
 use crate::case::Case;
 use crate::case::step::{Action, Step};
-use crate::report::words::count;
+use crate::report::labels::count;
 use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
+use crate::server::cleanup::Leftovers;
 use crate::server::deviation::Deviation;
-use crate::server::facts::{Blank, Facts};
-use crate::server::findings::{Findings, OPERATORS, is_trouble};
+use crate::server::discovery::{Blank, Facts};
+use crate::server::findings::{Findings, is_trouble};
 pub use crate::server::hint::HINT;
 use crate::server::hint::template_hint;
 pub(crate) use crate::server::names::run_name;
 use crate::server::sweep::Staying;
-use crate::server::tidy::Leftovers;
-use crate::wire::client::{Answer, Client};
+use crate::subject::server::client::{Answer, Client};
 
 /// What the names of all that the harness makes start with.
 pub const PREFIX: &str = "conformance-";
@@ -95,8 +94,6 @@ pub(crate) struct Stage {
     deviations: Mutex<BTreeSet<Deviation>>,
     /// What helps where the smallest user is refused.
     refused: OnceLock<String>,
-    /// Cases that were skipped because of a filter that is refused.
-    without_filter: Mutex<BTreeSet<String>>,
     /// What was found out of the server.
     findings: Findings,
     /// Cases in a row that broke off.
@@ -122,11 +119,6 @@ impl Stage {
         {
             self.refused.get_or_init(|| hint);
         }
-    }
-
-    /// Notes that a case was skipped because of a filter that is refused.
-    fn filter_refused(&self, case: &str) {
-        self.without_filter.lock().unwrap_or_else(PoisonError::into_inner).insert(case.to_owned());
     }
 
     /// Counts cases that broke off, for a server that is away has nothing more to be asked.
@@ -171,15 +163,14 @@ pub async fn run(
         leftovers: Leftovers::default(),
         deviations: Mutex::default(),
         refused: OnceLock::new(),
-        without_filter: Mutex::default(),
         findings: Findings::default(),
         broken: AtomicUsize::new(0),
     });
     let mut results = Vec::with_capacity(cases.len());
     let mut unsettled = BTreeSet::new();
-    let (alone, together): (Vec<_>, Vec<_>) =
-        cases.iter().cloned().enumerate().partition(|(_, case)| case.alone);
-    for (cases, jobs) in [(together, options.jobs.max(1)), (alone, 1)] {
+    let (exclusive, together): (Vec<_>, Vec<_>) =
+        cases.iter().cloned().enumerate().partition(|(_, case)| case.exclusive);
+    for (cases, jobs) in [(together, options.jobs.max(1)), (exclusive, 1)] {
         let mut receiver = start(&stage, cases, jobs);
         while let Some(result) = receiver.recv().await {
             // Whether a failure stands may become clear at the end.
@@ -194,7 +185,6 @@ pub async fn run(
     results.sort_by(|a, b| a.id.cmp(&b.id));
     stage.findings.settle(&mut results);
     results.iter().filter(|result| unsettled.contains(&result.id)).for_each(told);
-    name_operators(&mut results, &stage.without_filter.lock().unwrap_or_else(PoisonError::into_inner));
     if stage.keep {
         let search = sweep::search(&stage.client, &stage.facts).await;
         let kept =
@@ -247,18 +237,6 @@ pub async fn run(
     }
 }
 
-/// Names the case that tells which operators are refused, in cases skipped for that, where it was run and found some.
-fn name_operators(results: &mut [CaseResult], skipped: &BTreeSet<String>) {
-    if !results.iter().any(|case| case.id == OPERATORS && is_trouble(case)) {
-        return;
-    }
-    for case in results.iter_mut().filter(|case| skipped.contains(&case.id)) {
-        if let Some(because) = &mut case.because {
-            append!(*because, "; {OPERATORS} says which operators it refuses");
-        }
-    }
-}
-
 /// Plays cases in the background, `jobs` at a time.
 fn start(stage: &Arc<Stage>, cases: Vec<(usize, Case)>, jobs: usize) -> mpsc::Receiver<CaseResult> {
     let (sender, receiver) = mpsc::channel(64);
@@ -271,7 +249,7 @@ fn start(stage: &Arc<Stage>, cases: Vec<(usize, Case)>, jobs: usize) -> mpsc::Re
                 // A task of its own, so that a panic in it is a verdict and not the end.
                 let playing = {
                     let (stage, case, index) = (stage.clone(), case.clone(), *index);
-                    tokio::spawn(async move { play::play(&stage, index, &case).await })
+                    tokio::spawn(async move { runner::play(&stage, index, &case).await })
                 };
                 let result = playing.await.unwrap_or_else(|panic| broken(case, &panic.to_string()));
                 if sender.send(result).await.is_err() {

@@ -4,7 +4,8 @@ use crate::case::Case;
 use crate::case::expect::{
     BodyKind, Check, Condition, Direction, Expectation, HeaderCheck, Listing, StatusSet,
 };
-use crate::case::step::{Action, Body, Step, WrongAuth};
+use crate::case::step::{Action, Body, Step};
+use crate::subject::server::credentials::WrongAuth;
 
 /// The case, its requirement and its steps, as text with lines of its own.
 pub fn describe(case: &Case) -> String {
@@ -23,8 +24,8 @@ pub fn describe(case: &Case) -> String {
     for (index, step) in case.steps.iter().enumerate() {
         self::step(&mut text, index + 1, step);
     }
-    if let Some(mend) = &case.mend {
-        append!(text, "To mend   {mend}\n");
+    if let Some(hint) = &case.hint {
+        append!(text, "Hint      {hint}\n");
     }
     text
 }

@@ -1,10 +1,15 @@
 //! What may come back.
 
-use crate::case::template::{JsonTemplate, Template};
-use crate::report::Level;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::case::file::expectation::only_true;
+use crate::case::template::{JsonTemplate, Place, Template};
+use crate::requirement::Level;
 
 /// One expectation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[schemars(with = "crate::case::file::expectation::ExpectationTable")]
 pub struct Expectation {
     /// Of the expectation, where it differs from the case's.
     pub level: Option<Level>,
@@ -91,119 +96,95 @@ pub enum Check {
     AnyOf(Vec<Vec<Expectation>>),
 }
 
-/// An expectation that many cases have in common. A case judges it only where it is about it, so that one deviation is
-/// found once and does not hide what the others are about.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Shared {
-    /// An error has a SCIM error as its body (RFC 7644 §3.12).
-    ErrorBody,
-    /// `status` in an error is a string (RFC 7644 §3.12).
-    ErrorStatus,
-    /// An error says `scimType` (RFC 7644 §3.12). Every case that asks for one judges it.
-    ErrorType,
-    /// Answers are `application/scim+json` (RFC 7644 §3.1).
-    MediaType,
-    /// A ListResponse names its schema (RFC 7644 §3.4.2).
-    ListSchema,
-    /// Resources say where they are (RFC 7643 §3.1, RFC 7644 §3.3). Every case that asks for it judges it.
-    Location,
-    /// Resources have `meta` (RFC 7643 §3.1). Every case that asks for a part of it judges it.
-    Meta,
-    /// `meta` says the resource type (RFC 7643 §3.1). Every case that asks for it judges it.
-    ResourceType,
-    /// Resources have an `id` (RFC 7643 §3.1).
-    Id,
-    /// Resources name their schemas (RFC 7643 §3).
-    Schemas,
-    /// A list has the form of a ListResponse (RFC 7644 §3.4.2).
-    ListForm,
-    /// Bodies are JSON (RFC 7644 §3.1).
-    Json,
-    /// What does not exist is answered 404 (RFC 7644 §3.12). Shared where the server answers the same status to every
-    /// unknown id.
-    UnknownResource,
-    /// Requests without valid credentials are answered 401 (RFC 7235 §3.1). Shared likewise.
-    Credentials,
-    /// A user name that is taken is answered 409 (RFC 7644 §3.3). Shared likewise.
-    TakenName,
-    /// A filter that is not valid is answered 400 (RFC 7644 §3.4.2.2). Every case with such a filter judges it.
-    InvalidFilter,
-    /// An attribute that is sent comes back (RFC 7644 §3.3). Shared where it never does, however it is written.
-    Stored,
-    /// An attribute that is shown of a single resource is shown in lists too (RFC 7643 §2.2).
-    Listed,
-}
-
-impl Shared {
-    /// The word in case files and reports.
-    pub fn as_str(self) -> &'static str {
+impl Check {
+    /// Whether it looks at what a body says.
+    pub fn reads_body(&self) -> bool {
         match self {
-            Self::ErrorBody => "error-body",
-            Self::ErrorStatus => "error-status",
-            Self::ErrorType => "error-type",
-            Self::MediaType => "media-type",
-            Self::ListSchema => "list-schema",
-            Self::Location => "location",
-            Self::Meta => "meta",
-            Self::ResourceType => "resource-type",
-            Self::Id => "id",
-            Self::Schemas => "schemas",
-            Self::ListForm => "list-form",
-            Self::Json => "json",
-            Self::UnknownResource => "unknown-resource",
-            Self::Credentials => "credentials",
-            Self::TakenName => "taken-name",
-            Self::InvalidFilter => "invalid-filter",
-            Self::Stored => "stored",
-            Self::Listed => "listed",
-        }
-    }
-
-    /// Whether a case that is not about it passes over it.
-    pub fn is_passed_over(self) -> bool {
-        match self {
-            Self::ErrorBody
-            | Self::ErrorStatus
+            Self::List | Self::Total(_) | Self::Lists(..) | Self::Unchanged(_) | Self::At { .. } => true,
+            Self::Status(_)
+            | Self::Header(..)
             | Self::MediaType
-            | Self::ListSchema
-            | Self::UnknownResource
-            | Self::Credentials
-            | Self::TakenName => true,
-            // What these cases are about needs it; `Id` to `Json` are seen by `server::deviation`.
-            Self::ErrorType
-            | Self::Location
-            | Self::Meta
-            | Self::ResourceType
-            | Self::Id
-            | Self::Schemas
-            | Self::ListForm
-            | Self::Json
-            | Self::InvalidFilter
-            | Self::Stored
-            | Self::Listed => false,
+            | Self::Body(_)
+            | Self::Error { .. }
+            | Self::ErrorForm
+            | Self::Nowhere(_)
+            // Judging the alternatives shows what is wrong with each of them.
+            | Self::AnyOf(_) => false,
+        }
+    }
+
+    /// Returns the names of the case that it looks at.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let of_places = |places: Vec<&Place>| {
+            places.into_iter().filter_map(Place::name).map(ToOwned::to_owned).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Unchanged(name) => vec![name.clone()],
+            Self::Lists(_, listed) => {
+                listed.iter().map(|name| name.strip_suffix(".*").unwrap_or(name).to_owned()).collect()
+            }
+            Self::Nowhere(text) => of_places(text.places().collect()),
+            Self::At { pointer, condition, .. } => {
+                of_places(pointer.places().chain(condition.places()).collect())
+            }
+            Self::AnyOf(lists) => lists.iter().flatten().flat_map(|inner| inner.check.names()).collect(),
+            Self::Status(_)
+            | Self::Header(..)
+            | Self::MediaType
+            | Self::Body(_)
+            | Self::Error { .. }
+            | Self::ErrorForm
+            | Self::List
+            | Self::Total(_) => Vec::new(),
         }
     }
 }
 
-/// Statuses that are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A status, or a class of them as in `"2xx"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "toml::Value")]
 pub enum StatusSet {
     /// This one.
     Exactly(u16),
     /// Those that start with this digit.
     Class(u16),
+}
+
+/// A value that is neither a status nor a class of them.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("invalid status `{0}`: expected an integer from 100 to 599, or a class like \"2xx\"")]
+pub struct StatusError(toml::Value);
+
+impl TryFrom<toml::Value> for StatusSet {
+    type Error = StatusError;
+
+    fn try_from(value: toml::Value) -> Result<Self, StatusError> {
+        let set = match &value {
+            toml::Value::Integer(status @ 100..=599) => u16::try_from(*status).ok().map(Self::Exactly),
+            toml::Value::String(text) => match text.as_bytes() {
+                [digit @ b'1'..=b'5', b'x', b'x'] => Some(Self::Class(u16::from(digit - b'0'))),
+                _ => None,
+            },
+            _ => None,
+        };
+        set.ok_or(StatusError(value))
+    }
+}
+
+impl JsonSchema for StatusSet {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Status".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A status, or a class of them as in \"2xx\".",
+            "anyOf": [
+                { "type": "integer", "minimum": 100, "maximum": 599 },
+                { "type": "string", "pattern": "^[1-5]xx$" },
+            ],
+        })
+    }
 }
 
 impl StatusSet {
@@ -262,15 +243,18 @@ pub enum Listing {
 }
 
 /// What holds of a value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// The same.
+    #[serde(skip)]
     Equals(JsonTemplate),
     /// The same text, without case.
     EqualsIgnoringCase(Template),
     /// The same address, relative or not.
     SameAddress(Template),
     /// One of these statuses, as a string or as a number: which of them it must be is judged by a case of its own.
+    #[serde(rename = "says-status")]
     Status(Vec<StatusSet>),
     /// Something else.
     Differs(JsonTemplate),
@@ -291,9 +275,34 @@ pub enum Condition {
     /// A number, or the length of an array, not above.
     AtMost(f64),
     /// No two elements are equal.
+    #[serde(deserialize_with = "only_true")]
+    #[schemars(with = "bool")]
     Unique,
     /// What the pointer reaches comes in this order.
     Sorted(Direction),
+}
+
+impl Condition {
+    /// Returns the places in what a value is compared with.
+    fn places(&self) -> Vec<&Place> {
+        match self {
+            Self::Equals(json)
+            | Self::Differs(json)
+            | Self::OneOf(json)
+            | Self::Includes(json)
+            | Self::Lacks(json) => json.places(),
+            Self::EqualsIgnoringCase(text) | Self::SameAddress(text) | Self::LaterThan(text) => {
+                text.places().collect()
+            }
+            Self::Is(_)
+            | Self::Status(_)
+            | Self::Count(_)
+            | Self::AtLeast(_)
+            | Self::AtMost(_)
+            | Self::Unique
+            | Self::Sorted(_) => Vec::new(),
+        }
+    }
 }
 
 /// Kinds of values.

@@ -1,34 +1,70 @@
 //! Cases out of files: those that are built in, or a folder's.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use crate::case::Case;
-use crate::case::expect::{Check, Condition, Expectation};
-use crate::case::file::CaseFile;
+use crate::case::file::{CaseError, CaseFile};
 use crate::case::step::{Action, Body, Step};
-use crate::case::template::{Place, Template};
+use crate::case::template::Place;
 
 include!(concat!(env!("OUT_DIR"), "/cases.rs"));
 
-/// Why a case file is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// An invalid file of cases, scenarios or mutants.
+#[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A file or folder cannot be read.
-    #[error("failed to read {path}: {reason}")]
+    #[error("failed to read {path}", path = .path.display())]
     Unreadable {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// In words.
-        reason: String,
+        /// The cause.
+        source: std::io::Error,
     },
-    /// A file is not as it should be.
-    #[error("{file}: {problem}")]
-    Bad {
-        /// Below the folder of cases.
+    /// A folder holds no TOML file.
+    #[error("failed to read {folder}: it holds no TOML file", folder = .0.display())]
+    Empty(PathBuf),
+    /// A file is invalid.
+    #[error("invalid file {file}")]
+    Invalid {
+        /// Below the folder.
         file: String,
-        /// With the line, or the case and the step.
-        problem: String,
+        /// The cause.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Two cases have the same id, or two mutants the same slug.
+    #[error("two {what}s are called {name}")]
+    Twice {
+        /// As in `case`.
+        what: &'static str,
+        /// The id or the slug.
+        name: String,
+    },
+}
+
+impl LoadError {
+    pub(crate) fn invalid(file: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Invalid { file: file.to_owned(), source: source.into() }
+    }
+}
+
+/// An invalid file of cases.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The file is in another folder.
+    #[error("expected <document>/<section>/<file>.toml")]
+    Place,
+    /// The text is no TOML, or has other keys or values.
+    #[error(transparent)]
+    Toml(#[from] toml::de::Error),
+    /// A case is invalid.
+    #[error("invalid case `{slug}`")]
+    Case {
+        /// The case.
+        slug: String,
+        /// The cause.
+        source: CaseError,
     },
 }
 
@@ -53,19 +89,14 @@ pub(crate) fn texts(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(current) = folders.pop() {
-        let unreadable = |error: std::io::Error| LoadError::Unreadable {
-            path: current.clone(),
-            reason: error.to_string(),
-        };
+        let unreadable = |source| LoadError::Unreadable { path: current.clone(), source };
         for entry in std::fs::read_dir(&current).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "toml") {
-                let text = std::fs::read_to_string(&path).map_err(|error| LoadError::Unreadable {
-                    path: path.clone(),
-                    reason: error.to_string(),
-                })?;
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|source| LoadError::Unreadable { path: path.clone(), source })?;
                 let below = path.strip_prefix(folder).unwrap_or(&path);
                 let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
                 files.push((parts.join("/"), text));
@@ -73,10 +104,7 @@ pub(crate) fn texts(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
         }
     }
     if files.is_empty() {
-        return Err(LoadError::Unreadable {
-            path: folder.to_owned(),
-            reason: "no TOML file in it".to_owned(),
-        });
+        return Err(LoadError::Empty(folder.to_owned()));
     }
     files.sort();
     Ok(files)
@@ -85,31 +113,34 @@ pub(crate) fn texts(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
 fn all(files: impl Iterator<Item = (String, String)>) -> Result<Vec<Case>, LoadError> {
     let mut cases = Vec::new();
     for (file, text) in files {
-        cases.extend(self::file(&file, &text).map_err(|problem| LoadError::Bad { file, problem })?);
+        cases.extend(self::file(&file, &text).map_err(|error| LoadError::invalid(&file, error))?);
     }
     cases.sort_by(|a, b| a.id.cmp(&b.id));
     if let Some([case, _]) = cases.array_windows::<2>().find(|[a, b]| a.id == b.id) {
-        return Err(LoadError::Bad { file: case.id.clone(), problem: "two cases have this id".to_owned() });
+        return Err(LoadError::Twice { what: "case", name: case.id.clone() });
     }
     Ok(cases)
 }
 
 /// The cases of one file; `path` as in `rfc7644/3.5.2.1/values.toml`.
-fn file(path: &str, text: &str) -> Result<Vec<Case>, String> {
+fn file(path: &str, text: &str) -> Result<Vec<Case>, FileError> {
     let mut parts = path.split('/');
     let (Some(document), Some(section), Some(_), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
     else {
-        return Err("expected <document>/<section>/<file>.toml".to_owned());
+        return Err(FileError::Place);
     };
-    let file: CaseFile = toml::from_str(text).map_err(|error| error.to_string())?;
+    let file: CaseFile = toml::from_str(text)?;
     file.case
         .into_iter()
         .map(|case| {
             let slug = case.slug.clone();
-            let case = case.read(document, section).map_err(|problem| format!("case `{slug}`: {problem}"))?;
-            check_names(&case).map_err(|problem| format!("case `{slug}`: {problem}"))?;
-            Ok(case)
+            let read = || {
+                let case = case.into_case(document, section)?;
+                check_names(&case)?;
+                Ok(case)
+            };
+            read().map_err(|source| FileError::Case { slug, source })
         })
         .collect()
 }
@@ -120,7 +151,7 @@ pub(crate) fn used_names(case: &Case) -> BTreeSet<String> {
     for step in case.steps.iter().chain(&case.clean_up) {
         used.extend(target(step).map(ToOwned::to_owned));
         used.extend(sent(step).into_iter().filter_map(Place::name).map(ToOwned::to_owned));
-        step.expect.iter().for_each(|expectation| judged(expectation, &mut used));
+        used.extend(step.expect.iter().flat_map(|expectation| expectation.check.names()));
     }
     used.into_iter().collect()
 }
@@ -136,37 +167,30 @@ fn target(step: &Step) -> Option<&str> {
 }
 
 /// Every name is given before it is used.
-fn check_names(case: &Case) -> Result<(), String> {
+fn check_names(case: &Case) -> Result<(), CaseError> {
     let mut known = BTreeSet::from(["config".to_owned()]);
     for (index, step) in case.steps.iter().chain(&case.clean_up).enumerate() {
-        let told = |problem: String| format!("step {}: {problem}", index + 1);
+        let check = |known: &BTreeSet<String>, name: &str| {
+            // Resource types have paths too, and start with a capital.
+            if known.contains(name) || name.starts_with(|c: char| c.is_ascii_uppercase()) {
+                return Ok(());
+            }
+            let known = known.iter().cloned().collect();
+            Err(CaseError::UnknownName { step: index + 1, name: name.to_owned(), known })
+        };
         let sent = sent(step);
-        let used = target(step).into_iter().chain(sent.iter().filter_map(|place| place.name()));
-        for name in used {
-            check_name(&known, name.strip_suffix(".*").unwrap_or(name)).map_err(told)?;
+        for name in target(step).into_iter().chain(sent.iter().filter_map(|place| place.name())) {
+            check(&known, name.strip_suffix(".*").unwrap_or(name))?;
         }
         if let Action::Create { count: Some(count), .. } = step.action {
             known.extend((1..=count).map(|number| format!("{}.{number}", step.name)));
         }
         known.insert(step.name.clone());
-        let mut names = Vec::new();
-        for expectation in &step.expect {
-            judged(expectation, &mut names);
-        }
-        for name in names {
-            check_name(&known, &name).map_err(told)?;
+        for name in step.expect.iter().flat_map(|expectation| expectation.check.names()) {
+            check(&known, &name)?;
         }
     }
     Ok(())
-}
-
-fn check_name(known: &BTreeSet<String>, name: &str) -> Result<(), String> {
-    // Resource types have paths too, and start with a capital.
-    if known.contains(name) || name.starts_with(|c: char| c.is_ascii_uppercase()) {
-        return Ok(());
-    }
-    let known: Vec<_> = known.iter().map(String::as_str).collect();
-    Err(format!("nothing is called `{name}` there; known are {}", known.join(", ")))
 }
 
 /// The places in what a step sends.
@@ -198,56 +222,12 @@ fn sent(step: &Step) -> Vec<&Place> {
     places
 }
 
-/// The names in an expectation.
-fn judged(expectation: &Expectation, names: &mut Vec<String>) {
-    fn of_template(template: &Template, names: &mut Vec<String>) {
-        names.extend(template.places().filter_map(Place::name).map(ToOwned::to_owned));
-    }
-    match &expectation.check {
-        Check::Unchanged(name) => names.push(name.clone()),
-        Check::Lists(_, listed) => {
-            names.extend(listed.iter().map(|name| name.strip_suffix(".*").unwrap_or(name).to_owned()));
-        }
-        Check::Nowhere(text) => of_template(text, names),
-        Check::At { pointer, condition, .. } => {
-            of_template(pointer, names);
-            match condition {
-                Condition::Equals(json)
-                | Condition::Differs(json)
-                | Condition::OneOf(json)
-                | Condition::Includes(json)
-                | Condition::Lacks(json) => {
-                    names.extend(json.places().into_iter().filter_map(Place::name).map(ToOwned::to_owned));
-                }
-                Condition::EqualsIgnoringCase(text)
-                | Condition::SameAddress(text)
-                | Condition::LaterThan(text) => of_template(text, names),
-                Condition::Is(_)
-                | Condition::Status(_)
-                | Condition::Count(_)
-                | Condition::AtLeast(_)
-                | Condition::AtMost(_)
-                | Condition::Unique
-                | Condition::Sorted(_) => {}
-            }
-        }
-        Check::AnyOf(lists) => lists.iter().flatten().for_each(|inner| judged(inner, names)),
-        Check::Status(_)
-        | Check::Header(..)
-        | Check::MediaType
-        | Check::Body(_)
-        | Check::Error { .. }
-        | Check::ErrorForm
-        | Check::List
-        | Check::Total(_) => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::causes::with_causes;
 
-    fn case(rest: &str) -> Result<Vec<Case>, String> {
+    fn case(rest: &str) -> Result<Vec<Case>, FileError> {
         let head = "[[case]]\nslug = \"a-b\"\ntitle = \"t\"\nlevel = \"must\"\nrequirement = \"r\"\n";
         file("rfc7644/3.3/x.toml", &format!("{head}{rest}"))
     }
@@ -267,47 +247,94 @@ mod tests {
     }
 
     #[test]
-    fn bad_cases_are_refused_with_the_place() {
+    fn invalid_case_is_refused_with_the_place() {
         #[track_caller]
-        fn check(rest: &str, told: &str) {
-            let problem = case(rest).expect_err("a bad case");
-            assert!(problem.contains(told), "{problem}");
+        fn check(rest: &str, told: &[&str]) {
+            let problem = with_causes(&case(rest).expect_err("a bad case"));
+            for told in told {
+                assert!(problem.contains(told), "{problem}");
+            }
         }
-        check("[[case.step]]\nread = \"ada\"\n", "case `a-b`: step 1: nothing is called `ada`");
+        check("[[case.step]]\nread = \"ada\"\n", &["invalid case `a-b`: step 1: unknown name `ada`"]);
         check(
             "[[case.step]]\ncreate = \"User\"\ndelete = \"it\"\n",
-            "exactly one action, found create and delete",
+            &["line 6", "exactly one action, found create and delete"],
         );
-        check("[[case.step]]\nas = \"x\"\n", "exactly one action, found none");
-        check("[[case.step]]\ncreate = \"User\"\nops = '[]'\n", "`ops` does not belong to `create`");
-        check("[[case.step]]\ncreate = \"User\"\nwith = '{'\n", "step 1: not JSON");
+        check("[[case.step]]\nas = \"x\"\n", &["line 6", "exactly one action, found none"]);
+        check(
+            "[[case.step]]\ncreate = \"User\"\nops = '[]'\n",
+            &["line 6", "`ops` does not belong to `create`"],
+        );
+        check("[[case.step]]\nreplace = \"it\"\n", &["`replace` needs `with` or `body` or `text`"]);
+        check("[[case.step]]\nwalk = \"User\"\n", &["`walk` needs `by`"]);
+        check(
+            "[[case.step]]\nsend = \"PUT /x\"\nbody = '1'\ntext = '1'\n",
+            &["expected at most one body, found body and text"],
+        );
+        check("[[case.step]]\ncreate = \"User\"\nwith = '{'\n", &["line 8, column 8", "invalid JSON `{`"]);
         check(
             "[[case.step]]\ncreate = \"User\"\nexpect = [{ at = \"/a\" }]\n",
-            "expectation 1: `at` wants exactly one",
+            &["line 8, column 11", "expected exactly one condition of `at`, found none"],
         );
-        check("[[case.step]]\ncreate = \"User\"\nexpect = [{ status = [99] }]\n", "99 is neither a status");
+        check(
+            "[[case.step]]\ncreate = \"User\"\nexpect = [{ status = [99] }]\n",
+            &["line 8, column 22", "invalid status `99`"],
+        );
         check(
             "[[case.step]]\ncreate = \"User\"\nexpect = [{ at = \"a\", count = 1 }]\n",
-            "starts with a slash",
+            &["line 8", "invalid JSON pointer `a`: expected a slash at the start"],
         );
         check(
             "[[case.step]]\ncreate = \"User\"\nexpect = [{ list = true, count = 1 }]\n",
-            "a condition without",
+            &["line 8", "`count` does not belong to `list`"],
+        );
+        check(
+            "[[case.step]]\ncreate = \"User\"\nexpect = [{ list = true, if-present = true }]\n",
+            &["`if-present` does not belong to `list`"],
+        );
+        check(
+            "[[case.step]]\ncreate = \"User\"\nexpect = [{ at = \"/a\", count = 1, equals = '1' }]\n",
+            &["expected exactly one condition of `at`, found count and equals"],
+        );
+        check(
+            "[[case.step]]\ncreate = \"User\"\nexpect = [{ header = \"ETag\", is = \"string\" }]\n",
+            &["invalid `is` of a header: expected `present` or `absent`"],
         );
         check(
             "[[case.step]]\ncreate = \"User\"\nexpect = [{ unchanged = \"eve\" }]\n",
-            "nothing is called `eve`",
+            &["step 1: unknown name `eve`"],
         );
-        check("[[case.step]]\nsend = \"GET\"\n", "expected a method and a path");
-        check("[[case.step]]\ncreate = \"User\"\nwiht = '{}'\n", "unknown field `wiht`");
-        check("needs = [\"ptach\"]\nstep = []\n", "need `ptach`");
+        check("[[case.step]]\nsend = \"GET\"\n", &["line 7", "expected a method and a path"]);
+        check(
+            "[[case.step]]\ncreate = \"User\"\nwiht = '{}'\n",
+            &["line 8, column 1", "unknown field `wiht`; did you mean `with`?"],
+        );
+        check("needs = [\"ptach\"]\nstep = []\n", &["line 6", "need `ptach`"]);
         let misplaced = file("rfc7644/x.toml", "").expect_err("a bad place");
-        assert!(misplaced.contains("<document>/<section>"), "{misplaced}");
+        assert!(misplaced.to_string().contains("<document>/<section>"), "{misplaced}");
+    }
+
+    #[test]
+    fn false_flag_without_opposite_is_refused() {
+        for flag in ["list = false", "error-form = false", "at = \"/a\", unique = false"] {
+            let refused = case(&format!("[[case.step]]\ncreate = \"User\"\nexpect = [{{ {flag} }}]\n"));
+            let refused = refused.expect_err(flag).to_string();
+            assert!(refused.contains("line 8") && refused.contains("expected `true`"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn old_keys_of_a_case_are_aliases() {
+        let step = "[[case.step]]\ncreate = \"User\"\n";
+        let old = case(&format!("mend = \"Do it.\"\nalone = true\n{step}")).expect("a case");
+        let new = case(&format!("hint = \"Do it.\"\nexclusive = true\n{step}")).expect("a case");
+        assert_eq!(old, new);
+        assert!(new[0].exclusive && new[0].hint.as_deref() == Some("Do it."));
     }
 
     #[test]
     fn those_built_in_are_good() {
-        let cases = built_in().unwrap_or_else(|error| panic!("{error}"));
+        let cases = built_in().unwrap_or_else(|error| panic!("{}", with_causes(&error)));
         assert!(cases.iter().all(|case| !case.steps.is_empty()));
     }
 

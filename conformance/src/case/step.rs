@@ -1,10 +1,15 @@
 //! What is sent.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use crate::case::expect::Expectation;
 use crate::case::template::{JsonTemplate, Template};
+use crate::subject::server::credentials::WrongAuth;
 
 /// One step of a case.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[schemars(with = "crate::case::file::step::StepTable")]
 pub struct Step {
     /// What is sent.
     pub action: Action,
@@ -87,26 +92,13 @@ pub enum Body {
 }
 
 /// How pages are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Paging {
     /// `startIndex` (RFC 7644 §3.4.2.4).
     Index,
     /// `cursor` (RFC 9865).
     Cursor,
-}
-
-/// Credentials that must not let anyone in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum WrongAuth {
-    /// None at all.
-    None,
-    /// Of the right scheme, and wrong.
-    Wrong,
-    /// Of another scheme.
-    OtherScheme,
-    /// The scheme without what belongs after it.
-    Malformed,
 }
 
 impl Action {

@@ -1,8 +1,15 @@
 //! Texts and JSON with places to fill in: `{{ada/emails/0/value}}`, `{{ada.id}}`, `{{unique}}`.
 
+pub mod error;
+
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use crate::case::template::error::TemplateError;
+use crate::json_text::JsonText;
 
 /// What stands between `{{` and `}}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,13 +61,23 @@ pub enum Property {
 }
 
 /// A text with places.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct Template(Vec<Piece>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
     Place(Place),
+}
+
+impl TryFrom<String> for Template {
+    type Error = TemplateError;
+
+    fn try_from(text: String) -> Result<Self, TemplateError> {
+        Self::parse(&text)
+    }
 }
 
 /// Why something cannot be filled in: the place names nothing.
@@ -108,12 +125,12 @@ impl Template {
     ///
     /// # Errors
     /// With what is wrong between the braces.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
             let (inside, behind) =
-                after.split_once("}}").ok_or_else(|| format!("`{{{{` without `}}}}` in `{text}`"))?;
+                after.split_once("}}").ok_or_else(|| TemplateError::Unclosed(text.to_owned()))?;
             if !before.is_empty() {
                 pieces.push(Piece::Text(before.to_owned()));
             }
@@ -204,7 +221,7 @@ impl fmt::Display for Template {
 }
 
 impl Place {
-    fn parse(inside: &str) -> Result<Self, String> {
+    fn parse(inside: &str) -> Result<Self, TemplateError> {
         let word = |text: &str| {
             // `u.2` and `u.*` are those that `count` made.
             let plain = text.strip_suffix(".*").unwrap_or(text);
@@ -213,7 +230,7 @@ impl Place {
             if !text.is_empty() && plain.chars().all(fine) {
                 Ok(text.to_owned())
             } else {
-                Err(format!("`{text}` in `{{{{{inside}}}}}` is no name"))
+                Err(TemplateError::Name { name: text.to_owned(), place: inside.to_owned() })
             }
         };
         let (holder, pointer) = match inside.split_once('/') {
@@ -234,7 +251,7 @@ impl Place {
         }
         if let Some(label) = inside.strip_prefix("user-name:") {
             return if label.is_empty() {
-                Err(format!("`{{{{{inside}}}}}`: expected a label after the colon"))
+                Err(TemplateError::Label(inside.to_owned()))
             } else {
                 Ok(Self::UserName(label.to_owned()))
             };
@@ -258,9 +275,7 @@ impl Place {
         match inside.rsplit_once('.') {
             Some((name, after)) => match property(after) {
                 Some(property) => Ok(Self::Of(word(name)?, property)),
-                None => Err(format!(
-                    "`{{{{{inside}}}}}`: after the dot comes id, path, named-path, location or version; fields are reached with a slash"
-                )),
+                None => Err(TemplateError::Property(inside.to_owned())),
             },
             None => Ok(Self::Urn(word(inside)?)),
         }
@@ -312,7 +327,9 @@ impl fmt::Display for Place {
 }
 
 /// JSON with places in its names and strings.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub enum JsonTemplate {
     /// Without any.
     Literal(Value),
@@ -324,17 +341,25 @@ pub enum JsonTemplate {
     Object(Vec<(Template, JsonTemplate)>),
 }
 
+impl TryFrom<String> for JsonTemplate {
+    type Error = TemplateError;
+
+    fn try_from(text: String) -> Result<Self, TemplateError> {
+        Self::parse(&text)
+    }
+}
+
 impl JsonTemplate {
     /// Reads JSON text.
     ///
     /// # Errors
     /// Where it is no JSON, or has a bad place.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let value = serde_json::from_str(text).map_err(|error| format!("not JSON ({error}): {text}"))?;
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let JsonText(value) = JsonText::try_from(text.to_owned())?;
         Self::of(value)
     }
 
-    fn of(value: Value) -> Result<Self, String> {
+    fn of(value: Value) -> Result<Self, TemplateError> {
         let plain = |template: &Template| template.places().next().is_none();
         Ok(match value {
             Value::String(text) => {
@@ -353,7 +378,7 @@ impl JsonTemplate {
                 let members = members
                     .into_iter()
                     .map(|(name, member)| Ok((Template::parse(&name)?, Self::of(member)?)))
-                    .collect::<Result<Vec<_>, String>>()?;
+                    .collect::<Result<Vec<_>, TemplateError>>()?;
                 if members.iter().all(|(name, member)| plain(name) && matches!(member, Self::Literal(_))) {
                     let members = members
                         .into_iter()

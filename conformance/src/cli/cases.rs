@@ -43,5 +43,5 @@ fn list(cases: &[Case]) -> String {
 
 /// The cases of a folder, or those built in.
 pub(super) fn load(folder: Option<&std::path::Path>) -> Result<Vec<Case>, Complaint> {
-    folder.map_or_else(load::built_in, load::folder).map_err(|error| Complaint::usage(error.to_string()))
+    folder.map_or_else(load::built_in, load::folder).map_err(Complaint::usage_by)
 }

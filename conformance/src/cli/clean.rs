@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cli::server::Access;
 use crate::cli::{Complaint, runtime, say};
 use crate::exit::Exit;
-use crate::report::plain;
+use crate::format;
 use crate::server::preflight::preflight;
 use crate::server::sweep::{self, Cleared, Found, Search, Staying, Stays};
 
@@ -31,7 +31,7 @@ impl Clean {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         let client = self.access.client(&self.url)?;
         runtime()?.block_on(async {
-            let facts = preflight(&client).await.map_err(|error| Complaint::broken(error.to_string()))?;
+            let facts = preflight(&client).await.map_err(Complaint::broken_by)?;
             let Cleared { tried, search } = if self.dry_run {
                 let search = sweep::search(&client, &facts).await;
                 for one in search.found.iter().rev() {
@@ -51,7 +51,7 @@ impl Clean {
                 self.tell(one, "left alone", Some(why.to_owned()))?;
             }
             for why in &unsearched {
-                eprintln!("warning: not searched to the end: {}", plain::one_line(why));
+                eprintln!("warning: not searched to the end: {}", format::one_line(why));
             }
             let staying = Staying::of(tried.values().filter_map(|outcome| outcome.as_ref().err()));
             let stay = staying.all;
@@ -87,6 +87,6 @@ impl Clean {
         }
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
         let line = format!("{outcome} {resource_type} {name} ({path}){why}");
-        say(&format!("{}\n", plain::one_line(&line)))
+        say(&format!("{}\n", format::one_line(&line)))
     }
 }

@@ -9,24 +9,27 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::sync::watch;
 
+use crate::causes::with_causes;
 use crate::cli::reporting::{Choice, Reporting, Strictness};
 use crate::cli::server::any_seed;
 use crate::cli::signal::{self, interrupt};
 use crate::cli::{Complaint, runtime, say};
 use crate::client::case::Case;
-use crate::client::drive::{self, Brief, Driver, Run};
-use crate::client::evidence::{Evidence, NotPlayed};
+use crate::client::driver;
+use crate::client::driver::in_process::{METHODS, Own, run_once};
+use crate::client::driver::interactive::Prompt;
+use crate::client::driver::{Brief, Driver, Run};
+use crate::client::environment::{Credentials, Stage};
 use crate::client::load::{self, Written};
-use crate::client::own::{METHODS, Own, run_once};
-use crate::client::person::Prompt;
-use crate::client::recorded::Recorded;
+use crate::client::recording::Recorded;
 use crate::client::run::{self, Progress};
 use crate::client::scenario::Scenario;
-use crate::client::stage::{Credentials, Stage};
-use crate::client::{SUITE, judge, recorded};
+use crate::client::trace::{Evidence, NotPlayed};
+use crate::client::{SUITE, judge, recording};
 use crate::exit::Exit;
+use crate::json_text::JsonText;
+use crate::redact::Redactor;
 use crate::report::curl::quote;
-use crate::report::redact::Redactor;
 use crate::report::{OPTIONS, Report};
 
 /// Played where the chosen cases name no scenario.
@@ -99,7 +102,7 @@ nobody is here to carry the steps out: there is no terminal. Choose one of
 impl Client {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
         if self.schema {
-            let schema = serde_json::to_string_pretty(&drive::schema())
+            let schema = serde_json::to_string_pretty(&driver::schema())
                 .map_err(|error| Complaint::broken(format!("failed to write the schema: {error}")))?;
             return say(&format!("{schema}\n")).map(|()| Exit::Passed);
         }
@@ -223,7 +226,7 @@ impl Client {
         runtime.block_on(async {
             let mut clock = None;
             let mut driver = if let Some(method) = &self.own {
-                let own = Own::new(method, seed).map_err(Complaint::broken)?;
+                let own = Own::new(method, seed).map_err(Complaint::broken_by)?;
                 clock = Some(own.clock());
                 Driver::Own(Box::new(own))
             } else if let Some(command) = &self.drive {
@@ -274,7 +277,7 @@ impl Client {
 
 /// The cases, scenarios and mutants of a folder, or those built in.
 pub(super) fn load(folder: Option<&Path>) -> Result<Written, Complaint> {
-    folder.map_or_else(load::built_in, load::folder).map_err(|error| Complaint::usage(error.to_string()))
+    folder.map_or_else(load::built_in, load::folder).map_err(Complaint::usage_by)
 }
 
 fn seconds(option: &str, seconds: f64) -> Result<Duration, Complaint> {
@@ -285,7 +288,7 @@ fn seconds(option: &str, seconds: f64) -> Result<Duration, Complaint> {
 fn recording(file: &Path) -> Result<(Evidence, bool, BTreeMap<String, String>), Complaint> {
     let bad = |problem: String| Complaint::usage(format!("failed to read {}: {problem}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
-    let journal = recorded::read(&text).map_err(|error| bad(error.to_string()))?;
+    let journal = recording::read(&text).map_err(|error| bad(with_causes(&error)))?;
     let mut facts = BTreeMap::new();
     if journal.left_out > 0 {
         facts
@@ -344,10 +347,9 @@ fn names_in(scenario: &Scenario) -> Vec<String> {
             [&change.user_name, &change.given_name, &change.family_name, &change.title, &change.email];
         texts.into_iter().flatten().for_each(|text| note(text));
     }
-    for text in scenario.accounts.iter().chain(scenario.step.iter().flat_map(|step| step.edit.values())) {
-        if let Ok(value) = serde_json::from_str(text) {
-            each_text(&value, &mut note);
-        }
+    let edits = scenario.step.iter().flat_map(|step| step.edit.values());
+    for JsonText(value) in scenario.accounts.iter().chain(edits) {
+        each_text(value, &mut note);
     }
     names
 }
@@ -405,7 +407,7 @@ impl DriveProvisioner {
             .build()
             .map_err(|error| Complaint::broken(format!("failed to start the runtime: {error}")))?;
         let summary =
-            runtime.block_on(run_once(&brief, &self.folder, &self.method)).map_err(Complaint::broken)?;
+            runtime.block_on(run_once(&brief, &self.folder, &self.method)).map_err(Complaint::broken_by)?;
         say(&format!("{summary}\n")).map(|()| Exit::Passed)
     }
 }

@@ -9,8 +9,8 @@ use crate::cli::{Complaint, cases, client, say};
 use crate::client::case as client_case;
 use crate::exit::Exit;
 use crate::matrix::cell::{Cell, Extent};
-use crate::probe::form::FORMS;
 use crate::probe::report as probe;
+use crate::probe::variant::FORMS;
 use crate::report::Report;
 
 #[derive(Debug, Args)]

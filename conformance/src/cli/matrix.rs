@@ -13,7 +13,7 @@ use crate::matrix::cell::{Cell, Extent, Kind};
 use crate::matrix::report::summary::{Counts, summary};
 use crate::matrix::report::{cases, limitation, table};
 use crate::matrix::run::{self, Played, Verdict, Width};
-use crate::report::redact::Redactor;
+use crate::redact::Redactor;
 
 const SELECT_HELP: &str = "\
 Run only the cells that the expression takes
@@ -143,7 +143,7 @@ impl Matrix {
                 trouble = ending.tell("cell", &cases::case(cell, played));
             }
         };
-        let played = run::run(cells, width, seed, told).map_err(|error| Complaint::broken(error.to_string()));
+        let played = run::run(cells, width, seed, told).map_err(Complaint::broken_by);
         progress.finish_and_clear();
         trouble.and(played)
     }

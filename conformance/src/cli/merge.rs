@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::causes::with_causes;
 use crate::cli::Complaint;
 use crate::cli::reporting::Reporting;
 use crate::exit::Exit;
+use crate::redact::Redactor;
 use crate::report::baseline::Catalogue;
-use crate::report::redact::Redactor;
 use crate::report::{SELECTED, UP_TO, json, merge};
 
 #[derive(Debug, Args)]
@@ -25,14 +26,16 @@ impl Merge {
         let mut reports = Vec::new();
         for file in &self.files {
             let name = file.display().to_string();
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| Complaint::usage(format!("failed to read {name}: {error}")))?;
-            let report = json::read(&text)
-                .map_err(|error| Complaint::usage(format!("failed to read {name}: {error}")))?;
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                Complaint::usage(format!("failed to read {name}: {}", with_causes(&error)))
+            })?;
+            let report = json::read(&text).map_err(|error| {
+                Complaint::usage(format!("failed to read {name}: {}", with_causes(&error)))
+            })?;
             reports.push((name, report));
         }
-        let mut report =
-            merge::merge(reports).map_err(|error| Complaint::usage(format!("failed to merge: {error}")))?;
+        let mut report = merge::merge(reports)
+            .map_err(|error| Complaint::usage(format!("failed to merge: {}", with_causes(&error))))?;
         // Whoever wrote the reports has redacted them with what they knew; here nobody's name is known any more.
         let ending = self.reporting.open(Redactor::new().nobody_is_real())?;
         if self.reporting.has_baseline() {

@@ -13,10 +13,10 @@ use crate::client::mutants::run as clients;
 use crate::exit::Exit;
 use crate::mutants::defect::Defective;
 use crate::mutants::file;
+use crate::mutants::kill_matrix::KillTable;
 use crate::mutants::load;
 use crate::mutants::run::{self, Played};
-use crate::mutants::table::KillTable;
-use crate::report::redact::Redactor;
+use crate::redact::Redactor;
 
 #[derive(Debug, Args)]
 pub(super) struct Mutants {
@@ -69,7 +69,7 @@ impl Mutants {
             return self.clients();
         }
         let all = self.mutants.as_deref().map_or_else(load::built_in, load::folder);
-        let all = all.map_err(|error| Complaint::usage(error.to_string()))?;
+        let all = all.map_err(Complaint::usage_by)?;
         let (chosen, partial) = match self.chosen(all)? {
             Chosen::Some(chosen, partial) => (chosen, partial),
             Chosen::Listed(exit) => return Ok(exit),
@@ -78,7 +78,7 @@ impl Mutants {
         let played = if self.named { Played::Named } else { Played::All };
         self.play(chosen.len(), partial, async |progress| {
             let table = run::run(chosen, &cases, played, self.jobs.get(), |_| progress.inc()).await;
-            table.map_err(|error| Complaint::broken(error.to_string()))
+            table.map_err(Complaint::broken_by)
         })
     }
 
@@ -91,7 +91,7 @@ impl Mutants {
         };
         self.play(chosen.len(), partial, async |progress| {
             let table = clients::run(&written, chosen, self.jobs.get(), |_| progress.inc()).await;
-            table.map_err(Complaint::broken)
+            table.map_err(Complaint::broken_by)
         })
     }
 

@@ -13,12 +13,13 @@ use crate::cli::server::{Access, any_seed, cut_short, template, test_connection,
 use crate::cli::signal::{interrupt, what_stays};
 use crate::cli::{Complaint, runtime, say};
 use crate::exit::Exit;
+use crate::format;
+use crate::probe::cost::cost;
 use crate::probe::experiment::{Options, probe};
-use crate::probe::fit::{Fit, fit};
+use crate::probe::inference::{Fit, fit};
 use crate::probe::outcome::Outcome;
-use crate::probe::{form, report};
-use crate::report::{plain, words};
-use crate::server::cost::Cost;
+use crate::probe::{report, variant};
+use crate::report::labels;
 use crate::server::sweep::Staying;
 use crate::server::{INTERRUPTED, PREFIX, run_name, sweep};
 
@@ -60,8 +61,8 @@ impl Probe {
         }
         let runtime = runtime()?;
         let facts = runtime.block_on(test_connection(&client, "probe", seed, |_| (), &ending))?;
-        eprintln!("{}: {}, named {PREFIX}{}-…", client.base(), Cost::of_forms(), run_name(seed));
-        let progress = Progress::new(form::FORMS.len(), "forms");
+        eprintln!("{}: {}, named {PREFIX}{}-…", client.base(), cost(), run_name(seed));
+        let progress = Progress::new(variant::FORMS.len(), "forms");
         let notices = progress.clone();
         client.notify_with(move |line| notices.say(line));
         let started = Instant::now();
@@ -81,11 +82,9 @@ impl Probe {
             let unsearched = removed.unsearched;
             let fitted = match &self.out {
                 // A profile of half of the forms would say that the rest works.
-                Some(_) if !*stop.borrow() => Some(
-                    search(fit(&findings, stop.clone()))
-                        .await
-                        .map_err(|error| Complaint::broken(error.to_string()))?,
-                ),
+                Some(_) if !*stop.borrow() => {
+                    Some(search(fit(&findings, stop.clone())).await.map_err(Complaint::broken_by)?)
+                }
                 Some(_) | None => None,
             };
             let interrupted = *stop.borrow();
@@ -97,7 +96,7 @@ impl Probe {
             let stay = findings.left_behind.len();
             eprint!(
                 "warning: {} stayed at the server, which did not delete them\n{}",
-                words::count(stay, "resource"),
+                labels::count(stay, "resource"),
                 way_out(staying, &clean)
             );
         }
@@ -105,18 +104,18 @@ impl Probe {
             let where_not = unsearched.join("; ");
             eprintln!(
                 "warning: what the run may have left could not be searched to the end: {}",
-                plain::one_line(&where_not)
+                format::one_line(&where_not)
             );
         }
         if !self.reporting.json {
             say(&format!("{}\n", report::text(&findings)))?;
         }
         if let Some(hint) = report::hint(&findings) {
-            eprintln!("hint: {}", plain::one_line(&hint));
+            eprintln!("hint: {}", format::one_line(&hint));
         }
         if interrupted {
             let untried = findings.findings.iter().filter(|finding| is_untried(&finding.outcome)).count();
-            eprint!("{}", cut_short(untried, form::FORMS.len(), "forms"));
+            eprint!("{}", cut_short(untried, variant::FORMS.len(), "forms"));
             if let Some(file) = &self.out {
                 eprintln!("{} is not written: a profile needs a run that comes to its end", file.display());
             }
@@ -129,11 +128,11 @@ impl Probe {
                 file.display(),
                 tried - differing.len(),
             );
-            if tried < form::FORMS.len() {
+            if tried < variant::FORMS.len() {
                 append!(
                     told,
                     "unknown, because they could not be tried: {} forms\n",
-                    form::FORMS.len() - tried
+                    variant::FORMS.len() - tried
                 );
             }
             if !differing.is_empty() {
@@ -147,7 +146,7 @@ impl Probe {
         }
         let exit = ending.finish(
             report::report(&findings, seed, milliseconds),
-            form::FORMS.iter().map(report::id).chain([report::ACTIVE_TYPE.to_owned()]),
+            variant::FORMS.iter().map(report::id).chain([report::ACTIVE_TYPE.to_owned()]),
         )?;
         Ok(if interrupted { Exit::Broken } else { exit })
     }

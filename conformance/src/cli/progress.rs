@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::signal::tell;
-use crate::report::plain;
+use crate::format;
 
 /// Where no bar is drawn, a line says how far the run is at most this often.
 const EVERY: Duration = Duration::from_secs(30);
@@ -46,8 +46,8 @@ impl Lines {
         Some(format!(
             "{} of {of} {what} in {}, about {} left",
             self.done,
-            plain::duration(milliseconds(elapsed)),
-            plain::duration(left)
+            format::duration(milliseconds(elapsed)),
+            format::duration(left)
         ))
     }
 }

@@ -21,13 +21,15 @@ use serde_json::{Map, Value};
 
 use crate::cli::{Complaint, say};
 use crate::exit::Exit;
+use crate::format;
+use crate::redact::Redactor;
 use crate::report::baseline::{Baseline, Catalogue, Changes};
-use crate::report::format::Format;
 use crate::report::github::{self, Surroundings};
-use crate::report::redact::Redactor;
+use crate::report::output_format::{Format, FormatError};
 use crate::report::shard::Shard;
 use crate::report::text::{self, Paint};
-use crate::report::{CaseResult, Level, Report, SELECTED, Summary, UP_TO, Verdict, plain};
+use crate::report::{CaseResult, Report, SELECTED, Summary, UP_TO, Verdict};
+use crate::requirement::Level;
 use crate::select::{Selectable, Selection};
 
 /// Which of all cases are run.
@@ -85,15 +87,24 @@ struct ReportFile {
     file: PathBuf,
 }
 
-impl FromStr for ReportFile {
-    type Err = String;
+/// A text that names no format and file.
+#[derive(Debug, thiserror::Error)]
+enum ReportFileError {
+    #[error("expected FORMAT=FILE, as in json=report.json")]
+    Form,
+    #[error(transparent)]
+    Format(#[from] FormatError),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for ReportFile {
+    type Err = ReportFileError;
+
+    fn from_str(text: &str) -> Result<Self, ReportFileError> {
         match text.split_once('=') {
             Some((format, file)) if !file.is_empty() => {
                 Ok(Self { format: format.parse()?, file: file.into() })
             }
-            _ => Err("expected FORMAT=FILE, as in json=report.json".to_owned()),
+            _ => Err(ReportFileError::Form),
         }
     }
 }
@@ -213,13 +224,13 @@ fn told(file: &Path, changes: &Changes) -> String {
     let mut text =
         format!("{}: {kept} kept, {} added, {} dropped\n", file.display(), added.len(), dropped.len());
     for id in added {
-        append!(text, "  added    {}\n", plain::one_line(id));
+        append!(text, "  added    {}\n", format::one_line(id));
     }
     for why in dropped {
         append!(
             text,
             "  dropped  {}\n",
-            plain::one_line(why.split(". Take the entry out").next().unwrap_or(why))
+            format::one_line(why.split(". Take the entry out").next().unwrap_or(why))
         );
     }
     if *without_reason > 0 {
@@ -279,7 +290,7 @@ impl Ending {
         if let Some(baseline) = &self.baseline {
             baseline.mark(&mut case);
         }
-        say(&format!("{}\n", text::json_line(kind, &case)))
+        say(&format!("{}\n", text::json_line(kind, &case).map_err(Complaint::broken_by)?))
     }
 
     /// Redacts, marks what is known, writes the files, prints what a person or (`--json`) a program reads, and says
@@ -319,7 +330,8 @@ impl Ending {
         self.write(&report, catalogue)?;
         tell_github(&report)?;
         if self.reporting.json {
-            say(&format!("{}\n", text::json_summary(&report, &self.extras)))?;
+            let line = text::json_summary(&report, &self.extras).map_err(Complaint::broken_by)?;
+            say(&format!("{line}\n"))?;
         } else {
             let paint = Paint::of_stdout();
             say(&format!("{}{}", text::failures(&report, paint), text::summary(&report, paint)))?;
@@ -334,7 +346,9 @@ impl Ending {
             .and_then(|()| append_summary(&report))
             .and_then(|()| {
                 if self.reporting.json {
-                    say(&format!("{}\n", text::json_summary(&report, &self.extras)))
+                    text::json_summary(&report, &self.extras)
+                        .map_err(Complaint::broken_by)
+                        .and_then(|line| say(&format!("{line}\n")))
                 } else {
                     Ok(())
                 }
@@ -362,9 +376,9 @@ impl Ending {
             {
                 let filled;
                 (filled, changes.without_reason) = (renewed.with_reason(reason), 0);
-                write(file, &filled.write())?;
+                write(file, &filled.write().map_err(Complaint::broken_by)?)?;
             } else {
-                write(file, &renewed.write())?;
+                write(file, &renewed.write().map_err(Complaint::broken_by)?)?;
             }
             eprint!("{}", told(file, &changes));
         }

@@ -9,21 +9,23 @@ use clap::Args;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::causes::with_causes;
 use crate::cli::progress::Progress;
 use crate::cli::reporting::{Choice, Ending, Reporting, Strictness};
 use crate::cli::signal::{interrupt, tell, what_stays};
 use crate::cli::{Complaint, cases, runtime};
 use crate::exit::Exit;
-use crate::report::{CaseResult, Report, Verdict, plain, words};
+use crate::format;
+use crate::report::{CaseResult, Report, Verdict, labels};
 use crate::server::cost::Cost;
-use crate::server::facts::{Blank, Facts};
+use crate::server::discovery::{Blank, Facts};
 use crate::server::preflight::{preflight, try_creation};
 use crate::server::sweep::Staying;
 use crate::server::{
     self, DEACTIVATED, HINT, INTERRUPTED, KEPT, LEFT_BEHIND, OF_OTHERS, Options, PREFIX, UNSEARCHED,
     WITHOUT_DELETE,
 };
-use crate::wire::client::{Client, Credentials, Manners};
+use crate::subject::server::client::{Client, ClientError, Credentials, Manners};
 
 #[derive(Debug, Args)]
 pub(super) struct Server {
@@ -131,11 +133,22 @@ impl Access {
             insecure: self.insecure,
             ..Manners::default()
         };
-        let client =
-            Client::new(url, credentials, manners).map_err(|error| Complaint::usage(error.to_string()))?;
+        let client = Client::new(url, credentials, manners).map_err(|error| no_client(&error))?;
         client.notify_with(tell);
         Ok(client)
     }
+}
+
+/// Tells why no client can be made, and which option helps.
+fn no_client(error: &ClientError) -> Complaint {
+    let next = match error {
+        ClientError::CredentialsInUrl => ": give them with --bearer or --basic",
+        ClientError::QueryInUrl => {
+            ": give the base URL alone, and what the query says, such as an API key, with --header NAME:VALUE"
+        }
+        ClientError::Url(_) | ClientError::Tls(_) | ClientError::Http(_) => "",
+    };
+    Complaint::usage(format!("{}{next}", with_causes(error)))
 }
 
 impl Server {
@@ -265,8 +278,8 @@ fn last_lines(report: &Report) -> String {
         append!(
             lines,
             "warning: {} stayed at the server, which did not delete them: {}{more}\n{}",
-            words::count(count, "resource"),
-            plain::one_line(&some.join(", ")),
+            labels::count(count, "resource"),
+            format::one_line(&some.join(", ")),
             way_out(staying, &clean)
         );
     }
@@ -274,7 +287,7 @@ fn last_lines(report: &Report) -> String {
         append!(
             lines,
             "warning: what the run may have left could not be searched to the end: {}\n",
-            plain::one_line(unsearched)
+            format::one_line(unsearched)
         );
     }
     if let Some(kept) = report.facts.get(KEPT) {
@@ -289,7 +302,7 @@ fn last_lines(report: &Report) -> String {
         append!(lines, "note: {others} named {PREFIX}… of other runs at the server; remove them: {clean}\n");
     }
     if let Some(hint) = report.facts.get(HINT) {
-        append!(lines, "hint: {}\n", plain::one_line(hint));
+        append!(lines, "hint: {}\n", format::one_line(hint));
     }
     lines
 }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::client::judge::{self, Judgement};
-use crate::client::pattern::Pattern;
-use crate::report::{Level, Spec};
+use crate::client::matcher::Pattern;
+use crate::requirement::{Level, Spec};
 use crate::select::Selectable;
 
 /// The documents that cases cite: the word in ids and files, and the name in reports.
@@ -52,7 +52,8 @@ pub struct Case {
     #[serde(default)]
     pub also: Vec<String>,
     /// What the client's author does about a failure.
-    pub mend: String,
+    #[serde(alias = "mend")]
+    pub hint: String,
     /// Free words.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -93,9 +94,9 @@ impl Case {
     /// What it asks for, where that stands and how it is judged, for `explain`.
     pub fn describe(&self) -> String {
         let mut text = format!("{}\n{}\n\n", self.id(), self.title);
-        append!(text, "{}  {}\n", crate::report::words::level(self.level), self.requirement);
-        append!(text, "Stands in  {}\n", crate::report::words::spec(&self.spec()));
-        append!(text, "To mend    {}\n", self.mend);
+        append!(text, "{}  {}\n", crate::report::labels::level(self.level), self.requirement);
+        append!(text, "Stands in  {}\n", crate::report::labels::spec(&self.spec()));
+        append!(text, "Hint       {}\n", self.hint);
         let scenarios =
             if self.scenarios.is_empty() { "all traffic".to_owned() } else { self.scenarios.join(", ") };
         append!(text, "Judged     {scenarios}\n");

@@ -42,11 +42,36 @@ pub struct Path {
     pub sub: Option<String>,
 }
 
+/// A text that is no filter or no path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected} {place}")]
+pub struct FilterError {
+    expected: &'static str,
+    place: Place,
+}
+
+/// The place of an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    End,
+    /// The number of the character, from 1, and the text from there on.
+    Character(usize, String),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::End => f.write_str("where it ends"),
+            Self::Character(number, found) => write!(f, "at character {number}, found `{found}`"),
+        }
+    }
+}
+
 /// Reads a filter.
 ///
 /// # Errors
-/// What is wrong, in words, with the place in characters.
-pub fn filter(text: &str) -> Result<Filter, String> {
+/// With what is expected, and the place in characters.
+pub fn filter(text: &str) -> Result<Filter, FilterError> {
     let mut reader = Reader::new(text);
     reader.expression(0)?;
     reader.blanks();
@@ -56,8 +81,8 @@ pub fn filter(text: &str) -> Result<Filter, String> {
 /// Reads the path of a PATCH operation.
 ///
 /// # Errors
-/// What is wrong, in words, with the place in characters.
-pub fn path(text: &str) -> Result<Path, String> {
+/// With what is expected, and the place in characters.
+pub fn path(text: &str) -> Result<Path, FilterError> {
     let mut reader = Reader::new(text);
     let attribute = reader.name()?;
     let mut path = Path { attribute, filter: None, sub: None };
@@ -90,14 +115,14 @@ impl<'a> Reader<'a> {
         &self.text[self.at..]
     }
 
-    fn here(&self, expected: &str) -> String {
-        let characters = self.text[..self.at].chars().count();
+    fn here(&self, expected: &'static str) -> FilterError {
         let found: String = self.rest().chars().take(20).collect();
-        if found.is_empty() {
-            format!("expected {expected} where it ends")
+        let place = if found.is_empty() {
+            Place::End
         } else {
-            format!("expected {expected} at character {}, found `{found}`", characters + 1)
-        }
+            Place::Character(self.text[..self.at].chars().count() + 1, found)
+        };
+        FilterError { expected, place }
     }
 
     fn blanks(&mut self) {
@@ -119,7 +144,7 @@ impl<'a> Reader<'a> {
         there && ends
     }
 
-    fn name(&mut self) -> Result<String, String> {
+    fn name(&mut self) -> Result<String, FilterError> {
         let rest = self.rest();
         let fine = |c: char| c.is_ascii_alphanumeric() || "-_.:$".contains(c);
         let length = rest.len() - rest.trim_start_matches(fine).len();
@@ -132,7 +157,7 @@ impl<'a> Reader<'a> {
         Ok(name.to_owned())
     }
 
-    fn expression(&mut self, depth: usize) -> Result<(), String> {
+    fn expression(&mut self, depth: usize) -> Result<(), FilterError> {
         if depth > MAX_DEPTH {
             return Err(self.here("fewer parentheses"));
         }
@@ -164,7 +189,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn comparison(&mut self, depth: usize) -> Result<(), String> {
+    fn comparison(&mut self, depth: usize) -> Result<(), FilterError> {
         let attribute = self.name()?;
         if self.eat("[") {
             self.expression(depth + 1)?;
@@ -189,7 +214,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A JSON value that is no object and no array.
-    fn value(&mut self) -> Result<Value, String> {
+    fn value(&mut self) -> Result<Value, FilterError> {
         let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter::<Value>();
         match values.next() {
             Some(Ok(value)) if !value.is_object() && !value.is_array() => {
@@ -236,7 +261,7 @@ mod tests {
 
     #[track_caller]
     fn check_refused(text: &str, told: &str) {
-        assert_eq!(filter(text).expect_err("a bad filter"), told, "{text}");
+        assert_eq!(filter(text).expect_err("a bad filter").to_string(), told, "{text}");
     }
 
     #[test]

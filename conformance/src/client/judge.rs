@@ -16,10 +16,12 @@ pub use accounts::State;
 pub use sequence::Same;
 
 use crate::client::case::Case;
-use crate::client::evidence::{Evidence, Knowledge, NotPlayed, Play};
-use crate::client::pattern::Pattern;
-use crate::client::property::{Broken, Property};
-use crate::report::{CaseResult, Level, Verdict};
+use crate::client::matcher::Pattern;
+use crate::client::predicate::{Broken, Property};
+use crate::client::trace::{Evidence, Knowledge, NotPlayed, Play};
+use crate::json_text::JsonText;
+use crate::report::{CaseResult, Verdict};
+use crate::requirement::Level;
 
 /// A report shows so many exchanges of a case at most.
 const SHOWN: usize = 12;
@@ -123,7 +125,7 @@ pub enum Judgement {
         step: Option<String>,
         /// What the account has at these JSON pointers, as JSON text.
         #[serde(default)]
-        with: BTreeMap<String, String>,
+        with: BTreeMap<String, JsonText>,
     },
     /// Accounts that are nobody's at the source are as they were before the scenario.
     StrangersUntouched,
@@ -411,7 +413,7 @@ fn result(case: &Case, verdict: Verdict, because: Option<String>) -> CaseResult 
         requirement: case.requirement.clone(),
         spec: case.spec(),
         because,
-        mend: matches!(verdict, Verdict::Fail | Verdict::Warn).then(|| case.mend.clone()),
+        mend: matches!(verdict, Verdict::Fail | Verdict::Warn).then(|| case.hint.clone()),
         expected: json!(null),
         actual: json!(null),
         known: None,

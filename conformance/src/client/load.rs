@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 use crate::case::load::{LoadError, texts};
 use crate::client::case::{Case, CaseFile, DOCUMENTS};
 use crate::client::judge::Judgement;
-use crate::client::mutants::file::{Mutant, MutantFile};
-use crate::client::pattern::Pattern;
-use crate::client::scenario::{Scenario, ScenarioFile};
+use crate::client::matcher::Pattern;
+use crate::client::mutants::file::{Mutant, MutantError, MutantFile};
+use crate::client::scenario::{Scenario, ScenarioError, ScenarioFile};
+use crate::mutants::load::InvalidMutant;
 
 include!(concat!(env!("OUT_DIR"), "/client.rs"));
 
@@ -42,7 +43,44 @@ pub fn folder(folder: &Path) -> Result<Written, LoadError> {
 }
 
 fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, LoadError> {
-    toml::from_str(text).map_err(|error| LoadError::Bad { file: file.to_owned(), problem: error.to_string() })
+    toml::from_str(text).map_err(|error| LoadError::invalid(file, error))
+}
+
+/// An invalid scenario, with its slug.
+#[derive(Debug, thiserror::Error)]
+#[error("invalid scenario `{slug}`")]
+struct InvalidScenario {
+    slug: String,
+    source: ScenarioError,
+}
+
+/// An invalid case, with its slug.
+#[derive(Debug, thiserror::Error)]
+#[error("invalid case `{slug}`")]
+struct InvalidCase {
+    slug: String,
+    source: CaseError,
+}
+
+/// The reason why a case is invalid.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum CaseError {
+    #[error("invalid {key} `{name}`: expected a-z, 0-9, hyphens and points")]
+    Name { key: &'static str, name: String },
+    #[error("unknown document `{0}`; expected one of {known}", known = DOCUMENTS.map(|(word, _)| word).join(", "))]
+    Document(String),
+    #[error("`{0}` is empty")]
+    Empty(&'static str),
+    #[error("`judge` is empty: nothing would ever fail")]
+    NoJudgement,
+    #[error("unknown scenario `{0}`")]
+    Scenario(String),
+    #[error("unknown person `{0}`: expected people of its scenarios")]
+    Person(String),
+    #[error("unknown step `{0}`: expected a step of its scenarios")]
+    Step(String),
+    #[error("`accounts` needs people of its scenarios")]
+    NoAccounts,
 }
 
 fn all(files: Vec<(String, String)>) -> Result<Written, LoadError> {
@@ -52,13 +90,11 @@ fn all(files: Vec<(String, String)>) -> Result<Written, LoadError> {
         files.into_iter().partition(|(file, _)| file.starts_with("scenarios"));
     for (file, text) in scenarios {
         for scenario in read::<ScenarioFile>(&file, &text)?.scenario {
-            let problem = |problem: String| LoadError::Bad {
-                file: file.clone(),
-                problem: format!("scenario `{}`: {problem}", scenario.slug),
-            };
-            scenario.check().map_err(problem)?;
+            scenario.check().map_err(|source| {
+                LoadError::invalid(&file, InvalidScenario { slug: scenario.slug.clone(), source })
+            })?;
             if written.scenarios.iter().any(|other| other.slug == scenario.slug) {
-                return Err(problem("another one has this slug".to_owned()));
+                return Err(LoadError::Twice { what: "scenario", name: scenario.slug });
             }
             written.scenarios.push(scenario);
         }
@@ -69,70 +105,78 @@ fn all(files: Vec<(String, String)>) -> Result<Written, LoadError> {
             continue;
         }
         for case in read::<CaseFile>(&file, &text)?.case {
-            check(&case, &written.scenarios).map_err(|problem| LoadError::Bad {
-                file: file.clone(),
-                problem: format!("case `{}`: {problem}", case.slug),
+            check(&case, &written.scenarios).map_err(|source| {
+                LoadError::invalid(&file, InvalidCase { slug: case.slug.clone(), source })
             })?;
             written.cases.push(case);
         }
     }
     written.cases.sort_by_key(Case::id);
     if let Some([case, _]) = written.cases.array_windows::<2>().find(|[a, b]| a.id() == b.id()) {
-        return Err(LoadError::Bad { file: case.id(), problem: "two cases have this id".to_owned() });
+        return Err(LoadError::Twice { what: "case", name: case.id() });
     }
     written.mutants.sort_by(|a, b| a.slug.cmp(&b.slug));
-    check_mutants(&written)?;
+    if let Some([mutant, _]) = written.mutants.array_windows::<2>().find(|[a, b]| a.slug == b.slug) {
+        return Err(LoadError::Twice { what: "mutant", name: mutant.slug.clone() });
+    }
+    for mutant in &written.mutants {
+        check_mutant(mutant, &written).map_err(|source| {
+            LoadError::invalid("mutants.toml", InvalidMutant { slug: mutant.slug.clone(), source })
+        })?;
+    }
     Ok(written)
 }
 
-fn check(case: &Case, scenarios: &[Scenario]) -> Result<(), String> {
+fn check(case: &Case, scenarios: &[Scenario]) -> Result<(), CaseError> {
     let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    let named = |text: &str| !text.is_empty() && text.chars().all(fine);
-    if !named(&case.slug) || !named(&case.section) {
-        return Err("`slug` and `section` may hold a-z, 0-9, hyphens and points".to_owned());
+    for (key, name) in [("slug", &case.slug), ("section", &case.section)] {
+        if name.is_empty() || !name.chars().all(fine) {
+            return Err(CaseError::Name { key, name: name.clone() });
+        }
     }
     if !DOCUMENTS.iter().any(|(word, _)| *word == case.document) {
-        let words: Vec<_> = DOCUMENTS.iter().map(|(word, _)| *word).collect();
-        return Err(format!("`document` is one of {}", words.join(", ")));
+        return Err(CaseError::Document(case.document.clone()));
     }
-    for (what, text) in [("title", &case.title), ("requirement", &case.requirement), ("mend", &case.mend)] {
+    for (key, text) in [("title", &case.title), ("requirement", &case.requirement), ("hint", &case.hint)] {
         if text.trim().is_empty() {
-            return Err(format!("`{what}` is empty"));
+            return Err(CaseError::Empty(key));
         }
     }
     if case.judge.is_empty() {
-        return Err("`judge` is empty: nothing would ever fail".to_owned());
+        return Err(CaseError::NoJudgement);
     }
     let mut meant = Vec::new();
     for slug in &case.scenarios {
         match scenarios.iter().find(|scenario| scenario.slug == *slug) {
             Some(scenario) => meant.push(scenario),
-            None => return Err(format!("there is no scenario `{slug}`")),
+            None => return Err(CaseError::Scenario(slug.clone())),
         }
     }
     let people: BTreeSet<&str> =
         meant.iter().flat_map(|scenario| scenario.people.keys().map(String::as_str)).collect();
     let steps: BTreeSet<&str> =
         meant.iter().flat_map(|scenario| scenario.step.iter().map(|step| step.slug.as_str())).collect();
+    let unknown = |names: &[String], known: &BTreeSet<&str>| {
+        names.iter().find(|name| !known.contains(name.as_str())).cloned()
+    };
     for pattern in case.when.iter().chain(case.judge.iter().flat_map(patterns)) {
-        if let Some(nobody) = pattern.person.iter().find(|person| !people.contains(person.as_str())) {
-            return Err(format!("nobody in its scenarios is called `{nobody}`"));
+        if let Some(person) = unknown(&pattern.person, &people) {
+            return Err(CaseError::Person(person));
         }
-        if let Some(none) = pattern.step.iter().find(|step| !steps.contains(step.as_str())) {
-            return Err(format!("no step of its scenarios is called `{none}`"));
+        if let Some(step) = unknown(&pattern.step, &steps) {
+            return Err(CaseError::Step(step));
         }
     }
     for judgement in &case.judge {
-        let Judgement::Accounts { of, step, with, .. } = judgement else { continue };
-        if of.is_empty() || of.iter().any(|person| !people.contains(person.as_str())) {
-            return Err("`accounts` needs people of its scenarios".to_owned());
+        let Judgement::Accounts { of, step, .. } = judgement else { continue };
+        if of.is_empty() {
+            return Err(CaseError::NoAccounts);
         }
-        if step.as_ref().is_some_and(|step| !steps.contains(step.as_str())) {
-            return Err("`accounts` names a step that its scenarios do not have".to_owned());
+        if let Some(person) = unknown(of, &people) {
+            return Err(CaseError::Person(person));
         }
-        for text in with.values() {
-            serde_json::from_str::<serde_json::Value>(text)
-                .map_err(|error| format!("`with`: not JSON ({error}): {text}"))?;
+        if let Some(step) = step.as_ref().filter(|step| !steps.contains(step.as_str())) {
+            return Err(CaseError::Step(step.clone()));
         }
     }
     Ok(())
@@ -151,27 +195,15 @@ fn patterns(judgement: &Judgement) -> Vec<&Pattern> {
     }
 }
 
-fn check_mutants(written: &Written) -> Result<(), LoadError> {
-    let mut slugs = BTreeSet::new();
-    for mutant in &written.mutants {
-        let bad = |problem: String| LoadError::Bad {
-            file: "mutants.toml".to_owned(),
-            problem: format!("mutant `{}`: {problem}", mutant.slug),
-        };
-        if !slugs.insert(&mutant.slug) {
-            return Err(bad("another one has this slug".to_owned()));
-        }
-        mutant.check().map_err(bad)?;
-        if let Some(none) =
-            mutant.found_by.iter().find(|id| !written.cases.iter().any(|case| case.id() == **id))
-        {
-            return Err(bad(format!("there is no case `{none}`")));
-        }
-        if let Some(none) =
-            mutant.scenarios.iter().find(|slug| !written.scenarios.iter().any(|one| one.slug == **slug))
-        {
-            return Err(bad(format!("there is no scenario `{none}`")));
-        }
+fn check_mutant(mutant: &Mutant, written: &Written) -> Result<(), MutantError> {
+    mutant.check()?;
+    if let Some(id) = mutant.found_by.iter().find(|id| !written.cases.iter().any(|case| case.id() == **id)) {
+        return Err(MutantError::Case(id.clone()));
+    }
+    if let Some(slug) =
+        mutant.scenarios.iter().find(|slug| !written.scenarios.iter().any(|one| one.slug == **slug))
+    {
+        return Err(MutantError::Scenario(slug.clone()));
     }
     Ok(())
 }
@@ -179,11 +211,12 @@ fn check_mutants(written: &Written) -> Result<(), LoadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::causes::with_causes;
 
     const SCENARIO: &str = "[[scenario]]\nslug = \"s\"\ntitle = \"t\"\n\
         people.ada = { userName = \"ada\", givenName = \"A\", familyName = \"L\" }\n[[scenario.step]]\nslug = \"create\"\ncreate = [\"ada\"]\n";
     const CASE: &str = "[[case]]\nslug = \"a\"\ntitle = \"t\"\nlevel = \"must\"\nrequirement = \"r\"\n\
-        document = \"rfc7644\"\nsection = \"3.3\"\nmend = \"m\"\n";
+        document = \"rfc7644\"\nsection = \"3.3\"\nhint = \"m\"\n";
 
     #[track_caller]
     fn check_refused(scenarios: &str, cases: &str, told: &str) {
@@ -191,13 +224,13 @@ mod tests {
             ("cases/a.toml".to_owned(), cases.to_owned()),
             ("scenarios.toml".to_owned(), scenarios.to_owned()),
         ];
-        let error = all(files).expect_err("something bad").to_string();
+        let error = with_causes(&all(files).expect_err("something bad"));
         assert!(error.contains(told), "{error}");
     }
 
     #[test]
     fn what_is_built_in_is_good() {
-        let written = built_in().unwrap_or_else(|error| panic!("{error}"));
+        let written = built_in().unwrap_or_else(|error| panic!("{}", with_causes(&error)));
         assert!(written.cases.len() >= 40, "{} cases", written.cases.len());
         assert!(written.mutants.len() >= 30, "{} mutants", written.mutants.len());
     }
@@ -205,30 +238,34 @@ mod tests {
     #[test]
     fn what_is_bad_is_refused_with_the_place() {
         let never = "judge = [{ never = { method = [\"DELETE\"] } }]\n";
-        check_refused(SCENARIO, &format!("{CASE}judge = []\n"), "case `a`: `judge` is empty");
+        check_refused(SCENARIO, &format!("{CASE}judge = []\n"), "invalid case `a`: `judge` is empty");
         check_refused(SCENARIO, &format!("{CASE}judge = [{{ nevr = {{}} }}]\n"), "unknown variant `nevr`");
-        check_refused(SCENARIO, &format!("{CASE}scenarios = [\"x\"]\n{never}"), "there is no scenario `x`");
+        check_refused(SCENARIO, &format!("{CASE}scenarios = [\"x\"]\n{never}"), "unknown scenario `x`");
         check_refused(
             SCENARIO,
-            &CASE.replace("rfc7644", "rfc1").replace("mend = \"m\"\n", &format!("mend = \"m\"\n{never}")),
-            "`document` is one of",
+            &CASE.replace("rfc7644", "rfc1").replace("hint = \"m\"\n", &format!("hint = \"m\"\n{never}")),
+            "unknown document `rfc1`; expected one of",
         );
         let nobody = "scenarios = [\"s\"]\njudge = [{ never = { person = [\"bob\"] } }]\n";
-        check_refused(SCENARIO, &format!("{CASE}{nobody}"), "nobody in its scenarios is called `bob`");
+        check_refused(SCENARIO, &format!("{CASE}{nobody}"), "unknown person `bob`");
         let step = "scenarios = [\"s\"]\njudge = [{ never = { step = [\"x\"] } }]\n";
-        check_refused(SCENARIO, &format!("{CASE}{step}"), "no step of its scenarios is called `x`");
+        check_refused(SCENARIO, &format!("{CASE}{step}"), "unknown step `x`");
         let twice = format!("{CASE}{never}{CASE}{never}");
-        check_refused(SCENARIO, &twice, "two cases have this id");
+        check_refused(SCENARIO, &twice, "two cases are called client/rfc7644/3.3/a");
         check_refused(
             &format!("{SCENARIO}faults = [\"status=oops\"]\n"),
             CASE,
-            "scenario `s`: step `create`: fault",
+            "invalid scenario `s`: step `create`: invalid fault `status=oops`: ",
         );
-        check_refused(&format!("{SCENARIO}remove = [\"bob\"]\n"), CASE, "nobody in `people` is called `bob`");
+        check_refused(
+            &format!("{SCENARIO}remove = [\"bob\"]\n"),
+            CASE,
+            "invalid scenario `s`: step `create`: unknown person `bob`",
+        );
         check_refused(
             &SCENARIO.replace("title = \"t\"", "title = \"t\"\nprofile = \"x\""),
             CASE,
-            "no profile is called `x`",
+            "invalid profile `x`: ",
         );
         check_refused(&SCENARIO.replace("title", "titel"), CASE, "unknown field `titel`");
     }

@@ -4,6 +4,6 @@
 //! between it and the mock carries the defect out, on the bytes of the wire. [`run`] makes the kill table.
 
 pub mod file;
-mod layer;
+mod proxy;
 pub mod run;
 mod wire;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
-use crate::client::drive::{Acted, Brief, Driver, Shown};
-use crate::client::evidence::{Act, Evidence, NotPlayed, Play};
+use crate::causes::with_causes;
+use crate::client::driver::{Acted, Brief, Driver, Shown};
+use crate::client::environment::Stage;
 use crate::client::scenario::{Scenario, Source, Step, advance, instructions};
-use crate::client::stage::Stage;
+use crate::client::trace::{Act, Evidence, NotPlayed, Play};
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +103,10 @@ enum Ended {
     Quit,
 }
 
+fn broke(error: &dyn std::error::Error) -> Ended {
+    Ended::Not(NotPlayed::Broke(with_causes(error)))
+}
+
 async fn play(
     stage: &mut Stage,
     driver: &mut Driver,
@@ -110,12 +115,11 @@ async fn play(
     everybody: &mut Everybody,
     evidence: &mut Evidence,
 ) -> Result<Play, Ended> {
-    let broke = |reason: String| Ended::Not(NotPlayed::Broke(reason));
-    stage.set(scenario).map_err(broke)?;
+    stage.set(scenario).map_err(|error| broke(&error))?;
     let mut play = Play { scenario: scenario.slug.clone(), acts: Vec::new(), before: stage.accounts() };
     for step in &scenario.step {
         let before = everybody.get(&scenario.slug).cloned().unwrap_or_default();
-        stage.prepare(scenario, step, &before).map_err(broke)?;
+        stage.prepare(scenario, step, &before).map_err(|error| broke(&error))?;
         let mut after = before.clone();
         advance(scenario, step, &mut after);
         everybody.insert(scenario.slug.clone(), after.clone());
@@ -187,6 +191,6 @@ async fn carry_out(stage: &Stage, driver: &mut Driver, brief: &Brief) -> Result<
         Ok(Acted::Done) => Ok(()),
         Ok(Acted::Skip(reason)) => Err(Ended::Not(NotPlayed::Skipped(reason))),
         Ok(Acted::Quit) => Err(Ended::Quit),
-        Err(reason) => Err(Ended::Not(NotPlayed::Broke(reason))),
+        Err(error) => Err(broke(&error)),
     }
 }

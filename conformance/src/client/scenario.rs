@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use mock_aquera::{Fault, Profile};
+use mock_aquera::{Fault, ParseFaultError, Profile};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::select::check_slug;
+use crate::json_text::JsonText;
+use crate::mutants::load::ProfileError;
+use crate::select::{SlugError, check_slug};
 
 /// A file of scenarios.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -78,7 +79,7 @@ pub struct Scenario {
     pub people: BTreeMap<String, Person>,
     /// Accounts that are at the mock before, as JSON texts. Those that are no person's are strangers.
     #[serde(default)]
-    pub accounts: Vec<String>,
+    pub(crate) accounts: Vec<JsonText>,
     /// The mock's profile for the whole scenario; `rfc` where it isn't said.
     pub profile: Option<String>,
     /// Laid over that profile.
@@ -115,7 +116,7 @@ pub struct Step {
     /// The accounts of these vanish from the mock before the step.
     pub vanish: Vec<String>,
     /// These members of the accounts of people are set at the mock before the step, as JSON text.
-    pub edit: BTreeMap<String, String>,
+    pub(crate) edit: BTreeMap<String, JsonText>,
 }
 
 impl Scenario {
@@ -123,13 +124,14 @@ impl Scenario {
     ///
     /// # Errors
     /// There is no such profile, or what is laid over it does not fit.
-    pub fn profile(&self, name: Option<&str>) -> Result<Profile, String> {
+    pub fn profile(&self, name: Option<&str>) -> Result<Profile, ScenarioError> {
         let base = name.or(self.profile.as_deref()).unwrap_or("rfc");
         let mut text = format!("name = \"client\"\nsummary = \"a scenario\"\nextends = {base:?}\n");
+        let invalid = |source| ScenarioError::Profile { profile: base.to_owned(), source };
         if let Some(table) = &self.profile_with {
-            text.push_str(&toml::to_string(table).map_err(|error| format!("profile-with: {error}"))?);
+            text.push_str(&toml::to_string(table).map_err(|error| invalid(error.into()))?);
         }
-        Profile::from_toml(&text).map_err(|error| format!("profile `{base}`: {error}"))
+        Profile::from_toml(&text).map_err(|error| invalid(error.into()))
     }
 
     /// How many steps it has, tidying up included.
@@ -142,41 +144,81 @@ impl Scenario {
         format!("{}-{name}", self.slug)
     }
 
-    /// What is wrong with it.
-    ///
-    /// # Errors
-    /// In words, with the step.
-    pub fn check(&self) -> Result<(), String> {
+    /// Checks the names, the profiles and the faults of the steps.
+    pub(crate) fn check(&self) -> Result<(), ScenarioError> {
         check_slug(&self.slug)?;
         self.profile(None)?;
-        for text in &self.accounts {
-            serde_json::from_str::<Value>(text)
-                .map_err(|error| format!("`accounts`: not JSON ({error}): {text}"))?;
+        if self.step.is_empty() {
+            return Err(ScenarioError::NoStep);
         }
         for (at, step) in self.step.iter().enumerate() {
-            let told = |problem: String| format!("step `{}`: {problem}", step.slug);
-            if check_slug(&step.slug).is_err() || self.step[..at].iter().any(|other| other.slug == step.slug)
-            {
-                return Err(told("`slug` must be its own, of a-z, 0-9 and hyphens".to_owned()));
+            check_slug(&step.slug)?;
+            let invalid = |source| ScenarioError::Step { step: step.slug.clone(), source: Box::new(source) };
+            if self.step[..at].iter().any(|other| other.slug == step.slug) {
+                return Err(invalid(ScenarioError::Twice));
             }
             if let Some(profile) = &step.profile {
-                self.profile(Some(profile)).map_err(told)?;
+                self.profile(Some(profile)).map_err(invalid)?;
             }
             for rule in &step.faults {
-                rule.parse::<Fault>().map_err(|error| told(format!("fault `{rule}`: {error}")))?;
+                rule.parse::<Fault>()
+                    .map_err(|source| invalid(ScenarioError::Fault { fault: rule.clone(), source }))?;
             }
             let named = step.create.iter().chain(step.change.keys()).chain(&step.remove).chain(&step.vanish);
             if let Some(nobody) = named.chain(step.edit.keys()).find(|name| !self.people.contains_key(*name))
             {
-                return Err(told(format!("nobody in `people` is called `{nobody}`")));
+                return Err(invalid(ScenarioError::Person(nobody.clone())));
             }
-            for text in step.edit.values() {
-                serde_json::from_str::<serde_json::Map<String, Value>>(text)
-                    .map_err(|error| told(format!("`edit`: no JSON object ({error}): {text}")))?;
+            if let Some((person, _)) = step.edit.iter().find(|(_, JsonText(edit))| !edit.is_object()) {
+                return Err(invalid(ScenarioError::Edit(person.clone())));
             }
         }
-        if self.step.is_empty() { Err("it has no step".to_owned()) } else { Ok(()) }
+        Ok(())
     }
+}
+
+/// The reason why a scenario is invalid.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The slug of the scenario or of a step is invalid.
+    #[error(transparent)]
+    Slug(#[from] SlugError),
+    /// The scenario has no step.
+    #[error("`step` is empty: nothing happens")]
+    NoStep,
+    /// A step is invalid.
+    #[error("step `{step}`")]
+    Step {
+        /// The step.
+        step: String,
+        /// The cause.
+        source: Box<ScenarioError>,
+    },
+    /// Two steps have the same slug.
+    #[error("another step has this slug")]
+    Twice,
+    /// The mock refuses a profile.
+    #[error("invalid profile `{profile}`")]
+    Profile {
+        /// The profile.
+        profile: String,
+        /// The cause.
+        source: ProfileError,
+    },
+    /// The mock refuses a fault.
+    #[error("invalid fault `{fault}`")]
+    Fault {
+        /// The fault.
+        fault: String,
+        /// The cause.
+        source: ParseFaultError,
+    },
+    /// A step names nobody of the scenario.
+    #[error("unknown person `{0}`: expected one of `people`")]
+    Person(String),
+    /// An edit of an account is no JSON object.
+    #[error("invalid `edit` of `{0}`: expected a JSON object")]
+    Edit(String),
 }
 
 /// The source: who is there, by their name in the scenario.

@@ -4,9 +4,8 @@
 mod agreement;
 mod compare;
 pub mod configuration;
+pub mod environment;
 mod play;
-pub mod stage;
-pub mod subject;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +16,8 @@ use serde_json::Value;
 
 use crate::matrix::cell::Cell;
 pub use crate::matrix::run::compare::Difference;
+use crate::matrix::run::environment::SharedEnvironment;
 pub use crate::matrix::run::play::{LastWord, transcript};
-use crate::matrix::run::stage::Theatre;
 
 /// A cell that takes longer than this is broken.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -54,15 +53,18 @@ impl Played {
 /// Why nothing could be run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// No server.
-    #[error("failed to start the mock: {0}")]
-    Mock(String),
-    /// No client.
-    #[error("failed to make an HTTP client: {0}")]
-    Client(String),
-    /// No folder.
-    #[error("failed to make a temporary folder: {0}")]
-    Folder(#[from] std::io::Error),
+    /// The mock cannot be started.
+    #[error("failed to start the mock")]
+    Mock(#[from] mock_aquera::StartError),
+    /// The mock cannot be set up.
+    #[error("failed to set up the mock")]
+    Stage(#[from] environment::StageError),
+    /// The provisioner cannot be set up.
+    #[error("failed to set up the provisioner")]
+    Subject(#[from] crate::subject::provisioner::SubjectError),
+    /// The runtime of a thread, or the temporary folder, cannot be made.
+    #[error("failed to create a runtime or a temporary folder")]
+    System(#[from] std::io::Error),
 }
 
 /// How many cells run at once.
@@ -136,14 +138,14 @@ impl Work<'_> {
     fn share(&self, sender: &Told) -> Result<(), RunError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let theatre = Arc::new(Theatre::open(self.seed).await?);
+            let theatre = Arc::new(SharedEnvironment::open(self.seed).await?);
             let lanes = (0..self.each).map(|_| self.lane(&theatre, sender));
             futures_util::future::join_all(lanes).await;
             Ok(())
         })
     }
 
-    async fn lane(&self, theatre: &Arc<Theatre>, sender: &Told) {
+    async fn lane(&self, theatre: &Arc<SharedEnvironment>, sender: &Told) {
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(cell) = self.cells.get(index).copied() else { break };

@@ -42,6 +42,16 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Every preference off.
+    pub const NONE: Self = Self {
+        creation: false,
+        updation: false,
+        disable: false,
+        deprovision: false,
+        remove_action: RemoveAction::Delete,
+        on_rule_deletion: false,
+    };
+
     /// All 64, in a stable order.
     pub fn all() -> Vec<Self> {
         (0..64_u8)
@@ -149,6 +159,7 @@ mod tests {
     #[test]
     fn every_problem_is_named_at_once() {
         check("none", &[]);
+        assert_eq!(Setting::from_slug("none"), Some(Setting::NONE));
         check("create+update+disable+deprovision-by-disable+rules", &[]);
         check("disable", &["enable-users-disable"]);
         check("update+by-disable", &["remove-action"]);

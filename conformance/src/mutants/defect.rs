@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 
 use futures_util::{StreamExt as _, stream};
 
-use crate::mutants::table::Row;
+use crate::mutants::kill_matrix::Row;
 use crate::select::Selectable;
 
 /// Something with one defect.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::mutants::file::{Change, Retype};
+use crate::json_text::JsonText;
+use crate::mutants::file::{JsonEdit, Retype};
 
 /// Does something with every place that a pointer reaches. `make`: the last member may be missing, and becomes null first.
 pub(crate) fn each(value: &mut Value, pointer: &str, make: bool, act: &mut dyn FnMut(&mut Value)) {
@@ -66,70 +67,80 @@ pub(crate) fn remove(value: &mut Value, pointer: &str) {
     });
 }
 
-/// Sets what pointers reach; the values are JSON text.
-pub(crate) fn set(value: &mut Value, texts: &BTreeMap<String, String>) {
-    for (pointer, text) in texts {
-        if let Ok(wanted) = serde_json::from_str::<Value>(text) {
-            each(value, pointer, true, &mut |place| *place = wanted.clone());
+/// Sets what pointers reach.
+pub(crate) fn set(value: &mut Value, values: &BTreeMap<String, JsonText>) {
+    for (pointer, JsonText(wanted)) in values {
+        each(value, pointer, true, &mut |place| place.clone_from(wanted));
+    }
+}
+
+/// Edits the JSON of an answer.
+pub(crate) fn answer(edits: &[JsonEdit], body: &mut Value, sent: Option<&Value>) {
+    for edit in edits {
+        match edit {
+            JsonEdit::Remove(pointer) => remove(body, pointer),
+            JsonEdit::Set(values) => set(body, values),
+            JsonEdit::Add(numbers) => {
+                for (pointer, by) in numbers {
+                    each(body, pointer, false, &mut |place| {
+                        if let Some(number) = place.as_i64() {
+                            *place = json!(number + by);
+                        }
+                    });
+                }
+            }
+            JsonEdit::Rename(names) => names.iter().for_each(|(pointer, name)| rename(body, pointer, name)),
+            JsonEdit::Retype(kinds) => {
+                for (pointer, kind) in kinds {
+                    each(body, pointer, false, &mut |place| *place = retyped(*kind, place));
+                }
+            }
+            JsonEdit::Truncate(lengths) => {
+                for (pointer, most) in lengths {
+                    each(body, pointer, false, &mut |place| match place {
+                        Value::Array(elements) => elements.truncate(*most),
+                        Value::String(text) => *text = text.chars().take(*most).collect(),
+                        _ => {}
+                    });
+                }
+            }
+            JsonEdit::Repeat(pointer) => repeat(body, pointer),
+            JsonEdit::Reverse(pointer) => each(body, pointer, false, &mut |place| {
+                if let Value::Array(elements) = place {
+                    elements.reverse();
+                }
+            }),
+            JsonEdit::FromRequest(pointers) => {
+                for (to, from) in pointers {
+                    if let Some(value) = sent.and_then(|sent| sent.pointer(from)) {
+                        each(body, to, true, &mut |place| place.clone_from(value));
+                    }
+                }
+            }
         }
     }
 }
 
-/// What a change does to the JSON of an answer.
-pub(crate) fn answer(change: &Change, body: &mut Value, sent: Option<&Value>) {
-    if let Some(pointer) = &change.remove {
-        remove(body, pointer);
-    }
-    set(body, &change.set);
-    for (pointer, by) in &change.add {
-        each(body, pointer, false, &mut |place| {
-            if let Some(number) = place.as_i64() {
-                *place = json!(number + by);
-            }
-        });
-    }
-    for (pointer, name) in &change.rename {
-        let Some((parent, last)) = pointer.rsplit_once('/') else { continue };
-        each(body, parent, false, &mut |holder| {
-            if let Some(members) = holder.as_object_mut()
-                && let Some(member) = members.remove(last)
-            {
-                members.insert(name.clone(), member);
-            }
-        });
-    }
-    for (pointer, kind) in &change.retype {
-        each(body, pointer, false, &mut |place| *place = retyped(*kind, place));
-    }
-    for (pointer, most) in &change.truncate {
-        each(body, pointer, false, &mut |place| match place {
-            Value::Array(elements) => elements.truncate(*most),
-            Value::String(text) => *text = text.chars().take(*most).collect(),
-            _ => {}
-        });
-    }
-    if let Some((parent, index)) = change.repeat.as_ref().and_then(|pointer| pointer.rsplit_once('/')) {
-        each(body, parent, false, &mut |place| {
-            if let Value::Array(elements) = place
-                && let Some(element) =
-                    index.parse::<usize>().ok().and_then(|index| elements.get(index)).cloned()
-            {
-                elements.push(element);
-            }
-        });
-    }
-    if let Some(pointer) = &change.reverse {
-        each(body, pointer, false, &mut |place| {
-            if let Value::Array(elements) = place {
-                elements.reverse();
-            }
-        });
-    }
-    for (to, from) in &change.from_request {
-        if let Some(value) = sent.and_then(|sent| sent.pointer(from)) {
-            each(body, to, true, &mut |place| *place = value.clone());
+fn rename(body: &mut Value, pointer: &str, name: &str) {
+    let Some((parent, last)) = pointer.rsplit_once('/') else { return };
+    each(body, parent, false, &mut |holder| {
+        if let Some(members) = holder.as_object_mut()
+            && let Some(member) = members.remove(last)
+        {
+            members.insert(name.to_owned(), member);
         }
-    }
+    });
+}
+
+fn repeat(body: &mut Value, pointer: &str) {
+    let Some((parent, index)) = pointer.rsplit_once('/') else { return };
+    each(body, parent, false, &mut |place| {
+        if let Value::Array(elements) = place
+            && let Some(element) = index.parse::<usize>().ok().and_then(|index| elements.get(index)).cloned()
+        {
+            elements.push(element);
+        }
+    });
 }
 
 fn retyped(kind: Retype, value: &Value) -> Value {
@@ -144,12 +155,13 @@ fn retyped(kind: Retype, value: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::file::Change;
 
     #[track_caller]
     fn check(change: &str, after: &Value) {
         let change: Change = toml::from_str(change).expect("a change");
         let mut body = json!({ "status": "400", "Resources": [{ "id": "1" }, { "id": "2" }], "total": 2 });
-        answer(&change, &mut body, Some(&json!({ "password": "p" })));
+        answer(&change.json, &mut body, Some(&json!({ "password": "p" })));
         assert_eq!(&body, after);
     }
 

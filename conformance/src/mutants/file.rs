@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use crate::case::file::Statuses;
+use crate::case::expect::StatusSet;
+use crate::json_text::JsonText;
 use crate::mutants::defect::Defective;
+use crate::table::{ChoiceError, Group, Incomplete, Table};
 
 /// A file of mutants.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -35,68 +37,209 @@ pub struct Mutant {
 }
 
 /// One change, and when it is made.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[derive(Debug, Clone, Default, JsonSchema)]
+#[schemars(with = "ChangeTable")]
 pub struct Change {
-    // When.
-    pub(crate) method: Vec<String>,
-    pub(crate) path: Option<String>,
-    pub(crate) query: Option<String>,
-    pub(crate) query_has: Option<String>,
-    pub(crate) header: Option<String>,
-    pub(crate) header_has: Option<String>,
-    pub(crate) without_header: Option<String>,
-    pub(crate) body_has: Option<String>,
-    pub(crate) op: Option<String>,
-    pub(crate) target: Option<Target>,
-    pub(crate) attribute: Option<String>,
-    pub(crate) value: Option<ValueKind>,
-    pub(crate) status: Vec<Statuses>,
+    /// What must hold of the request.
+    pub(crate) when: Vec<RequestCondition>,
+    /// What must hold of one of its operations.
+    pub(crate) operation: Vec<OperationCondition>,
+    /// The answer has one of these statuses; empty: any.
+    pub(crate) status: Vec<StatusSet>,
+    /// From this time on that the rest holds, for each path.
     pub(crate) nth: Option<usize>,
-    // Then, the request.
-    pub(crate) drop_query: Option<String>,
-    pub(crate) set_query: BTreeMap<String, String>,
-    pub(crate) shift_query: BTreeMap<String, i64>,
-    pub(crate) in_filter: BTreeMap<String, String>,
-    pub(crate) drop_header: Option<String>,
-    pub(crate) set_header: BTreeMap<String, String>,
-    pub(crate) let_in: bool,
-    pub(crate) set_method: Option<String>,
-    pub(crate) set_path: Option<String>,
-    pub(crate) body_remove: Option<String>,
-    pub(crate) body_set: BTreeMap<String, String>,
-    pub(crate) operation: Option<OperationEdit>,
-    pub(crate) set_op: Option<String>,
-    pub(crate) set_value: Option<String>,
-    pub(crate) set_operation_path: Option<String>,
-    pub(crate) selects: Option<Selects>,
-    pub(crate) order: Option<OrderEdit>,
-    pub(crate) only: Option<Only>,
-    pub(crate) split: Option<Split>,
-    // Then, the answer.
-    pub(crate) instead: Option<Instead>,
-    pub(crate) swallow: Option<u16>,
-    pub(crate) set_status: Option<u16>,
-    pub(crate) drop_answer_header: Option<String>,
-    pub(crate) set_answer_header: BTreeMap<String, String>,
-    pub(crate) remove: Option<String>,
-    pub(crate) set: BTreeMap<String, String>,
-    pub(crate) add: BTreeMap<String, i64>,
-    pub(crate) rename: BTreeMap<String, String>,
-    pub(crate) retype: BTreeMap<String, Retype>,
-    pub(crate) truncate: BTreeMap<String, usize>,
-    pub(crate) repeat: Option<String>,
-    pub(crate) reverse: Option<String>,
-    pub(crate) from_request: BTreeMap<String, String>,
-    pub(crate) text: Option<String>,
-    pub(crate) empty: bool,
-    pub(crate) in_text: BTreeMap<String, String>,
-    pub(crate) freeze: Option<String>,
-    pub(crate) case_exact: Option<String>,
+    pub(crate) request: Vec<RequestEdit>,
+    pub(crate) operations: Vec<OperationsEdit>,
+    pub(crate) exchange: Option<Exchange>,
+    /// Marks to add to members, by JSON pointer, before a request is sent again that met a conflict.
     pub(crate) again: BTreeMap<String, String>,
+    pub(crate) json: Vec<JsonEdit>,
+    pub(crate) answer: Vec<AnswerEdit>,
+    pub(crate) case_exact: Option<String>,
+    pub(crate) freeze: Option<String>,
     pub(crate) then_delete: bool,
     pub(crate) then_send: Option<String>,
+    /// The edits of the answer's JSON are repeated in each later answer that shows the resource.
     pub(crate) later: bool,
+}
+
+/// A change as written.
+type ChangeTable = Table<(
+    Group<RequestCondition>,
+    Group<OperationCondition>,
+    Group<RequestEdit>,
+    Group<OperationsEdit>,
+    Group<Exchange>,
+    Group<JsonEdit>,
+    Group<AnswerEdit>,
+    Group<Key>,
+)>;
+
+/// What must hold of a request.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RequestCondition {
+    Method(Vec<String>),
+    Path(String),
+    Query(String),
+    /// Of the value of the parameter that `query` names.
+    QueryHas(String),
+    Header(String),
+    /// Of the value of the field that `header` names.
+    HeaderHas(String),
+    WithoutHeader(String),
+    BodyHas(String),
+}
+
+/// What must hold of an operation.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OperationCondition {
+    Op(String),
+    Target(Target),
+    Attribute(String),
+    Value(ValueKind),
+}
+
+/// An edit of a request. Edits are made in this order.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RequestEdit {
+    DropQuery(String),
+    SetQuery(BTreeMap<String, String>),
+    ShiftQuery(BTreeMap<String, i64>),
+    DropHeader(String),
+    SetHeader(BTreeMap<String, String>),
+    LetIn(bool),
+    SetMethod(String),
+    SetPath(String),
+    BodyRemove(String),
+    BodySet(BTreeMap<String, JsonText>),
+    InFilter(BTreeMap<String, String>),
+}
+
+/// An edit of the operations of a request. Edits are made in this order.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OperationsEdit {
+    SetOp(String),
+    SetValue(JsonText),
+    SetOperationPath(String),
+    Operation(OperationEdit),
+    Selects(Selects),
+    Order(OrderEdit),
+    Only(Only),
+}
+
+/// What becomes of the request.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Exchange {
+    Instead(Instead),
+    Swallow(u16),
+    Split(Split),
+}
+
+impl Exchange {
+    /// Returns the precedence among the changes of one request: the least wins.
+    pub(crate) fn rank(&self) -> u8 {
+        match self {
+            Self::Instead(_) => 0,
+            Self::Swallow(_) => 1,
+            Self::Split(_) => 2,
+        }
+    }
+}
+
+/// An edit of the JSON of an answer. Edits are made in this order.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum JsonEdit {
+    Remove(String),
+    Set(BTreeMap<String, JsonText>),
+    Add(BTreeMap<String, i64>),
+    Rename(BTreeMap<String, String>),
+    Retype(BTreeMap<String, Retype>),
+    Truncate(BTreeMap<String, usize>),
+    Repeat(String),
+    Reverse(String),
+    FromRequest(BTreeMap<String, String>),
+}
+
+/// An edit of an answer, after those of its JSON. Edits are made in this order.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AnswerEdit {
+    SetStatus(u16),
+    DropAnswerHeader(String),
+    SetAnswerHeader(BTreeMap<String, String>),
+    Empty(bool),
+    Text(String),
+    InText(BTreeMap<String, String>),
+}
+
+/// The other keys of a change.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Key {
+    Status(Vec<StatusSet>),
+    Nth(usize),
+    Again(BTreeMap<String, String>),
+    CaseExact(String),
+    Freeze(String),
+    ThenDelete(bool),
+    ThenSend(String),
+    Later(bool),
+}
+
+/// An invalid change.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// A request is answered in one way.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+    /// A condition lacks the one that it narrows.
+    #[error(transparent)]
+    Incomplete(#[from] Incomplete),
+}
+
+impl<'de> Deserialize<'de> for Change {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ChangeTable::read(deserializer)
+    }
+}
+
+impl TryFrom<ChangeTable> for Change {
+    type Error = ChangeError;
+
+    fn try_from(Table(groups): ChangeTable) -> Result<Self, ChangeError> {
+        let (when, operation, request, operations, exchange, json, answer, keys) = groups;
+        when.require("query-has", "query")?;
+        when.require("header-has", "header")?;
+        let mut change = Self {
+            when: when.into_values().collect(),
+            operation: operation.into_values().collect(),
+            request: request.into_values().collect(),
+            operations: operations.into_values().collect(),
+            exchange: exchange.at_most_one("answer")?.map(|(_, exchange)| exchange),
+            json: json.into_values().collect(),
+            answer: answer.into_values().collect(),
+            ..Self::default()
+        };
+        for key in keys.into_values() {
+            match key {
+                Key::Status(statuses) => change.status = statuses,
+                Key::Nth(nth) => change.nth = Some(nth),
+                Key::Again(marks) => change.again = marks,
+                Key::CaseExact(attribute) => change.case_exact = Some(attribute),
+                Key::Freeze(pointer) => change.freeze = Some(pointer),
+                Key::ThenDelete(is_deleted) => change.then_delete = is_deleted,
+                Key::ThenSend(line) => change.then_send = Some(line),
+                Key::Later(is_repeated) => change.later = is_repeated,
+            }
+        }
+        Ok(change)
+    }
 }
 
 /// The form of an operation's path.

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use mock_aquera::Profile;
-use serde_json::Value;
 
 use crate::case::load::LoadError;
 use crate::mutants::file::{Mutant, MutantFile};
-use crate::mutants::operations;
-use crate::select::check_slug;
+use crate::select::{SlugError, check_slug};
 
 include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 
@@ -32,79 +30,109 @@ pub fn folder(folder: &Path) -> Result<Vec<Mutant>, LoadError> {
 fn all(files: Vec<(String, String)>) -> Result<Vec<Mutant>, LoadError> {
     let mut mutants: Vec<Mutant> = Vec::new();
     for (file, text) in files {
-        let bad = |problem: String| LoadError::Bad { file: file.clone(), problem };
-        let read: MutantFile = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        let read: MutantFile = toml::from_str(&text).map_err(|error| LoadError::invalid(&file, error))?;
         for mutant in read.mutant {
-            check(&mutant).map_err(|problem| bad(format!("mutant `{}`: {problem}", mutant.slug)))?;
+            check(&mutant).map_err(|problem| {
+                LoadError::invalid(&file, InvalidMutant { slug: mutant.slug.clone(), source: problem })
+            })?;
             mutants.push(mutant);
         }
     }
     mutants.sort_by(|a, b| a.slug.cmp(&b.slug));
     if let Some([mutant, _]) = mutants.array_windows::<2>().find(|[a, b]| a.slug == b.slug) {
-        return Err(LoadError::Bad {
-            file: mutant.slug.clone(),
-            problem: "two mutants have this slug".to_owned(),
-        });
+        return Err(LoadError::Twice { what: "mutant", name: mutant.slug.clone() });
     }
     Ok(mutants)
 }
 
-fn check(mutant: &Mutant) -> Result<(), String> {
+/// An invalid mutant of a server or of a client.
+#[derive(Debug, thiserror::Error)]
+#[error("invalid mutant `{slug}`")]
+pub(crate) struct InvalidMutant<E: std::error::Error + 'static> {
+    pub(crate) slug: String,
+    pub(crate) source: E,
+}
+
+/// The reason why a mutant is invalid.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MutantError {
+    #[error(transparent)]
+    Slug(#[from] SlugError),
+    #[error("`defect` is empty")]
+    NoDefect,
+    #[error("expected `profile` or `[[mutant.change]]`")]
+    NoChange,
+    #[error("`found-by` names a case twice")]
+    Twice,
+    #[error("invalid profile")]
+    Profile(#[from] ProfileError),
+}
+
+/// The reason why a profile is invalid.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The table cannot be written as TOML.
+    #[error(transparent)]
+    Table(#[from] toml::ser::Error),
+    /// The mock refuses it.
+    #[error(transparent)]
+    Refused(#[from] mock_aquera::ProfileError),
+}
+
+fn check(mutant: &Mutant) -> Result<(), MutantError> {
     check_slug(&mutant.slug)?;
     if mutant.defect.trim().is_empty() {
-        return Err("`defect` is empty".to_owned());
+        return Err(MutantError::NoDefect);
     }
     if mutant.profile.is_none() && mutant.change.is_empty() {
-        return Err("neither `profile` nor `[[mutant.change]]`: nothing is wrong with it".to_owned());
+        return Err(MutantError::NoChange);
     }
     let named: BTreeSet<_> = mutant.found_by.iter().collect();
     if named.len() != mutant.found_by.len() {
-        return Err("a case is named twice in `found-by`".to_owned());
+        return Err(MutantError::Twice);
     }
     profile(mutant)?;
-    for (index, change) in mutant.change.iter().enumerate() {
-        let texts = change.body_set.values().chain(change.set.values()).chain(&change.set_value);
-        for text in texts {
-            serde_json::from_str::<Value>(text)
-                .map_err(|error| format!("change {}: not JSON ({error}): {text}", index + 1))?;
-        }
-        if let Some(path) = &change.set_operation_path {
-            operations::Path::parse(path);
-        }
-    }
     Ok(())
 }
 
 /// The profile of a mutant's mock.
-pub(crate) fn profile(mutant: &Mutant) -> Result<Profile, String> {
+pub(crate) fn profile(mutant: &Mutant) -> Result<Profile, ProfileError> {
     let mut text = "name = \"mutant\"\nsummary = \"a mutant\"\nextends = \"rfc\"\n".to_owned();
     if let Some(table) = &mutant.profile {
-        text.push_str(&toml::to_string(table).map_err(|error| format!("profile: {error}"))?);
+        text.push_str(&toml::to_string(table)?);
     }
-    Profile::from_toml(&text).map_err(|error| format!("profile: {error}"))
+    Ok(Profile::from_toml(&text)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::causes::with_causes;
 
     #[track_caller]
     fn check(text: &str, told: &str) {
         let error = all(vec![("x.toml".to_owned(), text.to_owned())]).expect_err("a bad mutant");
-        assert!(error.to_string().contains(told), "{error}");
+        let error = with_causes(&error);
+        assert!(error.contains(told), "{error}");
     }
 
     #[test]
     fn bad_mutants_are_refused_with_the_place() {
         let head = "[[mutant]]\nslug = \"a\"\ndefect = \"d\"\nfound-by = []\n";
-        check(head, "mutant `a`: neither `profile` nor");
-        check(&format!("{head}profile = {{ gateway = {{ ptach = \"works\" }} }}\n"), "mutant `a`: profile:");
-        check(&format!("{head}[[mutant.change]]\nset = {{ \"/a\" = \"{{\" }}\n"), "change 1: not JSON");
-        check(&format!("{head}[[mutant.change]]\nspilt = \"stop\"\n"), "unknown field `spilt`");
+        check(head, "invalid mutant `a`: expected `profile` or");
+        check(
+            &format!("{head}profile = {{ gateway = {{ ptach = \"works\" }} }}\n"),
+            "invalid mutant `a`: invalid profile:",
+        );
+        check(&format!("{head}[[mutant.change]]\nset = {{ \"/a\" = \"{{\" }}\n"), "line 6, column 16");
+        check(
+            &format!("{head}[[mutant.change]]\nspilt = \"stop\"\n"),
+            "unknown field `spilt`; did you mean `split`?",
+        );
     }
 
     #[test]
     fn those_built_in_are_good() {
-        built_in().unwrap_or_else(|error| panic!("{error}"));
+        built_in().unwrap_or_else(|error| panic!("{}", with_causes(&error)));
     }
 }

@@ -3,8 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::casing::lower_case;
-use crate::mutants::file::{Change, Only, OperationEdit, OrderEdit, Selects, Target, ValueKind};
-use crate::server::facts::get;
+use crate::json::get;
+use crate::json_text::JsonText;
+use crate::mutants::file::{
+    Change, Only, OperationCondition, OperationEdit, OperationsEdit, OrderEdit, Selects, Target, ValueKind,
+};
 
 /// The parts of a path, read roughly: it may be broken on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,26 +85,20 @@ fn kind(value: Option<&Value>) -> ValueKind {
     }
 }
 
-/// Whether a change asks for operations at all.
-pub(crate) fn asks(change: &Change) -> bool {
-    change.op.is_some() || change.target.is_some() || change.attribute.is_some() || change.value.is_some()
-}
-
 /// Whether a change means an operation.
 pub(crate) fn means(change: &Change, operation: &Value) -> bool {
     let word = get(operation, "op").or_else(|| get(operation, "method")).and_then(Value::as_str);
     let path = path_of(operation);
     let value = get(operation, "value");
-    let target = path.as_ref().map_or(Target::None, Path::target);
-    let op =
-        change.op.as_deref().is_none_or(|wanted| word.is_some_and(|word| word.eq_ignore_ascii_case(wanted)));
-    let attribute = change.attribute.as_deref().is_none_or(|wanted| match &path {
-        Some(path) => path.name().eq_ignore_ascii_case(wanted),
-        None => value.is_some_and(|value| get(value, wanted).is_some()),
-    });
-    op && attribute
-        && change.target.is_none_or(|wanted| wanted == target)
-        && change.value.is_none_or(|wanted| wanted == kind(value))
+    change.operation.iter().all(|condition| match condition {
+        OperationCondition::Op(wanted) => word.is_some_and(|word| word.eq_ignore_ascii_case(wanted)),
+        OperationCondition::Target(wanted) => *wanted == path.as_ref().map_or(Target::None, Path::target),
+        OperationCondition::Attribute(wanted) => match &path {
+            Some(path) => path.name().eq_ignore_ascii_case(wanted),
+            None => value.is_some_and(|value| get(value, wanted).is_some()),
+        },
+        OperationCondition::Value(wanted) => *wanted == kind(value),
+    })
 }
 
 /// The operations as a change makes them. `current` is the resource as it is, where the change asks for it.
@@ -109,75 +106,79 @@ pub(crate) fn changed(change: &Change, operations: &[Value], current: Option<&Va
     let mut changed = Vec::new();
     for operation in operations {
         if means(change, operation) {
-            one(change, operation, current, &mut changed);
+            one(&change.operations, operation, current, &mut changed);
         } else {
             changed.push(operation.clone());
         }
     }
-    if change.order == Some(OrderEdit::Reverse) {
-        changed.reverse();
-    }
-    match change.only {
-        Some(Only::First) => changed.truncate(1),
-        Some(Only::Last) => {
-            changed.drain(..changed.len().saturating_sub(1));
+    for edit in &change.operations {
+        match edit {
+            OperationsEdit::Order(OrderEdit::Reverse) => changed.reverse(),
+            OperationsEdit::Only(Only::First) => changed.truncate(1),
+            OperationsEdit::Only(Only::Last) => {
+                changed.drain(..changed.len().saturating_sub(1));
+            }
+            OperationsEdit::SetOp(_)
+            | OperationsEdit::SetValue(_)
+            | OperationsEdit::SetOperationPath(_)
+            | OperationsEdit::Operation(_)
+            | OperationsEdit::Selects(_) => {}
         }
-        None => {}
     }
     changed
 }
 
-fn one(change: &Change, operation: &Value, current: Option<&Value>, changed: &mut Vec<Value>) {
+fn one(edits: &[OperationsEdit], operation: &Value, current: Option<&Value>, changed: &mut Vec<Value>) {
     let mut operation = operation.clone();
-    if let Some(op) = &change.set_op {
-        operation["op"] = json!(op);
+    for edit in edits {
+        match edit {
+            OperationsEdit::SetOp(op) => operation["op"] = json!(op),
+            OperationsEdit::SetValue(JsonText(value)) => operation["value"] = value.clone(),
+            OperationsEdit::SetOperationPath(path) => operation["path"] = json!(path),
+            OperationsEdit::Operation(OperationEdit::Skip) => return,
+            OperationsEdit::Operation(edit) => edit_operation(*edit, &mut operation, changed),
+            OperationsEdit::Selects(selects) => return select(*selects, &operation, current, changed),
+            OperationsEdit::Order(_) | OperationsEdit::Only(_) => {}
+        }
     }
-    if let Some(value) = change.set_value.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok())
-    {
-        operation["value"] = value;
-    }
-    if let Some(path) = &change.set_operation_path {
-        operation["path"] = json!(path);
-    }
-    let path = path_of(&operation);
-    match change.operation {
-        None => {}
-        Some(OperationEdit::Skip) => return,
-        Some(OperationEdit::DropPath) => remove(&mut operation, "path"),
-        Some(OperationEdit::DropFilter) => {
+    changed.push(operation);
+}
+
+fn edit_operation(edit: OperationEdit, operation: &mut Value, changed: &mut Vec<Value>) {
+    let path = path_of(operation);
+    match edit {
+        OperationEdit::Skip => {}
+        OperationEdit::DropPath => remove(operation, "path"),
+        OperationEdit::DropFilter => {
             if let Some(path) = path {
                 operation["path"] = json!(Path { filter: None, ..path }.text());
             }
         }
-        Some(OperationEdit::DropSubAttribute) => {
+        OperationEdit::DropSubAttribute => {
             if let Some(path) = path {
                 operation["path"] = json!(Path { sub: None, ..path }.text());
             }
         }
-        Some(edit @ (OperationEdit::FirstValue | OperationEdit::LastValue)) => {
-            each_array(&mut operation, &|elements| {
-                let kept = if edit == OperationEdit::FirstValue { elements.first() } else { elements.last() };
-                kept.cloned().into_iter().collect()
-            });
+        OperationEdit::FirstValue => {
+            each_array(operation, &|elements| elements.first().cloned().into_iter().collect());
         }
-        Some(OperationEdit::ClearFirst) => {
+        OperationEdit::LastValue => {
+            each_array(operation, &|elements| elements.last().cloned().into_iter().collect());
+        }
+        OperationEdit::ClearFirst => {
             if let Some(path) = path {
                 changed.push(json!({ "op": "remove", "path": path.attribute }));
             } else {
-                let names = get(&operation, "value").and_then(Value::as_object).map(Map::keys);
+                let names = get(operation, "value").and_then(Value::as_object).map(Map::keys);
                 changed
                     .extend(names.into_iter().flatten().map(|name| json!({ "op": "remove", "path": name })));
             }
         }
-        Some(OperationEdit::LowerValue) => {
+        OperationEdit::LowerValue => {
             if let Some(value) = operation.get_mut("value") {
                 lower(value);
             }
         }
-    }
-    match change.selects {
-        None => changed.push(operation),
-        Some(selects) => select(selects, &operation, current, changed),
     }
 }
 

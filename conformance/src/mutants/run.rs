@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use crate::case::Case;
 use crate::mutants::defect::side_by_side;
 use crate::mutants::file::Mutant;
-use crate::mutants::layer::Layer;
+use crate::mutants::kill_matrix::{KillTable, Row};
 use crate::mutants::load;
-use crate::mutants::table::{KillTable, Row};
+use crate::mutants::proxy::Layer;
 use crate::report::Report;
-use crate::server::facts::{Blank, Facts};
+use crate::server::discovery::{Blank, Facts};
 use crate::server::{self, Options};
-use crate::wire::client::{Client, Credentials, Manners};
+use crate::subject::server::client::{Client, Credentials, Manners};
 
 const TOKEN: &str = "mutant-token";
 
@@ -31,16 +31,22 @@ pub enum Played {
 /// Why nothing could be played.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// No server.
-    #[error("failed to start the mock: {0}")]
-    Mock(String),
-    /// A mutant that cannot be.
-    #[error("failed to make the mutant `{slug}`: {reason}")]
+    /// The mock cannot be started.
+    #[error("failed to start the mock")]
+    Mock(#[from] mock_aquera::StartError),
+    /// The proxy in front of the mock cannot be started.
+    #[error("failed to start the proxy")]
+    Proxy(#[from] std::io::Error),
+    /// The profile of the server without a defect is unknown.
+    #[error("the mock has no profile `rfc`")]
+    NoProfile,
+    /// A mutant cannot be set up.
+    #[error("failed to set up the mutant `{slug}`")]
     Mutant {
-        /// Which.
+        /// The mutant.
         slug: String,
-        /// In words.
-        reason: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -55,11 +61,10 @@ pub async fn run(
     jobs: usize,
     told: impl FnMut(&Row),
 ) -> Result<KillTable, RunError> {
-    let failed = |error: &dyn std::fmt::Display| RunError::Mock(error.to_string());
     let mock = MockAquera::builder().auth(Auth::bearer(TOKEN)).seed(1).start().await;
-    let mock = Arc::new(mock.map_err(|error| failed(&error))?);
-    let layer = Layer::start().await.map_err(|error| failed(&error))?;
-    let clean = Profile::builtin("rfc").ok_or_else(|| failed(&"there is no profile `rfc`"))?;
+    let mock = Arc::new(mock?);
+    let layer = Layer::start().await?;
+    let clean = Profile::builtin("rfc").ok_or(RunError::NoProfile)?;
     let clean = one(&mock, None, "clean", clean, cases.to_vec()).await?;
     let shared: Arc<[Case]> = cases.into();
     let judge = |mutant| row(mock.clone(), layer.clone(), mutant, shared.clone(), played);
@@ -77,8 +82,8 @@ async fn row(
     cases: Arc<[Case]>,
     played: Played,
 ) -> Result<Row, RunError> {
-    let bad = |reason: String| RunError::Mutant { slug: mutant.slug.clone(), reason };
-    let profile = load::profile(&mutant).map_err(bad)?;
+    let profile = load::profile(&mutant)
+        .map_err(|error| RunError::Mutant { slug: mutant.slug.clone(), source: error.into() })?;
     let named: BTreeSet<&str> = mutant.found_by.iter().map(String::as_str).collect();
     let cases = cases
         .iter()
@@ -96,9 +101,9 @@ async fn one(
     profile: Profile,
     cases: Vec<Case>,
 ) -> Result<Report, RunError> {
-    let bad = |reason: String| RunError::Mutant { slug: name.to_owned(), reason };
+    let invalid = |source| RunError::Mutant { slug: name.to_owned(), source };
     let config = ApplicationConfig { profile, auth: vec![Auth::bearer(TOKEN)], seed: 1 };
-    let application = mock.create_application(name, config).map_err(|error| bad(error.to_string()))?;
+    let application = mock.create_application(name, config).map_err(|error| invalid(error.into()))?;
     let upstream = application.scim_url();
     let url = match layer {
         Some((layer, mutant)) => layer.add(mutant.clone(), upstream, format!("Bearer {TOKEN}")),
@@ -107,7 +112,7 @@ async fn one(
     // A mutant that asks to wait is not worth the wait.
     let manners = Manners { retries: 0, ..Manners::default() };
     let client = Client::new(&url, Credentials::Bearer(TOKEN.to_owned()), manners)
-        .map_err(|error| bad(error.to_string()))?;
+        .map_err(|error| invalid(error.into()))?;
     let facts = Facts::ask(&client).await;
     let (_sender, stop) = watch::channel(false);
     // What is made goes with the application.

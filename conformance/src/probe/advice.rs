@@ -47,19 +47,6 @@ pub struct Advice {
     pub text: String,
 }
 
-/// The settings, in the order in which they are told.
-pub const SETTINGS: [&str; 9] = [
-    "Enable users creation",
-    "Update method: PUT",
-    "Update method: PATCH",
-    "Enable users disable",
-    "Enabling users again",
-    "Deprovision, Remove Action = Disable",
-    "Deprovision, Remove Action = Delete",
-    "A client whose PUT does not say active",
-    "Group members",
-];
-
 /// What to expect of every setting.
 pub fn advise(findings: &Findings) -> Vec<Advice> {
     let of = |name: &str| {

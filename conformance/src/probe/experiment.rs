@@ -4,22 +4,23 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::case::need::Need;
+use crate::case::capability::Need;
 use crate::casing::lower_case;
-use crate::probe::form::{FORMS, Form, Goal, Sent, Start};
+use crate::format;
+use crate::json::get;
 use crate::probe::outcome::{Effect, Names, Outcome, State, classify, is_reached, reply};
 use crate::probe::owed::owed;
+use crate::probe::variant::{FORMS, Form, Goal, Sent, Start};
 use crate::probe::{Finding, Findings};
-use crate::report::plain;
 use crate::server::again::{Unsettled, settle};
 use crate::server::blank::name_schemas;
+use crate::server::cleanup::{Leftovers, Made};
 use crate::server::deviation::asked::Asked;
 use crate::server::deviation::resources::id_of;
 use crate::server::deviation::{Deviation, has, understand};
-use crate::server::facts::{Blank, Facts, Met, get, merge};
-use crate::server::tidy::{Leftovers, Made};
-use crate::wire::client::{Answer, Client, Request};
-use crate::wire::exchange::Exchange;
+use crate::server::discovery::{Blank, Facts, Met, merge};
+use crate::subject::server::client::{Answer, Client, Request};
+use crate::transcript::Exchange;
 
 /// How the probe goes about it.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ pub async fn probe(client: &Client, facts: &Facts, options: &Options, tried: &(d
     }
     Findings {
         subject: client.base().to_owned(),
-        patch_advertised: facts.feature(crate::case::need::Feature::Patch),
+        patch_advertised: facts.feature(crate::case::capability::Feature::Patch),
         findings,
         left_behind: leftovers.list(),
     }
@@ -121,7 +122,7 @@ impl Bench<'_> {
             Outcome::Untried(crate::server::INTERRUPTED.to_owned())
         } else {
             // Schemas and answers of the endpoint are quoted in it.
-            let untried = |why: Untried| Outcome::Untried(plain::one_line(&why).into_owned());
+            let untried = |why: Untried| Outcome::Untried(format::one_line(&why).into_owned());
             self.attempt(form).await.unwrap_or_else(untried)
         };
         let Self { client, options, made, exchanges, leftovers, active_is_text, .. } = self;
@@ -143,7 +144,7 @@ impl Bench<'_> {
         let (subject, mut before, sent) = match (form.start, form.sent) {
             (Start::Nothing, Sent::Post(over)) => {
                 let mut body = self.account("")?;
-                merge(&mut body, &filled(over, &extension, &names));
+                merge(&mut body, &filled(over, &extension, &names)?);
                 if get(&body, &extension).is_some()
                     && let Some(schemas) = body["schemas"].as_array_mut()
                     && !schemas.iter().any(|urn| *urn == *extension)
@@ -178,27 +179,27 @@ impl Bench<'_> {
         if let Some(subject) = &subject {
             names.0.push((subject.id.clone(), "@id"));
         }
-        let pointers = |goal: Goal| -> Vec<(String, Value)> {
+        let pointers = |goal: Goal| -> Result<Vec<(String, Value)>, Untried> {
             goal.iter()
-                .map(|(pointer, json)| (pointer.replace("@extension", &extension), parse(json)))
+                .map(|(pointer, json)| Ok((pointer.replace("@extension", &extension), parse(json)?)))
                 .collect()
         };
-        let goal = pointers(form.goal);
+        let goal = pointers(form.goal)?;
         if form.start != Start::Nothing && !goal.is_empty() && is_reached(&goal, &names, &before) {
             return Err(format!("{} was so before the request", in_words(form.goal)));
         }
-        if !is_reached(&pointers(form.before()), &names, &before) {
+        if !is_reached(&pointers(form.before())?, &names, &before) {
             return Err(format!("what was prepared is read without {}", in_words(form.before())));
         }
         let fill = |json: &str| filled(json, &extension, &names);
         let (method, path, body) = match form.sent {
             Sent::Patch(operations) => {
                 let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
-                ("PATCH", String::new(), Some(json!({ "schemas": schemas, "Operations": fill(operations) })))
+                ("PATCH", String::new(), Some(json!({ "schemas": schemas, "Operations": fill(operations)? })))
             }
             Sent::Put(over) => {
                 let mut body = before.clone();
-                merge(&mut body, &fill(over));
+                merge(&mut body, &fill(over)?);
                 self.name_schemas(if group { "Group" } else { "User" }, &mut body);
                 ("PUT", String::new(), Some(body))
             }
@@ -512,7 +513,7 @@ fn in_words(goal: Goal) -> String {
 }
 
 /// A form's JSON, with ids and the URN of the extension in their places.
-fn filled(json: &str, extension: &str, names: &Names) -> Value {
+fn filled(json: &str, extension: &str, names: &Names) -> Result<Value, Untried> {
     let mut text = json.replace("@extension", extension);
     for (id, name) in &names.0 {
         text = text.replace(name, id);
@@ -529,7 +530,7 @@ fn hides_active(goal: &[(String, Value)], after: &State) -> bool {
     is_about && matches!(after, State::Readable(now) if get(now, "active").is_none())
 }
 
-/// JSON that the program itself has.
-fn parse(json: &str) -> Value {
-    serde_json::from_str(json).unwrap_or_default()
+/// Reads a form's JSON. An id of the endpoint in it may hold a quotation mark, say.
+fn parse(json: &str) -> Result<Value, Untried> {
+    serde_json::from_str(json).map_err(|error| format!("the form is not JSON: {error}"))
 }

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::probe::form::Form;
+use crate::format;
+use crate::json::get;
+use crate::json::{is_absent, reach, same};
 pub use crate::probe::outcome::damage::Damage;
 pub(crate) use crate::probe::outcome::damage::attribute;
 use crate::probe::outcome::damage::{LABELS, TOLD, is_index};
-use crate::report::plain;
-use crate::server::facts::get;
-use crate::server::same::{is_absent, reach, same};
-use crate::wire::client::Answer;
+use crate::probe::variant::Form;
+use crate::subject::server::client::Answer;
 
 /// What is at the endpoint after a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -274,7 +274,7 @@ pub fn classify(
     after: &State,
 ) -> Tried {
     let before = names.view(before);
-    let created = matches!(form.sent, crate::probe::form::Sent::Post(_));
+    let created = matches!(form.sent, crate::probe::variant::Sent::Post(_));
     let (effect, damages, now) = match after {
         State::Readable(now) => {
             let now = names.view(now);
@@ -437,7 +437,7 @@ pub(crate) fn reply(names: &Names, before: &Value, answer: &Answer, now: Option<
         Shows::Other
     };
     let scim_type = body.filter(|_| !success).and_then(|body| get(body, "scimType")?.as_str());
-    let scim_type = scim_type.map(|text| plain::one_line(&plain::cut(text, TOLD)).into_owned());
+    let scim_type = scim_type.map(|text| format::one_line(&format::cut(text, TOLD)).into_owned());
     Reply { status: answer.status, scim_type, shows }
 }
 
@@ -446,7 +446,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::probe::form::FORMS;
+    use crate::probe::variant::FORMS;
 
     fn answer(status: u16, body: Value) -> Answer {
         let text = if body.is_null() { String::new() } else { body.to_string() };

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::server::facts::{Facts, attribute, get};
+use crate::json::get;
+use crate::server::discovery::{Facts, attribute};
 
 /// The account without what the client has no say in: what is read-only by RFC 7643 or by the schema, what is never
 /// returned, and what no schema has. A template that was copied from a server is full of these.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::casing::lower_case;
+use crate::format;
 use crate::probe::advice::{Fares, advise};
-use crate::probe::form::{Form, Sent, Start, Topic};
 use crate::probe::outcome::{Class, Outcome};
+use crate::probe::variant::{Form, Sent, Start, Topic};
 use crate::probe::{Finding, Findings};
-use crate::report::plain;
-use crate::report::{CaseResult, Level, Report, SCHEMA_VERSION, Spec, Summary, Verdict};
+use crate::report::{CaseResult, Report, SCHEMA_VERSION, Summary, Verdict};
+use crate::requirement::{Level, Spec};
 use crate::server::hint::{HINT, template_hint};
 
 /// The findings for people: what they mean for the preferences first, then what the endpoint does.
@@ -39,7 +40,7 @@ pub fn text(findings: &Findings) -> String {
         append!(text, "\n{ACTIVE_IS_TEXT}\n");
     }
     if !findings.left_behind.is_empty() {
-        let left: Vec<_> = findings.left_behind.iter().map(|path| plain::one_line(path)).collect();
+        let left: Vec<_> = findings.left_behind.iter().map(|path| format::one_line(path)).collect();
         append!(text, "\nThe endpoint did not delete {}\n", left.join(", "));
     }
     text

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Report, Summary};
-use crate::report::plain::number;
+use crate::format::number;
 
 const LABEL: &str = "conformance";
 

@@ -52,8 +52,8 @@ pub enum Catalogue {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BaselineError {
     /// Not TOML, or with something else in it.
-    #[error("{0}")]
-    Syntax(String),
+    #[error(transparent)]
+    Syntax(#[from] toml::de::Error),
     /// Entries that say too little or too much; all of them.
     #[error("{}", .0.join("\n  "))]
     Entries(Vec<String>),
@@ -70,8 +70,7 @@ impl Baseline {
     /// # Errors
     /// With everything that is wrong with it.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
-        let File { known } =
-            toml::from_str(text).map_err(|error| BaselineError::Syntax(error.to_string()))?;
+        let File { known } = toml::from_str(text)?;
         let mut wrong = Vec::new();
         let mut seen = BTreeSet::new();
         for (number, entry) in (1..).zip(&known) {
@@ -173,8 +172,7 @@ impl Baseline {
     /// # Errors
     /// Where it is no baseline.
     pub fn parse_unfinished(text: &str) -> Result<Self, BaselineError> {
-        let File { known } =
-            toml::from_str(text).map_err(|error| BaselineError::Syntax(error.to_string()))?;
+        let File { known } = toml::from_str(text)?;
         Ok(Self { entries: known })
     }
 
@@ -188,9 +186,12 @@ impl Baseline {
     }
 
     /// The text of the file.
-    pub fn write(&self) -> String {
-        let body = toml::to_string(&File { known: self.entries.clone() }).unwrap_or_default();
-        format!("{HEAD}\n{body}")
+    ///
+    /// # Errors
+    /// The entries cannot be written as TOML.
+    pub fn write(&self) -> Result<String, toml::ser::Error> {
+        let body = toml::to_string(&File { known: self.entries.clone() })?;
+        Ok(format!("{HEAD}\n{body}"))
     }
 }
 

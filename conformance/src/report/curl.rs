@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::redact::REDACTED;
-use crate::wire::exchange::Exchange;
+use crate::transcript::Exchange;
+use crate::transcript::REDACTED;
 
 /// Headers that curl sets by itself.
 const BY_ITSELF: [&str; 6] =
@@ -35,8 +35,7 @@ pub fn command(exchange: &Exchange) -> String {
         Value::Null => {}
         Value::String(text) => lines.push(format!("--data-raw {}", quote(text))),
         body => {
-            let text = serde_json::to_string_pretty(body).unwrap_or_default();
-            lines.push(format!("--data-raw {}", quote(&text)));
+            lines.push(format!("--data-raw {}", quote(&format!("{body:#}"))));
         }
     }
     lines.join(" \\\n  ")
@@ -68,7 +67,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::wire::exchange::Sent;
+    use crate::transcript::Sent;
 
     #[track_caller]
     fn check(method: &str, authorization: &str, body: Value, expected: &str) {

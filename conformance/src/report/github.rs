@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Report, Verdict, causes, markdown, plain, words};
+use super::{Report, Verdict, markdown};
+use crate::format;
+use crate::report::{labels, root_causes};
 
 /// GitHub shows no more of each kind.
 const OF_A_KIND: usize = 10;
@@ -34,12 +36,12 @@ impl Surroundings {
 pub fn annotations(report: &Report) -> String {
     let mut text = String::new();
     let mut told = [0_usize; 2];
-    let causes = causes::of(report);
-    for case in words::by_importance(&report.cases) {
+    let causes = root_causes::of(report);
+    for case in labels::by_importance(&report.cases) {
         // Of a shared expectation the first case speaks for all.
         let behind = causes
             .iter()
-            .find(|cause| cause.says_all() && causes::explain(std::slice::from_ref(cause), case));
+            .find(|cause| cause.says_all() && root_causes::explain(std::slice::from_ref(cause), case));
         if behind.is_some_and(|cause| cause.cases.first().is_some_and(|first| first.id != case.id)) {
             continue;
         }
@@ -56,19 +58,19 @@ pub fn annotations(report: &Report) -> String {
         let mend = mend.map_or_else(String::new, |mend| format!("\nMend: {mend}"));
         let message = format!(
             "{}{}\n{}, {}",
-            plain::one_line(&because),
-            plain::lines(&mend),
-            words::level(case.level),
-            plain::one_line(&words::spec(&case.spec))
+            format::one_line(&because),
+            format::lines(&mend),
+            labels::level(case.level),
+            format::one_line(&labels::spec(&case.spec))
         );
-        append!(text, "::{kind} title={}::{}\n", property(&plain::one_line(&case.id)), data(&message));
+        append!(text, "::{kind} title={}::{}\n", property(&format::one_line(&case.id)), data(&message));
     }
     for stale in report.stale.iter().take(OF_A_KIND.saturating_sub(told[1])) {
         append!(
             text,
             "::error title={}::{}\n",
             property("stale baseline entry"),
-            data(&plain::one_line(stale))
+            data(&format::one_line(stale))
         );
     }
     let left_out: usize = told.iter().map(|told| told.saturating_sub(OF_A_KIND)).sum();
@@ -84,7 +86,7 @@ pub fn annotations(report: &Report) -> String {
 
 /// The line for a run that came to nothing.
 pub fn complaint(message: &str) -> String {
-    format!("::error title=conformance::{}\n", data(&plain::lines(message)))
+    format!("::error title=conformance::{}\n", data(&format::lines(message)))
 }
 
 /// What is appended to the step's summary.

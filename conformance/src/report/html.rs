@@ -12,7 +12,9 @@ use base64::Engine;
 use sha2::{Digest, Sha256};
 
 use self::escape::inline;
-use super::{CaseResult, Report, Verdict, plain, words};
+use super::{CaseResult, Report, Verdict};
+use crate::format;
+use crate::report::labels;
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
@@ -25,7 +27,7 @@ const TRANSCRIPTS: usize = 8_000_000;
 /// The page.
 pub fn write(report: &Report) -> String {
     let mut told: Vec<&CaseResult> = report.cases.iter().filter(|case| is_told(case)).collect();
-    words::sort(&mut told);
+    labels::sort(&mut told);
     let left_over = told.split_off(told.len().min(TOLD));
     let quiet: Vec<&CaseResult> =
         report.cases.iter().filter(|case| !is_told(case)).chain(left_over.iter().copied()).collect();
@@ -80,7 +82,7 @@ fn head(page: &mut String, report: &Report) {
 
 /// What a probe means for each preference, which comes before everything else.
 fn preferences(page: &mut String, report: &Report) {
-    let settings: Vec<_> = words::preferences(report).collect();
+    let settings: Vec<_> = labels::preferences(report).collect();
     if settings.is_empty() {
         return;
     }
@@ -102,22 +104,22 @@ fn preferences(page: &mut String, report: &Report) {
 /// What a person wants to know first, and what follows from it.
 fn headline(report: &Report) -> (String, &'static str, String) {
     let summary = &report.summary;
-    let noun = words::noun(report);
+    let noun = labels::noun(report);
     let judged = summary.pass + summary.fail + summary.warn + summary.known + summary.error;
     if summary.fail > 0 {
         let broke = match summary.error {
             0 => String::new(),
             broke => format!(
                 " {} broke off and {} not judged.",
-                words::count(broke, noun),
+                labels::count(broke, noun),
                 if broke == 1 { "was" } else { "were" }
             ),
         };
-        let text = format!("{} of {} failed", plain::number(summary.fail), words::count(judged, noun));
+        let text = format!("{} of {} failed", format::number(summary.fail), labels::count(judged, noun));
         return (text, "fail", format!("What to mend comes first, the most important on top.{broke}"));
     }
     if summary.error > 0 {
-        let text = format!("{} broke off", words::count(summary.error, noun));
+        let text = format!("{} broke off", labels::count(summary.error, noun));
         let more = "The harness or the network failed, which says nothing about the subject. Mend that and run it again.";
         return (text, "error", more.to_owned());
     }
@@ -126,7 +128,7 @@ fn headline(report: &Report) -> (String, &'static str, String) {
         return ("The baseline has stale entries".to_owned(), "fail", more);
     }
     if summary.warn > 0 {
-        let text = format!("All that is required holds, with {}", words::count(summary.warn, "warning"));
+        let text = format!("All that is required holds, with {}", labels::count(summary.warn, "warning"));
         return (text, "warn", "Recommendations of the documents that do not hold are below.".to_owned());
     }
     if judged == 0 {
@@ -139,11 +141,11 @@ fn headline(report: &Report) -> (String, &'static str, String) {
             if known == 1 {
                 "One failure is known and".to_owned()
             } else {
-                format!("{} failures are known and", plain::number(known))
+                format!("{} failures are known and", format::number(known))
             }
         ),
     };
-    (format!("All {} passed", words::count(judged - summary.known, noun)), "pass", known)
+    (format!("All {} passed", labels::count(judged - summary.known, noun)), "pass", known)
 }
 
 fn verdict(page: &mut String, report: &Report) {
@@ -186,7 +188,7 @@ fn bar(page: &mut String, report: &Report) {
         parts.iter().filter(|(class, _, count)| *count > 0 || matches!(*class, "fail" | "pass"))
     {
         let class = if *count > 0 { class } else { "none" };
-        append!(*page, "<li class=\"{class}\"><b>{}</b> {word}</li>", plain::number(*count));
+        append!(*page, "<li class=\"{class}\"><b>{}</b> {word}</li>", format::number(*count));
     }
     page.push_str("</ul>\n");
 }
@@ -214,7 +216,7 @@ fn toolbar(page: &mut String, report: &Report) {
     );
     for verdict in Verdict::ALL {
         if report.cases.iter().any(|case| case.verdict == verdict) {
-            append!(*page, "<option value=\"{}\">{}</option>", verdict.as_str(), words::verdict(verdict));
+            append!(*page, "<option value=\"{}\">{}</option>", verdict.as_str(), labels::verdict(verdict));
         }
     }
     if report.summary.known > 0 {
@@ -242,12 +244,12 @@ fn details(page: &mut String, report: &Report, told: &[&CaseResult], left_over: 
     }
     page.push_str("<section id=\"details\" aria-labelledby=\"details-title\"><h2 id=\"details-title\">Case by case</h2>\n");
     let mut budget = TRANSCRIPTS;
-    for (subject, cases) in words::groups(told.iter().copied()) {
+    for (subject, cases) in labels::groups(told.iter().copied()) {
         append!(
             *page,
             "<section class=\"group\"><h3>{} <span class=\"of\">{}</span></h3>\n",
             inline(&subject),
-            words::count(cases.len(), words::noun(report))
+            labels::count(cases.len(), labels::noun(report))
         );
         for case in cases {
             case::write(page, report, case, &mut budget);
@@ -258,7 +260,7 @@ fn details(page: &mut String, report: &Report, told: &[&CaseResult], left_over: 
         append!(
             *page,
             "<p class=\"note\">{} more did not go well. They are listed below, and told in full in the JSON report.</p>\n",
-            plain::number(left_over)
+            format::number(left_over)
         );
     }
     page.push_str("</section>\n");
@@ -267,14 +269,14 @@ fn details(page: &mut String, report: &Report, told: &[&CaseResult], left_over: 
 fn foot(page: &mut String, report: &Report) {
     page.push_str("<footer><details><summary>About this run</summary><dl>");
     let mut facts = vec![("Harness".to_owned(), format!("conformance {}", report.version))];
-    facts.push(("Took".to_owned(), plain::duration(report.milliseconds)));
+    facts.push(("Took".to_owned(), format::duration(report.milliseconds)));
     if report.seed > 0 {
         facts.push(("Seed".to_owned(), format!("{} (the same seed makes the same run)", report.seed)));
     }
     if let Some(shard) = &report.shard {
         facts.push(("Shard".to_owned(), shard.clone()));
     }
-    let told = |name: &str| words::preferences(report).any(|(setting, ..)| setting == name);
+    let told = |name: &str| labels::preferences(report).any(|(setting, ..)| setting == name);
     let facts_left = report.facts.iter().filter(|(name, _)| !told(name));
     facts.extend(facts_left.map(|(name, fact)| (name.clone(), fact.clone())));
     for (name, fact) in facts {

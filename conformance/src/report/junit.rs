@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
-use super::{CaseResult, Report, Verdict, plain, words};
+use super::{CaseResult, Report, Verdict};
+use crate::format;
+use crate::report::labels;
 
 /// Characters of an expected or actual value.
 const VALUE: usize = 4_000;
@@ -15,14 +17,14 @@ const VALUE: usize = 4_000;
 /// The text of the report.
 ///
 /// # Errors
-/// In words, where the serializer refuses.
-pub fn write(report: &Report) -> Result<String, String> {
+/// The serializer refuses.
+pub fn write(report: &Report) -> Result<String, quick_junit::SerializeError> {
     let mut document = Document::new(format!("conformance {}", report.suite));
     document.set_time(Duration::from_millis(report.milliseconds));
-    for (name, cases) in words::groups(&report.cases) {
-        let mut suite = TestSuite::new(plain::one_line(&name).as_ref());
+    for (name, cases) in labels::groups(&report.cases) {
+        let mut suite = TestSuite::new(format::one_line(&name).as_ref());
         suite.set_time(Duration::from_millis(cases.iter().map(|case| case.milliseconds).sum()));
-        suite.add_property(("subject", plain::one_line(&report.subject).as_ref()));
+        suite.add_property(("subject", format::one_line(&report.subject).as_ref()));
         if report.seed > 0 {
             suite.add_property(("seed", report.seed.to_string().as_str()));
         }
@@ -33,15 +35,15 @@ pub fn write(report: &Report) -> Result<String, String> {
         let mut suite = TestSuite::new("baseline");
         for stale in &report.stale {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type("stale").set_message(plain::one_line(stale).as_ref());
+            status.set_type("stale").set_message(format::one_line(stale).as_ref());
             let name = stale.split(": ").next().unwrap_or(stale);
-            let mut case = TestCase::new(plain::one_line(name).as_ref(), status);
+            let mut case = TestCase::new(format::one_line(name).as_ref(), status);
             case.set_classname("baseline");
             suite.add_test_case(case);
         }
         document.add_test_suite(suite);
     }
-    let text = document.to_string().map_err(|error| error.to_string())?;
+    let text = document.to_string()?;
     Ok(well_formed(&text))
 }
 
@@ -60,22 +62,22 @@ fn well_formed(text: &str) -> String {
 
 fn test_case(report: &Report, case: &CaseResult) -> TestCase {
     let because = case.because.as_deref().unwrap_or(&case.title);
-    let because = plain::one_line(because);
+    let because = format::one_line(because);
     let mut status = match (case.verdict, &case.known) {
         (Verdict::Fail | Verdict::Warn, Some(known)) => {
             let mut status = TestCaseStatus::skipped();
             let link = known.link.as_ref().map_or_else(String::new, |link| format!(" ({link})"));
             status.set_message(format!(
                 "known: {}{}",
-                plain::one_line(&known.reason),
-                plain::one_line(&link)
+                format::one_line(&known.reason),
+                format::one_line(&link)
             ));
             status
         }
         (Verdict::Pass | Verdict::Warn, _) => TestCaseStatus::success(),
         (Verdict::NotAdvertised | Verdict::Skipped, _) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(format!("{}: {because}", words::verdict(case.verdict)));
+            status.set_message(format!("{}: {because}", labels::verdict(case.verdict)));
             status
         }
         (Verdict::Fail, None) => TestCaseStatus::non_success(NonSuccessKind::Failure),
@@ -94,7 +96,7 @@ fn test_case(report: &Report, case: &CaseResult) -> TestCase {
     test.set_time(Duration::from_millis(case.milliseconds));
     test.add_property(Property::new("level", case.level.as_str()));
     test.add_property(Property::new("verdict", case.verdict.as_str()));
-    test.add_property(Property::new("section", words::spec(&case.spec)));
+    test.add_property(Property::new("section", labels::spec(&case.spec)));
     if case.verdict == Verdict::Warn && case.known.is_none() {
         test.set_system_out(format!("warning: {because}\n\n{}", description(report, case)));
     }
@@ -105,31 +107,31 @@ fn test_case(report: &Report, case: &CaseResult) -> TestCase {
 fn description(report: &Report, case: &CaseResult) -> String {
     let mut text = format!(
         "{}\nrequired ({}, {}): {}\n",
-        plain::one_line(&case.title),
-        words::level(case.level),
-        words::spec(&case.spec),
-        plain::one_line(&case.requirement)
+        format::one_line(&case.title),
+        labels::level(case.level),
+        labels::spec(&case.spec),
+        format::one_line(&case.requirement)
     );
     if let Some(because) = &case.because {
-        append!(text, "why: {}\n", plain::lines(because));
+        append!(text, "why: {}\n", format::lines(because));
     }
     if let Some(mend) = &case.mend {
-        append!(text, "mend: {}\n", plain::one_line(mend));
+        append!(text, "mend: {}\n", format::one_line(mend));
     }
     if let Some(example) = &case.example {
-        append!(text, "an answer that passes:\n{}\n", plain::lines(example));
+        append!(text, "an answer that passes:\n{}\n", format::lines(example));
     }
-    for (what, expected, actual) in plain::pairs(&case.expected, &case.actual) {
-        let what = what.map_or_else(String::new, |what| format!(" ({})", plain::one_line(&what)));
+    for (what, expected, actual) in format::pairs(&case.expected, &case.actual) {
+        let what = what.map_or_else(String::new, |what| format!(" ({})", format::one_line(&what)));
         for (name, value) in [("expected", expected), ("got", actual)] {
             if !(value.is_null() && what.is_empty()) {
-                append!(text, "{name}{what}: {}\n", plain::pretty(value, VALUE));
+                append!(text, "{name}{what}: {}\n", format::pretty(value, VALUE));
             }
         }
     }
     for exchange in &case.exchanges {
-        append!(text, "  {}\n", words::exchange(exchange));
+        append!(text, "  {}\n", labels::exchange(exchange));
     }
-    append!(text, "again: {}\n", words::again(report, case));
+    append!(text, "again: {}\n", labels::again(report, case));
     text
 }

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{CaseResult, Report, Verdict, causes, plain, words};
+use super::{CaseResult, Report, Verdict};
+use crate::format;
+use crate::report::{labels, root_causes};
 
 /// A comment on GitHub may have 65,536 characters; GitLab's and Bitbucket's may have more.
 pub const MOST: usize = 60_000;
@@ -20,36 +22,36 @@ const VALUE: usize = 1_500;
 /// The text; never longer than [`MOST`] characters.
 pub fn write(report: &Report) -> String {
     let mut text = head(report);
-    for (setting, rating, meaning) in words::preferences(report) {
+    for (setting, rating, meaning) in labels::preferences(report) {
         append!(
             text,
             "- **{}** ({}): {}\n",
             prose(setting),
             prose(rating),
-            prose(&plain::cut(meaning, CELL))
+            prose(&format::cut(meaning, CELL))
         );
     }
-    if words::preferences(report).next().is_some() {
+    if labels::preferences(report).next().is_some() {
         text.push('\n');
     }
-    let causes = causes::of(report);
-    let mut trouble = words::by_importance(&report.cases);
+    let causes = root_causes::of(report);
+    let mut trouble = labels::by_importance(&report.cases);
     for cause in causes.iter().take(CAUSES) {
         append!(
             text,
             "> **One {} behind {}:** {}. {}\n\n",
             if cause.says_all() { "cause" } else { "refusal" },
-            words::count(cause.cases.len(), words::noun(report)),
-            prose(&plain::cut(&cause.because(), CELL)),
+            labels::count(cause.cases.len(), labels::noun(report)),
+            prose(&format::cut(&cause.because(), CELL)),
             prose(&cause.advice(report)),
         );
     }
     // Of a shared expectation all is said; the JSON and HTML reports have its cases.
     let told: Vec<_> = causes.iter().take(CAUSES).filter(|cause| cause.says_all()).cloned().collect();
-    trouble.retain(|case| !causes::explain(&told, case));
+    trouble.retain(|case| !root_causes::explain(&told, case));
     text.push_str(&table(&trouble));
     for stale in report.stale.iter().take(ROWS) {
-        append!(text, "- **stale baseline entry** {}\n", prose(&plain::cut(stale, CELL)));
+        append!(text, "- **stale baseline entry** {}\n", prose(&format::cut(stale, CELL)));
     }
     if !report.stale.is_empty() {
         text.push('\n');
@@ -75,7 +77,7 @@ pub fn write(report: &Report) -> String {
         append!(
             text,
             "\nThe details of {} were cut to keep this short; `--report html=FILE` has all of them.\n",
-            words::count(trouble.len() - told, words::noun(report))
+            labels::count(trouble.len() - told, labels::noun(report))
         );
     }
     if !known_fits {
@@ -86,26 +88,30 @@ pub fn write(report: &Report) -> String {
 
 fn head(report: &Report) -> String {
     let summary = &report.summary;
-    let noun = words::noun(report);
+    let noun = labels::noun(report);
     let headline = if summary.fail > 0 {
         let broke = if summary.error > 0 {
-            format!(", {} broke off", plain::number(summary.error))
+            format!(", {} broke off", format::number(summary.error))
         } else {
             String::new()
         };
-        format!("❌ {} of {} failed{broke}", plain::number(summary.fail), words::count(summary.total(), noun))
+        format!(
+            "❌ {} of {} failed{broke}",
+            format::number(summary.fail),
+            labels::count(summary.total(), noun)
+        )
     } else if summary.error > 0 {
-        format!("💥 {} broke off", words::count(summary.error, noun))
+        format!("💥 {} broke off", labels::count(summary.error, noun))
     } else if summary.stale > 0 {
         "❌ the baseline has stale entries".to_owned()
     } else if summary.warn > 0 {
-        format!("⚠️ {} passed, with warnings", words::count(summary.pass, noun))
+        format!("⚠️ {} passed, with warnings", labels::count(summary.pass, noun))
     } else {
-        format!("✅ {} passed", words::count(summary.pass, noun))
+        format!("✅ {} passed", labels::count(summary.pass, noun))
     };
-    let counts: Vec<String> = words::counts(summary).into_iter().map(|(_, text)| text).collect();
+    let counts: Vec<String> = labels::counts(summary).into_iter().map(|(_, text)| text).collect();
     let mut about = vec![code(&report.subject)];
-    about.push(format!("{} in {}", counts.join(", "), plain::duration(report.milliseconds)));
+    about.push(format!("{} in {}", counts.join(", "), format::duration(report.milliseconds)));
     if report.seed > 0 {
         about.push(format!("seed {}", report.seed));
     }
@@ -123,9 +129,9 @@ fn table(trouble: &[&CaseResult]) -> String {
     let mut text = "| | what | why | how to mend |\n|---|---|---|---|\n".to_owned();
     let mut is_apart = false;
     for case in trouble.iter().take(ROWS) {
-        if !is_apart && words::is_apart(case) {
+        if !is_apart && labels::is_apart(case) {
             is_apart = true;
-            append!(text, "| | **{}** | | |\n", words::APART);
+            append!(text, "| | **{}** | | |\n", labels::APART);
         }
         let sign = match case.verdict {
             Verdict::Warn => "⚠️ ",
@@ -133,11 +139,11 @@ fn table(trouble: &[&CaseResult]) -> String {
             Verdict::Fail | Verdict::Pass | Verdict::NotAdvertised | Verdict::Skipped => "❌ ",
         };
         let cell =
-            |text: Option<&String>| text.map_or_else(String::new, |text| prose(&plain::cut(text, CELL)));
+            |text: Option<&String>| text.map_or_else(String::new, |text| prose(&format::cut(text, CELL)));
         append!(
             text,
             "| {sign}{} | {}<br>{} {} | {} | {} |\n",
-            words::level(case.level),
+            labels::level(case.level),
             cell(Some(&case.title)),
             code(&case.id),
             section(case),
@@ -146,21 +152,21 @@ fn table(trouble: &[&CaseResult]) -> String {
         );
     }
     if let Some(more) = trouble.len().checked_sub(ROWS).filter(|more| *more > 0) {
-        append!(text, "\n… and {} more.\n", plain::number(more));
+        append!(text, "\n… and {} more.\n", format::number(more));
     }
     text.push('\n');
     text
 }
 
 fn section(case: &CaseResult) -> String {
-    let name = prose(&words::section(&case.spec));
-    words::address(&case.spec).map_or(name.clone(), |address| format!("[{name}]({address})"))
+    let name = prose(&labels::section(&case.spec));
+    labels::address(&case.spec).map_or(name.clone(), |address| format!("[{name}]({address})"))
 }
 
 fn details(report: &Report, case: &CaseResult) -> String {
     let mut text = format!("<details><summary>{}</summary>\n\n", html(&case.id));
     append!(text, "{}\n\n", prose(&case.requirement));
-    for (what, expected, actual) in plain::pairs(&case.expected, &case.actual) {
+    for (what, expected, actual) in format::pairs(&case.expected, &case.actual) {
         let what = what.map_or_else(String::new, |what| format!(", {}", code(&what)));
         for (name, value) in [("Expected", expected), ("Got", actual)] {
             if !(value.is_null() && what.is_empty()) {
@@ -172,9 +178,9 @@ fn details(report: &Report, case: &CaseResult) -> String {
         append!(text, "An answer that passes:\n{}\n", fenced(&Value::from(example.as_str())));
     }
     for exchange in &case.exchanges {
-        append!(text, "- {}\n", code(&plain::cut(&words::exchange(exchange), CELL)));
+        append!(text, "- {}\n", code(&format::cut(&labels::exchange(exchange), CELL)));
     }
-    append!(text, "\nAgain: {}\n\n</details>\n\n", code(&words::again(report, case)));
+    append!(text, "\nAgain: {}\n\n</details>\n\n", code(&labels::again(report, case)));
     text
 }
 
@@ -198,16 +204,16 @@ fn known(report: &Report) -> String {
     }
     format!(
         "<details><summary>{}</summary>\n\n{}\n</details>\n\n",
-        words::count(known.len(), "known failure"),
+        labels::count(known.len(), "known failure"),
         known.concat()
     )
 }
 
 /// A block of code; its fence is longer than any in it.
 fn fenced(value: &Value) -> String {
-    let text = plain::pretty(value, VALUE);
+    let text = format::pretty(value, VALUE);
     let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
-    let kind = if value.is_string() || plain::in_words(value).is_some() { "" } else { "json" };
+    let kind = if value.is_string() || format::in_words(value).is_some() { "" } else { "json" };
     format!("{fence}{kind}\n{text}\n{fence}\n")
 }
 
@@ -219,7 +225,7 @@ fn code(text: &str) -> String {
 /// For HTML within Markdown, inside a line or a cell of a table.
 fn html(text: &str) -> String {
     let mut safe = String::new();
-    for character in plain::one_line(text).chars() {
+    for character in format::one_line(text).chars() {
         match character {
             // Whatever Markdown would obey, within HTML too.
             '&' | '<' | '>' | '"' | '\'' | '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '~' | '@' | '#'
@@ -235,7 +241,7 @@ fn html(text: &str) -> String {
 
 /// Words as words: no mark-up, no links, and nobody is called by `@` or `#`. What is quoted as code is code.
 fn prose(text: &str) -> String {
-    words::with_code(
+    labels::with_code(
         text,
         // A mention is looked for in the rendered text: something has to stand in between.
         |words| html(words).replace("&#64;", "&#64;&#8203;").replace("&#35;", "&#35;&#8203;"),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::shard::Shard;
+use super::shard::{Shard, ShardError};
 use super::{CaseResult, Report, Summary};
 
 /// Why reports don't make one. `names` are those that the caller gave.
@@ -26,14 +26,12 @@ pub enum MergeError {
         theirs: String,
     },
     /// A shard that cannot be read.
-    #[error("{name}: bad shard `{shard}`: {message}")]
+    #[error("{name}: invalid shard `{shard}`: {ShardError}")]
     BadShard {
         /// The report.
         name: String,
         /// What it says.
         shard: String,
-        /// What is wrong.
-        message: String,
     },
     /// A shard and a whole.
     #[error("{shard} is a shard and {whole} is a whole; merge shards with shards")]
@@ -168,11 +166,9 @@ fn complete(reports: &[(String, Report)]) -> Result<(), MergeError> {
     let mut wholes = reports.iter().filter(|(_, report)| report.shard.is_none());
     for (name, report) in reports {
         let Some(shard) = &report.shard else { continue };
-        let parsed = shard.parse().map_err(|message| MergeError::BadShard {
-            name: name.clone(),
-            shard: shard.clone(),
-            message,
-        })?;
+        let parsed = shard
+            .parse()
+            .map_err(|ShardError| MergeError::BadShard { name: name.clone(), shard: shard.clone() })?;
         shards.push((name, parsed));
     }
     let Some((first, shard)) = shards.first() else { return Ok(()) };

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::causes::{self, Cause};
-use super::{CaseResult, Report, Verdict, plain, words};
-use crate::wire::exchange::Exchange;
+use super::{CaseResult, Report, Verdict};
+use crate::format;
+use crate::report::labels;
+use crate::report::root_causes;
+use crate::report::root_causes::Cause;
+use crate::transcript::Exchange;
 
 /// Failures told in full; the rest are counted, and told in the written reports.
 const TOLD_IN_FULL: usize = 20;
@@ -62,27 +65,27 @@ impl Paint {
 /// What needs somebody's attention: failures, what broke, warnings; then entries of the baseline that hold no longer.
 pub fn failures(report: &Report, paint: Paint) -> String {
     let mut text = String::new();
-    let causes = causes::of(report);
+    let causes = root_causes::of(report);
     // What is optional, and the habits of single clients, stand apart.
     let mut is_apart = false;
     let mut apart = |text: &mut String, case: Option<&CaseResult>| {
-        if !is_apart && case.is_some_and(words::is_apart) {
+        if !is_apart && case.is_some_and(labels::is_apart) {
             is_apart = true;
-            append!(*text, "{}\n\n", paint.with("1", words::APART));
+            append!(*text, "{}\n\n", paint.with("1", labels::APART));
         }
     };
     let (hidden, shared): (Vec<_>, Vec<_>) = causes.iter().partition(|cause| !cause.says_all());
     for it in hidden {
         cause(&mut text, report, it, paint);
     }
-    let mut told = words::by_importance(&report.cases);
+    let mut told = labels::by_importance(&report.cases);
     // A cause stands for its cases.
-    told.retain(|case| !causes::explain(&causes, case));
+    told.retain(|case| !root_causes::explain(&causes, case));
     let (told, alike) = folded(told);
     let mut shared = shared.into_iter().peekable();
     for case in told.iter().take(TOLD_IN_FULL) {
         while let Some(it) = shared.next_if(|cause| {
-            first_of(cause).is_some_and(|first| words::urgency(first) <= words::urgency(case))
+            first_of(cause).is_some_and(|first| labels::urgency(first) <= labels::urgency(case))
         }) {
             apart(&mut text, first_of(it));
             cause(&mut text, report, it, paint);
@@ -91,7 +94,7 @@ pub fn failures(report: &Report, paint: Paint) -> String {
         failure(&mut text, report, case, paint);
         let others = case.because.as_deref().and_then(|because| alike.get(because));
         if let Some(others) = others.filter(|_| case.verdict == Verdict::Error) {
-            append!(text, "… and {} more for the same reason\n\n", plain::number(*others));
+            append!(text, "… and {} more for the same reason\n\n", format::number(*others));
         }
     }
     for it in shared {
@@ -99,11 +102,11 @@ pub fn failures(report: &Report, paint: Paint) -> String {
         cause(&mut text, report, it, paint);
     }
     if let Some(left_out) = told.len().checked_sub(TOLD_IN_FULL).filter(|left_out| *left_out > 0) {
-        let left_out = plain::number(left_out);
+        let left_out = format::number(left_out);
         append!(text, "… and {left_out} more; `--report html=FILE` or `json=FILE` has them all\n\n");
     }
     for stale in &report.stale {
-        append!(text, "{} {}\n", paint.verdict(Verdict::Fail, "STALE"), plain::one_line(stale));
+        append!(text, "{} {}\n", paint.verdict(Verdict::Fail, "STALE"), format::one_line(stale));
     }
     if !report.stale.is_empty() {
         text.push('\n');
@@ -136,11 +139,11 @@ fn cause(text: &mut String, report: &Report, cause: &Cause<'_>, paint: Paint) {
         *text,
         "{} {}\n",
         paint.verdict(Verdict::Fail, "CAUSE"),
-        paint.with("1", &plain::one_line(&cause.because()))
+        paint.with("1", &format::one_line(&cause.because()))
     );
     let ids: Vec<&str> = cause.cases.iter().map(|case| case.id.as_str()).collect();
     let mut line = |name: &str, value: &str| {
-        append!(*text, "      {} {}\n", paint.faint(&format!("{name:<9}")), plain::one_line(value));
+        append!(*text, "      {} {}\n", paint.faint(&format!("{name:<9}")), format::one_line(value));
     };
     line("means", &cause.advice(report));
     if let Some(example) = cause.example() {
@@ -161,28 +164,32 @@ fn failure(text: &mut String, report: &Report, case: &CaseResult, paint: Paint) 
         *text,
         "{} {}  {}\n",
         paint.verdict(case.verdict, head),
-        paint.with("1", &plain::one_line(&case.id)),
-        paint.faint(&plain::one_line(&format!("{}, {}", words::level(case.level), words::spec(&case.spec))))
+        paint.with("1", &format::one_line(&case.id)),
+        paint.faint(&format::one_line(&format!(
+            "{}, {}",
+            labels::level(case.level),
+            labels::spec(&case.spec)
+        )))
     );
     let mut line = |name: &str, value: &str| {
-        append!(*text, "      {} {}\n", paint.faint(&format!("{name:<9}")), plain::one_line(value));
+        append!(*text, "      {} {}\n", paint.faint(&format!("{name:<9}")), format::one_line(value));
     };
     line("holds if", &case.title);
     if let Some(because) = &case.because {
         line("why", because);
     }
-    for (what, expected, actual) in plain::pairs(&case.expected, &case.actual) {
+    for (what, expected, actual) in format::pairs(&case.expected, &case.actual) {
         if let Some(what) = &what {
             line("about", what);
         }
         for (name, value) in [("expected", expected), ("got", actual)] {
             if !value.is_null() || what.is_some() {
-                line(name, &plain::value(value, VALUE));
+                line(name, &format::value(value, VALUE));
             }
         }
     }
     for exchange in shown(report, case) {
-        line("request", &words::exchange(exchange));
+        line("request", &labels::exchange(exchange));
     }
     if let Some(mend) = &case.mend {
         line("mend", mend);
@@ -190,10 +197,10 @@ fn failure(text: &mut String, report: &Report, case: &CaseResult, paint: Paint) 
     if let Some(example) = &case.example {
         line("example", &on_one_line(example));
     }
-    if let Some(explain) = words::explain(report, case) {
+    if let Some(explain) = labels::explain(report, case) {
         line("more", &explain);
     }
-    line("again", &words::again(report, case));
+    line("again", &labels::again(report, case));
     text.push('\n');
 }
 
@@ -211,44 +218,50 @@ fn on_one_line(example: &str) -> String {
         Err(_) => body.split_whitespace().collect::<Vec<_>>().join(" "),
     };
     let text = format!("{} {body}", head.lines().collect::<Vec<_>>().join(" "));
-    plain::cut(text.trim_end(), EXAMPLE).into_owned()
+    format::cut(text.trim_end(), EXAMPLE).into_owned()
 }
 
 /// The count and the time, on one line.
 pub fn summary(report: &Report, paint: Paint) -> String {
-    let parts: Vec<String> = words::counts(&report.summary)
+    let parts: Vec<String> = labels::counts(&report.summary)
         .into_iter()
         .map(|(verdict, text)| verdict.map_or_else(|| text.clone(), |verdict| paint.verdict(verdict, &text)))
         .collect();
     format!(
         "{} of {} in {}: {}\n",
-        words::count(report.summary.total(), words::noun(report)),
-        plain::one_line(&report.subject),
-        plain::duration(report.milliseconds),
+        labels::count(report.summary.total(), labels::noun(report)),
+        format::one_line(&report.subject),
+        format::duration(report.milliseconds),
         if parts.is_empty() { "nothing was run".to_owned() } else { parts.join(", ") },
     )
 }
 
 /// One case as a line of NDJSON.
-pub fn json_line(kind: &str, case: &CaseResult) -> Value {
-    let mut line = serde_json::to_value(case).unwrap_or_default();
+///
+/// # Errors
+/// The case cannot be written as JSON.
+pub fn json_line(kind: &str, case: &CaseResult) -> serde_json::Result<Value> {
+    let mut line = serde_json::to_value(case)?;
     line["type"] = kind.into();
-    line
+    Ok(line)
 }
 
 /// The last line of NDJSON.
-pub fn json_summary(report: &Report, extras: &serde_json::Map<String, Value>) -> Value {
-    let mut line = serde_json::to_value(report.summary).unwrap_or_default();
+///
+/// # Errors
+/// The summary cannot be written as JSON.
+pub fn json_summary(report: &Report, extras: &serde_json::Map<String, Value>) -> serde_json::Result<Value> {
+    let mut line = serde_json::to_value(report.summary)?;
     line["type"] = "summary".into();
     line["milliseconds"] = report.milliseconds.into();
     if !report.stale.is_empty() {
         line["staleEntries"] = report.stale.clone().into();
     }
     if let Some(why) = &report.not_judged {
-        line["notJudged"] = serde_json::to_value(why).unwrap_or_default();
+        line["notJudged"] = serde_json::to_value(why)?;
     }
     for (name, value) in extras {
         line[name] = value.clone();
     }
-    line
+    Ok(line)
 }

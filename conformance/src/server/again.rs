@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use crate::server::facts::Facts;
-use crate::server::sweep;
-use crate::server::tidy::Made;
-use crate::wire::client::{Answer, Client, Request};
-use crate::wire::exchange::Exchange;
-use crate::wire::failure::FailureKind;
-use crate::wire::retry::{Unsure, backoff, is_safe, wait_asked};
+use crate::causes::with_causes;
+use crate::server::cleanup::Made;
+use crate::server::discovery::Facts;
+use crate::server::sweep::{self, Stays};
+use crate::subject::server::client::{Answer, Client, Request};
+use crate::subject::server::failure::FailureKind;
+use crate::subject::server::retry::{Unsure, backoff, is_safe, wait_asked};
+use crate::transcript::Exchange;
 
 /// A 500 or a broken connection counts only if it comes so often in a row for one request.
 const TRIES: u32 = 4;
@@ -63,7 +64,10 @@ pub(crate) async fn settle(
             if undone != Ok(true) || number >= most {
                 let why =
                     format!("answered {status} when it was sent again; what came of it before is not known");
-                return (exchange, Err(Unsettled::Broken(undone.err().unwrap_or(why))));
+                return (
+                    exchange,
+                    Err(Unsettled::Broken(undone.err().map_or(why, |error| with_causes(&error)))),
+                );
             }
             continue;
         }
@@ -98,8 +102,8 @@ pub(crate) async fn settle(
             };
             return (exchange, outcome);
         }
-        if let Err(why) = undo(client, facts, made, request).await {
-            return (exchange, Err(Unsettled::Broken(why)));
+        if let Err(error) = undo(client, facts, made, request).await {
+            return (exchange, Err(Unsettled::Broken(with_causes(&error))));
         }
         repeated = true;
         waited += pause;
@@ -126,13 +130,16 @@ fn tells_of_repetition(method: &str, status: u16) -> bool {
     }
 }
 
+/// A creation that took effect without an answer, and stays.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it took effect, though no answer said so, and cannot be undone")]
+struct UndoError(#[source] Stays);
+
 /// Deletes what a POST has made though its answer did not say so; whether there was something.
-async fn undo(client: &Client, facts: &Facts, made: &Made, request: &Request) -> Result<bool, String> {
+async fn undo(client: &Client, facts: &Facts, made: &Made, request: &Request) -> Result<bool, UndoError> {
     let paths = made.unnoted(client, facts, request).await;
     for path in &paths {
-        sweep::delete(client, path).await.map_err(|why| {
-            format!("it took effect, though no answer said so, and cannot be undone: {why}")
-        })?;
+        sweep::delete(client, path).await.map_err(UndoError)?;
     }
     Ok(!paths.is_empty())
 }

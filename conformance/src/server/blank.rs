@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::server::facts::{Facts, ResourceType, get};
+use crate::json::get;
+use crate::server::discovery::{Facts, ResourceType};
 
 /// Makes the smallest body that a schema allows.
 #[derive(Debug, Clone, Default)]
@@ -203,8 +204,8 @@ pub(crate) fn list_extensions(body: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::facts::USER;
-    use crate::server::facts::tests::facts;
+    use crate::server::discovery::USER;
+    use crate::server::discovery::tests::facts;
 
     #[test]
     fn a_blank_has_what_the_schema_demands_and_what_the_template_says() {

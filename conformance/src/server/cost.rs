@@ -4,9 +4,8 @@ use std::fmt;
 
 use crate::case::Case;
 use crate::case::step::{Action, Step};
-use crate::probe::form::{FORMS, Start};
-use crate::report::words::count;
-use crate::server::facts::{Facts, Met};
+use crate::report::labels::count;
+use crate::server::discovery::{Facts, Met};
 
 /// About how much a run sends and makes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,25 +25,6 @@ impl Cost {
         let played = cases.iter().filter(|case| case.needs.iter().all(|need| facts.met(need) == Met::Yes));
         for step in played.flat_map(|case| &case.steps) {
             cost.add(step);
-        }
-        cost
-    }
-
-    /// Of `probe`.
-    pub fn of_forms() -> Self {
-        let mut cost = Self::default();
-        for form in FORMS {
-            let (users, groups, looks) = match form.start {
-                Start::Nothing => (1, 0, 1),
-                Start::Active => (1, 0, 3),
-                // Whatever way makes an account inactive is tried.
-                Start::Inactive => (1, 0, 5),
-                Start::Group => (2, 1, 3),
-            };
-            let users = users + usize::from(form.names_another_user());
-            cost.users += users;
-            cost.groups += groups;
-            cost.requests += 2 * (users + groups) + looks;
         }
         cost
     }

@@ -10,10 +10,10 @@ pub(crate) mod resources;
 
 use serde_json::Value;
 
-use crate::case::expect::Shared;
 use crate::report::{CaseResult, Verdict};
+use crate::requirement::Shared;
 use crate::server::deviation::asked::Asked;
-use crate::wire::client::Answer;
+use crate::subject::server::client::Answer;
 
 /// Something that a server does otherwise wherever it can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -276,8 +276,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::server::facts::Facts;
-    use crate::wire::client::{Client, Credentials, Manners, Request};
+    use crate::server::discovery::Facts;
+    use crate::subject::server::client::{Client, Credentials, Manners, Request};
 
     /// Judges the answer to a request of the form `GET /Users?count=2`.
     #[track_caller]
@@ -287,7 +287,7 @@ mod tests {
         let request = Request {
             method: method.to_owned(),
             path: path.to_owned(),
-            query: crate::wire::query::parameters(query),
+            query: crate::query_string::parameters(query),
             ..Request::default()
         };
         let client = Client::new("http://h/scim", Credentials::None, Manners::default()).expect("a client");

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Kind, Listing, StatusSet};
 use crate::case::step::{Action, Step};
 use crate::case::template::Template;
-use crate::server::facts::get;
+use crate::json::get;
+use crate::json::includes;
+use crate::server::bindings::Memory;
 use crate::server::judge::{Ask, judge};
-use crate::server::memory::Memory;
-use crate::server::same::includes;
-use crate::wire::client;
+use crate::subject::server::client;
 
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -170,12 +170,12 @@ impl Example {
 
     fn text(&self) -> String {
         let status = self.status.unwrap_or_default();
-        let mut text = format!("{status} {}", crate::report::words::phrase(status)).trim_end().to_owned();
+        let mut text = format!("{status} {}", crate::report::labels::phrase(status)).trim_end().to_owned();
         for (name, value) in &self.headers {
             append!(text, "\n{name}: {value}");
         }
         if let Some(body) = &self.body {
-            append!(text, "\n\n{}", serde_json::to_string_pretty(body).unwrap_or_default());
+            append!(text, "\n\n{body:#}");
         }
         text
     }

@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::case::expect::Shared;
-use crate::report::causes::{other_error, skipped_for};
+use crate::report::root_causes::{other_error, skipped_for};
 use crate::report::{CaseResult, Verdict};
+use crate::requirement::Shared;
 
 /// The case that tells which operators of filters do not work.
 pub(crate) const OPERATORS: &str = "rfc7644/3.4.2.2/all-operators-are-taken";
@@ -30,6 +30,8 @@ pub(crate) struct Findings {
     filters: Mutex<BTreeMap<String, BTreeSet<String>>>,
     /// Operators that do not work.
     operators: Mutex<BTreeSet<String>>,
+    /// Cases that were skipped because a filter is refused.
+    refused_filters: Mutex<BTreeSet<String>>,
     /// A creation was answered as done.
     created: AtomicBool,
     /// A creation was answered 403.
@@ -76,6 +78,11 @@ impl Findings {
         lock(&self.operators).extend(operators);
     }
 
+    /// Notes that a case was skipped because a filter is refused.
+    pub(crate) fn note_refused_filter(&self, case: &str) {
+        lock(&self.refused_filters).insert(case.to_owned());
+    }
+
     /// Notes how a creation was answered.
     pub(crate) fn note_creation(&self, status: u16) {
         match status {
@@ -85,11 +92,12 @@ impl Findings {
         }
     }
 
-    /// Skips the cases that could not be tried because of what others tell.
+    /// Skips the cases that could not be tried because of what others tell, and names these.
     pub(crate) fn settle(&self, results: &mut [CaseResult]) {
         self.settle_rights(results);
         self.settle_operators(results);
         self.settle_attributes(results);
+        self.name_operators(results);
     }
 
     /// Credentials that may only read get 403 whatever is wrong with a request: that hides the error that is due.
@@ -117,6 +125,19 @@ impl Findings {
                     "it could not be tried: the operator `{word}` does not work in filters; {OPERATORS} says which do"
                 );
                 skip(case, why);
+            }
+        }
+    }
+
+    /// Names the case that tells which operators are refused, in the cases that were skipped for that.
+    fn name_operators(&self, results: &mut [CaseResult]) {
+        if !results.iter().any(|case| case.id == OPERATORS && is_trouble(case)) {
+            return;
+        }
+        let refused = lock(&self.refused_filters);
+        for case in results.iter_mut().filter(|case| refused.contains(&case.id)) {
+            if let Some(because) = &mut case.because {
+                append!(*because, "; {OPERATORS} says which operators it refuses");
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::server::facts::{Facts, ResourceType, attribute, get, is_wanted, value_of};
-use crate::server::same::is_absent;
+use crate::json::get;
+use crate::json::is_absent;
+use crate::server::discovery::{Facts, ResourceType, attribute, is_wanted, value_of};
 
 /// What bodies are made to fit.
 pub(crate) struct Fit<'a> {

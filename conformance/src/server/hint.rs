@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::casing::lower_case;
-use crate::report::plain;
-use crate::server::facts::get;
+use crate::format;
+use crate::json::get;
 
 /// The fact that has what helps to run the suite.
 pub const HINT: &str = "hint";
@@ -62,7 +62,7 @@ pub(crate) fn template_hint(status: u16, body: &Value) -> Option<String> {
             return None;
         }
     }
-    let detail = detail.map_or_else(String::new, |detail| format!(", saying: {}", plain::cut(detail, 300)));
+    let detail = detail.map_or_else(String::new, |detail| format!(", saying: {}", format::cut(detail, 300)));
     Some(format!(
         "creating the smallest user is answered {status}{detail}; if it asks for more attributes, give a user that it \
          takes with --template FILE.json"

@@ -7,16 +7,17 @@ mod value;
 
 use serde_json::{Value, json};
 
-use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Listing, Shared, StatusSet};
+use crate::case::expect::{BodyKind, Check, Condition, Expectation, HeaderCheck, Listing, StatusSet};
 use crate::case::template::Unfilled;
-use crate::report::Level;
-use crate::server::facts::get;
+use crate::json::get;
+use crate::json::{is_absent, reach, same};
+use crate::requirement::Level;
+use crate::requirement::Shared;
+use crate::server::bindings::Memory;
 pub(crate) use crate::server::judge::stand_in::{Belongs, StandIn};
 use crate::server::judge::value::{cut, differing, has_schema, shown};
-use crate::server::memory::Memory;
-use crate::server::same::{is_absent, reach, same};
-use crate::wire::bounded::{Bound, bounded};
-use crate::wire::client::Answer;
+use crate::subject::server::bounded::{Bound, bounded};
+use crate::subject::server::client::Answer;
 
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::report::{NotJudged, plain};
+use crate::format;
+use crate::json::get;
+use crate::report::NotJudged;
 use crate::server::deviation::resources::id_of;
-use crate::server::facts::{Facts, Moved, ResourceType, USER, get, id_text, resources, usual_endpoint};
+use crate::server::discovery::{Facts, Moved, ResourceType, USER, id_text, resources, usual_endpoint};
 use crate::server::sweep;
-use crate::wire::client::{Answer, Client, Request};
-use crate::wire::failure::{FailureKind, NetworkFailure};
-use crate::wire::retry::Unsure;
+use crate::subject::server::client::{Answer, Client, Request};
+use crate::subject::server::failure::{FailureKind, NetworkFailure};
+use crate::subject::server::retry::Unsure;
 
 /// How long one of these requests is waited for because of 429 or 503.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -465,7 +467,7 @@ fn says(answer: &Answer) -> String {
 
 /// A text of the subject, fit for a line.
 fn told(text: &str) -> String {
-    plain::one_line(&plain::cut(text, TOLD)).into_owned()
+    format::one_line(&format::cut(text, TOLD)).into_owned()
 }
 
 fn unauthorized(client: &Client, answer: &Answer) -> Unusable {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::json::get;
 use crate::server::PREFIX;
 use crate::server::deviation::lists;
 use crate::server::deviation::resources::id_of;
-use crate::server::facts::{Facts, get, resources};
+use crate::server::discovery::{Facts, resources};
 use crate::server::names::{has_prefix, run_in};
-use crate::wire::bounded::outline;
-use crate::wire::client::{Client, Request};
+use crate::subject::server::bounded::outline;
+use crate::subject::server::client::{Client, Request};
 
 /// Resources of one page.
 const PAGE: usize = 100;
@@ -94,7 +95,7 @@ pub async fn search(client: &Client, facts: &Facts) -> Search {
                     collect(&read.all, endpoint, name, &mut found);
                     unfinished = read.unfinished;
                 }
-                Err(why) => unfinished = unfinished.or(Some(why)),
+                Err(error) => unfinished = unfinished.or_else(|| Some(error.to_string())),
             }
         }
         search.unsearched.extend(unfinished.map(|why| format!("{endpoint}: {why}")));
@@ -313,6 +314,17 @@ pub async fn delete(client: &Client, path: &str) -> Result<(), Stays> {
     }
 }
 
+/// The reason why a list cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum ListError {
+    #[error("{}", .0.as_deref().unwrap_or("no answer"))]
+    Unanswered(Option<String>),
+    #[error("the list is answered {0}")]
+    Refused(u16),
+    #[error("{0} resources, and no filter that finds those of the harness")]
+    TooLong(usize),
+}
+
 /// What of a list was read.
 struct Read {
     /// Each resource once, as far as it tells which one it is.
@@ -322,7 +334,12 @@ struct Read {
 }
 
 /// Reads a list to its end, or about so many resources of it.
-async fn pages(client: &Client, endpoint: &str, filter: Option<&str>, most: usize) -> Result<Read, String> {
+async fn pages(
+    client: &Client,
+    endpoint: &str,
+    filter: Option<&str>,
+    most: usize,
+) -> Result<Read, ListError> {
     let mut all = Vec::new();
     let mut known = BTreeSet::new();
     let mut received = 0;
@@ -342,17 +359,17 @@ async fn pages(client: &Client, endpoint: &str, filter: Option<&str>, most: usiz
         };
         let (exchange, answer) = client.send(&request).await;
         let Some(answer) = answer else {
-            return Err(exchange.error.unwrap_or_else(|| "no answer".to_owned()));
+            return Err(ListError::Unanswered(exchange.error));
         };
         if !answer.is_success() {
-            return Err(format!("the list is answered {}", answer.status));
+            return Err(ListError::Refused(answer.status));
         }
         let body = answer.json.unwrap_or_default();
         let total = lists::total(&body).map(|total| usize::try_from(total).unwrap_or(usize::MAX));
         if filter.is_none()
             && let Some(total) = total.filter(|total| *total > READABLE)
         {
-            return Err(format!("{total} resources, and no filter that finds those of the harness"));
+            return Err(ListError::TooLong(total));
         }
         said = total.or(said);
         let page = resources(&body);

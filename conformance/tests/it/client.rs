@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use conformance::client::evidence::{Act, Evidence, Play};
 use conformance::client::mutants::run::{fair, judged, run};
-use conformance::client::recorded::Recorded;
-use conformance::client::{judge, load, recorded};
+use conformance::client::recording::Recorded;
+use conformance::client::trace::{Act, Evidence, Play};
+use conformance::client::{judge, load, recording};
 use conformance::report::Verdict;
 use serde_json::{Value, json};
 
@@ -122,7 +122,7 @@ fn a_command_that_breaks_is_no_verdict_about_the_provisioner() {
             "echo out; echo no source >&2; exit 3",
             "the driver ended with exit code 3; it said: out / no source",
         ),
-        ("exec sleep 20", "it did not end within 3 s"),
+        ("exec sleep 20", "the driver did not end within 3 s"),
         ("kill -9 $$", "the driver ended with a signal; it said nothing"),
     ] {
         let (code, out, error) = drive(command, &[]);
@@ -234,7 +234,7 @@ fn what_is_no_recording_is_refused_with_the_reason() {
 
 /// One scenario of one step, in which this arrived.
 fn verdict_of(case: &str, scenario: &str, entries: &Value) -> Verdict {
-    let exchanges: Vec<Recorded> = recorded::read(&entries.to_string()).expect("a journal").exchanges;
+    let exchanges: Vec<Recorded> = recording::read(&entries.to_string()).expect("a journal").exchanges;
     let written = load::built_in().expect("good cases");
     let act = Act { step: "create".to_owned(), range: 0..exchanges.len(), ..Act::default() };
     let play = Play { scenario: scenario.to_owned(), acts: vec![act], before: Vec::new() };
@@ -293,7 +293,7 @@ fn a_list_is_to_be_read_to_its_end_where_a_walk_was_begun() {
 fn bodies_are_judged_where_there_are_any() {
     let entry = |method: &str, path: &str, headers: Value, body: Value| json!({"method": method, "path": path, "status": 200, "requestHeaders": headers, "requestBody": body});
     let verdicts = |entries: Value| {
-        let exchanges: Vec<Recorded> = recorded::read(&entries.to_string()).expect("a journal").exchanges;
+        let exchanges: Vec<Recorded> = recording::read(&entries.to_string()).expect("a journal").exchanges;
         let evidence = Evidence { exchanges, ..Evidence::default() };
         judge::all(&load::built_in().expect("good cases").cases, &evidence)
     };
@@ -343,7 +343,7 @@ fn bodies_are_judged_where_there_are_any() {
         "request": {"method": "POST", "url": "https://a.example/scim/v2/Users", "headers": []},
         "response": {"status": 400, "headers": []},
     }]}});
-    let exchanges = recorded::read(&archive.to_string()).expect("an archive").exchanges;
+    let exchanges = recording::read(&archive.to_string()).expect("an archive").exchanges;
     let evidence = Evidence { exchanges, ..Evidence::default() };
     let results = judge::all(&load::built_in().expect("good cases").cases, &evidence);
     let failed: Vec<_> =

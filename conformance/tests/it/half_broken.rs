@@ -24,7 +24,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use conformance::report::Verdict;
-use conformance::wire::client::Answer;
+use conformance::subject::server::client::Answer;
 use serde_json::{Value, json};
 
 use front::{Broken, Seen, TOKEN, is_first, page};

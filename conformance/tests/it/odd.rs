@@ -6,12 +6,12 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use conformance::case::expect::Shared;
 use conformance::case::load;
-use conformance::report::{CaseResult, Report, Verdict, causes};
-use conformance::server::facts::{Blank, Facts};
+use conformance::report::{CaseResult, Report, Verdict, root_causes};
+use conformance::requirement::Shared;
+use conformance::server::discovery::{Blank, Facts};
 use conformance::server::{self, Options};
-use conformance::wire::client::{Client, Credentials, Manners};
+use conformance::subject::server::client::{Client, Credentials, Manners};
 use mock_aquera::{Auth, MockAquera, Profile};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -141,9 +141,9 @@ fn check_one_cause(report: &Report, shared: Shared, least: usize) {
     let wrong = wrong(report);
     assert!(wrong.iter().all(|case| case.cause == Some(shared)), "{:#?}", lines(&wrong));
     assert!(wrong.len() >= least, "{:#?}", lines(&wrong));
-    let found = causes::of(report);
+    let found = root_causes::of(report);
     let [cause] = &found[..] else { panic!("{found:?}") };
-    assert_eq!((&cause.kind, cause.cases.len()), (&causes::Kind::Shared(shared, None), wrong.len()));
+    assert_eq!((&cause.kind, cause.cases.len()), (&root_causes::Kind::Shared(shared, None), wrong.len()));
     assert!(cause.example().is_some_and(|example| !example.is_empty()), "{cause:?}");
 }
 
@@ -216,8 +216,8 @@ fn each_meta(value: &mut Value, part: Option<&str>) {
 fn check_one_finding(report: &Report, shared: Shared) {
     let failed: Vec<_> = wrong(report).into_iter().filter(|case| case.verdict != Verdict::Skipped).collect();
     assert!(failed.iter().all(|case| case.cause == Some(shared)), "{:#?}", lines(&failed));
-    let causes = causes::of(report);
-    let alone = failed.iter().filter(|case| !causes::explain(&causes, case)).count();
+    let causes = root_causes::of(report);
+    let alone = failed.iter().filter(|case| !root_causes::explain(&causes, case)).count();
     assert_eq!(causes.len() + alone, 1, "{:#?}", lines(&failed));
     let skipped: Vec<_> = wrong(report).into_iter().filter(|case| case.verdict == Verdict::Skipped).collect();
     let told =

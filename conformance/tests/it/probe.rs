@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use conformance::probe::advice::{Advice, advise};
 use conformance::probe::experiment::{Options, probe};
-use conformance::probe::fit::{fit, vocabulary};
+use conformance::probe::inference::{fit, vocabulary};
 use conformance::probe::outcome::Outcome;
 use conformance::probe::{Findings, report};
-use conformance::report::{Level, Verdict};
-use conformance::server::facts::{Blank, Facts};
-use conformance::wire::client::{Client, Credentials, Manners};
+use conformance::report::Verdict;
+use conformance::requirement::Level;
+use conformance::server::discovery::{Blank, Facts};
+use conformance::subject::server::client::{Client, Credentials, Manners};
 use mock_aquera::{Auth, MockAquera, Profile};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -277,7 +278,7 @@ async fn the_page_begins_with_the_preferences() {
     let forms = text.find("PATCH replaces active with false").expect("forms");
     assert!(preferences < forms, "{text}");
     let report = report::report(&found, 7, 1);
-    for setting in conformance::probe::advice::SETTINGS {
+    for setting in conformance::report::labels::SETTINGS {
         assert!(report.facts.contains_key(setting), "{setting}");
     }
     let page = conformance::report::html::write(&report);

@@ -5,24 +5,25 @@
 //! preference asked for, and no account of somebody else may change; a second run must have nothing to do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use conformance::matrix::cell::{Auth, Target};
-use conformance::matrix::model::{Attribute, FaultRule, Method, On, Options, Rule, User, World, builtin};
+use conformance::matrix::model::{Attribute, FaultRule, Method, On, Rule, User, World, builtin};
 use conformance::matrix::run::configuration::{aquera_toml, fields_of, source_name, source_ndjson};
-use conformance::matrix::run::stage::{Stage, Theatre};
-use conformance::matrix::run::subject::{Configuration, Report, Subject, Time};
+use conformance::matrix::run::environment::{SharedEnvironment, Stage};
 use conformance::matrix::setting::{RemoveAction, Setting};
+use conformance::subject::provisioner::{Configuration, Report, Subject, SyncFlags, Time};
 use mock_aquera::DownstreamOperation;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 
 /// Whatever happens to these few people is meant: all of them may leave a rule, or be re-hired under new ids.
-fn meant() -> Options {
-    Options { accept_new_source: true, allow_empty_scope: true, ..Options::default() }
+fn meant() -> SyncFlags {
+    SyncFlags { accept_new_source: true, allow_empty_scope: true, ..SyncFlags::default() }
 }
 
 /// How many people there are; each has names of their own, so that no two can want the same.
@@ -197,7 +198,7 @@ impl Reference {
 
 struct System {
     runtime: tokio::runtime::Runtime,
-    theatre: Arc<Theatre>,
+    theatre: Arc<SharedEnvironment>,
     stage: Stage,
     time: Time,
     subject: Option<Arc<Subject>>,
@@ -233,7 +234,10 @@ impl System {
                     let opening = Subject::open(configuration, &stage.folder, &theatre.wire, time, 1);
                     match runtime.block_on(opening) {
                         Ok(subject) => return Arc::new(subject),
-                        Err(message) => assert!(message.contains("in use"), "{message}"),
+                        Err(error) => {
+                            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+                            assert!(cause.contains("in use"), "{error}: {cause}");
+                        }
                     }
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -245,7 +249,7 @@ impl System {
     fn sync(&mut self, reference: &Reference, full: bool) -> Report {
         let subject = self.subject(reference);
         self.note_delete(reference);
-        let report = self.runtime.block_on(subject.sync(Options { full, ..meant() }));
+        let report = self.runtime.block_on(subject.sync(SyncFlags { full, ..meant() }));
         self.time.pass();
         report.expect("a report")
     }
@@ -352,7 +356,7 @@ impl StateMachineTest for Connection {
     fn init_test(reference: &Reference) -> System {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let theatre = Arc::new(runtime.block_on(Theatre::open(1)).expect("a mock"));
+        let theatre = Arc::new(runtime.block_on(SharedEnvironment::open(1)).expect("a mock"));
         let profile = builtin(reference.profile).expect("a profile");
         let target = Target { auth: Auth::Bearer, method: Method::Auto, profile };
         let stage = Stage::set(&theatre, CASES.fetch_add(1, Ordering::Relaxed), target, 1).expect("a stage");

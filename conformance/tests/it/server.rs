@@ -6,9 +6,9 @@ use conformance::case::load;
 use conformance::mutants::load as mutants;
 use conformance::mutants::run::{Played, run};
 use conformance::report::{Report, Verdict};
-use conformance::server::facts::{Blank, Facts};
+use conformance::server::discovery::{Blank, Facts};
 use conformance::server::{self, Options};
-use conformance::wire::client::{Client, Credentials, Manners};
+use conformance::subject::server::client::{Client, Credentials, Manners};
 use mock_aquera::{Auth, Fault, MockAquera, Profile};
 use tokio::sync::watch;
 
@@ -169,7 +169,7 @@ async fn the_program_judges_and_says_why_it_cannot() {
     assert!(error.contains("failed to reach http://127.0.0.1:1/scim"), "{error}");
     let (code, _, error) = conformance(&["server", "not-a-url"]);
     assert_eq!(code, Some(2));
-    assert!(error.contains("`not-a-url` is no http or https URL"), "{error}");
+    assert!(error.contains("invalid URL `not-a-url`: expected http or https"), "{error}");
     let (code, out, _) = conformance(&["explain", "rfc7644/3.6/is-gone"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("RFC 7644 §3.6") && out.contains("delete ada"), "{out}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use conformance::matrix::cell::{Auth, Cell, Target, Trial};
 use conformance::matrix::model::{Method, builtins};
-use conformance::matrix::run::stage::Theatre;
+use conformance::matrix::run::environment::SharedEnvironment;
 use conformance::matrix::run::transcript;
 use conformance::matrix::scenario;
 use conformance::matrix::setting::Setting;
@@ -60,7 +60,7 @@ fn spell(exchange: &Exchange) -> String {
 
 #[tokio::test]
 async fn each_operation_by_method_and_profile() {
-    let theatre = Arc::new(Theatre::open(1).await.expect("a mock"));
+    let theatre = Arc::new(SharedEnvironment::open(1).await.expect("a mock"));
     let mut index = 0;
     for profile in builtins() {
         let mut text = String::new();

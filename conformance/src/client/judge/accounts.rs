@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::{Finding, Outcome, Scope};
 use crate::casing::lower_case;
-use crate::client::evidence::{accounts_of, each_resource};
-use crate::client::pattern::{Pattern, at};
-use crate::server::facts::get;
+use crate::client::matcher::{Pattern, at};
+use crate::client::trace::{accounts_of, each_resource};
+use crate::json::get;
+use crate::json_text::JsonText;
 
 /// What the account of somebody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -51,7 +52,7 @@ pub(super) fn accounts(
     of: &[String],
     are: State,
     step: Option<&str>,
-    with: &BTreeMap<String, String>,
+    with: &BTreeMap<String, JsonText>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
     let Some(play) = scope.play else { return outcome };
@@ -99,17 +100,16 @@ pub(super) fn accounts(
             continue;
         }
         outcome.seen.extend(&exchanges);
-        for (pointer, text) in with {
-            let wanted: Value = serde_json::from_str(text).unwrap_or_default();
+        for (pointer, JsonText(wanted)) in with {
             let has: Vec<&Value> = found.iter().flat_map(|account| at(account, pointer)).collect();
-            if !has.contains(&&wanted) {
+            if !has.contains(&wanted) {
                 let has = has.first().copied().cloned().unwrap_or_default();
                 outcome.findings.push(Finding {
                     because: format!(
                         "after the step {} {pointer} of {} is {has}",
                         act.step, person.user_name
                     ),
-                    expected: wanted,
+                    expected: wanted.clone(),
                     actual: has,
                     exchanges: exchanges.clone(),
                 });

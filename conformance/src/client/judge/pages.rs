@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Finding, Outcome, Scope};
-use crate::client::recorded::Recorded;
-use crate::server::facts::get;
+use crate::client::recording::Recorded;
+use crate::json::get;
 
 /// What of a walk is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

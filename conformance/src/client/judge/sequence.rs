@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Finding, Outcome, Scope};
-use crate::client::pattern::Pattern;
+use crate::client::matcher::Pattern;
 
 /// What two exchanges have in common.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]

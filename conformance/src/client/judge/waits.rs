@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{Finding, Outcome, Scope};
-use crate::client::pattern::Pattern;
-use crate::client::recorded::Recorded;
+use crate::client::matcher::Pattern;
+use crate::client::recording::Recorded;
 
 /// Clocks and timers are not exact to the millisecond.
 const SLACK: SignedDuration = SignedDuration::from_millis(50);

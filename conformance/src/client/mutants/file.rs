@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
 
-use crate::client::own::METHODS;
-use crate::client::pattern::Pattern;
+use crate::client::driver::in_process::METHODS;
+use crate::client::matcher::Pattern;
+use crate::json_text::JsonText;
 use crate::mutants::defect::Defective;
-use crate::select::check_slug;
+use crate::select::{SlugError, check_slug};
+use crate::table::{ChoiceError, Group, Table};
 
 /// A file of mutants.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -44,8 +45,8 @@ fn put() -> String {
 }
 
 /// One change, and when it is made.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[derive(Debug, Clone, Default, JsonSchema)]
+#[schemars(with = "ChangeTable")]
 pub struct Change {
     /// Which requests. What it says of answers counts for `again` and `then` alone.
     pub(crate) when: Pattern,
@@ -53,44 +54,130 @@ pub struct Change {
     pub(crate) after: usize,
     /// So many of them at most.
     pub(crate) times: Option<usize>,
-    // The request is changed.
-    /// These header fields are left out.
-    pub(crate) drop_header: Vec<String>,
-    /// These header fields are set.
-    pub(crate) set_header: BTreeMap<String, String>,
-    /// Another method.
-    pub(crate) method: Option<String>,
-    /// Another path below the base URL.
-    pub(crate) path: Option<String>,
-    /// Another id in the path.
-    pub(crate) id: Option<String>,
-    /// Added to the query as it stands here.
-    pub(crate) add_query: Option<String>,
-    /// Replaced in the query as it stands on the wire.
-    pub(crate) in_query: BTreeMap<String, String>,
-    /// Taken out of the body, by JSON pointer.
-    pub(crate) body_remove: Vec<String>,
-    /// Set in the body, by JSON pointer, as JSON text.
-    pub(crate) body_set: BTreeMap<String, String>,
-    /// Replaced in the text of the body.
-    pub(crate) in_body: BTreeMap<String, String>,
-    /// Another body, as text; an empty one: none.
-    pub(crate) body: Option<String>,
-    // What is sent.
-    /// The request is sent twice.
-    pub(crate) twice: bool,
-    /// It is sent again at once, so often at most, as long as the answer is as `when` says.
-    pub(crate) again: usize,
-    /// Sent before it: method, path below the base URL, and a body if wanted.
-    pub(crate) first: Vec<String>,
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) sending: Option<Sending>,
+    /// Sent before it.
+    pub(crate) first: Vec<ExtraRequest>,
     /// Sent after it, where the answer is as `when` says.
-    pub(crate) then: Vec<String>,
+    pub(crate) then: Vec<ExtraRequest>,
+}
+
+/// A change as it is written.
+type ChangeTable = Table<(Group<Key>, Group<Edit>, Group<Sending>)>;
+
+/// When a change is made, and what else is sent.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Key {
+    /// Which requests. What it says of answers counts for `again` and `then` alone.
+    When(Pattern),
+    /// Not the first so many of these.
+    After(usize),
+    /// So many of them at most.
+    Times(usize),
+    /// Sent before it: method, path below the base URL, and a body if wanted.
+    First(Vec<ExtraRequest>),
+    /// Sent after it, where the answer is as `when` says.
+    Then(Vec<ExtraRequest>),
+}
+
+/// An edit of the request. Edits are made in this order.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Edit {
+    /// These header fields are left out.
+    DropHeader(Vec<String>),
+    /// These header fields are set.
+    SetHeader(BTreeMap<String, String>),
+    /// Another method.
+    Method(String),
+    /// Another id in the path.
+    Id(String),
+    /// Another path below the base URL.
+    Path(String),
+    /// Replaced in the query as it stands on the wire.
+    InQuery(BTreeMap<String, String>),
+    /// Added to the query as it stands here.
+    AddQuery(String),
+    /// Another body, as text; an empty one: none.
+    Body(String),
+    /// Taken out of the body, by JSON pointer.
+    BodyRemove(Vec<String>),
+    /// Set in the body, by JSON pointer, as JSON text.
+    BodySet(BTreeMap<String, JsonText>),
+    /// Replaced in the text of the body.
+    InBody(BTreeMap<String, String>),
+}
+
+/// How a request is sent, if not once and as it is.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Sending {
     /// It is not sent, and the client is told this status.
-    pub(crate) instead: Option<u16>,
+    Instead(u16),
     /// A read is not sent, and the client is told what the last write answered.
-    pub(crate) pretend: bool,
+    Pretend(bool),
     /// A write becomes a DELETE of the user and a POST of the body.
-    pub(crate) recreate: bool,
+    Recreate(bool),
+    /// The request is sent twice.
+    Twice(bool),
+    /// It is sent again at once, so often at most, as long as the answer is as `when` says.
+    Again(usize),
+}
+
+/// A further request: method, path below the base URL, and a body if wanted.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub(crate) struct ExtraRequest {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) body: Option<String>,
+}
+
+/// A text that is no request.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid request `{0}`: expected a method and a path")]
+pub struct ExtraRequestError(String);
+
+impl TryFrom<String> for ExtraRequest {
+    type Error = ExtraRequestError;
+
+    fn try_from(text: String) -> Result<Self, ExtraRequestError> {
+        let mut parts = text.splitn(3, ' ').map(ToOwned::to_owned);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(method), Some(path), body) if path.starts_with('/') => Ok(Self { method, path, body }),
+            _ => Err(ExtraRequestError(text)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Change {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ChangeTable::read(deserializer)
+    }
+}
+
+impl TryFrom<ChangeTable> for Change {
+    type Error = ChoiceError;
+
+    fn try_from(Table((keys, edits, sending)): ChangeTable) -> Result<Self, ChoiceError> {
+        let mut change = Self {
+            edits: edits.into_values().collect(),
+            sending: sending.at_most_one("way to send the request")?.map(|(_, sending)| sending),
+            ..Self::default()
+        };
+        for key in keys.into_values() {
+            match key {
+                Key::When(pattern) => change.when = pattern,
+                Key::After(count) => change.after = count,
+                Key::Times(count) => change.times = Some(count),
+                Key::First(requests) => change.first = requests,
+                Key::Then(requests) => change.then = requests,
+            }
+        }
+        Ok(change)
+    }
 }
 
 impl Defective for Mutant {
@@ -107,31 +194,35 @@ impl Defective for Mutant {
     }
 }
 
+/// The reason why a mutant is invalid.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MutantError {
+    #[error(transparent)]
+    Slug(#[from] SlugError),
+    #[error("`found-by` is empty: no case names its defect")]
+    NotFound,
+    #[error("`change` is empty: nothing is wrong with it")]
+    NoChange,
+    #[error("invalid method `{0}`: expected one of {known}", known = METHODS.join(", "))]
+    Method(String),
+    #[error("unknown case `{0}`")]
+    Case(String),
+    #[error("unknown scenario `{0}`")]
+    Scenario(String),
+}
+
 impl Mutant {
-    /// What is wrong with it, as data.
-    ///
-    /// # Errors
-    /// In words.
-    pub fn check(&self) -> Result<(), String> {
+    /// Checks what can be checked without cases and scenarios.
+    pub(crate) fn check(&self) -> Result<(), MutantError> {
         check_slug(&self.slug)?;
         if self.found_by.is_empty() {
-            return Err("`found-by` is empty: no case names its defect".to_owned());
+            return Err(MutantError::NotFound);
         }
         if self.change.is_empty() {
-            return Err("it has no `change`: nothing is wrong with it".to_owned());
+            return Err(MutantError::NoChange);
         }
         if !METHODS.contains(&self.method.as_str()) {
-            return Err(format!("`method` is one of {}", METHODS.join(", ")));
-        }
-        for change in &self.change {
-            for text in change.body_set.values() {
-                serde_json::from_str::<Value>(text).map_err(|error| format!("not JSON ({error}): {text}"))?;
-            }
-            for text in change.first.iter().chain(&change.then) {
-                if text.split(' ').nth(1).is_none_or(|path| !path.starts_with('/')) {
-                    return Err(format!("`{text}` is no request: expected a method and a path"));
-                }
-            }
+            return Err(MutantError::Method(self.method.clone()));
         }
         Ok(())
     }

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::file::Mutant;
-use super::layer::Layer;
 use crate::client::SUITE;
-use crate::client::drive::Driver;
+use crate::client::driver::Driver;
+use crate::client::driver::in_process::{METHODS, Own, OwnError};
+use crate::client::environment::{Credentials, Stage};
 use crate::client::judge;
 use crate::client::load::Written;
-use crate::client::own::{METHODS, Own};
+use crate::client::mutants::proxy::Layer;
 use crate::client::run;
 use crate::client::scenario::Scenario;
-use crate::client::stage::{Credentials, Stage};
 use crate::mutants::defect::side_by_side;
-use crate::mutants::table::{KillTable, Row};
+use crate::mutants::kill_matrix::{KillTable, Row};
 use crate::report::{Report, Verdict};
 
 /// What the provisioner shows.
@@ -26,16 +26,38 @@ const TOKEN: &str = "a-token-for-broken-clients";
 /// Where there is nothing else to play.
 const USUAL: [&str; 3] = ["create", "update", "disable"];
 
+/// The reason why nothing could be played.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The provisioner cannot be set up.
+    #[error(transparent)]
+    Own(#[from] OwnError),
+    /// The mock cannot be started.
+    #[error("failed to start the mock")]
+    Mock(#[from] mock_aquera::StartError),
+    /// The proxy in front of the mock cannot be started.
+    #[error("failed to start the proxy")]
+    Proxy(#[source] std::io::Error),
+    /// A mutant cannot be played.
+    #[error("failed to play the mutant `{slug}`")]
+    Mutant {
+        /// The mutant.
+        slug: String,
+        /// The cause.
+        source: Box<RunError>,
+    },
+}
+
 /// Judges our own provisioner with an update method, in no time; a mutant may be in between.
 ///
 /// # Errors
-/// In words, where the mock or the provisioner cannot be had.
+/// The mock or the provisioner cannot be set up.
 pub async fn judged(
     written: &Written,
     scenarios: &[Scenario],
     method: &str,
     mutant: Option<&Mutant>,
-) -> Result<Report, String> {
+) -> Result<Report, RunError> {
     let mut own = Own::new(method, 1)?;
     let credentials = Credentials {
         bearer: TOKEN.to_owned(),
@@ -44,12 +66,9 @@ pub async fn judged(
     };
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let stage = Stage::open(listen, credentials, Some(own.clock()), 1).await;
-    let mut stage = stage.map_err(|error| format!("failed to {error}"))?;
+    let mut stage = stage?;
     let layer = match mutant {
-        Some(mutant) => {
-            let layer = Layer::start(mutant, &stage.scim_url(), TOKEN).await;
-            Some(layer.map_err(|error| format!("failed to start the layer: {error}"))?)
-        }
+        Some(mutant) => Some(Layer::start(mutant, &stage.scim_url(), TOKEN).await.map_err(RunError::Proxy)?),
         None => None,
     };
     if let Some(layer) = &layer {
@@ -69,13 +88,13 @@ pub async fn judged(
 /// Has the mutants judged, `jobs` at a time, each in the scenarios of the cases that name it.
 ///
 /// # Errors
-/// In words, where the mock or the provisioner cannot be had.
+/// The mock or the provisioner cannot be set up.
 pub async fn run(
     written: &Written,
     mutants: Vec<Mutant>,
     jobs: usize,
     told: impl FnMut(&Row),
-) -> Result<KillTable, String> {
+) -> Result<KillTable, RunError> {
     let mut clean = Vec::new();
     for method in METHODS {
         let scenarios = fair(&written.scenarios, method);
@@ -99,7 +118,7 @@ pub fn fair(scenarios: &[Scenario], method: &str) -> Vec<Scenario> {
     scenarios.iter().filter(|scenario| method != "patch" || scenario.slug != "no-patch").cloned().collect()
 }
 
-async fn row(written: Arc<Written>, mutant: Mutant) -> Result<Row, String> {
+async fn row(written: Arc<Written>, mutant: Mutant) -> Result<Row, RunError> {
     let named = written.cases.iter().filter(|case| mutant.found_by.contains(&case.id()));
     let mut wanted: BTreeSet<&str> = named.flat_map(|case| &case.scenarios).map(String::as_str).collect();
     wanted.extend(mutant.scenarios.iter().map(String::as_str));
@@ -109,6 +128,7 @@ async fn row(written: Arc<Written>, mutant: Mutant) -> Result<Row, String> {
     let meant = |scenario: &&Scenario| scenario.always || wanted.contains(scenario.slug.as_str());
     let scenarios: Vec<Scenario> = written.scenarios.iter().filter(meant).cloned().collect();
     let report = judged(&written, &scenarios, &mutant.method, Some(&mutant)).await;
-    let report = report.map_err(|problem| format!("mutant `{}`: {problem}", mutant.slug))?;
+    let report =
+        report.map_err(|error| RunError::Mutant { slug: mutant.slug.clone(), source: Box::new(error) })?;
     Ok(Row::of(&mutant, &report))
 }

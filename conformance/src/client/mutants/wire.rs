@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -48,6 +49,20 @@ impl Message {
         }
         let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
         Ok(Some(Self { method: method.to_owned(), target: target.to_owned(), headers, body }))
+    }
+
+    /// Replaces the path, and leaves the query as it is.
+    pub(super) fn set_path(&mut self, path: &str) {
+        let query = self.target.find('?').map_or("", |at| &self.target[at..]);
+        self.target = format!("{path}{query}");
+    }
+
+    /// Edits the body, if it is JSON.
+    pub(super) fn edit_json(&mut self, edit: impl FnOnce(&mut Value)) {
+        if let Ok(mut json) = serde_json::from_str::<Value>(&self.body) {
+            edit(&mut json);
+            self.body = json.to_string();
+        }
     }
 
     /// Sends it on a connection of its own, and gives all that comes back.

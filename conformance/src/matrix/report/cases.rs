@@ -6,10 +6,12 @@ use serde_json::{Map, Value};
 
 use crate::matrix::cell::Cell;
 use crate::matrix::run::{Difference, Played, Verdict};
-use crate::report::redact::REDACTED;
-use crate::report::words::ABOUT;
-use crate::report::{self, CaseResult, Level, Report, Spec};
-use crate::wire::exchange::{Exchange, Received, Sent};
+use crate::report;
+use crate::report::labels::ABOUT;
+use crate::report::{CaseResult, Report};
+use crate::requirement::{Level, Spec};
+use crate::transcript::REDACTED;
+use crate::transcript::{Exchange, Received, Sent};
 
 /// Where the requirements stand that the model is written from.
 const DOCUMENT: &str = "PingOne, Creating an Aquera connection";
@@ -113,8 +115,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::format;
     use crate::matrix::cell::Extent;
-    use crate::report::plain;
 
     fn played(verdict: Verdict, exchanges: Vec<Value>) -> Played {
         Played { verdict, last: None, exchanges }
@@ -142,7 +144,7 @@ mod tests {
         assert_eq!((case.id.as_str(), case.verdict), (cell.id().as_str(), report::Verdict::Fail));
         let because = "run 2, exit code: expected 0, got 1, and one more difference";
         assert_eq!(case.because.as_deref(), Some(because));
-        let pairs = plain::pairs(&case.expected, &case.actual);
+        let pairs = format::pairs(&case.expected, &case.actual);
         assert_eq!(pairs[0], (Some("run 2, exit code".to_owned()), &json!("0"), &json!("1")));
         let [exchange, cut_off] = case.exchanges.as_slice() else { panic!("{:?}", case.exchanges) };
         assert_eq!(exchange.step, "downstream PartialUpdate refused, fault status:501");

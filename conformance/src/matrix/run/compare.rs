@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::matrix::model::{Account, Downstream, Expectation, Fields, Key, Outcome, World, Write};
 use crate::matrix::run::configuration::fields_of;
-use crate::matrix::run::subject::Report;
+use crate::subject::provisioner::Report;
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::causes::with_causes;
 use crate::matrix::cell::{Auth, Cell, Target, Trial};
 use crate::matrix::model::{Expectation, FaultKind, Options, World};
 use crate::matrix::run::compare::{Bindings, Difference, Seen, compare};
 use crate::matrix::run::configuration::{aquera_toml, bare_toml, source_name, source_ndjson};
-use crate::matrix::run::stage::{Stage, Theatre};
-use crate::matrix::run::subject::{Configuration, Subject, Time, contradictions};
-use crate::matrix::run::{Played, Verdict};
+use crate::matrix::run::environment::{SharedEnvironment, Stage, StageError};
+use crate::matrix::run::{Played, RunError, Verdict};
 use crate::matrix::scenario::Step;
+use crate::subject::provisioner::{Configuration, Subject, SubjectError, SyncFlags, Time, contradictions};
 
 /// So many runs in a row must find nothing new, where a cell is about that.
 const REST: usize = 10;
@@ -34,7 +35,7 @@ struct Candidate {
     bindings: Bindings,
 }
 
-pub(crate) async fn play(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Played {
+pub(crate) async fn play(theatre: &Arc<SharedEnvironment>, index: usize, cell: Cell) -> Played {
     let played = match cell.trial {
         Trial::Refusal => Ok(refusal(cell)),
         Trial::Credentials(target) => {
@@ -57,9 +58,9 @@ pub(crate) async fn play(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Pl
             steps.push(Step::Sync(Options::default()));
             if struck.kind == FaultKind::Refuse {
                 // It is the door that is shut, to everybody: a server of its own.
-                match Theatre::open(theatre.seed).await {
+                match SharedEnvironment::open(theatre.seed).await {
                     Ok(own) => scenario(&Arc::new(own), index, cell, target, &steps, 1).await,
-                    Err(error) => Err(error.to_string()),
+                    Err(error) => Err(PlayError::Run(Box::new(error))),
                 }
             } else {
                 scenario(theatre, index, cell, target, &steps, 1).await
@@ -76,15 +77,50 @@ pub(crate) async fn play(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Pl
             scenario(theatre, index, cell, target, &steps, 1).await
         }
     };
-    played.unwrap_or_else(Played::error)
+    played.unwrap_or_else(|error| Played::error(with_causes(&error)))
+}
+
+/// The reason why a cell cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    /// A mock of the cell's own cannot be set up.
+    #[error(transparent)]
+    Run(#[from] Box<RunError>),
+    /// The mock cannot be set up.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The provisioner cannot be driven.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// The source cannot be written.
+    #[error("failed to write the source")]
+    Source(#[from] std::io::Error),
+    /// An exchange cannot be written as JSON.
+    #[error("failed to write an exchange as JSON")]
+    Exchange(#[source] serde_json::Error),
+    /// The cell has no scenario, so that there is no transcript.
+    #[error("the cell has no scenario")]
+    NoScenario,
+    /// The cell does not pass, so that there is no transcript.
+    #[error("the cell {cell} does not pass: {verdict:?}")]
+    NotPassed {
+        /// The cell's id.
+        cell: String,
+        /// The verdict.
+        verdict: Verdict,
+    },
 }
 
 /// What is on the wire in the last run of a cell's scenario: the journal of the application that is connected.
 ///
 /// # Errors
-/// In words, where the cell has no scenario, does not pass, or the harness breaks.
-pub async fn transcript(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Result<Vec<Exchange>, String> {
-    let Trial::Scenario(target, played) = cell.trial else { return Err("no scenario".to_owned()) };
+/// The cell has no scenario, does not pass, or cannot be played.
+pub async fn transcript(
+    theatre: &Arc<SharedEnvironment>,
+    index: usize,
+    cell: Cell,
+) -> Result<Vec<Exchange>, PlayError> {
+    let Trial::Scenario(target, played) = cell.trial else { return Err(PlayError::NoScenario) };
     let mut steps = (played.steps)(cell.setting);
     steps.push(Step::Sync(Options::default()));
     let mut exchanges = Vec::new();
@@ -95,7 +131,7 @@ pub async fn transcript(theatre: &Arc<Theatre>, index: usize, cell: Cell) -> Res
     });
     match played.await?.verdict {
         Verdict::Pass => Ok(exchanges),
-        verdict => Err(format!("{}: {verdict:?}", cell.id())),
+        verdict => Err(PlayError::NotPassed { cell: cell.id(), verdict }),
     }
 }
 
@@ -121,7 +157,7 @@ fn refusal(cell: Cell) -> Played {
 /// The real thing, between steps.
 struct Real {
     stage: Stage,
-    theatre: Arc<Theatre>,
+    theatre: Arc<SharedEnvironment>,
     auth: Auth,
     time: Time,
     subject: Option<Subject>,
@@ -132,26 +168,26 @@ struct Real {
 }
 
 async fn scenario(
-    theatre: &Arc<Theatre>,
+    theatre: &Arc<SharedEnvironment>,
     index: usize,
     cell: Cell,
     target: Target,
     steps: &[Step],
     resting: usize,
-) -> Result<Played, String> {
+) -> Result<Played, PlayError> {
     watched(theatre, index, cell, target, steps, resting, |_, _, _| {}).await
 }
 
 /// Plays the steps, of which the last `resting` are runs that should find nothing new; `watch` sees each run, its number and how many there are.
 async fn watched(
-    theatre: &Arc<Theatre>,
+    theatre: &Arc<SharedEnvironment>,
     index: usize,
     cell: Cell,
     target: Target,
     steps: &[Step],
     resting: usize,
     mut watch: impl FnMut(&Seen, usize, usize) + Send,
-) -> Result<Played, String> {
+) -> Result<Played, PlayError> {
     let elsewhere = steps.iter().any(|step| matches!(step, Step::PointAt(1..) | Step::Seed(1.., _, _)));
     let stage = Stage::set(theatre, index, target, if elsewhere { 2 } else { 1 })?;
     let seed = theatre.seed ^ index as u64;
@@ -214,17 +250,14 @@ async fn watched(
         }
         if !differences.is_empty() {
             real.close().await;
-            let exchanges = seen.exchanges.iter().flatten().map(exchange_json).collect();
+            let exchanges = seen.exchanges.iter().flatten().map(serde_json::to_value);
+            let exchanges = exchanges.collect::<Result<_, _>>().map_err(PlayError::Exchange)?;
             return Ok(Played { verdict: Verdict::Fail(differences), last: Some(last), exchanges });
         }
         before = Some(seen.accounts);
     }
     real.close().await;
     Ok(Played { verdict: Verdict::Pass, last: Some(last), exchanges: Vec::new() })
-}
-
-fn exchange_json(exchange: &Exchange) -> Value {
-    serde_json::to_value(exchange).unwrap_or(Value::Null)
 }
 
 /// Plays the run in every world that is still possible, and keeps the worlds that agree with what was seen. Where
@@ -269,7 +302,7 @@ fn advance(
 }
 
 impl Real {
-    async fn step(&mut self, step: &Step, candidates: &mut [Candidate]) -> Result<(), String> {
+    async fn step(&mut self, step: &Step, candidates: &mut [Candidate]) -> Result<(), PlayError> {
         let mut seeded = None;
         let url = candidates.first().map_or(0, |candidate| candidate.world.url);
         match step {
@@ -313,23 +346,22 @@ impl Real {
         Ok(())
     }
 
-    fn write_source(&mut self, world: &World) -> Result<(), String> {
-        let failed = |error: std::io::Error| format!("failed to write the source: {error}");
+    fn write_source(&mut self, world: &World) -> Result<(), PlayError> {
         let path = self.stage.folder.join(source_name(world));
         if !world.source_readable {
             self.source_written = None;
-            return if path.exists() { std::fs::remove_file(path).map_err(failed) } else { Ok(()) };
+            return if path.exists() { Ok(std::fs::remove_file(path)?) } else { Ok(()) };
         }
         let wanted = (source_name(world), source_ndjson(world));
         if self.source_written.as_ref() != Some(&wanted) {
-            std::fs::write(path, &wanted.1).map_err(failed)?;
+            std::fs::write(path, &wanted.1)?;
             self.source_written = Some(wanted);
         }
         Ok(())
     }
 
     /// The provisioner under the present configuration; opened anew where that has changed.
-    async fn subject(&mut self, world: &World) -> Result<&Subject, String> {
+    async fn subject(&mut self, world: &World) -> Result<&Subject, PlayError> {
         let text = aquera_toml(world, self.auth, &self.stage.scim_url(world.url));
         let folder = &self.stage.folder;
         let configuration = match &self.configuration {
@@ -351,12 +383,12 @@ impl Real {
         Ok(self.subject.insert(subject))
     }
 
-    async fn sync(&mut self, world: &World, options: Options, anew: bool) -> Result<Seen, String> {
+    async fn sync(&mut self, world: &World, options: Options, anew: bool) -> Result<Seen, PlayError> {
         self.write_source(world)?;
         if anew {
             self.close().await;
         }
-        let report = self.subject(world).await?.sync(options).await?;
+        let report = self.subject(world).await?.sync(flags(options)).await?;
         self.time.pass();
         Ok(Seen {
             report,
@@ -387,4 +419,10 @@ impl LastWord {
             line.and_then(|line| seen.accounts.iter().flatten().find(|user| user["id"] == line["targetId"]));
         self.account = account.map(|user| user["active"] == true);
     }
+}
+
+/// What the model's options are on the command line.
+fn flags(options: Options) -> SyncFlags {
+    let Options { full, accept_new_source, allow_empty_source, allow_empty_scope, backwards: _ } = options;
+    SyncFlags { full, accept_new_source, allow_empty_source, allow_empty_scope }
 }

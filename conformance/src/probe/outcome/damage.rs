@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::report::plain;
+use crate::format;
 
 /// Something that changed and was not asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +26,7 @@ impl Damage {
 
     /// The attribute as people write it: `emails.type`. Empty: the resource as a whole.
     pub fn attribute(&self) -> String {
-        plain::one_line(&plain::cut(&attribute(&self.pointer), TOLD)).into_owned()
+        format::one_line(&format::cut(&attribute(&self.pointer), TOLD)).into_owned()
     }
 
     /// What became of it, in words.
@@ -52,7 +52,7 @@ fn shown(value: &Value) -> String {
         ("\"@name", "\"conformance-…"),
     ];
     let text = stand_ins.iter().fold(value.to_string(), |text, (from, to)| text.replace(from, to));
-    plain::one_line(&plain::cut(&text, TOLD)).into_owned()
+    format::one_line(&format::cut(&text, TOLD)).into_owned()
 }
 
 /// A pointer as people write it: `/emails/0/type` is `emails.type`.

@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::escape::{self, attribute, block, inline};
-use crate::report::{CaseResult, Level, Report, Verdict, curl, plain, words};
-use crate::wire::exchange::Exchange;
+use crate::format;
+use crate::report::{CaseResult, Report, Verdict, curl, labels};
+use crate::requirement::Level;
+use crate::transcript::Exchange;
 
 /// Characters of an expected or actual value.
 const VALUE: usize = 4_000;
@@ -38,14 +40,14 @@ pub(super) fn open(page: &mut String, case: &CaseResult) {
         escape::prose(&case.title),
     );
     if let Some(because) = &case.because {
-        append!(*page, "<span class=\"because\">{}</span>", escape::prose(&plain::cut(because, 400)));
+        append!(*page, "<span class=\"because\">{}</span>", escape::prose(&format::cut(because, 400)));
     }
     append!(
         *page,
         "<span class=\"id\">{}</span></span><span class=\"badges\"><span class=\"badge {class}\">{word}</span> \
          <span class=\"badge level\">{}</span></span></summary>\n<div class=\"body\">\n",
         inline(&case.id),
-        words::level(case.level),
+        labels::level(case.level),
     );
 }
 
@@ -69,7 +71,7 @@ pub(super) fn write(page: &mut String, report: &Report, case: &CaseResult, budge
         append!(*page, "<div class=\"mend\"><h4>What to mend</h4><p>{}</p></div>\n", escape::prose(mend));
     }
     if let Some(example) = &case.example {
-        append!(*page, "<h4>An answer that passes</h4><pre>{}</pre>\n", block(&plain::cut(example, VALUE)));
+        append!(*page, "<h4>An answer that passes</h4><pre>{}</pre>\n", block(&format::cut(example, VALUE)));
     }
     if let Some(because) = &case.because {
         append!(*page, "<h4>Why it {}</h4><p>{}</p>\n", failed(case.verdict), escape::prose(because));
@@ -78,8 +80,8 @@ pub(super) fn write(page: &mut String, report: &Report, case: &CaseResult, budge
     sides(page, case);
     exchanges(page, case, budget);
     page.push_str("<h4>Run it again</h4>\n");
-    append!(*page, "<pre class=\"copy\">{}</pre>\n", block(&words::again(report, case)));
-    if let Some(explain) = words::explain(report, case) {
+    append!(*page, "<pre class=\"copy\">{}</pre>\n", block(&labels::again(report, case)));
+    if let Some(explain) = labels::explain(report, case) {
         append!(*page, "<p class=\"note\">More about it: <code>{}</code></p>\n", inline(&explain));
     }
     page.push_str("</div></details>\n");
@@ -100,8 +102,8 @@ pub(super) fn requirement(page: &mut String, case: &CaseResult) {
         Level::Should => "unless there is a good reason",
         Level::May => "at will",
     };
-    let place = words::spec(&case.spec);
-    let place = match words::address(&case.spec) {
+    let place = labels::spec(&case.spec);
+    let place = match labels::address(&case.spec) {
         Some(address) => {
             format!("<a href=\"{}\" rel=\"noreferrer noopener\">{}</a>", attribute(&address), inline(&place))
         }
@@ -111,7 +113,7 @@ pub(super) fn requirement(page: &mut String, case: &CaseResult) {
         *page,
         "<h4>What is required</h4><p>{} <span class=\"place\">{place}, {} ({how})</span></p>\n",
         escape::prose(&case.requirement),
-        words::level(case.level),
+        labels::level(case.level),
     );
 }
 
@@ -119,7 +121,7 @@ fn sides(page: &mut String, case: &CaseResult) {
     if case.expected.is_null() && case.actual.is_null() {
         return;
     }
-    for (what, expected, actual) in plain::pairs(&case.expected, &case.actual) {
+    for (what, expected, actual) in format::pairs(&case.expected, &case.actual) {
         if let Some(what) = what {
             append!(*page, "<h4>{}</h4>\n", inline(&what));
         }
@@ -132,7 +134,7 @@ fn sides(page: &mut String, case: &CaseResult) {
 }
 
 fn shown(value: &Value) -> String {
-    if value.is_null() { "<i>nothing</i>".to_owned() } else { block(&plain::pretty(value, VALUE)) }
+    if value.is_null() { "<i>nothing</i>".to_owned() } else { block(&format::pretty(value, VALUE)) }
 }
 
 fn exchanges(page: &mut String, case: &CaseResult, budget: &mut usize) {
@@ -142,7 +144,7 @@ fn exchanges(page: &mut String, case: &CaseResult, budget: &mut usize) {
     append!(*page, "<h4>What was sent and what came</h4>\n");
     if *budget == 0 {
         for exchange in &case.exchanges {
-            append!(*page, "<p class=\"note\"><code>{}</code></p>\n", inline(&words::exchange(exchange)));
+            append!(*page, "<p class=\"note\"><code>{}</code></p>\n", inline(&labels::exchange(exchange)));
         }
         page.push_str(
             "<p class=\"note\">Bodies are in the JSON report; this page would be too large with them.</p>\n",
@@ -166,13 +168,13 @@ fn exchange(page: &mut String, exchange: &Exchange, open: bool) {
         "<li><details{}><summary><code><b>{}</b> {}</code> <span class=\"answer\">",
         if open { " open" } else { "" },
         inline(&request.method),
-        inline(&plain::cut(&request.url, 300)),
+        inline(&format::cut(&request.url, 300)),
     );
     match response {
-        Some(response) => append!(*page, "{} {}", response.status, words::phrase(response.status)),
+        Some(response) => append!(*page, "{} {}", response.status, labels::phrase(response.status)),
         None => append!(*page, "{}", inline(error.as_deref().unwrap_or("no answer"))),
     }
-    append!(*page, " · {}</span>", plain::duration(*milliseconds));
+    append!(*page, " · {}</span>", format::duration(*milliseconds));
     if !step.is_empty() {
         append!(*page, "<span class=\"step\">{}</span>", inline(step));
     }
@@ -195,13 +197,13 @@ fn side(page: &mut String, name: &str, headers: &[(String, String)], body: &Valu
     if !headers.is_empty() {
         page.push_str("<pre class=\"headers\">");
         for (name, value) in headers {
-            append!(*page, "<b>{}</b>: {}\n", inline(name), inline(&plain::cut(value, 1_000)));
+            append!(*page, "<b>{}</b>: {}\n", inline(name), inline(&format::cut(value, 1_000)));
         }
         page.push_str("</pre>");
     }
     if body.is_null() {
         page.push_str("<p class=\"note\">no body</p>");
     } else {
-        append!(*page, "<pre>{}</pre>", block(&plain::pretty(body, BODY)));
+        append!(*page, "<pre>{}</pre>", block(&format::pretty(body, BODY)));
     }
 }

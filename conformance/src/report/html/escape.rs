@@ -1,25 +1,26 @@
 //! Text in a page.
 
-use crate::report::{plain, words};
+use crate::format;
+use crate::report::labels;
 
 /// Text within a line.
 pub(super) fn inline(text: &str) -> String {
-    entities(&plain::one_line(text))
+    entities(&format::one_line(text))
 }
 
 /// Text within a line; what is quoted as code is code.
 pub(super) fn prose(text: &str) -> String {
-    words::with_code(text, inline, |code| format!("<code>{}</code>", inline(code)))
+    labels::with_code(text, inline, |code| format!("<code>{}</code>", inline(code)))
 }
 
 /// Text with its line breaks, within `<pre>`.
 pub(super) fn block(text: &str) -> String {
-    entities(&plain::lines(text))
+    entities(&format::lines(text))
 }
 
 /// The value of an attribute in double quotes.
 pub(super) fn attribute(text: &str) -> String {
-    entities(&plain::one_line(text))
+    entities(&format::one_line(text))
 }
 
 fn entities(text: &str) -> String {

@@ -4,8 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::escape::{self, attribute, inline};
-use crate::report::causes::{self, Cause};
-use crate::report::{CaseResult, Report, Verdict, plain, words};
+use crate::format;
+use crate::report::root_causes;
+use crate::report::root_causes::Cause;
+use crate::report::{CaseResult, Report, Verdict, labels};
 
 /// Points of a subject that are shown at once.
 const SHOWN: usize = 5;
@@ -23,7 +25,7 @@ struct Point<'a> {
 pub(super) fn write(page: &mut String, report: &Report) {
     let broken = |case: &&CaseResult| case.verdict != Verdict::Error;
     let trouble: Vec<&CaseResult> =
-        report.cases.iter().filter(|case| words::is_trouble(case)).filter(broken).collect();
+        report.cases.iter().filter(|case| labels::is_trouble(case)).filter(broken).collect();
     if trouble.is_empty() {
         return;
     }
@@ -35,17 +37,17 @@ pub(super) fn write(page: &mut String, report: &Report) {
         if all_say_how { "What to mend, in this order" } else { "What is wrong, the most important first" }
     );
     let mut number = 0;
-    let causes = causes::of(report);
+    let causes = root_causes::of(report);
     refusals(page, report, &causes, &mut number);
-    let own = trouble.into_iter().filter(|case| !causes::explain(&causes, case));
-    for (subject, cases) in words::groups(own) {
+    let own = trouble.into_iter().filter(|case| !root_causes::explain(&causes, case));
+    for (subject, cases) in labels::groups(own) {
         let of = judged.get(&subject).copied().unwrap_or(cases.len());
         append!(
             *page,
             "<section><h3>{} <span class=\"of\">{} of {}</span></h3>\n",
             inline(&subject),
-            plain::number(cases.len()),
-            words::count(of, words::noun(report))
+            format::number(cases.len()),
+            labels::count(of, labels::noun(report))
         );
         if cases.len() > SHOWN && cases.len() * 2 > of {
             page.push_str(
@@ -60,7 +62,7 @@ pub(super) fn write(page: &mut String, report: &Report) {
             append!(
                 *page,
                 "<details class=\"more\"><summary>{}</summary>",
-                words::count(more.len(), "further point")
+                labels::count(more.len(), "further point")
             );
             list(page, more, &mut number);
             page.push_str("</details>\n");
@@ -81,11 +83,11 @@ fn refusals(page: &mut String, report: &Report, causes: &[Cause<'_>], number: &m
         append!(
             *page,
             "<li><span class=\"number\">{number}</span><p class=\"mend\">{}</p><p class=\"why\">{}</p>",
-            escape::prose(&plain::cut(&cause.because(), 600)),
+            escape::prose(&format::cut(&cause.because(), 600)),
             escape::prose(&cause.advice(report)),
         );
         if let Some(example) = cause.example() {
-            append!(*page, "<pre>{}</pre>", escape::block(&plain::cut(example, 2_000)));
+            append!(*page, "<pre>{}</pre>", escape::block(&format::cut(example, 2_000)));
         }
         about(page, &cause.cases);
         page.push_str("</li>\n");
@@ -98,7 +100,7 @@ fn judged(report: &Report) -> BTreeMap<String, usize> {
     let mut judged = BTreeMap::new();
     for case in &report.cases {
         if matches!(case.verdict, Verdict::Pass | Verdict::Fail | Verdict::Warn) {
-            *judged.entry(words::subject(case).1).or_default() += 1;
+            *judged.entry(labels::subject(case).1).or_default() += 1;
         }
     }
     judged
@@ -117,7 +119,7 @@ fn of_cases<'a>(cases: &[&'a CaseResult]) -> Vec<Point<'a>> {
         }
     }
     points.sort_by_key(|point| {
-        (point.cases.first().map(|case| words::urgency(case)), Reverse(point.cases.len()))
+        (point.cases.first().map(|case| labels::urgency(case)), Reverse(point.cases.len()))
     });
     points
 }
@@ -136,7 +138,7 @@ fn point(page: &mut String, Point { mend, cases }: &Point<'_>, number: usize) {
     let because = cases.first().and_then(|case| case.because.as_deref()).filter(|because| because != mend);
     if let Some(because) = because {
         let now = if cases.len() > 1 { "For instance" } else { "Now" };
-        append!(*page, "<p class=\"why\">{now}: {}</p>", escape::prose(&plain::cut(because, 400)));
+        append!(*page, "<p class=\"why\">{now}: {}</p>", escape::prose(&format::cut(because, 400)));
     }
     about(page, cases);
     page.push_str("</li>\n");
@@ -147,7 +149,7 @@ fn about(page: &mut String, cases: &[&CaseResult]) {
     let class = if cases.iter().any(|case| case.verdict == Verdict::Fail) { "fail" } else { "warn" };
     page.push_str("<p class=\"about\">");
     if let Some(case) = cases.first() {
-        append!(*page, "<span class=\"badge {class}\">{}</span> ", words::level(case.level));
+        append!(*page, "<span class=\"badge {class}\">{}</span> ", labels::level(case.level));
     }
     for (at, case) in cases.iter().take(NAMED).enumerate() {
         append!(
@@ -159,7 +161,7 @@ fn about(page: &mut String, cases: &[&CaseResult]) {
         );
     }
     if let Some(more) = cases.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        append!(*page, " and {} more", plain::number(more));
+        append!(*page, " and {} more", format::number(more));
     }
     page.push_str("</p>");
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::escape::{self, inline};
 use super::{case, is_told};
-use crate::report::{CaseResult, Report, plain, words};
+use crate::format;
+use crate::report::{CaseResult, Report, labels};
 
 /// So many are elements of the page. More are data, and become elements when somebody looks for them.
 const ELEMENTS: usize = 1_500;
@@ -15,7 +16,7 @@ pub(super) fn write(page: &mut String, report: &Report, cases: &[&CaseResult]) {
     if cases.is_empty() {
         return;
     }
-    let noun = words::noun(report);
+    let noun = labels::noun(report);
     append!(
         *page,
         "<section id=\"rest\" aria-labelledby=\"rest-title\"><h2 id=\"rest-title\">{} <span class=\"of\">{}</span></h2>\n",
@@ -24,7 +25,7 @@ pub(super) fn write(page: &mut String, report: &Report, cases: &[&CaseResult]) {
         } else {
             "Passed, not advertised, skipped"
         },
-        words::count(cases.len(), noun)
+        labels::count(cases.len(), noun)
     );
     let many = cases.len() > ELEMENTS;
     for (subject, mut cases) in in_order(cases) {
@@ -60,14 +61,14 @@ pub(super) fn write(page: &mut String, report: &Report, cases: &[&CaseResult]) {
 fn in_order<'a>(cases: &[&'a CaseResult]) -> Vec<(String, Vec<&'a CaseResult>)> {
     let mut groups: BTreeMap<(usize, String), Vec<&CaseResult>> = BTreeMap::new();
     for case in cases {
-        groups.entry(words::subject(case)).or_default().push(case);
+        groups.entry(labels::subject(case)).or_default().push(case);
     }
     groups.into_iter().map(|((_, name), cases)| (name, cases)).collect()
 }
 
 fn counted(cases: &[&CaseResult]) -> String {
     let summary = crate::report::Summary::of(cases.iter().copied());
-    words::counts(&summary).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
+    labels::counts(&summary).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
 }
 
 fn element(page: &mut String, it: &CaseResult) {
@@ -76,7 +77,11 @@ fn element(page: &mut String, it: &CaseResult) {
     if !it.exchanges.is_empty() {
         page.push_str("<h4>What was sent and what came</h4><ol class=\"exchanges\">");
         for exchange in &it.exchanges {
-            append!(*page, "<li><code>{}</code></li>", inline(&plain::cut(&words::exchange(exchange), 300)));
+            append!(
+                *page,
+                "<li><code>{}</code></li>",
+                inline(&format::cut(&labels::exchange(exchange), 300))
+            );
         }
         page.push_str("</ol>");
     }
@@ -104,7 +109,7 @@ fn island(cases: &[&CaseResult]) -> Value {
             json!(titles.number(&it.title)),
         ];
         if let Some(because) = &it.because {
-            line.push(json!(plain::one_line(&plain::cut(because, 200))));
+            line.push(json!(format::one_line(&format::cut(because, 200))));
         }
         lines.push(Value::Array(line));
         last = &it.id;

@@ -3,8 +3,9 @@
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::server::facts::{Facts, ResourceType, get};
-use crate::wire::client::{Client, Request};
+use crate::json::get;
+use crate::server::discovery::{Facts, ResourceType};
+use crate::subject::server::client::{Client, Request};
 
 /// What an answer is about, by its request.
 pub(crate) struct Asked<'a> {

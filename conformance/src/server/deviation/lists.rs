@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::json::get;
 use crate::server::deviation::Found;
 use crate::server::deviation::asked::{Asked, Page};
 use crate::server::deviation::resources::is_message;
-use crate::server::facts::get;
-use crate::wire::client::Answer;
+use crate::subject::server::client::Answer;
 
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 

@@ -3,12 +3,13 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use crate::json::get;
+use crate::json::is_absent;
 use crate::server::blank::name_schemas;
 use crate::server::deviation::Found;
 use crate::server::deviation::asked::{Asked, Due};
-use crate::server::facts::{ResourceType, get, id_text};
-use crate::server::same::is_absent;
-use crate::wire::client::Answer;
+use crate::server::discovery::{ResourceType, id_text};
+use crate::subject::server::client::Answer;
 
 /// The resources of an answer, with their type where it is known.
 fn each<'a>(answer: &'a mut Answer, asked: &'a Asked<'_>) -> Vec<(&'a mut Value, Option<&'a ResourceType>)> {

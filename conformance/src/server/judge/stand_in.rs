@@ -1,6 +1,7 @@
 //! Statuses that a server answers in place of others wherever it can, as 400 for what does not exist.
 
-use crate::case::expect::{Expectation, Shared, StatusSet};
+use crate::case::expect::{Expectation, StatusSet};
+use crate::requirement::Shared;
 
 /// A status in whose place a server may answer another one wherever it can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use conformance::report::{Report, Verdict, causes};
-use conformance::wire::client::Answer;
+use conformance::report::{Report, Verdict, root_causes};
+use conformance::subject::server::client::Answer;
 use serde_json::{Value, json};
 
 use super::front::{Broken, Judged, Seen};
@@ -38,13 +38,13 @@ fn assert_one_finding(judged: &Judged, says: &str) {
 
 /// The findings, as the reports tell them: causes, and cases with none.
 fn findings(report: &Report) -> Vec<String> {
-    let causes = causes::of(report);
+    let causes = root_causes::of(report);
     let trouble = |case: &&conformance::report::CaseResult| {
-        matches!(case.verdict, Verdict::Fail | Verdict::Warn) && !causes::explain(&causes, case)
+        matches!(case.verdict, Verdict::Fail | Verdict::Warn) && !root_causes::explain(&causes, case)
     };
     let own = report.cases.iter().filter(trouble);
     let own = own.map(|case| format!("{}: {}", case.id, case.because.as_deref().unwrap_or_default()));
-    causes.iter().map(causes::Cause::because).chain(own).collect()
+    causes.iter().map(root_causes::Cause::because).chain(own).collect()
 }
 
 /// Credentials that may only read.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use conformance::wire::client::Answer;
+use conformance::subject::server::client::Answer;
 use serde_json::{Value, json};
 
 use super::front::{Broken, Seen, TOKEN, page};

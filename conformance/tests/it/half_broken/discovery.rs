@@ -1,7 +1,7 @@
 //! Servers that are none of SCIM, and servers whose discovery is wrong.
 
 use conformance::report::Verdict;
-use conformance::wire::client::Answer;
+use conformance::subject::server::client::Answer;
 use serde_json::{Value, json};
 
 use super::front::{Broken, page};

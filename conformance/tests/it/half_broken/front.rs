@@ -11,7 +11,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use conformance::report::{CaseResult, Report, Verdict, json};
-use conformance::wire::client::{self, Answer, Client, Credentials, Manners};
+use conformance::subject::server::client;
+use conformance::subject::server::client::{Answer, Client, Credentials, Manners};
 use mock_aquera::{Auth, MockAquera, Profile};
 use serde_json::Value;
 

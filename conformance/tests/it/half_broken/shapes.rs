@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use conformance::report::{Report, Verdict, causes};
-use conformance::wire::client::Answer;
+use conformance::report::{Report, Verdict, root_causes};
+use conformance::subject::server::client::Answer;
 use serde_json::{Map, Value, json};
 
 use super::front::{Broken, Judged, Seen};
@@ -161,9 +161,9 @@ fn no_content_after_patch(seen: &Seen, answer: &mut Answer) {
 
 /// So many things a report tells: what is behind several cases counts once.
 fn findings(report: &Report) -> usize {
-    let causes = causes::of(report);
+    let causes = root_causes::of(report);
     let wrong = report.cases.iter().filter(|case| matches!(case.verdict, Verdict::Fail | Verdict::Warn));
-    causes.len() + wrong.filter(|case| !causes::explain(&causes, case)).count()
+    causes.len() + wrong.filter(|case| !root_causes::explain(&causes, case)).count()
 }
 
 /// Ids and reasons of what is wrong.

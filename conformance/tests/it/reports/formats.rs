@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use conformance::case::expect::Shared;
-use conformance::report::format::Format;
+use conformance::report::output_format::Format;
 use conformance::report::text::{self, Paint};
-use conformance::report::{Level, Report, Summary, Verdict, badge, causes, github, html, junit, markdown};
+use conformance::report::{Report, Summary, Verdict, badge, github, html, junit, markdown, root_causes};
+use conformance::requirement::Level;
+use conformance::requirement::Shared;
 use serde_json::{Value, json};
 
 use super::sample;
@@ -135,11 +136,15 @@ fn a_refusal_behind_many_cases_comes_first() {
         says(Verdict::Pass, "passed", 400, json!(200)),
     ];
     cases[0].mend = Some("Its own advice.".to_owned());
-    assert_eq!(causes::of(&Report::new("server", "https://h.example", cases.clone())), [], "two are no many");
+    assert_eq!(
+        root_causes::of(&Report::new("server", "https://h.example", cases.clone())),
+        [],
+        "two are no many"
+    );
     cases.push(one("c"));
     let report = Report::new("server", "https://h.example", cases);
-    let [cause] = &causes::of(&report)[..] else { panic!("{:?}", causes::of(&report)) };
-    assert!(matches!(cause.kind, causes::Kind::Refusal { status: 400, .. }), "{cause:?}");
+    let [cause] = &root_causes::of(&report)[..] else { panic!("{:?}", root_causes::of(&report)) };
+    assert!(matches!(cause.kind, root_causes::Kind::Refusal { status: 400, .. }), "{cause:?}");
     assert_eq!(cause.cases.len(), 3);
     let because =
         "`GET /v2/Users?filter=userName%20sw%20%22a%22` is answered 400, saying: no `sw` here (\"a\", 4400)";

@@ -1,5 +1,6 @@
 //! The JSON form: what is written is read, and its schema is the published one.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use conformance::report::json::{self, SCHEMA_FILE};
@@ -22,7 +23,10 @@ fn what_is_written_is_read() {
 
 #[test]
 fn what_is_no_report_is_refused() {
-    let told = |text: &str| json::read(text).expect_err("no report").to_string();
+    let told = |text: &str| {
+        let error = json::read(text).expect_err("no report");
+        error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+    };
     assert!(told("{").starts_with("not a JSON report of conformance: "));
     assert!(told("{}").contains("schemaVersion"));
     assert!(told(r#"{"schemaVersion": 2, "cases": "otherwise"}"#).starts_with("schemaVersion is 2"));

@@ -65,7 +65,7 @@ fn what_is_not_one_run_is_refused() {
     );
     check(
         with(&|report| report.shard = Some("3/2".to_owned())),
-        "2.json: bad shard `3/2`: expected I/N with I from 1 to N, as in 2/4",
+        "2.json: invalid shard `3/2`: expected I/N with I from 1 to N, as in 2/4",
     );
     check(shards(&whole, 4)[1..=1].to_vec(), "missing: shard 1/4, 3/4, 4/4");
 }

@@ -1,10 +1,11 @@
 //! Secrets and people are in no format.
 
-use conformance::report::format::Format;
-use conformance::report::redact::{REDACTED, Redactor};
+use conformance::redact::Redactor;
+use conformance::report::output_format::Format;
 use conformance::report::text::{self, Paint};
 use conformance::report::{CaseResult, Report, Verdict, github};
-use conformance::wire::exchange::Exchange;
+use conformance::transcript::Exchange;
+use conformance::transcript::REDACTED;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ fn everything(report: &Report) -> String {
         all.push_str(&format.write(report).expect("it is written"));
     }
     for case in &report.cases {
-        all.push_str(&text::json_line("case", case).to_string());
+        all.push_str(&text::json_line("case", case).expect("JSON").to_string());
     }
     all
 }

@@ -1,7 +1,8 @@
 //! A report with one of everything.
 
-use conformance::report::{CaseResult, Known, Level, Report, Spec, Summary, Verdict};
-use conformance::wire::exchange::{Exchange, Received, Sent};
+use conformance::report::{CaseResult, Known, Report, Summary, Verdict};
+use conformance::requirement::{Level, Spec};
+use conformance::transcript::{Exchange, Received, Sent};
 use serde_json::{Value, json};
 
 pub(crate) fn case(id: &str, verdict: Verdict) -> CaseResult {

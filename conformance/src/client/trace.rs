@@ -1,0 +1,191 @@
+//! What is known of a run: what arrived, when which step was, who was at the source, and what was at the mock.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::casing::{lower_case, same_without_case};
+use crate::client::filter;
+use crate::client::recording::Recorded;
+use crate::client::scenario::Person;
+use crate::json::get;
+
+/// All that is judged.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// In the order in which they were answered.
+    pub exchanges: Vec<Recorded>,
+    /// The scenarios that were played; none for a recorded journal.
+    pub plays: Vec<Play>,
+    /// The credentials, which must stand nowhere but in their header.
+    pub secrets: Vec<String>,
+    /// Why some scenarios were not played, by their slug.
+    pub not_played: BTreeMap<String, NotPlayed>,
+}
+
+/// Why there is nothing to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotPlayed {
+    /// Nobody asked for it, or somebody left it out.
+    Skipped(String),
+    /// The driver or the harness broke.
+    Broke(String),
+}
+
+/// A scenario that was played.
+#[derive(Debug, Clone, Default)]
+pub struct Play {
+    /// Its slug.
+    pub scenario: String,
+    /// In order.
+    pub acts: Vec<Act>,
+    /// The accounts at the mock before the first step.
+    pub before: Vec<Value>,
+}
+
+/// A step that was played.
+#[derive(Debug, Clone, Default)]
+pub struct Act {
+    /// Its slug.
+    pub step: String,
+    /// Its exchanges.
+    pub range: Range<usize>,
+    /// Who is at the source, by their name in the scenario.
+    pub people: BTreeMap<String, Person>,
+    /// The accounts at the mock after it.
+    pub accounts: Vec<Value>,
+}
+
+impl Play {
+    /// All its exchanges.
+    pub fn range(&self) -> Range<usize> {
+        let start = self.acts.first().map_or(0, |act| act.range.start);
+        start..self.acts.last().map_or(start, |act| act.range.end)
+    }
+
+    /// A step by its slug.
+    pub fn act(&self, step: &str) -> Option<&Act> {
+        self.acts.iter().find(|act| act.step == step)
+    }
+
+    /// Everybody who was at the source at some time, by their name in the scenario, as they last were.
+    pub fn people(&self) -> BTreeMap<&str, &Person> {
+        self.acts.iter().flat_map(|act| &act.people).map(|(key, person)| (key.as_str(), person)).collect()
+    }
+}
+
+/// The accounts of a user name, without case.
+pub fn accounts_of<'a>(accounts: &'a [Value], user_name: &str) -> Vec<&'a Value> {
+    let named = |account: &&Value| {
+        account["userName"].as_str().is_some_and(|name| same_without_case(name, user_name))
+    };
+    accounts.iter().filter(named).collect()
+}
+
+/// What follows from the evidence, worked out once.
+#[derive(Debug)]
+pub struct Knowledge<'a> {
+    /// From which it follows.
+    pub evidence: &'a Evidence,
+    /// The user name, in lower case, that each exchange is about.
+    pub about: Vec<Option<String>>,
+    /// What people at the source are or were called, in lower case: user names, ids, addresses.
+    pub somebody: BTreeSet<String>,
+    /// The first exchange whose answer has this text somewhere: how a client may know an id.
+    told: HashMap<String, usize>,
+}
+
+impl<'a> Knowledge<'a> {
+    /// Reads the evidence.
+    pub fn of(evidence: &'a Evidence) -> Self {
+        let mut told = HashMap::new();
+        let mut names: HashMap<String, String> = HashMap::new();
+        for (index, exchange) in evidence.exchanges.iter().enumerate() {
+            let mut note = |text: &str| {
+                told.entry(text.to_owned()).or_insert(index);
+            };
+            if let Some(location) = exchange.answer_header("location") {
+                note(location.rsplit('/').next().unwrap_or_default());
+            }
+            if let Some(answer) = &exchange.answer {
+                each_text(answer, &mut note);
+                each_resource(answer, &mut |resource| {
+                    let text = |name| get(resource, name).and_then(Value::as_str);
+                    if let (Some(id), Some(name)) = (text("id"), text("userName")) {
+                        names.entry(id.to_owned()).or_insert_with(|| lower_case(name));
+                    }
+                });
+            }
+        }
+        let acts = evidence.plays.iter().flat_map(|play| &play.acts);
+        for account in acts.flat_map(|act| &act.accounts) {
+            if let (Some(id), Some(name)) = (account["id"].as_str(), account["userName"].as_str()) {
+                names.entry(id.to_owned()).or_insert_with(|| lower_case(name));
+            }
+        }
+        for person in evidence.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values()) {
+            // Whoever looks up by the source's id, or by the address, means the same user.
+            for alias in std::iter::once(&person.id).chain(&person.email) {
+                names.entry(lower_case(alias)).or_insert_with(|| lower_case(&person.user_name));
+            }
+        }
+        let called: BTreeSet<&String> = names.values().collect();
+        let about = evidence.exchanges.iter().map(|exchange| about(exchange, &names, &called)).collect();
+        let people = evidence.plays.iter().flat_map(|play| &play.acts).flat_map(|act| act.people.values());
+        let called = people.flat_map(|person| {
+            [Some(&person.user_name), Some(&person.id), person.email.as_ref()].into_iter().flatten()
+        });
+        Self { evidence, about, somebody: called.map(|name| lower_case(name)).collect(), told }
+    }
+
+    /// Whether an answer before this exchange has this text.
+    pub fn was_told(&self, text: &str, before: usize) -> bool {
+        self.told.get(text).is_some_and(|first| *first < before)
+    }
+
+    /// The user name, in lower case, of somebody of a play.
+    pub fn name_of(play: &Play, person: &str) -> BTreeSet<String> {
+        // Somebody who was renamed has several.
+        let named = play.acts.iter().filter_map(|act| act.people.get(person));
+        named.map(|person| lower_case(&person.user_name)).collect()
+    }
+}
+
+/// The user name that an exchange is about; `names` has it for ids and addresses, `called` has all there are.
+fn about(exchange: &Recorded, names: &HashMap<String, String>, called: &BTreeSet<&String>) -> Option<String> {
+    if let Some(id) = exchange.user_id() {
+        return names.get(&id).cloned().or(Some(id));
+    }
+    if let Some(filter) = exchange.parameter("filter") {
+        let read = filter::filter(&filter).ok()?;
+        let compared = read.comparisons.iter().filter(|one| one.operator == "eq");
+        let texts: Vec<String> =
+            compared.filter_map(|one| Some(lower_case(one.value.as_ref()?.as_str()?))).collect();
+        // Whatever else it compares with, a schema's URN say: who is known counts.
+        let known = texts.iter().find_map(|text| names.get(text).or_else(|| called.get(text).copied()));
+        return known.or(texts.first()).cloned();
+    }
+    let creates =
+        exchange.method == "POST" && exchange.path().trim_matches('/').eq_ignore_ascii_case("Users");
+    let name = exchange.body.as_ref().filter(|_| creates).and_then(|body| get(body, "userName"))?;
+    name.as_str().map(lower_case)
+}
+
+fn each_text(value: &Value, note: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => note(text),
+        Value::Array(elements) => elements.iter().for_each(|element| each_text(element, note)),
+        Value::Object(members) => members.values().for_each(|member| each_text(member, note)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The resource that an answer is, or those that it lists.
+pub(crate) fn each_resource<'v>(answer: &'v Value, act: &mut impl FnMut(&'v Value)) {
+    match get(answer, "Resources").and_then(Value::as_array) {
+        Some(resources) => resources.iter().for_each(act),
+        None if answer.is_object() => act(answer),
+        None => {}
+    }
+}

@@ -1,0 +1,31 @@
+//! JSON that is written as text in a TOML file.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A JSON value that is written as text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct JsonText(pub(crate) Value);
+
+/// A text that is no JSON.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid JSON `{text}`: {reason}")]
+pub struct JsonTextError {
+    text: String,
+    /// The parser's words, with the place.
+    reason: String,
+}
+
+impl TryFrom<String> for JsonText {
+    type Error = JsonTextError;
+
+    fn try_from(text: String) -> Result<Self, JsonTextError> {
+        match serde_json::from_str(&text) {
+            Ok(value) => Ok(Self(value)),
+            Err(error) => Err(JsonTextError { text, reason: error.to_string() }),
+        }
+    }
+}

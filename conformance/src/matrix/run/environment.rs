@@ -1,0 +1,317 @@
+//! The mock as a cell sees it: two applications of its own, and others that nobody may touch.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mock_aquera::{Application, ApplicationConfig, Exchange, Fault, Hold, MockAquera, Phase, Profile};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use crate::matrix::cell::{Auth, Target};
+use crate::matrix::model::{FaultRule, Fields};
+use crate::matrix::run::RunError;
+use crate::matrix::run::configuration::bare_toml;
+use crate::matrix::run::configuration::{BASIC_PASSWORD, BASIC_USER, TOKEN, resource};
+use crate::matrix::scenario::{DECORATION, Edit};
+use crate::matrix::setting::Setting;
+use crate::subject::provisioner::{STATE, Subject, Wire};
+
+/// What all cells share: one server, one pool of connections, one folder.
+pub struct SharedEnvironment {
+    mock: MockAquera,
+    /// The pool of connections.
+    pub wire: Wire,
+    /// For ids and jitter.
+    pub seed: u64,
+    folder: TempDir,
+    bystanders: [Application; 2],
+    bystander_users: [Vec<Value>; 2],
+    /// A state file with its tables and nobody in them.
+    empty_state: PathBuf,
+}
+
+fn accepted(auth: Auth) -> mock_aquera::Auth {
+    match auth {
+        Auth::Basic => mock_aquera::Auth::basic(BASIC_USER, BASIC_PASSWORD),
+        Auth::Bearer => mock_aquera::Auth::bearer(TOKEN),
+    }
+}
+
+fn profile(name: &str) -> Result<Profile, StageError> {
+    let known = Profile::builtins().iter().find(|profile| profile.name == name);
+    known.cloned().ok_or_else(|| StageError::Profile(name.to_owned()))
+}
+
+/// The reason why a cell cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The mock has no such profile.
+    #[error("unknown profile `{0}` of the mock")]
+    Profile(String),
+    /// The mock refuses an application.
+    #[error("failed to create an application")]
+    Application(#[from] mock_aquera::ApplicationError),
+    /// A folder cannot be made.
+    #[error("failed to create {folder}", folder = .folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The state file cannot be copied.
+    #[error("failed to copy the empty state")]
+    State(#[source] std::io::Error),
+    /// The mock refuses a fault.
+    #[error("invalid fault `{fault}`")]
+    Fault {
+        /// The fault.
+        fault: String,
+        /// The cause.
+        source: mock_aquera::ParseFaultError,
+    },
+}
+
+/// Makes an account a member of a group, and the group where there is none.
+fn join(application: &Application, group: &str, id: &str) -> bool {
+    let member = json!({ "value": id });
+    let known = application.groups().into_iter().find(|known| known["displayName"] == group);
+    match known.as_ref().and_then(|known| known["id"].as_str()) {
+        Some(known) => application.edit("Group", known, |group| {
+            if let Some(members) = group.entry("members").or_insert_with(|| json!([])).as_array_mut() {
+                members.push(member);
+            }
+        }),
+        None => {
+            application.seed("Group", json!({ "displayName": group, "members": [member] }));
+            true
+        }
+    }
+}
+
+/// Where the cells' files go: memory where the system offers it, because no cell is about the disk.
+fn room() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
+}
+
+impl SharedEnvironment {
+    /// Starts the server.
+    ///
+    /// # Errors
+    /// Where the server, a client or the folder cannot be had.
+    pub async fn open(seed: u64) -> Result<Self, RunError> {
+        let mock = MockAquera::builder()
+            .auth(accepted(Auth::Bearer))
+            .auth(accepted(Auth::Basic))
+            .seed(seed)
+            .start()
+            .await?;
+        let other = ApplicationConfig {
+            profile: profile("aquera")?,
+            auth: vec![accepted(Auth::Bearer), accepted(Auth::Basic)],
+            seed,
+        };
+        let other = mock.create_application("bystander", other).map_err(StageError::from)?;
+        let bystanders = [mock.default_application(), other];
+        for application in &bystanders {
+            for name in ["mona@example.com", "nils@example.com", "bystander@example.com"] {
+                application.seed_user(json!({ "userName": name, "active": true, "title": "Bystander" }));
+            }
+        }
+        let bystander_users = bystanders.each_ref().map(Application::users);
+        let folder = tempfile::Builder::new().prefix("conformance-").tempdir_in(room())?;
+        let wire = Wire::new()?;
+        let empty_state = Subject::empty_state(&bare_toml(Setting::NONE), folder.path(), &wire).await?;
+        Ok(Self { mock, wire, seed, folder, bystanders, bystander_users, empty_state })
+    }
+
+    /// Whether the applications that no cell names were never asked anything.
+    pub fn bystanders_unasked(&self) -> bool {
+        self.bystanders.iter().all(|application| application.journal().is_empty())
+    }
+
+    /// Whether they were never asked anything, and are as they were.
+    pub fn bystanders_untouched(&self) -> bool {
+        let users = self.bystanders.each_ref().map(Application::users);
+        self.bystanders_unasked() && users == self.bystander_users
+    }
+}
+
+/// An application of one cell, with somebody else's account in it.
+struct House {
+    name: String,
+    application: Application,
+    stranger: (String, Option<Value>),
+}
+
+/// The applications and the folder of one cell; gone when dropped.
+pub struct Stage {
+    theatre: Arc<SharedEnvironment>,
+    /// One, or two where the connection is pointed at another.
+    houses: Vec<House>,
+    auth: Auth,
+    /// Where the configuration, the source and the state lie.
+    pub folder: PathBuf,
+}
+
+impl Stage {
+    /// New applications under the target's profile and authentication, a stranger's account in each.
+    ///
+    /// # Errors
+    /// The mock or the file system refuses.
+    pub fn set(
+        theatre: &Arc<SharedEnvironment>,
+        index: usize,
+        target: Target,
+        applications: usize,
+    ) -> Result<Self, StageError> {
+        let name = format!("cell-{index}");
+        let mut houses = Vec::with_capacity(applications);
+        for number in 0..applications {
+            let config = ApplicationConfig {
+                profile: profile(target.profile.name)?,
+                auth: vec![accepted(target.auth)],
+                seed: theatre.seed ^ index as u64,
+            };
+            let name = if number == 0 { name.clone() } else { format!("{name}-other") };
+            let application = theatre.mock.create_application(&name, config)?;
+            let id = application.seed_user(json!({
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+                "userName": "stranger@example.com",
+                "externalId": "not-ours",
+                "active": true,
+                "title": "Engineer",
+            }));
+            let user = application.user(&id);
+            houses.push(House { name, application, stranger: (id, user) });
+        }
+        let folder = theatre.folder.path().join(&name);
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| StageError::Folder { folder: folder.clone(), source })?;
+        // Tables are not made anew for each cell; that a new file gets them is the provisioner's own test.
+        std::fs::copy(&theatre.empty_state, folder.join(STATE)).map_err(StageError::State)?;
+        Ok(Self { theatre: theatre.clone(), houses, auth: target.auth, folder })
+    }
+
+    /// Where an application is.
+    pub fn scim_url(&self, application: usize) -> String {
+        self.houses[application].application.scim_url()
+    }
+
+    /// An account that is there without our doing; its id.
+    pub fn seed(&self, application: usize, fields: &Fields, active: bool) -> String {
+        self.houses[application].application.seed_user(resource(fields, active))
+    }
+
+    /// Somebody else's change to the accounts of this name.
+    pub fn edit(&self, application: usize, user_name: &str, edit: Edit) {
+        let application = &self.houses[application].application;
+        for user in application.users().iter().filter(|user| user["userName"] == user_name) {
+            let Some(id) = user["id"].as_str() else { continue };
+            match edit {
+                Edit::Remove => application.remove_user(id),
+                Edit::Deactivate => application.edit_user(id, |user: &mut Map<String, Value>| {
+                    user.insert("active".to_owned(), Value::Bool(false));
+                }),
+                Edit::Join(group) => join(application, group, id),
+                Edit::Decorate => application.edit_user(id, |user: &mut Map<String, Value>| {
+                    user.insert("displayName".to_owned(), Value::String(DECORATION.to_owned()));
+                }),
+            };
+        }
+    }
+
+    /// The applications behave like another profile of the mock from now on.
+    ///
+    /// # Errors
+    /// The mock has no such profile.
+    pub fn change_profile(&self, name: &str) -> Result<(), StageError> {
+        let changed = profile(name)?;
+        for house in &self.houses {
+            house.application.set_profile(changed.clone());
+        }
+        Ok(())
+    }
+
+    /// A fault from now on.
+    ///
+    /// # Errors
+    /// The mock knows no such rule.
+    pub fn fault(&self, application: usize, rule: FaultRule) -> Result<(), StageError> {
+        let fault = rule.rule();
+        let fault: Fault = fault.parse().map_err(|source| StageError::Fault { fault, source })?;
+        self.houses[application].application.add_fault(fault);
+        Ok(())
+    }
+
+    /// The applications take our credentials, or others only.
+    pub fn accept_credentials(&self, ours: bool) {
+        let wrong = match self.auth {
+            Auth::Basic => mock_aquera::Auth::basic(BASIC_USER, "another password"),
+            Auth::Bearer => mock_aquera::Auth::bearer("another-token"),
+        };
+        for house in &self.houses {
+            house.application.set_auth(vec![if ours { accepted(self.auth) } else { wrong.clone() }]);
+        }
+    }
+
+    /// The applications take the other authentication from now on, and only that; which one it is.
+    pub fn change_authentication(&mut self) -> Auth {
+        self.auth = match self.auth {
+            Auth::Basic => Auth::Bearer,
+            Auth::Bearer => Auth::Basic,
+        };
+        self.accept_credentials(true);
+        self.auth
+    }
+
+    /// Holds the nth request from now, before or after its effect.
+    pub fn hold(&self, application: usize, nth: usize, after_effect: bool) -> Hold {
+        let phase = if after_effect { Phase::AfterEffect } else { Phase::BeforeEffect };
+        self.houses[application].application.hold(nth, phase)
+    }
+
+    /// No fault any more.
+    pub fn clear_faults(&self, application: usize) {
+        self.houses[application].application.clear_faults();
+    }
+
+    /// The accounts of an application, the stranger's apart; none where there is no such application.
+    pub fn accounts(&self, application: usize) -> Vec<Value> {
+        let Some(house) = self.houses.get(application) else { return Vec::new() };
+        let mut users = house.application.users();
+        users.retain(|user| user["id"] != house.stranger.0.as_str());
+        users
+    }
+
+    /// The groups of an application.
+    pub fn groups(&self, application: usize) -> Vec<Value> {
+        self.houses.get(application).map(|house| house.application.groups()).unwrap_or_default()
+    }
+
+    /// Whether the strangers' accounts are just as they were.
+    pub fn strangers_untouched(&self) -> bool {
+        self.houses
+            .iter()
+            .all(|House { application, stranger: (id, user), .. }| application.user(id) == *user)
+    }
+
+    /// What was asked of an application since the last call.
+    pub fn take_journal(&self, application: usize) -> Vec<Exchange> {
+        let Some(House { application, .. }) = self.houses.get(application) else { return Vec::new() };
+        let journal = application.journal();
+        application.clear_journal();
+        journal
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for house in &self.houses {
+            self.theatre.mock.remove_application(&house.name);
+        }
+        // The folder of all cells goes at the end; that this one goes now only saves space.
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}

@@ -1,0 +1,343 @@
+//! What is behind several cases: a refusal that they run into, or an expectation that they share. One finding with one
+//! advice says more than each case for itself, and a case that was refused did not see what it is about.
+
+use serde_json::Value;
+
+use super::{CaseResult, Report, Verdict};
+use crate::format;
+use crate::report::labels;
+use crate::requirement::Shared;
+use crate::transcript::Exchange;
+
+/// Fewer cases than this may as well be wrong each for itself.
+const LEAST: usize = 3;
+/// Characters of the request that is shown.
+const REQUEST: usize = 160;
+/// What a case's reason has before the words of the subject.
+const SAYS: &str = "it says: ";
+
+/// One thing that is behind several cases.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cause<'a> {
+    /// What it is.
+    pub kind: Kind<'a>,
+    /// The cases, the most urgent first.
+    pub cases: Vec<&'a CaseResult>,
+}
+
+/// What is behind cases.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind<'a> {
+    /// A refusal with which they ended.
+    Refusal {
+        /// The status of the answers.
+        status: u16,
+        /// What the subject said, the first time.
+        said: Option<&'a str>,
+        /// One of the requests, as in `GET /scim/Users?filter=…`.
+        request: String,
+    },
+    /// An expectation that does not hold of any of them, and the attribute that it is about.
+    Shared(Shared, Option<&'a str>),
+}
+
+/// What two refusals have in common where they are one.
+#[derive(PartialEq)]
+struct Likeness {
+    status: u16,
+    said: Option<String>,
+    /// Method and endpoint, where nothing was said.
+    what: Option<String>,
+}
+
+impl Cause<'_> {
+    /// What happens, in one sentence.
+    pub fn because(&self) -> String {
+        match &self.kind {
+            Kind::Refusal { status, said, request } => {
+                let said = said.map_or_else(String::new, |said| format!(", saying: {said}"));
+                format!("`{request}` is answered {status}{said}")
+            }
+            Kind::Shared(shared, attribute) => {
+                let first = self.cases.first();
+                let came = first.and_then(|case| of_first(&case.actual)).and_then(Value::as_u64);
+                let happens = happens(*shared, *attribute, came);
+                match first.and_then(|case| case.because.as_deref()).filter(|_| attribute.is_none()) {
+                    Some(because) => format!("{happens}; for instance, {because}"),
+                    None => happens,
+                }
+            }
+        }
+    }
+
+    /// What it means, and what to do.
+    pub fn advice(&self, report: &Report) -> String {
+        let count = labels::count(self.cases.len(), labels::noun(report));
+        match self.kind {
+            Kind::Refusal { status: 403, .. } => format!(
+                "{count} stopped there, and what they are about was not seen. Give the account behind the credentials the right \
+                 to do this, and run them again."
+            ),
+            Kind::Refusal { .. } => format!(
+                "{count} stopped there, and what they are about was not seen. Mend this first, and run them again."
+            ),
+            Kind::Shared(shared, attribute) => {
+                let remedy = remedy(shared, attribute);
+                let say = if self.cases.len() == 1 { "says so" } else { "say the same" };
+                let waiting = attribute.map_or(0, |attribute| waiting_for(report, attribute));
+                let waiting = match waiting {
+                    0 => String::new(),
+                    some => {
+                        format!(
+                            ", {} could not be tried without it",
+                            labels::count(some, labels::noun(report))
+                        )
+                    }
+                };
+                format!("{remedy} {count} {say}{waiting}; all others are judged apart from it.")
+            }
+        }
+    }
+
+    /// An answer that would pass, where that is the same for all of them.
+    pub fn example(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Refusal { .. } => None,
+            Kind::Shared(..) => self.cases.iter().find_map(|case| case.example.as_deref()),
+        }
+    }
+
+    /// Whether nothing is left to say of its cases.
+    pub fn says_all(&self) -> bool {
+        matches!(self.kind, Kind::Shared(..))
+    }
+}
+
+/// What a case says that was skipped because an attribute never comes back.
+pub(crate) fn skipped_for(attribute: &str) -> String {
+    format!("it could not be tried: `{attribute}` is sent and never comes back, as ")
+}
+
+/// Cases that could not be tried because an attribute never comes back.
+fn waiting_for(report: &Report, attribute: &str) -> usize {
+    let why = skipped_for(attribute);
+    let skipped = report.cases.iter().filter(|case| case.verdict == Verdict::Skipped);
+    skipped.filter(|case| case.because.as_deref().is_some_and(|because| because.starts_with(&why))).count()
+}
+
+/// What is wrong, in words. `came`: the status that came, where one is wrong.
+fn happens(shared: Shared, attribute: Option<&str>, came: Option<u64>) -> String {
+    let came = came.map_or_else(|| "with another status".to_owned(), |came| came.to_string());
+    let attribute = attribute.unwrap_or("an attribute");
+    let text = match shared {
+        Shared::ErrorBody => "errors are not answered with a SCIM error as their body",
+        Shared::ErrorStatus => "`status` in errors is not the HTTP status as a string",
+        Shared::ErrorType => "errors do not say `scimType`",
+        Shared::MediaType => "answers are not sent as application/scim+json",
+        Shared::ListSchema => "lists do not name the schema ListResponse",
+        Shared::Location => "the location of resources is missing",
+        Shared::Meta => "resources have no `meta`",
+        Shared::ResourceType => "`meta` of resources does not say `resourceType`",
+        Shared::Id => "resources have no `id`",
+        Shared::Schemas => "resources do not name their `schemas`",
+        Shared::ListForm => "lists do not have the form of a ListResponse",
+        Shared::Json => "answers have bodies that are no JSON",
+        Shared::UnknownResource => return format!("unknown resources are answered {came} instead of 404"),
+        Shared::Credentials => {
+            return format!("missing and wrong credentials are answered {came} instead of 401");
+        }
+        Shared::TakenName => return format!("a user name that is taken is answered {came} instead of 409"),
+        Shared::InvalidFilter => {
+            "filters that are not valid are answered as if they were: with a list in place of 400"
+        }
+        Shared::Stored => return format!("`{attribute}` is sent and never comes back"),
+        Shared::Listed => return format!("`{attribute}` is shown of a single resource, and not in lists"),
+    };
+    text.to_owned()
+}
+
+/// What to do about an expectation that does not hold.
+pub(crate) fn remedy(shared: Shared, attribute: Option<&str>) -> String {
+    let attribute = attribute.unwrap_or("the attribute");
+    let text = match shared {
+        Shared::ErrorBody => {
+            "Write every error, those of the web framework too, with the schema Error, `status` as a string and `detail` (RFC 7644 §3.12)."
+        }
+        Shared::ErrorStatus => "Write `status` in errors as a string, as in \"404\" (RFC 7644 §3.12).",
+        Shared::ErrorType => {
+            "Write the `scimType` that fits into errors with 400 and 409, so that a client knows what to do (RFC 7644 §3.12)."
+        }
+        Shared::MediaType => {
+            "Send Content-Type: application/scim+json with every answer that has a body (RFC 7644 §3.1)."
+        }
+        Shared::ListSchema => {
+            "Write schemas: [\"urn:ietf:params:scim:api:messages:2.0:ListResponse\"] into every list (RFC 7644 §3.4.2)."
+        }
+        Shared::Location => {
+            "Send Location with every 201, and write the same into meta.location (RFC 7644 §3.3, RFC 7643 §3.1)."
+        }
+        Shared::Meta => {
+            "Write meta with resourceType, created, lastModified and location into every resource, in lists too (RFC 7643 §3.1)."
+        }
+        Shared::ResourceType => {
+            "Write meta.resourceType, the name of the resource type as in /ResourceTypes, into every resource, in lists too (RFC 7643 §3.1)."
+        }
+        Shared::Id => {
+            "Write id, a string, into every resource, in lists too, whatever attributes are asked for (RFC 7643 §3.1)."
+        }
+        Shared::Schemas => {
+            "Write schemas, with the URN of the resource type's schema and of each extension in use, into every resource (RFC 7643 §3)."
+        }
+        Shared::ListForm => {
+            "Write every list, those of discovery too, as {\"schemas\": [\"urn:ietf:params:scim:api:messages:2.0:ListResponse\"], \"totalResults\": 1, \"Resources\": […]}, with numbers as numbers (RFC 7644 §3.4.2)."
+        }
+        Shared::Json => "Write bodies with a JSON library, and send them whole (RFC 7644 §3.1, RFC 8259).",
+        Shared::UnknownResource => {
+            "Answer 404 wherever the resource that the URL names does not exist: clients take 404, and no other status, to mean that it is gone (RFC 7644 §3.12)."
+        }
+        Shared::Credentials => {
+            "Answer 401 where credentials are missing or not valid, and keep 403 for what somebody who is known may not do (RFC 7644 §3.12)."
+        }
+        Shared::TakenName => {
+            "Answer 409 with scimType uniqueness: that tells a client that the account is there and can be linked (RFC 7644 §3.3)."
+        }
+        Shared::InvalidFilter => {
+            "Answer 400 with scimType invalidFilter where a filter cannot be parsed or evaluated: an empty list tells a client that nobody matches, and it creates a second account (RFC 7644 §3.4.2.2)."
+        }
+        Shared::Stored => {
+            return format!(
+                "Store `{attribute}` and show it when the resource is read, or take it out of /Schemas, so that nobody relies on it (RFC 7644 §3.3, RFC 7643 §7)."
+            );
+        }
+        Shared::Listed => {
+            return format!(
+                "Show `{attribute}` in lists as of a single resource, unless excludedAttributes leaves it out (RFC 7644 §3.4.2, RFC 7643 §2.2)."
+            );
+        }
+    };
+    text.to_owned()
+}
+
+/// What is behind several cases: refusals behind three or more first, since they hide what comes after them; then shared
+/// expectations, the most urgent first.
+pub fn of(report: &Report) -> Vec<Cause<'_>> {
+    let mut refusals: Vec<(Likeness, Cause<'_>)> = Vec::new();
+    let mut shared: Vec<Cause<'_>> = Vec::new();
+    for case in labels::by_importance(&report.cases) {
+        if let Some(expectation) = case.cause {
+            let kind = Kind::Shared(expectation, case.concerns.as_deref());
+            match shared.iter_mut().find(|known| known.kind == kind) {
+                Some(known) => known.cases.push(case),
+                None => shared.push(Cause { kind, cases: vec![case] }),
+            }
+            continue;
+        }
+        let Some((likeness, cause)) = refusal(case) else { continue };
+        match refusals.iter_mut().find(|(known, _)| *known == likeness) {
+            Some((_, known)) => known.cases.push(case),
+            None => refusals.push((likeness, cause)),
+        }
+    }
+    let mut refusals: Vec<_> =
+        refusals.into_iter().map(|(_, cause)| cause).filter(|cause| cause.cases.len() >= LEAST).collect();
+    refusals.sort_by_key(|cause| std::cmp::Reverse(cause.cases.len()));
+    // A single case says it itself, unless it is about something else.
+    let is_told = |cause: &Cause<'_>| cause.cases.len() > 1 || matches!(cause.kind, Kind::Shared(_, Some(_)));
+    refusals.extend(shared.into_iter().filter(is_told));
+    refusals
+}
+
+/// Whether one of the causes is behind the case.
+pub fn explain(causes: &[Cause<'_>], case: &CaseResult) -> bool {
+    causes.iter().any(|cause| cause.cases.iter().any(|known| known.id == case.id))
+}
+
+/// The refusal that ended a case, where a success was due.
+fn refusal(case: &CaseResult) -> Option<(Likeness, Cause<'_>)> {
+    if !matches!(case.verdict, Verdict::Fail | Verdict::Warn) {
+        return None;
+    }
+    let status = of_first(&case.actual)?.as_u64().and_then(|status| u16::try_from(status).ok())?;
+    if !(400..600).contains(&status) || !is_success(of_first(&case.expected)?) {
+        return None;
+    }
+    let exchange = case.exchanges.last()?;
+    if exchange.response.as_ref()?.status != status {
+        return None;
+    }
+    let said = case.because.as_deref().and_then(|because| Some(because.split_once(SAYS)?.1.trim()));
+    let said = said.filter(|said| !said.is_empty());
+    let what = said.is_none().then(|| endpoint(exchange));
+    let likeness = Likeness { status, said: said.map(common), what };
+    let request = format!("{} {}", exchange.request.method, local(&exchange.request.url));
+    let request = format::one_line(&format::cut(&request, REQUEST)).into_owned();
+    Some((likeness, Cause { kind: Kind::Refusal { status, said, request }, cases: vec![case] }))
+}
+
+/// The status that came where another error was due.
+pub(crate) fn other_error(case: &CaseResult) -> Option<u64> {
+    let came = of_first(&case.actual)?.as_u64().filter(|came| (400..600).contains(came))?;
+    (!is_success(of_first(&case.expected)?)).then_some(came)
+}
+
+/// The value of the first difference, where that is one of the status.
+fn of_first(side: &Value) -> Option<&Value> {
+    let first = side.as_array()?.first()?;
+    (first.get("what")? == "status").then(|| first.get("value")).flatten()
+}
+
+fn is_success(wanted: &Value) -> bool {
+    let one = |wanted: &Value| match wanted {
+        Value::Number(status) => status.as_u64().is_some_and(|status| (200..300).contains(&status)),
+        Value::String(class) => class.starts_with('2'),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
+    };
+    match wanted {
+        Value::Array(wanted) => wanted.iter().any(one),
+        wanted => one(wanted),
+    }
+}
+
+/// A message without what differs from case to case: whatever has a digit, or stands between double quotes.
+fn common(said: &str) -> String {
+    let mut text = String::new();
+    for (at, part) in said.split('"').enumerate() {
+        if at % 2 == 1 {
+            text.push('…');
+            continue;
+        }
+        for word in part.split_inclusive(char::is_whitespace) {
+            text.push_str(if word.contains(|sign: char| sign.is_ascii_digit()) { "… " } else { word });
+        }
+    }
+    text
+}
+
+fn local(url: &str) -> &str {
+    url.find("://").and_then(|at| url[at + 3..].find('/').map(|slash| &url[at + 3 + slash..])).unwrap_or(url)
+}
+
+/// The method, and the last part of the path that is no id.
+fn endpoint(exchange: &Exchange) -> String {
+    let path = local(&exchange.request.url).split('?').next().unwrap_or_default();
+    let is_name =
+        |part: &&str| !part.is_empty() && part.chars().all(|sign| sign.is_ascii_alphabetic() || sign == '.');
+    let name = path.rsplit('/').find(is_name).unwrap_or_default();
+    format!("{} {name}", exchange.request.method)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::root_causes::*;
+
+    #[test]
+    fn what_differs_from_case_to_case_is_left_out() {
+        assert_eq!(common("no user \"ada\" here"), common("no user \"bob\" here"));
+        assert_eq!(common("id 17 is gone"), common("id 9b is gone"));
+        assert_ne!(common("`sw` is unknown"), common("`co` is unknown"));
+        assert_eq!(local("http://localhost:1/scim/Users?a=b"), "/scim/Users?a=b");
+        assert_eq!(local("/Users"), "/Users");
+        assert!(is_success(&serde_json::json!([200, 204])) && is_success(&serde_json::json!("2xx")));
+        assert!(!is_success(&serde_json::json!([400])) && !is_success(&Value::Null));
+    }
+}

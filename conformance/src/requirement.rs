@@ -1,0 +1,138 @@
+//! What a requirement is: how binding it is, where it stands, and what many cases require alike.
+
+use serde::{Deserialize, Serialize};
+
+/// How binding a requirement is (RFC 2119).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// MUST: a failure is a `fail`.
+    Must,
+    /// SHOULD: a failure is a `warn`.
+    Should,
+    /// MAY: what is optional and was found done otherwise; a failure is a `warn`.
+    May,
+}
+
+impl Level {
+    /// The word in reports and selections.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::May => "may",
+        }
+    }
+}
+
+/// Where a requirement stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec {
+    /// As in `RFC 7644`.
+    pub document: String,
+    /// As in `3.5.2.1`.
+    pub section: String,
+    /// Further places, as in `RFC 7643 §2.4`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+}
+
+/// An expectation that many cases have in common. A case judges it only where it is about it, so that one deviation is
+/// found once and does not hide what the others are about.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shared {
+    /// An error has a SCIM error as its body (RFC 7644 §3.12).
+    ErrorBody,
+    /// `status` in an error is a string (RFC 7644 §3.12).
+    ErrorStatus,
+    /// An error says `scimType` (RFC 7644 §3.12). Every case that asks for one judges it.
+    ErrorType,
+    /// Answers are `application/scim+json` (RFC 7644 §3.1).
+    MediaType,
+    /// A ListResponse names its schema (RFC 7644 §3.4.2).
+    ListSchema,
+    /// Resources say where they are (RFC 7643 §3.1, RFC 7644 §3.3). Every case that asks for it judges it.
+    Location,
+    /// Resources have `meta` (RFC 7643 §3.1). Every case that asks for a part of it judges it.
+    Meta,
+    /// `meta` says the resource type (RFC 7643 §3.1). Every case that asks for it judges it.
+    ResourceType,
+    /// Resources have an `id` (RFC 7643 §3.1).
+    Id,
+    /// Resources name their schemas (RFC 7643 §3).
+    Schemas,
+    /// A list has the form of a ListResponse (RFC 7644 §3.4.2).
+    ListForm,
+    /// Bodies are JSON (RFC 7644 §3.1).
+    Json,
+    /// What does not exist is answered 404 (RFC 7644 §3.12). Shared where the server answers the same status to every
+    /// unknown id.
+    UnknownResource,
+    /// Requests without valid credentials are answered 401 (RFC 7235 §3.1). Shared likewise.
+    Credentials,
+    /// A user name that is taken is answered 409 (RFC 7644 §3.3). Shared likewise.
+    TakenName,
+    /// A filter that is not valid is answered 400 (RFC 7644 §3.4.2.2). Every case with such a filter judges it.
+    InvalidFilter,
+    /// An attribute that is sent comes back (RFC 7644 §3.3). Shared where it never does, however it is written.
+    Stored,
+    /// An attribute that is shown of a single resource is shown in lists too (RFC 7643 §2.2).
+    Listed,
+}
+
+impl Shared {
+    /// The word in case files and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ErrorBody => "error-body",
+            Self::ErrorStatus => "error-status",
+            Self::ErrorType => "error-type",
+            Self::MediaType => "media-type",
+            Self::ListSchema => "list-schema",
+            Self::Location => "location",
+            Self::Meta => "meta",
+            Self::ResourceType => "resource-type",
+            Self::Id => "id",
+            Self::Schemas => "schemas",
+            Self::ListForm => "list-form",
+            Self::Json => "json",
+            Self::UnknownResource => "unknown-resource",
+            Self::Credentials => "credentials",
+            Self::TakenName => "taken-name",
+            Self::InvalidFilter => "invalid-filter",
+            Self::Stored => "stored",
+            Self::Listed => "listed",
+        }
+    }
+
+    /// Whether a case that is not about it passes over it.
+    pub fn is_passed_over(self) -> bool {
+        match self {
+            Self::ErrorBody
+            | Self::ErrorStatus
+            | Self::MediaType
+            | Self::ListSchema
+            | Self::UnknownResource
+            | Self::Credentials
+            | Self::TakenName => true,
+            // What these cases are about needs it; `Id` to `Json` are seen by `server::deviation`.
+            Self::ErrorType
+            | Self::Location
+            | Self::Meta
+            | Self::ResourceType
+            | Self::Id
+            | Self::Schemas
+            | Self::ListForm
+            | Self::Json
+            | Self::InvalidFilter
+            | Self::Stored
+            | Self::Listed => false,
+        }
+    }
+}

@@ -1,0 +1,574 @@
+//! Plays one case against the subject.
+
+mod end;
+mod filters;
+mod shapes;
+mod status;
+mod steady;
+mod stored;
+mod tally;
+mod walk;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::case::Case;
+use crate::case::capability::Feature;
+use crate::case::load::used_names;
+use crate::case::step::{Action, Body, Step};
+use crate::case::template::{Place, Property, Unfilled, Values as _};
+use crate::format;
+use crate::json::get;
+use crate::report::labels::FOUNDATION;
+use crate::report::root_causes::remedy;
+use crate::report::{CaseResult, Verdict};
+use crate::requirement::Level;
+use crate::requirement::Shared;
+use crate::server::bindings::{Known, Memory};
+use crate::server::blank::{list_extensions, name_schemas};
+use crate::server::cleanup::Made;
+use crate::server::deviation::{Deviation, Seen};
+use crate::server::discovery::{Met, ResourceType, merge};
+use crate::server::fit::clears_what_is_required;
+use crate::server::judge::{Ask, Miss, StandIn, is_created_with_200, judge};
+use crate::server::names::radix;
+use crate::server::runner::end::End;
+use crate::server::runner::filters::{filter_of, operators, refuses_its_filter};
+use crate::server::runner::tally::{Tried, failed, tallied};
+use crate::server::{INTERRUPTED, Stage, example};
+use crate::subject::server::bounded::LARGE;
+use crate::subject::server::client::{Answer, Client, Request};
+use crate::transcript::Exchange;
+
+const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/// Tries of a case with a tally that are shown with what came.
+const TRIES_SHOWN: usize = 3;
+
+/// Characters of what the server says of a refusal.
+const DETAIL: usize = 200;
+
+/// The case that tells that schemas have no attributes.
+const ATTRIBUTES: &str = "rfc7643/7/have-attributes";
+
+/// The cases that tell that endpoints in /ResourceTypes are wrong: where both are, the first says it of both.
+const ENDPOINTS: [&str; 2] = ["rfc7643/6/endpoints-answer", "rfc7643/6/endpoint-of-groups-answers"];
+
+/// Plays a case and says how it ended.
+pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult {
+    let started = std::time::Instant::now();
+    let mut result = CaseResult {
+        id: case.id.clone(),
+        title: case.title.clone(),
+        level: case.level,
+        verdict: Verdict::Pass,
+        requirement: case.requirement.clone(),
+        spec: case.spec.clone(),
+        because: None,
+        mend: None,
+        expected: Value::Null,
+        actual: Value::Null,
+        known: None,
+        example: None,
+        cause: None,
+        concerns: None,
+        tags: case.tags.clone(),
+        milliseconds: 0,
+        exchanges: Vec::new(),
+    };
+    let unmet = case.needs.iter().find_map(|need| match stage.facts.met(need) {
+        Met::Yes => None,
+        Met::No(why) => Some(why),
+    });
+    if let Some(why) = unmet {
+        result.verdict = Verdict::NotAdvertised;
+        result.because = Some(why);
+        return result;
+    }
+    if let Some(why) = stage.given_up() {
+        result.verdict = Verdict::Skipped;
+        result.because = Some(why);
+        return result;
+    }
+    let unique = format!("{}{}-{}", super::PREFIX, stage.run, radix(index as u64 + 1));
+    let strict = case.tags.iter().any(|tag| tag == FOUNDATION);
+    let used = used_names(case);
+    let mut player = Player {
+        stage,
+        case: &case.id,
+        level: case.level,
+        about: &case.about,
+        used: &used,
+        filters_are_a_means: !case.spec.section.starts_with("3.4.2.2")
+            && case.spec.document.starts_with("RFC"),
+        memory: Memory::new(&stage.facts, &stage.client, &stage.blank, &case.nouns, strict, unique),
+        example: None,
+        tried: Vec::new(),
+        made: Made::default(),
+        exchanges: Vec::new(),
+        seen: Vec::new(),
+        active: shapes::Active::default(),
+        misses: Vec::new(),
+    };
+    let end = if case.id == ENDPOINTS[1] && stage.facts.wrong_endpoints() > 1 {
+        let why = format!("the endpoints of users and groups are both wrong, as {} says", ENDPOINTS[0]);
+        Err(End::Skipped(why))
+    } else if stage.facts.without_attributes && case.id != ATTRIBUTES && player.looks_at_attributes(case) {
+        Err(End::Skipped(format!("the schemas have no attributes, as {ATTRIBUTES} says")))
+    } else {
+        player.steps(&case.steps).await
+    };
+    let (verdict, because) = match end {
+        Ok(()) | Err(End::Missed) => match player.misses.iter().map(|(_, miss)| miss.level).min() {
+            None => (Verdict::Pass, None),
+            Some(Level::Must) => (Verdict::Fail, None),
+            Some(Level::Should | Level::May) => (Verdict::Warn, None),
+        },
+        Err(End::NotAdvertised(why)) => (Verdict::NotAdvertised, Some(why)),
+        Err(End::Skipped(why)) => (Verdict::Skipped, Some(why)),
+        Err(End::FilterRefused(why)) => {
+            stage.findings.note_refused_filter(&case.id);
+            (Verdict::Skipped, Some(why))
+        }
+        Err(End::Broken(why)) => (Verdict::Error, Some(why)),
+    };
+    let fault = player.fault().await;
+    let Player { memory, made, exchanges, misses, tried, example, filters_are_a_means, .. } = player;
+    if !stage.keep {
+        let mut after = Player {
+            stage,
+            case: &case.id,
+            level: case.level,
+            about: &case.about,
+            used: &used,
+            filters_are_a_means,
+            memory,
+            example: None,
+            tried: Vec::new(),
+            made,
+            exchanges: Vec::new(),
+            seen: Vec::new(),
+            active: shapes::Active::default(),
+            misses: Vec::new(),
+        };
+        // Not judged: what cannot be cleaned up is told as left behind.
+        drop(after.steps(&case.clean_up).await);
+        after.made.remove(&stage.client, &stage.leftovers).await;
+    }
+    result.verdict = verdict;
+    result.because = because;
+    if matches!(verdict, Verdict::Fail | Verdict::Warn) {
+        result.because = misses
+            .iter()
+            .min_by_key(|(_, miss)| miss.level)
+            .map(|(step, miss)| format!("{step}: {}", miss.why));
+        if let Some(tally) = &case.tally {
+            result.because = Some(tallied(tally, &tried));
+            stage.findings.note_operators(failed(&tried));
+        }
+        result.mend = case.advice();
+        result.example = example.map(|(_, example)| example);
+        // What is behind all that counts is behind the case.
+        let worst = misses.iter().map(|(_, miss)| miss.level).min();
+        let mut shared =
+            misses.iter().filter(|(_, miss)| Some(miss.level) == worst).map(|(_, miss)| miss.shared);
+        if let Some(Some(first)) = shared.next()
+            && shared.all(|other| other == Some(first))
+        {
+            result.cause = Some(first);
+        }
+        if let Some(fault) = fault {
+            result.because = Some(fault.because);
+            result.mend = Some(remedy(fault.shared, Some(&fault.attribute)));
+            result.cause = Some(fault.shared);
+            result.concerns = Some(fault.attribute);
+            if fault.is_means {
+                stage.findings.note_means(&case.id);
+            }
+        }
+        let at = misses.iter().filter(|(_, miss)| Some(miss.level) == worst).map(|(_, miss)| miss.at).next();
+        if let Some(filter) = at.and_then(|at| filter_of(exchanges.get(..at)?)) {
+            stage.findings.note_filter(&case.id, operators(&filter));
+        }
+        // What was tried in vain is all in the reason.
+        let shown = if case.tally.is_some() { TRIES_SHOWN } else { misses.len() };
+        let side = |side: fn(&Miss) -> &Value| {
+            misses
+                .iter()
+                .take(shown)
+                .map(|(step, miss)| {
+                    json!({ "step": step, "what": miss.what, "value": side(miss), "why": miss.why })
+                })
+                .collect::<Value>()
+        };
+        result.expected = side(|miss| &miss.expected);
+        result.actual = side(|miss| &miss.actual);
+    }
+    stage.went(&result);
+    if stage.keep_exchanges || !matches!(verdict, Verdict::Pass | Verdict::NotAdvertised) {
+        result.exchanges = exchanges;
+    }
+    result.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    result
+}
+
+struct Player<'a> {
+    stage: &'a Stage,
+    /// The id of the case.
+    case: &'a str,
+    level: Level,
+    about: &'a [Shared],
+    /// Names whose large answers are looked at again.
+    used: &'a BTreeSet<String>,
+    /// The case is about something else, and filters only to find what it made.
+    filters_are_a_means: bool,
+    memory: Memory<'a>,
+    /// An answer that would have passed, of the most binding miss so far.
+    example: Option<(Level, String)>,
+    /// What was tried, in a word each, and what came of it.
+    tried: Vec<(String, Tried)>,
+    made: Made,
+    exchanges: Vec<Exchange>,
+    /// What the last answer, or walk, was taken for.
+    seen: Vec<Seen>,
+    active: shapes::Active,
+    /// With the step's label.
+    misses: Vec<(String, Miss)>,
+}
+
+impl Player<'_> {
+    async fn steps(&mut self, steps: &[Step]) -> Result<(), End> {
+        for step in steps {
+            if *self.stage.stop.borrow() {
+                return Err(End::Skipped(INTERRUPTED.to_owned()));
+            }
+            if step.auth.is_some() && !self.stage.client.has_credentials() {
+                return Err(End::NotAdvertised(
+                    "no credentials were given, so wrong ones cannot be told".to_owned(),
+                ));
+            }
+            if let Some(pause) = step.pause {
+                tokio::time::sleep(pause).await;
+            }
+            self.step(step).await?;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), End> {
+        match &step.action {
+            Action::Create { count: Some(count), .. } => {
+                for number in 1..=*count {
+                    self.memory.number = Some(number);
+                    let name = format!("{}.{number}", step.name);
+                    self.one(step, &name).await?;
+                }
+                self.memory.number = None;
+                Ok(())
+            }
+            Action::Walk(_, paging) => {
+                let answer = self.walk(step, *paging).await?;
+                self.weigh(step, &step.name, &answer, None, None, None)
+            }
+            _ => self.one(step, &step.name).await,
+        }
+    }
+
+    /// Sends one request and looks at its answer.
+    async fn one(&mut self, step: &Step, name: &str) -> Result<(), End> {
+        let (request, sent, endpoint) = self.request(step)?;
+        let mut answer = self.ask(step, &request).await?;
+        self.read_unshown(step, &request, endpoint.as_deref(), &mut answer).await?;
+        let stand_in = self.stand_in(step, &request, answer.status).await;
+        self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref(), stand_in)
+    }
+
+    /// Judges an answer, and keeps what it shows.
+    fn weigh(
+        &mut self,
+        step: &Step,
+        name: &str,
+        answer: &Answer,
+        sent: Option<&Value>,
+        endpoint: Option<&str>,
+        stand_in: Option<StandIn>,
+    ) -> Result<(), End> {
+        let label = self.label(step);
+        if matches!(step.action, Action::Create { .. }) {
+            self.stage.findings.note_creation(answer.status);
+        }
+        if matches!(step.action, Action::Create { .. }) && is_created_with_200(answer) {
+            self.stage.note(Deviation::CreatedWith200);
+        }
+        let means = self.filters_are_a_means && refuses_its_filter(step, self.exchanges.last(), answer);
+        if let Some(filter) =
+            filter_of(&self.exchanges).filter(|_| means || step.unsupported.contains(&answer.status))
+            && self.stage.facts.feature(Feature::Filter) == Some(true)
+        {
+            // Filters are advertised: which operators are refused is the finding of another case.
+            let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
+            let detail = detail
+                .map_or_else(String::new, |detail| format!(", saying: {}", format::cut(detail, DETAIL)));
+            return Err(End::FilterRefused(format!(
+                "it could not be tried: the server refuses the filter `{filter}` ({}{detail})",
+                answer.status
+            )));
+        }
+        if step.unsupported.contains(&answer.status) || self.silent(step, answer.status) {
+            return Err(End::NotAdvertised(format!("{label} is answered {}", answer.status)));
+        }
+        if means {
+            // RFC 7644 §3.12: a server may not support a comparison.
+            let why = "the filter by which the case finds what it made is not supported";
+            return Err(End::NotAdvertised(format!("{label}: {why} (400, invalidFilter)")));
+        }
+        let ask = Ask { level: self.level, about: self.about, stand_in };
+        let mut misses = judge(&step.expect, ask, answer, &self.memory)?;
+        if step.expect.is_empty() && !answer.is_success() {
+            let wanted = [crate::case::expect::StatusSet::Class(2)];
+            let detail = answer.json.as_ref().and_then(|body| get(body, "detail")?.as_str());
+            let detail = detail.map_or_else(String::new, |detail| format!("; it says: {detail}"));
+            misses.push(Miss::new(
+                self.level,
+                "status".to_owned(),
+                crate::server::judge::statuses(&wanted),
+                json!(answer.status),
+                format!("the answer is {}, where 2xx belongs{detail}", answer.status),
+            ));
+        }
+        self.judge_shapes(step, answer, &mut misses)?;
+        if step.preparation
+            && let Some(miss) = misses.first()
+        {
+            self.stage.refused(step, answer);
+            return Err(End::Skipped(format!("it could not be tried: {label}: {}", miss.why)));
+        }
+        if let Some(level) = misses.iter().map(|miss| miss.level).min()
+            && self.example.as_ref().is_none_or(|(known, _)| level < *known)
+            && let Some(example) = example::of(step, &self.memory, ask, answer, sent)
+        {
+            self.example = Some((level, example));
+        }
+        if answer.is_success() && !matches!(step.action, Action::Delete(_)) {
+            let partial = step.query.iter().any(|(name, _)| {
+                name.eq_ignore_ascii_case("attributes") || name.eq_ignore_ascii_case("excludedAttributes")
+            });
+            let kept = answer.text.len() <= LARGE || self.used.contains(name);
+            self.memory.keep(name, answer, sent, endpoint, !partial && kept);
+        }
+        if let Some(word) = &step.tries {
+            let outcome = match (misses.is_empty(), answer.is_success()) {
+                (true, _) => Tried::Taken,
+                (false, true) => Tried::Ignored,
+                (false, false) => Tried::Refused,
+            };
+            self.tried.push((word.clone(), outcome));
+        }
+        // What else is tried is told together with it.
+        let failed = step.tries.is_none() && misses.iter().any(|miss| miss.level == Level::Must);
+        // What came may be megabytes, and the case goes on.
+        let at = self.exchanges.len();
+        self.misses.extend(misses.into_iter().map(|miss| (label.clone(), miss.bounded().after(at))));
+        if failed { Err(End::Missed) } else { Ok(()) }
+    }
+
+    /// What a step is called: where its path is what the server said, with that.
+    fn label(&self, step: &Step) -> String {
+        match (&step.action, step.label.strip_suffix(" …"), self.exchanges.last()) {
+            (Action::Send { .. }, Some(method), Some(exchange)) => {
+                let url = &exchange.request.url;
+                let path = self.stage.client.below(url).unwrap_or_else(|| url.clone());
+                format!("{method} {}", format::cut(&path, DETAIL))
+            }
+            _ => step
+                .tries
+                .as_ref()
+                .map_or_else(|| step.label.clone(), |word| format!("{}, `{word}`", step.label)),
+        }
+    }
+
+    /// Whether a status says that a feature, of which discovery says nothing, is not there.
+    fn silent(&self, step: &Step, status: u16) -> bool {
+        let feature = match step.action {
+            Action::Patch(..) => Feature::Patch,
+            Action::Bulk(_) => Feature::Bulk,
+            _ => return false,
+        };
+        self.stage.facts.feature(feature).is_none() && matches!(status, 404 | 405 | 501)
+    }
+
+    /// The request of a step; what was sent, where it makes or replaces a resource; and the endpoint of that.
+    fn request(&mut self, step: &Step) -> Result<(Request, Option<Value>, Option<String>), End> {
+        let mut sent = None;
+        let (method, path, body, endpoint) = match &step.action {
+            Action::Create { resource_type, with, .. } => {
+                let known = self.stage.facts.resource_type(resource_type).ok_or_else(|| {
+                    End::NotAdvertised(format!("no resource type is called {resource_type}"))
+                })?;
+                let unique = self.memory.next_unique();
+                let mut body = self.stage.blank.make(&self.stage.facts, known, &unique);
+                if let Some(with) = with {
+                    let mut with = with.fill(&self.memory)?;
+                    self.memory.fitted(known, |fit| fit.body(&mut with));
+                    merge(&mut body, &with);
+                    list_extensions(&mut body);
+                }
+                sent = Some(body.clone());
+                ("POST", known.endpoint.clone(), Some(body.to_string()), Some(known.endpoint.clone()))
+            }
+            Action::Read(name) => ("GET", self.path(name)?, None, self.endpoint(name)),
+            Action::Delete(name) => ("DELETE", self.path(name)?, None, None),
+            Action::Replace(name, body) => {
+                let body = self.body(body, Some(name))?;
+                sent = body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+                ("PUT", self.path(name)?, body, self.endpoint(name))
+            }
+            Action::Patch(name, body) => {
+                let body = match body {
+                    Body::Operations(operations, _) => {
+                        let mut operations = operations.fill(&self.memory)?;
+                        if let Some(known) = self.type_of(name) {
+                            let seen =
+                                self.memory.known(name).map(|known| known.seen.clone()).unwrap_or_default();
+                            self.memory.fitted(known, |fit| fit.operations(&mut operations, &seen));
+                        }
+                        Some(json!({ "schemas": [PATCH_OP], "Operations": operations }).to_string())
+                    }
+                    other => self.body(other, None)?,
+                };
+                ("PATCH", self.path(name)?, body, self.endpoint(name))
+            }
+            Action::List(resource_type) | Action::Walk(resource_type, _) => {
+                ("GET", self.type_path(resource_type)?, None, None)
+            }
+            Action::Search(resource_type, body) => {
+                let endpoint =
+                    if resource_type.is_empty() { String::new() } else { self.type_path(resource_type)? };
+                let body = match body {
+                    Body::Json(json) => {
+                        let mut body = json.fill(&self.memory)?;
+                        if let Some(members) = body.as_object_mut()
+                            && !members.contains_key("schemas")
+                        {
+                            members.insert("schemas".to_owned(), json!([SEARCH]));
+                        }
+                        Some(body.to_string())
+                    }
+                    other => self.body(other, None)?,
+                };
+                ("POST", format!("{endpoint}/.search"), body, None)
+            }
+            Action::Bulk(body) => {
+                let body = match body {
+                    Body::Operations(operations, fail_on_errors) => {
+                        let mut body =
+                            json!({ "schemas": [BULK], "Operations": operations.fill(&self.memory)? });
+                        if let Some(most) = fail_on_errors {
+                            body["failOnErrors"] = json!(most);
+                        }
+                        Some(body.to_string())
+                    }
+                    other => self.body(other, None)?,
+                };
+                ("POST", "/Bulk".to_owned(), body, None)
+            }
+            Action::Send { method, path, body } => {
+                let path = path.fill_with(&self.memory, |place, text| match place {
+                    Place::Of(_, Property::Path | Property::NamedPath | Property::Location) | Place::Base => {
+                        text
+                    }
+                    _ => Client::segment(&text),
+                })?;
+                if !path.starts_with('/') && !self.stage.client.is_at_home(&path) {
+                    let miss = Miss::new(
+                        self.level,
+                        "location".to_owned(),
+                        json!(format!("{}/…", self.stage.client.base())),
+                        json!(path),
+                        format!("{path} is at another server, or no URL, so nothing is sent there"),
+                    );
+                    self.misses.push((step.label.clone(), miss.bounded()));
+                    return Err(End::Missed);
+                }
+                (method.as_str(), path, self.body(body, None)?, None)
+            }
+        };
+        let fill = |pairs: &[(String, crate::case::template::Template)]| {
+            pairs
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), value.fill(&self.memory)?)))
+                .collect::<Result<Vec<_>, Unfilled>>()
+        };
+        let mut headers = fill(&step.headers)?;
+        headers.extend(step.content_type.iter().map(|value| ("Content-Type".to_owned(), value.clone())));
+        let request = Request {
+            step: step.label.clone(),
+            method: method.to_owned(),
+            path,
+            query: fill(&step.query)?,
+            headers,
+            body,
+            auth: step.auth,
+        };
+        Ok((request, sent, endpoint))
+    }
+
+    fn body(&self, body: &Body, name: Option<&str>) -> Result<Option<String>, End> {
+        Ok(match body {
+            Body::None => None,
+            Body::Json(json) | Body::Operations(json, _) => Some(json.fill(&self.memory)?.to_string()),
+            Body::Text(text) => Some(text.fill(&self.memory)?),
+            Body::With(with) => {
+                let seen = name.and_then(|name| self.memory.known(name));
+                let mut body = seen.map(Known::to_send).unwrap_or_default();
+                let mut with = with.fill(&self.memory)?;
+                if let Some(known) = name.and_then(|name| self.type_of(name)) {
+                    if let Some(required) = clears_what_is_required(&self.stage.facts, known, &with) {
+                        return Err(End::Skipped(format!(
+                            "it could not be tried: it clears {required}, which the server's schema requires"
+                        )));
+                    }
+                    self.memory.fitted(known, |fit| fit.body(&mut with));
+                }
+                merge(&mut body, &with);
+                // What a client sends names its schemas, whatever the answer showed; or a case leaves them out on purpose.
+                if let Some(known) = name.and_then(|name| self.type_of(name))
+                    && get(&with, "schemas").is_none()
+                {
+                    name_schemas(&mut body, known);
+                }
+                Some(body.to_string())
+            }
+        })
+    }
+
+    fn path(&self, name: &str) -> Result<String, End> {
+        let place = Place::Of(name.to_owned(), Property::Path);
+        match self.memory.value(&place) {
+            Some(Value::String(path)) => Ok(path),
+            _ => Err(Unfilled(place).into()),
+        }
+    }
+
+    /// The endpoint that a name's path is below.
+    fn endpoint(&self, name: &str) -> Option<String> {
+        let path = self.memory.known(name)?.path.as_deref()?;
+        path.rsplit_once('/').map(|(endpoint, _)| endpoint.to_owned())
+    }
+
+    /// The resource type of a name.
+    fn type_of(&self, name: &str) -> Option<&ResourceType> {
+        let endpoint = self.endpoint(name)?;
+        self.stage.facts.resource_types.iter().find(|known| known.endpoint == endpoint)
+    }
+
+    fn type_path(&self, resource_type: &str) -> Result<String, End> {
+        let known = self.stage.facts.resource_type(resource_type);
+        known
+            .map(|known| known.endpoint.clone())
+            .ok_or_else(|| End::NotAdvertised(format!("no resource type is called {resource_type}")))
+    }
+}

@@ -1,0 +1,90 @@
+//! Lists that are read page after page.
+
+use serde_json::{Value, json};
+
+use crate::case::step::{Paging, Step};
+use crate::json::get;
+use crate::server::deviation;
+use crate::server::runner::{End, Player};
+use crate::subject::server::bounded::{LARGE, outline};
+use crate::subject::server::client::Answer;
+
+/// Bytes of pages whose resources are kept whole; of those behind them only what tells which one it is.
+const WALKED_WHOLE: usize = 64 * LARGE;
+
+/// So many pages are walked; a subject with more never ends.
+const MAX_PAGES: usize = 1_000;
+
+impl Player<'_> {
+    /// Page after page, as a client reads them. The answer is the last page's, with all of them in its body.
+    pub(super) async fn walk(&mut self, step: &Step, paging: Paging) -> Result<Answer, End> {
+        let (first, ..) = self.request(step)?;
+        let mut pages = Vec::new();
+        let mut resources = Vec::new();
+        let mut read = 0;
+        let mut seen = Vec::new();
+        let mut place = match paging {
+            Paging::Index => ("startIndex", "1".to_owned()),
+            Paging::Cursor => ("cursor", String::new()),
+        };
+        loop {
+            let mut request = first.clone();
+            request.query.push((place.0.to_owned(), place.1.clone()));
+            let mut answer = self.ask(step, &request).await?;
+            // Of pages alike one says it.
+            for new in self.seen.drain(..) {
+                if !deviation::has(&seen, new.row.deviation) {
+                    seen.push(new);
+                }
+            }
+            if !answer.is_success() || answer.json.is_none() {
+                self.seen = seen;
+                return Ok(answer);
+            }
+            read += answer.text.len();
+            let large = answer.text.len() > LARGE || read > WALKED_WHOLE;
+            let mut page = answer.json.take().unwrap_or_default();
+            let found = get(&page, "Resources").and_then(Value::as_array);
+            let found: Vec<Value> = if large {
+                found.into_iter().flatten().map(outline).collect()
+            } else {
+                found.cloned().unwrap_or_default()
+            };
+            if large
+                && let Some(members) = page.as_object_mut()
+                && let Some(all) = members.keys().find(|name| name.eq_ignore_ascii_case("Resources")).cloned()
+            {
+                members.insert(all, json!(found));
+            }
+            let total = get(&page, "totalResults").and_then(Value::as_u64);
+            let next = get(&page, "nextCursor").and_then(Value::as_str).map(ToOwned::to_owned);
+            // Without a total the end is a page without resources, or one that came before: such servers may not page.
+            let is_repeated = paging == Paging::Index
+                && total.is_none()
+                && found.iter().all(|resource| resources.contains(resource));
+            let last = found.is_empty() || is_repeated || pages.len() >= MAX_PAGES;
+            if !is_repeated {
+                resources.extend(found);
+                pages.push(page);
+            }
+            let more = match paging {
+                Paging::Index => {
+                    place.1 = (resources.len() + 1).to_string();
+                    total.is_none_or(|total| (resources.len() as u64) < total)
+                }
+                Paging::Cursor => match next {
+                    Some(next) if !next.is_empty() => {
+                        place.1 = next;
+                        true
+                    }
+                    _ => false,
+                },
+            };
+            if last || !more {
+                self.seen = seen;
+                let body = json!({ "pages": pages, "Resources": resources, "totalResults": total });
+                return Ok(Answer { text: body.to_string(), json: Some(body), ..answer });
+            }
+        }
+    }
+}

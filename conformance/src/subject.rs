@@ -1,0 +1,4 @@
+//! What is judged: SCIM servers over HTTP, and provisioners.
+
+pub mod provisioner;
+pub mod server;
