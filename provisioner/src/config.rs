@@ -10,7 +10,6 @@ mod location;
 mod raw;
 mod redact;
 mod secret;
-mod suggest;
 mod tolerant;
 
 use std::collections::BTreeSet;
@@ -25,7 +24,6 @@ use serde::Deserialize;
 
 pub(crate) use check::Argument;
 pub use error::{ConfigError, Problem};
-pub(crate) use suggest::suggest;
 
 use crate::ids::{ScimUrl, UserName};
 use crate::preferences::Preferences;

@@ -6,12 +6,12 @@ mod path_effect;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use moved_values::MovedValues;
-pub(crate) use path_effect::{PathEffect, is_form_of, is_never_returned, path_effects};
+pub(crate) use path_effect::{PathEffect, path_effects};
 use scim::path::{get_ci, key_ci};
 use serde_json::{Map, Value, json};
 
+use crate::account_values::{AccountValues, is_carried};
 use crate::mapping::{Desired, TargetPath};
-use crate::state::{AccountValues, is_carried};
 use crate::target::resource::{Account, clear, select_moved, set};
 
 /// The body of a POST: what is wanted, and `active: true`.

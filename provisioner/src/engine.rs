@@ -11,7 +11,6 @@ mod create;
 mod delete_guard;
 mod duplicate_names;
 mod execute;
-mod interrupt;
 mod outcome;
 mod read_lag;
 mod remove;
@@ -35,7 +34,6 @@ use self::task::Task;
 use crate::causes::with_cause;
 use crate::clock::{Clock, SystemClock, timestamp};
 use crate::config::Config;
-use crate::config::suggest;
 use crate::exit::Exit;
 use crate::ids::{RuleName, SourceId, TargetId};
 use crate::report::{RunReport, Stopped};
@@ -45,11 +43,12 @@ use crate::state::{Learned, RunRecord, StateChange, TestRecord, Withdrawal};
 use crate::target::client::Client;
 use crate::target::connection_test::ConnectionReport;
 use crate::transport::{Transport, TransportError};
+use cli_support::suggest::nearest;
 
 pub use self::duplicate_names::{DuplicateName, DuplicateUser, duplicate_names};
-pub use self::interrupt::Interrupt;
 pub(crate) use self::source_checks::{matches, refusals, without_users};
 pub use self::worker_pool::Progress;
+use crate::interrupt::Interrupt;
 
 /// What a provisioner runs on: time, network, disk and chance.
 #[derive(Clone)]
@@ -255,7 +254,7 @@ impl Provisioner {
             .find(|name| self.config.rules.iter().all(|rule| rule.name != **name))
         {
             let names = self.config.rules.iter().map(|rule| rule.name.as_str());
-            let meant = suggest(unknown.as_str(), names)
+            let meant = nearest(unknown.as_str(), names)
                 .map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
             let message = format!("unknown rule {:?} in --allow-empty-scope{meant}", unknown.as_str());
             return Err(ended(Exit::Usage, "unknown-rule", message));

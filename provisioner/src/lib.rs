@@ -3,6 +3,7 @@
 //! [`Config`] says what is wanted, [`Environment`] what it runs on, and [`Provisioner`] does it. The core (rules, mapping, policy,
 //! differences) is synchronous and free of I/O; async lives in the HTTP client and the state.
 
+pub mod account_values;
 pub mod causes;
 pub mod cli;
 pub mod clock;
@@ -12,6 +13,7 @@ pub mod engine;
 pub mod exit;
 mod file_error;
 pub mod ids;
+pub mod interrupt;
 pub mod mapping;
 pub mod policy;
 pub mod preferences;

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 pub use learned::{DisableKind, Learned, MethodSupport, Methods, PathSupport, Paths};
 pub(crate) use learned::{Method, WriteKind, WriteMethod};
-pub use link::{AccountValues, Link, LinkState, ShownForm, differences};
-pub(crate) use link::{comparable_value, is_carried, matched};
+pub(crate) use link::matched;
+pub use link::{Link, LinkState, ShownForm, differences};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{RuleName, SourceId, UserName};

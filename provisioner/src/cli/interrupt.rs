@@ -1,8 +1,9 @@
 //! Ctrl-C and its like: the first one ends the run at the next request, the second one at once.
 
 use super::output::Output;
-use crate::engine::{Interrupt, Provisioner};
+use crate::engine::Provisioner;
 use crate::exit::Exit;
+use crate::interrupt::Interrupt;
 use crate::signal::Signals;
 
 /// Listens for signals until it is dropped.

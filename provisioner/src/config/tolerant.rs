@@ -7,7 +7,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use super::raw::RawFile;
-use super::{Problem, suggest};
+use cli_support::suggest::nearest;
+
+use super::Problem;
 
 /// Maximum number of reported mistakes: more mean that this is another kind of file.
 const MOST: usize = 100;
@@ -105,14 +107,14 @@ fn wrong(error: &Error) -> (Problem, Option<String>) {
     let found = quoted.next().unwrap_or_default();
     let valid: Vec<&str> = quoted.collect();
     let listed = || valid.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    let meant = || match suggest(found, valid.iter().copied()) {
+    let meant = || match nearest(found, valid.iter().copied()) {
         Some(word) => format!("did you mean `{word}`? "),
         None => String::new(),
     };
     if message.starts_with("unknown field") {
         let help = format!("{}the keys here are {}", meant(), listed());
         let problem = Problem::new(format!("unknown key `{found}`"), help, error.span());
-        return (problem, suggest(found, valid.iter().copied()).map(str::to_owned));
+        return (problem, nearest(found, valid.iter().copied()).map(str::to_owned));
     }
     if message.starts_with("unknown variant") {
         let help = format!("{}the values here are {}", meant(), listed());

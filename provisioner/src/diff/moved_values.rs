@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::account_values::AccountValues;
 use crate::mapping::TargetPath;
-use crate::state::AccountValues;
 use crate::target::resource::Account;
 
 /// Where the values stand that an account has under another selector than they were written under.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::account_values::{AccountValues, comparable_value, is_form_of, is_never_returned};
 use crate::mapping::{Desired, TargetPath};
-use crate::state::{AccountValues, comparable_value};
 use crate::target::resource::Account;
 
 /// The effect of a write on one path.
@@ -76,54 +76,4 @@ fn path_effect(
         (_, Some(now)) => PathEffect::StoredAs(now),
         (None, None) => PathEffect::Stored,
     }
-}
-
-/// Whether `shown` says the same as `written`, spelled as a target may spell it: in other case or blanks, a text for a number
-/// or a boolean, a telephone number by its digits, a language tag with `_`. What must be exact (`externalId`) must be exact.
-pub(crate) fn is_form_of(path: &TargetPath, shown: &Value, written: &Value) -> bool {
-    if shown == written {
-        return true;
-    }
-    let exact = path.urn().is_none() && path.attribute().eq_ignore_ascii_case("externalId");
-    match (text_of(shown), text_of(written)) {
-        (Some(shown), Some(written)) if !exact => {
-            let key: fn(&str) -> String = if is_any(path, &["phoneNumbers"]) {
-                digits
-            } else if is_any(path, &["locale", "preferredLanguage"]) {
-                |text| folded(text).replace('_', "-")
-            } else {
-                folded
-            };
-            key(&shown) == key(&written)
-        }
-        _ => false,
-    }
-}
-
-/// Whether a target never shows what it has there (RFC 7643 §4.1.1: `password`).
-pub(crate) fn is_never_returned(path: &TargetPath) -> bool {
-    path.urn().is_none() && path.attribute().eq_ignore_ascii_case("password")
-}
-
-fn is_any(path: &TargetPath, attributes: &[&str]) -> bool {
-    path.urn().is_none() && attributes.iter().any(|name| path.attribute().eq_ignore_ascii_case(name))
-}
-
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-fn folded(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
-/// A telephone number without what only groups its digits (RFC 3966 §3).
-fn digits(text: &str) -> String {
-    let text = text.trim().to_lowercase();
-    let text = text.strip_prefix("tel:").unwrap_or(&text);
-    text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '(' | ')' | '/')).collect()
 }

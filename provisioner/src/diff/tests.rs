@@ -5,8 +5,10 @@ use scim::patch::{PatchRequest, apply};
 use scim::schema::{ENTERPRISE_URN, PATCH_URN, SchemaSet, USER_URN};
 
 use super::*;
+use crate::account_values::comparable_value;
+use crate::account_values::is_form_of;
 use crate::mapping::Mapping;
-use crate::state::{Link, LinkState, comparable_value};
+use crate::state::{Link, LinkState};
 
 /// The default mapping's targets, and of each other kind of path one or two.
 fn paths() -> Vec<TargetPath> {

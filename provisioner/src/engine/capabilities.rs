@@ -179,7 +179,7 @@ impl Capabilities {
                     continue;
                 }
                 None | Some(PathSupport::NotStored) => {
-                    sorted.unverified |= !crate::diff::is_never_returned(path);
+                    sorted.unverified |= !crate::account_values::is_never_returned(path);
                 }
                 Some(PathSupport::Stored | PathSupport::NeverReturned) => {}
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::outcome::{OutcomePart, names};
 use super::scope::{Owned, ScopeStatus, Subject};
+use crate::account_values::comparable_value;
 use crate::ids::SourceId;
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::{
@@ -15,8 +16,7 @@ use crate::policy::{
 use crate::preferences::RemoveAction;
 use crate::report::{ChangeLabel, Operation, Outcome, Reason};
 use crate::state::{
-    Learned, Link, LinkState, PathSupport, Record, ShownForm, WriteKind, comparable_value, differences,
-    matched,
+    Learned, Link, LinkState, PathSupport, Record, ShownForm, WriteKind, differences, matched,
 };
 use crate::target::Trouble;
 use crate::target::lookup::Lookup;

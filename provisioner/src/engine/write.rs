@@ -8,11 +8,12 @@ use tokio::sync::MutexGuard;
 use self::attempt::{Attempt, Refusal, attempt};
 use super::capabilities::{Order, Permit, Sorted};
 use super::context::Context;
+use crate::account_values::is_carried;
 use crate::diff::PathEffect;
 use crate::ids::TargetId;
 use crate::mapping::{Desired, TargetPath};
 use crate::report::Reason;
-use crate::state::{DisableKind, Link, Method, MethodSupport, NOT_SENT, ShownForm, WriteKind, is_carried};
+use crate::state::{DisableKind, Link, Method, MethodSupport, NOT_SENT, ShownForm, WriteKind};
 use crate::target::lookup::{SearchKeys, Searched};
 use crate::target::resource::Account;
 use crate::target::{Halt, Trouble};
@@ -124,7 +125,9 @@ impl Effects {
     /// Paths of which the target keeps another form than what was written.
     pub(crate) fn in_other_form(&self, wanted: &Desired) -> Vec<TargetPath> {
         let other = |(path, path_effect): &&(TargetPath, PathEffect)| match (path_effect, wanted.get(path)) {
-            (PathEffect::StoredAs(shown), Some(written)) => !crate::diff::is_form_of(path, shown, written),
+            (PathEffect::StoredAs(shown), Some(written)) => {
+                !crate::account_values::is_form_of(path, shown, written)
+            }
             (
                 PathEffect::StoredAs(_)
                 | PathEffect::Stored

@@ -4,7 +4,7 @@
 use scim::schema::{Attribute, AttributeType, Mutability, SchemaSet};
 
 use super::TargetPath;
-use crate::config::suggest;
+use cli_support::suggest::nearest;
 
 /// What kind of value a target takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,7 @@ fn core_attribute<'a>(schemas: &'a SchemaSet, path: &TargetPath) -> Result<&'a A
     }
     let names =
         schemas.core().attributes().iter().chain(schemas.common()).map(|attribute| attribute.name.as_str());
-    let help = match suggest(name, names) {
+    let help = match nearest(name, names) {
         Some(name) => format!("did you mean `{name}`?"),
         None => "name one of RFC 7643 §4.1; an attribute of an extension needs its URN before it".to_owned(),
     };
@@ -140,7 +140,7 @@ fn leaf<'a>(path: &TargetPath, attribute: &'a Attribute) -> Result<&'a Attribute
 }
 
 fn suggestion<'a>(word: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
-    match suggest(word, names.clone()) {
+    match nearest(word, names.clone()) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("there are {}", list(names)),
     }

@@ -4,7 +4,7 @@
 //! and with it goes every account of that rule. So names are checked before a user is looked at. Attributes of an
 //! environment's own are declared in the configuration.
 
-use crate::config::suggest;
+use cli_support::suggest::nearest;
 
 /// Every plain attribute that PingOne documents for users, by its dotted path.
 const PLAIN: [&str; 47] = [
@@ -118,7 +118,7 @@ impl Attributes {
         let known = || PLAIN.iter().copied().chain(self.custom.iter().map(String::as_str));
         let leaf = |path: &str| path.rsplit('.').next().unwrap_or_default().to_lowercase();
         let wanted = leaf(path);
-        suggest(path, known()).or_else(|| known().find(|known| leaf(known) == wanted))
+        nearest(path, known()).or_else(|| known().find(|known| leaf(known) == wanted))
     }
 
     /// The plain attributes below a path that has parts.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::validation::Record;
 use super::{LocatedProblem, Problems, SourceProblem};
-use crate::config::suggest;
+use cli_support::suggest::nearest;
 
 const REQUIRED: [&str; 3] = ["id", "username", "enabled"];
 const DELIMITERS: [char; 3] = [',', ';', '\t'];
@@ -110,7 +110,7 @@ fn columns(cells: &[String]) -> Result<Vec<Vec<String>>, SourceProblem> {
     for required in REQUIRED {
         if !columns.iter().any(|path| *path == [required]) {
             let names = || cells.iter().map(String::as_str).filter(|name| !REQUIRED.contains(name));
-            let meant = suggest(required, names()).map(str::to_owned);
+            let meant = nearest(required, names()).map(str::to_owned);
             return Err(SourceProblem::MissingColumn { required, meant });
         }
     }

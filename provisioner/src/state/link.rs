@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Learned;
-use crate::diff::{is_form_of, is_never_returned};
+use crate::account_values::{AccountValues, comparable_value, is_carried, is_form_of, is_never_returned};
 use crate::ids::{TargetId, UserName};
 use crate::mapping::{Desired, TargetPath};
 use crate::policy::Leave;
-use crate::source::fingerprint;
 use crate::target::resource::Account;
 
 /// An account at the target that was created or adopted here.
@@ -61,18 +60,6 @@ pub enum ShownForm {
         /// Whether it became that only after the value was sent.
         by_write: bool,
     },
-}
-
-/// What an account carries at mapped paths, as far as is known.
-pub type AccountValues = BTreeMap<TargetPath, Value>;
-
-/// `value` as it is kept for comparison: of a password only a digest.
-pub(crate) fn comparable_value(path: &TargetPath, value: &Value) -> Value {
-    if is_never_returned(path) {
-        Value::String(fingerprint([value.to_string().as_str()]))
-    } else {
-        value.clone()
-    }
 }
 
 impl Link {
@@ -212,11 +199,6 @@ pub enum LinkState {
     Withheld(Leave),
     /// Left, and the removal failed: it is tried in each run.
     Pending(Leave),
-}
-
-/// Whether an account that `carries` this is at `path` as wanted.
-pub(crate) fn is_carried(carries: &AccountValues, path: &TargetPath, wanted: Option<&Value>) -> bool {
-    carries.get(path) == wanted.map(|value| comparable_value(path, value)).as_ref()
 }
 
 /// The attributes in which `wanted` differs from what the account of `link` carries.

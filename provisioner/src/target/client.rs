@@ -19,9 +19,9 @@ use super::response_body::{self, Limit};
 use super::{Halt, Trouble, personal_data};
 use crate::clock::Clock;
 use crate::config::{Config, Credentials};
-use crate::engine::Interrupt;
 use crate::exit::Exit;
 use crate::ids::ScimUrl;
+use crate::interrupt::Interrupt;
 use crate::report::{Reason, Stopped};
 use crate::transport::{LONGEST_URL, NetworkError, Transport};
 

@@ -4,9 +4,9 @@ use scim::path::{get_ci, get_ci_mut, key_ci};
 use serde_json::{Map, Value, json};
 
 use super::redact::is_redacted;
+use crate::account_values::{AccountValues, comparable_value};
 use crate::ids::{TargetId, UserName};
 use crate::mapping::TargetPath;
-use crate::state::{AccountValues, comparable_value};
 
 /// An account: a JSON object with an `id`.
 #[derive(Clone, Debug, PartialEq)]

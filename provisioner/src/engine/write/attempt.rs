@@ -4,13 +4,13 @@ use reqwest::{Method as Verb, StatusCode};
 use serde_json::{Value, json};
 
 use super::{AccountWrite, Effects, WriteOutcome};
-use crate::diff::{
-    MovedValues, PathEffect, is_form_of, is_never_returned, merge, patch_operations, path_effects, writable,
-};
+use crate::account_values::AccountValues;
+use crate::account_values::{is_form_of, is_never_returned};
+use crate::diff::{MovedValues, PathEffect, merge, patch_operations, path_effects, writable};
 use crate::engine::context::Context;
 use crate::mapping::TargetPath;
 use crate::report::Reason;
-use crate::state::{AccountValues, Method, MethodSupport, PathSupport, ShownForm, WriteKind};
+use crate::state::{Method, MethodSupport, PathSupport, ShownForm, WriteKind};
 use crate::target::client::Request;
 use crate::target::lookup::{Read, Searched};
 use crate::target::resource::Account;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-/// Ends a run of its [`Provisioner`](super::Provisioner) at the next request. Cheap to clone.
+/// Ends a run of its [`Provisioner`](crate::Provisioner) at the next request. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     shared: Arc<Shared>,
