@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scim::path::{AttrPath, PatchPath};
+use scim::path::AttrPath;
+use scim::filter::PatchPath;
 use scim_fuzz::RESOURCES;
 
 fuzz_target!(|text: &str| {

@@ -4,7 +4,7 @@
 //! the URN of that schema in front of it (RFC 7644 §3.10), and a value may name it as a member: it is the same change
 //! (RFC 7644 §3.5.2.3).
 
-use scim::path::get_ci;
+use scim::json::get_ci;
 use scim::text::lower_case;
 use serde_json::{Map, Value};
 

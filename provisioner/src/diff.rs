@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use moved_values::MovedValues;
 pub(crate) use path_effect::{PathEffect, path_effects};
-use scim::path::{get_ci, key_ci};
+use scim::json::{get_ci, key_ci};
 use serde_json::{Map, Value, json};
 
 use crate::account_values::{AccountValues, is_carried};

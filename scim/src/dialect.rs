@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::{name::shown, path::get_ci, validate::is_unassigned};
+use crate::json::{get_ci, is_unassigned};
+use crate::name::shown;
 
 /// A deviation from the RFC that some clients have, and that a strict server refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -11,7 +11,7 @@
 //! let filter = Filter::parse(r#"emails[type eq "work"].value ew "@example.com""#)?;
 //! let user = json!({"emails": [{"type": "work", "value": "mara@example.com"}]});
 //! assert!(filter.matches(&user, SchemaSet::user()));
-//! # Ok::<(), scim::filter::ParseError>(())
+//! # Ok::<(), scim::parse_error::ParseError>(())
 //! ```
 
 pub mod date_time;
@@ -19,7 +19,9 @@ pub mod decode;
 pub mod dialect;
 pub mod error;
 pub mod filter;
+pub mod json;
 pub mod name;
+pub mod parse_error;
 pub mod patch;
 pub mod path;
 pub mod precis;

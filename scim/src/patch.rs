@@ -39,7 +39,11 @@ pub use strip_unknown::strip_unknown;
 
 use serde_json::Value;
 
-use crate::{dialect, error::ScimType, filter::ParseError, path::PatchPath, validate::Problem};
+use crate::dialect;
+use crate::error::ScimType;
+use crate::filter::PatchPath;
+use crate::parse_error::ParseError;
+use crate::validate::Problem;
 
 /// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -7,13 +7,8 @@
 
 use std::{fmt, str::FromStr};
 
-use serde_json::{Map, Value};
-
-use crate::{
-    dialect::{DialectUse, Dialects},
-    filter::{Filter, ParseError, parse},
-    name::{AttrName, Urn, is_urn, looks_like_urn},
-};
+use crate::name::{AttrName, Urn, is_urn, looks_like_urn};
+use crate::parse_error::ParseError;
 
 /// An attribute, or a sub-attribute, of a resource: `userName`, `name.givenName`,
 /// `members.$ref`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`.
@@ -107,81 +102,10 @@ impl fmt::Display for AttrPath {
     }
 }
 
-/// The `path` of a PATCH operation: an attribute path, which may have a value filter, as in
-/// `emails[type eq "work"].value`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PatchPath {
-    /// The schema, if the path has one.
-    pub urn: Option<Urn>,
-    /// The attribute.
-    pub name: AttrName,
-    /// The filter that selects values of the attribute.
-    pub filter: Option<Filter>,
-    /// The sub-attribute, if the path has one.
-    pub sub: Option<AttrName>,
-}
-
-impl PatchPath {
-    /// Returns the path without the value filter.
-    pub fn attr_path(&self) -> AttrPath {
-        AttrPath { urn: self.urn.clone(), name: self.name.clone(), sub: self.sub.clone() }
-    }
-}
-
-impl From<AttrPath> for PatchPath {
-    fn from(AttrPath { urn, name, sub }: AttrPath) -> Self {
-        Self { urn, name, filter: None, sub }
-    }
-}
-
-impl FromStr for PatchPath {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        parse::patch_path(text, &mut DialectUse::new(Dialects::all()))
-    }
-}
-
-impl fmt::Display for PatchPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(urn) = &self.urn {
-            write!(f, "{urn}:")?;
-        }
-        write!(f, "{}", self.name)?;
-        if let Some(filter) = &self.filter {
-            write!(f, "[{filter}]")?;
-        }
-        if let Some(sub) = &self.sub {
-            write!(f, ".{sub}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Returns the member with a name in any case. The exact spelling has priority.
-pub fn get_ci<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    object.get(name).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v))
-}
-
-/// Returns a member as mutable; see [`get_ci`].
-pub fn get_ci_mut<'a>(object: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Value> {
-    let key = key_ci(object, name)?.to_owned();
-    object.get_mut(&key)
-}
-
-/// Returns the spelling of a member name in an object.
-pub fn key_ci<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    match object.get_key_value(name) {
-        Some((key, _)) => Some(key),
-        None => object.keys().find(|k| k.eq_ignore_ascii_case(name)).map(String::as_str),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::filter::PatchPath;
 
     #[track_caller]
     fn check(text: &str, urn: Option<&str>, name: &str, sub: Option<&str>) {
@@ -222,15 +146,5 @@ mod tests {
         refuse("name.", 5..5);
         refuse("urn:x", 0..5);
         refuse("urn:a:b:c d", 8..11);
-    }
-
-    #[test]
-    fn member_look_up_prefers_the_exact_spelling() {
-        let value = json!({"USERNAME": 1, "userName": 2, "Other": 3});
-        let object = value.as_object().unwrap();
-        assert_eq!(get_ci(object, "userName"), Some(&json!(2)));
-        assert_eq!(get_ci(object, "other"), Some(&json!(3)));
-        assert_eq!(key_ci(object, "OTHER"), Some("Other"));
-        assert_eq!(key_ci(object, "none"), None);
     }
 }

@@ -4,6 +4,7 @@
 
 mod common;
 mod discovery;
+mod filter_paths;
 mod group;
 mod json;
 mod resource_type;
@@ -41,8 +42,6 @@ pub const PATCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 pub const BULK_REQUEST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 /// The answer to a bulk request (RFC 7644 §3.7).
 pub const BULK_RESPONSE_URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
-/// An error (RFC 7644 §3.12).
-pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
 /// One of a fixed set of words in a schema document.
 trait Keyword: Sized {

@@ -12,17 +12,16 @@ use std::{cmp::Ordering, fmt};
 
 use serde_json::{Number, Value};
 
-use crate::{
-    date_time::{DateTime, instant},
-    error::ScimType,
-    filter::ParseError,
-    name::AttrName,
-    path::{AttrPath, get_ci},
-    precis::{user_name_key, user_name_key_with_case},
-    schema::{Attribute, AttributeType, Returned, SchemaSet},
-    text::lower_case,
-    validate::is_primary,
-};
+use crate::date_time::{DateTime, instant};
+use crate::error::ScimType;
+use crate::json::get_ci;
+use crate::name::AttrName;
+use crate::parse_error::ParseError;
+use crate::path::AttrPath;
+use crate::precis::{user_name_key, user_name_key_with_case};
+use crate::schema::{Attribute, AttributeType, Returned, SchemaSet};
+use crate::text::lower_case;
+use crate::validate::is_primary;
 
 /// The direction of a sorted query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

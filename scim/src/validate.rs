@@ -11,12 +11,11 @@ pub(crate) use immutable::immutable_change;
 
 use serde_json::{Map, Value};
 
-use crate::{
-    dialect::{DialectUse, Dialects},
-    path::get_ci,
-    rules::{self, ListedSchemas, SchemaUrns},
-    schema::{Attribute, SchemaSet},
-};
+use crate::dialect::{DialectUse, Dialects};
+use crate::json::get_ci;
+use crate::rules;
+use crate::rules::{ListedSchemas, SchemaUrns};
+use crate::schema::{Attribute, SchemaSet};
 
 /// How strict [`validate_with`] is; the default is what [`validate`] does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -289,11 +288,6 @@ impl Validation {
 
 pub(crate) fn is_primary(value: &Value) -> bool {
     value.as_object().and_then(|o| get_ci(o, "primary")) == Some(&Value::Bool(true))
-}
-
-/// Whether a value is the same as no value: `null` or an empty array (RFC 7643 §2.5).
-pub(crate) fn is_unassigned(value: &Value) -> bool {
-    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
 /// Returns the resource with every known member in the spelling of its schema. Unknown members and values are

@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use scim::path::get_ci;
+use scim::json::get_ci;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

@@ -1,7 +1,7 @@
 //! Rules that could never strike, and why. A rule that waits for what cannot come makes a test pass that tests nothing.
 
 use jiff::Timestamp;
-use scim::path::PatchPath;
+use scim::filter::PatchPath;
 
 use super::trigger::{Moment, Times};
 use super::{Fault, FaultKind, Latency, ParseFaultError};

@@ -1,6 +1,6 @@
 //! What a rule can ask of a body.
 
-use scim::path::get_ci;
+use scim::json::get_ci;
 use serde_json::Value;
 
 use crate::patched;

@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use scim::dialect::{Dialect, Dialects, check_message};
 use scim::error::ScimType;
-use scim::path::get_ci;
+use scim::json::get_ci;
 use scim::schema::{BULK_REQUEST_URN, BULK_RESPONSE_URN};
 use serde_json::{Map, Value, json};
 

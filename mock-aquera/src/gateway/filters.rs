@@ -94,7 +94,7 @@ fn supported(filter: Filter, rules: &FilterRules, kinds: &[&Kind]) -> Result<Tak
 }
 
 /// The place in the filter, in one line.
-fn marked(text: &str, error: &scim::filter::ParseError) -> String {
+fn marked(text: &str, error: &scim::parse_error::ParseError) -> String {
     let span = error.span();
     let before: String = text.get(..span.start).unwrap_or(text).chars().rev().take(30).collect();
     let before: String = before.chars().rev().collect();

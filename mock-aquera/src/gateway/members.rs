@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
+use scim::filter::PatchPath;
 use scim::filter::{CompareOp, Filter, Literal};
 use scim::patch::{Dialect, PatchKind, PatchOp, PatchRequest};
-use scim::path::PatchPath;
 use serde_json::{Map, Value};
 
 use super::resource::Joining;
@@ -217,7 +217,7 @@ pub(super) fn split(
             None if operation.value.as_ref().is_some_and(has_members) => {
                 let mut others =
                     operation.value.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
-                if let Some(key) = scim::path::key_ci(&others, "members").map(str::to_owned) {
+                if let Some(key) = scim::json::key_ci(&others, "members").map(str::to_owned) {
                     let value = others.remove(&key);
                     let path: PatchPath = members_path();
                     let inner = PatchOp { op: operation.op, path: Some(path.clone()), value };
@@ -263,7 +263,7 @@ fn members_name() -> scim::name::AttrName {
 }
 
 fn has_members(value: &Value) -> bool {
-    value.as_object().is_some_and(|members| scim::path::key_ci(members, "members").is_some())
+    value.as_object().is_some_and(|members| scim::json::key_ci(members, "members").is_some())
 }
 
 fn is_members(scene: &Scene<'_>, group: Ref, path: &PatchPath) -> bool {
@@ -405,7 +405,7 @@ impl Taken<'_, '_> {
         self.check_changes(list.len())?;
         let ids = list.iter().filter_map(|member| match member {
             Value::String(id) => Some(id.as_str()),
-            Value::Object(parts) => scim::path::get_ci(parts, "value").and_then(Value::as_str),
+            Value::Object(parts) => scim::json::get_ci(parts, "value").and_then(Value::as_str),
             _ => None,
         });
         // Removing who is not there is fine where nobody was looked for.

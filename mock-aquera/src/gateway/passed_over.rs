@@ -3,8 +3,10 @@
 
 use hyper::Method;
 use scim::decode::MAX_DROPPED;
+use scim::filter::PatchPath;
+use scim::json::get_ci;
 use scim::patch::PatchRequest;
-use scim::path::{AttrPath, PatchPath, get_ci};
+use scim::path::AttrPath;
 use scim::schema::Mutability;
 use serde_json::{Map, Value};
 

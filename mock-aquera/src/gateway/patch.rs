@@ -314,7 +314,7 @@ fn patched(
     if settings.normalises {
         resource::normalise(profile, kind, &mut tree)?;
     }
-    if scim::path::key_ci(&tree, "password").is_some() {
+    if scim::json::key_ci(&tree, "password").is_some() {
         super::feature(profile.features.change_password, "changing a password")?;
     }
     let kept_before = basis.kept();

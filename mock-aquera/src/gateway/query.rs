@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use scim::dialect::{Dialect, Dialects, check_message};
-use scim::path::get_ci;
+use scim::json::get_ci;
 use scim::schema::SEARCH_URN;
 use serde_json::{Map, Value};
 

@@ -116,7 +116,7 @@ pub(super) fn normalise(
     }
     for (name, most) in &profile.application.max_values {
         let most = most.get() as usize;
-        if let Some(Value::Array(values)) = scim::path::get_ci(tree, name)
+        if let Some(Value::Array(values)) = scim::json::get_ci(tree, name)
             && values.len() > most
         {
             let given = values.len();
@@ -136,7 +136,7 @@ pub(crate) struct Joining {
 impl Joining {
     fn add(&mut self, store: &Store, found: Ref, member: &Value) {
         self.refs.push(found);
-        let given = member.as_object().and_then(|member| scim::path::get_ci(member, "display"));
+        let given = member.as_object().and_then(|member| scim::json::get_ci(member, "display"));
         if let Some(Value::String(name)) = given.filter(|name| name.as_str() != Some("")) {
             let own = store.get(found).and_then(own_name);
             let own = own.and_then(|own| serde_json::from_slice::<String>(own).ok());
@@ -196,7 +196,7 @@ fn resolve_one(
     let Value::Object(members) = member else {
         return Err(Problem::BadValue(format!("members[{at}] must be an object with a value")));
     };
-    let text = |name: &str| scim::path::get_ci(members, name).and_then(Value::as_str);
+    let text = |name: &str| scim::json::get_ci(members, name).and_then(Value::as_str);
     let id = match (text("value"), text("$ref")) {
         (Some(id), _) => id.to_owned(),
         (None, Some(address)) => {

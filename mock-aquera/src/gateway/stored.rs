@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use scim::path::{get_ci, key_ci};
+use scim::json::{get_ci, key_ci};
 use scim::schema::{AttributeLocation, SchemaSet};
 use serde_json::{Map, Value};
 

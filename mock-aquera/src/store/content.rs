@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use scim::decode::{DecodedResource, write_text};
 use scim::filter::AttrInfo as _;
-use scim::path::get_ci;
+use scim::json::get_ci;
 use scim::schema::{Attribute, Mutability, Returned};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -156,7 +156,7 @@ fn without_secrets<'v>(
     };
     for members in values.iter_mut().filter_map(Value::as_object_mut) {
         for sub in attribute.sub_attributes.iter().filter(|sub| is_secret(sub)) {
-            let key = scim::path::key_ci(members, sub.name.as_str()).map(str::to_owned);
+            let key = scim::json::key_ci(members, sub.name.as_str()).map(str::to_owned);
             if let Some(secret) = key.and_then(|key| members.remove(&key)) {
                 secrets.push((sub.name.as_str(), Cow::Owned(secret)));
             }

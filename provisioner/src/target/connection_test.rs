@@ -3,7 +3,7 @@
 use std::fmt;
 
 use reqwest::StatusCode;
-use scim::path::get_ci;
+use scim::json::get_ci;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reqwest::StatusCode;
-use scim::path::get_ci;
+use scim::json::get_ci;
 use serde_json::Value;
 
 use super::client::{Client, Request};

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use scim::path::get_ci_mut;
+use scim::json::get_ci_mut;
 use serde_json::Value;
 
 use super::response::{Body, Response};

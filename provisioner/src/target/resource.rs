@@ -1,6 +1,6 @@
 //! An account as the target represents it: reading and writing it by mapped path.
 
-use scim::path::{get_ci, get_ci_mut, key_ci};
+use scim::json::{get_ci, get_ci_mut, key_ci};
 use serde_json::{Map, Value, json};
 
 use super::redact::is_redacted;

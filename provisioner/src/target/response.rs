@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
-use scim::path::get_ci;
+use scim::json::get_ci;
 use serde_json::{Map, Value};
 
 use super::redact::is_redacted;
@@ -87,7 +87,7 @@ impl Response {
     pub(crate) fn is_scim_error(&self) -> bool {
         let Some(object) = self.object() else { return false };
         let names_error = |value: &Value| {
-            value.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(scim::schema::ERROR_URN))
+            value.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(scim::error::ERROR_URN))
         };
         let by_schema =
             ["schemas", "schema"].iter().filter_map(|name| get_ci(object, name)).any(|value| match value {
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn scim_errors_are_known_leniently() {
-        let urn = scim::schema::ERROR_URN;
+        let urn = scim::error::ERROR_URN;
         check_scim_error(json!({ "schemas": [urn], "status": "404" }), true);
         check_scim_error(json!({ "schemas": [urn.to_uppercase()] }), true);
         check_scim_error(json!({ "Schemas": urn }), true);

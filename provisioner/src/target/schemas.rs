@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::StatusCode;
-use scim::path::get_ci;
+use scim::json::get_ci;
 use serde_json::{Map, Value};
 
 use super::client::{Client, Request};

@@ -12,9 +12,10 @@ use super::{
     DecodeError, DecodeOptions, DecodedResource, MAX_DROPPED, Rejection, ResourceDecoder, write_text,
 };
 use crate::dialect::{Dialect, DialectUse};
+use crate::json::is_unassigned;
 use crate::rules::{self, JsonValue, ListedSchemas, Problem, ProblemKind, ResourceForm};
 use crate::schema::AttributeType;
-use crate::validate::{ValidateOptions, check_attribute, is_unassigned};
+use crate::validate::{ValidateOptions, check_attribute};
 
 pub(super) fn read(
     decoder: &ResourceDecoder,

@@ -5,13 +5,12 @@ use std::cmp::Ordering;
 use serde_json::{Map, Number, Value};
 
 use super::{AttrFacts, AttrInfo, CompareOp, Filter, Literal};
-use crate::{
-    date_time::instant,
-    name::AttrName,
-    path::{AttrPath, get_ci},
-    precis::{user_name_key, user_name_key_with_case},
-    text::lower_case,
-};
+use crate::date_time::instant;
+use crate::json::get_ci;
+use crate::name::AttrName;
+use crate::path::AttrPath;
+use crate::precis::{user_name_key, user_name_key_with_case};
+use crate::text::lower_case;
 
 pub(super) fn matches(filter: &Filter, resource: &Value, attrs: &dyn AttrInfo) -> bool {
     Scope { attrs, parent: None }.holds(filter, resource)

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use serde_json::Number;
 
-use super::{CompareOp, Filter, Literal, ParseError};
-use crate::{
-    dialect::{Dialect, DialectUse},
-    name::{AttrName, is_urn_byte, shown},
-    path::{AttrPath, PatchPath},
-};
+use super::{CompareOp, Filter, Literal};
+use crate::dialect::{Dialect, DialectUse};
+use crate::filter::PatchPath;
+use crate::name::{AttrName, is_urn_byte, shown};
+use crate::parse_error::ParseError;
+use crate::path::AttrPath;
 
 /// The maximum depth of nested parentheses and value filters.
 pub const MAX_DEPTH: usize = 32;

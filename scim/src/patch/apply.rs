@@ -10,13 +10,13 @@ use super::{
     value_identity::MAX_SEARCHED,
     values::{AttributeEdit, edit},
 };
-use crate::{
-    error::ScimType,
-    filter::{Filter, parse::patch_path},
-    path::{AttrPath, PatchPath, get_ci, key_ci},
-    schema::{Attribute, AttributeLocation, Mutability, Schema, SchemaSet},
-    validate::{immutable_change, is_unassigned},
-};
+use crate::error::ScimType;
+use crate::filter::parse::patch_path;
+use crate::filter::{Filter, PatchPath};
+use crate::json::{get_ci, is_unassigned, key_ci};
+use crate::path::AttrPath;
+use crate::schema::{Attribute, AttributeLocation, Mutability, Schema, SchemaSet};
+use crate::validate::immutable_change;
 
 /// Applies a request to a resource and returns the new one. An error leaves the input unchanged.
 ///
@@ -311,10 +311,10 @@ impl ResourceEditor<'_> {
 
     fn current(&self, found: AttributeLocation<'_>) -> Option<&Value> {
         let holder = match found.extension {
-            Some(schema) => crate::path::get_ci(&self.members, schema.id().as_str())?.as_object()?,
+            Some(schema) => crate::json::get_ci(&self.members, schema.id().as_str())?.as_object()?,
             None => &self.members,
         };
-        crate::path::get_ci(holder, found.attribute.name.as_str())
+        crate::json::get_ci(holder, found.attribute.name.as_str())
     }
 
     /// Removes the attribute, edits it and inserts it under its canonical name.

@@ -3,13 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{PatchKind, PatchOp, PatchRequest, apply};
-use crate::{
-    filter::{CompareOp, Filter, Literal, element_matches},
-    name::AttrName,
-    path::{AttrPath, PatchPath, get_ci},
-    schema::{Attribute, Mutability, Schema, SchemaSet},
-    validate::is_unassigned,
-};
+use crate::filter::{CompareOp, Filter, Literal, PatchPath, element_matches};
+use crate::json::{get_ci, is_unassigned};
+use crate::name::AttrName;
+use crate::path::AttrPath;
+use crate::schema::{Attribute, Mutability, Schema, SchemaSet};
 
 /// Returns the operations that turn `before` into `after`; none if they are equal.
 ///

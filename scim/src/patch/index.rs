@@ -9,7 +9,11 @@ use hashbrown::HashMap;
 use serde_json::Value;
 
 use super::{PatchError, value_identity::IndexedValues};
-use crate::{error::ScimType, name::AttrName, path::get_ci, schema::Attribute, text::lower_case};
+use crate::error::ScimType;
+use crate::json::get_ci;
+use crate::name::AttrName;
+use crate::schema::Attribute;
+use crate::text::lower_case;
 
 /// The maximum number of values that one request may examine; beyond it the error is `tooMany`.
 ///

@@ -6,13 +6,12 @@ use super::{
     PatchError, PatchKind, PatchOp, PatchRequest,
     dialect::{Dialect, DialectUse, Dialects, message_schemas},
 };
-use crate::{
-    error::ScimType,
-    filter::parse::patch_path,
-    name::shown,
-    path::{PatchPath, get_ci},
-    schema::PATCH_URN,
-};
+use crate::error::ScimType;
+use crate::filter::PatchPath;
+use crate::filter::parse::patch_path;
+use crate::json::get_ci;
+use crate::name::shown;
+use crate::schema::PATCH_URN;
 
 /// The members of a PATCH request.
 const MESSAGE: [&str; 2] = ["schemas", "Operations"];

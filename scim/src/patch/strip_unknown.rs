@@ -3,10 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::PatchRequest;
-use crate::{
-    path::{AttrPath, PatchPath},
-    schema::{Attribute, Schema, SchemaSet},
-};
+use crate::filter::PatchPath;
+use crate::path::AttrPath;
+use crate::schema::{Attribute, Schema, SchemaSet};
 
 type Members = Map<String, Value>;
 

@@ -3,10 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{PatchError, PatchKind, apply::take_ci, index::WorkBudget, value_identity::IndexedValues};
-use crate::{
-    schema::{Attribute, Mutability},
-    validate::{ValidateOptions, canonical_value, check_attribute, is_unassigned},
-};
+use crate::json::is_unassigned;
+use crate::schema::{Attribute, Mutability};
+use crate::validate::{ValidateOptions, canonical_value, check_attribute};
 
 /// Applies an operation to a sub-attribute. A multi-valued one keeps its values when others are added, and loses only
 /// the named ones when these are removed (RFC 7644 §3.5.2.1, §3.5.2.2). Returns the index of its values if it is still

@@ -5,11 +5,9 @@ use std::borrow::Cow;
 use hashbrown::HashMap;
 use serde_json::{Map, Value};
 
-use crate::{
-    path::get_ci,
-    schema::Attribute,
-    text::{lower_case, same_without_case},
-};
+use crate::json::get_ci;
+use crate::schema::Attribute;
+use crate::text::{lower_case, same_without_case};
 
 /// The maximum number of values for which a search per value is faster than an index.
 pub(super) const MAX_SEARCHED: usize = 4;

@@ -8,13 +8,12 @@ use super::{
     sub_attribute::set_sub,
     value_identity::{IndexedValues, MAX_SEARCHED, same, same_text, same_value},
 };
-use crate::{
-    error::ScimType,
-    filter::{CompareOp, Filter, Literal, element_matches, plain_equalities},
-    path::{AttrPath, PatchPath, get_ci},
-    schema::{Attribute, AttributeLocation, AttributeType, Mutability, SchemaSet},
-    validate::{canonical_value, check_single, is_primary, is_unassigned},
-};
+use crate::error::ScimType;
+use crate::filter::{CompareOp, Filter, Literal, PatchPath, element_matches, plain_equalities};
+use crate::json::{get_ci, is_unassigned};
+use crate::path::AttrPath;
+use crate::schema::{Attribute, AttributeLocation, AttributeType, Mutability, SchemaSet};
+use crate::validate::{canonical_value, check_single, is_primary};
 
 type Members = Map<String, Value>;
 
@@ -497,7 +496,7 @@ impl ValueList<'_, '_> {
         for i in primaries {
             if i != primary
                 && let Value::Object(members) = &mut self.values[i]
-                && let Some(flag) = crate::path::get_ci_mut(members, "primary")
+                && let Some(flag) = crate::json::get_ci_mut(members, "primary")
             {
                 *flag = Value::Bool(false);
             }

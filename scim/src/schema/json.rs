@@ -3,10 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{Attribute, AttributeType, Keyword, Mutability, Returned, SCHEMA_URN, Schema, Uniqueness};
-use crate::{
-    name::{AttrName, Urn},
-    path::get_ci,
-};
+use crate::json::get_ci;
+use crate::name::{AttrName, Urn};
 
 /// A document that is not a schema or not a resource type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

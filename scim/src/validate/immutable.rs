@@ -2,12 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Problem, ProblemKind, is_unassigned};
-use crate::{
-    path::get_ci,
-    schema::{Attribute, Mutability, SchemaSet},
-    text::same_without_case,
-};
+use super::{Problem, ProblemKind};
+use crate::json::get_ci;
+use crate::json::is_unassigned;
+use crate::schema::{Attribute, Mutability, SchemaSet};
+use crate::text::same_without_case;
 
 type Members = Map<String, Value>;
 

@@ -3,17 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scim::{
-    error::{ScimType, error_body},
-    filter::{Filter, ParseError},
-    patch::PatchRequest,
-    path::AttrPath,
-    schema::{
-        BULK_REQUEST_URN, BULK_RESPONSE_URN, ERROR_URN, GROUP_URN, LIST_URN, Mutability, PATCH_URN, Returned,
-        SEARCH_URN, SchemaSet, USER_URN,
-    },
-    validate::{ProblemKind, validate},
+use scim::error::{ERROR_URN, ScimType, error_body};
+use scim::filter::Filter;
+use scim::parse_error::ParseError;
+use scim::patch::PatchRequest;
+use scim::path::AttrPath;
+use scim::schema::{
+    BULK_REQUEST_URN, BULK_RESPONSE_URN, GROUP_URN, LIST_URN, Mutability, PATCH_URN, Returned, SEARCH_URN,
+    SchemaSet, USER_URN,
 };
+use scim::validate::{ProblemKind, validate};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -1,9 +1,8 @@
 //! Parsing and evaluating filters, form by form.
 
-use scim::{
-    filter::{Filter, MAX_DEPTH, MAX_TERMS, ParseError},
-    schema::{ENTERPRISE_URN, SchemaSet, USER_URN},
-};
+use scim::filter::{Filter, MAX_DEPTH, MAX_TERMS};
+use scim::parse_error::ParseError;
+use scim::schema::{ENTERPRISE_URN, SchemaSet, USER_URN};
 use serde_json::{Value, json};
 
 fn ida() -> Value {

@@ -1,13 +1,12 @@
 //! What holds for every input.
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
-use scim::{
-    filter::{AttrInfo, CompareOp, Filter, Literal, ParseError},
-    patch::{PatchKind, PatchOp, PatchRequest, apply, diff},
-    path::{AttrPath, PatchPath},
-    schema::{ENTERPRISE_URN, SchemaSet, USER_URN},
-    validate::validate,
-};
+use scim::filter::{AttrInfo, CompareOp, Filter, Literal, PatchPath};
+use scim::parse_error::ParseError;
+use scim::patch::{PatchKind, PatchOp, PatchRequest, apply, diff};
+use scim::path::AttrPath;
+use scim::schema::{ENTERPRISE_URN, SchemaSet, USER_URN};
+use scim::validate::validate;
 use serde_json::{Map, Value, json};
 
 struct NoSchema;

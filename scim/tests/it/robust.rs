@@ -1,15 +1,13 @@
 //! No input makes anything here panic or take long, and short cuts say what the long way says.
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
-use scim::{
-    filter::{CompareOp, Filter, FilterOperator, Literal, simple_eq},
-    patch::{Dialect, Dialects, PatchRequest, apply, apply_with},
-    path::{AttrPath, PatchPath},
-    project::Projection,
-    schema::{ENTERPRISE_URN, PATCH_URN, ResourceType, Schema, SchemaSet, USER_URN},
-    sort::{SortBy, SortKey, SortOrder},
-    validate::{ValidateOptions, canonicalise, check_immutable, validate_with},
-};
+use scim::filter::{CompareOp, Filter, FilterOperator, Literal, PatchPath, simple_eq};
+use scim::patch::{Dialect, Dialects, PatchRequest, apply, apply_with};
+use scim::path::AttrPath;
+use scim::project::Projection;
+use scim::schema::{ENTERPRISE_URN, PATCH_URN, ResourceType, Schema, SchemaSet, USER_URN};
+use scim::sort::{SortBy, SortKey, SortOrder};
+use scim::validate::{ValidateOptions, canonicalise, check_immutable, validate_with};
 use serde_json::{Map, Value, json};
 
 /// Words that mean something somewhere, and ones that don't.

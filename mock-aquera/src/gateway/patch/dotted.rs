@@ -1,7 +1,7 @@
 //! PATCH paths with a dot, where the application behind the gateway takes them for the names of members.
 
+use scim::filter::PatchPath;
 use scim::patch::{PatchKind, PatchRequest};
-use scim::path::PatchPath;
 use serde_json::{Map, Value};
 
 /// A member by the text of a path, and its new value; `None` removes it.

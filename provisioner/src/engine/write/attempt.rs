@@ -389,5 +389,5 @@ fn refuses_form(response: &Response) -> bool {
 }
 
 fn scim_type(response: &Response) -> Option<&str> {
-    scim::path::get_ci(response.object()?, "scimType")?.as_str()
+    scim::json::get_ci(response.object()?, "scimType")?.as_str()
 }
