@@ -151,7 +151,7 @@ async fn resources_are_put_in_and_taken_out_unchecked() {
     let refused = async |method, path: &str, body, status, part| {
         admin.refused(method, &format!("{APP}{path}"), body, status, part).await;
     };
-    refused(Method::GET, "/resources/Device", "", 404, "only User, Group").await;
+    refused(Method::GET, "/resources/Device", "", 404, "there are User, Group").await;
     refused(Method::POST, "/resources/Device", "{}", 404, "`Device`").await;
     refused(Method::DELETE, "/resources/Device", "", 404, "`Device`").await;
     refused(Method::GET, "/resources/User/zzz", "", 404, "no User with the id `zzz`").await;

@@ -152,7 +152,7 @@ async fn a_load_is_taken_whole_or_not_at_all() {
         (9, "write `schemas`"),
         (10, "active"),
         (11, "userName"),
-        (12, "`Device`, only User, Group"),
+        (12, "`Device`; there are User, Group"),
         (13, "`id` is a text"),
     ];
     assert_eq!(told.len(), expected.len(), "{told:?}");

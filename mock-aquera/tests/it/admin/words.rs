@@ -134,7 +134,7 @@ const ROWS: &[Row] = &[
                 "invalid `rate-limit[0].requests`: expected a whole number from 1",
             ),
             (r#"{"rate-limit":[{"requests":1,"window":5}]}"#, "invalid `rate-limit[0].window`"),
-            (r#"{"application":{"stale-reads":"5 s"}}"#, "invalid `application.stale-reads`"),
+            (r#"{"application":{"stale-reads":"5 x"}}"#, "invalid `application.stale-reads`"),
             (r#"{"application":{"not-stored":["a b"]}}"#, "invalid `application.not-stored[0]`"),
             ("\"aqera\"", "did you mean `aquera`?"),
             (r#"{"extends":"#, "the value of `extends` is missing"),
