@@ -46,6 +46,7 @@ mod plain;
 mod problem;
 mod profile;
 mod reply;
+mod route;
 mod server;
 mod snapshot;
 mod store;

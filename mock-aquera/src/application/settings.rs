@@ -8,7 +8,8 @@ use crate::auth::{Auth, Gatekeeper};
 use crate::gateway::discovery::Documents;
 use crate::gateway::{patches_are_plain, resource, shape, withholds};
 use crate::profile::rate::Buckets;
-use crate::profile::{self, DeactivatedUsers, FilterRules, ListRules, Profile};
+use crate::profile::{self, DeactivatedUsers, FilterRules, ListRules, PathCase, Profile};
+use crate::route::Route;
 use crate::store::show::MembersShown;
 use crate::types::{Role, Types};
 
@@ -36,6 +37,12 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// What a path below the base URL means.
+    pub(crate) fn route<'p>(&self, path: &'p str) -> Route<'p, u16> {
+        let exact = self.profile.requests.path_case == PathCase::Exact;
+        Route::parse(path, exact).typed(|endpoint| self.types.at_endpoint(endpoint, exact))
+    }
+
     pub(crate) fn new(
         profile: Profile,
         gatekeeper: Arc<Gatekeeper>,

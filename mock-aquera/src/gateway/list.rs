@@ -4,7 +4,6 @@
 //! that takes the store's lock for some hundreds of them at a time, so nobody else waits for it.
 
 mod refused;
-mod text;
 mod walk;
 
 use std::cmp::Ordering;
@@ -33,12 +32,11 @@ use crate::profile::{
     WithoutFilter,
 };
 use crate::reply::Reply;
-use crate::store::document::{Document, write_number};
+use crate::store::document::write_number;
 use crate::store::show::MembersShown;
 use crate::store::{Equals, Record, Ref, Store};
 use crate::types::{Kind, Role, Types, Watched};
 use refused::refused;
-use text::{ListText, synthetic};
 use walk::{Chosen, Walk};
 
 /// The length of a list response around one resource or none.
@@ -94,13 +92,6 @@ struct Found {
     start: usize,
     next: Option<Place>,
     previous: Option<Start<Place>>,
-}
-
-/// What is shown of a resource.
-enum Shown<'s> {
-    /// Everything, as it is kept.
-    Document(&'s Document),
-    Text(Bytes),
 }
 
 /// A resource that is listed.
@@ -463,21 +454,16 @@ impl List {
             ItemsPerPage::Limit => Some(self.window.count()),
             ItemsPerPage::Missing => None,
         };
-        let mut envelope = Vec::with_capacity(ENVELOPE + cursors.len());
-        head(&mut envelope, total, start, per_page, &cursors);
-        let mut text = ListText::new(length + cursors.len() + 192);
-        text.push(&envelope);
+        let mut text = Vec::with_capacity(length + cursors.len() + 192);
+        head(&mut text, total, start, per_page, &cursors);
         for (nth, (at, record, stale)) in shown().enumerate() {
             if nth > 0 {
-                text.push(b",");
+                text.push(b',');
             }
-            match self.show(store, at, (record, stale), members) {
-                Shown::Document(document) => text.push_document(document),
-                Shown::Text(shown) => text.push(&shown),
-            }
+            self.show(&mut text, store, at, (record, stale), members);
         }
-        text.push(b"]}");
-        Reply::scim(StatusCode::OK, text.finish())
+        text.extend_from_slice(b"]}");
+        Reply::scim(StatusCode::OK, Bytes::from(text))
     }
 
     fn cursors(&self, out: &mut Vec<u8>, found: &Found) {
@@ -490,44 +476,35 @@ impl List {
         }
     }
 
-    /// A resource, or what it was before.
-    fn show<'s>(
+    /// Writes a resource, or what it was before.
+    fn show(
         &self,
-        store: &'s Store,
+        out: &mut Vec<u8>,
+        store: &Store,
         at: Ref,
-        (record, stale): (Option<&'s Record>, Option<&'s Bytes>),
+        (record, stale): (Option<&Record>, Option<&Bytes>),
         members: MembersShown,
-    ) -> Shown<'s> {
+    ) {
         let projection = self.projections.as_ref().and_then(|projections| {
             self.kinds.iter().position(|kind| *kind == at.kind).map(|nth| &projections[nth])
         });
-        match (projection, record, stale) {
-            (None, _, Some(text)) => Shown::Text(text.clone()),
+        let text = match (projection, record, stale) {
+            (None, _, Some(text)) => return out.extend_from_slice(text),
             (None, Some(record), None) if !record.on_request => {
-                if record.is_alone() {
-                    Shown::Document(&record.document)
-                } else {
-                    Shown::Text(store.shown(at, record, members))
-                }
+                return store.show_into(out, at, record, members);
             }
-            (projection, record, stale) => {
-                let text = match (stale, record) {
-                    (Some(text), _) => text.clone(),
-                    (None, Some(record)) => {
-                        store.shown(at, record, super::members_shown(projection, members))
-                    }
-                    (None, None) => return Shown::Text(Bytes::new()),
-                };
-                let default;
-                let projection = if let Some(projection) = projection {
-                    projection
-                } else {
-                    default = Projection::default_for(&self.types.get(at.kind).schemas);
-                    &default
-                };
-                Shown::Text(super::projected(&text, projection))
-            }
-        }
+            (_, _, Some(text)) => text.clone(),
+            (_, Some(record), None) => store.shown(at, record, super::members_shown(projection, members)),
+            (_, None, None) => return,
+        };
+        let default;
+        let projection = if let Some(projection) = projection {
+            projection
+        } else {
+            default = Projection::default_for(&self.types.get(at.kind).schemas);
+            &default
+        };
+        out.extend_from_slice(&super::projected(&text, projection));
     }
 }
 
@@ -557,6 +534,15 @@ fn projections(asked: &Query, kinds: &[&Kind]) -> Result<Option<Vec<Projection>>
         return Ok(None);
     }
     kinds.iter().map(|kind| super::projection(asked, kind)).collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+/// One user that nobody made, as some applications list where no filter is given.
+fn synthetic() -> String {
+    format!(
+        "{{\"schemas\":[\"{LIST_URN}\"],\"totalResults\":1,\"startIndex\":1,\"itemsPerPage\":1,\"Resources\":[{{\
+         \"schemas\":[\"{}\"],\"id\":\"synthetic\",\"userName\":\"synthetic\",\"active\":true}}]}}",
+        scim::schema::USER_URN
+    )
 }
 
 /// What stands in front of the only resource that is found.

@@ -136,11 +136,6 @@ impl Document {
         &self.whole[..self.length as usize]
     }
 
-    /// All of its memory: as long as somebody holds it, it says the same.
-    pub(crate) fn whole(&self) -> &Bytes {
-        &self.whole
-    }
-
     /// The texts by which it is found, packed.
     pub(super) fn keys(&self) -> &[u8] {
         &self.whole[self.length as usize..]
