@@ -8,7 +8,6 @@ use scim::schema::SEARCH_URN;
 use serde_json::{Map, Value};
 
 use crate::problem::Problem;
-use crate::text;
 
 /// A query, as it was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,11 +85,9 @@ impl Query {
 
 /// The text of the filter where the query is a filter and nothing else, as clients send it that look one account up.
 pub(crate) fn lone_filter(query: &str) -> Option<Cow<'_, str>> {
-    let value = query.strip_prefix("filter=")?;
-    if memchr::memchr(b'&', value.as_bytes()).is_some() {
-        return None;
-    }
-    Some(decoded(value))
+    let mut all = parameters(query);
+    let (name, value) = all.next()?;
+    (name == "filter" && all.next().is_none()).then_some(value)
 }
 
 /// Whether a filter is asked for at all.
@@ -98,43 +95,8 @@ pub(crate) fn has_filter(query: &str) -> bool {
     parameters(query).any(|(name, _)| name.eq_ignore_ascii_case("filter"))
 }
 
-pub(super) fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    text::split(query, b'&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = text::split_once(pair, b'=').unwrap_or((pair, ""));
-        (decoded(name), decoded(value))
-    })
-}
-
-/// A value of a query as it was meant: `+` is a space, and what isn't UTF-8 is replaced.
-pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    let Some(first) = memchr::memchr2(b'%', b'+', bytes) else { return Cow::Borrowed(text) };
-    let mut out = bytes.to_vec();
-    let (mut from, mut to) = (first, first);
-    while let Some(byte) = out.get(from).copied() {
-        let (byte, length) = match (byte, out.get(from + 1..from + 3)) {
-            (b'%', Some([high, low])) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                (digit(*high) << 4 | digit(*low), 3)
-            }
-            (b'+', _) => (b' ', 1),
-            _ => (byte, 1),
-        };
-        out[to] = byte;
-        to += 1;
-        from += length;
-    }
-    out.truncate(to);
-    Cow::Owned(
-        String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
-    )
-}
-
-/// The value of a hexadecimal digit.
-fn digit(byte: u8) -> u8 {
-    match byte {
-        b'0'..=b'9' => byte - b'0',
-        letter => (letter | 0x20).wrapping_sub(b'a').wrapping_add(10),
-    }
+pub(super) fn parameters(query: &str) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(query.as_bytes())
 }
 
 fn names(list: &str) -> impl Iterator<Item = String> {
@@ -232,7 +194,8 @@ mod tests {
             ("é+é", "é é"),
             ("%+1", "% 1"),
         ] {
-            assert_eq!(decoded(text), meant, "{text}");
+            let query = format!("a={text}");
+            assert_eq!(parameters(&query).next().unwrap().1, meant, "{text}");
         }
     }
 

@@ -351,11 +351,8 @@ fn resource_type(endpoint: &str) -> String {
 }
 
 fn parameter(query: &str, name: &str) -> Option<String> {
-    let (_, value) = query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(known, _)| decoded(known).eq_ignore_ascii_case(name))?;
-    Some(decoded(&value.replace('+', " ")))
+    let mut all = form_urlencoded::parse(query.as_bytes());
+    all.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.into_owned())
 }
 
 /// The name in `userName eq "name"`, wherever that stands in a filter.
