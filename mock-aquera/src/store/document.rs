@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::content::Key;
 use super::keys;
-use crate::clock::{date_time, four_digit_year};
+use crate::clock::date_time;
 
 /// What stands for itself in a path segment (RFC 3986 §2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -229,10 +229,7 @@ struct Found {
 /// Appends an instant. Gives where it stands.
 fn write_instant(out: &mut Vec<u8>, instant: Timestamp) -> Range<usize> {
     let from = out.len();
-    match four_digit_year(instant) {
-        Some(text) => out.extend_from_slice(&text),
-        None => out.extend_from_slice(date_time(instant).as_bytes()),
-    }
+    out.extend_from_slice(date_time(instant).as_bytes());
     from..out.len()
 }
 
