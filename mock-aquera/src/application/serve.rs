@@ -190,9 +190,7 @@ impl Application {
         if let Some(to) = seen_as {
             Rebase { from: &settings.scim_url, to }.reply(&mut reply);
         }
-        if !settings.plain_replies {
-            reply = shape::shape(&settings.profile, seen_as.unwrap_or(&settings.scim_url), reply);
-        }
+        reply = shape::shape(&settings.profile, seen_as.unwrap_or(&settings.scim_url), reply);
         if let Some(FaultKind::WrongType(kind)) = verdict.main().map(|struck| &struck.kind)
             && let Ok(kind) = HeaderValue::from_str(kind)
         {

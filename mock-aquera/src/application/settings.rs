@@ -6,7 +6,7 @@ use scim::dialect::Dialects;
 
 use crate::auth::{Auth, Gatekeeper};
 use crate::gateway::discovery::Documents;
-use crate::gateway::{patches_are_plain, resource, shape, withholds};
+use crate::gateway::{patches_are_plain, resource, withholds};
 use crate::profile::rate::Buckets;
 use crate::profile::{self, DeactivatedUsers, FilterRules, ListRules, PathCase, Profile};
 use crate::route::Route;
@@ -25,8 +25,6 @@ pub(crate) struct Settings {
     pub(crate) plain_lists: bool,
     /// Whether nothing in the profile looks closer at a PATCH of one plain attribute.
     pub(crate) plain_patches: bool,
-    /// Whether answers leave as they are.
-    pub(crate) plain_replies: bool,
     /// Whether values are changed or counted when they come in.
     pub(crate) normalises: bool,
     /// The habits of clients that are taken.
@@ -54,7 +52,6 @@ impl Settings {
                 && profile.list == ListRules::default()
                 && profile.application.deactivated_users == DeactivatedUsers::Readable,
             plain_patches: patches_are_plain(&profile),
-            plain_replies: shape::is_plain(&profile),
             normalises: resource::normalises(&profile),
             withholds: withholds(&profile),
             dialects: profile.requests.dialects.taken(),
