@@ -17,7 +17,6 @@ mod partial;
 mod passed_over;
 mod patch;
 mod query;
-mod quick;
 pub(crate) mod resource;
 pub(crate) mod shape;
 mod stale;
@@ -51,7 +50,6 @@ use crate::store::show::MembersShown;
 use crate::types::{Kind, Role};
 pub(crate) use basis::is_long;
 use list::List;
-pub(crate) use patch::are_plain as patches_are_plain;
 use query::Query;
 pub(crate) use stored::withholds;
 
