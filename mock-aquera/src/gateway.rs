@@ -163,14 +163,7 @@ fn all(scene: &Scene<'_>) -> Vec<u16> {
 
 fn collection(scene: &Scene<'_>, kind: u16) -> Result<Step, Refusal> {
     match *scene.method {
-        Method::GET | Method::HEAD => {
-            if let Some(text) = query::lone_filter(scene.query)
-                && let Some(reply) = list::quick(scene, kind, &text)
-            {
-                return Ok(Step::Done(reply));
-            }
-            list::list(scene, vec![kind], &Query::of_url(scene.query)?)
-        }
+        Method::GET | Method::HEAD => list::list(scene, vec![kind], &Query::of_url(scene.query)?),
         Method::POST => write::create(scene, kind).map(Step::Done),
         _ => Err(scene.not_allowed("GET, POST".to_owned())),
     }
