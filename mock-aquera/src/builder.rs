@@ -25,7 +25,8 @@ use crate::log::RequestLog;
 use crate::net::{self, Bound, ListenError, NetConfig, Running};
 use crate::profile::{Profile, ProfileAttributeError, check_paths};
 use crate::server::{
-    AdminAccess, AdminFront, ApplicationError, Cors, Defaults, FOLLOWER_PATIENCE, Front, Origin, Server,
+    Admin, AdminAccess, ApplicationError, Cors, Defaults, FOLLOWER_PATIENCE, Origin, Server, admin_port,
+    main_port,
 };
 use crate::tls::Tls;
 use crate::types::{DocumentError, DocumentKind, Role, Types};
@@ -376,19 +377,20 @@ impl MockAqueraBuilder {
         let cors = Cors::new(self.cors);
         let public_host = self.public_url.as_ref().map(|url| url.host().to_owned());
         let hosts = self.admin_hosts.into_iter().chain(public_host);
-        let admin = AdminFront::new(
-            Arc::clone(&server),
-            self.admin_token,
-            (AdminAccess::new(hosts), cors.clone()),
-            admin_bound.is_none(),
-            ended,
-            self.follower_patience,
-        );
+        let admin = Admin {
+            server: Arc::clone(&server),
+            is_beside: admin_bound.is_none(),
+            token: self.admin_token,
+            access: AdminAccess::new(hosts),
+            cors: cors.clone(),
+            ending: ended,
+            follower_patience: self.follower_patience,
+        };
         let (admin_running, admin) = match admin_bound {
-            Some(bound) => (Some(bound.serve(admin)), None),
+            Some(bound) => (Some(bound.serve(admin_port(&server, admin, &cors))), None),
             None => (None, Some(admin)),
         };
-        let main = bound.serve(Front { server: Arc::clone(&server), admin, cors });
+        let main = bound.serve(main_port(&server, admin, &cors));
         let running = Mutex::new(Some(Ports { ending, main, admin: admin_running }));
         Ok(MockAquera { addr, admin_addr, server, default, tls: self.tls, running, keeper, saving })
     }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 pub use movable::{AppClock, ClockState};
-pub(crate) use text::{ParseInstantError, date_time, four_digit_year, parse, whole};
+pub(crate) use text::{ParseInstantError, date_time, parse, whole};
 
 /// Tells the time of one server: `meta.created`, `meta.lastModified` and the journal use it.
 pub trait Clock: fmt::Debug + Send + Sync {

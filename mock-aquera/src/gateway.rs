@@ -17,7 +17,6 @@ mod partial;
 mod passed_over;
 mod patch;
 mod query;
-mod quick;
 pub(crate) mod resource;
 mod settings;
 pub(crate) mod shape;
@@ -32,7 +31,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, header};
 use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
 use scim::project::Projection;
 use serde_json::Value;
 
@@ -42,15 +40,15 @@ use crate::lock;
 use crate::plain;
 use crate::problem::Problem;
 use crate::profile::{
-    DeleteRule, Feature, GatewayRules, PatchRule, PathCase, Profile, PutRule, RequestContentType, UserAgent,
+    DeleteRule, Feature, GatewayRules, PatchRule, Profile, PutRule, RequestContentType, UserAgent,
 };
 use crate::reply::Reply;
+use crate::route::{Route, decoded};
 use crate::store::Store;
 use crate::store::show::MembersShown;
 use crate::types::{Kind, Role, TypeId};
 pub(crate) use basis::is_long;
 use list::List;
-pub(crate) use patch::are_plain as patches_are_plain;
 use query::Query;
 pub(crate) use settings::Settings;
 pub(crate) use stored::withholds;
@@ -63,8 +61,9 @@ pub(crate) struct Scene<'a> {
     pub(crate) store: &'a Mutex<Store>,
     pub(crate) now: Timestamp,
     pub(crate) method: &'a Method,
-    /// The path below the base URL of the application.
+    /// The path below the base URL of the application, and what it means.
     pub(crate) path: &'a str,
+    pub(crate) route: Route<'a, TypeId>,
     pub(crate) query: &'a str,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a Bytes,
@@ -98,95 +97,27 @@ pub(crate) fn handle(scene: &Scene<'_>) -> Step {
     }
 }
 
-/// What a path below the base URL is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target<'p> {
-    Root,
-    RootSearch,
-    Collection(TypeId),
-    Search(TypeId),
-    /// The id is still percent-encoded.
-    Resource(TypeId, &'p str),
-    Me,
-    Bulk,
-    Configuration,
-    ResourceTypes(Option<&'p str>),
-    Schemas(Option<&'p str>),
-    Nothing,
-}
-
-/// Reads a path below the base URL.
-pub(crate) fn target<'p>(settings: &Settings, path: &'p str) -> Target<'p> {
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let path = path.strip_suffix('/').unwrap_or(path);
-    let slash = memchr::memchr(b'/', path.as_bytes());
-    let (first, second) = match slash {
-        Some(at) => (&path[..at], Some(&path[at + 1..])),
-        None => (path, None),
-    };
-    let deeper = second.is_some_and(|second| memchr::memchr(b'/', second.as_bytes()).is_some());
-    let exact = settings.profile.requests.path_case == PathCase::Exact;
-    let is = |name: &str| first == name || (!exact && first.eq_ignore_ascii_case(name));
-    let is_search = |name: &str| name == ".search" || (!exact && name.eq_ignore_ascii_case(".search"));
-    if deeper {
-        return Target::Nothing;
-    }
-    if let Some(kind) = settings.types.at_endpoint(first, exact) {
-        return match second {
-            None => Target::Collection(kind),
-            Some(name) if is_search(name) => Target::Search(kind),
-            Some(id) => Target::Resource(kind, id),
-        };
-    }
-    match second {
-        None if first.is_empty() => Target::Root,
-        None if is_search(first) => Target::RootSearch,
-        None if is("Me") => Target::Me,
-        None if is("Bulk") => Target::Bulk,
-        None if is("ServiceProviderConfig") => Target::Configuration,
-        name if is("ResourceTypes") => Target::ResourceTypes(name),
-        name if is("Schemas") => Target::Schemas(name),
-        _ => Target::Nothing,
-    }
-}
-
-impl Target<'_> {
-    /// Whether it is one of the describing endpoints.
-    pub(crate) fn is_discovery(self) -> bool {
-        matches!(self, Self::Configuration | Self::ResourceTypes(_) | Self::Schemas(_))
-    }
-
-    /// The type and id that it is about.
-    pub(crate) fn resource(self) -> (Option<TypeId>, Option<String>) {
-        match self {
-            Self::Collection(kind) | Self::Search(kind) => (Some(kind), None),
-            Self::Resource(kind, id) => (Some(kind), Some(decoded(id))),
-            _ => (None, None),
-        }
-    }
-}
-
 fn route(scene: &Scene<'_>) -> Result<Step, Refusal> {
     let settings = scene.settings;
     check_head(scene)?;
-    let reply = match target(settings, scene.path) {
-        Target::Collection(kind) => return collection(scene, kind),
-        Target::Resource(kind, id) => {
+    let reply = match scene.route {
+        Route::Collection(kind) => return collection(scene, kind),
+        Route::Resource(kind, id) => {
             if id.contains('%') {
                 one(scene, kind, &decoded(id))
             } else {
                 one(scene, kind, id)
             }
         }
-        Target::Search(kind) => return search(scene, vec![kind]),
-        Target::RootSearch => return search(scene, all(scene)),
-        Target::Root => return root(scene),
-        Target::Me => return me(scene),
-        Target::Bulk => bulk(scene),
-        Target::Configuration => discovery::configuration(scene),
-        Target::ResourceTypes(name) => discovery::resource_types(scene, name.map(decoded).as_deref()),
-        Target::Schemas(name) => discovery::schemas(scene, name.map(decoded).as_deref()),
-        Target::Nothing => {
+        Route::Search(kind) => return search(scene, vec![kind]),
+        Route::RootSearch => return search(scene, all(scene)),
+        Route::Root => return root(scene),
+        Route::Me => return me(scene),
+        Route::Bulk => bulk(scene),
+        Route::Configuration => discovery::configuration(scene),
+        Route::ResourceTypes(name) => discovery::resource_types(scene, name.map(decoded).as_deref()),
+        Route::Schemas(name) => discovery::schemas(scene, name.map(decoded).as_deref()),
+        Route::Unknown => {
             let told = nowhere::below(&settings.types, &settings.scim_url, scene.path);
             Err(Problem::NoRoute(told).into())
         }
@@ -232,14 +163,7 @@ fn all(scene: &Scene<'_>) -> Vec<TypeId> {
 
 fn collection(scene: &Scene<'_>, kind: TypeId) -> Result<Step, Refusal> {
     match *scene.method {
-        Method::GET | Method::HEAD => {
-            if let Some(text) = query::lone_filter(scene.query)
-                && let Some(reply) = list::quick(scene, kind, &text)
-            {
-                return Ok(Step::Done(reply));
-            }
-            list::list(scene, vec![kind], &Query::of_url(scene.query)?)
-        }
+        Method::GET | Method::HEAD => list::list(scene, vec![kind], &Query::of_url(scene.query)?),
         Method::POST => write::create(scene, kind).map(Step::Done),
         _ => Err(scene.not_allowed("GET, POST".to_owned())),
     }
@@ -363,10 +287,6 @@ fn allowed_on_one(profile: &Profile, kind: &Kind) -> String {
         methods.push("DELETE");
     }
     methods.join(", ")
-}
-
-pub(crate) fn decoded(segment: &str) -> String {
-    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 /// A representation with some of its attributes.

@@ -44,6 +44,7 @@ mod plain;
 mod problem;
 mod profile;
 mod reply;
+mod route;
 mod server;
 mod store;
 mod text;

@@ -1,7 +1,5 @@
 //! An answer before it becomes HTTP: the journal reads it, a fault may replace it.
 
-pub(crate) mod spare;
-
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use scim::error::error_body;
@@ -52,9 +50,7 @@ impl Reply {
     }
 
     pub(crate) fn scim(status: StatusCode, body: Bytes) -> Self {
-        let mut headers = spare::take();
-        headers.insert(header::CONTENT_TYPE, SCIM_JSON);
-        Self::new(status, headers, body)
+        Self::other(status, SCIM_JSON, body)
     }
 
     pub(crate) fn empty(status: StatusCode) -> Self {

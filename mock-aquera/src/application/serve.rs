@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 
 use super::waiting::Waiting;
@@ -15,29 +15,18 @@ use crate::address::Rebase;
 use crate::auth::{Access, Gatekeeper, Principal, PrincipalKind, Refusal};
 use crate::clock::Clock as _;
 use crate::fault::{self, FaultKind, Phase, Strikes, Struck, Subject};
-use crate::gateway::{self, Scene, Step, Target, shape};
+use crate::gateway::{self, Scene, Step, shape};
 use crate::hold::Gate;
 use crate::journal::{Known, Seen};
 use crate::lock;
-use crate::net::{Head, Sabotage};
+use crate::net::{Head, SocketFault};
 use crate::problem::Problem;
 use crate::profile::DiscoveryAccess;
 use crate::profile::rate::{Admission, Asked};
 use crate::reply::Reply;
+use crate::route::Route;
 use crate::store::Ref;
-
-impl<'r> From<&'r Parts> for Head<'r> {
-    fn from(parts: &'r Parts) -> Self {
-        Self { method: &parts.method, uri: &parts.uri, headers: &parts.headers }
-    }
-}
-
-impl<'r> Head<'r> {
-    /// The path from a position on.
-    fn path(self, from: usize) -> &'r str {
-        self.uri.path().get(from..).unwrap_or_default()
-    }
-}
+use crate::types::TypeId;
 
 /// One request as it came from the wire.
 pub(crate) struct Incoming {
@@ -54,15 +43,15 @@ pub(crate) struct Served {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// What happens to the answer on its way.
-    pub(crate) sabotage: Option<Sabotage>,
-    /// How long no new connection is taken.
+    pub(crate) fault: Option<SocketFault>,
+    /// How long no new connection is accepted.
     pub(crate) refuse: Option<Duration>,
 }
 
 impl Served {
     fn cut_off() -> Self {
         let mut served = Self::of(Reply::empty(StatusCode::SERVICE_UNAVAILABLE));
-        served.sabotage = Some(Sabotage::EmptyReply);
+        served.fault = Some(SocketFault::EmptyReply);
         served
     }
 
@@ -73,7 +62,7 @@ impl Served {
     }
 
     pub(crate) fn of(reply: Reply) -> Self {
-        Self { status: reply.status, headers: reply.headers, body: reply.body, sabotage: None, refuse: None }
+        Self { status: reply.status, headers: reply.headers, body: reply.body, fault: None, refuse: None }
     }
 }
 
@@ -117,10 +106,18 @@ impl Application {
     }
 
     /// Carries out one request from its holds to its journal entry.
-    pub(crate) async fn serve(&self, incoming: Incoming) -> Served {
-        let gates = self.arrive();
+    pub(crate) async fn serve(&self, incoming: &Incoming) -> Served {
+        if self.0.gated.load(Ordering::Acquire) {
+            Box::pin(self.serve_gated(incoming)).await
+        } else {
+            self.answer(incoming).await
+        }
+    }
+
+    /// Lets a request pass the holds that apply to it.
+    async fn serve_gated(&self, incoming: &Incoming) -> Served {
         let (before, after): (Vec<Gate>, Vec<Gate>) =
-            gates.into_iter().partition(|gate| gate.phase == Phase::BeforeEffect);
+            self.arrive().into_iter().partition(|gate| gate.phase == Phase::BeforeEffect);
         for gate in before {
             if !gate.pass().await {
                 return Served::cut_off();
@@ -137,65 +134,30 @@ impl Application {
 
     /// Counts a request that has come, and hands out the gates that it has to pass.
     fn arrive(&self) -> Vec<Gate> {
-        if !self.0.gated.load(Ordering::Acquire) {
-            return Vec::new();
-        }
         let mut gates = lock(&self.0.gates);
         let passing = gates.arrive();
         self.0.gated.store(!gates.is_empty(), Ordering::Release);
         passing
     }
 
-    /// Answers a request that nothing holds up, on the spot. Nothing has been done to any other.
-    pub(crate) fn answer_now(&self, head: Head<'_>, path_at: usize, body: &Bytes) -> Option<Served> {
-        let settings = self.settings();
-        let untouched = !self.0.gated.load(Ordering::Acquire)
-            && !self.0.faulty.load(Ordering::Acquire)
-            && settings.profile.rate_limits.is_empty();
-        if !untouched {
-            return None;
-        }
-        let now = self.0.clock.now();
-        let glance = Glance::at(head.headers);
-        let Access::Granted(principal) = settings.gatekeeper.check(head.headers, now) else {
-            return None;
-        };
-        // What is wrong with forwarding headers is told by `answer`.
-        let seen = self.seen_as(head).ok()?;
-        let taken = Taken { settings: &settings, head, path_at, body, now, seen_as: seen.as_deref() };
-        let reply = if let Some(problem) = head_problem(&settings, head, &glance) {
-            Reply::from(problem)
-        } else {
-            let scene = self.scene(&taken, path_at, &glance, principal.me);
-            if gateway::is_long(&scene) {
-                return None;
-            }
-            match gateway::handle(&scene) {
-                Step::Done(reply) => reply,
-                Step::Aside(_) => return None,
-            }
-        };
-        Some(self.leave(&taken, reply, &Verdict::default(), None))
-    }
-
     pub(super) fn scene<'a>(
         &'a self,
-        taken: &Taken<'a>,
-        path_at: usize,
-        glance: &Glance,
+        received: &ReceivedRequest<'a>,
+        headers: &RequestHeaders,
         me: Option<Arc<str>>,
     ) -> Scene<'a> {
-        let Taken { settings, head, body, now, seen_as, .. } = *taken;
+        let ReceivedRequest { settings, head, path, route, body, now, seen_as } = *received;
         Scene {
             settings,
             seen_as,
             store: &self.0.store,
             now,
             method: head.method,
-            path: head.path(path_at),
+            path,
+            route,
             query: head.uri.query().unwrap_or_default(),
-            conditional: glance.conditional,
-            acceptable: glance.acceptable,
+            conditional: headers.conditional,
+            acceptable: headers.acceptable,
             headers: head.headers,
             body,
             me,
@@ -213,31 +175,28 @@ impl Application {
     }
 
     /// Gives an answer its last form, journals the exchange and lets it go.
-    pub(super) fn leave(
+    pub(super) fn finish_response(
         &self,
-        taken: &Taken<'_>,
+        received: &ReceivedRequest<'_>,
         mut reply: Reply,
         verdict: &Verdict,
-        sabotage: Option<Sabotage>,
+        fault: Option<SocketFault>,
     ) -> Served {
-        let Taken { settings, head, path_at, body, now, seen_as } = *taken;
+        let ReceivedRequest { settings, head, route, body, now, seen_as, .. } = *received;
         if reply.status.is_success() {
             let query = head.uri.query().unwrap_or_default();
-            let path = head.path(path_at);
-            reply.notes.extend(gateway::passed_over(settings, head.method, path, query, body));
+            reply.notes.extend(gateway::passed_over(settings, head.method, route, query, body));
         }
         if let Some(to) = seen_as {
             Rebase { from: &settings.scim_url, to }.reply(&mut reply);
         }
-        if !settings.plain_replies {
-            reply = shape::shape(&settings.profile, seen_as.unwrap_or(&settings.scim_url), reply);
-        }
+        reply = shape::shape(&settings.profile, seen_as.unwrap_or(&settings.scim_url), reply);
         if let Some(FaultKind::WrongType(kind)) = verdict.main().map(|struck| &struck.kind)
             && let Ok(kind) = HeaderValue::from_str(kind)
         {
             reply.headers.insert(header::CONTENT_TYPE, kind);
         }
-        let lost = sabotage.as_ref().is_some_and(is_lost);
+        let lost = fault.as_ref().is_some_and(is_lost);
         self.tell_answered(head, (!lost).then_some(reply.status), &reply, verdict.strikes.as_deref());
         let (no_headers, no_body) = (HeaderMap::new(), Bytes::new());
         let seen = Seen {
@@ -260,38 +219,35 @@ impl Application {
             scim: Vec::new(),
         };
         self.0.journal.record(&seen, known);
-        Served { sabotage, ..Served::of(reply) }
+        Served { fault, ..Served::of(reply) }
     }
 
-    async fn answer(&self, incoming: Incoming) -> Served {
+    /// Answers a request. What it waits for is boxed: hyper moves the whole future, and few requests wait.
+    async fn answer(&self, incoming: &Incoming) -> Served {
         let settings = self.settings();
         let now = self.0.clock.now();
         let head = Head::from(&incoming.parts);
-        let path = head.path(incoming.path_at);
-        let glance = Glance::at(head.headers);
+        let headers = RequestHeaders::of(head.headers);
         let empty = Bytes::new();
         let body = incoming.body.as_ref().unwrap_or(&empty);
-        let (seen, bad_forwarding) = match self.seen_as(head) {
-            Ok(seen) => (seen, None),
-            Err(problem) => (None, Some(problem)),
-        };
-        let path_at = incoming.path_at;
-        let taken = Taken { settings: &settings, head, path_at, body, now, seen_as: seen.as_deref() };
-        if let Some(problem) = bad_forwarding {
-            return self.leave(&taken, Reply::from(problem), &Verdict::default(), None);
+        let seen = self.seen_as(head);
+        let seen_as = seen.as_ref().ok().and_then(Option::as_deref);
+        let received = ReceivedRequest::new(&settings, (head, incoming.path_at, body), now, seen_as);
+        if let Err(problem) = &seen {
+            return self.finish_response(&received, Reply::from(problem.clone()), &Verdict::default(), None);
         }
 
-        let access = Self::access(&settings, head, path, now);
+        let access = Self::access(&received);
         let Access::Granted(principal) = access else {
             let reply = unauthorized(&settings.gatekeeper, &access);
-            return self.leave(&taken, reply, &Verdict::default(), None);
+            return self.finish_response(&received, reply, &Verdict::default(), None);
         };
         // Before the faults: what waits on account of one is among those that are on their way.
-        let admission = match Self::admit(&settings, head, path, now) {
+        let admission = match Self::admit(&received) {
             Ok(admission) => admission,
-            Err(reply) => return self.leave(&taken, *reply, &Verdict::default(), None),
+            Err(reply) => return self.finish_response(&received, *reply, &Verdict::default(), None),
         };
-        let verdict = self.strike(&settings, head.method, path, body, now);
+        let verdict = self.strike(&received);
         let waiting = |reply| {
             verdict.strikes.as_ref().map(|strikes| Waiting {
                 application: self,
@@ -303,30 +259,31 @@ impl Application {
             })
         };
         if let Some(waiting) = waiting(None) {
-            waiting.pass(Phase::BeforeEffect).await;
+            Box::pin(waiting.pass(Phase::BeforeEffect)).await;
         }
         let mut reply = if let Some(struck) = verdict.before() {
             Self::struck(&settings, struck, head)
-        } else if let Some(problem) = head_problem(&settings, head, &glance) {
+        } else if let Some(problem) = head_problem(&settings, head, &headers) {
             Reply::from(problem)
         } else if let Err(problem) = &incoming.body {
             Reply::from(problem.clone())
         } else {
             let step = {
-                let scene = self.scene(&taken, incoming.path_at, &glance, principal.me.clone());
+                let scene = self.scene(&received, &headers, principal.me.clone());
                 if gateway::is_long(&scene) { None } else { Some(gateway::handle(&scene)) }
             };
             match step {
-                Some(step) => self.finish(step).await,
-                None => self.aside(&taken, &incoming, principal.me).await,
+                Some(Step::Done(reply)) => reply,
+                Some(Step::Aside(list)) => Box::pin(self.walk(list)).await,
+                None => Box::pin(self.aside(&received, incoming, principal.me)).await,
             }
         };
         if let Some(waiting) = waiting(Some(&reply)) {
-            waiting.pass(Phase::AfterEffect).await;
+            Box::pin(waiting.pass(Phase::AfterEffect)).await;
         }
         drop(admission);
         let mut refuse = None;
-        let mut sabotage = None;
+        let mut fault = None;
         if let Some(struck) = verdict.main() {
             if struck.phase == Phase::AfterEffect && replaces(&struck.kind) {
                 reply = reply.answered_as(Self::struck(&settings, struck, head));
@@ -334,45 +291,40 @@ impl Application {
             if let FaultKind::Refuse(time) = &struck.kind {
                 refuse = Some(*time);
             }
-            sabotage = sabotage_of(struck);
+            fault = socket_fault_of(struck);
         }
-        let served = self.leave(&taken, reply, &verdict, sabotage);
+        let served = self.finish_response(&received, reply, &verdict, fault);
         Served { refuse, ..served }
     }
 
     /// Who is let in. The describing endpoints may be open to everybody.
-    fn access(settings: &Settings, head: Head<'_>, path: &str, now: Timestamp) -> Access {
-        let access = settings.gatekeeper.check(head.headers, now);
-        let open = settings.profile.discovery.access == DiscoveryAccess::Public;
-        if access.principal().is_none() && open && gateway::target(settings, path).is_discovery() {
+    fn access(received: &ReceivedRequest<'_>) -> Access {
+        let access = received.settings.gatekeeper.check(received.head.headers, received.now);
+        let open = received.settings.profile.discovery.access == DiscoveryAccess::Public;
+        if access.principal().is_none() && open && received.route.is_discovery() {
             return Access::Granted(Principal { kind: PrincipalKind::Anonymous, me: None, key: 0 });
         }
         access
     }
 
-    fn admit(
-        settings: &Settings,
-        head: Head<'_>,
-        path: &str,
-        now: Timestamp,
-    ) -> Result<Admission, Box<Reply>> {
+    fn admit(received: &ReceivedRequest<'_>) -> Result<Admission, Box<Reply>> {
+        let ReceivedRequest { settings, head, route, now, .. } = *received;
         if settings.profile.rate_limits.is_empty() {
             return Ok(Admission::default());
         }
-        let target = gateway::target(settings, path);
-        let kind = target.resource().0.map(|kind| settings.types.get(kind));
-        let route = match target {
-            Target::Resource(kind, _) => format!("/{}/{{id}}", settings.types.get(kind).endpoint),
-            Target::Collection(kind) => format!("/{}", settings.types.get(kind).endpoint),
-            _ => path.trim_end_matches('/').to_owned(),
+        let kind = route.resource().0.map(|kind| settings.types.get(kind));
+        let named = match route {
+            Route::Resource(kind, _) => format!("/{}/{{id}}", settings.types.get(kind).endpoint),
+            Route::Collection(kind) => format!("/{}", settings.types.get(kind).endpoint),
+            _ => received.path.trim_end_matches('/').to_owned(),
         };
         let token = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let asked = Asked {
             token: token.unwrap_or_default(),
-            route: &route,
+            route: &named,
             resource_type: kind.map(crate::types::Kind::name),
             method: head.method,
-            search: matches!(target, Target::RootSearch | Target::Search(_)),
+            search: matches!(route, Route::RootSearch | Route::Search(_)),
         };
         settings.buckets.check(now, &asked).map_err(|limited| {
             let status = StatusCode::from_u16(limited.status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
@@ -385,18 +337,12 @@ impl Application {
         })
     }
 
-    fn strike(
-        &self,
-        settings: &Settings,
-        method: &Method,
-        path: &str,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Verdict {
+    fn strike(&self, received: &ReceivedRequest<'_>) -> Verdict {
+        let ReceivedRequest { settings, head, route, body, now, .. } = *received;
         if !self.0.faulty.load(Ordering::Acquire) {
             return Verdict::default();
         }
-        let (kind, id) = gateway::target(settings, path).resource();
+        let (kind, id) = route.resource();
         let user_name = || match (&kind, &id) {
             (Some(kind), Some(id)) => {
                 let store = lock(&self.0.store);
@@ -406,8 +352,8 @@ impl Application {
             _ => fault::user_name(body),
         };
         let subject = Subject {
-            method,
-            path,
+            method: head.method,
+            path: received.path,
             resource_type: kind.map(|kind| settings.types.get(kind).name()),
             core: kind.map(|kind| settings.types.get(kind).schemas.core().id().as_str()),
             id: id.as_deref(),
@@ -447,28 +393,42 @@ impl Application {
     }
 }
 
-/// A request that was taken up.
+/// A request that was received up.
 #[derive(Clone, Copy)]
-pub(super) struct Taken<'a> {
+pub(super) struct ReceivedRequest<'a> {
     pub(super) settings: &'a Arc<Settings>,
     pub(super) head: Head<'a>,
-    /// Where in the path the part below the base URL begins.
-    pub(super) path_at: usize,
+    /// The path below the base URL, and what it means.
+    path: &'a str,
+    route: Route<'a, TypeId>,
     pub(super) body: &'a Bytes,
     pub(super) now: Timestamp,
     /// The base URL that the client used, where it is not the one that URLs are kept with.
     pub(super) seen_as: Option<&'a str>,
 }
 
+impl<'a> ReceivedRequest<'a> {
+    /// A request with its head, the position in its path at which the part below the base URL begins, and its body.
+    pub(super) fn new(
+        settings: &'a Arc<Settings>,
+        (head, path_at, body): (Head<'a>, usize, &'a Bytes),
+        now: Timestamp,
+        seen_as: Option<&'a str>,
+    ) -> Self {
+        let path = head.uri.path().get(path_at..).unwrap_or_default();
+        Self { settings, head, path, route: settings.route(path), body, now, seen_as }
+    }
+}
+
 /// What one look at the headers tells.
-pub(super) struct Glance {
+pub(super) struct RequestHeaders {
     length: usize,
     conditional: bool,
     acceptable: bool,
 }
 
-impl Glance {
-    pub(super) fn at(headers: &HeaderMap) -> Self {
+impl RequestHeaders {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let (mut length, mut conditional) = (0, false);
         let (mut accepts, mut acceptable) = (false, false);
         for (name, value) in headers {
@@ -485,7 +445,7 @@ impl Glance {
 }
 
 /// What is wrong with the head of a request.
-fn head_problem(settings: &Settings, head: Head<'_>, glance: &Glance) -> Option<Problem> {
+fn head_problem(settings: &Settings, head: Head<'_>, headers: &RequestHeaders) -> Option<Problem> {
     let rules = &settings.profile.requests;
     let uri = head.uri.path().len() + head.uri.query().map_or(0, |query| query.len() + 1);
     let most = rules.max_uri.get() as usize;
@@ -493,7 +453,7 @@ fn head_problem(settings: &Settings, head: Head<'_>, glance: &Glance) -> Option<
         return Some(Problem::UriTooLong(most));
     }
     let most = rules.max_headers.get() as usize;
-    (glance.length > most).then_some(Problem::HeadersTooLarge(most))
+    (headers.length > most).then_some(Problem::HeadersTooLarge(most))
 }
 
 /// What is said of credentials that a fault refuses, a password or a token.
@@ -515,17 +475,17 @@ fn replaces(kind: &FaultKind) -> bool {
     )
 }
 
-fn sabotage_of(struck: &Struck) -> Option<Sabotage> {
+fn socket_fault_of(struck: &Struck) -> Option<SocketFault> {
     Some(match &struck.kind {
-        FaultKind::Hang(time) => Sabotage::Hang(*time),
-        FaultKind::Reset => Sabotage::Reset,
-        FaultKind::EmptyReply => Sabotage::EmptyReply,
-        FaultKind::MalformedChunk => Sabotage::MalformedChunk,
-        FaultKind::Truncate(fraction) => Sabotage::Truncate(*fraction),
-        FaultKind::Garbage(count) => Sabotage::Garbage(struck.random_bytes(*count)),
-        FaultKind::Dribble { chunk, pause } => Sabotage::Dribble { chunk: *chunk, pause: *pause },
-        FaultKind::WrongLength(by) => Sabotage::WrongLength(*by),
-        FaultKind::CloseAfter => Sabotage::CloseAfter,
+        FaultKind::Hang(time) => SocketFault::Hang(*time),
+        FaultKind::Reset => SocketFault::Reset,
+        FaultKind::EmptyReply => SocketFault::EmptyReply,
+        FaultKind::MalformedChunk => SocketFault::MalformedChunk,
+        FaultKind::Truncate(fraction) => SocketFault::Truncate(*fraction),
+        FaultKind::Garbage(count) => SocketFault::Garbage(struck.random_bytes(*count)),
+        FaultKind::Dribble { chunk, pause } => SocketFault::Dribble { chunk: *chunk, pause: *pause },
+        FaultKind::WrongLength(by) => SocketFault::WrongLength(*by),
+        FaultKind::CloseAfter => SocketFault::CloseAfter,
         FaultKind::Status { .. }
         | FaultKind::Latency(_)
         | FaultKind::WrongType(_)
@@ -537,8 +497,11 @@ fn sabotage_of(struck: &Struck) -> Option<Sabotage> {
 }
 
 /// Whether the client never sees a status.
-fn is_lost(sabotage: &Sabotage) -> bool {
-    matches!(sabotage, Sabotage::Hang(_) | Sabotage::Reset | Sabotage::EmptyReply | Sabotage::Garbage(_))
+fn is_lost(fault: &SocketFault) -> bool {
+    matches!(
+        fault,
+        SocketFault::Hang(_) | SocketFault::Reset | SocketFault::EmptyReply | SocketFault::Garbage(_)
+    )
 }
 
 /// A 401 that names what would be accepted (RFC 7644 §2).

@@ -3,7 +3,6 @@
 use axum::http::{HeaderMap, header};
 
 use super::access::Refusal;
-use crate::text;
 
 /// A scheme that credentials may be sent by.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub(super) fn presented(headers: &HeaderMap) -> Result<Option<(Scheme, &str)>, R
         return Err(Refusal::Several);
     }
     let text = value.to_str().map_err(|_| Refusal::Unreadable)?.trim_ascii();
-    let (scheme, credentials) = text::split_once(text, b' ').unwrap_or((text, ""));
+    let (scheme, credentials) = text.split_once(' ').unwrap_or((text, ""));
     let scheme = if scheme.eq_ignore_ascii_case("bearer") {
         Scheme::Bearer
     } else if scheme.eq_ignore_ascii_case("basic") {

@@ -5,6 +5,7 @@ use scim::filter::PatchPath;
 
 use super::trigger::{Moment, Times};
 use super::{Fault, FaultKind, Latency, ParseFaultError};
+use crate::route::Endpoint;
 use crate::types::{Kind, Types};
 use crate::units::glob::{self, Glob};
 use crate::units::suggest::{attribute_name, nearest, nearest_or};
@@ -306,17 +307,12 @@ impl Fault {
     }
 }
 
-/// What a path is below the base URL, where it begins with that.
+/// Returns what a path is below the base URL if it begins with one.
 fn below_base(path: &str) -> Option<&str> {
-    let rest = match path.strip_prefix("/apps/") {
-        Some(rest) => rest.split_once('/').map_or("", |(_, rest)| rest),
-        None => path.strip_prefix('/')?,
-    };
-    let below = rest.strip_prefix("scim").filter(|below| below.is_empty() || below.starts_with('/'));
-    match below {
-        Some("") => Some("/"),
-        Some(below) => Some(below),
-        None => path.starts_with("/apps/").then_some("/Users"),
+    match Endpoint::of(path) {
+        Endpoint::Scim { below: "", .. } => Some("/"),
+        Endpoint::Scim { below, .. } => Some(below),
+        Endpoint::Token { .. } | Endpoint::Other => path.starts_with("/apps/").then_some("/Users"),
     }
 }
 

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use serde_json::Value;
 
 use super::{Scene, write};
+use crate::route::{Route, decoded};
 use crate::store::content::Secret;
 use crate::store::show::MembersShown;
 use crate::store::{Record, Ref, Store};
@@ -70,9 +71,9 @@ pub(crate) fn is_long(scene: &Scene<'_>) -> bool {
     if scene.body.len() > LARGE {
         return true;
     }
-    let super::Target::Resource(kind, id) = super::target(scene.settings, scene.path) else { return false };
+    let Route::Resource(kind, id) = scene.route else { return false };
     let store = scene.store();
-    write::visible(scene, &store, kind, &super::decoded(id)).is_some_and(|(_, record)| {
+    write::visible(scene, &store, kind, &decoded(id)).is_some_and(|(_, record)| {
         let members = record.members().map_or(0, crate::store::members::Members::len);
         record.document.text().len() > LARGE || members > MANY_MEMBERS
     })

@@ -15,11 +15,13 @@ use scim::json::get_ci;
 use scim::schema::{BULK_REQUEST_URN, BULK_RESPONSE_URN};
 use serde_json::{Map, Value, json};
 
-use super::{Refusal, Scene, Step, Target, handle, shape, target};
+use super::{Refusal, Scene, Step, handle, shape};
 use crate::downstream::{Downstream, Downstreams};
 use crate::problem::Problem;
 use crate::reply::Reply;
+use crate::route::{Route, decoded};
 use crate::store::members::MembersChange;
+use crate::types::TypeId;
 
 const REFERENCE: &str = "bulkId:";
 
@@ -254,7 +256,7 @@ impl<'a> Run<'a> {
         let late = take_members(&mut data, &begun);
         let group = reserved
             .clone()
-            .or_else(|| self.operations[at].path.rsplit('/').next().map(|id| Arc::from(super::decoded(id))));
+            .or_else(|| self.operations[at].path.rsplit('/').next().map(|id| Arc::from(decoded(id))));
         let outcome = self.carry_out(at, &data, reserved);
         if outcome.status.is_success()
             && let Some(group) = group
@@ -279,10 +281,10 @@ impl<'a> Run<'a> {
 
     fn carry_out(&mut self, at: usize, data: &Value, reserved: Option<Arc<str>>) -> Outcome {
         let operation = &self.operations[at];
-        let aim = target(self.scene.settings, &operation.path);
-        let fits = match aim {
-            Target::Collection(_) => operation.method == Method::POST,
-            Target::Resource(..) => operation.method != Method::POST,
+        let route = self.scene.settings.route(&operation.path);
+        let fits = match route {
+            Route::Collection(_) => operation.method == Method::POST,
+            Route::Resource(..) => operation.method != Method::POST,
             _ => false,
         };
         if !fits {
@@ -297,6 +299,7 @@ impl<'a> Run<'a> {
         let inner = Scene {
             method: &operation.method,
             path: &operation.path,
+            route,
             query: "",
             conditional: !headers.is_empty(),
             headers: &headers,
@@ -312,7 +315,7 @@ impl<'a> Run<'a> {
         };
         let text =
             |name| reply.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_owned);
-        let location = text(header::LOCATION).or_else(|| self.location(aim));
+        let location = text(header::LOCATION).or_else(|| self.location(route));
         let outcome = Outcome {
             status: reply.status,
             version: text(header::ETAG),
@@ -345,8 +348,8 @@ impl<'a> Run<'a> {
         Outcome { status, location: None, version: None, response: self.response(&reply) }
     }
 
-    fn location(&self, aim: Target<'_>) -> Option<String> {
-        let (Some(kind), Some(id)) = aim.resource() else { return None };
+    fn location(&self, route: Route<'_, TypeId>) -> Option<String> {
+        let (Some(kind), Some(id)) = route.resource() else { return None };
         let endpoint =
             format!("{}/{}", self.scene.settings.scim_url, self.scene.settings.types.get(kind).endpoint);
         let mut out = Vec::new();

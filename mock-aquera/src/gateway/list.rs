@@ -5,11 +5,10 @@
 
 mod item;
 mod refused;
-mod text;
 mod walk;
 
 use std::cmp::Ordering;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -34,17 +33,14 @@ use crate::profile::{
     WithoutFilter,
 };
 use crate::reply::Reply;
-use crate::store::document::{Document, write_number};
+use crate::store::document::write_number;
 use crate::store::show::MembersShown;
-use crate::store::{Equals, Ref, Store};
-use crate::types::{Kind, Role, TypeId, Types, Watched};
+use crate::store::{Ref, Store};
+use crate::types::{Kind, Role, TypeId, Types};
 use item::{Item, Listed};
 use refused::refused;
-use text::{ListText, synthetic};
 use walk::{Chosen, Walk};
 
-/// The length of a list response around one resource or none.
-const ENVELOPE: usize = 130;
 /// Stores up to this size are walked on the spot.
 const SMALL: usize = 512;
 
@@ -96,54 +92,6 @@ struct Found {
     start: usize,
     next: Option<Place>,
     previous: Option<Start<Place>>,
-}
-
-/// What is shown of a resource.
-enum Shown<'s> {
-    /// Everything, as it is kept.
-    Document(&'s Document),
-    Text(Bytes),
-}
-
-/// Answers a query that is one equality on an indexed attribute, the way provisioners look accounts up.
-pub(super) fn quick(scene: &Scene<'_>, kind_at: TypeId, text: &str) -> Option<Reply> {
-    let settings = scene.settings;
-    if !settings.plain_lists {
-        return None;
-    }
-    let (attribute, value) = scim::filter::simple_eq(text)?;
-    let kind = settings.types.get(kind_at);
-    let store = scene.store();
-    let found = if attribute.eq_ignore_ascii_case("id") {
-        store.find_in(kind_at, &value).map_or(Equals::None, |(at, _)| Equals::One(at.slot))
-    } else {
-        let asked = |watched: &Watched| watched.answers() && watched.text.eq_ignore_ascii_case(attribute);
-        let index = kind.watched.iter().position(asked)?;
-        store.equals(kind_at, index, &value)
-    };
-    if store.has_stale(scene.now) {
-        return None;
-    }
-    let body = match found {
-        Equals::None => {
-            let mut body = Vec::with_capacity(ENVELOPE);
-            head(&mut body, Some(0), Some(1), Some(0), b"");
-            body
-        }
-        Equals::One(slot) => {
-            let at = Ref { kind: kind_at, slot };
-            let record = store.get(at).filter(|record| !record.on_request)?;
-            let mut body = Vec::with_capacity(ENVELOPE + record.document.text().len());
-            body.extend_from_slice(&HEAD_OF_ONE);
-            store.show_into(&mut body, at, record, settings.members_in_lists());
-            body
-        }
-        Equals::Several => return None,
-    };
-    drop(store);
-    let mut body = body;
-    body.extend_from_slice(b"]}");
-    Some(Reply::scim(StatusCode::OK, Bytes::from(body)).became(read()))
 }
 
 fn read() -> Downstreams {
@@ -447,21 +395,16 @@ impl List {
             ItemsPerPage::Limit => Some(self.window.count()),
             ItemsPerPage::Missing => None,
         };
-        let mut envelope = Vec::with_capacity(ENVELOPE + cursors.len());
-        head(&mut envelope, total, start, per_page, &cursors);
-        let mut text = ListText::new(length + cursors.len() + 192);
-        text.push(&envelope);
+        let mut text = Vec::with_capacity(length + cursors.len() + 192);
+        head(&mut text, total, start, per_page, &cursors);
         for (nth, listed) in listed().enumerate() {
             if nth > 0 {
-                text.push(b",");
+                text.push(b',');
             }
-            match self.show(store, listed, members) {
-                Shown::Document(document) => text.push_document(document),
-                Shown::Text(shown) => text.push(&shown),
-            }
+            self.show(&mut text, store, listed, members);
         }
-        text.push(b"]}");
-        Reply::scim(StatusCode::OK, text.finish())
+        text.extend_from_slice(b"]}");
+        Reply::scim(StatusCode::OK, Bytes::from(text))
     }
 
     fn cursors(&self, out: &mut Vec<u8>, found: &Found) {
@@ -474,37 +417,29 @@ impl List {
         }
     }
 
-    /// A resource, or what it was before.
-    fn show<'s>(&self, store: &'s Store, listed: Listed<'s>, members: MembersShown) -> Shown<'s> {
+    /// Writes a resource, or what it was before.
+    fn show(&self, out: &mut Vec<u8>, store: &Store, listed: Listed<'_>, members: MembersShown) {
         let projection = self.projections.as_ref().and_then(|projections| {
             self.kinds.iter().position(|kind| *kind == listed.kind()).map(|nth| &projections[nth])
         });
-        match (projection, listed) {
-            (None, Listed::Stale(_, text)) => Shown::Text(text.clone()),
+        let text = match (projection, listed) {
+            (None, Listed::Stale(_, text)) => return out.extend_from_slice(text),
             (None, Listed::Stored(at, record)) if !record.on_request => {
-                if record.is_alone() {
-                    Shown::Document(&record.document)
-                } else {
-                    Shown::Text(store.shown(at, record, members))
-                }
+                return store.show_into(out, at, record, members);
             }
-            (projection, listed) => {
-                let text = match listed {
-                    Listed::Stale(_, text) => text.clone(),
-                    Listed::Stored(at, record) => {
-                        store.shown(at, record, super::members_shown(projection, members))
-                    }
-                };
-                let default;
-                let projection = if let Some(projection) = projection {
-                    projection
-                } else {
-                    default = Projection::default_for(&self.types.get(listed.kind()).schemas);
-                    &default
-                };
-                Shown::Text(super::projected(&text, projection))
+            (_, Listed::Stale(_, text)) => text.clone(),
+            (projection, Listed::Stored(at, record)) => {
+                store.shown(at, record, super::members_shown(projection, members))
             }
-        }
+        };
+        let default;
+        let projection = if let Some(projection) = projection {
+            projection
+        } else {
+            default = Projection::default_for(&self.types.get(listed.kind()).schemas);
+            &default
+        };
+        out.extend_from_slice(&super::projected(&text, projection));
     }
 }
 
@@ -536,12 +471,14 @@ fn projections(asked: &Query, kinds: &[&Kind]) -> Result<Option<Vec<Projection>>
     kinds.iter().map(|kind| super::projection(asked, kind)).collect::<Result<Vec<_>, _>>().map(Some)
 }
 
-/// What stands in front of the only resource that is found.
-static HEAD_OF_ONE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let mut out = Vec::new();
-    head(&mut out, Some(1), Some(1), Some(1), b"");
-    out
-});
+/// One user that nobody made, as some applications list where no filter is given.
+fn synthetic() -> String {
+    format!(
+        "{{\"schemas\":[\"{LIST_URN}\"],\"totalResults\":1,\"startIndex\":1,\"itemsPerPage\":1,\"Resources\":[{{\
+         \"schemas\":[\"{}\"],\"id\":\"synthetic\",\"userName\":\"synthetic\",\"active\":true}}]}}",
+        scim::schema::USER_URN
+    )
+}
 
 /// Begins a list response, up to the opened list of resources.
 fn head(

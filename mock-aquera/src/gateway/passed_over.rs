@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 
 use super::notes::shown;
 use super::query::parameters;
-use super::{Target, target};
 use crate::gateway::Settings;
 use crate::journal::{Note, NoteKind};
-use crate::types::Kind;
+use crate::route::Route;
+use crate::types::{Kind, TypeId};
 use crate::units::suggest::{attribute_name, did_you_mean, nearest};
 
 /// What a query can say (RFC 7644 §3.4.2, RFC 9865 §2).
@@ -46,11 +46,11 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("search", "filter"),
 ];
 
-/// Notes on a request that succeeded; the path is the one below the base URL.
+/// Notes on a request that succeeded.
 pub(crate) fn of_request(
     settings: &Settings,
     method: &Method,
-    path: &str,
+    route: Route<'_, TypeId>,
     query: &str,
     body: &[u8],
 ) -> Vec<Note> {
@@ -59,21 +59,19 @@ pub(crate) fn of_request(
     if query.is_empty() && !searches && *method != Method::PUT {
         return notes;
     }
-    let target = target(settings, path);
-    let kinds = asked_about(settings, target);
+    let kinds = asked_about(settings, route);
     for (name, value) in parameters(query) {
         if !PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
             notes.push(unknown(&name, "a query parameter", &PARAMETERS));
-        } else if !lists(method, target) && !PROJECTION.iter().any(|known| known.eq_ignore_ascii_case(&name))
-        {
+        } else if !lists(method, route) && !PROJECTION.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
             notes.push(note(&name, None, "is for lists, and was passed over here"));
         }
         check(&name, &value, &kinds, &mut notes);
     }
-    match target {
-        Target::RootSearch | Target::Search(_) if searches => search(body, &kinds, &mut notes),
-        Target::Collection(kind) if searches => resource(settings.types.get(kind), None, body, &mut notes),
-        Target::Resource(kind, id) if *method == Method::PUT => {
+    match route {
+        Route::RootSearch | Route::Search(_) if searches => search(body, &kinds, &mut notes),
+        Route::Collection(kind) if searches => resource(settings.types.get(kind), None, body, &mut notes),
+        Route::Resource(kind, id) if *method == Method::PUT => {
             resource(settings.types.get(kind), Some(id), body, &mut notes);
         }
         _ => {}
@@ -82,27 +80,27 @@ pub(crate) fn of_request(
 }
 
 /// Whether the query of a request can be that of a list.
-fn lists(method: &Method, target: Target<'_>) -> bool {
-    match target {
-        Target::Root | Target::Collection(_) => *method != Method::POST,
-        Target::Resource(..) | Target::Me => false,
-        Target::RootSearch
-        | Target::Search(_)
-        | Target::Bulk
-        | Target::Configuration
-        | Target::ResourceTypes(_)
-        | Target::Schemas(_)
-        | Target::Nothing => true,
+fn lists(method: &Method, route: Route<'_, TypeId>) -> bool {
+    match route {
+        Route::Root | Route::Collection(_) => *method != Method::POST,
+        Route::Resource(..) | Route::Me => false,
+        Route::RootSearch
+        | Route::Search(_)
+        | Route::Bulk
+        | Route::Configuration
+        | Route::ResourceTypes(_)
+        | Route::Schemas(_)
+        | Route::Unknown => true,
     }
 }
 
 /// The resource types whose attributes a query can name.
-fn asked_about<'s>(settings: &'s Settings, target: Target<'_>) -> Vec<&'s Kind> {
-    match target {
-        Target::Collection(kind) | Target::Search(kind) | Target::Resource(kind, _) => {
+fn asked_about<'s>(settings: &'s Settings, route: Route<'_, TypeId>) -> Vec<&'s Kind> {
+    match route {
+        Route::Collection(kind) | Route::Search(kind) | Route::Resource(kind, _) => {
             vec![settings.types.get(kind)]
         }
-        Target::Root | Target::RootSearch | Target::Me => settings.types.all().iter().collect(),
+        Route::Root | Route::RootSearch | Route::Me => settings.types.all().iter().collect(),
         _ => Vec::new(),
     }
 }

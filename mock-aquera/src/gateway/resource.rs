@@ -14,6 +14,7 @@ use crate::gateway::Settings;
 use crate::journal::Note;
 use crate::problem::Problem;
 use crate::profile::{CanonicalValues, EmailValue, Profile, UnknownAttributes, UnknownMember, UserNameValue};
+use crate::route::decoded;
 use crate::store::content::Content;
 use crate::store::members::Names;
 use crate::store::show::own_name;
@@ -201,7 +202,7 @@ fn resolve_one(
         (Some(id), _) => id.to_owned(),
         (None, Some(address)) => {
             let last = address.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-            super::decoded(last)
+            decoded(last)
         }
         (None, None) => return Err(Problem::BadValue(format!("members[{at}].value is required"))),
     };

@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 use scim::dialect::Dialects;
 
 use super::discovery::Documents;
-use super::{patches_are_plain, resource, shape, withholds};
+use super::{resource, withholds};
 use crate::auth::{Auth, Gatekeeper};
 use crate::profile::rate::Buckets;
-use crate::profile::{self, DeactivatedUsers, FilterRules, ListRules, Profile};
+use crate::profile::{self, DeactivatedUsers, PathCase, Profile};
+use crate::route::Route;
 use crate::store::show::MembersShown;
 use crate::types::{Role, TypeId, Types};
 
@@ -20,12 +21,6 @@ pub(crate) struct Settings {
     pub(crate) scim_url: String,
     pub(crate) types: Arc<Types>,
     pub(crate) buckets: Buckets,
-    /// Whether lists and filters are as the RFC has them, so that the quick way may be taken.
-    pub(crate) plain_lists: bool,
-    /// Whether nothing in the profile looks closer at a PATCH of one plain attribute.
-    pub(crate) plain_patches: bool,
-    /// Whether answers leave as they are.
-    pub(crate) plain_replies: bool,
     /// Whether values are changed or counted when they come in.
     pub(crate) normalises: bool,
     /// The habits of clients that are taken.
@@ -36,6 +31,12 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// What a path below the base URL means.
+    pub(crate) fn route<'p>(&self, path: &'p str) -> Route<'p, TypeId> {
+        let exact = self.profile.requests.path_case == PathCase::Exact;
+        Route::parse(path, exact).typed(|endpoint| self.types.at_endpoint(endpoint, exact))
+    }
+
     pub(crate) fn new(
         profile: Profile,
         gatekeeper: Arc<Gatekeeper>,
@@ -43,11 +44,6 @@ impl Settings {
         types: Arc<Types>,
     ) -> Self {
         Self {
-            plain_lists: profile.filter == FilterRules::default()
-                && profile.list == ListRules::default()
-                && profile.application.deactivated_users == DeactivatedUsers::Readable,
-            plain_patches: patches_are_plain(&profile),
-            plain_replies: shape::is_plain(&profile),
             normalises: resource::normalises(&profile),
             withholds: withholds(&profile),
             dialects: profile.requests.dialects.taken(),

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use crate::problem::Problem;
 use crate::profile::{
     ErrorBody, ErrorContentType, ErrorRules, EtagRule, Location, Presence, Profile, ReplyContentType,
-    ReplyRules,
 };
 use crate::reply::{Reply, SCIM_JSON};
 
@@ -17,13 +16,6 @@ const JSON_CHARSET: HeaderValue = HeaderValue::from_static("application/json; ch
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-
-/// Whether a profile leaves answers as they are.
-pub(crate) fn is_plain(profile: &Profile) -> bool {
-    profile.errors == ErrorRules::default()
-        && profile.replies == ReplyRules::default()
-        && profile.features.etag == EtagRule::Works
-}
 
 /// Gives an answer the form that a profile wants. `base` is the address of the application.
 pub(crate) fn shape(profile: &Profile, base: &str, reply: Reply) -> Reply {

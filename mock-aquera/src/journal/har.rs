@@ -2,7 +2,6 @@
 //!
 //! What HAR has no place for stands in members that begin with an underscore, as the format allows.
 
-use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::exchange::Exchange;
@@ -120,13 +119,9 @@ fn headers(headers: &[(String, String)]) -> Vec<Value> {
 }
 
 fn query(path: &str) -> Vec<Value> {
-    let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-    let pairs =
-        path.split_once('?').map_or("", |(_, query)| query).split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| json!({"name": decoded(name), "value": decoded(value)}))
-        .collect()
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.map(|(name, value)| json!({"name": name, "value": value})).collect()
 }
 
 fn text(body: &Value) -> String {

@@ -1,16 +1,15 @@
 //! The SCIM operations that a request asks for, read out of its method, path and body.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use hyper::Method;
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::patched;
+use crate::route::{Endpoint, Route, decoded};
 use crate::text;
 
 /// What a request asks for.
@@ -174,86 +173,43 @@ pub(super) fn patches(operations: &[ScimOperation], body: Option<&Value>, path: 
     })
 }
 
-/// Where a path leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Area<'a> {
-    /// SCIM, with what follows the base.
-    Scim(&'a str),
-    Token,
-    Outside,
-}
-
-fn area(path: &str) -> Area<'_> {
-    let inner = match path.strip_prefix("/apps/") {
-        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
-        None => path,
-    };
-    match inner.strip_prefix("/scim") {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => Area::Scim(rest),
-        _ if inner.starts_with("/oauth") => Area::Token,
-        _ => Area::Outside,
-    }
-}
-
 /// The path below the base URL of its application; as it is where it isn't below one.
 pub(crate) fn below_base(path: &str) -> &str {
-    match area(path) {
-        Area::Scim(rest) => rest,
-        Area::Token | Area::Outside => path,
+    match Endpoint::of(path) {
+        Endpoint::Scim { below, .. } => below,
+        Endpoint::Token { .. } | Endpoint::Other => path,
     }
 }
 
-struct Route<'a> {
-    kind: OperationKind,
-    endpoint: Option<&'a str>,
-    id: Option<&'a str>,
+/// Reads a path below a base URL. What stands behind a resource does not count.
+fn route_of(below: &str) -> Route<'_> {
+    Route::parse_beginning(below.trim_end_matches('/'), false).0
 }
 
-fn route<'a>(method: &Method, below: &'a str) -> Route<'a> {
-    let mut path = below.strip_prefix('/').unwrap_or(below);
-    while let Some(shorter) = path.strip_suffix('/') {
-        path = shorter;
+fn kind_of_route(method: &Method, route: Route<'_>) -> OperationKind {
+    match (route, method) {
+        (Route::Root | Route::Collection(_), &Method::GET) => OperationKind::List,
+        (Route::Collection(_), &Method::POST) => OperationKind::Create,
+        (Route::Search(_) | Route::RootSearch, _) => OperationKind::Search,
+        (Route::Resource(..), &Method::GET) => OperationKind::Read,
+        (Route::Resource(..), &Method::PUT) => OperationKind::Replace,
+        (Route::Resource(..), &Method::PATCH) => OperationKind::Patch,
+        (Route::Resource(..), &Method::DELETE) => OperationKind::Delete,
+        (Route::Me, _) => OperationKind::Me,
+        (Route::Bulk, _) => OperationKind::Bulk,
+        (Route::Configuration | Route::ResourceTypes(_) | Route::Schemas(_), _) => OperationKind::Discovery,
+        (Route::Root | Route::Collection(_) | Route::Resource(..) | Route::Unknown, _) => {
+            OperationKind::Other
+        }
     }
-    let (first, second) = match text::split_once(path, b'/') {
-        Some((first, rest)) => (first, Some(text::split_once(rest, b'/').map_or(rest, |(second, _)| second))),
-        None => (path, None),
-    };
-    let is = |name: &str| first.eq_ignore_ascii_case(name);
-    let whole = |kind| Route { kind, endpoint: None, id: None };
-    if first.is_empty() {
-        return whole(if method == Method::GET { OperationKind::List } else { OperationKind::Other });
-    }
-    if is("Me") {
-        return whole(OperationKind::Me);
-    }
-    if is("Bulk") {
-        return whole(OperationKind::Bulk);
-    }
-    if is("ServiceProviderConfig") || is("ResourceTypes") || is("Schemas") {
-        return Route { kind: OperationKind::Discovery, endpoint: Some(first), id: second };
-    }
-    if first == ".search" {
-        return whole(OperationKind::Search);
-    }
-    let kind = match (second, method) {
-        (None, &Method::GET) => OperationKind::List,
-        (None, &Method::POST) => OperationKind::Create,
-        (Some(".search"), _) => OperationKind::Search,
-        (Some(_), &Method::GET) => OperationKind::Read,
-        (Some(_), &Method::PUT) => OperationKind::Replace,
-        (Some(_), &Method::PATCH) => OperationKind::Patch,
-        (Some(_), &Method::DELETE) => OperationKind::Delete,
-        _ => OperationKind::Other,
-    };
-    Route { kind, endpoint: Some(first), id: second.filter(|second| *second != ".search") }
 }
 
 /// What a request asks for, by method and path alone. Allocates nothing.
 pub(super) fn kind_of(method: &Method, path: &str) -> OperationKind {
-    match area(path) {
-        Area::Scim(below) => route(method, below).kind,
-        Area::Token => OperationKind::Token,
-        Area::Outside => OperationKind::Other,
+    match Endpoint::of(path) {
+        Endpoint::Scim { below, .. } => kind_of_route(method, route_of(below)),
+        Endpoint::Token { .. } => OperationKind::Token,
+        Endpoint::Other => OperationKind::Other,
     }
 }
 
@@ -265,16 +221,15 @@ pub(super) fn read(
     response: Option<&Value>,
 ) -> Vec<ScimOperation> {
     let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
-    let below = match area(path) {
-        Area::Scim(below) => below,
-        Area::Token => return vec![ScimOperation::of_kind(OperationKind::Token)],
-        Area::Outside => return vec![ScimOperation::of_kind(OperationKind::Other)],
+    let below = match Endpoint::of(path) {
+        Endpoint::Scim { below, .. } => below,
+        Endpoint::Token { .. } => return vec![ScimOperation::of_kind(OperationKind::Token)],
+        Endpoint::Other => return vec![ScimOperation::of_kind(OperationKind::Other)],
     };
-    let route = route(method, below);
-    let filter = parameter(query, "filter");
-    let operation = described(&route, filter, request, response);
+    let operation = described(method, below, parameter(query, "filter"), (request, response));
+    let is_bulk = operation.kind == OperationKind::Bulk;
     let mut operations = vec![operation];
-    if route.kind == OperationKind::Bulk {
+    if is_bulk {
         let inner = request.and_then(Value::as_object).and_then(|body| member(body, "Operations"));
         operations.extend(inner.and_then(Value::as_array).into_iter().flatten().filter_map(bulk_operation));
     }
@@ -285,24 +240,33 @@ fn bulk_operation(operation: &Value) -> Option<ScimOperation> {
     let operation = operation.as_object()?;
     let method = member(operation, "method")?.as_str()?.to_ascii_uppercase().parse().ok()?;
     let path = text::normal_path(member(operation, "path")?.as_str()?);
-    let route = route(&method, path.split('?').next().unwrap_or_default());
-    Some(described(&route, None, member(operation, "data"), None))
+    let below = path.split('?').next().unwrap_or_default();
+    Some(described(&method, below, None, (member(operation, "data"), None)))
 }
 
 fn described(
-    route: &Route<'_>,
+    method: &Method,
+    below: &str,
     filter: Option<String>,
-    request: Option<&Value>,
-    response: Option<&Value>,
+    (request, response): (Option<&Value>, Option<&Value>),
 ) -> ScimOperation {
     let request = request.and_then(Value::as_object);
-    let mut operation = ScimOperation {
-        resource_type: route.endpoint.map(resource_type),
-        id: route.id.map(|id| decoded(id).into_owned()),
-        filter,
-        ..ScimOperation::of_kind(route.kind)
+    let route = route_of(below);
+    let (endpoint, id) = match route {
+        Route::Collection(endpoint) | Route::Search(endpoint) => (Some(endpoint), None),
+        Route::Resource(endpoint, id) => (Some(endpoint), Some(id)),
+        Route::Configuration => (Some("ServiceProviderConfig"), None),
+        Route::ResourceTypes(name) => (Some("ResourceTypes"), name),
+        Route::Schemas(name) => (Some("Schemas"), name),
+        _ => (None, None),
     };
-    match (route.kind, request) {
+    let mut operation = ScimOperation {
+        resource_type: endpoint.map(resource_type),
+        id: id.map(decoded),
+        filter,
+        ..ScimOperation::of_kind(kind_of_route(method, route))
+    };
+    match (operation.kind, request) {
         (OperationKind::Create | OperationKind::Replace, Some(body)) => resource(&mut operation, body),
         (OperationKind::Patch, Some(body)) => read_patch(&mut operation, body),
         (OperationKind::Search, Some(body)) => {
@@ -317,7 +281,7 @@ fn described(
     if operation.user_name.is_none() {
         operation.user_name = operation.filter.as_deref().and_then(looked_for);
     }
-    if route.kind == OperationKind::Create {
+    if operation.kind == OperationKind::Create {
         let created = response.and_then(Value::as_object).and_then(|body| body.get("id"));
         operation.id = created.and_then(Value::as_str).map(str::to_owned);
     }
@@ -382,20 +346,13 @@ fn resource_type(endpoint: &str) -> String {
     match endpoint {
         "Users" => "User".to_owned(),
         "Groups" => "Group".to_owned(),
-        other => decoded(other).into_owned(),
+        other => decoded(other),
     }
 }
 
-fn decoded(text: &str) -> Cow<'_, str> {
-    percent_decode_str(text).decode_utf8_lossy()
-}
-
 fn parameter(query: &str, name: &str) -> Option<String> {
-    let (_, value) = query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(known, _)| decoded(known).eq_ignore_ascii_case(name))?;
-    Some(decoded(&value.replace('+', " ")).into_owned())
+    let mut all = form_urlencoded::parse(query.as_bytes());
+    all.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.into_owned())
 }
 
 /// The name in `userName eq "name"`, wherever that stands in a filter.

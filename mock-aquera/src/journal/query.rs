@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use hyper::StatusCode;
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::{IntoParams, ToSchema};
 
@@ -314,12 +313,7 @@ impl FromStr for JournalQuery {
 
     /// Reads the query of a URL: `method=PATCH&userName=a%40b`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let decoded =
-            |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(key), decoded(value))
-        });
+        let pairs = form_urlencoded::parse(text.as_bytes()).into_owned();
         Self::from_pairs(pairs)
     }
 }

@@ -11,7 +11,6 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::operations::ScimOperation;
-use crate::text;
 
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
@@ -88,7 +87,7 @@ pub(crate) fn expected_path(path: &str) -> &str {
 /// The path and the query, cleared; what is in front of them is not kept.
 pub(crate) fn path(uri: &Uri) -> Cow<'_, str> {
     match uri.query() {
-        Some(query) if text::split(query, b'&').any(is_secret_pair) => {
+        Some(query) if query.split('&').any(is_secret_pair) => {
             Cow::from(format!("{}?{}", uri.path(), pairs(query)))
         }
         _ => Cow::from(uri.path_and_query().map_or("", PathAndQuery::as_str)),
@@ -108,7 +107,7 @@ fn pairs(text: &str) -> String {
 }
 
 fn is_secret_pair(pair: &str) -> bool {
-    let Some((name, value)) = text::split_once(pair, b'=') else { return false };
+    let Some((name, value)) = pair.split_once('=') else { return false };
     if name == "filter" {
         return mentions_password(value) || (encodes_letters(value) && mentions_password(&decoded(value)));
     }

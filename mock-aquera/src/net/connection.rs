@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use axum::body::Body as AxumBody;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::CONNECTION;
@@ -17,17 +18,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
 
-use super::Handler;
-use super::body::{Outgoing, ReplyBody};
-use super::door::Door;
-use super::plain;
-use super::refusal::Refusal;
-use super::script::{Ending, Script};
-use super::service::{self, Exchange};
+use super::api::{HttpApp, Limits};
+use super::body::ResponseBody;
+use super::connection_state::{ConnectionPhase, ConnectionState, FaultHandle, StreamTasks};
+use super::error_response::Rejection;
+use super::fault::{Ending, FaultResponse};
+use super::listening_socket::ListeningSocket;
+use super::request_rules;
+use super::service;
+use super::shutdown::{ShutdownSignal, elapsed};
 use super::socket::{Socket, Stream};
-use super::stage::{Follow, Stage, elapsed};
-use super::wire::{Line, Phase, StreamTasks, Wire};
 
 /// What a client of HTTP/2 sends first (RFC 9113 §3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -45,141 +47,136 @@ const MAX_STREAMS: u32 = 1000;
 /// a reply that has no body.
 const MAX_HEADER_LIST: u32 = 4 * 1024 * 1024;
 
-pub(super) struct Connection<H> {
+pub(super) struct Connection {
     pub(super) peer: SocketAddr,
-    pub(super) door: Arc<Door>,
-    pub(super) stage: Follow,
-    pub(super) handler: H,
+    /// The socket that it came in by.
+    pub(super) socket: Arc<ListeningSocket>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) shutdown: ShutdownSignal,
+    /// The tasks of the server.
+    pub(super) tasks: TaskTracker,
+    pub(super) app: HttpApp,
 }
 
-/// What is left to do once hyper has gone.
-pub(super) enum Rest {
-    /// There is nobody to be told anything.
+/// What to do once hyper is done with a connection.
+enum AfterHyper {
+    /// The client has gone.
     Nothing,
-    /// Nothing was being said: the end is a farewell to nobody in particular.
-    Leave,
+    /// Close without waiting for the client: no exchange is going on.
+    CloseIdle,
     /// All is written.
     Close,
-    Play(Script),
+    PlayFault(FaultResponse),
 }
 
-impl<H: Handler> Connection<H> {
-    /// Serves it until it ends, in one way or another.
+impl Connection {
+    /// Serves the connection until it ends or the server aborts.
     pub(super) async fn run(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
-        let stage = self.stage.clone();
-        let mut work = pin!(self.serve(stream, acceptor));
-        let mut alarm = stage.alarm();
-        let mut abort = pin!(stage.reached(Stage::Abort));
-        poll_fn(|context| {
-            if work.as_mut().poll(context).is_ready() {
-                return Poll::Ready(());
-            }
-            if alarm.due() { abort.as_mut().poll(context) } else { Poll::Pending }
-        })
-        .await;
+        tokio::select! {
+            () = self.serve(stream, acceptor) => {}
+            () = self.shutdown.aborting() => {}
+        }
+    }
+
+    fn state(&self) -> Arc<ConnectionState> {
+        Arc::new(ConnectionState::new(self.peer, Arc::clone(&self.socket)))
     }
 
     async fn serve(&self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
-        let line = Arc::new(Line::new(self.peer, Arc::clone(&self.door)));
-        let patience = self.door.limits().header_timeout;
+        let state = self.state();
         let opened = tokio::select! {
-            opened = timeout(patience, open(stream, acceptor, &line)) => opened,
-            () = self.stage.reached(Stage::Drain) => return,
+            opened = timeout(self.limits.header_timeout, open(stream, acceptor, &state)) => opened,
+            () = self.shutdown.draining() => return,
         };
         // No handshake, no byte.
         let Ok(Some((mut socket, spoken))) = opened else { return };
-        let rest = match spoken {
-            Spoken::Http1 => self.http1(&mut socket, &line).await,
-            Spoken::Http2 => self.http2(&mut socket, &line).await,
-            Spoken::TlsAlert => Rest::Play(Script::closing(TLS_ALERT.to_vec())),
-            Spoken::Refused(refusal) => Rest::Play(self.refused(&refusal)),
-            Spoken::Http2Refused(refusal) => self.http2_refused(&mut socket, &line, &refusal).await,
+        let after = match spoken {
+            Spoken::Http1 => self.http1(&mut socket, &state).await,
+            Spoken::Http2 => self.http2(&mut socket, &state).await,
+            Spoken::TlsAlert => AfterHyper::PlayFault(FaultResponse::closing(TLS_ALERT.to_vec())),
+            Spoken::Rejected(rejection) => AfterHyper::PlayFault(self.rejected(&rejection)),
+            Spoken::Http2Rejected(rejection) => self.http2_rejected(&mut socket, &state, &rejection).await,
         };
-        let script = match rest {
-            Rest::Nothing => return,
-            Rest::Leave => {
+        let response = match after {
+            AfterHyper::Nothing => return,
+            AfterHyper::CloseIdle => {
                 let _ = socket.finish().await;
                 return;
             }
-            Rest::Close => Script::just(Ending::Close),
-            Rest::Play(script) => script,
+            AfterHyper::Close => FaultResponse::just(Ending::Close),
+            AfterHyper::PlayFault(response) => response,
         };
-        end(&mut socket, &script, self.door.limits().linger, &self.stage).await;
+        self.end(&mut socket, &response).await;
     }
 
-    /// Tells of a request whose head could not be read, and gives the answer to it.
-    fn refused(&self, refusal: &Refusal) -> Script {
-        self.handler.refused(None, &refusal.reply(), &refusal.to_string());
-        refusal.script()
+    /// Reports a request whose head could not be read, and returns the response to it.
+    fn rejected(&self, rejection: &Rejection) -> FaultResponse {
+        (self.app.on_rejection)(None, &rejection.response(), &rejection.to_string());
+        rejection.fault_response()
     }
 
-    async fn http1(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
-        if let Some(rest) = plain::serve(&self.handler, socket, &self.stage).await {
-            return rest;
-        }
+    async fn http1(&self, socket: &mut Socket, state: &Arc<ConnectionState>) -> AfterHyper {
         let mut idle_at_drain = None;
         let outcome = {
-            let wire = Wire::connection(line);
             let service = service_fn(|request| {
-                line.begin();
-                Exchange::of(&self.handler, &wire, request)
+                state.begin();
+                service::http1(&self.app, state, request)
             });
             let mut served = http1::Builder::new()
-                // A client that has said all may end its side before the answer comes.
+                // A client that has said all may end its side before the response comes.
                 .half_close(true)
                 // hyper's would end connections that are merely idle.
                 .header_read_timeout(None)
                 .serve_connection(TokioIo::new(&mut *socket), service);
             let mut served = Pin::new(&mut served);
-            let mut head = HeadTimer::new(self.door.limits().header_timeout);
-            let mut alarm = self.stage.alarm();
-            let mut drain = pin!(self.stage.reached(Stage::Drain));
+            let mut head = HeadTimer::new(self.limits.header_timeout);
+            let mut drain = pin!(self.shutdown.draining());
             let mut is_draining = false;
             poll_fn(|context| {
                 if let Poll::Ready(outcome) = served.as_mut().poll(context) {
                     return Poll::Ready(outcome.map(|()| None));
                 }
-                if let Some(script) = line.script_to_play() {
-                    return Poll::Ready(Ok(Some(script)));
+                if let Some(response) = state.due_response() {
+                    return Poll::Ready(Ok(Some(response)));
                 }
-                if let Poll::Ready(refusal) = head.poll(line, context) {
-                    return Poll::Ready(Ok(Some(self.refused(&refusal))));
+                if let Poll::Ready(rejection) = head.poll(state, context) {
+                    return Poll::Ready(Ok(Some(self.rejected(&rejection))));
                 }
-                if !is_draining && alarm.due() && drain.as_mut().poll(context).is_ready() {
+                if !is_draining && drain.as_mut().poll(context).is_ready() {
                     is_draining = true;
-                    idle_at_drain = line.is(Phase::Idle).then(|| line.requests());
+                    idle_at_drain = state.is(ConnectionPhase::Idle).then(|| state.requests());
                     served.as_mut().graceful_shutdown();
                     // A request that has arrived meanwhile is still answered.
                     context.waker().wake_by_ref();
-                } else if is_draining && line.is(Phase::Idle) {
+                } else if is_draining && state.is(ConnectionPhase::Idle) {
                     return Poll::Ready(Ok(None));
                 }
                 Poll::Pending
             })
             .await
         };
-        let refused = |head: &[u8]| Refusal::of(&socket.withheld, head);
-        if let Some(refusal) = line.with_head(line.requests(), refused) {
-            return Rest::Play(self.refused(&refusal));
+        let rejected = |head: &[u8]| request_rules::rejected_by_hyper(&socket.withheld, head);
+        if let Some(rejection) = state.with_head(state.requests(), rejected) {
+            return AfterHyper::PlayFault(self.rejected(&rejection));
         }
         match outcome {
-            Ok(Some(script)) => Rest::Play(script),
-            Ok(None) if idle_at_drain == Some(line.requests()) => Rest::Leave,
-            Ok(None) => Rest::Close,
+            Ok(Some(response)) => AfterHyper::PlayFault(response),
+            Ok(None) if idle_at_drain == Some(state.requests()) => AfterHyper::CloseIdle,
+            Ok(None) => AfterHyper::Close,
             Err(error) => {
                 tracing::debug!(%error, peer = %self.peer, "a connection broke");
-                Rest::Nothing
+                AfterHyper::Nothing
             }
         }
     }
 
-    async fn http2(&self, socket: &mut Socket, line: &Arc<Line>) -> Rest {
-        line.begin();
-        let tasks = StreamTasks::default();
+    async fn http2(&self, socket: &mut Socket, state: &Arc<ConnectionState>) -> AfterHyper {
+        state.begin();
+        let tasks = StreamTasks::new(self.tasks.clone());
         socket.streams = Some(tasks.open());
         let service = service_fn(|request| {
-            let wire = Wire::stream(line, &tasks);
-            service::http2(self.handler.clone(), wire, self.stage.clone(), request)
+            let handle = FaultHandle::of_stream(state, &tasks);
+            service::http2(self.app.clone(), Arc::clone(state), handle, self.shutdown.clone(), request)
         });
         let served = http2::Builder::new(tasks.clone())
             .timer(TokioTimer::new())
@@ -194,38 +191,41 @@ impl<H: Handler> Connection<H> {
                     if let Err(error) = outcome {
                         tracing::debug!(%error, peer = %self.peer, "a connection broke");
                     }
-                    return Rest::Close;
+                    return AfterHyper::Close;
                 }
-                () = line.changed.notified() => {
-                    if let Some(script) = line.script() {
-                        return Rest::Play(script);
+                () = state.changed.notified() => {
+                    if let Some(response) = state.fault_response() {
+                        return AfterHyper::PlayFault(response);
                     }
-                    if line.ends() && !is_draining {
+                    if state.goes_away() && !is_draining {
                         is_draining = true;
                         served.as_mut().graceful_shutdown();
                     }
                 }
-                () = self.stage.reached(Stage::Drain), if !is_draining => {
+                () = self.shutdown.draining(), if !is_draining => {
                     is_draining = true;
                     served.as_mut().graceful_shutdown();
                 }
             }
         }
     }
-}
 
-impl<H: Handler> Connection<H> {
-    /// Answers every request with a refusal, to a client that would not understand one in HTTP/1.1.
-    async fn http2_refused(&self, socket: &mut Socket, line: &Arc<Line>, refusal: &Refusal) -> Rest {
-        line.begin();
+    /// Answers every request with a rejection, to a client that would not understand one in HTTP/1.1.
+    async fn http2_rejected(
+        &self,
+        socket: &mut Socket,
+        state: &Arc<ConnectionState>,
+        rejection: &Rejection,
+    ) -> AfterHyper {
+        state.begin();
         let service = service_fn(|_: Request<Incoming>| {
-            let mut reply = refusal.reply();
-            self.handler.refused(None, &reply, &refusal.to_string());
-            reply.headers_mut().remove(CONNECTION);
-            let reply = reply.map(|body| Outgoing::new(ReplyBody::from(body), None));
-            std::future::ready(Ok::<_, Infallible>(reply))
+            let mut response = rejection.response();
+            (self.app.on_rejection)(None, &response, &rejection.to_string());
+            response.headers_mut().remove(CONNECTION);
+            let response = response.map(|body| ResponseBody::new(AxumBody::from(body), None));
+            std::future::ready(Ok::<_, Infallible>(response))
         });
-        let tasks = StreamTasks::default();
+        let tasks = StreamTasks::new(self.tasks.clone());
         socket.streams = Some(tasks.open());
         let served = http2::Builder::new(tasks)
             .timer(TokioTimer::new())
@@ -233,11 +233,44 @@ impl<H: Handler> Connection<H> {
         let mut served = pin!(served);
         tokio::select! {
             _ = served.as_mut() => {}
-            // Nobody who is refused has a reason to stay.
-            () = sleep(self.door.limits().header_timeout) => {}
-            () = self.stage.reached(Stage::Drain) => {}
+            // A rejected client has no reason to stay.
+            () = sleep(self.limits.header_timeout) => {}
+            () = self.shutdown.draining() => {}
         }
-        Rest::Close
+        AfterHyper::Close
+    }
+
+    /// Plays the end of a connection.
+    async fn end(&self, socket: &mut Socket, response: &FaultResponse) {
+        if socket.write(&response.bytes).await.is_err() {
+            return;
+        }
+        match response.ending {
+            Ending::Reset => return socket.stream.reset_on_drop(),
+            Ending::Close => {}
+            Ending::Silence(time) => {
+                tokio::select! {
+                    () = socket.drain() => {}
+                    () = elapsed(time) => {}
+                    () = self.shutdown.draining() => {}
+                }
+            }
+        }
+        if socket.finish().await.is_err() {
+            return;
+        }
+        // Bytes that nobody reads would make the kernel reset the connection, and the client lose the response.
+        let _ = timeout(self.limits.linger, socket.drain()).await;
+    }
+}
+
+/// Tells a client that there are too many connections.
+pub(super) async fn reject(stream: TcpStream, connection: &Connection) {
+    let mut socket = Socket::new(Stream::Plain(stream), connection.state());
+    let response = Rejection::TooManyConnections(connection.limits.max_connections).fault_response();
+    tokio::select! {
+        () = connection.end(&mut socket, &response) => {}
+        () = connection.shutdown.draining() => {}
     }
 }
 
@@ -247,10 +280,10 @@ enum Spoken {
     Http2,
     /// TLS, which this port does not speak; an alert says so.
     TlsAlert,
-    /// What this port does not speak; it is told so.
-    Refused(Refusal),
+    /// Something that this port does not speak.
+    Rejected(Rejection),
     /// The same, in HTTP/2.
-    Http2Refused(Refusal),
+    Http2Rejected(Rejection),
 }
 
 /// Does the handshake, if there is one, and finds out the protocol. Returns `None` if the client goes before that is
@@ -258,19 +291,19 @@ enum Spoken {
 async fn open(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
-    line: &Arc<Line>,
+    state: &Arc<ConnectionState>,
 ) -> Option<(Socket, Spoken)> {
     let (stream, agreed) = match acceptor {
         None => (Stream::Plain(stream), None),
         Some(_) if begins_with_a_letter(&stream).await => {
-            let peer = line.peer;
+            let peer = state.peer;
             tracing::warn!(%peer, "a client sent HTTP without TLS; this port speaks TLS, so its URL begins with https://");
-            let mut socket = Socket::new(Stream::Plain(stream), Arc::clone(line));
-            let refusal = Refusal::TlsNeeded;
+            let mut socket = Socket::new(Stream::Plain(stream), Arc::clone(state));
+            let rejection = Rejection::TlsNeeded;
             return Some(if socket.begins_with(HTTP2_PREFACE).await.ok()? {
-                (socket, Spoken::Http2Refused(refusal))
+                (socket, Spoken::Http2Rejected(rejection))
             } else {
-                (socket, Spoken::Refused(refusal))
+                (socket, Spoken::Rejected(rejection))
             });
         }
         Some(acceptor) => match acceptor.accept(stream).await {
@@ -279,18 +312,18 @@ async fn open(
                 (Stream::Tls(Box::new(tls)), agreed)
             }
             Err(error) => {
-                tracing::debug!(%error, peer = %line.peer, "a TLS handshake failed");
+                tracing::debug!(%error, peer = %state.peer, "a TLS handshake failed");
                 return None;
             }
         },
     };
-    let mut socket = Socket::new(stream, Arc::clone(line));
+    let mut socket = Socket::new(stream, Arc::clone(state));
     let is_http2 = match agreed {
         Some(agreed) => agreed,
         None => socket.begins_with(HTTP2_PREFACE).await.ok()?,
     };
     if socket.ahead().starts_with(TLS_HANDSHAKE) && matches!(socket.stream, Stream::Plain(_)) {
-        let peer = line.peer;
+        let peer = state.peer;
         tracing::warn!(%peer, "a client began TLS; this port speaks plain HTTP, so its URL begins with http://");
         return Some((socket, Spoken::TlsAlert));
     }
@@ -301,41 +334,6 @@ async fn open(
 async fn begins_with_a_letter(stream: &TcpStream) -> bool {
     let mut first = [0];
     matches!(stream.peek(&mut first).await, Ok(1..)) && first[0].is_ascii_alphabetic()
-}
-
-/// Plays the end of a connection.
-async fn end(socket: &mut Socket, script: &Script, linger: Duration, stage: &Follow) {
-    if socket.write(&script.bytes).await.is_err() {
-        return;
-    }
-    match script.then {
-        Ending::Reset => return socket.stream.reset_on_drop(),
-        Ending::Close => {}
-        Ending::Silence(time) => {
-            tokio::select! {
-                () = socket.drain() => {}
-                () = elapsed(time) => {}
-                () = stage.reached(Stage::Drain) => {}
-            }
-        }
-    }
-    if socket.finish().await.is_err() {
-        return;
-    }
-    // Bytes that nobody reads would make the kernel reset the connection, and the client lose the reply.
-    let _ = timeout(linger, socket.drain()).await;
-}
-
-/// Tells a client that there are too many.
-pub(super) async fn turn_away(stream: TcpStream, peer: SocketAddr, door: &Arc<Door>, stage: &Follow) {
-    let limits = door.limits();
-    let line = Arc::new(Line::new(peer, Arc::clone(door)));
-    let mut socket = Socket::new(Stream::Plain(stream), line);
-    let script = Refusal::TooManyConnections(limits.max_connections).script();
-    tokio::select! {
-        () = end(&mut socket, &script, limits.linger, stage) => {}
-        () = stage.reached(Stage::Drain) => {}
-    }
 }
 
 /// Measures how long the head of a request takes. A timer is set only for one that doesn't arrive in one go.
@@ -349,8 +347,8 @@ impl HeadTimer {
         Self { patience, running: None }
     }
 
-    fn poll(&mut self, line: &Line, context: &mut std::task::Context<'_>) -> Poll<Refusal> {
-        let Some(request) = line.awaited_head() else {
+    fn poll(&mut self, state: &ConnectionState, context: &mut std::task::Context<'_>) -> Poll<Rejection> {
+        let Some(request) = state.awaited_head() else {
             self.running = None;
             return Poll::Pending;
         };
@@ -358,6 +356,6 @@ impl HeadTimer {
             Some((timed, timer)) if *timed == request => timer,
             running => &mut running.insert((request, Box::pin(sleep(self.patience)))).1,
         };
-        timer.as_mut().poll(context).map(|()| Refusal::Slow(self.patience))
+        timer.as_mut().poll(context).map(|()| Rejection::Slow(self.patience))
     }
 }

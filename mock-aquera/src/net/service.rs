@@ -1,106 +1,106 @@
-//! From a request to what hyper sends: the handler's reply, or what its sabotage makes of it.
+//! From a request to what hyper sends: the response of the router, or what its fault makes of it.
 
 use std::convert::Infallible;
-use std::future::{Future, pending};
-use std::pin::Pin;
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::BoxError;
 use axum::body::Body as AxumBody;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
-use hyper::{Method, Request, Response, Version};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::time::{Sleep, sleep};
+use tower::Service as _;
 
-use super::body::{Outgoing, ReplyBody};
-use super::caught::{Panicked, caught, caught_now, poll_caught};
-use super::head::off;
-use super::rules;
-use super::script::{Asked, Ending, Script, part};
-use super::stage::{Follow, Stage, elapsed};
-use super::wire::{Line, Sabotage, Wire};
-use super::{Handler, Head, Later};
+use super::api::{Head, HttpApp};
+use super::body::{ResponseBody, whole};
+use super::catch_panic::{catch_panic, poll_catching};
+use super::connection_state::{ConnectionState, FaultHandle};
+use super::error_response::Rejection;
+use super::fault::{Asked, Ending, FaultResponse, SocketFault, announced_length, part};
+use super::request_rules;
+use super::response_head::off;
+use super::shutdown::{ShutdownSignal, elapsed};
 
 /// An HTTP/1 exchange. Never ends if the connection is taken from hyper, which drops it with everything else.
-pub(super) enum Exchange<'c> {
-    /// The reply, until hyper has it. Nothing where the connection is taken from hyper.
-    Answered(Option<Response<Outgoing>>),
-    Answering {
-        asked: Asked,
-        wire: &'c Wire,
-        reply: Later,
-    },
-    /// The rest of a body has to come before it can be spoiled.
-    Spoiling(Pin<Box<dyn Future<Output = Infallible> + Send + 'c>>),
-}
-
-impl<'c> Exchange<'c> {
-    /// Lets a handler answer a request.
-    pub(super) fn of<H: Handler>(handler: &H, wire: &'c Wire, request: Request<Incoming>) -> Self {
-        let asked = Asked { method: request.method().clone(), version: request.version() };
-        let line = wire.line();
-        let refusal = rules::http1(request.version(), request.headers())
-            .or_else(|| line.with_head(line.requests().saturating_sub(1), rules::fragment));
-        if let Some(refusal) = refusal {
-            let reply = refusal.reply();
-            handler.refused(Some(Head::from(&request)), &reply, &refusal.to_string());
-            return Self::answered(asked, wire, Ok(reply.map(ReplyBody::from)));
-        }
-        match caught_now(|| begun(handler, wire, request)) {
-            Ok(Ok(reply)) => Self::answered(asked, wire, Ok(reply)),
-            Ok(Err(reply)) => {
-                // An older client knows no interim reply.
-                wire.line().await_reply(asked.version == Version::HTTP_11);
-                Self::Answering { asked, wire, reply }
+pub(super) async fn http1(
+    app: &HttpApp,
+    connection: &Arc<ConnectionState>,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let asked = Asked { method: request.method().clone(), version: request.version() };
+    let rejection = request_rules::http1(request.version(), request.headers())
+        .or_else(|| connection.with_head(connection.requests().saturating_sub(1), request_rules::fragment));
+    let mut response = if let Some(rejection) = rejection {
+        rejected(app, Head::from(&request), &rejection)
+    } else {
+        let mut answer = pin!(answer(app, FaultHandle::new(connection), request));
+        let mut is_polled_again = false;
+        let answered = poll_fn(|context| {
+            let polled = poll_catching(answer.as_mut(), context);
+            if polled.is_pending() {
+                // Most requests with a body are answered at the second poll, and need nobody to watch for their client.
+                if std::mem::replace(&mut is_polled_again, true) {
+                    // An older client knows no interim response.
+                    connection.await_response(asked.version == Version::HTTP_11);
+                } else {
+                    context.waker().wake_by_ref();
+                }
             }
-            Err(panicked) => Self::answered(asked, wire, Err(panicked)),
-        }
-    }
-
-    fn answered(asked: Asked, wire: &'c Wire, reply: Result<Response<ReplyBody>, Panicked>) -> Self {
-        let line = wire.line();
-        line.await_reply(false);
-        let Ok(reply) = reply else {
-            tell_of_panic();
-            line.take_over(Script::just(Ending::Close));
-            return Self::Answered(None);
+            polled
+        });
+        let answered = answered.await;
+        connection.await_response(false);
+        let Ok(response) = answered else {
+            log_panic();
+            connection.take_over(FaultResponse::just(Ending::Close));
+            return pending().await;
         };
-        match wire.sabotaged() {
-            None => {}
-            Some(Sabotage::Dribble { chunk, pause }) => line.start_dribble((chunk, pause)),
-            Some(sabotage) => {
-                return Self::Spoiling(Box::pin(async move {
-                    let (head, body) = reply.into_parts();
-                    let reply = Response::from_parts(head, body.whole().await);
-                    line.take_over(Script::new(sabotage, &asked, &reply));
-                    pending().await
-                }));
-            }
-        }
-        Self::Answered(Some(reply.map(|body| Outgoing::new(body, Some(Arc::clone(line))))))
+        response
+    };
+    match response.extensions_mut().remove::<SocketFault>() {
+        None => {}
+        Some(SocketFault::Dribble { chunk, pause }) => connection.start_dribble((chunk, pause)),
+        // Boxed: hyper moves this future, and few requests get here.
+        Some(fault) => match Box::pin(play(connection, fault, &asked, response)).await {},
     }
+    Ok(response.map(|body| ResponseBody::new(body, Some(Arc::clone(connection)))))
 }
 
-impl Future for Exchange<'_> {
-    type Output = Result<Response<Outgoing>, Infallible>;
+/// Plays what a fault makes of a response, in its place.
+async fn play(
+    connection: &ConnectionState,
+    fault: SocketFault,
+    asked: &Asked,
+    response: Response<AxumBody>,
+) -> Infallible {
+    let (head, body) = response.into_parts();
+    let response = Response::from_parts(head, whole(body).await);
+    connection.take_over(FaultResponse::new(fault, asked, &response));
+    pending().await
+}
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        loop {
-            match this {
-                Self::Answered(reply) => {
-                    return reply.take().map_or(Poll::Pending, |reply| Poll::Ready(Ok(reply)));
-                }
-                Self::Answering { asked, wire, reply } => {
-                    let reply = ready!(poll_caught(reply.as_mut(), context));
-                    *this = Self::answered(asked.clone(), wire, reply);
-                }
-                Self::Spoiling(work) => return work.as_mut().poll(context).map(|never| match never {}),
-            }
-        }
+/// Lets the router answer a request.
+async fn answer(app: &HttpApp, handle: FaultHandle, mut request: Request<Incoming>) -> Response<AxumBody> {
+    if let Some(uri) = request_rules::normal_uri(request.uri()) {
+        *request.uri_mut() = uri;
     }
+    request.extensions_mut().insert(handle);
+    let Ok(mut response) = app.router.clone().call(request).await;
+    // RFC 9110 §8.6: the router announces a length of 0, which in a 304 would be that of another response.
+    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
+    response
+}
+
+/// Returns the response to a rejected request, and reports it.
+fn rejected(app: &HttpApp, head: Head<'_>, rejection: &Rejection) -> Response<AxumBody> {
+    let response = rejection.response();
+    (app.on_rejection)(Some(head), &response, &rejection.to_string());
+    response.map(AxumBody::from)
 }
 
 /// Resets the stream.
@@ -109,102 +109,80 @@ impl Future for Exchange<'_> {
 pub(super) struct ResetStream;
 
 /// An HTTP/2 exchange.
-pub(super) async fn http2<H: Handler>(
-    handler: H,
-    wire: Wire,
-    stage: Follow,
+pub(super) async fn http2(
+    app: HttpApp,
+    connection: Arc<ConnectionState>,
+    handle: FaultHandle,
+    shutdown: ShutdownSignal,
     request: Request<Incoming>,
-) -> Result<Response<Outgoing>, ResetStream> {
-    let line = Arc::clone(wire.line());
-    let has_body = request.method() != Method::HEAD;
+) -> Result<Response<ResponseBody>, ResetStream> {
+    let is_head = request.method() == Method::HEAD;
     let (mut parts, body) = request.into_parts();
-    if let Some(refusal) = rules::http2(&mut parts) {
-        let reply = refusal.reply();
-        let head = Head { method: &parts.method, uri: &parts.uri, headers: &parts.headers };
-        handler.refused(Some(head), &reply, &refusal.to_string());
-        let mut reply = reply.map(ReplyBody::from);
-        reply.headers_mut().remove(CONNECTION);
-        return Ok(if has_body { reply } else { without_body(reply) }.map(|body| Outgoing::new(body, None)));
-    }
-    let request = Request::from_parts(parts, body);
-    let reply = match caught_now(|| begun(&handler, &wire, request)) {
-        Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(mut reply)) => caught(reply.as_mut()).await,
-        Err(panicked) => Err(panicked),
+    let response = if let Some(rejection) = request_rules::http2(&mut parts) {
+        let mut response = rejected(&app, Head::from(&parts), &rejection);
+        response.headers_mut().remove(CONNECTION);
+        let length = response.body().size_hint().exact().unwrap_or_default();
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        response
+    } else {
+        let request = Request::from_parts(parts, body);
+        let Ok(mut response) = catch_panic(pin!(answer(&app, handle, request))).await else {
+            log_panic();
+            return Err(ResetStream);
+        };
+        match response.extensions_mut().remove::<SocketFault>() {
+            None => response,
+            Some(fault) => faulty(fault, response, &connection, &shutdown).await?,
+        }
     };
-    let Ok(reply) = reply else {
-        tell_of_panic();
-        return Err(ResetStream);
-    };
-    let reply = match wire.sabotaged() {
-        None => reply,
-        Some(sabotage) => sabotaged(sabotage, reply, &line, &stage).await?,
-    };
-    Ok(if has_body { reply } else { without_body(reply) }.map(|body| Outgoing::new(body, None)))
+    // hyper leaves it to the server to send no body after HEAD.
+    let response = if is_head { response.map(|_| AxumBody::empty()) } else { response };
+    Ok(response.map(|body| ResponseBody::new(body, None)))
 }
 
-/// The answer, or what it is waited for with. A request without a body is there whole.
-fn begun<H: Handler>(
-    handler: &H,
-    wire: &Wire,
-    request: Request<Incoming>,
-) -> Result<Response<ReplyBody>, Later> {
-    let whole = request.body().is_end_stream();
-    match whole.then(|| handler.at_once(Head::from(&request), &Bytes::new())).flatten() {
-        Some(reply) => Ok(reply.map(ReplyBody::from)),
-        None => Err(handler.call(request, wire)),
-    }
-}
-
-pub(super) fn tell_of_panic() {
+fn log_panic() {
     tracing::error!("a request handler panicked; its client gets no answer");
 }
 
-/// hyper leaves it to the server to send no body after HEAD.
-fn without_body(mut reply: Response<ReplyBody>) -> Response<ReplyBody> {
-    if let Some(length) = reply.body().size_hint().exact() {
-        reply.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| length.into());
-    }
-    reply.map(|_| ReplyBody::Empty)
-}
-
-/// What [`Sabotage`] says comes nearest under HTTP/2.
-async fn sabotaged(
-    sabotage: Sabotage,
-    reply: Response<ReplyBody>,
-    line: &Line,
-    stage: &Follow,
-) -> Result<Response<ReplyBody>, ResetStream> {
-    let abort = |script| async {
-        line.take_over(script);
+/// What [`SocketFault`] says comes nearest under HTTP/2.
+async fn faulty(
+    fault: SocketFault,
+    response: Response<AxumBody>,
+    connection: &ConnectionState,
+    shutdown: &ShutdownSignal,
+) -> Result<Response<AxumBody>, ResetStream> {
+    let take_over = |fault_response| async {
+        connection.take_over(fault_response);
         pending().await
     };
-    match sabotage {
-        Sabotage::Reset => abort(Script::just(Ending::Reset)).await,
-        Sabotage::Garbage(bytes) => abort(Script::closing(bytes)).await,
-        Sabotage::EmptyReply => Err(ResetStream),
-        Sabotage::Hang(time) => {
+    match fault {
+        SocketFault::Reset => take_over(FaultResponse::just(Ending::Reset)).await,
+        SocketFault::Garbage(bytes) => take_over(FaultResponse::closing(bytes)).await,
+        SocketFault::EmptyReply => Err(ResetStream),
+        SocketFault::Hang(time) => {
             tokio::select! {
-                () = stage.reached(Stage::Drain) => {}
+                () = shutdown.draining() => {}
                 () = elapsed(time) => {}
             }
             Err(ResetStream)
         }
-        Sabotage::CloseAfter => {
-            line.end();
-            Ok(reply)
+        SocketFault::CloseAfter => {
+            connection.go_away();
+            Ok(response)
         }
-        Sabotage::WrongLength(by) => {
-            Ok(announced(reply, |length| off(length, by)).await.map(ReplyBody::from))
+        SocketFault::WrongLength(by) => {
+            Ok(announced(response, |length| off(length, by)).await.map(AxumBody::from))
         }
-        Sabotage::MalformedChunk => Ok(announced(reply, length_of).await.map(|_| broken_after(Bytes::new()))),
-        Sabotage::Truncate(fraction) => Ok(announced(reply, length_of).await.map(|mut body| {
+        SocketFault::MalformedChunk => {
+            Ok(announced(response, length_of).await.map(|_| broken_after(Bytes::new())))
+        }
+        SocketFault::Truncate(fraction) => Ok(announced(response, length_of).await.map(|mut body| {
             body.truncate(part(body.len(), fraction));
             broken_after(body)
         })),
-        Sabotage::Dribble { chunk, pause } => Ok(announced(reply, length_of).await.map(|rest| {
+        SocketFault::Dribble { chunk, pause } => Ok(announced(response, length_of).await.map(|rest| {
             let pieces = Pieces { rest, chunk: chunk.max(1), pause, waiting: None };
-            ReplyBody::Stream(AxumBody::new(pieces))
+            AxumBody::new(pieces)
         })),
     }
 }
@@ -214,17 +192,17 @@ fn length_of(length: usize) -> u64 {
 }
 
 /// The whole body, under a `Content-Length` made from its own.
-async fn announced(reply: Response<ReplyBody>, length: impl FnOnce(usize) -> u64) -> Response<Bytes> {
-    let (mut head, body) = reply.into_parts();
-    let body = body.whole().await;
-    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length(body.len())));
-    Response::from_parts(head, body)
+async fn announced(response: Response<AxumBody>, length: impl FnOnce(usize) -> u64) -> Response<Bytes> {
+    let (head, body) = response.into_parts();
+    let mut response = Response::from_parts(head, whole(body).await);
+    let announced = HeaderValue::from(length(announced_length(&response)));
+    response.headers_mut().insert(CONTENT_LENGTH, announced);
+    response
 }
 
-fn broken_after(rest: Bytes) -> ReplyBody {
-    ReplyBody::Stream(AxumBody::new(Broken { rest, settling: None }))
+fn broken_after(rest: Bytes) -> AxumBody {
+    AxumBody::new(Broken { rest, settling: None })
 }
-
 /// How long a stream waits before it is reset. A reset overtakes all of its frames that are still queued here, and
 /// nothing tells when they have left.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -240,16 +218,16 @@ struct Broken {
 
 impl Body for Broken {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = ResetStream;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, ResetStream>>> {
         let this = self.get_mut();
         if this.rest.is_empty() {
             ready!(this.settling.get_or_insert_with(|| Box::pin(sleep(SETTLE))).as_mut().poll(context));
-            return Poll::Ready(Some(Err(ResetStream.into())));
+            return Poll::Ready(Some(Err(ResetStream)));
         }
         Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(FRAME.min(this.rest.len()))))))
     }
@@ -265,12 +243,12 @@ struct Pieces {
 
 impl Body for Pieces {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = ResetStream;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, ResetStream>>> {
         let this = self.get_mut();
         if let Some(waiting) = &mut this.waiting {
             ready!(waiting.as_mut().poll(context));

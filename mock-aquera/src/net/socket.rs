@@ -12,10 +12,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
-use super::rules;
-use super::sending::Sending;
-use super::turn::Turn;
-use super::wire::{Line, OpenStreams, Phase};
+use super::connection_state::{ConnectionPhase, ConnectionState, Dribble, OpenStreams};
+use super::request_rules;
 
 /// How much is read at once, in bytes, and how little room is too little.
 const ROOM: usize = 8 * 1024;
@@ -112,7 +110,7 @@ impl AsyncWrite for Stream {
 #[derive(Debug)]
 pub(super) struct Socket {
     pub(super) stream: Stream,
-    line: Arc<Line>,
+    connection: Arc<ConnectionState>,
     /// What was read ahead, and how much of it was taken since.
     ahead: Vec<u8>,
     taken: usize,
@@ -127,17 +125,16 @@ pub(super) struct Socket {
     /// The network takes nothing at the moment.
     is_blocked: bool,
     pause: Option<Pin<Box<Sleep>>>,
-    turn: Turn,
     pub(super) client_is_done: bool,
     /// When a client that has ended its side is asked the next time whether it is still there.
     asking: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: Stream, line: Arc<Line>) -> Self {
+    pub(super) fn new(stream: Stream, connection: Arc<ConnectionState>) -> Self {
         Self {
             stream,
-            line,
+            connection,
             ahead: Vec::new(),
             taken: 0,
             withheld: Vec::new(),
@@ -146,7 +143,6 @@ impl Socket {
             is_dirty: false,
             is_blocked: false,
             pause: None,
-            turn: Turn::default(),
             client_is_done: false,
             asking: None,
         }
@@ -194,32 +190,7 @@ impl Socket {
         }
         let count = ready!(pin!(self.stream.read_buf(&mut self.ahead)).poll(context))?;
         self.client_is_done = count == 0;
-        self.turn.take();
         Poll::Ready(Ok(count))
-    }
-
-    /// Writes a reply past hyper, when it is its turn.
-    pub(super) fn poll_reply(
-        &mut self,
-        reply: &mut Sending,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(self.turn.poll(self.line.has_company(), context));
-        let mut stream = Pin::new(&mut self.stream);
-        while let Some(left) = reply.left() {
-            let written = ready!(match left {
-                [left, b""] => stream.as_mut().poll_write(context, left),
-                [first, second] => {
-                    let slices = [first, second].map(IoSlice::new);
-                    stream.as_mut().poll_write_vectored(context, &slices)
-                }
-            })?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            reply.advance(written);
-        }
-        stream.poll_flush(context)
     }
 
     /// Reads what the client still sends and forgets it, until the client is done.
@@ -241,7 +212,7 @@ impl Socket {
         self.stream.flush().await
     }
 
-    /// Finds out while a reply is waited for whether the client has gone. One that has ended its side alone still wants
+    /// Finds out while a response is waited for whether the client has gone. One that has ended its side alone still wants
     /// its reply; the two look the same until something is sent.
     fn watch(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         while !self.client_is_done && self.ahead().len() < ROOM {
@@ -299,11 +270,11 @@ impl Socket {
 
     /// Looks at what hyper reads next.
     fn handed_over(&self, bytes: &mut [u8]) {
-        if self.line.is(Phase::Idle) {
-            rules::drop_empty_codings(bytes);
+        if self.connection.is(ConnectionPhase::Idle) {
+            request_rules::drop_empty_codings(bytes);
         }
-        self.line.remember(bytes);
-        self.line.received();
+        self.connection.remember(bytes);
+        self.connection.received();
     }
 
     /// Notes what became of a write.
@@ -318,7 +289,7 @@ impl Socket {
         &mut self,
         context: &mut Context<'_>,
         bytes: &[u8],
-        (chunk, pause): super::wire::Dribble,
+        (chunk, pause): Dribble,
     ) -> Poll<io::Result<usize>> {
         if let Some(waiting) = &mut self.pause {
             ready!(waiting.as_mut().poll(context));
@@ -358,7 +329,6 @@ impl AsyncRead for Socket {
             this.client_is_done = true;
             return this.poll_streams(context);
         }
-        this.turn.take();
         this.handed_over(&mut into.filled_mut()[before..]);
         Poll::Ready(Ok(()))
     }
@@ -367,15 +337,14 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.line.is(Phase::Idle) {
+        if this.connection.is(ConnectionPhase::Idle) {
             this.withheld.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        if let Some(dribble) = this.line.dribble() {
+        if let Some(dribble) = this.connection.dribble() {
             return this.poll_piece(context, bytes, dribble);
         }
         this.quiet = None;
-        ready!(this.turn.poll(this.line.has_company(), context));
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
         this.wrote(written)
     }
@@ -386,18 +355,17 @@ impl AsyncWrite for Socket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.line.is(Phase::Idle) {
+        if this.connection.is(ConnectionPhase::Idle) {
             for slice in slices {
                 this.withheld.extend_from_slice(slice);
             }
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
-        if let Some(dribble) = this.line.dribble() {
+        if let Some(dribble) = this.connection.dribble() {
             let bytes = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
             return this.poll_piece(context, bytes, dribble);
         }
         this.quiet = None;
-        ready!(this.turn.poll(this.line.has_company(), context));
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
         this.wrote(written)
     }
@@ -413,8 +381,8 @@ impl AsyncWrite for Socket {
             // The last reply may be written now.
             context.waker().wake_by_ref();
         }
-        this.line.flushed();
-        if this.line.awaits_reply() {
+        this.connection.flushed();
+        if this.connection.awaits_response() {
             this.watch(context)?;
         }
         Poll::Ready(Ok(()))

@@ -1,10 +1,10 @@
 //! The layer as a client sees it, at the socket.
 
+mod fault;
 mod http2;
 mod limits;
-mod plain;
 mod rules;
-mod sabotage;
+mod shutdown;
 mod tls;
 
 use std::collections::HashMap;
@@ -13,104 +13,88 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::header::{DATE, ETAG, HeaderValue};
+use axum::response::Response;
 use http_body_util::BodyExt as _;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{DATE, ETAG, HeaderValue};
-use hyper::{Request, Response, StatusCode};
+use hyper::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use super::{Handler, Head, Later, NetConfig, ReplyBody, Running, Sabotage, Wire, serve};
+use super::{FaultHandle, Head, HttpApp, ListenError, NetConfig, Running, SocketFault};
 
 const BODY: &str = r#"{"userName":"alice"}"#;
 
 /// Longer than any test takes; where it is over, something hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Answers by path, and spoils the replies to the paths that it was told.
+/// Answers by path, and adds faults to the responses at the paths that it was told.
 #[derive(Clone, Default)]
 struct Paths {
-    spoiled: Arc<HashMap<String, Sabotage>>,
+    faults: Arc<HashMap<String, SocketFault>>,
     arrived: Arc<Notify>,
     go_on: Arc<Notify>,
-    /// Answers nothing at once.
-    is_slow: bool,
-    /// Refuses to tell later what can be told at once.
-    is_quick: bool,
 }
 
-impl Handler for Paths {
-    fn at_once(&self, head: Head<'_>, body: &Bytes) -> Option<Response<Bytes>> {
-        match head.uri.path() {
-            "/panic-now" => panic!("a handler that panics at once, for a test"),
-            _ if self.is_slow => None,
-            "/now" => Some(Response::new(Bytes::from_static(BODY.as_bytes()))),
-            path => path.starts_with("/told").then(|| told(head, body)),
-        }
-    }
-
-    fn call(&self, request: Request<Incoming>, wire: &Wire) -> Later {
-        Box::pin(self.clone().answer(request, wire.clone()))
-    }
-
-    fn refused(&self, _: Option<Head<'_>>, _: &Response<Bytes>, _: &str) {}
+fn serve(config: NetConfig, paths: Paths) -> Result<Running, ListenError> {
+    let router = Router::new().fallback(move |request| paths.clone().answer(request));
+    Ok(super::bind(config)?.serve(HttpApp { router, on_rejection: Arc::new(|_, _, _| {}) }))
 }
 
 impl Paths {
-    async fn answer(self, request: Request<Incoming>, wire: Wire) -> Response<ReplyBody> {
+    async fn answer(self, request: Request) -> Response {
         let path = request.uri().path().to_owned();
+        let handle: FaultHandle = request.extensions().get().cloned().unwrap();
         if path.starts_with("/told") {
             let (head, body) = request.into_parts();
-            let Ok(body) = body.collect().await else { return Response::new(ReplyBody::Empty) };
-            let mut reply = told(Head::from(&Request::from_parts(head, ())), &body.to_bytes());
-            if self.is_quick {
-                *reply.status_mut() = StatusCode::NOT_IMPLEMENTED;
-            }
-            return reply.map(ReplyBody::from);
-        }
-        if let Some(sabotage) = self.spoiled.get(&path) {
-            wire.sabotage(sabotage.clone());
+            let Ok(body) = body.collect().await else { return Response::default() };
+            return told(Head::from(&head), &body.to_bytes());
         }
         let body = match path.as_str() {
             "/panic" => panic!("a handler that panics, for a test"),
             "/refuse" => {
-                wire.refuse_connections(Duration::from_millis(50));
-                ReplyBody::Empty
+                handle.refuse_connections(Duration::from_millis(50));
+                Body::empty()
             }
             "/refuse-for-good" => {
-                wire.refuse_connections(Duration::MAX);
-                ReplyBody::Empty
+                handle.refuse_connections(Duration::MAX);
+                Body::empty()
             }
             "/wait" => {
                 self.arrived.notify_one();
                 self.go_on.notified().await;
-                ReplyBody::Full(Bytes::from_static(BODY.as_bytes()))
+                Body::from(BODY)
             }
             "/stream" => {
                 let pieces = ["one ", "two ", "three"].map(Ok::<_, io::Error>);
-                ReplyBody::Stream(axum::body::Body::from_stream(tokio_stream::iter(pieces)))
+                Body::from_stream(tokio_stream::iter(pieces))
             }
-            "/echo" => ReplyBody::from(request.into_body().collect().await.unwrap().to_bytes()),
-            "/version" => ReplyBody::from(Bytes::from(format!("{:?}", wire.version()))),
-            "/peer" => ReplyBody::from(Bytes::from(wire.peer().to_string())),
-            "/none" => ReplyBody::Empty,
-            "/large" => ReplyBody::Full(Bytes::from(vec![b'x'; 8 * 1024 * 1024])),
-            _ => ReplyBody::Full(Bytes::from_static(BODY.as_bytes())),
+            "/echo" => Body::from(request.into_body().collect().await.unwrap().to_bytes()),
+            "/version" => Body::from(format!("{:?}", request.version())),
+            "/peer" => Body::from(handle.peer().to_string()),
+            "/none" => Body::empty(),
+            "/large" => Body::from(vec![b'x'; 8 * 1024 * 1024]),
+            _ => Body::from(BODY),
         };
-        let mut reply = Response::new(body);
+        let mut response = Response::new(body);
         if path == "/none" {
-            *reply.status_mut() = StatusCode::NO_CONTENT;
+            *response.status_mut() = StatusCode::NO_CONTENT;
         }
-        reply
+        if let Some(fault) = self.faults.get(&path) {
+            response.extensions_mut().insert(fault.clone());
+        }
+        response
     }
 }
 
 /// Says what was asked.
-fn told(head: Head<'_>, body: &Bytes) -> Response<Bytes> {
+fn told(head: Head<'_>, body: &Bytes) -> Response {
     let path = head.uri.path();
     let text = format!("{} {} {:?} {body:?}", head.method, head.uri, head.headers);
-    let mut reply = Response::new(if path.ends_with("/none") { Bytes::new() } else { Bytes::from(text) });
+    let mut response = Response::new(if path.ends_with("/none") { Body::empty() } else { Body::from(text) });
     let status = match path {
         "/told/none" => StatusCode::NO_CONTENT,
         "/told/known/none" => StatusCode::NOT_MODIFIED,
@@ -118,12 +102,12 @@ fn told(head: Head<'_>, body: &Bytes) -> Response<Bytes> {
         "/told/odd" => StatusCode::from_u16(299).unwrap(),
         _ => StatusCode::OK,
     };
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(ETAG, HeaderValue::from_static("W/\"1\""));
+    *response.status_mut() = status;
+    response.headers_mut().insert(ETAG, HeaderValue::from_static("W/\"1\""));
     if path == "/told/dated" {
-        reply.headers_mut().insert(DATE, HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"));
+        response.headers_mut().insert(DATE, HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"));
     }
-    reply
+    response
 }
 
 fn config() -> NetConfig {
@@ -136,14 +120,14 @@ fn start() -> Running {
     serve(config(), Paths::default()).unwrap()
 }
 
-/// A server that spoils the reply at `/spoiled`.
-fn spoiling(sabotage: Sabotage) -> Running {
-    serve(config(), spoiler(sabotage)).unwrap()
+/// A server with a fault at `/faulty`.
+fn with_fault(fault: SocketFault) -> Running {
+    serve(config(), faulty(fault)).unwrap()
 }
 
-fn spoiler(sabotage: Sabotage) -> Paths {
-    let spoiled = [("/spoiled".to_owned(), sabotage.clone()), ("/none".to_owned(), sabotage)];
-    Paths { spoiled: Arc::new(spoiled.into_iter().collect()), ..Paths::default() }
+fn faulty(fault: SocketFault) -> Paths {
+    let faults = [("/faulty".to_owned(), fault.clone()), ("/none".to_owned(), fault)];
+    Paths { faults: Arc::new(faults.into_iter().collect()), ..Paths::default() }
 }
 
 /// A client that sees every byte.
@@ -253,18 +237,16 @@ async fn a_connection_that_is_not_to_be_kept_ends_after_the_reply() {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_handler_ends_its_connection_alone() {
+async fn panic_in_handler_ends_its_connection_alone() {
     let server = start();
     let mut other = Client::connect(&server).await;
-    for path in ["/panic", "/panic-now"] {
-        let mut unlucky = Client::connect(&server).await;
-        other.get("/").await;
-        assert_eq!(other.reply().await.1, BODY);
-        unlucky.get(path).await;
-        assert_eq!(unlucky.rest().await.0, "", "{path}");
-        other.get("/now").await;
-        assert_eq!(other.reply().await.1, BODY);
-    }
+    let mut unlucky = Client::connect(&server).await;
+    other.get("/").await;
+    assert_eq!(other.reply().await.1, BODY);
+    unlucky.get("/panic").await;
+    assert_eq!(unlucky.rest().await.0, "");
+    other.get("/now").await;
+    assert_eq!(other.reply().await.1, BODY);
 }
 
 #[tokio::test]

@@ -23,21 +23,18 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, Method, Request, Uri, header};
-use axum::middleware::from_fn_with_state;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, Method, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, delete, get, post};
-use hyper::body::Incoming;
+use axum::routing::{MethodRouter, any, delete, get, post};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
-use tower::ServiceExt as _;
 
 use super::{Cors, Server};
 use crate::address::{BadForwarding, host_of};
 use crate::auth::Fingerprint;
-use crate::net::{Head, Wire};
+use crate::net::Head;
 pub(crate) use access::AdminAccess;
 use answer::{AdminBase, AdminError, MAX_BODY, SeenAs, Told};
 pub(crate) use live::FOLLOWER_PATIENCE;
@@ -45,22 +42,25 @@ pub(crate) use live::FOLLOWER_PATIENCE;
 /// What comes before every path.
 pub(super) const BASE: &str = "/_mock";
 
-/// Administration as something that answers requests.
-#[derive(Debug, Clone)]
-pub(crate) struct AdminFront {
-    router: Router,
-    server: Arc<Server>,
+/// Administration, which answers requests by its [`router`](Self::router).
+#[derive(Debug)]
+pub(crate) struct Admin {
+    pub(crate) server: Arc<Server>,
     /// Whether it is on the port of the SCIM endpoints.
-    is_beside: bool,
+    pub(crate) is_beside: bool,
     /// What has to be shown, if anything.
-    token: Option<Fingerprint>,
-    access: AdminAccess,
-    cors: Cors,
+    pub(crate) token: Option<Fingerprint>,
+    pub(crate) access: AdminAccess,
+    pub(crate) cors: Cors,
+    /// Closed once the server is to end: whoever waits for something stops waiting.
+    pub(crate) ending: watch::Receiver<()>,
+    /// How long a follower may leave unread what it was sent.
+    pub(crate) follower_patience: Duration,
 }
 
 /// What the handlers share.
 #[derive(Debug)]
-struct Admin {
+struct AdminState {
     server: Arc<Server>,
     /// Closed once the server is to end: whoever waits for something stops waiting.
     ending: watch::Receiver<()>,
@@ -72,7 +72,7 @@ struct Admin {
     follower_patience: Duration,
 }
 
-impl Admin {
+impl AdminState {
     /// Is over once the server is to end.
     async fn ended(&self) {
         let mut ending = self.ending.clone();
@@ -80,25 +80,19 @@ impl Admin {
     }
 }
 
-type Shared = Arc<Admin>;
+type Shared = Arc<AdminState>;
 
-impl AdminFront {
-    pub(crate) fn new(
-        server: Arc<Server>,
-        token: Option<Fingerprint>,
-        (access, cors): (AdminAccess, Cors),
-        is_beside: bool,
-        ending: watch::Receiver<()>,
-        follower_patience: Duration,
-    ) -> Self {
-        let admin = Arc::new(Admin {
-            server: Arc::clone(&server),
-            ending,
+impl Admin {
+    /// All routes of administration, for those who may use it.
+    pub(super) fn router(self) -> Router {
+        let admin = Arc::new(AdminState {
+            server: Arc::clone(&self.server),
+            ending: self.ending.clone(),
             followers: Arc::default(),
             waits: Arc::default(),
-            follower_patience,
+            follower_patience: self.follower_patience,
         });
-        let router = routes()
+        routes()
             .into_iter()
             .chain([("/", get(index::index))])
             .fold(Router::new(), |router, (path, methods)| {
@@ -107,48 +101,26 @@ impl AdminFront {
                 router.route(&format!("{BASE}{path}"), methods.route_layer(strict))
             })
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .fallback(|| async { AdminError::NoSuchPath })
             .method_not_allowed_fallback(|| async { AdminError::MethodNotAllowed })
-            .with_state(admin);
-        Self { router, server, is_beside, token, access, cors }
+            .route(&format!("{BASE}/{{*path}}"), any(|| async { AdminError::NoSuchPath }))
+            .with_state(admin)
+            .layer(from_fn_with_state(Arc::new(self), guard))
     }
 
-    /// Whether a path is one of administration.
-    pub(super) fn is_below(path: &str) -> bool {
-        path.strip_prefix(BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-
-    /// Answers a request, and tells of one that is refused.
-    pub(super) async fn answer(&self, request: Request<Incoming>, wire: Wire) -> Response {
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let response = self.answered(request, wire).await;
-        if response.status().is_client_error() || response.status().is_server_error() {
-            let told = response.extensions().get::<Told>().map(|Told(told)| told.as_str());
-            let head = Head { method: &method, uri: &uri, headers: &HeaderMap::new() };
-            self.server.tell(Some(head), response.status(), told);
+    /// Checks a request, and adds to it what depends on how its client sees the server.
+    fn admit(&self, request: &mut Request) -> Result<(), AdminError> {
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        // A client without a token may ask whether the server is ready.
+        if uri.path().strip_prefix(BASE) != Some("/health") {
+            self.check(method, uri, headers)?;
         }
-        response
-    }
-
-    async fn answered(&self, mut request: Request<Incoming>, wire: Wire) -> Response {
-        // Whether it is ready may be asked by those who know nothing.
-        let open = request.uri().path().strip_prefix(BASE) == Some("/health");
-        if !open && let Err(error) = self.check(request.method(), request.uri(), request.headers()) {
-            return error.into_response();
-        }
-        request.extensions_mut().insert(wire);
-        let seen = match self.seen_as(request.uri(), request.headers()) {
-            Ok(seen) => seen,
-            Err(error) => return AdminError::BadForwarding(error.to_string()).into_response(),
-        };
+        let bad = |error: BadForwarding| AdminError::BadForwarding(error.to_string());
+        let seen = self.seen_as(uri, headers).map_err(bad)?;
         let addresses = self.server.addresses();
-        match addresses.admin_prefix(seen.as_deref(), self.is_beside, request.headers()) {
-            Ok(prefix) => request.extensions_mut().insert(AdminBase(format!("{prefix}{BASE}"))),
-            Err(error) => return AdminError::BadForwarding(error.to_string()).into_response(),
-        };
+        let prefix = addresses.admin_prefix(seen.as_deref(), self.is_beside, headers).map_err(bad)?;
+        request.extensions_mut().insert(AdminBase(format!("{prefix}{BASE}")));
         request.extensions_mut().insert(SeenAs(seen));
-        let answered = self.router.clone().oneshot(request.map(Body::new)).await;
-        answered.unwrap_or_else(|never| match never {})
+        Ok(())
     }
 
     /// The origin of the SCIM endpoints for whoever sent a request; `None` if it is the one that URLs are kept with.
@@ -160,14 +132,6 @@ impl AdminFront {
         // Another port: only the name of the host is common to both.
         let host = host_of(uri, headers).and_then(|host| str::from_utf8(host).ok());
         Ok(host.and_then(|host| addresses.beside(host)))
-    }
-
-    pub(super) fn server(&self) -> &Server {
-        &self.server
-    }
-
-    pub(super) fn cors(&self) -> &Cors {
-        &self.cors
     }
 
     /// Checks who asks, and from where.
@@ -189,6 +153,21 @@ impl AdminFront {
         });
         bearer.is_some_and(|shown| Fingerprint::of(shown.as_bytes()).ct_eq(token).into())
     }
+}
+
+/// Lets those requests in that may use administration, and reports those that are refused.
+async fn guard(State(admin): State<Arc<Admin>>, mut request: Request, next: Next) -> Response {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let response = match admin.admit(&mut request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    if response.status().is_client_error() || response.status().is_server_error() {
+        let told = response.extensions().get::<Told>().map(|Told(told)| told.as_str());
+        let head = Head { method: &method, uri: &uri, headers: &HeaderMap::new() };
+        admin.server.tell(Some(head), response.status(), told);
+    }
+    response
 }
 
 /// Every path below [`BASE`] with its methods.
@@ -237,18 +216,4 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/applications/{name}/load", post(transfer::load).layer(DefaultBodyLimit::max(transfer::MAX_LOAD))),
         ("/applications/{name}/consistency", get(transfer::consistency)),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_below_administration() {
-        for (path, below) in
-            [("/_mock", true), ("/_mock/", true), ("/_mock/x", true), ("/_mocks", false), ("/", false)]
-        {
-            assert_eq!(AdminFront::is_below(path), below, "{path}");
-        }
-    }
 }

@@ -4,12 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use hyper::body::Incoming;
-use hyper::{Request, Response};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 
 use crate::address::is_host;
-use crate::net::{Later, ReplyBody};
 
 /// The methods and headers that pages may use, and the headers of answers that they may read.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
@@ -55,9 +55,13 @@ impl Cors {
         Self(origins.into())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The origin of the page that sent a request, if it may read the answer.
     pub(super) fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        if self.0.is_empty() {
+        if self.is_empty() {
             return None;
         }
         let origin = headers.get(header::ORIGIN)?;
@@ -66,47 +70,32 @@ impl Cors {
     }
 }
 
-/// Lets the page of an origin read an answer.
-pub(super) fn expose(headers: &mut HeaderMap, origin: HeaderValue) {
+/// Lets the pages of the allowed origins read the responses to their requests.
+pub(super) async fn layer(State(cors): State<Cors>, request: Request, next: Next) -> Response {
+    let Some(origin) = cors.allowed(request.headers()) else { return next.run(request).await };
+    let mut response = match preflight(&request) {
+        Some(response) => response,
+        None => next.run(request).await,
+    };
+    let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(READABLE));
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    response
 }
 
-/// The answer to the question of a browser whether a page may send a request; `None` if it is not that.
-pub(super) fn preflight(
-    method: &Method,
-    asked: &HeaderMap,
-    origin: &HeaderValue,
-) -> Option<Response<ReplyBody>> {
-    if *method != Method::OPTIONS || !asked.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+/// Returns the response to a browser that asks whether a page may send a request; `None` if the request is another one.
+fn preflight(request: &Request) -> Option<Response> {
+    let asked = request.headers();
+    if *request.method() != Method::OPTIONS || !asked.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
         return None;
     }
-    let mut reply = Response::new(ReplyBody::Empty);
-    *reply.status_mut() = StatusCode::NO_CONTENT;
-    let headers = reply.headers_mut();
-    expose(headers, origin.clone());
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
     if let Some(names) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
     }
-    Some(reply)
-}
-
-/// Answers a request of a page that may read the answer.
-pub(super) fn for_page(
-    page: HeaderValue,
-    request: Request<Incoming>,
-    answer: impl FnOnce(Request<Incoming>) -> Later,
-) -> Later {
-    if let Some(reply) = preflight(request.method(), request.headers(), &page) {
-        return Box::pin(std::future::ready(reply));
-    }
-    let answered = answer(request);
-    Box::pin(async move {
-        let mut reply = answered.await;
-        expose(reply.headers_mut(), page);
-        reply
-    })
+    Some(response)
 }

@@ -4,10 +4,11 @@ use axum::http::StatusCode;
 use hyper::Response;
 use hyper::body::Bytes;
 
-use super::{Server, scim_path};
+use super::Server;
 use crate::log::Line;
 use crate::net::Head;
 use crate::reply::Reply;
+use crate::route::Endpoint;
 
 impl Server {
     /// Tells of a request that no application saw.
@@ -29,11 +30,11 @@ impl Server {
         }
     }
 
-    /// Tells of a request that the connection layer refused.
-    pub(super) fn refused(&self, head: Option<Head<'_>>, reply: &Response<Bytes>, why: &str) {
+    /// Reports a request that the connection layer rejected.
+    pub(super) fn report_rejection(&self, head: Option<Head<'_>>, reply: &Response<Bytes>, why: &str) {
         let application = head.and_then(|head| {
-            let (name, _) = scim_path(head.uri.path())?;
-            Some((self.application(name)?, head))
+            let Endpoint::Scim { application, .. } = Endpoint::of(head.uri.path()) else { return None };
+            Some((self.application(application)?, head))
         });
         match application {
             Some((application, head)) => {

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::content::Key;
 use super::keys;
-use crate::clock::{date_time, four_digit_year};
+use crate::clock::date_time;
 
 /// What stands for itself in a path segment (RFC 3986 §2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -136,11 +136,6 @@ impl Document {
         &self.whole[..self.length as usize]
     }
 
-    /// All of its memory: as long as somebody holds it, it says the same.
-    pub(crate) fn whole(&self) -> &Bytes {
-        &self.whole
-    }
-
     /// The texts by which it is found, packed.
     pub(super) fn keys(&self) -> &[u8] {
         &self.whole[self.length as usize..]
@@ -234,27 +229,13 @@ struct Found {
 /// Appends an instant. Gives where it stands.
 fn write_instant(out: &mut Vec<u8>, instant: Timestamp) -> Range<usize> {
     let from = out.len();
-    match four_digit_year(instant) {
-        Some(text) => out.extend_from_slice(&text),
-        None => out.extend_from_slice(date_time(instant).as_bytes()),
-    }
+    out.extend_from_slice(date_time(instant).as_bytes());
     from..out.len()
 }
 
 /// Appends a number.
 pub(crate) fn write_number(out: &mut Vec<u8>, number: u64) {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends the address of a resource.

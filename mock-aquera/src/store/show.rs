@@ -7,7 +7,7 @@ use axum::http::HeaderValue;
 use scim::decode::write_text;
 use serde_json::Value;
 
-use super::document::{write_location, write_number};
+use super::document::write_location;
 use super::{Record, Ref, Store};
 use crate::types::Role;
 
@@ -55,27 +55,13 @@ impl Store {
 
     /// The entity tag as the value of a header.
     pub(crate) fn etag_header(&self, record: &Record) -> Option<HeaderValue> {
-        /// The first versions of what belongs to no group: most accounts are read far more often than written.
-        const FIRST: [&str; 8] =
-            ["W/\"1\"", "W/\"2\"", "W/\"3\"", "W/\"4\"", "W/\"5\"", "W/\"6\"", "W/\"7\"", "W/\"8\""];
-        let known = usize::try_from(record.version.wrapping_sub(1)).ok().and_then(|at| FIRST.get(at));
-        match known {
-            Some(known) if record.member_of().is_empty() => Some(HeaderValue::from_static(known)),
-            _ => HeaderValue::from_maybe_shared(Bytes::from(self.etag(record))).ok(),
-        }
+        HeaderValue::from_maybe_shared(Bytes::from(self.etag(record))).ok()
     }
 
     /// The entity tag of a representation (RFC 7644 §3.14), weak like all of ours.
     pub(crate) fn etag(&self, record: &Record) -> String {
         let groups = if self.types_have_groups(record) { self.groups_text(record) } else { Vec::new() };
-        let suffix = version_suffix(&groups);
-        let digits = record.version.checked_ilog10().unwrap_or_default() as usize + 1;
-        let mut tag = Vec::with_capacity(4 + digits + suffix.len());
-        tag.extend_from_slice(b"W/\"");
-        write_number(&mut tag, record.version.into());
-        tag.extend_from_slice(suffix.as_bytes());
-        tag.push(b'"');
-        String::from_utf8(tag).unwrap_or_default()
+        format!("W/\"{}{}\"", record.version, version_suffix(&groups))
     }
 
     fn types_have_groups(&self, record: &Record) -> bool {

@@ -7,8 +7,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{BODY, Client, PATIENCE, Paths, config, patiently, start};
-use crate::net::serve;
+use super::{BODY, Client, PATIENCE, Paths, config, patiently, serve, start};
 
 /// The reply is SCIM's error of this status, and ends the connection.
 pub(super) async fn check_refusal(client: &mut Client, status: u16, about: &str) {

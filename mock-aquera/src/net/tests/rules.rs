@@ -1,4 +1,4 @@
-//! What HTTP forbids, whoever answers; and clients that end their side before the answer comes.
+//! What HTTP forbids; and clients that end their side before the answer comes.
 
 use http_body_util::Empty;
 use hyper::Request;
@@ -9,13 +9,8 @@ use super::limits::check_refusal;
 use super::{BODY, Client, Paths, config, patiently, serve, start};
 use crate::net::Running;
 
-/// One server that answers at once, and one that does it later, by hyper.
-fn both() -> [Running; 2] {
-    [start(), serve(config(), Paths { is_slow: true, ..Paths::default() }).unwrap()]
-}
-
 #[tokio::test]
-async fn forbidden_requests_are_refused_whoever_answers() {
+async fn forbidden_requests_are_rejected() {
     let long = format!("host: {}", "a".repeat(300));
     let table: &[(&str, u16, &str)] = &[
         ("", 400, "no Host"),
@@ -45,81 +40,74 @@ async fn forbidden_requests_are_refused_whoever_answers() {
         ("host: x\r\nx : a", 400, "malformed"),
         ("host: x\r\nx: a\0b", 400, "malformed"),
     ];
-    for server in &both() {
-        for (lines, status, about) in table {
-            for path in ["/now", "/told"] {
-                let mut client = Client::connect(server).await;
-                let end = if lines.is_empty() { "" } else { "\r\n" };
-                client.send(&format!("POST {path} HTTP/1.1\r\n{lines}{end}\r\n")).await;
-                check_refusal(&mut client, *status, about).await;
-            }
+    let server = &start();
+    for (lines, status, about) in table {
+        for path in ["/now", "/told"] {
+            let mut client = Client::connect(server).await;
+            let end = if lines.is_empty() { "" } else { "\r\n" };
+            client.send(&format!("POST {path} HTTP/1.1\r\n{lines}{end}\r\n")).await;
+            check_refusal(&mut client, *status, about).await;
         }
     }
 }
 
 #[tokio::test]
 async fn http_1_0_needs_no_host_and_has_no_transfer_coding() {
-    for server in both() {
-        let mut client = Client::connect(&server).await;
-        client.send("GET /now HTTP/1.0\r\n\r\n").await;
-        assert!(client.rest().await.0.ends_with(BODY));
-        let mut client = Client::connect(&server).await;
-        client.send("POST /told HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n").await;
-        check_refusal(&mut client, 400, "malformed").await;
-    }
+    let server = start();
+    let mut client = Client::connect(&server).await;
+    client.send("GET /now HTTP/1.0\r\n\r\n").await;
+    assert!(client.rest().await.0.ends_with(BODY));
+    let mut client = Client::connect(&server).await;
+    client.send("POST /told HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n").await;
+    check_refusal(&mut client, 400, "malformed").await;
 }
 
 /// RFC 9112 §6.3: the chunks count, and nothing is read behind them.
 #[tokio::test]
 async fn a_length_beside_chunks_is_ignored_and_ends_the_connection() {
-    for server in both() {
-        for lines in [
-            "content-length: 3\r\ntransfer-encoding: chunked",
-            "transfer-encoding: chunked\r\ncontent-length: 3",
-        ] {
-            let mut client = Client::connect(&server).await;
-            let smuggled = "GET /told HTTP/1.1\r\nhost: x\r\n\r\n";
-            client
-                .send(&format!(
-                    "POST /echo HTTP/1.1\r\nhost: x\r\n{lines}\r\n\r\n2\r\nhi\r\n0\r\n\r\n{smuggled}"
-                ))
-                .await;
-            let (all, end) = client.rest().await;
-            assert!(all.contains("connection: close\r\n") && all.ends_with("\r\n\r\nhi"), "{all}");
-            end.unwrap();
-        }
+    let server = start();
+    for lines in
+        ["content-length: 3\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 3"]
+    {
+        let mut client = Client::connect(&server).await;
+        let smuggled = "GET /told HTTP/1.1\r\nhost: x\r\n\r\n";
+        client
+            .send(&format!("POST /echo HTTP/1.1\r\nhost: x\r\n{lines}\r\n\r\n2\r\nhi\r\n0\r\n\r\n{smuggled}"))
+            .await;
+        let (all, end) = client.rest().await;
+        assert!(all.contains("connection: close\r\n") && all.ends_with("\r\n\r\nhi"), "{all}");
+        end.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_client_that_has_said_all_gets_its_answer() {
-    for server in both() {
-        for request in [
-            "GET /now HTTP/1.1\r\nhost: x\r\n\r\n",
-            "GET / HTTP/1.1\r\nhost: x\r\n\r\n",
-            "GET /now HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
-            "GET /now HTTP/1.0\r\n\r\n",
-            "POST /told HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi",
-            "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
-            "GET / HTTP/1.1\r\nhost: x\r\n\r\nGET /now HTTP/1.1\r\nhost: x\r\n\r\n",
-        ] {
-            for pieces in [1, 2] {
-                let mut client = Client::connect(&server).await;
-                let (first, second) = request.split_at(request.len() / pieces);
-                client.send(first).await;
-                if pieces > 1 {
-                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-                }
-                client.send(second).await;
-                client.0.shutdown().await.unwrap();
-                let (all, end) = client.rest().await;
-                assert_eq!(
-                    all.matches(" 200 OK\r\n").count(),
-                    request.matches(" HTTP/").count(),
-                    "{request}{all}"
-                );
-                end.unwrap();
+    let server = start();
+    for request in [
+        "GET /now HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET /now HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        "GET /now HTTP/1.0\r\n\r\n",
+        "POST /told HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi",
+        "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x\r\n\r\nGET /now HTTP/1.1\r\nhost: x\r\n\r\n",
+    ] {
+        for pieces in [1, 2] {
+            let mut client = Client::connect(&server).await;
+            let (first, second) = request.split_at(request.len() / pieces);
+            client.send(first).await;
+            if pieces > 1 {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
+            client.send(second).await;
+            client.0.shutdown().await.unwrap();
+            let (all, end) = client.rest().await;
+            assert_eq!(
+                all.matches(" 200 OK\r\n").count(),
+                request.matches(" HTTP/").count(),
+                "{request}{all}"
+            );
+            end.unwrap();
         }
     }
 }
@@ -145,12 +133,11 @@ async fn a_client_that_has_said_all_is_waited_for() {
 
 #[tokio::test]
 async fn half_a_head_is_not_answered() {
-    for server in both() {
-        let mut client = Client::connect(&server).await;
-        client.send("GET /now HTTP/1.1\r\nhost").await;
-        client.0.shutdown().await.unwrap();
-        assert_eq!(client.rest().await.0, "");
-    }
+    let server = start();
+    let mut client = Client::connect(&server).await;
+    client.send("GET /now HTTP/1.1\r\nhost").await;
+    client.0.shutdown().await.unwrap();
+    assert_eq!(client.rest().await.0, "");
 }
 
 #[tokio::test]

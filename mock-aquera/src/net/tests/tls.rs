@@ -10,12 +10,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{BODY, Paths, config, patiently, spoiler};
-use crate::net::{Handler, NetConfig, Running, Sabotage, TlsConfig, TlsError, serve};
+use super::{BODY, Paths, config, faulty, patiently, serve};
+use crate::net::{NetConfig, Running, SocketFault, TlsConfig, TlsError};
 
 const KEY: &str = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
 
-fn start<H: Handler>(handler: H) -> (Running, String) {
+fn start(handler: Paths) -> (Running, String) {
     let (tls, authority) = TlsConfig::self_signed(&["mock.example"]).unwrap();
     let server = serve(NetConfig { tls: Some(tls), ..config() }, handler).unwrap();
     (server, authority)
@@ -56,8 +56,8 @@ async fn who_trusts_the_authority_is_served_under_each_name() {
 }
 
 #[tokio::test]
-async fn whole_requests_are_answered_at_once_through_the_encryption() {
-    let (server, authority) = start(Paths { is_quick: true, ..Paths::default() });
+async fn requests_with_bodies_are_answered_through_tls() {
+    let (server, authority) = start(Paths::default());
     let mut stream = connect(&server, &authority, "localhost", b"http/1.1").await.unwrap();
     for length in [10, 20_000] {
         let body = "x".repeat(length);
@@ -89,9 +89,9 @@ async fn the_protocol_is_agreed_on() {
 
 #[tokio::test]
 async fn a_reset_goes_through_the_encryption() {
-    let (server, authority) = start(spoiler(Sabotage::Reset));
+    let (server, authority) = start(faulty(SocketFault::Reset));
     let mut stream = connect(&server, &authority, "localhost", b"http/1.1").await.unwrap();
-    stream.write_all(b"GET /spoiled HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /faulty HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let error = patiently(stream.read_u8()).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }

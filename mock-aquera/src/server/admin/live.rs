@@ -23,7 +23,7 @@ use super::journal::asked;
 use crate::application::Application;
 use crate::journal::{Exchange, Found, JournalQuery, Order, Subscription};
 use crate::lock;
-use crate::net::Wire;
+use crate::net::FaultHandle;
 
 /// How long is waited unless somebody says how long.
 const USUAL_WAIT: Duration = Duration::from_secs(10);
@@ -157,7 +157,7 @@ async fn until(
 pub(super) async fn stream(
     State(admin): State<Shared>,
     Named(application): Named,
-    Extension(wire): Extension<Wire>,
+    Extension(handle): Extension<FaultHandle>,
     headers: HeaderMap,
     query: Pairs,
 ) -> Result<Response, AdminError> {
@@ -172,7 +172,7 @@ pub(super) async fn stream(
         Arc::downgrade(&handed),
         admin.follower_patience,
         application.name().to_owned(),
-        wire,
+        handle,
     ));
     let subscription = application.journal_ring().subscribe(query);
     let ending = Box::pin(async move { admin.ended().await });
@@ -207,14 +207,14 @@ struct Handed {
 }
 
 /// Cuts a follower off that does not read. Its stream cannot do that itself: nobody asks it for anything meanwhile.
-async fn watch(handed: Weak<Handed>, patience: Duration, application: String, wire: Wire) {
+async fn watch(handed: Weak<Handed>, patience: Duration, application: String, handle: FaultHandle) {
     loop {
         tokio::time::sleep(patience / 4).await;
         let Some(handed) = handed.upgrade() else { return };
         let unread = lock(&handed.at).take_if(|(since, _)| since.elapsed() >= patience);
         if let Some((_, sender)) = unread {
             tracing::warn!(application, "a follower of the journal does not read and is cut off");
-            wire.cut();
+            handle.cut();
             return sender.wake();
         }
     }

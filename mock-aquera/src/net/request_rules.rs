@@ -1,19 +1,18 @@
-//! What RFC 9112 and RFC 9113 forbid in the head of a request, and hyper lets pass.
+//! What RFC 9112 and RFC 9113 forbid in the head of a request and hyper accepts, and what hyper rejects.
+
+use std::borrow::Cow;
 
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
+use hyper::http::uri::PathAndQuery;
 use hyper::{HeaderMap, Uri, Version};
 
-use super::refusal::Refusal;
+use super::error_response::{MAX_HEAD, MAX_LINES, Rejection};
 use crate::address::is_host;
-
-/// How large a head may be, in bytes: what hyper reads at most of HTTP/1.1.
-pub(super) const MAX_HEAD: usize = 8192 + 100 * 4096;
-/// How many header lines there may be: what hyper reads at most of HTTP/1.1.
-pub(super) const MAX_LINES: usize = 100;
+use crate::text::normal_path;
 
 /// Returns why an HTTP/1 request is refused; `None` if it is not.
-pub(super) fn http1(version: Version, headers: &HeaderMap) -> Option<Refusal> {
+pub(super) fn http1(version: Version, headers: &HeaderMap) -> Option<Rejection> {
     host(version, headers).or_else(|| {
         // hyper looks at the last one only.
         codings(headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes))
@@ -22,7 +21,7 @@ pub(super) fn http1(version: Version, headers: &HeaderMap) -> Option<Refusal> {
 
 /// Returns why a request with these `Transfer-Encoding` headers is refused (RFC 9112 §6.1 and §6.3: `chunked` stands once and
 /// last, and any other coding that is not understood is 501). Empty elements count for nothing (RFC 9110 §5.6.1.2).
-fn codings<'h>(headers: impl Iterator<Item = &'h [u8]>) -> Option<Refusal> {
+fn codings<'h>(headers: impl Iterator<Item = &'h [u8]>) -> Option<Rejection> {
     let mut headers = headers.peekable();
     headers.peek()?;
     let (mut chunked, mut others, mut ends_chunked) = (0_u32, 0_u32, false);
@@ -35,9 +34,9 @@ fn codings<'h>(headers: impl Iterator<Item = &'h [u8]>) -> Option<Refusal> {
         others += u32::from(!ends_chunked);
     }
     match (ends_chunked, others, chunked) {
-        (false, ..) => Some(Refusal::NotChunkedLast),
-        (true, 1.., _) => Some(Refusal::UnknownCoding),
-        (true, 0, 2..) => Some(Refusal::ChunkedTwice),
+        (false, ..) => Some(Rejection::NotChunkedLast),
+        (true, 1.., _) => Some(Rejection::UnknownCoding),
+        (true, 0, 2..) => Some(Rejection::ChunkedTwice),
         (true, 0, _) => None,
     }
 }
@@ -69,20 +68,20 @@ fn is_coding(name: &[u8]) -> bool {
 }
 
 /// Returns what is wrong with a head that hyper refuses as malformed.
-pub(super) fn malformed(head: &[u8]) -> Refusal {
+fn malformed(head: &[u8]) -> Rejection {
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let first = lines.next().unwrap_or_default();
     let version = first.rsplit(|byte| *byte == b' ').next();
     match version.and_then(|version| version.strip_prefix(b"HTTP/")) {
         Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit() => {
             if !matches!((major, minor), (b'1', b'0' | b'1')) {
-                return Refusal::OtherVersion;
+                return Rejection::OtherVersion;
             }
         }
-        _ => return Refusal::Malformed,
+        _ => return Rejection::Malformed,
     }
     if let Some(sign) = target(first).and_then(forbidden) {
-        return Refusal::BadTarget(sign);
+        return Rejection::BadTarget(sign);
     }
     let coded: Vec<&[u8]> = lines
         .take_while(|line| !line.is_empty())
@@ -94,8 +93,8 @@ pub(super) fn malformed(head: &[u8]) -> Refusal {
     // In a head that came in pieces, or behind another request.
     let ends_empty = coded.last().is_some_and(|last| last.ends_with(b","));
     codings(coded.into_iter())
-        .or_else(|| ends_empty.then_some(Refusal::EmptyLastCoding))
-        .unwrap_or(Refusal::Malformed)
+        .or_else(|| ends_empty.then_some(Rejection::EmptyLastCoding))
+        .unwrap_or(Rejection::Malformed)
 }
 
 /// Returns the target in the first line of a request, blanks in it included.
@@ -117,32 +116,32 @@ fn forbidden(target: &[u8]) -> Option<u8> {
 }
 
 /// Returns that a head has a fragment in its target, which libraries drop unseen (RFC 9112 §3.2 leaves no room for one).
-pub(super) fn fragment(head: &[u8]) -> Option<Refusal> {
+pub(super) fn fragment(head: &[u8]) -> Option<Rejection> {
     let line = head.split(|byte| *byte == b'\n').next()?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    target(line)?.contains(&b'#').then_some(Refusal::Fragment)
+    target(line)?.contains(&b'#').then_some(Rejection::Fragment)
 }
 
 /// Returns what is wrong with the `Host` headers of an HTTP/1 request (RFC 9112 §3.2).
-pub(super) fn host(version: Version, headers: &HeaderMap) -> Option<Refusal> {
+pub(super) fn host(version: Version, headers: &HeaderMap) -> Option<Rejection> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) if version == Version::HTTP_10 => None,
-        (None, _) => Some(Refusal::NoHost),
+        (None, _) => Some(Rejection::NoHost),
         (Some(host), None) if is_host(host.as_bytes()) => None,
-        (Some(_), None) => Some(Refusal::BadHost),
-        (Some(_), Some(_)) => Some(Refusal::SeveralHosts),
+        (Some(_), None) => Some(Rejection::BadHost),
+        (Some(_), Some(_)) => Some(Rejection::SeveralHosts),
     }
 }
 
 /// Returns why an HTTP/2 request is refused; `None` if it is not. Its `:authority` becomes its `Host` header, so that
 /// whoever looks at a request finds the host at one place (RFC 9113 §8.3.1).
-pub(super) fn http2(parts: &mut Parts) -> Option<Refusal> {
+pub(super) fn http2(parts: &mut Parts) -> Option<Rejection> {
     let lines = parts.headers.len();
     let size: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if lines > MAX_LINES || size + target > MAX_HEAD {
-        return Some(Refusal::HeadTooLarge);
+        return Some(Rejection::HeadTooLarge);
     }
     if let Some(authority) = parts.uri.authority() {
         match parts.headers.get(HOST) {
@@ -151,28 +150,58 @@ pub(super) fn http2(parts: &mut Parts) -> Option<Refusal> {
                 parts.headers.insert(HOST, host);
             }
             Some(host) if host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) => {}
-            Some(_) => return Some(Refusal::SeveralHosts),
+            Some(_) => return Some(Rejection::SeveralHosts),
         }
     }
     host(Version::HTTP_2, &parts.headers)
 }
 
-/// Returns what follows a whole request with a head that is known to be good; `None` if the end of it is not there, or not
-/// plain to see.
+/// Returns what follows a whole request with a head that hyper has read; `None` if the end of the request is not there, or
+/// its body is chunked.
 pub(super) fn after_request(text: &[u8]) -> Option<&[u8]> {
-    let mut lines = [httparse::EMPTY_HEADER; MAX_LINES];
-    let mut head = httparse::Request::new(&mut lines);
-    let Ok(httparse::Status::Complete(length)) = head.parse(text) else { return None };
-    let mut body = 0;
-    for line in &*head.headers {
-        if line.name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_str()) {
+    // RFC 9112 §2.2: empty lines may come first.
+    let start = text.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    let (mut at, mut body) = (start, 0);
+    for line in text[start..].split_inclusive(|byte| *byte == b'\n') {
+        at += line.len();
+        let line = line.strip_suffix(b"\n")?.trim_ascii_end();
+        if line.is_empty() {
+            return text.get(at.checked_add(body)?..);
+        }
+        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
+        if is_coding(name) {
             return None;
         }
-        if line.name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()) {
-            body = str::from_utf8(line.value).ok()?.trim().parse().ok()?;
+        if name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str().as_bytes()) {
+            body = str::from_utf8(value).ok()?.trim().parse().ok()?;
         }
     }
-    text.get(length.checked_add(body)?..)
+    None
+}
+
+/// Returns the rejection that hyper means by a response of its own, which says no more than a status, to a request that
+/// begins with `head`; `None` if it is no such response.
+pub(super) fn rejected_by_hyper(withheld: &[u8], head: &[u8]) -> Option<Rejection> {
+    let status = withheld.strip_prefix(b"HTTP/1.1 ").or_else(|| withheld.strip_prefix(b"HTTP/1.0 "))?;
+    Some(match status.get(..3)? {
+        b"431" => Rejection::HeadTooLarge,
+        b"414" => Rejection::TargetTooLong,
+        _ => malformed(head),
+    })
+}
+
+/// Returns the target with the path that everything compares with: `/scim/%55sers` is `/scim/Users` (RFC 9110 §4.2.3);
+/// `None` if it is in that form already.
+pub(super) fn normal_uri(uri: &Uri) -> Option<Uri> {
+    let Cow::Owned(path) = normal_path(uri.path()) else { return None };
+    let target = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 #[cfg(test)]
@@ -187,32 +216,41 @@ mod tests {
         assert_eq!(after("PUT / HTTP/1.1\r\ncontent-length: 2\r\n\r\nabNEXT"), Some("NEXT"));
         assert_eq!(after("PUT / HTTP/1.1\r\ncontent-length: 9\r\n\r\nab"), None);
         assert_eq!(after("PUT / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"), None);
+        assert_eq!(after("\r\nGET /: HTTP/1.1\nhost: x\n\nNEXT"), Some("NEXT"));
         assert_eq!(after("GET / HT"), None);
+        assert_eq!(after("GET / HTTP/1.1\r\nhost: x\r\n"), None);
+    }
+
+    #[test]
+    fn path_alone_is_normalized() {
+        let uri = "http://h:1/%61?b=%61".parse().unwrap();
+        assert_eq!(normal_uri(&uri).unwrap().to_string(), "http://h:1/a?b=%61");
+        assert_eq!(normal_uri(&"/scim/Users?filter=%61".parse().unwrap()), None);
     }
 
     #[test]
     fn malformed_head_is_told_by_its_first_cause() {
         #[track_caller]
-        fn check(head: &str, expected: &Refusal) {
+        fn check(head: &str, expected: &Rejection) {
             assert_eq!(malformed(head.as_bytes()), *expected, "{head:?}");
         }
-        check("GET / HTTP/1.2\r\n", &Refusal::OtherVersion);
-        check("GET / HTTP/2.0\r\nHost: h\r\n\r\n", &Refusal::OtherVersion);
-        check("GET / HTTP/1.1\r\nbad line\r\n\r\n", &Refusal::Malformed);
-        check("GET / XYZ\r\n\r\n", &Refusal::Malformed);
-        check("", &Refusal::Malformed);
+        check("GET / HTTP/1.2\r\n", &Rejection::OtherVersion);
+        check("GET / HTTP/2.0\r\nHost: h\r\n\r\n", &Rejection::OtherVersion);
+        check("GET / HTTP/1.1\r\nbad line\r\n\r\n", &Rejection::Malformed);
+        check("GET / XYZ\r\n\r\n", &Rejection::Malformed);
+        check("", &Rejection::Malformed);
         let with =
             |codings: &str| format!("POST / HTTP/1.1\r\nHost: h\r\n{codings}\r\n\r\nTransfer-Encoding: x");
-        check(&with("Transfer-Encoding: gzip, chunked"), &Refusal::UnknownCoding);
-        check(&with("Transfer-Encoding: gzip"), &Refusal::NotChunkedLast);
-        check(&with("transfer-encoding: chunked, identity"), &Refusal::NotChunkedLast);
-        check(&with("Transfer-Encoding: chunked\r\nTransfer-Encoding: x"), &Refusal::NotChunkedLast);
-        check(&with("Transfer-Encoding:"), &Refusal::NotChunkedLast);
-        check(&with("Transfer-Encoding: ,chunked"), &Refusal::Malformed);
-        check(&with("Transfer-Encoding: chunked ,"), &Refusal::EmptyLastCoding);
-        check(&with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), &Refusal::ChunkedTwice);
-        check(&with("Transfer-Encoding: chunked,chunked"), &Refusal::ChunkedTwice);
-        check(&with("Transfer-Encoding: chunked"), &Refusal::Malformed);
+        check(&with("Transfer-Encoding: gzip, chunked"), &Rejection::UnknownCoding);
+        check(&with("Transfer-Encoding: gzip"), &Rejection::NotChunkedLast);
+        check(&with("transfer-encoding: chunked, identity"), &Rejection::NotChunkedLast);
+        check(&with("Transfer-Encoding: chunked\r\nTransfer-Encoding: x"), &Rejection::NotChunkedLast);
+        check(&with("Transfer-Encoding:"), &Rejection::NotChunkedLast);
+        check(&with("Transfer-Encoding: ,chunked"), &Rejection::Malformed);
+        check(&with("Transfer-Encoding: chunked ,"), &Rejection::EmptyLastCoding);
+        check(&with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), &Rejection::ChunkedTwice);
+        check(&with("Transfer-Encoding: chunked,chunked"), &Rejection::ChunkedTwice);
+        check(&with("Transfer-Encoding: chunked"), &Rejection::Malformed);
         for (target, byte) in [
             ("/a?b=\"", b'"'),
             ("/a b", b' '),
@@ -222,9 +260,9 @@ mod tests {
             ("/a\u{7f}", 0x7f),
             ("http://h/^?a=b\\>", b'>'),
         ] {
-            check(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"), &Refusal::BadTarget(byte));
+            check(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"), &Rejection::BadTarget(byte));
         }
-        check("GET  HTTP/1.1\r\nHost: h\r\n\r\n", &Refusal::Malformed);
+        check("GET  HTTP/1.1\r\nHost: h\r\n\r\n", &Rejection::Malformed);
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! Each way to spoil a reply, in HTTP/1.1.
+//! Each fault of a response, in HTTP/1.1.
 
 use std::io;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 
-use super::{BODY, Client, content_length, patiently, spoiling};
-use crate::net::Sabotage;
+use super::{BODY, Client, content_length, patiently, with_fault};
+use crate::net::SocketFault;
 
 /// What a client reads that had a good reply before, up to the end, and how that looks.
-async fn read(sabotage: Sabotage, path: &str) -> (String, io::Result<()>) {
-    let server = spoiling(sabotage);
+async fn read(fault: SocketFault, path: &str) -> (String, io::Result<()>) {
+    let server = with_fault(fault);
     let mut client = Client::connect(&server).await;
     client.get("/good").await;
     assert_eq!(client.reply().await.1, BODY);
@@ -24,22 +24,22 @@ fn split(all: &str) -> (&str, &str) {
 
 #[tokio::test]
 async fn reset() {
-    let (all, end) = read(Sabotage::Reset, "/spoiled").await;
+    let (all, end) = read(SocketFault::Reset, "/faulty").await;
     assert_eq!((all.as_str(), end.unwrap_err().kind()), ("", io::ErrorKind::ConnectionReset));
 }
 
 #[tokio::test]
 async fn empty_reply() {
-    let (all, end) = read(Sabotage::EmptyReply, "/spoiled").await;
+    let (all, end) = read(SocketFault::EmptyReply, "/faulty").await;
     assert_eq!(all, "");
     end.unwrap();
 }
 
 #[tokio::test]
 async fn an_empty_reply_to_a_client_that_is_still_sending_is_no_reset() {
-    let server = spoiling(Sabotage::EmptyReply);
+    let server = with_fault(SocketFault::EmptyReply);
     let mut client = Client::connect(&server).await;
-    client.send("POST /spoiled HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n").await;
+    client.send("POST /faulty HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n").await;
     client.send(&"x".repeat(50_000)).await;
     let (all, end) = client.rest().await;
     assert_eq!(all, "");
@@ -49,7 +49,7 @@ async fn an_empty_reply_to_a_client_that_is_still_sending_is_no_reset() {
 #[tokio::test]
 async fn hang_for_a_time() {
     let started = std::time::Instant::now();
-    let (all, end) = read(Sabotage::Hang(Some(Duration::from_millis(150))), "/spoiled").await;
+    let (all, end) = read(SocketFault::Hang(Some(Duration::from_millis(150))), "/faulty").await;
     assert_eq!(all, "");
     end.unwrap();
     assert!(started.elapsed() >= Duration::from_millis(150));
@@ -57,12 +57,12 @@ async fn hang_for_a_time() {
 
 #[tokio::test]
 async fn hang_until_the_client_goes_and_stopping_ends_it() {
-    let server = spoiling(Sabotage::Hang(None));
+    let server = with_fault(SocketFault::Hang(None));
     let (mut one, mut other) = (Client::connect(&server).await, Client::connect(&server).await);
     for client in [&mut one, &mut other] {
         client.get("/good").await;
         client.reply().await;
-        client.get("/spoiled").await;
+        client.get("/faulty").await;
     }
     let silence = tokio::time::timeout(Duration::from_millis(100), one.0.read_u8()).await;
     assert!(silence.is_err(), "{silence:?}");
@@ -80,7 +80,7 @@ async fn hang_until_the_client_goes_and_stopping_ends_it() {
 
 #[tokio::test]
 async fn malformed_chunk() {
-    let (all, end) = read(Sabotage::MalformedChunk, "/spoiled").await;
+    let (all, end) = read(SocketFault::MalformedChunk, "/faulty").await;
     let (head, body) = split(&all);
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     assert!(head.contains("transfer-encoding: chunked") && !head.contains("content-length"), "{head}");
@@ -91,7 +91,7 @@ async fn malformed_chunk() {
 #[tokio::test]
 async fn truncate() {
     async fn check(fraction: f64, expected: &str) {
-        let (all, end) = read(Sabotage::Truncate(fraction), "/spoiled").await;
+        let (all, end) = read(SocketFault::Truncate(fraction), "/faulty").await;
         let (head, body) = split(&all);
         assert_eq!((content_length(&format!("{head}\r\n")), body), (BODY.len(), expected), "{fraction}");
         end.unwrap();
@@ -105,14 +105,14 @@ async fn truncate() {
 
 #[tokio::test]
 async fn without_a_body_the_head_is_truncated() {
-    let (all, end) = read(Sabotage::Truncate(0.5), "/none").await;
+    let (all, end) = read(SocketFault::Truncate(0.5), "/none").await;
     assert!(all.starts_with("HTTP/1.1 204") && !all.contains("\r\n\r\n"), "{all}");
     end.unwrap();
 }
 
 #[tokio::test]
 async fn garbage() {
-    let (all, end) = read(Sabotage::Garbage(b"\x01\x02 no HTTP".to_vec()), "/spoiled").await;
+    let (all, end) = read(SocketFault::Garbage(b"\x01\x02 no HTTP".to_vec()), "/faulty").await;
     assert_eq!(all, "\x01\x02 no HTTP");
     end.unwrap();
 }
@@ -120,7 +120,7 @@ async fn garbage() {
 #[tokio::test]
 async fn wrong_length() {
     async fn check(by: i64, expected: usize) {
-        let (all, end) = read(Sabotage::WrongLength(by), "/spoiled").await;
+        let (all, end) = read(SocketFault::WrongLength(by), "/faulty").await;
         let (head, body) = split(&all);
         assert_eq!((content_length(head), body), (expected, BODY), "{by}");
         end.unwrap();
@@ -132,11 +132,11 @@ async fn wrong_length() {
 
 #[tokio::test]
 async fn close_after() {
-    let server = spoiling(Sabotage::CloseAfter);
+    let server = with_fault(SocketFault::CloseAfter);
     let mut client = Client::connect(&server).await;
     client.get("/good").await;
     let (mut good, _) = client.reply().await;
-    client.get("/spoiled").await;
+    client.get("/faulty").await;
     let (mut head, body) = client.reply().await;
     assert_eq!(body, BODY);
     for head in [&mut good, &mut head] {
@@ -149,10 +149,10 @@ async fn close_after() {
 
 #[tokio::test]
 async fn dribble() {
-    let server = spoiling(Sabotage::Dribble { chunk: 10, pause: Duration::from_millis(5) });
+    let server = with_fault(SocketFault::Dribble { chunk: 10, pause: Duration::from_millis(5) });
     let mut client = Client::connect(&server).await;
     let started = std::time::Instant::now();
-    client.get("/spoiled").await;
+    client.get("/faulty").await;
     let mut most = 0;
     let mut all = Vec::new();
     while !all.ends_with(BODY.as_bytes()) {
@@ -168,8 +168,8 @@ async fn dribble() {
 }
 
 #[tokio::test]
-async fn the_replies_before_a_spoiled_one_arrive_whole() {
-    let server = spoiling(Sabotage::Reset);
+async fn the_replies_before_a_faulty_one_arrive_whole() {
+    let server = with_fault(SocketFault::Reset);
     let mut client = Client::connect(&server).await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
     client.send(&[get("/good"), get("/version"), get("/none")].concat()).await;
@@ -178,9 +178,9 @@ async fn the_replies_before_a_spoiled_one_arrive_whole() {
     assert_eq!(client.rest().await.1.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
 
     // Those that don't fit into the kernel's buffers too.
-    let server = spoiling(Sabotage::EmptyReply);
+    let server = with_fault(SocketFault::EmptyReply);
     let mut client = Client::connect(&server).await;
-    client.send(&[get("/large"), get("/spoiled")].concat()).await;
+    client.send(&[get("/large"), get("/faulty")].concat()).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(client.reply().await.1.len(), 8 * 1024 * 1024);
     let (all, end) = client.rest().await;
@@ -190,10 +190,10 @@ async fn the_replies_before_a_spoiled_one_arrive_whole() {
 
 #[tokio::test]
 async fn what_follows_a_dribbled_request_is_answered() {
-    let server = spoiling(Sabotage::Dribble { chunk: 64, pause: Duration::from_millis(1) });
+    let server = with_fault(SocketFault::Dribble { chunk: 64, pause: Duration::from_millis(1) });
     let mut client = Client::connect(&server).await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
-    client.send(&[get("/spoiled"), get("/good"), get("/spoiled")].concat()).await;
+    client.send(&[get("/faulty"), get("/good"), get("/faulty")].concat()).await;
     for _ in 0..3 {
         assert_eq!(patiently(client.reply()).await.1, BODY);
     }
@@ -201,9 +201,9 @@ async fn what_follows_a_dribbled_request_is_answered() {
 
 #[tokio::test]
 async fn head_gets_no_body_whatever_happens() {
-    let server = spoiling(Sabotage::CloseAfter);
+    let server = with_fault(SocketFault::CloseAfter);
     let mut client = Client::connect(&server).await;
-    client.send("HEAD /spoiled HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    client.send("HEAD /faulty HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let (all, _) = client.rest().await;
     let (head, body) = split(&all);
     assert_eq!((content_length(&format!("{head}\r\n")), body), (BODY.len(), ""));

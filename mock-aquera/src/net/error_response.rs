@@ -1,4 +1,4 @@
-//! Replies to what never became a request: no HTTP, too large a head, one that did not come, one connection too many.
+//! Responses to what never became a request: no HTTP, too large a head, one that did not arrive, one connection too many.
 
 use std::time::Duration;
 
@@ -7,13 +7,17 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Response, StatusCode, Version};
 use scim::error::error_body;
 
-use super::rules::{self, MAX_HEAD, MAX_LINES};
-use super::script::{Asked, Script, write_reply};
+use super::fault::{Asked, FaultResponse, write_response};
 use crate::reply::SCIM_JSON;
 
-/// What is wrong with a connection.
+/// How large a head may be, in bytes: what hyper reads at most of HTTP/1.1.
+pub(super) const MAX_HEAD: usize = 8192 + 100 * 4096;
+/// How many header lines there may be: what hyper reads at most of HTTP/1.1.
+pub(super) const MAX_LINES: usize = 100;
+
+/// Why a request is rejected before the router sees it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum Rejection {
     #[error("the head of the request did not arrive within {0:?}")]
     Slow(Duration),
     #[error("the server holds {0} connections already; close some")]
@@ -75,18 +79,7 @@ fn sign(byte: u8) -> String {
     }
 }
 
-impl Refusal {
-    /// What hyper meant by a reply of its own, which says no more than a status, to what begins with `head`. Nothing if it
-    /// is no such reply.
-    pub(super) fn of(withheld: &[u8], head: &[u8]) -> Option<Self> {
-        let status = withheld.strip_prefix(b"HTTP/1.1 ").or_else(|| withheld.strip_prefix(b"HTTP/1.0 "))?;
-        Some(match status.get(..3)? {
-            b"431" => Self::HeadTooLarge,
-            b"414" => Self::TargetTooLong,
-            _ => rules::malformed(head),
-        })
-    }
-
+impl Rejection {
     fn status(&self) -> StatusCode {
         match self {
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
@@ -108,26 +101,25 @@ impl Refusal {
         }
     }
 
-    /// The reply, which says that the connection ends.
-    pub(super) fn reply(&self) -> Response<Bytes> {
+    /// The response, which says that the connection ends.
+    pub(super) fn response(&self) -> Response<Bytes> {
         let status = self.status();
         let body = error_body(status.as_u16(), None, &self.to_string()).to_string();
-        let mut reply = Response::new(Bytes::from(body));
-        *reply.status_mut() = status;
-        let headers = reply.headers_mut();
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, SCIM_JSON);
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         if matches!(self, Self::TooManyConnections(_)) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        reply
+        response
     }
 
-    /// The reply, and the end of the connection.
-    pub(super) fn script(&self) -> Script {
-        let reply = self.reply();
-        // Whatever was asked: it isn't known.
+    /// The response, and the end of the connection.
+    pub(super) fn fault_response(&self) -> FaultResponse {
+        // The request is not known.
         let asked = Asked { method: Method::GET, version: Version::HTTP_11 };
-        Script::closing(write_reply(&asked, &reply))
+        FaultResponse::closing(write_response(&asked, &self.response()))
     }
 }

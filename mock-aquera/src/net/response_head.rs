@@ -1,6 +1,4 @@
-//! The head of an HTTP/1 reply, as hyper would write it.
-
-use std::cell::RefCell;
+//! The head of an HTTP/1 response, as hyper would write it.
 
 use hyper::header::{CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use hyper::{HeaderMap, StatusCode, Version};
@@ -51,7 +49,8 @@ pub(super) fn write(
         Length::Chunked => line(into, TRANSFER_ENCODING.as_str(), b"chunked"),
     }
     if !is_dated {
-        DATED.with_borrow_mut(|dated| line(into, DATE.as_str(), dated.now().as_bytes()));
+        let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&Timestamp::now()).unwrap_or_default();
+        line(into, DATE.as_str(), now.as_bytes());
     }
     into.extend_from_slice(b"\r\n");
 }
@@ -61,25 +60,4 @@ fn line(into: &mut Vec<u8>, name: &str, value: &[u8]) {
     into.extend_from_slice(b": ");
     into.extend_from_slice(value);
     into.extend_from_slice(b"\r\n");
-}
-
-thread_local! {
-    static DATED: RefCell<Dated> = const { RefCell::new(Dated { second: None, text: String::new() }) };
-}
-
-/// What a second is called in a header.
-struct Dated {
-    second: Option<i64>,
-    text: String,
-}
-
-impl Dated {
-    fn now(&mut self) -> &str {
-        let now = Timestamp::now();
-        if self.second != Some(now.as_second()) {
-            self.second = Some(now.as_second());
-            self.text = DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default();
-        }
-        &self.text
-    }
 }
