@@ -2,13 +2,14 @@
 
 /// Returns the candidate that `written` is most likely a misspelling of, compared without case.
 ///
-/// A candidate counts if it has a similar beginning and fewer than half of the letters differ; two swapped letters count
-/// as one difference.
+/// A candidate counts if it begins with `written` (three letters at least), or if it has a similar beginning and fewer than
+/// half of the letters differ; two swapped letters count as one difference.
 pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
     let near = |candidate: &str| {
         let longer = written.chars().count().max(candidate.chars().count());
-        2 * strsim::osa_distance(&written, candidate) < longer
+        let is_beginning = written.chars().count() >= 3 && candidate.starts_with(&written);
+        is_beginning || 2 * strsim::osa_distance(&written, candidate) < longer
     };
     candidates
         .into_iter()
@@ -31,6 +32,8 @@ mod tests {
         assert_eq!(nearest("toomany", ["tooMany", "noTarget"]), Some("tooMany"));
         assert_eq!(nearest("zzz", ["aquera", "no-delete"]), None);
         assert_eq!(nearest("POTS", ["GET", "POST", "PUT"]), Some("POST"));
+        assert_eq!(nearest("bearer", ["bearer-token", "basic-auth"]), Some("bearer-token"));
+        assert_eq!(nearest("be", ["bearer-token", "basic-auth"]), None, "too short");
         assert_eq!(nearest("Roles", ["Users", "Groups"]), None, "only its beginning is alike");
     }
 }

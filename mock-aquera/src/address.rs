@@ -5,7 +5,6 @@
 //! used. [`Rebase`] writes them so, in the text of a reply that is ready otherwise.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use axum::body::Bytes;
@@ -13,41 +12,12 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use memchr::memmem;
 
+use crate::host::{is_host, split_port};
 use crate::net::Head;
 use crate::reply::Reply;
 
-/// The longest host name (RFC 1035 §2.3.4).
-const MAX_NAME: usize = 255;
 /// The longest path prefix of a proxy.
 const MAX_PREFIX: usize = 1024;
-
-/// Returns whether a text is a host, with a port or without: a name of letters, digits, `-`, `.`, `_` and `~`, an IPv4
-/// address, or an IPv6 address in brackets. RFC 3986 §3.2.2 allows more, which no host is called, and which could be
-/// mistaken for something else where the host is repeated.
-pub(crate) fn is_host(text: &[u8]) -> bool {
-    let Ok(text) = str::from_utf8(text) else { return false };
-    let (name, port) = split_port(text);
-    let is_name = match name.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
-        None => {
-            (1..=MAX_NAME).contains(&name.len())
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-        }
-    };
-    let is_port = |port: &str| {
-        port.is_empty() || (port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok())
-    };
-    is_name && port.is_none_or(is_port)
-}
-
-/// Splits a host into its name and its port. An IPv6 address keeps its brackets.
-pub(crate) fn split_port(host: &str) -> (&str, Option<&str>) {
-    let from = host.rfind(']').unwrap_or(0);
-    match host[from..].find(':') {
-        Some(at) => (&host[..from + at], Some(&host[from + at + 1..])),
-        None => (host, None),
-    }
-}
 
 /// The host that a request names: that of an absolute target or `:authority`, or else its `Host` header.
 pub(crate) fn host_of<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r [u8]> {

@@ -33,13 +33,11 @@ use crate::lock;
 use crate::log::RequestLog;
 use crate::problem::Problem;
 use crate::profile::{PathCase, Profile};
+use crate::route::DEFAULT_APPLICATION;
 use crate::store::{Inconsistency, Store};
 use crate::verify::Expectation;
 pub(crate) use serve::{Incoming, Served, unauthorized};
 pub(crate) use start::Start;
-
-/// The name of the application at `/scim`.
-pub const DEFAULT_APPLICATION: &str = "default";
 
 /// How a new application is set up.
 #[derive(Debug, Clone, Default)]

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::address::{Addresses, PublicUrl};
-use crate::application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
+use crate::application::{Application, ApplicationConfig};
 use crate::auth::{Auth, DEFAULT_TOKEN, Fingerprint};
 use crate::clock::{Clock, SystemClock};
 use crate::data::{FakeUsers, FillError, InitialData, InitialResource, LoadError, SnapshotError, Source};
@@ -24,6 +24,7 @@ use crate::lock;
 use crate::log::RequestLog;
 use crate::net::{self, Bound, ListenError, NetConfig, Running};
 use crate::profile::{Profile, ProfileAttributeError, check_paths};
+use crate::route::DEFAULT_APPLICATION;
 use crate::server::{
     Admin, AdminAccess, ApplicationError, Cors, Defaults, FOLLOWER_PATIENCE, Origin, Server, admin_port,
     main_port,

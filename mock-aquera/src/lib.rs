@@ -36,6 +36,7 @@ mod fault;
 mod gateway;
 mod guard;
 mod hold;
+mod host;
 mod journal;
 mod log;
 mod net;
@@ -56,7 +57,7 @@ mod verify;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use address::{PublicUrl, PublicUrlError};
-pub use application::{Application, ApplicationConfig, DEFAULT_APPLICATION};
+pub use application::{Application, ApplicationConfig};
 pub use auth::{Auth, AuthKind, DEFAULT_TOKEN, DEFAULT_TOKEN_LIFETIME, ParseAuthError};
 pub use builder::{MockAquera, MockAqueraBuilder, StartError};
 pub use clock::{AppClock, Clock, ClockState, ManualClock, SystemClock};
@@ -87,6 +88,7 @@ pub use profile::{
     RequestContentType, RequestRules, RetryAfter, SortRule, StartIndex, Support, TotalResults,
     UnknownAttributes, UnknownMember, UnsupportedFilter, UserAgent, UserNameValue, WithoutFilter,
 };
+pub use route::DEFAULT_APPLICATION;
 pub use scim::error::ScimType;
 pub use server::{ApplicationError, MAX_APPLICATIONS, Origin, OriginError};
 pub use store::Inconsistency;

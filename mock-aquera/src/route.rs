@@ -3,7 +3,8 @@
 use memchr::memchr;
 use percent_encoding::percent_decode_str;
 
-use crate::application::DEFAULT_APPLICATION;
+/// The name of the application at `/scim`.
+pub const DEFAULT_APPLICATION: &str = "default";
 
 /// Where a path leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

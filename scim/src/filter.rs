@@ -130,7 +130,7 @@ impl Filter {
     /// let (_, used) = Filter::parse_with(r#"userName eq"mara""#, Dialects::all())?;
     /// assert_eq!(used, [Dialect::FilterMissingSpaces]);
     /// assert!(Filter::parse_with(r#"userName eq"mara""#, Dialects::none()).is_err());
-    /// # Ok::<(), scim::filter::ParseError>(())
+    /// # Ok::<(), scim::parse_error::ParseError>(())
     /// ```
     pub fn parse_with(text: &str, dialects: Dialects) -> Result<(Self, Vec<Dialect>), ParseError> {
         let mut dialect_use = DialectUse::new(dialects);

@@ -1,5 +1,8 @@
 //! The rules of ARCHITECTURE.md about who may know whom, and the ones of the house style that a test can check.
 
+#[path = "workspace/modules.rs"]
+mod modules;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -63,6 +66,27 @@ fn dependencies_point_one_way() {
     check(&metadata, "conformance", true, &["scim"]);
 }
 
+/// The harness shares no code with what it judges, not through a re-export of the mock either.
+#[test]
+fn conformance_names_nothing_of_scim() {
+    let re_exported: Vec<String> = sources(&root().join("mock-aquera/src"))
+        .into_iter()
+        .chain(sources(&root().join("provisioner/src")))
+        .flat_map(|(_, text)| text.lines().map(ToOwned::to_owned).collect::<Vec<_>>())
+        .filter_map(|line| Some(line.strip_prefix("pub use scim::")?.trim_end_matches(';').to_owned()))
+        .filter_map(|path| path.rsplit("::").next().map(ToOwned::to_owned))
+        .collect();
+    assert!(!re_exported.is_empty(), "the mock re-exports an enum of scim");
+    for (path, text) in sources(&root().join("conformance/src")) {
+        assert!(!text.contains("scim::"), "{} names scim", path.display());
+        for name in &re_exported {
+            let imported =
+                text.lines().any(|line| line.contains("mock_aquera::") && line.contains(name.as_str()));
+            assert!(!imported, "{} names {name} of scim", path.display());
+        }
+    }
+}
+
 /// Every Rust file below a folder, with its text.
 fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
@@ -101,56 +125,6 @@ fn the_protocol_knows_no_runtime_and_no_clock() {
             assert!(!text.contains(word), "{} names {word}", path.display());
         }
     }
-}
-
-/// The modules of the mock, each of which imports only those before it.
-const MODULES: [&str; 14] = [
-    "units",
-    "types",
-    "store",
-    "profile",
-    "fault",
-    "downstream",
-    "journal",
-    "verify",
-    "gateway",
-    "data",
-    "application",
-    "server",
-    "builder",
-    "cli",
-];
-
-#[test]
-fn modules_of_the_mock_import_one_way() {
-    let folder = root().join("mock-aquera/src");
-    let mut imports = 0;
-    for (path, text) in sources(&folder) {
-        let below = path.strip_prefix(&folder).expect("a path below the folder");
-        let is_test = below.components().any(|part| part.as_os_str().to_string_lossy().starts_with("tests"));
-        let first = below.components().next().expect("a first part").as_os_str().to_string_lossy();
-        let module = first.trim_end_matches(".rs");
-        let Some(at) = MODULES.iter().position(|known| *known == module).filter(|_| !is_test) else {
-            continue;
-        };
-        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
-            for imported in line.split("crate::").skip(1) {
-                let end = imported.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(imported.len());
-                let Some(other) = MODULES.iter().position(|known| *known == &imported[..end]) else {
-                    continue;
-                };
-                imports += 1;
-                assert!(
-                    other <= at,
-                    "{} imports {}, which comes after {module}",
-                    path.display(),
-                    MODULES[other]
-                );
-            }
-        }
-    }
-    assert!(imports > 100, "{imports} imports were looked at");
 }
 
 /// The lower case of a sigma depends on its neighbours there: `casing` has the function that takes each character alone.

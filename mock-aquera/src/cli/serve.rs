@@ -16,11 +16,13 @@ use serde_json::json;
 
 use super::documents::Documents;
 use super::{Failure, profiles};
-use crate::address::{PublicUrl, is_host, split_port};
+use crate::address::PublicUrl;
 use crate::auth::{Auth, AuthKind, DEFAULT_TOKEN};
 use crate::builder::{MockAquera, StartError};
 use crate::data::SnapshotError;
 use crate::fault::Fault;
+use crate::host::is_host;
+use crate::host::split_port;
 use crate::journal::JournalLimits;
 use crate::log::RequestLog;
 use crate::profile::Period;

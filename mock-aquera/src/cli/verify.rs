@@ -65,7 +65,7 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     }
     let server = Server::of(&url, &options.ca)?;
     let (prefix, of_url) = place(&server.path);
-    let name = options.app.as_deref().or(of_url).unwrap_or(crate::application::DEFAULT_APPLICATION);
+    let name = options.app.as_deref().or(of_url).unwrap_or(crate::route::DEFAULT_APPLICATION);
     let name: ApplicationName = name.parse().map_err(|_| {
         Failure::usage(format!("use --app {name}: a name is 1 to 64 letters, digits, hyphens or underscores"))
     })?;
@@ -117,9 +117,9 @@ fn url_of(written: &str) -> Option<String> {
     if !written.is_empty() && written.len() <= 5 && written.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(format!("http://127.0.0.1:{written}"));
     }
-    let (host, port) = crate::address::split_port(written);
+    let (host, port) = crate::host::split_port(written);
     let is_port = port.is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
-    let is_host = crate::address::is_host(host.as_bytes());
+    let is_host = crate::host::is_host(host.as_bytes());
     (is_port && is_host).then(|| format!("http://{written}"))
 }
 

@@ -8,7 +8,7 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{HeaderMap, Uri, Version};
 
 use super::error_response::{MAX_HEAD, MAX_LINES, Rejection};
-use crate::address::is_host;
+use crate::host::is_host;
 use crate::text::normal_path;
 
 /// Returns why an HTTP/1 request is refused; `None` if it is not.

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::address::is_host;
+use crate::host::is_host;
 
 /// The methods and headers that pages may use, and the headers of answers that they may read.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";

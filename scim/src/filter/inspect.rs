@@ -71,7 +71,7 @@ impl Filter {
     ///     })
     ///     .collect();
     /// assert_eq!(parts, ["and", "title pr", "emails []", "emails.type eq"]);
-    /// # Ok::<(), scim::filter::ParseError>(())
+    /// # Ok::<(), scim::parse_error::ParseError>(())
     /// ```
     pub fn parts(&self) -> Vec<FilterPart<'_>> {
         let mut parts = Vec::new();

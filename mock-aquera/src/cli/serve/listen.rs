@@ -46,7 +46,7 @@ impl FromStr for ListenAddress {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Self { host: None, port: Some(port(text)?) });
         }
-        let (host, given) = crate::address::split_port(text);
+        let (host, given) = crate::host::split_port(text);
         let given = given.map(port).transpose()?;
         if host.is_empty() && given.is_some() {
             return Ok(Self { host: None, port: given });
@@ -56,7 +56,7 @@ impl FromStr for ListenAddress {
         }
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         if bare.is_some_and(|address| address.parse::<IpAddr>().is_err())
-            || !crate::address::is_host(host.as_bytes())
+            || !crate::host::is_host(host.as_bytes())
         {
             return Err(ListenAddressError::Form);
         }

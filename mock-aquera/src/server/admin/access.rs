@@ -4,7 +4,8 @@
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use super::AdminError;
-use crate::address::{host_of, split_port};
+use crate::address::host_of;
+use crate::host::split_port;
 
 /// What a browser says of where a request comes from.
 const FETCH_SITE: &str = "sec-fetch-site";
