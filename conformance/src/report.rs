@@ -6,6 +6,7 @@
 pub mod badge;
 pub mod baseline;
 pub mod curl;
+pub mod entries;
 pub mod github;
 pub mod html;
 pub mod json;

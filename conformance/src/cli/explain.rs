@@ -28,7 +28,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(&self) -> Result<Exit, Complaint> {
-        let ended = self.report.as_ref().map(|file| ended(file, &self.id)).transpose()?;
+        let ended = self.report.as_ref().map(|file| ended(file, &self.full_id())).transpose()?;
         let cases = cases::load(self.cases.as_deref())?;
         let clients = client::load(None)?.cases;
         let text = self.text(&cases, &clients)?;
@@ -37,6 +37,12 @@ impl Explain {
 }
 
 impl Explain {
+    /// The id, in full where it is the name of a form alone.
+    fn full_id(&self) -> String {
+        let form = FORMS.iter().find(|form| form.name == self.id);
+        form.map_or_else(|| self.id.clone(), probe::id)
+    }
+
     fn text(&self, cases: &[Case], clients: &[client_case::Case]) -> Result<String, Complaint> {
         if let Some(case) = cases.iter().find(|case| case.id == self.id) {
             return Ok(describe::describe(case));
@@ -47,7 +53,7 @@ impl Explain {
         if self.id == probe::ACTIVE_TYPE {
             return Ok(probe::describe_active_type());
         }
-        if let Some(form) = FORMS.iter().find(|form| probe::id(form) == self.id) {
+        if let Some(form) = FORMS.iter().find(|form| probe::id(form) == self.full_id()) {
             return Ok(probe::describe(form));
         }
         if let Some(cell) = Cell::all(Extent::Every).iter().find(|cell| cell.id() == self.id) {

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::format;
 use crate::probe::cost::cost;
 use crate::probe::experiment::{Options, probe};
-use crate::probe::inference::{Fit, fit};
+use crate::probe::inference::fit;
 use crate::probe::outcome::Outcome;
 use crate::probe::{report, variant};
 use crate::report::labels;
@@ -119,27 +119,10 @@ impl Probe {
             if let Some(file) = &self.out {
                 eprintln!("{} is not written: a profile needs a run that comes to its end", file.display());
             }
-        } else if let (Some(file), Some(Fit { profile, differing, tries })) = (&self.out, &fitted) {
-            std::fs::write(file, profile.to_toml())
+        } else if let (Some(file), Some(fit)) = (&self.out, &fitted) {
+            std::fs::write(file, fit.profile.to_toml())
                 .map_err(|error| Complaint::broken(format!("failed to write {}: {error}", file.display())))?;
-            let tried = findings.findings.iter().filter(|finding| !finding.outcome.is_untried()).count();
-            let mut told = format!(
-                "{} answers {} of {tried} forms that were tried as the endpoint does ({tries} profiles compared)\n",
-                file.display(),
-                tried - differing.len(),
-            );
-            if tried < variant::FORMS.len() {
-                append!(
-                    told,
-                    "unknown, because they could not be tried: {} forms\n",
-                    variant::FORMS.len() - tried
-                );
-            }
-            if !differing.is_empty() {
-                append!(told, "not imitated: {}\n", differing.join(", "));
-            }
-            append!(told, "run it: mock-aquera --profile {}\n", file.display());
-            eprint!("{told}");
+            eprint!("{}", report::fit_text(fit, &findings, &file.display().to_string()));
         }
         for case in report::report(&findings, seed, milliseconds).cases {
             ending.tell("case", &case)?;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 pub use accounts::State;
 pub use sequence::Same;
 
+use crate::casing::lower_case;
 use crate::client::case::Case;
 use crate::client::matcher::Pattern;
 use crate::client::predicate::{Broken, Property};
@@ -170,7 +171,12 @@ impl<'a> Scope<'a> {
     pub(crate) fn fitting(&self, pattern: &'a Pattern) -> impl Iterator<Item = usize> + 'a + use<'a> {
         let (knowledge, play) = (self.knowledge, self.play);
         let people: BTreeSet<String> = match play {
-            Some(play) => pattern.person.iter().flat_map(|person| Knowledge::name_of(play, person)).collect(),
+            Some(play) => pattern
+                .person
+                .iter()
+                .flat_map(|person| Knowledge::user_names(play, person))
+                .map(lower_case)
+                .collect(),
             None => BTreeSet::new(),
         };
         self.range.clone().filter(move |index| {
@@ -186,6 +192,24 @@ impl<'a> Scope<'a> {
             });
             place && pattern.fits(&knowledge.evidence.exchanges[*index])
         })
+    }
+
+    /// A pattern in words, with the user names of the people that it is about.
+    pub(crate) fn in_words(&self, pattern: &Pattern) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for person in &pattern.person {
+            for name in self.play.into_iter().flat_map(|play| Knowledge::user_names(play, person)) {
+                if !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        if names.is_empty() && !pattern.person.is_empty() {
+            names.push("the user".to_owned());
+        }
+        let mut told = pattern.clone();
+        told.person = names;
+        told.in_words()
     }
 
     /// The end of the step that an exchange is in.

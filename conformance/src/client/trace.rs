@@ -144,11 +144,9 @@ impl<'a> Knowledge<'a> {
         self.told.get(text).is_some_and(|first| *first < before)
     }
 
-    /// The user name, in lower case, of somebody of a play.
-    pub fn name_of(play: &Play, person: &str) -> BTreeSet<String> {
-        // Somebody who was renamed has several.
-        let named = play.acts.iter().filter_map(|act| act.people.get(person));
-        named.map(|person| lower_case(&person.user_name)).collect()
+    /// The user names of somebody of a play, as they are sent; somebody who was renamed has several.
+    pub fn user_names<'p>(play: &'p Play, person: &str) -> impl Iterator<Item = &'p str> {
+        play.acts.iter().filter_map(move |act| act.people.get(person)).map(|person| person.user_name.as_str())
     }
 }
 

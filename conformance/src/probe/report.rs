@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::casing::lower_case;
 use crate::format;
 use crate::probe::advice::{Fares, advise};
+use crate::probe::inference::Fit;
 use crate::probe::outcome::{Class, Outcome};
 use crate::probe::variant::{Form, Sent, Start, Topic};
 use crate::probe::{Finding, Findings};
@@ -120,9 +121,33 @@ pub fn report(findings: &Findings, seed: u64, milliseconds: u64) -> Report {
     }
 }
 
+/// How well the profile in a file imitates the endpoint.
+pub fn fit_text(fit: &Fit, findings: &Findings, file: &str) -> String {
+    let all = findings.findings.len();
+    let tried = findings.findings.iter().filter(|finding| !finding.outcome.is_untried()).count();
+    let Fit { differing, tries, .. } = fit;
+    let mut text = format!(
+        "{file} answers {} of {tried} forms that were tried as the endpoint does ({tries} profiles compared)\n",
+        tried - differing.len(),
+    );
+    if tried < all {
+        append!(text, "unknown, because they could not be tried: {} forms\n", all - tried);
+    }
+    if !differing.is_empty() {
+        let ids: Vec<_> = differing.iter().map(|form| id_of(form)).collect();
+        append!(text, "not imitated: {}\n", ids.join(", "));
+    }
+    append!(text, "run it: mock-aquera --profile {file}\n");
+    text
+}
+
 /// The id of a form's case.
 pub fn id(form: &Form) -> String {
-    format!("probe/{}", form.name)
+    id_of(form.name)
+}
+
+fn id_of(form: &str) -> String {
+    format!("probe/{form}")
 }
 
 /// What a form is, for `explain`.
@@ -296,4 +321,24 @@ pub fn troubles(findings: &Findings) -> Vec<&'static str> {
         .filter(|advice| advice.fares == Fares::Badly)
         .map(|advice| advice.setting)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mock_aquera::Profile;
+
+    use crate::probe::outcome::{Effect, Reply, Shows, Tried};
+    use crate::probe::report::*;
+
+    #[test]
+    fn forms_that_are_not_imitated_are_told_by_ids_that_explain_knows() {
+        let findings = Findings::made_up(|_| {
+            let reply = Reply { status: 202, scim_type: None, shows: Shows::Truth };
+            Outcome::Tried(Tried { effect: Effect::Done, reply, damages: Vec::new(), without: Vec::new() })
+        });
+        let profile = Profile::new("probed", "");
+        let fit = Fit { profile, differing: vec!["post", "put-title"], tries: 3 };
+        let text = fit_text(&fit, &findings, "a.toml");
+        assert!(text.contains("not imitated: probe/post, probe/put-title\n"), "{text}");
+    }
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::{Report, Verdict, markdown};
 use crate::format;
-use crate::report::{labels, root_causes};
+use crate::report::entries::{self, Entry};
+use crate::report::labels;
 
 /// GitHub shows no more of each kind.
 const OF_A_KIND: usize = 10;
@@ -36,21 +37,22 @@ impl Surroundings {
 pub fn annotations(report: &Report) -> String {
     let mut text = String::new();
     let mut told = [0_usize; 2];
-    let causes = root_causes::of(report);
-    for case in labels::by_importance(&report.cases) {
+    let annotated = entries::in_order(report).into_iter().flat_map(|entry| match entry {
+        Entry::Case(case) => vec![(None, case)],
         // Of a shared expectation the first case speaks for all.
-        let behind = causes
-            .iter()
-            .find(|cause| cause.says_all() && root_causes::explain(std::slice::from_ref(cause), case));
-        if behind.is_some_and(|cause| cause.cases.first().is_some_and(|first| first.id != case.id)) {
-            continue;
+        Entry::Cause(cause) if cause.says_all() => {
+            let first = cause.cases.first().copied();
+            first.map(|case| (Some(cause), case)).into_iter().collect()
         }
+        Entry::Cause(cause) => cause.cases.into_iter().map(|case| (None, case)).collect(),
+    });
+    for (behind, case) in annotated {
         let (kind, at) = if case.verdict == Verdict::Warn { ("warning", 0) } else { ("error", 1) };
         told[at] += 1;
         if told[at] > OF_A_KIND {
             continue;
         }
-        let because = match behind {
+        let because = match &behind {
             Some(cause) => cause.because(),
             None => case.because.clone().unwrap_or_else(|| case.title.clone()),
         };

@@ -4,15 +4,17 @@ use serde_json::Value;
 
 use super::{CaseResult, Report, Verdict};
 use crate::format;
-use crate::report::{labels, root_causes};
+use crate::report::entries::{self, Entry};
+use crate::report::labels;
+use crate::report::root_causes::Cause;
 
 /// A comment on GitHub may have 65,536 characters; GitLab's and Bitbucket's may have more.
 pub const MOST: usize = 60_000;
 /// Kept free for what was cut, and for the end.
 const MARGIN: usize = 600;
-/// Causes that stand before the table.
-const CAUSES: usize = 5;
-/// Rows of the table.
+/// Causes that are told.
+const CAUSES: usize = 10;
+/// Rows of the tables.
 const ROWS: usize = 50;
 /// Characters of a cell of the table.
 const CELL: usize = 300;
@@ -34,22 +36,11 @@ pub fn write(report: &Report) -> String {
     if labels::preferences(report).next().is_some() {
         text.push('\n');
     }
-    let causes = root_causes::of(report);
-    let mut trouble = labels::by_importance(&report.cases);
-    for cause in causes.iter().take(CAUSES) {
-        append!(
-            text,
-            "> **One {} behind {}:** {}. {}\n\n",
-            if cause.says_all() { "cause" } else { "refusal" },
-            labels::count(cause.cases.len(), labels::noun(report)),
-            prose(&format::cut(&cause.because(), CELL)),
-            prose(&cause.advice(report)),
-        );
-    }
+    let entries = entries::in_order(report);
+    text.push_str(&findings(report, &entries));
     // Of a shared expectation all is said; the JSON and HTML reports have its cases.
-    let told: Vec<_> = causes.iter().take(CAUSES).filter(|cause| cause.says_all()).cloned().collect();
-    trouble.retain(|case| !root_causes::explain(&told, case));
-    text.push_str(&table(&trouble));
+    let detailed = entries.iter().filter(|entry| !matches!(entry, Entry::Cause(cause) if cause.says_all()));
+    let trouble: Vec<&CaseResult> = detailed.flat_map(|entry| entry.cases()).copied().collect();
     for stale in report.stale.iter().take(ROWS) {
         append!(text, "- **stale baseline entry** {}\n", prose(&format::cut(stale, CELL)));
     }
@@ -122,40 +113,78 @@ fn head(report: &Report) -> String {
     format!("### Conformance ({}): {headline}\n\n{}\n\n", prose(&report.suite), about.join(" · "))
 }
 
-fn table(trouble: &[&CaseResult]) -> String {
-    if trouble.is_empty() {
-        return String::new();
-    }
-    let mut text = "| | what | why | how to mend |\n|---|---|---|---|\n".to_owned();
-    let mut is_apart = false;
-    for case in trouble.iter().take(ROWS) {
-        if !is_apart && labels::is_apart(case) {
-            is_apart = true;
-            append!(text, "| | **{}** | | |\n", labels::APART);
-        }
-        let sign = match case.verdict {
-            Verdict::Warn => "⚠️ ",
-            Verdict::Error => "💥 ",
-            Verdict::Fail | Verdict::Pass | Verdict::NotAdvertised | Verdict::Skipped => "❌ ",
+/// What is wrong, in order: causes as paragraphs, cases as rows of tables between them.
+fn findings(report: &Report, entries: &[Entry<'_>]) -> String {
+    let mut text = String::new();
+    let (mut causes, mut rows) = (0, 0);
+    let (mut is_apart, mut in_table) = (false, false);
+    for entry in entries {
+        let (told, most) = match entry {
+            Entry::Cause(_) => (&mut causes, CAUSES),
+            Entry::Case(_) => (&mut rows, ROWS),
         };
-        let cell =
-            |text: Option<&String>| text.map_or_else(String::new, |text| prose(&format::cut(text, CELL)));
-        append!(
-            text,
-            "| {sign}{} | {}<br>{} {} | {} | {} |\n",
-            labels::level(case.level),
-            cell(Some(&case.title)),
-            code(&case.id),
-            section(case),
-            cell(case.because.as_ref()),
-            cell(case.mend.as_ref()),
-        );
+        if *told == most {
+            continue;
+        }
+        *told += 1;
+        let begins_apart = !is_apart && entry.is_apart();
+        is_apart |= begins_apart;
+        match entry {
+            Entry::Cause(cause) => {
+                if std::mem::take(&mut in_table) {
+                    text.push('\n');
+                }
+                if begins_apart {
+                    append!(text, "**{}**\n\n", labels::APART);
+                }
+                text.push_str(&paragraph(report, cause));
+            }
+            Entry::Case(case) => {
+                if !std::mem::replace(&mut in_table, true) {
+                    text.push_str("| | what | why | how to mend |\n|---|---|---|---|\n");
+                }
+                if begins_apart {
+                    append!(text, "| | **{}** | | |\n", labels::APART);
+                }
+                text.push_str(&row(case));
+            }
+        }
     }
-    if let Some(more) = trouble.len().checked_sub(ROWS).filter(|more| *more > 0) {
+    if let Some(more) = entries.len().checked_sub(causes + rows).filter(|more| *more > 0) {
         append!(text, "\n… and {} more.\n", format::number(more));
     }
-    text.push('\n');
+    if in_table {
+        text.push('\n');
+    }
     text
+}
+
+fn paragraph(report: &Report, cause: &Cause<'_>) -> String {
+    format!(
+        "> **One {} behind {}:** {}. {}\n\n",
+        if cause.says_all() { "cause" } else { "refusal" },
+        labels::count(cause.cases.len(), labels::noun(report)),
+        prose(&format::cut(&cause.because(), CELL)),
+        prose(&cause.advice(report)),
+    )
+}
+
+fn row(case: &CaseResult) -> String {
+    let sign = match case.verdict {
+        Verdict::Warn => "⚠️ ",
+        Verdict::Error => "💥 ",
+        Verdict::Fail | Verdict::Pass | Verdict::NotAdvertised | Verdict::Skipped => "❌ ",
+    };
+    let cell = |text: Option<&String>| text.map_or_else(String::new, |text| prose(&format::cut(text, CELL)));
+    format!(
+        "| {sign}{} | {}<br>{} {} | {} | {} |\n",
+        labels::level(case.level),
+        cell(Some(&case.title)),
+        code(&case.id),
+        section(case),
+        cell(case.because.as_ref()),
+        cell(case.mend.as_ref()),
+    )
 }
 
 fn section(case: &CaseResult) -> String {

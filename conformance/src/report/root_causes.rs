@@ -218,8 +218,8 @@ pub(crate) fn remedy(shared: Shared, attribute: Option<&str>) -> String {
     text.to_owned()
 }
 
-/// What is behind several cases: refusals behind three or more first, since they hide what comes after them; then shared
-/// expectations, the most urgent first.
+/// What is behind several cases: refusals behind three or more, and shared expectations. First comes what is behind the
+/// case that is needed most, then what is behind more cases.
 pub fn of(report: &Report) -> Vec<Cause<'_>> {
     let mut refusals: Vec<(Likeness, Cause<'_>)> = Vec::new();
     let mut shared: Vec<Cause<'_>> = Vec::new();
@@ -238,13 +238,12 @@ pub fn of(report: &Report) -> Vec<Cause<'_>> {
             None => refusals.push((likeness, cause)),
         }
     }
-    let mut refusals: Vec<_> =
-        refusals.into_iter().map(|(_, cause)| cause).filter(|cause| cause.cases.len() >= LEAST).collect();
-    refusals.sort_by_key(|cause| std::cmp::Reverse(cause.cases.len()));
+    let refusals = refusals.into_iter().map(|(_, cause)| cause).filter(|cause| cause.cases.len() >= LEAST);
     // A single case says it itself, unless it is about something else.
     let is_told = |cause: &Cause<'_>| cause.cases.len() > 1 || matches!(cause.kind, Kind::Shared(_, Some(_)));
-    refusals.extend(shared.into_iter().filter(is_told));
-    refusals
+    let mut causes: Vec<_> = refusals.chain(shared.into_iter().filter(is_told)).collect();
+    causes.sort_by_key(|cause| labels::place_of_cause(&cause.cases));
+    causes
 }
 
 /// Whether one of the causes is behind the case.

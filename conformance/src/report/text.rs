@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{CaseResult, Report, Verdict};
 use crate::format;
+use crate::report::entries::{self, Entry};
 use crate::report::labels;
-use crate::report::root_causes;
 use crate::report::root_causes::Cause;
 use crate::transcript::Exchange;
 
@@ -65,43 +65,31 @@ impl Paint {
 /// What needs somebody's attention: failures, what broke, warnings; then entries of the baseline that hold no longer.
 pub fn failures(report: &Report, paint: Paint) -> String {
     let mut text = String::new();
-    let causes = root_causes::of(report);
+    let (entries, alike) = folded(entries::in_order(report));
     // What is optional, and the habits of single clients, stand apart.
     let mut is_apart = false;
-    let mut apart = |text: &mut String, case: Option<&CaseResult>| {
-        if !is_apart && case.is_some_and(labels::is_apart) {
+    let mut cases = 0_usize;
+    for entry in &entries {
+        cases += usize::from(matches!(entry, Entry::Case(_)));
+        if cases > TOLD_IN_FULL && matches!(entry, Entry::Case(_)) {
+            continue;
+        }
+        if !is_apart && entry.is_apart() {
             is_apart = true;
-            append!(*text, "{}\n\n", paint.with("1", labels::APART));
+            append!(text, "{}\n\n", paint.with("1", labels::APART));
         }
-    };
-    let (hidden, shared): (Vec<_>, Vec<_>) = causes.iter().partition(|cause| !cause.says_all());
-    for it in hidden {
-        cause(&mut text, report, it, paint);
-    }
-    let mut told = labels::by_importance(&report.cases);
-    // A cause stands for its cases.
-    told.retain(|case| !root_causes::explain(&causes, case));
-    let (told, alike) = folded(told);
-    let mut shared = shared.into_iter().peekable();
-    for case in told.iter().take(TOLD_IN_FULL) {
-        while let Some(it) = shared.next_if(|cause| {
-            first_of(cause).is_some_and(|first| labels::urgency(first) <= labels::urgency(case))
-        }) {
-            apart(&mut text, first_of(it));
-            cause(&mut text, report, it, paint);
-        }
-        apart(&mut text, Some(case));
-        failure(&mut text, report, case, paint);
-        let others = case.because.as_deref().and_then(|because| alike.get(because));
-        if let Some(others) = others.filter(|_| case.verdict == Verdict::Error) {
-            append!(text, "… and {} more for the same reason\n\n", format::number(*others));
+        match entry {
+            Entry::Cause(it) => cause(&mut text, report, it, paint),
+            Entry::Case(case) => {
+                failure(&mut text, report, case, paint);
+                let others = case.because.as_deref().and_then(|because| alike.get(because));
+                if let Some(others) = others.filter(|_| case.verdict == Verdict::Error) {
+                    append!(text, "… and {} more for the same reason\n\n", format::number(*others));
+                }
+            }
         }
     }
-    for it in shared {
-        apart(&mut text, first_of(it));
-        cause(&mut text, report, it, paint);
-    }
-    if let Some(left_out) = told.len().checked_sub(TOLD_IN_FULL).filter(|left_out| *left_out > 0) {
+    if let Some(left_out) = cases.checked_sub(TOLD_IN_FULL).filter(|left_out| *left_out > 0) {
         let left_out = format::number(left_out);
         append!(text, "… and {left_out} more; `--report html=FILE` or `json=FILE` has them all\n\n");
     }
@@ -114,26 +102,24 @@ pub fn failures(report: &Report, paint: Paint) -> String {
     text
 }
 
-/// The most urgent case behind a cause.
-fn first_of<'a>(cause: &Cause<'a>) -> Option<&'a CaseResult> {
-    cause.cases.first().copied()
-}
-
 /// What broke for one and the same reason is told once; how many more there are, by the reason.
-fn folded(cases: Vec<&CaseResult>) -> (Vec<&CaseResult>, BTreeMap<&str, usize>) {
+fn folded(entries: Vec<Entry<'_>>) -> (Vec<Entry<'_>>, BTreeMap<&str, usize>) {
     let mut seen = BTreeSet::new();
     let mut alike = BTreeMap::new();
-    let told = cases.into_iter().filter(|case| match case.because.as_deref() {
-        Some(because) if case.verdict == Verdict::Error && !seen.insert(because) => {
-            *alike.entry(because).or_default() += 1;
-            false
+    let told = entries.into_iter().filter(|entry| {
+        let Entry::Case(case) = entry else { return true };
+        match case.because.as_deref() {
+            Some(because) if case.verdict == Verdict::Error && !seen.insert(because) => {
+                *alike.entry(because).or_default() += 1;
+                false
+            }
+            _ => true,
         }
-        _ => true,
     });
     (told.collect(), alike)
 }
 
-/// A refusal behind many cases.
+/// What is behind several cases.
 fn cause(text: &mut String, report: &Report, cause: &Cause<'_>, paint: Paint) {
     append!(
         *text,

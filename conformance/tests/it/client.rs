@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use conformance::client::mutants::run::{fair, judged, run};
 use conformance::client::recording::Recorded;
+use conformance::client::scenario::Person;
 use conformance::client::trace::{Act, Evidence, Play};
 use conformance::client::{judge, load, recording};
 use conformance::report::Verdict;
@@ -265,6 +266,58 @@ fn who_reads_the_whole_list_has_looked_everybody_up() {
         let taken = json!([post(409), look]);
         assert_eq!(verdict_of(conflict, "taken", &taken), if found { pass } else { warn }, "{look}");
     }
+}
+
+/// The names that the files of scenarios give to people are nobody's account.
+#[test]
+fn findings_about_somebody_say_the_user_name() {
+    let person = |name: &str| Person {
+        id: "disable-ada".to_owned(),
+        user_name: name.to_owned(),
+        given_name: "Ada".to_owned(),
+        family_name: "King".to_owned(),
+        title: None,
+        email: None,
+        enabled: false,
+    };
+    let act = |step: &str, name: &str, range| Act {
+        step: step.to_owned(),
+        range,
+        people: [("ada".to_owned(), person(name))].into(),
+        accounts: vec![json!({ "userName": name, "active": true })],
+    };
+    let entry = |method: &str, path: &str, status: u16, body: Value| {
+        json!({"method": method, "path": path, "status": status,
+            "requestBody": body, "responseBody": {"id": "7", "userName": body["userName"]}})
+    };
+    let post = |name: &str| entry("POST", "/scim/Users", 201, json!({ "userName": name }));
+    let results = |scenario: &str, acts: Vec<Act>, entries: Value| {
+        let exchanges = recording::read(&entries.to_string()).expect("a journal").exchanges;
+        let play = Play { scenario: scenario.to_owned(), acts, before: Vec::new() };
+        let evidence = Evidence { exchanges, plays: vec![play], ..Evidence::default() };
+        judge::all(&load::built_in().expect("good cases").cases, &evidence)
+    };
+    let wrong = |scenario: &str, case: &str, acts: Vec<Act>, entries: Value| {
+        let mut wrong = results(scenario, acts, entries);
+        wrong.retain(|result| matches!(result.verdict, Verdict::Fail | Verdict::Warn));
+        for result in &wrong {
+            let told = json!([result.because, result.expected, result.actual]).to_string();
+            let mut words = told.split(|sign: char| !(sign.is_alphanumeric() || "-@.".contains(sign)));
+            assert!(words.all(|word| word != "ada"), "{told}");
+        }
+        wrong.into_iter().find(|result| result.id.ends_with(case)).unwrap_or_else(|| panic!("{case} holds"))
+    };
+    let name = "Ada@x.example";
+    let entries = json!([post(name), entry("DELETE", "/scim/Users/7", 204, Value::Null)]);
+    let acts = vec![act("create", name, 0..1), act("disable", name, 1..2)];
+    let deleted = wrong("disable", "/disabling-deletes-nobody", acts, entries);
+    assert_eq!(deleted.expected, json!("never DELETE about Ada@x.example"));
+
+    let acts = vec![act("create", name, 0..2), act("rename", "Countess@x.example", 2..3)];
+    let created =
+        wrong("pages", "/an-account-on-any-page-is-found", acts, json!([post(name), post(name), post(name)]));
+    let because = created.because.unwrap_or_default();
+    assert!(because.contains(" about Ada@x.example or Countess@x.example, not at most 1"), "{because}");
 }
 
 /// RFC 7644 §3.4.2.4 obliges nobody to read on, and whoever begins to read page by page wants the rest.

@@ -175,6 +175,7 @@ async fn the_program_judges_and_says_why_it_cannot() {
     assert!(out.contains("RFC 7644 §3.6") && out.contains("delete ada"), "{out}");
     for (id, told) in [
         ("probe/patch-inactive-entra", "PATCH with the operations [{\"op\":\"Replace\""),
+        ("post-manager-id", "Before      no account, and another user"),
         ("probe/post-manager-id", "Before      no account, and another user"),
         ("client/rfc7644/3.1/bodies-are-json", "Holds when each"),
     ] {

@@ -80,7 +80,7 @@ pub(super) fn never(scope: &Scope<'_>, pattern: &Pattern) -> Outcome {
         .fitting(pattern)
         .map(|index| Finding {
             because: format!("there is {}", short(scope, index)),
-            expected: json!(format!("never {}", pattern.in_words())),
+            expected: json!(format!("never {}", scope.in_words(pattern))),
             actual: json!(short(scope, index)),
             exchanges: vec![index],
         })
@@ -114,7 +114,7 @@ pub(super) fn count(
             };
             let told: Vec<_> = group.iter().take(5).map(|index| short(scope, *index)).collect();
             outcome.findings.push(Finding {
-                because: format!("there are {} of {}, not {wanted}", group.len(), of.in_words()),
+                because: format!("there are {} of {}, not {wanted}", group.len(), scope.in_words(of)),
                 expected: json!(wanted),
                 actual: json!(told),
                 exchanges: group,
@@ -129,7 +129,7 @@ pub(super) fn count(
 pub(super) fn before(scope: &Scope<'_>, each: &Pattern, needs: &Pattern, same: Same) -> Outcome {
     let fits = |index, other| other < index && same.holds(scope, other, index);
     each_has(scope, each, needs, fits, |index| {
-        format!("{} came without {} before it", short(scope, index), needs.in_words())
+        format!("{} came without {} before it", short(scope, index), scope.in_words(needs))
     })
 }
 
@@ -143,7 +143,7 @@ pub(super) fn after(
     let end = |index| if within_step { scope.end_of_step(index) } else { scope.range.end };
     let fits = |index, other| other > index && other < end(index) && same.holds(scope, other, index);
     each_has(scope, each, needs, fits, |index| {
-        format!("after {} there is not {}", short(scope, index), needs.in_words())
+        format!("after {} there is not {}", short(scope, index), scope.in_words(needs))
     })
 }
 
@@ -163,7 +163,7 @@ fn each_has(
             Some(other) => outcome.seen.extend([index.min(*other), index.max(*other)]),
             None => outcome.findings.push(Finding {
                 because: because(index),
-                expected: json!(needs.in_words()),
+                expected: json!(scope.in_words(needs)),
                 actual: Value::Null,
                 exchanges: vec![index],
             }),
@@ -199,7 +199,7 @@ pub(super) fn not_after(
             told = end;
             outcome.findings.push(Finding {
                 because: format!("after {} there is {}", short(scope, index), short(scope, follow[grace])),
-                expected: json!(format!("not {}", never.in_words())),
+                expected: json!(format!("not {}", scope.in_words(never))),
                 actual: json!(follow.iter().take(5).map(|after| short(scope, *after)).collect::<Vec<_>>()),
                 exchanges: std::iter::once(index).chain(follow).collect(),
             });
@@ -234,9 +234,9 @@ pub(super) fn between(
                     "{} follows {} without {} in between",
                     short(scope, *next),
                     short(scope, index),
-                    needs.in_words()
+                    scope.in_words(needs)
                 ),
-                expected: json!(needs.in_words()),
+                expected: json!(scope.in_words(needs)),
                 actual: Value::Null,
                 exchanges: vec![index, *next],
             }),

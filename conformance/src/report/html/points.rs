@@ -1,17 +1,15 @@
-//! What to mend, in the order of importance: by subject, and in each by how much it mends.
-
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+//! What to mend, in the order of all reports: by level, in each the causes first, then what clients need first.
 
 use super::escape::{self, attribute, inline};
 use crate::format;
-use crate::report::root_causes;
+use crate::report::entries::{self, Entry};
 use crate::report::root_causes::Cause;
 use crate::report::{CaseResult, Report, Verdict, labels};
+use crate::requirement::Level;
 
-/// Points of a subject that are shown at once.
-const SHOWN: usize = 5;
-/// Points of a subject. In what is wholly broken there is no telling what comes first.
+/// Points of a level that are shown at once.
+const SHOWN: usize = 20;
+/// Points of a level. In what is wholly broken there is no telling what comes first.
 const MOST: usize = 300;
 /// Cases of a point that are named.
 const NAMED: usize = 5;
@@ -23,61 +21,91 @@ struct Point<'a> {
 }
 
 pub(super) fn write(page: &mut String, report: &Report) {
-    let broken = |case: &&CaseResult| case.verdict != Verdict::Error;
-    let trouble: Vec<&CaseResult> =
-        report.cases.iter().filter(|case| labels::is_trouble(case)).filter(broken).collect();
-    if trouble.is_empty() {
+    let mut entries = entries::in_order(report);
+    entries.retain(|entry| entry.cases().iter().any(|case| case.verdict != Verdict::Error));
+    if entries.is_empty() {
         return;
     }
-    let judged = judged(report);
-    let all_say_how = trouble.iter().all(|case| case.mend.is_some());
+    let all_say_how = entries.iter().flat_map(Entry::cases).all(|case| case.mend.is_some());
     append!(
         *page,
         "<section class=\"points\" aria-labelledby=\"points\"><h2 id=\"points\">{}</h2>\n",
         if all_say_how { "What to mend, in this order" } else { "What is wrong, the most important first" }
     );
     let mut number = 0;
-    let causes = root_causes::of(report);
-    refusals(page, report, &causes, &mut number);
-    let own = trouble.into_iter().filter(|case| !root_causes::explain(&causes, case));
-    for (subject, cases) in labels::groups(own) {
-        let of = judged.get(&subject).copied().unwrap_or(cases.len());
-        append!(
-            *page,
-            "<section><h3>{} <span class=\"of\">{} of {}</span></h3>\n",
-            inline(&subject),
-            format::number(cases.len()),
-            labels::count(of, labels::noun(report))
-        );
-        if cases.len() > SHOWN && cases.len() * 2 > of {
-            page.push_str(
-                "<p class=\"note\">Most of what was tried here does not hold, so there may be one cause behind it. \
-                 Mend the first and run it again before you go on.</p>\n",
-            );
-        }
-        let points = of_cases(&cases);
-        let (first, more) = points.split_at(points.len().min(SHOWN));
-        list(page, first, &mut number);
-        if !more.is_empty() {
-            append!(
-                *page,
-                "<details class=\"more\"><summary>{}</summary>",
-                labels::count(more.len(), "further point")
-            );
-            list(page, more, &mut number);
-            page.push_str("</details>\n");
-        }
-        page.push_str("</section>\n");
+    for entries in entries.chunk_by(|one, other| heading_of(one) == heading_of(other)) {
+        let Some(heading) = entries.first().and_then(heading_of) else { continue };
+        level(page, report, heading, entries, &mut number);
     }
     page.push_str("</section>\n");
 }
 
-/// What stands before everything else, because it hides it.
-fn refusals(page: &mut String, report: &Report, causes: &[Cause<'_>], number: &mut usize) {
+fn heading_of(entry: &Entry<'_>) -> Option<&'static str> {
+    entry.cases().first().map(|case| heading(case))
+}
+
+/// What the section of a case is called.
+fn heading(case: &CaseResult) -> &'static str {
+    match case.level {
+        _ if labels::is_apart(case) => labels::APART,
+        Level::Must => "What is required (MUST)",
+        Level::Should => "What is recommended (SHOULD)",
+        Level::May => "What is optional (MAY)",
+    }
+}
+
+/// What to mend of one level.
+fn level(page: &mut String, report: &Report, name: &str, entries: &[Entry<'_>], number: &mut usize) {
+    let count: usize = entries.iter().map(|entry| entry.cases().len()).sum();
+    let judged = report.cases.iter().filter(|case| {
+        matches!(case.verdict, Verdict::Pass | Verdict::Fail | Verdict::Warn) && heading(case) == name
+    });
+    let of = judged.count().max(count);
+    append!(
+        *page,
+        "<section><h3>{} <span class=\"of\">{} of {}</span></h3>\n",
+        inline(name),
+        format::number(count),
+        labels::count(of, labels::noun(report))
+    );
+    if count > SHOWN && count * 2 > of {
+        page.push_str(
+            "<p class=\"note\">Most of what was tried here does not hold, so there may be one cause behind it. \
+             Mend the first and run it again before you go on.</p>\n",
+        );
+    }
+    let causes = entries.iter().filter_map(|entry| match entry {
+        Entry::Cause(cause) => Some(cause),
+        Entry::Case(_) => None,
+    });
+    several(page, report, &causes.collect::<Vec<_>>(), number);
+    let own = entries.iter().filter_map(|entry| match entry {
+        Entry::Cause(_) => None,
+        Entry::Case(case) => Some(*case),
+    });
+    let points = of_cases(own);
+    let (first, more) = points.split_at(points.len().min(SHOWN));
+    if !first.is_empty() {
+        list(page, first, number);
+    }
+    if !more.is_empty() {
+        append!(
+            *page,
+            "<details class=\"more\"><summary>{}</summary>",
+            labels::count(more.len(), "further point")
+        );
+        list(page, more, number);
+        page.push_str("</details>\n");
+    }
+    page.push_str("</section>\n");
+}
+
+/// What is behind several cases.
+fn several(page: &mut String, report: &Report, causes: &[&Cause<'_>], number: &mut usize) {
     if causes.is_empty() {
         return;
     }
-    page.push_str("<section><h3>What is behind several cases</h3>\n<ol>");
+    page.push_str("<h4>What is behind several cases</h4>\n<ol>");
     for cause in causes {
         *number += 1;
         append!(
@@ -92,22 +120,11 @@ fn refusals(page: &mut String, report: &Report, causes: &[Cause<'_>], number: &m
         about(page, &cause.cases);
         page.push_str("</li>\n");
     }
-    page.push_str("</ol></section>\n");
+    page.push_str("</ol>\n");
 }
 
-/// How many cases of each subject were judged.
-fn judged(report: &Report) -> BTreeMap<String, usize> {
-    let mut judged = BTreeMap::new();
-    for case in &report.cases {
-        if matches!(case.verdict, Verdict::Pass | Verdict::Fail | Verdict::Warn) {
-            *judged.entry(labels::subject(case).1).or_default() += 1;
-        }
-    }
-    judged
-}
-
-/// The things to do: first what is most urgent, then what mends most.
-fn of_cases<'a>(cases: &[&'a CaseResult]) -> Vec<Point<'a>> {
+/// The things to do, in the order of the first case of each.
+fn of_cases<'a>(cases: impl Iterator<Item = &'a CaseResult>) -> Vec<Point<'a>> {
     let mut points: Vec<Point<'a>> = Vec::new();
     for case in cases {
         let mend = case.mend.as_deref().or(case.because.as_deref()).unwrap_or(&case.title);
@@ -118,9 +135,6 @@ fn of_cases<'a>(cases: &[&'a CaseResult]) -> Vec<Point<'a>> {
             None => points.push(Point { mend, cases: vec![case] }),
         }
     }
-    points.sort_by_key(|point| {
-        (point.cases.first().map(|case| labels::urgency(case)), Reverse(point.cases.len()))
-    });
     points
 }
 

@@ -227,6 +227,77 @@ fn a_shared_expectation_is_one_finding_in_its_place() {
     assert!(pulled.contains("> **One cause behind 2 cases:** ") && !pulled.contains("Its own."), "{pulled}");
 }
 
+/// A SHOULD of creation does not come before a MUST of paging, and causes are needed as much as their most needed case.
+#[test]
+fn findings_in_each_format_stand_in_the_same_order() {
+    let of = |id: &str, level: Level| {
+        let verdict = if level == Level::Must { Verdict::Fail } else { Verdict::Warn };
+        let mut case = sample::case(id, verdict);
+        case.level = level;
+        case.because = Some(format!("why {}", case.title));
+        case.mend = Some(format!("advice for {}", case.title));
+        case
+    };
+    let shared = |id: &str, cause: Shared, level: Level| {
+        let mut case = of(id, level);
+        case.cause = Some(cause);
+        case
+    };
+    let refused = |name: &str| {
+        let mut case = of(&format!("rfc7644/3.5.2.2/{name}-of-a-group"), Level::Must);
+        let what = |value: Value| json!([{ "step": "patch", "what": "status", "value": value, "why": "…" }]);
+        case.because = Some("patch: the answer is 501, where 200 belongs; it says: no".to_owned());
+        (case.expected, case.actual) = (what(json!(200)), what(json!(501)));
+        case.exchanges = vec![sample::exchange("PATCH", "/Groups/7", json!({}), 501, json!({}))];
+        case
+    };
+    let (must, should) = (Level::Must, Level::Should);
+    let mut cases: Vec<_> = ["a", "b", "c", "d", "e"].into_iter().map(refused).collect();
+    cases.extend([
+        shared("rfc7644/2/wrong-credentials", Shared::Credentials, must),
+        shared("rfc7644/2/without-credentials", Shared::Credentials, must),
+        shared("rfc7644/3.12/a", Shared::ErrorStatus, must),
+        shared("rfc7644/3.12/b", Shared::ErrorStatus, must),
+        shared("rfc7644/3.12/m", Shared::ErrorBody, must),
+        shared("rfc7644/3.12/n", Shared::ErrorBody, must),
+        shared("rfc7644/3.12/o", Shared::ErrorBody, must),
+        of("rfc7644/3.3/creates-a-user", must),
+        of("rfc7644/3.4.2.2/finds-a-user", must),
+        of("rfc7644/3.5.2.3/disables-a-user", must),
+        of("rfc7644/3.4.2.4/pages", must),
+        of("rfc7644/3.3/shows-what-was-created", should),
+        of("rfc7644/3.4.2.2/finds-more", should),
+        of("rfc7644/3.5.2/takes-a-habit", Level::May),
+    ]);
+    for slug in ["v", "w", "x", "y", "z"] {
+        cases.push(shared(&format!("rfc7644/3.3/{slug}"), Shared::ErrorType, should));
+    }
+    let report = Report::new("server", "https://h.example", cases);
+    let page = html::write(&report);
+    let points =
+        &page[page.find("class=\"points\"").expect("points")..page.find("id=\"toolbar\"").expect("an end")];
+    for told in [&text::failures(&report, Paint::Plain), points, &markdown::write(&report)] {
+        let at = |words: &str| told.find(words).unwrap_or_else(|| panic!("{words} is not in {told}"));
+        let order = [
+            "missing and wrong credentials are answered",
+            "/Groups/7",
+            "errors are not answered with a SCIM error",
+            "in errors is not the HTTP status",
+            "why creates a user",
+            "why finds a user",
+            "why disables a user",
+            "why pages",
+            "errors do not say",
+            "why shows what was created",
+            "why finds more",
+            "why takes a habit",
+        ];
+        for pair in order.windows(2) {
+            assert!(at(pair[0]) < at(pair[1]), "{} comes before {}: {told}", pair[0], pair[1]);
+        }
+    }
+}
+
 #[test]
 fn must_failures_never_stand_under_the_heading_of_what_is_optional() {
     let of = |id: &str, verdict: Verdict, level: Level| {
