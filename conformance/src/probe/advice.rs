@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::probe::Findings;
 use crate::probe::advice::method::{PATCH, PUT, method};
 use crate::probe::outcome::{Class, Damage, Outcome};
+use crate::probe::report::hint;
 
 /// How a setting will fare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +54,7 @@ pub fn advise(findings: &Findings) -> Vec<Advice> {
         findings.outcome(name).cloned().unwrap_or_else(|| Outcome::Untried("no such form".to_owned()))
     };
     vec![
-        creation(&of("post"), &of("post-inactive")),
+        creation(&of("post"), &of("post-inactive"), hint(findings)),
         method(findings, &PUT, &PATCH),
         method(findings, &PATCH, &PUT),
         toggle(
@@ -123,8 +124,12 @@ fn untried(setting: &'static str, tries: &[(&str, &Outcome)]) -> Advice {
     advice(setting, Fares::Unknown, format!("It could not be found out: {}.", why.join("; ")))
 }
 
-fn creation(post: &Outcome, inactive: &Outcome) -> Advice {
+fn creation(post: &Outcome, inactive: &Outcome, hint: Option<String>) -> Advice {
     const SETTING: &str = "Enable users creation";
+    // An attribute that the account lacks is no creation that does not work.
+    if let Some(hint) = hint {
+        return advice(SETTING, Fares::Unknown, format!("It could not be found out: {hint}."));
+    }
     if post.is_untried() {
         return untried(SETTING, &[("a POST", post)]);
     }

@@ -7,6 +7,7 @@ mod status;
 mod steady;
 mod stored;
 mod tally;
+mod template;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -283,7 +284,16 @@ impl Player<'_> {
         let mut answer = self.ask(step, &request).await?;
         self.read_unshown(step, &request, endpoint.as_deref(), &mut answer).await?;
         let stand_in = self.stand_in(step, &request, answer.status).await;
-        self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref(), stand_in)
+        let known = self.misses.len();
+        let end = self.weigh(step, name, &answer, sent.as_ref(), endpoint.as_deref(), stand_in);
+        let is_missed = self.misses.len() > known || matches!(end, Err(End::Skipped(_)));
+        match self.refused_without(&request, &answer).filter(|_| is_missed) {
+            Some(why) => {
+                self.misses.truncate(known);
+                Err(End::Skipped(why))
+            }
+            None => end,
+        }
     }
 
     /// Judges an answer, and keeps what it shows.

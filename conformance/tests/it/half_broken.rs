@@ -394,6 +394,50 @@ async fn user_names_are_shaped_like_addresses_wherever_a_case_makes_one_up() {
     assert_eq!(broken.left(), BTreeMap::new());
 }
 
+/// A server that requires more of a user than its schema says, all of which the template has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_template_has_and_the_server_requires_is_no_failure() {
+    let broken = Broken::answering(|seen| {
+        let writes = ["POST", "PUT"].contains(&seen.method.as_str())
+            && seen.path.starts_with("/Users")
+            && !seen.path.contains(".search")
+            && seen.body.is_object();
+        let lacks = |name: &&str| {
+            let value = seen.body.get(*name);
+            value.is_none_or(|value| value.is_null() || *value == json!([]))
+        };
+        let refuses = writes && ["displayName", "userType", "emails"].iter().any(|name| lacks(name));
+        let error = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "400", "scimType": "invalidValue",
+            "detail": "displayName, userType and emails are required",
+        });
+        refuses.then(|| page(400, &error.to_string(), &[("content-type", "application/scim+json")]))
+    })
+    .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("user.json");
+    let emails = json!([{ "value": "{{unique}}@corp.example", "type": "work" }]);
+    let user = json!({
+        "userName": "{{unique}}", "displayName": "D", "userType": "staff", "emails": emails,
+    });
+    std::fs::write(&file, user.to_string()).expect("a file");
+    let template = file.display().to_string();
+    let select = "document=rfc7643 | section=3.3 | section=3.5.1 | section=3.5.2.1 | section=3.5.2.3 | section=3.7 | section=3.4.2.2";
+    let judged = broken.judged(&["--select", select, "--template", &template]).await;
+    assert_eq!(judged.with(Verdict::Fail), Vec::<String>::new());
+    let skipped = judged.with(Verdict::Skipped);
+    assert!(
+        skipped.iter().any(|line| line.starts_with("rfc7643/2.5/an-empty-array-is-no-value")),
+        "{skipped:#?}"
+    );
+    for line in skipped {
+        assert!(
+            line.contains("it is without `emails`, which the template has and the server seems to require"),
+            "{line}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn where_the_smallest_user_is_refused_a_template_is_hinted_at() {
     let broken = Broken::answering(|seen| {

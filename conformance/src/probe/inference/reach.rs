@@ -2,35 +2,148 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::json::get;
 use crate::json::is_absent;
 use crate::probe::inference::switch::Switch;
 use crate::probe::outcome::{Class, Damage, Effect, Outcome, Reply, Shows, attribute};
-use crate::probe::variant::{Sent, Topic};
+use crate::probe::variant::{Form, Sent, Topic};
 use crate::probe::{Finding, Findings};
 use crate::transcript::Exchange;
 
 /// Whether `word` of `switch` claims no more than `found` shows.
 pub(super) fn is_seen(switch: &Switch, word: &str, found: &Findings) -> bool {
-    match (switch.section, switch.name) {
-        ("errors", "body") => errors_are_alike(found, &|reply| reply.shows == Shows::Error),
-        ("errors", "scim-type") => errors_are_alike(found, &|reply| reply.scim_type.is_some()),
-        ("gateway", "put") if word.starts_with("ignored") => {
-            ignores_everything(found, Topic::Group, false, &|sent| matches!(sent, Sent::Put(_)))
+    let is_told_apart = |pairs: &[(&str, &str)]| is_told_apart(found, pairs);
+    match (switch.section, switch.name, word) {
+        ("errors", "body", _) => errors_are_alike(found, &|reply| reply.shows == Shows::Error),
+        ("errors", "scim-type", _) => errors_are_alike(found, &|reply| reply.scim_type.is_some()),
+        ("application", "not-stored", _) => !is_kept(found, word),
+        ("application", "read-only", _) => is_refused(found, word),
+        // Default words claim nothing.
+        (_, _, "works" | "accepted" | "whole" | "200" | "removes") => true,
+        ("gateway", "put", _) => is_whole_method(found, word, false, &is_put),
+        ("gateway", "patch", _) => is_whole_method(found, word, false, &is_patch),
+        ("gateway", "group-put", _) => is_whole_method(found, word, true, &is_put),
+        ("gateway", "group-patch", _) => is_whole_method(found, word, true, &is_patch),
+        ("application", "replace", _) => {
+            !is_done(found, &|form| is_put(form) && is_user(form) && !changes_active(form))
         }
-        ("gateway", "patch") if word.starts_with("ignored") || word.starts_with("lies") => {
-            ignores_everything(found, Topic::Group, false, &|sent| matches!(sent, Sent::Patch(_)))
+        ("application", "partial-update", _) => {
+            !is_done(found, &|form| is_patch(form) && is_user(form) && !changes_active(form))
         }
-        ("gateway", "group-put") if word.starts_with("ignored") => {
-            ignores_everything(found, Topic::Group, true, &|sent| matches!(sent, Sent::Put(_)))
+        ("gateway", "disable", _) => !is_done(found, &|form| is_write(form) && sets_active(form, "false")),
+        ("gateway", "enable", _) => !is_done(found, &|form| is_write(form) && sets_active(form, "true")),
+        ("gateway", "patch-paths", _) => are_paths_refused(found, ""),
+        ("gateway", "patch-value-filters", _) => are_paths_refused(found, "["),
+        ("gateway", "patch-reply", _) => !answers(found, &is_patch, &|reply| reply.status == 200),
+        ("replies", "put-body", _) => !answers(found, &is_put, &|reply| reply.shows != Shows::Nothing),
+        ("replies", "create-body", _) => !answers(found, &is_post, &|reply| reply.shows != Shows::Nothing),
+        // What a PUT cannot change, a PUT that leaves it out cannot clear.
+        ("gateway", "put-missing-attributes", _) => {
+            is_done(found, &|form| is_put(form) && form.goal.iter().any(|goal| is_value(goal, "/title")))
         }
-        ("gateway", "group-patch") if word.starts_with("ignored") || word.starts_with("lies") => {
-            ignores_everything(found, Topic::Group, true, &|sent| matches!(sent, Sent::Patch(_)))
+        ("gateway", "put-without-active", "activates" | "deactivates" | "clears") => is_told_apart(&[
+            ("put-without-active", "put-title"),
+            ("put-without-active-inactive", "put-title-inactive"),
+        ]),
+        ("gateway", "create-disabled", _) => is_told_apart(&[("post-inactive", "post")]),
+        ("gateway", "replace-all-members", _) => {
+            is_told_apart(&[("group-replace-members", "group-add-member")])
         }
-        ("application", "not-stored") => !is_kept(found, word),
-        ("application", "read-only") => is_refused(found, word),
+        ("requests.dialects", "capitalised-op", _) => {
+            is_told_apart(&[("patch-inactive-capitalised", "patch-inactive")])
+        }
+        ("requests.dialects", "string-booleans", _) => {
+            is_told_apart(&[("patch-inactive-text", "patch-inactive")])
+        }
+        ("requests.dialects", "dotted-keys", _) => {
+            is_told_apart(&[("patch-dotted-keys", "patch-given-name")]) || are_paths_refused(found, "")
+        }
+        ("requests.dialects", "pathless-add", _) => {
+            is_told_apart(&[("patch-add-without-path", "patch-title")]) || are_paths_refused(found, "")
+        }
+        ("requests.dialects", "single-operation", _) => {
+            is_told_apart(&[("patch-single-operation", "patch-title")])
+        }
+        ("requests.dialects", "remove-by-value", _) => {
+            is_told_apart(&[("group-remove-by-value", "group-remove-member")])
+        }
+        ("requests.dialects", "bare-manager", _) => {
+            is_told_apart(&[("patch-manager-id", "patch-department"), ("post-manager-id", "post")])
+        }
         _ => true,
     }
+}
+
+/// Whether one of the forms is answered otherwise than its control: the same change, asked for plainly. Where both are
+/// answered alike, the attribute may be the cause and not the form.
+fn is_told_apart(found: &Findings, pairs: &[(&str, &str)]) -> bool {
+    let tried = |name: &str| found.outcome(name).filter(|outcome| !outcome.is_untried());
+    pairs.iter().any(|(form, control)| {
+        matches!((tried(form), tried(control)), (Some(form), Some(control)) if form != control)
+    })
+}
+
+fn is_put(form: &Form) -> bool {
+    matches!(form.sent, Sent::Put(_))
+}
+
+fn is_patch(form: &Form) -> bool {
+    matches!(form.sent, Sent::Patch(_))
+}
+
+fn is_post(form: &Form) -> bool {
+    matches!(form.sent, Sent::Post(_))
+}
+
+fn is_write(form: &Form) -> bool {
+    is_put(form) || is_patch(form)
+}
+
+fn is_user(form: &Form) -> bool {
+    form.topic != Topic::Group
+}
+
+/// Whether every PATCH whose path holds `part` is refused, whatever its attribute.
+fn are_paths_refused(found: &Findings, part: &str) -> bool {
+    fails_everything(found, Class::Refused, 2, &|form| has_path(form, part))
+}
+
+/// Whether a form is a PATCH whose path holds `part`.
+fn has_path(form: &Form, part: &str) -> bool {
+    let Sent::Patch(json) = form.sent else { return false };
+    let operations: Value = serde_json::from_str(json).unwrap_or_default();
+    let operations = operations.as_array().map(Vec::as_slice).unwrap_or_default();
+    let path = |operation| get(operation, "path").and_then(Value::as_str);
+    operations.iter().filter_map(path).any(|path| path.contains(part))
+}
+
+fn changes_active(form: &Form) -> bool {
+    form.goal.iter().any(|(pointer, _)| *pointer == "/active")
+}
+
+fn sets_active(form: &Form, value: &str) -> bool {
+    form.goal.contains(&("/active", value))
+}
+
+fn is_value((pointer, json): &(&str, &str), wanted: &str) -> bool {
+    *pointer == wanted && *json != "null"
+}
+
+/// Whether a form of a kind took effect as a whole.
+fn is_done(found: &Findings, kind: &dyn Fn(&Form) -> bool) -> bool {
+    found.findings.iter().any(|finding| kind(finding.form) && finding.outcome.class() == Class::Done)
+}
+
+/// Whether a form of a kind took effect and was answered in some way.
+fn answers(found: &Findings, kind: &dyn Fn(&Form) -> bool, how: &dyn Fn(&Reply) -> bool) -> bool {
+    found.findings.iter().any(|finding| match &finding.outcome {
+        Outcome::Tried(tried) => {
+            kind(finding.form) && finding.outcome.class() == Class::Done && how(&tried.reply)
+        }
+        Outcome::Untried(_) => false,
+    })
 }
 
 /// Whether a POST was refused for an attribute, and taken without it.
@@ -97,21 +210,26 @@ const fn method(finding: &Finding) -> &'static str {
     }
 }
 
-/// Whether no write of the kind took effect, though writes of different attributes were tried: one attribute that is not
-/// stored is no method that is ignored.
-fn ignores_everything(found: &Findings, topic: Topic, of_topic: bool, kind: &dyn Fn(Sent) -> bool) -> bool {
-    let tried = || {
-        found.findings.iter().filter(|finding| {
-            kind(finding.form.sent)
-                && (finding.form.topic == topic) == of_topic
-                && !finding.outcome.is_untried()
-        })
+/// Whether a word about a whole method is seen. What is answered 200 or 400 may be so because of one attribute; other
+/// statuses are about the method.
+fn is_whole_method(found: &Findings, word: &str, of_groups: bool, kind: &dyn Fn(&Form) -> bool) -> bool {
+    let class = match word.split('-').next() {
+        Some("ignored" | "lies") => Class::Ignored,
+        Some("applied") => Class::DoneWithError,
+        _ => Class::Refused,
     };
-    let attributes: BTreeSet<_> = tried()
-        .filter(|finding| finding.outcome.class() == Class::Ignored)
-        .flat_map(|finding| finding.form.goal.iter().map(|(pointer, _)| *pointer))
-        .collect();
-    let enough = if of_topic { 1 } else { 2 };
+    let may_be_an_attribute = class == Class::Ignored || word == "answers-400";
+    let enough = if may_be_an_attribute && !of_groups { 2 } else { 1 };
+    fails_everything(found, class, enough, &|form| kind(form) && is_user(form) != of_groups)
+}
+
+/// Whether no form of a kind took effect, and forms about `enough` attributes at least ended as `class`: one attribute that
+/// is not stored is no method that is ignored.
+fn fails_everything(found: &Findings, class: Class, enough: usize, kind: &dyn Fn(&Form) -> bool) -> bool {
+    let tried = || found.findings.iter().filter(|finding| kind(finding.form));
+    let failed = tried().filter(|finding| finding.outcome.class() == class);
+    let attributes: BTreeSet<_> =
+        failed.flat_map(|finding| finding.form.goal.iter().map(|(pointer, _)| *pointer)).collect();
     attributes.len() >= enough
         && !tried().any(|finding| matches!(finding.outcome.class(), Class::Done | Class::Partly))
 }
@@ -179,5 +297,72 @@ mod tests {
         assert!(!may_be_written(&["PUT", "PATCH"], "title"), "POST stores it");
         assert!(!may_be_written(&[], "emails.type"), "POST stores it");
         assert!(may_be_written(&[], "externalId"), "nobody sent it");
+    }
+
+    /// What is found where the forms with some names end as `failed`, and all others are done.
+    fn failing(failed: (u16, Effect), is_failing: &dyn Fn(&Form) -> bool) -> Findings {
+        Findings::made_up(|form| {
+            let (status, effect) = if is_failing(form) { failed } else { (200, Effect::Done) };
+            let reply = Reply { status, scim_type: None, shows: Shows::Truth };
+            Outcome::Tried(Tried { effect, reply, damages: Vec::new(), without: Vec::new() })
+        })
+    }
+
+    #[test]
+    fn a_form_that_fails_as_its_control_does_shows_no_switch() {
+        let titles = |form: &Form| is_put(form) && form.goal.iter().any(|(pointer, _)| *pointer == "/title");
+        for (name, word, forms, controls) in [
+            ("capitalised-op", "refused", &["patch-inactive-capitalised"][..], &["patch-inactive"][..]),
+            ("string-booleans", "refused", &["patch-inactive-text"], &["patch-inactive"]),
+            ("dotted-keys", "refused", &["patch-dotted-keys"], &["patch-given-name"]),
+            ("pathless-add", "refused", &["patch-add-without-path"], &["patch-title"]),
+            ("single-operation", "refused", &["patch-single-operation"], &["patch-title"]),
+            ("remove-by-value", "refused", &["group-remove-by-value"], &["group-remove-member"]),
+            (
+                "bare-manager",
+                "refused",
+                &["patch-manager-id", "post-manager-id"],
+                &["patch-department", "post"],
+            ),
+            ("replace-all-members", "answers-400", &["group-replace-members"], &["group-add-member"]),
+            ("create-disabled", "answers-400", &["post-inactive"], &["post"]),
+            ("put-without-active", "clears", &["put-without-active"], &["put-title"]),
+        ] {
+            let switches = switches();
+            let switch = switches.iter().find(|switch| switch.name == name).expect(name);
+            let refused = (400, Effect::Nothing);
+            let alone = failing(refused, &|form| forms.contains(&form.name));
+            assert!(is_seen(switch, word, &alone), "{name}");
+            let with_controls =
+                failing(refused, &|form| forms.contains(&form.name) || controls.contains(&form.name));
+            assert!(!is_seen(switch, word, &with_controls), "{name}");
+        }
+        let switches = switches();
+        let keeps =
+            switches.iter().find(|switch| switch.name == "put-missing-attributes").expect("the switch");
+        let ignored = (200, Effect::Nothing);
+        assert!(is_seen(keeps, "keeps", &failing(ignored, &|form| form.name == "put-clears")));
+        assert!(!is_seen(keeps, "keeps", &failing(ignored, &titles)), "no PUT changes the title");
+    }
+
+    #[test]
+    fn one_attribute_that_fails_is_no_method_that_fails() {
+        let refused = (400, Effect::Nothing);
+        let has = |form: &Form, wanted: &str| form.goal.iter().any(|(pointer, _)| *pointer == wanted);
+        for (name, word, all, one) in [
+            ("put", "answers-400", is_put as fn(&Form) -> bool, "/title"),
+            ("patch", "answers-400", is_patch, "/title"),
+            ("patch-paths", "answers-400", |form| has_path(form, ""), "/title"),
+            ("patch-value-filters", "answers-400", |form| has_path(form, "["), "/emails/0/value"),
+            ("replace", "refused-501", is_put, "/name/givenName"),
+            ("partial-update", "refused-501", is_patch, "/title"),
+            ("disable", "answers-400", |form| sets_active(form, "false"), "/title"),
+            ("enable", "answers-400", |form| sets_active(form, "true"), "/title"),
+        ] {
+            let switches = switches();
+            let switch = switches.iter().find(|switch| switch.name == name).expect(name);
+            assert!(is_seen(switch, word, &failing(refused, &|form| all(form))), "{name}");
+            assert!(!is_seen(switch, word, &failing(refused, &|form| has(form, one))), "{name}");
+        }
     }
 }

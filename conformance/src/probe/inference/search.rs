@@ -11,7 +11,7 @@ use crate::probe::Findings;
 use crate::probe::experiment::{Options, at_once, probe};
 use crate::probe::inference::FitError;
 use crate::probe::inference::reach::is_seen;
-use crate::probe::inference::switch::{Switch, has, set, switches, word};
+use crate::probe::inference::switch::{Switch, has, reset, set, switches, word};
 use crate::probe::outcome::Outcome;
 use crate::probe::variant::FORMS;
 use crate::server::cleanup::Leftovers;
@@ -91,6 +91,7 @@ impl<'a> Bench<'a> {
     /// The nearest profile that can be found from a guess.
     pub(super) async fn search(&mut self, guess: Value) -> Candidate {
         let plain = Profile::new("probed", "").to_json();
+        let guess = self.without_unseen(guess, &plain);
         let unknown = Candidate::unknown(plain.clone());
         let mut best = unknown.clone();
         // A guess can be wrong in several ways at once, and the plain profile is right where little is unusual.
@@ -164,6 +165,17 @@ impl<'a> Bench<'a> {
             }
         }
         None
+    }
+
+    /// A guess without the words whose whole reach was not seen.
+    fn without_unseen(&self, mut guess: Value, plain: &Value) -> Value {
+        for switch in &self.switches {
+            let unseen = word(&guess, switch).is_some_and(|word| !is_seen(switch, word, self.found));
+            if unseen {
+                reset(&mut guess, switch, plain);
+            }
+        }
+        guess
     }
 
     /// Every word of every switch whose whole reach was seen.

@@ -106,6 +106,18 @@ pub(super) fn set(profile: &Value, switch: &Switch, word: &str) -> Value {
     changed
 }
 
+/// Gives a switch the word that it has in another profile.
+pub(super) fn reset(profile: &mut Value, switch: &Switch, as_in: &Value) {
+    let usual = place(as_in, switch).cloned();
+    let section = switch.section.split('.').try_fold(profile, |place, part| place.get_mut(part));
+    if let Some(members) = section.and_then(Value::as_object_mut) {
+        match usual {
+            Some(usual) => members.insert(switch.name.to_owned(), usual),
+            None => members.remove(switch.name),
+        };
+    }
+}
+
 fn place<'a>(profile: &'a Value, switch: &Switch) -> Option<&'a Value> {
     let section = switch.section.split('.').try_fold(profile, |place, part| place.get(part));
     section?.get(switch.name)

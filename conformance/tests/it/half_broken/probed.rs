@@ -3,7 +3,7 @@
 use conformance::report::Verdict;
 use serde_json::{Value, json};
 
-use super::front::{Broken, page};
+use super::front::{Broken, Seen, page};
 
 /// Changes `active` of each user that is shown.
 async fn with_active(change: fn(&mut serde_json::Map<String, Value>)) -> Broken {
@@ -64,6 +64,47 @@ async fn probe_hints_at_a_template_only_where_attributes_are_asked_for() {
         let hint = format!("hint: creating the smallest user is answered {status}, saying: {detail}");
         assert_eq!(judged.error.contains(&hint), hinted, "{}", judged.error);
         assert_eq!(judged.error.contains("--template"), hinted, "{}", judged.error);
+        let fares = if hinted { "unknown" } else { "does not work" };
+        assert!(judged.out.contains(&format!("Enable users creation ({fares})")), "{}", judged.out);
+    }
+}
+
+/// The keys of the profile that is written for a server, each with its value.
+async fn written(broken: &Broken) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mine.toml");
+    let judged = broken.run("probe", &["--out", &file.display().to_string()]).await;
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{error}: {}", judged.error))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_put_that_ignores_one_attribute_is_no_put_that_keeps_all_others() {
+    let instead = |seen: &mut Seen| {
+        if seen.method == "PUT" && seen.body.get("userName").is_some() {
+            // The title that every account of the probe has.
+            seen.body["title"] = json!("Tester");
+            seen.text = seen.body.to_string();
+        }
+        None
+    };
+    let broken = Broken::start("rfc", Box::new(instead), Box::new(|_, _| {})).await;
+    let profile = written(&broken).await;
+    assert!(!profile.contains("put-missing-attributes"), "{profile}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_active_that_no_patch_may_write_is_no_client_habit_that_is_refused() {
+    let broken = Broken::answering(|seen| {
+        let error = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "400", "scimType": "mutability",
+        });
+        (seen.method == "PATCH" && seen.text.contains("active"))
+            .then(|| page(400, &error.to_string(), &[("content-type", "application/scim+json")]))
+    })
+    .await;
+    let profile = written(&broken).await;
+    for switch in ["capitalised-op", "string-booleans", "disable", "enable"] {
+        assert!(!profile.contains(&format!("{switch} = ")), "{profile}");
     }
 }
 
