@@ -45,6 +45,8 @@ struct Missed {
     step: String,
     path: String,
     filter: String,
+    /// A refusal was due.
+    wants_refusal: bool,
 }
 
 impl Player<'_> {
@@ -60,7 +62,7 @@ impl Player<'_> {
             let known = self.endpoint_of(&query.path)?;
             let name = name_of(&known);
             let shared = self.filters_of(&known).await?;
-            if shared == Shared::LookUp && !looks_up(&query.filter, name) {
+            if shared == Shared::LookUp && (query.wants_refusal || !looks_up(&query.filter, name)) {
                 return None;
             }
             let found = (shared, (shared == Shared::LookUp).then(|| name.to_owned()));
@@ -87,14 +89,15 @@ impl Player<'_> {
         let played = self.exchanges.get(..miss.at)?;
         let sent = played.last()?;
         let is_answered = sent.response.as_ref().is_some_and(|answer| (200..300).contains(&answer.status));
-        let selects =
-            matches!(miss.what.as_str(), "status" | "totalResults") || miss.what.starts_with("/Resources");
+        let wants_refusal = miss.what == "status";
+        let selects = wants_refusal || miss.what == "totalResults" || miss.what.starts_with("/Resources");
         let is_own = matches!(miss.shared, None | Some(Shared::InvalidFilter));
         (is_answered && selects && is_own).then_some(())?;
         Some(Missed {
             step: step.to_owned(),
             path: self.stage.client.below(&sent.request.url)?,
             filter: filter_of(played)?,
+            wants_refusal,
         })
     }
 

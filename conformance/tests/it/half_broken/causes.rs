@@ -207,6 +207,12 @@ async fn active_that_is_left_out_where_it_is_false_comes_back() {
     assert!(failed.iter().all(|line| line.contains("/active is missing")), "{failed:#?}");
 }
 
+/// Sends an answer as another media type.
+fn send_as(answer: &mut Answer, media_type: &str) {
+    answer.headers.retain(|(name, _)| name != "content-type");
+    answer.headers.push(("content-type".to_owned(), media_type.to_owned()));
+}
+
 /// Errors of another shape lack a `detail` and the media type as they lack the rest.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn errors_of_another_shape_are_one_finding() {
@@ -215,14 +221,19 @@ async fn errors_of_another_shape_are_one_finding() {
         |answer| {
             answer.json = None;
             answer.text = "<!DOCTYPE html><title>Sorry</title>".to_owned();
-            answer.headers = vec![("content-type".to_owned(), "text/html".to_owned())];
+            send_as(answer, "text/html");
         },
         |answer| {
             answer.json = Some(json!({ "error": "bad_request", "message": "something" }));
-            answer.headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+            send_as(answer, "application/json");
         },
         |answer| answer.json = Some(json!({ "error": "bad_request" })),
-        |answer| answer.json = Some(json!({ "schemas": [ERROR] })),
+        |answer| {
+            let mut nothing = Value::Null;
+            let body = answer.json.as_mut().unwrap_or(&mut nothing);
+            take_away(body, "status", None);
+            take_away(body, "detail", None);
+        },
     ];
     for shape in shapes {
         let broken = Broken::changed(move |_, answer| {
@@ -242,8 +253,7 @@ async fn errors_of_another_shape_are_one_finding() {
 async fn scim_errors_with_another_media_type_or_without_detail_are_told_as_such() {
     let broken = Broken::changed(|_, answer| {
         if answer.status >= 400 {
-            answer.headers.retain(|(name, _)| name != "content-type");
-            answer.headers.push(("content-type".to_owned(), "text/plain".to_owned()));
+            send_as(answer, "text/plain");
         }
     })
     .await;
@@ -251,7 +261,8 @@ async fn scim_errors_with_another_media_type_or_without_detail_are_told_as_such(
     assert_one_finding(&judged, "answers are not sent as application/scim+json");
     let broken = Broken::changed(|_, answer| {
         if answer.status >= 400 {
-            take_away(answer.json.as_mut().unwrap_or(&mut Value::Null), "detail", None);
+            let mut nothing = Value::Null;
+            take_away(answer.json.as_mut().unwrap_or(&mut nothing), "detail", None);
         }
     })
     .await;
