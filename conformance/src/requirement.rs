@@ -80,6 +80,11 @@ pub enum Shared {
     TakenName,
     /// A filter that is not valid is answered 400 (RFC 7644 §3.4.2.2). Every case with such a filter judges it.
     InvalidFilter,
+    /// A list has the resources that its filter selects, and no others (RFC 7644 §3.4.2.2). Shared where an endpoint ignores
+    /// every filter.
+    FilterIgnored,
+    /// A filter by the name finds the resource that has it (RFC 7644 §3.4.2.2). Shared where it never does.
+    LookUp,
     /// An attribute that is sent comes back (RFC 7644 §3.3). Shared where it never does, however it is written.
     Stored,
     /// An attribute that is shown of a single resource is shown in lists too (RFC 7643 §2.2).
@@ -106,6 +111,8 @@ impl Shared {
             Self::Credentials => "credentials",
             Self::TakenName => "taken-name",
             Self::InvalidFilter => "invalid-filter",
+            Self::FilterIgnored => "filter-ignored",
+            Self::LookUp => "look-up",
             Self::Stored => "stored",
             Self::Listed => "listed",
         }
@@ -131,6 +138,8 @@ impl Shared {
             | Self::ListForm
             | Self::Json
             | Self::InvalidFilter
+            | Self::FilterIgnored
+            | Self::LookUp
             | Self::Stored
             | Self::Listed => false,
         }

@@ -84,8 +84,7 @@ impl Cause<'_> {
             Kind::Shared(shared, attribute) => {
                 let remedy = remedy(shared, attribute);
                 let say = if self.cases.len() == 1 { "says so" } else { "say the same" };
-                let waiting = attribute.map_or(0, |attribute| waiting_for(report, attribute));
-                let waiting = match waiting {
+                let waiting = match waiting_for(report, shared, attribute) {
                     0 => String::new(),
                     some => {
                         format!(
@@ -113,14 +112,14 @@ impl Cause<'_> {
     }
 }
 
-/// What a case says that was skipped because an attribute never comes back.
-pub(crate) fn skipped_for(attribute: &str) -> String {
-    format!("it could not be tried: `{attribute}` is sent and never comes back, as ")
+/// Returns the start of the reason of cases that were skipped because a shared expectation does not hold.
+pub(crate) fn skipped_for(shared: Shared, attribute: Option<&str>) -> String {
+    format!("it could not be tried: {}, as ", happens(shared, attribute, None))
 }
 
-/// Cases that could not be tried because an attribute never comes back.
-fn waiting_for(report: &Report, attribute: &str) -> usize {
-    let why = skipped_for(attribute);
+/// Returns the number of cases that could not be tried because a shared expectation does not hold.
+fn waiting_for(report: &Report, shared: Shared, attribute: Option<&str>) -> usize {
+    let why = skipped_for(shared, attribute);
     let skipped = report.cases.iter().filter(|case| case.verdict == Verdict::Skipped);
     skipped.filter(|case| case.because.as_deref().is_some_and(|because| because.starts_with(&why))).count()
 }
@@ -150,6 +149,10 @@ fn happens(shared: Shared, attribute: Option<&str>, came: Option<u64>) -> String
         Shared::InvalidFilter => {
             "filters that are not valid are answered as if they were: with a list in place of 400"
         }
+        Shared::FilterIgnored => "filters are ignored: lists have resources that the filter does not select",
+        Shared::LookUp => {
+            return format!("the filter `{attribute} eq` does not find a resource that exists");
+        }
         Shared::Stored => return format!("`{attribute}` is sent and never comes back"),
         Shared::Listed => return format!("`{attribute}` is shown of a single resource, and not in lists"),
     };
@@ -161,7 +164,7 @@ pub(crate) fn remedy(shared: Shared, attribute: Option<&str>) -> String {
     let attribute = attribute.unwrap_or("the attribute");
     let text = match shared {
         Shared::ErrorBody => {
-            "Write every error, those of the web framework too, with the schema Error, `status` as a string and `detail` (RFC 7644 §3.12)."
+            "Write every error, those of the web framework too, with the schema Error, `status` as a string and `detail`, and send it as application/scim+json (RFC 7644 §3.12)."
         }
         Shared::ErrorStatus => "Write `status` in errors as a string, as in \"404\" (RFC 7644 §3.12).",
         Shared::ErrorType => {
@@ -204,6 +207,17 @@ pub(crate) fn remedy(shared: Shared, attribute: Option<&str>) -> String {
         Shared::InvalidFilter => {
             "Answer 400 with scimType invalidFilter where a filter cannot be parsed or evaluated: an empty list tells a client that nobody matches, and it creates a second account (RFC 7644 §3.4.2.2)."
         }
+        Shared::FilterIgnored => {
+            "Evaluate `filter` in every query, and answer 400 with scimType invalidFilter to a filter that is not supported: a client takes the resources in the list for those that it asked for, and links or changes the wrong account (RFC 7644 §3.4.2.2)."
+        }
+        Shared::LookUp => {
+            return format!(
+                "List the resource whose `{attribute}` is the one in the filter: a client looks up by it what it is about to create, and creates a second one where none is found (RFC 7644 §3.4.2.2)."
+            );
+        }
+        Shared::Stored if attribute.eq_ignore_ascii_case("active") => {
+            "Show `active` of every user, true and false alike: a client reads there whether a user whom it disabled is disabled (RFC 7643 §4.1.1)."
+        }
         Shared::Stored => {
             return format!(
                 "Store `{attribute}` and show it when the resource is read, or take it out of /Schemas, so that nobody relies on it (RFC 7644 §3.3, RFC 7643 §7)."
@@ -239,8 +253,11 @@ pub fn of(report: &Report) -> Vec<Cause<'_>> {
         }
     }
     let refusals = refusals.into_iter().map(|(_, cause)| cause).filter(|cause| cause.cases.len() >= LEAST);
-    // A single case says it itself, unless it is about something else.
-    let is_told = |cause: &Cause<'_>| cause.cases.len() > 1 || matches!(cause.kind, Kind::Shared(_, Some(_)));
+    // A single case says it itself, unless it is about something else or others wait for it.
+    let is_told = |cause: &Cause<'_>| match cause.kind {
+        Kind::Refusal { .. } | Kind::Shared(_, Some(_)) => true,
+        Kind::Shared(shared, None) => cause.cases.len() > 1 || waiting_for(report, shared, None) > 0,
+    };
     let mut causes: Vec<_> = refusals.chain(shared.into_iter().filter(is_told)).collect();
     causes.sort_by_key(|cause| labels::place_of_cause(&cause.cases));
     causes

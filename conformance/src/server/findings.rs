@@ -24,7 +24,9 @@ pub(crate) struct Findings {
     statuses: Mutex<BTreeMap<String, Option<u16>>>,
     /// What is missing of an attribute; none where that cannot be told.
     attributes: Mutex<BTreeMap<String, Option<BTreeSet<String>>>>,
-    /// Cases that use an attribute for something else.
+    /// What is wrong with all filters of an endpoint; none where that cannot be told.
+    endpoints: Mutex<BTreeMap<String, Option<Shared>>>,
+    /// Cases that use an attribute, or a filter, for something else.
     means: Mutex<BTreeSet<String>>,
     /// Operators of the filter at which a case failed.
     filters: Mutex<BTreeMap<String, BTreeSet<String>>>,
@@ -63,7 +65,16 @@ impl Findings {
         lock(&self.attributes).insert(key, missing);
     }
 
-    /// Notes that a case is about something else than the attribute that is missing.
+    /// What is wrong with all filters of an endpoint.
+    pub(crate) fn filters_of(&self, key: &str) -> Option<Told<Shared>> {
+        lock(&self.endpoints).get(key).copied().map(Told)
+    }
+
+    pub(crate) fn note_filters_of(&self, key: String, broken: Option<Shared>) {
+        lock(&self.endpoints).insert(key, broken);
+    }
+
+    /// Notes that a case is about something else than what is behind it.
     pub(crate) fn note_means(&self, case: &str) {
         lock(&self.means).insert(case.to_owned());
     }
@@ -95,8 +106,9 @@ impl Findings {
     /// Skips the cases that could not be tried because of what others tell, and names these.
     pub(crate) fn settle(&self, results: &mut [CaseResult]) {
         self.settle_rights(results);
+        self.settle_means(results, &[Shared::FilterIgnored, Shared::LookUp], 2);
         self.settle_operators(results);
-        self.settle_attributes(results);
+        self.settle_means(results, &[Shared::Stored], LEAST);
         self.name_operators(results);
     }
 
@@ -142,26 +154,27 @@ impl Findings {
         }
     }
 
-    fn settle_attributes(&self, results: &mut [CaseResult]) {
-        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    /// Skips the cases that only needed what does not hold, where at least so many cases have it behind them.
+    fn settle_means(&self, results: &mut [CaseResult], causes: &[Shared], least: usize) {
+        let mut groups: BTreeMap<(Shared, Option<String>), Vec<usize>> = BTreeMap::new();
         for (at, case) in results.iter().enumerate().filter(|(_, case)| is_trouble(case)) {
-            if case.cause == Some(Shared::Stored)
-                && let Some(attribute) = &case.concerns
-            {
-                groups.entry(attribute.clone()).or_default().push(at);
+            if let Some(cause) = case.cause.filter(|cause| causes.contains(cause)) {
+                groups.entry((cause, case.concerns.clone())).or_default().push(at);
             }
         }
         let (means, filters) = (lock(&self.means), lock(&self.filters));
-        for (attribute, cases) in groups.into_iter().filter(|(_, cases)| cases.len() >= LEAST) {
+        for ((cause, attribute), cases) in groups.into_iter().filter(|(_, cases)| cases.len() >= least) {
             let (means, about): (Vec<usize>, Vec<usize>) =
                 cases.iter().partition(|at| means.contains(&results[**at].id));
-            // Where no case is about storing it, the one that is nearest to it tells it.
-            let nearest = means.iter().copied().min_by_key(|at| {
-                let case = &results[*at];
-                (filters.contains_key(&case.id), case.level, *at)
-            });
-            let Some(first) = about.first().copied().or(nearest) else { continue };
-            let why = format!("{}{} says", skipped_for(&attribute), results[first].id);
+            // Where no case is about it, the one that is nearest to it tells it.
+            let nearest = |cases: &[usize]| {
+                cases.iter().copied().min_by_key(|at| {
+                    let case = &results[*at];
+                    (cause == Shared::Stored && filters.contains_key(&case.id), case.level, *at)
+                })
+            };
+            let Some(first) = nearest(&about).or_else(|| nearest(&means)) else { continue };
+            let why = format!("{}{} says", skipped_for(cause, attribute.as_deref()), results[first].id);
             for at in means.into_iter().filter(|at| *at != first) {
                 skip(&mut results[at], why.clone());
             }

@@ -109,6 +109,7 @@ pub(crate) fn judge(
         found.retain(|miss| {
             miss.shared.is_none_or(|shared| !shared.is_passed_over() || ask.about.contains(&shared))
         });
+        judge.join_error_body(&mut found);
         for miss in &mut found {
             let told = match miss.seen {
                 Seen::Other => &expectation.why,
@@ -373,6 +374,24 @@ impl Judge<'_> {
             misses.push(self.miss("/status", json!(wanted), shown(found), why).of(shared));
         }
         misses
+    }
+
+    /// Attributes what an error lacks, and its media type, to its body where that is no SCIM error.
+    fn join_error_body(&self, misses: &mut [Miss]) {
+        let is_other = || self.error_form().iter().any(|miss| miss.shared == Some(Shared::ErrorBody));
+        if misses.is_empty() || self.answer.status < 400 || !is_other() {
+            return;
+        }
+        let is_named = has_schema(self.body(), ERROR);
+        for miss in misses {
+            let follows = match miss.shared {
+                None => matches!(miss.what.as_str(), "/schemas" | "/status" | "/detail" | "/scimType"),
+                Some(shared) => shared == Shared::MediaType && !is_named,
+            };
+            if follows {
+                miss.shared = Some(Shared::ErrorBody);
+            }
+        }
     }
 
     fn list(&self) -> Vec<Miss> {

@@ -1,6 +1,7 @@
 //! Plays one case against the subject.
 
 mod end;
+mod fault;
 mod filters;
 mod shapes;
 mod status;
@@ -183,9 +184,9 @@ pub(super) async fn play(stage: &Stage, index: usize, case: &Case) -> CaseResult
         }
         if let Some(fault) = fault {
             result.because = Some(fault.because);
-            result.mend = Some(remedy(fault.shared, Some(&fault.attribute)));
+            result.mend = Some(remedy(fault.shared, fault.attribute.as_deref()));
             result.cause = Some(fault.shared);
-            result.concerns = Some(fault.attribute);
+            result.concerns = fault.attribute;
             if fault.is_means {
                 stage.findings.note_means(&case.id);
             }

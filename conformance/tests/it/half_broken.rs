@@ -6,6 +6,8 @@ mod causes;
 mod cleaning;
 #[path = "half_broken/discovery.rs"]
 mod discovery;
+#[path = "half_broken/filters.rs"]
+mod filters;
 #[path = "half_broken/front.rs"]
 mod front;
 #[path = "half_broken/naming.rs"]

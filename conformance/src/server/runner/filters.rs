@@ -1,12 +1,20 @@
-//! Filters that a subject refuses.
+//! Filters that a subject refuses, ignores, or answers with nothing where something is to be found.
 
 use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use crate::case::expect::{Expectation, Foreseen};
 use crate::case::step::Step;
 use crate::json::get;
 use crate::query_string::parameters;
-use crate::subject::server::client::Answer;
+use crate::requirement::Shared;
+use crate::server::discovery::{ResourceType, resources};
+use crate::server::findings::Told;
+use crate::server::judge::Miss;
+use crate::server::runner::Player;
+use crate::server::runner::fault::Fault;
+use crate::subject::server::client::{Answer, Client, Request};
 use crate::transcript::Exchange;
 
 /// Whether a query, in the address or in a body, is refused because of its filter, where nothing of the kind is expected.
@@ -32,26 +40,168 @@ pub(super) fn filter_of(exchanges: &[Exchange]) -> Option<String> {
     given.map(|(_, filter)| filter).or_else(|| Some(get(&sent.body, "filter")?.as_str()?.to_owned()))
 }
 
-/// The operators of a filter beside `eq`, by the words under which they are tried.
-pub(super) fn operators(filter: &str) -> BTreeSet<String> {
-    const KNOWN: [&str; 12] = ["ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "and", "or", "not"];
+/// A query whose answer is not the one that its filter asks for.
+struct Missed {
+    step: String,
+    path: String,
+    filter: String,
+    /// A refusal was due.
+    wants_refusal: bool,
+}
+
+impl Player<'_> {
+    /// Returns what is wrong with all filters, or with all look-ups by name, if that is behind all most binding misses.
+    pub(super) async fn broken_filter(&mut self) -> Option<Fault> {
+        let worst = self.misses.iter().map(|(_, miss)| miss.level).min()?;
+        let binding: Vec<_> = self.misses.iter().filter(|(_, miss)| miss.level == worst).collect();
+        let missed: Option<Vec<Missed>> =
+            binding.iter().map(|(step, miss)| self.missed(step, miss)).collect();
+        let missed = missed?;
+        let mut fault = None;
+        for query in &missed {
+            let known = self.endpoint_of(&query.path)?;
+            let name = name_of(&known);
+            let shared = self.filters_of(&known).await?;
+            if shared == Shared::LookUp && (query.wants_refusal || !looks_up(&query.filter, name)) {
+                return None;
+            }
+            let found = (shared, (shared == Shared::LookUp).then(|| name.to_owned()));
+            if *fault.get_or_insert_with(|| found.clone()) != found {
+                return None;
+            }
+        }
+        let ((shared, attribute), first) = (fault?, missed.first()?);
+        let because = match &attribute {
+            None => format!(
+                "{}: the filter `{}` is ignored: the list has resources that it does not select",
+                first.step, first.filter
+            ),
+            Some(name) => {
+                format!("{}: the filter `{name} eq` does not find a resource that exists", first.step)
+            }
+        };
+        Some(Fault { shared, attribute, because, is_means: !self.about.contains(&shared) })
+    }
+
+    /// Returns the query whose answer was missed, if it has a filter and was answered with success, and if what was missed
+    /// is what the filter selects.
+    fn missed(&self, step: &str, miss: &Miss) -> Option<Missed> {
+        let played = self.exchanges.get(..miss.at)?;
+        let sent = played.last()?;
+        let is_answered = sent.response.as_ref().is_some_and(|answer| (200..300).contains(&answer.status));
+        let wants_refusal = miss.what == "status";
+        let selects = wants_refusal || miss.what == "totalResults" || miss.what.starts_with("/Resources");
+        let is_own = matches!(miss.shared, None | Some(Shared::InvalidFilter));
+        (is_answered && selects && is_own).then_some(())?;
+        Some(Missed {
+            step: step.to_owned(),
+            path: self.stage.client.below(&sent.request.url)?,
+            filter: filter_of(played)?,
+            wants_refusal,
+        })
+    }
+
+    /// Returns the resource type that is listed at a path, and users for what lists none or several.
+    fn endpoint_of(&self, path: &str) -> Option<ResourceType> {
+        let listed = path.strip_suffix("/.search").unwrap_or(path);
+        let mut types = self.stage.facts.resource_types.iter();
+        types
+            .find(|known| known.endpoint == listed)
+            .or_else(|| self.stage.facts.resource_type("User"))
+            .cloned()
+    }
+
+    /// Returns what is wrong with all filters of an endpoint.
+    async fn filters_of(&mut self, known: &ResourceType) -> Option<Shared> {
+        if let Some(Told(broken)) = self.stage.findings.filters_of(&known.endpoint) {
+            return broken;
+        }
+        let broken = self.try_filters(known).await;
+        self.stage.findings.note_filters_of(known.endpoint.clone(), broken);
+        broken
+    }
+
+    /// Filters by what no resource has, and by the name of one that is there.
+    async fn try_filters(&mut self, known: &ResourceType) -> Option<Shared> {
+        let name = name_of(known);
+        let mut ignored = true;
+        for attribute in [name, "id"] {
+            let value = json!(format!("{}-unknown", self.memory.next_unique()));
+            let list = self.filtered(known, &format!("{attribute} eq {value}")).await;
+            ignored &= list.is_some_and(|list| !resources(&list).is_empty());
+            if !ignored {
+                break;
+            }
+        }
+        if ignored {
+            return Some(Shared::FilterIgnored);
+        }
+        let body = self.stage.blank.make(&self.stage.facts, known, &self.memory.next_unique());
+        let create = Request {
+            method: "POST".to_owned(),
+            path: known.endpoint.clone(),
+            body: Some(body.to_string()),
+            ..Request::default()
+        };
+        let made = self.try_out(&create).await.filter(Answer::is_success)?.json?;
+        let list = self.filtered(known, &format!("{name} eq {}", get(&body, name)?)).await?;
+        let id = get(&made, "id")?;
+        if resources(&list).iter().any(|found| get(found, "id") == Some(id)) {
+            return None;
+        }
+        self.read_one(&format!("{}/{}", known.endpoint, Client::segment(id.as_str()?))).await?;
+        Some(Shared::LookUp)
+    }
+
+    /// Returns the list that a query with this filter and nothing else is answered with.
+    async fn filtered(&mut self, known: &ResourceType, filter: &str) -> Option<Value> {
+        let query = Request {
+            method: "GET".to_owned(),
+            path: known.endpoint.clone(),
+            query: vec![("filter".to_owned(), filter.to_owned())],
+            ..Request::default()
+        };
+        self.try_out(&query).await.filter(Answer::is_success)?.json
+    }
+}
+
+/// The attribute by which a client looks up a resource.
+fn name_of(known: &ResourceType) -> &'static str {
+    if known.name.eq_ignore_ascii_case("Group") { "displayName" } else { "userName" }
+}
+
+/// Whether a filter compares an attribute with `eq`.
+fn looks_up(filter: &str, attribute: &str) -> bool {
+    let words = words(filter);
+    let is_it = |word: &str| word.rsplit(':').next().is_some_and(|word| word.eq_ignore_ascii_case(attribute));
+    words.windows(2).any(|pair| is_it(&pair[0]) && pair[1] == "eq")
+}
+
+/// The words of a filter outside of its texts, in lower case; an opening parenthesis is a word too.
+fn words(filter: &str) -> Vec<String> {
     let mut bare = String::new();
     let (mut quoted, mut escaped) = (false, false);
     for sign in filter.chars() {
         match sign {
             '"' if !escaped => quoted = !quoted,
+            '(' if !quoted => bare.push_str(" ( "),
             _ if !quoted => bare.push(sign),
             _ => {}
         }
         escaped = quoted && sign == '\\' && !escaped;
     }
-    let words = bare.split(|sign: char| !sign.is_ascii_alphanumeric() && !"._:$-".contains(sign));
-    let words = words.map(str::to_ascii_lowercase).filter(|word| KNOWN.contains(&word.as_str()));
-    let mut found: BTreeSet<String> = words.collect();
-    if bare.contains('(') {
-        found.insert("( )".to_owned());
-    }
-    found
+    let words = bare.split(|sign: char| !sign.is_ascii_alphanumeric() && !"._:$-(".contains(sign));
+    words.filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
+}
+
+/// The operators of a filter beside `eq`, by the words under which they are tried.
+pub(super) fn operators(filter: &str) -> BTreeSet<String> {
+    const KNOWN: [&str; 12] = ["ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "and", "or", "not"];
+    let words = words(filter).into_iter();
+    let known = words.filter_map(|word| {
+        if word == "(" { Some("( )".to_owned()) } else { KNOWN.contains(&word.as_str()).then_some(word) }
+    });
+    known.collect()
 }
 
 #[cfg(test)]
@@ -65,5 +215,19 @@ mod tests {
         assert_eq!(of(r#"userName SW "a \" or " and not (title pr)"#), "( ) and not pr sw");
         assert_eq!(of(r#"emails[type eq "work" and value co "x"]"#), "and co");
         assert_eq!(of(r#"meta.lastModified gt "2026""#), "gt");
+    }
+
+    #[test]
+    fn look_up_compares_the_attribute_itself_with_eq() {
+        for filter in [
+            r#"userName eq "a""#,
+            r#"title pr and (USERNAME EQ "a")"#,
+            r#"urn:ietf:params:scim:schemas:core:2.0:User:userName eq "a""#,
+        ] {
+            assert!(looks_up(filter, "userName"), "{filter}");
+        }
+        for filter in [r#"userName co "a""#, r#"title eq "userName eq""#, r#"nickName eq "a""#, "((("] {
+            assert!(!looks_up(filter, "userName"), "{filter}");
+        }
     }
 }

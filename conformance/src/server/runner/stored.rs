@@ -12,25 +12,14 @@ use crate::requirement::Shared;
 use crate::server::discovery::{ResourceType, attribute, merge, resources};
 use crate::server::findings::Told;
 use crate::server::runner::Player;
+use crate::server::runner::fault::Fault;
 use crate::subject::server::client::{Client, Request};
 use crate::transcript::Exchange;
 
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// What every resource has, or what says whether it may be used: judged by cases of their own.
-const NEVER: [&str; 7] = ["schemas", "id", "meta", "username", "password", "groups", "active"];
-
-/// What is behind a case.
-pub(super) struct Fault {
-    /// The expectation that does not hold, whatever is done.
-    pub(super) shared: Shared,
-    /// The attribute, as in `emails.type`.
-    pub(super) attribute: String,
-    /// In plain words.
-    pub(super) because: String,
-    /// The case is about something else, and uses the attribute for it.
-    pub(super) is_means: bool,
-}
+/// What every resource has, or what a server may keep to itself: judged by cases of their own.
+const NEVER: [&str; 6] = ["schemas", "id", "meta", "username", "password", "groups"];
 
 /// An attribute that a case sent, with the value.
 struct Sent {
@@ -42,7 +31,7 @@ struct Sent {
 
 impl Player<'_> {
     /// What is behind the case's most binding miss, where that is an attribute which never comes back.
-    pub(super) async fn fault(&mut self) -> Option<Fault> {
+    pub(super) async fn lost_attribute(&mut self) -> Option<Fault> {
         let worst = self.misses.iter().map(|(_, miss)| miss.level).min()?;
         let (step, miss) = self.misses.iter().find(|(_, miss)| miss.level == worst).cloned()?;
         if miss.shared.is_some() {
@@ -83,7 +72,8 @@ impl Player<'_> {
                 )
             };
             let because = format!("{step}: `{attribute}` {what}");
-            return Some(Fault { shared, attribute, because, is_means: played.iter().any(does_more) });
+            let is_means = played.iter().any(does_more);
+            return Some(Fault { shared, attribute: Some(attribute), because, is_means });
         }
         None
     }
@@ -219,15 +209,19 @@ impl Player<'_> {
         Some(missing)
     }
 
-    async fn read_one(&mut self, path: &str) -> Option<Value> {
+    pub(super) async fn read_one(&mut self, path: &str) -> Option<Value> {
         let read = Request { method: "GET".to_owned(), path: path.to_owned(), ..Request::default() };
         self.try_out(&read).await.filter(|answer| answer.status == 200)?.json
     }
 
-    /// A value to send: members must exist, and some servers want each `externalId` once.
+    /// A value to send: members must exist, some servers want each `externalId` once, and `active` may be left out where it
+    /// is false.
     async fn sample(&mut self, sent: &Sent, unique: &str) -> Option<Value> {
         if sent.name.eq_ignore_ascii_case("externalId") {
             return Some(json!(unique));
+        }
+        if sent.name.eq_ignore_ascii_case("active") {
+            return Some(json!(true));
         }
         if !sent.name.eq_ignore_ascii_case("members") {
             return Some(sent.value.clone());

@@ -26,7 +26,7 @@ async fn with_status(wanted: u16, instead: u16) -> Broken {
 
 /// What failed is one finding, which says this; nothing else failed or warns.
 #[track_caller]
-fn assert_one_finding(judged: &Judged, says: &str) {
+pub(super) fn assert_one_finding(judged: &Judged, says: &str) {
     let report = judged.report();
     let found = findings(report);
     assert_eq!(found.len(), 1, "{found:#?}");
@@ -37,7 +37,7 @@ fn assert_one_finding(judged: &Judged, says: &str) {
 }
 
 /// The findings, as the reports tell them: causes, and cases with none.
-fn findings(report: &Report) -> Vec<String> {
+pub(super) fn findings(report: &Report) -> Vec<String> {
     let causes = root_causes::of(report);
     let trouble = |case: &&conformance::report::CaseResult| {
         matches!(case.verdict, Verdict::Fail | Verdict::Warn) && !root_causes::explain(&causes, case)
@@ -131,7 +131,7 @@ fn take_away(value: &mut Value, name: &str, part: Option<&str>) {
     }
 }
 
-async fn without(name: &'static str, part: Option<&'static str>) -> Broken {
+pub(super) async fn without(name: &'static str, part: Option<&'static str>) -> Broken {
     let discovery = ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig"];
     Broken::changed(move |seen, answer| {
         if !discovery.iter().any(|known| seen.path.starts_with(known))
@@ -168,6 +168,106 @@ async fn an_attribute_that_never_comes_back_is_one_finding() {
         assert!(case.mend.as_deref().is_some_and(|mend| mend.starts_with("Store `")), "{:?}", case.mend);
         assert_eq!(broken.left(), BTreeMap::new());
     }
+}
+
+/// Whether an account may be used is asked by many cases, and none of them may say that it cannot be disabled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn active_that_never_comes_back_is_one_finding() {
+    let broken = without("active", None).await;
+    let select = "section=2.2 | section=3.3 | section=3.5.1 | section=3.5.2 | section=3.5.2.1 | section=3.5.2.3 | section=3.2.2.3 | document=seed";
+    let judged = broken.judged(&["--select", select]).await;
+    assert_one_finding(&judged, "`active` is sent and never comes back");
+    let skipped = judged.with(Verdict::Skipped);
+    assert!(skipped.len() > 8, "{skipped:#?}");
+    for line in skipped {
+        let why = "it could not be tried: `active` is sent and never comes back, as rfc76";
+        assert!(line.contains(why), "{line}");
+    }
+    for failed in judged.report().cases.iter().filter(|case| case.verdict == Verdict::Fail) {
+        assert_eq!(failed.concerns.as_deref(), Some("active"));
+        assert!(failed.mend.as_deref().is_some_and(|mend| mend.starts_with("Show `active`")), "{failed:?}");
+    }
+    assert_eq!(broken.left(), BTreeMap::new());
+}
+
+/// A server that shows `active` of those who are active only keeps it: the cases about disabling judge that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn active_that_is_left_out_where_it_is_false_comes_back() {
+    let broken = Broken::changed(|_, answer| {
+        if let Some(user) = answer.json.as_mut().and_then(Value::as_object_mut)
+            && user.get("active") == Some(&json!(false))
+        {
+            user.remove("active");
+        }
+    })
+    .await;
+    let judged = broken.judged(&["--select", "section=3.5.2.3 & id=*disables*"]).await;
+    let failed = judged.with(Verdict::Fail);
+    assert!(!failed.is_empty());
+    assert!(failed.iter().all(|line| line.contains("/active is missing")), "{failed:#?}");
+}
+
+/// Sends an answer as another media type.
+fn send_as(answer: &mut Answer, media_type: &str) {
+    answer.headers.retain(|(name, _)| name != "content-type");
+    answer.headers.push(("content-type".to_owned(), media_type.to_owned()));
+}
+
+/// Errors of another shape lack a `detail` and the media type as they lack the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn errors_of_another_shape_are_one_finding() {
+    type Shape = fn(&mut Answer);
+    let shapes: [Shape; 4] = [
+        |answer| {
+            answer.json = None;
+            answer.text = "<!DOCTYPE html><title>Sorry</title>".to_owned();
+            send_as(answer, "text/html");
+        },
+        |answer| {
+            answer.json = Some(json!({ "error": "bad_request", "message": "something" }));
+            send_as(answer, "application/json");
+        },
+        |answer| answer.json = Some(json!({ "error": "bad_request" })),
+        |answer| {
+            let mut nothing = Value::Null;
+            let body = answer.json.as_mut().unwrap_or(&mut nothing);
+            take_away(body, "status", None);
+            take_away(body, "detail", None);
+        },
+    ];
+    for shape in shapes {
+        let broken = Broken::changed(move |_, answer| {
+            if answer.status >= 400 {
+                shape(answer);
+            }
+        })
+        .await;
+        let judged = broken.judged(&["--select", "section=3.12 | section=3.4.1 | section=2"]).await;
+        assert_one_finding(&judged, "errors are not answered with a SCIM error as their body");
+        assert_eq!(judged.with(Verdict::Skipped), Vec::<String>::new());
+    }
+}
+
+/// Their media type alone, and `detail` alone, are findings of their own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn scim_errors_with_another_media_type_or_without_detail_are_told_as_such() {
+    let broken = Broken::changed(|_, answer| {
+        if answer.status >= 400 {
+            send_as(answer, "text/plain");
+        }
+    })
+    .await;
+    let judged = broken.judged(&["--select", "section=3.12"]).await;
+    assert_one_finding(&judged, "answers are not sent as application/scim+json");
+    let broken = Broken::changed(|_, answer| {
+        if answer.status >= 400 {
+            let mut nothing = Value::Null;
+            take_away(answer.json.as_mut().unwrap_or(&mut nothing), "detail", None);
+        }
+    })
+    .await;
+    let judged = broken.judged(&["--select", "section=3.12"]).await;
+    assert_one_finding(&judged, "/detail is missing");
 }
 
 /// What only one kind of write loses is that write's defect.
